@@ -1,0 +1,1 @@
+"""The dispatcher: places sessions on heterogeneous server pools so that total utility is as large as theory allows."""

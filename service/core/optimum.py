@@ -1,0 +1,80 @@
+"""The optimal assignment and the utility bound (paper sections 2.3 and 2.4), in totals and per pool.
+
+In totals the bound U*(N, A) is the optimum of a linear programme in N sessions and A(i) pools per class, hence
+jointly concave: it bounds time averages even while pools come and go (section 3.4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.core.ranking import Coordinate, Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """q* for N sessions on A(i) pools: better coordinates than σ* are full, σ* holds the rest (eq. 4).
+
+    `rank` is r*, `filled` the sessions at σ* (0 ≤ filled < A of its class, but A when exactly full), `overload`
+    whether sessions exceed the capacity; the bound is then the one at capacity.
+    """
+
+    rank: int
+    coordinate: Coordinate
+    filled: float
+    utility: float
+    price: float
+    overload: bool
+
+
+def optimum(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimum | None:
+    """σ*, q* and U*(N, A) by filling ranks from the best (eq. 4 and 5); None without pools. O(r*).
+
+    `pools[i]` is A(i), `sessions` N, both totals (or both per pool: then the utility is u*(ρ)). In (5) the left
+    side is ≤ and the right side <, so an integral load puts σ* on the next coordinate with nothing in it.
+    """
+    left, utility, last = sessions, 0.0, 0
+    for rank, (pool_class, level) in enumerate(ranking.order, start=1):
+        room = pools[pool_class]
+        if room <= 0:
+            continue
+        marginal = ranking.marginals[pool_class][level - 1]
+        if left < room:
+            return Optimum(rank, Coordinate(pool_class, level), left, utility + marginal * left, marginal, overload=False)
+        left, utility, last = left - room, utility + marginal * room, rank
+    if not last:
+        return None
+    coordinate = ranking.coordinate(last)
+    return Optimum(
+        last, coordinate, pools[coordinate.pool_class], utility, ranking.marginal_at(last), overload=left > 0
+    )
+
+
+def utility_bound(ranking: Ranking, fractions: Sequence[float], offered_load: float) -> float:
+    """u*(ρ), Theorem 1: no policy has a larger mean utility per pool at load ρ. 0 without pools."""
+    best = optimum(ranking, fractions, offered_load)
+    return best.utility if best else 0.0
+
+
+def optimal_assignment(ranking: Ranking, pools: Sequence[float], best: Optimum) -> list[list[float]]:
+    """q*(i, j) for j from 0 to ℓ_i + 1, in pools: column i is `[A(i), A(i), …, the part at σ*]` (eq. 4)."""
+    columns = []
+    for i, threshold in enumerate(ranking.thresholds(best.rank)):
+        column = [float(pools[i])] * (threshold + 1 if pools[i] > 0 else 1)
+        if i == best.coordinate.pool_class and best.filled:
+            column.append(float(best.filled))
+        columns.append(column)
+    return columns
+
+
+def pool_worth(ranking: Ranking, pool_class: int, best: Optimum) -> float:
+    """∂U*/∂A(i): what one more pool of class i adds: Σ of (Δ − price) over its levels better than σ*.
+
+    At least 0. The price of load, ∂U*/∂N, is `best.price`; both are duals of the linear programme (2). Under
+    overload a new pool takes its capacity from sessions that have no place.
+    """
+    if best.overload:
+        return sum(ranking.marginals[pool_class])
+    threshold = ranking.threshold(pool_class, best.rank)
+    return sum(marginal - best.price for marginal in ranking.marginals[pool_class][:threshold])

@@ -1,0 +1,146 @@
+"""The order ▷ of coordinates, their ranks and the thresholds (paper sections 2.3 and 3.2)."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cmp_to_key
+from itertools import accumulate
+from typing import NamedTuple
+
+from service.core.utility import Marginal, PoolClass, compare
+
+MAX_POOLS = 65_536
+"""Pools of one fleet (one cell); see docs/architecture.md, Limits."""
+
+LARGEST_TOTAL = 2**53
+"""Integers below this are exact as doubles, the only numbers that Lua has."""
+
+
+class Coordinate(NamedTuple):
+    """(i, j): a pool of class i with j − 1 sessions. Classes count from 0 here, levels from 1."""
+
+    pool_class: int
+    level: int
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """An enumeration of coordinates from the best, (i_1, j_1), (i_2, j_2), …, rank 1 the best.
+
+    `order[k-1]` has rank k; `marginals[i][x]` is Δ(i, x) for x below the class's capacity.
+    Within a class ranks rise with the level. Classes that are left out have no ranks.
+    """
+
+    order: tuple[Coordinate, ...]
+    marginals: tuple[tuple[float, ...], ...]
+    ranks: tuple[tuple[int, ...], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        ranks: list[list[int]] = [[] for _ in self.marginals]
+        for rank, (pool_class, _) in enumerate(self.order, start=1):
+            ranks[pool_class].append(rank)
+        object.__setattr__(self, "ranks", tuple(map(tuple, ranks)))
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def class_count(self) -> int:
+        """m, the classes that are left out included."""
+        return len(self.marginals)
+
+    def coordinate(self, rank: int) -> Coordinate:
+        """(i_r, j_r) for `rank` from 1 to `len(self)`."""
+        return self.order[rank - 1]
+
+    def rank(self, coordinate: Coordinate) -> int:
+        """The rank of a coordinate whose class is not left out."""
+        return self.ranks[coordinate.pool_class][coordinate.level - 1]
+
+    def marginal_at(self, rank: int) -> float:
+        """Δ(i_r, j_r − 1)."""
+        pool_class, level = self.coordinate(rank)
+        return self.marginals[pool_class][level - 1]
+
+    def threshold(self, pool_class: int, rank: int) -> int:
+        """ℓ_i(r): the highest level of class i that ranks strictly better than r, else 0."""
+        ranks = self.ranks[pool_class]
+        low, high = 0, len(ranks)
+        while low < high:
+            middle = (low + high) // 2
+            if ranks[middle] < rank:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def thresholds(self, rank: int) -> tuple[int, ...]:
+        """ℓ_i(r) of every class (section 3.2)."""
+        return tuple(self.threshold(i, rank) for i in range(self.class_count))
+
+    def restricted_to(self, pool_classes: Collection[int]) -> Ranking:
+        """The enumeration without the classes that have no active pools, for which α(i) > 0 fails."""
+        return Ranking(tuple(c for c in self.order if c.pool_class in pool_classes), self.marginals)
+
+    def rank_at_or_after(self, coordinate: Coordinate, full: Ranking) -> int:
+        """The rank here of `coordinate`, else of the next worse of `full` that exists here, else the last."""
+        for candidate in full.order[full.rank(coordinate) - 1 :]:
+            if self.ranks[candidate.pool_class]:
+                return self.rank(candidate)
+        return len(self)
+
+
+def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
+    """The order ▷ on all (i, j) with j up to the capacity of class i.
+
+    Larger marginal first; on a tie the smaller class index, then the smaller level (section 2.3).
+    """
+    columns = [[c.utility.marginal(x) for x in range(c.capacity)] for c in classes]
+    entries = heapq.merge(
+        *([(marginal, Coordinate(i, x + 1)) for x, marginal in enumerate(col)] for i, col in enumerate(columns)),
+        key=cmp_to_key(_better_first),
+    )
+    marginals = tuple(tuple(float(m) for m in column) for column in columns)
+    return Ranking(tuple(coordinate for _, coordinate in entries), marginals)
+
+
+def _better_first(left: tuple[Marginal, Coordinate], right: tuple[Marginal, Coordinate]) -> int:
+    by_marginal = -compare(left[0], right[0])
+    if by_marginal:
+        return by_marginal
+    return -1 if left[1] < right[1] else 1
+
+
+@dataclass(frozen=True)
+class IntegerUtilities:
+    """Marginal utilities as integers: round(Δ · 10^exponent), so that sums are exact everywhere.
+
+    `order` sorts them from the largest: greedy filling along it maximises the integer utility exactly, whatever
+    order dispatches.
+    """
+
+    exponent: int
+    marginals: tuple[tuple[int, ...], ...]
+    order: tuple[Coordinate, ...]
+
+    def to_utility(self, total: float) -> float:
+        """A total in units of the fleet file."""
+        return total / 10.0**self.exponent
+
+    def ranking(self) -> Ranking:
+        """The same as a `Ranking` in units of the fleet file, to evaluate bounds with."""
+        return Ranking(self.order, tuple(tuple(map(self.to_utility, column)) for column in self.marginals))
+
+
+def integer_utilities(ranking: Ranking) -> IntegerUtilities:
+    """Integers in the largest power of ten for which MAX_POOLS pools stay below `LARGEST_TOTAL`."""
+    peak = max(abs(u) for column in ranking.marginals for u in (*column, *accumulate(column)))
+    exponent = math.floor(math.log10(LARGEST_TOTAL / MAX_POOLS) - math.log10(peak or 1.0) - 1e-9)
+    marginals = tuple(tuple(round(m * 10.0**exponent) for m in column) for column in ranking.marginals)
+    coordinates = (Coordinate(i, x + 1) for i, column in enumerate(marginals) for x in range(len(column)))
+    order = sorted(coordinates, key=lambda c: (-marginals[c.pool_class][c.level - 1], c))
+    return IntegerUtilities(exponent, marginals, tuple(order))
+

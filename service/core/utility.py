@@ -1,0 +1,249 @@
+"""Utility families u_i(x) with exact marginals (paper section 2.1).
+
+A family states its marginal utility Δ(x) = u(x+1) − u(x) in a form that compares exactly: a rational, or the
+logarithm of a rational. Rounding would otherwise turn `0.1 x` into a curve that is not concave, and lose the
+true ties between classes on which the order of section 2.3 depends. Irrational powers compare to 1e-12.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+RELATIVE_TOLERANCE = 1e-12
+"""Below this relative distance floats do not decide an order: the exact forms do, where they exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rational:
+    """A marginal utility that is a rational number."""
+
+    value: Fraction
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class LogShare:
+    """The marginal utility log(r · x^x / (x+1)^(x+1)) of `x log(r/x)`."""
+
+    resource: Fraction
+    sessions: int
+
+    def __float__(self) -> float:
+        # log(r/(x+1)) − x log(1 + 1/x): no cancellation of large terms.
+        tail = self.sessions * math.log1p(1 / self.sessions) if self.sessions else 0.0
+        return math.log(self.resource / (self.sessions + 1)) - tail
+
+    def ratio(self) -> tuple[int, int]:
+        """Numerator and denominator of e^Δ, not reduced."""
+        x = self.sessions
+        return self.resource.numerator * x**x, self.resource.denominator * (x + 1) ** (x + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Irrational:
+    """A marginal utility known as a float only (irrational powers)."""
+
+    value: float
+
+    def __float__(self) -> float:
+        return self.value
+
+
+Marginal = Rational | LogShare | Irrational
+
+
+def compare(left: Marginal, right: Marginal) -> int:
+    """−1, 0 or 1 as `left` is smaller than, equal to or larger than `right`; exact but for `Irrational`."""
+    a, b = float(left), float(right)
+    if abs(a - b) > RELATIVE_TOLERANCE * max(abs(a), abs(b)):
+        return _sign(a - b)
+    if isinstance(left, Irrational) or isinstance(right, Irrational):
+        return 0
+    if isinstance(left, Rational):
+        return _sign(left.value - right.value) if isinstance(right, Rational) else -_compare_log(right, left)
+    return _compare_logs(left, right) if isinstance(right, LogShare) else _compare_log(left, right)
+
+
+def _sign(value: float | Fraction | Decimal) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _compare_logs(left: LogShare, right: LogShare) -> int:
+    (a, b), (c, d) = left.ratio(), right.ratio()
+    return _sign(Fraction(a * d - c * b))
+
+
+def _compare_log(left: LogShare, right: Rational) -> int:
+    """Compare log(a/b) with p/q: equal only when both are 0, for e^(p/q) is irrational unless p = 0."""
+    a, b = left.ratio()
+    if right.value == 0:
+        return _sign(Fraction(a - b))
+    with localcontext() as context:
+        context.prec = 50
+        while True:
+            logarithm = Decimal(a).ln() - Decimal(b).ln()
+            difference = logarithm - Decimal(right.value.numerator) / right.value.denominator
+            if abs(difference) > Decimal(10) ** (10 - context.prec):
+                return _sign(difference)
+            context.prec *= 2
+
+
+class Utility(ABC):
+    """A concave function u of the number of sessions x of a pool, with u(0) = 0."""
+
+    @abstractmethod
+    def marginal(self, sessions: int) -> Marginal:
+        """Δ(x) = u(x+1) − u(x) for x = `sessions` ≥ 0, in utility per session."""
+
+    def value(self, sessions: int) -> float:
+        """u(x), the sum of the marginals below x."""
+        return math.fsum(float(self.marginal(x)) for x in range(sessions))
+
+
+@dataclass(frozen=True, slots=True)
+class LogShareUtility(Utility):
+    """`x log(r/x)`: each of x sessions gets r/x of the resource and values its logarithm (section 2.3.1)."""
+
+    resource: Fraction
+
+    def __post_init__(self) -> None:
+        _require(self.resource > 0, "resource must be positive")
+
+    def marginal(self, sessions: int) -> Marginal:
+        """log(r · x^x / (x+1)^(x+1))."""
+        return LogShare(self.resource, sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaFairUtility(Utility):
+    """`x g(r/x)`, g(y) = y^(1−α)/(1−α), or log y at α = 1 (Mo and Walrand 2000; x g(r/x): section 2.3.1)."""
+
+    resource: Fraction
+    alpha: Fraction
+
+    def __post_init__(self) -> None:
+        _require(self.resource > 0, "resource must be positive")
+
+    def marginal(self, sessions: int) -> Marginal:
+        """r^(1−α) [(x+1)^α − x^α] / (1−α), where 0^α counts as 0 since u(0) = 0."""
+        if self.alpha == 1:
+            return LogShare(self.resource, sessions)
+        if self.alpha.denominator == 1:
+            return Rational(self._exact(sessions + 1) - self._exact(sessions))
+        return Irrational(self._difference(sessions))
+
+    def _exact(self, sessions: int) -> Fraction:
+        power = int(self.alpha)
+        occupied = Fraction(sessions) ** power if sessions else Fraction(0)
+        return self.resource ** (1 - power) * occupied / (1 - power)
+
+    def _difference(self, sessions: int) -> float:
+        alpha = float(self.alpha)
+        scale = float(self.resource) ** (1 - alpha) / (1 - alpha)
+        if sessions == 0:
+            return scale
+        return scale * float(sessions) ** alpha * math.expm1(alpha * math.log1p(1 / sessions))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearUtility(Utility):
+    """`a x`: sessions do not disturb each other."""
+
+    slope: Fraction
+
+    def marginal(self, sessions: int) -> Marginal:  # noqa: ARG002 - the same for every x
+        """The slope a."""
+        return Rational(self.slope)
+
+
+@dataclass(frozen=True, slots=True)
+class QuadraticUtility(Utility):
+    """`b x + c x²` with c ≤ 0 (figure 3, right: b = 2, c = −1/20)."""
+
+    linear: Fraction
+    quadratic: Fraction
+
+    def marginal(self, sessions: int) -> Marginal:
+        """b + c (2x + 1)."""
+        return Rational(self.linear + self.quadratic * (2 * sessions + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class CappedLinearUtility(Utility):
+    """`a min(x, cap)`: a class that saturates (figure 3, right: a = 3/2, cap = 20)."""
+
+    slope: Fraction
+    cap: Fraction
+
+    def __post_init__(self) -> None:
+        _require(self.cap >= 0, "cap must not be negative")
+
+    def marginal(self, sessions: int) -> Marginal:
+        """a while x + 1 ≤ cap, then what is left, then 0."""
+        return Rational(self.slope * (min(Fraction(sessions + 1), self.cap) - min(Fraction(sessions), self.cap)))
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedLeastConnectionsUtility(Utility):
+    """`−x (x+1) / (2w)`: JLMU with it is weighted least connections with weight w."""
+
+    weight: Fraction
+
+    def __post_init__(self) -> None:
+        _require(self.weight > 0, "weight must be positive")
+
+    def marginal(self, sessions: int) -> Marginal:
+        """−(x+1)/w."""
+        return Rational(Fraction(-(sessions + 1)) / self.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class TableUtility(Utility):
+    """u(0), u(1), …, u(capacity) as given."""
+
+    values: tuple[Fraction, ...]
+
+    def __post_init__(self) -> None:
+        _require(len(self.values) > 1, "values must hold u(0) and u(1) at least")
+        _require(self.values[0] == 0, "values must begin with u(0) = 0: state what sessions add to an empty pool")
+
+    def marginal(self, sessions: int) -> Marginal:
+        """values[x+1] − values[x]; x below the last index."""
+        return Rational(self.values[sessions + 1] - self.values[sessions])
+
+
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - an assertion, not a switch
+    if not condition:
+        raise ValueError(message)
+
+
+def first_convex_point(utility: Utility, capacity: int) -> int | None:
+    """The first x in 1 … capacity − 1 with Δ(x) > Δ(x−1), or None: the curve is concave up to `capacity`."""
+    previous = utility.marginal(0)
+    for x in range(1, capacity):
+        present = utility.marginal(x)
+        if compare(present, previous) > 0:
+            return x
+        previous = present
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolClass:
+    """Class i of server pools: what sessions are worth on one of its pools, and how many it may hold."""
+
+    name: str
+    utility: Utility
+    capacity: int
+
+    def __post_init__(self) -> None:
+        _require(self.capacity >= 1, f"class {self.name}: capacity must be at least 1")
+        x = first_convex_point(self.utility, self.capacity)
+        _require(x is None, f"class {self.name}: the utility is not concave: it bends the wrong way at x = {x}")
+
