@@ -1,0 +1,84 @@
+# Every target installs what it needs into .venv first, and only when the pinned requirements changed.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+RUNTIME := .venv/.runtime-installed
+DEV := .venv/.dev-installed
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check format test test-campaign test-browser bench-store experiments compose compose-test lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DEV) ## Create .venv with everything that running, linting and testing need
+
+demo: $(RUNTIME) ## See it work: a fleet, a load and a live page (ARGS="…" goes to slta demo)
+	@$(BIN)/slta demo $(ARGS)
+
+check: $(DEV) ## Lint, formatting, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## Format, and fix what the linter can fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(DEV) ## Tests, with branch coverage of service/core and service/store (ARGS="…" goes to pytest)
+	$(PYTEST) -n auto --dist loadfile --cov $(ARGS)
+
+test-campaign: $(DEV) ## The long randomised, failure and statistical tests
+	$(PYTEST) -m campaign $(ARGS)
+
+test-browser: $(DEV) ## The live page in a real Chromium
+	$(PYTEST) -m browser $(ARGS)
+
+bench-store: $(DEV) ## Operations per second of the atomic step
+	$(BIN)/python -m benchmarks.store $(ARGS)
+
+experiments: $(DEV) ## The paper's table and figures, again
+	$(BIN)/slta experiments all $(ARGS)
+
+compose: ## Service, store, Prometheus and Grafana in containers
+	docker compose up --build --wait
+
+compose-test: $(DEV) ## Start that, check it answers, take it down
+	$(PYTEST) -m compose $(ARGS)
+
+# A full stop in the stamp's name keeps it out of the way; uv runs outside the tree and leaves no host name behind.
+COMPILE = "$$dir/bin/uv" pip compile pyproject.toml --group build --quiet --generate-hashes --universal \
+	--python-version 3.11 --fork-strategy fewest --no-header --no-emit-index-url --no-emit-find-links
+
+lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet uv==$(UV_VERSION); \
+	$(COMPILE) $(ARGS) --extra dev --output-file requirements-dev.txt; \
+	$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt; \
+	$(COMPILE) --constraint requirements-dev.txt --extra experiments --output-file requirements-experiments.txt
+
+clean: ## Remove .venv and everything generated
+	rm -rf .venv build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+# --no-build-isolation: the build backend is pinned and hashed with the rest instead of fetched unpinned.
+define install
+	$(PIP) install --require-hashes -r $<
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+endef
+
+$(RUNTIME): requirements.txt | $(BIN)/python
+	$(install)
+
+$(DEV): requirements-dev.txt | $(BIN)/python
+	$(install)
+	@touch $(RUNTIME)

@@ -1,0 +1,1 @@
+"""A load generator and measuring client that knows only the HTTP API."""
