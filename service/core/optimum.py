@@ -16,8 +16,9 @@ from service.core.ranking import Coordinate, Ranking
 class Optimum:
     """q* for N sessions on A(i) pools: better coordinates than σ* are full, σ* holds the rest (eq. 4).
 
-    `rank` is r*, `filled` the sessions at σ* (0 ≤ filled < A of its class, but A when exactly full), `overload`
-    whether sessions exceed the capacity; the bound is then the one at capacity.
+    `rank` is r*, `filled` the sessions at σ* (0 ≤ filled < A of its class, but A when exactly full),
+    `price` what one more session adds, Δ at σ*. `overload` tells that sessions exceed the capacity: the bound is
+    then the one at capacity, and the price 0.
     """
 
     rank: int
@@ -46,9 +47,9 @@ def optimum(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimu
     if not last:
         return None
     coordinate = ranking.coordinate(last)
-    return Optimum(
-        last, coordinate, pools[coordinate.pool_class], utility, ranking.marginal_at(last), overload=left > 0
-    )
+    overload = left > 0
+    price = 0.0 if overload else ranking.marginal_at(last)
+    return Optimum(last, coordinate, pools[coordinate.pool_class], utility, price, overload)
 
 
 def utility_bound(ranking: Ranking, fractions: Sequence[float], offered_load: float) -> float:
@@ -71,8 +72,10 @@ def optimal_assignment(ranking: Ranking, pools: Sequence[float], best: Optimum) 
 def pool_worth(ranking: Ranking, pool_class: int, best: Optimum) -> float:
     """∂U*/∂A(i): what one more pool of class i adds: Σ of (Δ − price) over its levels better than σ*.
 
-    At least 0. The price of load, ∂U*/∂N, is `best.price`; both are duals of the linear programme (2). Under
-    overload a new pool takes its capacity from sessions that have no place.
+    At least 0. The price of load, ∂U*/∂N, is `best.price`; both are duals of the linear programme (2): no change
+    of load and pools gains more than they say. Where the load is integral U* has a kink, and they are what the
+    next session adds and what the last pool is worth. Under overload a new pool takes its capacity from sessions
+    that have no place. A class without pools has a worth only in a `ranking` that does not leave it out.
     """
     if best.overload:
         return sum(ranking.marginals[pool_class])

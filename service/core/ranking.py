@@ -18,6 +18,9 @@ MAX_POOLS = 65_536
 LARGEST_TOTAL = 2**53
 """Integers below this are exact as doubles, the only numbers that Lua has."""
 
+LARGEST_EXPONENT = 300
+"""10^300 is still a double: utilities below 1e-290 lose digits."""
+
 
 class Coordinate(NamedTuple):
     """(i, j): a pool of class i with j − 1 sessions. Classes count from 0 here, levels from 1."""
@@ -137,10 +140,20 @@ class IntegerUtilities:
 
 def integer_utilities(ranking: Ranking) -> IntegerUtilities:
     """Integers in the largest power of ten for which MAX_POOLS pools stay below `LARGEST_TOTAL`."""
-    peak = max(abs(u) for column in ranking.marginals for u in (*column, *accumulate(column)))
-    exponent = math.floor(math.log10(LARGEST_TOTAL / MAX_POOLS) - math.log10(peak or 1.0) - 1e-9)
-    marginals = tuple(tuple(round(m * 10.0**exponent) for m in column) for column in ranking.marginals)
+    peak = max((abs(u) for column in ranking.marginals for u in (*column, *accumulate(column))), default=0.0)
+    exponent = math.ceil(math.log10(LARGEST_TOTAL / MAX_POOLS) - math.log10(peak or 1.0))
+    exponent = min(exponent, LARGEST_EXPONENT)
+    while MAX_POOLS * _peak(marginals := _rounded(ranking, exponent)) >= LARGEST_TOTAL:
+        exponent -= 1
     coordinates = (Coordinate(i, x + 1) for i, column in enumerate(marginals) for x in range(len(column)))
     order = sorted(coordinates, key=lambda c: (-marginals[c.pool_class][c.level - 1], c))
     return IntegerUtilities(exponent, marginals, tuple(order))
 
+
+def _rounded(ranking: Ranking, exponent: int) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(round(m * 10.0**exponent) for m in column) for column in ranking.marginals)
+
+
+def _peak(marginals: tuple[tuple[int, ...], ...]) -> int:
+    """The largest |Δ| or |u| of one pool."""
+    return max((abs(u) for column in marginals for u in (*column, *accumulate(column))), default=0)

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
-RELATIVE_TOLERANCE = 1e-12
-"""Below this relative distance floats do not decide an order: the exact forms do, where they exist."""
+TOLERANCE = 1e-12
+"""Floats closer than this do not decide an order: the exact forms do, where they exist."""
+
+MAX_ALPHA = 64
+"""The largest α of `alpha_fair`: 4096^64 is still a float, and exact powers stay quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,15 @@ Marginal = Rational | LogShare | Irrational
 
 def compare(left: Marginal, right: Marginal) -> int:
     """−1, 0 or 1 as `left` is smaller than, equal to or larger than `right`; exact but for `Irrational`."""
+    if left == right:
+        return 0
     a, b = float(left), float(right)
-    if abs(a - b) > RELATIVE_TOLERANCE * max(abs(a), abs(b)):
+    exact = not isinstance(left, Irrational) and not isinstance(right, Irrational)
+    # Near 0 a logarithm's float is wrong by 1e-16 absolutely, which no relative tolerance would forgive.
+    scale = max(abs(a), abs(b), 1.0 if exact else 0.0)
+    if abs(a - b) > TOLERANCE * scale:
         return _sign(a - b)
-    if isinstance(left, Irrational) or isinstance(right, Irrational):
+    if not exact:
         return 0
     if isinstance(left, Rational):
         return _sign(left.value - right.value) if isinstance(right, Rational) else -_compare_log(right, left)
@@ -129,6 +137,7 @@ class AlphaFairUtility(Utility):
 
     def __post_init__(self) -> None:
         _require(self.resource > 0, "resource must be positive")
+        _require(0 <= self.alpha <= MAX_ALPHA, f"alpha must be from 0 to {MAX_ALPHA}")
 
     def marginal(self, sessions: int) -> Marginal:
         """r^(1−α) [(x+1)^α − x^α] / (1−α), where 0^α counts as 0 since u(0) = 0."""
@@ -215,6 +224,8 @@ class TableUtility(Utility):
 
     def marginal(self, sessions: int) -> Marginal:
         """values[x+1] − values[x]; x below the last index."""
+        last = len(self.values) - 1
+        _require(sessions < last, f"values end at u({last}): state them up to the capacity")
         return Rational(self.values[sessions + 1] - self.values[sessions])
 
 
@@ -244,6 +255,10 @@ class PoolClass:
 
     def __post_init__(self) -> None:
         _require(self.capacity >= 1, f"class {self.name}: capacity must be at least 1")
+        try:
+            self.utility.value(self.capacity)
+        except OverflowError as error:
+            raise ValueError(f"class {self.name}: the utility is too large to compute with") from error
         x = first_convex_point(self.utility, self.capacity)
         _require(x is None, f"class {self.name}: the utility is not concave: it bends the wrong way at x = {x}")
 

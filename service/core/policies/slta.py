@@ -23,7 +23,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from service.core.policies.common import NOTHING, Choice, Compile, Decision, Occupancies, identity, picker
-from service.core.ranking import Coordinate, Ranking
+from service.core.ranking import Ranking
 
 GREEN, YELLOW, NO_TOKEN = 0, 1, 2
 TOKENS = ("green", "yellow", "none")
@@ -97,15 +97,16 @@ class Slta:
     """SLTA on whole occupancies: assign and complete, one at a time."""
 
     def __init__(self, occupancies: Occupancies, beta: Beta) -> None:
-        """r starts at its optimum for the sessions there are: at 1 when everything is empty."""
+        """r starts at its optimum for the sessions there are: at 1 when everything is empty.
+
+        Without active pools it starts, once some come, at the best rank that then exists.
+        """
         self.occupancies = occupancies
         self.beta = beta
         self.rules = rules()
         self.rank = occupancies.optimal_rank()
-        self.estimate = self._coordinate()
-
-    def _coordinate(self) -> Coordinate:
-        return self.occupancies.ranking.coordinate(self.rank) if self.rank else Coordinate(0, 1)
+        self.estimate = occupancies.full_ranking.coordinate(1)
+        self._set_rank(self.rank)
 
     def tokens(self) -> tuple[list[list[int]], list[int]]:
         """The pools with a green token by class, and those with a yellow one (all of class i_r)."""
@@ -152,4 +153,4 @@ class Slta:
         # A single pool can never gather two green tokens, so r could not fall: it is known without learning.
         self.rank = self.occupancies.optimal_rank() if sum(self.occupancies.pools) == 1 else rank
         if self.rank:
-            self.estimate = self._coordinate()
+            self.estimate = self.occupancies.ranking.coordinate(self.rank)
