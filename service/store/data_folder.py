@@ -1,0 +1,84 @@
+"""The embedded store's folder: who owns it, where its socket is, what its server wrote in its log."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+LOCK_NAME, LOG_NAME, SOCKET_NAME = "slta.lock", "valkey.log", "valkey.sock"
+LONGEST_SOCKET_PATH = 100
+"""Bytes; the kernel's limit is 107."""
+LARGEST_LOG = 1 << 20
+LAST_LINES = 8
+POLL_SECONDS = 0.01
+
+
+class FolderInUse(Exception):
+    """Another process owns the data folder."""
+
+
+class DataFolder:
+    """One folder, owned by one process and the child that inherits `lock`.
+
+    It has an owner until both are gone: whoever comes right after a kill -9 waits for the old child's last
+    write instead of opening its files.
+    """
+
+    def __init__(self, path: Path, patience_seconds: float) -> None:
+        """Take the folder, made when missing; `patience_seconds` is for the child of a killed owner."""
+        self.path = path.absolute()
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.lock = _take_lock(self.path, patience_seconds)
+        self.socket = self.path / SOCKET_NAME
+        if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
+            self.socket = Path(tempfile.mkdtemp(prefix="slta-")) / SOCKET_NAME
+        self._log_begin = 0
+
+    def release(self) -> None:
+        """Give the folder up."""
+        if self.socket.parent != self.path:
+            shutil.rmtree(self.socket.parent, ignore_errors=True)
+        os.close(self.lock)
+
+    def open_log(self) -> IO[bytes]:
+        """The log to append to; begun anew once it has grown large."""
+        path = self.path / LOG_NAME
+        grown = path.exists() and path.stat().st_size > LARGEST_LOG
+        log = path.open("wb" if grown else "ab")
+        self._log_begin = log.tell()
+        return log
+
+    def last_lines(self) -> list[str]:
+        """The last lines written since `open_log`."""
+        with (self.path / LOG_NAME).open("rb") as log:
+            log.seek(self._log_begin)
+            text = log.read().decode(errors="replace")
+        return [line for line in text.splitlines() if line.strip()][-LAST_LINES:]
+
+
+def _take_lock(folder: Path, patience_seconds: float) -> int:
+    """A file descriptor that holds the lock while it, or a child's copy of it, is open."""
+    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + patience_seconds
+    while not _try_lock(descriptor):
+        if time.monotonic() > deadline:
+            owner = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
+            os.close(descriptor)
+            raise FolderInUse(f"by process {owner}")
+        time.sleep(POLL_SECONDS)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
