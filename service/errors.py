@@ -1,0 +1,128 @@
+"""Everything a call can be refused for. Each class's docstring is its message: it says what to do."""
+
+from __future__ import annotations
+
+
+class DispatchError(Exception):
+    """The dispatcher refused the call."""
+
+    code = "error"
+
+    def __init__(self, detail: str | None = None, **context: str) -> None:
+        """`detail` replaces the docstring as message; `context` holds facts for programs (pool_id, reason)."""
+        super().__init__(detail or self.__doc__)
+        self.context = context
+
+
+class UnknownFleet(DispatchError):
+    """No fleet has this name: create it with PUT /v1/fleets/{fleet}."""
+
+    code = "unknown_fleet"
+
+
+class UnknownPool(DispatchError):
+    """No pool of the fleet has this id."""
+
+    code = "unknown_pool"
+
+
+class UnknownClass(DispatchError):
+    """The fleet has no class of this name: add it to the fleet's configuration first."""
+
+    code = "unknown_class"
+
+
+class UnknownSession(DispatchError):
+    """The session was never seen, or ended longer ago than `retention_seconds`."""
+
+    code = "unknown_session"
+
+
+class SessionEnded(DispatchError):
+    """The session has ended; `pool_id` and `reason` say where and why. A new session needs a new id."""
+
+    code = "session_ended"
+
+
+class NoCapacity(DispatchError):
+    """Every active pool is full; nothing was changed. Try again when sessions have ended, or add pools."""
+
+    code = "no_capacity"
+
+
+class NoActivePool(DispatchError):
+    """The fleet has no active pool; nothing was changed. Add or undrain pools."""
+
+    code = "no_active_pool"
+
+
+class PoolNotEmpty(DispatchError):
+    """The pool still holds sessions: drain it and wait, or fail it."""
+
+    code = "pool_not_empty"
+
+
+class PoolInOtherClass(DispatchError):
+    """The pool exists in another class: move it with PUT …/pools/{pool_id} when it is empty."""
+
+    code = "pool_in_other_class"
+
+
+class PoolLimit(DispatchError):
+    """A fleet holds at most 65,536 pools: split it into cells."""
+
+    code = "pool_limit"
+
+
+class FleetInUse(DispatchError):
+    """Sessions live in the fleet: complete them, or fail its pools, before deleting it."""
+
+    code = "fleet_in_use"
+
+
+class InvalidFleet(DispatchError):
+    """The fleet's configuration is not valid."""
+
+    code = "invalid_fleet"
+
+
+class VersionMismatch(DispatchError):
+    """The configuration has changed since it was read: read it again, merge and repeat."""
+
+    code = "version_mismatch"
+
+
+class CapacityBelowOccupancy(DispatchError):
+    """A pool holds more sessions than the new capacity of its class allows; nothing was changed."""
+
+    code = "capacity_below_occupancy"
+
+
+class ClassInUse(DispatchError):
+    """A class that still has pools is missing from the new configuration; nothing was changed."""
+
+    code = "class_in_use"
+
+
+class UtilitiesChanged(DispatchError):
+    """Curves or capacities changed within the window: averages across the change have no meaning."""
+
+    code = "utilities_changed"
+
+
+class InvalidIntegrals(DispatchError):
+    """`since` is not a value that `state` or `averages` gave for this fleet."""
+
+    code = "invalid_integrals"
+
+
+class StoreUnavailable(DispatchError):
+    """The store did not answer and nothing was changed: try again shortly."""
+
+    code = "store_unavailable"
+
+
+class OutcomeUnknown(DispatchError):
+    """The store may or may not have done it: ask again with the same session id."""
+
+    code = "outcome_unknown"

@@ -1,0 +1,104 @@
+"""One call of a Lua function: loading it where it is missing, time-outs, errors in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
+from service.store.connection import Failure, classify
+from service.store.library import assemble
+
+Argument = str | int | float
+
+
+class StoreObserver(Protocol):
+    """Who watches the calls, for metrics."""
+
+    def call(self, function: str, seconds: float, operations: int) -> None:
+        """A call came back after `seconds`; `operations` counts what it carried."""
+
+    def error(self, kind: str) -> None:
+        """A call failed; `kind` is one of a fixed set of words."""
+
+
+class StoreFailure(Exception):
+    """A call failed; `failure` says how and whether it may have run."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure
+
+    def as_dispatch_error(self) -> DispatchError:
+        """The error for a caller that does not ask again."""
+        return OutcomeUnknown() if self.failure.ran else StoreUnavailable()
+
+
+class Caller:
+    """Calls the functions of our library on one server."""
+
+    def __init__(self, redis: Redis, observer: StoreObserver, clock: Callable[[], str]) -> None:
+        """`clock` gives the time argument: '' for the server's own, microseconds in tests."""
+        self.redis = redis
+        self.source, self.digest = assemble()
+        self._observer = observer
+        self._clock = clock
+        self._loading = asyncio.Lock()
+
+    async def call(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> list[Any]:
+        """Run a function that may write. StoreFailure when it did not answer."""
+        return await self._run("FCALL", function, fleet, arguments, operations)
+
+    async def read(self, function: str, fleet: str, *arguments: Argument) -> list[Any]:
+        """Run a function that only reads. StoreFailure when it did not answer."""
+        return await self._run("FCALL_RO", function, fleet, arguments, 1)
+
+    async def _run(
+        self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
+    ) -> list[Any]:
+        words = (f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
+        started = perf_counter()
+        try:
+            return await self._attempt(command, words)
+        finally:
+            self._observer.call(function, perf_counter() - started, operations)
+
+    async def _attempt(self, command: str, words: Sequence[Argument]) -> list[Any]:
+        try:
+            return await self.redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
+        except (RedisError, OSError) as error:
+            failure = classify(error)
+            self._observer.error(failure.kind)
+            if failure.kind != "function_missing":
+                raise StoreFailure(failure) from error
+        await self.load()
+        try:
+            return await self.redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise StoreFailure(classify(error)) from error
+
+    async def load(self) -> None:
+        """Load the library unless it is there: after a flush, or on a new master. Safe to repeat."""
+        async with self._loading:
+            try:
+                await self.redis.execute_command("FUNCTION", "LOAD", self.source)  # type: ignore[no-untyped-call]
+            except ResponseError as error:
+                if "already exists" not in str(error):
+                    raise StoreFailure(classify(error)) from error
+            except (RedisError, OSError) as error:
+                raise StoreFailure(classify(error)) from error
+
+    async def loaded(self) -> bool:
+        """Whether the server answers and has our library."""
+        try:
+            listed = await self.redis.execute_command(  # type: ignore[no-untyped-call]
+                "FUNCTION", "LIST", "LIBRARYNAME", f"slta_{self.digest}"
+            )
+        except (RedisError, OSError):
+            return False
+        return bool(listed)

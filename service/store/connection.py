@@ -1,0 +1,85 @@
+"""How we talk to the server: time-outs everywhere, no retries behind our back, errors in two kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where the store is and how long it may take.
+
+    `url` is redis://, rediss:// or unix://; a call that takes longer than `call_timeout_seconds` may or may not have
+    happened and is asked again, by session id, until `deadline_seconds` have passed since the request came in.
+    """
+
+    url: str
+    connect_timeout_seconds: float = 0.25
+    call_timeout_seconds: float = 0.5
+    deadline_seconds: float = 1.5
+    max_connections: int = 32
+
+
+def connect(settings: StoreSettings) -> Redis:
+    """A client that never repeats a call by itself: redis-py's ten retries would execute a call twice."""
+    return Redis.from_url(
+        settings.url,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_timeout=False,
+        socket_timeout=settings.call_timeout_seconds,
+        socket_connect_timeout=settings.connect_timeout_seconds,
+        max_connections=settings.max_connections,
+        decode_responses=True,
+    )
+
+
+REFUSALS = (
+    "LOADING",
+    "MASTERDOWN",
+    "READONLY",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MOVED",
+    "ASK",
+    "BUSY",
+    "MISCONF",
+    "OOM",
+    "NOREPLICAS",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+    "ERR max number of clients",
+)
+"""Beginnings of error replies by which the server says that it did not run the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an error of the client library means. `kind` is a metric label, `ran` whether the call may have run."""
+
+    kind: str
+    ran: bool
+
+
+def classify(error: RedisError | OSError) -> Failure:
+    """Judge by the text: redis-py redacts `repr`, and its types do not tell whether the call was sent."""
+    text = str(error)
+    if "Function not found" in text:
+        return Failure("function_missing", ran=False)
+    for beginning in REFUSALS:
+        if text.startswith((beginning, f"{beginning}:")) or f"-{beginning} " in text:
+            return Failure(beginning.split()[-1].lower(), ran=False)
+    if isinstance(error, RedisTimeoutError):
+        return Failure("timeout", ran="connecting" not in text)
+    if isinstance(error, (RedisConnectionError, OSError)):
+        return Failure(
+            "connection", ran="connecting" not in text.lower() and "Too many connections" not in text
+        )
+    return Failure("response" if isinstance(error, ResponseError) else "other", ran=True)

@@ -1,0 +1,128 @@
+-- The functions the server runs. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
+-- own (tests state theirs); all other keys share the fleet's hash tag. A fleet that does not exist answers
+-- {UNKNOWN_FLEET}. @DIGEST@ keeps the functions of different versions apart, so that a rolling upgrade runs both.
+
+local function clock(given)
+  if given ~= '' then
+    return tonumber(given)
+  end
+  local seconds_and_micros = redis.call('TIME')
+  return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
+end
+
+local function open(keys, args)
+  local fleet = state.open(keys[1])
+  if fleet then
+    accounting.advance(fleet, clock(args[1]))
+  end
+  return fleet
+end
+
+-- A function that changes one fleet: change(fleet, arguments after the time) -> reply.
+local function changing(change)
+  return function(keys, args)
+    local fleet = open(keys, args)
+    if not fleet then
+      return { 'UNKNOWN_FLEET' }
+    end
+    local reply = change(fleet, unpack(args, 2))
+    state.close(fleet)
+    return reply
+  end
+end
+
+-- A function that reads one fleet and writes nothing.
+local function reading(read)
+  return function(keys, args)
+    local fleet = open(keys, args)
+    return fleet and read(fleet, unpack(args, 2)) or { 'UNKNOWN_FLEET' }
+  end
+end
+
+local OPERATIONS = {
+  assign = sessions.assign, complete = sessions.complete, renew = sessions.renew,
+  adopt = sessions.adopt, ['end'] = sessions.end_on,
+}
+local STRIDE = 5 -- operation, session id and three arguments
+
+-- ARGV: time, then operations of five words each -> an outcome each, in order. Every operation sees the effect of
+-- the one before. An unexpected error is FAULT for its operation, marks the fleet suspect, and leaves those after it
+-- NOT_RUN.
+local function batch(keys, args)
+  local fleet = open(keys, args)
+  local outcomes = {}
+  if not fleet then
+    return { 'UNKNOWN_FLEET' }
+  end
+  local sound, message = pcall(sessions.reap, fleet)
+  for at = 2, #args, STRIDE do
+    local outcome = { 'NOT_RUN' }
+    if sound then
+      sound, outcome = pcall(OPERATIONS[args[at]], fleet, unpack(args, at + 1, at + STRIDE - 1))
+      if not sound then
+        message, outcome = outcome, { 'FAULT' }
+      end
+    end
+    outcomes[#outcomes + 1] = outcome
+  end
+  if not sound then
+    fleet.suspect = type(message) == 'table' and message.err or tostring(message)
+    redis.log(redis.LOG_WARNING, 'fleet ' .. fleet.prefix .. ' is suspect: ' .. fleet.suspect)
+  end
+  state.close(fleet)
+  return { 'BATCH', outcomes }
+end
+
+-- ARGV: time -> {TICKED, leases ended}. Idempotent; every dispatcher calls it about once a second.
+local function tick(fleet)
+  if fleet.suspect ~= '' then
+    configure.repair(fleet)
+  end
+  local ended = sessions.reap(fleet)
+  sessions.forget(fleet)
+  history.keep(fleet)
+  return { 'TICKED', ended }
+end
+
+-- ARGV: time, expected version, document, policy, utilities digest, names, capacities, lease, retention, beta
+-- coefficient, beta power, order, bound, marginals of each class.
+local function put(keys, args)
+  local given = {
+    expected = args[2], document = args[3], policy = args[4], utilities = args[5],
+    names = state.split(args[6]), capacities = state.split(args[7], true),
+    lease = tonumber(args[8]), retention = tonumber(args[9]),
+    beta_coefficient = tonumber(args[10]), beta_power = tonumber(args[11]),
+    order = args[12], bound = args[13], marginals = { unpack(args, 14) },
+  }
+  return configure.put(open(keys, args), keys[1], clock(args[1]), given)
+end
+
+-- Deletes without writing the state back.
+local function delete(keys, args)
+  local fleet = open(keys, args)
+  return fleet and configure.delete(fleet) or { 'UNKNOWN_FLEET' }
+end
+
+local function register(name, callback, flags)
+  redis.register_function({ function_name = 'slta_@DIGEST@_' .. name, callback = callback, flags = flags })
+end
+
+register('batch', batch)
+-- The same, for batches that only end or renew: they must run when memory is full.
+register('release', batch, { 'allow-oom' })
+register('tick', changing(tick), { 'allow-oom' })
+register('put', put)
+register('delete', delete, { 'allow-oom' })
+register('add_pools', changing(function(fleet, ...) return pools.add(fleet, { ... }) end))
+register('set_status', changing(pools.set_status), { 'allow-oom' })
+register('remove_pool', changing(pools.remove), { 'allow-oom' })
+register('move_pool', changing(pools.move))
+register('repair', changing(configure.repair), { 'allow-oom' })
+register('snapshot', reading(reads.snapshot), { 'no-writes' })
+register('session', reading(reads.session), { 'no-writes' })
+register('config', reading(reads.config), { 'no-writes' })
+register('pool', reading(pools.get), { 'no-writes' })
+register('pool_page', reading(function(fleet, first, limit)
+  return pools.page(fleet, tonumber(first), tonumber(limit))
+end), { 'no-writes' })
+register('pool_sessions', reading(pools.sessions), { 'no-writes' })

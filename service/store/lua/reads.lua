@@ -1,0 +1,54 @@
+-- Read-only views. Time moves on in memory only.
+
+reads = {}
+
+-- n*q(i, j) for j = 0, 1, … down to the last level in use, as text. O(levels in use * pools / 8).
+local function counts(fleet, position)
+  local column = { fleet.pools[position] }
+  for level = 1, fleet.capacities[position] do
+    local count = rows.count(state.level_key(fleet, position, level))
+    if count == 0 then
+      break
+    end
+    column[#column + 1] = count
+  end
+  return table.concat(column, ' ')
+end
+
+-- {SNAPSHOT, document, fields, counts per class, integrals now, integrals at the start of each window}.
+function reads.snapshot(fleet)
+  accounting.settle_pools(fleet)
+  fleet.reported_rank = ledger.policy(fleet).reported_rank(fleet)
+  local columns, past = {}, {}
+  for position = 1, #fleet.numbers do
+    columns[position] = counts(fleet, position)
+  end
+  for at, window in ipairs(history.WINDOWS) do
+    past[at] = history.recall(fleet, window) or ''
+  end
+  local document = redis.call('GET', fleet.prefix .. 'document')
+  return { 'SNAPSHOT', document, state.fields(fleet), columns, accounting.integrals(fleet), past }
+end
+
+-- id -> {SESSION, pool_id, class, age, µs of lease left or ''} | {ENDED, reason, pool_id} | {UNKNOWN}. O(log n).
+function reads.session(fleet, id)
+  local record = redis.call('HGET', fleet.prefix .. 'sessions', id)
+  if not record then
+    local reason, pool_id = sessions.ended(fleet, id)
+    return reason and { 'ENDED', reason, pool_id } or { 'UNKNOWN' }
+  end
+  local number, start = string.match(record, '(%d+) (%d+)')
+  local deadline = redis.call('ZSCORE', fleet.prefix .. 'leases', id)
+  return {
+    'SESSION',
+    state.pool_name(fleet, number),
+    fleet.names[(state.locate(fleet, tonumber(number)))],
+    string.format('%.0f', fleet.time - tonumber(start)),
+    deadline and string.format('%.0f', tonumber(deadline) - fleet.time) or '',
+  }
+end
+
+-- {CONFIG, document, version}.
+function reads.config(fleet)
+  return { 'CONFIG', redis.call('GET', fleet.prefix .. 'document'), fleet.config_version }
+end

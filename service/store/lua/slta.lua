@@ -1,0 +1,191 @@
+-- Self-Learning Threshold Assignment (paper section 3.2), kept as rows and counts of tokens.
+--
+-- `green:<class>` and `yellow` are the two token bits per pool; `green[i]`, `yellow` count them. A pool of class i
+-- with x sessions has a green token iff x < l_i(r), and a yellow one iff i = i_r and x < j_r.
+
+slta = {}
+
+-- The dispatching rule, from counts and r only: token, class position and the token's number in its class.
+--   1. uniform among the green tokens of classes other than i_{r-1}; if there are none,
+--   2. uniform among the green tokens of class i_{r-1}; if there are none,
+--   3. uniform among the yellow tokens; if there are none, 'none'.
+-- O(classes).
+local function choose_slta(green, yellow, yellow_class, previous_class, draw)
+  local others = 0
+  for position = 1, #green do
+    if position ~= previous_class then
+      others = others + green[position]
+    end
+  end
+  if others > 0 then
+    local index = math.floor(draw * others)
+    for position = 1, #green do
+      if position ~= previous_class then
+        if index < green[position] then
+          return 'green', position, index
+        end
+        index = index - green[position]
+      end
+    end
+  end
+  if previous_class > 0 and green[previous_class] > 0 then
+    return 'green', previous_class, math.floor(draw * green[previous_class])
+  end
+  if yellow > 0 then
+    return 'yellow', yellow_class, math.floor(draw * yellow)
+  end
+  return 'none'
+end
+
+-- Token, class position and bit of the pool that `draw` in [0, 1) decides on. O(classes + log pools).
+function slta.choose(fleet, draw)
+  local token, position, index =
+    choose_slta(fleet.green, fleet.yellow, fleet.estimate_class, fleet.previous_class, draw)
+  if token == 'green' then
+    return token, position, rows.select(state.class_key(fleet, 'green', position), index)
+  elseif token == 'yellow' then
+    return token, position, rows.select(fleet.prefix .. 'yellow', index)
+  end
+  return token, ledger.choose_with_room(fleet, draw)
+end
+
+-- Which way r will move, judged on the state just before the arrival: -1, 0 or 1.
+function slta.judge(fleet)
+  local green = state.sum(fleet.green)
+  if fleet.rank > 1 and green >= fleet.min_green and fleet.green[fleet.previous_class] > 0 then
+    return -1
+  elseif fleet.rank < fleet.last_rank and green == 0 and fleet.yellow <= 1 then
+    return 1
+  end
+  return 0
+end
+
+local function set_previous(fleet)
+  fleet.previous_class = fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0
+end
+
+-- The yellow tokens of class `position`: its pools with fewer than `level` sessions.
+local function write_yellow(fleet, position, level)
+  rows.minus(fleet.prefix .. 'yellow', state.class_key(fleet, 'active', position), state.level_key(fleet, position, level))
+  fleet.yellow = rows.count(fleet.prefix .. 'yellow')
+end
+
+-- The green tokens of class `position` under threshold `level`.
+local function write_green(fleet, position, level)
+  local key = state.class_key(fleet, 'green', position)
+  rows.minus(key, state.class_key(fleet, 'active', position), state.level_key(fleet, position, level))
+  fleet.thresholds[position] = level
+  fleet.green[position] = rows.count(key)
+end
+
+-- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
+local function step_up(fleet)
+  local position = fleet.estimate_class
+  rows.copy(state.class_key(fleet, 'green', position), fleet.prefix .. 'yellow')
+  fleet.green[position] = fleet.yellow
+  fleet.thresholds[position] = fleet.estimate_level
+  fleet.rank = fleet.rank + 1
+  fleet.previous_class = position
+  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+  write_yellow(fleet, fleet.estimate_class, fleet.estimate_level)
+  fleet.steps_up = fleet.steps_up + 1
+end
+
+-- r <- r - 1: the yellow tokens are exactly the former green ones of class i_{r-1}. O(pools / 8).
+local function step_down(fleet)
+  fleet.rank = fleet.rank - 1
+  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+  local position = fleet.estimate_class
+  rows.copy(fleet.prefix .. 'yellow', state.class_key(fleet, 'green', position))
+  fleet.yellow = fleet.green[position]
+  write_green(fleet, position, fleet.estimate_level - 1)
+  set_previous(fleet)
+  fleet.steps_down = fleet.steps_down + 1
+end
+
+-- Moves r after the session has been placed.
+function slta.learn(fleet, direction)
+  if fleet.active_pools == 1 then
+    return
+  elseif direction > 0 then
+    step_up(fleet)
+  elseif direction < 0 then
+    step_down(fleet)
+  end
+end
+
+-- Thresholds and all token rows from r. O(classes * (log levels + pools / 8)).
+local function write_tokens(fleet)
+  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+  for position = 1, #fleet.numbers do
+    write_green(fleet, position, order.threshold(fleet, position, fleet.rank))
+  end
+  write_yellow(fleet, fleet.estimate_class, fleet.estimate_level)
+  set_previous(fleet)
+end
+
+-- A single pool can never gather two green tokens, so r could not fall: it is set to r*.
+local function follow_single_pool(fleet)
+  if fleet.active_pools == 1 then
+    fleet.rank = math.min(fleet.sessions + 1, fleet.last_rank)
+    write_tokens(fleet)
+  end
+end
+
+-- A pool came to hold `level` sessions: at its thresholds it loses its tokens. O(1).
+function slta.rose(fleet, position, bit, level)
+  if level == fleet.thresholds[position] then
+    redis.call('SETBIT', state.class_key(fleet, 'green', position), bit, 0)
+    fleet.green[position] = fleet.green[position] - 1
+  end
+  if position == fleet.estimate_class and level == fleet.estimate_level then
+    redis.call('SETBIT', fleet.prefix .. 'yellow', bit, 0)
+    fleet.yellow = fleet.yellow - 1
+  end
+  follow_single_pool(fleet)
+end
+
+-- A pool no longer holds `level` sessions: below its thresholds it has tokens again. O(1).
+function slta.fell(fleet, position, bit, level)
+  if level == fleet.thresholds[position] then
+    redis.call('SETBIT', state.class_key(fleet, 'green', position), bit, 1)
+    fleet.green[position] = fleet.green[position] + 1
+  end
+  if position == fleet.estimate_class and level == fleet.estimate_level then
+    redis.call('SETBIT', fleet.prefix .. 'yellow', bit, 1)
+    fleet.yellow = fleet.yellow + 1
+  end
+  follow_single_pool(fleet)
+end
+
+function slta.clear(fleet)
+  redis.call('DEL', fleet.prefix .. 'yellow')
+  for position = 1, #fleet.numbers do
+    redis.call('DEL', state.class_key(fleet, 'green', position))
+  end
+  fleet.rank, fleet.yellow, fleet.previous_class = 0, 0, 0
+  fleet.green, fleet.thresholds = state.zeros(#fleet.numbers), state.zeros(#fleet.numbers)
+end
+
+-- After pools came or went, r keeps its coordinate as far as it exists; with `afresh` (other curves, other policy)
+-- r is the optimum of the sessions there are. Then everything follows from the ledger.
+function slta.rebuild(fleet, afresh)
+  fleet.min_green = math.max(2, math.ceil(fleet.beta_coefficient * fleet.active_pools ^ fleet.beta_power * (1 - 1e-12)))
+  if afresh or fleet.active_pools == 0 then
+    slta.clear(fleet)
+  end
+  if fleet.active_pools == 0 then
+    return
+  elseif afresh then
+    fleet.rank = order.optimal_rank(fleet)
+  elseif fleet.active_pools == 1 then
+    fleet.rank = math.min(fleet.sessions + 1, fleet.last_rank)
+  else
+    fleet.rank = order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)
+  end
+  write_tokens(fleet)
+end
+
+function slta.reported_rank(fleet)
+  return fleet.rank
+end

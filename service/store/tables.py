@@ -1,0 +1,39 @@
+"""A fleet's compiled tables as the fixed-width text that the Lua library reads with GETRANGE."""
+
+from __future__ import annotations
+
+import hashlib
+
+from service.core.fleet import FleetSpec
+
+MICROSECONDS = 1_000_000
+
+
+def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) -> list[str | int]:
+    """The arguments of the function `put` after the time; see `lua/library.lua`. Class positions count from 1."""
+    integers = spec.integers
+    capacities = [c.capacity for c in spec.classes]
+    names = list(spec.class_names())
+    coefficient, power = spec.beta.coefficient_and_power()
+    order = "".join(f"{c.pool_class + 1:2d}{c.level:4d}" for c in spec.ranking.order)
+    bound = "".join(
+        f"{c.pool_class + 1:2d}{integers.marginals[c.pool_class][c.level - 1]:18d}" for c in integers.order
+    )
+    utilities = hashlib.sha256(
+        repr((names, capacities, integers.exponent, integers.marginals)).encode()
+    ).hexdigest()
+    return [
+        "" if expected_version is None else expected_version,
+        document,
+        spec.policy,
+        utilities,
+        " ".join(names),
+        " ".join(map(str, capacities)),
+        round(spec.lease_seconds * MICROSECONDS),
+        round(spec.retention_seconds * MICROSECONDS),
+        f"{coefficient:.17g}",
+        f"{power:.17g}",
+        order,
+        bound,
+        *("".join(f"{marginal:18d}" for marginal in column) for column in integers.marginals),
+    ]

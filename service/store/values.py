@@ -1,0 +1,141 @@
+"""What the store answers: frozen values, named as the HTTP API names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["active", "draining", "failed"]
+Token = Literal["green", "yellow", "none", "open"]
+EndReason = Literal["completed", "expired", "failed", "reported_ended", "completed_before_assign"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A session on a pool. `token` is what decided (None in a replay), `lease_seconds` 0 for no lease."""
+
+    session_id: str
+    pool_id: str
+    pool_class: str
+    token: Token | None
+    lease_seconds: float
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A session that is over; `already` when it was so before this call."""
+
+    session_id: str
+    pool_id: str | None
+    reason: EndReason
+    already: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """What became of a lease."""
+
+    session_id: str
+    outcome: Literal["renewed", "expired", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A live session."""
+
+    session_id: str
+    pool_id: str
+    pool_class: str
+    age_seconds: float
+    lease_seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A server pool and the sessions it holds."""
+
+    pool_id: str
+    pool_class: str
+    status: Status
+    occupancy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """A fleet after PUT."""
+
+    config_version: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """What a pool's own list of sessions changed; lists of session ids."""
+
+    ended: list[str]
+    adopted: list[str]
+    over_capacity: list[str]
+    already_ended: list[str]
+    elsewhere: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integrals:
+    """Time integrals of totals since the fleet began, exact differences: pairs (high, low) of doubles.
+
+    `utility` and `optimum` are in the store's integers times microseconds, `sessions` in sessions times
+    microseconds, `pools[i]` in pools times microseconds, `time` in microseconds of fleet time.
+    `utilities_version` changes with curves and capacities.
+    """
+
+    store_epoch: int
+    utilities_version: int
+    time: int
+    sessions: tuple[float, float]
+    utility: tuple[float, float]
+    optimum: tuple[float, float]
+    pools: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassSnapshot:
+    """Class i in a snapshot. `counts[j]` = n·q(i, j): active pools with at least j sessions, `counts[0]` = A(i)."""
+
+    name: str
+    counts: list[int]
+    draining_pools: int
+    failed_pools: int
+    draining_sessions: int
+    threshold: int
+    green: int
+    assigned: dict[Token, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A fleet at one instant, read atomically.
+
+    `utility` and `optimum` are U and U*(N, A) in the store's integers. `rank` is r among the classes that have
+    active pools (under JLMU the rank of σ(q)); 0 without active pools. `yellow` tokens are of the class of `rank`.
+    """
+
+    fleet: str
+    document: str
+    config_version: int
+    policy: Literal["slta", "jlmu"]
+    store_epoch: int
+    suspect: bool
+    time: int
+    sessions: int
+    draining_sessions: int
+    utility: int
+    optimum: int
+    rank: int
+    yellow: int
+    min_green: int
+    classes: list[ClassSnapshot]
+    counters: dict[str, int]
+    integrals: Integrals
+    past: dict[int, Integrals]
+    """Per window in seconds (60, 300, 3600), the integrals of that long ago, or of as long as there are any."""
