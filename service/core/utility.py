@@ -195,7 +195,9 @@ class CappedLinearUtility(Utility):
 
     def marginal(self, sessions: int) -> Marginal:
         """a while x + 1 ≤ cap, then what is left, then 0."""
-        return Rational(self.slope * (min(Fraction(sessions + 1), self.cap) - min(Fraction(sessions), self.cap)))
+        return Rational(
+            self.slope * (min(Fraction(sessions + 1), self.cap) - min(Fraction(sessions), self.cap))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,9 @@ class TableUtility(Utility):
 
     def __post_init__(self) -> None:
         _require(len(self.values) > 1, "values must hold u(0) and u(1) at least")
-        _require(self.values[0] == 0, "values must begin with u(0) = 0: state what sessions add to an empty pool")
+        _require(
+            self.values[0] == 0, "values must begin with u(0) = 0: state what sessions add to an empty pool"
+        )
 
     def marginal(self, sessions: int) -> Marginal:
         """values[x+1] − values[x]; x below the last index."""
@@ -245,6 +249,13 @@ def first_convex_point(utility: Utility, capacity: int) -> int | None:
     return None
 
 
+def _is_finite(utility: Utility, capacity: int) -> bool:
+    try:
+        return math.isfinite(utility.value(capacity))
+    except OverflowError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class PoolClass:
     """Class i of server pools: what sessions are worth on one of its pools, and how many it may hold."""
@@ -255,10 +266,11 @@ class PoolClass:
 
     def __post_init__(self) -> None:
         _require(self.capacity >= 1, f"class {self.name}: capacity must be at least 1")
-        try:
-            self.utility.value(self.capacity)
-        except OverflowError as error:
-            raise ValueError(f"class {self.name}: the utility is too large to compute with") from error
+        _require(
+            _is_finite(self.utility, self.capacity),
+            f"class {self.name}: the utility is too large for a float",
+        )
         x = first_convex_point(self.utility, self.capacity)
-        _require(x is None, f"class {self.name}: the utility is not concave: it bends the wrong way at x = {x}")
-
+        _require(
+            x is None, f"class {self.name}: the utility is not concave: it bends the wrong way at x = {x}"
+        )

@@ -1,0 +1,311 @@
+"""Utility families: what x sessions are worth on one pool, and what one more adds (paper section 2.1)."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.utility import (
+    AlphaFairUtility,
+    CappedLinearUtility,
+    Irrational,
+    LinearUtility,
+    LogShare,
+    LogShareUtility,
+    Marginal,
+    PoolClass,
+    QuadraticUtility,
+    Rational,
+    TableUtility,
+    Utility,
+    WeightedLeastConnectionsUtility,
+    compare,
+    first_convex_point,
+)
+from tests.core.strategies import exact_utilities, irrational_utilities, resources, utilities
+
+ZERO = Rational(Fraction(0))
+
+
+def marginals(utility: Utility, count: int) -> list[float]:
+    return [float(utility.marginal(x)) for x in range(count)]
+
+
+def table(*values: str | int) -> TableUtility:
+    return TableUtility(tuple(Fraction(value) for value in values))
+
+
+# --- Each family, with its arithmetic
+
+
+def test_log_share_gives_each_of_x_sessions_the_logarithm_of_its_share() -> None:
+    # r = 20: u(8) = 8 log(20/8), and Δ(0) = u(1) − u(0) = 1 · log(20/1) − 0.
+    utility = LogShareUtility(Fraction(20))
+    assert utility.value(8) == pytest.approx(8 * math.log(2.5), rel=1e-14)
+    assert float(utility.marginal(0)) == pytest.approx(math.log(20), rel=1e-15)
+
+
+def test_log_share_falls_beyond_r_over_e_and_that_is_not_full() -> None:
+    # r = 20: r/e = 7.36. u(7) = 7 log(20/7) = 7.349, u(8) = 8 log(20/8) = 7.330: the eighth costs 0.018.
+    utility = LogShareUtility(Fraction(20))
+    assert utility.value(8) - utility.value(7) == pytest.approx(-0.0184, abs=5e-5)
+    assert PoolClass("beyond its peak", utility, 60).capacity == 60
+
+
+def test_alpha_fair_with_alpha_two_is_minus_x_squared_over_r() -> None:
+    # g(y) = y^(1−2)/(1−2) = −1/y, so x g(r/x) = −x²/r. r = 10: u = 0, −0.1, −0.4, −0.9.
+    assert marginals(AlphaFairUtility(Fraction(10), Fraction(2)), 3) == [-0.1, -0.3, -0.5]
+
+
+def test_alpha_fair_with_alpha_three_is_minus_x_cubed_over_two_r_squared() -> None:
+    # g(y) = y^−2/(−2), so x g(r/x) = −x³/(2r²). r = 5: u(1) = −1/50, u(2) = −8/50, so Δ(1) = −7/50.
+    assert AlphaFairUtility(Fraction(5), Fraction(3)).marginal(1) == Rational(Fraction(-7, 50))
+
+
+def test_alpha_fair_with_alpha_one_half_is_twice_the_root_of_r_x() -> None:
+    # g(y) = √y / (1/2), so x g(r/x) = 2 √(r x). r = 9: u(4) = 2 · √36 = 12.
+    assert AlphaFairUtility(Fraction(9), Fraction(1, 2)).value(4) == pytest.approx(12, rel=1e-14)
+
+
+def test_alpha_fair_with_alpha_zero_is_worth_the_whole_resource_once_anyone_is_there() -> None:
+    # g(y) = y, so x g(r/x) = r for every x ≥ 1, and u(0) = 0.
+    assert marginals(AlphaFairUtility(Fraction(7), Fraction(0)), 3) == [7, 0, 0]
+
+
+def test_alpha_fair_with_alpha_one_is_log_share() -> None:
+    assert AlphaFairUtility(Fraction(20), Fraction(1)).marginal(3) == LogShareUtility(Fraction(20)).marginal(
+        3
+    )
+
+
+def test_linear_sessions_do_not_disturb_each_other() -> None:
+    assert marginals(LinearUtility(Fraction("0.1")), 3) == [0.1, 0.1, 0.1]
+
+
+def test_quadratic_of_figure_3_loses_a_tenth_with_every_session() -> None:
+    # u(x) = 2x − x²/20: Δ(x) = 2 − (2x+1)/20 = 1.95 − x/10. At x = 5 it is 1.45, the first below 3/2.
+    utility = QuadraticUtility(Fraction(2), Fraction(-1, 20))
+    assert marginals(utility, 6) == [1.95, 1.85, 1.75, 1.65, 1.55, 1.45]
+
+
+def test_capped_linear_of_figure_3_is_worth_nothing_more_beyond_its_cap() -> None:
+    # u(x) = 3x/2 up to 20 and 30 beyond.
+    utility = CappedLinearUtility(Fraction(3, 2), Fraction(20))
+    assert marginals(utility, 22) == [1.5] * 20 + [0, 0]
+
+
+def test_capped_linear_gives_the_last_session_what_is_left_below_a_cap_between_integers() -> None:
+    # u(x) = 2 min(x, 2.5): 2, 4, 5, 5.
+    assert marginals(CappedLinearUtility(Fraction(2), Fraction("2.5")), 4) == [2, 2, 1, 0]
+
+
+def test_weighted_least_connections_compares_sessions_over_weight() -> None:
+    # u(x) = −x(x+1)/(2w) has Δ(x) = −(x+1)/w. w = 3 with 5 sessions equals w = 1 with 1: −6/3 = −2/1.
+    heavy, light = WeightedLeastConnectionsUtility(Fraction(3)), WeightedLeastConnectionsUtility(Fraction(1))
+    assert heavy.marginal(5) == light.marginal(1) == Rational(Fraction(-2))
+
+
+def test_table_states_the_utility_of_every_number_of_sessions() -> None:
+    assert marginals(table(0, 3, "4.5", "4.5"), 3) == [3, 1.5, 0]
+
+
+CLOSED_FORMS = [
+    (LogShareUtility(Fraction(20)), lambda x: x * math.log(20 / x)),
+    (AlphaFairUtility(Fraction(20), Fraction(5, 2)), lambda x: x * (20 / x) ** -1.5 / -1.5),
+    (AlphaFairUtility(Fraction(20), Fraction(1, 3)), lambda x: x * (20 / x) ** (2 / 3) / (2 / 3)),
+    (AlphaFairUtility(Fraction(20), Fraction(4)), lambda x: x * (20 / x) ** -3 / -3),
+    (LinearUtility(Fraction(3, 7)), lambda x: 3 * x / 7),
+    (QuadraticUtility(Fraction(2), Fraction(-1, 20)), lambda x: 2 * x - x * x / 20),
+    (CappedLinearUtility(Fraction(3, 2), Fraction(20)), lambda x: 1.5 * min(x, 20)),
+    (WeightedLeastConnectionsUtility(Fraction(8)), lambda x: -x * (x + 1) / 16),
+]
+
+
+@pytest.mark.parametrize(("utility", "closed_form"), CLOSED_FORMS, ids=lambda case: type(case).__name__)
+@given(x=st.integers(1, 500))
+def test_marginals_add_up_to_the_closed_form(utility: Utility, closed_form: object, x: int) -> None:
+    assert utility.value(x) == pytest.approx(closed_form(x), rel=1e-12, abs=1e-12)
+
+
+@given(utility=utilities)
+def test_an_empty_pool_is_worth_nothing(utility: Utility) -> None:
+    assert utility.value(0) == 0
+
+
+@pytest.mark.parametrize("x", [1, 7, 100, 4095])
+def test_floats_of_marginals_keep_their_digits_where_large_terms_cancel(x: int) -> None:
+    # Δ(x) of log_share is the difference of two numbers near x log x; of 2 √(20 x), of two numbers near √x.
+    with localcontext() as context:
+        context.prec = 50
+        exact_log = Decimal(20).ln() + x * Decimal(x).ln() - (x + 1) * Decimal(x + 1).ln()
+        exact_root = 2 * (Decimal(20 * (x + 1)).sqrt() - Decimal(20 * x).sqrt())
+    assert float(LogShare(Fraction(20), x)) == pytest.approx(float(exact_log), abs=1e-15, rel=1e-15)
+    root = AlphaFairUtility(Fraction(20), Fraction(1, 2)).marginal(x)
+    assert float(root) == pytest.approx(float(exact_root), rel=1e-14)
+
+
+# --- Comparing marginals
+
+
+def exact_value(marginal: Marginal) -> Decimal:
+    """To 60 digits, by another way than the code's."""
+    with localcontext() as context:
+        context.prec = 70
+        if isinstance(marginal, Rational):
+            return Decimal(marginal.value.numerator) / Decimal(marginal.value.denominator)
+        assert isinstance(marginal, LogShare)
+        x = marginal.sessions
+        occupied = x * Decimal(x).ln() if x else Decimal(0)
+        r = Decimal(marginal.resource.numerator) / Decimal(marginal.resource.denominator)
+        return r.ln() + occupied - (x + 1) * Decimal(x + 1).ln()
+
+
+exact_marginals = st.builds(lambda utility, x: utility.marginal(x), exact_utilities, st.integers(0, 5))
+all_marginals = st.builds(lambda utility, x: utility.marginal(x), utilities, st.integers(0, 5))
+
+
+@given(left=exact_marginals, right=exact_marginals)
+def test_marginals_compare_as_they_do_with_sixty_digits(left: Marginal, right: Marginal) -> None:
+    difference = exact_value(left) - exact_value(right)
+    expected = 0 if abs(difference) < Decimal("1e-60") else (difference > 0) - (difference < 0)
+    assert compare(left, right) == expected
+
+
+@given(left=all_marginals, right=all_marginals)
+def test_comparison_does_not_depend_on_the_side(left: Marginal, right: Marginal) -> None:
+    assert compare(left, right) == -compare(right, left)
+
+
+def test_five_and_twenty_tie_at_the_logarithm_of_five() -> None:
+    # r = 5, x = 0: log 5. r = 20, x = 1: u(2) − u(1) = 2 log 10 − log 20 = log(100/20) = log 5.
+    five, twenty = LogShareUtility(Fraction(5)).marginal(0), LogShareUtility(Fraction(20)).marginal(1)
+    assert compare(five, twenty) == 0
+
+
+@pytest.mark.parametrize("x", range(12))
+def test_a_logarithm_that_is_zero_ties_with_every_other_zero(x: int) -> None:
+    # r = (x+1)^(x+1)/x^x makes Δ(x) = log 1 = 0; for x = 5, r = 14.92992, its float is −1.1e−16.
+    zero = LogShareUtility(Fraction((x + 1) ** (x + 1), x**x)).marginal(x)
+    assert compare(zero, LogShareUtility(Fraction(4)).marginal(1)) == 0
+    assert compare(zero, ZERO) == compare(ZERO, zero) == 0
+
+
+@given(x=st.integers(1, 60), y=st.integers(1, 60), e=st.sampled_from(["1.000001", "0.9999999", "3"]))
+def test_logarithms_near_zero_tie_only_when_they_are_equal(x: int, y: int, e: str) -> None:
+    # Both are log e exactly. A resource larger by 1e−15 of itself makes Δ larger by 1e−15.
+    left, right = (LogShare(Fraction(e) * Fraction((z + 1) ** (z + 1), z**z), z) for z in (x, y))
+    larger = LogShare(right.resource * (1 + Fraction(1, 10**15)), y)
+    assert compare(left, right) == 0
+    assert compare(left, larger) == -1
+
+
+@pytest.mark.parametrize("digits", [10, 20, 60])
+def test_a_logarithm_is_told_from_a_rational_that_agrees_in_many_digits(digits: int) -> None:
+    # log 5 = 1.6094379124341003746…: cut after a digit it is smaller, with one unit more there larger.
+    with localcontext() as context:
+        context.prec = 100
+        cut = Fraction(Decimal(5).ln()).limit_denominator(10**90)
+    below = Fraction(math.floor(cut * 10**digits), 10**digits)
+    above = below + Fraction(1, 10**digits)
+    five = LogShareUtility(Fraction(5)).marginal(0)
+    assert compare(five, Rational(below)) == 1
+    assert compare(Rational(above), five) == 1
+
+
+@given(resource=resources.filter(lambda r: r != 1), p=st.integers(-50, 50), q=st.integers(1, 50))
+def test_a_logarithm_other_than_zero_never_ties_with_a_rational(resource: Fraction, p: int, q: int) -> None:
+    # e^(p/q) is irrational for p ≠ 0, and r itself is rational.
+    assert compare(LogShare(resource, 0), Rational(Fraction(p, q))) != 0
+
+
+def test_irrational_powers_tie_when_they_agree_to_twelve_digits() -> None:
+    # 2 √(r x) with r = 1 and r = 4: Δ(0) of the second is 2 √4 = 4, twice that of the first.
+    one, four = (AlphaFairUtility(Fraction(r), Fraction(1, 2)).marginal(0) for r in (1, 4))
+    assert compare(one, Rational(Fraction(2))) == 0
+    assert compare(four, Rational(Fraction(2))) == 1
+    assert compare(Irrational(2 + 1e-13), Irrational(2.0)) == 0
+    assert compare(Irrational(2 + 1e-11), Irrational(2.0)) == 1
+
+
+def test_irrational_powers_of_small_size_are_not_all_equal() -> None:
+    # The twelve digits are relative: 3e−20 is larger than 2e−20.
+    assert compare(Irrational(3e-20), Irrational(2e-20)) == 1
+
+
+# --- Concavity and what is refused
+
+
+def test_a_slope_of_one_tenth_is_concave_although_its_floating_sums_are_not() -> None:
+    # 0.1 + 0.1 + 0.1 = 0.30000000000000004 > 3 · 0.1 in floats; here every marginal is exactly 1/10.
+    assert first_convex_point(LinearUtility(Fraction("0.1")), 4096) is None
+
+
+@given(utility=exact_utilities | irrational_utilities, capacity=st.integers(1, 6))
+def test_marginals_never_rise_along_an_accepted_curve(utility: Utility, capacity: int) -> None:
+    # Every curve drawn here is concave, and so accepted.
+    accepted = PoolClass("class", utility, capacity).utility
+    rises = [compare(accepted.marginal(x), accepted.marginal(x - 1)) for x in range(1, capacity)]
+    assert 1 not in rises
+
+
+@pytest.mark.parametrize(
+    ("utility", "x"),
+    [
+        (QuadraticUtility(Fraction(1), Fraction(1, 100)), 1),  # Δ: 1.01, 1.03
+        (table(0, 3, 4, 6, 6), 2),  # Δ: 3, 1, 2
+        (table(0, 1, 2, "3.0000000000000001"), 2),  # Δ: 1, 1, a little more than 1
+        (CappedLinearUtility(Fraction(-1), Fraction(2)), 2),  # Δ: −1, −1, 0
+    ],
+)
+def test_a_curve_that_is_not_concave_is_refused_with_the_first_x_where_it_bends_the_wrong_way(
+    utility: Utility, x: int
+) -> None:
+    with pytest.raises(ValueError, match=f"class wrong: .* not concave: it bends the wrong way at x = {x}$"):
+        PoolClass("wrong", utility, 3 if isinstance(utility, TableUtility) else 10)
+
+
+def test_a_bend_beyond_the_capacity_does_not_matter() -> None:
+    # Δ: 3, 1, 2. With two sessions at most, Δ(2) is never met.
+    utility = table(0, 3, 4, 6)
+    assert PoolClass("class", utility, 2).capacity == 2
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: LogShareUtility(Fraction(0)), "resource must be positive"),
+        (lambda: AlphaFairUtility(Fraction(-1), Fraction(2)), "resource must be positive"),
+        (lambda: AlphaFairUtility(Fraction(1), Fraction(-1, 2)), "alpha must be from 0"),
+        (lambda: AlphaFairUtility(Fraction(1), Fraction(65)), "alpha must be from 0 to 64"),
+        (lambda: CappedLinearUtility(Fraction(1), Fraction(-1)), "cap must not be negative"),
+        (lambda: WeightedLeastConnectionsUtility(Fraction(0)), "weight must be positive"),
+        (lambda: table(0), "values must hold"),
+        (lambda: table(1, 2), "values must begin with u"),
+        (
+            lambda: PoolClass("small", LinearUtility(Fraction(1)), 0),
+            "class small: capacity must be at least 1",
+        ),
+        (lambda: PoolClass("small", table(0, 1), 2), r"values end at u\(1\)"),
+        (lambda: PoolClass("huge", LinearUtility(Fraction(10**400)), 1), "class huge: .* too large"),
+        (lambda: PoolClass("huge", LinearUtility(Fraction(10**308)), 10), "class huge: .* too large"),
+        (
+            lambda: PoolClass("huge", AlphaFairUtility(Fraction("0.0001"), Fraction(127, 2)), 4096),
+            "too large",
+        ),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_refused_with_what_is_wrong(build: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+@pytest.mark.parametrize("alpha", [Fraction(64), Fraction(127, 2)])
+def test_the_largest_alpha_is_still_computed_at_the_largest_capacity(alpha: Fraction) -> None:
+    # x^64 = 4096^64 = 2^768, near 1e231, and r^−63 = 20^−63, near 1e−82.
+    worst = AlphaFairUtility(Fraction(20), alpha).marginal(4095)
+    assert -1e170 < float(worst) < -1e140
