@@ -33,7 +33,7 @@ test: $(DEV) ## Tests, with branch coverage of service/core and service/store (A
 	$(PYTEST) -n auto --dist loadfile --cov $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
-	$(PYTEST) -m campaign $(ARGS)
+	$(PYTEST) -m campaign --timeout 3600 $(ARGS)
 
 test-browser: $(DEV) ## The live page in a real Chromium
 	$(PYTEST) -m browser $(ARGS)
@@ -48,9 +48,9 @@ compose: ## Service, store, Prometheus and Grafana in containers
 	docker compose up --build --wait
 
 compose-test: $(DEV) ## Start that, check it answers, take it down
-	$(PYTEST) -m compose $(ARGS)
+	$(PYTEST) -m compose --timeout 900 $(ARGS)
 
-# A full stop in the stamp's name keeps it out of the way; uv runs outside the tree and leaves no host name behind.
+# uv runs from outside the tree; nothing of an index's address is written.
 COMPILE = "$$dir/bin/uv" pip compile pyproject.toml --group build --quiet --generate-hashes --universal \
 	--python-version 3.11 --fork-strategy fewest --no-header --no-emit-index-url --no-emit-find-links
 
