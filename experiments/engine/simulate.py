@@ -1,0 +1,216 @@
+"""One policy on one fleet and one workload: what `service.core.occupancy` says of its averages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments import misreadings
+from experiments.engine import classic, dispatch
+from experiments.engine.compiling import inner, outer
+from experiments.engine.dispatch import COUNTERS, Build, Market, Memory
+from experiments.engine.loop import SAMPLE_HEAD, Events, Meter, event_loop, event_steps
+from experiments.engine.state import State, floats, integers, state_of
+from experiments.fleets import Kind
+from experiments.workload import WARM_UP, Workload
+from service.core.occupancy import Averages, Gaps, gaps
+from service.core.policies.common import NOTHING
+from service.core.policies.slta import Beta
+from service.core.ranking import Ranking
+
+POLICIES: dict[str, Build] = {
+    "SLTA": dispatch.slta_policy,
+    "JLMU": dispatch.jlmu_policy,
+    "random": classic.random_policy,
+    "round robin": classic.round_robin_policy,
+    "two choices": classic.two_choices_policy,
+    **misreadings.MISREADINGS,
+}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What was seen at `times`: r, sessions per pool, u and u*(s) per pool, and `below` (see `State`)."""
+
+    times: NDArray[np.float64]
+    rank: NDArray[np.float64]
+    sessions: NDArray[np.float64]
+    utility: NDArray[np.float64]
+    optimum: NDArray[np.float64]
+    below: NDArray[np.float64]
+
+    def assignment(self, kind: Kind, n: int, row: int) -> list[list[float]]:
+        """q at one of the times: `q[i][j]` is the fraction of pools of class i with at least j sessions."""
+        columns, at = [], 0
+        for pools, capacity in zip(kind.pools(n), kind.capacities, strict=True):
+            columns.append([float(pools - b) / n for b in self.below[row, at : at + capacity + 1]])
+            at += capacity + 2
+        return columns
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run's averages per pool and their gaps, what was counted, when each r was reached, and samples."""
+
+    gaps: Gaps
+    counters: tuple[int, ...]
+    arrivals: int
+    reached: tuple[float, ...]
+    samples: Samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How to run: times in mean holding times, `order` to dispatch by (the utilities' own if None).
+
+    `columns` are the occupancies at time 0 (the optimum for the sessions there are, if None), `rank` is r
+    then (r* for them, if None).
+    """
+
+    horizon: float
+    warm_up: float = WARM_UP
+    beta: Beta = Beta()
+    order: Ranking | None = None
+    columns: Sequence[Sequence[int]] | None = None
+    rank: int | None = None
+    sample_times: Sequence[float] = ()
+
+
+@cache
+def loop_of(policy: str) -> Any:  # noqa: ANN401 - a function, compiled or not
+    """The event loop with this policy inside."""
+    return event_loop(event_steps(POLICIES[policy](inner()), inner()), outer(policy))
+
+
+def simulate(kind: Kind, n: int, policy: str, workload: Workload, run: Run) -> Outcome:
+    """Play `workload` to `run.horizon` and average from `run.warm_up` on. O(events + pools + levels)."""
+    columns = run.columns or optimal_columns(kind, n, workload.initial)
+    state = state_of(columns, kind.capacities)
+    market = market_of(kind, run.order or kind.ranking, state)
+    rank = run.rank or kind.optimum(n, workload.initial).rank
+    memory = memory_of(kind, run.order or kind.ranking, rank, run.beta.min_green(n))
+    meter = meter_of(kind, n, run, workload, market)
+    loop_of(policy)(state, market, memory, events_of(workload, columns), meter, run.horizon)
+    arrivals = int(np.searchsorted(workload.arrivals, run.horizon))
+    return Outcome(
+        gaps=gaps_of(kind, n, run, meter),
+        counters=tuple(int(c) for c in memory.counters),
+        arrivals=arrivals,
+        reached=tuple(float(t) for t in meter.reached),
+        samples=samples_of(n, run, meter),
+    )
+
+
+def optimal_columns(kind: Kind, n: int, sessions: int) -> list[list[int]]:
+    """Occupancies of an optimal assignment of so many sessions (eq. 4)."""
+    best = kind.optimum(n, sessions)
+    thresholds = kind.ranking.thresholds(best.rank)
+    columns = []
+    for i, (pools, threshold) in enumerate(zip(kind.pools(n), thresholds, strict=True)):
+        extra = int(best.filled) if i == best.coordinate.pool_class else 0
+        columns.append([threshold + 1] * extra + [threshold] * (pools - extra))
+    return columns
+
+
+def market_of(kind: Kind, order: Ranking, state: State) -> Market:
+    """The dispatch order and the utilities, flat."""
+    ranks, marginals = [0] * len(state.below), [0.0] * len(state.below)
+    for i, base in enumerate(state.base):
+        ranks[base : base + len(order.ranks[i])] = order.ranks[i]
+        marginals[base : base + len(kind.ranking.marginals[i])] = kind.ranking.marginals[i]
+    return Market(
+        ranks=integers(ranks),
+        rank_class=integers([NOTHING, *(c.pool_class for c in order.order)]),
+        rank_level=integers([NOTHING, *(c.level for c in order.order)]),
+        marginals=floats(marginals),
+    )
+
+
+def memory_of(kind: Kind, order: Ranking, rank: int, min_green: int) -> Memory:
+    """A dispatcher whose estimate of σ*'s rank is `rank`."""
+    zeros = [0] * len(kind.classes)
+    return Memory(
+        rank=integers([rank]),
+        thresholds=integers(order.thresholds(rank)),
+        min_green=integers([min_green]),
+        green=integers(zeros),
+        room=integers(zeros),
+        counters=integers([0] * COUNTERS),
+    )
+
+
+def optimum_table(kind: Kind, n: int, most: int) -> NDArray[np.float64]:
+    """U*(N) for N = 0 … `most`: pools filled rank by rank (eq. 4); constant beyond the capacity."""
+    pools = np.array(kind.pools(n))
+    ranking = kind.ranking
+    classes = np.array([c.pool_class for c in ranking.order])
+    marginals = np.array([ranking.marginal_at(k) for k in range(1, len(ranking) + 1)])
+    needed = int(np.searchsorted(np.cumsum(pools[classes]), most)) + 1
+    table = np.concatenate(([0.0], np.cumsum(np.repeat(marginals[:needed], pools[classes[:needed]]))))
+    return table[: most + 1] if len(table) > most else np.pad(table, (0, most + 1 - len(table)), mode="edge")
+
+
+def meter_of(kind: Kind, n: int, run: Run, workload: Workload, market: Market) -> Meter:
+    """A meter at zero, but for the totals at time 0."""
+    columns = run.columns or optimal_columns(kind, n, workload.initial)
+    values = [np.concatenate(([0.0], np.cumsum(m))) for m in kind.ranking.marginals]
+    utility = sum(float(v[np.asarray(c, dtype=np.int64)].sum()) for v, c in zip(values, columns, strict=True))
+    width = SAMPLE_HEAD + len(market.marginals)
+    return Meter(
+        totals=floats([workload.initial, utility, run.warm_up]),
+        areas=floats([0.0, 0.0, 0.0]),
+        optimum_at=floats(optimum_table(kind, n, most_sessions(workload))),
+        sample_times=floats([*run.sample_times, np.inf]),
+        samples=floats(np.zeros(len(run.sample_times) * width)),
+        row=integers([0]),
+        reached=floats(np.full(len(market.rank_class), np.inf)),
+    )
+
+
+def most_sessions(workload: Workload) -> int:
+    """The most sessions that are ever there at once."""
+    times = np.concatenate((workload.arrivals, workload.departures))
+    steps = np.concatenate((np.ones(len(workload.arrivals)), -np.ones(len(workload.departures))))
+    return workload.initial + int(np.cumsum(steps[np.argsort(times)]).max(initial=0)) + 1
+
+
+def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
+    """The workload for one run; sessions present at time 0 sit where `columns` says."""
+    occupancy = np.concatenate([np.asarray(c, dtype=np.int64) for c in columns])
+    pools = np.full(workload.sessions, NOTHING)
+    pools[: workload.initial] = np.repeat(np.arange(len(occupancy)), occupancy)
+    return Events(
+        arrivals=floats(np.append(workload.arrivals, np.inf)),
+        draws=floats(workload.draws),
+        departures=floats(np.append(workload.departures, np.inf)),
+        departing=integers(workload.departing),
+        pools=integers(pools),
+    )
+
+
+def gaps_of(kind: Kind, n: int, run: Run, meter: Meter) -> Gaps:
+    """The averages per pool beside their bound."""
+    span = run.horizon - run.warm_up
+    sessions, utility, best = (float(area) / span for area in meter.areas)
+    measured = gaps(kind.ranking, Averages(tuple(map(float, kind.pools(n))), sessions, utility, best))
+    assert measured is not None  # noqa: S101 - a fleet has pools
+    return measured
+
+
+def samples_of(n: int, run: Run, meter: Meter) -> Samples:
+    """What was seen, per pool."""
+    count = len(run.sample_times)
+    rows = np.asarray(meter.samples).reshape(count, len(meter.samples) // count if count else SAMPLE_HEAD)
+    return Samples(
+        times=np.asarray(run.sample_times, dtype=np.float64),
+        rank=rows[:, 0],
+        sessions=rows[:, 1] / n,
+        utility=rows[:, 2] / n,
+        optimum=rows[:, 3] / n,
+        below=rows[:, SAMPLE_HEAD:],
+    )

@@ -1,0 +1,95 @@
+"""The fleets that the studies run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from service.core.optimum import Optimum, optimum, utility_bound
+from service.core.ranking import Ranking, rank_coordinates
+from service.core.utility import (
+    CappedLinearUtility,
+    LinearUtility,
+    LogShareUtility,
+    PoolClass,
+    QuadraticUtility,
+    Utility,
+    WeightedLeastConnectionsUtility,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Classes of pools and their shares of the fleet: `shares[i]` pools of class i in every sum(shares)."""
+
+    name: str
+    classes: tuple[PoolClass, ...]
+    shares: tuple[int, ...]
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The order ▷ of the classes' coordinates."""
+        return rank_coordinates(self.classes)
+
+    @property
+    def capacities(self) -> tuple[int, ...]:
+        """The most sessions a pool of each class may hold."""
+        return tuple(c.capacity for c in self.classes)
+
+    @property
+    def fractions(self) -> tuple[Fraction, ...]:
+        """α(i)."""
+        return tuple(Fraction(share, sum(self.shares)) for share in self.shares)
+
+    def pools(self, n: int) -> tuple[int, ...]:
+        """A(i) of a fleet of n pools, which the shares must divide."""
+        if n <= 0 or n % sum(self.shares):
+            raise ValueError(
+                f"{n} pools cannot be shared out as {self.shares}: take a multiple of {sum(self.shares)}"
+            )
+        return tuple(n // sum(self.shares) * share for share in self.shares)
+
+    def bound(self, offered_load: float) -> float:
+        """u*(ρ), in utility per pool."""
+        return utility_bound(self.ranking, [float(f) for f in self.fractions], offered_load)
+
+    def optimum(self, n: int, sessions: float) -> Optimum:
+        """σ*, q* and U*(N, A) for n pools."""
+        best = optimum(self.ranking, self.pools(n), sessions)
+        assert best is not None  # noqa: S101 - every kind has classes and every class pools
+        return best
+
+    def ordered_by(self, utilities: tuple[Utility, ...]) -> Ranking:
+        """The order of other curves on the same coordinates, to dispatch by."""
+        return rank_coordinates(
+            [PoolClass(c.name, u, c.capacity) for c, u in zip(self.classes, utilities, strict=True)]
+        )
+
+    def weighted(self, weights: tuple[float, ...]) -> Ranking:
+        """The order of weighted least connections with a weight a class; equal weights: least connections."""
+        return self.ordered_by(tuple(WeightedLeastConnectionsUtility(Fraction(w)) for w in weights))
+
+
+def log_share(name: str, resources: tuple[int, ...], shares: tuple[int, ...], capacity: int) -> Kind:
+    """Classes with `x log(r/x)`."""
+    classes = tuple(PoolClass(f"r{r}", LogShareUtility(Fraction(r)), capacity) for r in resources)
+    return Kind(name, classes, shares)
+
+
+TABLE_1 = log_share("table 1", (20, 30), (1, 1), 96)
+"""Two classes of equal size, r = (20, 30). Capacity 96 is never met at the loads studied."""
+
+FIGURE_3_LEFT = log_share("figure 3, left", (5, 10, 15), (2, 1, 1), 64)
+
+FIGURE_3_RIGHT = Kind(
+    "figure 3, right",
+    (
+        PoolClass("linear", LinearUtility(Fraction(1)), 96),
+        PoolClass("quadratic", QuadraticUtility(Fraction(2), Fraction(-1, 20)), 96),
+        PoolClass("capped", CappedLinearUtility(Fraction(3, 2), Fraction(20)), 96),
+    ),
+    (2, 1, 1),
+)
+
+STRONG = log_share("strongly heterogeneous", (5, 80), (1, 1), 192)

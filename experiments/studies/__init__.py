@@ -1,0 +1,1 @@
+"""One module a question; each writes its tables and figures under docs/results."""

@@ -1,0 +1,79 @@
+"""Arrivals and holding times in virtual time, drawn once and shared by every policy. Mean holding time: 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+WARM_UP = 10.0
+"""Mean holding times before measurement, where a start is near equilibrium but not in it."""
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Sessions in order of arrival, those present at time 0 first.
+
+    Session `departing[k]` ends at `departures[k]`, in order of time.
+    """
+
+    initial: int
+    arrivals: Floats
+    departures: Floats
+    departing: Integers
+    draws: Floats
+
+    @property
+    def sessions(self) -> int:
+        """All sessions, present or to come."""
+        return self.initial + len(self.arrivals)
+
+
+def workload_of(initial: int, arrivals: Floats, ends: Floats, draws: Floats) -> Workload:
+    """A workload in which session s ends at `ends[s]`; sorted once, for all policies."""
+    departing = np.argsort(ends, kind="stable")
+    return Workload(initial, arrivals, ends[departing], departing, draws)
+
+
+def generator(*key: int) -> np.random.Generator:
+    """Independent draws for each key, the same on every machine."""
+    return np.random.default_rng(np.random.SeedSequence(key))
+
+
+def stationary(rng: np.random.Generator, load: float, horizon: float) -> Workload:
+    """Poisson arrivals at rate `load`, exponential holding times, a Poisson(load) number present at time 0.
+
+    `load` is nρ, the whole fleet's. Residual holding times are exponential too: the number is in equilibrium.
+    """
+    initial = int(rng.poisson(load))
+    arrivals = poisson_times(rng, load, 0.0, horizon)
+    residual = rng.exponential(size=initial)
+    ends = np.concatenate((residual, arrivals + rng.exponential(size=len(arrivals))))
+    return workload_of(initial, arrivals, ends, rng.random(len(arrivals)))
+
+
+def from_present(rng: np.random.Generator, initial: int, load: float, horizon: float) -> Workload:
+    """The same with `initial` sessions present at time 0."""
+    return stepped(rng, initial, [(0.0, load)], horizon)
+
+
+def stepped(
+    rng: np.random.Generator, initial: int, loads: list[tuple[float, float]], horizon: float
+) -> Workload:
+    """Poisson arrivals whose rate changes: `loads` lists (from when, nρ); exponential holding times."""
+    ends_of_steps = [start for start, _ in loads[1:]] + [horizon]
+    pieces = [
+        poisson_times(rng, load, start, end) for (start, load), end in zip(loads, ends_of_steps, strict=True)
+    ]
+    arrivals = np.concatenate(pieces)
+    ends = np.concatenate((rng.exponential(size=initial), arrivals + rng.exponential(size=len(arrivals))))
+    return workload_of(initial, arrivals, ends, rng.random(len(arrivals)))
+
+
+def poisson_times(rng: np.random.Generator, rate: float, start: float, end: float) -> Floats:
+    """The points of a Poisson process on [start, end), in order."""
+    return np.sort(rng.uniform(start, end, size=rng.poisson(rate * (end - start))))
