@@ -1,0 +1,81 @@
+"""What can be set, from the environment (`SLTA_…`) and the command line, which comes first."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "SLTA_"
+
+
+class SettingsError(Exception):
+    """The settings are not valid; the message says which and why."""
+
+
+class Settings(BaseSettings):
+    """One process's settings. Each field is the environment variable `SLTA_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """0 takes a free one; the log says which."""
+
+    store_url: SecretStr | None = None
+    """redis://, rediss:// or unix://; without it the process owns an embedded store."""
+    data_dir: Path = Path(".slta")
+    store_binary: str | None = None
+    """A valkey-server or redis-server for the embedded store, instead of the one that comes along."""
+
+    config: Path | None = None
+    """A fleet file, applied at the start when it differs from the last one applied."""
+
+    auth: Literal["off"] | None = None
+    """Nobody has to prove who they are. Only where nobody else can come: on a loopback address."""
+
+    docs: bool | None = None
+    """/docs and /openapi.json; by default only on a loopback address."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names that a request's Host may have, comma-separated; all when empty."""
+
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] | None = None
+    """By default console on a terminal, else JSON."""
+
+    keep_alive_seconds: Annotated[int, Field(ge=1)] = 65
+    """Longer than a proxy in front keeps its connections, so that it never uses one that just closes."""
+    shutdown_seconds: Annotated[int, Field(ge=1)] = 10
+    """How long requests may take to finish once the process was asked to end."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_hosts(cls, values: dict[str, object]) -> dict[str, object]:
+        hosts = values.get("allowed_hosts")
+        if isinstance(hosts, str):
+            values["allowed_hosts"] = tuple(name.strip() for name in hosts.split(",") if name.strip())
+        return values
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.loopback:
+            raise ValueError(
+                f"{self.host} can be reached from other machines, and there is no access control"
+            )
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
+
+    @property
+    def loopback(self) -> bool:
+        """Only this machine can reach the address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"

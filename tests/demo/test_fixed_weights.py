@@ -1,0 +1,72 @@
+"""Weights are right for the load they were tuned for, and for no other."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from service.core.fleet import FleetSpec
+from service.core.utility import (
+    CappedLinearUtility,
+    LinearUtility,
+    PoolClass,
+    QuadraticUtility,
+    WeightedLeastConnectionsUtility,
+)
+from service.demo.fixed_weights import NO_WEIGHT, FixedWeights
+
+POOLS = (50, 25, 25)
+SATURATING = FleetSpec(
+    (
+        PoolClass("linear", LinearUtility(Fraction(1)), 100),
+        PoolClass("quadratic", QuadraticUtility(Fraction(2), Fraction(-1, 20)), 100),
+        PoolClass("capped", CappedLinearUtility(Fraction(3, 2), Fraction(20)), 100),
+    )
+)
+"""Figure 3, right, with capacities that are never reached."""
+
+
+@pytest.mark.parametrize(
+    ("load", "loss"),
+    [
+        # The optimum at 5 holds 5 and 15 sessions, so the weights are 0, 5, 15: at load ρ they hold ρ and 3ρ.
+        # Δ of the second class, 2 − (2x+1)/20, is at least 3/2 up to 5 sessions, at least 1 up to 10.
+        # ρ = 2: (2·2 − 4/20 + 3/2·6)/4 = 3.20 of the optimum's (2·5 − 25/20 + 3/2·3)/4 = 3.3125.
+        (2, 1 - 3.20 / 3.3125),
+        (5, 0.0),
+        # ρ = 8: (2·8 − 64/20 + 30)/4 = 10.70 of 1/2 + (2·10 − 100/20 + 30)/4 = 11.75.
+        (8, 1 - 10.70 / 11.75),
+        # ρ = 12: (2·12 − 144/20 + 30)/4 = 11.70 of 9/2 + 45/4 = 15.75.
+        (12, 1 - 11.70 / 15.75),
+    ],
+)
+def test_weights_tuned_at_load_5_lose_at_other_loads(load: int, loss: float) -> None:
+    weights = FixedWeights(SATURATING, POOLS, 500)
+    assert weights.weights == [NO_WEIGHT, 5, 15]
+    assert weights.relative_gap(POOLS, load * 100) == pytest.approx(loss, abs=1e-12)
+
+
+@pytest.mark.parametrize(("load", "percent"), [(2, 3), (8, 9), (12, 26)])
+def test_the_losses_in_whole_percent(load: int, percent: int) -> None:
+    gap = FixedWeights(SATURATING, POOLS, 500).relative_gap(POOLS, load * 100)
+    assert gap is not None
+    assert round(100 * gap) == percent
+
+
+def test_a_class_without_weight_takes_what_no_other_can() -> None:
+    classes = tuple(PoolClass(c.name, c.utility, 20) for c in SATURATING.classes)
+    weights = FixedWeights(FleetSpec(classes), POOLS, 500)
+    full_others = weights.utility(POOLS, 25 * 20 * 2)
+    assert weights.utility(POOLS, 25 * 20 * 2 + 50) == pytest.approx(full_others + 50)
+
+
+def test_where_curves_are_weights_nothing_is_lost_at_any_load() -> None:
+    curves = (WeightedLeastConnectionsUtility(Fraction(w)) for w in (1, 2))
+    spec = FleetSpec(tuple(PoolClass(name, curve, 100) for name, curve in zip("ab", curves, strict=True)))
+    weights = FixedWeights(spec, (10, 10), 300)
+    assert weights.relative_gap((10, 10), 600) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_empty_fleet_has_no_gap() -> None:
+    assert FixedWeights(SATURATING, (0, 0, 0), 0).relative_gap((0, 0, 0), 0) is None
