@@ -1,0 +1,376 @@
+"""The optimal assignment, the utility bound and its prices (paper sections 2.3 and 2.4, Theorem 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth, utility_bound
+from service.core.ranking import Coordinate, Ranking, integer_utilities, rank_coordinates
+from service.core.utility import (
+    CappedLinearUtility,
+    LinearUtility,
+    LogShareUtility,
+    PoolClass,
+    QuadraticUtility,
+    TableUtility,
+)
+from tests.core.strategies import Fleet, fleets
+
+
+def log_shares(*resources: int, capacity: int = 60) -> Ranking:
+    classes = [
+        PoolClass(f"class {i}", LogShareUtility(Fraction(r)), capacity) for i, r in enumerate(resources)
+    ]
+    return rank_coordinates(classes)
+
+
+def tables(*columns: Sequence[int]) -> Ranking:
+    """Classes whose marginals are the numbers given."""
+    return rank_coordinates(
+        [
+            PoolClass(
+                f"class {i}", TableUtility((Fraction(0), *map(Fraction, accumulate(column)))), len(column)
+            )
+            for i, column in enumerate(columns)
+        ]
+    )
+
+
+def best_of(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimum:
+    best = optimum(ranking, pools, sessions)
+    assert best is not None
+    return best
+
+
+def means(ranking: Ranking, pools: Sequence[float], sessions: float) -> list[float]:
+    """Sessions per pool of each class under q*."""
+    columns = optimal_assignment(ranking, pools, best_of(ranking, pools, sessions))
+    return [sum(column[1:]) / count for column, count in zip(columns, pools, strict=True)]
+
+
+# --- Table 1: two classes of equal size, u_i(x) = x log(r_i/x), r = (20, 30)
+
+TABLE_1 = log_shares(20, 30)
+
+
+def test_the_bound_of_table_1_at_a_fractional_load() -> None:
+    # All of class 1 hold 8; class 2 hold 11 or 12, half each:
+    # ½ · 8 log(20/8) + ¼ · 11 log(30/11) + ¼ · 12 log(30/12) = 3.66516 + 2.75908 + 2.74887 = 9.1731.
+    by_hand = 4 * math.log(20 / 8) + 11 / 4 * math.log(30 / 11) + 3 * math.log(30 / 12)
+    assert by_hand == pytest.approx(9.1731, abs=5e-5)
+    assert utility_bound(TABLE_1, [0.5, 0.5], 9.75) == pytest.approx(by_hand, rel=1e-13)
+
+
+def test_the_bound_of_table_1_at_an_integral_load() -> None:
+    # All of class 1 hold 8, all of class 2 hold 12: ½ · 8 log 2.5 + ½ · 12 log 2.5 = 10 log 2.5 = 9.1629.
+    assert utility_bound(TABLE_1, [0.5, 0.5], 10) == pytest.approx(10 * math.log(2.5), rel=1e-13)
+
+
+def test_sigma_star_of_table_1_has_rank_20_at_load_9_75_and_holds_half_of_its_class() -> None:
+    # N = 975 on 50 + 50 pools. Better than (2, 12) are 8 + 11 coordinates, 950 sessions; 25 are left.
+    best = best_of(TABLE_1, [50, 50], 975)
+    assert (best.rank, best.coordinate, best.filled, best.overload) == (20, Coordinate(1, 12), 25, False)
+
+
+def test_an_integral_load_puts_sigma_star_on_the_next_coordinate_with_nothing_in_it() -> None:
+    # N = 1000: 8 + 12 coordinates hold exactly 1000, and (5) has ≤ on its left: r* = 21, σ* = (2, 13).
+    best = best_of(TABLE_1, [50, 50], 1000)
+    assert (best.rank, best.coordinate, best.filled) == (21, Coordinate(1, 13), 0)
+    assert optimal_assignment(TABLE_1, [50, 50], best) == [[50.0] * 9, [50.0] * 13]
+
+
+def test_one_session_less_than_integral_leaves_sigma_star_where_it_was() -> None:
+    best = best_of(TABLE_1, [50, 50], 999)
+    assert (best.rank, best.coordinate, best.filled) == (20, Coordinate(1, 12), 49)
+
+
+def test_per_pool_and_in_totals_the_bound_is_the_same() -> None:
+    assert 100 * utility_bound(TABLE_1, [0.5, 0.5], 9.75) == pytest.approx(
+        best_of(TABLE_1, [50, 50], 975).utility, rel=1e-13
+    )
+
+
+# --- Figure 3: α = (1/2, 1/4, 1/4), as 50, 25 and 25 pools
+
+FIGURE_3_POOLS = [50, 25, 25]
+FIGURE_3_LEFT = log_shares(5, 10, 15)
+FIGURE_3_RIGHT = rank_coordinates(
+    [
+        PoolClass("linear", LinearUtility(Fraction(1)), 60),
+        PoolClass("quadratic", QuadraticUtility(Fraction(2), Fraction(-1, 20)), 40),
+        PoolClass("saturating", CappedLinearUtility(Fraction(3, 2), Fraction(20)), 40),
+    ]
+)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 10])
+def test_figure_3_left_has_loads_at_which_occupancies_are_in_the_ratio_of_the_resources(k: int) -> None:
+    # At ρ = k/2 + 2k/4 + 3k/4 = 1.75 k every pool has exactly k, 2k or 3k sessions.
+    assert means(FIGURE_3_LEFT, FIGURE_3_POOLS, 175 * k) == [k, 2 * k, 3 * k]
+
+
+@given(sessions=st.integers(0, 2500))
+def test_figure_3_left_keeps_every_class_within_one_session_of_the_ratio(sessions: int) -> None:
+    # r_i/c with one c for all: 5/c, 10/c, 15/c add up to ρ on ½, ¼, ¼ of the pools, so 5/c = ρ/1.75.
+    base = sessions / 175
+    assert means(FIGURE_3_LEFT, FIGURE_3_POOLS, sessions) == pytest.approx([base, 2 * base, 3 * base], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("load", "expected"),
+    [
+        # To 1.25 only class 2 grows: 1.25/¼ = 5 levels with Δ_2 = 1.95 … 1.55 > 3/2.
+        (0.5, [0, 2, 0]),
+        (1.25, [0, 5, 0]),
+        # To 6.25 only class 3: 20 levels of 3/2 on ¼ of the pools hold 5; Δ_2(5) = 1.45.
+        (2.5, [0, 5, 5]),
+        (6.25, [0, 5, 20]),
+        # To 7.5 class 2 again: 5 levels 1.45 … 1.05 above the 1 of class 1.
+        (7.5, [0, 10, 20]),
+        # Beyond only class 1, for ever: 5 more sessions per pool are 10 on each of its pools.
+        (8, [1, 10, 20]),
+        (12.5, [10, 10, 20]),
+        (37.5, [60, 10, 20]),
+    ],
+)
+def test_figure_3_right_fills_one_class_at_a_time(load: float, expected: list[float]) -> None:
+    assert means(FIGURE_3_RIGHT, FIGURE_3_POOLS, 100 * load) == expected
+
+
+def test_figure_3_right_has_a_price_of_load_that_falls_from_class_to_class() -> None:
+    # Δ at σ*: 1.95 at once, 3/2 while class 3 fills, 1.45 when class 2 takes over, 1 in the end.
+    prices = [
+        best_of(FIGURE_3_RIGHT, FIGURE_3_POOLS, 100 * load).price for load in (0, 1.25, 3, 6.25, 7.5, 20)
+    ]
+    assert prices == [1.95, 1.5, 1.5, 1.45, 1, 1]
+
+
+# --- Edges
+
+
+TWO_TABLES = tables([4, 2], [3, 1])  # the order: (0,1), (1,1), (0,2), (1,2)
+
+
+def test_an_empty_fleet_has_its_first_coordinate_before_it() -> None:
+    best = best_of(TWO_TABLES, [2, 1], 0)
+    assert (best.rank, best.filled, best.utility, best.price) == (1, 0, 0, 4)
+
+
+def test_exactly_full_has_the_last_coordinate_full() -> None:
+    # 2 pools of 4 + 2 and one of 3 + 1: U = 12 + 4 = 16; r* is the last rank, the price Δ there.
+    best = best_of(TWO_TABLES, [2, 1], 6)
+    assert best == Optimum(4, Coordinate(1, 2), filled=1, utility=16, price=1, overload=False)
+    assert optimal_assignment(TWO_TABLES, [2, 1], best) == [[2, 2, 2], [1, 1, 1]]
+
+
+def test_a_load_beyond_capacity_has_the_bound_at_capacity_and_one_more_session_adds_nothing() -> None:
+    best = best_of(TWO_TABLES, [2, 1], 7)
+    assert best == Optimum(4, Coordinate(1, 2), filled=1, utility=16, price=0, overload=True)
+
+
+def test_a_class_without_pools_is_passed_over() -> None:
+    # Class 0 alone: 4, 4, 2, 2. The third session is the first at (0, 2), which keeps its rank 3 of all four.
+    best = best_of(TWO_TABLES, [2, 0], 3)
+    assert (best.rank, best.coordinate, best.filled, best.utility) == (3, Coordinate(0, 2), 1, 10)
+    assert optimal_assignment(TWO_TABLES, [2, 0], best) == [[2, 2, 1], [0]]
+
+
+def test_the_last_class_may_be_the_one_without_pools() -> None:
+    # Exactly full at (0, 2): rank 4 is of class 1 and does not count.
+    best = best_of(TWO_TABLES, [2, 0], 4)
+    assert (best.rank, best.coordinate, best.filled) == (3, Coordinate(0, 2), 2)
+
+
+def test_no_pools_at_all_have_no_optimum_and_a_bound_of_nothing() -> None:
+    assert optimum(TWO_TABLES, [0, 0], 0) is None
+    assert utility_bound(TWO_TABLES, [0, 0], 1) == 0
+
+
+# --- The optimum is one
+
+
+def best_by_looking(fleet: Fleet, sessions: int) -> float:
+    """The largest Σ u_i(x_k) with Σ x_k = `sessions`, pool after pool: no order, no ranks."""
+    best = {0: 0.0}
+    for c, column in zip(fleet.classes, fleet.columns, strict=True):
+        values = [c.utility.value(x) for x in range(c.capacity + 1)]
+        for _ in column:
+            wider: dict[int, float] = {}
+            for total, utility in best.items():
+                for x, value in enumerate(values):
+                    wider[total + x] = max(wider.get(total + x, -math.inf), utility + value)
+            best = wider
+    return best[sessions]
+
+
+@given(fleet=fleets())
+def test_no_assignment_of_whole_sessions_is_worth_more_than_the_bound_and_one_is_worth_it(
+    fleet: Fleet,
+) -> None:
+    best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
+    assert best.utility == pytest.approx(best_by_looking(fleet, fleet.sessions), rel=1e-12, abs=1e-12)
+
+
+@given(fleet=fleets(), part=st.floats(0, 1))
+def test_the_optimal_assignment_is_feasible_and_attains_the_bound(fleet: Fleet, part: float) -> None:
+    # 0 ≤ q(i, j+1) ≤ q(i, j) ≤ q(i, 0) = A(i), Σ q = N, Σ q Δ = U* (2), at any fractional load.
+    sessions = part * fleet.capacity()
+    best = best_of(fleet.ranking, fleet.pools, sessions)
+    columns = optimal_assignment(fleet.ranking, fleet.pools, best)
+    assert [column[0] for column in columns] == fleet.pools
+    assert all(column == sorted(column, reverse=True) and column[-1] >= 0 for column in columns)
+    assert sum(sum(column[1:]) for column in columns) == pytest.approx(sessions, abs=1e-9)
+    utility = sum(
+        count * marginal
+        for column, marginals in zip(columns, fleet.ranking.marginals, strict=True)
+        for count, marginal in zip(column[1:], marginals, strict=False)
+    )
+    assert utility == pytest.approx(best.utility, abs=1e-9)
+
+
+@given(fleet=fleets())
+def test_sigma_star_meets_its_definition(fleet: Fleet) -> None:
+    # Σ A(i) over better coordinates ≤ N < the same with its own (5), unless all is full.
+    best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
+    better = sum(fleet.pools[i] for i, _ in fleet.ranking.order[: best.rank - 1])
+    own = fleet.pools[best.coordinate.pool_class]
+    assert fleet.ranking.coordinate(best.rank) == best.coordinate
+    if fleet.sessions == fleet.capacity():
+        assert better + own == fleet.sessions
+    else:
+        assert better <= fleet.sessions < better + own
+    assert best.filled == fleet.sessions - better
+
+
+@given(fleet=fleets())
+def test_in_integers_no_state_is_worth_more_than_the_bound_not_by_one_unit(fleet: Fleet) -> None:
+    # U and U* are integers and compared exactly; the path-by-path form of Theorem 1.
+    integers = integer_utilities(fleet.ranking)
+    utility = sum(sum(integers.marginals[i][:x]) for i, column in enumerate(fleet.columns) for x in column)
+    left, bound = fleet.sessions, 0
+    for i, j in integers.order:
+        taken = min(left, fleet.pools[i])
+        left, bound = left - taken, bound + taken * integers.marginals[i][j - 1]
+    assert utility <= bound
+    best = best_of(integers.ranking(), fleet.pools, fleet.sessions)
+    assert best.utility == pytest.approx(integers.to_utility(bound), rel=1e-12, abs=1e-12)
+
+
+# --- Its shape: concave, piecewise linear, with prices
+
+shapes = st.tuples(st.lists(st.floats(0, 9), min_size=5, max_size=5), st.floats(0, 1))
+"""Pools of up to five classes, and a load as a part of their capacity."""
+
+
+def point(fleet: Fleet, shape: tuple[list[float], float]) -> tuple[list[float], float]:
+    """(A, N) with N at most the capacity of A."""
+    pools = shape[0][: len(fleet.classes)]
+    return pools, shape[1] * fleet.capacity(pools)
+
+
+def bound_at(ranking: Ranking, pools: Sequence[float], sessions: float) -> float:
+    best = optimum(ranking, pools, sessions)
+    return best.utility if best else 0.0
+
+
+@given(fleet=fleets(), one=shapes, other=shapes, part=st.floats(0, 1))
+def test_the_bound_is_jointly_concave_in_sessions_and_pools(
+    fleet: Fleet, one: tuple[list[float], float], other: tuple[list[float], float], part: float
+) -> None:
+    # Why ⟨U⟩ ≤ U*(⟨N⟩, ⟨A⟩) even while pools come and go: a mean of states is feasible for the means.
+    (pools_1, sessions_1), (pools_2, sessions_2) = point(fleet, one), point(fleet, other)
+    pools = [part * a + (1 - part) * b for a, b in zip(pools_1, pools_2, strict=True)]
+    sessions = part * sessions_1 + (1 - part) * sessions_2
+    chord = part * bound_at(fleet.ranking, pools_1, sessions_1) + (1 - part) * bound_at(
+        fleet.ranking, pools_2, sessions_2
+    )
+    assert bound_at(fleet.ranking, pools, sessions) >= chord - 1e-9 * (1 + abs(chord))
+
+
+@given(fleet=fleets())
+def test_the_bound_is_concave_in_the_load(fleet: Fleet) -> None:
+    bounds = [bound_at(fleet.ranking, fleet.pools, n) for n in range(int(fleet.capacity()) + 1)]
+    gains = [after - before for before, after in pairwise(bounds)]
+    assert all(later <= earlier + 1e-9 for earlier, later in pairwise(gains))
+
+
+@given(fleet=fleets(), factor=st.floats(0.01, 100))
+def test_twice_the_fleet_with_twice_the_load_is_worth_twice_as_much(fleet: Fleet, factor: float) -> None:
+    larger = bound_at(fleet.ranking, [factor * count for count in fleet.pools], factor * fleet.sessions)
+    smaller = bound_at(fleet.ranking, fleet.pools, fleet.sessions)
+    assert larger == pytest.approx(factor * smaller, rel=1e-9, abs=1e-9)
+
+
+STEP = 1 / 1024
+
+
+@given(fleet=fleets(), load=st.integers(0, 100), offset=st.sampled_from([0.25, 0.5, 0.75]))
+def test_price_and_worth_are_the_slopes_of_the_bound_where_the_load_is_not_integral(
+    fleet: Fleet, load: int, offset: float
+) -> None:
+    # U* is linear between integral loads: with at least ¼ session to the next kink, a step of 1/1024 of a
+    # session, or of a pool with at most 6 levels, stays on one piece: the difference quotient is the slope.
+    sessions = load % fleet.capacity() + offset
+    best = best_of(fleet.ranking, fleet.pools, sessions)
+    slope = (bound_at(fleet.ranking, fleet.pools, sessions + STEP) - best.utility) / STEP
+    assert slope == pytest.approx(best.price, abs=1e-9)
+    for i in range(len(fleet.classes)):
+        more = [count + STEP * (k == i) for k, count in enumerate(fleet.pools)]
+        worth = (bound_at(fleet.ranking, more, sessions) - best.utility) / STEP
+        assert worth == pytest.approx(pool_worth(fleet.ranking, i, best), abs=1e-9)
+
+
+@given(fleet=fleets(), shape=shapes)
+def test_no_change_of_load_and_pools_gains_more_than_price_and_worth_say(
+    fleet: Fleet, shape: tuple[list[float], float]
+) -> None:
+    # Duals of a concave programme: U*(N', A') ≤ U*(N, A) + price (N' − N) + Σ worth_i (A'_i − A_i), at kinks too.
+    best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
+    pools, sessions = point(fleet, shape)
+    plane = best.utility + best.price * (sessions - fleet.sessions)
+    plane += sum(pool_worth(fleet.ranking, i, best) * (pools[i] - fleet.pools[i]) for i in range(len(pools)))
+    assert bound_at(fleet.ranking, pools, sessions) <= plane + 1e-9 * (1 + abs(plane))
+
+
+@given(fleet=fleets())
+def test_what_everything_is_worth_adds_up_to_the_bound(fleet: Fleet) -> None:
+    # Strong duality: U* = price · N + Σ worth_i · A(i).
+    best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
+    total = best.price * fleet.sessions
+    total += sum(pool_worth(fleet.ranking, i, best) * count for i, count in enumerate(fleet.pools))
+    assert total == pytest.approx(best.utility, rel=1e-9, abs=1e-9)
+
+
+def test_one_more_pool_takes_sessions_from_where_they_are_worth_least() -> None:
+    # (0,1) = 4, (1,1) = 3, (0,2) = 2, (1,2) = 1; one pool each and 2.5 sessions: price 2.
+    # One more pool of class 0: (4 − 2) + (2 − 2) = 2. Of class 1: 3 − 2 = 1.
+    best = best_of(TWO_TABLES, [1, 1], 2.5)
+    assert best.price == 2
+    assert [pool_worth(TWO_TABLES, i, best) for i in (0, 1)] == [2, 1]
+
+
+def test_under_overload_one_more_pool_is_worth_all_it_can_hold() -> None:
+    # Sessions wait outside, so a new pool is full at once: 4 + 2 or 3 + 1.
+    best = best_of(TWO_TABLES, [1, 1], 9)
+    assert [pool_worth(TWO_TABLES, i, best) for i in (0, 1)] == [6, 4]
+
+
+def test_a_class_without_pools_has_a_worth_too() -> None:
+    best = best_of(TWO_TABLES, [0, 1], 1.5)
+    assert (best.coordinate, best.price) == (Coordinate(1, 2), 1)
+    assert pool_worth(TWO_TABLES, 0, best) == (4 - 1) + (2 - 1)
+
+
+@given(fleet=fleets())
+def test_no_pool_is_worth_less_than_nothing_until_there_is_too_much(fleet: Fleet) -> None:
+    # It could stay empty. (Full of sessions that nobody wants, u(capacity) < 0, it is another matter.)
+    assume(fleet.sessions < fleet.capacity())
+    best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
+    assert all(pool_worth(fleet.ranking, i, best) >= 0 for i in range(len(fleet.classes)))

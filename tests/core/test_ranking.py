@@ -1,0 +1,237 @@
+"""The order of coordinates, ranks and thresholds (paper sections 2.3 and 3.2), and utilities as integers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.ranking import (
+    LARGEST_TOTAL,
+    MAX_POOLS,
+    Coordinate,
+    Ranking,
+    integer_utilities,
+    rank_coordinates,
+)
+from service.core.utility import (
+    AlphaFairUtility,
+    CappedLinearUtility,
+    LinearUtility,
+    LogShareUtility,
+    PoolClass,
+    QuadraticUtility,
+    Utility,
+    compare,
+)
+from tests.core.strategies import class_lists, exact_utilities, log_utilities, rational_utilities
+
+
+def ranking_of(*utilities: Utility, capacity: int = 3) -> Ranking:
+    return rank_coordinates([PoolClass(f"class {i}", u, capacity) for i, u in enumerate(utilities)])
+
+
+def log_shares(*resources: int, capacity: int = 3) -> Ranking:
+    return ranking_of(*(LogShareUtility(Fraction(r)) for r in resources), capacity=capacity)
+
+
+rankings = class_lists(exact_utilities).map(rank_coordinates)
+ranked = rankings.flatmap(lambda ranking: st.tuples(st.just(ranking), st.integers(1, len(ranking))))
+
+# --- The order
+
+
+def test_larger_marginal_utilities_come_first() -> None:
+    # r = (20, 30): Δ(0) = log 20 = 3.00 and log 30 = 3.40; Δ(1) = log 5 = 1.61 and log 7.5 = 2.01;
+    # Δ(2) = log(20 · 4/27) = 1.09 and log(30 · 4/27) = 1.49.
+    order = log_shares(20, 30).order
+    assert order == ((1, 1), (0, 1), (1, 2), (0, 2), (1, 3), (0, 3))
+
+
+def test_on_a_tie_the_smaller_class_comes_first_whatever_its_level() -> None:
+    # r = (5, 20): Δ(0, 0) = log 5 = Δ(1, 1), so (0, 1) is better than (1, 2). As (20, 5), (0, 2) than (1, 1).
+    assert log_shares(5, 20).order[:3] == ((1, 1), (0, 1), (1, 2))
+    assert log_shares(20, 5).order[:3] == ((0, 1), (0, 2), (1, 1))
+
+
+def test_linear_utilities_that_tie_for_ever_are_ranked_class_by_class() -> None:
+    # u(x) = x in both: all marginals are 1. The enumeration would never leave class 0 but for its capacity.
+    order = ranking_of(LinearUtility(Fraction(1)), LinearUtility(Fraction(1))).order
+    assert order == ((0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3))
+
+
+def test_figure_3_right_fills_class_two_then_three_then_two_again_then_one() -> None:
+    # Δ_1 = 1. Δ_2(x) = 1.95 − x/10 > 3/2 for x ≤ 4, > 1 for x ≤ 9. Δ_3 = 3/2 for x < 20.
+    ranking = ranking_of(
+        LinearUtility(Fraction(1)),
+        QuadraticUtility(Fraction(2), Fraction(-1, 20)),
+        CappedLinearUtility(Fraction(3, 2), Fraction(20)),
+        capacity=30,
+    )
+    expected = [1] * 5 + [2] * 20 + [1] * 5 + [0] * 30
+    assert [pool_class for pool_class, _ in ranking.order[:60]] == expected
+
+
+def test_irrational_powers_of_equal_curves_tie_level_by_level() -> None:
+    root = AlphaFairUtility(Fraction(10), Fraction(1, 2))
+    assert ranking_of(root, root).order == ((0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3))
+
+
+@given(classes=class_lists(rational_utilities) | class_lists(log_utilities) | class_lists(exact_utilities))
+def test_every_coordinate_has_one_rank_and_is_not_worse_than_the_next(classes: list[PoolClass]) -> None:
+    ranking = rank_coordinates(classes)
+    assert sorted(ranking.order) == [(i, j) for i, c in enumerate(classes) for j in range(1, c.capacity + 1)]
+    for better, worse in pairwise(ranking.order):
+        (i1, j1), (i2, j2) = better, worse
+        by_marginal = compare(classes[i1].utility.marginal(j1 - 1), classes[i2].utility.marginal(j2 - 1))
+        assert by_marginal == 1 or (by_marginal == 0 and (i1, j1 - 1) < (i2, j2 - 1))
+
+
+@given(ranking=rankings)
+def test_within_a_class_ranks_rise_with_the_level(ranking: Ranking) -> None:
+    for i, ranks in enumerate(ranking.ranks):
+        assert list(ranks) == [ranking.rank(Coordinate(i, j + 1)) for j in range(len(ranks))]
+        assert list(ranks) == sorted(ranks)
+
+
+@given(case=ranked)
+def test_rank_and_coordinate_are_each_others_inverse(case: tuple[Ranking, int]) -> None:
+    ranking, rank = case
+    assert ranking.rank(ranking.coordinate(rank)) == rank
+
+
+def test_marginals_are_looked_up_by_rank() -> None:
+    # Rank 3 of u = 3x up to 2, u = 2x up to 2: 3, 3, 2, 2.
+    steep, flat = (CappedLinearUtility(Fraction(a), Fraction(2)) for a in (3, 2))
+    assert [ranking_of(steep, flat).marginal_at(rank) for rank in (1, 2, 3, 4, 5)] == [3, 3, 2, 2, 0]
+
+
+# --- Thresholds
+
+
+def test_thresholds_count_the_levels_that_are_better_than_the_estimate() -> None:
+    # The order is (1,1), (0,1), (1,2), (0,2), (1,3), (0,3), counting classes from 0.
+    # At r = 4 the coordinates are (0,2): better are (0,1) and (1,1), (1,2), so ℓ = (1, 2).
+    ranking = log_shares(20, 30)
+    assert [ranking.thresholds(r) for r in range(1, 7)] == [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 3)]
+
+
+@given(case=ranked)
+def test_a_threshold_is_the_highest_level_that_ranks_strictly_better(case: tuple[Ranking, int]) -> None:
+    # ℓ_i(r) = max{j ≥ 0: (i, j) ▷ (i_r, j_r) or j = 0}, by looking at every better coordinate.
+    ranking, rank = case
+    better = ranking.order[: rank - 1]
+    highest = [max([0, *(j for i, j in better if i == k)]) for k in range(ranking.class_count)]
+    assert list(ranking.thresholds(rank)) == highest
+
+
+@given(case=ranked)
+def test_the_estimate_is_one_above_its_own_threshold_and_the_previous_one_at_its_own(
+    case: tuple[Ranking, int],
+) -> None:
+    # ℓ_{i_r}(r) = j_r − 1, and ℓ_{i_{r−1}}(r) = j_{r−1}.
+    ranking, rank = case
+    pool_class, level = ranking.coordinate(rank)
+    assert ranking.threshold(pool_class, rank) == level - 1
+    if rank > 1:
+        previous_class, previous_level = ranking.coordinate(rank - 1)
+        assert ranking.threshold(previous_class, rank) == previous_level
+
+
+@given(case=ranked)
+def test_a_step_of_r_moves_one_threshold_by_one(case: tuple[Ranking, int]) -> None:
+    ranking, rank = case
+    before, after = ranking.thresholds(rank), ranking.thresholds(rank + 1)
+    moved = [(i, b - a) for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+    assert moved == [(ranking.coordinate(rank).pool_class, 1)]
+
+
+@given(case=ranked)
+def test_levels_up_to_the_thresholds_are_worth_at_least_the_estimate_and_the_others_at_most(
+    case: tuple[Ranking, int],
+) -> None:
+    # What the signs of figure 4 say: ≥ Δ(i_r, j_r − 1) below the thresholds, ≤ above them.
+    ranking, rank = case
+    estimate = ranking.marginal_at(rank)
+    for i, threshold in enumerate(ranking.thresholds(rank)):
+        column = ranking.marginals[i]
+        assert all(marginal >= estimate - 1e-12 for marginal in column[:threshold])
+        assert all(marginal <= estimate + 1e-12 for marginal in column[threshold:])
+
+
+# --- Classes without active pools
+
+
+def test_a_class_that_is_left_out_has_no_ranks_and_the_others_keep_their_order() -> None:
+    # Of (1,1), (0,1), (1,2), (0,2), (1,3), (0,3) class 1 leaves (0,1), (0,2), (0,3).
+    restricted = log_shares(20, 30).restricted_to([0])
+    assert restricted.order == ((0, 1), (0, 2), (0, 3))
+    assert restricted.thresholds(3) == (2, 0)
+    assert restricted.class_count == 2
+
+
+@pytest.mark.parametrize(
+    ("left", "coordinate", "rank"),
+    [
+        ([0, 1], (1, 2), 3),  # still there
+        ([0], (1, 2), 2),  # the next worse that exists is (0,2), second of (0,1), (0,2), (0,3)
+        ([1], (0, 2), 3),  # the next worse is (1,3), third of (1,1), (1,2), (1,3)
+        ([1], (0, 3), 3),  # nothing is worse than (0,3): the last
+    ],
+)
+def test_an_estimate_keeps_its_coordinate_or_takes_the_next_worse_or_the_last(
+    left: list[int], coordinate: tuple[int, int], rank: int
+) -> None:
+    full = log_shares(20, 30)
+    assert full.restricted_to(left).rank_at_or_after(Coordinate(*coordinate), full) == rank
+
+
+# --- Utilities as integers
+
+
+def test_integers_use_the_largest_power_of_ten_that_65536_pools_can_add_up() -> None:
+    # u = 1.5x up to 20: at most 30 a pool. 2^53/65,536 = 2^37 = 1.37e11: 30 · 10^9 fits, 30 · 10^10 not.
+    integers = integer_utilities(ranking_of(CappedLinearUtility(Fraction(3, 2), Fraction(20)), capacity=25))
+    assert integers.exponent == 9
+    assert integers.marginals[0][:2] == (1_500_000_000, 1_500_000_000)
+    assert integers.to_utility(1_500_000_000) == 1.5
+
+
+def test_rounding_up_never_takes_the_integers_to_the_limit() -> None:
+    # 4096 · 3.35544315 · 10^7 = 2^37 − 2048 would fit, but each marginal rounds from 33,554,431.5 to 2^25,
+    # and 4096 · 2^25 · 65,536 is 2^53 itself. One digit less, then.
+    integers = integer_utilities(ranking_of(LinearUtility(Fraction("3.35544315")), capacity=4096))
+    assert integers.exponent == 6
+
+
+@pytest.mark.parametrize(("slope", "exponent"), [("0", 12), ("1e-320", 300), ("1e300", -290)])
+def test_extreme_utilities_have_integers_too(slope: str, exponent: int) -> None:
+    # At 10^−290 one pool counts 10^10; at 10^300 digits are lost but nothing overflows; zeros take any power.
+    integers = integer_utilities(ranking_of(LinearUtility(Fraction(slope)), capacity=2))
+    assert integers.exponent == exponent
+    assert MAX_POOLS * sum(integers.marginals[0]) < LARGEST_TOTAL
+
+
+@given(classes=class_lists())
+def test_no_state_of_65536_pools_has_a_utility_that_a_double_cannot_count(classes: list[PoolClass]) -> None:
+    integers = integer_utilities(rank_coordinates(classes))
+    largest = max(abs(u) for column in integers.marginals for u in (*column, *accumulate(column)))
+    assert MAX_POOLS * largest < LARGEST_TOTAL
+    # And no precision is given away: ten times as much would not fit, but for half a unit a level.
+    assert largest == 0 or MAX_POOLS * (10 * largest + 60) >= LARGEST_TOTAL
+
+
+@given(classes=class_lists())
+def test_integers_are_the_marginals_rounded_and_their_order_is_sorted(classes: list[PoolClass]) -> None:
+    ranking = rank_coordinates(classes)
+    integers = integer_utilities(ranking)
+    for column, exact in zip(integers.marginals, ranking.marginals, strict=True):
+        assert [u / 10.0**integers.exponent for u in column] == pytest.approx(exact, rel=1e-9, abs=1e-9)
+    values = [integers.marginals[i][j - 1] for i, j in integers.order]
+    assert values == sorted(values, reverse=True)
+    assert sorted(integers.order) == sorted(ranking.order)
+    assert integers.ranking().order == integers.order
+    assert all(list(ranks) == sorted(ranks) for ranks in integers.ranking().ranks)
