@@ -1,0 +1,112 @@
+"""`slta experiments …`: the paper's tables and figures, each alone or all of them."""
+
+# ruff: noqa: PLC0415 - a command imports its study when it runs, so that the others start fast
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from experiments.report import Report
+
+app = typer.Typer(
+    help="The paper's results, computed in virtual time by the code that production is checked against.",
+    no_args_is_help=True,
+)
+
+RESULTS = Path("docs/results")
+NEEDED = ("numpy", "scipy", "matplotlib")
+
+Number = TypeVar("Number", int, float)
+Out = Annotated[Path | None, typer.Option(help="Folder for tables (Markdown, JSON) and figures (SVG, PNG).")]
+Json = Annotated[Path | None, typer.Option("--json", help="File for the numbers alone.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Independent runs a cell, seeds 0, 1, …")]
+Horizon = Annotated[float, typer.Option(help="Measured time of a run, in mean holding times.")]
+Processes = Annotated[int, typer.Option(min=0, help="Processes to use; 0: one for each core.")]
+
+
+@app.callback()
+def require_extra() -> None:
+    """The paper's results, computed in virtual time by the code that production is checked against."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        typer.echo(f"{', '.join(missing)} missing: pip install 'slta[experiments]'", err=True)
+        raise typer.Exit(1)
+
+
+def numbers(text: str, option: str, kind: Callable[[str], Number]) -> list[Number]:
+    """`50,100` as numbers above 0, each once."""
+    try:
+        values = [kind(part) for part in text.split(",")]
+    except ValueError:
+        example = "50,100" if kind is int else "9.75,10"
+        raise typer.BadParameter(f"{text!r} is not a list like {example}", param_hint=option) from None
+    if not all(0 < value < float("inf") for value in values):
+        raise typer.BadParameter(f"{text!r}: every number must be positive", param_hint=option)
+    return list(dict.fromkeys(values))
+
+
+def positive(value: float, option: str) -> float:
+    """A time above 0."""
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value} is not a positive time", param_hint=option)
+    return value
+
+
+def workers(processes: int) -> int:
+    """0 stands for every core."""
+    from experiments.parallel import available_processes
+
+    return processes or available_processes()
+
+
+def emit(report: Report, out: Path | None, json: Path | None = None) -> None:
+    """Print the tables; write what was asked for."""
+    from experiments.report import write_json, write_report
+
+    typer.echo(report.markdown)
+    written = write_report(report, out) if out else []
+    if json:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        write_json(report.data, json)
+        written.append(json)
+    for file in written:
+        typer.echo(f"wrote {file}", err=True)
+
+
+@app.command()
+def table1(
+    n: Annotated[
+        str, typer.Option("--n", help="Fleet sizes, even.")
+    ] = "50,100,150,200,250,300,350,400,450,500",
+    load: Annotated[str, typer.Option(help="Loads ρ per pool.")] = "9.75,10",
+    seeds: Seeds = 1,
+    horizon: Horizon = 180.0,
+    processes: Processes = 0,
+    out: Out = None,
+    json: Json = None,
+) -> None:
+    """Table 1: the gap of JLMU and SLTA, beside the paper's, and three planted misreadings."""
+    from experiments.studies import table1 as module
+
+    sizes = numbers(n, "--n", int)
+    if any(size % 2 or size < 4 for size in sizes):
+        raise typer.BadParameter(
+            "two classes of equal size: every n must be even, 4 at least", param_hint="--n"
+        )
+    loads = numbers(load, "--load", float)
+    if max(loads) > module.MAX_LOAD:
+        raise typer.BadParameter(
+            f"pools hold 96 sessions here: at most {module.MAX_LOAD:g}", param_hint="--load"
+        )
+    emit(module.study(sizes, loads, seeds, positive(horizon, "--horizon"), workers(processes)), out, json)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

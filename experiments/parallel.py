@@ -1,0 +1,55 @@
+"""Independent runs on several processes, with a progress bar."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def available_processes() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def each(
+    function: Callable[[Item], Result], items: Sequence[Item], title: str, processes: int = 1
+) -> list[Result]:
+    """`function` of every item, in order. With one process nothing is started."""
+    with progress_bar() as bar:
+        task = bar.add_task(title, total=len(items))
+        results = []
+        if processes == 1 or len(items) == 1:
+            for item in items:
+                results.append(function(item))
+                bar.advance(task)
+            return results
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(processes, len(items)), mp_context=context) as pool:
+            for result in pool.map(function, items):
+                results.append(result)
+                bar.advance(task)
+        return results
+
+
+def progress_bar() -> Progress:
+    """A bar on standard error that leaves when it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    )

@@ -1,0 +1,141 @@
+"""What a study leaves behind: numbers as JSON, tables as Markdown, figures as SVG and PNG."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+PNG_DPI = 110
+COLORS = {
+    "SLTA": "#0b6e4f",
+    "JLMU": "#d1495b",
+    "bound": "#30343f",
+    "paper": "#8d99ae",
+    "other": "#c9ada7",
+    "accent": "#edae49",
+    "blue": "#3d5a80",
+}
+STYLE = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "font.size": 10,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "slta",
+}
+
+
+@dataclass
+class Report:
+    """One study's results. `figures` by name; the first is named like the study."""
+
+    name: str
+    data: dict[str, Any]
+    markdown: str
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+
+def write_report(report: Report, folder: Path) -> list[Path]:
+    """Write NAME.json, NAME.md and the figures into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / f"{report.name}.json", folder / f"{report.name}.md"]
+    write_json(report.data, written[0])
+    written[1].write_text(report.markdown, encoding="utf-8")
+    for name, figure in report.figures.items():
+        written += [folder / f"{name}.svg", folder / f"{name}.png"]
+        with mpl.rc_context(STYLE):
+            figure.savefig(written[-2], metadata={"Date": None})
+            figure.savefig(written[-1], dpi=PNG_DPI, metadata={"Software": None})
+    return written
+
+
+def write_json(data: dict[str, Any], file: Path) -> None:
+    """Numbers with seven digits, one object a line where it is short; what is not finite is null."""
+    file.write_text(to_json(plain(data)) + "\n", encoding="utf-8")
+
+
+def to_json(value: Any, indent: str = "") -> str:  # noqa: ANN401 - JSON
+    """Nested as deep as it must be, short parts on one line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) + len(indent) <= 200 or not isinstance(value, dict | list) or is_flat(value):
+        return line
+    deeper = indent + " "
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(deeper + to_json(v, deeper) for v in value) + f"\n{indent}]"
+    parts = (
+        f"{deeper}{json.dumps(key, ensure_ascii=False)}: {to_json(v, deeper)}" for key, v in value.items()
+    )
+    return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+
+
+def is_flat(value: Any) -> bool:  # noqa: ANN401 - JSON
+    """A list of numbers, which stays on its line."""
+    return isinstance(value, list) and not any(isinstance(v, dict | list) for v in value)
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Numbers and containers of Python only."""
+    if isinstance(value, dict):
+        return {str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(v) for v in value]
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.7g}") if math.isfinite(value) else None
+    return value
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; its first column is aligned left, the others right."""
+    body = [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in rows]
+    rule = ["---", *("---:" for _ in header[1:])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [list(header), rule, *body]) + "\n"
+
+
+def number(value: object) -> str:
+    """A cell: what is missing is a dash."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def mean_and_error(
+    values: Sequence[float] | np.ndarray[Any, Any],
+) -> tuple[float, float | None, float | None]:
+    """Mean, its standard error, and the standard deviation of one; None from a single value."""
+    array = np.asarray(values, dtype=np.float64)
+    if len(array) < 2:
+        return float(array.mean()), None, None
+    deviation = float(array.std(ddof=1))
+    return float(array.mean()), deviation / math.sqrt(len(array)), deviation
+
+
+def with_error(mean: float, error: float | None, digits: int) -> str:
+    """`0.01234 ± 0.00012`."""
+    return f"{mean:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
+
+
+def page(title: str, *parts: str) -> str:
+    """A Markdown page."""
+    return "\n".join([f"# {title}\n", *(part.rstrip() + "\n" for part in parts)])
+
+
+def figure(width: float = 8.0, height: float = 4.5, **layout: Any) -> tuple[Figure, Any]:  # noqa: ANN401
+    """A figure with its axes in the house style."""
+    with mpl.rc_context(STYLE):
+        canvas = Figure(figsize=(width, height), layout="constrained")
+        axes = canvas.subplots(**layout)
+    return canvas, axes
