@@ -331,7 +331,7 @@ def test_price_and_worth_are_the_slopes_of_the_bound_where_the_load_is_not_integ
 def test_no_change_of_load_and_pools_gains_more_than_price_and_worth_say(
     fleet: Fleet, shape: tuple[list[float], float]
 ) -> None:
-    # Duals of a concave programme: U*(N', A') ≤ U*(N, A) + price (N' − N) + Σ worth_i (A'_i − A_i), at kinks too.
+    # Duals of a concave programme: U*(N', A') ≤ U*(N, A) + price (N' − N) + Σ worth_i (A'_i − A_i).
     best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
     pools, sessions = point(fleet, shape)
     plane = best.utility + best.price * (sessions - fleet.sessions)
