@@ -22,8 +22,8 @@ COUNTERS = (
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
-    """`reply` is [word, document, fields, counts per class, integrals, past integrals]."""
-    _, document, flat, columns, now, past = reply
+    """`reply` is [word, document, fields, rank, counts per class, integrals, past integrals]."""
+    _, document, flat, rank, columns, now, past = reply
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     epoch = int(fields["store_epoch"])
     counters = {name: int(fields[name]) for name in COUNTERS}
@@ -41,7 +41,7 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
         draining_sessions=sum(_vector(fields, "draining_sessions")),
         utility=int(fields["utility"]),
         optimum=int(fields["optimum"]),
-        rank=int(fields["reported_rank"]),
+        rank=int(rank),
         yellow=int(fields["yellow"]),
         min_green=int(fields["min_green"]),
         classes=_classes(fields, columns),

@@ -15,7 +15,7 @@ local function add(high, low, value)
   return top, low - (top - sum)
 end
 
-accounting.INTEGRALS = { 'sessions', 'utility', 'optimum' }
+accounting.INTEGRALS = { 'sessions', 'utility', 'optimum' } -- a pair each in `integrals`
 
 -- Moves fleet time on to the store's time `now` (µs) and integrates what held until then.
 function accounting.advance(fleet, now)
@@ -27,9 +27,9 @@ function accounting.advance(fleet, now)
   fleet.clock = now
   if elapsed > 0 then
     fleet.time = fleet.time + elapsed
-    for _, name in ipairs(accounting.INTEGRALS) do
-      local high, low = name .. '_high', name .. '_low'
-      fleet[high], fleet[low] = add(fleet[high], fleet[low], fleet[name] * elapsed)
+    local pairs_of = fleet.integrals
+    for at, name in ipairs(accounting.INTEGRALS) do
+      pairs_of[2 * at - 1], pairs_of[2 * at] = add(pairs_of[2 * at - 1], pairs_of[2 * at], fleet[name] * elapsed)
     end
   end
 end
@@ -127,9 +127,8 @@ end
 -- class's pools.
 function accounting.integrals(fleet)
   local words = { fleet.utilities_version, fleet.time }
-  for _, name in ipairs(accounting.INTEGRALS) do
-    words[#words + 1] = fleet[name .. '_high']
-    words[#words + 1] = fleet[name .. '_low']
+  for _, value in ipairs(fleet.integrals) do
+    words[#words + 1] = value
   end
   for position = 1, #fleet.pools do
     words[#words + 1] = fleet.pools_high[position]

@@ -12,13 +12,13 @@ configure.PER_CLASS = {
 }
 configure.ZERO = {
   'config_version', 'utilities_version', 'time', 'hold_until', 'pools_since', 'ended_generation', 'ended_since',
-  'sessions', 'sessions_high', 'sessions_low', 'utility', 'utility_high', 'utility_low',
-  'optimum', 'optimum_high', 'optimum_low', 'bound_rank', 'bound_filled',
+  'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled',
   'active_pools', 'room_for', 'last_rank', 'rank', 'yellow', 'previous_class', 'min_green',
 }
 
 local function create(key, now)
-  local fleet = state.blank(key)
+  local fleet = state.blank(key, true)
+  fleet.integrals = state.zeros(2 * #accounting.INTEGRALS)
   for _, list in ipairs({ configure.COUNTERS, configure.ZERO }) do
     for _, field in ipairs(list) do
       fleet[field] = 0

@@ -15,10 +15,9 @@ local function counts(fleet, position)
   return table.concat(column, ' ')
 end
 
--- {SNAPSHOT, document, fields, counts per class, integrals now, integrals at the start of each window}.
+-- {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window}.
 function reads.snapshot(fleet)
   accounting.settle_pools(fleet)
-  fleet.reported_rank = ledger.policy(fleet).reported_rank(fleet)
   local columns, past = {}, {}
   for position = 1, #fleet.numbers do
     columns[position] = counts(fleet, position)
@@ -27,7 +26,8 @@ function reads.snapshot(fleet)
     past[at] = history.recall(fleet, window) or ''
   end
   local document = redis.call('GET', fleet.prefix .. 'document')
-  return { 'SNAPSHOT', document, state.fields(fleet), columns, accounting.integrals(fleet), past }
+  local rank = ledger.policy(fleet).reported_rank(fleet)
+  return { 'SNAPSHOT', document, state.fields(fleet), rank, columns, accounting.integrals(fleet), past }
 end
 
 -- id -> {SESSION, pool_id, class, age, µs of lease left or ''} | {ENDED, reason, pool_id} | {UNKNOWN}. O(log n).

@@ -1,6 +1,6 @@
--- The fleet's hash {fleet}:state: read once at the start of a call, worked on in memory, what changed written at
--- its end. Numbers are text with 17 significant digits, so doubles survive; vectors hold one number per class, in
--- the order of the configuration. Classes are positions 1..m here; keys use the class's permanent number.
+-- The fleet's hash {fleet}:state: fields that most calls need are read in one go, the others when first used; those
+-- that changed are written in one call at the end. Numbers are text with 17 significant digits, so doubles survive; vectors hold one number per
+-- class, in the order of the configuration. Classes are positions 1..m here; keys use the class's permanent number.
 
 state = {}
 
@@ -9,9 +9,15 @@ state.TEXT = { policy = true, utilities = true, suspect = true }
 state.VECTORS = {
   names = 'text', numbers = true, capacities = true,
   pools = true, draining_pools = true, failed_pools = true, draining_sessions = true,
-  pools_high = true, pools_low = true,
+  pools_high = true, pools_low = true, integrals = true,
   assigned_green = true, assigned_yellow = true, assigned_none = true, assigned_open = true,
   green = true, thresholds = true, frontiers = true, frontier_ranks = true, open = true,
+}
+
+state.HOT = {
+  'policy', 'names', 'numbers', 'lease', 'pools', 'active_pools', 'room_for', 'clock', 'time', 'hold_until', 'integrals',
+  'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'ended_generation', 'assigned', 'completed',
+  'rank', 'last_rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'green', 'thresholds', 'yellow',
 }
 
 -- The words of a text, as numbers if `numeric`.
@@ -53,24 +59,43 @@ function state.zeros(length)
   return vector
 end
 
--- A fleet as a table of its fields, `stored` being their text; nil when there is no such fleet. O(classes).
+-- What a fleet has beside its fields.
+local TRANSIENT = {
+  state_key = true, prefix = true, new = true, stored = true, before = true, cache = true, position = true, support_changed = true,
+}
+
+local DECODE_ON_FIRST_USE = {
+  __index = function(fleet, field)
+    local text = fleet.stored[field]
+    if text == nil then
+      text = not fleet.new and redis.call('HGET', fleet.state_key, field)
+    end
+    local value = text and decode(field, text)
+    rawset(fleet, field, value)
+    fleet.before[field] = value
+    return value
+  end,
+}
+
+-- A fleet as a table of its fields; nil when there is no such fleet.
 function state.open(key)
-  local flat = redis.call('HGETALL', key)
-  if #flat == 0 then
+  local texts = redis.call('HMGET', key, unpack(state.HOT))
+  if not texts[1] then
     return nil
   end
-  local fleet = state.blank(key)
-  for at = 1, #flat, 2 do
-    fleet.stored[flat[at]] = flat[at + 1]
-    fleet[flat[at]] = decode(flat[at], flat[at + 1])
+  local fleet = state.blank(key, false)
+  for at, field in ipairs(state.HOT) do
+    fleet.stored[field] = texts[at]
   end
   state.index(fleet)
   return fleet
 end
 
--- A fleet without fields. `prefix` is "{fleet}:", which every key of the fleet begins with.
-function state.blank(key)
-  return { state_key = key, prefix = string.sub(key, 1, -6), stored = {}, cache = {} }
+-- A fleet without fields. `prefix` is "{fleet}:", which every key of the fleet begins with; a `new` one has nothing
+-- stored yet.
+function state.blank(key, new)
+  local fleet = { state_key = key, prefix = string.sub(key, 1, -6), new = new, stored = {}, before = {}, cache = {} }
+  return setmetatable(fleet, DECODE_ON_FIRST_USE)
 end
 
 function state.index(fleet)
@@ -80,13 +105,11 @@ function state.index(fleet)
   end
 end
 
-local TRANSIENT = { state_key = true, prefix = true, stored = true, cache = true, position = true, support_changed = true }
-
--- Writes the fields that changed, in one HSET.
+-- Writes the fields that changed. Numbers and text that are what they were need no encoding; vectors change inside.
 function state.close(fleet)
   local changes = {}
   for field, value in pairs(fleet) do
-    if not TRANSIENT[field] then
+    if not TRANSIENT[field] and (type(value) == 'table' or fleet.before[field] ~= value) then
       local text = encode(value)
       if fleet.stored[field] ~= text then
         changes[#changes + 1] = field
@@ -99,14 +122,11 @@ function state.close(fleet)
   end
 end
 
--- All fields as a flat list of names and texts.
+-- All fields as a flat list of names and texts, as they are in memory now.
 function state.fields(fleet)
-  local flat = {}
-  for field, value in pairs(fleet) do
-    if not TRANSIENT[field] then
-      flat[#flat + 1] = field
-      flat[#flat + 1] = encode(value)
-    end
+  local flat = redis.call('HGETALL', fleet.state_key)
+  for at = 1, #flat, 2 do
+    flat[at + 1] = encode(fleet[flat[at]])
   end
   return flat
 end
