@@ -1,0 +1,60 @@
+"""What a fleet is: its classes, how it is dispatched, and the tables its decisions are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from service.core.policies.slta import Beta
+from service.core.ranking import IntegerUtilities, Ranking, integer_utilities, rank_coordinates
+from service.core.utility import PoolClass
+
+MAX_CLASSES = 64
+MAX_CAPACITY = 4096
+MAX_LEVELS = 16_384
+"""Limits of one fleet; see docs/architecture.md, Limits."""
+
+Policy = Literal["slta", "jlmu"]
+
+
+@dataclass(frozen=True)
+class FleetSpec:
+    """A fleet's configuration. `classes` in the order of the file, which settles ties (section 2.3)."""
+
+    classes: tuple[PoolClass, ...]
+    policy: Policy = "slta"
+    beta: Beta = Beta()
+    lease_seconds: float = 21_600.0
+    retention_seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.classes]
+        if not 1 <= len(names) <= MAX_CLASSES:
+            raise ValueError(f"a fleet has 1 to {MAX_CLASSES} classes, not {len(names)}")
+        if len(set(names)) < len(names):
+            raise ValueError("class names must differ")
+        if max(c.capacity for c in self.classes) > MAX_CAPACITY:
+            raise ValueError(f"capacity must be at most {MAX_CAPACITY}")
+        if sum(c.capacity for c in self.classes) > MAX_LEVELS:
+            raise ValueError(f"the capacities of all classes must add up to at most {MAX_LEVELS}")
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The order in which coordinates are dispatched to; compiled once."""
+        return rank_coordinates(self.classes)
+
+    @cached_property
+    def integers(self) -> IntegerUtilities:
+        """The marginal utilities as the store adds them up."""
+        return integer_utilities(self.ranking)
+
+    @cached_property
+    def bound_ranking(self) -> Ranking:
+        """The integers' own order, which U*(N, A) fills."""
+        return self.integers.ranking()
+
+    def class_names(self) -> Sequence[str]:
+        """The names of the classes, in order."""
+        return [c.name for c in self.classes]
