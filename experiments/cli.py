@@ -82,9 +82,7 @@ def emit(report: Report, out: Path | None, json: Path | None = None) -> None:
 
 @app.command()
 def table1(
-    n: Annotated[
-        str, typer.Option("--n", help="Fleet sizes, even.")
-    ] = "50,100,150,200,250,300,350,400,450,500",
+    n: Annotated[str, typer.Option("--n", help="Fleet sizes, even.")] = "50,100,150,200,250,300,350,400,450,500",
     load: Annotated[str, typer.Option(help="Loads ρ per pool.")] = "9.75,10",
     seeds: Seeds = 1,
     horizon: Horizon = 180.0,
@@ -97,15 +95,27 @@ def table1(
 
     sizes = numbers(n, "--n", int)
     if any(size % 2 or size < 4 for size in sizes):
-        raise typer.BadParameter(
-            "two classes of equal size: every n must be even, 4 at least", param_hint="--n"
-        )
+        raise typer.BadParameter("two classes of equal size: every n must be even, 4 at least", param_hint="--n")
     loads = numbers(load, "--load", float)
     if max(loads) > module.MAX_LOAD:
-        raise typer.BadParameter(
-            f"pools hold 96 sessions here: at most {module.MAX_LOAD:g}", param_hint="--load"
-        )
+        raise typer.BadParameter(f"pools hold 96 sessions here: at most {module.MAX_LOAD:g}", param_hint="--load")
     emit(module.study(sizes, loads, seeds, positive(horizon, "--horizon"), workers(processes)), out, json)
+
+
+@app.command()
+def figure3(out: Out = None, json: Json = None) -> None:
+    """Figure 3: optimal assignments of both sets of utilities. Exact."""
+    from experiments.studies import figure3 as module
+
+    emit(module.study(), out, json)
+
+
+@app.command()
+def fluid(processes: Processes = 0, out: Out = None, json: Json = None) -> None:
+    """The fluid limit of eq. (10) beside simulated paths, from an empty and from a badly wrong start."""
+    from experiments.studies import fluid as module
+
+    emit(module.study(workers(processes)), out, json)
 
 
 if __name__ == "__main__":

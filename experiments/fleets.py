@@ -45,9 +45,7 @@ class Kind:
     def pools(self, n: int) -> tuple[int, ...]:
         """A(i) of a fleet of n pools, which the shares must divide."""
         if n <= 0 or n % sum(self.shares):
-            raise ValueError(
-                f"{n} pools cannot be shared out as {self.shares}: take a multiple of {sum(self.shares)}"
-            )
+            raise ValueError(f"{n} pools cannot be shared out as {self.shares}: take a multiple of {sum(self.shares)}")
         return tuple(n // sum(self.shares) * share for share in self.shares)
 
     def bound(self, offered_load: float) -> float:

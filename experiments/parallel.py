@@ -27,9 +27,7 @@ def available_processes() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def each(
-    function: Callable[[Item], Result], items: Sequence[Item], title: str, processes: int = 1
-) -> list[Result]:
+def each(function: Callable[[Item], Result], items: Sequence[Item], title: str, processes: int = 1) -> list[Result]:
     """`function` of every item, in order. With one process nothing is started."""
     with progress_bar() as bar:
         task = bar.add_task(title, total=len(items))
@@ -50,6 +48,4 @@ def each(
 def progress_bar() -> Progress:
     """A bar on standard error that leaves when it is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    )
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)

@@ -74,9 +74,7 @@ def to_json(value: Any, indent: str = "") -> str:  # noqa: ANN401 - JSON
     deeper = indent + " "
     if isinstance(value, list):
         return "[\n" + ",\n".join(deeper + to_json(v, deeper) for v in value) + f"\n{indent}]"
-    parts = (
-        f"{deeper}{json.dumps(key, ensure_ascii=False)}: {to_json(v, deeper)}" for key, v in value.items()
-    )
+    parts = (f"{deeper}{json.dumps(key, ensure_ascii=False)}: {to_json(v, deeper)}" for key, v in value.items())
     return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
 
 

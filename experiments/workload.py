@@ -61,14 +61,10 @@ def from_present(rng: np.random.Generator, initial: int, load: float, horizon: f
     return stepped(rng, initial, [(0.0, load)], horizon)
 
 
-def stepped(
-    rng: np.random.Generator, initial: int, loads: list[tuple[float, float]], horizon: float
-) -> Workload:
+def stepped(rng: np.random.Generator, initial: int, loads: list[tuple[float, float]], horizon: float) -> Workload:
     """Poisson arrivals whose rate changes: `loads` lists (from when, nρ); exponential holding times."""
     ends_of_steps = [start for start, _ in loads[1:]] + [horizon]
-    pieces = [
-        poisson_times(rng, load, start, end) for (start, load), end in zip(loads, ends_of_steps, strict=True)
-    ]
+    pieces = [poisson_times(rng, load, start, end) for (start, load), end in zip(loads, ends_of_steps, strict=True)]
     arrivals = np.concatenate(pieces)
     ends = np.concatenate((rng.exponential(size=initial), arrivals + rng.exponential(size=len(arrivals))))
     return workload_of(initial, arrivals, ends, rng.random(len(arrivals)))

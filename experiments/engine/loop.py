@@ -120,9 +120,7 @@ def event_loop(steps: Steps, compile: Compile = identity) -> Any:  # noqa: A002,
     """`run(state, market, memory, events, meter, horizon)`: everything that happens before `horizon`."""
     advance, arrive, depart = steps
 
-    def run(
-        state: State, market: Market, memory: Memory, events: Events, meter: Meter, horizon: float
-    ) -> None:
+    def run(state: State, market: Market, memory: Memory, events: Events, meter: Meter, horizon: float) -> None:
         arrivals, departures, pools = events.arrivals, events.departures, events.pools
         first = len(pools) - len(events.draws)
         a, d = 0, 0

@@ -50,9 +50,7 @@ def integers(values: ArrayLike) -> Integers:
 
 def floats(values: ArrayLike) -> Floats:
     """Numbers as the loop wants them: an array when it is compiled, else a list."""
-    return (
-        np.asarray(values, dtype=np.float64) if has_numba() else np.asarray(values, dtype=np.float64).tolist()
-    )
+    return np.asarray(values, dtype=np.float64) if has_numba() else np.asarray(values, dtype=np.float64).tolist()
 
 
 def state_of(columns: Sequence[Sequence[int]], capacities: Sequence[int]) -> State:

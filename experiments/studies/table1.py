@@ -114,10 +114,7 @@ def study(
     """Table 1 over `seeds` independent runs a cell; times in mean holding times."""
     started = time.perf_counter()
     cells = [
-        Cell(n, load, seed, horizon)
-        for seed in range(seeds)
-        for n in sorted(sizes, reverse=True)
-        for load in loads
+        Cell(n, load, seed, horizon) for seed in range(seeds) for n in sorted(sizes, reverse=True) for load in loads
     ]
     results = each(measure_cell, cells, "table 1", processes)
     runs = {
@@ -207,10 +204,7 @@ def markdown(data: dict[str, Any]) -> str:
     )
     pairs = markdown_table(
         ["ρ", "n", "SLTA − JLMU"],
-        [
-            (f"{p['load']:g}", p["n"], with_error(p["difference_mean"], p["difference_se"], 7))
-            for p in data["paired"]
-        ],
+        [(f"{p['load']:g}", p["n"], with_error(p["difference_mean"], p["difference_se"], 7)) for p in data["paired"]],
     )
     return page("Table 1", intro, rows, "## The paired difference of the gaps\n", pairs, planted_table(data))
 

@@ -1,0 +1,189 @@
+"""The fluid limit of JLMU, eq. (10), beside simulated paths (paper section 4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+
+from experiments.engine.simulate import Run, simulate
+from experiments.fleets import Kind, log_share
+from experiments.parallel import each
+from experiments.report import COLORS, Report, figure, markdown_table, page
+from experiments.workload import from_present, generator
+from service.core.fluid import arrival_rates, derivative, frontier_rank
+from service.core.optimum import optimal_assignment, optimum
+
+KIND = log_share("table 1, capacity 48", (20, 30), (1, 1), 48)
+LOAD = 9.75
+SIZES = (100, 10_000)
+STARTS = {"empty": (0, 0), "24 sessions on every pool of class 1, none on class 2": (24, 0)}
+HORIZON = 10.0
+TIMES = tuple(np.linspace(0.0, HORIZON, 201).tolist())
+FULL = 1e-9
+"""A level counts as full when less than this is missing: an integrator never lands on equality."""
+
+Columns = list[list[float]]
+Floats = NDArray[np.float64]
+
+
+def columns_of(kind: Kind, flat: Floats) -> Columns:
+    """q as columns from level 0, from levels 1 up in one vector; levels that are nearly full are made
+    full.
+    """
+    columns, at = [], 0
+    for fraction, capacity in zip(kind.fractions, kind.capacities, strict=True):
+        share = float(fraction)
+        levels = flat[at : at + capacity]
+        columns.append([share, *np.where(levels > share - FULL, share, levels).tolist()])
+        at += capacity
+    return columns
+
+
+def admissible(kind: Kind, q: Columns, arrival_rate: float) -> Columns:
+    """Enforce (10b): where arrivals cannot keep every better level full, the worst of them begins to
+    empty.
+    """
+    while True:
+        frontier = frontier_rank(kind.ranking, q)
+        if frontier > len(kind.ranking):
+            return q
+        i, j = kind.ranking.coordinate(frontier)
+        if frontier == 1 or arrival_rates(kind.ranking, q, arrival_rate, 1.0)[i][j] >= 0:
+            return q
+        i, j = kind.ranking.coordinate(frontier - 1)
+        q[i][j] -= FULL
+
+
+def right_side(_: float, flat: Floats, kind: Kind, arrival_rate: float) -> Floats:
+    """dq/dt of eq. (10) with μ = 1, as a vector."""
+    q = admissible(kind, columns_of(kind, flat), arrival_rate)
+    rates = derivative(kind.ranking, q, arrival_rate, 1.0)
+    return np.concatenate([column[1:] for column in rates])
+
+
+def integrate(kind: Kind, start: Sequence[int], arrival_rate: float, times: Sequence[float]) -> Floats:
+    """q at `times` (rows) from a start with `start[i]` sessions on every pool of class i."""
+    flat = np.concatenate(
+        [float(f) * (np.arange(1, c + 1) <= x) for f, c, x in zip(kind.fractions, kind.capacities, start, strict=True)]
+    )
+    solution = solve_ivp(
+        right_side,
+        (times[0], times[-1]),
+        flat,
+        method="RK45",
+        t_eval=times,
+        max_step=0.02,
+        rtol=1e-6,
+        atol=1e-9,
+        args=(kind, arrival_rate),
+    )
+    if not solution.success:
+        raise RuntimeError(f"eq. (10) could not be integrated: {solution.message}")
+    return np.asarray(solution.y.T)
+
+
+def optimal(kind: Kind, load: float) -> Floats:
+    """q* as a vector of levels 1 up."""
+    fractions = [float(f) for f in kind.fractions]
+    best = optimum(kind.ranking, fractions, load)
+    assert best is not None  # noqa: S101 - every kind has pools
+    columns = optimal_assignment(kind.ranking, fractions, best)
+    return np.concatenate(
+        [np.pad(np.array(q[1:]), (0, c + 1 - len(q))) for q, c in zip(columns, kind.capacities, strict=True)]
+    )
+
+
+def simulated(kind: Kind, load: float, n: int, start: Sequence[int]) -> Floats:
+    """One path of JLMU with n pools at the same times."""
+    columns = [[x] * pools for x, pools in zip(start, kind.pools(n), strict=True)]
+    present = sum(map(sum, columns))
+    workload = from_present(generator(3, n, *start), present, n * load, HORIZON + 1)
+    run = Run(horizon=HORIZON + 1, warm_up=0.0, columns=columns, rank=1, sample_times=TIMES)
+    samples = simulate(kind, n, "JLMU", workload, run).samples
+    rows = [samples.assignment(kind, n, row) for row in range(len(TIMES))]
+    return np.array([np.concatenate([column[1:] for column in q]) for q in rows])
+
+
+def one_start(load: float, start: tuple[int, int]) -> dict[str, Any]:
+    """The fluid path and the simulated ones from one start, as distances and totals."""
+    fluid = integrate(KIND, start, load, TIMES)
+    target = optimal(KIND, load)
+    initial = float(fluid[0].sum())
+    expected = load + (initial - load) * np.exp(-np.array(TIMES))
+    paths = {str(n): simulated(KIND, load, n, start) for n in SIZES}
+    return {
+        "sessions_start": initial,
+        "fluid_sessions_error": float(np.abs(fluid.sum(axis=1) - expected).max()),
+        "fluid_distance_end": float(np.abs(fluid[-1] - target).sum()),
+        "curves": {
+            "expected_sessions": expected,
+            "fluid_distance": np.abs(fluid - target).sum(axis=1),
+            **{f"sessions_{n}": path.sum(axis=1) for n, path in paths.items()},
+            **{f"distance_{n}": np.abs(path - target).sum(axis=1) for n, path in paths.items()},
+        },
+        "paths": [
+            {
+                "n": int(n),
+                "sessions_error": float(np.abs(path.sum(axis=1) - expected).max()),
+                "fluid_error": float(np.abs(path - fluid).sum(axis=1).max()),
+                "distance_end": float(np.abs(path[-1] - target).sum()),
+            }
+            for n, path in paths.items()
+        ],
+    }
+
+
+def study(processes: int = 1) -> Report:
+    """Both starts at ρ = 9.75; seeds fixed by n and the start."""
+    started = time.perf_counter()
+    results = each(partial(one_start, LOAD), list(STARTS.values()), "fluid limit", processes)
+    data: dict[str, Any] = {
+        "load": LOAD,
+        "times": TIMES,
+        "starts": [{"start": name, **result} for name, result in zip(STARTS, results, strict=True)],
+        "run": {"seconds": round(time.perf_counter() - started, 1)},
+    }
+    return Report("fluid", data, markdown(data), {"fluid": distance_figure(data)})
+
+
+def markdown(data: dict[str, Any]) -> str:
+    """Distances and totals as a table."""
+    rows = []
+    for start in data["starts"]:
+        fluid = ("fluid", start["fluid_sessions_error"], None, start["fluid_distance_end"])
+        paths = [(f"n = {p['n']}", p["sessions_error"], p["fluid_error"], p["distance_end"]) for p in start["paths"]]
+        for path, *values in (fluid, *paths):
+            rows.append((start["start"], path, *(None if v is None else f"{v:.2g}" for v in values)))
+    intro = (
+        f"Table 1's classes at ρ = {data['load']:g}, μ = 1, up to t = {HORIZON:g}; eq. (10) by RK45 of SciPy. "
+        "Distances are ℓ1 norms in sessions per pool. "
+        f"Run time {data['run']['seconds']:g} s."
+    )
+    header = ["start", "path", "worst error of s against Proposition 4", "worst ‖q − fluid‖", f"‖q − q*‖ at t = {HORIZON:g}"]
+    return page("Fluid limit", intro, markdown_table(header, rows))
+
+
+def distance_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
+    """Total sessions, and the distance from q*, from each start."""
+    canvas, axes = figure(9.5, 6.5, nrows=2, ncols=len(data["starts"]), sharex=True)
+    for k, start in enumerate(data["starts"]):
+        curves, times = start["curves"], data["times"]
+        totals, distances = axes[0][k], axes[1][k]
+        totals.plot(times, curves["expected_sessions"], color=COLORS["bound"], lw=3, alpha=0.5, label="Proposition 4")
+        distances.plot(times, curves["fluid_distance"], color=COLORS["bound"], lw=3, alpha=0.5, label="fluid limit")
+        for n, color in zip(SIZES, (COLORS["accent"], COLORS["JLMU"]), strict=True):
+            totals.plot(times, curves[f"sessions_{n}"], color=color, lw=1, label=f"simulated, n = {n:,}")
+            distances.plot(times, curves[f"distance_{n}"], color=color, lw=1, label=f"simulated, n = {n:,}")
+        totals.set_title(f"start: {start['start']}", fontsize=9)
+        distances.set(xlabel="time in mean holding times", yscale="log", ylim=(1e-3, 30))
+    axes[0][0].set_ylabel("sessions per pool")
+    axes[1][0].set_ylabel("‖q − q*‖₁")
+    axes[0][0].legend(fontsize=8)
+    axes[1][0].legend(fontsize=8)
+    return canvas
