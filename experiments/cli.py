@@ -118,5 +118,13 @@ def fluid(processes: Processes = 0, out: Out = None, json: Json = None) -> None:
     emit(module.study(workers(processes)), out, json)
 
 
+@app.command()
+def learning(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
+    """How r is learned: from empty, through steps of the load, without a class, and with which β."""
+    from experiments.studies import learning as module
+
+    emit(module.study(seeds, workers(processes)), out, json)
+
+
 if __name__ == "__main__":
     sys.exit(app())

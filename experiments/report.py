@@ -55,9 +55,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     written[1].write_text(report.markdown, encoding="utf-8")
     for name, figure in report.figures.items():
         written += [folder / f"{name}.svg", folder / f"{name}.png"]
-        with mpl.rc_context(STYLE):
-            figure.savefig(written[-2], metadata={"Date": None})
-            figure.savefig(written[-1], dpi=PNG_DPI, metadata={"Software": None})
+        figure.savefig(written[-2], metadata={"Date": None})
+        figure.savefig(written[-1], dpi=PNG_DPI, metadata={"Software": None})
     return written
 
 
@@ -132,8 +131,7 @@ def page(title: str, *parts: str) -> str:
 
 
 def figure(width: float = 8.0, height: float = 4.5, **layout: Any) -> tuple[Figure, Any]:  # noqa: ANN401
-    """A figure with its axes in the house style."""
-    with mpl.rc_context(STYLE):
-        canvas = Figure(figsize=(width, height), layout="constrained")
-        axes = canvas.subplots(**layout)
-    return canvas, axes
+    """A figure with its axes; sets the style of all figures."""
+    mpl.rcParams.update(STYLE)
+    canvas = Figure(figsize=(width, height), layout="constrained")
+    return canvas, canvas.subplots(**layout)

@@ -79,8 +79,8 @@ def integrate(kind: Kind, start: Sequence[int], arrival_rate: float, times: Sequ
         method="RK45",
         t_eval=times,
         max_step=0.02,
-        rtol=1e-6,
-        atol=1e-9,
+        rtol=1e-9,
+        atol=1e-11,
         args=(kind, arrival_rate),
     )
     if not solution.success:
@@ -165,7 +165,13 @@ def markdown(data: dict[str, Any]) -> str:
         "Distances are ℓ1 norms in sessions per pool. "
         f"Run time {data['run']['seconds']:g} s."
     )
-    header = ["start", "path", "worst error of s against Proposition 4", "worst ‖q − fluid‖", f"‖q − q*‖ at t = {HORIZON:g}"]
+    header = [
+        "start",
+        "path",
+        "worst error of s against Proposition 4",
+        "worst ‖q − fluid‖",
+        f"‖q − q*‖ at t = {HORIZON:g}",
+    ]
     return page("Fluid limit", intro, markdown_table(header, rows))
 
 

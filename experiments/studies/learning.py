@@ -1,0 +1,277 @@
+"""How SLTA learns r: from empty, through steps of the load, without and with a class, and what β does
+(3.2).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from experiments.engine.dispatch import DOWN, UP
+from experiments.engine.simulate import Outcome, Run, simulate
+from experiments.fleets import TABLE_1
+from experiments.parallel import each
+from experiments.report import Report, markdown_table, mean_and_error, page, with_error
+from experiments.studies.learning_figures import learning_figure
+from experiments.workload import WARM_UP, from_present, generator, stationary, stepped
+from loadgen.arrivals import poisson, until
+from service.core.occupancy import counts_of, total_utility
+from service.core.optimum import optimum
+from service.core.policies import Occupancies, Slta
+from service.core.policies.slta import Beta
+
+LOAD = 9.75
+FROM_EMPTY = (100, 500, 2_000)
+TIME_SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 20_000)
+STEPS = ((0.0, 5.0), (20.0, 10.0), (40.0, 5.0))
+STEP_END = 60.0
+STEP_SIZE = 500
+BETA_SIZES = (50, 200, 1_000)
+BETAS: dict[str, Beta] = {
+    **{f"n^−{e:g}": Beta(exponent=Fraction(str(e))) for e in (0.25, 0.35, 0.45, 0.49)},
+    **{f"fixed {f:g}": Beta(exponent=None, fixed=Fraction(str(f))) for f in (0.002, 0.02, 0.1, 0.5, 0.9)},
+}
+GRID = 0.1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of one part."""
+
+    n: int
+    seed: int
+    beta: str = "n^−0.45"
+
+
+def grid(end: float) -> list[float]:
+    """Sample times."""
+    return [round(k * GRID, 6) for k in range(round(end / GRID))]
+
+
+def from_empty(trial: Trial) -> Outcome:
+    """r from an empty system at ρ = 9.75."""
+    n, end = trial.n, 15.0
+    workload = from_present(generator(40, trial.seed, n), 0, n * LOAD, end)
+    run = Run(horizon=end, warm_up=0.0, rank=1, sample_times=grid(end))
+    return simulate(TABLE_1, n, "SLTA", workload, run)
+
+
+def first_times(trial: Trial) -> float:
+    """When r first was r*, from empty."""
+    return from_empty(trial).reached[TABLE_1.optimum(trial.n, trial.n * LOAD).rank]
+
+
+def through_steps(trial: Trial) -> Outcome:
+    """Loads 5, 10 and 5 again, twenty holding times each, from the optimum for load 5."""
+    n = trial.n
+    rng = generator(41, trial.seed, n)
+    loads = [(start, n * load) for start, load in STEPS]
+    workload = stepped(rng, round(n * STEPS[0][1]), loads, STEP_END)
+    run = Run(horizon=STEP_END, warm_up=0.0, beta=BETAS[trial.beta], sample_times=grid(STEP_END))
+    return simulate(TABLE_1, n, "SLTA", workload, run)
+
+
+def steady(trial: Trial) -> dict[str, float]:
+    """SLTA at ρ = 9.75 in equilibrium: what placement it loses to JLMU, and how often r moves."""
+    n, end = trial.n, WARM_UP + 60.0
+    workload = stationary(generator(42, trial.seed, n), n * LOAD, end)
+    mine = simulate(TABLE_1, n, "SLTA", workload, Run(horizon=end, beta=BETAS[trial.beta]))
+    jlmu = simulate(TABLE_1, n, "JLMU", workload, Run(horizon=end))
+    return {
+        "loss": mine.gaps.placement_gap - jlmu.gaps.placement_gap,
+        "steps": 1000 * (mine.counters[UP] + mine.counters[DOWN]) / mine.arrivals,
+        "random": 1000 * mine.counters[2] / mine.arrivals,
+    }
+
+
+def lag(outcome: Outcome, n: int, start: float, end: float) -> float:
+    """The mean distance of r from r* for the sessions there are, over the samples from `start` to `end`."""
+    samples = outcome.samples
+    within = np.flatnonzero((samples.times >= start) & (samples.times < end))
+    best = [TABLE_1.optimum(n, round(samples.sessions[row] * n)).rank for row in within]
+    return float(np.abs(samples.rank[within] - best).mean())
+
+
+def beta_row(name: str, n: int, seeds: int) -> dict[str, Any]:
+    """One β at one n: steady loss against JLMU, and how closely r follows steps of the load."""
+    trials = [Trial(n, seed, name) for seed in range(seeds)]
+    steadies = [steady(trial) for trial in trials]
+    loss, error, _ = mean_and_error([s["loss"] for s in steadies])
+    outcomes = [through_steps(trial) for trial in trials]
+    placement = mean_and_error([o.gaps.placement_gap for o in outcomes])
+    return {
+        "beta": name,
+        "n": n,
+        "min_green": BETAS[name].min_green(n),
+        "loss_mean": loss,
+        "loss_se": error,
+        "steps_per_1000_arrivals": float(np.mean([s["steps"] for s in steadies])),
+        "random_per_1000_arrivals": float(np.mean([s["random"] for s in steadies])),
+        "lag_up": float(np.mean([lag(o, n, 20.0, 40.0) for o in outcomes])),
+        "lag_down": float(np.mean([lag(o, n, 40.0, 60.0) for o in outcomes])),
+        "stepped_placement_gap": placement[0],
+        "stepped_placement_gap_se": placement[1],
+    }
+
+
+def beta_rows(job: tuple[str, int, int]) -> dict[str, Any]:
+    """`beta_row` of one job."""
+    return beta_row(*job)
+
+
+def class_away(n: int = 40, end: float = 60.0, away: tuple[float, float] = (20.0, 40.0)) -> dict[str, Any]:
+    """Class 2 leaves at `away[0]` (its sessions run on, uncounted) and returns at `away[1]`; ρ = 6 over all
+    pools.
+
+    Played on the specification itself: r must leave out the ranks of the empty class, or it would stick.
+    """
+    pools, rng = TABLE_1.pools(n), random.Random(4)
+    policy = Slta(Occupancies(TABLE_1.ranking, [[0] * p for p in pools]), Beta())
+    parked: list[int | None] = []
+    ends: list[tuple[float, int, int]] = []
+    curve: list[dict[str, Any]] = []
+    changes = iter([*away, math.inf])
+    change = next(changes)
+    for now in until(end, poisson(6.0 * n, rng)):
+        ends = finish(policy, parked, ends, now)
+        if now >= change:
+            parked = swap_class(policy, parked, pools[1])
+            change = next(changes)
+        decision = policy.assign(rng.random())
+        assert decision is not None  # noqa: S101 - capacities are never met
+        ends.append((now + rng.expovariate(1.0), decision.pool_class, decision.pool))
+        if now >= len(curve) * GRID:
+            curve.append({"time": round(now, 3), **snapshot(policy)})
+    return {"n": n, "away": away, "curve": curve}
+
+
+def finish(
+    policy: Slta, parked: list[int | None], ends: list[tuple[float, int, int]], now: float
+) -> list[tuple[float, int, int]]:
+    """End the sessions that are over by `now`; those of a class that is away end where it parked them."""
+    for _, pool_class, pool in (e for e in sorted(ends) if e[0] <= now):
+        if pool_class == 1 and parked:
+            parked[pool] -= 1  # type: ignore[operator]
+        else:
+            policy.complete(pool_class, pool)
+    return [e for e in ends if e[0] > now]
+
+
+def swap_class(policy: Slta, parked: list[int | None], pools: int) -> list[int | None]:
+    """Take class 2's occupancies out of the dispatcher's sight, or put them back; returns what is out of
+    sight.
+    """
+    columns = policy.occupancies.columns
+    if parked:
+        columns[1], parked = parked, []
+    else:
+        columns[1], parked = [None] * pools, columns[1]
+    policy.pools_changed()
+    return parked
+
+
+def snapshot(policy: Slta) -> dict[str, Any]:
+    """r beside r*, both as ranks of the full enumeration, and the utility of the active pools beside its
+    optimum.
+    """
+    state = policy.occupancies
+    pools, sessions = state.pools, state.sessions
+    best = optimum(state.ranking, pools, sessions)
+    assert best is not None  # noqa: S101 - class 1 never leaves
+    counts = counts_of([[x for x in column if x is not None] for column in state.columns])
+    utility = total_utility(state.ranking, counts)
+    return {
+        "rank": state.full_ranking.rank(policy.estimate),
+        "best_rank": state.full_ranking.rank(best.coordinate),
+        "relative_gap": (best.utility - utility) / abs(best.utility) if best.utility else 0.0,
+    }
+
+
+def curves_from_empty() -> Iterator[dict[str, Any]]:
+    """r over time for three sizes, one seed."""
+    for n in FROM_EMPTY:
+        outcome = from_empty(Trial(n, 0))
+        yield {"n": n, "rank": outcome.samples.rank}
+
+
+def step_curve() -> dict[str, Any]:
+    """r, r* for the sessions there are, and the placement gap now, through the steps."""
+    samples = through_steps(Trial(STEP_SIZE, 0)).samples
+    best = [TABLE_1.optimum(STEP_SIZE, round(s * STEP_SIZE)).rank for s in samples.sessions]
+    return {"n": STEP_SIZE, "rank": samples.rank, "best_rank": best, "gap": samples.optimum - samples.utility}
+
+
+def time_rows(seeds: int, sizes: Sequence[int], processes: int) -> list[dict[str, Any]]:
+    """Time to reach r* from empty, by n."""
+    trials = [Trial(n, seed) for n in reversed(sizes) for seed in range(seeds)]
+    times = each(first_times, trials, "time to learn", processes)
+    rows = []
+    for n in sizes:
+        mine = [t for trial, t in zip(trials, times, strict=True) if trial.n == n]
+        mean, error, _ = mean_and_error(mine)
+        rows.append({"n": n, "seeds": seeds, "time_mean": mean, "time_se": error})
+    return rows
+
+
+def study(seeds: int = 8, processes: int = 1) -> Report:
+    """All parts; times in mean holding times."""
+    started = time.perf_counter()
+    best = TABLE_1.optimum(100, 100 * LOAD)
+    filled = LOAD - best.filled / 100
+    jobs = [(name, n, seeds) for n in reversed(BETA_SIZES) for name in BETAS]
+    data = {
+        "load": LOAD,
+        "optimal_rank": best.rank,
+        "fluid_time": -math.log(1 - filled / LOAD),
+        "grid": GRID,
+        "from_empty": list(curves_from_empty()),
+        "times": time_rows(seeds, TIME_SIZES, processes),
+        "steps": step_curve(),
+        "class_away": class_away(),
+        "betas": sorted(each(beta_rows, jobs, "β", processes), key=lambda r: (r["n"], list(BETAS).index(r["beta"]))),
+    }
+    data["run"] = {"seeds": seeds, "seconds": round(time.perf_counter() - started, 1)}
+    return Report("learning", data, markdown(data), {"learning": learning_figure(data)})
+
+
+def markdown(data: dict[str, Any]) -> str:
+    """Times to learn, and what β does."""
+    times = markdown_table(
+        ["n", "time until r = r*"],
+        [(str(r["n"]), with_error(r["time_mean"], r["time_se"], 3)) for r in data["times"]],
+    )
+    betas = markdown_table(
+        ["β", "n", "nβ_n", "loss to JLMU", "moves of r", "at random", "lag at 10", "lag back at 5", "gap, stepped"],
+        [
+            (
+                b["beta"],
+                b["n"],
+                b["min_green"],
+                with_error(b["loss_mean"], b["loss_se"], 6),
+                f"{b['steps_per_1000_arrivals']:.2f}",
+                f"{b['random_per_1000_arrivals']:.2f}",
+                f"{b['lag_up']:.2f}",
+                f"{b['lag_down']:.2f}",
+                with_error(b["stepped_placement_gap"], b["stepped_placement_gap_se"], 4),
+            )
+            for b in data["betas"]
+        ],
+    )
+    run = data["run"]
+    return page(
+        "Learning",
+        f"Table 1's fleet, ρ = {data['load']:g} unless stated, {run['seeds']} seeds, times in mean holding times. "
+        f"Run time {run['seconds']:g} s.",
+        f"## From empty\n\nr* = {data['optimal_rank']}. In the fluid limit the levels better than σ* are filled "
+        f"after −log(1 − Σ/ρ) = {data['fluid_time']:.2f}.\n\n{times}",
+        "## β\n\nLoss: placement gap above JLMU's on the same workload, at ρ = 9.75. Moves and random placements "
+        "per 1,000 arrivals. Lag: mean |r − r*| for the sessions there are, in the twenty holding times after each step "
+        f"of the load 5 → 10 → 5; the last column is the placement gap over that run.\n\n{betas}",
+    )
