@@ -9,6 +9,10 @@ from enum import StrEnum
 from typing import Protocol
 
 
+class InvalidHolding(ValueError):
+    """A distribution with such parameters does not exist."""
+
+
 class Holding(Protocol):
     """A distribution of holding times. `cv` is the standard deviation over the mean."""
 
@@ -68,7 +72,7 @@ class Lognormal:
     def __post_init__(self) -> None:
         _require_mean(self.mean_seconds)
         if not 0 < self.cv < math.inf:
-            raise ValueError(f"a lognormal cv must be positive, not {self.cv}")
+            raise InvalidHolding(f"a lognormal cv must be positive, not {self.cv}")
 
     def draw(self, rng: random.Random) -> float:
         variance = math.log1p(self.cv**2)
@@ -85,7 +89,7 @@ class Pareto:
     def __post_init__(self) -> None:
         _require_mean(self.mean_seconds)
         if not 1 < self.shape < math.inf:
-            raise ValueError(f"a Pareto distribution has a mean only for a shape above 1, not {self.shape}")
+            raise InvalidHolding(f"a Pareto distribution has a mean only for a shape above 1, not {self.shape}")
 
     @property
     def cv(self) -> float:
@@ -110,7 +114,7 @@ class Hyperexponential:
     def __post_init__(self) -> None:
         _require_mean(self.mean_seconds)
         if not 1 <= self.cv < math.inf:
-            raise ValueError(f"a hyperexponential cv is at least 1, not {self.cv}")
+            raise InvalidHolding(f"a hyperexponential cv is at least 1, not {self.cv}")
 
     @property
     def short_phase_probability(self) -> float:
@@ -128,9 +132,9 @@ def holding_of_kind(
 ) -> Holding:
     """The distribution named `kind`. `cv` and `shape` are refused where a kind has none."""
     if cv is not None and kind not in {HoldingKind.LOGNORMAL, HoldingKind.HYPEREXPONENTIAL}:
-        raise ValueError(f"a cv cannot be chosen for {kind} holding times")
+        raise InvalidHolding(f"a cv cannot be chosen for {kind} holding times")
     if shape is not None and kind is not HoldingKind.PARETO:
-        raise ValueError(f"a shape cannot be chosen for {kind} holding times")
+        raise InvalidHolding(f"a shape cannot be chosen for {kind} holding times")
     match kind:
         case HoldingKind.EXPONENTIAL:
             return Exponential(mean_seconds)
@@ -146,4 +150,4 @@ def holding_of_kind(
 
 def _require_mean(mean_seconds: float) -> None:
     if not 0 < mean_seconds < math.inf:
-        raise ValueError(f"a mean holding time must be positive and finite, not {mean_seconds}")
+        raise InvalidHolding(f"a mean holding time must be positive and finite, not {mean_seconds}")

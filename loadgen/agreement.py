@@ -1,0 +1,75 @@
+"""Does the service tell the same story as our own record? Meaningful if nobody else uses the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from loadgen.client import Client
+from loadgen.record import Mark, mean_sessions_per_pool
+from loadgen.replay import Replay
+
+# The two clocks see each change half a round trip apart, and the window's ends likewise.
+_MEAN_TOLERANCE = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStart:
+    """The same moment in the service's integrals and in the record's."""
+
+    integrals: str
+    mark: Mark
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """⟨s⟩ by the record and by the service, and the pools whose occupancies differ: id → (record, service)."""
+
+    window_seconds: float
+    recorded_mean_sessions_per_pool: float
+    served_mean_sessions_per_pool: float
+    differing_pools: Mapping[str, tuple[int, int]]
+
+    @property
+    def relative_difference(self) -> float:
+        larger = max(self.recorded_mean_sessions_per_pool, self.served_mean_sessions_per_pool)
+        difference = abs(self.recorded_mean_sessions_per_pool - self.served_mean_sessions_per_pool)
+        return difference / larger if larger else 0.0
+
+    @property
+    def holds(self) -> bool:
+        """The means within 0.1 %, every occupancy exactly."""
+        return self.relative_difference <= _MEAN_TOLERANCE and not self.differing_pools
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "relative_difference": self.relative_difference, "holds": self.holds}
+
+
+async def begin_window(client: Client, replay: Replay) -> WindowStart:
+    """To be called while the replay runs, usually when it has warmed up."""
+    state = await client.state()
+    return WindowStart(state["integrals"], replay.mark())
+
+
+async def compare(client: Client, replay: Replay, start: WindowStart) -> Agreement:
+    """To be called with no call in flight: after `run` with `Drain.KEEP`. O(pools), a page a thousand."""
+    averages = await client.averages(since=start.integrals)
+    end = replay.mark()
+    mean_pools = averages["mean_pools"]
+    return Agreement(
+        window_seconds=averages["window_seconds"],
+        recorded_mean_sessions_per_pool=mean_sessions_per_pool(start.mark, end, mean_pools) if mean_pools else 0.0,
+        served_mean_sessions_per_pool=averages["mean_sessions_per_pool"] or 0.0,
+        differing_pools=differing_pools(replay.record.occupancies(), await client.pools()),
+    )
+
+
+def differing_pools(recorded: Mapping[str, int], pools: list[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Pool id → (recorded, served) occupancy, where they are not the same."""
+    served = {pool["pool_id"]: pool["occupancy"] for pool in pools}
+    return {
+        pool_id: (recorded.get(pool_id, 0), served.get(pool_id, 0))
+        for pool_id in sorted(recorded.keys() | served.keys())
+        if recorded.get(pool_id, 0) != served.get(pool_id, 0)
+    }

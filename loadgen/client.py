@@ -1,0 +1,167 @@
+"""The HTTP API as seen by its client (docs/api.md): every answer, or the lack of one, becomes a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import aiohttp
+from yarl import URL
+
+# Below the 5 s after which uvicorn closes an idle connection, so that it is seldom used just as it closes.
+_KEEP_ALIVE_SECONDS = 4.0
+
+_NOTHING_HAPPENED = frozenset({"connect_failed", "store_unavailable"})
+
+# Refused for lack of room: an answer, not a failure.
+REJECTIONS = frozenset({"no_capacity", "no_active_pool"})
+
+
+class Reply(NamedTuple):
+    """What came back. `status` is 0 if no HTTP answer did; `code` is the problem's, or names the outcome.
+
+    Of the client itself: `timeout`, `connect_failed`, `connection_lost`, `malformed_reply`, `http_<status>`.
+    """
+
+    status: int
+    code: str
+    body: Mapping[str, Any]
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def is_final(self) -> bool:
+        """Asking again would not help."""
+        return self.code in REJECTIONS or (0 < self.status < 500 and self.status != 429)
+
+    @property
+    def may_have_happened(self) -> bool:
+        """The service may or may not have done it."""
+        return not (self.is_final or self.status == 429 or self.code in _NOTHING_HAPPENED)
+
+
+class ServiceError(Exception):
+    """The service refused a call, or did not answer; `code` is the problem's."""
+
+    def __init__(self, call: str, reply: Reply) -> None:
+        super().__init__(f"{call}: {reply.code}: {reply.body.get('detail', 'no answer')}")
+        self.code = reply.code
+        self.status = reply.status
+
+
+class Client:
+    """Calls on one fleet. Use it as `async with Client(url, fleet) as client`.
+
+    `connections` bounds the sockets; further requests wait for one, within their time-out.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        fleet: str,
+        *,
+        api_key: str | None = None,
+        connections: int = 256,
+        timeout_seconds: float = 3.0,
+    ) -> None:
+        self._fleet_url = URL(url) / "v1" / "fleets" / fleet
+        self._urls = {name: self._fleet_url / name for name in ("assign", "complete", "renew")}
+        self._headers = {"Content-Type": "application/json"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._connections = connections
+        self._timeout_seconds = timeout_seconds
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.close()
+
+    async def assign(self, session_id: str, lease_seconds: float | None = None) -> Reply:
+        """Code `placed`, or `replayed` if the same id was placed before; the body has `pool_id`."""
+        lease = "" if lease_seconds is None else f', "lease_seconds": {lease_seconds}'
+        body = f'{{"session_id": "{session_id}"{lease}}}'
+        reply = await self._send("POST", self._urls["assign"], body.encode())
+        if not reply.ok:
+            return reply
+        return reply._replace(code="replayed" if reply.body.get("replayed") else "placed")
+
+    async def complete(self, session_id: str) -> Reply:
+        """Code `completed` or `already_ended`."""
+        reply = await self._send("POST", self._urls["complete"], f'{{"session_id": "{session_id}"}}'.encode())
+        return reply._replace(code=str(reply.body.get("outcome"))) if reply.ok else reply
+
+    async def renew(self, session_ids: Sequence[str], lease_seconds: float | None = None) -> Reply:
+        """The body lists the `renewed`, `expired` and `unknown` ids."""
+        body: dict[str, object] = {"session_ids": list(session_ids)}
+        if lease_seconds is not None:
+            body["lease_seconds"] = lease_seconds
+        return await self._send("POST", self._urls["renew"], json.dumps(body).encode())
+
+    async def state(self) -> Mapping[str, Any]:
+        return await self.call("GET", "state")
+
+    async def averages(self, *, since: str | None = None, window: int = 60) -> Mapping[str, Any]:
+        """Averages since the `integrals` of an earlier answer, or over the last 60, 300 or 3600 seconds."""
+        query = {"window": str(window)} if since is None else {"since": since}
+        return await self.call("GET", "averages", query=query)
+
+    async def pools(self) -> list[Mapping[str, Any]]:
+        """Every pool, page by page, with `pool_id`, `pool_class`, `status` and `occupancy`."""
+        pools: list[Mapping[str, Any]] = []
+        query = {"limit": "1000"}
+        while True:
+            page = await self.call("GET", "pools", query=query)
+            pools.extend(page["pools"])
+            if not page["next_cursor"]:
+                return pools
+            query["cursor"] = page["next_cursor"]
+
+    async def put_fleet(self, fleet: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await self.call("PUT", "", body=fleet)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """Any call below the fleet's own address, such as `POST pools/small-1/drain`. Raises ServiceError."""
+        url = (self._fleet_url.joinpath(path) if path else self._fleet_url).with_query(query)
+        reply = await self._send(method, url, json.dumps(body).encode() if body is not None else None)
+        if not reply.ok:
+            raise ServiceError(f"{method} {url.path}", reply)
+        return reply.body
+
+    async def _send(self, method: str, url: URL, data: bytes | None) -> Reply:
+        try:
+            async with self._http.request(method, url, data=data, allow_redirects=False) as response:
+                return _reply(response.status, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            return Reply(0, "connect_failed", {})
+        except TimeoutError:
+            return Reply(0, "timeout", {})
+        except aiohttp.ClientError:
+            return Reply(0, "connection_lost", {})
+
+
+def _reply(status: int, content: bytes) -> Reply:
+    try:
+        body = json.loads(content) if content else {}
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return Reply(0, "malformed_reply", {}) if 200 <= status < 300 else Reply(status, f"http_{status}", {})
+    return Reply(status, str(body.get("code", f"http_{status}")), body)

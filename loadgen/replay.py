@@ -1,0 +1,261 @@
+"""The open loop: arrivals keep to their schedule whatever the service does, and latency counts from it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import count
+from typing import Any
+
+from loadgen.client import Client
+from loadgen.latency import Percentiles
+from loadgen.leases import keep_renewing
+from loadgen.record import Mark, Record
+from loadgen.report import Summary, Tally
+from loadgen.retry import RetryPolicy
+from loadgen.sessions import Session, Sessions
+from loadgen.workload import PlannedSession
+
+# Event loops count in milliseconds: a shorter sleep may return at once, again and again.
+_SHORTEST_SLEEP_SECONDS = 0.001
+
+
+class Drain(StrEnum):
+    """What becomes of live sessions when the arrivals are over."""
+
+    NOW = "now"
+    """They are completed at once."""
+    SCHEDULE = "schedule"
+    """They are completed when they would have been."""
+    KEEP = "keep"
+    """They stay, with no call in flight; `complete_all` ends them."""
+
+
+def new_session_prefix(seed: int | str = "") -> str:
+    """Differs in every run, so that no id is ever used twice."""
+    return f"lg{seed}-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplaySettings:
+    """What would arrive from `duration_seconds` on does not.
+
+    Counts and latencies begin after `warm_up_seconds`. `lease_seconds` None leaves the lease to the fleet.
+    """
+
+    duration_seconds: float = math.inf
+    warm_up_seconds: float = 0.0
+    drain: Drain = Drain.NOW
+    lease_seconds: float | None = None
+    session_prefix: str = field(default_factory=new_session_prefix)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", self.session_prefix):
+            raise ValueError(f"a session prefix is 1 to 100 of [A-Za-z0-9._:-], not {self.session_prefix!r}")
+
+
+class Replay:
+    """One workload, played once to one fleet by `run`; everything else may be read and called meanwhile.
+
+    A session ends its planned duration after its scheduled arrival, or with the reply to its assign if later.
+    Memory: O(live sessions + pools + calls in flight), the last bounded by the client's time-out.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        workload: Iterable[PlannedSession],
+        settings: ReplaySettings | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._workload = workload
+        self._settings = settings or ReplaySettings()
+        self._clock = clock
+        self._sessions = Sessions(
+            client, clock, lease_seconds=self._settings.lease_seconds, retries=self._settings.retries
+        )
+        self._session_ids = (f"{self._settings.session_prefix}-{n}" for n in count())
+        self._start_seconds = clock()
+        self._sending: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._all_sent = False
+        self._ends_held = False
+        self._in_flight = 0
+        self._warmed_up = asyncio.Event()
+        self._nothing_to_wait_for = asyncio.Event()
+
+    @property
+    def tally(self) -> Tally:
+        """The counts since the warm-up."""
+        return self._sessions.tally
+
+    @property
+    def record(self) -> Record:
+        """Who holds what, by our own account."""
+        return self._sessions.record
+
+    @property
+    def live_sessions(self) -> int:
+        """Sessions that were placed and have not been completed."""
+        return len(self._sessions.live)
+
+    @property
+    def unsettled_sessions(self) -> int:
+        """Sessions that may hold a place against our will: a call about them got no final answer."""
+        return len(self._sessions.unsettled)
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Assigns and completes without an answer yet."""
+        return self._in_flight
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Since the run began, warm-up included."""
+        return self._clock() - self._start_seconds
+
+    def summary(self) -> Summary:
+        """Everything since the warm-up."""
+        return self.tally.summary(
+            self._clock(), live_sessions=self.live_sessions, unsettled_sessions=self.unsettled_sessions
+        )
+
+    def recent_assign_ms(self) -> Percentiles:
+        """Of the last ten seconds."""
+        return self.tally.assign.recent(self._clock())
+
+    def recent_complete_ms(self) -> Percentiles:
+        """Of the last ten seconds."""
+        return self.tally.complete.recent(self._clock())
+
+    def mark(self) -> Mark:
+        """The record's integrals now: two marks give the mean occupancies between them."""
+        return self.record.mark(self._clock())
+
+    async def warmed_up(self) -> None:
+        """Returns when the counting begins, or the run is over."""
+        await self._warmed_up.wait()
+
+    def stop(self) -> None:
+        """End the arrivals now, wait for no schedule and let `run` drain; also before `run`, and again."""
+        self._stopping = True
+        self._nothing_to_wait_for.set()
+        if self._sending:
+            self._sending.cancel()
+
+    async def run(self) -> None:
+        """Play the workload, then drain. No call and no timer outlives it, even if it is cancelled."""
+        self._start_seconds = self._clock()
+        warm_up = self._begin_warm_up()
+        try:
+            async with asyncio.TaskGroup() as self._calls:
+                await self._play()
+        finally:
+            warm_up.cancel()
+            self._warmed_up.set()
+        if self._settings.drain is not Drain.KEEP:
+            await self.complete_all()
+
+    async def complete_all(self) -> None:
+        """After `run`: complete every session that is live or unsettled, 64 calls at a time."""
+        await self._sessions.complete_all()
+
+    def _begin_warm_up(self) -> asyncio.TimerHandle:
+        if not self._settings.warm_up_seconds:
+            self._begin_counting()
+        return asyncio.get_running_loop().call_later(self._settings.warm_up_seconds, self._begin_counting)
+
+    def _begin_counting(self) -> None:
+        if not self._warmed_up.is_set():
+            self._sessions.tally = Tally(self._clock())
+            self._warmed_up.set()
+
+    async def _play(self) -> None:
+        """Leaves nothing that would begin another call; those in flight may still be."""
+        background = [
+            self._calls.create_task(self._sessions.keep_settling()),
+            self._calls.create_task(keep_renewing(self._client, self._sessions)),
+        ]
+        try:
+            await self._send_all()
+            if self._settings.drain is Drain.SCHEDULE:
+                self._look_for_the_end()
+                await self._nothing_to_wait_for.wait()
+        finally:
+            self._hold_ends()
+            for task in background:
+                task.cancel()
+
+    async def _send_all(self) -> None:
+        if not self._stopping:
+            self._sending = self._calls.create_task(self._send_arrivals())
+            await asyncio.wait([self._sending])
+        self._all_sent = True
+        self.tally.close(self._clock())
+
+    async def _send_arrivals(self) -> None:
+        end_seconds = self._settings.duration_seconds
+        for start_seconds, duration_seconds in self._workload:
+            if start_seconds >= end_seconds:
+                break
+            due_seconds = self._start_seconds + start_seconds
+            await self._sleep_until(due_seconds)
+            session = Session(next(self._session_ids), due_seconds, due_seconds + duration_seconds)
+            self._begin(self._place(session))
+        if end_seconds < math.inf:
+            await self._sleep_until(self._start_seconds + end_seconds)
+
+    async def _sleep_until(self, moment_seconds: float) -> None:
+        """Yields even when it is late, so that calls proceed while arrivals catch up."""
+        delay_seconds = moment_seconds - self._clock()
+        if delay_seconds <= 0:
+            await asyncio.sleep(0)
+        while delay_seconds > 0:
+            await asyncio.sleep(max(delay_seconds, _SHORTEST_SLEEP_SECONDS))
+            delay_seconds = moment_seconds - self._clock()
+
+    async def _place(self, session: Session) -> None:
+        if await self._sessions.assign(session) and not self._ends_held:
+            now = self._clock()
+            session.ends_seconds = max(session.ends_seconds, now)
+            delay_seconds = session.ends_seconds - now
+            session.end_timer = asyncio.get_running_loop().call_later(delay_seconds, self._end, session)
+
+    def _end(self, session: Session) -> None:
+        session.end_timer = None
+        if session.session_id in self._sessions.live:
+            self._begin(self._sessions.complete(session))
+        else:
+            self._look_for_the_end()
+
+    def _begin(self, call: Coroutine[Any, Any, None]) -> None:
+        self._in_flight += 1
+        self._calls.create_task(call).add_done_callback(self._call_over)
+
+    def _call_over(self, _: asyncio.Task[None]) -> None:
+        self._in_flight -= 1
+        self._look_for_the_end()
+
+    def _look_for_the_end(self) -> None:
+        if self._all_sent and not self._in_flight and not self._sessions.live:
+            self._nothing_to_wait_for.set()
+
+    def _hold_ends(self) -> None:
+        self._ends_held = True
+        for session in self._sessions.live.values():
+            if session.end_timer:
+                session.end_timer.cancel()

@@ -1,0 +1,116 @@
+"""What a replay has to say: counts and latencies while it runs, a summary of them at any moment."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from loadgen.client import REJECTIONS
+from loadgen.latency import Latency, Percentiles
+from loadgen.retry import Answer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """A replay since its warm-up. `window_seconds`, and the rates per second, end with the arrivals.
+
+    Each of the `arrivals` was `placed`, or is one of the `rejections` (no room) or `errors` (no usable
+    answer), or waits for its answer. `completions` are those on schedule; failed ones are `errors` too.
+    `target_rate` is what was scheduled, `achieved_rate` what was placed or rejected in time.
+    `unsettled_sessions` may still hold a place.
+
+    Latencies count from the scheduled moment to the last answer, retries included; `schedule_lag_ms` is the
+    part before the first request. `outcomes[call][code]` counts last answers, `settle` and `drain` being the
+    calls out of schedule.
+    """
+
+    window_seconds: float
+    arrivals: int
+    placed: int
+    rejections: int
+    completions: int
+    errors: int
+    retries: int
+    live_sessions: int
+    unsettled_sessions: int
+    target_rate: float
+    achieved_rate: float
+    assign_ms: Percentiles
+    complete_ms: Percentiles
+    schedule_lag_ms: Percentiles
+    outcomes: Mapping[str, Mapping[str, int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers, strings and dicts only, ready for JSON."""
+        return asdict(self)
+
+
+class Tally:
+    """Counts since `since_seconds`. Each call adds its last answer to the tally under which it began."""
+
+    def __init__(self, since_seconds: float) -> None:
+        self.since_seconds = since_seconds
+        self.arrivals = 0
+        self.placed = 0
+        self.rejections = 0
+        self.completions = 0
+        self.errors = 0
+        self.retries = 0
+        self.outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.assign = Latency()
+        self.complete = Latency()
+        self.schedule_lag = Latency()
+        self._closed: tuple[float, int] | None = None
+
+    def arrived(self, lag_seconds: float, at_seconds: float) -> None:
+        self.arrivals += 1
+        self.schedule_lag.record(lag_seconds, at_seconds)
+
+    def assigned(self, answer: Answer, latency_seconds: float, at_seconds: float) -> None:
+        self.count("assign", answer)
+        self.assign.record(latency_seconds, at_seconds)
+        if answer.reply.ok:
+            self.placed += 1
+        elif answer.reply.code in REJECTIONS:
+            self.rejections += 1
+        else:
+            self.errors += 1
+
+    def completed(self, answer: Answer, latency_seconds: float, at_seconds: float) -> None:
+        self.count("complete", answer)
+        self.complete.record(latency_seconds, at_seconds)
+        if answer.reply.ok:
+            self.completions += 1
+        else:
+            self.errors += 1
+
+    def count(self, call: str, answer: Answer) -> None:
+        self.outcomes[call][answer.reply.code] += 1
+        self.retries += answer.retries
+
+    def close(self, at_seconds: float) -> None:
+        """The arrivals are over: rates speak of the time until now."""
+        self._closed = (at_seconds, self.placed + self.rejections)
+
+    def summary(self, at_seconds: float, *, live_sessions: int, unsettled_sessions: int) -> Summary:
+        until_seconds, answered = self._closed or (at_seconds, self.placed + self.rejections)
+        window_seconds = until_seconds - self.since_seconds
+        return Summary(
+            window_seconds=window_seconds,
+            arrivals=self.arrivals,
+            placed=self.placed,
+            rejections=self.rejections,
+            completions=self.completions,
+            errors=self.errors,
+            retries=self.retries,
+            live_sessions=live_sessions,
+            unsettled_sessions=unsettled_sessions,
+            target_rate=self.arrivals / window_seconds if window_seconds else 0.0,
+            achieved_rate=answered / window_seconds if window_seconds else 0.0,
+            assign_ms=self.assign.overall(),
+            complete_ms=self.complete.overall(),
+            schedule_lag_ms=self.schedule_lag.overall(),
+            outcomes={call: dict(codes) for call, codes in self.outcomes.items()},
+        )

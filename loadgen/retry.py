@@ -1,0 +1,66 @@
+"""Asking again: how often, how soon, and how much of the traffic may be repetition."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from loadgen.client import Reply
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """Full jitter below a bound that doubles from `first_delay_seconds` to `longest_delay_seconds`.
+
+    A tenth of the calls may be retries (`budget_ratio`) besides a reserve of `budget_reserve`: a service in
+    trouble is not buried under repetition.
+    """
+
+    attempts: int = 4
+    first_delay_seconds: float = 0.05
+    longest_delay_seconds: float = 1.0
+    budget_ratio: float = 0.1
+    budget_reserve: float = 100.0
+
+    def delay_seconds(self, retry: int, rng: random.Random) -> float:
+        """How long to wait before retry 0, 1, …"""
+        bound = min(self.longest_delay_seconds, self.first_delay_seconds * 2**retry)
+        return rng.uniform(0.0, bound)
+
+
+class Answer(NamedTuple):
+    """The last reply to a call and its repetitions.
+
+    `in_doubt`: none was final, and one of the attempts may have had its effect.
+    """
+
+    reply: Reply
+    retries: int
+    in_doubt: bool
+
+
+class Retrying:
+    """Repeats calls within one budget shared by all of them."""
+
+    def __init__(self, policy: RetryPolicy, rng: random.Random) -> None:
+        self._policy = policy
+        self._rng = rng
+        self._budget = policy.budget_reserve
+
+    async def answer(self, send: Callable[[], Awaitable[Reply]]) -> Answer:
+        """Send until a reply is final, the attempts are used up or the budget is."""
+        self._budget = min(self._policy.budget_reserve, self._budget + self._policy.budget_ratio)
+        retries, in_doubt = 0, False
+        while True:
+            reply = await send()
+            if reply.is_final:
+                return Answer(reply, retries, in_doubt=False)
+            in_doubt = in_doubt or reply.may_have_happened
+            if retries + 1 >= self._policy.attempts or self._budget < 1:
+                return Answer(reply, retries, in_doubt)
+            self._budget -= 1
+            await asyncio.sleep(self._policy.delay_seconds(retries, self._rng))
+            retries += 1

@@ -1,0 +1,159 @@
+"""The sessions of a replay: asked for, placed, ended, and settled where an answer was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from loadgen.client import Client
+from loadgen.record import Record
+from loadgen.report import Tally
+from loadgen.retry import Answer, Retrying, RetryPolicy
+
+_SETTLE_EVERY_SECONDS = 1.0
+_UNSETTLED_AT_MOST = 100_000
+_CALLS_AT_END = 64
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """`due_seconds` and `ends_seconds` are its scheduled arrival and end, on the replay's clock."""
+
+    session_id: str
+    due_seconds: float
+    ends_seconds: float
+    pool_id: str | None = None
+    end_timer: asyncio.TimerHandle | None = None
+
+
+class Sessions:
+    """Sends assigns and completes, and keeps what is known of each session until it has surely ended.
+
+    `live` sessions are placed and not yet completed. `unsettled` ones may hold a place against our will: a
+    call about them got no final answer. Only an assign that was answered is followed by a complete.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Callable[[], float],
+        *,
+        lease_seconds: float | None,
+        retries: RetryPolicy,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._retrying = Retrying(retries, random.Random())
+        self._lease_seconds = lease_seconds
+        self.granted_lease_seconds = 0.0
+        self.lease_is_known = asyncio.Event()
+        self.live: dict[str, Session] = {}
+        self.unsettled: OrderedDict[str, Session] = OrderedDict()
+        self.record = Record()
+        self.tally = Tally(clock())
+
+    async def assign(self, session: Session) -> bool:
+        """Ask for a place. True: the session is live now."""
+        tally, now = self.tally, self._clock()
+        tally.arrived(now - session.due_seconds, now)
+        answer = await self._ask_for_place(session)
+        now = self._clock()
+        tally.assigned(answer, now - session.due_seconds, now)
+        if answer.reply.ok:
+            self.live[session.session_id] = session
+        elif answer.in_doubt:
+            self._leave_unsettled(session)
+        return answer.reply.ok
+
+    async def complete(self, session: Session) -> None:
+        """End a live session at its scheduled end, or late."""
+        tally, due_seconds = self.tally, min(session.ends_seconds, self._clock())
+        answer = await self._ask_for_end(session)
+        now = self._clock()
+        tally.completed(answer, now - due_seconds, now)
+        if self.live.pop(session.session_id, None) and not _is_over(answer):
+            self._leave_unsettled(session)
+
+    def with_pending_end(self) -> list[str]:
+        """The ids of live sessions whose complete is still to be sent."""
+        return [session_id for session_id, session in self.live.items() if session.end_timer]
+
+    def found_ended(self, session_id: str) -> None:
+        """The service has ended the session by itself."""
+        session = self.live.get(session_id)
+        if session and session.end_timer:
+            del self.live[session_id]
+            self._ended(session)
+            self.tally.outcomes["renew"]["ended"] += 1
+
+    async def keep_settling(self) -> None:
+        """Ask again about unsettled sessions, one by one, and every second while there is no answer."""
+        while True:
+            await asyncio.sleep(_SETTLE_EVERY_SECONDS)
+            while self.unsettled and await self._settle(next(iter(self.unsettled.values())), "settle"):
+                pass
+
+    async def complete_all(self) -> None:
+        """Complete all that are live or unsettled, 64 at a time. Without a final answer one is unsettled."""
+        sessions = iter([*self.live.values(), *self.unsettled.values()])
+
+        async def complete_in_turn() -> None:
+            for session in sessions:
+                await self._settle(session, "drain")
+
+        async with asyncio.TaskGroup() as calls:
+            for _ in range(_CALLS_AT_END):
+                calls.create_task(complete_in_turn())
+
+    async def _settle(self, session: Session, call: str) -> bool:
+        """See to it that the session has ended. False: it is unsettled, behind the others."""
+        if session.pool_id is None:
+            answer = await self._ask_for_place(session)
+            self.tally.count(call, answer)
+            if not answer.reply.ok:
+                return self._settled(session, answer.reply.is_final)
+        answer = await self._ask_for_end(session)
+        self.tally.count(call, answer)
+        return self._settled(session, _is_over(answer))
+
+    def _settled(self, session: Session, is_over: bool) -> bool:  # noqa: FBT001
+        self.live.pop(session.session_id, None)
+        self.unsettled.pop(session.session_id, None)
+        if not is_over:
+            self._leave_unsettled(session)
+        return is_over
+
+    def _leave_unsettled(self, session: Session) -> None:
+        if len(self.unsettled) < _UNSETTLED_AT_MOST:
+            self.unsettled[session.session_id] = session
+        else:
+            self.tally.outcomes["settle"]["given_up"] += 1
+
+    async def _ask_for_place(self, session: Session) -> Answer:
+        answer = await self._retrying.answer(partial(self._client.assign, session.session_id, self._lease_seconds))
+        if answer.reply.ok:
+            session.pool_id = str(answer.reply.body["pool_id"])
+            self.record.placed(session.pool_id, self._clock())
+            self.granted_lease_seconds = float(answer.reply.body["lease_seconds"])
+            self.lease_is_known.set()
+        return answer
+
+    async def _ask_for_end(self, session: Session) -> Answer:
+        answer = await self._retrying.answer(partial(self._client.complete, session.session_id))
+        if _is_over(answer):
+            self._ended(session)
+        return answer
+
+    def _ended(self, session: Session) -> None:
+        """Counts once, whichever of complete and renewal brings the news first."""
+        if session.pool_id is not None:
+            self.record.ended(session.pool_id, self._clock())
+            session.pool_id = None
+
+
+def _is_over(answer: Answer) -> bool:
+    return answer.reply.ok or answer.reply.code == "unknown_session"

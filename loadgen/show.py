@@ -1,0 +1,69 @@
+"""How a replay looks in a terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from loadgen.drive import Result
+from loadgen.latency import Percentiles
+from loadgen.replay import Replay
+from loadgen.report import Summary
+
+
+def live_line(replay: Replay) -> str:
+    """The state of a running replay."""
+    tally, recent = replay.tally, replay.recent_assign_ms()
+    return (
+        f"{replay.elapsed_seconds:6.0f} s   {tally.arrivals} arrivals   {replay.live_sessions} live   "
+        f"{tally.rejections} rejected   {tally.errors} errors   "
+        f"assign p50 {_ms(recent.p50)}  p99 {_ms(recent.p99)} (10 s)"
+    )
+
+
+def result_tables(result: Result) -> list[Table]:
+    return [_counts(result), _latencies(result.summary), _outcomes(result.summary)]
+
+
+def _counts(result: Result) -> Table:
+    summary, agreement = result.summary, result.agreement
+    table = _table("", "")
+    table.add_row("window", f"{summary.window_seconds:.1f} s")
+    table.add_row("arrivals", f"{summary.arrivals} ({summary.target_rate:.1f}/s)")
+    table.add_row("answered", f"{summary.achieved_rate:.1f}/s")
+    for name in ("placed", "rejections", "completions", "errors", "retries", "unsettled_sessions"):
+        table.add_row(name.replace("_", " "), str(getattr(summary, name)))
+    if agreement is None:
+        table.add_row("not compared", result.not_compared)
+        return table
+    table.add_row("sessions per pool, recorded", f"{agreement.recorded_mean_sessions_per_pool:.4f}")
+    table.add_row("sessions per pool, service", f"{agreement.served_mean_sessions_per_pool:.4f}")
+    table.add_row("pools that differ", str(len(agreement.differing_pools)))
+    return table
+
+
+def _latencies(summary: Summary) -> Table:
+    table = _table("ms", "p50", "p99", "p99.9", "max")
+    for name in ("assign", "complete", "schedule_lag"):
+        percentiles: Percentiles = getattr(summary, f"{name}_ms")
+        values = (percentiles.p50, percentiles.p99, percentiles.p999, percentiles.max)
+        table.add_row(name.replace("_", " "), *map(_ms, values))
+    return table
+
+
+def _outcomes(summary: Summary) -> Table:
+    table = _table("call", "outcome", "count")
+    for call, codes in summary.outcomes.items():
+        for code, count in sorted(codes.items()):
+            table.add_row(call, code, str(count))
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first, box=None, show_header=bool(first))
+    for column in others:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds:.2f}"
