@@ -42,7 +42,9 @@ def optimum(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimu
             continue
         marginal = ranking.marginals[pool_class][level - 1]
         if left < room:
-            return Optimum(rank, Coordinate(pool_class, level), left, utility + marginal * left, marginal, overload=False)
+            return Optimum(
+                rank, Coordinate(pool_class, level), left, utility + marginal * left, marginal, overload=False
+            )
         left, utility, last = left - room, utility + marginal * room, rank
     if not last:
         return None

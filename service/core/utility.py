@@ -195,9 +195,7 @@ class CappedLinearUtility(Utility):
 
     def marginal(self, sessions: int) -> Marginal:
         """a while x + 1 ≤ cap, then what is left, then 0."""
-        return Rational(
-            self.slope * (min(Fraction(sessions + 1), self.cap) - min(Fraction(sessions), self.cap))
-        )
+        return Rational(self.slope * (min(Fraction(sessions + 1), self.cap) - min(Fraction(sessions), self.cap)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +220,7 @@ class TableUtility(Utility):
 
     def __post_init__(self) -> None:
         _require(len(self.values) > 1, "values must hold u(0) and u(1) at least")
-        _require(
-            self.values[0] == 0, "values must begin with u(0) = 0: state what sessions add to an empty pool"
-        )
+        _require(self.values[0] == 0, "values must begin with u(0) = 0: state what sessions add to an empty pool")
 
     def marginal(self, sessions: int) -> Marginal:
         """values[x+1] − values[x]; x below the last index."""
@@ -266,11 +262,6 @@ class PoolClass:
 
     def __post_init__(self) -> None:
         _require(self.capacity >= 1, f"class {self.name}: capacity must be at least 1")
-        _require(
-            _is_finite(self.utility, self.capacity),
-            f"class {self.name}: the utility is too large for a float",
-        )
+        _require(_is_finite(self.utility, self.capacity), f"class {self.name}: the utility is too large for a float")
         x = first_convex_point(self.utility, self.capacity)
-        _require(
-            x is None, f"class {self.name}: the utility is not concave: it bends the wrong way at x = {x}"
-        )
+        _require(x is None, f"class {self.name}: the utility is not concave: it bends the wrong way at x = {x}")

@@ -35,10 +35,7 @@ def equilibrium(ranking: Ranking, alpha: list[float], load: float) -> list[list[
     best = optimum(ranking, alpha, load)
     assert best is not None
     columns = optimal_assignment(ranking, alpha, best)
-    return [
-        column + [0.0] * (len(m) + 1 - len(column))
-        for column, m in zip(columns, ranking.marginals, strict=True)
-    ]
+    return [column + [0.0] * (len(m) + 1 - len(column)) for column, m in zip(columns, ranking.marginals, strict=True)]
 
 
 def test_all_arrivals_join_the_best_coordinate_of_an_empty_system() -> None:
@@ -67,9 +64,7 @@ def test_the_optimal_assignment_is_an_equilibrium(fleet: Fleet, part: float, ser
     # Theorem 4: dq/dt = 0 at q*(ρ), for every load below the capacity.
     alpha = [count / sum(fleet.pools) for count in fleet.pools]
     load = part * fleet.capacity(alpha)
-    rates = derivative(
-        fleet.ranking, equilibrium(fleet.ranking, alpha, load), load * service_rate, service_rate
-    )
+    rates = derivative(fleet.ranking, equilibrium(fleet.ranking, alpha, load), load * service_rate, service_rate)
     assert max(abs(rate) for column in rates for rate in column) < 1e-9 * (1 + load * service_rate)
 
 

@@ -16,9 +16,7 @@ from service.core.utility import LogShareUtility, PoolClass, TableUtility
 from tests.core.strategies import Fleet, fleets
 
 RANKING = rank_coordinates([PoolClass("only", LogShareUtility(Fraction(20)), 40)])
-FOUR_THEN_TWO = rank_coordinates(
-    [PoolClass("only", TableUtility((Fraction(0), Fraction(4), Fraction(6))), 2)]
-)
+FOUR_THEN_TWO = rank_coordinates([PoolClass("only", TableUtility((Fraction(0), Fraction(4), Fraction(6))), 2)])
 
 
 def test_counts_are_pools_with_at_least_so_many_sessions() -> None:
@@ -40,9 +38,7 @@ def test_the_utility_of_counts_is_that_of_the_pools() -> None:
 @given(fleet=fleets())
 def test_counts_keep_sessions_and_utility(fleet: Fleet) -> None:
     counts = counts_of(fleet.columns)
-    by_pool = sum(
-        c.utility.value(x) for c, column in zip(fleet.classes, fleet.columns, strict=True) for x in column
-    )
+    by_pool = sum(c.utility.value(x) for c, column in zip(fleet.classes, fleet.columns, strict=True) for x in column)
     assert total_sessions(counts) == fleet.sessions
     assert [column[0] for column in counts] == fleet.pools
     assert total_utility(fleet.ranking, counts) == pytest.approx(by_pool, rel=1e-12, abs=1e-12)
@@ -82,9 +78,7 @@ def test_swings_cost_where_the_bound_bends() -> None:
 
 def test_a_gap_relative_to_a_negative_bound_is_a_fraction_of_its_size() -> None:
     # Weighted least connections has negative utilities only: −2 against −1.5 falls short by a third of 1.5.
-    found = Gaps(
-        mean_pools=1, mean_sessions_per_pool=1, utility_mean=-2, utility_optimum_mean=-1.5, utility_bound=-1.5
-    )
+    found = Gaps(mean_pools=1, mean_sessions_per_pool=1, utility_mean=-2, utility_optimum_mean=-1.5, utility_bound=-1.5)
     assert found.relative(found.utility_gap) == pytest.approx(1 / 3)
 
 
@@ -116,9 +110,7 @@ def test_on_every_path_the_mean_is_at_most_the_mean_optimum_and_that_at_most_the
     # ⟨U⟩ ≤ ⟨U*(N, A)⟩ ≤ U*(⟨N⟩, ⟨A⟩), whatever placed the sessions and while pools come and go.
     fleet, states = history
     duration = sum(time for time, _ in states)
-    pools = [
-        sum(time * len(columns[i]) for time, columns in states) / duration for i in range(len(fleet.classes))
-    ]
+    pools = [sum(time * len(columns[i]) for time, columns in states) / duration for i in range(len(fleet.classes))]
     sessions = utility = momentary = 0.0
     for time, columns in states:
         counts = counts_of(columns)

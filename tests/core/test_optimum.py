@@ -25,9 +25,7 @@ from tests.core.strategies import Fleet, fleets
 
 
 def log_shares(*resources: int, capacity: int = 60) -> Ranking:
-    classes = [
-        PoolClass(f"class {i}", LogShareUtility(Fraction(r)), capacity) for i, r in enumerate(resources)
-    ]
+    classes = [PoolClass(f"class {i}", LogShareUtility(Fraction(r)), capacity) for i, r in enumerate(resources)]
     return rank_coordinates(classes)
 
 
@@ -35,9 +33,7 @@ def tables(*columns: Sequence[int]) -> Ranking:
     """Classes whose marginals are the numbers given."""
     return rank_coordinates(
         [
-            PoolClass(
-                f"class {i}", TableUtility((Fraction(0), *map(Fraction, accumulate(column)))), len(column)
-            )
+            PoolClass(f"class {i}", TableUtility((Fraction(0), *map(Fraction, accumulate(column)))), len(column))
             for i, column in enumerate(columns)
         ]
     )
@@ -146,9 +142,7 @@ def test_figure_3_right_fills_one_class_at_a_time(load: float, expected: list[fl
 
 def test_figure_3_right_has_a_price_of_load_that_falls_from_class_to_class() -> None:
     # Δ at σ*: 1.95 at once, 3/2 while class 3 fills, 1.45 when class 2 takes over, 1 in the end.
-    prices = [
-        best_of(FIGURE_3_RIGHT, FIGURE_3_POOLS, 100 * load).price for load in (0, 1.25, 3, 6.25, 7.5, 20)
-    ]
+    prices = [best_of(FIGURE_3_RIGHT, FIGURE_3_POOLS, 100 * load).price for load in (0, 1.25, 3, 6.25, 7.5, 20)]
     assert prices == [1.95, 1.5, 1.5, 1.45, 1, 1]
 
 

@@ -78,9 +78,7 @@ def test_alpha_fair_with_alpha_zero_is_worth_the_whole_resource_once_anyone_is_t
 
 
 def test_alpha_fair_with_alpha_one_is_log_share() -> None:
-    assert AlphaFairUtility(Fraction(20), Fraction(1)).marginal(3) == LogShareUtility(Fraction(20)).marginal(
-        3
-    )
+    assert AlphaFairUtility(Fraction(20), Fraction(1)).marginal(3) == LogShareUtility(Fraction(20)).marginal(3)
 
 
 def test_linear_sessions_do_not_disturb_each_other() -> None:
