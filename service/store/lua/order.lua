@@ -14,6 +14,12 @@ function order.coordinate(fleet, rank)
   return tonumber(string.sub(text, 1, 2)), tonumber(string.sub(text, 3))
 end
 
+-- The best coordinate of all classes, with pools or without.
+function order.best(fleet)
+  local text = redis.call('GETRANGE', fleet.prefix .. 'order:full', 0, order.ENTRY - 1)
+  return tonumber(string.sub(text, 1, 2)), tonumber(string.sub(text, 3))
+end
+
 -- The rank of (class, level); the class has active pools.
 function order.rank(fleet, position, level)
   local from = (level - 1) * order.RANK

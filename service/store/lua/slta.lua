@@ -175,6 +175,9 @@ function slta.rebuild(fleet, afresh)
     slta.clear(fleet)
   end
   if fleet.active_pools == 0 then
+    if afresh then
+      fleet.estimate_class, fleet.estimate_level = order.best(fleet)
+    end
     return
   elseif afresh then
     fleet.rank = order.optimal_rank(fleet)

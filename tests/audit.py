@@ -1,0 +1,203 @@
+"""Recomputes a fleet's invariants from its raw keys: pool by pool, then row counts, then totals.
+
+It shares no code with what writes them. Each violation is a sentence; an empty list means that all hold.
+"""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import Any
+
+from redis import Redis
+
+STATE_KEYS = {"state", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions", "leases"}
+STATE_KEYS |= {"ended:0", "ended:1", "past:60", "past:300", "past:3600", "yellow"}
+CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
+
+
+class Fleet:
+    """The raw keys of one fleet, read with plain commands."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        self.redis = redis
+        self.prefix = f"{{{name}}}:"
+        self.state: dict[str, str] = redis.hgetall(self.prefix + "state")
+        self.names = self.state["names"].split()
+        self.numbers = self.vector("numbers")
+        self.capacities = self.vector("capacities")
+        self.pools = {i: record.split() for i, record in redis.hgetall(self.prefix + "pools").items()}
+        self.sessions = {i: record.split() for i, record in redis.hgetall(self.prefix + "sessions").items()}
+        self.width = {}
+
+    def vector(self, field: str) -> list[int]:
+        return [int(word) for word in self.state.get(field, "").split()]
+
+    def integer(self, field: str) -> int:
+        return int(self.state[field])
+
+    def row(self, key: str) -> set[int]:
+        data = self.redis.get(self.prefix + key)
+        if data is None:
+            return set()
+        raw = data.encode("latin-1")
+        return {8 * at + bit for at, byte in enumerate(raw) for bit in range(8) if byte >> (7 - bit) & 1}
+
+    def entries(self, key: str, width: int) -> list[str]:
+        text = self.redis.get(self.prefix + key) or ""
+        return [text[at : at + width] for at in range(0, len(text), width)]
+
+    def marginals(self, i: int) -> list[int]:
+        return [int(entry) for entry in self.entries(f"marginals:{self.numbers[i]}", 18)]
+
+
+def violations(redis: Redis, name: str) -> list[str]:
+    """Every broken invariant of fleet `name`; `redis` decodes as latin-1 so that rows survive."""
+    fleet = Fleet(redis, name)
+    found: list[str] = []
+    columns = _check_pools(fleet, found)
+    _check_totals(fleet, columns, found)
+    _check_order(fleet, found)
+    if fleet.state["policy"] == "slta":
+        _check_tokens(fleet, columns, found)
+    else:
+        _check_open(fleet, columns, found)
+    _check_leases(fleet, found)
+    _check_keys(fleet, found)
+    return found
+
+
+def _claim(found: list[str], sentence: str, actual: Any, expected: Any) -> None:
+    if actual != expected:
+        found.append(f"{sentence}: {actual!r}, expected {expected!r}")
+
+
+def _check_pools(fleet: Fleet, found: list[str]) -> list[dict[int, int]]:
+    """Per class, bit → occupancy of the active pools."""
+    columns: list[dict[int, int]] = [{} for _ in fleet.numbers]
+    used: list[set[int]] = [set() for _ in fleet.numbers]
+    draining = [0] * len(fleet.numbers)
+    status_counts = {"draining": [0] * len(fleet.numbers), "failed": [0] * len(fleet.numbers)}
+    for pool_id, (number_text, status) in fleet.pools.items():
+        number, bit = divmod(int(number_text), 65536)
+        i = fleet.numbers.index(number)
+        used[i].add(bit)
+        ids = fleet.redis.smembers(f"{fleet.prefix}ids:{number_text}")
+        recorded = {s for s, record in fleet.sessions.items() if record[0] == number_text}
+        _claim(found, f"ids of {pool_id}", ids, recorded)
+        _claim(found, f"name of {pool_id}", fleet.redis.hget(fleet.prefix + "names", number_text), pool_id)
+        if len(ids) > fleet.capacities[i]:
+            found.append(f"{pool_id} holds {len(ids)} sessions, capacity {fleet.capacities[i]}")
+        if status == "active":
+            columns[i][bit] = len(ids)
+        else:
+            draining[i] += len(ids)
+            status_counts[status][i] += 1
+    for i, number in enumerate(fleet.numbers):
+        _claim(found, f"used:{number}", fleet.row(f"used:{number}"), used[i])
+        _claim(found, f"active:{number}", fleet.row(f"active:{number}"), set(columns[i]))
+        for level in range(1, fleet.capacities[i] + 1):
+            expected = {bit for bit, occupancy in columns[i].items() if occupancy >= level}
+            _claim(found, f"level:{number}:{level}", fleet.row(f"level:{number}:{level}"), expected)
+    _claim(found, "draining sessions", fleet.vector("draining_sessions"), draining)
+    _claim(found, "draining pools", fleet.vector("draining_pools"), status_counts["draining"])
+    _claim(found, "failed pools", fleet.vector("failed_pools"), status_counts["failed"])
+    _claim(found, "names", fleet.redis.hlen(fleet.prefix + "names"), len(fleet.pools))
+    return columns
+
+
+def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:
+    pools = [len(column) for column in columns]
+    sessions = sum(sum(column.values()) for column in columns)
+    marginals = [fleet.marginals(i) for i in range(len(columns))]
+    utility = sum(sum(marginals[i][:x]) for i, column in enumerate(columns) for x in column.values())
+    slots = sorted((m for i, column in enumerate(columns) for m in marginals[i] * len(column)), reverse=True)
+    _claim(found, "pools", fleet.vector("pools"), pools)
+    _claim(found, "active pools", fleet.integer("active_pools"), sum(pools))
+    _claim(found, "room", fleet.integer("room_for"), sum(a * c for a, c in zip(pools, fleet.capacities, strict=True)))
+    _claim(found, "sessions", fleet.integer("sessions"), sessions)
+    _claim(found, "utility", fleet.integer("utility"), utility)
+    _claim(found, "optimum", fleet.integer("optimum"), sum(slots[:sessions]))
+    if utility > sum(slots[:sessions]):
+        found.append("utility exceeds its bound")
+    begun = fleet.integer("assigned") + fleet.integer("adopted")
+    over = sum(fleet.integer(field) for field in ("completed", "expired", "failed", "reported_ended"))
+    _claim(found, "sessions begun and not ended", begun - over, len(fleet.sessions))
+    _claim(found, "sessions on pools", sessions + sum(fleet.vector("draining_sessions")), len(fleet.sessions))
+    _check_integrals(fleet, found)
+
+
+def _check_integrals(fleet: Fleet, found: list[str]) -> None:
+    words = [Fraction(float(word)) for word in fleet.state["integrals"].split()]
+    _, utility, optimum = (words[at] + words[at + 1] for at in (0, 2, 4))
+    if utility - optimum > abs(optimum) / 10**9:
+        found.append(f"mean utility {float(utility)} exceeds its bound {float(optimum)}")
+
+
+def _check_order(fleet: Fleet, found: list[str]) -> None:
+    alive = [i for i, pools in enumerate(fleet.vector("pools")) if pools]
+    full = [(int(entry[:2]) - 1, int(entry[2:])) for entry in fleet.entries("order:full", 6)]
+    live = [(int(entry[:2]) - 1, int(entry[2:])) for entry in fleet.entries("order", 6)]
+    _claim(found, "coordinates", sorted(full), [(i, j + 1) for i, c in enumerate(fleet.capacities) for j in range(c)])
+    _claim(found, "live order", live, [c for c in full if c[0] in alive])
+    _claim(found, "last rank", fleet.integer("last_rank"), len(live))
+    for i, number in enumerate(fleet.numbers):
+        ranks = [int(entry) for entry in fleet.entries(f"ranks:{number}", 5)]
+        _claim(found, f"ranks of class {i}", ranks, [rank + 1 for rank, c in enumerate(live) if c[0] == i])
+    bound = [(int(entry[:2]) - 1, int(entry[2:])) for entry in fleet.entries("bound", 20)]
+    _claim(found, "bound falls", [m for _, m in bound], sorted((m for _, m in bound), reverse=True))
+    by_class = {i: [m for c, m in bound if c == i] for i in alive}
+    _claim(found, "bound holds the marginals", by_class, {i: fleet.marginals(i) for i in alive})
+
+
+def _check_tokens(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:
+    live = [(int(entry[:2]) - 1, int(entry[2:])) for entry in fleet.entries("order", 6)]
+    rank = fleet.integer("rank")
+    if not live:
+        _claim(found, "rank without pools", rank, 0)
+        return
+    estimate = (fleet.integer("estimate_class") - 1, fleet.integer("estimate_level"))
+    _claim(found, "estimate", estimate, live[rank - 1])
+    _claim(found, "previous class", fleet.integer("previous_class"), live[rank - 2][0] + 1 if rank > 1 else 0)
+    better = live[: rank - 1]
+    thresholds = [max((j for c, j in better if c == i), default=0) for i in range(len(columns))]
+    _claim(found, "thresholds", fleet.vector("thresholds"), thresholds)
+    for i, number in enumerate(fleet.numbers):
+        green = {bit for bit, x in columns[i].items() if x < thresholds[i]}
+        _claim(found, f"green:{number}", fleet.row(f"green:{number}"), green)
+        _claim(found, f"green count of {i}", fleet.vector("green")[i], len(green))
+    yellow = {bit for bit, x in columns[estimate[0]].items() if x < estimate[1]}
+    _claim(found, "yellow", fleet.row("yellow"), yellow)
+    _claim(found, "yellow count", fleet.integer("yellow"), len(yellow))
+
+
+def _check_open(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:
+    for i, number in enumerate(fleet.numbers):
+        lowest = min(columns[i].values(), default=None)
+        at_frontier = set()
+        if lowest is not None and lowest < fleet.capacities[i]:
+            at_frontier = {bit for bit, x in columns[i].items() if x == lowest}
+            _claim(found, f"frontier of {i}", fleet.vector("frontiers")[i], lowest + 1)
+        _claim(found, f"open:{number}", fleet.row(f"open:{number}"), at_frontier)
+        _claim(found, f"open count of {i}", fleet.vector("open")[i], len(at_frontier))
+
+
+def _check_leases(fleet: Fleet, found: list[str]) -> None:
+    leased = {s for s, record in fleet.sessions.items() if int(record[2]) > 0}
+    _claim(found, "leases", set(fleet.redis.zrange(fleet.prefix + "leases", 0, -1)), leased)
+    ended = set(fleet.redis.hkeys(fleet.prefix + "ended:0")) | set(fleet.redis.hkeys(fleet.prefix + "ended:1"))
+    _claim(found, "both live and ended", ended & set(fleet.sessions), set())
+
+
+def _check_keys(fleet: Fleet, found: list[str]) -> None:
+    _claim(found, "suspect", fleet.state["suspect"], "")
+    json.loads(fleet.redis.get(fleet.prefix + "document"))
+    known = set(STATE_KEYS)
+    for number, capacity in zip(fleet.numbers, fleet.capacities, strict=True):
+        known |= {f"{kind}:{number}" for kind in CLASS_KEYS} | {f"level:{number}:{j + 1}" for j in range(capacity)}
+    known |= {f"ids:{number}" for number, _ in fleet.pools.values()}
+    for key in fleet.redis.scan_iter(match=fleet.prefix.replace("{", "[{]") + "*", count=1000):
+        if key.removeprefix(fleet.prefix) not in known:
+            found.append(f"stray key {key}")
+        if fleet.redis.pttl(key) != -1:
+            found.append(f"{key} has a time to live")

@@ -1,0 +1,77 @@
+"""Every store test runs on every server found, and leaves fleets whose invariants hold."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from redis import Redis
+
+from service.store import Store, StoreSettings
+from service.store.store import FLEETS_KEY
+from tests.audit import violations
+from tests.servers import SERVERS, running_server
+
+
+@dataclass
+class Calls:
+    """What a store observed of its calls."""
+
+    functions: list[tuple[str, int]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def call(self, function: str, seconds: float, operations: int) -> None:  # noqa: ARG002
+        self.functions.append((function, operations))
+
+    def error(self, kind: str) -> None:
+        self.errors.append(kind)
+
+
+@dataclass
+class Clock:
+    """The time the store is told, in microseconds."""
+
+    now: int = 1_700_000_000_000_000
+
+    def __call__(self) -> str:
+        return str(self.now)
+
+    def advance(self, seconds: float) -> None:
+        self.now += round(seconds * 1_000_000)
+
+
+@pytest.fixture(scope="session", params=sorted(SERVERS))
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a running server of each kind."""
+    with running_server(SERVERS[request.param]) as url:
+        yield url
+
+
+@pytest.fixture
+def redis(server: str) -> Iterator[Redis]:
+    """An empty server through plain commands, and the audit of every fleet that a test leaves behind."""
+    with Redis.from_url(server, encoding="latin-1", decode_responses=True) as client:
+        client.flushall()
+        yield client
+        for fleet in client.smembers(FLEETS_KEY):
+            if client.exists(f"{{{fleet}}}:state"):
+                assert violations(client, fleet) == []
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+async def store(server: str, redis: Redis, clock: Clock, calls: Calls) -> AsyncIterator[Store]:
+    """A store whose clock stands still unless the test moves it."""
+    opened = Store(StoreSettings(server, call_timeout_seconds=5), calls, clock=clock)
+    yield opened
+    await opened.close()
