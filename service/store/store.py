@@ -29,7 +29,10 @@ from service.store.values import (
 )
 
 FLEETS_KEY = "slta:fleets"
-"""The set of all fleets' names, the only key that belongs to no fleet."""
+"""The set of all fleets' names. With `FILES_KEY` the only keys that belong to no fleet."""
+
+FILES_KEY = "slta:files"
+"""A hash from fleet to the digest of the last file that was applied to it."""
 
 POOLS_PER_CALL = 1000
 SESSIONS_PER_CALL = 128
@@ -113,6 +116,16 @@ class Store:
         """Remove a fleet and its pools. FleetInUse while a session lives."""
         await self._call("delete", fleet)
         await self._plain("SREM", FLEETS_KEY, fleet)
+        await self._plain("HDEL", FILES_KEY, fleet)
+
+    async def applied_file(self, fleet: str) -> str | None:
+        """The digest of the last file that was applied to the fleet; None before the first."""
+        digest: str | None = await self._plain("HGET", FILES_KEY, fleet)
+        return digest
+
+    async def remember_file(self, fleet: str, digest: str) -> None:
+        """Note that a file was applied, so that the next start leaves later changes alone."""
+        await self._plain("HSET", FILES_KEY, fleet, digest)
 
     async def snapshot(self, fleet: str) -> Snapshot:
         """The fleet at one instant. O(levels in use · pools / 8)."""
