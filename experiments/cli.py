@@ -126,5 +126,22 @@ def learning(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: 
     emit(module.study(seeds, workers(processes)), out, json)
 
 
+@app.command()
+def cells(
+    n: Annotated[str, typer.Option("--n", help="Fleet sizes: 2000, 20000 or both.")] = "2000,20000",
+    seeds: Seeds = 3,
+    processes: Processes = 0,
+    out: Out = None,
+    json: Json = None,
+) -> None:
+    """What splitting a fleet into 1 to 64 cells by hashing costs."""
+    from experiments.studies import cells as module
+
+    sizes = numbers(n, "--n", int)
+    if not set(sizes) <= set(module.SIZES):
+        raise typer.BadParameter(f"choose from {', '.join(map(str, module.SIZES))}", param_hint="--n")
+    emit(module.study(seeds, sizes, workers(processes)), out, json)
+
+
 if __name__ == "__main__":
     sys.exit(app())

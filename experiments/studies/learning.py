@@ -272,6 +272,6 @@ def markdown(data: dict[str, Any]) -> str:
         f"## From empty\n\nr* = {data['optimal_rank']}. In the fluid limit the levels better than σ* are filled "
         f"after −log(1 − Σ/ρ) = {data['fluid_time']:.2f}.\n\n{times}",
         "## β\n\nLoss: placement gap above JLMU's on the same workload, at ρ = 9.75. Moves and random placements "
-        "per 1,000 arrivals. Lag: mean |r − r*| for the sessions there are, in the twenty holding times after each step "
-        f"of the load 5 → 10 → 5; the last column is the placement gap over that run.\n\n{betas}",
+        "per 1,000 arrivals. Lag: mean |r − r*| for the sessions there are, in the twenty holding times after each "
+        f"step of the load 5 → 10 → 5; the last column is the placement gap over that run.\n\n{betas}",
     )
