@@ -1,0 +1,156 @@
+"""Who may do what: API keys with scopes, kept as hashes.
+
+A key is `<id>.<secret>`, sent as `Authorization: Bearer <key>`. The secret has 256 bits, so one SHA-256 hides
+it. Any number of keys may be active: to rotate one, add its successor, move the clients, remove the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.fleet_file import Name, explain
+
+Scope = Literal["assign", "complete", "pool", "read", "metrics", "admin"]
+"""assign: place sessions and renew leases; complete: end them, and renew; pool: what a pool or its autoscaler
+does; read: look at fleets, pools and sessions; metrics: scrape; admin: everything."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+_KEY = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{16,128})")
+_NOBODY = hashlib.sha256(b"").hexdigest()
+
+
+class AccessError(Exception):
+    """The key file cannot be used; the message says why."""
+
+
+class KeyEntry(BaseModel):
+    """One key of the key file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    scopes: Annotated[frozenset[Scope], Field(min_length=1)]
+    fleets: Annotated[frozenset[Name], Field(min_length=1)] | None = None
+
+
+class KeyFile(BaseModel):
+    """The key file, YAML or JSON: `keys: [{id, sha256, scopes, fleets?}, …]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keys: list[KeyEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request: a key's id, what it may do, and in which fleets (None for all)."""
+
+    key_id: str
+    scopes: frozenset[Scope]
+    fleets: frozenset[str] | None = None
+
+    def may(self, scopes: Collection[Scope]) -> bool:
+        """Whether one of the scopes is held."""
+        return "admin" in self.scopes or not self.scopes.isdisjoint(scopes)
+
+    def sees(self, fleet: str) -> bool:
+        """Whether the fleet exists for this caller."""
+        return self.fleets is None or fleet in self.fleets
+
+
+ANYBODY = Caller("", frozenset({"admin"}))
+
+
+class Access:
+    """The keys of one process. `Access.open()` lets everybody do everything."""
+
+    def __init__(self, keys: Mapping[str, KeyEntry] | None, path: Path | None = None) -> None:
+        """`keys` by id; None for no access control."""
+        self._keys = keys
+        self._callers = {key.id: Caller(key.id, key.scopes, key.fleets) for key in (keys or {}).values()}
+        self._path = path
+        self._stamp = _stamp(path)
+
+    @classmethod
+    def open(cls) -> Self:
+        """Nobody has to prove who they are."""
+        return cls(None)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The keys of a key file; raises AccessError."""
+        return cls(_read_keys(path), path)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has to prove who they are."""
+        return self._keys is None
+
+    def reload_if_changed(self) -> bool:
+        """Take up a changed key file; whether it had changed. AccessError when unusable: the old keys stay."""
+        stamp = _stamp(self._path)
+        if self._path is None or stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        self._keys = _read_keys(self._path)
+        self._callers = {key.id: Caller(key.id, key.scopes, key.fleets) for key in self._keys.values()}
+        return True
+
+    def identify(self, authorization: str | None) -> Caller | None:
+        """Who holds the key of an Authorization header; None for nobody. Takes as long for each reason."""
+        if self._keys is None:
+            return ANYBODY
+        scheme, _, text = (authorization or "").partition(" ")
+        match = _KEY.fullmatch(text.strip())
+        key_id, secret = match.groups() if match and scheme.lower() == "bearer" else ("", "")
+        key = self._keys.get(key_id)
+        held = hashlib.sha256(secret.encode()).hexdigest()
+        same = hmac.compare_digest(held, key.sha256 if key else _NOBODY)
+        return self._callers[key_id] if same and key else None
+
+
+def _stamp(path: Path | None) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path) if path else None  # noqa: PTH116 - path may be None
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
+
+
+def _read_keys(path: Path) -> dict[str, KeyEntry]:
+    try:
+        file = KeyFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise AccessError(f"{path}: {error.strerror}") from None
+    except ValidationError as error:
+        raise AccessError(f"{path}: {explain(error.errors(include_input=False))}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise AccessError(f"{path}: not valid YAML") from None
+    keys = {key.id: key for key in file.keys}
+    if len(keys) < len(file.keys):
+        raise AccessError(f"{path}: two keys have the same id")
+    return keys
+
+
+def generate_key(scopes: Collection[Scope], fleets: Collection[str] = ()) -> tuple[str, KeyEntry]:
+    """A new key, to be shown once and handed to its holder, and its entry for the key file."""
+    key_id, secret = f"slta-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
+    entry = KeyEntry(
+        id=key_id,
+        sha256=hashlib.sha256(secret.encode()).hexdigest(),
+        scopes=frozenset(scopes),
+        fleets=frozenset(fleets) or None,
+    )
+    return f"{key_id}.{secret}", entry

@@ -1,0 +1,148 @@
+"""The outermost layer: request ids, headers, Host, the length of URLs, and the last resort for errors."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import traceback
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import NamedTuple
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.access import Caller
+from service.api.problems import problem
+
+LONGEST_URL = 8192
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+PROBES = ("/healthz", "/readyz")
+"""Asked by address, whatever the name of the service; they reveal nothing."""
+
+SAFE_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""Set where a route has not set its own."""
+_SAFE_NAMES = frozenset(name for name, _ in SAFE_HEADERS)
+
+log = structlog.get_logger(__name__)
+
+
+class RequestRecord(NamedTuple):
+    """An answered request.
+
+    `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
+    where there is none. Nothing in it is a client's free text.
+    """
+
+    request_id: str
+    method: str
+    route: str | None
+    status: int
+    seconds: float
+    fleet: str
+    key_id: str
+
+
+class Edge:
+    """Pure ASGI, around the application."""
+
+    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str], observe: Callable[[RequestRecord], None]) -> None:
+        """`allowed_hosts`: names without port; `*` for any, `*.example.org` for its subdomains."""
+        self._app = app
+        self._observe = observe
+        self._hosts = frozenset(name.lower() for name in allowed_hosts if not name.startswith("*"))
+        self._suffixes = tuple(name[1:].lower() for name in allowed_hosts if name.startswith("*."))
+        self._any_host = "*" in allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        headers = scope["slta.headers"] = dict(scope["headers"])
+        request_id = scope["slta.request_id"] = _request_id(headers)
+        status = 0
+
+        async def send_safely(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_safe_headers(message.get("headers", ()), request_id)
+            await send(message)
+
+        try:
+            await (self._refusal(scope, headers, request_id) or self._app)(scope, receive, send_safely)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            log.error("request_failed", request_id=request_id, **_where(error))  # noqa: TRY400 - see _where
+            if status:
+                raise
+            await _internal_error(request_id)(scope, receive, send_safely)
+        finally:
+            self._observe(_record(scope, request_id, status, perf_counter() - started))
+
+    def _refusal(self, scope: Scope, headers: dict[bytes, bytes], request_id: str) -> ASGIApp | None:
+        if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
+            return problem(request_id, 414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
+        if scope["path"] not in PROBES and not self._host_allowed(scope, headers):
+            return problem(request_id, 400, "invalid_host", "This service has another name: see its allowed hosts.")
+        return None
+
+    def _host_allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        host = _PORT.sub("", headers.get(b"host", b"").decode("latin-1")).lower()
+        if not host or sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            return False
+        return self._any_host or host in self._hosts or host.endswith(self._suffixes)
+
+
+_PORT = re.compile(r":[0-9]*\Z")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    """The client's own, when it is harmless, else a new one."""
+    text = headers.get(b"x-request-id", b"").decode("latin-1")
+    return text if _REQUEST_ID.match(text) else secrets.token_hex(8)
+
+
+def _with_safe_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    own = [pair for pair in headers if pair[0] != b"server"]
+    names = {name for name, _ in own}
+    if names.isdisjoint(_SAFE_NAMES):
+        own.extend(SAFE_HEADERS)
+    else:
+        own.extend(pair for pair in SAFE_HEADERS if pair[0] not in names)
+    own.append((b"x-request-id", request_id.encode()))
+    return own
+
+
+def _record(scope: Scope, request_id: str, status: int, seconds: float) -> RequestRecord:
+    caller: Caller | None = scope.get("slta.caller")
+    return RequestRecord(
+        request_id=request_id,
+        method=scope["method"],
+        route=getattr(scope.get("route"), "path", None),
+        status=status,
+        seconds=seconds,
+        fleet=scope.get("slta.fleet", ""),
+        key_id=caller.key_id if caller else "",
+    )
+
+
+def _where(error: Exception) -> dict[str, object]:
+    """The kind of an error and the lines it passed; its text and variables may hold what was sent, or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "traceback": lines[-12:]}
+
+
+def _internal_error(request_id: str) -> ASGIApp:
+    return problem(request_id, 500, "internal_error", "Something failed here; the log has it under this request_id.")

@@ -1,0 +1,116 @@
+"""Fleets: their configuration, guarded by its version."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Depends, Header
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.gate import caller_of
+from service.api.routing import ApiRoute
+from service.api.rules import FLEET_BODY, allow
+from service.api.schemas import FleetBody, FleetName, FleetNames, TheStore, answer
+from service.errors import InvalidFleet, UnknownFleet, VersionMismatch
+from service.fleet_file import compile_spec
+from service.store.store import Store
+
+router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
+
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
+ABSENT = 0
+"""The version of a fleet that does not exist."""
+
+
+class Guard(NamedTuple):
+    """What the request says about the version it expects."""
+
+    if_match: str | None
+    if_none_match: str | None
+
+    async def expected(self, store: Store, fleet: str) -> int | None:
+        """The version that must be the present one; None for any."""
+        if self.if_none_match is not None:
+            if self.if_none_match.strip() != "*":
+                raise VersionMismatch("If-None-Match knows only *: the fleet must not exist yet.")
+            return ABSENT
+        if self.if_match is None:
+            return None
+        if self.if_match.strip() == "*":
+            return await _present_version(store, fleet)
+        match = _ETAG.fullmatch(self.if_match.strip())
+        if match is None:
+            raise VersionMismatch('If-Match must be one ETag as GET gives it, such as "3", or *.')
+        return int(match[1])
+
+
+async def _guard(
+    if_match: Annotated[str | None, Header()] = None, if_none_match: Annotated[str | None, Header()] = None
+) -> Guard:
+    return Guard(if_match, if_none_match)
+
+
+TheGuard = Annotated[Guard, Depends(_guard)]
+
+
+async def _present_version(store: Store, fleet: str) -> int:
+    try:
+        return (await store.config(fleet))[1]
+    except UnknownFleet:
+        raise VersionMismatch from None
+
+
+@router.get("", responses={200: {"model": FleetNames}})
+@allow("read", "pool", "metrics")
+async def list_fleets(request: Request, store: TheStore) -> Response:
+    """The names of the fleets that the caller may see."""
+    caller = caller_of(request)
+    return answer(FleetNames(fleets=[name for name in await store.fleets() if caller.sees(name)]))
+
+
+@router.put("/{fleet}", responses={200: {"model": FleetBody}, 201: {"model": FleetBody}})
+@allow("admin", body_bytes=FLEET_BODY, invalid=InvalidFleet)
+async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore) -> Response:
+    """Create a fleet (201) or change it (200); live sessions stay. Creates the pools that `pools: N` misses."""
+    if body.fleet not in (None, fleet):
+        raise InvalidFleet("fleet: must be the name in the path, or absent")
+    expected = await guard.expected(store, fleet)
+    if body.config_version is not None:
+        if expected not in (None, body.config_version):
+            raise VersionMismatch("If-Match and config_version differ.")
+        expected = body.config_version
+    spec = await asyncio.to_thread(compile_spec, body)
+    document = body.document()
+    configured = await store.configure(fleet, spec, document, expected)
+    await store.add_pools(fleet, body.wanted_pools())
+    return _fleet(fleet, document, configured.config_version, 201 if configured.created else 200)
+
+
+@router.get("/{fleet}", responses={200: {"model": FleetBody}})
+@allow("read", "pool")
+async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
+    """The fleet's configuration, in the form that PUT takes."""
+    document, version = await store.config(fleet)
+    return _fleet(fleet, document, version, 200)
+
+
+@router.delete("/{fleet}", status_code=204)
+@allow("admin")
+async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore) -> Response:
+    """Delete a fleet and its pools, when no session lives in it."""
+    expected = await guard.expected(store, fleet)
+    if expected is not None and expected != await _present_version(store, fleet):
+        raise VersionMismatch
+    await store.delete_fleet(fleet)
+    return Response(status_code=204)
+
+
+def _fleet(fleet: str, document: str, version: int, status: int) -> Response:
+    # The document is text already, and its decimals must not pass through floats.
+    head = json.dumps({"fleet": fleet, "config_version": version})
+    body = f"{head[:-1]}, {document[1:]}"
+    return Response(body, status, {"ETag": f'"{version}"'}, "application/json")

@@ -1,0 +1,110 @@
+"""Pools: create, move, remove, drain, fail, and take their own word for what they hold."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from service.api.problems import Refusal
+from service.api.routing import ApiRoute
+from service.api.rules import BATCH_BODY, allow
+from service.api.schemas import (
+    MOST_POOLS,
+    FleetName,
+    PoolBody,
+    PoolFailed,
+    PoolId,
+    PoolPage,
+    PoolsAdded,
+    PoolsBody,
+    PoolSessionsBody,
+    TheStore,
+    answer,
+)
+from service.store.values import Pool, Reconciliation
+
+router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
+
+Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$", description="`next_cursor` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=MOST_POOLS)]
+
+
+@router.get("", responses={200: {"model": PoolPage}})
+@allow("read", "pool")
+async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """The pools, page by page."""
+    pools, next_cursor = await store.pools(fleet, cursor, limit)
+    return answer(PoolPage(pools=pools, next_cursor=next_cursor))
+
+
+@router.post("", responses={200: {"model": PoolsAdded}})
+@allow("pool", body_bytes=BATCH_BODY)
+async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore) -> Response:
+    """Create pools, all or none; those that exist in the same class stay as they are."""
+    ids = [entry.pool_id for entry in body.pools]
+    if len(set(ids)) < len(ids):
+        raise Refusal(422, "invalid_request", "pools: a pool_id stands twice")
+    created = await store.add_pools(fleet, [(entry.pool_id, entry.pool_class) for entry in body.pools])
+    return answer(PoolsAdded(created=created, unchanged=[id_ for id_ in ids if id_ not in set(created)]))
+
+
+@router.get("/{pool_id}", responses={200: {"model": Pool}})
+@allow("read", "pool")
+async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+    """One pool."""
+    return answer(await store.pool(fleet, pool_id))
+
+
+@router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
+@allow("pool")
+async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore) -> Response:
+    """Create a pool (201), or let an empty one change class (200)."""
+    pool, created = await store.move_pool(fleet, pool_id, body.pool_class)
+    return answer(pool, 201 if created else 200)
+
+
+@router.delete("/{pool_id}", status_code=204)
+@allow("pool")
+async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+    """Remove an empty pool."""
+    await store.remove_pool(fleet, pool_id)
+    return Response(status_code=204)
+
+
+@router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
+@allow("pool")
+async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+    """Send a pool no more sessions; those it has stay."""
+    return answer(await store.set_status(fleet, pool_id, "draining"))
+
+
+@router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
+@allow("pool")
+async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+    """Send a pool sessions again."""
+    return answer(await store.set_status(fleet, pool_id, "active"))
+
+
+@router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
+@allow("pool")
+async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+    """Send a pool no more sessions and end those it has."""
+    pool, ended = await store.fail_pool(fleet, pool_id)
+    return answer(
+        PoolFailed(
+            pool_id=pool.pool_id,
+            pool_class=pool.pool_class,
+            status=pool.status,
+            occupancy=pool.occupancy,
+            ended_session_ids=ended,
+        )
+    )
+
+
+@router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
+@allow("pool", body_bytes=BATCH_BODY)
+async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
+    """Take the pool's own list: what was placed before `as_of` and is not listed has ended."""
+    return answer(await store.reconcile(fleet, pool_id, body.as_of, body.session_ids))

@@ -1,0 +1,42 @@
+"""The process itself: probes and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.routing import ApiRoute
+from service.api.rules import allow, public
+from service.api.schemas import ProcessStatus, TheStore, answer
+
+router = APIRouter(tags=["process"], route_class=ApiRoute)
+
+RenderMetrics = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""From an Accept header to the exposition and its content type."""
+
+
+@router.get("/healthz", responses={200: {"model": ProcessStatus}})
+@public()
+async def get_healthz() -> Response:
+    """Whether the event loop turns; the store is not asked."""
+    return answer(ProcessStatus(status="ok"))
+
+
+@router.get("/readyz", responses={200: {"model": ProcessStatus}, 503: {"model": ProcessStatus}})
+@public()
+async def get_readyz(store: TheStore) -> Response:
+    """Whether the store answers and has our library."""
+    ready = await store.ready()
+    return answer(ProcessStatus(status="ready" if ready else "unavailable"), 200 if ready else 503)
+
+
+@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
+@allow("metrics", offers=("text/plain", "application/openmetrics-text"))
+async def get_metrics(request: Request) -> Response:
+    """Prometheus or OpenMetrics text, as Accept asks."""
+    render: RenderMetrics = request.app.state.render_metrics
+    body, content_type = await render(request.headers.get("accept", ""))
+    return Response(body, headers={"Content-Type": content_type})

@@ -1,0 +1,143 @@
+"""/openapi.json, and /docs: the same as a page without scripts, which needs no other host."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from html import escape
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.problems import PROBLEM_JSON
+from service.api.routing import ApiRoute
+from service.api.rules import public, rules_of
+
+router = APIRouter(route_class=ApiRoute, include_in_schema=False)
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "stable, meant for programs"},
+        "request_id": {"type": "string"},
+    },
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the scopes that each call needs and problems for its errors."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        schemas["Problem"] = PROBLEM
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        for route in app.routes:
+            if isinstance(route, ApiRoute) and route.include_in_schema:
+                for method in route.methods or ():
+                    _describe_route(document["paths"][route.path_format][method.lower()], route)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _describe_route(operation: dict[str, Any], route: ApiRoute) -> None:
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    operation["responses"].pop("422", None)
+    operation["responses"]["default"] = {"description": "A problem", "content": {PROBLEM_JSON: problem}}
+    scopes = sorted(rules_of(route.endpoint).scopes)
+    if scopes:
+        operation["security"] = [{"key": []}]
+        operation["description"] = f"{operation.get('description', '')}\n\nScope: {' or '.join(scopes)}.".strip()
+
+
+@router.get("/openapi.json")
+@public()
+async def get_openapi_json(request: Request) -> Response:
+    """The OpenAPI document."""
+    return Response(json.dumps(describe(request.app)), media_type="application/json")
+
+
+STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+details { border: 1px solid #8885; border-radius: .4rem; margin: .4rem 0; padding: .5rem .8rem; }
+summary { cursor: pointer; } code, pre { font: .9rem ui-monospace, monospace; }
+pre { overflow-x: auto; background: #8881; padding: .6rem; border-radius: .4rem; }
+.method { display: inline-block; width: 4.5rem; font-weight: 700; }
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'"
+
+
+@router.get("/docs")
+@public(offers=("text/html",))
+async def get_docs(request: Request) -> Response:
+    """The API as a page."""
+    page = render(describe(request.app))
+    return Response(page, media_type="text/html", headers={"Content-Security-Policy": POLICY})
+
+
+def render(document: dict[str, Any]) -> str:
+    """An OpenAPI document as HTML."""
+    sections: dict[str, list[str]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            sections.setdefault(operation["tags"][0], []).append(_operation(document, path, method, operation))
+    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in sections.items())
+    title, summary = escape(document["info"]["title"]), escape(document["info"]["summary"])
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}: API</title>"
+        '<meta name=viewport content="width=device-width">'
+        f"<style>{STYLE}</style><h1>{title}: API</h1><p>{summary}"
+        f"<p>The same for programs: <a href=/openapi.json>/openapi.json</a>.{body}</html>"
+    )
+
+
+def _operation(document: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> str:
+    parts = [f"<p>{escape(operation.get('description', ''))}"]
+    for parameter in operation.get("parameters", []):
+        about = parameter.get("description", "")
+        parts.append(f"<br><code>{escape(parameter['name'])}</code> in {escape(parameter['in'])} {escape(about)}")
+    if "requestBody" in operation:
+        parts.append("<h4>Body</h4>" + _content(document, operation["requestBody"]["content"]))
+    for status, response in operation["responses"].items():
+        parts.append(f"<h4>{escape(status)}</h4>{_content(document, response.get('content', {}))}")
+    head = f"<span class=method>{escape(method.upper())}</span> <code>{escape(path)}</code>"
+    return f"<details><summary>{head}</summary>{''.join(parts)}</details>"
+
+
+def _content(document: dict[str, Any], content: dict[str, Any]) -> str:
+    shapes = [json.dumps(_example(document, media.get("schema", {})), indent=1) for media in content.values()]
+    return "".join(f"<pre>{escape(shape)}</pre>" for shape in shapes)
+
+
+def _example(document: dict[str, Any], schema: dict[str, Any]) -> object:
+    """The shape of a schema: names and types."""
+    if "$ref" in schema:
+        return _example(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    one_of = schema.get("anyOf") or schema.get("oneOf")
+    if one_of:
+        return _alternatives([_example(document, one) for one in one_of])
+    if "const" in schema or "enum" in schema:
+        return " | ".join(map(str, schema.get("enum") or [schema["const"]]))
+    if schema.get("type") == "array":
+        return [_example(document, schema.get("items", {}))]
+    if "properties" in schema:
+        return {name: _example(document, one) for name, one in schema["properties"].items()}
+    return schema.get("type", "any")
+
+
+def _alternatives(shapes: list[object]) -> object:
+    if all(isinstance(shape, str) for shape in shapes):
+        return " | ".join(map(str, shapes))
+    return shapes[0] if len(shapes) == 2 and shapes[1] == "null" else shapes

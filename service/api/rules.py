@@ -1,0 +1,74 @@
+"""What each route asks of a request: declared beside the route, enforced by `routing`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from service.api.access import SCOPES, Scope
+from service.errors import DispatchError
+
+KIB = 1024
+SMALL_BODY = 64 * KIB
+FLEET_BODY = 256 * KIB
+"""A table of 16,384 utilities fits."""
+BATCH_BODY = 1024 * KIB
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one route asks.
+
+    `scopes`: one of them is needed, or none when empty. `body_bytes`: at most. `offers`: the media types it answers in.
+    `invalid`: what a body that does not fit is refused with. `free_query`: the endpoint checks the query itself.
+    `direct` endpoints have exactly a fleet, a body and the store as parameters, and skip FastAPI's solving of
+    dependencies, half of the cost of a request.
+    """
+
+    scopes: frozenset[Scope]
+    body_bytes: int = SMALL_BODY
+    offers: tuple[str, ...] = ("application/json",)
+    invalid: type[DispatchError] | None = None
+    free_query: bool = False
+    direct: bool = False
+
+
+class Options(TypedDict, total=False):
+    """The fields of `Rules` that have defaults."""
+
+    body_bytes: int
+    offers: tuple[str, ...]
+    invalid: type[DispatchError]
+    free_query: bool
+    direct: bool
+
+
+def allow(*scopes: Scope, **options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:
+    """Declare an endpoint's rules; write it below the route's decorator."""
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise ValueError(f"scopes must be of {SCOPES}")
+    return _declare(Rules(frozenset(scopes), **options))
+
+
+def public(**options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:
+    """Declare that an endpoint is for everybody."""
+    return _declare(Rules(frozenset(), **options))
+
+
+def _declare(rules: Rules) -> Callable[[Endpoint], Endpoint]:
+    def declare(endpoint: Endpoint) -> Endpoint:
+        endpoint.rules = rules  # type: ignore[attr-defined]
+        return endpoint
+
+    return declare
+
+
+def rules_of(endpoint: Callable[..., Any]) -> Rules:
+    """The rules that were declared; a route without any is a mistake."""
+    rules = getattr(endpoint, "rules", None)
+    if not isinstance(rules, Rules):
+        raise TypeError(f"{endpoint.__qualname__} declares neither @allow(…) nor @public()")
+    return rules

@@ -1,0 +1,191 @@
+"""Bodies and answers. What the store's values already say is answered as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Path
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.fleet_file import (
+    LONGEST_LEASE_SECONDS,
+    NAME_PATTERN,
+    FleetFile,
+    Name,
+    Specs,
+    check_lease,
+    read_number,
+)
+from service.store.store import Store
+from service.store.values import EndReason, Status
+
+MOST_POOLS = 1000
+MOST_RENEWALS = 1000
+MOST_LISTED_SESSIONS = 8192
+"""Twice the largest capacity."""
+
+FleetName = Annotated[str, Path(pattern=NAME_PATTERN)]
+PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
+SessionId = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+
+async def _store(request: Request) -> Store:
+    store: Store = request.app.state.store()
+    return store
+
+
+async def _specs(request: Request) -> Specs:
+    specs: Specs = request.app.state.specs
+    return specs
+
+
+TheStore = Annotated[Store, Depends(_store)]
+TheSpecs = Annotated[Specs, Depends(_specs)]
+
+
+def _read_seconds(value: object) -> float:
+    return float(read_number(value))
+
+
+Seconds = Annotated[float, BeforeValidator(_read_seconds), Field(ge=0)]
+LeaseSeconds = Annotated[Seconds, Field(le=LONGEST_LEASE_SECONDS), AfterValidator(check_lease)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AssignBody(_Body):
+    """`lease_seconds` 0: none; absent: the fleet's. Without a `session_id` the service makes one."""
+
+    session_id: Name | None = None
+    lease_seconds: LeaseSeconds | None = None
+
+
+class CompleteBody(_Body):
+    """Which session is over."""
+
+    session_id: Name
+
+
+class RenewBody(_Body):
+    """Whose leases begin anew; `lease_seconds` absent: each by its own length."""
+
+    session_ids: Annotated[list[Name], Field(max_length=MOST_RENEWALS)]
+    lease_seconds: LeaseSeconds | None = None
+
+
+class FleetBody(FleetFile):
+    """A fleet file; `config_version` guards as If-Match does, so that an answer can be edited and sent back."""
+
+    config_version: Annotated[int, Field(strict=True, ge=0, le=2**53)] | None = None
+
+
+class PoolEntry(_Body):
+    """A pool to create."""
+
+    pool_id: Name
+    pool_class: Name
+
+
+class PoolsBody(_Body):
+    """Pools to create, all or none."""
+
+    pools: Annotated[list[PoolEntry], Field(max_length=MOST_POOLS)]
+
+
+class PoolBody(_Body):
+    """The class of a pool."""
+
+    pool_class: Name
+
+
+class PoolSessionsBody(_Body):
+    """The sessions that a pool held at fleet time `as_of`, a value of `state`."""
+
+    as_of: Seconds
+    session_ids: Annotated[list[Name], Field(max_length=MOST_LISTED_SESSIONS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """The session ended with this call."""
+
+    session_id: str
+    pool_id: str
+    outcome: Literal["completed"] = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyEnded:
+    """The session had ended before; `pool_id` is null when it was never placed."""
+
+    session_id: str
+    pool_id: str | None
+    outcome: Literal["already_ended"] = "already_ended"
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """Session ids by what became of their leases."""
+
+    renewed: list[str]
+    expired: list[str]
+    unknown: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetNames:
+    """The fleets that the caller may see."""
+
+    fleets: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPage:
+    """Some pools, and where to go on."""
+
+    pools: list[Any]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolsAdded:
+    """Pool ids by whether they are new."""
+
+    created: list[str]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFailed:
+    """A failed pool and the sessions that ended with it."""
+
+    pool_id: str
+    pool_class: str
+    status: Status
+    occupancy: int
+    ended_session_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStatus:
+    """`ok`, `ready` or `unavailable`."""
+
+    status: str
+
+
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A value as JSON."""
+    kind = type(value)
+    adapter = _ADAPTERS.get(kind)
+    if adapter is None:
+        adapter = _ADAPTERS[kind] = TypeAdapter(kind)
+    return Response(adapter.dump_json(value), status, headers, "application/json")
