@@ -43,6 +43,9 @@ class Reply(NamedTuple):
         return not (self.is_final or self.status == 429 or self.code in _NOTHING_HAPPENED)
 
 
+_MALFORMED = Reply(0, "malformed_reply", {})
+
+
 class ServiceError(Exception):
     """The service refused a call, or did not answer; `code` is the problem's."""
 
@@ -94,6 +97,8 @@ class Client:
         reply = await self._send("POST", self._urls["assign"], body.encode())
         if not reply.ok:
             return reply
+        if "pool_id" not in reply.body:
+            return _MALFORMED
         return reply._replace(code="replayed" if reply.body.get("replayed") else "placed")
 
     async def complete(self, session_id: str) -> Reply:
@@ -163,5 +168,5 @@ def _reply(status: int, content: bytes) -> Reply:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        return Reply(0, "malformed_reply", {}) if 200 <= status < 300 else Reply(status, f"http_{status}", {})
+        return _MALFORMED if 200 <= status < 300 else Reply(status, f"http_{status}", {})
     return Reply(status, str(body.get("code", f"http_{status}")), body)

@@ -16,7 +16,7 @@ class RetryPolicy:
     """Full jitter below a bound that doubles from `first_delay_seconds` to `longest_delay_seconds`.
 
     A tenth of the calls may be retries (`budget_ratio`) besides a reserve of `budget_reserve`: a service in
-    trouble is not buried under repetition.
+    trouble is not buried under repetition. What stays unsettled is asked about every `settle_every_seconds`.
     """
 
     attempts: int = 4
@@ -24,6 +24,7 @@ class RetryPolicy:
     longest_delay_seconds: float = 1.0
     budget_ratio: float = 0.1
     budget_reserve: float = 100.0
+    settle_every_seconds: float = 1.0
 
     def delay_seconds(self, retry: int, rng: random.Random) -> float:
         """How long to wait before retry 0, 1, …"""

@@ -14,7 +14,6 @@ from loadgen.record import Record
 from loadgen.report import Tally
 from loadgen.retry import Answer, Retrying, RetryPolicy
 
-_SETTLE_EVERY_SECONDS = 1.0
 _UNSETTLED_AT_MOST = 100_000
 _CALLS_AT_END = 64
 
@@ -48,6 +47,7 @@ class Sessions:
         self._client = client
         self._clock = clock
         self._retrying = Retrying(retries, random.Random())
+        self._settle_every_seconds = retries.settle_every_seconds
         self._lease_seconds = lease_seconds
         self.granted_lease_seconds = 0.0
         self.lease_is_known = asyncio.Event()
@@ -91,9 +91,9 @@ class Sessions:
             self.tally.outcomes["renew"]["ended"] += 1
 
     async def keep_settling(self) -> None:
-        """Ask again about unsettled sessions, one by one, and every second while there is no answer."""
+        """Ask again about unsettled sessions, one by one; while there is no answer, one each time."""
         while True:
-            await asyncio.sleep(_SETTLE_EVERY_SECONDS)
+            await asyncio.sleep(self._settle_every_seconds)
             while self.unsettled and await self._settle(next(iter(self.unsettled.values())), "settle"):
                 pass
 

@@ -1,0 +1,165 @@
+"""A stand-in for the service, speaking docs/api.md with faults on demand. The real one is tested elsewhere."""
+
+import asyncio
+import json
+import time
+from collections import Counter, deque
+from contextlib import asynccontextmanager
+from itertools import cycle
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+DROP_AFTER = "drop after"  # do it, then cut the connection
+DROP_BEFORE = "drop before"
+
+
+def problem(status, code):
+    return web.json_response(
+        {"code": code, "status": status, "detail": code}, status=status, content_type="application/problem+json"
+    )
+
+
+async def eventually(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - any condition, not one that somebody announces
+            await asyncio.sleep(0.001)
+
+
+class StandIn:
+    def __init__(self, pools=3, capacity=10_000, lease_seconds=0.0):
+        self.pool_ids = [f"small-{k}" for k in range(1, pools + 1)]
+        self.capacity = capacity
+        self.lease_seconds = lease_seconds
+        self.live = {}
+        self.ended = {}
+        self.requests = []  # (call, session id), as they came in
+        self.replies = []  # (call, session id), as they were answered
+        self.faults = {"assign": deque(), "complete": deque()}
+        self.open_gate = asyncio.Event()
+        self.open_gate.set()
+        self.arrived = asyncio.Event()
+        self.renewals = []
+        self.headers = []
+        self.bodies = []
+        self.on_assign = lambda: None
+        self._next_pool = cycle(self.pool_ids)
+        self._integral = 0.0
+        self._since = time.monotonic()
+
+    def occupancies(self):
+        return dict(Counter(self.live.values()))
+
+    def advance(self):
+        now = time.monotonic()
+        self._integral += len(self.live) * (now - self._since)
+        self._since = now
+        return {"sessions": self._integral, "at": now}
+
+    async def assign(self, request):
+        session_id = (await self._begin("assign", request))["session_id"]
+        self.on_assign()
+        await self.open_gate.wait()
+        return await self._answer("assign", request, session_id, self._place)
+
+    async def complete(self, request):
+        session_id = (await self._begin("complete", request))["session_id"]
+        return await self._answer("complete", request, session_id, self._end)
+
+    async def has_received(self, count):
+        """Returns when so many assigns and completes have come in."""
+        while len(self.requests) < count:
+            self.arrived.clear()
+            await self.arrived.wait()
+
+    async def _begin(self, call, request):
+        body = await request.json()
+        self.headers.append(dict(request.headers))
+        self.bodies.append(body)
+        self.requests.append((call, body["session_id"]))
+        self.arrived.set()
+        return body
+
+    async def _answer(self, call, request, session_id, act):
+        fault = self.faults[call].popleft() if self.faults[call] else None
+        if isinstance(fault, tuple):
+            response = problem(*fault)
+        elif fault == DROP_BEFORE:
+            response = None
+        else:
+            response = act(session_id)
+        if response is None or fault == DROP_AFTER:
+            request.transport.close()
+            return web.Response()
+        self.replies.append((call, session_id))
+        return response
+
+    def _place(self, session_id):
+        if session_id in self.ended:
+            return problem(409, "session_ended")
+        if replayed := session_id in self.live:
+            pool_id = self.live[session_id]
+        elif len(self.live) >= self.capacity:
+            return problem(503, "no_capacity")
+        else:
+            pool_id = next(self._next_pool)
+            self.advance()
+            self.live[session_id] = pool_id
+        body = {"session_id": session_id, "pool_id": pool_id, "pool_class": "small", "token": None}
+        return web.json_response(
+            body | {"lease_seconds": self.lease_seconds, "replayed": replayed}, status=200 if replayed else 201
+        )
+
+    def _end(self, session_id):
+        if session_id in self.ended:
+            return web.json_response({"session_id": session_id, "outcome": "already_ended", "reason": "expired"})
+        if session_id not in self.live:
+            return problem(404, "unknown_session")
+        self.expire(session_id)
+        return web.json_response({"session_id": session_id, "outcome": "completed"})
+
+    def expire(self, session_id):
+        self.advance()
+        self.ended[session_id] = self.live.pop(session_id)
+
+    async def renew(self, request):
+        ids = (await request.json())["session_ids"]
+        self.renewals.append(ids)
+        return web.json_response(
+            {
+                "renewed": [s for s in ids if s in self.live],
+                "expired": [s for s in ids if s in self.ended],
+                "unknown": [],
+            }
+        )
+
+    async def state(self, _):
+        return web.json_response({"pools": {"active": len(self.pool_ids)}, "integrals": json.dumps(self.advance())})
+
+    async def averages(self, request):
+        then, now = json.loads(request.query["since"]), self.advance()
+        window = now["at"] - then["at"]
+        mean = (now["sessions"] - then["sessions"]) / window / len(self.pool_ids)
+        return web.json_response(
+            {"window_seconds": window, "mean_pools": len(self.pool_ids), "mean_sessions_per_pool": mean}
+        )
+
+    async def pools(self, request):
+        """Two a page."""
+        start = int(request.query.get("cursor", 0))
+        counts = Counter(self.live.values())
+        page = [{"pool_id": p, "occupancy": counts[p]} for p in self.pool_ids[start : start + 2]]
+        more = start + 2 < len(self.pool_ids)
+        return web.json_response({"pools": page, "next_cursor": str(start + 2) if more else None})
+
+    @asynccontextmanager
+    async def serving(self, port=None):
+        """Yields its URL."""
+        app = web.Application()
+        at = "/v1/fleets/default"
+        for name in ("assign", "complete", "renew"):
+            app.router.add_post(f"{at}/{name}", getattr(self, name))
+        for name in ("state", "averages", "pools"):
+            app.router.add_get(f"{at}/{name}", getattr(self, name))
+        async with TestServer(app, port=port) as server:
+            yield str(server.make_url("/"))

@@ -1,0 +1,125 @@
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+
+import pytest
+from aiohttp.test_utils import unused_port
+from typer.testing import CliRunner
+
+from loadgen.cli import app
+from tests.loadgen.standin import StandIn
+
+
+@contextmanager
+def service_in_a_thread(**settings):
+    """The commands own the main thread's event loop, so the service needs another."""
+    started, url, service = threading.Event(), [], []
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve():
+        service.append(StandIn(**settings))
+        async with service[0].serving() as address:
+            url.append(address)
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    started.wait()
+    try:
+        yield service[0], url[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_run_plays_a_load_per_pool_and_reports_it(tmp_path):
+    report = tmp_path / "report.json"
+    with service_in_a_thread(pools=4) as (service, url):
+        result = call("run", "--url", url, "--load", 5, "--mean-holding", 0.1, "--duration", 0.5, "--json", report)
+    told = json.loads(report.read_text())
+
+    assert result.exit_code == 0, result.output
+    # 4 pools · 5 sessions / 0.1 s = 200 a second; Poisson, so 100 ± 50 is five standard deviations.
+    assert told["summary"]["arrivals"] == pytest.approx(100, abs=50)
+    assert told["summary"]["arrivals"] == told["summary"]["placed"]
+    assert told["agreement"]["differing_pools"] == {}
+    assert told["workload"]["load"] == 5
+    assert service.live == {}
+    assert "sessions per pool, recorded" in result.output
+
+
+def test_the_same_seed_asks_for_the_same_sessions():
+    arguments = ("--rate", 200, "--duration", 0.2, "--seed", 5, "--seeded-ids", "--json", "-")
+    told = []
+    for _ in range(2):
+        with service_in_a_thread() as (service, url):
+            result = call("run", "--url", url, *arguments)
+        told.append((json.loads(result.output)["summary"]["arrivals"], {id_ for _, id_ in service.requests}))
+
+    assert told[0] == told[1]
+    assert "lg5-0" in told[0][1]
+
+
+def test_replay_plays_a_trace_to_its_end(tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,1\n0.5,2\n1,0.5\n")
+    with service_in_a_thread() as (service, url):
+        result = call("replay", trace, "--url", url, "--speed", 20, "--json", "-")
+    told = json.loads(result.output)
+
+    assert told["summary"]["completions"] == 3
+    assert (told["workload"]["trace"], told["workload"]["speed"]) == ("trace.csv", 20)
+    assert told["workload"]["last_end_seconds"] == pytest.approx(2.5 / 20)
+    assert service.live == {}
+
+
+def test_checking_fails_where_calls_failed():
+    with service_in_a_thread() as (service, url):
+        service.faults["assign"].append((422, "invalid_request"))
+        result = call("run", "--url", url, "--rate", 100, "--duration", 0.2, "--check", "--json", "-")
+
+    assert result.exit_code == 1
+    assert json.loads(result.output)["summary"]["errors"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--load", 1, "--rate", 1), "not both"),
+        ((), "state a load, a rate or a profile"),
+        (("--profile", "5@"), "RATE@SECONDS"),
+        (("--load", 1, "--holding", "pareto", "--shape", 1), "shape above 1"),
+        (("--load", 1, "--holding", "uniform"), "uniform"),
+        (("--load", 1, "--endless", "--duration", 1), "endless"),
+    ],
+)
+def test_contradictions_are_answered_with_the_usage(options, message):
+    result = call("run", *options)
+
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_bad_trace_is_refused_before_anything_is_sent(tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,1\nx,1\n")
+    result = call("replay", trace, "--url", f"http://127.0.0.1:{unused_port()}")
+
+    assert result.exit_code == 2
+    assert "line 3" in result.output
+
+
+def test_a_service_that_is_not_there_is_named():
+    url = f"http://127.0.0.1:{unused_port()}"
+    result = call("run", "--url", url, "--load", 1)
+
+    assert result.exit_code == 1
+    assert f"{url}: " in result.stderr
+    assert "connect_failed" in result.stderr

@@ -1,0 +1,60 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.record import Record, mean_sessions_by_pool, mean_sessions_per_pool
+
+
+def test_the_mean_over_a_window_is_the_integral_over_its_length():
+    record = Record()
+    record.placed("a", 10.0)
+    start = record.mark(20.0)
+    record.placed("a", 22.0)
+    record.placed("b", 24.0)
+    record.ended("a", 28.0)
+    end = record.mark(30.0)
+
+    # a: 2 s at 1, 6 s at 2, 2 s at 1 = 16; b: 6 s at 1 = 6.
+    assert mean_sessions_by_pool(start, end) == {"a": 1.6, "b": 0.6}
+    assert mean_sessions_per_pool(start, end, pools=4) == pytest.approx(2.2 / 4)
+
+
+def test_occupancies_leave_out_empty_pools():
+    record = Record()
+    record.placed("a", 1.0)
+    record.placed("b", 1.0)
+    record.ended("a", 2.0)
+
+    assert record.occupancies() == {"b": 1}
+
+
+def test_a_window_needs_a_length():
+    record = Record()
+    mark = record.mark(5.0)
+
+    with pytest.raises(ValueError, match="positive length"):
+        mean_sessions_by_pool(mark, record.mark(5.0))
+
+
+moments = st.integers(0, 100)
+changes = st.lists(st.tuples(moments, st.sampled_from("abc"), st.sampled_from([1, -1])), max_size=40)
+
+
+@given(changes, moments, moments)
+def test_every_change_counts_from_its_moment_to_the_end_of_the_window(changes, one, other):
+    start, end = min(one, other), max(one, other) + 1
+    record, expected, marks = Record(), Counter(), {}
+    for moment in range(102):
+        if moment in {start, end}:
+            marks[moment] = record.mark(float(moment))
+        for _, pool, change in (step for step in changes if step[0] == moment):
+            (record.placed if change > 0 else record.ended)(pool, float(moment))
+            expected[pool] += change * max(0, end - max(moment, start))
+    session_seconds = {
+        pool: mean * (end - start) for pool, mean in mean_sessions_by_pool(marks[start], marks[end]).items()
+    }
+
+    for pool in "abc":
+        assert session_seconds.get(pool, 0.0) == pytest.approx(expected[pool], abs=1e-9)

@@ -1,0 +1,312 @@
+import asyncio
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+from aiohttp.test_utils import unused_port
+
+from loadgen.client import Client
+from loadgen.replay import Drain, Replay, ReplaySettings
+from loadgen.retry import RetryPolicy
+from loadgen.workload import PlannedSession
+from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, StandIn, eventually
+
+QUICK = RetryPolicy(first_delay_seconds=0.001, longest_delay_seconds=0.001, settle_every_seconds=0.01)
+ONCE = RetryPolicy(attempts=1, settle_every_seconds=0.01)
+NEVER_SETTLE = RetryPolicy(attempts=1, settle_every_seconds=1_000)
+LONG = 1_000.0
+
+
+def at_once(sessions, duration_seconds=0.0):
+    return [PlannedSession(0.0, duration_seconds)] * sessions
+
+
+@asynccontextmanager
+async def replaying(service, workload, clock=time.monotonic, **settings):
+    async with service.serving() as url, Client(url, "default") as client:
+        yield Replay(client, workload, ReplaySettings(**{"retries": QUICK} | settings), clock=clock)
+
+
+@pytest.fixture
+async def service():
+    return StandIn()
+
+
+async def test_arrivals_keep_coming_while_the_service_answers_none(service):
+    """A closed loop would wait for the first answer for ever: the service gives none until all have arrived."""
+    service.open_gate.clear()
+    workload = [PlannedSession(0.001 * k, 0.0) for k in range(50)]
+    async with replaying(service, workload) as replay:
+        running = asyncio.create_task(replay.run())
+        await service.has_received(50)
+        assert replay.calls_in_flight == 50
+        service.open_gate.set()
+        await running
+
+    assert replay.tally.placed == 50
+
+
+async def test_a_stall_counts_in_the_latency_of_all_that_should_have_arrived_meanwhile(service):
+    """The clock jumps by 5 s in the first assign, over the moments of nine others due every half second."""
+    jump = iter([5.0])
+    offset = 0.0
+
+    def stall():
+        nonlocal offset
+        offset += next(jump, 0.0)
+
+    service.on_assign = stall
+    workload = [PlannedSession(0.5 * k, LONG) for k in range(10)]
+    async with replaying(service, workload, clock=lambda: time.monotonic() + offset) as replay:
+        await replay.run()
+    summary = replay.summary()
+
+    # Due at 0.5, 1.0, … 4.5 and answered after 5: late by 4.5, … 0.5 s, and the first by 5.
+    assert summary.assign_ms.count == 10
+    assert summary.assign_ms.max >= 5_000
+    assert summary.assign_ms.p50 >= 0.995 * 2_500
+    assert summary.schedule_lag_ms.max >= 4_500
+
+
+async def test_no_complete_is_sent_before_the_reply_to_its_assign(service):
+    service.open_gate.clear()
+    async with replaying(service, at_once(20), drain=Drain.SCHEDULE) as replay:
+        running = asyncio.create_task(replay.run())
+        await service.has_received(20)
+        assert [call for call, _ in service.requests] == ["assign"] * 20
+        service.open_gate.set()
+        await running
+
+    for session_id in {session_id for _, session_id in service.requests}:
+        assert [call for call, id_ in service.replies if id_ == session_id] == ["assign", "complete"]
+    assert replay.summary().completions == 20
+
+
+async def test_each_session_has_an_id_of_its_own_and_each_run_others(service):
+    async with replaying(service, at_once(5)) as replay:
+        await replay.run()
+    async with replaying(service, at_once(5)) as replay:
+        await replay.run()
+
+    assert len({session_id for _, session_id in service.requests}) == 10
+
+
+async def test_seeded_ids_follow_from_the_prefix(service):
+    async with replaying(service, at_once(3), session_prefix="lg7") as replay:
+        await replay.run()
+
+    assert {session_id for _, session_id in service.requests} == {"lg7-0", "lg7-1", "lg7-2"}
+
+
+@pytest.mark.parametrize("prefix", ["", "a b", "ü", "x" * 101, '"'])
+def test_a_prefix_that_makes_no_session_id_is_refused(prefix):
+    with pytest.raises(ValueError, match="prefix"):
+        ReplaySettings(session_prefix=prefix)
+
+
+@pytest.mark.parametrize("fault", [(503, "outcome_unknown"), (503, "store_unavailable"), DROP_BEFORE, DROP_AFTER])
+@pytest.mark.parametrize("call", ["assign", "complete"])
+async def test_a_lost_answer_is_asked_for_again_with_the_same_id_and_counted_once(service, call, fault):
+    service.faults[call].extend([fault, fault])
+    async with replaying(service, at_once(1), drain=Drain.SCHEDULE) as replay:
+        await replay.run()
+    summary = replay.summary()
+
+    assert Counter(service.requests)[call, f"{service.requests[0][1]}"] == 3
+    assert (summary.arrivals, summary.placed, summary.completions, summary.errors) == (1, 1, 1, 0)
+    assert summary.retries == 2
+    assert sum(summary.outcomes[call].values()) == 1
+    assert service.live == {} == replay.record.occupancies()
+
+
+async def test_a_full_fleet_rejects_and_is_not_asked_again():
+    service = StandIn(capacity=2)
+    async with replaying(service, at_once(5, LONG)) as replay:
+        await replay.run()
+    summary = replay.summary()
+
+    assert (summary.arrivals, summary.placed, summary.rejections, summary.errors) == (5, 2, 3, 0)
+    assert summary.outcomes["assign"] == {"placed": 2, "no_capacity": 3}
+    assert len([call for call, _ in service.requests if call == "assign"]) == 5
+
+
+async def test_a_place_given_without_an_answer_is_found_and_given_back(service):
+    service.faults["assign"].append(DROP_AFTER)
+    async with replaying(service, at_once(1), retries=ONCE, duration_seconds=0.2) as replay:
+        await replay.run()
+    summary = replay.summary()
+
+    assert (summary.placed, summary.errors, summary.unsettled_sessions) == (0, 1, 0)
+    assert summary.outcomes["assign"] == {"connection_lost": 1}
+    assert summary.outcomes["settle"] == {"replayed": 1, "completed": 1}
+    assert service.live == {}
+
+
+async def test_what_is_unsettled_at_the_end_is_settled_by_the_drain(service):
+    service.faults["assign"].append(DROP_AFTER)
+    service.faults["complete"].append((503, "outcome_unknown"))
+    async with replaying(service, at_once(2), retries=NEVER_SETTLE, drain=Drain.SCHEDULE) as replay:
+        await replay.run()
+    summary = replay.summary()
+
+    assert summary.errors == 2
+    assert summary.outcomes["drain"] == {"replayed": 1, "completed": 2}
+    assert summary.unsettled_sessions == 0
+    assert service.live == {} == replay.record.occupancies()
+
+
+async def test_a_dead_service_is_counted_and_ends_the_run_nonetheless():
+    async with Client(f"http://127.0.0.1:{unused_port()}", "default") as client:
+        replay = Replay(client, at_once(10), ReplaySettings(retries=QUICK))
+        await replay.run()
+    summary = replay.summary()
+
+    assert (summary.arrivals, summary.errors, summary.achieved_rate) == (10, 10, 0.0)
+    assert summary.outcomes["assign"] == {"connect_failed": 10}
+    assert summary.assign_ms.count == 10
+
+
+async def test_a_complete_that_is_never_answered_leaves_an_unsettled_session(service):
+    service.faults["complete"].extend([(503, "store_unavailable")] * 5)
+    async with replaying(service, at_once(1), retries=NEVER_SETTLE, drain=Drain.SCHEDULE) as replay:
+        await replay.run()
+
+    assert replay.unsettled_sessions == 1
+    assert replay.record.occupancies() == service.occupancies() != {}
+
+
+async def test_kept_sessions_stay_with_nothing_in_flight_and_the_record_knows_each_pool(service):
+    workload = [PlannedSession(0.001 * k, 0.01 if k % 3 else LONG) for k in range(40)]
+    async with replaying(service, workload, drain=Drain.KEEP) as replay:
+        await replay.run()
+        assert replay.calls_in_flight == 0
+        assert replay.live_sessions == len(service.live) >= 14
+        assert replay.record.occupancies() == service.occupancies()
+        await replay.complete_all()
+
+    assert service.live == {} == replay.record.occupancies()
+
+
+async def test_on_schedule_the_last_session_is_waited_for(service):
+    async with replaying(service, [PlannedSession(0.0, 0.15)], drain=Drain.SCHEDULE) as replay:
+        await replay.run()
+
+    assert replay.summary().outcomes == {"assign": {"placed": 1}, "complete": {"completed": 1}}
+
+
+async def test_draining_now_completes_what_would_have_lived_on(service):
+    async with replaying(service, at_once(100, LONG)) as replay:
+        await replay.run()
+    summary = replay.summary()
+
+    assert summary.completions == 0
+    assert summary.outcomes["drain"] == {"completed": 100}
+    assert service.live == {}
+
+
+@pytest.mark.parametrize("drain", Drain)
+async def test_stopping_ends_an_endless_run(service, drain):
+    workload = (PlannedSession(0.001 * k, LONG) for k in count())
+    async with replaying(service, workload, drain=drain) as replay:
+        running = asyncio.create_task(replay.run())
+        await service.has_received(20)
+        replay.stop()
+        replay.stop()
+        await running
+
+    assert replay.calls_in_flight == 0
+    assert bool(service.live) is (drain is Drain.KEEP)
+
+
+async def test_stopping_before_the_run_sends_nothing(service):
+    async with replaying(service, at_once(5)) as replay:
+        replay.stop()
+        await replay.run()
+
+    assert service.requests == []
+
+
+async def test_a_cancelled_run_leaves_no_calls_and_no_timers(service):
+    service.open_gate.clear()
+    async with replaying(service, at_once(5, LONG)) as replay:
+        running = asyncio.create_task(replay.run())
+        await service.has_received(5)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert replay.calls_in_flight == 0
+        service.open_gate.set()
+
+
+async def test_arrivals_from_the_duration_on_are_not_sent(service):
+    workload = [PlannedSession(start, 0.0) for start in (0.0, 0.05, 0.1, 0.15)]
+    async with replaying(service, workload, duration_seconds=0.1) as replay:
+        await replay.run()
+
+    assert replay.summary().arrivals == 2
+    assert replay.summary().window_seconds >= 0.1
+
+
+async def test_the_warm_up_is_not_counted(service):
+    workload = [PlannedSession(0.0, 0.0)] * 7 + [PlannedSession(0.3, LONG)] * 3
+    async with replaying(service, workload, warm_up_seconds=0.15, drain=Drain.SCHEDULE) as replay:
+        running = asyncio.create_task(replay.run())
+        await replay.warmed_up()
+        assert replay.tally.arrivals == 0
+        await service.has_received(17)
+        replay.stop()
+        await running
+    summary = replay.summary()
+
+    assert (summary.arrivals, summary.placed, summary.completions) == (3, 3, 0)
+    assert summary.assign_ms.count == 3
+
+
+async def test_long_sessions_are_renewed_and_those_the_service_ended_are_taken_off():
+    service = StandIn(lease_seconds=0.06)
+    async with replaying(service, at_once(3, LONG), drain=Drain.SCHEDULE) as replay:
+        running = asyncio.create_task(replay.run())
+        await eventually(lambda: replay.live_sessions == 3)
+        expired = next(iter(service.live))
+        service.expire(expired)
+        await eventually(lambda: replay.live_sessions == 2)
+        assert replay.record.occupancies() == service.occupancies()
+        replay.stop()
+        await running
+
+    assert len(service.renewals[0]) == 3
+    assert ("complete", expired) not in service.requests
+    assert replay.summary().outcomes["renew"] == {"ended": 1}
+
+
+@pytest.mark.parametrize("lease_seconds", [None, 0.0, 30.0])
+async def test_a_lease_is_asked_for_only_if_one_was_chosen(service, lease_seconds):
+    async with replaying(service, at_once(1), lease_seconds=lease_seconds) as replay:
+        await replay.run()
+
+    assert service.bodies[0].get("lease_seconds") == lease_seconds
+
+
+async def test_a_workload_that_fails_ends_the_run_with_its_error(service):
+    def workload():
+        yield PlannedSession(0.0, LONG)
+        raise ValueError("line 3")
+
+    async with replaying(service, workload()) as replay:
+        with pytest.raises(ExceptionGroup) as error:
+            await replay.run()
+
+    assert error.group_contains(ValueError, match="line 3")
+
+
+async def test_the_summary_is_ready_for_json(service):
+    async with replaying(service, at_once(3)) as replay:
+        await replay.run()
+    report = replay.summary().to_dict()
+
+    assert report["arrivals"] == 3
+    assert set(report["assign_ms"]) == {"count", "p50", "p99", "p999", "max"}
+    assert report["outcomes"]["assign"] == {"placed": 3}
+    assert replay.recent_assign_ms().count == 3

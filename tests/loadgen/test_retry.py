@@ -1,0 +1,88 @@
+import random
+
+import pytest
+
+from loadgen.client import Reply
+from loadgen.retry import Retrying, RetryPolicy
+
+DONE = Reply(201, "placed", {})
+FULL = Reply(503, "no_capacity", {})
+REFUSED = Reply(401, "unauthorized", {})
+UNKNOWN = Reply(503, "outcome_unknown", {})
+UNAVAILABLE = Reply(503, "store_unavailable", {})
+UNREACHED = Reply(0, "connect_failed", {})
+SILENT = Reply(0, "timeout", {})
+CUT = Reply(0, "connection_lost", {})
+PROXY = Reply(502, "http_502", {})
+SLOW_DOWN = Reply(429, "rate_limited", {})
+
+QUICK = RetryPolicy(attempts=3, first_delay_seconds=0.0)
+
+
+async def ask(retrying, *replies):
+    """The answer, and how many of the replies it took."""
+    left = list(replies)
+
+    async def send():
+        return left.pop(0)
+
+    return await retrying.answer(send), len(replies) - len(left)
+
+
+def retrying(policy=QUICK):
+    return Retrying(policy, random.Random(1))
+
+
+@pytest.mark.parametrize("final", [DONE, FULL, REFUSED])
+async def test_a_final_reply_is_not_asked_for_again(final):
+    answer, asked = await ask(retrying(), final, DONE)
+
+    assert answer.reply == final
+    assert (answer.retries, asked, answer.in_doubt) == (0, 1, False)
+
+
+@pytest.mark.parametrize("reply", [UNKNOWN, UNAVAILABLE, UNREACHED, SILENT, CUT, PROXY, SLOW_DOWN])
+async def test_anything_else_is(reply):
+    answer, asked = await ask(retrying(), reply, reply, DONE)
+
+    assert answer.reply == DONE
+    assert (answer.retries, asked, answer.in_doubt) == (2, 3, False)
+
+
+async def test_attempts_are_bounded():
+    answer, asked = await ask(retrying(), SILENT, SILENT, CUT, DONE)
+
+    assert answer.reply == CUT
+    assert (answer.retries, asked, answer.in_doubt) == (2, 3, True)
+
+
+@pytest.mark.parametrize("reply", [UNAVAILABLE, UNREACHED, SLOW_DOWN])
+async def test_where_nothing_happened_there_is_no_doubt(reply):
+    answer, _ = await ask(retrying(), reply, reply, reply)
+
+    assert not answer.in_doubt
+
+
+async def test_one_doubtful_attempt_leaves_the_whole_call_in_doubt():
+    answer, _ = await ask(retrying(), UNREACHED, UNKNOWN, UNREACHED)
+
+    assert answer.in_doubt
+
+
+async def test_retries_stay_within_a_tenth_of_the_calls_once_the_reserve_is_spent():
+    shared = retrying(RetryPolicy(attempts=10, first_delay_seconds=0.0, budget_reserve=5.0))
+    asked = [(await ask(shared, *[SILENT] * 10))[1] for _ in range(200)]
+
+    # 5 in reserve and a tenth for each of the 200 calls, the first of which finds the reserve full already.
+    assert sum(asked) - 200 == pytest.approx(5 + 0.1 * 199, abs=1)
+
+
+def test_delays_are_jittered_below_a_doubling_bound():
+    policy = RetryPolicy(first_delay_seconds=0.1, longest_delay_seconds=0.5)
+    rng = random.Random(1)
+    longest = [max(policy.delay_seconds(retry, rng) for _ in range(1_000)) for retry in range(5)]
+    shortest = [min(policy.delay_seconds(retry, rng) for _ in range(1_000)) for retry in range(5)]
+
+    # The largest of 1,000 uniform draws is within 2 % of the bound but for a chance of 2e-9.
+    assert longest == pytest.approx([0.1, 0.2, 0.4, 0.5, 0.5], rel=0.02)
+    assert max(shortest) < 0.02

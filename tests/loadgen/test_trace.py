@@ -1,0 +1,87 @@
+from itertools import islice
+
+import pytest
+
+from loadgen.trace import InvalidTrace, TraceLength, measure_trace, read_trace
+from loadgen.workload import PlannedSession
+
+
+@pytest.fixture
+def trace(tmp_path):
+    def write(text, encoding="utf-8"):
+        path = tmp_path / "trace.csv"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write
+
+
+def test_a_trace_is_read_in_order(trace):
+    path = trace("start_s,duration_s\n0.5,2\n0.5,0\n4.25,1e1\n")
+
+    assert list(read_trace(path)) == [PlannedSession(0.5, 2), PlannedSession(0.5, 0), PlannedSession(4.25, 10)]
+
+
+def test_speed_divides_starts_and_durations(trace):
+    path = trace("start_s,duration_s\n2,6\n4,8\n")
+
+    assert list(read_trace(path, speed=2.0)) == [PlannedSession(1, 3), PlannedSession(2, 4)]
+
+
+def test_spreadsheets_are_welcome(trace):
+    path = trace("\ufeffstart_s, duration_s\r\n0,1\r\n\r\n2,3\r\n")
+
+    assert list(read_trace(path)) == [PlannedSession(0, 1), PlannedSession(2, 3)]
+
+
+def test_a_trace_is_streamed_not_loaded(trace):
+    path = trace("start_s,duration_s\n0,1\n1,1\nnonsense,1\n")
+
+    assert list(islice(read_trace(path), 2)) == [PlannedSession(0, 1), PlannedSession(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1: the first line must be start_s,duration_s"),
+        ("0,1\n", "line 1: the first line must be start_s,duration_s, not '0,1'"),
+        ("start_s,duration_s\n0,1\n1\n", "line 3: 1 columns instead of 2"),
+        ("start_s,duration_s\n0,1,2\n", "line 2: 3 columns instead of 2"),
+        ("start_s,duration_s\n0,1\n1,x\n", "line 3: duration_s is not a number: 'x'"),
+        ("start_s,duration_s\n0,-1\n", "line 2: duration_s must be finite and not negative: '-1'"),
+        ("start_s,duration_s\nnan,1\n", "line 2: start_s must be finite"),
+        ("start_s,duration_s\n0,inf\n", "line 2: duration_s must be finite"),
+        ("start_s,duration_s\n\n2,1\n1,1\n", "line 4: start_s 1.0 comes after 2.0: sort the trace by start"),
+        ('start_s,duration_s\n"0"x,1\n', "line 2: "),
+    ],
+)
+def test_a_bad_line_is_named(trace, text, message):
+    path = trace(text)
+
+    with pytest.raises(InvalidTrace) as error:
+        list(read_trace(path))
+
+    assert f"{path}, {message}" in str(error.value)
+
+
+def test_a_file_that_is_not_text_is_refused(trace):
+    with pytest.raises(InvalidTrace):
+        list(read_trace(trace("start_s,duration_s\n0,1\n", encoding="utf-16")))
+
+
+def test_a_speed_is_positive(trace):
+    with pytest.raises(ValueError, match="speed"):
+        read_trace(trace("start_s,duration_s\n"), speed=0)
+
+
+def test_a_trace_is_measured_at_the_speed_it_will_play(trace):
+    path = trace("start_s,duration_s\n0,50\n10,2\n20,4\n")
+
+    assert measure_trace(path, speed=2.0) == TraceLength(
+        sessions=3, last_start_seconds=10, last_end_seconds=25, session_seconds=28
+    )
+
+
+def test_a_trace_without_sessions_is_refused(trace):
+    with pytest.raises(InvalidTrace, match="no sessions"):
+        measure_trace(trace("start_s,duration_s\n"))
