@@ -34,8 +34,7 @@ Processes = Annotated[int, typer.Option(min=0, help="Processes to use; 0: one fo
 @app.callback()
 def require_extra() -> None:
     """The paper's results, computed in virtual time by the code that production is checked against."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
         typer.echo(f"{', '.join(missing)} missing: pip install 'slta[experiments]'", err=True)
         raise typer.Exit(1)
 
@@ -141,6 +140,22 @@ def cells(
     if not set(sizes) <= set(module.SIZES):
         raise typer.BadParameter(f"choose from {', '.join(map(str, module.SIZES))}", param_hint="--n")
     emit(module.study(seeds, sizes, workers(processes)), out, json)
+
+
+@app.command()
+def suboptimal(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
+    """Section 9.3: where JLMU loses to the true optimum of a small fleet."""
+    from experiments.studies import suboptimal as module
+
+    emit(module.study(seeds, workers(processes)), out, json)
+
+
+@app.command()
+def index(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
+    """JLMU's rule on another order of coordinates, for small fleets, beside the optimum."""
+    from experiments.studies import index as module
+
+    emit(module.study(seeds, workers(processes)), out, json)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ COLORS = {
     "accent": "#edae49",
     "blue": "#3d5a80",
 }
-STYLE = {
+STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.grid": True,

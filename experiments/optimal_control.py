@@ -1,0 +1,123 @@
+"""Small fleets as Markov decision processes: the true optimum, and any order's exact value, by value
+iteration.
+
+Pools of a class are alike, so a state lists each class's occupancies from the fullest down. Holding times are
+exponential with mean 1, arrivals Poisson. Uniformisation turns rates into probabilities; relative value
+iteration brackets the mean reward (Puterman, Markov Decision Processes, section 8.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from service.core.ranking import Coordinate, Ranking
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+PRECISION = 1e-8
+"""Width of the bracket around the mean reward, relative to the largest reward."""
+MAX_SWEEPS = 200_000
+
+Occupied = tuple[tuple[int, ...], ...]
+"""For each class, its pools' occupancies from the fullest down."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """The controlled chain of one small fleet. A joint action sends a session to class i's pools with x
+    sessions.
+    """
+
+    states: list[Occupied]
+    rewards: Floats
+    """Total utility in each state."""
+    joins: Integers
+    """joins[s, a]: the state after action a, or −1 where no such pool is."""
+    actions: list[Coordinate]
+    """Action a fills coordinates (i, x + 1)."""
+    departures: csr_matrix
+    """Rates from state to state."""
+    out_rates: Floats
+    sessions: Floats
+
+
+def process_of(ranking: Ranking, pools: tuple[int, ...], capacity: int) -> Process:
+    """The chain of `pools[i]` pools a class, each holding at most `capacity` sessions."""
+    columns = [
+        [tuple(sorted(c, reverse=True)) for c in combinations_with_replacement(range(capacity + 1), count)]
+        for count in pools
+    ]
+    states: list[Occupied] = list(product(*columns))
+    number = {state: s for s, state in enumerate(states)}
+    values = [np.concatenate(([0.0], np.cumsum(m)))[: capacity + 1] for m in ranking.marginals]
+    rewards = np.array([sum(float(v[list(c)].sum()) for v, c in zip(values, s, strict=True)) for s in states])
+    actions = [Coordinate(i, x + 1) for i in range(len(pools)) for x in range(capacity)]
+    joins = np.array([[number.get(moved(s, a.pool_class, a.level - 1, 1), -1) for a in actions] for s in states])
+    rows, targets, rates = [], [], []
+    for s, state in enumerate(states):
+        for i, column in enumerate(state):
+            for x in set(column) - {0}:
+                rows.append(s)
+                targets.append(number[moved(state, i, x, -1)])
+                rates.append(float(x * column.count(x)))
+    departures = csr_matrix((rates, (rows, targets)), shape=(len(states), len(states)))
+    sessions = np.array([float(sum(map(sum, state))) for state in states])
+    return Process(states, rewards, joins, actions, departures, sessions, sessions)
+
+
+def moved(state: Occupied, pool_class: int, occupancy: int, change: int) -> Occupied:
+    """The state after one pool of class i with this occupancy gains or loses a session; () if there is
+    none.
+    """
+    column = list(state[pool_class])
+    if occupancy not in column:
+        return ()
+    column[column.index(occupancy)] += change
+    return (*state[:pool_class], tuple(sorted(column, reverse=True)), *state[pool_class + 1 :])
+
+
+def mean_reward(process: Process, arrival_rate: float, joined: Integers | None = None) -> tuple[float, Integers]:
+    """The largest mean total utility, and in each state the best action.
+
+    `joined` fixes a policy instead: the state after each arrival.
+    """
+    total = arrival_rate + float(process.out_rates.max())
+    stay = total - arrival_rate - process.out_rates
+    possible = process.joins >= 0
+    value = np.zeros(len(process.states))
+    scale = max(float(np.abs(process.rewards).max()), 1e-12)
+    blocked = ~possible.any(axis=1)
+    for _ in range(MAX_SWEEPS):
+        after = np.where(possible, value[process.joins], -np.inf)
+        best = np.where(blocked, value, after.max(axis=1)) if joined is None else value[joined]
+        updated = (process.rewards + arrival_rate * best + process.departures @ value + stay * value) / total
+        change = (updated - value) * total
+        value = updated - updated[0]
+        if change.max() - change.min() < PRECISION * scale:
+            return float(change.max() + change.min()) / 2, after.argmax(axis=1)
+    raise RuntimeError("value iteration did not settle: take a smaller capacity or a larger PRECISION")
+
+
+def joined_by(process: Process, order: Ranking) -> Integers:
+    """JLMU on `order`: the state after each arrival; a full system stays as it is."""
+    ranks = np.array([order.rank(a) for a in process.actions])
+    possible = process.joins >= 0
+    action = np.where(possible, ranks, np.iinfo(np.int64).max).argmin(axis=1)
+    after = process.joins[np.arange(len(process.states)), action]
+    return np.where(possible.any(axis=1), after, np.arange(len(process.states)))
+
+
+def best_and_ordered(
+    process: Process, arrival_rate: float, orders: dict[str, Ranking]
+) -> tuple[float, dict[str, float]]:
+    """The optimal mean total utility, and the exact one of JLMU on each order."""
+    best, _ = mean_reward(process, arrival_rate)
+    return best, {
+        name: mean_reward(process, arrival_rate, joined_by(process, order))[0] for name, order in orders.items()
+    }

@@ -1,0 +1,166 @@
+"""Beyond greedy for small fleets: JLMU's rule on the order of indifference prices
+(`experiments.index_order`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.engine.simulate import Run, simulate
+from experiments.fleets import Kind
+from experiments.index_order import index_order
+from experiments.optimal_control import best_and_ordered, process_of
+from experiments.parallel import each
+from experiments.report import COLORS, Report, figure, markdown_table, mean_and_error, page, with_error
+from experiments.studies.small import SMALL_KINDS, reversed_ties
+from experiments.workload import WARM_UP, generator, stationary
+from service.core.ranking import Ranking
+
+SIZES = (2, 4, 10, 20, 50, 100)
+EXACT_SIZES = (2, 4)
+LOAD_FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""Multiples of a kind's load in the exact sweep for two pools."""
+POOL_TIME = 40_000.0
+"""n times the horizon of a simulated run."""
+ORDERS = ("JLMU", "ties reversed", "index")
+
+
+def orders(kind: Kind, n: int, load: float) -> dict[str, Ranking]:
+    """The orders compared: ▷, the same with ties between classes the other way round, and W."""
+    return {"JLMU": kind.ranking, "ties reversed": reversed_ties(kind), "index": index_order(kind, n * load)}
+
+
+def exact(job: tuple[str, int, float]) -> dict[str, Any]:
+    """The loss of each order to the optimum, in percent, for one small fleet at one load."""
+    name, n, factor = job
+    kind, nominal, capacity = SMALL_KINDS[name]
+    load = nominal * factor
+    capacity = 14 if n > 2 else min(48, max(capacity, int(n * load + 6 * np.sqrt(n * load)) + 8))
+    process = process_of(kind.ranking, kind.pools(n), capacity)
+    best, values = best_and_ordered(process, n * load, orders(kind, n, load))
+    lost = {order: 100 * (best - value) / abs(best) for order, value in values.items()}
+    return {"fleet": name, "n": n, "load": load, "optimum": best / n, "lost_percent": lost}
+
+
+def exact_jobs() -> list[tuple[str, int, float]]:
+    """Two pools at all loads, four at the nominal one where the states are few enough."""
+    jobs = []
+    for name, (_, load, _) in SMALL_KINDS.items():
+        factors = LOAD_FACTORS if load < 5 else tuple(f for f in LOAD_FACTORS if f <= 1)
+        jobs += [(name, 2, factor) for factor in factors]
+        jobs += [(name, n, 1.0) for n in EXACT_SIZES if n > 2 and load < 5]
+    return jobs
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One coupled run of all orders."""
+
+    fleet: str
+    n: int
+    seed: int
+
+
+def simulated(trial: Trial) -> dict[str, float]:
+    """The mean utility per pool under each order, on one workload."""
+    kind, load, _ = SMALL_KINDS[trial.fleet]
+    end = WARM_UP + POOL_TIME / trial.n
+    number = list(SMALL_KINDS).index(trial.fleet)
+    workload = stationary(generator(10, trial.seed, trial.n, number), trial.n * load, end)
+    return {
+        name: simulate(kind, trial.n, "JLMU", workload, Run(horizon=end, order=order)).gaps.utility_mean
+        for name, order in orders(kind, trial.n, load).items()
+    }
+
+
+def simulated_row(fleet: str, n: int, runs: list[dict[str, float]]) -> dict[str, Any]:
+    """What each order gains over JLMU, in percent of JLMU's utility."""
+    row: dict[str, Any] = {"fleet": fleet, "n": n, "load": SMALL_KINDS[fleet][1], "seeds": len(runs)}
+    for order in ORDERS[1:]:
+        mean, error, _ = mean_and_error([100 * (r[order] / r["JLMU"] - 1) for r in runs])
+        row[order] = {"gain_percent": mean, "gain_se": error}
+    return row
+
+
+def study(seeds: int = 8, processes: int = 1) -> Report:
+    """Exact losses for two and four pools, simulated gains up to a hundred."""
+    started = time.perf_counter()
+    exact_rows = each(exact, exact_jobs(), "exact", processes)
+    trials = [Trial(name, n, seed) for name in SMALL_KINDS for n in SIZES for seed in range(seeds)]
+    runs = each(simulated, trials, "index", processes)
+    rows = [
+        simulated_row(name, n, [r for t, r in zip(trials, runs, strict=True) if (t.fleet, t.n) == (name, n)])
+        for name in SMALL_KINDS
+        for n in SIZES
+    ]
+    data: dict[str, Any] = {"exact": exact_rows, "simulated": rows}
+    data["run"] = {"seeds": seeds, "pool_time": POOL_TIME, "seconds": round(time.perf_counter() - started, 1)}
+    return Report("index", data, markdown(data), {"index": index_figure(data)})
+
+
+def markdown(data: dict[str, Any]) -> str:
+    """Exact and simulated tables."""
+    lost = markdown_table(
+        ["fleet", "n", "ρ", "optimum per pool", *(f"{order} loses %" for order in ORDERS)],
+        [
+            (
+                r["fleet"],
+                r["n"],
+                f"{r['load']:g}",
+                f"{r['optimum']:.5f}",
+                *(f"{max(r['lost_percent'][order], 0):.4f}" for order in ORDERS),
+            )
+            for r in data["exact"]
+        ],
+    )
+    gains = markdown_table(
+        ["fleet", "n", "ρ", "index: gain in %", "ties reversed: gain in %"],
+        [
+            (
+                r["fleet"],
+                r["n"],
+                f"{r['load']:g}",
+                with_error(r["index"]["gain_percent"], r["index"]["gain_se"], 4),
+                with_error(r["ties reversed"]["gain_percent"], r["ties reversed"]["gain_se"], 4),
+            )
+            for r in data["simulated"]
+        ],
+    )
+    run = data["run"]
+    return page(
+        "An index beyond greedy",
+        "`JLMU` ranks coordinates by Δ, `index` by the indifference price W at Λ = nρ, `ties reversed` by Δ with ties "
+        "between classes the other way round. The rule is JLMU's in all three. "
+        f"{run['seeds']} seeds, n times the horizon {run['pool_time']:g}. Run time {run['seconds']:g} s.",
+        f"## Against the true optimum (exact)\n\n{lost}",
+        f"## Against JLMU on the same workload (simulated)\n\n{gains}",
+    )
+
+
+def index_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
+    """Above: exact losses of two pools by load. Below: the index's gain by n."""
+    names = list(SMALL_KINDS)
+    canvas, axes = figure(13.0, 6.0, nrows=2, ncols=len(names))
+    colors = dict(zip(ORDERS, (COLORS["JLMU"], COLORS["accent"], COLORS["SLTA"]), strict=True))
+    for k, name in enumerate(names):
+        rows = [r for r in data["exact"] if (r["fleet"], r["n"]) == (name, 2)]
+        for order in ORDERS:
+            losses = [max(r["lost_percent"][order], 1e-5) for r in rows]
+            axes[0][k].plot([r["load"] for r in rows], losses, marker="o", color=colors[order], label=order)
+        axes[0][k].set(yscale="log", ylim=(0.8e-5, 100), xlabel="ρ per pool")
+        axes[0][k].set_title(name, fontsize=9)
+        mine = [r for r in data["simulated"] if r["fleet"] == name]
+        for order in ORDERS[1:]:
+            gains = [r[order]["gain_percent"] for r in mine]
+            errors = [2 * (r[order]["gain_se"] or 0.0) for r in mine]
+            axes[1][k].errorbar([r["n"] for r in mine], gains, errors, marker="o", color=colors[order], capsize=2)
+        axes[1][k].axhline(0, color=COLORS["JLMU"])
+        axes[1][k].set(xscale="log", xlabel="pools n")
+    axes[0][0].set_ylabel("two pools: % lost to the optimum")
+    axes[1][0].set_ylabel("% gained over JLMU")
+    axes[0][0].legend(fontsize=8)
+    return canvas
