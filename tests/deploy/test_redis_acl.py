@@ -1,0 +1,247 @@
+"""The ACL file is what Redis is started with: the store works through it, and nothing else does."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
+
+from deploy import make_secrets
+from service.core.fleet import FleetSpec
+from service.core.policies.slta import Beta
+from service.core.utility import LogShareUtility, PoolClass
+from service.errors import UnknownSession
+from service.store import Store, StoreSettings
+
+SECRETS = make_secrets.random_secrets()
+TEMPLATE = make_secrets.ACL_TEMPLATE.read_text(encoding="utf-8")
+
+
+class Ignored:
+    """An observer that keeps the kinds of errors."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+
+    def call(self, function: str, seconds: float, operations: int) -> None: ...
+
+    def error(self, kind: str) -> None:
+        self.errors.append(kind)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    binary = shutil.which("redis-server")
+    assert binary, "redis-server is needed: the compose file runs Redis"
+    acl = tmp_path_factory.mktemp("acl") / "users.acl"
+    acl.write_text(make_secrets.acl_file(SECRETS, TEMPLATE), encoding="utf-8")
+    socket = str(acl.parent / "s")
+    options = ["--port", "0", "--unixsocket", socket, "--dir", str(acl.parent), "--appendonly", "yes", "--save", ""]
+    options += ["--enable-debug-command", "yes"]  # else DEBUG is refused before the ACL is asked
+    with subprocess.Popen([binary, *options, "--aclfile", str(acl)], stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait_until_ready(socket)
+            yield socket
+        finally:
+            process.terminate()
+
+
+def _wait_until_ready(socket: str) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with connect(socket, "probe", "any") as client:
+                client.ping()
+                return
+        except RedisConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def connect(server: str, user: str | None, password: str | None) -> Redis:
+    once = Retry(NoBackoff(), 0)
+    return Redis(unix_socket_path=server, username=user, password=password, decode_responses=True, retry=once)
+
+
+@pytest.fixture
+def dispatcher(server: str) -> Iterator[Redis]:
+    with connect(server, "dispatcher", SECRETS["STORE_PASSWORD"]) as client:
+        yield client
+
+
+@pytest.fixture
+def operator(server: str) -> Iterator[Redis]:
+    with connect(server, "operator", SECRETS["OPERATOR_PASSWORD"]) as client:
+        yield client
+
+
+@pytest.fixture
+async def store(server: str) -> AsyncIterator[Store]:
+    observer = Ignored()
+    url = f"unix://dispatcher:{SECRETS['STORE_PASSWORD']}@{server}"
+    opened = await Store.open(StoreSettings(url=url, call_timeout_seconds=5, deadline_seconds=10), observer)
+    yield opened
+    await opened.close()
+    assert observer.errors == []
+
+
+def spec(policy: str, capacity: int = 6) -> FleetSpec:
+    return FleetSpec(
+        classes=tuple(
+            PoolClass(name, LogShareUtility(Fraction(resource)), capacity)
+            for name, resource in (("small", 20), ("large", 30))
+        ),
+        policy=policy,
+        beta=Beta(exponent=Fraction("0.45")),
+        lease_seconds=60.0,
+        retention_seconds=600.0,
+    )
+
+
+@pytest.mark.parametrize("policy", ["slta", "jlmu"])
+async def test_everything_the_store_does_is_allowed(store: Store, operator: Redis, policy: str) -> None:
+    operator.acl_log_reset()
+    assert await store.ready()
+    await store.configure(policy, spec(policy), "{}")
+    await store.add_pools(policy, [(f"{name}-{k}", name) for name in ("small", "large") for k in range(4)])
+    assert policy in await store.fleets()
+    assert await store.config(policy) == ("{}", 1)
+    ids = [f"s-{k}" for k in range(40)]
+    placed = [await store.assign(policy, id_, None) for id_ in ids]
+    await store.renew(policy, ids[:3], 30)
+    await store.session(policy, ids[0])
+    for id_ in ids[20:]:
+        await store.complete(policy, id_)
+    with pytest.raises(UnknownSession):
+        await store.complete(policy, "never-seen")
+    await store.assign(policy, "short", 0.001)
+    await store.tick(policy)
+    await store.set_status(policy, placed[0].pool_id, "draining")
+    await store.set_status(policy, placed[0].pool_id, "active")
+    await store.reconcile(policy, placed[0].pool_id, 1.0, ["stranger", ids[0]])
+    await store.fail_pool(policy, placed[1].pool_id)
+    await store.move_pool(policy, "moved", "small")
+    await store.move_pool(policy, "moved", "large")
+    await store.remove_pool(policy, "moved")
+    await store.pools(policy, None, 10)
+    await store.snapshot(policy)
+    await store.repair(policy)
+    await store.configure(policy, spec(policy, 7), "{}")
+    await store.remember_file(policy, "digest")
+    assert await store.applied_file(policy) == "digest"
+    for page in (await store.pools(policy, None, 100))[0]:
+        await store.fail_pool(policy, page.pool_id)
+    await store.delete_fleet(policy)
+    assert operator.acl_log() == []
+
+
+REFUSED = [
+    "FLUSHALL", "FLUSHDB", "CONFIG GET *", "CONFIG SET maxmemory 1", "DEBUG SLEEP 0", "EVAL return 0", "SCRIPT FLUSH",
+    "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "SHUTDOWN", "REPLICAOF no one", "ACL LIST", "ACL SETUSER x", "MONITOR",
+    "FUNCTION DELETE x", "FUNCTION FLUSH", "FUNCTION DUMP", "FUNCTION KILL", "MODULE LIST", "CLIENT LIST",
+    "CLIENT KILL ID 1", "SAVE", "BGSAVE", "BGREWRITEAOF", "MIGRATE h 1 k 0 1", "RENAME {f}:a {f}:b",
+    "EXPIRE {f}:state 1", "PUBLISH c m", "SUBSCRIBE c", "INFO", "SLOWLOG GET", "SWAPDB 0 1",
+    "COPY {f}:a {f}:b", "DUMP {f}:state", "SELECT 1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_the_dispatcher_may_not(dispatcher: Redis, command: str) -> None:
+    words = command.split()
+    if words[0] == "EVAL":
+        words = ["EVAL", "return 0", "0"]
+    with pytest.raises(NoPermissionError):
+        dispatcher.execute_command(*words)
+
+
+@pytest.mark.parametrize("key", ["other", "slta:fleets2", "fleet:state", "slta:"])
+def test_the_dispatcher_may_not_touch_the_key(dispatcher: Redis, key: str) -> None:
+    with pytest.raises(NoPermissionError):
+        dispatcher.get(key)
+
+
+def test_a_function_has_no_more_rights_than_its_caller(dispatcher: Redis, operator: Redis) -> None:
+    library = """#!lua name=intruder
+redis.register_function('intrude', function(keys, args)
+  return redis.pcall(unpack(args))
+end)"""
+    dispatcher.execute_command("FUNCTION", "LOAD", library)
+    try:
+        for words in (["KEYS", "*"], ["FLUSHALL"], ["GET", "other"], ["CONFIG", "GET", "*"]):
+            with pytest.raises(Exception, match=r"permission|NOPERM|not allowed from script"):
+                dispatcher.execute_command("FCALL", "intrude", 1, "{f}:state", *words)
+    finally:
+        operator.function_delete("intruder")
+
+
+@pytest.mark.parametrize("user", [None, "default", "probe"])
+def test_nobody_else_may_read(server: str, user: str | None) -> None:
+    with (
+        pytest.raises((NoPermissionError, AuthenticationError)),
+        connect(server, user, "guess" if user else None) as client,
+    ):
+        client.get("{f}:state")
+
+
+def test_a_wrong_password_is_refused(server: str) -> None:
+    with pytest.raises(AuthenticationError), connect(server, "dispatcher", "wrong") as client:
+        client.ping()
+
+
+def test_the_probe_may_ping(server: str) -> None:
+    with connect(server, "probe", "any") as client:
+        assert client.ping()
+
+
+@pytest.mark.parametrize(
+    "command", ["GET {f}:state", "FLUSHALL", "CONFIG SET maxmemory 1", "DEBUG SLEEP 0", "ACL LIST"]
+)
+def test_the_operator_may_not(operator: Redis, command: str) -> None:
+    with pytest.raises(NoPermissionError):
+        operator.execute_command(*command.split())
+
+
+def test_the_operator_can_load_the_file_again(operator: Redis) -> None:
+    assert operator.acl_load()
+    assert operator.config_get("appendonly") == {"appendonly": "yes"}
+
+
+def test_during_a_rotation_both_passwords_are_accepted() -> None:
+    text = make_secrets.acl_file(SECRETS | {"STORE_PASSWORD_OLD": "x" * 16}, TEMPLATE)
+    line = next(line for line in text.splitlines() if line.startswith("user dispatcher"))
+    for password in (SECRETS["STORE_PASSWORD"], "x" * 16):
+        assert f"#{hashlib.sha256(password.encode()).hexdigest()}" in line
+
+
+def test_no_command_is_granted_that_the_store_does_not_use() -> None:
+    line = next(
+        line for line in make_secrets.acl_file(SECRETS, TEMPLATE).splitlines() if line.startswith("user dispatcher")
+    )
+    granted = set(re.findall(r"\+(\S+)", line))
+    store = resources.files("service.store")
+    lua = "".join(file.read_text() for file in (store / "lua").iterdir() if file.name.endswith(".lua"))
+    python = "".join(file.read_text() for file in store.iterdir() if file.name.endswith(".py"))
+    used = set(re.findall(r"redis\.p?call\(\s*'([A-Z]+)'", lua)) | set(re.findall(r'_plain\(\s*"([A-Z]+)"', python))
+    calls = {"fcall", "fcall_ro", "function|load", "function|list", "client|setinfo"}
+    assert granted == {word.lower() for word in used} | calls
+
+
+def test_the_image_of_the_file_has_no_comments_or_placeholders() -> None:
+    text = make_secrets.acl_file(SECRETS, TEMPLATE)
+    assert "@STORE" not in text
+    assert "@OPERATOR" not in text
+    assert all(line.startswith("user ") for line in text.splitlines())
+    assert Path(make_secrets.ACL_TEMPLATE).exists()
