@@ -11,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-STATE_KEYS = {"state", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions", "leases"}
+STATE_KEYS = {"state", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
 STATE_KEYS |= {"ended:0", "ended:1", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 
@@ -46,6 +46,9 @@ class Fleet:
     def entries(self, key: str, width: int) -> list[str]:
         text = self.redis.get(self.prefix + key) or ""
         return [text[at : at + width] for at in range(0, len(text), width)]
+
+    def keys(self, pattern: str) -> list[str]:
+        return list(self.redis.scan_iter(match=self.prefix + pattern, count=1000))
 
     def marginals(self, i: int) -> list[int]:
         return [int(entry) for entry in self.entries(f"marginals:{self.numbers[i]}", 18)]
@@ -183,8 +186,12 @@ def _check_open(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -
 
 
 def _check_leases(fleet: Fleet, found: list[str]) -> None:
-    leased = {s for s, record in fleet.sessions.items() if int(record[2]) > 0}
-    _claim(found, "leases", set(fleet.redis.zrange(fleet.prefix + "leases", 0, -1)), leased)
+    leased: dict[str, set[str]] = {}
+    for session, (_, _, lease, due, _) in fleet.sessions.items():
+        _claim(found, f"{session} has a lease", int(due) > 0, int(lease) > 0)
+        if int(due) > 0:
+            leased.setdefault(fleet.prefix + "leases:" + due, set()).add(session)
+    _claim(found, "leases", {key: fleet.redis.smembers(key) for key in fleet.keys("leases:*")}, leased)
     ended = set(fleet.redis.hkeys(fleet.prefix + "ended:0")) | set(fleet.redis.hkeys(fleet.prefix + "ended:1"))
     _claim(found, "both live and ended", ended & set(fleet.sessions), set())
 
@@ -196,8 +203,8 @@ def _check_keys(fleet: Fleet, found: list[str]) -> None:
     for number, capacity in zip(fleet.numbers, fleet.capacities, strict=True):
         known |= {f"{kind}:{number}" for kind in CLASS_KEYS} | {f"level:{number}:{j + 1}" for j in range(capacity)}
     known |= {f"ids:{number}" for number, _ in fleet.pools.values()}
-    for key in fleet.redis.scan_iter(match=fleet.prefix.replace("{", "[{]") + "*", count=1000):
-        if key.removeprefix(fleet.prefix) not in known:
+    for key in fleet.keys("*"):
+        if key.removeprefix(fleet.prefix) not in known and not key.startswith(fleet.prefix + "leases:"):
             found.append(f"stray key {key}")
         if fleet.redis.pttl(key) != -1:
             found.append(f"{key} has a time to live")

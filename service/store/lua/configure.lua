@@ -11,7 +11,7 @@ configure.PER_CLASS = {
   'assigned_green', 'assigned_yellow', 'assigned_none', 'assigned_open',
 }
 configure.ZERO = {
-  'config_version', 'utilities_version', 'time', 'hold_until', 'pools_since', 'ended_generation', 'ended_since',
+  'config_version', 'utilities_version', 'time', 'hold_until', 'pools_since', 'ended_generation', 'ended_since', 'next_due',
   'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled',
   'active_pools', 'room_for', 'last_rank', 'rank', 'yellow', 'previous_class', 'min_green',
 }
@@ -186,26 +186,46 @@ function configure.put(fleet, key, now, given)
   return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }
 end
 
--- Rebuilds everything that follows from the session records, the one truth: id sets, leases, rows, totals, tokens.
--- O(sessions + levels * pools / 8); runs only after an error inside an operation.
+-- Removes ids from the sets of ids and leases that no record speaks of.
+local function drop_strays(fleet, pattern, belongs)
+  local cursor = '0'
+  repeat
+    local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000)
+    cursor = found[1]
+    for _, key in ipairs(found[2]) do
+      for _, id in ipairs(redis.call('SMEMBERS', key)) do
+        if not belongs(key, sessions.read(fleet, id)) then
+          redis.call('SREM', key, id)
+        end
+      end
+    end
+  until cursor == '0'
+end
+
+-- Sets of ids and leases from the records, the one truth.
+local function repair_sets(fleet)
+  local records = redis.call('HKEYS', fleet.prefix .. 'sessions')
+  for _, id in ipairs(records) do
+    local session = sessions.read(fleet, id)
+    redis.call('SADD', ledger.ids_key(fleet, session.number), id)
+    if session.due > 0 then
+      redis.call('SADD', sessions.leases_key(fleet, session.due), id)
+      fleet.next_due = math.min(fleet.next_due, session.due)
+    end
+  end
+  drop_strays(fleet, fleet.prefix .. 'ids:*', function(key, session)
+    return session and key == ledger.ids_key(fleet, session.number)
+  end)
+  drop_strays(fleet, fleet.prefix .. 'leases:*', function(key, session)
+    return session and key == sessions.leases_key(fleet, session.due)
+  end)
+end
+
+-- Rebuilds everything that follows from the session records: sets of ids, leases, rows, totals, tokens.
+-- O(keys + sessions + levels * pools / 8); runs only after an error inside an operation.
 function configure.repair(fleet)
   accounting.settle_pools(fleet)
-  local records = redis.call('HGETALL', fleet.prefix .. 'sessions')
-  local members, occupied = {}, {}
-  for at = 1, #records, 2 do
-    local number, start, lease = string.match(records[at + 1], '(%d+) (%d+) (%d+)')
-    members[number] = members[number] or {}
-    table.insert(members[number], records[at])
-    local scored = redis.call('ZSCORE', fleet.prefix .. 'leases', records[at])
-    if tonumber(lease) > 0 and not scored then
-      redis.call('ZADD', fleet.prefix .. 'leases', string.format('%.17g', tonumber(start) + tonumber(lease)), records[at])
-    end
-  end
-  for _, id in ipairs(redis.call('ZRANGE', fleet.prefix .. 'leases', 0, -1)) do
-    if redis.call('HEXISTS', fleet.prefix .. 'sessions', id) == 0 then
-      redis.call('ZREM', fleet.prefix .. 'leases', id)
-    end
-  end
+  repair_sets(fleet)
   fleet.utility, fleet.sessions = 0, 0
   fleet.draining_sessions = state.zeros(#fleet.numbers)
   for position = 1, #fleet.numbers do
@@ -213,16 +233,11 @@ function configure.repair(fleet)
       redis.call('DEL', state.level_key(fleet, position, level))
     end
     rows.each(state.class_key(fleet, 'used', position), 0, function(bit)
-      local number = string.format('%.0f', state.pool_number(fleet, position, bit))
-      local ids = members[number] or {}
-      redis.call('DEL', fleet.prefix .. 'ids:' .. number)
-      for _, id in ipairs(ids) do
-        redis.call('SADD', fleet.prefix .. 'ids:' .. number, id)
-      end
+      local occupancy = ledger.occupancy(fleet, state.pool_number(fleet, position, bit))
       if redis.call('GETBIT', state.class_key(fleet, 'active', position), bit) == 1 then
-        ledger.write_column(fleet, position, bit, #ids, 1)
+        ledger.write_column(fleet, position, bit, occupancy, 1)
       else
-        fleet.draining_sessions[position] = fleet.draining_sessions[position] + #ids
+        fleet.draining_sessions[position] = fleet.draining_sessions[position] + occupancy
       end
     end)
   end
@@ -242,7 +257,7 @@ function configure.delete(fleet)
     drop_class_rows(fleet, position)
   end
   for _, name in ipairs({
-    'document', 'order', 'order:full', 'bound', 'bound:full', 'yellow', 'pools', 'names', 'sessions', 'leases',
+    'document', 'order', 'order:full', 'bound', 'bound:full', 'yellow', 'pools', 'names', 'sessions',
     'ended:0', 'ended:1', 'past:60', 'past:300', 'past:3600', 'state',
   }) do
     redis.call('UNLINK', fleet.prefix .. name)

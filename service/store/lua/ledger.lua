@@ -8,29 +8,24 @@ function ledger.policy(fleet)
   return fleet.policy == 'slta' and slta or jlmu
 end
 
+function ledger.ids_key(fleet, number)
+  return string.format('%sids:%.0f', fleet.prefix, number)
+end
+
 function ledger.occupancy(fleet, number)
-  return redis.call('SCARD', fleet.prefix .. 'ids:' .. number)
+  return redis.call('SCARD', ledger.ids_key(fleet, number))
 end
 
-local function is_active(fleet, position, bit)
-  return redis.call('GETBIT', state.class_key(fleet, 'active', position), bit) == 1
-end
-
--- A pool came to hold `level` sessions, one more than before.
+-- An active pool came to hold `level` sessions, one more than before.
 function ledger.rose(fleet, position, bit, level)
-  if is_active(fleet, position, bit) then
-    redis.call('SETBIT', state.level_key(fleet, position, level), bit, 1)
-    accounting.rose(fleet, position, level)
-    ledger.policy(fleet).rose(fleet, position, bit, level)
-  else
-    fleet.draining_sessions[position] = fleet.draining_sessions[position] + 1
-  end
+  redis.call('SETBIT', state.level_key(fleet, position, level), bit, 1)
+  accounting.rose(fleet, position, level)
+  ledger.policy(fleet).rose(fleet, position, bit, level)
 end
 
--- A pool no longer holds `level` sessions.
+-- A pool no longer holds `level` sessions. Only active pools have bits: clearing tells whether it is one.
 function ledger.fell(fleet, position, bit, level)
-  if is_active(fleet, position, bit) then
-    redis.call('SETBIT', state.level_key(fleet, position, level), bit, 0)
+  if redis.call('SETBIT', state.level_key(fleet, position, level), bit, 0) == 1 then
     accounting.fell(fleet, position, level)
     ledger.policy(fleet).fell(fleet, position, bit, level)
   else

@@ -202,5 +202,5 @@ function pools.sessions(fleet, pool_id)
   if not number then
     return { 'UNKNOWN_POOL' }
   end
-  return { 'SESSIONS', unpack(redis.call('SMEMBERS', fleet.prefix .. 'ids:' .. string.format('%.0f', number))) }
+  return { 'SESSIONS', unpack(redis.call('SMEMBERS', ledger.ids_key(fleet, number))) }
 end

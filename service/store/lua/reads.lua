@@ -30,21 +30,19 @@ function reads.snapshot(fleet)
   return { 'SNAPSHOT', document, state.fields(fleet), rank, columns, accounting.integrals(fleet), past }
 end
 
--- id -> {SESSION, pool_id, class, age, µs of lease left or ''} | {ENDED, reason, pool_id} | {UNKNOWN}. O(log n).
+-- id -> {SESSION, pool_id, class, age, µs of lease left or ''} | {ENDED, reason, pool_id} | {UNKNOWN}. O(1).
 function reads.session(fleet, id)
-  local record = redis.call('HGET', fleet.prefix .. 'sessions', id)
-  if not record then
+  local session = sessions.read(fleet, id)
+  if not session then
     local reason, pool_id = sessions.ended(fleet, id)
     return reason and { 'ENDED', reason, pool_id } or { 'UNKNOWN' }
   end
-  local number, start = string.match(record, '(%d+) (%d+)')
-  local deadline = redis.call('ZSCORE', fleet.prefix .. 'leases', id)
   return {
     'SESSION',
-    state.pool_name(fleet, number),
-    fleet.names[(state.locate(fleet, tonumber(number)))],
-    string.format('%.0f', fleet.time - tonumber(start)),
-    deadline and string.format('%.0f', tonumber(deadline) - fleet.time) or '',
+    session.pool_id,
+    fleet.names[(state.locate(fleet, session.number))],
+    string.format('%.0f', fleet.time - session.start),
+    session.due > 0 and string.format('%.0f', session.due * 1e6 - fleet.time) or '',
   }
 end
 

@@ -1,6 +1,7 @@
--- Sessions: `sessions` maps an id to "pool start lease" (pool number, fleet time and duration in µs), `leases`
--- orders ids by deadline, `ended:0` and `ended:1` remember ended ids as "reason pool_id" in two generations, the
--- older of which is dropped whole.
+-- Sessions: `sessions` maps an id to "pool start lease due pool_id" (pool number, fleet time and duration in µs, the
+-- second of fleet time in which the lease is over, 0 for none). `leases:<second>` is the set of ids due in that second:
+-- O(1) where a sorted set would cost a walk through cold memory. `ended:0` and `ended:1` remember ended ids as
+-- "reason pool_id" in two generations, the older of which is dropped whole.
 --
 -- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused.
 
@@ -8,13 +9,23 @@ sessions = {}
 
 sessions.REAP = 32
 
-local function read(fleet, id)
+-- A live session as a table; nil when there is none.
+function sessions.read(fleet, id)
   local record = redis.call('HGET', fleet.prefix .. 'sessions', id)
   if not record then
     return nil
   end
-  local number, start, lease = string.match(record, '(%d+) (%d+) (%d+)')
-  return tonumber(number), tonumber(start), tonumber(lease)
+  local number, start, lease, due, pool_id = string.match(record, '(%d+) (%d+) (%d+) (%d+) (%S+)')
+  return {
+    number = tonumber(number), start = tonumber(start), lease = tonumber(lease), due = tonumber(due), pool_id = pool_id,
+  }
+end
+
+local function write(fleet, id, session)
+  redis.call(
+    'HSET', fleet.prefix .. 'sessions', id,
+    string.format('%.0f %.0f %.0f %.0f %s', session.number, session.start, session.lease, session.due, session.pool_id)
+  )
 end
 
 -- Reason and pool id of a session that has ended within the retention time; nil when it has not.
@@ -32,31 +43,44 @@ local function remember_end(fleet, id, reason, pool_id)
   redis.call('HSET', fleet.prefix .. 'ended:' .. fleet.ended_generation, id, reason .. ' ' .. pool_id)
 end
 
-local function set_lease(fleet, id, lease)
-  if lease > 0 then
-    redis.call('ZADD', fleet.prefix .. 'leases', string.format('%.17g', fleet.time + lease), id)
-  else
-    redis.call('ZREM', fleet.prefix .. 'leases', id)
+function sessions.leases_key(fleet, second)
+  return string.format('%sleases:%.0f', fleet.prefix, second)
+end
+
+-- The first second of fleet time that begins after `lease` µs from now: a lease lasts at least as long as it says.
+local function start_lease(fleet, id, lease)
+  if lease == 0 then
+    return 0
+  end
+  local due = math.floor((fleet.time + lease) / 1e6) + 1
+  redis.call('SADD', sessions.leases_key(fleet, due), id)
+  return due
+end
+
+local function end_lease(fleet, id, due)
+  if due > 0 then
+    redis.call('SREM', sessions.leases_key(fleet, due), id)
   end
 end
 
-local function begin(fleet, id, position, bit, lease)
-  local number = state.pool_number(fleet, position, bit)
-  redis.call('HSET', fleet.prefix .. 'sessions', id, string.format('%.0f %.0f %.0f', number, fleet.time, lease))
-  redis.call('SADD', fleet.prefix .. 'ids:' .. number, id)
-  if lease > 0 then
-    set_lease(fleet, id, lease)
-  end
-  ledger.rose(fleet, position, bit, ledger.occupancy(fleet, number))
+-- Places a session on a pool: the record, the pool's set of ids, the lease. The pool's new occupancy.
+local function begin(fleet, id, number, pool_id, lease)
+  local due = start_lease(fleet, id, lease)
+  write(fleet, id, { number = number, start = fleet.time, lease = lease, due = due, pool_id = pool_id })
+  local ids = ledger.ids_key(fleet, number)
+  redis.call('SADD', ids, id)
+  return redis.call('SCARD', ids)
 end
 
-local function finish(fleet, id, number, reason, pool_id)
-  local position, bit = state.locate(fleet, number)
+-- Ends a session: its record, its place, its lease, and a memory of it.
+local function finish(fleet, id, session, reason)
+  local position, bit = state.locate(fleet, session.number)
+  local ids = ledger.ids_key(fleet, session.number)
   redis.call('HDEL', fleet.prefix .. 'sessions', id)
-  redis.call('SREM', fleet.prefix .. 'ids:' .. number, id)
-  redis.call('ZREM', fleet.prefix .. 'leases', id)
-  ledger.fell(fleet, position, bit, ledger.occupancy(fleet, number) + 1)
-  remember_end(fleet, id, reason, pool_id)
+  redis.call('SREM', ids, id)
+  end_lease(fleet, id, session.due)
+  ledger.fell(fleet, position, bit, redis.call('SCARD', ids) + 1)
+  remember_end(fleet, id, reason, session.pool_id)
   fleet[reason] = fleet[reason] + 1
 end
 
@@ -69,9 +93,9 @@ end
 --    | NO_ACTIVE_POOL | FULL
 -- O(classes + log pools).
 function sessions.assign(fleet, id, lease, draw)
-  local number, _, held = read(fleet, id)
-  if number then
-    return { 'REPLAYED', state.pool_name(fleet, number), fleet.names[state.locate(fleet, number)], held }
+  local session = sessions.read(fleet, id)
+  if session then
+    return { 'REPLAYED', session.pool_id, fleet.names[(state.locate(fleet, session.number))], session.lease }
   end
   local reason, ended_on = sessions.ended(fleet, id)
   if reason then
@@ -88,9 +112,10 @@ function sessions.assign(fleet, id, lease, draw)
   local policy = ledger.policy(fleet)
   local direction = policy.judge(fleet)
   local token, position, bit = policy.choose(fleet, tonumber(draw))
-  local pool_id = state.pool_name(fleet, state.pool_number(fleet, position, bit))
+  local number = state.pool_number(fleet, position, bit)
+  local pool_id = state.pool_name(fleet, number)
   -- writes
-  begin(fleet, id, position, bit, lease)
+  ledger.rose(fleet, position, bit, begin(fleet, id, number, pool_id, lease))
   policy.learn(fleet, direction)
   fleet.assigned = fleet.assigned + 1
   local tally = fleet['assigned_' .. token]
@@ -100,12 +125,11 @@ end
 
 -- id -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN. O(1).
 function sessions.complete(fleet, id)
-  local number = read(fleet, id)
-  if number then
-    local pool_id = state.pool_name(fleet, number)
+  local session = sessions.read(fleet, id)
+  if session then
     -- writes
-    finish(fleet, id, number, 'completed', pool_id)
-    return { 'COMPLETED', pool_id }
+    finish(fleet, id, session, 'completed')
+    return { 'COMPLETED', session.pool_id }
   end
   local reason, ended_on = sessions.ended(fleet, id)
   if not reason then
@@ -118,29 +142,30 @@ function sessions.complete(fleet, id)
   return { 'ENDED', reason, ended_on }
 end
 
--- id, lease in µs ('' for the session's own, 0 for none from now on) -> RENEWED | EXPIRED | UNKNOWN. O(log sessions).
+-- id, lease in µs ('' for the session's own, 0 for none from now on) -> RENEWED | EXPIRED | UNKNOWN. O(1).
 function sessions.renew(fleet, id, lease)
-  local number, start, held = read(fleet, id)
-  if not number then
+  local session = sessions.read(fleet, id)
+  if not session then
     return { sessions.ended(fleet, id) and 'EXPIRED' or 'UNKNOWN' }
   end
-  lease = lease == '' and held or tonumber(lease)
   -- writes
-  set_lease(fleet, id, lease)
-  redis.call('HSET', fleet.prefix .. 'sessions', id, string.format('%.0f %.0f %.0f', number, start, lease))
+  end_lease(fleet, id, session.due)
+  session.lease = lease == '' and session.lease or tonumber(lease)
+  session.due = start_lease(fleet, id, session.lease)
+  write(fleet, id, session)
   return { 'RENEWED' }
 end
 
 -- id, pool_id, lease in µs ('' for the fleet's): a session that the pool says it holds.
 --   -> ADOPTED | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL. O(1).
 function sessions.adopt(fleet, id, pool_id, lease)
-  local target = pools.find(fleet, pool_id)
+  local target, status = pools.find(fleet, pool_id)
   if not target then
     return { 'UNKNOWN_POOL' }
   end
-  local number = read(fleet, id)
-  if number then
-    return { number == target and 'PRESENT' or 'ELSEWHERE' }
+  local session = sessions.read(fleet, id)
+  if session then
+    return { session.number == target and 'PRESENT' or 'ELSEWHERE' }
   elseif sessions.ended(fleet, id) then
     return { 'ENDED' }
   end
@@ -149,7 +174,12 @@ function sessions.adopt(fleet, id, pool_id, lease)
     return { 'OVER_CAPACITY' }
   end
   -- writes
-  begin(fleet, id, position, bit, lease_or_default(fleet, lease))
+  local level = begin(fleet, id, target, pool_id, lease_or_default(fleet, lease))
+  if status == 'active' then
+    ledger.rose(fleet, position, bit, level)
+  else
+    fleet.draining_sessions[position] = fleet.draining_sessions[position] + 1
+  end
   fleet.adopted = fleet.adopted + 1
   return { 'ADOPTED' }
 end
@@ -157,30 +187,34 @@ end
 -- id, pool_id, reason, fleet time in µs ('' for any): ends the session if it is on that pool and began before.
 --   -> ENDED_NOW | KEPT | UNKNOWN. O(1).
 function sessions.end_on(fleet, id, pool_id, reason, before)
-  local number, start = read(fleet, id)
-  if not number then
+  local session = sessions.read(fleet, id)
+  if not session then
     return { 'UNKNOWN' }
-  elseif number ~= pools.find(fleet, pool_id) or (before ~= '' and start >= tonumber(before)) then
+  elseif session.pool_id ~= pool_id or (before ~= '' and session.start >= tonumber(before)) then
     return { 'KEPT' }
   end
   -- writes
-  finish(fleet, id, number, reason, pool_id)
+  finish(fleet, id, session, reason)
   return { 'ENDED_NOW' }
 end
 
--- Ends at most REAP sessions whose lease is over, and returns how many. O(REAP).
+-- Ends at most REAP sessions whose lease is over, and returns how many. O(REAP + seconds since the last call).
 function sessions.reap(fleet)
+  local ended = 0
   if fleet.time < fleet.hold_until then
-    return 0
+    return ended
   end
-  local due = redis.call(
-    'ZRANGEBYSCORE', fleet.prefix .. 'leases', '-inf', string.format('%.17g', fleet.time), 'LIMIT', 0, sessions.REAP
-  )
-  for _, id in ipairs(due) do
-    local number = read(fleet, id)
-    finish(fleet, id, number, 'expired', state.pool_name(fleet, number))
+  while fleet.next_due * 1e6 <= fleet.time and ended < sessions.REAP do
+    local ids = redis.call('SRANDMEMBER', sessions.leases_key(fleet, fleet.next_due), sessions.REAP - ended)
+    for _, id in ipairs(ids) do
+      finish(fleet, id, sessions.read(fleet, id), 'expired')
+    end
+    ended = ended + #ids
+    if ended < sessions.REAP then
+      fleet.next_due = fleet.next_due + 1
+    end
   end
-  return #due
+  return ended
 end
 
 -- Drops the older generation of ended ids when the younger one is as old as the retention time. O(1).

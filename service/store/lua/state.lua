@@ -15,7 +15,7 @@ state.VECTORS = {
 }
 
 state.HOT = {
-  'policy', 'names', 'numbers', 'lease', 'pools', 'active_pools', 'room_for', 'clock', 'time', 'hold_until', 'integrals',
+  'policy', 'next_due', 'names', 'numbers', 'lease', 'pools', 'active_pools', 'room_for', 'clock', 'time', 'hold_until', 'integrals',
   'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'ended_generation', 'assigned', 'completed',
   'rank', 'last_rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'green', 'thresholds', 'yellow',
 }
@@ -61,7 +61,8 @@ end
 
 -- What a fleet has beside its fields.
 local TRANSIENT = {
-  state_key = true, prefix = true, new = true, stored = true, before = true, cache = true, position = true, support_changed = true,
+  state_key = true, prefix = true, new = true, stored = true, before = true, cache = true, position = true, keys = true,
+  support_changed = true,
 }
 
 local DECODE_ON_FIRST_USE = {
@@ -99,7 +100,7 @@ function state.blank(key, new)
 end
 
 function state.index(fleet)
-  fleet.position = {}
+  fleet.position, fleet.keys = {}, {}
   for position, number in ipairs(fleet.numbers) do
     fleet.position[number] = position
   end
@@ -133,7 +134,15 @@ end
 
 -- Keys of class `position`.
 function state.class_key(fleet, name, position)
-  return fleet.prefix .. name .. ':' .. fleet.numbers[position]
+  local known = fleet.keys[name]
+  if not known then
+    known = {}
+    fleet.keys[name] = known
+  end
+  if not known[position] then
+    known[position] = fleet.prefix .. name .. ':' .. fleet.numbers[position]
+  end
+  return known[position]
 end
 
 -- The row of pools that hold at least `level` sessions; at level 0 all active ones.
@@ -141,7 +150,7 @@ function state.level_key(fleet, position, level)
   if level == 0 then
     return state.class_key(fleet, 'active', position)
   end
-  return fleet.prefix .. 'level:' .. fleet.numbers[position] .. ':' .. level
+  return state.class_key(fleet, 'level', position) .. ':' .. level
 end
 
 -- A pool's permanent number: its class's number and its bit.
