@@ -1,0 +1,173 @@
+"""One feed a fleet: a snapshot each second while anybody watches, shared by all who do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+
+import structlog
+
+from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, Trouble, event, frame, point
+from service.errors import DispatchError, UnknownFleet
+from service.fleet_file import Specs
+from service.store.store import Store
+from service.store.values import Pool, Snapshot
+
+INTERVAL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 3.0
+"""A comment goes out when nothing else did for so long: a page that hears nothing at all connects anew."""
+LONGEST_SECONDS = 300.0
+"""A stream ends after this and the page asks again: so a key that was removed soon shows nothing more."""
+RETRY_MS = 1000
+POINTS = 600
+MOST_VIEWERS = 64
+HEARTBEAT = ": still here\n\n"
+CLOSING = event("closing", Trouble(code="closing", detail="The service is ending."))
+
+log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """One fleet's frames. The newest is kept; a slow viewer misses some and delays nobody."""
+
+    def __init__(self, store: Callable[[], Store], specs: Specs, fleet: str) -> None:
+        self.fleet = fleet
+        self.viewers = 0
+        self.gone = False
+        self.epoch: int | None = None
+        self.points: deque[Point] = deque(maxlen=POINTS)
+        self._store = store
+        self._specs = specs
+        self._number = 0
+        self._newest = ""
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Take snapshots until nobody watches any more."""
+        if self._task is None or self._task.done():
+            self._newest = ""
+            self._task = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        """Tell the viewers that this is the end, and look no more."""
+        if self._task is not None:
+            self._task.cancel()
+        self.publish(CLOSING)
+
+    def publish(self, text: str) -> None:
+        """Hand an event to all viewers."""
+        self._number += 1
+        self._newest = text
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def after(self, number: int) -> tuple[int, str] | None:
+        """The newest event, once there is one beyond `number`; None when that takes too long."""
+        if self._number <= number or not self._newest:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                return None
+        return self._number, self._newest
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while self.viewers and not self.gone:
+            due = clock() + INTERVAL_SECONDS
+            self.publish(await self._take())
+            await asyncio.sleep(max(due - clock(), INTERVAL_SECONDS / 10))
+
+    async def _take(self) -> str:
+        try:
+            seen = await self._look()
+        except DispatchError as error:
+            self.gone = isinstance(error, UnknownFleet)
+            return event("trouble", Trouble(code=error.code, detail=str(error)))
+        except Exception:
+            log.exception("live_page_failed", fleet=self.fleet)
+            return event("trouble", Trouble(code="internal_error", detail="The page's data could not be made."))
+        self._remember(seen)
+        return event("frame", seen)
+
+    async def _look(self) -> Frame:
+        store = self._store()
+        snapshot = await store.snapshot(self.fleet)
+        pools = await self._pools(store) if _pool_count(snapshot) <= MOST_SINGLE_POOLS else None
+        return frame(snapshot, await self._specs.of(snapshot.document), pools)
+
+    async def _pools(self, store: Store) -> list[Pool] | None:
+        """All pools; None when there have become too many."""
+        pools, more = await store.pools(self.fleet, None, MOST_SINGLE_POOLS + 1)
+        while more is not None and len(pools) <= MOST_SINGLE_POOLS:
+            page, more = await store.pools(self.fleet, more, MOST_SINGLE_POOLS + 1)
+            pools += page
+        return pools if len(pools) <= MOST_SINGLE_POOLS else None
+
+    def _remember(self, seen: Frame) -> None:
+        if seen.state.store_epoch != self.epoch:
+            self.points.clear()
+            self.epoch = seen.state.store_epoch
+        self.points.append(point(seen))
+
+
+def _pool_count(snapshot: Snapshot) -> int:
+    return sum(c.counts[0] + c.draining_pools + c.failed_pools for c in snapshot.classes)
+
+
+class Feeds:
+    """The feeds of one process. Call `close` when the process is asked to end: open streams would hold it up."""
+
+    def __init__(self, store: Callable[[], Store], specs: Specs, *, most_viewers: int = MOST_VIEWERS) -> None:
+        """`store` gives the open store, `specs` compiled fleets, as in `build_api`."""
+        self._store = store
+        self._specs = specs
+        self._most_viewers = most_viewers
+        self._feeds: dict[str, Feed] = {}
+        self._closing = False
+
+    @property
+    def viewers(self) -> int:
+        """Open streams."""
+        return sum(feed.viewers for feed in self._feeds.values())
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may watch."""
+        return not self._closing and self.viewers < self._most_viewers
+
+    def close(self) -> None:
+        """End every stream, at once and for good. Call it in the event loop's thread."""
+        self._closing = True
+        for feed in self._feeds.values():
+            feed.stop()
+
+    async def watch(self, fleet: str, page_version: str) -> AsyncGenerator[str]:
+        """A viewer's stream of events; it begins with what happened before."""
+        feed = self._feeds.setdefault(fleet, Feed(self._store, self._specs, fleet))
+        feed.viewers += 1
+        try:
+            feed.start()
+            yield f"retry: {RETRY_MS}\n\n{event('beginning', _beginning(feed, page_version))}"
+            async for text in self._events(feed):
+                yield text
+        finally:
+            feed.viewers -= 1
+            if feed.gone and self._feeds.get(fleet) is feed:
+                del self._feeds[fleet]
+
+    async def _events(self, feed: Feed) -> AsyncGenerator[str]:
+        clock = asyncio.get_running_loop().time
+        ends, number = clock() + LONGEST_SECONDS, 0
+        while clock() < ends and not self._closing:
+            found = await feed.after(number)
+            number, text = found or (number, HEARTBEAT)
+            yield text
+            if feed.gone:
+                return
+
+
+def _beginning(feed: Feed, page_version: str) -> Beginning:
+    return Beginning(page_version=page_version, store_epoch=feed.epoch, points=list(feed.points))

@@ -1,0 +1,127 @@
+"""What the page is told each second, as server-sent events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from service.core.fleet import FleetSpec
+from service.errors import UtilitiesChanged
+from service.observation import AveragesObservation, Observation, enumeration, observe, observe_averages
+from service.store.values import Pool, Snapshot
+
+WINDOW_SECONDS = 60
+"""The gaps that the page shows are averages over the last minute: one instant says little."""
+
+MOST_SINGLE_POOLS = 200
+"""Larger fleets are shown by their distribution."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """(i_r, j_r): the coordinate that r stands for; pools of this class below this level have yellow tokens."""
+
+    pool_class: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A fleet at one instant: `state` and `averages` as the API gives them.
+
+    `pools` is null for large fleets; read just after the state, they may be some sessions further.
+    `averages` is null within the first second, and while curves or capacities changed in the window.
+    """
+
+    state: Observation
+    averages: AveragesObservation | None
+    estimate: Estimate | None
+    pools: list[Pool] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A frame as the charts keep it; gaps relative to the bound."""
+
+    as_of: float
+    utility_per_pool: float | None
+    utility_bound_per_pool: float | None
+    placement_gap: float | None
+    swing_gap: float | None
+    estimate_rank: int | None
+    optimal_rank: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What a page learns first: its newest version, and what happened before it was opened."""
+
+    page_version: str
+    store_epoch: int | None
+    points: list[Point]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why there is no frame now."""
+
+    code: str
+    detail: str
+
+
+EventName = Literal["beginning", "frame", "trouble", "closing"]
+_adapters = {kind: TypeAdapter(kind) for kind in (Frame, Beginning, Trouble)}
+
+
+def event(name: EventName, value: Frame | Beginning | Trouble) -> str:
+    """A server-sent event. JSON has no raw line breaks, so `data` is one line."""
+    adapter: TypeAdapter[object] = _adapters[type(value)]
+    return f"event: {name}\ndata: {adapter.dump_json(value).decode()}\n\n"
+
+
+def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None) -> Frame:
+    """A snapshot in the page's terms."""
+    return Frame(
+        state=observe(snapshot, spec),
+        averages=_averages(snapshot, spec),
+        estimate=_estimate(snapshot, spec),
+        pools=pools,
+    )
+
+
+def _averages(snapshot: Snapshot, spec: FleetSpec) -> AveragesObservation | None:
+    older = snapshot.past.get(WINDOW_SECONDS)
+    if older is None:
+        return None
+    try:
+        return observe_averages(snapshot, older, spec)
+    except UtilitiesChanged:
+        return None
+
+
+def _estimate(snapshot: Snapshot, spec: FleetSpec) -> Estimate | None:
+    if not snapshot.rank:
+        return None
+    found = enumeration(spec, [c.counts[0] for c in snapshot.classes]).coordinate(snapshot.rank)
+    return Estimate(pool_class=snapshot.classes[found.pool_class].name, level=found.level)
+
+
+def point(seen: Frame) -> Point:
+    """What the charts keep of a frame."""
+    return Point(
+        as_of=seen.state.as_of,
+        utility_per_pool=seen.state.utility_per_pool,
+        utility_bound_per_pool=seen.state.utility_bound_per_pool,
+        placement_gap=seen.averages.relative_placement_gap if seen.averages else None,
+        swing_gap=_relative_swing_gap(seen.averages) if seen.averages else None,
+        estimate_rank=seen.state.estimate_rank,
+        optimal_rank=seen.state.optimal_rank,
+    )
+
+
+def _relative_swing_gap(averages: AveragesObservation) -> float | None:
+    if averages.swing_gap is None or not averages.utility_bound:
+        return None
+    return averages.swing_gap / abs(averages.utility_bound)

@@ -1,0 +1,111 @@
+"""The page's routes: its files for everybody, what it shows for who may read the fleet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Send
+
+from service.api.gate import caller_of
+from service.api.problems import Refusal
+from service.api.routing import ApiRoute
+from service.api.rules import allow, public
+from service.api.schemas import FleetName, TheStore, answer
+from service.console.feeds import Feeds
+from service.console.page import HEADERS, PAGE, PageFile, read_page, version_of
+
+SEND_SECONDS = 20.0
+"""A viewer that takes nothing for so long is let go."""
+BUSY_RETRY_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewerRights:
+    """The fleets that the caller may see, and what its key lets the page offer."""
+
+    fleets: list[str]
+    may_change_pools: bool
+    may_change_fleet: bool
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events to a viewer who keeps reading."""
+
+    def __init__(self, events: AsyncGenerator[str]) -> None:
+        self._events = events
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, headers=headers, media_type="text/event-stream")
+
+    async def stream_response(self, send: Send) -> None:
+        """As the base does, but never waiting long for a viewer."""
+
+        async def send_soon(message: Message) -> None:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(message)
+
+        try:
+            await super().stream_response(send_soon)
+        except TimeoutError:
+            return
+        finally:
+            await self._events.aclose()
+
+
+def console_router(feeds: Feeds) -> APIRouter:
+    """The live page, to be mounted by `build_api(extra_routers=…)`."""
+    router = APIRouter(route_class=ApiRoute, include_in_schema=False)
+    files = read_page()
+    version = version_of(files)
+
+    @router.get("/")
+    @public(offers=("text/html",), free_query=True)
+    async def get_page(request: Request) -> Response:
+        """The page."""
+        return _answer_file(files[PAGE], request)
+
+    @router.get("/console/static/{name}")
+    @public(offers=("text/html", "text/css", "text/javascript", "image/svg+xml"))
+    async def get_page_file(name: str, request: Request) -> Response:
+        """A part of the page."""
+        if name not in files:
+            raise Refusal(404, "not_found", "There is nothing at this path.")
+        return _answer_file(files[name], request)
+
+    @router.get("/console/fleets")
+    @allow("read", "pool")
+    async def get_viewer_rights(request: Request, store: TheStore) -> Response:
+        """What the page may show and offer to the caller."""
+        caller = caller_of(request)
+        fleets = [name for name in await store.fleets() if caller.sees(name)]
+        return answer(
+            ViewerRights(
+                fleets=fleets,
+                may_change_pools=caller.may({"pool"}),
+                may_change_fleet=caller.may({"admin"}),
+            )
+        )
+
+    @router.get("/console/{fleet}/events")
+    @allow("read", "pool", offers=("text/event-stream",))
+    async def get_events(fleet: FleetName, store: TheStore) -> Response:
+        """A frame each second, until the viewer leaves or the service ends."""
+        await store.config(fleet)
+        if not feeds.has_room:
+            detail = "As many as may are watching this process: try again later, or ask another."
+            raise Refusal(503, "too_many_viewers", detail, {"Retry-After": str(BUSY_RETRY_SECONDS)})
+        return EventStream(feeds.watch(fleet, version))
+
+    return router
+
+
+def _answer_file(file: PageFile, request: Request) -> Response:
+    headers = {**HEADERS, "ETag": file.etag}
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if file.etag in known:
+        return Response(status_code=304, headers=headers)
+    return Response(file.body, headers=headers, media_type=file.content_type)

@@ -1,0 +1,167 @@
+// One line chart that moves with time. Lines differ by their dashes, not only by colour.
+
+import { drawList, element, setAttributes, setText, shape } from "./dom.js";
+import { duration } from "./format.js";
+
+const HEIGHT = 132;
+const TOP = 8;
+const BOTTOM = 20;
+const LEFT = 52;
+const RIGHT = 8;
+const SHORTEST_SECONDS = 60;
+const BREAK_SECONDS = 4; // longer without a point: the line stops
+
+/**
+ * `series`: [{key, label, line}], drawn in order, `line` a class of the style sheet; `format` of a value;
+ * `fromZero` keeps 0 in sight; `whole` for integers; `between` shades the room between the first two.
+ */
+export class Chart {
+  #points = [];
+
+  constructor(root, { title, series, format, fromZero = false, whole = false, between = false }) {
+    Object.assign(this, { series, format, fromZero, whole, between });
+    this.values = series.map(() => element("strong"));
+    this.readout = element("span", { class: "readout" });
+    this.svg = shape("svg", { role: "img", height: HEIGHT });
+    this.title = title;
+    this.#build(root);
+    this.svg.addEventListener("pointermove", (event) => this.#inspect(event.offsetX));
+    this.svg.addEventListener("pointerleave", () => this.#inspect(null));
+    new ResizeObserver(() => this.draw(this.#points)).observe(this.svg);
+  }
+
+  draw(points) {
+    this.#points = points;
+    const width = this.svg.clientWidth;
+    if (!width || !points.length) return;
+    this.#place(width);
+    drawList(this.grid, this.yTicks, () => shape("line"), (line, tick) => this.#drawGridLine(line, tick, width));
+    drawList(this.labels, this.#labels(width), () => shape("text"), drawLabel);
+    setAttributes(this.area, { d: this.between ? this.#areaPath() : "" });
+    this.series.forEach((one, index) => setAttributes(this.lines[index], { d: this.#linePath(one.key) }));
+    this.#describe();
+  }
+
+  #build(root) {
+    this.grid = shape("g", { class: "grid" });
+    this.area = shape("path", { class: "between" });
+    this.lines = this.series.map(({ line }) => shape("path", { class: `line ${line}` }));
+    this.cursor = shape("line", { class: "cursor", visibility: "hidden", y1: TOP, y2: HEIGHT - BOTTOM });
+    this.labels = shape("g", { class: "labels" });
+    this.svg.append(this.grid, this.area, ...this.lines, this.cursor, this.labels);
+    const keys = this.series.map(({ label, line }, index) =>
+      element("li", {}, sample(line), `${label} `, this.values[index]),
+    );
+    const caption = element("figcaption", {}, element("h3", {}, this.title), element("ul", {}, ...keys), this.readout);
+    root.append(element("figure", { class: "panel chart" }, caption, this.svg));
+  }
+
+  #place(width) {
+    const last = this.#points.at(-1).as_of;
+    const seconds = Math.max(last - this.#points[0].as_of, SHORTEST_SECONDS);
+    const values = this.#points.flatMap((point) => this.series.map(({ key }) => point[key])).filter(isNumber);
+    this.yTicks = ticks(values, this.fromZero, this.whole);
+    const [low, high] = [this.yTicks[0], this.yTicks.at(-1)];
+    const scale = (HEIGHT - TOP - BOTTOM) / (high - low || 1);
+    this.seconds = seconds;
+    this.x = (as_of) => width - RIGHT - ((last - as_of) / seconds) * (width - LEFT - RIGHT);
+    this.y = (value) => HEIGHT - BOTTOM - (value - low) * scale;
+  }
+
+  #drawGridLine(line, tick, width) {
+    setAttributes(line, { x1: LEFT, x2: width - RIGHT, y1: this.y(tick), y2: this.y(tick) });
+  }
+
+  #labels(width) {
+    const sides = this.yTicks.map((tick) => ({
+      x: LEFT - 6,
+      y: this.y(tick) + 4,
+      anchor: "end",
+      text: this.format(tick, this.yTicks[1] - this.yTicks[0]),
+    }));
+    const y = HEIGHT - 5;
+    return [
+      ...sides,
+      { x: LEFT, y, anchor: "start", text: `${duration(this.seconds)} ago` },
+      { x: width - RIGHT, y, anchor: "end", text: "now" },
+    ];
+  }
+
+  #linePath(key) {
+    let path = "";
+    let before = null;
+    for (const point of this.#points) {
+      const [x, y] = [this.x(point.as_of).toFixed(1), isNumber(point[key]) ? this.y(point[key]).toFixed(1) : null];
+      if (y === null) before = null;
+      else if (!before || point.as_of - before.as_of > BREAK_SECONDS) path += `M${x} ${y}`;
+      else path += this.whole ? `H${x}V${y}` : `L${x} ${y}`;
+      if (y !== null) before = point;
+    }
+    return path;
+  }
+
+  #areaPath() {
+    const [first, second] = this.series;
+    const points = this.#points.filter((point) => isNumber(point[first.key]) && isNumber(point[second.key]));
+    if (!points.length) return "";
+    const corner = (key) => (point) => `${this.x(point.as_of).toFixed(1)} ${this.y(point[key]).toFixed(1)}`;
+    return `M${[...points.map(corner(first.key)), ...points.reverse().map(corner(second.key))].join("L")}Z`;
+  }
+
+  #describe() {
+    const last = this.#points.at(-1);
+    this.series.forEach(({ key }, index) => setText(this.values[index], this.format(last[key])));
+    const parts = this.series.map(({ key, label }) => `${label} ${this.#range(key)}`);
+    setAttributes(this.svg, { "aria-label": `${this.title}, the last ${duration(this.seconds)}: ${parts.join("; ")}` });
+  }
+
+  #range(key) {
+    const values = this.#points.map((point) => point[key]).filter(isNumber);
+    if (!values.length) return "not known yet";
+    const [low, high, last] = [Math.min(...values), Math.max(...values), values.at(-1)];
+    return `${this.format(last)} now, between ${this.format(low)} and ${this.format(high)}`;
+  }
+
+  #inspect(x) {
+    const point = x === null || !this.x ? null : this.#nearest(x);
+    setAttributes(this.cursor, { visibility: point ? "visible" : "hidden" });
+    if (!point) return setText(this.readout, "");
+    setAttributes(this.cursor, { x1: this.x(point.as_of), x2: this.x(point.as_of) });
+    const ago = duration(this.#points.at(-1).as_of - point.as_of);
+    setText(this.readout, `${ago} ago: ${this.series.map(({ key }) => this.format(point[key])).join(", ")}`);
+  }
+
+  #nearest(x) {
+    const distance = (point) => Math.abs(this.x(point.as_of) - x);
+    return this.#points.reduce((best, point) => (!best || distance(point) < distance(best) ? point : best), null);
+  }
+}
+
+const isNumber = (value) => typeof value === "number";
+
+function drawLabel(node, { x, y, anchor, text }) {
+  setAttributes(node, { x, y, "text-anchor": anchor });
+  setText(node, text);
+}
+
+function sample(line) {
+  const path = shape("path", { class: `line ${line}`, d: "M1 6H25" });
+  return shape("svg", { width: 26, height: 12, "aria-hidden": "true" }, path);
+}
+
+/** Three to five round values around all of them. */
+function ticks(values, fromZero, whole) {
+  let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
+  if (fromZero) [low, high] = [Math.min(low, 0), Math.max(high, 0)];
+  const room = high - low || (whole ? 2 : Math.abs(high) / 100 || 1e-6);
+  const step = roundStep(room / 3, whole);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
+  return Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step);
+}
+
+function roundStep(step, whole) {
+  const power = 10 ** Math.floor(Math.log10(step));
+  const round = [1, 2, 5, 10].find((factor) => factor * power >= step * 0.999) * power;
+  return whole ? Math.max(Math.round(round), 1) : round;
+}

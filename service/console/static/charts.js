@@ -1,0 +1,51 @@
+// The three charts: what is earned, what is lost, and how well r has learned.
+
+import { Chart } from "./chart.js";
+import { amount, count, fixed, percent } from "./format.js";
+
+/** Decimals that tell two ticks apart. */
+const decimals = (step) => Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+
+const perPool = (value, step) => (step && value !== null ? fixed(value, decimals(step)) : amount(value));
+const share = (value, step) => (step && value !== null ? `${fixed(100 * value, decimals(100 * step))} %` : percent(value));
+
+const UTILITY = {
+  title: "Utility per pool, and its bound",
+  series: [
+    { key: "utility_bound_per_pool", label: "bound", line: "bound" },
+    { key: "utility_per_pool", label: "utility", line: "utility" },
+  ],
+  format: perPool,
+  between: true,
+};
+
+const GAPS = {
+  title: "Gaps, in percent of the bound",
+  series: [
+    { key: "swing_gap", label: "swing", line: "swing" },
+    { key: "placement_gap", label: "placement", line: "placement" },
+  ],
+  format: share,
+  fromZero: true,
+};
+
+const RANKS = {
+  title: "r, and its optimum",
+  series: [
+    { key: "optimal_rank", label: "optimum", line: "bound" },
+    { key: "estimate_rank", label: "r", line: "utility" },
+  ],
+  format: count,
+  whole: true,
+};
+
+/** Draws points of History. */
+export class Charts {
+  constructor(root) {
+    this.charts = [UTILITY, GAPS, RANKS].map((options) => new Chart(root, options));
+  }
+
+  draw(points) {
+    for (const chart of this.charts) chart.draw(points);
+  }
+}

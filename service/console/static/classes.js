@@ -1,0 +1,143 @@
+// The classes side by side, as far as they fit: each with its facts and its drawing.
+
+import { drawList, element, setAttributes, setHidden, setText, shape } from "./dom.js";
+import { AXIS, RIGHT } from "./figure.js";
+import { amount, count, plural } from "./format.js";
+import { levelsInUse } from "./model.js";
+import { PoolsDrawing } from "./pools.js";
+import { ProfileDrawing } from "./profile.js";
+
+const NARROWEST_COLUMN = 6.5;
+const WIDEST_COLUMN = 34;
+const NARROWEST_BLOCK = 170;
+const GAP = 20;
+const SIDE = AXIS + RIGHT;
+const SHRINK_FRAMES = 20;
+
+const LEGEND = [
+  ["filled", "session"],
+  ["threshold", "threshold"],
+  ["green", "green token: below the threshold, comes first"],
+  ["yellow", "yellow token: comes next"],
+  ["star", "here one more session is worth most"],
+  ["draining", "draining pool"],
+];
+const PROFILE_LEGEND = [
+  ["filled", "sessions as the optimum has them"],
+  ["surplus", "sessions beyond it"],
+  ["optimal-outline", "the optimal assignment"],
+  ["threshold", "threshold"],
+  ["star", "here one more session is worth most"],
+];
+const HINTS = {
+  pools: "Each column is a pool, each filled slot a session. Classes rightly differ in height: one more session should be worth about the same everywhere.",
+  profile: "The active pools of each class from the fullest to the emptiest: level j is filled as far as there are pools with at least j sessions.",
+};
+
+/** Draws views of the model into `root`. */
+export class Classes {
+  #blocks = new Map();
+  #levels = { shown: 0, unused: 0 };
+
+  constructor(root, { hint, legend }, onSelect) {
+    Object.assign(this, { root, hint, legend, onSelect });
+  }
+
+  /** `mode` is pools or profile. */
+  draw(view, mode, selected) {
+    setText(this.hint, HINTS[mode]);
+    drawLegend(this.legend, mode === "pools" ? LEGEND : PROFILE_LEGEND);
+    this.#followClasses(view.classes, mode);
+    const levels = this.#steady(levelsInUse(view.classes));
+    const layout = layOut(view.classes, this.root.clientWidth, mode);
+    for (const c of view.classes) this.#blocks.get(c.name).draw(c, levels, layout, selected);
+  }
+
+  #followClasses(classes, mode) {
+    const names = classes.map((c) => `${mode} ${c.name}`).join("\n");
+    if (names === this.names) return;
+    this.names = names;
+    this.root.replaceChildren();
+    this.#blocks = new Map(classes.map((c) => [c.name, new Block(this.root, c.name, mode, this.onSelect)]));
+  }
+
+  /** Grows at once, shrinks only after a while: a scale that jumps cannot be read. */
+  #steady(needed) {
+    const { shown, unused } = this.#levels;
+    const lower = needed < shown ? unused + 1 : 0;
+    if (needed > shown || lower > SHRINK_FRAMES) this.#levels = { shown: needed, unused: 0 };
+    else this.#levels.unused = lower;
+    return this.#levels.shown;
+  }
+}
+
+/** One class. */
+class Block {
+  constructor(root, name, mode, onSelect) {
+    this.facts = element("p", { class: "facts" });
+    this.tokens = element("p", { class: "facts tokens" });
+    this.plot = element("div", { class: "plot" });
+    this.section = element("section", { class: "pool-class" }, element("h3", {}, name), this.facts, this.tokens, this.plot);
+    root.append(this.section);
+    this.mode = mode;
+    this.drawing = mode === "pools" ? new PoolsDrawing(this.plot, onSelect) : new ProfileDrawing(this.plot);
+    this.tokens.append(sign("green"), element("span"), sign("yellow"), element("span"));
+  }
+
+  draw(c, levels, layout, selected) {
+    this.#drawFacts(c);
+    const width = layout.widthOf(c);
+    this.section.style.width = `${width}px`;
+    if (this.mode === "pools") this.drawing.draw(c, levels, layout, selected);
+    else this.drawing.draw(c, levels, width - SIDE);
+  }
+
+  #drawFacts(c) {
+    const away = [[c.pools.draining, "draining"], [c.pools.failed, "failed"]].filter(([number]) => number);
+    const pools = [plural(c.pools.active, "pool"), ...away.map(([number, word]) => `${number} ${word}`)].join(", ");
+    const next = c.marginal_utility === null ? "full" : `one more is worth ${amount(c.marginal_utility)}`;
+    setText(this.facts, `${pools} · ${plural(c.sessions.active, "session")} · ${next}`);
+    setHidden(this.tokens, !c.tokens);
+    if (!c.tokens) return;
+    setText(this.tokens.children[1], `${count(c.tokens.green)} green`);
+    setText(this.tokens.children[3], `${count(c.tokens.yellow)} yellow`);
+  }
+}
+
+/** How wide columns and classes are; as many classes in a row as fit, long classes in several rows of columns. */
+function layOut(classes, width, mode) {
+  if (mode === "profile") return layOutProfiles(classes, width);
+  const total = classes.reduce((sum, c) => sum + c.columns.length, 0) || 1;
+  const free = width - classes.length * (SIDE + GAP);
+  const column = Math.min(Math.max(Math.floor((2 * free) / total) / 2, NARROWEST_COLUMN), WIDEST_COLUMN);
+  const perRow = Math.max(Math.floor((width - SIDE) / column), 1);
+  const wide = (c) => SIDE + Math.min(c.columns.length, perRow) * column;
+  return { column, perRow, widthOf: (c) => Math.min(Math.max(wide(c), NARROWEST_BLOCK), width) };
+}
+
+function layOutProfiles(classes, width) {
+  const inRow = Math.max(Math.min(classes.length, Math.floor((width + GAP) / (260 + GAP))), 1);
+  return { widthOf: () => Math.floor((width - (inRow - 1) * GAP) / inRow) };
+}
+
+function drawLegend(list, entries) {
+  const key = entries.map(([name]) => name).join();
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...entries.map(([name, text]) => element("li", {}, sign(name), text)));
+}
+
+const SIGNS = {
+  filled: () => shape("rect", { class: "filled", x: 1, y: 1, width: 12, height: 12 }),
+  surplus: () => shape("rect", { fill: "url(#surplus)", class: "surplus", x: 1, y: 1, width: 12, height: 12 }),
+  draining: () => shape("rect", { fill: "url(#draining)", class: "marked", x: 1, y: 1, width: 12, height: 12 }),
+  green: () => shape("rect", { class: "green", x: 2, y: 2, width: 10, height: 10 }),
+  yellow: () => shape("circle", { class: "yellow", cx: 7, cy: 7, r: 5 }),
+  threshold: () => shape("path", { class: "threshold", d: "M0 7H14" }),
+  "optimal-outline": () => shape("path", { class: "optimal-outline", d: "M0 11H7V3H14" }),
+  star: () => shape("path", { class: "star", d: "M7 2v10M2.670 4.500l8.660 5M2.670 9.500l8.660-5" }),
+};
+
+function sign(name) {
+  return shape("svg", { class: "sign", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, SIGNS[name]());
+}

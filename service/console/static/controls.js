@@ -1,0 +1,172 @@
+// What can be done from here: look a pool up, drain it, switch the policy. Each change is asked for twice.
+
+import { byId, element, setHidden, setText } from "./dom.js";
+import { plural } from "./format.js";
+import { columnView } from "./model.js";
+import { factsOf } from "./pools.js";
+import { changePool, fetchPool, switchPolicy } from "./service.js";
+import { announce } from "./status.js";
+
+/** Asks in a dialog; whether the answer was yes. */
+export function confirmed(title, text, verb) {
+  const dialog = byId("confirm");
+  setText(byId("confirm-title"), title);
+  setText(byId("confirm-text"), text);
+  setText(byId("confirm-yes"), verb);
+  return new Promise((resolve) => {
+    const answer = (yes) => () => {
+      dialog.onclose = null;
+      dialog.close();
+      resolve(yes);
+    };
+    byId("confirm-yes").onclick = answer(true);
+    byId("confirm-no").onclick = answer(false);
+    dialog.onclose = answer(false);
+    dialog.showModal();
+  });
+}
+
+/** The pool that was clicked or typed, and what it may be told. */
+export class PoolInspector {
+  #view = null;
+  #fleet = "";
+  #pool = null;
+  #asking = false;
+  #mayChange = false;
+
+  constructor() {
+    this.input = byId("pool");
+    this.input.addEventListener("input", () => this.#look());
+    byId("pool-form").addEventListener("submit", (event) => (event.preventDefault(), this.#look()));
+    byId("drain").addEventListener("click", () => this.#change("drain"));
+    byId("undrain").addEventListener("click", () => this.#change("undrain"));
+  }
+
+  get selected() {
+    return this.input.value.trim();
+  }
+
+  /** Another fleet, or another key. */
+  use(fleet, mayChange) {
+    this.#fleet = fleet;
+    this.#mayChange = mayChange;
+    this.#pool = null;
+    this.input.value = "";
+  }
+
+  select(poolId) {
+    this.input.value = poolId;
+    this.#look();
+  }
+
+  draw(view) {
+    this.#view = view;
+    drawIds(view);
+    this.#look();
+  }
+
+  #look() {
+    const id = this.selected;
+    if (!id || !this.#view) return this.#show(null, "");
+    if (!this.#view.hasPools) return this.#ask(id);
+    const found = this.#view.classes.flatMap((c) => c.columns).find((one) => one.pool_id === id);
+    return this.#show(found ?? null, found ? "" : "No such pool.");
+  }
+
+  /** Single pools of large fleets do not come with the stream. */
+  async #ask(id) {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      this.#show(await fetchPool(this.#fleet, id), "");
+    } catch (refusal) {
+      this.#show(null, refusal.code === "unknown_pool" ? "No such pool." : refusal.message);
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #show(pool, problem) {
+    this.#pool = pool;
+    const c = pool && this.#view.classes.find((one) => one.name === pool.pool_class);
+    setText(byId("pool-facts"), c ? `${c.name}: ${factsOf(columnView(pool, c), c)}` : problem);
+    setHidden(byId("drain"), !(pool && this.#mayChange && pool.status === "active"));
+    setHidden(byId("undrain"), !(pool && this.#mayChange && pool.status !== "active"));
+  }
+
+  async #change(verb) {
+    const { pool_id: id, occupancy } = this.#pool;
+    const text = {
+      drain: `It gets no new sessions. The ${plural(occupancy, "session")} on it stay until they end.`,
+      undrain: "It gets new sessions again.",
+    }[verb];
+    const title = `${verb === "drain" ? "Drain" : "Undrain"} ${id}?`;
+    if (!(await confirmed(title, text, verb === "drain" ? "Drain" : "Undrain"))) return;
+    try {
+      const changed = await changePool(this.#fleet, id, verb);
+      announce(`${id} is ${changed.status}.`);
+    } catch (refusal) {
+      announce(refusal.message);
+      setText(byId("pool-facts"), refusal.message);
+    }
+  }
+}
+
+function drawIds(view) {
+  const ids = view.hasPools ? view.classes.flatMap((c) => c.columns.map((one) => one.pool_id)) : [];
+  const list = byId("pool-ids");
+  const key = ids.join("\n");
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...ids.map((id) => element("option", { value: id })));
+}
+
+const POLICY_TEXTS = {
+  slta: "Live sessions stay. SLTA starts from the thresholds that fit the present load, and learns on.",
+  jlmu: "Live sessions stay. JLMU reads every pool's occupancy for each placement.",
+};
+
+/** Which policy is in force, and the switch for who may. */
+export class PolicyControl {
+  #fleet = "";
+  #shown = "";
+
+  constructor() {
+    this.form = byId("policy-form");
+    this.form.addEventListener("submit", (event) => (event.preventDefault(), this.#switch()));
+    this.form.addEventListener("change", () => this.#offer());
+  }
+
+  use(fleet, mayChange) {
+    this.#fleet = fleet;
+    this.#shown = "";
+    for (const choice of this.form.elements.policy) choice.disabled = !mayChange;
+    setHidden(byId("switch-policy"), !mayChange);
+    setText(byId("rights"), mayChange ? "" : "A key with the scope admin may switch it.");
+  }
+
+  /** Follows the fleet's policy, but leaves a choice that is being made alone. */
+  draw({ state }) {
+    if (state.policy === this.#shown) return;
+    this.#shown = state.policy;
+    this.form.elements.policy.value = state.policy;
+    this.#offer();
+  }
+
+  #offer() {
+    byId("switch-policy").disabled = this.form.elements.policy.value === this.#shown;
+  }
+
+  async #switch() {
+    const policy = this.form.elements.policy.value;
+    if (!(await confirmed(`Switch to ${policy.toUpperCase()}?`, POLICY_TEXTS[policy], "Switch"))) return;
+    try {
+      await switchPolicy(this.#fleet, policy);
+      setText(byId("rights"), "");
+      announce(`The policy is ${policy.toUpperCase()}.`);
+    } catch (refusal) {
+      setText(byId("rights"), refusal.message);
+      announce(refusal.message);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// What both drawings of a class share: levels upwards, their numbers, and the threshold across.
+
+import { drawList, setAttributes, setText, shape } from "./dom.js";
+
+export const PLOT = 196;
+export const TOP = 10;
+export const AXIS = 30;
+export const RIGHT = 8;
+const SMALLEST_LABEL = 13;
+const SMALLEST_CUT = 4;
+
+/** y of the upper edge of a level's slot; `slot` is the height of one. */
+export function scaleOf(levels) {
+  const slot = PLOT / levels;
+  return { levels, slot, y: (level) => TOP + PLOT - Math.min(level, levels) * slot };
+}
+
+/** Level numbers; the threshold's own is always there, and strong. */
+export function drawAxis(group, scale, threshold) {
+  const step = roundStep(SMALLEST_LABEL / scale.slot);
+  const levels = [];
+  for (let level = 0; level <= scale.levels; level += step) {
+    const near = threshold !== null && Math.abs(scale.y(level) - scale.y(threshold)) < SMALLEST_LABEL;
+    if (!near) levels.push(level);
+  }
+  if (threshold !== null) levels.push(threshold);
+  drawList(group, levels, () => shape("text", { "text-anchor": "end" }), (node, level) => {
+    setAttributes(node, { x: AXIS - 7, y: scale.y(level) + 4, class: level === threshold ? "at-threshold" : null });
+    setText(node, String(level));
+  });
+}
+
+function roundStep(least) {
+  for (let power = 1; ; power *= 10) {
+    const step = [1, 2, 5].find((factor) => factor * power >= least);
+    if (step) return step * power;
+  }
+}
+
+/** Lines between the slots, where slots are large enough to be told apart. */
+export function drawCuts(group, scale, capacity, width) {
+  const wanted = scale.slot >= SMALLEST_CUT ? Math.min(scale.levels, capacity) : 0;
+  const levels = Array.from({ length: wanted }, (_, level) => level);
+  drawList(group, levels, () => shape("line"), (node, level) =>
+    setAttributes(node, { x1: AXIS, x2: AXIS + width, y1: scale.y(level), y2: scale.y(level) }),
+  );
+}
+
+/** The thick line; a dashed one where the optimum's threshold is another. */
+export function drawThresholds({ thick, dashed }, scale, { threshold, optimal_threshold: optimal }, width) {
+  const across = (level) => `M${AXIS - 4} ${scale.y(level)}H${AXIS + width + 4}`;
+  setAttributes(thick, { d: threshold === null ? "" : across(threshold) });
+  setAttributes(dashed, { d: optimal === null || optimal === threshold ? "" : across(optimal) });
+}
+
+export function createFrame(svg) {
+  const parts = { axis: shape("g", { class: "axis" }), cuts: shape("g", { class: "cuts" }) };
+  parts.dashed = shape("path", { class: "optimal-threshold" });
+  parts.thick = shape("path", { class: "threshold" });
+  svg.append(parts.axis, parts.cuts, parts.dashed, parts.thick);
+  return parts;
+}
+
+/** An asterisk with its centre at x, y. */
+export function star(x, y, radius) {
+  const [a, b] = [radius * 0.866, radius * 0.5];
+  return `M${x} ${y - radius}v${2 * radius}M${x - a} ${y - b}l${2 * a} ${2 * b}M${x - a} ${y + b}l${2 * a} ${-2 * b}`;
+}

@@ -1,0 +1,193 @@
+// Wires the parts: who may see what, one stream, and what is drawn from it.
+
+import { Charts } from "./charts.js";
+import { Classes } from "./classes.js";
+import { PolicyControl, PoolInspector } from "./controls.js";
+import { byId, element, setHidden, setText } from "./dom.js";
+import { percent } from "./format.js";
+import { headlineGap, History, verdictOf, viewOf } from "./model.js";
+import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
+import { Status } from "./status.js";
+import { Stream } from "./stream.js";
+import { drawClassTable, drawPoolTable } from "./tables.js";
+import { drawTiles } from "./tiles.js";
+
+const ASK_AGAIN_MS = 3000;
+const HIDDEN_MS = 60_000; // a page that nobody sees for so long stops asking
+
+class Page {
+  #stream = null;
+  #rights = null;
+  #fleet = "";
+  #view = null;
+  #version = null;
+  #history = new History();
+
+  constructor() {
+    this.status = new Status();
+    this.charts = new Charts(byId("charts"));
+    this.inspector = new PoolInspector();
+    this.policy = new PolicyControl();
+    const parts = { hint: byId("pools-hint"), legend: byId("legend") };
+    this.classes = new Classes(byId("classes"), parts, (poolId) => this.#select(poolId));
+    this.#listen();
+    this.#begin();
+  }
+
+  #listen() {
+    byId("fleet").addEventListener("change", (event) => (location.hash = event.target.value));
+    addEventListener("hashchange", () => this.#watch(this.#wantedFleet()));
+    byId("views").addEventListener("change", () => this.#drawPools());
+    byId("pool").addEventListener("input", () => this.#drawPools());
+    byId("pool-table-box").addEventListener("toggle", () => this.#drawTables());
+    byId("key-form").addEventListener("submit", (event) => (event.preventDefault(), this.#useKey()));
+    byId("forget-key").addEventListener("click", () => (forgetKey(), location.reload()));
+    document.addEventListener("visibilitychange", () => this.#followVisibility());
+    new ResizeObserver(() => this.#drawPools()).observe(byId("classes"));
+  }
+
+  /** Ask what may be seen, until there is something. */
+  async #begin() {
+    try {
+      this.#rights = await fetchRights();
+    } catch (failure) {
+      if (this.#needsKey(failure)) return;
+      this.status.trouble(failure instanceof Refused ? failure.message : "");
+    }
+    setHidden(byId("key-form"), true);
+    setHidden(byId("forget-key"), !heldKey());
+    setHidden(byId("no-fleet"), !this.#rights || this.#rights.fleets.length > 0);
+    if (this.#rights?.fleets.length) this.#offerFleets();
+    else setTimeout(() => this.#begin(), ASK_AGAIN_MS);
+  }
+
+  #offerFleets() {
+    const { fleets } = this.#rights;
+    byId("fleet").replaceChildren(...fleets.map((name) => element("option", { value: name }, name)));
+    byId("fleet").disabled = fleets.length < 2;
+    this.#watch(this.#wantedFleet());
+  }
+
+  #wantedFleet() {
+    const named = decodeURIComponent(location.hash.slice(1));
+    const { fleets } = this.#rights ?? { fleets: [] };
+    return fleets.includes(named) ? named : fleets.includes("default") ? "default" : fleets[0];
+  }
+
+  #watch(fleet) {
+    if (!fleet || (fleet === this.#fleet && this.#stream)) return;
+    this.#stream?.stop();
+    if (fleet !== this.#fleet) this.#forgetFleet(fleet);
+    byId("fleet").value = fleet;
+    this.#stream = new Stream(fleet, {
+      event: (name, value) => this.#take(name, value),
+      broken: (failure) => this.#broken(failure),
+      refused: (refusal) => this.#needsKey(refusal),
+    });
+  }
+
+  #forgetFleet(fleet) {
+    this.#fleet = fleet;
+    this.#history = new History();
+    this.#view = null;
+    this.status.reset();
+    this.inspector.use(fleet, this.#rights.may_change_pools);
+    this.policy.use(fleet, this.#rights.may_change_fleet);
+    setHidden(byId("live"), true);
+  }
+
+  #take(name, value) {
+    if (name === "beginning") this.#start(value);
+    if (name === "frame") this.#draw(value);
+    if (name === "trouble") this.status.trouble(value.detail);
+    if (name === "closing") this.status.trouble("The service is restarting.");
+  }
+
+  #start(beginning) {
+    this.#version ??= beginning.page_version;
+    if (this.#version !== beginning.page_version) location.reload();
+    this.#history.begin(beginning);
+  }
+
+  #draw(frame) {
+    this.#view = viewOf(frame);
+    this.#history.add(frame);
+    const rates = this.#history.rates();
+    setHidden(byId("live"), false);
+    setText(byId("policy"), frame.state.policy.toUpperCase());
+    drawTiles(byId("tiles"), this.#view, rates);
+    this.charts.draw(this.#history.points);
+    this.#drawPools();
+    this.#drawTables();
+    this.inspector.draw(this.#view);
+    this.policy.draw(this.#view);
+    this.status.seen();
+    this.status.verdict(verdictOf(this.#view, rates, percent));
+    document.title = `${percent(headlineGap(this.#view))} gap · ${this.#fleet} · SLTA live`;
+  }
+
+  #drawPools() {
+    if (!this.#view) return;
+    const { hasPools } = this.#view;
+    setHidden(byId("views"), !hasPools);
+    setHidden(byId("pool-table-box"), !hasPools);
+    const wanted = byId("views").querySelector(":checked").value;
+    this.classes.draw(this.#view, hasPools ? wanted : "profile", this.inspector.selected);
+  }
+
+  #drawTables() {
+    if (!this.#view) return;
+    drawClassTable(byId("class-table"), this.#view);
+    if (byId("pool-table-box").open) drawPoolTable(byId("pool-table"), this.#view);
+  }
+
+  #select(poolId) {
+    this.inspector.select(poolId);
+    this.#drawPools();
+  }
+
+  #broken(failure) {
+    if (!(failure instanceof Refused)) return this.status.trouble("");
+    this.status.trouble(failure.message);
+    if (failure.code === "unknown_fleet") this.#loseFleet();
+  }
+
+  /** The fleet was deleted: look at another one, or wait for it. */
+  #loseFleet() {
+    this.#stream.stop();
+    this.#stream = null;
+    this.#fleet = "";
+    setHidden(byId("live"), true);
+    this.status.reset();
+    this.#begin();
+  }
+
+  /** Ask for a key when that is what is missing; whether it is. */
+  #needsKey(failure) {
+    if (!(failure instanceof Refused) || (failure.status !== 401 && failure.status !== 403)) return false;
+    this.#stream?.stop();
+    this.#stream = null;
+    setHidden(byId("live"), true);
+    setHidden(byId("key-form"), false);
+    setText(byId("key-error"), heldKey() ? failure.message : "");
+    setHidden(byId("forget-key"), !heldKey());
+    this.status.reset();
+    byId("key").focus();
+    return true;
+  }
+
+  #useKey() {
+    holdKey(byId("key").value.trim());
+    byId("key").value = "";
+    this.#fleet = "";
+    this.#begin();
+  }
+
+  #followVisibility() {
+    clearTimeout(this.hiding);
+    if (document.visibilityState === "visible") return this.#rights && this.#watch(this.#wantedFleet());
+    this.hiding = setTimeout(() => (this.#stream?.stop(), (this.#stream = null)), HIDDEN_MS);
+  }
+}
+
+new Page();

@@ -1,0 +1,169 @@
+// A frame of the stream in the page's terms. Pure: no document, no clock.
+
+export const WINDOW_SECONDS = 600;
+const RATE_SECONDS = 10;
+const REJECTION_SECONDS = 60;
+const NEARLY_FULL = 0.95;
+const LARGE_GAP = 0.01;
+const FAR_RANKS = 3;
+
+/** Classes with their pools as columns, tokens, and the slot that is worth most. */
+export function viewOf(frame) {
+  const { state, averages, estimate, pools } = frame;
+  const next = bestClass(state.classes);
+  const classes = state.classes.map((c) => classView(c, c === next, estimate, state.policy));
+  if (pools) {
+    const columns = columnsByClass(pools, classes);
+    for (const c of classes) c.columns = columns.get(c.name);
+  }
+  return { state, averages, estimate, classes, hasPools: Boolean(pools) };
+}
+
+function classView(c, isNext, estimate, policy) {
+  const lowest = lowestOccupancy(c.occupancy);
+  return {
+    ...c,
+    isEstimate: estimate?.pool_class === c.name,
+    greenBelow: policy === "slta" ? (c.threshold ?? 0) : 0,
+    yellowBelow: policy === "slta" && estimate?.pool_class === c.name ? estimate.level : 0,
+    nextLevel: isNext ? lowest + 1 : null,
+    nextPools: isNext ? c.occupancy[lowest] - (c.occupancy[lowest + 1] ?? 0) : 0,
+    columns: null,
+  };
+}
+
+/** The class whose emptiest pool gains most; on a tie the first, as the paper breaks it. */
+function bestClass(classes) {
+  const open = classes.filter((c) => c.marginal_utility !== null);
+  return open.reduce((best, c) => (!best || c.marginal_utility > best.marginal_utility ? c : best), null);
+}
+
+function lowestOccupancy(occupancy) {
+  return occupancy.filter((pools) => pools === occupancy[0]).length - 1;
+}
+
+function columnsByClass(pools, classes) {
+  const byName = new Map(classes.map((c) => [c.name, c]));
+  const columns = new Map(classes.map((c) => [c.name, []]));
+  for (const pool of pools) columns.get(pool.pool_class)?.push(columnView(pool, byName.get(pool.pool_class)));
+  return columns;
+}
+
+/** Section 3.2: green iff x < ℓ_i(r), yellow iff the class is i_r and x < j_r; active pools only. */
+export function columnView(pool, c) {
+  const active = pool.status === "active";
+  return {
+    ...pool,
+    green: active && pool.occupancy < c.greenBelow,
+    yellow: active && pool.occupancy < c.yellowBelow,
+    isNext: active && pool.occupancy + 1 === c.nextLevel,
+  };
+}
+
+export function tokenWords(column) {
+  if (column.green && column.yellow) return "green and yellow token";
+  if (column.green) return "green token";
+  return column.yellow ? "yellow token" : "no token";
+}
+
+/** The levels that the drawing needs. */
+export function levelsInUse(classes) {
+  const most = classes.map((c) =>
+    Math.max(
+      c.occupancy.length - 1,
+      c.optimal_occupancy.length - 1,
+      (c.threshold ?? 0) + 1,
+      ...(c.columns ?? []).map((column) => column.occupancy),
+    ),
+  );
+  const capacity = Math.max(...classes.map((c) => c.capacity));
+  return Math.max(Math.min(Math.max(...most) + 1, capacity), 1);
+}
+
+/** What the charts show: points of the last minutes, from before the page was opened too. */
+export class History {
+  points = [];
+  #epoch = null;
+  #counters = [];
+
+  begin({ store_epoch: epoch, points }) {
+    if (epoch === null) return;
+    this.#follow(epoch, points.at(-1)?.as_of);
+    const oldest = points[0]?.as_of ?? Infinity;
+    this.points = [...this.points.filter((point) => point.as_of < oldest), ...points];
+  }
+
+  add({ state, averages }) {
+    this.#follow(state.store_epoch, state.as_of);
+    if (this.points.at(-1)?.as_of === state.as_of) return;
+    this.points.push(pointOf(state, averages));
+    this.#counters.push({ as_of: state.as_of, ...state.counters });
+    const last = state.as_of;
+    this.points = this.points.filter((point) => point.as_of > last - WINDOW_SECONDS);
+    this.#counters = this.#counters.filter((counters) => counters.as_of >= last - REJECTION_SECONDS);
+  }
+
+  /** Arrivals and completions per second, rejections in the last minute; null before a second look. */
+  rates() {
+    const last = this.#counters.at(-1);
+    const first = this.#counters.find((counters) => counters.as_of >= last?.as_of - RATE_SECONDS);
+    const elapsed = last ? last.as_of - first.as_of : 0;
+    const perSecond = (sum) => (elapsed > 0 ? (sum(last) - sum(first)) / elapsed : null);
+    const rejected = last ? rejections(last) - rejections(this.#counters[0]) : 0;
+    return { arrivals: perSecond(arrivals), completions: perSecond(completions), rejected };
+  }
+
+  /** A fleet that was made anew, or restored from an older state, has another history. */
+  #follow(epoch, as_of) {
+    const backwards = as_of < this.points.at(-1)?.as_of;
+    if (epoch === this.#epoch && !backwards) return;
+    this.points = [];
+    this.#counters = [];
+    this.#epoch = epoch;
+  }
+}
+
+const arrivals = (c) => c.assigned + c.adopted;
+const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended;
+export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;
+
+function pointOf(state, averages) {
+  const bound = averages?.utility_bound;
+  return {
+    as_of: state.as_of,
+    utility_per_pool: state.utility_per_pool,
+    utility_bound_per_pool: state.utility_bound_per_pool,
+    placement_gap: averages?.relative_placement_gap ?? null,
+    swing_gap: bound ? averages.swing_gap / Math.abs(bound) : null,
+    estimate_rank: state.estimate_rank,
+    optimal_rank: state.optimal_rank,
+  };
+}
+
+/** The relative placement gap: of the last minute, or of now as long as there is no minute. */
+export function headlineGap({ state, averages }) {
+  return averages?.relative_placement_gap ?? state.relative_gap;
+}
+
+/** The one sentence that somebody who was woken up needs, by urgency. */
+export function verdictOf(view, rates, percent) {
+  const { state, classes } = view;
+  const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
+  const gap = headlineGap(view);
+  const off = Math.abs(state.estimate_rank - state.optimal_rank);
+  if (state.suspect) return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
+  if (state.utility > state.utility_bound + 1e-9 * Math.abs(state.utility_bound)) {
+    return bad("Utility above its proven bound: this is a defect of the service.");
+  }
+  if (state.pools.active === 0) return bad("No active pool: every new session is refused.");
+  if (rates.rejected > 0) return bad(`${rates.rejected} sessions were refused in the last minute.`);
+  if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
+  if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
+  if (off > FAR_RANKS) return attention(`r is ${off} ranks from its optimum, and learns with each arrival.`);
+  if (gap > LARGE_GAP) return attention(`A better placement of the same sessions would add ${percent(gap)}.`);
+  if (state.sessions.active === 0) return { level: "good", text: "No session yet: the fleet is empty." };
+  return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible.` };
+}
+
+const bad = (text) => ({ level: "bad", text });
+const attention = (text) => ({ level: "attention", text });

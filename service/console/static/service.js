@@ -1,0 +1,65 @@
+// The service as this page uses it: the key, requests, and refusals in words.
+
+const KEY = "slta-key";
+
+export const heldKey = () => sessionStorage.getItem(KEY);
+export const holdKey = (key) => sessionStorage.setItem(KEY, key);
+export const forgetKey = () => sessionStorage.removeItem(KEY);
+
+/** A request that was refused; `code` as in the problem document. */
+export class Refused extends Error {
+  constructor(status, code, detail) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** EventSource cannot send a key, so the stream is fetched as everything else is. */
+export async function request(path, { method = "GET", headers = {}, ...options } = {}) {
+  const key = heldKey();
+  const all = key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
+  const response = await fetch(path, { method, headers: all, cache: "no-store", credentials: "omit", ...options });
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response) {
+  const problem = await response.json().catch(() => ({}));
+  const detail = problem.detail ?? `The service answered ${response.status}.`;
+  return new Refused(response.status, problem.code ?? "", detail);
+}
+
+export const fetchRights = async () => (await request("/console/fleets")).json();
+export const eventsPath = (fleet) => `/console/${fleet}/events`;
+
+export async function fetchPool(fleet, poolId) {
+  return (await request(`/v1/fleets/${fleet}/pools/${encodeURIComponent(poolId)}`)).json();
+}
+
+/** `verb` is drain or undrain. */
+export async function changePool(fleet, poolId, verb) {
+  const path = `/v1/fleets/${fleet}/pools/${encodeURIComponent(poolId)}/${verb}`;
+  return (await request(path, { method: "POST" })).json();
+}
+
+/** Changes the policy and nothing else, and only if nobody else changed the fleet meanwhile. */
+export async function switchPolicy(fleet, policy) {
+  const path = `/v1/fleets/${fleet}`;
+  const current = await request(path);
+  const body = JSON.stringify(withPolicy(readExactly(await current.text()), policy));
+  const headers = { "Content-Type": "application/json", "If-Match": current.headers.get("ETag") };
+  return (await request(path, { method: "PUT", headers, body })).json();
+}
+
+/** Without pool counts: with them, pools that were removed on purpose would come back. */
+function withPolicy(document, policy) {
+  const classes = document.classes.map(({ pools, ...others }) => others);
+  return { ...document, policy, classes };
+}
+
+/** Numbers stay as they are written: a rounded curve would be another curve. */
+function readExactly(text) {
+  if (!JSON.rawJSON) return JSON.parse(text);
+  return JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? JSON.rawJSON(source) : value));
+}

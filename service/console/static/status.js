@@ -1,0 +1,79 @@
+// Whether what is shown is now, and how old it is otherwise.
+
+import { byId, MARKS, setAttributes, setHidden, setText } from "./dom.js";
+import { duration } from "./format.js";
+
+const STALE_MS = 3500;
+const WORDS = { connecting: "Connecting", live: "Live", stale: "Stale" };
+const CONNECTION_MARKS = { connecting: MARKS.waiting, live: MARKS.good, stale: MARKS.attention };
+
+export class Status {
+  #seenAt = null;
+  #reason = "";
+  #told = "";
+  #verdict = "";
+
+  constructor() {
+    setInterval(() => this.show(), 500);
+    this.show();
+  }
+
+  /** A frame came in. */
+  seen() {
+    this.#seenAt = performance.now();
+    this.#reason = "";
+    this.show();
+  }
+
+  /** No frame, and why. */
+  trouble(reason) {
+    this.#reason = reason;
+    this.show();
+  }
+
+  /** Another fleet: nothing of it was seen yet. */
+  reset() {
+    this.#seenAt = null;
+    this.#reason = "";
+    this.show();
+  }
+
+  verdict({ level, text }) {
+    byId("verdict").dataset.level = level;
+    setAttributes(byId("verdict-mark"), { d: MARKS[level] });
+    setText(byId("verdict-text"), text);
+    if (level !== this.#verdict && this.#verdict) announce(text);
+    this.#verdict = level;
+  }
+
+  show() {
+    const age = this.#seenAt === null ? null : performance.now() - this.#seenAt;
+    const state = age === null ? "connecting" : age > STALE_MS ? "stale" : "live";
+    document.body.dataset.connection = state;
+    setText(byId("connection"), WORDS[state]);
+    setAttributes(byId("connection-mark"), { d: CONNECTION_MARKS[state] });
+    setText(byId("age"), age === null || state === "live" ? "" : `for ${duration(age / 1000)}`);
+    const trouble = state === "live" ? "" : this.#explain(state);
+    setText(byId("trouble"), trouble);
+    setHidden(byId("trouble"), trouble === "");
+    this.#tell(state);
+  }
+
+  #explain(state) {
+    const reason = this.#reason || "The service does not answer.";
+    if (state === "stale") return `${reason} What you see is old; this page keeps trying.`;
+    return this.#reason;
+  }
+
+  #tell(state) {
+    if (state === this.#told) return;
+    if (state === "stale") announce("The numbers are stale.");
+    if (state === "live" && this.#told === "stale") announce("The numbers are live again.");
+    this.#told = state;
+  }
+}
+
+/** Said by screen readers: changes of state only, never each second's numbers. */
+export function announce(text) {
+  byId("announcer").textContent = text;
+}

@@ -1,0 +1,96 @@
+// The stream of one fleet: kept open, opened anew when it breaks, given up only when the key is refused.
+
+import { EventParser } from "./events.js";
+import { eventsPath, Refused, request } from "./service.js";
+
+const SILENCE_MS = 8000; // the service sends at least a comment every three seconds
+const SHORTEST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+
+export class Stream {
+  #stopped = new AbortController();
+
+  /** `on.event(name, value)`, `on.broken(reason)`, `on.refused(refusal)`. */
+  constructor(fleet, on) {
+    this.#keepOpen(fleet, on);
+  }
+
+  stop() {
+    this.#stopped.abort();
+  }
+
+  async #keepOpen(fleet, on) {
+    let pause = SHORTEST_PAUSE_MS;
+    while (!this.#stopped.signal.aborted) {
+      const started = performance.now();
+      const failure = await this.#readToEnd(fleet, on);
+      if (this.#stopped.signal.aborted) return;
+      if (isFinal(failure)) return on.refused(failure);
+      if (performance.now() - started > LONGEST_PAUSE_MS) pause = SHORTEST_PAUSE_MS;
+      if (failure) on.broken(failure);
+      await this.#sleep(pause * (0.75 + Math.random() / 2));
+      pause = Math.min(pause * 1.6, LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** What broke the stream; null when it was ended by the service. */
+  async #readToEnd(fleet, on) {
+    const silence = new Silence(SILENCE_MS);
+    const signal = AbortSignal.any([this.#stopped.signal, silence.signal]);
+    try {
+      const response = await request(eventsPath(fleet), { signal, headers: { Accept: "text/event-stream" } });
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      await readEvents(reader, silence, on);
+      return null;
+    } catch (failure) {
+      return failure;
+    } finally {
+      silence.end();
+    }
+  }
+
+  #sleep(milliseconds) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#stopped.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    });
+  }
+}
+
+async function readEvents(reader, silence, on) {
+  const parser = new EventParser();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    silence.broken();
+    for (const { name, data } of parser.push(value)) on.event(name, JSON.parse(data));
+  }
+}
+
+/** Aborts when nothing was heard for long: a half-open connection tells nothing by itself. */
+class Silence {
+  #controller = new AbortController();
+  #timer;
+
+  constructor(milliseconds) {
+    this.milliseconds = milliseconds;
+    this.broken();
+  }
+
+  get signal() {
+    return this.#controller.signal;
+  }
+
+  broken() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(), this.milliseconds);
+  }
+
+  end() {
+    clearTimeout(this.#timer);
+  }
+}
+
+function isFinal(failure) {
+  return failure instanceof Refused && (failure.status === 401 || failure.status === 403);
+}

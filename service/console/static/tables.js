@@ -1,0 +1,50 @@
+// The same numbers as tables: for screen readers, for copying, and for exact reading.
+
+import { drawList, element, setText } from "./dom.js";
+import { amount, count, NONE } from "./format.js";
+import { tokenWords } from "./model.js";
+
+const CLASS_COLUMNS = [
+  ["Class", (c) => c.name],
+  ["Pools", (c) => count(c.pools.active)],
+  ["Draining", (c) => count(c.pools.draining)],
+  ["Failed", (c) => count(c.pools.failed)],
+  ["Sessions", (c) => count(c.sessions.active)],
+  ["Per pool", (c) => (c.pools.active ? amount(c.sessions.active / c.pools.active) : NONE)],
+  ["Capacity of a pool", (c) => count(c.capacity)],
+  ["Threshold", (c) => count(c.threshold)],
+  ["Optimal threshold", (c) => count(c.optimal_threshold)],
+  ["Green tokens", (c) => count(c.tokens?.green)],
+  ["Yellow tokens", (c) => count(c.tokens?.yellow)],
+  ["Worth of one more session", (c) => amount(c.marginal_utility)],
+  ["Worth of one more pool", (c) => amount(c.pool_worth)],
+];
+
+const POOL_COLUMNS = [
+  ["Pool", (one) => one.pool_id],
+  ["Class", (one) => one.pool_class],
+  ["Status", (one) => one.status],
+  ["Sessions", (one) => count(one.occupancy)],
+  ["Tokens", (one) => (one.status === "active" ? tokenWords(one) : NONE)],
+];
+
+export const drawClassTable = (table, view) => drawTable(table, CLASS_COLUMNS, view.classes);
+
+export function drawPoolTable(table, view) {
+  drawTable(table, POOL_COLUMNS, view.hasPools ? view.classes.flatMap((c) => c.columns) : []);
+}
+
+function drawTable(table, columns, rows) {
+  if (!table.tBodies.length) {
+    const head = columns.map(([title]) => element("th", { scope: "col" }, title));
+    table.append(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
+  }
+  drawList(table.tBodies[0], rows, () => createRow(columns.length), (node, row) =>
+    columns.forEach(([, read], k) => setText(node.children[k], read(row))),
+  );
+}
+
+function createRow(cells) {
+  const others = Array.from({ length: cells - 1 }, () => element("td"));
+  return element("tr", {}, element("th", { scope: "row" }), ...others);
+}

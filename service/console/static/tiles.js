@@ -1,0 +1,83 @@
+// The numbers above everything else.
+
+import { drawList, element, setText } from "./dom.js";
+import { amount, count, fixed, percent, plural, rate } from "./format.js";
+import { headlineGap, rejections } from "./model.js";
+
+/** `rates` as History gives them. */
+export function drawTiles(list, view, rates) {
+  const { state, averages } = view;
+  const tiles = [
+    placementTile(view),
+    swingTile(averages),
+    utilityTile(state),
+    rankTile(state),
+    arrivalsTile(rates),
+    sessionsTile(state),
+    rejectionsTile(state, rates),
+  ];
+  drawList(list, tiles, createTile, updateTile);
+}
+
+function createTile() {
+  return element("div", {}, element("dt"), element("dd", { class: "value" }), element("dd", { class: "note" }));
+}
+
+function updateTile(node, { id, title, value, note }) {
+  if (node.id !== id) node.id = id;
+  [title, value, note].forEach((text, index) => setText(node.children[index], text));
+}
+
+function placementTile(view) {
+  const gap = view.averages?.placement_gap;
+  const note = gap === undefined || gap === null ? "now; no minute to average yet" : `${fixed(gap, 4)} per pool, mean of the last minute`;
+  return { id: "tile-placement-gap", title: "Placement gap", value: percent(headlineGap(view)), note };
+}
+
+function swingTile(averages) {
+  const bound = averages?.utility_bound;
+  const value = percent(bound ? averages.swing_gap / Math.abs(bound) : null);
+  return { id: "tile-swing-gap", title: "Swing gap", value, note: "the load's own swings; no policy's fault" };
+}
+
+function utilityTile(state) {
+  const perPool = `${amount(state.utility_per_pool)} of ${amount(state.utility_bound_per_pool)} per pool`;
+  return {
+    id: "tile-utility",
+    title: "Utility",
+    value: amount(state.utility),
+    note: `bound ${amount(state.utility_bound)}; ${perPool}`,
+  };
+}
+
+function rankTile(state) {
+  const title = state.policy === "slta" ? "Estimate r" : "Rank of the next slot";
+  return { id: "tile-rank", title, value: count(state.estimate_rank), note: rankNote(state) };
+}
+
+function rankNote({ estimate_rank: rank, optimal_rank: best }) {
+  if (rank === null) return "no active pool";
+  if (rank === best) return `= ${count(best)}, its optimum`;
+  const steps = plural(Math.abs(rank - best), "rank");
+  return rank < best ? `▼ ${steps} below its optimum, ${count(best)}` : `▲ ${steps} above its optimum, ${count(best)}`;
+}
+
+function arrivalsTile({ arrivals, completions }) {
+  return {
+    id: "tile-arrivals",
+    title: "Arrivals per second",
+    value: rate(arrivals),
+    note: `${rate(completions)} completions per second`,
+  };
+}
+
+function sessionsTile({ sessions, capacity }) {
+  const full = capacity ? `${count((100 * sessions.active) / capacity)} % of ${count(capacity)}` : "no capacity";
+  const draining = sessions.draining ? `; ${count(sessions.draining)} more on draining pools` : "";
+  return { id: "tile-sessions", title: "Sessions", value: count(sessions.active), note: full + draining };
+}
+
+function rejectionsTile({ counters }, { rejected }) {
+  const recent = rejected ? `${count(rejected)} in the last minute` : "none in the last minute";
+  return { id: "tile-rejections", title: "Rejections", value: count(rejections(counters)), note: recent };
+}
