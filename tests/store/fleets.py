@@ -1,0 +1,88 @@
+"""Small fleets for the store's tests, and how time passes in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from redis import Redis
+
+from service.core.fleet import FleetSpec, Policy
+from service.core.policies.slta import Beta
+from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
+from service.store import Store
+from service.store.values import Pool
+from tests.store.conftest import Clock
+
+FLEET = "fleet"
+SMALL = LogShareUtility(Fraction(20))
+LARGE = LogShareUtility(Fraction(30))
+FLAT = LinearUtility(Fraction(1, 2))
+STEPS = TableUtility(tuple(map(Fraction, [0, 8, 14, 18, 20, 21, 21, 21])))
+
+
+def pool_class(name: str, utility: Utility = SMALL, capacity: int = 4) -> PoolClass:
+    return PoolClass(name, utility, capacity)
+
+
+def spec(*classes: PoolClass, policy: Policy = "slta", lease: float = 0, retention: float = 600) -> FleetSpec:
+    """A fleet whose sessions have no lease unless one is asked for."""
+    return FleetSpec(classes, policy=policy, lease_seconds=lease, retention_seconds=retention)
+
+
+TWO_CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6))
+
+
+def with_beta(fleet: FleetSpec, beta: Beta) -> FleetSpec:
+    return FleetSpec(fleet.classes, fleet.policy, beta, fleet.lease_seconds, fleet.retention_seconds)
+
+
+async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: str = FLEET) -> None:
+    """The fleet, with pools `<class>-0`, `<class>-1`, …"""
+    await store.configure(name, fleet, "{}")
+    await store.add_pools(name, [(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
+
+
+async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:
+    """`count` new sessions: pool by session id."""
+    ids = [f"{prefix}{k}" for k in range(count)]
+    return {id_: (await store.assign(name, id_, None)).pool_id for id_ in ids}
+
+
+async def end(store: Store, ids: Iterable[str], name: str = FLEET) -> None:
+    for id_ in ids:
+        await store.complete(name, id_)
+
+
+async def pass_seconds(store: Store, clock: Clock, seconds: float, name: str = FLEET) -> None:
+    """Time passes as it does where dispatchers tick: in steps that are no outage."""
+    while seconds > 0:
+        step = min(seconds, 5)
+        clock.advance(step)
+        seconds -= step
+        await store.tick(name)
+
+
+async def all_pools(store: Store, name: str = FLEET, limit: int = 1000) -> list[Pool]:
+    found: list[Pool] = []
+    cursor: str | None = None
+    while True:
+        page, cursor = await store.pools(name, cursor, limit)
+        found += page
+        if cursor is None:
+            return found
+
+
+async def occupancies(store: Store, name: str = FLEET) -> dict[str, int]:
+    return {pool.pool_id: pool.occupancy for pool in await all_pools(store, name)}
+
+
+def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
+    """Every key of the fleet as it is stored, to tell that nothing was changed."""
+    return {key: redis.dump(key) for key in redis.scan_iter(f"{{{name}}}:*", count=10_000)}
+
+
+def field(redis: Redis, name: str, fleet: str = FLEET) -> str:
+    value = redis.hget(f"{{{fleet}}}:state", name)
+    assert value is not None, name
+    return value

@@ -1,0 +1,408 @@
+"""What a session lives through: placed, replayed, renewed, ended once, remembered for a while, forgotten."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from service import errors
+from service.store import Store
+from tests.store.conftest import Clock
+from tests.store.fleets import (
+    FLEET,
+    TWO_CLASSES,
+    create,
+    field,
+    occupancies,
+    pass_seconds,
+    place,
+    pool_class,
+    spec,
+)
+
+HOUR = 3600
+YEAR = 365 * 24 * HOUR
+POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+
+
+@pytest.fixture
+async def fleet(store: Store) -> None:
+    """Two pools of a class `small` and two of `large`; ended ids are kept for 600 seconds."""
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+
+
+async def expired(store: Store, session_id: str) -> bool:
+    try:
+        await store.session(FLEET, session_id)
+    except errors.SessionEnded as ended:
+        return ended.context["reason"] == "expired"
+    return False
+
+
+# Assign
+
+
+async def test_a_session_is_placed_on_one_pool_that_then_holds_it(store: Store, fleet: None) -> None:
+    placed = await store.assign(FLEET, "s", 30)
+    assert not placed.replayed
+    assert placed.lease_seconds == 30
+    assert placed.pool_id.startswith(placed.pool_class)
+    assert {pool: n for pool, n in (await occupancies(store)).items() if n} == {placed.pool_id: 1}
+
+
+async def test_the_same_id_again_is_a_replay_and_changes_nothing(store: Store, fleet: None) -> None:
+    placed = await store.assign(FLEET, "s", 30)
+    before = await store.snapshot(FLEET)
+    again = await store.assign(FLEET, "s", 99)
+    assert (again.replayed, again.token) == (True, None)
+    assert (again.pool_id, again.pool_class, again.lease_seconds) == (placed.pool_id, placed.pool_class, 30)
+    assert await store.snapshot(FLEET) == before
+
+
+@POLICIES
+async def test_the_token_says_what_decided(store: Store, policy: str) -> None:
+    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
+    tokens = [(await store.assign(FLEET, f"s{k}", None)).token for k in range(20)]
+    if policy == "jlmu":
+        assert set(tokens) == {"open"}
+    else:
+        assert tokens[0] == "yellow", "r starts at 1: no green token exists, all pools of the best class are yellow"
+        assert set(tokens) <= {"green", "yellow", "none"}
+
+
+async def test_ids_of_128_characters_of_every_kind_that_is_allowed_work(store: Store, fleet: None) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-"
+    longest = (letters * 2)[:128]
+    placed = await store.assign(FLEET, longest, 30)
+    assert (await store.session(FLEET, longest)).pool_id == placed.pool_id
+    assert (await store.renew(FLEET, [longest], None))[0].outcome == "renewed"
+    assert (await store.complete(FLEET, longest)).pool_id == placed.pool_id
+    with pytest.raises(errors.SessionEnded):
+        await store.assign(FLEET, longest, None)
+
+
+async def test_pools_and_classes_may_have_names_of_128_characters(store: Store) -> None:
+    name, pool = "c" * 127 + ":", "p:" * 64
+    await store.configure(FLEET, spec(pool_class(name)), "{}")
+    await store.add_pools(FLEET, [(pool, name)])
+    placed = await store.assign(FLEET, "s", None)
+    assert (placed.pool_id, placed.pool_class) == (pool, name)
+
+
+async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
+    for call in (
+        store.assign("nobody", "s", None),
+        store.complete("nobody", "s"),
+        store.renew("nobody", ["s"], None),
+        store.session("nobody", "s"),
+        store.tick("nobody"),
+        store.snapshot("nobody"),
+        store.pools("nobody", None, 10),
+        store.add_pools("nobody", [("p", "c")]),
+        store.delete_fleet("nobody"),
+        store.config("nobody"),
+    ):
+        with pytest.raises(errors.UnknownFleet):
+            await call
+
+
+async def test_without_active_pools_nothing_is_placed_and_the_rejection_is_counted(store: Store) -> None:
+    await create(store, spec(*TWO_CLASSES), {})
+    with pytest.raises(errors.NoActivePool):
+        await store.assign(FLEET, "s", None)
+    snapshot = await store.snapshot(FLEET)
+    assert snapshot.counters["rejected_no_active_pool"] == 1
+    assert (snapshot.rank, snapshot.sessions, snapshot.counters["assigned"]) == (0, 0, 0)
+
+
+@POLICIES
+async def test_a_full_fleet_refuses_until_a_session_ends(store: Store, policy: str) -> None:
+    await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 3})
+    await place(store, 6)
+    before = await store.snapshot(FLEET)
+    with pytest.raises(errors.NoCapacity):
+        await store.assign(FLEET, "late", None)
+    after = await store.snapshot(FLEET)
+    assert after.counters["rejected_no_capacity"] == before.counters["rejected_no_capacity"] + 1
+    assert (after.rank, after.classes, after.sessions) == (before.rank, before.classes, 6)
+    ended = await store.complete(FLEET, "s3")
+    assert (await store.assign(FLEET, "late", None)).pool_id == ended.pool_id, "the only place there is"
+
+
+async def test_a_refused_session_may_ask_again_with_the_same_id(store: Store) -> None:
+    await create(store, spec(pool_class("small", capacity=1)), {"small": 1})
+    await store.assign(FLEET, "first", None)
+    with pytest.raises(errors.NoCapacity):
+        await store.assign(FLEET, "second", None)
+    await store.complete(FLEET, "first")
+    assert not (await store.assign(FLEET, "second", None)).replayed
+
+
+# Complete
+
+
+async def test_completing_frees_the_place_once_however_often_it_is_asked(store: Store, fleet: None) -> None:
+    placed = await store.assign(FLEET, "s", None)
+    other = await store.assign(FLEET, "t", None)
+    first = await store.complete(FLEET, "s")
+    assert (first.pool_id, first.reason, first.already) == (placed.pool_id, "completed", False)
+    for _ in range(3):
+        again = await store.complete(FLEET, "s")
+        assert (again.pool_id, again.reason, again.already) == (placed.pool_id, "completed", True)
+    assert {pool for pool, n in (await occupancies(store)).items() if n} == {other.pool_id}
+    assert (await store.snapshot(FLEET)).counters["completed"] == 1
+
+
+async def test_an_ended_id_cannot_be_placed_again_and_hears_where_it_was_and_why(store: Store, fleet: None) -> None:
+    placed = await store.assign(FLEET, "s", None)
+    await store.complete(FLEET, "s")
+    for call in (store.assign(FLEET, "s", None), store.session(FLEET, "s")):
+        with pytest.raises(errors.SessionEnded) as refused:
+            await call
+        assert refused.value.context == {"pool_id": placed.pool_id, "reason": "completed"}
+    assert (await store.snapshot(FLEET)).sessions == 0
+
+
+async def test_a_complete_that_overtakes_its_assign_keeps_the_session_from_being_placed(
+    store: Store, fleet: None
+) -> None:
+    for _ in range(2):
+        with pytest.raises(errors.UnknownSession):
+            await store.complete(FLEET, "s")
+    with pytest.raises(errors.SessionEnded) as refused:
+        await store.assign(FLEET, "s", None)
+    assert refused.value.context["reason"] == "completed_before_assign"
+    snapshot = await store.snapshot(FLEET)
+    assert (snapshot.sessions, snapshot.counters["assigned"], snapshot.counters["completed"]) == (0, 0, 0)
+
+
+async def test_an_id_that_was_never_seen_is_unknown(store: Store, fleet: None) -> None:
+    with pytest.raises(errors.UnknownSession):
+        await store.session(FLEET, "s")
+    assert [r.outcome for r in await store.renew(FLEET, ["s"], None)] == ["unknown"]
+
+
+# Leases
+
+
+async def test_a_lease_that_is_over_ends_the_session_though_no_client_calls(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    placed = await store.assign(FLEET, "s", 30)
+    await pass_seconds(store, clock, 30)
+    assert (await store.session(FLEET, "s")).age_seconds == 30, "a lease lasts at least as long as it says"
+    await pass_seconds(store, clock, 1)
+    assert await expired(store, "s")
+    ended = await store.complete(FLEET, "s")
+    assert (ended.already, ended.reason, ended.pool_id) == (True, "expired", placed.pool_id)
+    snapshot = await store.snapshot(FLEET)
+    assert (snapshot.sessions, snapshot.counters["expired"], snapshot.counters["completed"]) == (0, 1, 0)
+
+
+async def test_many_ticks_of_many_dispatchers_end_a_lease_once(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    await place(store, 2)
+    await store.renew(FLEET, ["s0", "s1"], 10)
+    await pass_seconds(store, clock, 12)
+    for _ in range(5):
+        await store.tick(FLEET)
+    assert field(redis, "expired") == "2"
+    assert (await store.snapshot(FLEET)).sessions == 0
+
+
+async def test_any_call_ends_leases_that_are_over_but_at_most_32_of_them(
+    store: Store, clock: Clock, redis: Redis
+) -> None:
+    await create(store, spec(pool_class("small", capacity=50), lease=10), {"small": 2})
+    await place(store, 70)
+    clock.advance(4)
+    await store.assign(FLEET, "a", 0)
+    clock.advance(4)
+    await store.assign(FLEET, "b", 0)
+    clock.advance(4)
+    await store.assign(FLEET, "c", 0)
+    assert field(redis, "expired") == "32"
+    await store.complete(FLEET, "c")
+    assert field(redis, "expired") == "64"
+    await store.tick(FLEET)
+    assert field(redis, "expired") == "70", "a tick goes on until none is left"
+    assert (await store.snapshot(FLEET)).sessions == 2
+
+
+async def test_a_tick_alone_ends_any_number_of_leases(store: Store, clock: Clock) -> None:
+    await create(store, spec(pool_class("small", capacity=100), lease=10), {"small": 2})
+    await place(store, 100)
+    await pass_seconds(store, clock, 12)
+    assert (await store.snapshot(FLEET)).counters["expired"] == 100
+
+
+async def test_a_lease_of_zero_never_ends(store: Store, clock: Clock) -> None:
+    await create(store, spec(*TWO_CLASSES, lease=10), {"small": 2})
+    placed = await store.assign(FLEET, "s", 0)
+    assert placed.lease_seconds == 0
+    await store.assign(FLEET, "with the fleet's", None)
+    await pass_seconds(store, clock, 200)
+    session = await store.session(FLEET, "s")
+    assert (session.lease_seconds_left, session.age_seconds) == (None, 200)
+    assert (await store.snapshot(FLEET)).counters["expired"] == 1
+
+
+async def test_the_fleet_s_lease_is_taken_where_none_is_asked_for(store: Store) -> None:
+    await create(store, spec(*TWO_CLASSES, lease=77), {"small": 2})
+    assert (await store.assign(FLEET, "s", None)).lease_seconds == 77
+    assert (await store.assign(FLEET, "s", None)).lease_seconds == 77
+    left = (await store.session(FLEET, "s")).lease_seconds_left
+    assert left is not None
+    assert 77 <= left <= 78
+
+
+async def test_renewing_begins_the_lease_anew_by_its_own_length_or_another(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    await store.assign(FLEET, "own", 20)
+    await store.assign(FLEET, "other", 20)
+    await store.assign(FLEET, "left alone", 20)
+    await pass_seconds(store, clock, 15)
+    assert [r.outcome for r in await store.renew(FLEET, ["own"], None)] == ["renewed"]
+    assert [r.outcome for r in await store.renew(FLEET, ["other"], 50)] == ["renewed"]
+    await pass_seconds(store, clock, 20)
+    assert (await store.session(FLEET, "own")).age_seconds == 35
+    assert await expired(store, "left alone")
+    await pass_seconds(store, clock, 2)
+    assert await expired(store, "own")
+    await pass_seconds(store, clock, 28)
+    assert not await expired(store, "other")
+    await pass_seconds(store, clock, 2)
+    assert await expired(store, "other")
+
+
+async def test_a_lease_may_be_given_up_and_taken_again(store: Store, fleet: None, clock: Clock) -> None:
+    await store.assign(FLEET, "s", 10)
+    await store.renew(FLEET, ["s"], 0)
+    await pass_seconds(store, clock, 30)
+    assert (await store.session(FLEET, "s")).lease_seconds_left is None
+    await store.renew(FLEET, ["s"], 10)
+    assert (await store.session(FLEET, "s")).lease_seconds_left is not None
+    await pass_seconds(store, clock, 12)
+    assert await expired(store, "s")
+
+
+async def test_renew_answers_for_each_id(store: Store, fleet: None, clock: Clock) -> None:
+    await store.assign(FLEET, "short", 5)
+    await store.assign(FLEET, "long", 500)
+    await store.assign(FLEET, "done", 500)
+    await store.complete(FLEET, "done")
+    await pass_seconds(store, clock, 7)
+    outcomes = await store.renew(FLEET, ["short", "long", "done", "never"], None)
+    assert [(r.session_id, r.outcome) for r in outcomes] == [
+        ("short", "expired"),
+        ("long", "renewed"),
+        ("done", "expired"),
+        ("never", "unknown"),
+    ]
+
+
+async def test_renewing_no_ids_is_nothing_to_do(store: Store, fleet: None) -> None:
+    assert await store.renew(FLEET, [], None) == []
+
+
+async def test_a_session_on_a_draining_pool_expires_as_any_other(store: Store, fleet: None, clock: Clock) -> None:
+    placed = await store.assign(FLEET, "s", 10)
+    await store.set_status(FLEET, placed.pool_id, "draining")
+    await pass_seconds(store, clock, 12)
+    assert await expired(store, "s")
+    snapshot = await store.snapshot(FLEET)
+    assert (snapshot.sessions, snapshot.draining_sessions) == (0, 0)
+
+
+# Ended ids are remembered in two generations
+
+
+async def test_an_ended_id_is_remembered_for_the_retention_time_and_then_forgotten(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    await pass_seconds(store, clock, 300)
+    await store.assign(FLEET, "s", None)
+    await store.complete(FLEET, "s")
+    await pass_seconds(store, clock, 600)
+    with pytest.raises(errors.SessionEnded):
+        await store.assign(FLEET, "s", None)
+    await pass_seconds(store, clock, 600)
+    assert not (await store.assign(FLEET, "s", None)).replayed, "at most two retention times later it is a new id"
+
+
+async def test_forgetting_drops_whole_generations_so_memory_is_bounded(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    for k in range(40):
+        await store.assign(FLEET, f"s{k}", None)
+        await store.complete(FLEET, f"s{k}")
+        await pass_seconds(store, clock, 100)
+    kept = redis.hlen(f"{{{FLEET}}}:ended:0") + redis.hlen(f"{{{FLEET}}}:ended:1")
+    assert 6 <= kept <= 12, "between one and two retention times of ids"
+
+
+# Clocks
+
+
+async def test_a_clock_an_hour_back_ends_no_lease_and_stops_no_time(store: Store, fleet: None, clock: Clock) -> None:
+    await store.assign(FLEET, "s", 600)
+    await pass_seconds(store, clock, 100)
+    clock.advance(-HOUR)
+    await store.tick(FLEET)
+    session = await store.session(FLEET, "s")
+    assert session.age_seconds == 100, "fleet time never goes back"
+    await pass_seconds(store, clock, 100)
+    assert (await store.session(FLEET, "s")).age_seconds == 200
+    await pass_seconds(store, clock, 402)
+    assert await expired(store, "s")
+
+
+async def test_a_clock_a_year_ahead_and_back_ends_no_lease(store: Store, fleet: None, clock: Clock) -> None:
+    await store.assign(FLEET, "s", 600)
+    for jump in (YEAR, -YEAR):
+        clock.advance(jump)
+        for _ in range(3):
+            await store.tick(FLEET)
+        assert (await store.session(FLEET, "s")).age_seconds <= 5
+    await pass_seconds(store, clock, 590)
+    assert (await store.session(FLEET, "s")).age_seconds == 595
+    await pass_seconds(store, clock, 10)
+    assert await expired(store, "s")
+
+
+async def test_an_outage_ends_no_lease_and_reaping_waits_a_minute_so_that_clients_can_renew(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    await store.assign(FLEET, "renews", 20)
+    await store.assign(FLEET, "silent", 20)
+    await pass_seconds(store, clock, 10)
+    clock.advance(6 * HOUR)
+    await store.tick(FLEET)
+    assert (await store.session(FLEET, "silent")).age_seconds == 15, "an outage counts as five seconds"
+    await pass_seconds(store, clock, 55)
+    assert (await store.session(FLEET, "silent")).age_seconds == 70, "its lease is over, but nothing is reaped yet"
+    assert [r.outcome for r in await store.renew(FLEET, ["renews"], None)] == ["renewed"]
+    await pass_seconds(store, clock, 10)
+    assert await expired(store, "silent")
+    assert not await expired(store, "renews")
+
+
+async def test_a_gap_of_five_seconds_is_no_outage(store: Store, fleet: None, clock: Clock) -> None:
+    await store.assign(FLEET, "s", 9)
+    clock.advance(5)
+    await store.tick(FLEET)
+    clock.advance(5)
+    await store.tick(FLEET)
+    assert await expired(store, "s")
+
+
+async def test_fleet_time_is_the_same_for_all_dispatchers_whatever_their_clocks(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    for seconds in (1, -3, 2, 0, 4, -1, 3):
+        before = (await store.snapshot(FLEET)).time
+        clock.advance(seconds)
+        await store.tick(FLEET)
+        assert (await store.snapshot(FLEET)).time - before == max(0, seconds) * 1_000_000
