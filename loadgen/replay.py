@@ -205,7 +205,8 @@ class Replay:
             self._sending = self._calls.create_task(self._send_arrivals())
             await asyncio.wait([self._sending])
         self._all_sent = True
-        self.tally.close(self._clock())
+        schedule_seconds = math.inf if self._stopping else self._settings.duration_seconds
+        self.tally.close(self._clock(), self._start_seconds + schedule_seconds)
 
     async def _send_arrivals(self) -> None:
         end_seconds = self._settings.duration_seconds

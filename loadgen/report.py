@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,12 +15,12 @@ from loadgen.retry import Answer
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """A replay since its warm-up. `window_seconds`, and the rates per second, end with the arrivals.
+    """A replay since its warm-up. `window_seconds` end when the last arrival was sent, in time or late.
 
     Each of the `arrivals` was `placed`, or is one of the `rejections` (no room) or `errors` (no usable
     answer), or waits for its answer. `completions` are those on schedule; failed ones are `errors` too.
-    `target_rate` is what was scheduled, `achieved_rate` what was placed or rejected in time.
-    `unsettled_sessions` may still hold a place.
+    `target_rate` is the arrivals per second of their schedule, `achieved_rate` what was placed or rejected
+    per second of the window. `unsettled_sessions` may still hold a place.
 
     Latencies count from the scheduled moment to the last answer, retries included; `schedule_lag_ms` is the
     part before the first request. `outcomes[call][code]` counts last answers, `settle` and `drain` being the
@@ -62,11 +63,13 @@ class Tally:
         self.assign = Latency()
         self.complete = Latency()
         self.schedule_lag = Latency()
+        self._scheduled_until_seconds = since_seconds
         self._closed: tuple[float, int] | None = None
 
-    def arrived(self, lag_seconds: float, at_seconds: float) -> None:
+    def arrived(self, due_seconds: float, at_seconds: float) -> None:
         self.arrivals += 1
-        self.schedule_lag.record(lag_seconds, at_seconds)
+        self.schedule_lag.record(at_seconds - due_seconds, at_seconds)
+        self._scheduled_until_seconds = due_seconds
 
     def assigned(self, answer: Answer, latency_seconds: float, at_seconds: float) -> None:
         self.count("assign", answer)
@@ -90,13 +93,16 @@ class Tally:
         self.outcomes[call][answer.reply.code] += 1
         self.retries += answer.retries
 
-    def close(self, at_seconds: float) -> None:
-        """The arrivals are over: rates speak of the time until now."""
+    def close(self, at_seconds: float, schedule_end_seconds: float) -> None:
+        """The arrivals are over, perhaps late. An infinite end of their schedule stands for the last of them."""
         self._closed = (at_seconds, self.placed + self.rejections)
+        if schedule_end_seconds < math.inf:
+            self._scheduled_until_seconds = schedule_end_seconds
 
     def summary(self, at_seconds: float, *, live_sessions: int, unsettled_sessions: int) -> Summary:
         until_seconds, answered = self._closed or (at_seconds, self.placed + self.rejections)
         window_seconds = until_seconds - self.since_seconds
+        scheduled_seconds = self._scheduled_until_seconds - self.since_seconds
         return Summary(
             window_seconds=window_seconds,
             arrivals=self.arrivals,
@@ -107,8 +113,8 @@ class Tally:
             retries=self.retries,
             live_sessions=live_sessions,
             unsettled_sessions=unsettled_sessions,
-            target_rate=self.arrivals / window_seconds if window_seconds else 0.0,
-            achieved_rate=answered / window_seconds if window_seconds else 0.0,
+            target_rate=self.arrivals / scheduled_seconds if scheduled_seconds > 0 else 0.0,
+            achieved_rate=answered / window_seconds if window_seconds > 0 else 0.0,
             assign_ms=self.assign.overall(),
             complete_ms=self.complete.overall(),
             schedule_lag_ms=self.schedule_lag.overall(),

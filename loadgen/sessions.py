@@ -59,7 +59,7 @@ class Sessions:
     async def assign(self, session: Session) -> bool:
         """Ask for a place. True: the session is live now."""
         tally, now = self.tally, self._clock()
-        tally.arrived(now - session.due_seconds, now)
+        tally.arrived(session.due_seconds, now)
         answer = await self._ask_for_place(session)
         now = self._clock()
         tally.assigned(answer, now - session.due_seconds, now)

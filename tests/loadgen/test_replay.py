@@ -59,7 +59,8 @@ async def test_a_stall_counts_in_the_latency_of_all_that_should_have_arrived_mea
 
     service.on_assign = stall
     workload = [PlannedSession(0.5 * k, LONG) for k in range(10)]
-    async with replaying(service, workload, clock=lambda: time.monotonic() + offset) as replay:
+    clock = lambda: time.monotonic() + offset  # noqa: E731
+    async with replaying(service, workload, clock=clock, duration_seconds=5.0) as replay:
         await replay.run()
     summary = replay.summary()
 
@@ -68,6 +69,7 @@ async def test_a_stall_counts_in_the_latency_of_all_that_should_have_arrived_mea
     assert summary.assign_ms.max >= 5_000
     assert summary.assign_ms.p50 >= 0.995 * 2_500
     assert summary.schedule_lag_ms.max >= 4_500
+    assert summary.target_rate == pytest.approx(10 / 5.0, rel=1e-3)
 
 
 async def test_no_complete_is_sent_before_the_reply_to_its_assign(service):
