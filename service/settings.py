@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SLTA_"
@@ -34,8 +36,13 @@ class Settings(BaseSettings):
     config: Path | None = None
     """A fleet file, applied at the start when it differs from the last one applied."""
 
-    auth: Literal["off"] | None = None
-    """Nobody has to prove who they are. Only where nobody else can come: on a loopback address."""
+    auth: Literal["keys", "off"] | None = None
+    """By default keys where there is a `keys_file`. off, callers prove nothing: only on a loopback address."""
+    keys_file: Path | None = None
+    """What `slta key new` writes."""
+    rate_limit_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Requests a second of one key, or of one address where there are no keys."""
+    rate_limit_burst: Annotated[int, Field(ge=1)] = 100
 
     docs: bool | None = None
     """/docs and /openapi.json; by default only on a loopback address."""
@@ -64,13 +71,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.loopback:
+        if self.auth == "keys" and self.keys_file is None:
+            raise ValueError("auth=keys needs a keys_file: make one with `slta key new`")
+        if self.auth == "off" and self.keys_file is not None:
+            raise ValueError("auth=off and a keys_file contradict each other: give one of them")
+        if not self.requires_keys and not self.loopback:
             raise ValueError(
-                f"{self.host} can be reached from other machines, and there is no access control"
+                f"{self.host} can be reached from other machines: give a keys_file (`slta key new` makes one), "
+                "or listen on 127.0.0.1"
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
         return self
+
+    @property
+    def requires_keys(self) -> bool:
+        """Callers prove who they are."""
+        return self.keys_file is not None
 
     @property
     def loopback(self) -> bool:
@@ -79,3 +96,27 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @property
+    def shows_docs(self) -> bool:
+        """Whether /docs is there."""
+        return self.loopback if self.docs is None else self.docs
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings from the environment and those `given` (None: not given); raises SettingsError."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("; ".join(map(_explain, error.errors(include_input=False)))) from None
+
+
+def _explain(error: ErrorDetails) -> str:
+    field = ".".join(map(str, error["loc"]))
+    return f"{field}: {error['msg']}" if field else error["msg"].removeprefix("Value error, ")
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Variables that look like settings and are none: a typing error would go unnoticed."""
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)

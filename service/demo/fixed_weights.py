@@ -1,7 +1,8 @@
 """What the best fixed weights would reach: weighted least connections, tuned for one load and kept.
 
-Weighted least connections with weight w is JLMU with marginal utility −(x+1)/w, so the weights that place best
-at a load are the optimal occupancies at that load. At other loads they fill in the same proportions, and lose.
+Weighted least connections with weight w is JLMU with marginal utility −(x+1)/w, so the weights that place
+best at a load are the optimal occupancies at that load. At other loads they fill in the same proportions, and
+lose.
 """
 
 from __future__ import annotations

@@ -1,0 +1,106 @@
+"""What was seen of a demonstration: the latest of everything, and the figures it ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.demo.fixed_weights import FixedWeights
+from service.demo.options import Plan
+
+Facts = Mapping[str, Any]
+
+
+@dataclass
+class Figures:
+    """`state` and `averages` as the API gives them; `progress` and `result` as the load generator does."""
+
+    plan: Plan
+    weights: FixedWeights
+    state: Facts | None = None
+    averages: Facts | None = None
+    progress: Facts | None = None
+    result: Facts | None = None
+    window: str | None = None
+    arrivals_per_second: float = 0.0
+    completions_per_second: float = 0.0
+    weights_gap_now: float | None = None
+    _lost_by_weights: list[tuple[float, float]] = field(default_factory=list)
+
+    def hear(self, line: Facts) -> None:
+        """Take in a line of the load generator's report."""
+        match line["kind"]:
+            case "progress":
+                self.progress = line
+            case "window":
+                self.window = line["integrals"]
+            case "result":
+                self.result = line
+
+    def see(self, state: Facts, averages: Facts | None) -> None:
+        """Take in what the service says at one moment."""
+        if self.state and (elapsed := state["as_of"] - self.state["as_of"]) > 0:
+            before, now = self.state["counters"], state["counters"]
+            self.arrivals_per_second = (now["assigned"] - before["assigned"]) / elapsed
+            self.completions_per_second = (now["completed"] - before["completed"]) / elapsed
+        self.state, self.averages = state, averages
+        pools = [c["pools"]["active"] for c in state["classes"]]
+        sessions = state["sessions"]["active"]
+        self.weights_gap_now = self.weights.relative_gap(pools, sessions)
+        if self.window and state["utility_bound"] is not None:
+            self._lost_by_weights.append((state["utility_bound"], self.weights.utility(pools, sessions)))
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Since the first arrival was due."""
+        return float(self.progress["elapsed_seconds"]) if self.progress else 0.0
+
+    @property
+    def weights_gap_mean(self) -> float | None:
+        """What fixed weights would have lost since the warm-up, by the loads that were seen."""
+        best = sum(bound for bound, _ in self._lost_by_weights)
+        return (best - sum(reached for _, reached in self._lost_by_weights)) / abs(best) if best else None
+
+
+def report(figures: Figures) -> dict[str, Any]:
+    """The figures as they are written to a file; None for what an interrupted run does not have."""
+    plan, result = figures.plan, figures.result or {}
+    totals: Facts = result.get("totals") or (figures.progress or {}).get("totals") or {}
+    counted: Facts = result.get("summary") or {}
+    averages: Facts = result.get("averages") or figures.averages or {}
+    state: Facts = result.get("state") or figures.state or {}
+    assign_ms = counted.get("assign_ms") or {}
+    return {
+        "policy": plan.spec.policy,
+        "fleet": plan.fleet,
+        "pools": sum(plan.pools),
+        "duration_seconds": plan.course.duration_seconds,
+        "elapsed_seconds": figures.elapsed_seconds,
+        "warm_up_seconds": plan.warm_up_seconds,
+        "window_seconds": averages.get("window_seconds"),
+        "mean_load": plan.course.mean_load,
+        "mean_holding_seconds": plan.course.mean_holding_seconds,
+        "seed": plan.seed,
+        **{name: totals.get(name, 0) for name in ("arrivals", "completions", "rejections", "errors")},
+        "mean_utility": averages.get("utility_mean"),
+        "utility_bound": averages.get("utility_bound"),
+        "utility_gap": averages.get("utility_gap"),
+        "relative_gap": averages.get("relative_gap"),
+        "placement_gap": averages.get("placement_gap"),
+        "relative_placement_gap": averages.get("relative_placement_gap"),
+        "swing_gap": averages.get("swing_gap"),
+        "mean_sessions_per_pool": averages.get("mean_sessions_per_pool"),
+        "estimate_rank": state.get("estimate_rank"),
+        "optimal_rank": state.get("optimal_rank"),
+        "assign_ms": {name: assign_ms.get(name) for name in ("p50", "p99", "p999", "max")},
+        "achieved_rate": counted.get("achieved_rate"),
+        "target_rate": counted.get("target_rate"),
+        "fixed_weights": {
+            "tuned_for_load": plan.course.mean_load,
+            "weights": [float(weight) for weight in figures.weights.weights],
+            "relative_placement_gap": figures.weights_gap_mean,
+        },
+        "agreement": result.get("agreement"),
+        "load_generator": counted or None,
+    }

@@ -1,0 +1,167 @@
+"""What a demonstration plays: a fleet, scaled, and a load on it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from loadgen.profile import InvalidProfile, RateProfile, constant, parse_profile, through
+from loadgen.trace import InvalidTrace, measure_trace
+from service.core.fleet import FleetSpec, Policy
+from service.errors import InvalidFleet
+from service.fleet_file import FleetFile, load_yaml
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SWING_HOLDINGS = 6
+"""A swing takes this many mean holding times: sessions can follow, and visibly lag."""
+SWING_POINTS = 24
+WARM_UP_HOLDINGS = 5
+"""After this many the memory of the empty start is below 1 %."""
+LONGEST_WARM_UP = 1 / 3
+"""Of the duration."""
+
+
+class DemoError(Exception):
+    """The demonstration cannot run; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """As given on the command line. `load` is sessions per pool: a number, `5..12`, or `5@30,5..12@20,12@30`."""
+
+    fleet: Path = EXAMPLES / "saturating.yaml"
+    policy: Policy | None = None
+    pools: int | None = None
+    load: str = "5..12"
+    mean_holding_seconds: float = 5.0
+    duration_seconds: float = 60.0
+    warm_up_seconds: float | None = None
+    trace: Path | None = None
+    speed: float = 1.0
+    json_path: Path | None = None
+    seed: int = 1
+    port: int = 0
+
+
+class Course(NamedTuple):
+    """How the load goes. `profile` is the offered load per pool over time; a trace brings its own sessions."""
+
+    profile: RateProfile | None
+    mean_load: float
+    mean_holding_seconds: float
+    arrivals_seconds: float
+    duration_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is played. `document` is the fleet file; `pools` counts them by class."""
+
+    fleet: str
+    document: str
+    spec: FleetSpec
+    pools: tuple[int, ...]
+    course: Course
+    trace: Path | None
+    speed: float
+    warm_up_seconds: float
+    seed: int
+
+
+def plan(options: Options) -> Plan:
+    """Check everything that can be wrong before anything is started; raises DemoError."""
+    try:
+        name, file, _ = load_yaml(options.fleet)
+        file = chosen(file, options.policy, options.pools)
+        pools = tuple(c.pools for c in file.classes)
+        course = course_of(options, sum(pools))
+        spec = file.to_spec()
+    except (InvalidFleet, InvalidProfile, InvalidTrace, ValueError) as error:
+        raise DemoError(str(error)) from None
+    except OSError as error:
+        raise DemoError(f"{error.filename}: {error.strerror}") from None
+    return Plan(
+        fleet=name,
+        document=f'{{"fleet": {json.dumps(name)}, {file.document()[1:]}',
+        spec=spec,
+        pools=pools,
+        course=course,
+        trace=options.trace,
+        speed=options.speed,
+        warm_up_seconds=_warm_up(options, course),
+        seed=options.seed,
+    )
+
+
+def _warm_up(options: Options, course: Course) -> float:
+    if options.warm_up_seconds is None:
+        return min(WARM_UP_HOLDINGS * course.mean_holding_seconds, LONGEST_WARM_UP * course.arrivals_seconds)
+    if not 0 <= options.warm_up_seconds < course.arrivals_seconds:
+        raise DemoError("--warm-up must end before the arrivals do")
+    return options.warm_up_seconds
+
+
+def chosen(file: FleetFile, policy: Policy | None, pools: int | None) -> FleetFile:
+    """The fleet with another policy, or with its classes scaled in proportion to `pools` in all."""
+    counts = [c.pools for c in file.classes]
+    if not sum(counts):
+        raise DemoError("the fleet has no pools: give its classes some with `pools`")
+    if pools is not None:
+        counts = in_proportion(counts, pools)
+    classes = [c.model_copy(update={"pools": n}) for c, n in zip(file.classes, counts, strict=True)]
+    return FleetFile.model_validate(
+        file.model_copy(update={"policy": policy or file.policy, "classes": classes}).model_dump()
+    )
+
+
+def in_proportion(counts: Sequence[int], total: int) -> list[int]:
+    """`total` split in the proportions of `counts`: whole numbers first, then the largest remainders."""
+    if total < 1:
+        raise DemoError("--pools must be at least 1")
+    whole = [count * total // sum(counts) for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda i: -(counts[i] * total % sum(counts)))
+    for i in by_remainder[: total - sum(whole)]:
+        whole[i] += 1
+    return whole
+
+
+def course_of(options: Options, pools: int) -> Course:
+    """The course of the load on so many pools."""
+    if options.trace is not None:
+        length = measure_trace(options.trace, speed=options.speed)
+        mean_load = length.session_seconds / length.last_end_seconds / pools
+        mean_holding = length.session_seconds / length.sessions
+        return Course(None, mean_load, mean_holding, length.last_start_seconds, length.last_end_seconds)
+    holding, duration = options.mean_holding_seconds, options.duration_seconds
+    for name, seconds in (("--mean-holding", holding), ("--duration", duration)):
+        if not 0 < seconds < math.inf:
+            raise DemoError(f"{name} must be positive")
+    profile = parse_load(options.load, holding, duration)
+    return Course(profile, profile.mean_rate, holding, profile.duration_seconds, profile.duration_seconds)
+
+
+def parse_load(text: str, mean_holding_seconds: float, duration_seconds: float) -> RateProfile:
+    """Sessions per pool over time; a course written out with `@` brings its own duration."""
+    if "@" in text:
+        return parse_profile(text)
+    numbers = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?", text.strip(), re.ASCII)
+    if not numbers:
+        raise DemoError(f"--load is a number, a swing (5..12) or a course (5@30,5..12@20), not {text!r}")
+    low, high = (float(number) for number in numbers.groups(numbers[1]))
+    if low == high:
+        return constant(low, duration_seconds)
+    return swinging(low, high, SWING_HOLDINGS * mean_holding_seconds, duration_seconds)
+
+
+def swinging(low: float, high: float, period_seconds: float, duration_seconds: float) -> RateProfile:
+    """From `low` to `high` and back, along a cosine, as often as about `period_seconds` fit."""
+    swings = max(1, round(duration_seconds / period_seconds))
+    points = [
+        (low + high) / 2 - (high - low) / 2 * math.cos(2 * math.pi * k / SWING_POINTS) for k in range(SWING_POINTS + 1)
+    ]
+    return RateProfile(through(points, duration_seconds / swings).segments * swings)

@@ -1,0 +1,118 @@
+"""The two processes of a demonstration: the service, which owns its Valkey, and the load generator."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from service import child
+from service.demo.load import Order
+from service.demo.options import DemoError
+from service.settings import PREFIX
+
+POLL_SECONDS = 0.02
+LAST_LINES = 12
+
+
+class Service:
+    """`slta serve` on a data folder of its own, without access control, on a loopback address."""
+
+    def __init__(self, folder: Path, document: str, port: int) -> None:
+        """Start it; it gets ready meanwhile."""
+        self._log = folder / "service.log"
+        file = folder / "fleet.yaml"
+        file.write_text(document, encoding="utf-8")  # JSON is YAML
+        settings = {
+            "AUTH": "off",
+            "CONFIG": str(file),
+            "DATA_DIR": str(folder / "data"),
+            "DOCS": "true",
+            "HOST": "127.0.0.1",
+            "LOG_FORMAT": "json",
+            "PORT": str(port),
+        }
+        others = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+        environment = others | {PREFIX + name: value for name, value in settings.items()}
+        with self._log.open("wb") as output:
+            command = [sys.executable, "-m", "service.cli", "serve"]
+            self._process = child.start(command, output=output, environment=environment)
+
+    async def ready(self) -> str:
+        """Its address, once it listens; DemoError when it ends instead."""
+        while True:
+            for event in self._events():
+                if event.get("event") == "listening":
+                    return str(event["url"])
+            if self._process.poll() is not None:
+                raise DemoError(f"the service ended with status {self._process.returncode}:\n{last_lines(self._log)}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is not there any more."""
+        return self._process.poll() is not None
+
+    async def end(self) -> None:
+        """Ask it to end, and wait until it and its Valkey have."""
+        await end(self._process)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return last_lines(self._log)
+
+    def _events(self) -> list[Mapping[str, Any]]:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+
+class LoadGenerator:
+    """The load generator's process, and what it tells."""
+
+    def __init__(self, order: Order, folder: Path) -> None:
+        """Start it."""
+        self._errors = folder / "loadgen.log"
+        with self._errors.open("wb") as errors:
+            command = [sys.executable, "-m", "service.demo.load", order.to_json()]
+            self._process = child.start(command, output=subprocess.PIPE, errors=errors)
+
+    async def lines(self) -> AsyncIterator[Mapping[str, Any]]:
+        """What it tells, until it ends; DemoError when it ends without a result."""
+        reader = asyncio.StreamReader(limit=1 << 20)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self._process.stdout)
+        line: Mapping[str, Any] = {}
+        try:
+            async for text in reader:
+                line = json.loads(text)
+                yield line
+        finally:
+            transport.close()
+        if line.get("kind") != "result":
+            raise DemoError(f"the load generator ended early:\n{last_lines(self._errors)}")
+
+    def ask_to_end(self) -> None:
+        """End the arrivals; its result follows."""
+        child.ask_to_end(self._process)
+
+    async def end(self) -> None:
+        """End it without a result; nothing that it holds has to be saved."""
+        if self._process.poll() is None:
+            self._process.kill()
+        await end(self._process)
+
+
+def last_lines(log: Path) -> str:
+    """The end of a log, which says why."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])
+
+
+async def end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and wait."""
+    child.ask_to_end(process)
+    await asyncio.to_thread(process.wait)

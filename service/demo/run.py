@@ -1,0 +1,144 @@
+"""One demonstration: start everything, show it, stop everything, sum it up; nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import tempfile
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from loadgen.client import Client, ServiceError
+from service.demo.figures import Figures, report
+from service.demo.fixed_weights import FixedWeights
+from service.demo.load import Order
+from service.demo.options import DemoError, Options, Plan, plan
+from service.demo.processes import LoadGenerator, Service
+from service.demo.summary import summarise
+from service.demo.view import View, view_on
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOK_SECONDS = 0.5
+RESULT_SECONDS = 10.0
+"""How long an interrupted load generator may take to complete its sessions and sum up."""
+
+
+def show(options: Options) -> None:
+    """Run a demonstration until it is over or interrupted, which is no error; raises DemoError."""
+    the_plan = plan(options)
+    if options.json_path and not options.json_path.parent.is_dir():
+        raise DemoError(f"--json: there is no folder {options.json_path.parent}")
+    console = Console(highlight=False)
+    asyncio.run(Demonstration(the_plan, options, console).run())
+
+
+class Demonstration:
+    """What is going on, and what has to be stopped in the end."""
+
+    def __init__(self, the_plan: Plan, options: Options, console: Console) -> None:
+        """Nothing is started yet."""
+        self._plan = the_plan
+        self._options = options
+        self._console = console
+        self._ending = asyncio.Event()
+        self._impatient = asyncio.Event()
+        weights = FixedWeights(the_plan.spec, the_plan.pools, the_plan.course.mean_load * sum(the_plan.pools))
+        self._figures = Figures(the_plan, weights)
+
+    async def run(self) -> None:
+        """From start to end, whatever happens in between."""
+        loop = asyncio.get_running_loop()
+        for number in ENDING_SIGNALS:
+            loop.add_signal_handler(number, self._interrupt)
+        with tempfile.TemporaryDirectory(prefix="slta-demo-") as folder:
+            async with AsyncExitStack() as started:
+                await self._run_in(Path(folder), started)
+        figures = report(self._figures)
+        interrupted = self._ending.is_set()
+        self._console.print(summarise(self._figures, figures, interrupted=interrupted), soft_wrap=True)
+        if self._options.json_path:
+            self._options.json_path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+    def _interrupt(self) -> None:
+        if self._ending.is_set():
+            self._impatient.set()
+        self._ending.set()
+
+    async def _run_in(self, folder: Path, started: AsyncExitStack) -> None:
+        self._console.print("Starting the service with its embedded Valkey …")
+        service = Service(folder, self._plan.document, self._options.port)
+        started.push_async_callback(service.end)
+        url = await self._address(service)
+        if url is None:
+            return
+        addresses = f"metrics {url}/metrics   API {url}/docs   Ctrl-C ends it"
+        self._console.print(addresses, soft_wrap=True)
+        load = LoadGenerator(self._order(url), folder)
+        started.push_async_callback(load.end)
+        client = await started.enter_async_context(Client(url, self._plan.fleet, connections=4))
+        with view_on(self._console, addresses) as view:
+            await self._follow(service, load, client, view)
+
+    async def _address(self, service: Service) -> str | None:
+        """Where the service listens; None when we are interrupted before it does."""
+        ready = asyncio.create_task(service.ready())
+        ending = asyncio.create_task(self._ending.wait())
+        await asyncio.wait([ready, ending], return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not self._ending.is_set():
+            return await ready
+        ready.cancel()
+        return None
+
+    async def _follow(self, service: Service, load: LoadGenerator, client: Client, view: View) -> None:
+        """Until the load generator has given its result, or an interrupted one takes too long."""
+        hearing = asyncio.create_task(self._hear(load))
+        looking = asyncio.create_task(self._look(service, client, view))
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait([hearing, looking, ending], return_when=asyncio.FIRST_COMPLETED)
+            if looking.done():
+                await looking
+            if not self._ending.is_set():
+                return await hearing
+            load.ask_to_end()
+            impatient = asyncio.create_task(self._impatient.wait())
+            await asyncio.wait([hearing, impatient], timeout=RESULT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            impatient.cancel()
+        finally:
+            for task in (hearing, looking, ending):
+                task.cancel()
+            await asyncio.gather(hearing, looking, ending, return_exceptions=True)
+
+    async def _hear(self, load: LoadGenerator) -> None:
+        async for line in load.lines():
+            self._figures.hear(line)
+
+    async def _look(self, service: Service, client: Client, view: View) -> None:
+        while not service.ended:
+            with suppress(ServiceError):
+                window = self._figures.window
+                averages = await client.averages(since=window) if window else None
+                self._figures.see(await client.state(), averages)
+            view.show(self._figures)
+            await asyncio.sleep(LOOK_SECONDS)
+        raise DemoError(f"the service ended by itself:\n{service.last_words()}")
+
+    def _order(self, url: str) -> Order:
+        the_plan, course = self._plan, self._plan.course
+        per_second = sum(the_plan.pools) / course.mean_holding_seconds
+        rate = course.profile.scaled(per_second) if course.profile else None
+        return Order(
+            url=url,
+            fleet=the_plan.fleet,
+            rate=[list(segment) for segment in rate.segments] if rate else None,
+            mean_holding_seconds=course.mean_holding_seconds,
+            trace=str(the_plan.trace) if the_plan.trace else None,
+            speed=the_plan.speed,
+            arrivals_seconds=course.arrivals_seconds,
+            warm_up_seconds=the_plan.warm_up_seconds,
+            seed=the_plan.seed,
+        )

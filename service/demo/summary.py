@@ -1,0 +1,96 @@
+"""What a demonstration has shown, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.demo.figures import Figures
+
+
+def percent(fraction: float | None) -> str:
+    """Small gaps need their digits, large ones do not."""
+    if fraction is None:
+        return "–"
+    digits = 1 if abs(fraction) >= 0.1 else 2 if abs(fraction) >= 0.001 else 3
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def milliseconds(value: float | None) -> str:
+    """With the digits a person reads."""
+    return "–" if value is None else f"{value:.1f} ms"
+
+
+def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool) -> str:
+    """The summary; `report` as it is written to a file."""
+    begin = f"Interrupted after {figures.elapsed_seconds:.0f} s." if interrupted else "Done."
+    if report["mean_utility"] is None:
+        return f"\n{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:g} s."
+    parts = [
+        _traffic(report),
+        _utility(report),
+        _weights(report),
+        _learning(report),
+        _latency(report),
+        _agreement(report),
+    ]
+    return "\n".join(["", begin, *(part for part in parts if part)])
+
+
+def _traffic(report: Mapping[str, Any]) -> str:
+    return (
+        f"  {report['policy'].upper()} placed sessions on {report['pools']} pools: {report['arrivals']:,} arrivals in "
+        f"{report['elapsed_seconds']:.0f} s, {report['rejections']:,} rejected, {report['errors']:,} errors.\n"
+        f"  Averages over {report['window_seconds']:.1f} s, after a warm-up of {report['warm_up_seconds']:g} s: "
+        f"{report['mean_sessions_per_pool']:.3f} sessions per pool."
+    )
+
+
+def _utility(report: Mapping[str, Any]) -> str:
+    bound = abs(report["utility_bound"])
+    swing = report["swing_gap"] / bound if bound else None
+    return (
+        f"  Utility per pool {report['mean_utility']:.4f} of at most {report['utility_bound']:.4f}: no policy could "
+        f"have won more than {percent(report['relative_gap'])},\n"
+        f"  {percent(report['relative_placement_gap'])} by better placement (the placement gap), {percent(swing)} by a "
+        "steadier load (the swing gap)."
+    )
+
+
+def _weights(report: Mapping[str, Any]) -> str:
+    weights = report["fixed_weights"]
+    if weights["relative_placement_gap"] is None:
+        return ""
+    return (
+        f"  The best fixed weights for the mean load ({weights['tuned_for_load']:.3g} sessions per pool) would have "
+        f"lost {percent(weights['relative_placement_gap'])} by placement."
+    )
+
+
+def _learning(report: Mapping[str, Any]) -> str:
+    who = "The estimate r was" if report["policy"] == "slta" else "The rank of the best free place was"
+    return f"  {who} {report['estimate_rank']} at the end; optimal was {report['optimal_rank']}."
+
+
+def _latency(report: Mapping[str, Any]) -> str:
+    assign = report["assign_ms"]
+    if assign["p50"] is None:
+        return ""
+    return (
+        f"  assign over HTTP, from the scheduled moment: p50 {milliseconds(assign['p50'])}, "
+        f"p99 {milliseconds(assign['p99'])}, longest {milliseconds(assign['max'])}; "
+        f"{report['achieved_rate']:.0f} of {report['target_rate']:.0f} arrivals per second answered."
+    )
+
+
+def _agreement(report: Mapping[str, Any]) -> str:
+    agreement = report["agreement"]
+    if agreement is None:
+        return ""
+    differing = len(agreement["differing_pools"])
+    pools = "every pool's occupancy is the same" if not differing else f"{differing} pools' occupancies differ"
+    return (
+        f"  The load generator's own record: {agreement['recorded_mean_sessions_per_pool']:.3f} sessions per pool, "
+        f"the service says {agreement['served_mean_sessions_per_pool']:.3f} "
+        f"({percent(agreement['relative_difference'])} apart); {pools}."
+    )

@@ -1,0 +1,75 @@
+"""The HTTP server's outer shell: its socket, its certificates, how it is asked to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+BACKLOG = 2048
+
+log = structlog.get_logger(__name__)
+
+
+class ListenError(Exception):
+    """The process cannot listen as its settings say."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but the signals are ours: they end it once, and are not raised again afterwards."""
+
+    def end_at(self, signals: Iterable[signal.Signals]) -> None:
+        """Answer what has begun, then end, at one of these; a second one waits for nothing."""
+        loop = asyncio.get_running_loop()
+        for number in signals:
+            loop.add_signal_handler(number, self.end)
+
+    def end(self) -> None:
+        """Accept nothing more; asked again, drop what is still open."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where we are once we are there."""
+        await super().startup(sockets)
+        scheme = "https" if self.config.is_ssl else "http"
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            log.info("listening", url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on the address; port 0 takes a free one."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
+    return listener
+
+
+def check_certificates(certificate: Path | None, key: Path | None) -> None:
+    """Raise ListenError for a certificate and key that TLS could not use."""
+    if certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ListenError(f"cannot use {certificate} with key {key}: {error.strerror or error}") from None
