@@ -88,24 +88,20 @@ export class Chart {
   }
 
   #linePath(key) {
-    let path = "";
-    let before = null;
-    for (const point of this.#points) {
-      const [x, y] = [this.x(point.as_of).toFixed(1), isNumber(point[key]) ? this.y(point[key]).toFixed(1) : null];
-      if (y === null) before = null;
-      else if (!before || point.as_of - before.as_of > BREAK_SECONDS) path += `M${x} ${y}`;
-      else path += this.whole ? `H${x}V${y}` : `L${x} ${y}`;
-      if (y !== null) before = point;
-    }
-    return path;
+    return runs(this.#points, [key]).map((run) => this.#runPath(run, key)).join("");
+  }
+
+  #runPath([first, ...others], key) {
+    const [x, y] = [(point) => this.x(point.as_of).toFixed(1), (point) => this.y(point[key]).toFixed(1)];
+    const steps = others.map((point) => (this.whole ? `H${x(point)}V${y(point)}` : `L${x(point)} ${y(point)}`));
+    return `M${x(first)} ${y(first)}${steps.join("")}`;
   }
 
   #areaPath() {
-    const [first, second] = this.series;
-    const points = this.#points.filter((point) => isNumber(point[first.key]) && isNumber(point[second.key]));
-    if (!points.length) return "";
+    const [upper, lower] = this.series.map(({ key }) => key);
     const corner = (key) => (point) => `${this.x(point.as_of).toFixed(1)} ${this.y(point[key]).toFixed(1)}`;
-    return `M${[...points.map(corner(first.key)), ...points.reverse().map(corner(second.key))].join("L")}Z`;
+    const around = (run) => [...run.map(corner(upper)), ...run.toReversed().map(corner(lower))];
+    return runs(this.#points, [upper, lower]).map((run) => `M${around(run).join("L")}Z`).join("");
   }
 
   #describe() {
@@ -137,6 +133,19 @@ export class Chart {
   }
 }
 
+/** Points that follow each other without a break and have all the values. */
+function runs(points, keys) {
+  const found = [];
+  let before = -Infinity;
+  for (const point of points) {
+    if (!keys.every((key) => isNumber(point[key]))) continue;
+    if (point.as_of - before > BREAK_SECONDS) found.push([]);
+    found.at(-1).push(point);
+    before = point.as_of;
+  }
+  return found;
+}
+
 const isNumber = (value) => typeof value === "number";
 
 function drawLabel(node, { x, y, anchor, text }) {
@@ -153,6 +162,7 @@ function sample(line) {
 function ticks(values, fromZero, whole) {
   let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
   if (fromZero) [low, high] = [Math.min(low, 0), Math.max(high, 0)];
+  if (whole) [low, high] = [low - 1, high + 1];
   const room = high - low || (whole ? 2 : Math.abs(high) / 100 || 1e-6);
   const step = roundStep(room / 3, whole);
   const first = Math.floor(low / step + 1e-9);

@@ -8,8 +8,9 @@ import { PoolsDrawing } from "./pools.js";
 import { ProfileDrawing } from "./profile.js";
 
 const NARROWEST_COLUMN = 6.5;
-const WIDEST_COLUMN = 34;
-const NARROWEST_BLOCK = 170;
+const WIDEST_COLUMN = 56;
+const NARROWEST_BLOCK = 250;
+const NARROW_PAGE = 560;
 const GAP = 20;
 const SIDE = AXIS + RIGHT;
 const SHRINK_FRAMES = 20;
@@ -17,6 +18,7 @@ const SHRINK_FRAMES = 20;
 const LEGEND = [
   ["filled", "session"],
   ["threshold", "threshold"],
+  ["optimal-threshold", "its optimum, where it differs"],
   ["green", "green token: below the threshold, comes first"],
   ["yellow", "yellow token: comes next"],
   ["star", "here one more session is worth most"],
@@ -27,6 +29,7 @@ const PROFILE_LEGEND = [
   ["surplus", "sessions beyond it"],
   ["optimal-outline", "the optimal assignment"],
   ["threshold", "threshold"],
+  ["optimal-threshold", "its optimum, where it differs"],
   ["star", "here one more session is worth most"],
 ];
 const HINTS = {
@@ -88,14 +91,14 @@ class Block {
     this.#drawFacts(c);
     const width = layout.widthOf(c);
     this.section.style.width = `${width}px`;
-    if (this.mode === "pools") this.drawing.draw(c, levels, layout, selected);
+    if (this.mode === "pools") this.drawing.draw(c, levels, layout.columnsOf(c), selected);
     else this.drawing.draw(c, levels, width - SIDE);
   }
 
   #drawFacts(c) {
     const away = [[c.pools.draining, "draining"], [c.pools.failed, "failed"]].filter(([number]) => number);
     const pools = [plural(c.pools.active, "pool"), ...away.map(([number, word]) => `${number} ${word}`)].join(", ");
-    const next = c.marginal_utility === null ? "full" : `one more is worth ${amount(c.marginal_utility)}`;
+    const next = c.marginal_utility === null ? "full" : `next one worth ${amount(c.marginal_utility)}`;
     setText(this.facts, `${pools} · ${plural(c.sessions.active, "session")} · ${next}`);
     setHidden(this.tokens, !c.tokens);
     if (!c.tokens) return;
@@ -107,12 +110,17 @@ class Block {
 /** How wide columns and classes are; as many classes in a row as fit, long classes in several rows of columns. */
 function layOut(classes, width, mode) {
   if (mode === "profile") return layOutProfiles(classes, width);
-  const total = classes.reduce((sum, c) => sum + c.columns.length, 0) || 1;
-  const free = width - classes.length * (SIDE + GAP);
-  const column = Math.min(Math.max(Math.floor((2 * free) / total) / 2, NARROWEST_COLUMN), WIDEST_COLUMN);
-  const perRow = Math.max(Math.floor((width - SIDE) / column), 1);
-  const wide = (c) => SIDE + Math.min(c.columns.length, perRow) * column;
-  return { column, perRow, widthOf: (c) => Math.min(Math.max(wide(c), NARROWEST_BLOCK), width) };
+  if (width < NARROW_PAGE) return { widthOf: () => width, columnsOf: (c) => fit(width - SIDE, c.columns.length, width) };
+  const total = classes.reduce((sum, c) => sum + c.columns.length, 0);
+  const columns = fit(width - classes.length * (SIDE + GAP), total, width);
+  const wide = (c) => SIDE + Math.min(c.columns.length, columns.perRow) * columns.column;
+  return { widthOf: (c) => Math.min(Math.max(wide(c), NARROWEST_BLOCK), width), columnsOf: () => columns };
+}
+
+/** Columns as wide as fit side by side, but not too narrow to be seen: rather several rows. */
+function fit(room, pools, width) {
+  const column = Math.min(Math.max(Math.floor((2 * room) / (pools || 1)) / 2, NARROWEST_COLUMN), WIDEST_COLUMN);
+  return { column, perRow: Math.max(Math.floor((width - SIDE) / column), 1) };
 }
 
 function layOutProfiles(classes, width) {
@@ -134,6 +142,7 @@ const SIGNS = {
   green: () => shape("rect", { class: "green", x: 2, y: 2, width: 10, height: 10 }),
   yellow: () => shape("circle", { class: "yellow", cx: 7, cy: 7, r: 5 }),
   threshold: () => shape("path", { class: "threshold", d: "M0 7H14" }),
+  "optimal-threshold": () => shape("path", { class: "optimal-threshold", d: "M0 7H14" }),
   "optimal-outline": () => shape("path", { class: "optimal-outline", d: "M0 11H7V3H14" }),
   star: () => shape("path", { class: "star", d: "M7 2v10M2.670 4.500l8.660 5M2.670 9.500l8.660-5" }),
 };

@@ -36,11 +36,12 @@ class Row {
     this.filled = shape("g");
     this.svg.append(this.grounds, this.filled);
     this.frame = createFrame(this.svg);
+    this.halos = shape("path", { class: "star-halo" });
     this.stars = shape("path", { class: "star" });
     this.tokens = shape("g");
     this.numbers = shape("g", { class: "numbers" });
     this.hits = shape("g", { class: "hits" });
-    this.svg.append(this.stars, this.tokens, this.numbers, this.hits);
+    this.svg.append(this.halos, this.stars, this.tokens, this.numbers, this.hits);
     this.hits.addEventListener("click", (event) => onSelect(event.target.dataset.pool));
     root.append(this.svg);
   }
@@ -56,7 +57,8 @@ class Row {
     drawAxis(this.frame.axis, scale, c.threshold);
     drawCuts(this.frame.cuts, scale, c.capacity, width);
     drawThresholds(this.frame, scale, c, width);
-    setAttributes(this.stars, { d: columns.map((one, k) => starPath(one, k, place)).join("") });
+    const stars = columns.map((one, k) => starPath(one, k, place)).join("");
+    for (const path of [this.halos, this.stars]) setAttributes(path, { d: stars });
     drawList(this.tokens, columns, createTokens, (node, one, k) => drawTokens(node, one, k, column));
     drawList(this.numbers, numbered ? columns : [], createNumber, (node, one, k) => drawNumber(node, one, k, column));
     drawList(this.hits, columns, createHit, (node, one, k) => drawHit(node, one, k, column, selected, c));
@@ -80,7 +82,7 @@ function drawFilled(node, one, k, { scale, column, gap }) {
 
 function starPath(one, k, { scale, column }) {
   if (!one.isNext) return "";
-  const radius = Math.max(2.2, Math.min(column * 0.32, scale.slot * 0.36, 6));
+  const radius = Math.min(column * 0.36, Math.max(scale.slot * 0.36, 3.2), 6);
   return star(left(k, column) + column / 2, scale.y(one.occupancy + 0.5), radius);
 }
 

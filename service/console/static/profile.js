@@ -17,10 +17,11 @@ export class ProfileDrawing {
     this.svg.append(this.ground, this.filled, this.surplus);
     this.frame = createFrame(this.svg);
     this.optimum = shape("path", { class: "optimal-outline" });
+    this.halo = shape("path", { class: "star-halo" });
     this.star = shape("path", { class: "star" });
     this.left = shape("text", { class: "numbers", x: AXIS, y: HEIGHT - 4 });
     this.right = shape("text", { class: "numbers", y: HEIGHT - 4, "text-anchor": "end" });
-    this.svg.append(this.optimum, this.star, this.left, this.right);
+    this.svg.append(this.optimum, this.halo, this.star, this.left, this.right);
     root.append(this.svg);
   }
 
@@ -40,7 +41,7 @@ export class ProfileDrawing {
     drawAxis(this.frame.axis, scale, c.threshold);
     drawCuts(this.frame.cuts, scale, c.capacity, width);
     drawThresholds(this.frame, scale, c, width);
-    setAttributes(this.star, { d: starPath(c, place) });
+    for (const path of [this.halo, this.star]) setAttributes(path, { d: starPath(c, place) });
     setAttributes(this.right, { x: AXIS + width });
     setText(this.left, "fullest");
     setText(this.right, `emptiest of ${count(pools)}`);

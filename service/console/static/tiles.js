@@ -11,7 +11,7 @@ export function drawTiles(list, view, rates) {
     placementTile(view),
     swingTile(averages),
     utilityTile(state),
-    rankTile(state),
+    rankTile(view),
     arrivalsTile(rates),
     sessionsTile(state),
     rejectionsTile(state, rates),
@@ -50,14 +50,14 @@ function utilityTile(state) {
   };
 }
 
-function rankTile(state) {
+function rankTile({ state, estimate }) {
   const title = state.policy === "slta" ? "Estimate r" : "Rank of the next slot";
-  return { id: "tile-rank", title, value: count(state.estimate_rank), note: rankNote(state) };
+  return { id: "tile-rank", title, value: count(state.estimate_rank), note: rankNote(state, estimate) };
 }
 
-function rankNote({ estimate_rank: rank, optimal_rank: best }) {
+function rankNote({ estimate_rank: rank, optimal_rank: best }, estimate) {
   if (rank === null) return "no active pool";
-  if (rank === best) return `= ${count(best)}, its optimum`;
+  if (rank === best) return `= ${count(best)}, its optimum; at level ${estimate.level} of ${estimate.pool_class}`;
   const steps = plural(Math.abs(rank - best), "rank");
   return rank < best ? `▼ ${steps} below its optimum, ${count(best)}` : `▲ ${steps} above its optimum, ${count(best)}`;
 }
@@ -65,9 +65,9 @@ function rankNote({ estimate_rank: rank, optimal_rank: best }) {
 function arrivalsTile({ arrivals, completions }) {
   return {
     id: "tile-arrivals",
-    title: "Arrivals per second",
-    value: rate(arrivals),
-    note: `${rate(completions)} completions per second`,
+    title: "Arrivals",
+    value: `${rate(arrivals)}/s`,
+    note: `${rate(completions)}/s completions`,
   };
 }
 
