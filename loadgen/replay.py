@@ -34,7 +34,7 @@ class Drain(StrEnum):
     SCHEDULE = "schedule"
     """They are completed when they would have been."""
     KEEP = "keep"
-    """They stay, with no call in flight; `complete_all` ends them."""
+    """They stay, with no call in flight and unsettled ones ended; `complete_all` ends them too."""
 
 
 def new_session_prefix(seed: int | str = "") -> str:
@@ -167,7 +167,9 @@ class Replay:
         finally:
             warm_up.cancel()
             self._warmed_up.set()
-        if self._settings.drain is not Drain.KEEP:
+        if self._settings.drain is Drain.KEEP:
+            await self._sessions.settle_all()
+        else:
             await self.complete_all()
 
     async def complete_all(self) -> None:

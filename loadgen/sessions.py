@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from loadgen.report import Tally
 from loadgen.retry import Answer, Retrying, RetryPolicy
 
 _UNSETTLED_AT_MOST = 100_000
-_CALLS_AT_END = 64
+_SETTLING_CALLS = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -97,17 +97,24 @@ class Sessions:
             while self.unsettled and await self._settle(next(iter(self.unsettled.values())), "settle"):
                 pass
 
-    async def complete_all(self) -> None:
-        """Complete all that are live or unsettled, 64 at a time. Without a final answer one is unsettled."""
-        sessions = iter([*self.live.values(), *self.unsettled.values()])
+    async def settle_all(self) -> None:
+        """Ask once more about all that are unsettled."""
+        await self._settle_each([*self.unsettled.values()], "settle")
 
-        async def complete_in_turn() -> None:
-            for session in sessions:
-                await self._settle(session, "drain")
+    async def complete_all(self) -> None:
+        """Complete all that are live or unsettled. Without a final answer one is unsettled."""
+        await self._settle_each([*self.live.values(), *self.unsettled.values()], "drain")
+
+    async def _settle_each(self, sessions: Iterable[Session], call: str) -> None:
+        in_turn = iter(sessions)
+
+        async def settle_in_turn() -> None:
+            for session in in_turn:
+                await self._settle(session, call)
 
         async with asyncio.TaskGroup() as calls:
-            for _ in range(_CALLS_AT_END):
-                calls.create_task(complete_in_turn())
+            for _ in range(_SETTLING_CALLS):
+                calls.create_task(settle_in_turn())
 
     async def _settle(self, session: Session, call: str) -> bool:
         """See to it that the session has ended. False: it is unsettled, behind the others."""

@@ -175,6 +175,7 @@ async def test_a_complete_that_is_never_answered_leaves_an_unsettled_session(ser
     async with replaying(service, at_once(1), retries=NEVER_SETTLE, drain=Drain.SCHEDULE) as replay:
         await replay.run()
 
+    assert replay.summary().outcomes["drain"] == {"store_unavailable": 1}
     assert replay.unsettled_sessions == 1
     assert replay.record.occupancies() == service.occupancies() != {}
 
@@ -189,6 +190,16 @@ async def test_kept_sessions_stay_with_nothing_in_flight_and_the_record_knows_ea
         await replay.complete_all()
 
     assert service.live == {} == replay.record.occupancies()
+
+
+async def test_keeping_sessions_settles_those_in_doubt_so_that_the_record_is_exact(service):
+    service.faults["assign"].extend([DROP_AFTER, DROP_BEFORE, (503, "outcome_unknown")])
+    async with replaying(service, at_once(6, LONG), retries=NEVER_SETTLE, drain=Drain.KEEP) as replay:
+        await replay.run()
+
+    assert replay.live_sessions == 3
+    assert replay.unsettled_sessions == 0
+    assert replay.record.occupancies() == service.occupancies()
 
 
 async def test_on_schedule_the_last_session_is_waited_for(service):
