@@ -39,12 +39,11 @@ def require_extra() -> None:
         raise typer.Exit(1)
 
 
-def numbers(text: str, option: str, kind: Callable[[str], Number]) -> list[Number]:
+def numbers(text: str, option: str, kind: Callable[[str], Number], example: str) -> list[Number]:
     """`50,100` as numbers above 0, each once."""
     try:
         values = [kind(part) for part in text.split(",")]
     except ValueError:
-        example = "50,100" if kind is int else "9.75,10"
         raise typer.BadParameter(f"{text!r} is not a list like {example}", param_hint=option) from None
     if not all(0 < value < float("inf") for value in values):
         raise typer.BadParameter(f"{text!r}: every number must be positive", param_hint=option)
@@ -92,10 +91,10 @@ def table1(
     """Table 1: the gap of JLMU and SLTA, beside the paper's, and three planted misreadings."""
     from experiments.studies import table1 as module
 
-    sizes = numbers(n, "--n", int)
+    sizes = numbers(n, "--n", int, "50,100")
     if any(size % 2 or size < 4 for size in sizes):
         raise typer.BadParameter("two classes of equal size: every n must be even, 4 at least", param_hint="--n")
-    loads = numbers(load, "--load", float)
+    loads = numbers(load, "--load", float, "9.75,10")
     if max(loads) > module.MAX_LOAD:
         raise typer.BadParameter(f"pools hold 96 sessions here: at most {module.MAX_LOAD:g}", param_hint="--load")
     emit(module.study(sizes, loads, seeds, positive(horizon, "--horizon"), workers(processes)), out, json)
@@ -136,7 +135,7 @@ def cells(
     """What splitting a fleet into 1 to 64 cells by hashing costs."""
     from experiments.studies import cells as module
 
-    sizes = numbers(n, "--n", int)
+    sizes = numbers(n, "--n", int, "50,100")
     if not set(sizes) <= set(module.SIZES):
         raise typer.BadParameter(f"choose from {', '.join(map(str, module.SIZES))}", param_hint="--n")
     emit(module.study(seeds, sizes, workers(processes)), out, json)
@@ -156,6 +155,99 @@ def index(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: Jso
     from experiments.studies import index as module
 
     emit(module.study(seeds, workers(processes)), out, json)
+
+
+@app.command()
+def policies(seeds: Seeds = 4, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
+    """Eight policies side by side on the same arrivals, on three fleets."""
+    from experiments.studies import policies as module
+
+    emit(module.study(seeds, workers(processes)), out, json)
+
+
+@app.command()
+def assumptions(
+    seeds: Seeds = 4,
+    trace: Annotated[Path | None, typer.Option(help="A recorded workload: CSV with start_s,duration_s.")] = None,
+    processes: Processes = 0,
+    out: Out = None,
+    json: Json = None,
+) -> None:
+    """Other holding times, other arrivals, a day, a recorded trace: does the bound hold, how does the gap
+    split?
+    """
+    from experiments.studies import assumptions as module
+
+    check_trace(trace)
+    emit(module.study(seeds, trace, workers(processes)), out, json)
+
+
+@app.command()
+def state(processes: Processes = 0, out: Out = None, json: Json = None) -> None:
+    """What each policy stores and hears if the pools keep their own occupancy."""
+    from experiments.studies import messages as module
+
+    emit(module.study(workers(processes)), out, json)
+
+
+@app.command()
+def speed(out: Out = None, json: Json = None) -> None:
+    """What an event costs by n, compiled and in plain Python."""
+    from experiments.studies import speed as module
+
+    emit(module.study(), out, json)
+
+
+@app.command("all")
+def everything(
+    out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = RESULTS,
+    trace: Annotated[Path | None, typer.Option(help="A recorded workload: CSV with start_s,duration_s.")] = None,
+    processes: Processes = 0,
+) -> None:
+    """Every table and figure, with the seeds of the committed results (some ten minutes of one core)."""
+    from experiments.studies import (
+        assumptions,
+        cells,
+        figure3,
+        fluid,
+        index,
+        learning,
+        messages,
+        policies,
+        speed,
+        suboptimal,
+        table1,
+    )
+
+    check_trace(trace)
+    count = workers(processes)
+    studies: list[Callable[[], Report]] = [
+        figure3.study,
+        lambda: table1.study(seeds=24, processes=count),
+        lambda: fluid.study(count),
+        lambda: learning.study(processes=count),
+        lambda: cells.study(processes=count),
+        lambda: policies.study(processes=count),
+        lambda: suboptimal.study(processes=count),
+        lambda: assumptions.study(trace=trace, processes=count),
+        lambda: messages.study(count),
+        lambda: index.study(processes=count),
+        speed.study,
+    ]
+    for study in studies:
+        emit(study(), out)
+
+
+def check_trace(trace: Path | None) -> None:
+    """Refuse a trace that cannot be read before anything long begins."""
+    from loadgen.trace import InvalidTrace, measure_trace
+
+    if trace is None:
+        return
+    try:
+        measure_trace(trace)
+    except (OSError, InvalidTrace) as error:
+        raise typer.BadParameter(str(error), param_hint="--trace") from None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,94 @@
+"""What one event costs: with and without compiled code, by policy and by n."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.engine.compiling import NO_NUMBA, has_numba
+from experiments.engine.simulate import Run, simulate
+from experiments.fleets import TABLE_1
+from experiments.report import COLORS, Report, figure, markdown_table, page
+from experiments.workload import from_present, generator
+
+SIZES = (50, 100, 500, 2_000, 10_000, 20_000)
+LOAD = 9.75
+SESSIONS = {True: 1_000_000, False: 100_000}
+"""Arrivals of a timed run, compiled or not."""
+POLICIES = ("SLTA", "JLMU")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One timed run."""
+
+    policy: str
+    n: int
+    compiled: bool
+
+
+def nanoseconds_per_event(trial: Trial) -> float:
+    """Time of the loop and of laying out its events, over arrivals and departures together."""
+    present = round(trial.n * LOAD)
+    horizon = SESSIONS[trial.compiled] / present
+    workload = from_present(generator(20, trial.n), present, present, horizon)
+    run = Run(horizon=horizon, warm_up=0.0)
+    simulate(TABLE_1, trial.n, trial.policy, workload, Run(horizon=horizon / 100, warm_up=0.0))
+    started = time.perf_counter()
+    simulate(TABLE_1, trial.n, trial.policy, workload, run)
+    spent = time.perf_counter() - started
+    events = len(workload.arrivals) + int((workload.departures < horizon).sum())
+    return 1e9 * spent / events
+
+
+def timed(compiled: bool) -> list[dict[str, Any]]:  # noqa: FBT001 - one of the two kinds of run
+    """All sizes and policies in a process of their own, with compiled code or without."""
+    os.environ[NO_NUMBA] = "0" if compiled else "1"
+    trials = [Trial(policy, n, compiled) for policy in POLICIES for n in SIZES]
+    try:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+            times = list(process.map(nanoseconds_per_event, trials))
+    finally:
+        del os.environ[NO_NUMBA]
+    return [{**vars(t), "ns_per_event": ns} for t, ns in zip(trials, times, strict=True)]
+
+
+def study() -> Report:
+    """Timed runs, one at a time."""
+    rows = [row for compiled in ((True, False) if has_numba() else (False,)) for row in timed(compiled)]
+    data: dict[str, Any] = {"rows": rows, "load": LOAD}
+    return Report("speed", data, markdown(data), {"speed": cost_figure(data)})
+
+
+def markdown(data: dict[str, Any]) -> str:
+    """Nanoseconds an event."""
+    by_key = {(r["policy"], r["compiled"], r["n"]): r["ns_per_event"] for r in data["rows"]}
+    kinds = dict.fromkeys((policy, compiled) for policy, compiled, _ in by_key)
+    table = markdown_table(
+        ["n", *(f"{policy}, {'compiled' if compiled else 'plain Python'}" for policy, compiled in kinds)],
+        [(f"{n:,}", *(f"{by_key[*kind, n]:.0f}" for kind in kinds)) for n in SIZES],
+    )
+    return page(
+        "Cost of an event",
+        f"Nanoseconds per arrival or departure, table 1's fleet at ρ = {data['load']:g}. The steps of an event do not "
+        "depend on n; beyond some thousand pools the processor's caches begin to show.",
+        table,
+    )
+
+
+def cost_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
+    """Cost against n."""
+    canvas, ax = figure(6.5, 3.8)
+    for policy in POLICIES:
+        for compiled, style in ((True, "-"), (False, ":")):
+            rows = [r for r in data["rows"] if (r["policy"], r["compiled"]) == (policy, compiled)]
+            label = f"{policy}, {'compiled' if compiled else 'plain Python'}"
+            costs = [r["ns_per_event"] for r in rows]
+            ax.plot([r["n"] for r in rows], costs, style, marker="o", color=COLORS[policy], label=label)
+    ax.set(xscale="log", yscale="log", ylim=(10, 1e5), xlabel="pools n", ylabel="nanoseconds per event")
+    ax.legend(fontsize=8)
+    return canvas
