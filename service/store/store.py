@@ -100,7 +100,8 @@ class Store:
 
         `document` is kept verbatim. VersionMismatch, ClassInUse, CapacityBelowOccupancy.
         """
-        await self._plain("SADD", FLEETS_KEY, fleet)
+        if not expected_version:  # a fleet that has a version is listed
+            await self._plain("SADD", FLEETS_KEY, fleet)
         arguments = put_arguments(spec, document, expected_version)
         reply = await self._call("put", fleet, *arguments)
         if reply[0] == "VERSION_MISMATCH":

@@ -20,7 +20,7 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         f"{c.pool_class + 1:2d}{integers.marginals[c.pool_class][c.level - 1]:18d}" for c in integers.order
     )
     utilities = hashlib.sha256(
-        repr((names, capacities, integers.exponent, integers.marginals)).encode()
+        repr((names, capacities, integers.exponent, integers.marginals, order)).encode()
     ).hexdigest()
     return [
         "" if expected_version is None else expected_version,

@@ -68,12 +68,16 @@ local function largest_occupancy(fleet, position)
   return largest
 end
 
--- Why the new classes cannot replace the present ones; nil when they can. O(pools) where a capacity shrinks.
-local function refusal(fleet, names, capacities)
-  local wanted = {}
+local function by_name(names, values)
+  local named = {}
   for position, name in ipairs(names) do
-    wanted[name] = capacities[position]
+    named[name] = values[position]
   end
+  return named
+end
+
+-- Why classes of the capacities `wanted` cannot replace the present ones; nil when they can. O(pools) where a capacity shrinks.
+local function refusal(fleet, wanted)
   for position, name in ipairs(fleet.names) do
     if has_pools(fleet, position) then
       if not wanted[name] then
@@ -135,9 +139,10 @@ local function utility_of_ledger(fleet)
   return total
 end
 
-local function clear_rows_above(fleet, capacities)
-  for position = 1, #capacities do
-    for level = capacities[position] + 1, fleet.capacities[position] or 0 do
+-- Drops the rows of levels that `wanted`, a capacity by class name, no longer has.
+local function clear_rows_above(fleet, wanted)
+  for position, name in ipairs(fleet.names) do
+    for level = (wanted[name] or 0) + 1, fleet.capacities[position] do
       redis.call('DEL', state.level_key(fleet, position, level))
     end
   end
@@ -154,7 +159,8 @@ function configure.put(fleet, key, now, given)
     return { 'VERSION_MISMATCH', version }
   end
   fleet = fleet or create(key, now)
-  local refused = refusal(fleet, given.names, given.capacities)
+  local wanted = by_name(given.names, given.capacities)
+  local refused = refusal(fleet, wanted)
   if refused then
     return refused
   end
@@ -167,8 +173,8 @@ function configure.put(fleet, key, now, given)
   if given.utilities ~= fleet.utilities then
     fleet.utilities_version = fleet.utilities_version + 1
   end
+  clear_rows_above(fleet, wanted)
   arrange_classes(fleet, given.names, number_classes(fleet, given.names))
-  clear_rows_above(fleet, given.capacities)
   for _, field in ipairs({ 'policy', 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
     fleet[field] = given[field]
   end

@@ -1,0 +1,390 @@
+"""A fleet is created, changed under its sessions, and deleted without a trace."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+from redis import Redis
+
+from service import errors
+from service.core.fleet import FleetSpec
+from service.core.policies.slta import Beta
+from service.core.utility import LinearUtility, TableUtility
+from service.store import Store
+from tests.store.fleets import (
+    FLAT,
+    FLEET,
+    LARGE,
+    SMALL,
+    STEPS,
+    TWO_CLASSES,
+    create,
+    everything,
+    field,
+    occupancies,
+    place,
+    pool_class,
+    spec,
+    with_beta,
+)
+from tests.store.world import FLEET as WORLD
+from tests.store.world import World, log_curve, rational_curve
+
+POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+
+
+@pytest.fixture
+async def placed(store: Store) -> dict[str, str]:
+    """Two pools of each of two classes, and 13 sessions on them: pool by session."""
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    return await place(store, 13)
+
+
+async def still_there(store: Store, placed: dict[str, str]) -> bool:
+    return {id_: (await store.session(FLEET, id_)).pool_id for id_ in placed} == placed
+
+
+def shape(redis: Redis) -> dict[str, str]:
+    """What tokens and r are made of, as stored."""
+    state = redis.hgetall(f"{{{FLEET}}}:state")
+    return {name: state.get(name, "") for name in ("rank", "green", "yellow", "thresholds", "open", "frontiers")}
+
+
+# Creating and replacing
+
+
+async def test_creating_and_changing_count_versions_and_keep_the_document(store: Store) -> None:
+    first = await store.configure(FLEET, spec(*TWO_CLASSES), '{"ä": 1}')
+    assert (first.config_version, first.created) == (1, True)
+    second = await store.configure(FLEET, spec(*TWO_CLASSES), '{"b": 2}')
+    assert (second.config_version, second.created) == (2, False)
+    assert await store.config(FLEET) == ('{"b": 2}', 2)
+    assert await store.fleets() == [FLEET]
+
+
+async def test_the_version_guards_against_lost_updates(store: Store, redis: Redis) -> None:
+    await store.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=0)
+    await store.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=1)
+    before = everything(redis)
+    for stale in (0, 1, 3):
+        with pytest.raises(errors.VersionMismatch) as refused:
+            await store.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), '{"x": 1}', expected_version=stale)
+        assert refused.value.context == {"config_version": "2"}
+    assert everything(redis) == before
+
+
+async def test_a_version_of_a_fleet_that_is_not_there_creates_nothing(store: Store, redis: Redis) -> None:
+    with pytest.raises(errors.VersionMismatch):
+        await store.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=3)
+    assert redis.keys("*") == []
+    assert await store.fleets() == []
+
+
+async def test_the_same_configuration_again_moves_nothing(store: Store, placed: dict[str, str], redis: Redis) -> None:
+    before, integrals = shape(redis), (await store.snapshot(FLEET)).integrals
+    await store.configure(FLEET, spec(*TWO_CLASSES), "{}")
+    assert shape(redis) == before
+    assert (await store.snapshot(FLEET)).integrals == integrals
+    assert await still_there(store, placed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        spec(pool_class("small", LARGE, 4), pool_class("large", SMALL, 6)),
+        spec(pool_class("small", FLAT, 4), pool_class("large", STEPS, 6)),
+        spec(pool_class("small", SMALL, 40), pool_class("large", LARGE, 60)),
+        spec(pool_class("large", LARGE, 6), pool_class("small", SMALL, 4)),
+        spec(pool_class("new"), *TWO_CLASSES, pool_class("other", FLAT, 30)),
+        spec(*TWO_CLASSES, policy="jlmu"),
+        spec(*TWO_CLASSES, lease=5, retention=1),
+        with_beta(spec(*TWO_CLASSES), Beta(exponent=None, fixed=Fraction(1, 5))),
+    ],
+    ids=["curves", "families", "capacities", "order", "new classes", "policy", "times", "beta"],
+)
+async def test_live_sessions_are_kept_whatever_is_changed(
+    store: Store, placed: dict[str, str], changed: FleetSpec
+) -> None:
+    before = await occupancies(store)
+    await store.configure(FLEET, changed, "{}")
+    assert await still_there(store, placed)
+    assert await occupancies(store) == before
+    await store.complete(FLEET, "s0")
+    assert (await store.assign(FLEET, "next", None)).pool_id in placed.values()
+
+
+async def test_switching_the_policy_and_back_finds_r_from_the_ledger(
+    store: Store, placed: dict[str, str], redis: Redis
+) -> None:
+    await store.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
+    assert (await store.assign(FLEET, "a", None)).token == "open"
+    under_jlmu = await store.snapshot(FLEET)
+    assert redis.keys("*:green:*") + redis.keys("*:yellow") == [], "tokens are SLTA's"
+    await store.configure(FLEET, spec(*TWO_CLASSES), "{}")
+    assert redis.keys("*:open:*") == [], "frontiers are JLMU's"
+    under_slta = await store.snapshot(FLEET)
+    assert under_slta.utility == under_jlmu.utility
+    assert under_slta.rank == _optimal_rank([2, 2], under_slta.sessions)
+    assert (await store.assign(FLEET, "b", None)).token in {"green", "yellow", "none"}
+
+
+def _optimal_rank(pools: list[int], sessions: int) -> int:
+    """r* by counting places in the order of the two classes (eq. 5)."""
+    for rank, coordinate in enumerate(spec(*TWO_CLASSES).ranking.order, start=1):
+        if sessions < pools[coordinate.pool_class]:
+            return rank
+        sessions -= pools[coordinate.pool_class]
+    return len(spec(*TWO_CLASSES).ranking)
+
+
+async def test_new_curves_value_the_sessions_there_are(store: Store, placed: dict[str, str]) -> None:
+    before = await store.snapshot(FLEET)
+    doubled = spec(
+        pool_class("small", LinearUtility(Fraction(3)), 4), pool_class("large", LinearUtility(Fraction(2)), 6)
+    )
+    await store.configure(FLEET, doubled, "{}")
+    after = await store.snapshot(FLEET)
+    small, large = (sum(c.counts[1:]) for c in after.classes)
+    assert doubled.integers.to_utility(after.utility) == 3 * small + 2 * large
+    assert doubled.integers.to_utility(after.optimum) == 3 * 8 + 2 * 5
+    assert after.integrals.utilities_version == before.integrals.utilities_version + 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "moves"),
+    [
+        (spec(*TWO_CLASSES, lease=9), False),
+        (spec(*TWO_CLASSES, policy="jlmu"), False),
+        (spec(*TWO_CLASSES[::-1]), True),
+        (spec(pool_class("small", SMALL, 5), TWO_CLASSES[1]), True),
+        (spec(pool_class("small", FLAT, 4), TWO_CLASSES[1]), True),
+        (spec(*TWO_CLASSES, pool_class("third")), True),
+    ],
+)
+async def test_the_version_of_utilities_moves_with_curves_capacities_and_classes_only(
+    store: Store, placed: dict[str, str], changed: FleetSpec, moves: bool
+) -> None:
+    before = (await store.snapshot(FLEET)).integrals.utilities_version
+    await store.configure(FLEET, changed, "{}")
+    assert (await store.snapshot(FLEET)).integrals.utilities_version == before + moves
+
+
+async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: Store, redis: Redis) -> None:
+    """1/3 and a little more are the same integers; only the order of dispatch tells them apart."""
+    tiny = Fraction(1, 10**30)
+    one, other = LinearUtility(Fraction(1, 3)), LinearUtility(Fraction(1, 3) + tiny)
+    await create(store, spec(pool_class("a", one), pool_class("b", one)), {"a": 2, "b": 2})
+    await store.configure(FLEET, spec(pool_class("a", one), pool_class("b", other)), "{}")
+    order = redis.get(f"{{{FLEET}}}:order")
+    assert order == redis.get(f"{{{FLEET}}}:order:full")
+    assert [order[at : at + 2] for at in range(0, 48, 6)] == [" 2"] * 4 + [" 1"] * 4
+    assert (await store.assign(FLEET, "s", None)).pool_class == "b"
+
+
+# Capacities
+
+
+@POLICIES
+async def test_a_capacity_below_what_a_pool_holds_is_refused_and_nothing_changes(
+    store: Store, redis: Redis, policy: str
+) -> None:
+    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
+    await place(store, 20)
+    before = everything(redis)
+    with pytest.raises(errors.CapacityBelowOccupancy) as refused:
+        await store.configure(FLEET, spec(TWO_CLASSES[0], pool_class("large", LARGE, 5), policy=policy), "{}")
+    assert refused.value.context == {"name": "large"}
+    assert everything(redis) == before
+
+
+async def test_sessions_on_draining_pools_count_against_a_smaller_capacity(store: Store) -> None:
+    await create(store, spec(pool_class("small", SMALL, 4)), {"small": 1})
+    await place(store, 3)
+    await store.set_status(FLEET, "small-0", "draining")
+    with pytest.raises(errors.CapacityBelowOccupancy):
+        await store.configure(FLEET, spec(pool_class("small", SMALL, 2)), "{}")
+    await store.configure(FLEET, spec(pool_class("small", SMALL, 3)), "{}")
+    await store.set_status(FLEET, "small-0", "active")
+    with pytest.raises(errors.NoCapacity):
+        await store.assign(FLEET, "late", None)
+
+
+@POLICIES
+async def test_a_capacity_may_shrink_to_what_is_held_and_grow_again(store: Store, policy: str) -> None:
+    for capacity in (6, 2, 9, 3):
+        await store.configure(FLEET, spec(pool_class("small", SMALL, capacity), policy=policy), "{}")
+        await store.add_pools(FLEET, [("p", "small")])
+        placed = await place(store, capacity, f"{capacity}-")
+        with pytest.raises(errors.NoCapacity):
+            await store.assign(FLEET, "late", None)
+        for id_ in placed:
+            await store.complete(FLEET, id_)
+
+
+async def test_capacities_follow_their_classes_when_the_order_changes_too(store: Store) -> None:
+    """Class b shrinks from 6 to 2 and moves before a: no row of a level beyond 2 may stay."""
+    await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 6)), {"a": 2, "b": 2})
+    placed = await place(store, 16)
+    for id_ in placed:
+        await store.complete(FLEET, id_)
+    await store.configure(FLEET, spec(pool_class("b", LARGE, 2), pool_class("a", SMALL, 3)), "{}")
+    await place(store, 10, "t")
+    with pytest.raises(errors.NoCapacity):
+        await store.assign(FLEET, "late", None)
+
+
+# Classes come and go
+
+
+async def test_a_class_that_has_pools_cannot_go_whatever_their_status(store: Store, redis: Redis) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 1, "large": 1})
+    for status in ("active", "draining", "failed"):
+        await store.set_status(FLEET, "large-0", status)  # type: ignore[arg-type]
+        before = everything(redis)
+        with pytest.raises(errors.ClassInUse) as refused:
+            await store.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
+        assert refused.value.context == {"name": "large"}
+        assert everything(redis) == before
+    await store.remove_pool(FLEET, "large-0")
+    await store.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
+    assert [c.name for c in (await store.snapshot(FLEET)).classes] == ["small"]
+
+
+async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(store: Store, redis: Redis) -> None:
+    first, last = pool_class("first", SMALL, 3), pool_class("last", LARGE, 5)
+    gone = pool_class("gone", LARGE, 9)
+    await create(store, spec(first, gone, last), {"first": 1, "gone": 1, "last": 1})
+    placed = await place(store, 17)
+    for id_ in placed:
+        await store.complete(FLEET, id_)
+    await store.remove_pool(FLEET, "gone-0")
+    await store.configure(FLEET, spec(last, first), "{}")
+    assert field(redis, "numbers") == "2 0", "sessions name pools by these numbers: they are permanent"
+    kinds = ["used", "active", "green", "ranks", "marginals", *(f"level:1:{j}" for j in range(1, 10))]
+    assert redis.exists(*(f"{{{FLEET}}}:{kind}" if ":" in kind else f"{{{FLEET}}}:{kind}:1" for kind in kinds)) == 0
+    await store.configure(FLEET, spec(pool_class("heir"), first, last), "{}")
+    assert field(redis, "numbers") == "1 0 2"
+    assert [c.counts[0] for c in (await store.snapshot(FLEET)).classes] == [0, 1, 1]
+    await store.add_pools(FLEET, [("h", "heir")])
+    assert len(await place(store, 12, "t")) == 12
+
+
+async def test_vectors_follow_their_classes_to_new_places(store: Store) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 3, "large": 2})
+    await store.set_status(FLEET, "large-0", "draining")
+    await store.set_status(FLEET, "small-2", "failed")
+    await place(store, 9)
+    before = {c.name: c for c in (await store.snapshot(FLEET)).classes}
+    await store.configure(FLEET, spec(pool_class("new"), *TWO_CLASSES[::-1]), "{}")
+    after = (await store.snapshot(FLEET)).classes
+    assert [c.name for c in after] == ["new", "large", "small"]
+    for seen in after[1:]:
+        was = before[seen.name]
+        assert (seen.counts, seen.draining_pools, seen.failed_pools) == (
+            was.counts,
+            was.draining_pools,
+            was.failed_pools,
+        )
+        assert seen.assigned == was.assigned
+
+
+# Deleting
+
+
+@POLICIES
+async def test_deleting_leaves_no_key(store: Store, redis: Redis, policy: str) -> None:
+    await create(store, spec(*TWO_CLASSES, policy=policy, lease=50), {"small": 3, "large": 2})
+    placed = await place(store, 20)
+    await store.set_status(FLEET, "large-0", "draining")
+    await store.fail_pool(FLEET, "small-0")
+    await store.renew(FLEET, list(placed), 100)
+    await store.tick(FLEET)
+    await store.remember_file(FLEET, "digest")
+    with pytest.raises(errors.UnknownSession):
+        await store.complete(FLEET, "never")
+    for id_ in placed:
+        await store.complete(FLEET, id_)
+    await store.delete_fleet(FLEET)
+    assert redis.keys("*") == []
+    for call in (store.assign(FLEET, "s", None), store.config(FLEET), store.delete_fleet(FLEET)):
+        with pytest.raises(errors.UnknownFleet):
+            await call
+
+
+async def test_a_fleet_with_sessions_is_not_deleted(store: Store, placed: dict[str, str], redis: Redis) -> None:
+    for pool in ("small-0", "small-1", "large-0", "large-1"):
+        await store.set_status(FLEET, pool, "draining")
+    before = everything(redis)
+    with pytest.raises(errors.FleetInUse):
+        await store.delete_fleet(FLEET)
+    assert everything(redis) == before
+    assert await store.fleets() == [FLEET]
+    assert await still_there(store, placed)
+
+
+async def test_deleting_after_capacities_and_order_changed_leaves_no_key(store: Store, redis: Redis) -> None:
+    await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 9)), {"a": 1, "b": 1})
+    placed = await place(store, 11)
+    for id_ in placed:
+        await store.complete(FLEET, id_)
+    await store.configure(FLEET, spec(pool_class("b", LARGE, 1), pool_class("a", SMALL, 1)), "{}")
+    await store.delete_fleet(FLEET)
+    assert redis.keys("*") == []
+
+
+async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, placed: dict[str, str]) -> None:
+    for id_ in placed:
+        await store.complete(FLEET, id_)
+    await store.delete_fleet(FLEET)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    snapshot = await store.snapshot(FLEET)
+    assert (snapshot.config_version, snapshot.sessions, snapshot.counters["assigned"]) == (1, 0, 0)
+    assert not (await store.assign(FLEET, "s0", None)).replayed
+
+
+async def test_fleets_do_not_touch_each_other(store: Store, redis: Redis) -> None:
+    for name in ("a", "a:b", "a.", "A"):
+        await create(store, spec(*TWO_CLASSES), {"small": 1}, name)
+        await store.assign(name, "s", None)
+    others = {name: everything(redis, name) for name in ("a", "a.", "A")}
+    await store.complete("a:b", "s")
+    await store.delete_fleet("a:b")
+    assert {name: everything(redis, name) for name in others} == others
+    assert await store.fleets() == ["A", "a", "a."]
+
+
+# Random histories with changes of configuration in between
+
+
+class ChangingWorld(World):
+    """A random fleet whose policy, curves and capacities change while it lives."""
+
+    def change_configuration(self) -> None:
+        if self.rng.random() < 0.5:
+            self.policy = "jlmu" if self.policy == "slta" else "slta"
+        if self.rng.random() < 0.7:
+            family = self.rng.choice([rational_curve, log_curve])
+            self.curves = [family(self.rng) for _ in self.names]
+        for i, _ in enumerate(self.names):
+            held = max((len(p.sessions) for p in self.pools if p.pool_class == i), default=0)
+            self.capacities[i] = self.rng.randint(max(held, 1), 11)
+        self.configure()
+        self.compare_state()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_after_any_change_the_store_decides_as_the_specification_of_the_new_configuration(
+    redis: Redis, seed: int
+) -> None:
+    world = ChangingWorld(redis, seed, random.Random(seed).choice(["slta", "jlmu"]), with_naive=False)
+    for stage in range(1, 6):
+        world.live(150 * stage)
+        world.change_configuration()
+    assert redis.exists(f"{{{WORLD}}}:state")
+
+
+def test_a_table_curve_and_a_linear_one_of_the_same_values_are_the_same_utilities(redis: Redis) -> None:
+    table = spec(pool_class("a", TableUtility(tuple(Fraction(k, 2) for k in range(5)))))
+    assert table.integers.marginals == spec(pool_class("a", FLAT)).integers.marginals
