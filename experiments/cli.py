@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="The paper's results, computed in virtual time by the code that production is checked against.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 RESULTS = Path("docs/results")

@@ -111,7 +111,7 @@ def decisions(load: float, size: int = 6) -> list[str]:
             s = at[((x,), (y,))]
             differs = process.joins[s, best[s]] != greedy_joins[s]
             cells.append(f"{process.actions[best[s]].pool_class + 1}{'*' if differs else ''}")
-        rows.append(" ".join(f"{c:2}" for c in cells))
+        rows.append(" ".join(f"{c:2}" for c in cells).rstrip())
     return rows
 
 
@@ -133,7 +133,7 @@ def study(seeds: int = 8, processes: int = 1) -> Report:
         "epsilon": float(EPSILON),
         "section_9_3": rows,
         "small": small,
-        "decisions": {"load": 1.0, "rows": decisions(1.0)},
+        "decisions": {"load": 3.0, "rows": decisions(3.0)},
     }
     data["run"] = {"seeds": seeds, "horizon": HORIZON, "seconds": round(time.perf_counter() - started, 1)}
     return Report("suboptimal", data, markdown(data), {"suboptimal": loss_figure(data)})
@@ -176,8 +176,8 @@ def markdown(data: dict[str, Any]) -> str:
         "ε(ρ − ρ/(1+ρ)) + ρ/(1+ρ); the optimum is by value iteration on occupancies up to "
         f"{CAPACITY}. Simulated: {run['seeds']} seeds, horizon {run['horizon']:g}. Run time {run['seconds']:g} s.",
         exact,
-        "## The optimal decision\n\nρ = 1; columns x = 0, 1, …: the pool that an arrival should join; `*` marks "
-        f"where JLMU chooses the other.\n\n```\n{grid}\n```",
+        f"## The optimal decision\n\nρ = {data['decisions']['load']:g}; columns x = 0, 1, …: the pool that an "
+        f"arrival should join; `*` marks where JLMU chooses the other.\n\n```\n{grid}\n```",
         f"## Small fleets\n\nUtilities per pool, exact.\n\n{small}",
     )
 
