@@ -98,6 +98,11 @@ class Access:
         """Whether nobody has to prove who they are."""
         return self._keys is None
 
+    @property
+    def entries(self) -> list[KeyEntry]:
+        """The keys, as the key file has them."""
+        return list((self._keys or {}).values())
+
     def reload_if_changed(self) -> bool:
         """Take up a changed key file; whether it had changed. AccessError when unusable: the old keys stay."""
         stamp = _stamp(self._path)

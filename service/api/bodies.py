@@ -14,6 +14,7 @@ from service.api.strict_json import InvalidJson, parse
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
+NOT_AT_ALL = ("q=0", "q=0.0", "q=0.00", "q=0.000")
 CLOSE = {"Connection": "close"}
 """What is left of the body is not read, so the connection cannot serve another request."""
 
@@ -103,11 +104,12 @@ def _check_content(scope: Scope) -> None:
 
 def check_accept(accept: str | None, offers: Sequence[str]) -> None:
     """406 when the client takes nothing of what the route answers in."""
-    if accept is None or "*/*" in accept or any(offer in accept for offer in offers):
+    if accept is None or accept == "*/*" or accept in offers:
         return
     families = {offer.partition("/")[0] + "/*" for offer in offers}
     for entry in accept.lower().split(","):
         kind, *parameters = (part.strip() for part in entry.split(";"))
-        if (kind in families or kind in offers or kind == "application/problem+json") and "q=0" not in parameters:
+        wanted = kind == "*/*" or kind in families or kind in offers
+        if wanted and not any(parameter in NOT_AT_ALL for parameter in parameters):
             return
     raise Refusal(406, "not_acceptable", f"The answer is {' or '.join(offers)}: accept it.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 import yaml
+from pydantic import ValidationError
 
-from service.api.access import SCOPES, Scope, generate_key
+from service.api.access import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
@@ -22,15 +25,40 @@ def key() -> None:
 def new(
     scope: Annotated[list[str], typer.Option(help=f"What it may do, repeatable: {', '.join(SCOPES)}.")],
     fleet: Annotated[list[str] | None, typer.Option(help="Only in this fleet, repeatable; else in all.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Key file to add it to; else its entry is printed.")] = None,
 ) -> None:
-    """Make a key: the key itself on the last line, once; above it the entry for the key file."""
+    """Make a key and print it, once: only its hash is kept. A running dispatcher takes up its key file by itself."""
     scopes: list[Scope] = [known for known in SCOPES if known in scope]
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: scopes are {', '.join(SCOPES)}")
-    text, entry = generate_key(scopes, fleet or ())
-    fields = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in entry if value}
-    sys.stderr.write("# Add to the key file, under keys:\n")
-    sys.stderr.write(yaml.safe_dump([fields], sort_keys=False, default_flow_style=None, width=200))
-    sys.stderr.write("# The key, shown only here:\n")
+    try:
+        text, entry = generate_key(scopes, fleet or ())
+    except ValidationError:
+        raise typer.BadParameter("a fleet's name has 1 to 128 of A-Z a-z 0-9 . _ : -") from None
+    if file is None:
+        sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
+    else:
+        _add(file, entry)
     sys.stdout.write(f"{text}\n")
+
+
+def _add(path: Path, entry: KeyEntry) -> None:
+    try:
+        entries = [*Access.load(path).entries, entry] if path.exists() else [entry]
+    except AccessError as error:
+        raise typer.BadParameter(str(error)) from None
+    beside = path.with_name(f"{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
+        stream.write(_as_yaml({"keys": [_fields(one) for one in entries]}))
+    beside.replace(path)
+
+
+def _fields(entry: KeyEntry) -> dict[str, Any]:
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in entry if value}
+
+
+def _as_yaml(value: object) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=200)
+    return text

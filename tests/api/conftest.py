@@ -1,0 +1,105 @@
+"""The API in this process, on a real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from service.api.access import Access
+from service.api.application import build_api
+from service.fleet_file import Specs
+from service.metrics import Metrics
+from service.store import Store, StoreSettings
+from tests.servers import running_server
+
+FLEET: dict[str, Any] = {
+    "classes": [
+        {"name": "small", "utility": {"kind": "log_share", "resource": 20}, "capacity": 3, "pools": 2},
+        {"name": "large", "utility": {"kind": "log_share", "resource": 30}, "capacity": 4, "pools": 2},
+    ]
+}
+"""Room for 14 sessions."""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis(server: str) -> Iterator[Redis]:
+    with Redis.from_url(server) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def store(server: str, redis: Redis, metrics: Metrics) -> AsyncIterator[Store]:
+    opened = await Store.open(StoreSettings(server), metrics)
+    yield opened
+    await opened.close()
+
+
+NewClient = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
+    """Clients of an API that is built with other options."""
+    async with AsyncExitStack() as stack:
+
+        def new(
+            store: object, *, key: str | None = None, address: str = "127.0.0.1", **options: Any
+        ) -> httpx.AsyncClient:
+            specs = Specs()
+
+            async def render(accept: str) -> tuple[bytes, str]:
+                return await metrics.render(store, specs, accept)
+
+            options = {"access": Access.open(), "render_metrics": render, "observe_request": metrics.observe} | options
+            app = build_api(store=lambda: store, specs=specs, **options)
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, client=(address, 1234)),
+                base_url="http://localhost",
+                headers={"Authorization": f"Bearer {key}"} if key else {},
+            )
+            stack.push_async_callback(client.aclose)
+            return client
+
+        yield new
+
+
+@pytest.fixture
+def api(store: Store, new_client: NewClient) -> httpx.AsyncClient:
+    """A client that may do everything."""
+    return new_client(store)
+
+
+@pytest.fixture
+async def fleet(api: httpx.AsyncClient) -> str:
+    """The URL of a fleet with two small and two large pools."""
+    created = await api.put("/v1/fleets/f", json=FLEET)
+    assert created.status_code == 201
+    return "/v1/fleets/f"
+
+
+async def assign(api: httpx.AsyncClient, fleet: str, *session_ids: str) -> list[str]:
+    """The pools that sessions were placed on."""
+    placed = [await api.post(f"{fleet}/assign", json={"session_id": id_}) for id_ in session_ids]
+    assert {answer.status_code for answer in placed} <= {201}
+    return [answer.json()["pool_id"] for answer in placed]
+
+
+async def fill(api: httpx.AsyncClient, fleet: str) -> None:
+    await assign(api, fleet, *(f"filling-{k}" for k in range(14)))

@@ -1,0 +1,181 @@
+"""Fleets over HTTP: what PUT takes, and what guards it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import FLEET, assign, fill
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return copy.deepcopy(FLEET) | changes
+
+
+async def test_put_creates_then_changes_and_the_etag_is_the_version(api: httpx.AsyncClient):
+    created = await api.put("/v1/fleets/f", json=FLEET)
+    changed_ = await api.put("/v1/fleets/f", json=changed(policy="jlmu"))
+    assert [(a.status_code, a.headers["ETag"], a.json()["config_version"]) for a in (created, changed_)] == [
+        (201, '"1"', 1),
+        (200, '"2"', 2),
+    ]
+    assert (await api.get("/v1/fleets/f")).json() == changed_.json()
+    assert changed_.json()["policy"] == "jlmu"
+
+
+async def test_what_get_answers_can_be_edited_and_put_back(api: httpx.AsyncClient, fleet: str):
+    document = (await api.get(fleet)).json()
+    document["policy"] = "jlmu"
+    assert (await api.put(fleet, json=document)).status_code == 200
+    # The version in the document is the one it was read at: a second writer with the same copy is too late.
+    late = await api.put(fleet, json=document)
+    assert (late.status_code, late.json()["code"]) == (412, "version_mismatch")
+
+
+async def test_numbers_of_a_fleet_come_back_as_they_were_written(api: httpx.AsyncClient):
+    text = b'{"classes": [{"name": "a", "capacity": 2, "utility": {"kind": "linear", "slope": 0.10}}], "lease_seconds": 1e2}'
+    await api.put("/v1/fleets/f", content=text, headers={"Content-Type": "application/json"})
+    answer = await api.get("/v1/fleets/f")
+    assert '"slope": 0.1}' in answer.text
+    assert '"lease_seconds": 100,' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("If-Match", '"1"', 200),
+        ("If-Match", 'W/"1"', 200),
+        ("If-Match", "*", 200),
+        ("If-Match", '"2"', 412),
+        ("If-Match", "1", 412),
+        ("If-Match", '"1", "2"', 412),
+        ("If-None-Match", "*", 412),
+    ],
+)
+async def test_if_match_lets_only_the_version_it_names_be_changed(
+    api: httpx.AsyncClient, fleet: str, header: str, value: str, status: int
+):
+    answer = await api.put(fleet, json=changed(policy="jlmu"), headers={header: value})
+    assert answer.status_code == status
+    assert (await api.get(fleet)).json()["policy"] == ("jlmu" if status == 200 else "slta")
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("If-Match", "*", 412),
+        ("If-Match", '"1"', 412),
+        ("If-None-Match", "*", 201),
+    ],
+)
+async def test_a_guard_on_a_fleet_that_does_not_exist(api: httpx.AsyncClient, header: str, value: str, status: int):
+    answer = await api.put("/v1/fleets/new", json=FLEET, headers={header: value})
+    assert answer.status_code == status
+
+
+async def test_delete_heeds_if_match(api: httpx.AsyncClient, fleet: str):
+    assert (await api.delete(fleet, headers={"If-Match": '"7"'})).status_code == 412
+    assert (await api.delete(fleet, headers={"If-Match": '"1"'})).status_code == 204
+    assert (await api.get(fleet)).json()["code"] == "unknown_fleet"
+
+
+async def test_put_creates_missing_pools_and_touches_no_others(api: httpx.AsyncClient, fleet: str):
+    await api.post(f"{fleet}/pools/small-1/drain")
+    await api.delete(f"{fleet}/pools/small-2")
+    await api.put(fleet, json=FLEET)
+    pools = (await api.get(f"{fleet}/pools")).json()["pools"]
+    assert {p["pool_id"]: p["status"] for p in pools} == {
+        "small-1": "draining",
+        "small-2": "active",
+        "large-1": "active",
+        "large-2": "active",
+    }
+
+
+async def test_live_sessions_survive_a_change_of_policy_and_curves(api: httpx.AsyncClient, fleet: str):
+    await assign(api, fleet, "a", "b", "c")
+    file = changed(policy="jlmu")
+    file["classes"][0]["utility"]["resource"] = 40
+    assert (await api.put(fleet, json=file)).status_code == 200
+    assert (await api.get(f"{fleet}/state")).json()["sessions"]["active"] == 3
+    assert (await api.get(f"{fleet}/sessions/a")).status_code == 200
+
+
+async def test_a_capacity_below_what_a_pool_holds_is_refused(api: httpx.AsyncClient, fleet: str):
+    await fill(api, fleet)
+    file = changed()
+    file["classes"][1]["capacity"] = 3
+    answer = await api.put(fleet, json=file)
+    assert (answer.status_code, answer.json()["code"]) == (409, "capacity_below_occupancy")
+    assert (await api.get(fleet)).json()["config_version"] == 1
+
+
+async def test_a_class_that_has_pools_cannot_be_left_out(api: httpx.AsyncClient, fleet: str):
+    answer = await api.put(fleet, json={"classes": FLEET["classes"][:1]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "class_in_use")
+
+
+async def test_a_fleet_with_sessions_cannot_be_deleted(api: httpx.AsyncClient, fleet: str):
+    await assign(api, fleet, "a")
+    answer = await api.delete(fleet)
+    assert (answer.status_code, answer.json()["code"]) == (409, "fleet_in_use")
+
+
+async def test_the_list_of_fleets_is_sorted(api: httpx.AsyncClient):
+    for name in ("b", "a"):
+        await api.put(f"/v1/fleets/{name}", json=FLEET)
+    assert (await api.get("/v1/fleets")).json() == {"fleets": ["a", "b"]}
+
+
+def with_class(**changes: Any) -> dict[str, Any]:
+    return {"classes": [FLEET["classes"][0] | changes]}
+
+
+TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
+
+
+@pytest.mark.parametrize(
+    ("file", "detail"),
+    [
+        ({}, "classes: field required"),
+        ({"classes": []}, "classes: list should have at least 1 item"),
+        (with_class(capacity=0), "classes[0].capacity: input should be greater than or equal to 1"),
+        (with_class(capacity=4097), "classes[0].capacity: input should be less than or equal to 4096"),
+        (with_class(capacity=2.5), "classes[0].capacity: input should be a valid integer"),
+        (with_class(capacity="3"), "classes[0].capacity: input should be a valid integer"),
+        (with_class(colour="red"), "classes[0].colour: is not a known field"),
+        (with_class(name="a/b"), "classes[0].name: string should match pattern"),
+        (with_class(utility={"kind": "cubic"}), "classes[0].utility: kind must be one of 'log_share', "),
+        (with_class(utility={"kind": "log_share", "resource": 0}), "classes[0].utility.resource: input should be greater"),
+        (with_class(utility={"kind": "log_share", "resource": "20"}), "classes[0].utility.resource: must be a number"),
+        (with_class(utility={"kind": "log_share", "resource": True}), "classes[0].utility.resource: must be a number"),
+        (with_class(utility={"kind": "linear"}), "classes[0].utility.slope: field required"),
+        (with_class(utility=TABLE), "classes[0].utility: class small: the utility is not concave: "
+                                    "it bends the wrong way at x = 2"),
+        (with_class(utility=TABLE | {"values": [0, 1]}), "classes[0]: utility.values must hold u(0) to u(capacity)"),
+        (with_class(utility=TABLE | {"values": [1, 2, 3, 4]}), "classes[0].utility: values must begin with u(0) = 0"),
+        (with_class(pools=65_537), "classes[0].pools: input should be less than or equal to 65536"),
+        ({"classes": [FLEET["classes"][0]] * 2}, "classes must have different names"),
+        ({"classes": [{**FLEET["classes"][0], "name": f"c{i}", "capacity": 4096, "pools": 0} for i in range(5)]},
+         "the capacities of all classes must add up to at most 16384"),
+        ({"classes": [{**FLEET["classes"][0], "name": f"c{i}"} for i in range(65)]}, "at most 64 items"),
+        (FLEET | {"policy": "random"}, "policy: input should be 'slta' or 'jlmu'"),
+        (FLEET | {"beta": {"exponent": 0.4, "fixed": 0.1}}, "beta: must have either exponent or fixed"),
+        (FLEET | {"beta": {"exponent": 2}}, "beta.exponent: input should be less than or equal to 1"),
+        (FLEET | {"lease_seconds": -1}, "lease_seconds: input should be greater than or equal to 0"),
+        (FLEET | {"lease_seconds": 0.0001}, "lease_seconds: must be 0, for no lease, or at least 0.001"),
+        (FLEET | {"retention_seconds": 0}, "retention_seconds: input should be greater than or equal to 1"),
+        (FLEET | {"fleet": "other"}, "fleet: must be the name in the path"),
+        ([], "input should be a valid dictionary"),
+    ],
+)  # fmt: skip
+async def test_a_wrong_fleet_file_is_refused_with_the_field_and_the_reason(
+    api: httpx.AsyncClient, fleet: str, file: object, detail: str
+):
+    answer = await api.put(fleet, json=file)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fleet")
+    assert detail in answer.json()["detail"]
+    assert (await api.get(fleet)).json()["config_version"] == 1

@@ -1,0 +1,52 @@
+"""`slta key new`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from service.api.access import Access
+from service.api.keys_cli import app
+
+
+def test_what_it_prints_is_a_key_and_an_entry_that_fit_together(tmp_path: Path):
+    made = CliRunner().invoke(app, ["new", "--scope", "read", "--scope", "assign", "--fleet", "f"])
+    assert made.exit_code == 0
+    key = made.stdout.strip()
+    entries = yaml.safe_load(made.stderr)
+    path = tmp_path / "keys.yaml"
+    path.write_text(yaml.safe_dump({"keys": entries}))
+    caller = Access.load(path).identify(f"Bearer {key}")
+    assert caller is not None
+    assert (caller.scopes, caller.fleets) == ({"read", "assign"}, {"f"})
+    assert key.split(".")[1] not in path.read_text()
+
+
+def test_it_adds_to_a_key_file_that_only_its_owner_may_read(tmp_path: Path):
+    path = tmp_path / "keys.yaml"
+    keys = [
+        CliRunner().invoke(app, ["new", "--scope", scope, "--file", str(path)]).stdout.strip()
+        for scope in ("read", "admin")
+    ]
+    access = Access.load(path)
+    callers = [access.identify(f"Bearer {key}") for key in keys]
+    assert [caller and caller.scopes for caller in callers] == [{"read"}, {"admin"}]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["keys.yaml"]
+
+
+def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path):
+    path = tmp_path / "keys.yaml"
+    path.write_text("something: else\n")
+    assert CliRunner().invoke(app, ["new", "--scope", "read", "--file", str(path)]).exit_code == 2
+    assert path.read_text() == "something: else\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--scope", "root"], ["--scope", "read", "--fleet", "{x}"]])
+def test_a_key_for_nothing_or_for_the_unknown_is_not_made(arguments: list[str]):
+    refused = CliRunner().invoke(app, ["new", *arguments])
+    assert refused.exit_code == 2
+    assert refused.stdout == ""

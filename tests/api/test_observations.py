@@ -1,0 +1,231 @@
+"""State, averages and what-ifs agree with the definitions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import httpx
+import pytest
+
+from service.store import Store
+from tests.api.conftest import FLEET, assign, fill
+
+
+async def occupancies(api: httpx.AsyncClient, fleet: str) -> dict[str, list[int]]:
+    pools = (await api.get(f"{fleet}/pools")).json()["pools"]
+    return {name: [p["occupancy"] for p in pools if p["pool_class"] == name] for name in ("small", "large")}
+
+
+def log_share(resource: float, sessions: int) -> float:
+    return sessions * math.log(resource / sessions) if sessions else 0.0
+
+
+async def test_the_state_of_a_fleet_with_five_sessions(api: httpx.AsyncClient, fleet: str):
+    """Ranks: (large,1) log 30, (small,1) log 20, (large,2) log(30/4) = 2.01, (small,2) log(20/4) = 1.61, …
+
+    Two pools a class: sessions 1 and 2 fill (large,1), 3 and 4 (small,1), the fifth goes to (large,2).
+    """
+    await assign(api, fleet, *"abcde")
+    state = (await api.get(f"{fleet}/state")).json()
+    assert (state["pools"], state["sessions"]) == (
+        {"active": 4, "draining": 0, "failed": 0},
+        {"active": 5, "draining": 0},
+    )
+    assert (state["capacity"], state["offered_load_estimate"]) == (14, 1.25)
+    small, large = state["classes"]
+    assert (small["occupancy"], large["occupancy"]) == ([2, 2], [2, 2, 1])
+    assert (small["optimal_occupancy"], large["optimal_occupancy"]) == ([2.0, 2.0], [2.0, 2.0, 1.0])
+    assert (state["optimal_rank"], large["optimal_threshold"], small["optimal_threshold"]) == (3, 1, 1)
+    utility = 2 * log_share(20, 1) + log_share(30, 1) + log_share(30, 2)
+    assert state["utility"] == pytest.approx(utility, abs=1e-5)
+    assert state["utility_bound"] == pytest.approx(utility, abs=1e-5)
+    assert state["utility_per_pool"] == pytest.approx(utility / 4, abs=1e-5)
+    assert state["relative_gap"] == pytest.approx(0, abs=1e-9)
+    assert state["load_price"] == pytest.approx(math.log(30 / 4))
+    assert large["marginal_utility"] == pytest.approx(math.log(30 / 4))
+    assert large["marginal_utilities"] == pytest.approx([math.log(30), math.log(30 / 4), math.log(30 * 4 / 27)])
+    # One more small pool would take the fifth session at log 20 instead of log(30/4).
+    assert small["pool_worth"] == pytest.approx(math.log(20) - math.log(30 / 4))
+    assert state["counters"]["assigned"] == 5
+
+
+async def test_state_and_the_list_of_pools_say_the_same(api: httpx.AsyncClient, fleet: str):
+    await assign(api, fleet, *"abcdefgh")
+    listed = await occupancies(api, fleet)
+    for seen in (await api.get(f"{fleet}/state")).json()["classes"]:
+        for level, count in enumerate(seen["occupancy"]):
+            assert count == sum(x >= level for x in listed[seen["name"]])
+
+
+async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: httpx.AsyncClient, fleet: str):
+    slta = (await api.get(f"{fleet}/state")).json()
+    # r = 1: no green token, and a yellow one on each pool of the best class.
+    assert [c["tokens"] for c in slta["classes"]] == [{"green": 0, "yellow": 0}, {"green": 0, "yellow": 2}]
+    await api.put(fleet, json=FLEET | {"policy": "jlmu"})
+    await assign(api, fleet, *"abc")
+    jlmu = (await api.get(f"{fleet}/state")).json()
+    assert [c["tokens"] for c in jlmu["classes"]] == [None, None]
+    # σ(q) is (small, 1), rank 2: one large level is better.
+    assert (jlmu["estimate_rank"], [c["threshold"] for c in jlmu["classes"]]) == (2, [0, 1])
+    assert jlmu["min_green_to_decrement"] is None
+
+
+async def test_a_full_class_has_no_marginal_utility(api: httpx.AsyncClient, fleet: str):
+    await fill(api, fleet)
+    state = (await api.get(f"{fleet}/state")).json()
+    assert [c["marginal_utility"] for c in state["classes"]] == [None, None]
+    assert [len(c["marginal_utilities"]) for c in state["classes"]] == [3, 4]
+
+
+async def test_without_active_pools_what_does_not_exist_is_null(api: httpx.AsyncClient, fleet: str):
+    for pool_id in ("small-1", "small-2", "large-1", "large-2"):
+        await api.post(f"{fleet}/pools/{pool_id}/drain")
+    state = (await api.get(f"{fleet}/state")).json()
+    assert state["pools"] == {"active": 0, "draining": 4, "failed": 0}
+    nulls = (
+        "estimate_rank", "optimal_rank", "offered_load_estimate", "utility_per_pool", "utility_bound_per_pool",
+        "relative_gap", "load_price", "min_green_to_decrement",
+    )  # fmt: skip
+    assert {name: state[name] for name in nulls} == dict.fromkeys(nulls)
+    averages = (await api.get(f"{fleet}/averages", params={"since": state["integrals"]})).json()
+    assert averages["utility_mean"] is None
+    what_if = (await api.get(f"{fleet}/optimum?load=1")).json()
+    assert (what_if["utility_bound"], what_if["load_price"]) == (None, None)
+
+
+async def test_a_class_without_pools_is_left_out_of_the_ranks(api: httpx.AsyncClient, fleet: str):
+    for pool_id in ("large-1", "large-2"):
+        await api.delete(f"{fleet}/pools/{pool_id}")
+    await assign(api, fleet, "a")
+    state = (await api.get(f"{fleet}/state")).json()
+    assert (state["optimal_rank"], state["estimate_rank"]) == (1, 1)
+    small, large = state["classes"]
+    assert (large["threshold"], large["marginal_utility"]) == (0, None)
+    # Its worth is still known: the one session would go there.
+    assert large["pool_worth"] == pytest.approx(math.log(30) - math.log(20))
+
+
+async def test_averages_since_an_earlier_state_obey_the_bound(api: httpx.AsyncClient, fleet: str):
+    before = (await api.get(f"{fleet}/state")).json()
+    await assign(api, fleet, *"abcde")
+    for session_id in "abc":
+        await api.post(f"{fleet}/complete", json={"session_id": session_id})
+    averages = (await api.get(f"{fleet}/averages", params={"since": before["integrals"]})).json()
+    after = (await api.get(f"{fleet}/state")).json()
+    assert 0 < averages["window_seconds"] <= after["as_of"] - before["as_of"]
+    assert averages["mean_pools"] == 4
+    assert 0 < averages["mean_sessions_per_pool"] < 1.25
+    assert averages["utility_mean"] <= averages["utility_optimum_mean"] * (1 + 1e-9)
+    assert averages["utility_optimum_mean"] <= averages["utility_bound"] * (1 + 1e-9)
+    assert averages["utility_gap"] == pytest.approx(averages["placement_gap"] + averages["swing_gap"])
+    assert averages["relative_gap"] == pytest.approx(averages["utility_gap"] / abs(averages["utility_bound"]))
+
+
+async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.AsyncClient, fleet: str):
+    start = (await api.get(f"{fleet}/state")).json()["integrals"]
+    first = (await api.get(f"{fleet}/averages", params={"since": start})).json()
+    await assign(api, fleet, "a")
+    second = (await api.get(f"{fleet}/averages", params={"since": first["integrals"]})).json()
+    whole = (await api.get(f"{fleet}/averages", params={"since": start})).json()
+    assert first["window_seconds"] + second["window_seconds"] <= whole["window_seconds"]
+    assert (first["mean_sessions_per_pool"], second["mean_sessions_per_pool"] > 0) == (0, True)
+
+
+@pytest.mark.parametrize("window", [60, 300, 3600])
+async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Store, fleet: str, window: int):
+    nothing = (await api.get(f"{fleet}/averages?window={window}")).json()
+    assert (nothing["window_seconds"], nothing["utility_mean"]) == (0, None)
+    await store.tick("f")
+    await assign(api, fleet, "a")
+    averages = (await api.get(f"{fleet}/averages?window={window}")).json()
+    assert 0 < averages["window_seconds"] < 60
+    assert averages["mean_sessions_per_pool"] > 0
+
+
+async def test_averages_across_a_change_of_curves_are_refused(api: httpx.AsyncClient, store: Store, fleet: str):
+    start = (await api.get(f"{fleet}/state")).json()["integrals"]
+    await store.tick("f")
+    await api.put(fleet, json=FLEET | {"policy": "jlmu"})
+    assert (await api.get(f"{fleet}/averages", params={"since": start})).status_code == 200
+    small, large = FLEET["classes"]
+    await api.put(fleet, json={"classes": [small | {"capacity": 9}, large]})
+    for query in ({"since": start}, {"window": 60}):
+        answer = await api.get(f"{fleet}/averages", params=query)
+        assert (answer.status_code, answer.json()["code"]) == (409, "utilities_changed")
+
+
+async def test_integrals_are_taken_back_from_the_same_fleet_only(api: httpx.AsyncClient, fleet: str):
+    token = (await api.get(f"{fleet}/state")).json()["integrals"]
+    await api.put("/v1/fleets/other", json=FLEET)
+    for url, since in (
+        ("/v1/fleets/other", token),
+        (fleet, token[:-1]),
+        (fleet, token + "A"),
+        (fleet, token.swapcase()),
+        (fleet, ""),
+        (fleet, "Ω"),
+        (fleet, "*"),
+    ):
+        answer = await api.get(f"{url}/averages", params={"since": since})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_integrals")
+
+
+async def test_integrals_of_a_deleted_fleet_do_not_fit_its_successor(api: httpx.AsyncClient, fleet: str):
+    await api.put(fleet, json=FLEET | {"policy": "jlmu"})
+    token = (await api.get(f"{fleet}/state")).json()["integrals"]
+    await api.delete(fleet)
+    await api.put(fleet, json={"classes": [FLEET["classes"][0]]})
+    answer = await api.get(f"{fleet}/averages", params={"since": token})
+    assert (answer.status_code, answer.json()["code"]) == (409, "utilities_changed")
+
+
+def shares(answer: dict[str, Any]) -> list[float | None]:
+    return [c["sessions_per_pool"] for c in answer["classes"]]
+
+
+async def test_a_what_if_load_fills_the_ranks_in_order(api: httpx.AsyncClient, fleet: str):
+    answer = (await api.get(f"{fleet}/optimum?load=1.25")).json()
+    assert (answer["load"], answer["sessions"], answer["overload"]) == (1.25, 5, False)
+    assert shares(answer) == [1.0, 1.5]
+    assert answer["optimal_rank"] == 3
+    assert answer["load_price"] == pytest.approx(math.log(30 / 4))
+    bound = 2 * log_share(20, 1) + log_share(30, 1) + log_share(30, 2)
+    assert answer["utility_bound"] == pytest.approx(bound)
+    assert answer["utility_bound_per_pool"] == pytest.approx(bound / 4)
+
+
+async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: httpx.AsyncClient, fleet: str):
+    await assign(api, fleet, *"abcde")
+    answer = (await api.get(f"{fleet}/optimum?pools.small=0")).json()
+    assert (answer["load"], answer["sessions"]) == (2.5, 5)
+    assert shares(answer) == [None, 2.5]
+    assert [c["pools"] for c in answer["classes"]] == [0, 2]
+
+
+async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fleet: str):
+    answer = (await api.get(f"{fleet}/optimum?load=100")).json()
+    assert answer["overload"] is True
+    assert shares(answer) == [3.0, 4.0]
+    bound = 2 * log_share(20, 3) + 2 * log_share(30, 4)
+    assert answer["utility_bound"] == pytest.approx(bound)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("load=-1", "invalid_request"),
+        ("load=nan", "invalid_request"),
+        ("load=1e999", "invalid_request"),
+        ("load=1&load=2", "invalid_request"),
+        ("pools.small=-1", "invalid_request"),
+        ("pools.small=65537", "invalid_request"),
+        ("pools.small=99999999999999999999", "invalid_request"),
+        ("pools.=1", "unknown_class"),
+        ("pools.nowhere=1", "unknown_class"),
+        ("laod=1", "invalid_request"),
+    ],
+)
+async def test_a_what_if_that_asks_nonsense_is_refused(api: httpx.AsyncClient, fleet: str, query: str, code: str):
+    answer = await api.get(f"{fleet}/optimum?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, code)

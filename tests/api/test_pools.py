@@ -1,0 +1,105 @@
+"""Pools over HTTP."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.api.conftest import assign, fill
+
+
+async def test_pools_are_listed_page_by_page(api: httpx.AsyncClient, fleet: str):
+    await assign(api, fleet, "a")
+    seen, cursor = [], None
+    while True:
+        parameters = {"limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = (await api.get(f"{fleet}/pools", params=parameters)).json()
+        assert len(page["pools"]) <= 3
+        seen += page["pools"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert sorted(p["pool_id"] for p in seen) == ["large-1", "large-2", "small-1", "small-2"]
+    assert sum(p["occupancy"] for p in seen) == 1
+    assert {p["status"] for p in seen} == {"active"}
+
+
+async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: httpx.AsyncClient, fleet: str):
+    good, bad = {"pool_id": "x", "pool_class": "small"}, {"pool_id": "y", "pool_class": "nowhere"}
+    refused = await api.post(f"{fleet}/pools", json={"pools": [good, bad]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_class")
+    assert (await api.get(f"{fleet}/pools/x")).json()["code"] == "unknown_pool"
+    known = {"pool_id": "small-1", "pool_class": "small"}
+    created = await api.post(f"{fleet}/pools", json={"pools": [good, known]})
+    assert created.json() == {"created": ["x"], "unchanged": ["small-1"]}
+
+
+async def test_a_thousand_pools_fit_into_one_request(api: httpx.AsyncClient, fleet: str):
+    pools = [{"pool_id": f"{'p' * 100}-{k}", "pool_class": "small"} for k in range(1000)]
+    answer = await api.post(f"{fleet}/pools", json={"pools": pools})
+    assert len(answer.json()["created"]) == 1000
+    one_more = await api.post(f"{fleet}/pools", json={"pools": [*pools, pools[0]]})
+    assert one_more.status_code == 422
+
+
+async def test_a_pool_of_another_class_is_not_created_again(api: httpx.AsyncClient, fleet: str):
+    answer = await api.post(f"{fleet}/pools", json={"pools": [{"pool_id": "small-1", "pool_class": "large"}]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "pool_in_other_class")
+
+
+async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: httpx.AsyncClient, fleet: str):
+    created = await api.put(f"{fleet}/pools/new", json={"pool_class": "small"})
+    moved = await api.put(f"{fleet}/pools/new", json={"pool_class": "large"})
+    assert (created.status_code, moved.status_code) == (201, 200)
+    assert moved.json() == {"pool_id": "new", "pool_class": "large", "status": "active", "occupancy": 0}
+    await fill(api, fleet)
+    refused = await api.put(f"{fleet}/pools/large-1", json={"pool_class": "small"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "pool_not_empty")
+
+
+async def test_only_an_empty_pool_is_removed(api: httpx.AsyncClient, fleet: str):
+    (pool_id,) = await assign(api, fleet, "a")
+    assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "pool_not_empty"
+    await api.post(f"{fleet}/complete", json={"session_id": "a"})
+    assert (await api.delete(f"{fleet}/pools/{pool_id}")).status_code == 204
+    assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "unknown_pool"
+
+
+async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: httpx.AsyncClient, fleet: str):
+    (pool_id,) = await assign(api, fleet, "a")
+    drained = await api.post(f"{fleet}/pools/{pool_id}/drain")
+    assert (drained.json()["status"], drained.json()["occupancy"]) == ("draining", 1)
+    state = (await api.get(f"{fleet}/state")).json()
+    assert state["sessions"] == {"active": 0, "draining": 1}
+    returned = await api.post(f"{fleet}/pools/{pool_id}/undrain")
+    assert (returned.json()["status"], returned.json()["occupancy"]) == ("active", 1)
+
+
+async def test_failing_a_pool_ends_its_sessions_and_names_them(api: httpx.AsyncClient, fleet: str):
+    (pool_id,) = await assign(api, fleet, "a")
+    failed = await api.post(f"{fleet}/pools/{pool_id}/fail")
+    assert failed.json()["status"] == "failed"
+    assert failed.json()["occupancy"] == 0
+    assert failed.json()["ended_session_ids"] == ["a"]
+    assert (await api.get(f"{fleet}/sessions/a")).json()["reason"] == "failed"
+
+
+async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(api: httpx.AsyncClient, fleet: str):
+    (pool_id,) = await assign(api, fleet, "gone")
+    as_of = (await api.get(f"{fleet}/state")).json()["as_of"]
+    answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json={"as_of": as_of, "session_ids": ["stranger"]})
+    assert answer.json() == {
+        "ended": ["gone"], "adopted": ["stranger"], "over_capacity": [], "already_ended": [], "elsewhere": [],
+    }  # fmt: skip
+    assert (await api.get(f"{fleet}/sessions/stranger")).json()["pool_id"] == pool_id
+
+
+async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: httpx.AsyncClient, fleet: str):
+    for answer in (
+        await api.get(f"{fleet}/pools/nowhere"),
+        await api.delete(f"{fleet}/pools/nowhere"),
+        await api.post(f"{fleet}/pools/nowhere/drain"),
+        await api.post(f"{fleet}/pools/nowhere/undrain"),
+        await api.post(f"{fleet}/pools/nowhere/fail"),
+        await api.put(f"{fleet}/pools/nowhere/sessions", json={"as_of": 0, "session_ids": []}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_pool")

@@ -1,0 +1,78 @@
+"""Probes, metrics, and the pages about the API itself."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from service.store import Store
+from tests.api.conftest import NewClient
+
+
+class Untouchable:
+    """A store that must not be asked."""
+
+    def __getattr__(self, name: str):
+        raise AssertionError(f"the store was asked for {name}")
+
+
+async def test_liveness_never_asks_the_store(new_client: NewClient):
+    answer = await new_client(Untouchable()).get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_readiness_means_that_the_store_answers(api: httpx.AsyncClient):
+    answer = await api.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+async def test_metrics_are_text_in_the_form_that_is_asked_for(api: httpx.AsyncClient, fleet: str):
+    plain = await api.get("/metrics")
+    assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'slta_pools{fleet="f",pool_class="small",status="active"} 2.0' in plain.text
+    accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+    for header in (accept, "application/openmetrics-text", "application/openmetrics-text; version=x"):
+        modern = await api.get("/metrics", headers={"Accept": header})
+        assert modern.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+        assert modern.text.endswith("# EOF\n")
+    assert (await api.get("/metrics", headers={"Accept": "application/json"})).status_code == 406
+
+
+async def test_documentation_is_there_only_where_it_is_switched_on(
+    api: httpx.AsyncClient, store: Store, new_client: NewClient
+):
+    documented = new_client(store, docs_enabled=True)
+    for path in ("/docs", "/openapi.json"):
+        assert (await api.get(path)).status_code == 404
+        assert (await documented.get(path)).status_code == 200
+
+
+async def test_the_page_needs_no_script_and_no_other_host(store: Store, new_client: NewClient):
+    page = await new_client(store, docs_enabled=True).get("/docs")
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert re.match(
+        r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}';", page.headers["Content-Security-Policy"]
+    )
+    assert not re.search(r"<script|https?://|<link|@import|url\(", page.text)
+    assert "/v1/fleets/{fleet}/assign" in page.text
+
+
+async def test_the_openapi_document_names_bodies_scopes_and_problems(store: Store, new_client: NewClient):
+    document = (await new_client(store, docs_enabled=True).get("/openapi.json")).json()
+    operations = {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert len(operations) == 23
+    assign = operations["POST", "/v1/fleets/{fleet}/assign"]
+    assert assign["security"] == [{"key": []}]
+    assert "Scope: assign." in assign["description"]
+    assert "application/problem+json" in assign["responses"]["default"]["content"]
+    body = assign["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert document["components"]["schemas"][body]["properties"].keys() == {"session_id", "lease_seconds"}
+    assert {"201", "200"} <= assign["responses"].keys()
+    assert "security" not in operations["GET", "/healthz"]
+    references = set(re.findall(r'"#/components/schemas/(\w+)"', str(document).replace("'", '"')))
+    assert references <= document["components"]["schemas"].keys()

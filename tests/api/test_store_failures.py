@@ -1,0 +1,88 @@
+"""What clients hear when the store is gone, full or silent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from redis import Redis
+
+from service.metrics import Metrics
+from service.store import Store, StoreSettings
+from tests.api.conftest import FLEET, NewClient, assign
+from tests.servers import EMBEDDED, running_server
+
+
+@pytest.fixture
+def own_server() -> Iterator[str]:
+    """A server that the test may break."""
+    with running_server(EMBEDDED, "--maxmemory-policy", "noeviction") as url:
+        yield url
+
+
+@pytest.fixture
+async def patient(own_server: str, new_client: NewClient, metrics: Metrics) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of that server, whose store gives up soon."""
+    settings = StoreSettings(own_server, call_timeout_seconds=0.1, deadline_seconds=0.2)
+    store = await Store.open(settings, metrics)
+    client = new_client(store)
+    await client.put("/v1/fleets/f", json=FLEET)
+    yield client
+    await store.close()
+
+
+def stop(url: str) -> None:
+    with Redis.from_url(url) as redis:
+        redis.shutdown(nosave=True)
+
+
+async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(
+    patient: httpx.AsyncClient, own_server: str
+):
+    stop(own_server)
+    for method, url, body in (
+        ("POST", "/v1/fleets/f/assign", {"session_id": "a"}),
+        ("POST", "/v1/fleets/f/complete", {"session_id": "a"}),
+        ("GET", "/v1/fleets/f/state", None),
+        ("GET", "/v1/fleets", None),
+        ("PUT", "/v1/fleets/f", FLEET),
+    ):
+        answer = await patient.request(method, url, json=body)
+        assert answer.status_code == 503
+        assert answer.json()["code"] in ("store_unavailable", "outcome_unknown")
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert (await patient.get("/v1/fleets/f/state")).json()["code"] == "store_unavailable"
+
+
+async def test_without_a_store_the_process_is_alive_and_not_ready(patient: httpx.AsyncClient, own_server: str):
+    stop(own_server)
+    ready, healthy = await patient.get("/readyz"), await patient.get("/healthz")
+    assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
+    assert (healthy.status_code, healthy.json()) == (200, {"status": "ok"})
+
+
+async def test_without_a_store_the_metrics_say_so(patient: httpx.AsyncClient, own_server: str):
+    stop(own_server)
+    await patient.post("/v1/fleets/f/assign", json={"session_id": "a"})
+    text = (await patient.get("/metrics")).text
+    assert "slta_store_up 0.0" in text
+    assert 'slta_store_errors_total{kind="connection"}' in text
+    assert "slta_pools{" not in text
+
+
+async def test_a_silent_store_leaves_the_outcome_unknown(patient: httpx.AsyncClient, own_server: str):
+    with Redis.from_url(own_server) as redis:
+        redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
+        answer = await patient.post("/v1/fleets/f/assign", json={"session_id": "a"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+
+
+async def test_a_full_store_takes_no_sessions_but_lets_them_end(patient: httpx.AsyncClient, own_server: str):
+    await assign(patient, "/v1/fleets/f", "a")
+    with Redis.from_url(own_server) as redis:
+        redis.config_set("maxmemory", 1)
+        refused = await patient.post("/v1/fleets/f/assign", json={"session_id": "b"})
+        ended = await patient.post("/v1/fleets/f/complete", json={"session_id": "a"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+    assert (ended.status_code, ended.json()["outcome"]) == (200, "completed")
