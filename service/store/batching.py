@@ -92,7 +92,8 @@ class Batcher:
             for operation in batch:
                 _refuse(operation, error)
         else:
-            self._deliver(batch, reply)
+            if self._deliver(batch, reply) == len(batch):
+                await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
     async def _recover(self, function: str, batch: Sequence[Waiting], failed: StoreFailure) -> None:
         """Ask again what may be asked again; session ids make every operation safe to repeat."""
@@ -109,11 +110,12 @@ class Batcher:
         self._queue.extendleft(reversed(batch))
         await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
-    def _deliver(self, batch: Sequence[Waiting], reply: list[Any]) -> None:
+    def _deliver(self, batch: Sequence[Waiting], reply: list[Any]) -> int:
+        """Give everyone who waits the outcome; how many operations must be sent again."""
         if reply[0] == "UNKNOWN_FLEET":
             for operation in batch:
                 _refuse(operation, UnknownFleet())
-            return
+            return 0
         not_run = []
         for operation, outcome in zip(batch, reply[1], strict=True):
             if outcome[0] == "NOT_RUN":
@@ -123,6 +125,7 @@ class Batcher:
             elif not operation.outcome.done():
                 operation.outcome.set_result(outcome)
         self._queue.extendleft(reversed(not_run))
+        return len(not_run)
 
 
 RETRY_PAUSE_SECONDS = 0.02

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -89,9 +90,9 @@ class Caller:
                 await self.redis.execute_command("FUNCTION", "LOAD", self.source)  # type: ignore[no-untyped-call]
             except ResponseError as error:
                 if "already exists" not in str(error):
-                    raise StoreFailure(classify(error)) from error
+                    raise StoreFailure(replace(classify(error), ran=False)) from error
             except (RedisError, OSError) as error:
-                raise StoreFailure(classify(error)) from error
+                raise StoreFailure(replace(classify(error), ran=False)) from error
 
     async def loaded(self) -> bool:
         """Whether the server answers and has our library."""

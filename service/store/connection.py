@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -29,8 +29,9 @@ class StoreSettings:
 
 def connect(settings: StoreSettings) -> Redis:
     """A client that never repeats a call by itself: redis-py's ten retries would execute a call twice."""
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         settings.url,
+        timeout=settings.connect_timeout_seconds,  # for a connection to become free
         retry=Retry(NoBackoff(), 0),
         retry_on_timeout=False,
         socket_timeout=settings.call_timeout_seconds,
@@ -38,6 +39,7 @@ def connect(settings: StoreSettings) -> Redis:
         max_connections=settings.max_connections,
         decode_responses=True,
     )
+    return Redis.from_pool(pool)
 
 
 REFUSALS = (
@@ -70,16 +72,17 @@ class Failure:
 
 def classify(error: RedisError | OSError) -> Failure:
     """Judge by the text: redis-py redacts `repr`, and its types do not tell whether the call was sent."""
-    text = str(error)
+    code = getattr(error, "status_code", None)  # redis-py takes it off the text of those it knows
+    text = f"{code} {error}" if code else str(error)
     if "Function not found" in text:
         return Failure("function_missing", ran=False)
     for beginning in REFUSALS:
-        if text.startswith((beginning, f"{beginning}:")) or f"-{beginning} " in text:
+        if f"{text} ".startswith(f"{beginning} "):
             return Failure(beginning.split()[-1].lower(), ran=False)
     if isinstance(error, RedisTimeoutError):
         return Failure("timeout", ran="connecting" not in text)
     if isinstance(error, (RedisConnectionError, OSError)):
         return Failure(
-            "connection", ran="connecting" not in text.lower() and "Too many connections" not in text
+            "connection", ran="connecting" not in text.lower() and "No connection available" not in text
         )
     return Failure("response" if isinstance(error, ResponseError) else "other", ran=True)
