@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 class Feed:
     """One fleet's frames. The newest is kept; a slow viewer misses some and delays nobody."""
 
-    def __init__(self, store: Callable[[], Store], specs: Specs, fleet: str) -> None:
+    def __init__(self, store: Callable[[], Store], specs: Specs, fleet: str, interval_seconds: float) -> None:
         self.fleet = fleet
         self.viewers = 0
         self.gone = False
@@ -39,6 +39,7 @@ class Feed:
         self.points: deque[Point] = deque(maxlen=POINTS)
         self._store = store
         self._specs = specs
+        self._interval_seconds = interval_seconds
         self._number = 0
         self._newest = ""
         self._changed = asyncio.Event()
@@ -47,14 +48,15 @@ class Feed:
     def start(self) -> None:
         """Take snapshots until nobody watches any more."""
         if self._task is None or self._task.done():
-            self._newest = ""
+            self._number = 0
             self._task = asyncio.create_task(self._run())
 
     def stop(self) -> None:
-        """Tell the viewers that this is the end, and look no more."""
+        """Wake the viewers, and look no more."""
         if self._task is not None:
             self._task.cancel()
-        self.publish(CLOSING)
+        self._number += 1
+        self._changed.set()
 
     def publish(self, text: str) -> None:
         """Hand an event to all viewers."""
@@ -65,7 +67,7 @@ class Feed:
 
     async def after(self, number: int) -> tuple[int, str] | None:
         """The newest event, once there is one beyond `number`; None when that takes too long."""
-        if self._number <= number or not self._newest:
+        if self._number <= number:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     await self._changed.wait()
@@ -76,9 +78,9 @@ class Feed:
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         while self.viewers and not self.gone:
-            due = clock() + INTERVAL_SECONDS
+            due = clock() + self._interval_seconds
             self.publish(await self._take())
-            await asyncio.sleep(max(due - clock(), INTERVAL_SECONDS / 10))
+            await asyncio.sleep(max(due - clock(), self._interval_seconds / 10))
 
     async def _take(self) -> str:
         try:
@@ -120,10 +122,18 @@ def _pool_count(snapshot: Snapshot) -> int:
 class Feeds:
     """The feeds of one process. Call `close` when the process is asked to end: open streams would hold it up."""
 
-    def __init__(self, store: Callable[[], Store], specs: Specs, *, most_viewers: int = MOST_VIEWERS) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        specs: Specs,
+        *,
+        most_viewers: int = MOST_VIEWERS,
+        interval_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
         """`store` gives the open store, `specs` compiled fleets, as in `build_api`."""
         self._store = store
         self._specs = specs
+        self._interval_seconds = interval_seconds
         self._most_viewers = most_viewers
         self._feeds: dict[str, Feed] = {}
         self._closing = False
@@ -146,7 +156,7 @@ class Feeds:
 
     async def watch(self, fleet: str, page_version: str) -> AsyncGenerator[str]:
         """A viewer's stream of events; it begins with what happened before."""
-        feed = self._feeds.setdefault(fleet, Feed(self._store, self._specs, fleet))
+        feed = self._feed(fleet)
         feed.viewers += 1
         try:
             feed.start()
@@ -158,11 +168,19 @@ class Feeds:
             if feed.gone and self._feeds.get(fleet) is feed:
                 del self._feeds[fleet]
 
+    def _feed(self, fleet: str) -> Feed:
+        if fleet not in self._feeds:
+            self._feeds[fleet] = Feed(self._store, self._specs, fleet, self._interval_seconds)
+        return self._feeds[fleet]
+
     async def _events(self, feed: Feed) -> AsyncGenerator[str]:
         clock = asyncio.get_running_loop().time
         ends, number = clock() + LONGEST_SECONDS, 0
-        while clock() < ends and not self._closing:
+        while clock() < ends:
             found = await feed.after(number)
+            if self._closing:
+                yield CLOSING
+                return
             number, text = found or (number, HEARTBEAT)
             yield text
             if feed.gone:

@@ -18,10 +18,10 @@ const SHRINK_FRAMES = 20;
 const LEGEND = [
   ["filled", "session"],
   ["threshold", "threshold"],
-  ["optimal-threshold", "its optimum, where it differs"],
-  ["green", "green token: below the threshold, comes first"],
+  ["optimal-threshold", "optimal threshold, where it differs"],
+  ["green", "green token: comes first"],
   ["yellow", "yellow token: comes next"],
-  ["star", "here one more session is worth most"],
+  ["star", "the best slot for one more session"],
   ["draining", "draining pool"],
 ];
 const PROFILE_LEGEND = [
@@ -29,8 +29,8 @@ const PROFILE_LEGEND = [
   ["surplus", "sessions beyond it"],
   ["optimal-outline", "the optimal assignment"],
   ["threshold", "threshold"],
-  ["optimal-threshold", "its optimum, where it differs"],
-  ["star", "here one more session is worth most"],
+  ["optimal-threshold", "optimal threshold, where it differs"],
+  ["star", "the best slot for one more session"],
 ];
 const HINTS = {
   pools: "Each column is a pool, each filled slot a session. Classes rightly differ in height: one more session should be worth about the same everywhere.",
@@ -98,7 +98,7 @@ class Block {
   #drawFacts(c) {
     const away = [[c.pools.draining, "draining"], [c.pools.failed, "failed"]].filter(([number]) => number);
     const pools = [plural(c.pools.active, "pool"), ...away.map(([number, word]) => `${number} ${word}`)].join(", ");
-    const next = c.marginal_utility === null ? "full" : `next one worth ${amount(c.marginal_utility)}`;
+    const next = c.marginal_utility === null ? "full" : `next worth ${amount(c.marginal_utility)}`;
     setText(this.facts, `${pools} · ${plural(c.sessions.active, "session")} · ${next}`);
     setHidden(this.tokens, !c.tokens);
     if (!c.tokens) return;

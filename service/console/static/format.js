@@ -31,7 +31,8 @@ export function amount(value) {
 /** A fraction as percent, with digits enough to tell a small gap from none. */
 export function percent(fraction) {
   if (fraction === null || fraction === undefined) return NONE;
-  const value = Math.abs(fraction) < 5e-8 ? 0 : fraction * 100;
+  const value = Math.abs(fraction) < 1e-9 ? 0 : fraction * 100;
+  if (value > 0 && value < 0.0005) return "< 0.001 %";
   return `${fixed(value, Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3)} %`;
 }
 

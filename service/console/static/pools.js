@@ -35,13 +35,13 @@ class Row {
     this.grounds = shape("g");
     this.filled = shape("g");
     this.svg.append(this.grounds, this.filled);
+    this.halos = this.svg.appendChild(shape("path", { class: "star-halo" }));
     this.frame = createFrame(this.svg);
-    this.halos = shape("path", { class: "star-halo" });
     this.stars = shape("path", { class: "star" });
     this.tokens = shape("g");
     this.numbers = shape("g", { class: "numbers" });
     this.hits = shape("g", { class: "hits" });
-    this.svg.append(this.halos, this.stars, this.tokens, this.numbers, this.hits);
+    this.svg.append(this.stars, this.tokens, this.numbers, this.hits);
     this.hits.addEventListener("click", (event) => onSelect(event.target.dataset.pool));
     root.append(this.svg);
   }

@@ -15,13 +15,13 @@ export class ProfileDrawing {
     this.filled = shape("path", { class: "filled" });
     this.surplus = shape("path", { class: "surplus", fill: "url(#surplus)" });
     this.svg.append(this.ground, this.filled, this.surplus);
+    this.halo = this.svg.appendChild(shape("path", { class: "star-halo" }));
     this.frame = createFrame(this.svg);
     this.optimum = shape("path", { class: "optimal-outline" });
-    this.halo = shape("path", { class: "star-halo" });
     this.star = shape("path", { class: "star" });
     this.left = shape("text", { class: "numbers", x: AXIS, y: HEIGHT - 4 });
     this.right = shape("text", { class: "numbers", y: HEIGHT - 4, "text-anchor": "end" });
-    this.svg.append(this.optimum, this.halo, this.star, this.left, this.right);
+    this.svg.append(this.optimum, this.star, this.left, this.right);
     root.append(this.svg);
   }
 

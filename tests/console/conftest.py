@@ -1,0 +1,97 @@
+"""The page's server side in this process on a real store, and a whole service for the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from service.api.access import Access
+from service.api.application import build_api
+from service.console import Feeds, console_router
+from service.fleet_file import FleetFile, Specs, compile_spec
+from service.store import Store, StoreSettings
+from tests.servers import running_server
+
+FLEET = "default"
+
+
+class Calls(Counter[str]):
+    """The calls of the store, counted."""
+
+    def call(self, function: str, _seconds: float, _operations: int) -> None:
+        self[function] += 1
+
+    def error(self, kind: str) -> None:
+        self[f"error {kind}"] += 1
+
+
+def fleet_document(small: int = 2, large: int = 2, policy: str = "slta") -> dict[str, Any]:
+    return {
+        "policy": policy,
+        "classes": [
+            {"name": "small", "utility": {"kind": "log_share", "resource": 20}, "capacity": 60, "pools": small},
+            {"name": "large", "utility": {"kind": "log_share", "resource": 30}, "capacity": 90, "pools": large},
+        ],
+    }
+
+
+async def create_fleet(store: Store, document: dict[str, Any], fleet: str = FLEET) -> None:
+    file = FleetFile.read(document)
+    await store.configure(fleet, compile_spec(file), file.document())
+    await store.add_pools(fleet, file.wanted_pools())
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+async def store(server: str, calls: Calls) -> AsyncIterator[Store]:
+    with Redis.from_url(server) as redis:
+        redis.flushall()
+    opened = await Store.open(StoreSettings(server), calls)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def feeds(store: Store) -> AsyncIterator[Feeds]:
+    made = Feeds(lambda: store, Specs(), most_viewers=3, interval_seconds=0.02)
+    yield made
+    made.close()
+    await asyncio.sleep(0)
+
+
+def client_of(store: Store, feeds: Feeds, access: Access, key: str | None = None) -> httpx.AsyncClient:
+    async def render(_accept: str) -> tuple[bytes, str]:
+        return b"", "text/plain"
+
+    app = build_api(store=lambda: store, access=access, render_metrics=render, extra_routers=[console_router(feeds)])
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
+
+
+@pytest.fixture
+async def client(store: Store, feeds: Feeds) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(store, feeds, Access.open()) as made:
+        yield made
+
+
+def read_event(text: str) -> tuple[str, Any]:
+    """The name and the value of one event."""
+    lines = dict(line.split(": ", 1) for line in text.split("\n") if line.startswith(("event: ", "data: ")))
+    return lines["event"], json.loads(lines["data"])

@@ -1,0 +1,156 @@
+"""One snapshot a second for all who watch, from the first event to the last."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.console import Feeds
+from service.console import feeds as module
+from service.fleet_file import Specs
+from service.store import Store, StoreSettings
+from tests.console.conftest import FLEET, create_fleet, fleet_document, read_event
+from tests.servers import running_server
+
+
+async def frames(stream, wanted):
+    """The values of the next frames of a stream."""
+    found = []
+    async for text in stream:
+        name, value = read_event(text)
+        if name == "frame":
+            found.append(value)
+        if len(found) == wanted:
+            return found
+    raise AssertionError("the stream ended before")
+
+
+async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(store, feeds):
+    await create_fleet(store, fleet_document())
+    for k in range(5):
+        await store.assign(FLEET, f"s{k}", 0)
+    stream = feeds.watch(FLEET, "v1")
+    first = await anext(stream)
+    assert first.startswith("retry: ")
+    assert read_event(first) == ("beginning", {"page_version": "v1", "store_epoch": None, "points": []})
+    name, frame = read_event(await anext(stream))
+    assert name == "frame"
+    assert frame["state"]["sessions"] == {"active": 5, "draining": 0}
+    assert sum(pool["occupancy"] for pool in frame["pools"]) == 5
+    assert frame["estimate"]["pool_class"] in ("small", "large")
+    await stream.aclose()
+
+
+async def test_who_comes_later_learns_what_happened_before(store, feeds):
+    await create_fleet(store, fleet_document())
+    early = feeds.watch(FLEET, "v1")
+    seen = await frames(early, 3)
+    late = feeds.watch(FLEET, "v1")
+    _, beginning = read_event(await anext(late))
+    times = [point["as_of"] for point in beginning["points"]]
+    assert times[:3] == [frame["state"]["as_of"] for frame in seen]
+    assert beginning["store_epoch"] == seen[0]["state"]["store_epoch"]
+    await early.aclose()
+    await late.aclose()
+
+
+async def test_viewers_share_the_snapshots(store, feeds, calls):
+    await create_fleet(store, fleet_document())
+    streams = [feeds.watch(FLEET, "v1") for _ in range(3)]
+    before = calls["snapshot"]
+    seen = await asyncio.gather(*(frames(stream, 5) for stream in streams))
+    taken = {frame["state"]["as_of"] for frames_of_one in seen for frame in frames_of_one}
+    assert calls["snapshot"] - before <= len(taken) + 1
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_without_viewers_nothing_is_read(store, feeds, calls):
+    await create_fleet(store, fleet_document())
+    stream = feeds.watch(FLEET, "v1")
+    await frames(stream, 1)
+    await stream.aclose()
+    await feeds._feeds[FLEET]._task
+    assert feeds.viewers == 0
+    before = calls["snapshot"]
+    again = feeds.watch(FLEET, "v1")
+    await frames(again, 1)
+    assert calls["snapshot"] == before + 1
+    await again.aclose()
+
+
+async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(store, feeds):
+    await create_fleet(store, fleet_document())
+    slow, quick = feeds.watch(FLEET, "v1"), feeds.watch(FLEET, "v1")
+    (first,) = await frames(slow, 1)
+    newest = (await frames(quick, 5))[-1]
+    (then,) = await frames(slow, 1)
+    assert first["state"]["as_of"] < newest["state"]["as_of"] <= then["state"]["as_of"]
+    await slow.aclose()
+    await quick.aclose()
+
+
+async def test_large_fleets_come_without_single_pools(store, feeds):
+    await create_fleet(store, fleet_document(small=100, large=100))
+    stream = feeds.watch(FLEET, "v1")
+    assert len((await frames(stream, 1))[0]["pools"]) == 200
+    await store.add_pools(FLEET, [("one-more", "small")])
+    while (frame := (await frames(stream, 1))[0])["state"]["pools"]["active"] == 200:
+        pass
+    assert frame["pools"] is None
+    await stream.aclose()
+
+
+async def test_closing_ends_every_stream_at_once(store, feeds):
+    await create_fleet(store, fleet_document())
+    streams = [feeds.watch(FLEET, "v1") for _ in range(2)]
+    for stream in streams:
+        await frames(stream, 1)
+    feeds.close()
+    for stream in streams:
+        assert [read_event(text)[0] async for text in stream] == ["closing"]
+    assert feeds.viewers == 0
+    assert not feeds.has_room
+
+
+async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(store, feeds):
+    await create_fleet(store, fleet_document())
+    stream = feeds.watch(FLEET, "v1")
+    await frames(stream, 1)
+    await store.delete_fleet(FLEET)
+    events = [read_event(text) async for text in stream]
+    assert events[-1][0] == "trouble"
+    assert events[-1][1]["code"] == "unknown_fleet"
+    assert not feeds._feeds
+
+
+async def test_a_store_that_is_away_is_said_and_the_stream_goes_on(calls):
+    with running_server() as url:
+        store = await Store.open(StoreSettings(url, deadline_seconds=0.2), calls)
+        await create_fleet(store, fleet_document())
+        feeds = Feeds(lambda: store, Specs(), interval_seconds=0.02)
+        stream = feeds.watch(FLEET, "v1")
+        await frames(stream, 1)
+    name = "frame"
+    while name == "frame":
+        name, value = read_event(await anext(stream))
+    assert (name, value["code"]) == ("trouble", "store_unavailable")
+    feeds.close()
+    await stream.aclose()
+    await store.close()
+
+
+async def test_silence_is_filled_with_comments(store, feeds, monkeypatch):
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.001)
+    await create_fleet(store, fleet_document())
+    stream = feeds.watch(FLEET, "v1")
+    await anext(stream)
+    assert any([(await anext(stream)).startswith(":") for _ in range(50)])
+    await stream.aclose()
+
+
+async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(store, feeds, monkeypatch):
+    monkeypatch.setattr(module, "LONGEST_SECONDS", 0.1)
+    await create_fleet(store, fleet_document())
+    names = [read_event(text)[0] async for text in feeds.watch(FLEET, "v1")]
+    assert names[0] == "beginning"
+    assert set(names[1:]) == {"frame"}
