@@ -192,26 +192,22 @@ function configure.put(fleet, key, now, given)
   return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }
 end
 
--- Removes ids from the sets of ids and leases that no record speaks of.
-local function drop_strays(fleet, pattern, belongs)
+local function drop_keys(pattern)
   local cursor = '0'
   repeat
     local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000)
     cursor = found[1]
     for _, key in ipairs(found[2]) do
-      for _, id in ipairs(redis.call('SMEMBERS', key)) do
-        if not belongs(key, sessions.read(fleet, id)) then
-          redis.call('SREM', key, id)
-        end
-      end
+      redis.call('UNLINK', key)
     end
   until cursor == '0'
 end
 
 -- Sets of ids and leases from the records, the one truth.
 local function repair_sets(fleet)
-  local records = redis.call('HKEYS', fleet.prefix .. 'sessions')
-  for _, id in ipairs(records) do
+  drop_keys(fleet.prefix .. 'ids:*')
+  drop_keys(fleet.prefix .. 'leases:*')
+  for _, id in ipairs(redis.call('HKEYS', fleet.prefix .. 'sessions')) do
     local session = sessions.read(fleet, id)
     redis.call('SADD', ledger.ids_key(fleet, session.number), id)
     if session.due > 0 then
@@ -219,12 +215,6 @@ local function repair_sets(fleet)
       fleet.next_due = math.min(fleet.next_due, session.due)
     end
   end
-  drop_strays(fleet, fleet.prefix .. 'ids:*', function(key, session)
-    return session and key == ledger.ids_key(fleet, session.number)
-  end)
-  drop_strays(fleet, fleet.prefix .. 'leases:*', function(key, session)
-    return session and key == sessions.leases_key(fleet, session.due)
-  end)
 end
 
 -- Rebuilds everything that follows from the session records: sets of ids, leases, rows, totals, tokens.

@@ -9,7 +9,7 @@ function ledger.policy(fleet)
 end
 
 function ledger.ids_key(fleet, number)
-  return string.format('%sids:%.0f', fleet.prefix, number)
+  return string.format('%sids:%d', fleet.prefix, number)
 end
 
 function ledger.occupancy(fleet, number)

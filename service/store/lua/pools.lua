@@ -16,8 +16,8 @@ function pools.find(fleet, pool_id)
 end
 
 local function write(fleet, pool_id, number, status)
-  redis.call('HSET', fleet.prefix .. 'pools', pool_id, string.format('%.0f %s', number, status))
-  redis.call('HSET', fleet.prefix .. 'names', string.format('%.0f', number), pool_id)
+  redis.call('HSET', fleet.prefix .. 'pools', pool_id, string.format('%d %s', number, status))
+  redis.call('HSET', fleet.prefix .. 'names', string.format('%d', number), pool_id)
 end
 
 local function describe(fleet, pool_id)
@@ -64,7 +64,7 @@ local function destroy(fleet, pool_id, number, status)
   redis.call('SETBIT', state.class_key(fleet, 'active', position), bit, 0)
   count_status(fleet, position, status, -1)
   redis.call('HDEL', fleet.prefix .. 'pools', pool_id)
-  redis.call('HDEL', fleet.prefix .. 'names', string.format('%.0f', number))
+  redis.call('HDEL', fleet.prefix .. 'names', string.format('%d', number))
 end
 
 -- (pool_id, class name) pairs -> {CREATED, ids that are new} | {UNKNOWN_CLASS, name} | {IN_OTHER_CLASS, pool_id}

@@ -41,8 +41,8 @@ function reads.session(fleet, id)
     'SESSION',
     session.pool_id,
     fleet.names[(state.locate(fleet, session.number))],
-    string.format('%.0f', fleet.time - session.start),
-    session.due > 0 and string.format('%.0f', session.due * 1e6 - fleet.time) or '',
+    string.format('%d', fleet.time - session.start),
+    session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
   }
 end
 

@@ -24,7 +24,7 @@ end
 local function write(fleet, id, session)
   redis.call(
     'HSET', fleet.prefix .. 'sessions', id,
-    string.format('%.0f %.0f %.0f %.0f %s', session.number, session.start, session.lease, session.due, session.pool_id)
+    string.format('%d %d %d %d %s', session.number, session.start, session.lease, session.due, session.pool_id)
   )
 end
 
@@ -44,7 +44,7 @@ local function remember_end(fleet, id, reason, pool_id)
 end
 
 function sessions.leases_key(fleet, second)
-  return string.format('%sleases:%.0f', fleet.prefix, second)
+  return string.format('%sleases:%d', fleet.prefix, second)
 end
 
 -- The first second of fleet time that begins after `lease` µs from now: a lease lasts at least as long as it says.
@@ -63,25 +63,27 @@ local function end_lease(fleet, id, due)
   end
 end
 
--- Places a session on a pool: the record, the pool's set of ids, the lease. The pool's new occupancy.
-local function begin(fleet, id, number, pool_id, lease)
+-- Places a session on a pool: the record, the pool's set of ids, the lease. The pool's new occupancy. Counted right
+-- after the record is written: should a later step fail, a repair from the records leaves the counters right.
+local function begin(fleet, id, number, pool_id, lease, counter)
   local due = start_lease(fleet, id, lease)
   write(fleet, id, { number = number, start = fleet.time, lease = lease, due = due, pool_id = pool_id })
+  fleet[counter] = fleet[counter] + 1
   local ids = ledger.ids_key(fleet, number)
   redis.call('SADD', ids, id)
   return redis.call('SCARD', ids)
 end
 
--- Ends a session: its record, its place, its lease, and a memory of it.
+-- Ends a session: its record, counted and remembered at once as in `begin`, its place and its lease.
 local function finish(fleet, id, session, reason)
   local position, bit = state.locate(fleet, session.number)
   local ids = ledger.ids_key(fleet, session.number)
   redis.call('HDEL', fleet.prefix .. 'sessions', id)
+  fleet[reason] = fleet[reason] + 1
+  remember_end(fleet, id, reason, session.pool_id)
   redis.call('SREM', ids, id)
   end_lease(fleet, id, session.due)
   ledger.fell(fleet, position, bit, redis.call('SCARD', ids) + 1)
-  remember_end(fleet, id, reason, session.pool_id)
-  fleet[reason] = fleet[reason] + 1
 end
 
 local function lease_or_default(fleet, lease)
@@ -115,9 +117,8 @@ function sessions.assign(fleet, id, lease, draw)
   local number = state.pool_number(fleet, position, bit)
   local pool_id = state.pool_name(fleet, number)
   -- writes
-  ledger.rose(fleet, position, bit, begin(fleet, id, number, pool_id, lease))
+  ledger.rose(fleet, position, bit, begin(fleet, id, number, pool_id, lease, 'assigned'))
   policy.learn(fleet, direction)
-  fleet.assigned = fleet.assigned + 1
   local tally = fleet['assigned_' .. token]
   tally[position] = tally[position] + 1
   return { 'ASSIGNED', pool_id, fleet.names[position], token, lease }
@@ -174,13 +175,12 @@ function sessions.adopt(fleet, id, pool_id, lease)
     return { 'OVER_CAPACITY' }
   end
   -- writes
-  local level = begin(fleet, id, target, pool_id, lease_or_default(fleet, lease))
+  local level = begin(fleet, id, target, pool_id, lease_or_default(fleet, lease), 'adopted')
   if status == 'active' then
     ledger.rose(fleet, position, bit, level)
   else
     fleet.draining_sessions[position] = fleet.draining_sessions[position] + 1
   end
-  fleet.adopted = fleet.adopted + 1
   return { 'ADOPTED' }
 end
 

@@ -40,7 +40,9 @@ end
 
 local function encode(value)
   if type(value) == 'number' then
-    return string.format('%.17g', value)
+    -- %d is several times faster than %.17g, and the same text for integers that a double holds exactly.
+    local whole = value % 1 == 0 and value < 2 ^ 53 and value > -2 ^ 53
+    return string.format(whole and '%d' or '%.17g', value)
   elseif type(value) == 'string' then
     return value
   end
