@@ -23,6 +23,7 @@ class Figures:
     progress: Facts | None = None
     result: Facts | None = None
     window: str | None = None
+    over: bool = False
     arrivals_per_second: float = 0.0
     completions_per_second: float = 0.0
     weights_gap_now: float | None = None
@@ -33,13 +34,17 @@ class Figures:
         match line["kind"]:
             case "progress":
                 self.progress = line
+            case "over":
+                self.over = True
             case "window":
                 self.window = line["integrals"]
             case "result":
                 self.result = line
 
     def see(self, state: Facts, averages: Facts | None) -> None:
-        """Take in what the service says at one moment."""
+        """Take in what the service says at one moment; once the arrivals are over nothing counts any more."""
+        if self.over:
+            return
         if self.state and (elapsed := state["as_of"] - self.state["as_of"]) > 0:
             before, now = self.state["counters"], state["counters"]
             self.arrivals_per_second = (now["assigned"] - before["assigned"]) / elapsed

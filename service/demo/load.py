@@ -1,7 +1,7 @@
 """The load generator as a process of its own, so that drawing the view does not delay its requests.
 
 Standard output is one JSON object a line, `{"kind": …}`: `window` once the averages begin, `progress` now and then,
-`result` at the end. SIGTERM ends the arrivals; the rest follows as if they had been over.
+`over` when nothing more arrives, `result` at the end. SIGTERM ends the arrivals; the rest follows as ever.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class Load:
         meanwhile = [asyncio.create_task(task) for task in (self._tell(), self._open_window(), self._look_at_end())]
         try:
             await self._replay.run()
+            say("over")
             result = await self._compare()
             await self._replay.complete_all()
         finally:
@@ -125,6 +126,7 @@ class Load:
         """A trace's sessions go on when its arrivals are over; what counts is the load until then."""
         if self._order.trace:
             await asyncio.sleep(self._order.arrivals_seconds)
+            say("over")
             with contextlib.suppress(ServiceError):
                 self._at_end = await self._observe()
 

@@ -17,8 +17,8 @@ from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, load_yaml
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SWING_HOLDINGS = 6
-"""A swing takes this many mean holding times: sessions can follow, and visibly lag."""
+SWING_HOLDINGS = 12
+"""A swing takes this many mean holding times: slow enough for sessions to follow."""
 SWING_POINTS = 24
 WARM_UP_HOLDINGS = 5
 """After this many the memory of the empty start is below 1 %."""

@@ -25,7 +25,7 @@ def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool)
     """The summary; `report` as it is written to a file."""
     begin = f"Interrupted after {figures.elapsed_seconds:.0f} s." if interrupted else "Done."
     if report["mean_utility"] is None:
-        return f"\n{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:g} s."
+        return f"\n{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:.3g} s."
     parts = [
         _traffic(report),
         _utility(report),
@@ -41,7 +41,7 @@ def _traffic(report: Mapping[str, Any]) -> str:
     return (
         f"  {report['policy'].upper()} placed sessions on {report['pools']} pools: {report['arrivals']:,} arrivals in "
         f"{report['elapsed_seconds']:.0f} s, {report['rejections']:,} rejected, {report['errors']:,} errors.\n"
-        f"  Averages over {report['window_seconds']:.1f} s, after a warm-up of {report['warm_up_seconds']:g} s: "
+        f"  Averages over {report['window_seconds']:.1f} s, after a warm-up of {report['warm_up_seconds']:.3g} s: "
         f"{report['mean_sessions_per_pool']:.3f} sessions per pool."
     )
 

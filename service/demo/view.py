@@ -85,13 +85,12 @@ def picture(figures: Figures, addresses: str) -> RenderableType:
 
 
 def _progress(figures: Figures) -> RenderableType:
-    plan, elapsed = figures.plan, figures.elapsed_seconds
+    plan, duration = figures.plan, figures.plan.course.duration_seconds
+    elapsed = min(figures.elapsed_seconds, duration)
     grid = Table.grid(padding=(0, 1))
     phase = "" if figures.window else f"warming up: averages begin at {plan.warm_up_seconds:.0f} s"
-    bar = ProgressBar(
-        total=plan.course.duration_seconds, completed=min(elapsed, plan.course.duration_seconds), width=40
-    )
-    grid.add_row(bar, f"{elapsed:.0f} of {plan.course.duration_seconds:.0f} s", Text(phase, style="yellow"))
+    bar = ProgressBar(total=duration, completed=elapsed, width=40)
+    grid.add_row(bar, f"{elapsed:.0f} of {duration:.0f} s", Text(phase, style="yellow"))
     return grid
 
 
@@ -121,18 +120,19 @@ def _rates(figures: Figures, state: Any) -> RenderableType:  # noqa: ANN401 - JS
     totals = (figures.progress or {}).get("totals", {})
     load = state["offered_load_estimate"] or 0.0
     grid = Table.grid(padding=(0, 3))
+    for _ in range(3):
+        grid.add_column(no_wrap=True)
     grid.add_row(
-        f"sessions [bold]{state['sessions']['active']}[/]  ({load:.2f} per pool)",
+        f"sessions [bold]{state['sessions']['active']}[/] ({load:.2f} per pool)",
         f"arrivals [bold]{figures.arrivals_per_second:.0f}[/]/s",
         f"completions [bold]{figures.completions_per_second:.0f}[/]/s",
-        f"rejected {totals.get('rejections', 0)}  errors {totals.get('errors', 0)}",
     )
     grid.add_row(
         f"utility [bold]{state['utility'] or 0:.2f}[/] of {state['utility_bound'] or 0:.2f}",
         f"r [bold]{state['estimate_rank']}[/] (optimal {state['optimal_rank']})",
-        "",
-        f"assign p50 {milliseconds(recent.get('p50'))}  p99 {milliseconds(recent.get('p99'))}",
+        f"rejected {totals.get('rejections', 0)}, errors {totals.get('errors', 0)}",
     )
+    grid.add_row(f"assign p50 {milliseconds(recent.get('p50'))}, p99 {milliseconds(recent.get('p99'))}")
     return grid
 
 

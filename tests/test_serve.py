@@ -1,0 +1,266 @@
+"""`slta serve` as a process: what was placed is there whatever happened, and two on one store are one dispatcher."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.store.embedded import EmbeddedStore
+
+DEADLINE_SECONDS = 60.0
+
+FLEET = """
+fleet: f
+classes:
+  - {name: small, utility: {kind: log_share, resource: 20}, capacity: 60, pools: 3}
+  - {name: large, utility: {kind: log_share, resource: 30}, capacity: 90, pools: 3}
+"""
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the awaited did not happen"
+        time.sleep(0.02)
+
+
+class Serving:
+    """One `slta serve` process."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._log = folder / f"serve-{time.monotonic_ns()}.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
+        command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--log-format", "json", *options]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        lines = self._log.read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == name]
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def client(self) -> httpx.Client:
+        until(lambda: self.events("listening") or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log
+        return httpx.Client(base_url=str(self.events("listening")[0]["url"]), timeout=10)
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE_SECONDS)
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[tuple[Serving, httpx.Client]]:
+    service = Serving(folder, *options)
+    try:
+        with service.client() as client:
+            yield service, client
+    finally:
+        if service.process.poll() is None:
+            service.end()
+
+
+@pytest.fixture
+def fleet_file(tmp_path: Path) -> Path:
+    path = tmp_path / "fleet.yaml"
+    path.write_text(FLEET)
+    return path
+
+
+@pytest.fixture
+def options(tmp_path: Path, fleet_file: Path) -> list[str]:
+    return ["--data-dir", str(tmp_path / "data"), "--config", str(fleet_file)]
+
+
+def assign(client: httpx.Client, session_id: str) -> httpx.Response:
+    return client.post("/v1/fleets/f/assign", json={"session_id": session_id})
+
+
+def where(client: httpx.Client, session_id: str) -> str:
+    return str(client.get(f"/v1/fleets/f/sessions/{session_id}").json()["pool_id"])
+
+
+def test_a_fleet_file_is_all_it_needs(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (service, client):
+        assert client.get("/readyz").json() == {"status": "ready"}
+        assert assign(client, "s-1").status_code == 201
+        assert "slta_" in client.get("/metrics").text
+        assert client.get("/docs").status_code == 200
+        assert "server" not in client.get("/healthz").headers
+        assert service.end() == 0
+        assert service.events("stopped")
+
+
+def test_sessions_outlive_a_clean_stop(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (_, client):
+        pool = assign(client, "s-1").json()["pool_id"]
+    with serving(tmp_path, *options) as (_, client):
+        assert where(client, "s-1") == pool
+        again = assign(client, "s-1")
+        assert (again.status_code, again.json()["pool_id"], again.json()["replayed"]) == (200, pool, True)
+
+
+def test_sessions_outlive_a_kill_of_the_service(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (service, client):
+        pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}
+        service.process.kill()
+        service.process.wait()
+    with serving(tmp_path, *options) as (_, client):
+        assert {session: where(client, session) for session in pools} == pools
+
+
+def test_sessions_outlive_a_kill_of_the_valkey_under_a_running_service(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (service, client):
+        pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}
+        os.kill(int(str(service.events("embedded_store_ready")[0]["pid"])), signal.SIGKILL)
+        until(lambda: service.events("embedded_store_restarted"))
+        until(lambda: client.get("/readyz").status_code == 200)
+        assert client.get("/healthz").status_code == 200
+        assert {session: where(client, session) for session in pools} == pools
+        until(lambda: assign(client, "s-50").status_code in (200, 201))
+
+
+def test_a_second_service_on_the_same_folder_is_told_why_not(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options):
+        second = Serving(tmp_path, *options)
+        assert second.process.wait(DEADLINE_SECONDS) == 2
+        assert second.log.startswith("slta: the data folder")
+        assert "--store-url" in second.log
+
+
+def test_two_services_on_one_store_are_one_dispatcher(tmp_path: Path, fleet_file: Path) -> None:
+    with EmbeddedStore(tmp_path / "data") as store:
+        shared = ["--store-url", store.url, "--config", str(fleet_file)]
+        with serving(tmp_path, *shared) as (_, one), serving(tmp_path, *shared) as (_, other):
+            placed = [assign((one, other)[k % 2], f"s-{k}").json()["pool_id"] for k in range(20)]
+            assert [where((other, one)[k % 2], f"s-{k}") for k in range(20)] == placed
+            assert assign(other, "s-0").json()["replayed"]
+            assert other.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()["outcome"] == "completed"
+            again = one.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()
+            assert again["outcome"] == "already_ended"
+            states = [client.get("/v1/fleets/f/state").json() for client in (one, other)]
+            assert {state["sessions"]["active"] for state in states} == {19}
+            assert len({state["estimate_rank"] for state in states}) == 1
+
+
+def test_a_lease_ends_a_session_though_no_client_calls(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (_, client):
+        client.post("/v1/fleets/f/assign", json={"session_id": "s-1", "lease_seconds": 0.2})
+        until(lambda: client.get("/v1/fleets/f/state").json()["counters"]["expired"] == 1)
+        assert client.get("/v1/fleets/f/state").json()["sessions"]["active"] == 0
+
+
+def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
+    tmp_path: Path, options: list[str], fleet_file: Path
+) -> None:
+    with serving(tmp_path, *options) as (_, client):
+        fleet = client.get("/v1/fleets/f").json()
+        changed = client.put("/v1/fleets/f", json=fleet | {"policy": "jlmu"})
+        assert changed.status_code == 200
+        client.post("/v1/fleets/f/pools/small-1/drain")
+    with serving(tmp_path, *options) as (service, client):
+        assert service.events("fleet_file_already_applied")
+        assert client.get("/v1/fleets/f").json()["policy"] == "jlmu"
+    fleet_file.write_text(FLEET.replace("capacity: 60", "capacity: 61"))
+    with serving(tmp_path, *options) as (_, client):
+        assert client.get("/v1/fleets/f").json()["policy"] == "slta"
+        assert client.get("/v1/fleets/f/pools/small-1").json()["status"] == "draining"
+
+
+def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path: Path, fleet_file: Path) -> None:
+    store = EmbeddedStore(tmp_path / "data")
+    store.start()
+    url = store.url
+    store.stop()
+    with serving(tmp_path, "--store-url", url, "--config", str(fleet_file)) as (service, client):
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert assign(client, "s-1").json()["code"] == "store_unavailable"
+        with store:
+            until(lambda: service.events("fleet_file_applied"))
+            assert assign(client, "s-1").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--host", "0.0.0.0"], "slta: 0.0.0.0 can be reached from other machines"),  # noqa: S104 - it is refused
+        (["--keys-file", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
+        (["--config", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
+        (["--store-binary", "no-such-server"], "slta: no-such-server is not a program"),
+        (["--host", "192.0.2.1", "--keys-file", "{keys}"], "slta: cannot listen on 192.0.2.1, port 0"),
+    ],
+)
+def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.yaml"
+    keys.write_text("keys: []\n")
+    given = [argument.format(keys=keys) for argument in arguments]
+    service = Serving(tmp_path, "--data-dir", str(tmp_path / "data"), "--log-level", "error", *given)
+    assert service.process.wait(DEADLINE_SECONDS) == 2
+    [line] = service.log.splitlines()
+    assert line.startswith(message)
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (_, client):
+        port = str(client.base_url.port)
+        elsewhere = ["--data-dir", str(tmp_path / "elsewhere"), "--port", port, "--log-level", "error"]
+        service = Serving(tmp_path, *elsewhere)
+        assert service.process.wait(DEADLINE_SECONDS) == 2
+        assert service.log == f"slta: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
+
+
+def test_with_a_key_file_only_its_keys_open(tmp_path: Path, options: list[str]) -> None:
+    keys = tmp_path / "keys.yaml"
+    made = subprocess.run(
+        [sys.executable, "-m", "service.cli", "key", "new", "--scope", "admin"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    entry = "\n".join(line for line in made.stderr.splitlines() if not line.startswith("#"))
+    keys.write_text(f"keys:\n{entry}\n")
+    with serving(tmp_path, *options, "--keys-file", str(keys)) as (service, client):
+        assert assign(client, "s-1").status_code == 401
+        client.headers["Authorization"] = f"Bearer {made.stdout.strip()}"
+        assert assign(client, "s-1").status_code == 201
+        assert not service.events("no_access_control")
+        assert made.stdout.strip() not in service.log
+
+
+def test_requests_that_are_under_way_are_answered_before_it_ends(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (service, client):
+        pid = int(str(service.events("embedded_store_ready")[0]["pid"]))
+        os.kill(pid, signal.SIGSTOP)
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", SLOW, f"{client.base_url}/v1/fleets/f/state"], stdout=subprocess.PIPE, text=True
+        )
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "sent\n"
+        service.process.send_signal(signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
+        assert waiting.communicate(timeout=DEADLINE_SECONDS)[0] in ("200\n", "503\n")
+        assert service.process.wait(DEADLINE_SECONDS) == 0
+
+
+SLOW = """
+import sys, urllib.error, urllib.parse, http.client
+url = urllib.parse.urlsplit(sys.argv[1])
+connection = http.client.HTTPConnection(url.netloc, timeout=30)
+connection.request("GET", url.path)
+print("sent", flush=True)
+print(connection.getresponse().status)
+"""

@@ -1,0 +1,71 @@
+"""What may be set, and what may not be set together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings, SettingsError, read_settings, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(f"SLTA_{field.upper()}", raising=False)
+
+
+def test_without_settings_only_this_machine_can_come_and_finds_the_documentation() -> None:
+    settings = read_settings()
+    assert (settings.host, settings.requires_keys, settings.shows_docs) == ("127.0.0.1", False, True)
+
+
+def test_an_option_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLTA_PORT", "1")
+    monkeypatch.setenv("SLTA_HOST", "::1")
+    settings = read_settings(port=2, host=None)
+    assert (settings.port, settings.host) == (2, "::1")
+
+
+@pytest.mark.parametrize("auth", [None, "off"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])  # noqa: S104 - what is refused
+def test_beyond_a_loopback_address_callers_need_keys(host: str, auth: str | None) -> None:
+    with pytest.raises(SettingsError, match="give a keys_file"):
+        read_settings(host=host, auth=auth)
+    settings = read_settings(host=host, keys_file=Path("keys.yaml"))
+    assert settings.requires_keys
+    assert not settings.shows_docs
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_a_loopback_address_may_go_without(host: str) -> None:
+    assert not read_settings(host=host, auth="off").requires_keys
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"auth": "keys"}, "needs a keys_file"),
+        ({"auth": "off", "keys_file": "k"}, "contradict"),
+        ({"tls_key": "k"}, "go together"),
+        ({"port": 65_536}, "port: .*less than or equal to 65535"),
+        ({"port": "http"}, "port: .*integer"),
+        ({"log_level": "loud"}, "log_level: .*'debug'"),
+    ],
+)
+def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_settings(**given)
+
+
+def test_hosts_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLTA_ALLOWED_HOSTS", "a.example.org, *.b.example.org,")
+    assert read_settings().allowed_hosts == ("a.example.org", "*.b.example.org")
+
+
+def test_the_store_url_is_not_shown() -> None:
+    assert "s3cret" not in repr(read_settings(store_url="redis://:s3cret@localhost"))
+
+
+def test_a_typing_error_in_a_variable_is_found() -> None:
+    assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
