@@ -36,7 +36,8 @@ async def test_what_get_answers_can_be_edited_and_put_back(api: httpx.AsyncClien
 
 
 async def test_numbers_of_a_fleet_come_back_as_they_were_written(api: httpx.AsyncClient):
-    text = b'{"classes": [{"name": "a", "capacity": 2, "utility": {"kind": "linear", "slope": 0.10}}], "lease_seconds": 1e2}'
+    classes = b'[{"name": "a", "capacity": 2, "utility": {"kind": "linear", "slope": 0.10}}]'
+    text = b'{"lease_seconds": 1e2, "classes": ' + classes + b"}"
     await api.put("/v1/fleets/f", content=text, headers={"Content-Type": "application/json"})
     answer = await api.get("/v1/fleets/f")
     assert '"slope": 0.1}' in answer.text
@@ -149,12 +150,11 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
         (with_class(colour="red"), "classes[0].colour: is not a known field"),
         (with_class(name="a/b"), "classes[0].name: string should match pattern"),
         (with_class(utility={"kind": "cubic"}), "classes[0].utility: kind must be one of 'log_share', "),
-        (with_class(utility={"kind": "log_share", "resource": 0}), "classes[0].utility.resource: input should be greater"),
+        (with_class(utility={"kind": "log_share", "resource": 0}), "utility.resource: input should be greater"),
         (with_class(utility={"kind": "log_share", "resource": "20"}), "classes[0].utility.resource: must be a number"),
         (with_class(utility={"kind": "log_share", "resource": True}), "classes[0].utility.resource: must be a number"),
         (with_class(utility={"kind": "linear"}), "classes[0].utility.slope: field required"),
-        (with_class(utility=TABLE), "classes[0].utility: class small: the utility is not concave: "
-                                    "it bends the wrong way at x = 2"),
+        (with_class(utility=TABLE), "class small: the utility is not concave: it bends the wrong way at x = 2"),
         (with_class(utility=TABLE | {"values": [0, 1]}), "classes[0]: utility.values must hold u(0) to u(capacity)"),
         (with_class(utility=TABLE | {"values": [1, 2, 3, 4]}), "classes[0].utility: values must begin with u(0) = 0"),
         (with_class(pools=65_537), "classes[0].pools: input should be less than or equal to 65536"),

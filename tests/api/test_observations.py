@@ -100,7 +100,7 @@ async def test_a_class_without_pools_is_left_out_of_the_ranks(api: httpx.AsyncCl
     await assign(api, fleet, "a")
     state = (await api.get(f"{fleet}/state")).json()
     assert (state["optimal_rank"], state["estimate_rank"]) == (1, 1)
-    small, large = state["classes"]
+    _, large = state["classes"]
     assert (large["threshold"], large["marginal_utility"]) == (0, None)
     # Its worth is still known: the one session would go there.
     assert large["pool_worth"] == pytest.approx(math.log(30) - math.log(20))

@@ -1,0 +1,286 @@
+"""Metrics: names that last, numbers that agree with the state, and a size that does not grow."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from time import process_time
+from typing import Any, NamedTuple
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from redis import Redis
+
+from service.fleet_file import FleetFile, Specs, compile_spec
+from service.metrics import Metrics
+from service.observation import observe
+from service.store import Store, StoreSettings
+from tests.servers import EMBEDDED, running_server
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with running_server(EMBEDDED) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(server: str, metrics: Metrics) -> AsyncIterator[Store]:
+    with Redis.from_url(server) as redis:
+        redis.flushall()
+    opened = await Store.open(StoreSettings(server), metrics)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def small_fleet(**changes: Any) -> FleetFile:
+    def one(name: str, resource: int, pools: int) -> dict[str, Any]:
+        utility = {"kind": "log_share", "resource": resource}
+        return {"name": name, "capacity": 5, "utility": utility, "pools": pools}
+
+    return FleetFile.read({"classes": [one("small", 20, 2), one("large", 30, 2)]} | changes)
+
+
+async def create(store: Store, fleet: str, file: FleetFile) -> None:
+    await store.configure(fleet, compile_spec(file), file.document())
+    await store.add_pools(fleet, file.wanted_pools())
+
+
+async def exposition(metrics: Metrics, store: Store, accept: str = "") -> str:
+    body, _ = await metrics.render(store, Specs(), accept)
+    return body.decode()
+
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def series(text: str) -> Series:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parse_text(text)
+        for sample in family.samples
+    }
+
+
+def value(found: Series, name: str, **labels: str) -> float:
+    return found[f"slta_{name}", frozenset(labels.items())]
+
+
+async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics):
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    await create(store, "f", small_fleet())
+    await store.assign("f", "a", None)
+    await store.tick("f")
+    metrics.observe(Answered("/v1/fleets/{fleet}/assign", 201, 0.001))
+    metrics.error("timeout")
+    text = await exposition(metrics, store)
+    checked = await asyncio.create_subprocess_exec(
+        promtool, "check", "metrics", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    output, _ = await checked.communicate(text.encode())
+    assert (checked.returncode, output.decode()) == (0, "")
+
+
+async def test_openmetrics_says_the_same(store: Store, metrics: Metrics):
+    await create(store, "f", small_fleet())
+    plain, modern = await exposition(metrics, store), await exposition(metrics, store, OPENMETRICS)
+    names = {sample.name for family in parse_openmetrics(modern) for sample in family.samples}
+    assert names == {name for name, _ in series(plain)}
+    assert not [name for name in names if name.endswith("_created")]
+
+
+async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics):
+    await create(store, "f", small_fleet())
+    for session_id in "abcdefg":
+        await store.assign("f", session_id, None)
+    await store.complete("f", "a")
+    await store.set_status("f", "small-1", "draining")
+    found = series(await exposition(metrics, store))
+    snapshot = await store.snapshot("f")
+    seen = observe(snapshot, await Specs().of(snapshot.document))
+    assert value(found, "aggregate_utility", fleet="f") == pytest.approx(seen.utility)
+    assert value(found, "aggregate_utility_bound", fleet="f") == pytest.approx(seen.utility_bound)
+    assert value(found, "estimate_rank", fleet="f") == seen.estimate_rank
+    assert value(found, "optimal_rank", fleet="f") == seen.optimal_rank
+    assert value(found, "load_price", fleet="f") == pytest.approx(seen.load_price)
+    assert value(found, "completions_total", fleet="f") == 1
+    assert value(found, "fleet_info", fleet="f", policy="slta") == 1
+    placed = sum(v for (name, _), v in found.items() if name == "slta_assignments_total")
+    assert placed == seen.counters["assigned"] == 7
+    for observed in seen.classes:
+        labels = {"fleet": "f", "pool_class": observed.name}
+        assert value(found, "pools", **labels, status="active") == observed.pools.active
+        assert value(found, "sessions", **labels, status="draining") == observed.sessions.draining
+        assert value(found, "sessions", **labels, status="active") == observed.sessions.active
+        assert value(found, "threshold", **labels) == observed.threshold
+        assert value(found, "session_capacity", **labels) == 5 * observed.pools.active
+        assert observed.tokens
+        assert value(found, "tokens", **labels, color="green") == observed.tokens.green
+        assert value(found, "tokens", **labels, color="yellow") == observed.tokens.yellow
+        for level in range(1, 6):
+            column = [*observed.occupancy, 0, 0, 0, 0, 0, 0]
+            fraction = column[level] / observed.pools.active
+            assert value(found, "occupancy_fraction", **labels, level=str(level)) == fraction
+
+
+async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Metrics):
+    await create(store, "f", small_fleet())
+    await store.tick("f")
+    before = series(await exposition(metrics, store))
+    for session_id in "abcdefg":
+        await store.assign("f", session_id, None)
+    after = series(await exposition(metrics, store))
+
+    def grown(name: str, **labels: str) -> float:
+        return value(after, name, fleet="f", **labels) - value(before, name, fleet="f", **labels)
+
+    pool_seconds = grown("pool_seconds", pool_class="small") + grown("pool_seconds", pool_class="large")
+    assert pool_seconds > 0
+    assert 0 < grown("utility_pool_seconds") <= grown("bound_pool_seconds") * (1 + 1e-9)
+    assert grown("session_seconds") > 0
+    for window in ("60", "300", "3600"):
+        utility = value(after, "utility_mean", fleet="f", window=window)
+        gaps = value(after, "placement_gap", fleet="f", window=window) + value(
+            after, "swing_gap", fleet="f", window=window
+        )
+        assert value(after, "utility_bound", fleet="f", window=window) == pytest.approx(utility + gaps)
+
+
+async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics):
+    file = small_fleet()
+    await create(store, "f", file)
+    await store.tick("f")
+    changed = FleetFile.read(
+        file.model_dump() | {"classes": [c | {"capacity": 9} for c in file.model_dump()["classes"]]}
+    )
+    await create(store, "f", changed)
+    names = {name for name, _ in series(await exposition(metrics, store))}
+    assert "slta_utility_mean" not in names
+    assert "slta_aggregate_utility" in names
+
+
+async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: Store, metrics: Metrics):
+    file = small_fleet()
+    await store.configure("f", compile_spec(file), file.document())
+    found = series(await exposition(metrics, store))
+    names = {name for name, _ in found}
+    assert value(found, "pools", fleet="f", pool_class="small", status="active") == 0
+    assert not names & {"slta_estimate_rank", "slta_optimal_rank", "slta_load_price", "slta_occupancy_fraction"}
+    assert all(math.isfinite(number) for (name, labels), number in found.items() if ("le", "+Inf") not in labels)
+
+
+async def test_jlmu_has_no_tokens_and_slta_has(store: Store, metrics: Metrics):
+    await create(store, "jlmu", small_fleet(policy="jlmu"))
+    await create(store, "slta", small_fleet())
+    fleets = {
+        dict(labels)["fleet"] for name, labels in series(await exposition(metrics, store)) if name == "slta_tokens"
+    }
+    assert fleets == {"slta"}
+
+
+async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(store: Store, metrics: Metrics):
+    file = small_fleet()
+    await create(store, "f", file)
+    few = series(await exposition(metrics, store))
+    await store.add_pools("f", [(f"p-{k}", "small") for k in range(3000)])
+    await asyncio.gather(*(store.assign("f", f"s-{k}", None) for k in range(300)))
+    many = series(await exposition(metrics, store))
+    ours = [
+        {
+            series_
+            for series_ in found
+            if not series_[0].startswith("slta_store_duration") and series_[0] != "slta_batch_size"
+        }
+        for found in (few, many)
+    ]
+    assert ours[0] == ours[1]
+    assert not [labels for _, labels in many if {"pool_id", "session_id", "pool"} & dict(labels).keys()]
+
+
+async def test_a_large_capacity_is_shown_in_at_most_64_levels(store: Store, metrics: Metrics):
+    classes = [
+        {"name": f"c{capacity}", "capacity": capacity, "utility": {"kind": "linear", "slope": 1}, "pools": 1}
+        for capacity in (1, 64, 65, 4096)
+    ]
+    await create(store, "f", FleetFile.read({"classes": classes}))
+    levels: dict[str, list[int]] = {}
+    for name, labels in series(await exposition(metrics, store)):
+        if name == "slta_occupancy_fraction":
+            levels.setdefault(dict(labels)["pool_class"], []).append(int(dict(labels)["level"]))
+    assert {name: len(found) for name, found in levels.items()} == {"c1": 1, "c64": 64, "c65": 32, "c4096": 64}
+    assert max(levels["c4096"]) == 4096
+
+
+async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(store: Store, metrics: Metrics):
+    file = FleetFile.read(
+        {
+            "classes": [
+                {"name": name, "capacity": 90, "utility": {"kind": "log_share", "resource": r}, "pools": 5000}
+                for name, r in (("small", 20), ("large", 30))
+            ]
+        }
+    )
+    await create(store, "f", file)
+    await asyncio.gather(*(store.assign("f", f"s-{k}", None) for k in range(3000)))
+    specs = Specs()
+    await metrics.render(store, specs, "")
+    started = process_time()
+    await metrics.render(store, specs, "")
+    assert process_time() - started < 0.1
+
+
+class Answered(NamedTuple):
+    route: str | None
+    status: int
+    seconds: float
+
+
+async def test_requests_are_counted_by_route_and_kind_of_answer(store: Store, metrics: Metrics):
+    for status in (200, 201, 404, 503, 0):
+        metrics.observe(Answered("/v1/fleets/{fleet}/assign", status, 0.004))
+    metrics.observe(Answered(None, 404, 0.004))
+    found = series(await exposition(metrics, store))
+
+    def count(route: str, status: str) -> float:
+        return value(found, "request_duration_seconds_count", route=route, status=status)
+
+    route = "/v1/fleets/{fleet}/assign"
+    assert [count(route, status) for status in ("2xx", "4xx", "5xx", "left")] == [2, 1, 1, 1]
+    assert count("none", "4xx") == 1
+    assert value(found, "request_duration_seconds_bucket", route=route, status="2xx", le="0.003") == 0
+    assert value(found, "request_duration_seconds_bucket", route=route, status="2xx", le="0.005") == 2
+
+
+async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics: Metrics):
+    await create(store, "f", small_fleet())
+    await asyncio.gather(*(store.assign("f", id_, None) for id_ in "abc"))
+    metrics.error("timeout")
+    found = series(await exposition(metrics, store))
+    calls = value(found, "store_duration_seconds_count", function="batch")
+    assert value(found, "batch_size_count") == calls
+    assert value(found, "batch_size_sum") == 3
+    assert value(found, "store_errors_total", kind="timeout") == 1
+    assert value(found, "store_up") == 1
+    assert value(found, "library_info", digest=store.library_digest) == 1
+
+
+async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metrics: Metrics, server: str):
+    await create(store, "f", small_fleet())
+    with Redis.from_url(server) as redis:
+        redis.sadd("slta:fleets", "gone")
+    found = series(await exposition(metrics, store))
+    assert value(found, "store_up") == 1
+    assert {dict(labels).get("fleet") for _, labels in found} == {"f", None}

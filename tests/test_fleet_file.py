@@ -1,0 +1,225 @@
+"""Fleet files: what operators write is what is computed, to the last digit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.policies.slta import Beta
+from service.core.utility import LogShareUtility, Rational, TableUtility
+from service.errors import InvalidFleet
+from service.fleet_file import FleetFile, Specs, load_yaml, parse_document
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
+
+
+def file_with(utility: dict[str, Any], capacity: int = 3) -> FleetFile:
+    return FleetFile.read({"classes": [{"name": "a", "capacity": capacity, "utility": utility}]})
+
+
+def marginals(utility: dict[str, Any], capacity: int = 3) -> list[Fraction]:
+    curve = file_with(utility, capacity).to_spec().classes[0].utility
+    found = [curve.marginal(x) for x in range(capacity)]
+    assert all(isinstance(marginal, Rational) for marginal in found)
+    return [marginal.value for marginal in found if isinstance(marginal, Rational)]
+
+
+def test_a_tenth_is_a_tenth():
+    assert marginals({"kind": "linear", "slope": Decimal("0.1")}) == [Fraction(1, 10)] * 3
+
+
+def test_each_kind_of_curve_is_the_formula_it_names():
+    # 2x − x²/20: 2 − (2x + 1)/20
+    quadratic = {"kind": "quadratic", "linear": 2, "quadratic": Decimal("-0.05")}
+    assert marginals(quadratic) == [Fraction(39, 20), Fraction(37, 20), Fraction(35, 20)]
+    # 3/2 min(x, 1.5)
+    capped = {"kind": "capped_linear", "slope": Decimal("1.5"), "cap": Decimal("1.5")}
+    assert marginals(capped) == [Fraction(3, 2), Fraction(3, 4), 0]
+    # −(x + 1)/w
+    weighted = {"kind": "weighted_least_connections", "weight": 4}
+    assert marginals(weighted) == [Fraction(-1, 4), Fraction(-1, 2), Fraction(-3, 4)]
+    table = {"kind": "table", "values": [0, Decimal("1.1"), Decimal("1.3"), Decimal("1.4")]}
+    assert marginals(table) == [Fraction(11, 10), Fraction(1, 5), Fraction(1, 10)]
+    # α = 2, r = 10: x g(10/x) = −x²/10
+    fair = {"kind": "alpha_fair", "resource": 10, "alpha": 2}
+    assert marginals(fair) == [Fraction(-1, 10), Fraction(-3, 10), Fraction(-5, 10)]
+    share = file_with({"kind": "log_share", "resource": Decimal("30.5")}).to_spec().classes[0].utility
+    assert share == LogShareUtility(Fraction(61, 2))
+
+
+def test_what_is_not_said_has_the_values_that_the_documentation_names():
+    spec = file_with({"kind": "linear", "slope": 1}).to_spec()
+    assert (spec.policy, spec.beta, spec.lease_seconds, spec.retention_seconds) == (
+        "slta",
+        Beta(exponent=Fraction(45, 100)),
+        21_600,
+        600,
+    )
+
+
+def test_beta_is_an_exponent_or_fixed():
+    def beta(**given: Decimal) -> Beta:
+        curve = {"kind": "linear", "slope": 1}
+        return (
+            FleetFile.read({"beta": given, "classes": [{"name": "a", "capacity": 1, "utility": curve}]}).to_spec().beta
+        )
+
+    assert beta(exponent=Decimal("0.3")).min_green(100) == 26  # 100^0.7 = 25.1
+    assert beta(fixed=Decimal("0.05")).min_green(100) == 5
+
+
+def test_pools_are_numbered_after_their_class():
+    curve = {"kind": "linear", "slope": 1}
+    file = FleetFile.read(
+        {
+            "classes": [
+                {"name": n, "capacity": 1, "utility": curve, "pools": k} for n, k in (("a", 2), ("b", 0), ("c", 1))
+            ]
+        }
+    )
+    assert file.wanted_pools() == [("a-1", "a"), ("a-2", "a"), ("c-1", "c")]
+
+
+numbers = st.decimals(min_value=-1000, max_value=1000, places=6) | st.integers(-1000, 1000)
+
+
+@given(slope=numbers, resource=st.decimals(min_value="0.001", max_value=1000, places=9))
+def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decimal):
+    file = FleetFile.read(
+        {
+            "classes": [
+                {"name": "a", "capacity": 2, "utility": {"kind": "linear", "slope": slope}},
+                {"name": "b", "capacity": 2, "utility": {"kind": "log_share", "resource": resource}, "pools": 3},
+            ]
+        }
+    )
+    again = parse_document(file.document())
+    assert again.to_spec() == file.to_spec()
+    assert again.document() == file.document()
+    assert "E" not in file.document()
+
+
+def test_equal_numbers_written_differently_are_the_same_document():
+    written = [Decimal(text) for text in ("1.50", "1.5", "15e-1", "0.15E+1", "+1.5")]
+    documents = {file_with({"kind": "linear", "slope": number}).document() for number in written}
+    assert len(documents) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (Decimal("1e999"), "must be 0 or between 1e-12 and 1e13"),
+        (Decimal("1e-13"), "must be 0 or between 1e-12 and 1e13"),
+        (Decimal("1e13"), "must be 0 or between 1e-12 and 1e13"),
+        (10**400, "too large"),
+        (Decimal("NaN"), "must be finite"),
+        (Decimal("-Infinity"), "must be finite"),
+        (Decimal("1." + "1" * 40), "at most 30 digits"),
+        (0.1, "must be a number"),
+        (True, "must be a number"),
+        ("1", "must be a number"),
+        (None, "must be a number"),
+    ],
+)
+def test_a_number_that_is_not_exact_or_out_of_range_is_refused(number: object, reason: str):
+    with pytest.raises(InvalidFleet, match=reason) as caught:
+        file_with({"kind": "linear", "slope": number})
+    assert str(caught.value).startswith("classes[0].utility.slope: ")
+
+
+def test_a_curve_that_bends_the_wrong_way_is_refused_with_the_first_x():
+    values = [Decimal(text) for text in ("0", "1", "1.9", "2.7", "3.6", "5")]
+    file = file_with({"kind": "table", "values": values}, capacity=5)
+    with pytest.raises(InvalidFleet, match=r"class a: the utility is not concave.* x = 3"):
+        file.to_spec()
+    with pytest.raises(InvalidFleet, match="x = 1"):
+        file_with({"kind": "quadratic", "linear": 1, "quadratic": Decimal("0.000001")}).to_spec()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_valid(path: Path):
+    name, file, digest = load_yaml(path)
+    assert name == file.fleet
+    assert file.wanted_pools()
+    assert len(digest) == 64
+
+
+YAML = """
+fleet: edge
+policy: jlmu
+classes:
+  - {name: a, capacity: 3, utility: {kind: table, values: [0, 0.1, 2e-1, 0.3]}}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "fleet.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_yaml_fractions_are_decimals(tmp_path: Path):
+    name, file, _ = load_yaml(write(tmp_path, YAML))
+    assert (name, file.policy) == ("edge", "jlmu")
+    # As floats these would not be concave: 0.3 − 0.2 < 0.2 − 0.1.
+    assert file.to_spec().classes[0].utility == TableUtility(
+        (Fraction(0), Fraction(1, 10), Fraction(1, 5), Fraction(3, 10))
+    )
+
+
+def test_the_digest_follows_what_a_file_says_not_how_it_looks(tmp_path: Path):
+    digest = load_yaml(write(tmp_path, YAML))[2]
+    assert load_yaml(write(tmp_path, "# a comment\n" + YAML.replace("2e-1", "0.20")))[2] == digest
+    assert load_yaml(write(tmp_path, YAML.replace("0.3]", "0.25]")))[2] != digest
+    assert load_yaml(write(tmp_path, YAML.replace("edge", "core")))[2] != digest
+
+
+def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path):
+    assert load_yaml(write(tmp_path, YAML.replace("fleet: edge", "")))[0] == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("classes: [", "not valid YAML"),
+        ("", "valid dictionary"),
+        ("- 1", "valid dictionary"),
+        (YAML + "policy: slta\n", "a key stands twice"),
+        (YAML.replace("2e-1", ".nan"), r"values\[2\]: must be finite"),
+        (YAML.replace("2e-1", "-.inf"), r"values\[2\]: must be finite"),
+        (YAML.replace("2e-1", "1e999"), r"values\[2\]: must be 0 or between"),
+        (YAML.replace("2e-1", "9.9e+99999999999999999999"), "not a decimal number"),
+        (YAML.replace("2e-1", "0.0"), "not concave"),
+        (YAML.replace("fleet: edge", "fleet: 'a/b'"), "fleet: string should match"),
+        ("!!python/object/apply:os.system ['true']", "not valid YAML"),
+        ("a: " + "[" * 3000, "not valid YAML"),
+        ("? [a]\n: 1", "unhashable key"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, text: str, reason: str):
+    path = write(tmp_path, text)
+    with pytest.raises(InvalidFleet, match=reason) as caught:
+        load_yaml(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path):
+    with pytest.raises(InvalidFleet, match="No such file"):
+        load_yaml(tmp_path / "missing.yaml")
+
+
+async def test_a_spec_is_compiled_once_and_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Specs, "MOST", 2)
+    specs = Specs()
+    documents = [file_with({"kind": "linear", "slope": k}).document() for k in (1, 2, 3)]
+    first = await specs.of(documents[0])
+    assert await specs.of(documents[0]) is first
+    for document in documents[1:]:
+        await specs.of(document)
+    assert await specs.of(documents[0]) is not first
