@@ -76,12 +76,9 @@ def test_beta_is_an_exponent_or_fixed():
 
 def test_pools_are_numbered_after_their_class():
     curve = {"kind": "linear", "slope": 1}
+    pools = {"a": 2, "b": 0, "c": 1}
     file = FleetFile.read(
-        {
-            "classes": [
-                {"name": n, "capacity": 1, "utility": curve, "pools": k} for n, k in (("a", 2), ("b", 0), ("c", 1))
-            ]
-        }
+        {"classes": [{"name": name, "capacity": 1, "utility": curve, "pools": n} for name, n in pools.items()]}
     )
     assert file.wanted_pools() == [("a-1", "a"), ("a-2", "a"), ("c-1", "c")]
 
@@ -154,7 +151,7 @@ YAML = """
 fleet: edge
 policy: jlmu
 classes:
-  - {name: a, capacity: 3, utility: {kind: table, values: [0, 0.1, 2e-1, 0.3]}}
+  - {name: a, capacity: 4, utility: {kind: table, values: [0, 0.1, 2e-1, 0.3, 0.4]}}
 """
 
 
@@ -167,16 +164,14 @@ def write(folder: Path, text: str) -> Path:
 def test_yaml_fractions_are_decimals(tmp_path: Path):
     name, file, _ = load_yaml(write(tmp_path, YAML))
     assert (name, file.policy) == ("edge", "jlmu")
-    # As floats these would not be concave: 0.3 − 0.2 < 0.2 − 0.1.
-    assert file.to_spec().classes[0].utility == TableUtility(
-        (Fraction(0), Fraction(1, 10), Fraction(1, 5), Fraction(3, 10))
-    )
+    # As floats these would not be concave: 0.4 - 0.3 > 0.3 - 0.2.
+    assert file.to_spec().classes[0].utility == TableUtility(tuple(Fraction(k, 10) for k in range(5)))
 
 
 def test_the_digest_follows_what_a_file_says_not_how_it_looks(tmp_path: Path):
     digest = load_yaml(write(tmp_path, YAML))[2]
     assert load_yaml(write(tmp_path, "# a comment\n" + YAML.replace("2e-1", "0.20")))[2] == digest
-    assert load_yaml(write(tmp_path, YAML.replace("0.3]", "0.25]")))[2] != digest
+    assert load_yaml(write(tmp_path, YAML.replace("0.4]", "0.35]")))[2] != digest
     assert load_yaml(write(tmp_path, YAML.replace("edge", "core")))[2] != digest
 
 

@@ -160,13 +160,12 @@ async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Me
 
 
 async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics):
-    file = small_fleet()
-    await create(store, "f", file)
+    await create(store, "f", small_fleet())
     await store.tick("f")
-    changed = FleetFile.read(
-        file.model_dump() | {"classes": [c | {"capacity": 9} for c in file.model_dump()["classes"]]}
-    )
-    await create(store, "f", changed)
+    changed = small_fleet().model_dump()
+    for pool_class in changed["classes"]:
+        pool_class["capacity"] = 9
+    await create(store, "f", FleetFile.read(changed))
     names = {name for name, _ in series(await exposition(metrics, store))}
     assert "slta_utility_mean" not in names
     assert "slta_aggregate_utility" in names
@@ -185,10 +184,8 @@ async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: St
 async def test_jlmu_has_no_tokens_and_slta_has(store: Store, metrics: Metrics):
     await create(store, "jlmu", small_fleet(policy="jlmu"))
     await create(store, "slta", small_fleet())
-    fleets = {
-        dict(labels)["fleet"] for name, labels in series(await exposition(metrics, store)) if name == "slta_tokens"
-    }
-    assert fleets == {"slta"}
+    found = series(await exposition(metrics, store))
+    assert {dict(labels)["fleet"] for name, labels in found if name == "slta_tokens"} == {"slta"}
 
 
 async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(store: Store, metrics: Metrics):
@@ -198,14 +195,8 @@ async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(s
     await store.add_pools("f", [(f"p-{k}", "small") for k in range(3000)])
     await asyncio.gather(*(store.assign("f", f"s-{k}", None) for k in range(300)))
     many = series(await exposition(metrics, store))
-    ours = [
-        {
-            series_
-            for series_ in found
-            if not series_[0].startswith("slta_store_duration") and series_[0] != "slta_batch_size"
-        }
-        for found in (few, many)
-    ]
+    # The histogram of store calls has one more function by now.
+    ours = [{key for key in found if not key[0].startswith("slta_store_duration")} for found in (few, many)]
     assert ours[0] == ours[1]
     assert not [labels for _, labels in many if {"pool_id", "session_id", "pool"} & dict(labels).keys()]
 
