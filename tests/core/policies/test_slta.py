@@ -257,8 +257,8 @@ def test_from_empty_a_session_is_never_placed_at_random(fleet: Fleet, history: l
 
 @given(fleet=fleets(), history=histories)
 def test_from_empty_no_coordinate_beyond_the_estimate_is_ever_filled(fleet: Fleet, history: list[float]) -> None:
-    # (13b): q(i, j) < α(i) for every (i, j) from (i_r, j_r) on, or all is full; and so sessions go to (i_r, j_r)
-    # or better.
+    # (13b): q(i, j) < α(i) for every (i, j) from (i_r, j_r) on, and so sessions go to (i_r, j_r) or better. All but
+    # the last coordinate: r has nowhere to go when it fills up. Then all is full, and departures leave green tokens.
     policy = Slta(Occupancies(fleet.ranking, [[0] * len(column) for column in fleet.columns]), Beta())
     for x in history:
         estimate = policy.rank
@@ -267,9 +267,8 @@ def test_from_empty_no_coordinate_beyond_the_estimate_is_ever_filled(fleet: Flee
         if decision:
             reached = state.columns[decision.pool_class][decision.pool]
             assert state.ranking.rank(Coordinate(decision.pool_class, reached)) <= estimate
-        if any(state.with_room()):
-            counts = [[*column, *[0] * 7] for column in counts_of(state.columns)]
-            assert all(counts[i][j] < counts[i][0] for i, j in state.ranking.order[policy.rank - 1 :])
+        counts = [[*column, *[0] * 7] for column in counts_of(state.columns)]
+        assert all(counts[i][j] < counts[i][0] for i, j in state.ranking.order[policy.rank - 1 : -1])
 
 
 @given(fleet=fleets(), draws=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=60))
