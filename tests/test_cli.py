@@ -1,0 +1,104 @@
+"""The command line reads well, starts fast, and tells mistakes in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from service.commands import PARTS, app
+
+HEAVY = ("aiohttp", "fastapi", "matplotlib", "numba", "numpy", "prometheus_client", "pydantic", "redis", "uvicorn")
+
+
+def slta(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
+    """The real command, in a process of its own; `before` runs first."""
+    code = f"import sys; {before}; from service.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+def help_of(*arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}, prog_name="slta")
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_first_page_names_every_command_and_what_it_does() -> None:
+    page = help_of()
+    for name in ("serve", "demo", *PARTS):
+        assert name in page
+    assert "shows how far from the proven optimum it is" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["serve"], ["--config", "--store-url", "--data-dir", "--host", "--port", "127.0.0.1", "8080", "SLTA_"]),
+        (["demo"], ["--fleet", "--policy", "--pools", "--load", "--mean-holding", "--trace", "--speed", "--json"]),
+        (["loadgen"], ["run", "replay"]),
+        (["loadgen", "run"], ["--url", "--mean-holding"]),
+        (["key"], ["new"]),
+        (["key", "new"], ["--scope", "--fleet"]),
+    ],
+)
+def test_each_level_explains_itself(arguments: Sequence[str], words: Sequence[str]) -> None:
+    page = help_of(*arguments)
+    assert page.split("Usage: ")[1].startswith(" ".join(["slta", *arguments]))
+    for word in words:
+        assert word in page
+
+
+def test_help_needs_none_of_the_parts() -> None:
+    shown = slta("--help", before="import atexit; atexit.register(lambda: print('LOADED', *sys.modules))")
+    assert shown.returncode == 0
+    loaded = shown.stdout.rpartition("LOADED")[2].split()
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_without_an_extra_the_sentence_says_how_to_install_it() -> None:
+    without_numpy = "sys.modules['experiments.cli'] = None"
+    result = slta("experiments", before=without_numpy)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "pip install 'slta[experiments]'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--fleet", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
+        (["demo", "--load", "many"], "--load is a number, a swing (5..12) or a course"),
+        (["demo", "--load", "0"], "has no arrivals"),
+        (["demo", "--mean-holding", "0"], "--mean-holding must be positive"),
+        (["demo", "--duration", "-1"], "--duration must be positive"),
+        (["demo", "--warm-up", "60"], "--warm-up must end before the arrivals do"),
+        (["demo", "--pools", "0"], "--pools must be at least 1"),
+        (["demo", "--trace", "nowhere.csv"], "nowhere.csv: No such file or directory"),
+        (["demo", "--json", "nowhere/out.json"], "there is no folder nowhere"),
+        (["serve", "--port", "65536"], "port: Input should be less than or equal to 65535"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: Sequence[str], message: str) -> None:
+    result = slta(*arguments)
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith("slta: ")
+    assert message in line
+
+
+def test_a_trace_that_cannot_be_replayed_is_refused_with_its_line(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n1,1\nlater,1\n")
+    result = slta("demo", "--trace", str(trace))
+    assert result.returncode == 2
+    assert f"{trace}, line 3" in result.stderr
+
+
+def test_a_command_that_does_not_exist_is_not_a_traceback() -> None:
+    result = slta("sreve")
+    assert result.returncode == 2
+    assert "No such command 'sreve'" in result.stderr
