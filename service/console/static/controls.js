@@ -31,13 +31,15 @@ export class PoolInspector {
   #view = null;
   #fleet = "";
   #pool = null;
+  #answer = {};
   #asking = false;
   #mayChange = false;
 
   constructor() {
     this.input = byId("pool");
     this.input.addEventListener("input", () => this.#look());
-    byId("pool-form").addEventListener("submit", (event) => (event.preventDefault(), this.#look()));
+    this.input.addEventListener("change", () => this.#ask());
+    byId("pool-form").addEventListener("submit", (event) => (event.preventDefault(), this.#ask()));
     byId("drain").addEventListener("click", () => this.#change("drain"));
     byId("undrain").addEventListener("click", () => this.#change("undrain"));
   }
@@ -68,21 +70,31 @@ export class PoolInspector {
   #look() {
     const id = this.selected;
     if (!id || !this.#view) return this.#show(null, "");
-    if (!this.#view.hasPools) return this.#ask(id);
+    if (!this.#view.hasPools) return this.#lookFar(id);
     const found = this.#view.classes.flatMap((c) => c.columns).find((one) => one.pool_id === id);
     return this.#show(found ?? null, found ? "" : "No such pool.");
   }
 
-  /** Single pools of large fleets do not come with the stream. */
-  async #ask(id) {
-    if (this.#asking) return;
+  /** Single pools of large fleets do not come with the stream: they are asked for, and again with each frame. */
+  #lookFar(id) {
+    if (this.#pool?.pool_id === id) return this.#ask();
+    return this.#show(null, this.#answer.id === id ? this.#answer.problem : "Press Enter to look it up.");
+  }
+
+  async #ask() {
+    const id = this.selected;
+    if (this.#asking || !id || this.#view?.hasPools !== false) return;
     this.#asking = true;
+    this.#answer = await this.#fetch(id);
+    this.#asking = false;
+    if (this.selected === id) this.#show(this.#answer.pool, this.#answer.problem);
+  }
+
+  async #fetch(id) {
     try {
-      this.#show(await fetchPool(this.#fleet, id), "");
+      return { id, pool: await fetchPool(this.#fleet, id), problem: "" };
     } catch (refusal) {
-      this.#show(null, refusal.code === "unknown_pool" ? "No such pool." : refusal.message);
-    } finally {
-      this.#asking = false;
+      return { id, pool: null, problem: refusal.code === "unknown_pool" ? "No such pool." : refusal.message };
     }
   }
 

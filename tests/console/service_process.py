@@ -1,0 +1,75 @@
+"""A whole service in a process of its own, as `slta serve` runs it, and small calls of its API."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+READY_SECONDS = 30.0
+END_SECONDS = 5.0
+
+
+class ServiceProcess:
+    """Starts, ends and starts again on the same port and the same data."""
+
+    def __init__(self, folder: Path, keys_file: Path | None = None) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._keys_file = keys_file
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = ["--port", str(self.port), "--data-dir", str(self._folder / "data")]
+        options += ["--keys-file", str(self._keys_file)] if self._keys_file else []
+        environment = os.environ | ({} if self._keys_file else {"SLTA_AUTH": "off"})
+        with (self._folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "service.cli", "serve", *options]
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self._wait_until_ready()
+
+    def end(self) -> None:
+        """Ask it to end; streams that are open must not hold it up."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(END_SECONDS)
+            self._process = None
+
+    def call(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
+        """The answer's JSON."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def assign(self, fleet: str, sessions: int) -> None:
+        """So many sessions more, without a lease."""
+        for _ in range(sessions):
+            self.call("POST", f"/v1/fleets/{fleet}/assign", {"lease_seconds": 0})
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                self.call("GET", "/readyz")
+                return
+            except httpx.HTTPError:
+                assert self._process is not None
+                assert self._process.poll() is None, (self._folder / "log").read_text()
+                assert time.monotonic() < deadline, "the service did not become ready"
+                time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
