@@ -1,0 +1,177 @@
+"""Every query of the dashboard and of the rules returns data: a real Prometheus scrapes real dispatchers under load."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from redis import Redis
+
+from deploy.grafana import dashboard
+from tests.servers import running_server
+
+ROOT = Path(__file__).resolve().parents[2]
+FLEET = ROOT / "examples/paper.yaml"
+FLEET_NAME = "default"
+CLASSES = ("small", "large")
+SLTA = Path(sys.executable).parent / "slta"
+WAIT_SECONDS = 30
+
+RULES = [
+    rule
+    for path in sorted((ROOT / "deploy/prometheus/rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
+ALERTS = {rule["alert"]: rule["expr"] for rule in RULES if "alert" in rule}
+PANELS = {
+    f"{panel['title']}: {query['legendFormat']}": query["expr"]
+    for panel in json.loads(dashboard.FILE.read_text(encoding="utf-8"))["panels"]
+    for query in panel.get("targets", [])
+}
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(*command: str | Path) -> Iterator[None]:
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - http on loopback
+        body: bytes = answer.read()
+        return body
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            get(url)
+        except OSError:
+            assert time.monotonic() < deadline, f"{url} did not answer"
+            time.sleep(0.1)
+        else:
+            return
+
+
+class Prometheus:
+    """A running one."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def values(self, expression: str) -> list[float]:
+        """What an expression gives now; without what is not a number."""
+        query = urllib.parse.urlencode({"query": expression})
+        found: list[dict[str, Any]] = json.loads(get(f"{self.url}/api/v1/query?{query}"))["data"]["result"]
+        return [value for value in (float(sample["value"][1]) for sample in found) if not math.isnan(value)]
+
+    def rules(self) -> list[dict[str, Any]]:
+        groups = json.loads(get(f"{self.url}/api/v1/rules"))["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def soon(self, expression: str) -> list[float]:
+        """The same, as soon as there is something."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (values := self.values(expression)) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return values
+
+
+def configuration(folder: Path, targets: list[str]) -> Path:
+    """The committed one with other targets, and quicker."""
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
+    config["scrape_configs"] = [{"job_name": "slta", "static_configs": [{"targets": targets}]}]
+    path = folder / "prometheus.yml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    with ExitStack() as stack:
+        store = stack.enter_context(running_server())
+        ports = [free_port(), free_port()]
+        for port in ports:
+            arguments = ["--port", str(port), "--store-url", store, "--config", FLEET]
+            stack.enter_context(running(SLTA, "serve", *arguments))
+        for port in ports:
+            wait_for(f"http://127.0.0.1:{port}/readyz")
+        load = ["--load", "5", "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
+        stack.enter_context(running(SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *load))
+        own = free_port()
+        options = ["--web.listen-address", f"127.0.0.1:{own}", "--storage.tsdb.path", folder / "data"]
+        config = configuration(folder, [f"127.0.0.1:{port}" for port in ports])
+        stack.enter_context(running("prometheus", "--config.file", config, *options))
+        wait_for(f"http://127.0.0.1:{own}/-/ready")
+        with Redis.from_url(store) as redis:
+            time.sleep(2)
+            redis.function_flush()  # loaded again at the next call, and counted as an error: the only one there is
+        yield Prometheus(f"http://127.0.0.1:{own}")
+
+
+def test_both_replicas_are_scraped_and_report_one_fleet(prometheus: Prometheus) -> None:
+    assert prometheus.soon('count(up{job="slta"} == 1) == 2')
+    assert prometheus.soon("count(slta_aggregate_utility) == 2")
+    assert prometheus.soon("count(fleet:slta_utility:max) == 1")
+
+
+@pytest.mark.parametrize("rule", RECORDED)
+def test_a_recording_rule_gives_data(prometheus: Prometheus, rule: str) -> None:
+    assert prometheus.soon(rule)
+
+
+@pytest.mark.parametrize("pool_class", CLASSES)
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_shows_data(prometheus: Prometheus, panel: str, pool_class: str) -> None:
+    expression = PANELS[panel].replace("$fleet", FLEET_NAME).replace("$pool_class", pool_class)
+    assert "$" not in expression.replace('"$1"', "")
+    assert prometheus.soon(expression)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_what_an_alert_watches_exists(prometheus: Prometheus, alert: str) -> None:
+    text = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)|on \([^)]*\)", "", ALERTS[alert])
+    for metric in {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", text) if name == "up" or "slta_" in name}:
+        assert prometheus.soon(metric), metric
+
+
+def test_no_rule_fails_and_no_alert_fires_while_all_is_well(prometheus: Prometheus) -> None:
+    assert prometheus.soon("fleet:slta_fullness:ratio")
+    rules = prometheus.rules()
+    assert len(rules) == len(RULES)
+    assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
+    assert [rule["name"] for rule in rules if rule.get("alerts")] == []
+
+
+def test_utility_stays_below_its_bound(prometheus: Prometheus) -> None:
+    assert prometheus.soon("fleet:slta_utility:max <= fleet:slta_utility_bound:max")
+    assert prometheus.values("min_over_time(fleet:slta_relative_gap:max[1m]) < -1e-9") == []
