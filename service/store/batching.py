@@ -10,6 +10,7 @@ from typing import Any
 
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable, UnknownFleet
 from service.store.caller import Argument, Caller, StoreFailure
+from service.store.connection import Failure
 
 LARGEST_BATCH = 128
 RELEASING = frozenset({"complete", "renew", "end"})
@@ -85,7 +86,10 @@ class Batcher:
     async def _send(self, function: str, batch: Sequence[Waiting]) -> None:
         arguments = [word for operation in batch for word in operation.words]
         try:
-            reply = await self._caller.call(function, self._fleet, *arguments, operations=len(batch))
+            async with asyncio.timeout_at(min(operation.deadline for operation in batch)):
+                reply = await self._caller.call(function, self._fleet, *arguments, operations=len(batch))
+        except TimeoutError:  # who came first has waited long enough; the others' operations are asked again
+            await self._recover(function, batch, StoreFailure(Failure("timeout", ran=True)))
         except StoreFailure as failed:
             await self._recover(function, batch, failed)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it

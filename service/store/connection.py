@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -27,9 +28,24 @@ class StoreSettings:
     max_connections: int = 32
 
 
+class Unconnected(RedisConnectionError):
+    """There is no connection, so nothing was sent; the cause says why."""
+
+
+class ConnectionPool(BlockingConnectionPool):
+    """Connections, few enough for the server; who finds none waits for one."""
+
+    async def get_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as redis-py has it
+        """A connection that has been made and accepted. Unconnected."""
+        try:
+            return await super().get_connection()  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise Unconnected from error
+
+
 def connect(settings: StoreSettings) -> Redis:
     """A client that never repeats a call by itself: redis-py's ten retries would execute a call twice."""
-    pool = BlockingConnectionPool.from_url(
+    pool = ConnectionPool.from_url(
         settings.url,
         timeout=settings.connect_timeout_seconds,  # for a connection to become free
         retry=Retry(NoBackoff(), 0),
@@ -72,6 +88,8 @@ class Failure:
 
 def classify(error: RedisError | OSError) -> Failure:
     """Judge by the text: redis-py redacts `repr`, and its types do not tell whether the call was sent."""
+    if isinstance(error, Unconnected) and isinstance(error.__cause__, (RedisError, OSError)):
+        return replace(classify(error.__cause__), ran=False)
     code = getattr(error, "status_code", None)  # redis-py takes it off the text of those it knows
     text = f"{code} {error}" if code else str(error)
     if "Function not found" in text:
@@ -80,9 +98,7 @@ def classify(error: RedisError | OSError) -> Failure:
         if f"{text} ".startswith(f"{beginning} "):
             return Failure(beginning.split()[-1].lower(), ran=False)
     if isinstance(error, RedisTimeoutError):
-        return Failure("timeout", ran="connecting" not in text)
+        return Failure("timeout", ran=True)
     if isinstance(error, (RedisConnectionError, OSError)):
-        return Failure(
-            "connection", ran="connecting" not in text.lower() and "No connection available" not in text
-        )
+        return Failure("connection", ran=True)
     return Failure("response" if isinstance(error, ResponseError) else "other", ran=True)
