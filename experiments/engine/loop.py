@@ -14,7 +14,7 @@ class Events(NamedTuple):
     """What happens, the same for every policy. The sessions present at time 0 have the first numbers.
 
     `arrivals` and `departures` are in order of time and end with an infinity; session `departing[k]` ends at
-    `departures[k]`.
+    `departures[k]`. At the same moment arrivals come first, so a session may last no time at all.
     """
 
     arrivals: Floats
@@ -125,7 +125,7 @@ def event_loop(steps: Steps, compile: Compile = identity) -> Any:  # noqa: A002,
         first = len(pools) - len(events.draws)
         a, d = 0, 0
         while True:
-            arriving = arrivals[a] < departures[d]
+            arriving = arrivals[a] <= departures[d]
             now = arrivals[a] if arriving else departures[d]
             if now >= horizon:
                 break

@@ -173,10 +173,11 @@ def meter_of(kind: Kind, n: int, run: Run, workload: Workload, market: Market) -
 
 
 def most_sessions(workload: Workload) -> int:
-    """The most sessions that are ever there at once."""
+    """The most sessions that are ever there at once; at the same moment arrivals come first."""
     times = np.concatenate((workload.arrivals, workload.departures))
     steps = np.concatenate((np.ones(len(workload.arrivals)), -np.ones(len(workload.departures))))
-    return workload.initial + int(np.cumsum(steps[np.argsort(times)]).max(initial=0)) + 1
+    order = np.argsort(times, kind="stable")
+    return workload.initial + int(np.cumsum(steps[order]).max(initial=0))
 
 
 def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:

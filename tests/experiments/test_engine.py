@@ -1,0 +1,214 @@
+"""The event loop is the specification, faster."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from experiments.engine.compiling import has_numba, identity, inner, sources_digest
+from experiments.engine.dispatch import jlmu_policy, slta_policy
+from experiments.engine.loop import event_loop, event_steps
+from experiments.engine.simulate import (
+    POLICIES,
+    Run,
+    events_of,
+    loop_of,
+    market_of,
+    memory_of,
+    meter_of,
+    most_sessions,
+    optimal_columns,
+    optimum_table,
+    simulate,
+)
+from experiments.engine.state import moves, state_of
+from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, log_share
+from experiments.workload import from_present, generator, stationary, stepped, workload_of
+from service.core.policies import Jlmu, Occupancies, Slta
+from service.core.policies.common import NOTHING
+from service.core.policies.slta import Beta
+
+SMALL = log_share("small", (5, 9), (1, 1), 6)
+
+
+def columns_in_order(state, kind, n):
+    """The occupancies as the loop keeps them: each class's pools from the least occupied up."""
+    members = [int(m) for m in state.members]
+    columns, at = [], 0
+    for pools in kind.pools(n):
+        columns.append([int(state.occupancy[m]) for m in members[at : at + pools]])
+        at += pools
+    return columns
+
+
+def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right():
+    rng, kind, n = random.Random(1), SMALL, 10
+    state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
+    join, leave = moves()
+    for _ in range(2_000):
+        pool = rng.randrange(n)
+        if rng.random() < 0.5 and state.occupancy[pool] < 6:
+            join(state, pool)
+        elif state.occupancy[pool] > 0:
+            leave(state, pool)
+        for i, column in enumerate(columns_in_order(state, kind, n)):
+            assert column == sorted(column)
+            assert state.lowest[i] == column[0]
+            below = [int(state.below[state.base[i] + x]) for x in range(8)]
+            assert below == [sum(y < x for y in column) for x in range(8)]
+    assert [int(state.members[p]) for p in state.position] == list(range(n))
+
+
+@pytest.mark.parametrize("exponent", [0, 0.45])
+def test_every_slta_decision_is_the_specifications(exponent):
+    rng, kind, n = random.Random(2), SMALL, 8
+    beta = Beta(exponent=Fraction(str(exponent)))
+    state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
+    market = market_of(kind, kind.ranking, state)
+    memory = memory_of(kind, kind.ranking, 1, beta.min_green(n))
+    place, departed = slta_policy(identity)
+    for _ in range(3_000):
+        columns = columns_in_order(state, kind, n)
+        if rng.random() < 0.52:
+            specification = Slta(Occupancies(kind.ranking, columns), beta)
+            specification._set_rank(int(memory.rank[0]))
+            draw = rng.random()
+            decision = specification.assign(draw)
+            chosen = place(state, market, memory, draw)
+            assert (decision is None) == (chosen == NOTHING)
+            if decision:
+                assert int(memory.rank[0]) == decision.rank
+                assert state.pool_class[chosen] == decision.pool_class
+                after = columns_in_order(state, kind, n)
+                assert [sorted(c) for c in specification.occupancies.columns] == after
+                assert tuple(memory.thresholds) == kind.ranking.thresholds(decision.rank)
+        elif busy := [p for p in range(n) if state.occupancy[p]]:
+            pool = rng.choice(busy)
+            moves().leave(state, pool)
+            departed(state, market, memory, pool)
+
+
+def test_every_jlmu_decision_is_the_specifications():
+    rng, kind, n = random.Random(3), SMALL, 8
+    state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
+    market = market_of(kind, kind.ranking, state)
+    memory = memory_of(kind, kind.ranking, 1, 2)
+    place, _ = jlmu_policy(identity)
+    for _ in range(2_000):
+        specification = Jlmu(Occupancies(kind.ranking, columns_in_order(state, kind, n)))
+        if rng.random() < 0.52:
+            draw = rng.random()
+            decision = specification.assign(draw)
+            chosen = place(state, market, memory, draw)
+            assert (decision is None) == (chosen == NOTHING)
+            assert [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, kind, n)
+        elif busy := [p for p in range(n) if state.occupancy[p]]:
+            moves().leave(state, rng.choice(busy))
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is an extra")
+@pytest.mark.parametrize("policy", ["SLTA", "JLMU"])
+def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy):
+    n, horizon = 20, 30.0
+    workload = stationary(generator(99, n), n * 9.75, horizon)
+    run = Run(horizon=horizon, warm_up=5.0)
+    compiled = simulate(TABLE_1, n, policy, workload, run)
+    columns = optimal_columns(TABLE_1, n, workload.initial)
+    state = state_of(columns, TABLE_1.capacities)
+    market = market_of(TABLE_1, TABLE_1.ranking, state)
+    memory = memory_of(TABLE_1, TABLE_1.ranking, TABLE_1.optimum(n, workload.initial).rank, run.beta.min_green(n))
+    meter = meter_of(TABLE_1, n, run, workload, market)
+    plain = event_loop(event_steps(POLICIES[policy](identity)))
+    plain(state, market, memory, events_of(workload, columns), meter, horizon)
+    assert compiled.counters == tuple(memory.counters)
+    assert compiled.gaps.utility_mean == meter.areas[1] / 25.0 / n
+    assert inner() is not identity
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is an extra")
+def test_another_process_finds_the_compiled_loop(tmp_path):
+    code = """
+import json
+from experiments.engine.simulate import Run, loop_of, simulate
+from experiments.fleets import TABLE_1
+from experiments.workload import generator, stationary
+simulate(TABLE_1, 4, "JLMU", stationary(generator(1), 20.0, 2.0), Run(horizon=2.0, warm_up=0.0))
+seen = loop_of("JLMU").stats
+print(json.dumps([sum(seen.cache_hits.values()), sum(seen.cache_misses.values())]))
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    seen = [
+        json.loads(subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)) for _ in range(2)
+    ]
+    assert seen == [[0, 1], [1, 0]]
+
+
+def test_the_cache_knows_the_text_of_the_rules():
+    assert len(sources_digest()) == 64
+    assert loop_of("SLTA") is loop_of("SLTA")
+
+
+def test_coupled_runs_have_exactly_the_same_sessions():
+    workload = stationary(generator(5), 50 * 9.75, 25.0)
+    run = Run(horizon=25.0, warm_up=5.0)
+    seen = {simulate(TABLE_1, 50, p, workload, run).gaps.mean_sessions_per_pool for p in ("SLTA", "JLMU", "random")}
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("policy", ["SLTA", "JLMU", "random", "round robin", "two choices"])
+@pytest.mark.parametrize("kind", [TABLE_1, FIGURE_3_RIGHT, STRONG], ids=lambda kind: kind.name)
+def test_no_average_exceeds_its_bound(policy, kind):
+    n = 20
+    loads = [(0.0, 4.0 * n), (4.0, 14.0 * n), (8.0, 2.0 * n)]
+    workload = stepped(generator(6), 60, loads, 12.0)
+    gaps = simulate(kind, n, policy, workload, Run(horizon=12.0, warm_up=0.0)).gaps
+    assert gaps.placement_gap >= -1e-9
+    assert gaps.swing_gap >= -1e-9
+    assert gaps.utility_gap >= -1e-9
+
+
+def test_the_table_of_optima_is_the_cores_optimum():
+    table = optimum_table(SMALL, 10, 70)
+    for sessions in range(71):
+        assert table[sessions] == pytest.approx(SMALL.optimum(10, sessions).utility, abs=1e-12)
+
+
+def test_sessions_in_an_optimal_start_are_all_placed():
+    for sessions in range(61):
+        columns = optimal_columns(SMALL, 10, sessions)
+        assert sum(map(sum, columns)) == sessions
+
+
+def test_a_full_fleet_turns_sessions_away_and_forgets_them():
+    workload = from_present(generator(7), 0, 200.0, 5.0)
+    outcome = simulate(SMALL, 10, "JLMU", workload, Run(horizon=5.0, warm_up=0.0, rank=1))
+    assert outcome.counters[9] > 0
+    assert outcome.gaps.mean_sessions_per_pool <= 6
+
+
+def test_most_sessions_is_never_passed():
+    workload = stationary(generator(8), 40.0, 10.0)
+    times = np.linspace(0, 10, 500)
+    there = [workload.initial + (workload.arrivals <= t).sum() - (workload.departures <= t).sum() for t in times]
+    assert max(there) <= most_sessions(workload)
+
+
+def test_sessions_that_last_no_time_come_and_go():
+    times = np.array([1.0, 1.0, 2.0])
+    workload = workload_of(0, times, times + np.array([0.0, 1.0, 0.0]), np.array([0.1, 0.5, 0.9]))
+    assert most_sessions(workload) == 2
+    outcome = simulate(SMALL, 2, "SLTA", workload, Run(horizon=4.0, warm_up=0.0, rank=1, sample_times=[0.5, 1.5, 3.0]))
+    assert (outcome.samples.sessions * 2).tolist() == [0, 1, 0]
+
+
+def test_from_empty_no_session_is_placed_at_random():
+    workload = from_present(generator(11), 0, 500.0, 20.0)
+    outcome = simulate(TABLE_1, 50, "SLTA", workload, Run(horizon=20.0, warm_up=0.0, rank=1))
+    assert outcome.counters[2] == 0

@@ -1,0 +1,70 @@
+"""Commands say what is wrong with an option, and write what they promise."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from experiments.cli import app
+from experiments.report import markdown_table, plain, to_json
+
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table1", "--n", "51"], "every n must be even"),
+        (["table1", "--n", "fifty"], "'fifty' is not a list like 50,100"),
+        (["table1", "--n", "-50"], "every number must be positive"),
+        (["table1", "--load", "x"], "'x' is not a list like 9.75,10"),
+        (["table1", "--load", "90"], "at most 60"),
+        (["table1", "--horizon", "-1"], "not a positive time"),
+        (["table1", "--seeds", "0"], "Invalid value for '--seeds'"),
+        (["cells", "--n", "3000"], "choose from 2000, 20000"),
+        (["assumptions", "--trace", "missing.csv"], "missing.csv"),
+        (["tables"], "No such command"),
+    ],
+)
+def test_a_bad_option_gets_a_clear_message(arguments, message):
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_every_experiment_has_a_command():
+    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert names >= {
+        *("table1", "figure3", "fluid", "learning", "suboptimal", "policies"),
+        *("assumptions", "cells", "state", "index", "all"),
+    }
+
+
+def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path):
+    file = tmp_path / "deep" / "table1.json"
+    options = ["--n", "50,20", "--load", "9.75", "--seeds", "2", "--horizon", "2", "--processes", "1"]
+    result = runner.invoke(app, ["table1", *options, "--json", str(file), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    data = json.loads(file.read_text(encoding="utf-8"))
+    assert {(r["policy"], r["n"], r["load"], r["seeds"]) for r in data["rows"]} == {
+        (policy, n, 9.75, 2) for policy in ("JLMU", "SLTA") for n in (20, 50)
+    }
+    assert {"gap_mean", "gap_se", "gap_paper", "z"} <= set(data["rows"][0])
+    assert [set(p) for p in data["paired"]] == [{"n", "load", "difference_mean", "difference_se"}] * 2
+    assert {p.name for p in tmp_path.iterdir()} >= {"table1.md", "table1.json", "table1.svg", "table1.png"}
+
+
+def test_numbers_that_are_not_finite_become_null():
+    assert plain({"a": float("inf"), "b": (1.23456789, float("nan"))}) == {"a": None, "b": [1.234568, None]}
+
+
+def test_json_can_be_read_back_however_it_is_broken_into_lines():
+    data = {"rows": [{"k": k, "values": list(range(50))} for k in range(20)], "name": "ρ"}
+    assert json.loads(to_json(data)) == data
+    assert len(to_json(data).splitlines()) > 20
+
+
+def test_a_table_shows_what_is_missing_as_a_dash():
+    assert markdown_table(["a", "b"], [("x", None)]).splitlines() == ["| a | b |", "| --- | ---: |", "| x | – |"]
