@@ -1,0 +1,150 @@
+"""Many callers and many dispatchers on one store: capacities hold exactly, and ids are placed once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+from redis import Redis
+
+from service import errors
+from service.store import Store, StoreSettings
+from service.store.values import Placement
+from tests.store.conftest import Calls, Clock
+from tests.store.fleets import FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
+
+POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+CALLERS = 100
+
+
+@pytest.fixture
+async def stores(store: Store, server: str, calls: Calls, clock: Clock) -> AsyncIterator[list[Store]]:
+    """Five dispatchers on one server."""
+    others = [
+        Store(StoreSettings(server, call_timeout_seconds=5, deadline_seconds=30), calls, clock=clock) for _ in "1234"
+    ]
+    yield [store, *others]
+    for other in others:
+        await other.close()
+
+
+@POLICIES
+async def test_100_callers_fill_a_fleet_exactly_and_the_others_are_rejected(stores: list[Store], policy: str) -> None:
+    fleet = spec(pool_class("small", SMALL, 3), pool_class("large", LARGE, 5), policy=policy)
+    await create(stores[0], fleet, {"small": 6, "large": 8})
+    outcomes = await asyncio.gather(
+        *(stores[k % 5].assign(FLEET, f"s{k}", None) for k in range(CALLERS)), return_exceptions=True
+    )
+    placed = [outcome for outcome in outcomes if isinstance(outcome, Placement)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacity)]
+    assert (len(placed), len(refused)) == (58, CALLERS - 58), "6 * 3 + 8 * 5 places"
+    counted = Counter(placement.pool_id for placement in placed)
+    assert counted == {f"small-{k}": 3 for k in range(6)} | {f"large-{k}": 5 for k in range(8)}
+    assert await occupancies(stores[0]) == counted
+    assert (await stores[0].snapshot(FLEET)).counters["rejected_no_capacity"] == CALLERS - 58
+
+
+async def test_the_last_place_goes_to_one_of_100(stores: list[Store]) -> None:
+    await create(stores[0], spec(pool_class("small", SMALL, 1)), {"small": 1})
+    for round_ in range(5):
+        outcomes = await asyncio.gather(
+            *(stores[k % 5].assign(FLEET, f"{round_}-{k}", None) for k in range(CALLERS)), return_exceptions=True
+        )
+        (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Placement)]
+        await stores[round_ % 5].complete(FLEET, winner.session_id)
+
+
+@POLICIES
+async def test_100_callers_that_come_and_go_never_exceed_a_capacity(
+    stores: list[Store], redis: Redis, policy: str
+) -> None:
+    """Every caller counts what it was told: never more on a pool than it holds, and in the end the store agrees."""
+    await create(stores[0], spec(pool_class("small", SMALL, 4), policy=policy), {"small": 15})
+    held: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    kept: list[Placement] = []
+    ended = 0
+
+    async def caller(number: int) -> None:
+        nonlocal ended
+        rng = random.Random(number)
+        mine: list[Placement] = []
+        for turn in range(20):
+            store = rng.choice(stores)
+            if mine and rng.random() < 0.45:
+                gone = mine.pop(rng.randrange(len(mine)))
+                held[gone.pool_id] -= 1  # counted before it is over: the place may be taken before we hear of it
+                await store.complete(FLEET, gone.session_id)
+                ended += 1
+                continue
+            try:
+                placed = await store.assign(FLEET, f"{number}-{turn}", None)
+            except errors.NoCapacity:
+                continue
+            held[placed.pool_id] += 1
+            most[placed.pool_id] = max(most[placed.pool_id], held[placed.pool_id])
+            mine.append(placed)
+        kept.extend(mine)
+
+    await asyncio.gather(*(caller(number) for number in range(CALLERS)))
+    assert max(most.values()) == 4, "full at times, never fuller"
+    assert await occupancies(stores[0]) == {f"small-{k}": held[f"small-{k}"] for k in range(15)}
+    assert (field(redis, "assigned"), field(redis, "completed")) == (str(len(kept) + ended), str(ended))
+
+
+async def test_50_callers_with_one_id_share_one_session(stores: list[Store], redis: Redis) -> None:
+    await create(stores[0], spec(pool_class("small", SMALL, 50)), {"small": 10})
+    for round_ in range(5):
+        placements = await asyncio.gather(*(stores[k % 5].assign(FLEET, f"s{round_}", None) for k in range(50)))
+        assert len({placement.pool_id for placement in placements}) == 1
+        assert sum(not placement.replayed for placement in placements) == 1
+    assert (field(redis, "sessions"), field(redis, "assigned")) == ("5", "5")
+
+
+async def test_50_completes_of_one_id_free_one_place(stores: list[Store], redis: Redis) -> None:
+    await create(stores[0], spec(pool_class("small", SMALL, 50)), {"small": 2})
+    await asyncio.gather(*(stores[k % 5].assign(FLEET, f"s{k}", None) for k in range(10)))
+    ended = await asyncio.gather(*(stores[k % 5].complete(FLEET, "s3") for k in range(50)))
+    assert sum(not completion.already for completion in ended) == 1
+    assert (field(redis, "sessions"), field(redis, "completed")) == ("9", "1")
+
+
+async def test_many_dispatchers_decide_as_one(stores: list[Store], redis: Redis) -> None:
+    """The same draws in the same order give the same fleet, whoever sends them: dispatchers hold no state."""
+    fleet = spec(pool_class("small", SMALL, 9), pool_class("large", LARGE, 12))
+    histories = []
+    for dispatchers in (stores[:1], stores):
+        await create(stores[0], fleet, {"small": 4, "large": 5})
+        rng = random.Random(7)
+        history, live = [], []
+        for store in dispatchers:
+            store._draw = rng.random
+        for turn in range(300):
+            store = dispatchers[turn % len(dispatchers)]
+            if live and rng.random() < 0.4:
+                await store.complete(FLEET, live.pop(rng.randrange(len(live))))
+            else:
+                placed = await store.assign(FLEET, f"s{turn}", None)
+                live.append(placed.session_id)
+                history.append((placed.pool_id, placed.token, field(redis, "rank")))
+        histories.append(history)
+        for id_ in live:
+            await store.complete(FLEET, id_)
+        await stores[0].delete_fleet(FLEET)
+    assert histories[0] == histories[1]
+
+
+async def test_pools_that_drain_under_load_get_nothing_after_the_answer(stores: list[Store]) -> None:
+    await create(stores[0], spec(pool_class("small", SMALL, 40)), {"small": 4})
+
+    async def late(number: int) -> str:
+        return (await stores[number % 5].assign(FLEET, f"late{number}", None)).pool_id
+
+    early = [asyncio.create_task(stores[k % 5].assign(FLEET, f"s{k}", None)) for k in range(40)]
+    await stores[0].set_status(FLEET, "small-0", "draining")
+    after = await asyncio.gather(*(late(k) for k in range(40)))
+    await asyncio.gather(*early)
+    assert "small-0" not in after
