@@ -1,0 +1,80 @@
+"""What is played follows from what was asked for, and nothing starts before it all fits."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from service.demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
+from service.fleet_file import FleetFile
+
+
+def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:
+    the_plan = plan(Options())
+    assert (the_plan.fleet, sum(the_plan.pools), the_plan.spec.policy) == ("saturating", 100, "slta")
+    profile = the_plan.course.profile
+    assert profile is not None
+    loads = [profile.rate_at(seconds) for seconds in range(60)]
+    assert (min(loads), max(loads)) == (pytest.approx(5), pytest.approx(12))
+    assert the_plan.course.mean_load == pytest.approx(8.5)
+    assert (the_plan.course.duration_seconds, the_plan.warm_up_seconds) == (60, 20)
+
+
+def test_the_paper_s_fleet_scaled_to_20_pools_under_another_policy() -> None:
+    options = Options(fleet=EXAMPLES / "paper.yaml", policy="jlmu", pools=20, load="10", mean_holding_seconds=2)
+    the_plan = plan(options)
+    assert (the_plan.pools, the_plan.spec.policy) == ((10, 10), "jlmu")
+    assert the_plan.course.mean_load == 10
+    assert the_plan.warm_up_seconds == 10  # 5 mean holding times
+
+
+def test_the_document_is_the_chosen_fleet() -> None:
+    the_plan = plan(Options(pools=8, policy="jlmu"))
+    file = FleetFile.read(json.loads(the_plan.document, parse_float=Decimal))
+    assert (file.fleet, file.policy, [c.pools for c in file.classes]) == ("saturating", "jlmu", [4, 2, 2])
+    assert file.to_spec() == the_plan.spec
+
+
+@pytest.mark.parametrize(
+    ("counts", "total", "split"),
+    [
+        ([50, 25, 25], 20, [10, 5, 5]),
+        ([50, 50], 7, [4, 3]),  # 3.5 each: the first class gets the odd one
+        ([2, 1], 10, [7, 3]),  # 6.67 and 3.33
+        ([50, 0, 50], 4, [2, 0, 2]),
+        ([1, 1, 1], 1, [1, 0, 0]),
+    ],
+)
+def test_classes_are_scaled_in_proportion(counts: list[int], total: int, split: list[int]) -> None:
+    assert in_proportion(counts, total) == split
+
+
+def test_a_course_may_be_written_out_and_brings_its_duration() -> None:
+    course = plan(Options(load="5@30,5..12@20,12@10")).course
+    assert course.duration_seconds == 60
+    assert course.mean_load == pytest.approx((5 * 30 + 8.5 * 20 + 12 * 10) / 60)
+
+
+def test_a_swing_is_repeated_in_a_longer_run() -> None:
+    profile = parse_load("5..12", mean_holding_seconds=5, duration_seconds=180)
+    assert [profile.rate_at(seconds) for seconds in (30, 90, 150)] == pytest.approx([12, 12, 12])
+    assert [profile.rate_at(seconds) for seconds in (60, 120)] == pytest.approx([5, 5])
+
+
+def test_a_trace_plays_to_its_end(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,10\n20,30\n40,60\n")
+    course = plan(Options(trace=trace, speed=10)).course
+    assert course.profile is None
+    assert (course.arrivals_seconds, course.duration_seconds) == (4, 10)
+    assert course.mean_load == pytest.approx((1 + 3 + 6) / 10 / 100)
+
+
+def test_a_fleet_without_pools_cannot_be_shown(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text("classes: [{name: a, utility: {kind: linear, slope: 1}, capacity: 1}]")
+    with pytest.raises(DemoError, match="the fleet has no pools"):
+        plan(Options(fleet=file))

@@ -1,0 +1,153 @@
+"""The demonstration as its viewer starts and stops it: real processes, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+DEADLINE_SECONDS = 90.0
+SMALL = ["--pools", "12", "--mean-holding", "0.5", "--load", "5..12"]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the awaited did not happen"
+        time.sleep(0.02)
+
+
+class Demo:
+    """`slta demo` in a session of its own, as a shell would start it; its folder for temporary files is ours."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.temporary = folder / "t"
+        self.temporary.mkdir()
+        self._output = folder / "output"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service.cli", "demo", *options],
+                stdout=output,
+                stderr=output,
+                env=environment | {"TMPDIR": str(self.temporary)},
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def says(self, words: str) -> bool:
+        assert self.process.poll() is None or words in self.output, self.output
+        return words in self.output
+
+    def relatives(self) -> list[str]:
+        """Processes that work in its folder: the service, its Valkey and the load generator."""
+        found = []
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                if (
+                    str(self.temporary) in line.read_text()
+                    or str(self.temporary) in (line.parent / "environ").read_text()
+                ):
+                    found.append(line.read_text())
+            except (OSError, UnicodeDecodeError):
+                continue
+        return found
+
+    def ended(self) -> int:
+        status = self.process.wait(DEADLINE_SECONDS)
+        assert self.relatives() == []
+        assert list(self.temporary.iterdir()) == []
+        return status
+
+
+def test_it_ends_by_itself_with_a_summary_and_a_file(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, *SMALL, "--duration", "4", "--json", str(tmp_path / "out.json"))
+    assert demo.ended() == 0
+    assert "/metrics" in demo.output
+    assert "/docs" in demo.output
+    assert "Done." in demo.output
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert (figures["policy"], figures["pools"], figures["errors"]) == ("slta", 12, 0)
+    assert figures["arrivals"] > 0
+    assert 0 <= figures["placement_gap"] <= figures["utility_gap"]
+    assert figures["utility_gap"] == pytest.approx(figures["placement_gap"] + figures["swing_gap"])
+    assert figures["mean_utility"] < figures["utility_bound"]
+    assert figures["agreement"]["differing_pools"] == {}
+    assert figures["fixed_weights"]["relative_placement_gap"] > 0
+
+
+def test_a_trace_is_played_to_its_end(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    sessions = [f"{k / 10:.1f},{1 + k % 7}" for k in range(100)]
+    trace.write_text("\n".join(["start_s,duration_s", *sessions]) + "\n")
+    out = tmp_path / "out.json"
+    demo = Demo(tmp_path, "--trace", str(trace), "--speed", "5", "--policy", "jlmu", "--json", str(out))
+    assert demo.ended() == 0
+    figures = json.loads(out.read_text())
+    assert (figures["policy"], figures["arrivals"], figures["completions"]) == ("jlmu", 100, 100)
+    assert (figures["rejections"], figures["errors"]) == (0, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("moment", "summary"),
+    [
+        ("Starting the service", "Interrupted"),
+        ("/metrics", "Interrupted"),
+        ("warming up", "Nothing was measured yet"),
+        ("placement gap", "every pool's occupancy is the same"),
+    ],
+)
+def test_an_interruption_at_any_moment_ends_everything(
+    moment: str, summary: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    demo = Demo(tmp_path, *SMALL, "--duration", "300", "--warm-up", "6" if moment == "placement gap" else "100")
+    until(lambda: demo.says(moment))
+    os.killpg(demo.process.pid, number)
+    assert demo.ended() == 0
+    assert summary in demo.output
+    assert "Traceback" not in demo.output
+
+
+def test_killed_without_warning_it_takes_its_processes_along(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, *SMALL, "--duration", "300")
+    until(lambda: demo.says("/metrics"))
+    demo.process.kill()
+    demo.process.wait()
+    until(lambda: demo.relatives() == [])
+
+
+def test_while_it_runs_its_addresses_answer(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, *SMALL, "--duration", "300")
+    until(lambda: demo.says("warming up"))
+    url = next(word.removesuffix("/metrics") for word in demo.output.split() if word.endswith("/metrics"))
+    for path, words in (("/metrics", "slta_aggregate_utility"), ("/docs", "<html"), ("/readyz", "ready")):
+        assert words in httpx.get(url + path, timeout=10).text
+    os.killpg(demo.process.pid, signal.SIGINT)
+    assert demo.ended() == 0
+
+
+def test_a_service_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, *SMALL, "--duration", "300")
+    until(lambda: demo.says("/metrics"))
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = cmdline.read_text().split("\0")
+            ours = str(demo.temporary) in (cmdline.parent / "environ").read_text()
+        except OSError:
+            continue
+        if ours and "serve" in words:
+            os.kill(int(cmdline.parent.name), signal.SIGKILL)
+    assert demo.ended() == 2
+    assert "slta: the service ended by itself" in demo.output
