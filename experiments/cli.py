@@ -227,12 +227,12 @@ def everything(
         lambda: table1.study(seeds=24, processes=count),
         lambda: fluid.study(count),
         lambda: learning.study(processes=count),
-        lambda: cells.study(processes=count),
+        lambda: cells.study(seeds=2, processes=count),
         lambda: policies.study(processes=count),
         lambda: suboptimal.study(processes=count),
         lambda: assumptions.study(trace=trace, processes=count),
         lambda: messages.study(count),
-        lambda: index.study(processes=count),
+        lambda: index.study(seeds=4, processes=count),
         speed.study,
     ]
     for study in studies:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,6 +129,11 @@ def with_error(mean: float, error: float | None, digits: int) -> str:
 def page(title: str, *parts: str) -> str:
     """A Markdown page."""
     return "\n".join([f"# {title}\n", *(part.rstrip() + "\n" for part in parts)])
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of those it started and saw end."""
+    return sum(os.times()[:4])
 
 
 def figure(width: float = 8.0, height: float = 4.5, **layout: Any) -> tuple[Figure, Any]:  # noqa: ANN401

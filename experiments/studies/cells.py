@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,16 @@ from numpy.typing import NDArray
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import TABLE_1
 from experiments.parallel import each
-from experiments.report import COLORS, Report, figure, markdown_table, mean_and_error, page, with_error
+from experiments.report import (
+    COLORS,
+    Report,
+    figure,
+    markdown_table,
+    mean_and_error,
+    page,
+    processor_seconds,
+    with_error,
+)
 from experiments.studies.table1 import expected_swing
 from experiments.workload import Workload, generator, stationary
 
@@ -93,7 +101,7 @@ def measure(split: Split) -> list[dict[str, Any]]:
 
 def study(seeds: int = 3, sizes: Sequence[int] = SIZES, processes: int = 1) -> Report:
     """Utility lost to splitting, on the same sessions, by number of cells."""
-    started = time.perf_counter()
+    started = processor_seconds()
     splits = [Split(n, load, seed) for n in sorted(sizes, reverse=True) for load in LOADS for seed in range(seeds)]
     measured = [row for rows in each(measure, splits, "cells", processes) for row in rows]
     rows = [
@@ -104,7 +112,7 @@ def study(seeds: int = 3, sizes: Sequence[int] = SIZES, processes: int = 1) -> R
         for cells in CELLS
     ]
     data: dict[str, Any] = {"rows": rows, "horizon": {str(n): HORIZON[n] for n in sizes}, "warm_up": WARM_UP}
-    data["run"] = {"seeds": seeds, "seconds": round(time.perf_counter() - started, 1)}
+    data["run"] = {"seeds": seeds, "seconds": round(processor_seconds() - started, 1)}
     return Report("cells", data, markdown(data), {"cells": cost_figure(data)})
 
 
@@ -146,7 +154,7 @@ def markdown(data: dict[str, Any]) -> str:
         "swings of small cells' loads cost, computed for evenly loaded cells; and the rest, unequal loads of the "
         "cells (bucket counts are whole numbers) and chance.\n\n"
         f"{run['seeds']} seeds; horizons {data['horizon']} after {data['warm_up']:g} of warm-up. "
-        f"Run time {run['seconds']:g} s."
+        f"Processor time {run['seconds']:g} s."
     )
     parts = [intro]
     for n in dict.fromkeys(r["n"] for r in data["rows"]):

@@ -17,7 +17,7 @@ from experiments.workload import from_present, generator
 
 SIZES = (50, 100, 500, 2_000, 10_000, 20_000)
 LOAD = 9.75
-SESSIONS = {True: 1_000_000, False: 100_000}
+SESSIONS = {True: 1_000_000, False: 50_000}
 """Arrivals of a timed run, compiled or not."""
 POLICIES = ("SLTA", "JLMU")
 REPEATS = 3

@@ -7,7 +7,8 @@ import pytest
 
 from experiments.engine.compiling import has_numba
 from experiments.misreadings import MISREADINGS
-from experiments.studies.table1 import Cell, expected_swing, measure_cell, paired, printed_gap, row, study
+from experiments.studies.printed import printed_gap
+from experiments.studies.table1 import Cell, expected_swing, load_with, measure_cell, paired, row, study
 
 SEEDS = 12 if has_numba() else 4
 
@@ -43,16 +44,22 @@ def test_slta_is_a_little_worse_than_jlmu_as_printed(runs):
 @pytest.mark.parametrize("name", MISREADINGS)
 def test_a_misread_slta_shows_in_the_paired_difference(runs, name):
     # How far the difference to JLMU moves, run by run: JLMU's own gap cancels.
-    moved = np.array([measured[name][0] - measured["SLTA"][0] for measured in runs])
+    moved = np.array([measured[name].utility_gap - measured["SLTA"].utility_gap for measured in runs])
     assert moved.mean() > 4 * moved.std(ddof=1) / np.sqrt(SEEDS)
 
 
 def test_every_gap_is_positive_and_splits_in_two(runs):
     for measured in runs:
-        for gap, placement, swing in measured.values():
-            assert placement >= 0
-            assert swing >= 0
-            assert gap == pytest.approx(placement + swing, abs=1e-12)
+        for gaps in measured.values():
+            assert gaps.placement_gap >= 0
+            assert gaps.swing_gap >= 0
+            assert gaps.utility_gap == pytest.approx(gaps.placement_gap + gaps.swing_gap, abs=1e-12)
+
+
+def test_a_printed_bound_tells_the_load_of_its_run():
+    # u*(9.75) ≅ 9.1731 and u*(10) ≅ 9.1629; the slope there is about −0.04, so four digits give it to 0.0013.
+    assert load_with(9.1731) == pytest.approx(9.75, abs=0.002)
+    assert load_with(9.1629) == pytest.approx(10, abs=0.002)
 
 
 def test_most_of_the_loss_at_an_integral_load_is_not_the_policys():
