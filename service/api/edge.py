@@ -17,6 +17,7 @@ from service.api.access import Caller
 from service.api.problems import problem
 
 LONGEST_URL = 8192
+LARGEST_HEADERS = 16_384
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 PROBES = ("/healthz", "/readyz")
 """Asked by address, whatever the name of the service; they reveal nothing."""
@@ -92,6 +93,9 @@ class Edge:
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes], request_id: str) -> ASGIApp | None:
         if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
             return problem(request_id, 414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
+            detail = f"The headers may have at most {LARGEST_HEADERS} bytes."
+            return problem(request_id, 431, "headers_too_large", detail, headers={"Connection": "close"})
         if scope["path"] not in PROBES and not self._host_allowed(scope, headers):
             return problem(request_id, 400, "invalid_host", "This service has another name: see its allowed hosts.")
         return None

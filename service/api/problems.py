@@ -71,7 +71,7 @@ def problem(
         "request_id": request_id,
         **{name: value for name, value in (context or {}).items() if value},
     }
-    return Response(json.dumps(document), status, dict(headers or {}), PROBLEM_JSON)
+    return Response(json.dumps(document, ensure_ascii=False), status, dict(headers or {}), PROBLEM_JSON)
 
 
 def request_id_of(request: Request) -> str:
