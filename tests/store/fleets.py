@@ -79,7 +79,11 @@ async def occupancies(store: Store, name: str = FLEET) -> dict[str, int]:
 
 def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
     """Every key of the fleet as it is stored, to tell that nothing was changed."""
-    return {key: redis.dump(key) for key in redis.scan_iter(f"{{{name}}}:*", count=10_000)}
+    keys = list(redis.scan_iter(f"{{{name}}}:*", count=10_000))
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.dump(key)
+        return dict(zip(keys, pipeline.execute(), strict=True))
 
 
 def field(redis: Redis, name: str, fleet: str = FLEET) -> str:
