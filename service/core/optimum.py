@@ -72,14 +72,13 @@ def optimal_assignment(ranking: Ranking, pools: Sequence[float], best: Optimum) 
 
 
 def pool_worth(ranking: Ranking, pool_class: int, best: Optimum) -> float:
-    """∂U*/∂A(i): what one more pool of class i adds: Σ of (Δ − price) over its levels better than σ*.
+    """∂U*/∂A(i): what one more pool of class i adds: Σ of (Δ − price)⁺ over its levels, the ones better than σ*.
 
-    At least 0. The price of load, ∂U*/∂N, is `best.price`; both are duals of the linear programme (2): no change
-    of load and pools gains more than they say. Where the load is integral U* has a kink, and they are what the
-    next session adds and what the last pool is worth. Under overload a new pool takes its capacity from sessions
-    that have no place. A class without pools has a worth only in a `ranking` that does not leave it out.
+    The price of load, ∂U*/∂N, is `best.price`; both are duals of the linear programme (2): no change of load and
+    pools gains more than they say. Where the load is integral U* has a kink, and they are what the next session
+    adds and what the last pool is worth. Under overload a new pool takes its capacity from sessions that have no
+    place.
     """
     if best.overload:
         return sum(ranking.marginals[pool_class])
-    threshold = ranking.threshold(pool_class, best.rank)
-    return sum(marginal - best.price for marginal in ranking.marginals[pool_class][:threshold])
+    return sum(max(marginal - best.price, 0.0) for marginal in ranking.marginals[pool_class])

@@ -356,10 +356,18 @@ def test_under_overload_one_more_pool_is_worth_all_it_can_hold() -> None:
     assert [pool_worth(TWO_TABLES, i, best) for i in (0, 1)] == [6, 4]
 
 
-def test_a_class_without_pools_has_a_worth_too() -> None:
-    best = best_of(TWO_TABLES, [0, 1], 1.5)
+@pytest.mark.parametrize("ranking", [TWO_TABLES, TWO_TABLES.restricted_to([1])], ids=["ranked", "left out"])
+def test_a_class_without_pools_has_a_worth_too(ranking: Ranking) -> None:
+    best = best_of(ranking, [0, 1], 1.5)
     assert (best.coordinate, best.price) == (Coordinate(1, 2), 1)
-    assert pool_worth(TWO_TABLES, 0, best) == (4 - 1) + (2 - 1)
+    assert pool_worth(ranking, 0, best) == (4 - 1) + (2 - 1)
+
+
+def test_marginal_utilities_that_tie_do_not_make_a_worth_negative_by_rounding() -> None:
+    # r = 5 and r = 20 tie at log 5; the float of Δ(1, 1) is 2e−16 above that of Δ(0, 0), and the price may be either.
+    best = best_of(log_shares(5, 20, capacity=2), [0, 1], 1)
+    assert best.price == pytest.approx(math.log(5), rel=1e-15)
+    assert pool_worth(log_shares(5, 20, capacity=2), 0, best) == 0
 
 
 @given(fleet=fleets())
