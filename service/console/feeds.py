@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable
+from itertools import pairwise
 
 import structlog
 
@@ -21,6 +22,7 @@ LONGEST_SECONDS = 300.0
 """A stream ends after this and the page asks again: so a key that was removed soon shows nothing more."""
 RETRY_MS = 1000
 POINTS = 600
+TRIES = 3
 MOST_VIEWERS = 64
 HEARTBEAT = ": still here\n\n"
 CLOSING = event("closing", Trouble(code="closing", detail="The service is ending."))
@@ -95,10 +97,17 @@ class Feed:
         return event("frame", seen)
 
     async def _look(self) -> Frame:
-        store = self._store()
-        snapshot = await store.snapshot(self.fleet)
-        pools = await self._pools(store) if _pool_count(snapshot) <= MOST_SINGLE_POOLS else None
+        snapshot, pools = await self._read(self._store())
         return frame(snapshot, await self._specs.of(snapshot.document), pools)
+
+    async def _read(self, store: Store) -> tuple[Snapshot, list[Pool] | None]:
+        """The state, and the pools of the same moment: or, where it never stands still, of just after."""
+        for _ in range(TRIES):
+            snapshot = await store.snapshot(self.fleet)
+            pools = await self._pools(store) if _pool_count(snapshot) <= MOST_SINGLE_POOLS else None
+            if pools is None or _agree(snapshot, pools):
+                break
+        return snapshot, pools
 
     async def _pools(self, store: Store) -> list[Pool] | None:
         """All pools; None when there have become too many."""
@@ -113,6 +122,20 @@ class Feed:
             self.points.clear()
             self.epoch = seen.state.store_epoch
         self.points.append(point(seen))
+
+
+def _agree(snapshot: Snapshot, pools: list[Pool]) -> bool:
+    """Whether the pools hold what the snapshot counts."""
+    held = Counter((pool.pool_class, pool.occupancy) for pool in pools if pool.status == "active")
+    counted = Counter(
+        {
+            (c.name, level): count - more
+            for c in snapshot.classes
+            for level, (count, more) in enumerate(pairwise([*c.counts, 0]))
+            if count > more
+        }
+    )
+    return held == counted
 
 
 def _pool_count(snapshot: Snapshot) -> int:

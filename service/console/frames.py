@@ -31,7 +31,7 @@ class Estimate:
 class Frame:
     """A fleet at one instant: `state` and `averages` as the API gives them.
 
-    `pools` is null for large fleets; read just after the state, they may be some sessions further.
+    `pools` is null for large fleets; where sessions come and go all the time they may be some further than the state.
     `averages` is null within the first second, and while curves or capacities changed in the window.
     """
 

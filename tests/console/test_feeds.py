@@ -154,3 +154,28 @@ async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(st
     names = [read_event(text)[0] async for text in feeds.watch(FLEET, "v1")]
     assert names[0] == "beginning"
     assert set(names[1:]) == {"frame"}
+
+
+async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_between(store, feeds):
+    class Busy:
+        """The store, where a session is placed between the first two reads."""
+
+        placed = False
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        async def pools(self, *arguments):
+            if not self.placed:
+                self.placed = True
+                await store.assign(FLEET, "in-between", 0)
+            return await store.pools(*arguments)
+
+    await create_fleet(store, fleet_document())
+    between = Busy()
+    busy = Feeds(lambda: between, Specs(), interval_seconds=0.02)
+    stream = busy.watch(FLEET, "v1")
+    (frame,) = await frames(stream, 1)
+    assert frame["state"]["sessions"]["active"] == sum(pool["occupancy"] for pool in frame["pools"]) == 1
+    busy.close()
+    await stream.aclose()

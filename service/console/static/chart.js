@@ -50,7 +50,7 @@ export class Chart {
     this.labels = shape("g", { class: "labels" });
     this.svg.append(this.grid, this.area, ...this.lines, this.cursor, this.labels);
     const keys = this.series.map(({ label, line }, index) =>
-      element("li", {}, sample(line), `${label} `, this.values[index]),
+      element("li", {}, sample(line), this.values[index], ` ${label}`),
     );
     const caption = element("figcaption", {}, element("h3", {}, this.title), element("ul", {}, ...keys), this.readout);
     root.append(element("figure", { class: "panel chart" }, caption, this.svg));

@@ -1,4 +1,4 @@
-// The three charts: what is earned, what is lost, and how well r has learned.
+// The charts: what is earned, what is lost to whom, and how well r has learned.
 
 import { Chart } from "./chart.js";
 import { amount, count, fixed, percent } from "./format.js";
@@ -19,15 +19,14 @@ const UTILITY = {
   between: true,
 };
 
-const GAPS = {
-  title: "Gaps, in percent of the bound",
-  series: [
-    { key: "swing_gap", label: "swing", line: "swing" },
-    { key: "placement_gap", label: "placement", line: "placement" },
-  ],
+const gap = (title, key, line) => ({
+  title,
+  series: [{ key, label: "of the bound, mean of a minute", line }],
   format: share,
   fromZero: true,
-};
+});
+const PLACEMENT = gap("Placement gap", "placement_gap", "placement");
+const SWING = gap("Swing gap", "swing_gap", "swing");
 
 const RANKS = {
   title: "r, and its optimum",
@@ -42,7 +41,7 @@ const RANKS = {
 /** Draws points of History. */
 export class Charts {
   constructor(root) {
-    this.charts = [UTILITY, GAPS, RANKS].map((options) => new Chart(root, options));
+    this.charts = [PLACEMENT, UTILITY, SWING, RANKS].map((options) => new Chart(root, options));
   }
 
   draw(points) {

@@ -7,7 +7,7 @@ import { levelsInUse } from "./model.js";
 import { PoolsDrawing } from "./pools.js";
 import { ProfileDrawing } from "./profile.js";
 
-const NARROWEST_COLUMN = 6.5;
+const NARROWEST_COLUMN = 5.5;
 const WIDEST_COLUMN = 56;
 const NARROWEST_BLOCK = 250;
 const NARROW_PAGE = 560;

@@ -134,6 +134,8 @@ function describe(c, columns) {
   ].filter(Boolean).join(", ");
 }
 
-function chunks(items, size) {
+/** Pieces of at most `most`, about equally long. */
+function chunks(items, most) {
+  const size = Math.ceil(items.length / Math.ceil(items.length / most));
   return Array.from({ length: Math.ceil(items.length / size) }, (_, k) => items.slice(k * size, (k + 1) * size));
 }
