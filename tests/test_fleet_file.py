@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.policies.slta import Beta
+from service.core.ranking import MAX_POOLS
 from service.core.utility import LogShareUtility, Rational, TableUtility
 from service.errors import InvalidFleet
-from service.fleet_file import FleetFile, Specs, load_yaml, parse_document
+from service.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
 
@@ -218,3 +219,29 @@ async def test_a_spec_is_compiled_once_and_the_oldest_is_forgotten(monkeypatch: 
     for document in documents[1:]:
         await specs.of(document)
     assert await specs.of(documents[0]) is not first
+
+
+any_number = st.decimals(allow_nan=False, allow_infinity=False, min_value="-9e12", max_value="9e12", places=12) | (
+    st.builds(lambda digit, power: Decimal(digit).scaleb(power), st.integers(-9, 9), st.integers(-12, 12))
+)
+any_curve = st.one_of(
+    st.fixed_dictionaries({"kind": st.just("log_share"), "resource": any_number}),
+    st.fixed_dictionaries({"kind": st.just("alpha_fair"), "resource": any_number, "alpha": any_number}),
+    st.fixed_dictionaries({"kind": st.just("quadratic"), "linear": any_number, "quadratic": any_number}),
+    st.fixed_dictionaries({"kind": st.just("capped_linear"), "slope": any_number, "cap": any_number}),
+    st.fixed_dictionaries({"kind": st.just("weighted_least_connections"), "weight": any_number}),
+    st.fixed_dictionaries({"kind": st.just("table"), "values": st.lists(any_number, min_size=4, max_size=4)}),
+)
+
+
+@given(st.lists(any_curve, min_size=1, max_size=3))
+def test_whatever_numbers_a_file_has_it_compiles_or_is_refused(utilities: list[dict[str, Any]]):
+    classes = [{"name": f"c{i}", "capacity": 3, "utility": utility} for i, utility in enumerate(utilities)]
+    try:
+        spec = compile_spec(FleetFile.read({"classes": classes}))
+    except InvalidFleet as refused:
+        assert "classes[" in str(refused)  # noqa: PT017 - either outcome is right
+        return
+    assert len(spec.ranking) == 3 * len(classes)
+    largest = max(abs(m) for column in spec.integers.marginals for m in column)
+    assert largest * MAX_POOLS < 2**53

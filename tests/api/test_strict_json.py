@@ -1,0 +1,47 @@
+"""JSON is read as everybody reads it, or refused."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api.strict_json import InvalidJson, parse
+
+scalars = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]))
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+@given(values)
+def test_what_others_write_is_read(value: Any):
+    assert parse(json.dumps(value).encode()) == value
+    assert parse(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) == value
+
+
+@given(st.binary() | st.text('[]{}":,.0123456789eE+-\\u \nntrfalsINy').map(str.encode))
+def test_any_bytes_are_read_or_refused(body: bytes):
+    try:
+        parse(body)
+    except InvalidJson as refused:
+        assert len(str(refused)) < 100  # noqa: PT017 - either outcome is right
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_fractions_are_exact(number: Decimal):
+    text = f"{number:f}"
+    text += "" if "." in text else ".0"
+    parsed = parse(text.encode())
+    assert isinstance(parsed, Decimal)
+    assert parsed == number
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b" ", b"nan", b"'a'", b"01", b"1.", b".5", b"+1", b"0x1", b"[1,]", b"{a: 1}", b"// a\n1", b'"\t"']
+)
+def test_what_only_some_parsers_take_is_refused(body: bytes):
+    with pytest.raises(InvalidJson):
+        parse(body)
