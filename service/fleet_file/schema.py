@@ -1,0 +1,143 @@
+"""The fleet file itself: its shape, its limits, and the `FleetSpec` it says."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.core.fleet import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, FleetSpec, Policy
+from service.core.policies.slta import Beta
+from service.core.ranking import MAX_POOLS
+from service.core.utility import PoolClass
+from service.errors import InvalidFleet
+from service.fleet_file.curves import Curve, Table
+from service.fleet_file.explanation import explain
+from service.fleet_file.fields import (
+    LONGEST_LEASE_SECONDS,
+    LONGEST_RETENTION_SECONDS,
+    Name,
+    Number,
+    Part,
+    check_lease,
+)
+
+
+class ClassFile(Part):
+    """A class of pools; `pools: N` wants `<name>-1` … `<name>-N` to exist."""
+
+    name: Name
+    utility: Curve
+    capacity: Annotated[int, Field(strict=True, ge=1, le=MAX_CAPACITY)]
+    pools: Annotated[int, Field(strict=True, ge=0, le=MAX_POOLS)] = 0
+
+    @model_validator(mode="after")
+    def _pool_ids_fit(self) -> Self:
+        if self.pools and len(f"{self.name}-{self.pools}") > 128:
+            raise PydanticCustomError("name_length", "name is too long to number pools after it")
+        return self
+
+    @model_validator(mode="after")
+    def _table_reaches_capacity(self) -> Self:
+        if isinstance(self.utility, Table) and len(self.utility.values) != self.capacity + 1:
+            raise PydanticCustomError("table_length", "utility.values must hold u(0) to u(capacity)")
+        return self
+
+
+class BetaFile(Part):
+    """β_n = n^-exponent, or fixed."""
+
+    exponent: Annotated[Number, Field(ge=0, le=1)] | None = None
+    fixed: Annotated[Number, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.exponent is None) == (self.fixed is None):
+            raise PydanticCustomError("beta", "must have either exponent or fixed")
+        return self
+
+    def beta(self) -> Beta:
+        """As the policy takes it."""
+        if self.fixed is not None:
+            return Beta(exponent=None, fixed=Fraction(self.fixed))
+        return Beta(exponent=Fraction(self.exponent or 0))
+
+
+class FleetFile(Part):
+    """A fleet: how it dispatches and what its classes are. The order of the classes settles ties."""
+
+    fleet: Name | None = None
+    policy: Policy = "slta"
+    beta: BetaFile = BetaFile(exponent=Decimal("0.45"))
+    lease_seconds: Annotated[Number, Field(ge=0, le=LONGEST_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
+        21_600
+    )
+    retention_seconds: Annotated[Number, Field(ge=1, le=LONGEST_RETENTION_SECONDS)] = Decimal(600)
+    classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Self:
+        names = [c.name for c in self.classes]
+        if len(set(names)) < len(names):
+            raise PydanticCustomError("class_names", "classes must have different names")
+        if sum(c.capacity for c in self.classes) > MAX_LEVELS:
+            raise PydanticCustomError("levels", "the capacities of all classes must add up to at most 16384")
+        if sum(c.pools for c in self.classes) > MAX_POOLS:
+            raise PydanticCustomError("pools", "the pools of all classes must add up to at most 65536")
+        return self
+
+    @classmethod
+    def read(cls, parsed: object) -> Self:
+        """From parsed YAML or JSON whose fractions are `Decimal`; raises InvalidFleet."""
+        try:
+            return cls.model_validate(parsed)
+        except ValidationError as error:
+            raise InvalidFleet(explain(error.errors(include_url=False, include_input=False))) from None
+
+    def to_spec(self) -> FleetSpec:
+        """The fleet in exact numbers; raises InvalidFleet, with the first x of a curve that is not concave."""
+        try:
+            return FleetSpec(
+                classes=tuple(self._pool_class(i) for i in range(len(self.classes))),
+                policy=self.policy,
+                beta=self.beta.beta(),
+                lease_seconds=float(self.lease_seconds),
+                retention_seconds=float(self.retention_seconds),
+            )
+        except ValueError as error:
+            raise InvalidFleet(str(error)) from None
+
+    def _pool_class(self, i: int) -> PoolClass:
+        entry = self.classes[i]
+        try:
+            return PoolClass(entry.name, entry.utility.utility(), entry.capacity)
+        except ValueError as error:
+            raise ValueError(f"classes[{i}].utility: {error}") from None
+
+    def wanted_pools(self) -> list[tuple[str, str]]:
+        """`(pool_id, class name)` of the pools that `pools: N` asks for."""
+        return [(f"{c.name}-{k}", c.name) for c in self.classes for k in range(1, c.pools + 1)]
+
+    def document(self) -> str:
+        """Canonical JSON: all fields but the fleet's name, numbers as plain decimals."""
+        return _to_json(self.model_dump(include=FleetFile.model_fields.keys() - {"fleet"}, exclude_none=True))
+
+
+def _to_json(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {_to_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_to_json, value)) + "]"
+    if isinstance(value, Decimal):
+        plain = format(value or Decimal(), "f")
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return json.dumps(value)
+
+
+def parse_document(text: str) -> FleetFile:
+    """The inverse of `document`."""
+    return FleetFile.read(json.loads(text, parse_float=Decimal))

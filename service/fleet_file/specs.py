@@ -1,0 +1,34 @@
+"""Compiled fleets, remembered."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.core.fleet import FleetSpec
+from service.fleet_file.schema import FleetFile, parse_document
+
+
+class Specs:
+    """Compiled specs of stored documents. Compiling the largest takes seconds: once, and beside the event loop."""
+
+    MOST = 64
+
+    def __init__(self) -> None:
+        self._known: dict[str, FleetSpec] = {}
+
+    async def of(self, document: str) -> FleetSpec:
+        """The spec of a document, its tables compiled."""
+        spec = self._known.get(document)
+        if spec is None:
+            spec = await asyncio.to_thread(compile_spec, parse_document(document))
+            if len(self._known) >= self.MOST:
+                self._known.pop(next(iter(self._known)))
+            self._known[document] = spec
+        return spec
+
+
+def compile_spec(file: FleetFile) -> FleetSpec:
+    """`to_spec` with its tables, which are otherwise compiled at first use."""
+    spec = file.to_spec()
+    _ = spec.ranking, spec.integers, spec.bound_ranking
+    return spec

@@ -1,0 +1,64 @@
+"""Fleet files as YAML: fractions are decimals, and a key stands once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from service.errors import InvalidFleet
+from service.fleet_file.schema import FleetFile
+
+
+def load_yaml(path: Path | str) -> tuple[str, FleetFile, str]:
+    """The fleet's name, its file, and a digest that changes with what the file says, not with its layout."""
+    try:
+        parsed = yaml.load(Path(path).read_text(encoding="utf-8"), _DecimalLoader)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise InvalidFleet(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidFleet(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        file = FleetFile.read(parsed)
+        file.to_spec()
+    except InvalidFleet as error:
+        raise InvalidFleet(f"{path}: {error}") from None
+    name = file.fleet or "default"
+    return name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest()
+
+
+_SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan": "NaN"}
+
+
+class _DecimalLoader(yaml.SafeLoader):
+    """YAML whose fractions are decimals and whose keys differ."""
+
+    def construct_decimal(self, node: yaml.ScalarNode) -> Decimal:
+        text = self.construct_scalar(node).replace("_", "")
+        special = _SPECIAL.get(text.lower(), text)
+        try:
+            return Decimal(special)
+        except ArithmeticError:
+            self._refuse("not a decimal number", node)
+
+    def construct_unique(self, node: yaml.MappingNode) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if len(set(map(str, keys))) < len(keys):
+            self._refuse("a key stands twice", node)
+        return self.construct_mapping(node, deep=True)
+
+    def _refuse(self, problem: str, node: yaml.Node) -> NoReturn:
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+_DecimalLoader.add_constructor("tag:yaml.org,2002:float", _DecimalLoader.construct_decimal)
+_DecimalLoader.add_constructor("tag:yaml.org,2002:map", _DecimalLoader.construct_unique)
+_DecimalLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)

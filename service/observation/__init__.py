@@ -1,0 +1,29 @@
+"""What a snapshot says in the paper's terms: pure, for the API, the metrics and the live page alike.
+
+Totals are in sessions and in the unit of the fleet file, times in seconds. What does not exist without active
+pools is None.
+"""
+
+from service.observation.averages import AveragesObservation, averages, observe_averages
+from service.observation.integrals import MICROSECONDS, decode_integrals, encode_integrals
+from service.observation.state import ClassObservation, Observation, enumeration, observe
+from service.observation.what_if import WhatIf, what_if
+
+WINDOWS = (60, 300, 3600)
+"""Seconds up to now, for which averages are kept."""
+
+__all__ = [
+    "MICROSECONDS",
+    "WINDOWS",
+    "AveragesObservation",
+    "ClassObservation",
+    "Observation",
+    "WhatIf",
+    "averages",
+    "decode_integrals",
+    "encode_integrals",
+    "enumeration",
+    "observe",
+    "observe_averages",
+    "what_if",
+]

@@ -1,0 +1,74 @@
+"""Time averages between two integrals, and the gaps to their bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import fsum
+
+from service.core.fleet import FleetSpec
+from service.core.occupancy import Averages, Gaps, gaps
+from service.errors import InvalidIntegrals, UtilitiesChanged
+from service.observation.integrals import MICROSECONDS, encode_integrals
+from service.store.values import Integrals, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AveragesObservation:
+    """Time averages per pool since earlier integrals: `GET …/averages`."""
+
+    window_seconds: float
+    mean_pools: float | None
+    mean_sessions_per_pool: float | None
+    utility_mean: float | None
+    utility_optimum_mean: float | None
+    utility_bound: float | None
+    placement_gap: float | None
+    swing_gap: float | None
+    utility_gap: float | None
+    relative_gap: float | None
+    relative_placement_gap: float | None
+    integrals: str
+
+
+def observe_averages(snapshot: Snapshot, older: Integrals, spec: FleetSpec) -> AveragesObservation:
+    """Everything `GET …/averages` says; raises UtilitiesChanged and InvalidIntegrals."""
+    found = averages(snapshot.integrals, older, spec)
+    return AveragesObservation(
+        window_seconds=(snapshot.integrals.time - older.time) / MICROSECONDS,
+        mean_pools=found.mean_pools if found else None,
+        mean_sessions_per_pool=found.mean_sessions_per_pool if found else None,
+        utility_mean=found.utility_mean if found else None,
+        utility_optimum_mean=found.utility_optimum_mean if found else None,
+        utility_bound=found.utility_bound if found else None,
+        placement_gap=found.placement_gap if found else None,
+        swing_gap=found.swing_gap if found else None,
+        utility_gap=found.utility_gap if found else None,
+        relative_gap=found.relative(found.utility_gap) if found else None,
+        relative_placement_gap=found.relative(found.placement_gap) if found else None,
+        integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
+    )
+
+
+def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
+    """⟨u⟩, ⟨u*(s)⟩ and u*(⟨s⟩) between two integrals; None where no time passed or no pool was active."""
+    if newer.store_epoch != older.store_epoch:
+        raise UtilitiesChanged("The fleet was created anew since: begin a new window.")
+    if newer.utilities_version != older.utilities_version or len(newer.pools) != len(older.pools):
+        raise UtilitiesChanged
+    elapsed = newer.time - older.time
+    if elapsed < 0:
+        raise InvalidIntegrals("`since` lies in the future: the store was restored from an older state.")
+    if elapsed == 0:
+        return None
+    means = Averages(
+        pools=tuple(_difference(n, o) / elapsed for n, o in zip(newer.pools, older.pools, strict=True)),
+        sessions=_difference(newer.sessions, older.sessions) / elapsed,
+        utility=spec.integers.to_utility(_difference(newer.utility, older.utility) / elapsed),
+        momentary_optimum=spec.integers.to_utility(_difference(newer.optimum, older.optimum) / elapsed),
+    )
+    return gaps(spec.bound_ranking, means)
+
+
+def _difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
+    """Of two compensated sums, rounded once."""
+    return fsum((newer[0], -older[0], newer[1], -older[1]))

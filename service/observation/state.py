@@ -1,0 +1,176 @@
+"""A fleet at one instant, and the optimum beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.core.fleet import FleetSpec
+from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
+from service.core.ranking import Ranking
+from service.observation.integrals import MICROSECONDS, encode_integrals
+from service.store.values import ClassSnapshot, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCounts:
+    """Pools by status."""
+
+    active: int
+    draining: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCounts:
+    """Sessions on active pools, and on those that are emptying."""
+
+    active: int
+    draining: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Pools of a class with a green token, and with a yellow one."""
+
+    green: int
+    yellow: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassObservation:
+    """Class i of pools.
+
+    `occupancy[j]` = n·q(i, j), `optimal_occupancy` the same of q*, `marginal_utilities[x]` = Δ(i, x); `threshold`
+    is ℓ_i(r), `optimal_threshold` ℓ_i(r*); `marginal_utility` is what one more session is worth on the emptiest
+    pool of the class, None when the class is full; `pool_worth` what one more pool would add.
+    """
+
+    name: str
+    capacity: int
+    pools: PoolCounts
+    sessions: SessionCounts
+    threshold: int | None
+    optimal_threshold: int | None
+    tokens: Tokens | None
+    marginal_utility: float | None
+    pool_worth: float | None
+    occupancy: list[int]
+    optimal_occupancy: list[float]
+    marginal_utilities: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A fleet at one instant: `GET …/state`."""
+
+    fleet: str
+    config_version: int
+    policy: str
+    as_of: float
+    store_epoch: int
+    suspect: bool
+    pools: PoolCounts
+    sessions: SessionCounts
+    capacity: int
+    offered_load_estimate: float | None
+    estimate_rank: int | None
+    optimal_rank: int | None
+    min_green_to_decrement: int | None
+    utility: float
+    utility_bound: float
+    utility_per_pool: float | None
+    utility_bound_per_pool: float | None
+    relative_gap: float | None
+    load_price: float | None
+    classes: list[ClassObservation]
+    counters: dict[str, int]
+    integrals: str
+
+
+def observe(snapshot: Snapshot, spec: FleetSpec) -> Observation:
+    """Everything `GET …/state` says. O(levels)."""
+    pools = [c.counts[0] for c in snapshot.classes]
+    active = sum(pools)
+    ranking = enumeration(spec, pools)
+    best = optimum(spec.ranking, pools, snapshot.sessions)
+    utility = spec.integers.to_utility(snapshot.utility)
+    bound = spec.integers.to_utility(snapshot.optimum)
+    slta = snapshot.policy == "slta"
+    return Observation(
+        fleet=snapshot.fleet,
+        config_version=snapshot.config_version,
+        policy=snapshot.policy,
+        as_of=snapshot.time / MICROSECONDS,
+        store_epoch=snapshot.store_epoch,
+        suspect=snapshot.suspect,
+        pools=_all_pools(snapshot.classes),
+        sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),
+        capacity=sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True)),
+        offered_load_estimate=snapshot.sessions / active if active else None,
+        estimate_rank=snapshot.rank or None,
+        optimal_rank=ranking.rank(best.coordinate) if best else None,
+        min_green_to_decrement=snapshot.min_green if slta and active else None,
+        utility=utility,
+        utility_bound=bound,
+        utility_per_pool=utility / active if active else None,
+        utility_bound_per_pool=bound / active if active else None,
+        relative_gap=(bound - utility) / abs(bound) if bound else None,
+        load_price=best.price if best else None,
+        classes=_observe_classes(snapshot, spec, ranking, best),
+        counters=dict(snapshot.counters),
+        integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
+    )
+
+
+def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:
+    """The ranking of the classes that have pools."""
+    if all(pools):
+        return spec.ranking
+    return spec.ranking.restricted_to([i for i, count in enumerate(pools) if count])
+
+
+def _all_pools(classes: Sequence[ClassSnapshot]) -> PoolCounts:
+    return PoolCounts(
+        active=sum(c.counts[0] for c in classes),
+        draining=sum(c.draining_pools for c in classes),
+        failed=sum(c.failed_pools for c in classes),
+    )
+
+
+def _observe_classes(
+    snapshot: Snapshot, spec: FleetSpec, ranking: Ranking, best: Optimum | None
+) -> list[ClassObservation]:
+    pools = [c.counts[0] for c in snapshot.classes]
+    optimal = optimal_assignment(spec.ranking, pools, best) if best else [[float(count)] for count in pools]
+    estimate = ranking.coordinate(snapshot.rank) if snapshot.rank else None
+    return [
+        ClassObservation(
+            name=seen.name,
+            capacity=spec.classes[i].capacity,
+            pools=PoolCounts(active=pools[i], draining=seen.draining_pools, failed=seen.failed_pools),
+            sessions=SessionCounts(active=sum(seen.counts[1:]), draining=seen.draining_sessions),
+            threshold=ranking.threshold(i, snapshot.rank) if estimate else None,
+            optimal_threshold=ranking.threshold(i, ranking.rank(best.coordinate)) if best else None,
+            tokens=_tokens(snapshot, seen, yellow=estimate is not None and estimate.pool_class == i),
+            marginal_utility=_marginal_of_emptiest(spec, i, seen.counts),
+            pool_worth=pool_worth(spec.ranking, i, best) if best else None,
+            occupancy=list(seen.counts),
+            optimal_occupancy=optimal[i],
+            marginal_utilities=list(spec.ranking.marginals[i][: len(seen.counts)]),
+        )
+        for i, seen in enumerate(snapshot.classes)
+    ]
+
+
+def _tokens(snapshot: Snapshot, seen: ClassSnapshot, *, yellow: bool) -> Tokens | None:
+    if snapshot.policy != "slta":
+        return None
+    return Tokens(green=seen.green, yellow=snapshot.yellow if yellow else 0)
+
+
+def _marginal_of_emptiest(spec: FleetSpec, pool_class: int, counts: Sequence[int]) -> float | None:
+    lowest = sum(count == counts[0] for count in counts) - 1
+    if not counts[0] or lowest >= spec.classes[pool_class].capacity:
+        return None
+    return spec.ranking.marginals[pool_class][lowest]

@@ -1,0 +1,68 @@
+"""The optimum at another load, or with other pools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from service.core.fleet import FleetSpec
+from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
+from service.observation.state import enumeration
+from service.store.values import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassOptimum:
+    """Class i in the optimal assignment."""
+
+    name: str
+    pools: int
+    sessions_per_pool: float | None
+    threshold: int | None
+    pool_worth: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """The optimum at a load and pool counts: `GET …/optimum`."""
+
+    load: float | None
+    sessions: float
+    overload: bool
+    utility_bound: float | None
+    utility_bound_per_pool: float | None
+    load_price: float | None
+    optimal_rank: int | None
+    classes: list[ClassOptimum]
+
+
+def what_if(snapshot: Snapshot, spec: FleetSpec, load: float | None, pools: Mapping[str, int]) -> WhatIf:
+    """The optimum with `load` sessions per pool, else those there are, on the present pools or those given."""
+    counts = [pools.get(c.name, c.counts[0]) for c in snapshot.classes]
+    total = sum(counts)
+    sessions = float(snapshot.sessions) if load is None else load * total
+    best = optimum(spec.ranking, counts, sessions)
+    return WhatIf(
+        load=sessions / total if total else load,
+        sessions=sessions,
+        overload=best.overload if best else sessions > 0,
+        utility_bound=best.utility if best else None,
+        utility_bound_per_pool=best.utility / total if best else None,
+        load_price=best.price if best else None,
+        optimal_rank=enumeration(spec, counts).rank(best.coordinate) if best else None,
+        classes=_optimal_classes(spec, counts, best),
+    )
+
+
+def _optimal_classes(spec: FleetSpec, counts: Sequence[int], best: Optimum | None) -> list[ClassOptimum]:
+    columns = optimal_assignment(spec.ranking, counts, best) if best else [[0.0] for _ in counts]
+    return [
+        ClassOptimum(
+            name=c.name,
+            pools=counts[i],
+            sessions_per_pool=sum(columns[i][1:]) / counts[i] if counts[i] and best else None,
+            threshold=spec.ranking.threshold(i, best.rank) if best and counts[i] else None,
+            pool_worth=pool_worth(spec.ranking, i, best) if best else None,
+        )
+        for i, c in enumerate(spec.classes)
+    ]
