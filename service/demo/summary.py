@@ -63,7 +63,7 @@ def _weights(report: Mapping[str, Any]) -> str:
         return ""
     return (
         f"  The best fixed weights for the mean load ({weights['tuned_for_load']:.3g} sessions per pool) would have "
-        f"lost {percent(weights['relative_placement_gap'])} by placement."
+        f"lost at least {percent(weights['relative_placement_gap'])} by placement."
     )
 
 
