@@ -7,7 +7,6 @@ nor the network counts. Steady state near 10 sessions per pool: each round assig
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import platform
 import random
@@ -47,8 +46,9 @@ def running(binary: str) -> Iterator[Redis]:
     """A fresh server with an append-only file, on a unix socket."""
     with tempfile.TemporaryDirectory(prefix="slta-bench-") as folder:
         # No rewrite of the append-only file meanwhile: its fork would be measured as operations.
-        options = "--port 0 --unixsocket s --appendonly yes --auto-aof-rewrite-percentage 0 --save".split()
-        with subprocess.Popen([binary, *options, "", "--dir", folder], stdout=subprocess.DEVNULL) as process:
+        options = ["--port", "0", "--unixsocket", "s", "--appendonly", "yes", "--save", ""]
+        options += ["--auto-aof-rewrite-percentage", "0", "--dir", folder]
+        with subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL) as process:
             redis = Redis(unix_socket_path=f"{folder}/s", decode_responses=True, socket_timeout=60)
             deadline = time.monotonic() + 10
             while time.monotonic() < deadline:
@@ -142,21 +142,30 @@ def describe(values: list[float]) -> str:
     return f"{ordered[0]:6.1f} {statistics.median(ordered):6.1f} {ordered[int(len(ordered) * 0.9)]:6.1f}"
 
 
-def bench_times(redis: Redis, shapes: list[tuple[str, int, int]], batches: list[int], seconds_rounds: int) -> list[dict]:
+def bench_times(redis: Redis, shapes: list[tuple[str, int, int]], batches: list[int], rounds: int) -> list[dict]:
     """A row a shape: server microseconds per operation, median and (p90) over rounds."""
     rows = []
     for policy, pools, classes in shapes:
         bench = Bench(redis, policy, pools, classes, lease=3_600_000_000)
         bench.fill(pools * LOAD)
         for batch in batches:
-            bench.measure(batch, seconds_rounds // 4)
-            assigns, completes = bench.measure(batch, seconds_rounds)
+            bench.measure(batch, rounds // 4)
+            assigns, completes = bench.measure(batch, rounds)
             rows.append(
-                {"policy": policy, "pools": pools, "classes": classes, "batch": batch,
-                 "assign_us": statistics.median(assigns), "complete_us": statistics.median(completes)}
+                {
+                    "policy": policy,
+                    "pools": pools,
+                    "classes": classes,
+                    "batch": batch,
+                    "assign_us": statistics.median(assigns),
+                    "complete_us": statistics.median(completes),
+                }
             )
-            print(f"  {policy} {pools:6d} pools {classes:2d} classes, calls of {batch:3d}: "
-                  f"assign {describe(assigns)}  complete {describe(completes)} µs", flush=True)
+            print(
+                f"  {policy} {pools:6d} pools {classes:2d} classes, calls of {batch:3d}: "
+                f"assign {describe(assigns)}  complete {describe(completes)} µs",
+                flush=True,
+            )
     return rows
 
 
@@ -227,7 +236,8 @@ def main() -> None:
             info = redis.info("server")
             version = info.get("valkey_version") or info["redis_version"]
             print(f"{name} {version}: server µs per operation (minimum, median, 90th percentile)", flush=True)
-            report[name] = {"version": version, "times": bench_times(redis, shapes, [1, 32, 128], 40 if options.quick else 200)}
+            times = bench_times(redis, shapes, [1, 32, 128], 40 if options.quick else 200)
+            report[name] = {"version": version, "times": times}
             report[name] |= {"memory": bench_memory(redis), "aof": bench_aof(redis)}
             if not options.quick:
                 report[name]["step"] = bench_step(redis)

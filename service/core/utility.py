@@ -66,13 +66,15 @@ def compare(left: Marginal, right: Marginal) -> int:
     if left == right:
         return 0
     a, b = float(left), float(right)
-    exact = not isinstance(left, Irrational) and not isinstance(right, Irrational)
+    if isinstance(left, Irrational) or isinstance(right, Irrational):
+        return _sign(a - b) if abs(a - b) > TOLERANCE * max(abs(a), abs(b)) else 0
     # Near 0 a logarithm's float is wrong by 1e-16 absolutely, which no relative tolerance would forgive.
-    scale = max(abs(a), abs(b), 1.0 if exact else 0.0)
-    if abs(a - b) > TOLERANCE * scale:
+    if abs(a - b) > TOLERANCE * max(abs(a), abs(b), 1.0):
         return _sign(a - b)
-    if not exact:
-        return 0
+    return _compare_exactly(left, right)
+
+
+def _compare_exactly(left: Rational | LogShare, right: Rational | LogShare) -> int:
     if isinstance(left, Rational):
         return _sign(left.value - right.value) if isinstance(right, Rational) else -_compare_log(right, left)
     return _compare_logs(left, right) if isinstance(right, LogShare) else _compare_log(left, right)
@@ -154,10 +156,10 @@ class AlphaFairUtility(Utility):
 
     def _difference(self, sessions: int) -> float:
         alpha = float(self.alpha)
-        scale = float(self.resource) ** (1 - alpha) / (1 - alpha)
+        scale = math.pow(self.resource, 1 - alpha) / (1 - alpha)
         if sessions == 0:
             return scale
-        return scale * float(sessions) ** alpha * math.expm1(alpha * math.log1p(1 / sessions))
+        return scale * math.pow(sessions, alpha) * math.expm1(alpha * math.log1p(1 / sessions))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,9 +59,7 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
     names = fields["names"].split()
     slta = fields["policy"] == "slta"
     zeros = [0] * len(names)
-    vectors = {
-        name: _vector(fields, name) for name in ("draining_pools", "failed_pools", "draining_sessions")
-    }
+    vectors = {name: _vector(fields, name) for name in ("draining_pools", "failed_pools", "draining_sessions")}
     assigned = {token: _vector(fields, f"assigned_{token}") for token in TOKENS}
     thresholds = _vector(fields, "thresholds") if slta else zeros
     green = _vector(fields, "green") if slta else zeros

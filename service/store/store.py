@@ -203,9 +203,7 @@ class Store:
             return Completion(session_id=session_id, pool_id=outcome[1], reason="completed", already=False)
         return Completion(session_id=session_id, pool_id=outcome[2], reason=outcome[1], already=True)
 
-    async def renew(
-        self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None
-    ) -> list[Renewal]:
+    async def renew(self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None) -> list[Renewal]:
         """Extend leases, by their own length when `lease_seconds` is None."""
         lease = _microseconds(lease_seconds)
         outcomes = await self._submit(fleet, *(("renew", id_, lease, "", "") for id_ in session_ids))
@@ -237,9 +235,7 @@ class Store:
         listed = dict.fromkeys(session_ids)
         known = set((await self._read("pool_sessions", fleet, pool_id))[1:])
         missing = [id_ for id_ in known if id_ not in listed]
-        ended = await self._end(
-            fleet, pool_id, missing, "reported_ended", round(as_of_seconds * MICROSECONDS)
-        )
+        ended = await self._end(fleet, pool_id, missing, "reported_ended", round(as_of_seconds * MICROSECONDS))
         strangers = [id_ for id_ in listed if id_ not in known]
         outcomes = await self._submit_slices(fleet, (("adopt", id_, pool_id, "", "") for id_ in strangers))
         by_word: dict[str, list[str]] = {}
@@ -328,14 +324,13 @@ def _ended(reply: list[Any]) -> errors.SessionEnded:
 def _placement(session_id: str, outcome: list[Any]) -> Placement:
     if outcome[0] == "ENDED":
         raise _ended(outcome)
-    word, pool_id, pool_class, *rest = _checked(outcome) + [None, None]
-    token, lease = (rest[0], rest[1]) if word == "ASSIGNED" else (None, rest[0])
+    word, pool_id, pool_class, *token, lease = _checked(outcome)
     return Placement(
         session_id=session_id,
         pool_id=pool_id,
         pool_class=pool_class,
-        token=token,
-        lease_seconds=int(lease or 0) / MICROSECONDS,
+        token=token[0] if token else None,
+        lease_seconds=int(lease) / MICROSECONDS,
         replayed=word == "REPLAYED",
     )
 

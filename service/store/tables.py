@@ -16,9 +16,7 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
     names = list(spec.class_names())
     coefficient, power = spec.beta.coefficient_and_power()
     order = "".join(f"{c.pool_class + 1:2d}{c.level:4d}" for c in spec.ranking.order)
-    bound = "".join(
-        f"{c.pool_class + 1:2d}{integers.marginals[c.pool_class][c.level - 1]:18d}" for c in integers.order
-    )
+    bound = "".join(f"{c.pool_class + 1:2d}{integers.marginals[c.pool_class][c.level - 1]:18d}" for c in integers.order)
     utilities = hashlib.sha256(
         repr((names, capacities, integers.exponent, integers.marginals, order)).encode()
     ).hexdigest()

@@ -147,13 +147,16 @@ class World:
             members = {p.bit: p for p in self.pools if p.pool_class == i}
             width = max(members, default=-1) + 1
             columns.append(
-                [len(members[k].sessions) if k in members and members[k].status == "active" else None
-                 for k in range(width)]
+                [
+                    len(members[k].sessions) if k in members and members[k].status == "active" else None
+                    for k in range(width)
+                ]
             )
         return columns
 
     def run(self, function: str, *arguments: Any) -> list[Any]:
-        return self.redis.execute_command("FCALL", f"slta_{self.digest}_{function}", 1, f"{{{FLEET}}}:state", "", *arguments)
+        name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
+        return self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
 
     # --- Sessions
 

@@ -26,7 +26,7 @@ class Choice(NamedTuple):
 
     token: int
     pool_class: int
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple.index, which nobody asks a choice for
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Jlmu:
         if choice.pool_class == NOTHING:
             return None
         pool = frontiers[choice.pool_class][1][choice.index]
-        self.occupancies.columns[choice.pool_class][pool] += 1  # type: ignore[operator]
+        self.occupancies.columns[choice.pool_class][pool] += 1
         return Decision("open", choice.pool_class, pool, 0)
 
     def complete(self, pool_class: int, pool: int) -> None:

@@ -49,7 +49,7 @@ class Beta:
         just above 1. Rounding is guarded: 100 · 0.05 asks for 5 tokens, not 6.
         """
         coefficient, power = self.coefficient_and_power()
-        return max(2, math.ceil(coefficient * pools**power * (1 - 1e-12)))
+        return max(2, math.ceil(coefficient * math.pow(pools, power) * (1 - 1e-12)))
 
 
 class Rules(NamedTuple):
@@ -128,7 +128,7 @@ class Slta:
         )
         candidates = (green[choice.pool_class], yellow, room[choice.pool_class])[choice.token]
         pool = candidates[choice.index]
-        state.columns[choice.pool_class][pool] += 1  # type: ignore[operator]
+        state.columns[choice.pool_class][pool] += 1
         min_green = self.beta.min_green(sum(state.pools))
         self._set_rank(
             self.rules.next_rank(self.rank, len(state.ranking), green_counts, len(yellow), previous, min_green)
