@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import httpx
@@ -26,6 +27,10 @@ FLEET: dict[str, Any] = {
 """Room for 14 sessions."""
 
 
+PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
+"""A slow machine is not a store that is gone."""
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     with running_server() as url:
@@ -46,7 +51,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 async def store(server: str, redis: Redis, metrics: Metrics) -> AsyncIterator[Store]:
-    opened = await Store.open(StoreSettings(server), metrics)
+    opened = await Store.open(PATIENT(server), metrics)
     yield opened
     await opened.close()
 

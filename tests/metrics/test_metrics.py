@@ -7,6 +7,7 @@ import math
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from service.observation import observe
 from service.store import Store, StoreSettings
 from tests.servers import EMBEDDED, running_server
 
+PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
+"""A slow machine is not a store that is gone."""
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
@@ -34,7 +37,7 @@ def server() -> Iterator[str]:
 async def store(server: str, metrics: Metrics) -> AsyncIterator[Store]:
     with Redis.from_url(server) as redis:
         redis.flushall()
-    opened = await Store.open(StoreSettings(server), metrics)
+    opened = await Store.open(PATIENT(server), metrics)
     yield opened
     await opened.close()
 
