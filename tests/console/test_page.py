@@ -259,6 +259,13 @@ def test_small_fleets_can_show_their_distribution_too(page, service):
     open_fleet(page, service, "default")
     page.get_by_role("radio", name="Distribution").check()
     expect(page.locator("svg.profile")).to_have_count(2)
+    page.get_by_text("The distribution as a table").click()
+    classes = service.call("GET", "/v1/fleets/default/state")["classes"]
+    rows = [row.locator("th, td").all_text_contents() for row in page.locator("#level-table tbody tr").all()]
+    assert rows
+    for name, level, pools, _ in rows:
+        (occupancy,) = (one["occupancy"] for one in classes if one["name"] == name)
+        assert [*occupancy, 0][int(level)] == int(pools)
     page.get_by_role("radio", name="Single pools").check()
     expect(page.locator("svg.pools")).to_have_count(2)
 

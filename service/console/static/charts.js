@@ -21,7 +21,7 @@ const UTILITY = {
 
 const gap = (title, key, line) => ({
   title,
-  series: [{ key, label: "of the bound, mean of a minute", line }],
+  series: [{ key, label: "of the bound", line }],
   format: share,
   fromZero: true,
 });

@@ -49,7 +49,7 @@ export class Classes {
   /** `mode` is pools or profile. */
   draw(view, mode, selected) {
     setText(this.hint, HINTS[mode]);
-    drawLegend(this.legend, mode === "pools" ? LEGEND : PROFILE_LEGEND);
+    drawLegend(this.legend, legendOf(mode, view.state.policy));
     this.#followClasses(view.classes, mode);
     const levels = this.#steady(levelsInUse(view.classes));
     const layout = layOut(view.classes, this.root.clientWidth, mode);
@@ -126,6 +126,11 @@ function fit(room, pools, width) {
 function layOutProfiles(classes, width) {
   const inRow = Math.max(Math.min(classes.length, Math.floor((width + GAP) / (260 + GAP))), 1);
   return { widthOf: () => Math.floor((width - (inRow - 1) * GAP) / inRow) };
+}
+
+function legendOf(mode, policy) {
+  if (mode === "profile") return PROFILE_LEGEND;
+  return policy === "slta" ? LEGEND : LEGEND.filter(([name]) => name !== "green" && name !== "yellow");
 }
 
 function drawLegend(list, entries) {

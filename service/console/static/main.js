@@ -9,7 +9,7 @@ import { headlineGap, History, verdictOf, viewOf } from "./model.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
-import { drawClassTable, drawPoolTable } from "./tables.js";
+import { drawClassTable, drawLevelTable, drawPoolTable } from "./tables.js";
 import { drawTiles } from "./tiles.js";
 
 const ASK_AGAIN_MS = 3000;
@@ -39,7 +39,7 @@ class Page {
     addEventListener("hashchange", () => this.#watch(this.#wantedFleet()));
     byId("views").addEventListener("change", () => this.#drawPools());
     byId("pool").addEventListener("input", () => this.#drawPools());
-    byId("pool-table-box").addEventListener("toggle", () => this.#drawTables());
+    for (const id of ["pool-table-box", "level-table-box"]) byId(id).addEventListener("toggle", () => this.#drawTables());
     byId("key-form").addEventListener("submit", (event) => (event.preventDefault(), this.#useKey()));
     byId("forget-key").addEventListener("click", () => (forgetKey(), location.reload()));
     document.addEventListener("visibilitychange", () => this.#followVisibility());
@@ -129,16 +129,18 @@ class Page {
   #drawPools() {
     if (!this.#view) return;
     const { hasPools } = this.#view;
+    const mode = hasPools ? byId("views").querySelector(":checked").value : "profile";
     setHidden(byId("views"), !hasPools);
-    setHidden(byId("pool-table-box"), !hasPools);
-    const wanted = byId("views").querySelector(":checked").value;
-    this.classes.draw(this.#view, hasPools ? wanted : "profile", this.inspector.selected);
+    setHidden(byId("pool-table-box"), mode !== "pools");
+    setHidden(byId("level-table-box"), mode !== "profile");
+    this.classes.draw(this.#view, mode, this.inspector.selected);
   }
 
   #drawTables() {
     if (!this.#view) return;
     drawClassTable(byId("class-table"), this.#view);
     if (byId("pool-table-box").open) drawPoolTable(byId("pool-table"), this.#view);
+    if (byId("level-table-box").open) drawLevelTable(byId("level-table"), this.#view);
   }
 
   #select(poolId) {

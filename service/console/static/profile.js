@@ -64,8 +64,9 @@ function bars(steps, { scale, x }, begin, end) {
 }
 
 function outline(steps, { scale, x }, best) {
-  const corners = steps.map(({ from, to }) => `L${x(best(to))} ${scale.y(from)}V${scale.y(to)}`);
-  return `M${x(best(0))} ${scale.y(0)}${corners.join("")}`;
+  const filled = steps.filter(({ to }) => best(to) > 0);
+  const corners = filled.map(({ from, to }) => `L${x(best(to))} ${scale.y(from)}V${scale.y(to)}`);
+  return `M${x(best(0))} ${scale.y(0)}${corners.join("")}H${x(0)}`;
 }
 
 /** In the emptiest pools' next slot. */

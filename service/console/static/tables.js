@@ -28,10 +28,31 @@ const POOL_COLUMNS = [
   ["Tokens", (one) => (one.status === "active" ? tokenWords(one) : NONE)],
 ];
 
+const LEVEL_COLUMNS = [
+  ["Class", (row) => row.name],
+  ["Sessions, at least", (row) => count(row.level)],
+  ["Pools", (row) => count(row.pools)],
+  ["Pools in the optimum", (row) => amount(row.optimum)],
+];
+
 export const drawClassTable = (table, view) => drawTable(table, CLASS_COLUMNS, view.classes);
 
 export function drawPoolTable(table, view) {
   drawTable(table, POOL_COLUMNS, view.hasPools ? view.classes.flatMap((c) => c.columns) : []);
+}
+
+export function drawLevelTable(table, view) {
+  drawTable(table, LEVEL_COLUMNS, view.classes.flatMap(levelRows));
+}
+
+/** Levels that all pools have reached, and the optimum has them reach, tell nothing. */
+function levelRows({ name, occupancy, optimal_occupancy: best }) {
+  const rows = [];
+  for (let level = 1; level < Math.max(occupancy.length, best.length); level += 1) {
+    const [pools, optimum] = [occupancy[level] ?? 0, best[level] ?? 0];
+    if (pools < occupancy[0] || optimum < best[0]) rows.push({ name, level, pools, optimum });
+  }
+  return rows;
 }
 
 function drawTable(table, columns, rows) {

@@ -51,7 +51,7 @@ function utilityTile(state) {
 }
 
 function rankTile({ state, estimate }) {
-  const title = state.policy === "slta" ? "Estimate r" : "Rank of the next slot";
+  const title = state.policy === "slta" ? "Estimate r" : "Next rank";
   return { id: "tile-rank", title, value: count(state.estimate_rank), note: rankNote(state, estimate) };
 }
 
