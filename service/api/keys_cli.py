@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from service.api.access import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
 
-app = typer.Typer(help="API keys.", no_args_is_help=True)
+app = typer.Typer(help="API keys.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

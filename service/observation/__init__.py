@@ -9,12 +9,8 @@ from service.observation.integrals import MICROSECONDS, decode_integrals, encode
 from service.observation.state import ClassObservation, Observation, enumeration, observe
 from service.observation.what_if import WhatIf, what_if
 
-WINDOWS = (60, 300, 3600)
-"""Seconds up to now, for which averages are kept."""
-
 __all__ = [
     "MICROSECONDS",
-    "WINDOWS",
     "AveragesObservation",
     "ClassObservation",
     "Observation",

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from service.store import Store
+from service.store.snapshots import WINDOWS
 from tests.api.conftest import FLEET, assign, fill
 
 
@@ -132,7 +133,7 @@ async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.Asyn
     assert (first["mean_sessions_per_pool"], second["mean_sessions_per_pool"] > 0) == (0, True)
 
 
-@pytest.mark.parametrize("window", [60, 300, 3600])
+@pytest.mark.parametrize("window", WINDOWS)
 async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Store, fleet: str, window: int):
     nothing = (await api.get(f"{fleet}/averages?window={window}")).json()
     assert (nothing["window_seconds"], nothing["utility_mean"]) == (0, None)

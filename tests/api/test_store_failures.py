@@ -10,7 +10,7 @@ from redis import Redis
 
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
-from tests.api.conftest import FLEET, NewClient, assign
+from tests.api.conftest import FLEET, PATIENT, NewClient, assign
 from tests.servers import EMBEDDED, running_server
 
 
@@ -23,12 +23,25 @@ def own_server() -> Iterator[str]:
 
 @pytest.fixture
 async def patient(own_server: str, new_client: NewClient, metrics: Metrics) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of that server, whose store gives up soon."""
-    settings = StoreSettings(own_server, call_timeout_seconds=0.1, deadline_seconds=0.2)
-    store = await Store.open(settings, metrics)
+    """A client of that server that waits for it."""
+    store = await Store.open(PATIENT(own_server), metrics)
     client = new_client(store)
-    await client.put("/v1/fleets/f", json=FLEET)
+    created = await client.put("/v1/fleets/f", json=FLEET)
+    assert created.status_code == 201
     yield client
+    await store.close()
+
+
+@pytest.fixture
+async def hasty(
+    patient: httpx.AsyncClient,  # for its fleet
+    own_server: str,
+    new_client: NewClient,
+    metrics: Metrics,
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose store gives up soon."""
+    store = await Store.open(StoreSettings(own_server, call_timeout_seconds=0.2, deadline_seconds=0.3), metrics)
+    yield new_client(store)
     await store.close()
 
 
@@ -37,9 +50,7 @@ def stop(url: str) -> None:
         redis.shutdown(nosave=True)
 
 
-async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(
-    patient: httpx.AsyncClient, own_server: str
-):
+async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(hasty: httpx.AsyncClient, own_server: str):
     stop(own_server)
     for method, url, body in (
         ("POST", "/v1/fleets/f/assign", {"session_id": "a"}),
@@ -48,33 +59,33 @@ async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(
         ("GET", "/v1/fleets", None),
         ("PUT", "/v1/fleets/f", FLEET),
     ):
-        answer = await patient.request(method, url, json=body)
+        answer = await hasty.request(method, url, json=body)
         assert answer.status_code == 503
         assert answer.json()["code"] in ("store_unavailable", "outcome_unknown")
         assert int(answer.headers["Retry-After"]) >= 1
-    assert (await patient.get("/v1/fleets/f/state")).json()["code"] == "store_unavailable"
+    assert (await hasty.get("/v1/fleets/f/state")).json()["code"] == "store_unavailable"
 
 
-async def test_without_a_store_the_process_is_alive_and_not_ready(patient: httpx.AsyncClient, own_server: str):
+async def test_without_a_store_the_process_is_alive_and_not_ready(hasty: httpx.AsyncClient, own_server: str):
     stop(own_server)
-    ready, healthy = await patient.get("/readyz"), await patient.get("/healthz")
+    ready, healthy = await hasty.get("/readyz"), await hasty.get("/healthz")
     assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
     assert (healthy.status_code, healthy.json()) == (200, {"status": "ok"})
 
 
-async def test_without_a_store_the_metrics_say_so(patient: httpx.AsyncClient, own_server: str):
+async def test_without_a_store_the_metrics_say_so(hasty: httpx.AsyncClient, own_server: str):
     stop(own_server)
-    await patient.post("/v1/fleets/f/assign", json={"session_id": "a"})
-    text = (await patient.get("/metrics")).text
+    await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
+    text = (await hasty.get("/metrics")).text
     assert "slta_store_up 0.0" in text
     assert 'slta_store_errors_total{kind="connection"}' in text
     assert "slta_pools{" not in text
 
 
-async def test_a_silent_store_leaves_the_outcome_unknown(patient: httpx.AsyncClient, own_server: str):
+async def test_a_silent_store_leaves_the_outcome_unknown(hasty: httpx.AsyncClient, own_server: str):
     with Redis.from_url(own_server) as redis:
         redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
-        answer = await patient.post("/v1/fleets/f/assign", json={"session_id": "a"})
+        answer = await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
     assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
 
 
