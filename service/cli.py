@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import nullcontext
 from typing import NoReturn
+
+from service.demo.terminal import ctrl_c_for_us_alone
 
 
 def main() -> None:
     """Run the command. Until it takes care of signals itself, one ends it without a traceback: nothing has begun."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    from service.commands import app
+    with ctrl_c_for_us_alone() if sys.argv[1:2] == ["demo"] else nullcontext():
+        from service.commands import app
 
-    app(prog_name="slta")
+        app(prog_name="slta")
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
