@@ -8,6 +8,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.gate import caller_of
+from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow, public
 from service.api.schemas import ProcessStatus, TheStore, answer
@@ -36,7 +38,9 @@ async def get_readyz(store: TheStore) -> Response:
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
 @allow("metrics", offers=("text/plain", "application/openmetrics-text"))
 async def get_metrics(request: Request) -> Response:
-    """Prometheus or OpenMetrics text, as Accept asks."""
+    """Prometheus or OpenMetrics text, as Accept asks; of all fleets, so not for keys that see only some."""
+    if caller_of(request).fleets is not None:
+        raise Refusal(403, "insufficient_scope", "The metrics are of all fleets: they need a key without restriction.")
     render: RenderMetrics = request.app.state.render_metrics
     body, content_type = await render(request.headers.get("accept", ""))
     return Response(body, headers={"Content-Type": content_type})

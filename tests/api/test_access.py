@@ -161,6 +161,15 @@ async def test_anothers_fleet_looks_as_if_it_did_not_exist(store: Store, new_cli
     assert (await me.get("/v1/fleets/mine")).status_code == 200
 
 
+async def test_the_metrics_of_all_fleets_are_not_for_a_key_of_one(store: Store, new_client: NewClient, keys: Keys):
+    one, all_ = keys("metrics", fleets=("mine",)), keys("metrics")
+    client = new_client(store, access=keys.access())
+    statuses = [
+        (await client.get("/metrics", headers={"Authorization": f"Bearer {key}"})).status_code for key in (one, all_)
+    ]
+    assert statuses == [403, 200]
+
+
 def write_keys(path: Path, *entries: KeyEntry) -> None:
     path.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True) for entry in entries]}))
 
