@@ -16,6 +16,7 @@ from service.api.access import Access
 from service.api.application import build_api
 from service.api.edge import LOOPBACK_HOSTS, RequestRecord
 from service.api.rate_limit import Rate
+from service.console import Feeds, console_router
 from service.fleet_file import Specs
 from service.housekeeping import FleetFileToApply, Housekeeping
 from service.listening import Server, bind, check_certificates
@@ -79,7 +80,8 @@ class Process:
         """Until a signal; then requests finish, and the store's connections close."""
         store = await Store.open(StoreSettings(url=self._store_url()), self._metrics)
         try:
-            server = Server(self._configuration(store))
+            feeds = Feeds(lambda: store, self._specs)
+            server = Server(self._configuration(store, feeds), at_end=feeds.close)
             server.end_at(ENDING_SIGNALS)
             listener = bind(self._settings.host, self._settings.port)
             self._say_who_may_come()
@@ -95,10 +97,10 @@ class Process:
         url = self._settings.store_url
         return url.get_secret_value() if url else ""
 
-    def _configuration(self, store: Store) -> uvicorn.Config:
+    def _configuration(self, store: Store, feeds: Feeds) -> uvicorn.Config:
         settings = self._settings
         return uvicorn.Config(
-            self._api(store),
+            self._api(store, feeds),
             lifespan="off",
             http="httptools",
             ws="none",
@@ -112,7 +114,7 @@ class Process:
             ssl_keyfile=settings.tls_key,
         )
 
-    def _api(self, store: Store) -> FastAPI:
+    def _api(self, store: Store, feeds: Feeds) -> FastAPI:
         settings = self._settings
         hosts = settings.allowed_hosts or (() if settings.loopback else ("*",))
         rate = settings.rate_limit_per_second
@@ -125,6 +127,7 @@ class Process:
             allowed_hosts=(*LOOPBACK_HOSTS, *hosts),
             docs_enabled=settings.shows_docs,
             rate=Rate(rate, settings.rate_limit_burst) if rate else None,
+            extra_routers=[console_router(feeds)],
         )
 
     def _observe(self, record: RequestRecord) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,11 @@ class ListenError(Exception):
 class Server(uvicorn.Server):
     """uvicorn, but the signals are ours: they end it once, and are not raised again afterwards."""
 
+    def __init__(self, config: uvicorn.Config, at_end: Callable[[], None]) -> None:
+        """`at_end` is called when it is asked to end: what streams without end would hold it up."""
+        super().__init__(config)
+        self._at_end = at_end
+
     def end_at(self, signals: Iterable[signal.Signals]) -> None:
         """Answer what has begun, then end, at one of these; a second one waits for nothing."""
         loop = asyncio.get_running_loop()
@@ -35,6 +40,7 @@ class Server(uvicorn.Server):
         """Accept nothing more; asked again, drop what is still open."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        self._at_end()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

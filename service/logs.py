@@ -42,9 +42,7 @@ def configure(level: Level, form: Format | None = None) -> None:
         structlog.processors.format_exc_info,
         hide_secrets,
     ]
-    last: list[Processor] = (
-        [structlog.processors.JSONRenderer(default=str)] if form == "json" else _for_readers()
-    )
+    last: list[Processor] = [structlog.processors.JSONRenderer(default=str)] if form == "json" else _for_readers()
     structlog.configure(
         processors=[*before, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -86,10 +84,7 @@ def _hide(value: object) -> object:
 
 def escape_controls(_: object, __: str, event: Event) -> Event:
     """Show control characters instead of sending them."""
-    return {
-        name: _escape(value, ESCAPES if name == "exception" else ESCAPES_IN_LINES)
-        for name, value in event.items()
-    }
+    return {name: _escape(value, ESCAPES if name == "exception" else ESCAPES_IN_LINES) for name, value in event.items()}
 
 
 def _escape(value: object, escapes: Mapping[int, str]) -> object:

@@ -117,6 +117,6 @@ def _explain(error: ErrorDetails) -> str:
 
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:
-    """Variables that look like settings and are none: a typing error would go unnoticed."""
-    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    """Variables that look like settings and are none (`SLTA_API_KEY` is the load generator's): typing errors."""
+    known = {f"{PREFIX}{field.upper()}" for field in (*Settings.model_fields, "api_key")}
     return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)

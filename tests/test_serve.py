@@ -99,6 +99,7 @@ def test_a_fleet_file_is_all_it_needs(tmp_path: Path, options: list[str]) -> Non
         assert assign(client, "s-1").status_code == 201
         assert "slta_" in client.get("/metrics").text
         assert client.get("/docs").status_code == 200
+        assert client.get("/").headers["content-type"].startswith("text/html")
         assert "server" not in client.get("/healthz").headers
         assert service.end() == 0
         assert service.events("stopped")
@@ -239,6 +240,17 @@ def test_with_a_key_file_only_its_keys_open(tmp_path: Path, options: list[str]) 
         assert assign(client, "s-1").status_code == 201
         assert not service.events("no_access_control")
         assert made.stdout.strip() not in service.log
+
+
+def test_who_watches_the_live_page_does_not_hold_the_end_up(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options) as (service, client), client.stream("GET", "/console/f/events") as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry:")
+        service.process.send_signal(signal.SIGTERM)
+        for _ in lines:
+            pass
+        assert service.process.wait(DEADLINE_SECONDS) == 0
+        assert not [line for line in service.log.splitlines() if '"error"' in line]
 
 
 def test_requests_that_are_under_way_are_answered_before_it_ends(tmp_path: Path, options: list[str]) -> None:

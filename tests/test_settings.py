@@ -68,4 +68,4 @@ def test_the_store_url_is_not_shown() -> None:
 
 
 def test_a_typing_error_in_a_variable_is_found() -> None:
-    assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
+    assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_API_KEY", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]

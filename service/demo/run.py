@@ -74,7 +74,7 @@ class Demonstration:
         url = await self._address(service)
         if url is None:
             return
-        addresses = f"metrics {url}/metrics   API {url}/docs   Ctrl-C ends it"
+        addresses = f"live page {url}   metrics {url}/metrics   API {url}/docs   Ctrl-C ends it"
         self._console.print(addresses, soft_wrap=True)
         load = LoadGenerator(self._order(url), folder)
         started.push_async_callback(load.end)
