@@ -48,6 +48,7 @@ GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "store_epoch": ("When the fleet was created, in seconds of Unix time: totals begin anew with it.", ()),
     "config_version": ("Version of the fleet's configuration.", ()),
     "suspect": ("1 from an error inside an operation until the fleet's rows are rebuilt.", ()),
+    "state_bytes": ("Bytes of bit rows: tokens are what a choice reads, the ledger what pools hold.", ("part",)),
     "fleet_info": ("The fleet's policy.", ("policy",)),
 }
 
@@ -91,6 +92,8 @@ class Families:
         for observed, counted in zip(seen.classes, snapshot.classes, strict=True):
             self._add_class(seen.fleet, observed, counted)
             self._add_levels(seen.fleet, observed)
+        for part, size in snapshot.row_bytes.items():
+            self._gauge("state_bytes", size, seen.fleet, part)
         self._add_counters(seen)
 
     def _gauge(self, name: str, value: float | None, *labels: str) -> None:

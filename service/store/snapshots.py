@@ -22,8 +22,8 @@ COUNTERS = (
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
-    """`reply` is [word, document, fields, rank, counts per class, integrals, past integrals]."""
-    _, document, flat, rank, columns, now, past = reply
+    """`reply` is [word, document, fields, rank, counts per class, integrals, past integrals, sizes]."""
+    _, document, flat, rank, columns, now, past, (tokens, ledger) = reply
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     epoch = int(fields["store_epoch"])
     counters = {name: int(fields[name]) for name in COUNTERS}
@@ -47,6 +47,7 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
         classes=_classes(fields, columns),
         counters=counters,
         integrals=parse_integrals(epoch, now),
+        row_bytes={"tokens": int(tokens), "ledger": int(ledger)},
         past={w: parse_integrals(epoch, line) for w, line in zip(WINDOWS, past, strict=True) if line},
     )
 

@@ -137,5 +137,7 @@ class Snapshot:
     classes: list[ClassSnapshot]
     counters: dict[str, int]
     integrals: Integrals
+    row_bytes: dict[Literal["tokens", "ledger"], int]
+    """Bytes of the rows that a choice reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
     past: dict[int, Integrals]
     """Per window in seconds (60, 300, 3600), the integrals of that long ago, or of as long as there are any."""

@@ -2,7 +2,7 @@
 
 reads = {}
 
--- n*q(i, j) for j = 0, 1, … down to the last level in use, as text. O(levels in use * pools / 8).
+-- n*q(i, j) for j = 0, 1, … down to the last level in use, level 0 being all. O(levels in use * pools / 8).
 local function counts(fleet, position)
   local column = { fleet.pools[position] }
   for level = 1, fleet.capacities[position] do
@@ -12,10 +12,32 @@ local function counts(fleet, position)
     end
     column[#column + 1] = count
   end
-  return table.concat(column, ' ')
+  return column
 end
 
--- {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window}.
+local function bytes(keys)
+  local total = 0
+  for _, key in ipairs(keys) do
+    total = total + redis.call('STRLEN', key)
+  end
+  return total
+end
+
+-- Bytes of the rows that a choice reads, and of those that say what the pools hold. O(levels in use).
+local function bytes_of_rows(fleet, columns)
+  local choosing, ledger_rows = { fleet.prefix .. 'yellow' }, {}
+  for position = 1, #fleet.numbers do
+    choosing[#choosing + 1] = state.class_key(fleet, 'green', position)
+    choosing[#choosing + 1] = state.class_key(fleet, 'open', position)
+    for level = 0, #columns[position] - 1 do
+      ledger_rows[#ledger_rows + 1] = state.level_key(fleet, position, level)
+    end
+  end
+  return { bytes(choosing), bytes(ledger_rows) }
+end
+
+-- {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window,
+-- {bytes of token or open rows, bytes of the ledger}}.
 function reads.snapshot(fleet)
   accounting.settle_pools(fleet)
   local columns, past = {}, {}
@@ -26,8 +48,12 @@ function reads.snapshot(fleet)
     past[at] = history.recall(fleet, window) or ''
   end
   local document = redis.call('GET', fleet.prefix .. 'document')
+  local sizes = bytes_of_rows(fleet, columns)
+  for position = 1, #columns do
+    columns[position] = table.concat(columns[position], ' ')
+  end
   local rank = ledger.policy(fleet).reported_rank(fleet)
-  return { 'SNAPSHOT', document, state.fields(fleet), rank, columns, accounting.integrals(fleet), past }
+  return { 'SNAPSHOT', document, state.fields(fleet), rank, columns, accounting.integrals(fleet), past, sizes }
 end
 
 -- id -> {SESSION, pool_id, class, age, µs of lease left or ''} | {ENDED, reason, pool_id} | {UNKNOWN}. O(1).
