@@ -1,8 +1,8 @@
 """Write `.env` with random secrets if there is none, and from it what the containers read.
 
-`.env` is the one place where secrets are kept. From it follow `deploy/secrets/redis/users.acl` and
-`deploy/secrets/dispatcher/keys.yaml` (digests only) and `deploy/secrets/prometheus/metrics.key`. Run it again after
-an edit: files are rewritten in place, and the same `.env` gives the same files.
+`.env` is the one place where secrets are kept. From it follow `users.acl` and `keys.yaml` (digests only) and
+`metrics.key` in `deploy/secrets/`. Run it again after an edit: files are rewritten in place, so that containers see
+the change, and the same `.env` gives the same files.
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ def write(root: Path) -> None:
     folder = root / "deploy/secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    _write_mounted(folder / "redis/users.acl", acl_file(values, ACL_TEMPLATE.read_text(encoding="utf-8")))
-    _write_mounted(folder / "dispatcher/keys.yaml", key_file(values))
-    _write_mounted(folder / "prometheus/metrics.key", values["METRICS_KEY"] + "\n")
+    _write_mounted(folder / "users.acl", acl_file(values, ACL_TEMPLATE.read_text(encoding="utf-8")))
+    _write_mounted(folder / "keys.yaml", key_file(values))
+    _write_mounted(folder / "metrics.key", values["METRICS_KEY"] + "\n")
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -117,8 +117,6 @@ def _write_private(path: Path, text: str) -> None:
 
 def _write_mounted(path: Path, text: str) -> None:
     """Readable by whatever user a container runs as; on the host the folder above lets nobody in."""
-    path.parent.mkdir(exist_ok=True)
-    path.parent.chmod(0o755)
     path.write_text(text, encoding="utf-8")
     path.chmod(0o644)
 

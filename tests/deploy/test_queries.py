@@ -45,6 +45,12 @@ PANELS = {
 }
 
 
+def metrics_of(alert: str) -> set[str]:
+    """The names of the series that an alert looks at."""
+    text = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)|on \([^)]*\)", "", ALERTS[alert])
+    return {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", text) if name == "up" or "slta_" in name}
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -159,8 +165,7 @@ def test_a_panel_shows_data(prometheus: Prometheus, panel: str, pool_class: str)
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_what_an_alert_watches_exists(prometheus: Prometheus, alert: str) -> None:
-    text = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)|on \([^)]*\)", "", ALERTS[alert])
-    for metric in {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", text) if name == "up" or "slta_" in name}:
+    for metric in metrics_of(alert):
         assert prometheus.soon(metric), metric
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -25,6 +26,7 @@ from service.core.policies.slta import Beta
 from service.core.utility import LogShareUtility, PoolClass
 from service.errors import UnknownSession
 from service.store import Store, StoreSettings
+from tests.servers import SERVERS
 
 SECRETS = make_secrets.random_secrets()
 TEMPLATE = make_secrets.ACL_TEMPLATE.read_text(encoding="utf-8")
@@ -46,10 +48,16 @@ class Ignored:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     binary = shutil.which("redis-server")
     assert binary, "redis-server is needed: the compose file runs Redis"
-    acl = tmp_path_factory.mktemp("acl") / "users.acl"
+    with running(binary, tmp_path_factory.mktemp("acl")) as socket:
+        yield socket
+
+
+@contextmanager
+def running(binary: str, folder: Path) -> Iterator[str]:
+    """A server with our ACL file and its data in the folder."""
+    socket, acl = str(folder / "s"), folder / "users.acl"
     acl.write_text(make_secrets.acl_file(SECRETS, TEMPLATE), encoding="utf-8")
-    socket = str(acl.parent / "s")
-    options = ["--port", "0", "--unixsocket", socket, "--dir", str(acl.parent), "--appendonly", "yes", "--save", ""]
+    options = ["--port", "0", "--unixsocket", socket, "--dir", str(folder), "--appendonly", "yes", "--save", ""]
     options += ["--enable-debug-command", "yes"]  # else DEBUG is refused before the ACL is asked
     with subprocess.Popen([binary, *options, "--aclfile", str(acl)], stdout=subprocess.DEVNULL) as process:
         try:
@@ -88,14 +96,20 @@ def operator(server: str) -> Iterator[Redis]:
         yield client
 
 
-@pytest.fixture
-async def store(server: str) -> AsyncIterator[Store]:
+@asynccontextmanager
+async def opened(server: str) -> AsyncIterator[Store]:
     observer = Ignored()
     url = f"unix://dispatcher:{SECRETS['STORE_PASSWORD']}@{server}"
-    opened = await Store.open(StoreSettings(url=url, call_timeout_seconds=5, deadline_seconds=10), observer)
-    yield opened
-    await opened.close()
+    store = await Store.open(StoreSettings(url=url, call_timeout_seconds=5, deadline_seconds=10), observer)
+    yield store
+    await store.close()
     assert observer.errors == []
+
+
+@pytest.fixture
+async def store(server: str) -> AsyncIterator[Store]:
+    async with opened(server) as store:
+        yield store
 
 
 def spec(policy: str, capacity: int = 6) -> FleetSpec:
@@ -146,6 +160,20 @@ async def test_everything_the_store_does_is_allowed(store: Store, operator: Redi
         await store.fail_pool(policy, page.pool_id)
     await store.delete_fleet(policy)
     assert operator.acl_log() == []
+
+
+@pytest.mark.parametrize("name", sorted(SERVERS))
+async def test_what_functions_wrote_is_there_after_a_restart(name: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        with running(SERVERS[name], tmp_path) as socket:
+            async with opened(socket) as store:
+                if not await store.fleets():
+                    await store.configure("f", spec("slta"), "{}")
+                    await store.add_pools("f", [("small-1", "small")])
+                    await store.assign("f", "s-1", None)
+                    continue
+                assert (await store.session("f", "s-1")).pool_id == "small-1"
+                assert (await store.snapshot("f")).sessions == 1
 
 
 REFUSED = [

@@ -1,0 +1,28 @@
+FROM python:3.13.14-slim-trixie AS build
+WORKDIR /build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python3 -m venv --without-pip /opt/slta
+COPY requirements.txt ./
+RUN python3 -m pip --python /opt/slta/bin/python install --require-hashes --only-binary :all: -r requirements.txt
+COPY LICENSE README.md* pyproject.toml ./
+COPY loadgen loadgen
+COPY service service
+RUN python3 -m pip --python /opt/slta/bin/python install --no-deps --no-build-isolation . \
+    && python3 -m pip --python /opt/slta/bin/python uninstall --yes setuptools \
+    && /opt/slta/bin/python -m compileall -q /opt/slta
+
+FROM python:3.13.14-slim-trixie
+RUN find /usr \( -name 'pip' -o -name 'pip-*' -o -name 'pip3*' -o -name 'ensurepip' -o -name 'python-wheels' \) \
+        -prune -exec rm -rf {} + \
+    && groupadd --gid 10001 slta \
+    && useradd --uid 10001 --gid slta --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin slta \
+    && install --directory --owner slta --group slta --mode 0700 /var/lib/slta
+COPY --from=build /opt/slta /opt/slta
+ENV PATH=/opt/slta/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SLTA_HOST=0.0.0.0 SLTA_DATA_DIR=/var/lib/slta
+USER 10001:10001
+WORKDIR /var/lib/slta
+EXPOSE 8080
+HEALTHCHECK --interval=1s --timeout=2s --start-period=10s --retries=5 \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
+ENTRYPOINT ["slta"]
+CMD ["serve"]

@@ -1,0 +1,288 @@
+"""`docker compose up`, for real: built, started, loaded, one replica killed, the store restarted, taken down."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import make_secrets
+from tests.deploy.engine import Engine, compose, engine
+from tests.deploy.test_queries import (
+    ALERTS,
+    CLASSES,
+    FLEET_NAME,
+    PANELS,
+    RECORDED,
+    RULES,
+    Prometheus,
+    free_port,
+    metrics_of,
+)
+
+pytestmark = pytest.mark.compose
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = (
+    "Dockerfile", ".dockerignore", "docker-compose.yml", "LICENSE", "README.md", "pyproject.toml", "requirements.txt",
+    "deploy", "examples", "loadgen", "service",
+)  # fmt: skip
+FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SLTA = Path(sys.executable).parent / "slta"
+PROJECT = "slta-compose-test"
+KILLED_AFTER_SECONDS = 8
+
+
+def base_image() -> str:
+    names = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(set(names)) == 1
+    return str(names[0])
+
+
+@dataclass
+class Stack:
+    """The running composition."""
+
+    folder: Path
+    engine: Engine
+    command: Sequence[str]
+    services: Sequence[str]
+    secrets: dict[str, str]
+    http_port: int
+    prometheus: Prometheus
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        return self.engine.run(*self.command, *arguments, check=check)
+
+    def containers(self, service: str) -> list[str]:
+        return self.compose("ps", "--quiet", service).split()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.engine.docker("inspect", container))[0]
+        return found
+
+    def call(self, method: str, path: str, key: str, body: object = None) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}/v1/fleets/{path}",
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Authorization": f"Bearer {self.secrets[key]}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("compose")
+    tree = folder / "tree"
+    tree.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
+        copy(ROOT / part, tree / part)
+    shutil.rmtree(tree / "deploy/secrets")
+    make_secrets.write(tree)
+    images = {name: service["image"] for name, service in FILE["services"].items()} | {"build": base_image()}
+    with engine(folder, images) as docker:
+        services = [name for name in FILE["services"] if not (docker.stand_ins and name == "grafana")]
+        http, prometheus, grafana = free_port(), free_port(), free_port()
+        docker.environment = {
+            "SLTA_HTTP_PORT": str(http), "PROMETHEUS_PORT": str(prometheus), "GRAFANA_PORT": str(grafana),
+        }  # fmt: skip
+        override = folder / "override.yml"
+        network = "{network: host}" if docker.stand_ins else "{}"
+        override.write_text(f"services: {{dispatcher: {{build: {network}}}}}\n", encoding="utf-8")
+        command = [*compose(tree / "docker-compose.yml", override), "--project-name", PROJECT]
+        secrets = make_secrets.read_environment((tree / ".env").read_text(encoding="utf-8"))
+        url = f"http://127.0.0.1:{prometheus}"
+        running = Stack(tree, docker, command, services, secrets, http, Prometheus(url))
+        try:
+            running.compose("build")
+            pull = ["--pull", "never"] if docker.stand_ins else []
+            running.compose("up", "--detach", "--no-build", *pull, "--wait", "--wait-timeout", "180", *services)
+            yield running
+        finally:
+            log = running.compose("logs", "--no-color", "--tail", "50", check=False)
+            sys.stdout.write(log[-20_000:])
+            running.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+            assert left_over(running) == []
+
+
+def left_over(stack: Stack) -> list[str]:
+    lists = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+    mine = ["--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}"]
+    return [line for words in lists for line in stack.engine.docker(*words, *mine).split()]
+
+
+def until(true: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
+
+
+def test_every_service_runs_and_two_dispatchers_are_healthy(stack: Stack) -> None:
+    assert len(stack.containers("dispatcher")) == 2
+    for service in stack.services:
+        for container in stack.containers(service):
+            state = stack.inspect(container)["State"]
+            assert state["Status"] == "running"
+            assert state.get("Health", {}).get("Status", "healthy") == "healthy"
+
+
+def test_containers_are_locked_down_and_listen_on_loopback_only(stack: Stack) -> None:
+    for service in stack.services:
+        found = stack.inspect(stack.containers(service)[0])
+        host, config = found["HostConfig"], found["Config"]
+        assert host["ReadonlyRootfs"] is True
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert not host["Privileged"]
+        assert host["Memory"] > 0
+        assert int(config["User"].split(":")[0]) > 0
+        bindings = [binding for ports in (host["PortBindings"] or {}).values() for binding in ports]
+        assert all(binding["HostIp"] == "127.0.0.1" for binding in bindings)
+    assert int(stack.inspect(stack.containers("dispatcher")[0])["Config"]["User"].split(":")[0]) >= 10_000
+
+
+@pytest.mark.parametrize("tool", ["pip", "pip3", "gcc", "cc", "g++", "make", "ld"])
+def test_the_image_has_no_tool_to_build_or_fetch_with(stack: Stack, tool: str) -> None:
+    container = stack.containers("dispatcher")[0]
+    assert stack.engine.docker("exec", container, "bash", "-c", f"command -v {tool} || true") == ""
+
+
+def test_the_image_has_neither_pip_nor_a_writable_place(stack: Stack) -> None:
+    container = stack.containers("dispatcher")[0]
+    search = "for name in ('pip', 'ensurepip', 'setuptools'): print(importlib.util.find_spec(name))"
+    for python in ("python", "/usr/bin/env -i /usr/bin/python3"):
+        found = stack.engine.docker(
+            "exec", container, *python.split(), "-c", f"import importlib.util\n{search}", check=False
+        )
+        assert set(found.split()) <= {"None"}
+    touch = "for place in / /opt/slta /var/lib/slta /etc; do touch $place/x 2>/dev/null && echo $place; done; true"
+    assert stack.engine.docker("exec", container, "bash", "-c", touch) == ""
+
+
+def test_no_secret_is_in_the_image_or_in_a_log(stack: Stack) -> None:
+    history = stack.engine.docker("history", "--no-trunc", FILE["services"]["dispatcher"]["image"])
+    logs = stack.compose("logs", "--no-color")
+    processes = "".join(stack.engine.docker("top", container) for container in stack.containers("dispatcher"))
+    for name, secret in stack.secrets.items():
+        for text in (history, logs, processes):
+            assert secret not in text, name
+
+
+def test_redis_refuses_who_has_no_password(stack: Stack) -> None:
+    container = stack.containers("redis")[0]
+    answer = stack.engine.docker("exec", container, "redis-cli", "get", "{default}:state", check=False)
+    assert "NOAUTH" in answer
+    as_operator = ["exec", "-i", container, "redis-cli", "--user", "operator", "--askpass"]
+    answer = stack.engine.docker(*as_operator, "acl", "log", given=stack.secrets["OPERATOR_PASSWORD"] + "\n")
+    assert "dispatcher" not in answer, "the dispatcher asked for what it may not"
+
+
+def test_prometheus_scrapes_both_dispatchers(stack: Stack) -> None:
+    assert stack.prometheus.soon('count(up{job="slta"} == 1) == 2')
+    assert stack.prometheus.soon("count(slta_aggregate_utility) == 2")
+
+
+@pytest.mark.parametrize("rule", RECORDED)
+def test_a_recording_rule_gives_data(stack: Stack, rule: str) -> None:
+    assert stack.prometheus.soon(rule)
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_shows_data(stack: Stack, panel: str) -> None:
+    for pool_class in CLASSES:
+        expression = PANELS[panel].replace("$fleet", FLEET_NAME).replace("$pool_class", pool_class)
+        assert stack.prometheus.soon(expression)
+
+
+def test_rules_are_loaded_and_none_fails(stack: Stack) -> None:
+    rules = stack.prometheus.rules()
+    assert len(rules) == len(RULES)
+    assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
+    counted_at_the_first_failure = {"slta_store_errors_total"}
+    for alert in ALERTS:
+        for metric in metrics_of(alert) - counted_at_the_first_failure:
+            assert stack.prometheus.soon(metric), (alert, metric)
+
+
+def test_an_assigned_session_survives_a_restart_of_the_store(stack: Stack) -> None:
+    placed = stack.call("POST", "default/assign", "ADMIN_KEY", {"session_id": "keep-me"})
+    time.sleep(1.5)  # appendfsync everysec
+    stack.compose("restart", "redis")
+
+    def is_there() -> bool:
+        with suppress(OSError):
+            return bool(stack.call("GET", "default/sessions/keep-me", "ADMIN_KEY")["pool_id"] == placed["pool_id"])
+        return False
+
+    until(is_there, 30, "the session is gone")
+    stack.call("POST", "default/complete", "ADMIN_KEY", {"session_id": "keep-me"})
+
+
+def test_the_load_generator_leaves_no_session_behind_when_it_is_stopped(stack: Stack) -> None:
+    stack.compose("stop", "loadgen")
+    until(
+        lambda: stack.call("GET", "default/state", "ADMIN_KEY")["sessions"]["active"] == 0, 20, "sessions are left over"
+    )
+
+
+def test_no_session_fails_when_a_replica_is_killed(stack: Stack) -> None:
+    report = stack.folder / "report.json"
+    options = {
+        "--url": f"http://127.0.0.1:{stack.http_port}", "--fleet": "default", "--load": "6", "--mean-holding": "4",
+        "--duration": "25", "--json": str(report),
+    }  # fmt: skip
+    words = [word for pair in options.items() for word in pair]
+    with subprocess.Popen(
+        [SLTA, "loadgen", "run", *words, "--check"],
+        env={"SLTA_API_KEY": stack.secrets["LOADGEN_KEY"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as load:
+        time.sleep(KILLED_AFTER_SECONDS)
+        killed = stack.containers("dispatcher")[0]
+        stack.engine.docker("kill", killed)
+        output, _ = load.communicate(timeout=90)
+    sys.stdout.write(output)
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["summary"]["arrivals"] > 2000
+    assert found["summary"]["errors"] == 0
+    assert found["summary"]["rejections"] == 0
+    assert found["summary"]["unsettled_sessions"] == 0
+    assert found["agreement"]["differing_pools"] == {}
+    assert load.returncode == 0, "the service agrees with the load generator's own record"
+    assert stack.inspect(killed)["State"]["Status"] == "exited"
+
+
+def test_prometheus_notices_and_a_new_replica_is_found(stack: Stack) -> None:
+    until(lambda: stack.prometheus.values('count(up{job="slta"} == 1)') == [1], 60, "the dead replica is up")
+    pull = ["--pull", "never"] if stack.engine.stand_ins else []
+    stack.compose("up", "--detach", "--no-build", *pull, "--wait", *stack.services)
+    until(lambda: stack.prometheus.values('count(up{job="slta"} == 1)') == [2], 60, "the new replica is not found")
+    answered = 'count(sum by (instance) (rate(slta_request_duration_seconds_count{route=~".*assign"}[30s])) > 0)'
+    until(lambda: stack.prometheus.values(answered) == [2], 60, "the new replica gets no requests")
+
+
+def test_a_stopped_dispatcher_ends_cleanly(stack: Stack) -> None:
+    container = stack.containers("dispatcher")[0]
+    stack.engine.docker("stop", "--time", "15", container)
+    state = stack.inspect(container)["State"]
+    assert state["ExitCode"] == 0
+    assert state["OOMKilled"] is False
