@@ -6,6 +6,7 @@ It shares no code with what writes them. Each violation is a sentence; an empty 
 from __future__ import annotations
 
 import json
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -133,6 +134,8 @@ def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str])
 def _check_integrals(fleet: Fleet, found: list[str]) -> None:
     words = [Fraction(float(word)) for word in fleet.state["integrals"].split()]
     _, utility, optimum = (words[at] + words[at + 1] for at in (0, 2, 4))
+    if fleet.integer("pools_since") > fleet.integer("time"):
+        found.append("pools are integrated from the future")
     if utility - optimum > abs(optimum) / 10**9:
         found.append(f"mean utility {float(utility)} exceeds its bound {float(optimum)}")
 
@@ -150,6 +153,13 @@ def _check_order(fleet: Fleet, found: list[str]) -> None:
     bound = [(int(entry[:2]) - 1, int(entry[2:])) for entry in fleet.entries("bound", 20)]
     _claim(found, "bound falls", [m for _, m in bound], sorted((m for _, m in bound), reverse=True))
     by_class = {i: [m for c, m in bound if c == i] for i in alive}
+    sessions, place = fleet.integer("sessions"), [1, 0]
+    for rank, (i, _) in enumerate(bound, start=1):
+        pools = fleet.vector("pools")[i]
+        place = [rank, sessions] if 0 <= sessions < pools else place
+        sessions -= pools
+    if sessions < 0:  # beyond the last entry when exactly full
+        _claim(found, "place of the optimum", [fleet.integer("bound_rank"), fleet.integer("bound_filled")], place)
     _claim(found, "bound holds the marginals", by_class, {i: fleet.marginals(i) for i in alive})
 
 
@@ -169,9 +179,12 @@ def _check_tokens(fleet: Fleet, columns: list[dict[int, int]], found: list[str])
         green = {bit for bit, x in columns[i].items() if x < thresholds[i]}
         _claim(found, f"green:{number}", fleet.row(f"green:{number}"), green)
         _claim(found, f"green count of {i}", fleet.vector("green")[i], len(green))
-    yellow = {bit for bit, x in columns[estimate[0]].items() if x < estimate[1]}
+    pool_class, level = live[rank - 1]
+    yellow = {bit for bit, x in columns[pool_class].items() if x < level}
     _claim(found, "yellow", fleet.row("yellow"), yellow)
     _claim(found, "yellow count", fleet.integer("yellow"), len(yellow))
+    enough = float(fleet.state["beta_coefficient"]) * sum(map(len, columns)) ** float(fleet.state["beta_power"])
+    _claim(found, "tokens enough to step down", fleet.integer("min_green"), max(2, math.ceil(enough * (1 - 1e-12))))
 
 
 def _check_open(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:
@@ -181,6 +194,8 @@ def _check_open(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -
         if lowest is not None and lowest < fleet.capacities[i]:
             at_frontier = {bit for bit, x in columns[i].items() if x == lowest}
             _claim(found, f"frontier of {i}", fleet.vector("frontiers")[i], lowest + 1)
+            rank = int(fleet.entries(f"ranks:{number}", 5)[lowest])
+            _claim(found, f"frontier's rank of {i}", fleet.vector("frontier_ranks")[i], rank)
         _claim(found, f"open:{number}", fleet.row(f"open:{number}"), at_frontier)
         _claim(found, f"open count of {i}", fleet.vector("open")[i], len(at_frontier))
 
@@ -191,6 +206,8 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
         _claim(found, f"{session} has a lease", int(due) > 0, int(lease) > 0)
         if int(due) > 0:
             leased.setdefault(fleet.prefix + "leases:" + due, set()).add(session)
+            if int(due) < fleet.integer("next_due"):
+                found.append(f"the lease of {session} is passed over")
     _claim(found, "leases", {key: fleet.redis.smembers(key) for key in fleet.keys("leases:*")}, leased)
     ended = set(fleet.redis.hkeys(fleet.prefix + "ended:0")) | set(fleet.redis.hkeys(fleet.prefix + "ended:1"))
     _claim(found, "both live and ended", ended & set(fleet.sessions), set())
@@ -203,6 +220,8 @@ def _check_keys(fleet: Fleet, found: list[str]) -> None:
     for number, capacity in zip(fleet.numbers, fleet.capacities, strict=True):
         known |= {f"{kind}:{number}" for kind in CLASS_KEYS} | {f"level:{number}:{j + 1}" for j in range(capacity)}
     known |= {f"ids:{number}" for number, _ in fleet.pools.values()}
+    foreign = ("open:",) if fleet.state["policy"] == "slta" else ("green:", "yellow")
+    known = {key for key in known if not key.startswith(foreign)}
     for key in fleet.keys("*"):
         if key.removeprefix(fleet.prefix) not in known and not key.startswith(fleet.prefix + "leases:"):
             found.append(f"stray key {key}")

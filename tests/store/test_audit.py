@@ -1,0 +1,176 @@
+"""The audit is audited: each planted corruption is found, and a sound fleet has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from service.store import Store
+from tests.audit import violations
+from tests.store.conftest import Clock
+from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, pass_seconds, place, spec
+
+STATE = f"{{{FLEET}}}:state"
+Plant = Callable[[Redis], object]
+
+
+def key(name: str) -> str:
+    return f"{{{FLEET}}}:{name}"
+
+
+def shift(field: str, by: int, word: int = 0) -> Plant:
+    """One number of a field of the state becomes another."""
+
+    def plant(redis: Redis) -> None:
+        words = redis.hget(STATE, field).split()  # type: ignore[union-attr]
+        words[word] = f"{int(float(words[word])) + by:d}"
+        redis.hset(STATE, field, " ".join(words))
+
+    return plant
+
+
+def flip(row: str, bit: int) -> Plant:
+    return lambda redis: redis.setbit(key(row), bit, 1 - redis.getbit(key(row), bit))
+
+
+def rename_session(redis: Redis) -> None:
+    """A record that speaks of another pool than the set of ids does."""
+    record = redis.hget(key("sessions"), "s0").split()  # type: ignore[union-attr]
+    redis.hset(key("sessions"), "s0", " ".join([str(int(record[0]) ^ 1), *record[1:]]))
+
+
+def swap_order(redis: Redis) -> None:
+    entries = redis.get(key("order"))
+    redis.set(key("order"), entries[6:12] + entries[:6] + entries[12:])  # type: ignore[index]
+
+
+def lose_lease(redis: Redis) -> None:
+    due = redis.hget(key("sessions"), "s0").split()[3]  # type: ignore[union-attr]
+    redis.srem(key(f"leases:{due}"), "s0")
+
+
+def due_elsewhere(redis: Redis) -> None:
+    record = redis.hget(key("sessions"), "s0").split()  # type: ignore[union-attr]
+    redis.hset(key("sessions"), "s0", " ".join([*record[:3], str(int(record[3]) + 1), record[4]]))
+
+
+def overfill(redis: Redis) -> None:
+    """More on a draining pool than fits, with all else told accordingly."""
+    redis.hset(STATE, "capacities", "1 6")
+
+
+def other_bound(redis: Redis) -> None:
+    digit = redis.getrange(key("bound"), 19, 19)
+    redis.setrange(key("bound"), 19, "1" if digit != "1" else "2")
+
+
+BOTH: dict[str, Plant] = {
+    "a set bit in a level": flip("level:1:1", 1),
+    "a bit beyond the pools": flip("level:0:1", 77),
+    "a level that is not nested": flip("level:1:6", 0),
+    "an active bit": flip("active:0", 1),
+    "a used bit": flip("used:0", 9),
+    "a session on another pool": rename_session,
+    "a session without a record": lambda redis: redis.hdel(key("sessions"), "s1"),
+    "a record without a session": lambda redis: redis.hset(key("sessions"), "ghost", "0 0 0 0 small-0"),
+    "an id in two pools": lambda redis: redis.sadd(key("ids:65536"), "s0"),
+    "a pool under another name": lambda redis: redis.hset(key("names"), "0", "small-1"),
+    "a name without a pool": lambda redis: redis.hset(key("names"), "99", "ghost"),
+    "a pool's status": lambda redis: redis.hset(key("pools"), "large-1", "65537 draining"),
+    "a pool that no class knows": lambda redis: redis.hdel(key("pools"), "large-1"),
+    "more than a capacity": overfill,
+    "sessions": shift("sessions", 1),
+    "draining sessions": shift("draining_sessions", 1, 1),
+    "draining pools": shift("draining_pools", -1, 1),
+    "failed pools": shift("failed_pools", 1, 0),
+    "pools of a class": shift("pools", 1, 0),
+    "active pools": shift("active_pools", -1),
+    "room": shift("room_for", 1),
+    "utility by one": shift("utility", 1),
+    "optimum by one": shift("optimum", -1),
+    "the optimum's place": shift("bound_filled", 1),
+    "the optimum's rank": shift("bound_rank", 1),
+    "a session that was never counted": shift("assigned", 1),
+    "an end that was never counted": shift("expired", 1),
+    "a lost lease": lose_lease,
+    "a lease of nobody": lambda redis: redis.sadd(key("leases:500"), "ghost"),
+    "a lease due at another time": due_elsewhere,
+    "a lease that is passed over": lambda redis: redis.hset(STATE, "next_due", "999"),
+    "an id live and ended": lambda redis: redis.hset(key("ended:0"), "s0", "completed small-0"),
+    "the last rank": shift("last_rank", -1),
+    "the order": swap_order,
+    "a marginal utility": lambda redis: redis.setrange(key("marginals:0"), 17, "9"),
+    "the bound's table": other_bound,
+    "a rank": lambda redis: redis.setrange(key("ranks:1"), 4, "9"),
+    "utility above its bound for a while": shift("integrals", 10**30, 2),
+    "a stray key": lambda redis: redis.set(key("scratch"), "x"),
+    "a stray level": lambda redis: redis.set(key("level:0:5"), "\0"),
+    "a time to live": lambda redis: redis.expire(key("sessions"), 1000),
+    "a suspect fleet": lambda redis: redis.hset(STATE, "suspect", "why"),
+    "pools integrated from the future": lambda redis: redis.hset(STATE, "pools_since", str(10**15)),
+}
+SLTA: dict[str, Plant] = {
+    "a green bit": flip("green:1", 0),
+    "a green count": shift("green", 1, 0),
+    "a yellow bit": flip("yellow", 0),
+    "a yellow count": shift("yellow", 1),
+    "r up by one": shift("rank", 1),
+    "r down by one": shift("rank", -1),
+    "a threshold": shift("thresholds", 1, 1),
+    "the estimate's class": shift("estimate_class", 1),
+    "the estimate's level": shift("estimate_level", 1),
+    "the class before": shift("previous_class", 1),
+    "tokens enough to step down": shift("min_green", 1),
+    "a frontier under SLTA": lambda redis: redis.set(key("open:0"), "\0"),
+}
+JLMU: dict[str, Plant] = {
+    "an open bit": flip("open:0", 0),
+    "an open count": shift("open", 1, 1),
+    "a frontier": shift("frontiers", 1, 0),
+    "a frontier's rank": shift("frontier_ranks", 1, 1),
+    "tokens under JLMU": lambda redis: redis.set(key("green:0"), "\0"),
+}
+
+
+@pytest.fixture
+async def sound(store: Store, clock: Clock, redis: Redis, request: pytest.FixtureRequest) -> None:
+    """A fleet with leases, a draining pool, history and memory; sound, and put back so afterwards."""
+    policy = "jlmu" if request.function.__name__.endswith("jlmu") else "slta"
+    await create(store, spec(*TWO_CLASSES, policy=policy, lease=300), {"small": 2, "large": 3})  # type: ignore[arg-type]
+    placed = await place(store, 15)
+    await store.set_status(FLEET, "large-2", "draining")
+    await pass_seconds(store, clock, 12)
+    for id_ in list(placed)[10:]:
+        await store.complete(FLEET, id_)
+    assert violations(redis, FLEET) == []
+    assert await store.session(FLEET, "s0")
+
+
+@pytest.fixture
+def planted(sound: None, redis: Redis, request: pytest.FixtureRequest) -> list[str]:
+    """What the audit says of one corruption; the fleet is sound again afterwards."""
+    saved = everything(redis)
+    request.param(redis)
+    found = violations(redis, FLEET)
+    for name in redis.keys("*"):
+        if name.startswith(key("")) and name not in saved:
+            redis.delete(name)
+    for name, value in saved.items():
+        redis.restore(name, 0, value, replace=True)  # type: ignore[arg-type]
+    return found
+
+
+def each(plants: dict[str, Plant]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("planted", list(plants.values()), ids=list(plants), indirect=True)
+
+
+@each(BOTH | SLTA)
+def test_each_planted_corruption_is_found_under_slta(planted: list[str]) -> None:
+    assert planted
+
+
+@each(BOTH | JLMU)
+def test_each_planted_corruption_is_found_under_jlmu(planted: list[str]) -> None:
+    assert planted
