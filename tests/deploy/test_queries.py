@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import socket
 import subprocess
@@ -60,7 +61,9 @@ def free_port() -> int:
 
 @contextmanager
 def running(*command: str | Path) -> Iterator[None]:
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    environment = os.environ | {"SLTA_AUTH": "off"}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([*map(str, command)], env=environment, stdout=quiet, stderr=quiet) as process:
         try:
             yield
         finally:

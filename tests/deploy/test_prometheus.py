@@ -1,0 +1,99 @@
+"""Prometheus's own tool accepts the configuration and the rules, and runs the rules' tests."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).resolve().parents[2] / "deploy/prometheus"
+RUNBOOK = FOLDER.parents[1] / "docs/operations.md"
+RULES = sorted((FOLDER / "rules").glob("*.yml"))
+TESTS = sorted((FOLDER / "tests").glob("*.yml"))
+
+
+def promtool(*arguments: str | Path) -> None:
+    done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def rules(kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        rule[kind]: rule for path in RULES for group in load(path)["groups"] for rule in group["rules"] if kind in rule
+    }
+
+
+ALERTS = rules("alert")
+
+
+def test_the_configuration_is_valid(tmp_path: Path) -> None:
+    key = tmp_path / "metrics.key"
+    key.write_text("key\n", encoding="utf-8")
+    text = (FOLDER / "prometheus.yml").read_text(encoding="utf-8")
+    config = tmp_path / "prometheus.yml"
+    config.write_text(text.replace("/run/secrets/metrics.key", str(key)), encoding="utf-8")
+    (tmp_path / "rules").symlink_to(FOLDER / "rules")
+    promtool("check", "config", "--lint-fatal", config)
+
+
+def test_the_rules_are_valid() -> None:
+    promtool("check", "rules", "--lint-fatal", *RULES)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_the_rules_pass_their_tests(path: Path) -> None:
+    promtool("test", "rules", path)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_is_tested_to_fire_and_not_to(alert: str) -> None:
+    cases = [
+        bool(case["exp_alerts"])
+        for path in TESTS
+        for test in load(path)["tests"]
+        for case in test.get("alert_rule_test", [])
+        if case["alertname"] == alert
+    ]
+    assert True in cases, "no test in which it fires"
+    assert False in cases, "no test in which it does not"
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_says_what_it_means_and_what_to_do(alert: str) -> None:
+    rule = ALERTS[alert]
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    assert set(rule["annotations"]) == {"summary", "description", "action", "runbook"}
+    page, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert page == "docs/operations.md"
+    assert anchor == alert.lower()
+    assert f"\n### {alert}\n" in RUNBOOK.read_text(encoding="utf-8")
+
+
+def test_the_runbook_has_no_alert_that_is_gone() -> None:
+    headings = re.findall(r"^### (Slta\w+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(headings) == set(ALERTS)
+
+
+SHARED = {
+    "slta_assignments_total", "slta_completions_total", "slta_rejections_total", "slta_leases_expired_total",
+    "slta_learning_steps_total", "slta_sessions", "slta_pools", "slta_session_capacity",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rule", [*rules("record").values(), *ALERTS.values()], ids=lambda rule: next(iter(rule.values()))
+)
+def test_shared_state_is_never_added_up_over_replicas(rule: dict[str, Any]) -> None:
+    expression = " ".join(rule["expr"].split())
+    for metric in SHARED:
+        for found in re.finditer(rf"(?<![\w:]){metric}\b(?!:)", expression):
+            assert re.search(r"max by \([a-z_, ]+\) \($", expression[: found.start()]), f"{metric} without max by"
+            assert not expression[found.end() :].lstrip("{").startswith("["), f"{metric}: a rate over replicas"
