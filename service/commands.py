@@ -96,7 +96,7 @@ def serve(
 ) -> None:
     """Run the dispatcher.
 
-    Every option is also an environment variable, SLTA_<OPTION>; the documentation lists those without an option.
+    Every option is also an environment variable, SLTA_<OPTION>; the documentation (docs/settings.md) lists all.
     """
     given = dict(locals())
     with user_errors():

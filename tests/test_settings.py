@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,9 @@ def test_the_store_url_is_not_shown() -> None:
 
 def test_a_typing_error_in_a_variable_is_found() -> None:
     assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_API_KEY", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
+    documented = set(re.findall(r"SLTA_([A-Z_]*[A-Z])`", page)) - {"API_KEY"}
+    assert documented == {field.upper() for field in Settings.model_fields}
