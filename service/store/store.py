@@ -225,7 +225,7 @@ class Store:
             pool_id=pool_id,
             pool_class=pool_class,
             age_seconds=int(age) / MICROSECONDS,
-            lease_seconds_left=int(left) / MICROSECONDS if left else None,
+            lease_seconds_left=max(0, int(left)) / MICROSECONDS if left else None,
         )
 
     async def reconcile(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
+from tests.servers import SERVERS
 from tests.store.world import worlds
 
-FLEETS = 40
+FLEETS = 60 // len(SERVERS)
 OPERATIONS = 1000
-"""Per policy and server: 40,000 random operations."""
+"""On all servers together 60,000 random operations a policy."""
 
 
 def test_slta_in_lua_chooses_pool_token_and_rank_as_the_specification_does(redis: Redis) -> None:

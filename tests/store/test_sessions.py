@@ -382,7 +382,8 @@ async def test_an_outage_ends_no_lease_and_reaping_waits_a_minute_so_that_client
     await store.tick(FLEET)
     assert (await store.session(FLEET, "silent")).age_seconds == 15, "an outage counts as five seconds"
     await pass_seconds(store, clock, 55)
-    assert (await store.session(FLEET, "silent")).age_seconds == 70, "its lease is over, but nothing is reaped yet"
+    silent = await store.session(FLEET, "silent")
+    assert (silent.age_seconds, silent.lease_seconds_left) == (70, 0), "its lease is over, but nothing is reaped yet"
     assert [r.outcome for r in await store.renew(FLEET, ["renews"], None)] == ["renewed"]
     await pass_seconds(store, clock, 10)
     assert await expired(store, "silent")
