@@ -45,9 +45,10 @@ experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)
 
 compose: ## Service, store, Prometheus and Grafana in containers
+	@$(PYTHON) deploy/make_secrets.py
 	docker compose up --build --wait
 
-compose-test: $(DEV) ## Start that, check it answers, take it down
+compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
 	$(PYTEST) -m compose --timeout 900 $(ARGS)
 
 # uv runs from outside the tree; nothing of an index's address is written.

@@ -1,0 +1,147 @@
+"""The image, the composition and the secrets are what the documentation says, as far as no engine is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy import make_secrets
+from service.api.access import Access
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+SECRETS = make_secrets.random_secrets()
+
+
+def run(*command: str | Path, **environment: str) -> None:
+    done = subprocess.run(
+        [*map(str, command)], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dockerfile_is_clean() -> None:
+    run(Path(sys.executable).parent / "hadolint", ROOT / "Dockerfile")
+
+
+def test_the_image_is_built_from_hashes_and_runs_as_nobody_important() -> None:
+    build, last = re.split(r"^(?=FROM )", DOCKERFILE, flags=re.MULTILINE)[1:]
+    assert "# syntax=" not in DOCKERFILE
+    assert re.findall(r"^FROM \S+:(\d+\.\d+\.\d+-\S+)", DOCKERFILE, re.MULTILINE), "pinned to a patch version"
+    assert "--require-hashes --only-binary :all:" in build
+    user = re.search(r"^USER (\d+):(\d+)$", last, re.MULTILINE)
+    assert user
+    assert min(map(int, user.groups())) >= 10_000
+    assert 'ENTRYPOINT ["slta"]' in last
+    assert "HEALTHCHECK --interval=1s" in last
+
+
+def docker_compose() -> list[str]:
+    return ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+
+
+def test_the_compose_file_is_valid_with_the_secrets_of_env(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()), encoding="utf-8")
+    run(*docker_compose(), "--file", ROOT / "docker-compose.yml", "--env-file", file, "config", "--quiet")
+
+
+def test_without_secrets_compose_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("", encoding="utf-8")
+    command = [*docker_compose(), "--file", str(ROOT / "docker-compose.yml"), "--env-file", str(file), "config", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "make compose" in done.stderr
+
+
+def test_the_proxy_accepts_its_configuration() -> None:
+    run("haproxy", "-c", "-f", ROOT / "deploy/haproxy/haproxy.cfg")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_pinned_locked_down_and_on_loopback(name: str) -> None:
+    service = SERVICES[name]
+    assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"]
+    assert service["mem_limit"]
+    assert service["restart"] == "unless-stopped"
+    assert service.get("healthcheck", {"interval": "1s"})["interval"] == "1s"
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert not service.get("privileged")
+
+
+def test_only_redis_and_the_dispatchers_are_on_the_stores_network() -> None:
+    assert COMPOSE["networks"]["store"] == {"internal": True}
+    assert {name for name, service in SERVICES.items() if "store" in service["networks"]} == {"redis", "dispatcher"}
+
+
+def test_redis_keeps_everything_and_evicts_nothing() -> None:
+    words = SERVICES["redis"]["command"]
+    options = {name: words[at + 1] for at, name in enumerate(words) if name.startswith("--")}
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert options["--aclfile"] == "/run/secrets/users.acl"
+
+
+def test_env_is_written_once_for_the_owner_only_and_everything_follows_from_it(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    make_secrets.write(tmp_path)
+    environment = tmp_path / ".env"
+    assert stat.S_IMODE(environment.stat().st_mode) == 0o600
+    first = environment.read_text(encoding="utf-8")
+    written = {path.name: path.stat().st_ino for path in (tmp_path / "deploy/secrets").iterdir()}
+    assert stat.S_IMODE((tmp_path / "deploy/secrets").stat().st_mode) == 0o700
+    make_secrets.write(tmp_path)
+    assert environment.read_text(encoding="utf-8") == first
+    assert {path.name: path.stat().st_ino for path in (tmp_path / "deploy/secrets").iterdir()} == written
+    assert {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()} == set(written)
+
+
+def test_the_dispatchers_accept_the_keys_and_know_their_scopes(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    path.write_text(make_secrets.key_file(SECRETS), encoding="utf-8")
+    access = Access.load(path)
+    for name, scopes in make_secrets.SCOPES.items():
+        caller = access.identify(f"Bearer {SECRETS[name]}")
+        assert caller
+        assert sorted(caller.scopes) == sorted(scopes)
+    assert access.identify(f"Bearer {make_secrets.random_secrets()['ADMIN_KEY']}") is None
+    assert not any(secret in path.read_text(encoding="utf-8") for secret in SECRETS.values())
+
+
+def test_an_old_key_is_accepted_beside_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    old = make_secrets.random_secrets()["LOADGEN_KEY"]
+    path.write_text(make_secrets.key_file(SECRETS | {"LOADGEN_KEY_OLD": old}), encoding="utf-8")
+    access = Access.load(path)
+    assert access.identify(f"Bearer {old}")
+    assert access.identify(f"Bearer {SECRETS['LOADGEN_KEY']}")
+
+
+@pytest.mark.parametrize("value", ["short", "with space and more", "a$b" * 9, "p@ss:word/with#signs"])
+def test_a_password_that_a_url_or_a_shell_reads_otherwise_is_refused(value: str) -> None:
+    lines = "".join(f"{name}={text}\n" for name, text in (SECRETS | {"STORE_PASSWORD": value}).items())
+    with pytest.raises(make_secrets.SecretsError, match="STORE_PASSWORD") as refused:
+        make_secrets.read_environment(lines)
+    assert value not in str(refused.value)
+
+
+def test_the_example_names_every_secret_and_holds_none() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert set(SECRETS) | {f"{name}_OLD" for name in (*make_secrets.PASSWORDS, *make_secrets.SCOPES)} <= set(named)
+    assert not any(named[name] for name in SECRETS)
