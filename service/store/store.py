@@ -106,7 +106,10 @@ class Store:
         reply = await self._call("put", fleet, *arguments)
         if reply[0] == "VERSION_MISMATCH":
             raise errors.VersionMismatch(None, config_version=str(reply[1]))
-        return Configured(config_version=int(reply[1]), created=bool(int(reply[2])))
+        created = bool(int(reply[2]))
+        if created:  # again, for someone may have deleted an older fleet of this name in between
+            await self._plain("SADD", FLEETS_KEY, fleet)
+        return Configured(config_version=int(reply[1]), created=created)
 
     async def config(self, fleet: str) -> tuple[str, int]:
         """The document and the version of a fleet's configuration."""
@@ -115,9 +118,22 @@ class Store:
 
     async def delete_fleet(self, fleet: str) -> None:
         """Remove a fleet and its pools. FleetInUse while a session lives."""
-        await self._call("delete", fleet)
+        try:
+            await self._call("delete", fleet)
+        except errors.UnknownFleet:  # perhaps an earlier delete whose reply was lost
+            await self._strike_off(fleet)
+            raise
+        await self._strike_off(fleet)
+
+    async def _strike_off(self, fleet: str) -> None:
+        """Take a name off the lists, unless someone has just created the fleet again."""
         await self._plain("SREM", FLEETS_KEY, fleet)
         await self._plain("HDEL", FILES_KEY, fleet)
+        try:
+            await self.config(fleet)
+        except errors.UnknownFleet:
+            return
+        await self._plain("SADD", FLEETS_KEY, fleet)
 
     async def applied_file(self, fleet: str) -> str | None:
         """The digest of the last file that was applied to the fleet; None before the first."""

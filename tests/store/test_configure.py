@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from fractions import Fraction
 
 import pytest
@@ -12,7 +13,9 @@ from service import errors
 from service.core.fleet import FleetSpec
 from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, TableUtility
-from service.store import Store
+from service.store import Store, StoreSettings
+from service.store.store import FLEETS_KEY
+from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     FLAT,
     FLEET,
@@ -342,6 +345,61 @@ async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, p
     snapshot = await store.snapshot(FLEET)
     assert (snapshot.config_version, snapshot.sessions, snapshot.counters["assigned"]) == (1, 0, 0)
     assert not (await store.assign(FLEET, "s0", None)).replayed
+
+
+class Interrupted(Store):
+    """A store between two of whose commands something else happens."""
+
+    def interrupt(self, command: str, act: Callable[[], Awaitable[object]]) -> None:
+        self._command, self._act = command, act
+
+    async def _before(self, command: str) -> None:
+        if command == getattr(self, "_command", None):
+            self._command = ""
+            await self._act()
+
+    async def _plain(self, *words: str) -> object:
+        await self._before(words[0])
+        return await super()._plain(*words)
+
+    async def _call(self, function: str, fleet: str, *arguments: object) -> list[object]:
+        await self._before(function)
+        return await super()._call(function, fleet, *arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def interrupted(server: str, calls: Calls, clock: Clock) -> AsyncIterator[Interrupted]:
+    opened = Interrupted(StoreSettings(server, call_timeout_seconds=5), calls, clock=clock)
+    yield opened
+    await opened.close()
+
+
+async def test_a_fleet_created_while_another_dispatcher_deletes_its_namesake_is_listed(
+    store: Store, interrupted: Interrupted
+) -> None:
+    await create(store, spec(*TWO_CLASSES), {})
+    interrupted.interrupt("SREM", lambda: create(store, spec(*TWO_CLASSES), {}))
+    await interrupted.delete_fleet(FLEET)
+    assert await store.fleets() == [FLEET]
+    assert (await store.config(FLEET))[1] == 1
+
+
+async def test_a_fleet_deleted_while_another_dispatcher_creates_its_namesake_is_listed(
+    store: Store, interrupted: Interrupted, redis: Redis
+) -> None:
+    async def delete_in_between() -> None:
+        redis.srem(FLEETS_KEY, FLEET)
+
+    interrupted.interrupt("put", delete_in_between)
+    await create(interrupted, spec(*TWO_CLASSES), {})
+    assert await store.fleets() == [FLEET]
+
+
+async def test_deleting_again_after_a_lost_reply_strikes_the_name_off(store: Store, redis: Redis) -> None:
+    redis.sadd(FLEETS_KEY, FLEET)
+    with pytest.raises(errors.UnknownFleet):
+        await store.delete_fleet(FLEET)
+    assert await store.fleets() == []
 
 
 async def test_fleets_do_not_touch_each_other(store: Store, redis: Redis) -> None:
