@@ -116,7 +116,8 @@ class Process:
 
     def _api(self, store: Store, feeds: Feeds) -> FastAPI:
         settings = self._settings
-        hosts = settings.allowed_hosts or (() if settings.loopback else ("*",))
+        own = f"[{settings.host}]" if ":" in settings.host else settings.host
+        hosts = settings.allowed_hosts or ((own,) if settings.loopback else ("*",))
         rate = settings.rate_limit_per_second
         return build_api(
             store=lambda: store,

@@ -95,37 +95,47 @@ class Housekeeping:
             try:
                 await file.apply(self._store)
                 file = None
-            except (StoreUnavailable, OutcomeUnknown) as error:
-                self._say_once(f"fleet file not applied yet: {error.code}")
+            except (StoreUnavailable, OutcomeUnknown):  # the rounds say so
                 await asyncio.sleep(ROUND_SECONDS)
 
     async def _rounds(self) -> None:
         while True:
             try:
-                await self._round()
-            except DispatchError as error:
-                self._say_once(error.code)
+                self._take_up_keys()
+                self._say_once(await self._tick_fleets())
             except Exception:
                 log.exception("round_failed")
             await asyncio.sleep(ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER))
 
-    async def _round(self) -> None:
-        """End leases and keep the integrals of every fleet; every process does so, and once is enough."""
+    def _take_up_keys(self) -> None:
         try:
             if self._access.reload_if_changed():
                 log.info("keys_reloaded")
         except AccessError as error:
             log.error("keys_not_reloaded", reason=str(error))  # noqa: TRY400 - it says all
-        for fleet in await self._store.fleets():
+
+    async def _tick_fleets(self) -> str:
+        """End leases and keep the integrals of every fleet, though another fails; what was in the way, or nothing.
+
+        Every process does so, and once a second is enough.
+        """
+        trouble = ""
+        try:
+            fleets = await self._store.fleets()
+        except DispatchError as error:
+            return error.code
+        for fleet in fleets:
             try:
                 await self._store.tick(fleet)
             except UnknownFleet:
                 continue  # deleted just now
-        if self._trouble:
-            log.info("store_available_again")
-            self._trouble = ""
+            except DispatchError as error:
+                trouble = error.code
+        return trouble
 
     def _say_once(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            log.warning("store_trouble", what=trouble)
-            self._trouble = trouble
+        if trouble and trouble != self._trouble:
+            log.warning("store_in_trouble", what=trouble)
+        if self._trouble and not trouble:
+            log.info("store_available_again")
+        self._trouble = trouble

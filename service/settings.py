@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SLTA_"
+STORE_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class SettingsError(Exception):
@@ -71,6 +72,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.store_url and not self.store_url.get_secret_value().startswith(STORE_SCHEMES):
+            raise ValueError(f"store_url must begin with {', '.join(STORE_SCHEMES[:-1])} or {STORE_SCHEMES[-1]}")
         if self.auth == "keys" and self.keys_file is None:
             raise ValueError("auth=keys needs a keys_file: make one with `slta key new`")
         if self.auth == "off" and self.keys_file is not None:

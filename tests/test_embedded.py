@@ -52,9 +52,7 @@ def client(url: str) -> redis.Redis:
 @contextmanager
 def owner(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
     """Another process that owns the store; yields it, the Valkey's pid and its URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(data_dir)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", OWNER, str(data_dir)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         pid, url = next(line.split()[2:] for line in process.stdout if line.startswith("owner of"))
@@ -147,6 +145,11 @@ def test_a_long_path_of_the_data_folder_moves_the_socket_not_the_data(tmp_path: 
         redis_client.set("session", "small-7")
     assert not socket_dir.exists()
     assert any((data_dir / "appendonlydir").iterdir())
+
+
+def test_the_url_leads_there_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    with EmbeddedStore(tmp_path / "50 % ?#é") as store, redis.Redis.from_url(store.url) as redis_client:
+        assert redis_client.ping()
 
 
 def test_a_damaged_file_is_refused_in_the_servers_own_words(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def test_a_loopback_address_may_go_without(host: str) -> None:
         ({"auth": "keys"}, "needs a keys_file"),
         ({"auth": "off", "keys_file": "k"}, "contradict"),
         ({"tls_key": "k"}, "go together"),
+        ({"store_url": "localhost:6379"}, "store_url must begin with redis://, rediss:// or unix://"),
         ({"port": 65_536}, "port: .*less than or equal to 65535"),
         ({"port": "http"}, "port: .*integer"),
         ({"log_level": "loud"}, "log_level: .*'debug'"),

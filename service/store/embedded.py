@@ -10,6 +10,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 import structlog
 
@@ -49,7 +50,7 @@ class EmbeddedStore:
     @property
     def url(self) -> str:
         """Where the store listens, in the form of `--store-url`."""
-        return f"unix://{self._taken.socket}"
+        return f"unix://{quote(str(self._taken.socket))}"
 
     @property
     def pid(self) -> int | None:
