@@ -13,12 +13,13 @@ const BREAK_SECONDS = 4; // longer without a point: the line stops
 
 /**
  * `series`: [{key, label, line}], drawn in order, `line` a class of the style sheet; `format` of a value;
- * `fromZero` keeps 0 in sight; `whole` for integers; `between` shades the room between the first two.
+ * `fromZero`: from 0 to at least this, so that noise is not blown up; `whole` for integers; `between` shades the
+ * room between the first two.
  */
 export class Chart {
   #points = [];
 
-  constructor(root, { title, series, format, fromZero = false, whole = false, between = false }) {
+  constructor(root, { title, series, format, fromZero = null, whole = false, between = false }) {
     Object.assign(this, { series, format, fromZero, whole, between });
     this.values = series.map(() => element("strong"));
     this.readout = element("span", { class: "readout" });
@@ -161,7 +162,7 @@ function sample(line) {
 /** Three to five round values around all of them. */
 function ticks(values, fromZero, whole) {
   let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
-  if (fromZero) [low, high] = [Math.min(low, 0), Math.max(high, 0)];
+  if (fromZero) [low, high] = [low < -fromZero / 100 ? low : 0, Math.max(high, fromZero)];
   if (whole) [low, high] = [low - 1, high + 1];
   const room = high - low || (whole ? 2 : Math.abs(high) / 100 || 1e-6);
   const step = roundStep(room / 3, whole);

@@ -19,11 +19,12 @@ const UTILITY = {
   between: true,
 };
 
+const LEAST_GAP = 1e-4;
 const gap = (title, key, line) => ({
   title,
   series: [{ key, label: "of the bound", line }],
   format: share,
-  fromZero: true,
+  fromZero: LEAST_GAP,
 });
 const PLACEMENT = gap("Placement gap", "placement_gap", "placement");
 const SWING = gap("Swing gap", "swing_gap", "swing");
