@@ -42,7 +42,7 @@ def configure(level: Level, form: Format | None = None) -> None:
         structlog.processors.format_exc_info,
         hide_secrets,
     ]
-    last: list[Processor] = [structlog.processors.JSONRenderer(default=str)] if form == "json" else _for_readers()
+    last = _for_programs() if form == "json" else _for_readers()
     structlog.configure(
         processors=[*before, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -57,6 +57,15 @@ def configure(level: Level, form: Format | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def _for_programs() -> list[Processor]:
+    return [put_first, structlog.processors.JSONRenderer(default=str)]
+
+
+def put_first(_: object, __: str, event: Event) -> Event:
+    """When, how bad and what, then the rest."""
+    return {name: event[name] for name in ("timestamp", "level", "event") if name in event} | dict(event)
 
 
 def _for_readers() -> list[Processor]:
