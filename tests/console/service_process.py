@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 READY_SECONDS = 30.0
-END_SECONDS = 5.0
+END_SECONDS = 8.0
 
 
 class ServiceProcess:
