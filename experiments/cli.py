@@ -143,7 +143,7 @@ def cells(
 
 
 @app.command()
-def suboptimal(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
+def suboptimal(seeds: Seeds = 40, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
     """Section 9.3: where JLMU loses to the true optimum of a small fleet."""
     from experiments.studies import suboptimal as module
 
