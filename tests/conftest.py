@@ -1,6 +1,7 @@
 """What all tests share."""
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("slta", deadline=None)  # a slow machine is not a wrong answer
+# A slow machine is not a wrong answer.
+settings.register_profile("slta", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("slta")

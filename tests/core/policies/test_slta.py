@@ -208,6 +208,12 @@ def test_green_tokens_are_counted_before_one_is_used_up() -> None:
     assert slta([1, 1], [1, 1], rank=4).assign(0.0).rank == 3
 
 
+def test_the_n_of_n_beta_counts_active_pools_only() -> None:
+    # β = 1/2 and two green tokens, of A0 and B0: enough of four active pools, whatever else is drained.
+    policy = slta([0, 1, None, None], [1, 2, None, None], rank=4, beta=Beta(fixed=Fraction(1, 2)))
+    assert policy.assign(0.0).rank == 3
+
+
 def test_r_never_falls_below_one() -> None:
     assert slta([0, 0], [0, 0], rank=1).assign(0.0).rank == 1
 
