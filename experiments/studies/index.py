@@ -156,9 +156,10 @@ def index_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib fi
     colors = dict(zip(ORDERS, (COLORS["JLMU"], COLORS["accent"], COLORS["SLTA"]), strict=True))
     for k, name in enumerate(names):
         rows = [r for r in data["exact"] if (r["fleet"], r["n"]) == (name, 2)]
-        for order in ORDERS:
+        for order in ("ties reversed", "JLMU", "index"):
             losses = [max(r["lost_percent"][order], 1e-5) for r in rows]
-            axes[0][k].plot([r["load"] for r in rows], losses, marker="o", color=colors[order], label=order)
+            style = "--" if order == "ties reversed" else "-"
+            axes[0][k].plot([r["load"] for r in rows], losses, style, marker="o", color=colors[order], label=order)
         axes[0][k].set(yscale="log", ylim=(0.8e-5, 100), xlabel="ρ per pool")
         axes[0][k].set_title(name, fontsize=9)
         mine = [r for r in data["simulated"] if r["fleet"] == name]

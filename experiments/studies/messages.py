@@ -119,7 +119,7 @@ def message_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib 
         heard = [r["departure_reports"] + r["step_reports"] for r in rows]
         left.plot([r["n"] for r in rows], heard, marker="o", color=color, label=case)
     left.axhline(1, color=COLORS["JLMU"], label="JLMU, one a departure")
-    left.set(xscale="log", xlabel="pools n", ylabel="reports heard per arrival", ylim=(0, None), title="Messages")
+    left.set(xscale="log", xlabel="pools n", ylabel="reports heard per arrival", ylim=(0, 1.25), title="Messages")
     left.legend(fontsize=8)
     rows = [r for r in data["rows"] if r["case"] == next(iter(CASES))]
     sizes = [r["n"] for r in rows]

@@ -186,6 +186,6 @@ def sweep_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib fi
         share = [100 * (1 - r["gap_mean"] / r["bound"]) for r in rows]
         ax.plot([r["load"] for r in rows], share, color=color, lw=3 if line == "SLTA" else 2, label=label)
     ax.set(xlabel="load: sessions per pool", ylabel="% of the best possible utility", ylim=(50, 102))
-    ax.set_title("Weights fit one load. SLTA follows the load.")
+    ax.set_title(f"Weights fit one load. SLTA follows the load.   ({FIGURE_3_RIGHT.name}, {SWEEP_SIZE} pools)")
     ax.legend(loc="lower right")
     return canvas
