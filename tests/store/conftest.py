@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
 from redis import Redis
@@ -71,7 +72,8 @@ def calls() -> Calls:
 
 @pytest.fixture
 async def store(server: str, redis: Redis, clock: Clock, calls: Calls) -> AsyncIterator[Store]:
-    """A store whose clock stands still unless the test moves it."""
-    opened = Store(StoreSettings(server, call_timeout_seconds=5), calls, clock=clock)
+    """A store that is patient with a slow machine, whose clock stands still unless the test moves it."""
+    settings = StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60)
+    opened = Store(settings, calls, draw=Random(1).random, clock=clock)
     yield opened
     await opened.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from redis import Redis
 
 from service.store import Store
 from tests.audit import violations
+from tests.servers import running_server
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, pass_seconds, place, spec
 
@@ -39,6 +40,11 @@ def rename_session(redis: Redis) -> None:
     """A record that speaks of another pool than the set of ids does."""
     record = redis.hget(key("sessions"), "s0").split()  # type: ignore[union-attr]
     redis.hset(key("sessions"), "s0", " ".join([str(int(record[0]) ^ 1), *record[1:]]))
+
+
+def copy_id(redis: Redis) -> None:
+    number = redis.hget(key("sessions"), "s0").split()[0]  # type: ignore[union-attr]
+    redis.sadd(key("ids:65536" if number != "65536" else "ids:0"), "s0")
 
 
 def swap_order(redis: Redis) -> None:
@@ -75,7 +81,7 @@ BOTH: dict[str, Plant] = {
     "a session on another pool": rename_session,
     "a session without a record": lambda redis: redis.hdel(key("sessions"), "s1"),
     "a record without a session": lambda redis: redis.hset(key("sessions"), "ghost", "0 0 0 0 small-0"),
-    "an id in two pools": lambda redis: redis.sadd(key("ids:65536"), "s0"),
+    "an id in two pools": copy_id,
     "a pool under another name": lambda redis: redis.hset(key("names"), "0", "small-1"),
     "a name without a pool": lambda redis: redis.hset(key("names"), "99", "ghost"),
     "a pool's status": lambda redis: redis.hset(key("pools"), "large-1", "65537 draining"),
@@ -132,6 +138,13 @@ JLMU: dict[str, Plant] = {
     "a frontier's rank": shift("frontier_ranks", 1, 1),
     "tokens under JLMU": lambda redis: redis.set(key("green:0"), "\0"),
 }
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """One is enough: what is audited are keys."""
+    with running_server() as url:
+        yield url
 
 
 @pytest.fixture

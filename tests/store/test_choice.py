@@ -113,9 +113,9 @@ def remove_some(rng: Random, names: list[str]) -> tuple[list[str], list[str], li
 
 @pytest.fixture
 async def holes(store: Store) -> list[str]:
-    """1,000 empty pools of one class, of which some were removed and some drain: those that are left. SLTA, r = 1."""
-    await create(store, spec(pool_class("small", SMALL, 3)), {"small": 1000})
-    gone, drained, left = remove_some(Random(3), [f"small-{k}" for k in range(1000)])
+    """600 empty pools of one class, of which some were removed and some drain: those that are left. SLTA, r = 1."""
+    await create(store, spec(pool_class("small", SMALL, 3)), {"small": 600})
+    gone, drained, left = remove_some(Random(3), [f"small-{k}" for k in range(600)])
     for name in gone:
         await store.remove_pool(FLEET, name)
     for name in drained:
@@ -210,7 +210,7 @@ def scramble_levels(redis: Redis, fleet: str, rng: Random) -> None:
         redis.set(key, rng.randbytes(redis.strlen(key) or 1))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_with_every_row_of_levels_scrambled_slta_still_makes_the_specification_s_choice(
     redis: Redis, seed: int
 ) -> None:

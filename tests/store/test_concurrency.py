@@ -24,7 +24,7 @@ CALLERS = 100
 async def stores(store: Store, server: str, calls: Calls, clock: Clock) -> AsyncIterator[list[Store]]:
     """Five dispatchers on one server."""
     others = [
-        Store(StoreSettings(server, call_timeout_seconds=5, deadline_seconds=30), calls, clock=clock) for _ in "1234"
+        Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls, clock=clock) for _ in "1234"
     ]
     yield [store, *others]
     for other in others:

@@ -369,7 +369,7 @@ class Interrupted(Store):
 
 @pytest.fixture
 async def interrupted(server: str, calls: Calls, clock: Clock) -> AsyncIterator[Interrupted]:
-    opened = Interrupted(StoreSettings(server, call_timeout_seconds=5), calls, clock=clock)
+    opened = Interrupted(StoreSettings(server, call_timeout_seconds=30), calls, clock=clock)
     yield opened
     await opened.close()
 

@@ -8,8 +8,8 @@ from redis import Redis
 from tests.servers import SERVERS
 from tests.store.world import worlds
 
-FLEETS = 60 // len(SERVERS)
-OPERATIONS = 1000
+FLEETS = 40
+OPERATIONS = 1500 // len(SERVERS)
 """On all servers together 60,000 random operations a policy."""
 
 
