@@ -18,6 +18,7 @@ from pathlib import Path
 SUITE = "trixie"
 STAND_IN = "slta-stand-in"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+NEEDED = ("dockerd", "docker", "debootstrap", "tar")
 SERVERS = f"""FROM {STAND_IN}
 RUN apt-get update -qq \\
     && apt-get install -y -qq --no-install-recommends redis-server prometheus haproxy >/dev/null \\
@@ -55,12 +56,17 @@ class Engine:
 
 @contextmanager
 def engine(folder: Path, images: dict[str, str]) -> Iterator[Engine]:
-    """The engine that answers here, else our own, which ends with everything it made. `images` by service."""
+    """The engine that answers here, else our own, which ends with everything it made. `images` by service.
+
+    `SLTA_OWN_ENGINE` asks for our own in any case; `SLTA_STAND_IN_ROOT` names a folder that debootstrap filled before.
+    """
     if not os.environ.get("SLTA_OWN_ENGINE") and shutil.which("docker"):
         there = Engine(None, stand_ins=False)
         if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
             yield there
             return
+    missing = [tool for tool in NEEDED if not shutil.which(tool)]
+    assert not missing, f"no Docker answers here, and to start one this is missing: {', '.join(missing)}"
     with own_daemon(folder) as ours:
         make_images(ours, folder, images)
         yield ours

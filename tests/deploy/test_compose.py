@@ -110,9 +110,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         url = f"http://127.0.0.1:{prometheus}"
         running = Stack(tree, docker, command, services, secrets, http, Prometheus(url))
         try:
-            running.compose("build")
-            pull = ["--pull", "never"] if docker.stand_ins else []
-            running.compose("up", "--detach", "--no-build", *pull, "--wait", "--wait-timeout", "180", *services)
+            running.compose("up", "--detach", "--build", "--wait", "--wait-timeout", "180", *services)
             yield running
         finally:
             log = running.compose("logs", "--no-color", "--tail", "50", check=False)
@@ -242,11 +240,12 @@ def test_the_load_generator_leaves_no_session_behind_when_it_is_stopped(stack: S
     )
 
 
-def test_no_session_fails_when_a_replica_is_killed(stack: Stack) -> None:
+def play_load(stack: Stack, seconds: int, meanwhile: Callable[[], None]) -> None:
+    """Load from outside, during which something happens. No session may fail, and the service must know of each."""
     report = stack.folder / "report.json"
     options = {
-        "--url": f"http://127.0.0.1:{stack.http_port}", "--fleet": "default", "--load": "6", "--mean-holding": "4",
-        "--duration": "25", "--json": str(report),
+        "--url": f"http://127.0.0.1:{stack.http_port}", "--fleet": "default", "--load": "2", "--mean-holding": "4",
+        "--duration": str(seconds), "--json": str(report),
     }  # fmt: skip
     words = [word for pair in options.items() for word in pair]
     with subprocess.Popen(
@@ -256,33 +255,76 @@ def test_no_session_fails_when_a_replica_is_killed(stack: Stack) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     ) as load:
-        time.sleep(KILLED_AFTER_SECONDS)
-        killed = stack.containers("dispatcher")[0]
-        stack.engine.docker("kill", killed)
+        meanwhile()
         output, _ = load.communicate(timeout=90)
     sys.stdout.write(output)
     found = json.loads(report.read_text(encoding="utf-8"))
-    assert found["summary"]["arrivals"] > 2000
+    assert found["summary"]["arrivals"] > 40 * seconds
     assert found["summary"]["errors"] == 0
     assert found["summary"]["rejections"] == 0
     assert found["summary"]["unsettled_sessions"] == 0
     assert found["agreement"]["differing_pools"] == {}
     assert load.returncode == 0, "the service agrees with the load generator's own record"
+
+
+def test_no_session_fails_when_a_replica_is_killed(stack: Stack) -> None:
+    killed = stack.containers("dispatcher")[0]
+
+    def kill() -> None:
+        time.sleep(KILLED_AFTER_SECONDS)
+        stack.engine.docker("kill", killed)
+
+    play_load(stack, 25, kill)
     assert stack.inspect(killed)["State"]["Status"] == "exited"
 
 
 def test_prometheus_notices_and_a_new_replica_is_found(stack: Stack) -> None:
     until(lambda: stack.prometheus.values('count(up{job="slta"} == 1)') == [1], 60, "the dead replica is up")
-    pull = ["--pull", "never"] if stack.engine.stand_ins else []
-    stack.compose("up", "--detach", "--no-build", *pull, "--wait", *stack.services)
+    stack.compose("up", "--detach", "--wait", *stack.services)
     until(lambda: stack.prometheus.values('count(up{job="slta"} == 1)') == [2], 60, "the new replica is not found")
     answered = 'count(sum by (instance) (rate(slta_request_duration_seconds_count{route=~".*assign"}[30s])) > 0)'
     until(lambda: stack.prometheus.values(answered) == [2], 60, "the new replica gets no requests")
 
 
-def test_a_stopped_dispatcher_ends_cleanly(stack: Stack) -> None:
-    container = stack.containers("dispatcher")[0]
-    stack.engine.docker("stop", "--time", "15", container)
-    state = stack.inspect(container)["State"]
-    assert state["ExitCode"] == 0
-    assert state["OOMKilled"] is False
+def test_a_rolling_upgrade_fails_no_session(stack: Stack) -> None:
+    stack.compose("stop", "loadgen")
+    old = stack.containers("dispatcher")
+    with (stack.folder / "service/store/lua/library.lua").open("a", encoding="utf-8") as library:
+        library.write("-- Another version: the digest changes, and with it the name of every function.\n")
+    stack.compose("build")
+    new = ["--no-deps", "--no-recreate", "--no-build", "--scale", "dispatcher=4", "--wait", "dispatcher"]
+
+    def upgrade() -> None:
+        stack.compose("up", "--detach", *new)
+        versions = "count(count by (digest) (slta_library_info))"
+        until(lambda: stack.prometheus.values(versions) == [2], 30, "old and new do not run side by side")
+        for container in old:
+            stack.engine.docker("stop", "--time", "15", container)
+            state = stack.inspect(container)["State"]
+            assert state["ExitCode"] == 0, "a dispatcher that is stopped ends cleanly"
+            assert state["OOMKilled"] is False
+
+    play_load(stack, 40, upgrade)
+    stack.engine.docker("rm", *old)
+    until(lambda: len(stack.prometheus.values('up{job="slta"} == 1')) == 2, 60, "two dispatchers are left")
+
+
+def test_a_backup_brings_sessions_back(stack: Stack) -> None:
+    stack.call("POST", "default/assign", "ADMIN_KEY", {"session_id": "backed-up"})
+    time.sleep(1.5)  # appendfsync everysec
+    backup = stack.folder / "backup"
+    stack.compose("cp", "redis:/data/appendonlydir", str(backup))
+    stack.call("POST", "default/complete", "ADMIN_KEY", {"session_id": "backed-up"})
+    stack.compose("stop", "redis")
+    restore = "rm -rf /data/* && cp -r /backup /data/appendonlydir"
+    stack.compose(
+        "run", "--rm", "--no-deps", "--volume", f"{backup}:/backup:ro", "--entrypoint", "sh", "redis", "-c", restore
+    )
+    stack.compose("start", "redis")
+
+    def is_back() -> bool:
+        with suppress(OSError):
+            return bool(stack.call("GET", "default/sessions/backed-up", "ADMIN_KEY")["pool_id"])
+        return False
+
+    until(is_back, 30, "the session is not back")
