@@ -27,7 +27,7 @@ async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]
 @pytest.fixture
 async def store(between: tuple[Proxy, str], calls: Calls, clock: Clock) -> AsyncIterator[Store]:
     """A store whose calls a test can hold up; a fleet with room for 600 sessions."""
-    opened = Store(StoreSettings(between[1], call_timeout_seconds=30, deadline_seconds=60), calls, clock=clock)
+    opened = Store(StoreSettings(between[1], call_timeout_seconds=10, deadline_seconds=10), calls, clock=clock)
     await create(opened, spec(pool_class("small", SMALL, 100)), {"small": 6})
     yield opened
     between[0].open.set()
