@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +307,50 @@ def test_a_rolling_upgrade_fails_no_session(stack: Stack) -> None:
     play_load(stack, 40, upgrade)
     stack.engine.docker("rm", *old)
     until(lambda: len(stack.prometheus.values('up{job="slta"} == 1')) == 2, 60, "two dispatchers are left")
+
+
+def test_keys_and_passwords_are_rotated_without_a_gap(stack: Stack) -> None:
+    environment, old, new = stack.folder / ".env", stack.secrets, make_secrets.random_secrets()
+
+    def write(values: dict[str, str]) -> None:
+        environment.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+        make_secrets.write(stack.folder)
+        load = [
+            "exec",
+            "-i",
+            stack.containers("redis")[0],
+            "redis-cli",
+            "--user",
+            "operator",
+            "--askpass",
+            "acl",
+            "load",
+        ]
+        answer = stack.engine.docker(*load, given=old["OPERATOR_PASSWORD"] + "\n")
+        assert "OK" in answer
+
+    def accepted(secrets: dict[str, str]) -> bool:
+        with suppress(OSError):
+            return bool(replace(stack, secrets=secrets).call("GET", "default/state", "ADMIN_KEY"))
+        return False
+
+    def dispatcher_may_ask_redis(password: str) -> bool:
+        command = ["redis-cli", "--user", "dispatcher", "--askpass", "smembers", "slta:fleets"]
+        answer = stack.engine.docker("exec", "-i", stack.containers("redis")[0], *command, given=password + "\n")
+        return "default" in answer
+
+    rotated = {name: new[name] for name in ("ADMIN_KEY", "STORE_PASSWORD")}
+    write(old | rotated | {f"{name}_OLD": old[name] for name in rotated})
+    until(lambda: accepted(old | rotated), 10, "the new key is not accepted")
+    assert accepted(old)
+    assert dispatcher_may_ask_redis(new["STORE_PASSWORD"])
+    assert dispatcher_may_ask_redis(old["STORE_PASSWORD"])
+    write(old | {"ADMIN_KEY": new["ADMIN_KEY"]})
+    until(lambda: not accepted(old), 10, "the old key is still accepted")
+    assert accepted(old | rotated)
+    assert not dispatcher_may_ask_redis(new["STORE_PASSWORD"])
+    write(old)
+    until(lambda: accepted(old), 10, "the key is not accepted again")
 
 
 def test_a_backup_brings_sessions_back(stack: Stack) -> None:

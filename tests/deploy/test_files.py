@@ -77,6 +77,7 @@ def test_a_service_is_pinned_locked_down_and_on_loopback(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["pids_limit"]
+    assert service["cpus"]
     assert service["mem_limit"]
     assert service["restart"] == "unless-stopped"
     assert service.get("healthcheck", {"interval": "1s"})["interval"] == "1s"
