@@ -342,3 +342,14 @@ def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(context, complain
 def use_key(page: Page, key: str) -> None:
     page.get_by_label("Key").fill(key)
     page.get_by_role("button", name="Use key").click()
+
+
+def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(page, service, complaints):
+    frame = 'event: frame\ndata: {"state": null}\n\n'
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=frame))
+    page.goto(service.url)
+    expect(page.locator("#trouble")).to_contain_text("defect of the page")
+    assert any("null" in complaint for complaint in complaints)
+    page.unroute_all(behavior="ignoreErrors")
+    complaints.clear()
+    expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)

@@ -6,7 +6,7 @@ import { duration } from "./format.js";
 const HEIGHT = 132;
 const TOP = 8;
 const BOTTOM = 20;
-const LEFT = 52;
+const LEFT = 58;
 const RIGHT = 8;
 const SHORTEST_SECONDS = 60;
 const BREAK_SECONDS = 4; // longer without a point: the line stops

@@ -9,7 +9,7 @@ import { ProfileDrawing } from "./profile.js";
 
 const NARROWEST_COLUMN = 5.5;
 const WIDEST_COLUMN = 56;
-const NARROWEST_BLOCK = 250;
+const NARROWEST_BLOCK = 264;
 const NARROW_PAGE = 560;
 const GAP = 20;
 const SIDE = AXIS + RIGHT;
@@ -98,8 +98,10 @@ class Block {
   #drawFacts(c) {
     const away = [[c.pools.draining, "draining"], [c.pools.failed, "failed"]].filter(([number]) => number);
     const pools = [plural(c.pools.active, "pool"), ...away.map(([number, word]) => `${number} ${word}`)].join(", ");
-    const next = c.marginal_utility === null ? "full" : `next worth ${amount(c.marginal_utility)}`;
-    setText(this.facts, `${pools} · ${plural(c.sessions.active, "session")} · ${next}`);
+    const parts = [pools, plural(c.sessions.active, "session")];
+    if (c.marginal_utility !== null) parts.push(`next worth ${amount(c.marginal_utility)}`);
+    else if (c.pools.active) parts.push("full");
+    setText(this.facts, parts.join(" · "));
     setHidden(this.tokens, !c.tokens);
     if (!c.tokens) return;
     setText(this.tokens.children[1], `${count(c.tokens.green)} green`);
@@ -112,7 +114,10 @@ function layOut(classes, width, mode) {
   if (mode === "profile") return layOutProfiles(classes, width);
   if (width < NARROW_PAGE) return { widthOf: () => width, columnsOf: (c) => fit(width - SIDE, c.columns.length, width) };
   const total = classes.reduce((sum, c) => sum + c.columns.length, 0);
-  const columns = fit(width - classes.length * (SIDE + GAP), total, width);
+  const longest = Math.max(...classes.map((c) => c.columns.length));
+  const inOneRow = fit(width - classes.length * (SIDE + GAP), total, width);
+  const inBlocks = fit(NARROWEST_BLOCK - SIDE, longest, width);
+  const columns = inOneRow.column > inBlocks.column ? inOneRow : inBlocks;
   const wide = (c) => SIDE + Math.min(c.columns.length, columns.perRow) * columns.column;
   return { widthOf: (c) => Math.min(Math.max(wide(c), NARROWEST_BLOCK), width), columnsOf: () => columns };
 }

@@ -80,7 +80,7 @@ class Page {
     if (fleet !== this.#fleet) this.#forgetFleet(fleet);
     byId("fleet").value = fleet;
     this.#stream = new Stream(fleet, {
-      event: (name, value) => this.#take(name, value),
+      event: (name, value) => this.#takeSafely(name, value),
       broken: (failure) => this.#broken(failure),
       refused: (refusal) => this.#needsKey(refusal),
     });
@@ -94,6 +94,16 @@ class Page {
     this.inspector.use(fleet, this.#rights.may_change_pools);
     this.policy.use(fleet, this.#rights.may_change_fleet);
     setHidden(byId("live"), true);
+  }
+
+  /** A defect of the page is no reason to call the service anew. */
+  #takeSafely(name, value) {
+    try {
+      this.#take(name, value);
+    } catch (defect) {
+      reportError(defect);
+      this.status.trouble("This page could not draw what came: a defect of the page.");
+    }
   }
 
   #take(name, value) {

@@ -29,9 +29,13 @@ function updateTile(node, { id, title, value, note }) {
 }
 
 function placementTile(view) {
-  const gap = view.averages?.placement_gap;
-  const note = gap === undefined || gap === null ? "now; no minute to average yet" : `${fixed(gap, 4)} per pool, mean of the last minute`;
-  return { id: "tile-placement-gap", title: "Placement gap", value: percent(headlineGap(view)), note };
+  return { id: "tile-placement-gap", title: "Placement gap", value: percent(headlineGap(view)), note: placementNote(view) };
+}
+
+function placementNote({ state, averages }) {
+  const gap = averages?.placement_gap ?? null;
+  if (gap !== null) return `${fixed(gap, 4)} per pool, mean of the last minute`;
+  return state.pools.active ? "now; no minute to average yet" : "no active pool";
 }
 
 function swingTile(averages) {
