@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -145,6 +146,25 @@ def test_a_long_path_of_the_data_folder_moves_the_socket_not_the_data(tmp_path: 
         redis_client.set("session", "small-7")
     assert not socket_dir.exists()
     assert any((data_dir / "appendonlydir").iterdir())
+
+
+def test_the_next_owner_removes_the_socket_of_one_that_was_killed(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("long" * 30)
+    with owner(data_dir) as (process, pid, url):
+        elsewhere = Path(url.removeprefix("unix://")).parent
+        process.kill()
+        until(lambda: ended(pid))
+        assert elsewhere.exists()
+        with EmbeddedStore(data_dir):
+            assert not elsewhere.exists()
+
+
+def test_a_long_path_for_temporary_files_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / ("temporary" * 12)
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with EmbeddedStore(tmp_path / ("long" * 30)) as store, client(store.url) as redis_client:
+        assert redis_client.ping()
 
 
 def test_the_url_leads_there_whatever_the_folder_is_called(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from service import child
 from service.demo.load import Order
 from service.demo.options import DemoError
 from service.settings import PREFIX
+from service.store.data_folder import DataFolder, FolderInUse
 
 POLL_SECONDS = 0.02
 LAST_LINES = 12
+VALKEY_SECONDS = 5.0
+"""How long a Valkey whose service was killed may take to save."""
 
 
 class Service:
@@ -26,12 +30,13 @@ class Service:
     def __init__(self, folder: Path, document: str, port: int) -> None:
         """Start it; it gets ready meanwhile."""
         self._log = folder / "service.log"
+        self._data = folder / "data"
         file = folder / "fleet.yaml"
         file.write_text(document, encoding="utf-8")  # JSON is YAML
         settings = {
             "AUTH": "off",
             "CONFIG": str(file),
-            "DATA_DIR": str(folder / "data"),
+            "DATA_DIR": str(self._data),
             "DOCS": "true",
             "HOST": "127.0.0.1",
             "LOG_FORMAT": "json",
@@ -59,8 +64,10 @@ class Service:
         return self._process.poll() is not None
 
     async def end(self) -> None:
-        """Ask it to end, and wait until it and its Valkey have."""
+        """Ask it to end, and wait until it and its Valkey have: should it have been killed, the latter ends alone."""
         await end(self._process)
+        with suppress(FolderInUse):
+            await asyncio.to_thread(lambda: DataFolder(self._data, VALKEY_SECONDS).release())
 
     def last_words(self) -> str:
         """The end of its log."""

@@ -13,6 +13,8 @@ from typing import IO
 LOCK_NAME, LOG_NAME, SOCKET_NAME = "slta.lock", "valkey.log", "valkey.sock"
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 107."""
+PREFIX = "slta-"
+"""Of a folder for the socket alone, where the data folder's path is too long for it."""
 LARGEST_LOG = 1 << 20
 LAST_LINES = 8
 POLL_SECONDS = 0.01
@@ -34,16 +36,28 @@ class DataFolder:
         self.path = path.absolute()
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = _take_lock(self.path, patience_seconds)
+        self._remove_former_socket()
         self.socket = self.path / SOCKET_NAME
-        if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
-            self.socket = Path(tempfile.mkdtemp(prefix="slta-")) / SOCKET_NAME
+        if not _fits(self.socket):
+            self.socket = _elsewhere()
+        os.ftruncate(self.lock, 0)
+        os.pwrite(self.lock, f"{os.getpid()}\n{self.socket}\n".encode(errors="surrogateescape"), 0)
         self._log_begin = 0
 
     def release(self) -> None:
         """Give the folder up."""
-        if self.socket.parent != self.path:
-            shutil.rmtree(self.socket.parent, ignore_errors=True)
+        self._remove(self.socket)
         os.close(self.lock)
+
+    def _remove_former_socket(self) -> None:
+        """An owner that was killed could not."""
+        lines = _read(self.lock)
+        if len(lines) > 1:
+            self._remove(Path(lines[1]))
+
+    def _remove(self, socket: Path) -> None:
+        if socket.parent != self.path and socket.parent.name.startswith(PREFIX):
+            shutil.rmtree(socket.parent, ignore_errors=True)
 
     def open_log(self) -> IO[bytes]:
         """The log to append to; begun anew once it has grown large."""
@@ -67,13 +81,27 @@ def _take_lock(folder: Path, patience_seconds: float) -> int:
     deadline = time.monotonic() + patience_seconds
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
-            owner = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
+            owner = (_read(descriptor) or ["unknown"])[0]
             os.close(descriptor)
             raise FolderInUse(f"by process {owner}")
         time.sleep(POLL_SECONDS)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
+
+
+def _read(lock: int) -> list[str]:
+    """What the last owner wrote: its process id, its socket."""
+    return os.pread(lock, 8192, 0).decode(errors="surrogateescape").splitlines()
+
+
+def _fits(socket: Path) -> bool:
+    return len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH
+
+
+def _elsewhere() -> Path:
+    """A socket in a folder of our own whose path is short."""
+    usual = Path(tempfile.gettempdir())
+    short = usual if _fits(usual / f"{PREFIX}12345678" / SOCKET_NAME) else Path("/tmp")  # noqa: S108 - made 0700 below
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=short)) / SOCKET_NAME
 
 
 def _try_lock(descriptor: int) -> bool:
