@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -307,6 +308,25 @@ def test_a_rolling_upgrade_fails_no_session(stack: Stack) -> None:
     play_load(stack, 40, upgrade)
     stack.engine.docker("rm", *old)
     until(lambda: len(stack.prometheus.values('up{job="slta"} == 1')) == 2, 60, "two dispatchers are left")
+
+
+def test_an_outage_of_the_store_raises_the_alert_says_so_to_clients_and_loses_nothing(stack: Stack) -> None:
+    stack.call("POST", "default/assign", "ADMIN_KEY", {"session_id": "waits"})
+    time.sleep(1.5)  # appendfsync everysec
+    stack.compose("stop", "redis")
+    firing = 'ALERTS{alertname="SltaStoreUnreachable",alertstate="firing"}'
+    until(lambda: len(stack.prometheus.values(firing)) == 2, 90, "the alert does not fire for both dispatchers")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        stack.call("POST", "default/assign", "ADMIN_KEY", {"session_id": "refused"})
+    assert refused.value.code == 503
+    assert json.loads(refused.value.read())["code"] in {"store_unavailable", "outcome_unknown"}, (
+        "in the API's own words"
+    )
+    stack.compose("start", "redis")
+    until(lambda: stack.prometheus.values(firing) == [], 60, "the alert does not end")
+    assert stack.call("GET", "default/sessions/waits", "ADMIN_KEY")["pool_id"]
+    stack.call("POST", "default/complete", "ADMIN_KEY", {"session_id": "waits"})
+    assert stack.prometheus.values('ALERTS{alertname=~"SltaStoreReplaced|SltaLeasesExpireInBulk|SltaRejections"}') == []
 
 
 def test_keys_and_passwords_are_rotated_without_a_gap(stack: Stack) -> None:
