@@ -19,6 +19,9 @@ from service.api.problems import problem
 LONGEST_URL = 8192
 LARGEST_HEADERS = 16_384
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""They change nothing (RFC 9110, 9.2.1)."""
+
 PROBES = ("/healthz", "/readyz")
 """Asked by address, whatever the name of the service; they reveal nothing."""
 
@@ -98,6 +101,8 @@ class Edge:
             return problem(request_id, 431, "headers_too_large", detail, headers={"Connection": "close"})
         if scope["path"] not in PROBES and not self._host_allowed(scope, headers):
             return problem(request_id, 400, "invalid_host", "This service has another name: see its allowed hosts.")
+        if scope["method"] not in SAFE_METHODS and _is_cross_site(headers):
+            return problem(request_id, 403, "cross_site", "A page of another site may not change anything here.")
         return None
 
     def _host_allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
@@ -105,6 +110,18 @@ class Edge:
         if not host or sum(name == b"host" for name, _ in scope["headers"]) > 1:
             return False
         return self._any_host or host in self._hosts or host.endswith(self._suffixes)
+
+
+def _is_cross_site(headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser sends this for a page of another origin; other clients send neither header.
+
+    Calls without a body need no leave from the service first (Fetch standard, CORS-safelisted requests), and where
+    no key is needed any page could otherwise drain a pool.
+    """
+    if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
+        return True
+    origin = headers.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower()
 
 
 _PORT = re.compile(r":[0-9]*\Z")

@@ -139,6 +139,27 @@ async def test_a_wrong_method_is_told_the_right_ones(api: httpx.AsyncClient, met
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost:1"}, 403),
+        ({"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({}, 200),
+    ],
+)
+async def test_a_page_of_another_site_can_drain_no_pool(
+    api: httpx.AsyncClient, fleet: str, headers: dict[str, str], status: int
+):
+    answer = await api.post(f"{fleet}/pools/small-1/drain", headers=headers)
+    assert answer.status_code == status
+    pool = (await api.get(f"{fleet}/pools/small-1", headers=headers)).json()
+    assert pool["status"] == ("draining" if status == 200 else "active")
+
+
+@pytest.mark.parametrize(
     "path",
     ["/nothing", "//", "/v1/fleets/", "/v1//fleets", "/v1/fleets//state", "/v1/fleets/f/", "/v1/fleets/f/state/",
      "/v1/fleets/a%2Fb/state", "/docs", "/redoc", "/openapi.json", "/v1/fleets/f/%2e%2e/%2e%2e/metrics"],
