@@ -37,8 +37,8 @@ class Settings(BaseSettings):
     config: Path | None = None
     """A fleet file, applied at the start when it differs from the last one applied."""
 
-    auth: Literal["keys", "off"] | None = None
-    """By default keys where there is a `keys_file`. off, callers prove nothing: only on a loopback address."""
+    auth: Literal["keys", "off"] = "keys"
+    """off, callers prove nothing: only on a loopback address, and only when it is said."""
     keys_file: Path | None = None
     """What `slta key new` writes."""
     rate_limit_per_second: Annotated[float, Field(gt=0)] | None = None
@@ -74,14 +74,16 @@ class Settings(BaseSettings):
     def _check(self) -> Self:
         if self.store_url and not self.store_url.get_secret_value().startswith(STORE_SCHEMES):
             raise ValueError(f"store_url must begin with {', '.join(STORE_SCHEMES[:-1])} or {STORE_SCHEMES[-1]}")
-        if self.auth == "keys" and self.keys_file is None:
-            raise ValueError("auth=keys needs a keys_file: make one with `slta key new`")
         if self.auth == "off" and self.keys_file is not None:
             raise ValueError("auth=off and a keys_file contradict each other: give one of them")
-        if not self.requires_keys and not self.loopback:
+        if self.auth == "off" and not self.loopback:
             raise ValueError(
                 f"{self.host} can be reached from other machines: give a keys_file (`slta key new` makes one), "
                 "or listen on 127.0.0.1"
+            )
+        if self.requires_keys and self.keys_file is None:
+            raise ValueError(
+                "no keys_file: `slta key new` makes one; on loopback SLTA_AUTH=off lets every local program in"
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
@@ -90,7 +92,7 @@ class Settings(BaseSettings):
     @property
     def requires_keys(self) -> bool:
         """Callers prove who they are."""
-        return self.keys_file is not None
+        return self.auth == "keys"
 
     @property
     def loopback(self) -> bool:

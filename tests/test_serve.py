@@ -40,6 +40,7 @@ class Serving:
     def __init__(self, folder: Path, *options: str) -> None:
         self._log = folder / f"serve-{time.monotonic_ns()}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
+        environment |= {} if "--keys-file" in options else {"SLTA_AUTH": "off"}
         command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--log-format", "json", *options]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
