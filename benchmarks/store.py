@@ -73,7 +73,7 @@ class Bench:
     def __init__(self, redis: Redis, policy: str, pools: int, classes: int, lease: int) -> None:
         self.redis, self.lease, self.random = redis, lease, random.Random(1)
         source, self.digest = assemble()
-        redis.flushall()
+        redis.execute_command("FLUSHALL", "SYNC")  # else memory is still being freed while it is measured
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
         spec = FleetSpec(
             tuple(PoolClass(f"c{i}", LogShareUtility(Fraction(20 + 3 * i)), 60) for i in range(classes)),

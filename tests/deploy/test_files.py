@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -46,25 +45,24 @@ def test_the_image_is_built_from_hashes_and_runs_as_nobody_important() -> None:
     assert "HEALTHCHECK --interval=1s" in last
 
 
-def docker_compose() -> list[str]:
-    return ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
-
-
+@pytest.mark.needs("docker-compose")
 def test_the_compose_file_is_valid_with_the_secrets_of_env(tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()), encoding="utf-8")
-    run(*docker_compose(), "--file", ROOT / "docker-compose.yml", "--env-file", file, "config", "--quiet")
+    run("docker-compose", "--file", ROOT / "docker-compose.yml", "--env-file", file, "config", "--quiet")
 
 
+@pytest.mark.needs("docker-compose")
 def test_without_secrets_compose_says_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_text("", encoding="utf-8")
-    command = [*docker_compose(), "--file", str(ROOT / "docker-compose.yml"), "--env-file", str(file), "config", "-q"]
+    command = ["docker-compose", "--file", str(ROOT / "docker-compose.yml"), "--env-file", str(file), "config", "-q"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "make compose" in done.stderr
 
 
+@pytest.mark.needs("haproxy")
 def test_the_proxy_accepts_its_configuration() -> None:
     run("haproxy", "-c", "-f", ROOT / "deploy/haproxy/haproxy.cfg")
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.needs("promtool")
+
 FOLDER = Path(__file__).resolve().parents[2] / "deploy/prometheus"
 RUNBOOK = FOLDER.parents[1] / "docs/operations.md"
 RULES = sorted((FOLDER / "rules").glob("*.yml"))

@@ -24,6 +24,8 @@ from redis import Redis
 from deploy.grafana import dashboard
 from tests.servers import running_server
 
+pytestmark = pytest.mark.needs("prometheus")
+
 ROOT = Path(__file__).resolve().parents[2]
 FLEET = ROOT / "examples/paper.yaml"
 FLEET_NAME = "default"

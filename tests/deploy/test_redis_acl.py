@@ -28,6 +28,8 @@ from service.errors import UnknownSession
 from service.store import Store, StoreSettings
 from tests.servers import SERVERS
 
+pytestmark = pytest.mark.needs("redis-server")
+
 SECRETS = make_secrets.random_secrets()
 TEMPLATE = make_secrets.ACL_TEMPLATE.read_text(encoding="utf-8")
 

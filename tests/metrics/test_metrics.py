@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -80,10 +79,8 @@ def value(found: Series, name: str, **labels: str) -> float:
     return found[f"slta_{name}", frozenset(labels.items())]
 
 
+@pytest.mark.needs("promtool")
 async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
     await create(store, "f", small_fleet())
     await store.assign("f", "a", None)
     await store.tick("f")
@@ -91,7 +88,7 @@ async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics):
     metrics.error("timeout")
     text = await exposition(metrics, store)
     checked = await asyncio.create_subprocess_exec(
-        promtool, "check", "metrics", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        "promtool", "check", "metrics", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     output, _ = await checked.communicate(text.encode())
     assert (checked.returncode, output.decode()) == (0, "")
