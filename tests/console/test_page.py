@@ -125,8 +125,9 @@ def test_its_numbers_are_those_of_state(page, service):
 def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page, service):
     open_fleet(page, service, "default")
     page.locator("#pool-table-box summary").click()
-    rows = cells(page, "pool-table")
     listed = service.call("GET", "/v1/fleets/default/pools")["pools"]
+    expect(page.locator("#pool-table tbody tr")).to_have_count(len(listed))  # the table is filled with the next event
+    rows = cells(page, "pool-table")
     assert {pool["pool_id"]: str(pool["occupancy"]) for pool in listed} == {id_: row[2] for id_, row in rows.items()}
     state = service.call("GET", "/v1/fleets/default/state")
     for colour, shape in (("green", "rect"), ("yellow", "circle")):
