@@ -24,6 +24,7 @@ from service.metrics import Metrics
 from service.settings import Settings, unknown_variables
 from service.store import Store, StoreSettings
 from service.store.embedded import EmbeddedStore
+from service.tracing import NoSpans, Spans, TracedStore, TracingUnavailable, open_spans, trace_request
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 HOT_ROUTES = ("/assign", "/complete", "/renew")
@@ -75,10 +76,11 @@ class Process:
         self._file = FleetFileToApply.read(settings.config) if settings.config else None
         self._specs = Specs()
         self._metrics = Metrics()
+        self._spans = _spans()
 
     async def run(self) -> None:
         """Until a signal; then requests finish, and the store's connections close."""
-        store = await Store.open(StoreSettings(url=self._store_url()), self._metrics)
+        store = await Store.open(StoreSettings(url=self._store_url()), TracedStore(self._metrics, self._spans))
         try:
             feeds = Feeds(lambda: store, self._specs)
             server = Server(self._configuration(store, feeds), at_end=feeds.close)
@@ -90,6 +92,7 @@ class Process:
                 await server.serve(sockets=[listener])
         finally:
             await store.close()
+            self._spans.close()
 
     def _store_url(self) -> str:
         if self._embedded:
@@ -134,6 +137,7 @@ class Process:
     def _observe(self, record: RequestRecord) -> None:
         """Count a request, and log it: changes of fleets and pools at info, all others at debug."""
         self._metrics.observe(record)
+        trace_request(self._spans, record)
         changed = record.method != "GET" and record.status < 300 and not (record.route or "").endswith(HOT_ROUTES)
         say = log.info if changed else log.debug
         say(
@@ -152,3 +156,12 @@ class Process:
             log.warning("no_access_control", why="nobody needs a key: every program on this machine may do everything")
         for name in unknown_variables(os.environ):
             log.warning("unknown_setting", variable=name)
+
+
+def _spans() -> Spans:
+    """A service without its traces is better than none."""
+    try:
+        return open_spans(os.environ)
+    except TracingUnavailable as error:
+        log.warning("no_tracing", why=str(error))
+        return NoSpans()
