@@ -48,7 +48,8 @@ class Segment(NamedTuple):
     def moment_of(self, expected: float) -> float:
         """The inverse of `expected_by`, in the form that does not cancel where the slope is small."""
         root = math.sqrt(max(0.0, self.start_rate**2 + 2 * self.slope * expected))
-        return 2 * expected / (self.start_rate + root) if expected > 0 else 0.0
+        reached = self.start_rate + root  # 0 at the start of a ramp, also where the product is too small for a double
+        return 2 * expected / reached if reached > 0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,18 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import fleets, observations, pools, process, reference, sessions
-from service.api.access import Access
-from service.api.edge import LOOPBACK_HOSTS, Edge, RequestRecord
+from service.access.keys import Access
+from service.access.rate_limit import Rate
+from service.api import fleets, observations, pools, probes, reference, sessions
+from service.api.edge import LOOPBACK_HOSTS, Edge
 from service.api.gate import Gate
+from service.api.probes import RenderMetrics
 from service.api.problems import answer_with_problems
-from service.api.process import RenderMetrics
-from service.api.rate_limit import Rate
 from service.fleet_file import Specs
+from service.requests import RequestRecord
 from service.store.store import Store
 
-ROUTERS = (sessions.router, pools.router, fleets.router, observations.router, process.router)
+ROUTERS = (sessions.router, pools.router, fleets.router, observations.router, probes.router)
 """The busiest first: routes are tried in order."""
 
 

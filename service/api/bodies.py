@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope
 
 from service.api.problems import Refusal
-from service.api.strict_json import InvalidJson, parse
+from service.reading.strict_json import InvalidJson, parse
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""

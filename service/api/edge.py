@@ -7,14 +7,14 @@ import secrets
 import traceback
 from collections.abc import Callable, Iterable
 from time import perf_counter
-from typing import NamedTuple
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.access import Caller
+from service.access.keys import Caller
 from service.api.problems import problem
+from service.requests import RequestRecord
 
 LONGEST_URL = 8192
 LARGEST_HEADERS = 16_384
@@ -35,22 +35,6 @@ SAFE_HEADERS = (
 _SAFE_NAMES = frozenset(name for name, _ in SAFE_HEADERS)
 
 log = structlog.get_logger(__name__)
-
-
-class RequestRecord(NamedTuple):
-    """An answered request.
-
-    `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
-    where there is none. Nothing in it is a client's free text.
-    """
-
-    request_id: str
-    method: str
-    route: str | None
-    status: int
-    seconds: float
-    fleet: str
-    key_id: str
 
 
 class Edge:

@@ -6,13 +6,13 @@ import re
 
 from starlette.requests import Request
 
-from service.api.access import Access, Caller
+from service.access.keys import Access, Caller
+from service.access.rate_limit import Rate, RateLimiter
 from service.api.bodies import header
 from service.api.problems import Refusal
-from service.api.rate_limit import Rate, RateLimiter
 from service.api.rules import Rules
 from service.errors import UnknownFleet
-from service.fleet_file import NAME_PATTERN
+from service.reading import NAME_PATTERN
 
 CHALLENGE = 'Bearer realm="slta"'
 FAILURES = Rate(per_second=0.2, burst=20)

@@ -24,7 +24,7 @@ from service.observation import (
     observe_averages,
     what_if,
 )
-from service.store.values import Integrals, Snapshot
+from service.values import Integrals, Snapshot
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["observations"], route_class=ApiRoute)
 

@@ -23,7 +23,7 @@ from service.api.schemas import (
     TheStore,
     answer,
 )
-from service.store.values import Pool, Reconciliation
+from service.values import Pool, Reconciliation
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from service import errors
-from service.fleet_file import explain
+from service.reading import explain
 
 PROBLEM_JSON = "application/problem+json"
 LONGEST_DETAIL = 400

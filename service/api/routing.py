@@ -16,7 +16,7 @@ from service.api.bodies import StrictRequest, check_accept, header
 from service.api.gate import Gate
 from service.api.problems import Refusal
 from service.api.rules import Rules, rules_of
-from service.fleet_file import explain
+from service.reading import explain
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 

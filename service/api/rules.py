@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from service.api.access import SCOPES, Scope
+from service.access.keys import SCOPES, Scope
 from service.errors import DispatchError
 
 KIB = 1024

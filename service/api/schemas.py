@@ -10,17 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.fleet_file import (
-    LONGEST_LEASE_SECONDS,
-    NAME_PATTERN,
-    FleetFile,
-    Name,
-    Specs,
-    check_lease,
-    read_number,
-)
+from service.fleet_file import FleetFile, Specs
+from service.reading import LONGEST_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
 from service.store.store import Store
-from service.store.values import EndReason, Status
+from service.values import EndReason, Status
 
 MOST_POOLS = 1000
 MOST_RENEWALS = 1000

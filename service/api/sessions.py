@@ -21,7 +21,7 @@ from service.api.schemas import (
     TheStore,
     answer,
 )
-from service.store.values import Placement, Renewal, Session
+from service.values import Placement, Renewal, Session
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 

@@ -13,7 +13,7 @@ from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, T
 from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
 from service.store.store import Store
-from service.store.values import Pool, Snapshot
+from service.values import Pool, Snapshot
 
 INTERVAL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0

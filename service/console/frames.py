@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from service.core.fleet import FleetSpec
 from service.errors import UtilitiesChanged
 from service.observation import AveragesObservation, Observation, enumeration, observe, observe_averages
-from service.store.values import Pool, Snapshot
+from service.values import Pool, Snapshot
 
 WINDOW_SECONDS = 60
 """The gaps that the page shows are averages over the last minute: one instant says little."""

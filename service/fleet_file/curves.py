@@ -10,7 +10,7 @@ from pydantic import Field
 
 from service.core import utility as families
 from service.core.fleet import MAX_CAPACITY
-from service.fleet_file.fields import Number, Part, Positive
+from service.reading.fields import Number, Part, Positive
 
 
 class _Curve(Part, ABC):

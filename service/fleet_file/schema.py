@@ -16,8 +16,8 @@ from service.core.ranking import MAX_POOLS
 from service.core.utility import PoolClass
 from service.errors import InvalidFleet
 from service.fleet_file.curves import Curve, Table
-from service.fleet_file.explanation import explain
-from service.fleet_file.fields import (
+from service.reading.explanation import explain
+from service.reading.fields import (
     LONGEST_LEASE_SECONDS,
     LONGEST_RETENTION_SECONDS,
     Name,

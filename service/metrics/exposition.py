@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 
 from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
+from service.metrics.activity import PREFIX, ProcessMetrics
 from service.metrics.families import Families
-from service.metrics.process import PREFIX, AnsweredRequest, ProcessMetrics
+from service.requests import RequestRecord
 from service.store.store import Store
 
 OPENMETRICS = "application/openmetrics-text"
@@ -24,7 +25,7 @@ class Metrics:
     def __init__(self) -> None:
         self._process = ProcessMetrics()
 
-    def observe(self, request: AnsweredRequest) -> None:
+    def observe(self, request: RequestRecord) -> None:
         """Count an answered request."""
         self._process.observe(request)
 

@@ -10,9 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from service.core.fleet import FleetSpec
 from service.core.occupancy import Gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
-from service.metrics.process import PREFIX
+from service.metrics.activity import PREFIX
 from service.observation import MICROSECONDS, ClassObservation, Observation, averages, observe
-from service.store.values import ClassSnapshot, Integrals, Snapshot
+from service.values import ClassSnapshot, Integrals, Snapshot
 
 MOST_LEVELS = 64
 """Occupancy levels of a class that are shown: with a larger capacity every second, third, …"""

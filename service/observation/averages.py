@@ -9,7 +9,7 @@ from service.core.fleet import FleetSpec
 from service.core.occupancy import Averages, Gaps, gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
 from service.observation.integrals import MICROSECONDS, encode_integrals
-from service.store.values import Integrals, Snapshot
+from service.values import Integrals, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import struct
 from itertools import chain
 
 from service.errors import InvalidIntegrals
-from service.store.values import Integrals
+from service.values import Integrals
 
 MICROSECONDS = 1_000_000
 

@@ -9,7 +9,7 @@ from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from service.core.ranking import Ranking
 from service.observation.integrals import MICROSECONDS, encode_integrals
-from service.store.values import ClassSnapshot, Snapshot
+from service.values import ClassSnapshot, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from service.observation.state import enumeration
-from service.store.values import Snapshot
+from service.values import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

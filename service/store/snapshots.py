@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.store.values import ClassSnapshot, Integrals, Snapshot, Token
+from service.values import ClassSnapshot, Integrals, Snapshot, Token
 
 WINDOWS = (60, 300, 3600)
 TOKENS: tuple[Token, ...] = ("green", "yellow", "none", "open")

@@ -15,7 +15,7 @@ from service.store.caller import Argument, Caller, StoreFailure, StoreObserver
 from service.store.connection import StoreSettings, classify, connect
 from service.store.snapshots import parse_snapshot
 from service.store.tables import MICROSECONDS, put_arguments
-from service.store.values import (
+from service.values import (
     Completion,
     Configured,
     EndReason,

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.api.access import Access
+from service.access.keys import Access
 from service.api.application import build_api
 from service.fleet_file import Specs
 from service.metrics import Metrics

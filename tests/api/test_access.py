@@ -11,10 +11,10 @@ import pytest
 import yaml
 from fastapi.routing import APIRoute
 
-from service.api.access import ANYBODY, Access, AccessError, KeyEntry, Scope, generate_key
+from service.access.keys import ANYBODY, Access, AccessError, KeyEntry, Scope, generate_key
+from service.access.rate_limit import Rate, RateLimiter
 from service.api.application import build_api
 from service.api.gate import FAILURES
-from service.api.rate_limit import Rate, RateLimiter
 from service.store import Store
 from tests.api.conftest import FLEET, NewClient
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 from structlog.testing import capture_logs
 
+from service.access.keys import Access, generate_key
 from service.api import bodies
-from service.api.access import Access, generate_key
 from service.api.application import build_api
-from service.api.edge import RequestRecord
 from service.api.routing import ApiRoute
 from service.api.rules import allow, public
+from service.requests import RequestRecord
 from service.store import Store
 from tests.api.conftest import NewClient
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.api.access import Access
+from service.access.keys import Access
 from service.api.application import build_api
 from service.console import Feeds, console_router
 from service.fleet_file import FleetFile, Specs, compile_spec

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from service.api.access import generate_key
+from service.access.keys import generate_key
 from tests.console.conftest import fleet_document
 from tests.console.service_process import ServiceProcess
 

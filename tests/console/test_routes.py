@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from service.api.access import Access, KeyFile, generate_key
+from service.access.keys import Access, KeyFile, generate_key
 from service.console.page import CONTENT_TYPES, PAGE, POLICY
 from tests.console.conftest import FLEET, client_of, create_fleet, fleet_document, read_event
 

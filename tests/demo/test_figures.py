@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.demo.figures import Figures, report
-from service.demo.fixed_weights import FixedWeights
-from service.demo.options import Options, plan
-from service.demo.summary import percent, summarise
-from service.demo.view import PlainLines, picture, plain_line
+from demo.figures import Figures, report
+from demo.fixed_weights import FixedWeights
+from demo.options import Options, plan
+from demo.summary import percent, summarise
+from demo.view import PlainLines, picture, plain_line
 
 KEYS = {
     *("policy", "pools", "duration_seconds", "arrivals", "completions", "rejections", "errors", "mean_utility"),

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from demo.fixed_weights import NO_WEIGHT, FixedWeights
 from service.core.fleet import FleetSpec
 from service.core.utility import (
     CappedLinearUtility,
@@ -14,7 +15,6 @@ from service.core.utility import (
     QuadraticUtility,
     WeightedLeastConnectionsUtility,
 )
-from service.demo.fixed_weights import NO_WEIGHT, FixedWeights
 
 POOLS = (50, 25, 25)
 SATURATING = FleetSpec(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
+from demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
 from service.fleet_file import FleetFile
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deploy import make_secrets
-from service.api.access import Access
+from service.access.keys import Access
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from service.core.fleet import FleetSpec, Policy
 from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from service.store import Store
-from service.store.values import Pool
+from service.values import Pool
 from tests.store.conftest import Clock
 
 FLEET = "fleet"

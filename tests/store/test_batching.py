@@ -11,7 +11,7 @@ from redis import Redis
 from service import errors
 from service.store import Store, StoreSettings
 from service.store.batching import RETRY_PAUSE_SECONDS
-from service.store.values import Placement
+from service.values import Placement
 from tests.audit import violations
 from tests.faults import Proxy, proxy
 from tests.store.conftest import Calls, Clock

@@ -12,7 +12,7 @@ from redis import Redis
 
 from service import errors
 from service.store import Store, StoreSettings
-from service.store.values import Placement
+from service.values import Placement
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
 

@@ -13,7 +13,7 @@ from redis import Redis
 from service import errors
 from service.core.fleet import FleetSpec
 from service.store import Store
-from service.store.values import Integrals
+from service.values import Integrals
 from tests.store.conftest import Clock
 from tests.store.fleets import FLAT, FLEET, LARGE, SMALL, STEPS, create, pass_seconds, place, pool_class, spec
 

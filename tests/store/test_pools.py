@@ -12,7 +12,7 @@ from service import errors
 from service.core.fleet import FleetSpec
 from service.core.optimum import optimum
 from service.store import Store
-from service.store.values import Snapshot
+from service.values import Snapshot
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     FLEET,

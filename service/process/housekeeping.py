@@ -12,7 +12,7 @@ from typing import Self
 
 import structlog
 
-from service.api.access import Access, AccessError
+from service.access.keys import Access, AccessError
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable, UnknownFleet
 from service.fleet_file import FleetFile, compile_spec, load_yaml
 from service.store import Store

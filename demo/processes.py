@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from demo.load import Order
+from demo.options import DemoError
 from service import child
-from service.demo.load import Order
-from service.demo.options import DemoError
-from service.settings import PREFIX
+from service.process.settings import PREFIX
 from service.store.data_folder import DataFolder, FolderInUse
 
 POLL_SECONDS = 0.02
@@ -85,7 +85,7 @@ class LoadGenerator:
         """Start it."""
         self._errors = folder / "loadgen.log"
         with self._errors.open("wb") as errors:
-            command = [sys.executable, "-m", "service.demo.load", order.to_json()]
+            command = [sys.executable, "-m", "demo.load", order.to_json()]
             self._process = child.start(command, output=subprocess.PIPE, errors=errors)
 
     async def lines(self) -> AsyncIterator[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from typing import Annotated, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.fleet_file import Name, explain
+from service.reading import Name, explain
 
 Scope = Literal["assign", "complete", "pool", "read", "metrics", "admin"]
 """assign: place sessions and renew leases; complete: end them, and renew; pool: what a pool or its autoscaler

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from service.commands import PARTS, app
+from service.cli.commands import PARTS, app
 
 HEAVY = ("aiohttp", "fastapi", "matplotlib", "numba", "numpy", "prometheus_client", "pydantic", "redis", "uvicorn")
 
 
 def slta(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
     """The real command, in a process of its own; `before` runs first."""
-    code = f"import sys; {before}; from service.cli import main; main()"
+    code = f"import sys; {before}; from service.cli.__main__ import main; main()"
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
 

@@ -11,7 +11,7 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from service.api.access import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
+from service.access.keys import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
 
 app = typer.Typer(help="API keys.", no_args_is_help=True, add_completion=False)
 

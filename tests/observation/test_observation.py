@@ -20,7 +20,7 @@ from service.observation import (
     observe_averages,
     what_if,
 )
-from service.store.values import ClassSnapshot, Integrals, Snapshot
+from service.values import ClassSnapshot, Integrals, Snapshot
 
 SECOND = 1_000_000
 

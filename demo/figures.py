@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.demo.fixed_weights import FixedWeights
-from service.demo.options import Plan
+from demo.fixed_weights import FixedWeights
+from demo.options import Plan
 
 Facts = Mapping[str, Any]
 

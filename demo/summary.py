@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service.demo.figures import Figures
+from demo.figures import Figures
 
 
 def percent(fraction: float | None) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+
+from service.requests import RequestRecord
 
 PREFIX = "slta"
 REQUEST_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -13,17 +13,6 @@ OPERATIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 NO_ROUTE = "none"
 STATUS_CLASSES = ("left", "1xx", "2xx", "3xx", "4xx", "5xx")
 """`left`: the client was gone before the answer."""
-
-
-class AnsweredRequest(Protocol):
-    """What is counted of a request. `route` is the path's template, None where none matched."""
-
-    @property
-    def route(self) -> str | None: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
 
 
 class ProcessMetrics:
@@ -58,7 +47,7 @@ class ProcessMetrics:
         self._known_requests: dict[tuple[str | None, int], Histogram] = {}
         self._known_functions: dict[str, Histogram] = {}
 
-    def observe(self, request: AnsweredRequest) -> None:
+    def observe(self, request: RequestRecord) -> None:
         """Count an answered request."""
         key = (request.route, request.status // 100)
         histogram = self._known_requests.get(key)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from loadgen.profile import InvalidProfile, RateProfile, constant, parse_profile, through
 from loadgen.trace import InvalidTrace, measure_trace
-from service.core.fleet import FleetSpec, Policy
+from service.core.fleet import FleetSpec
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, load_yaml
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 SWING_HOLDINGS = 12
 """A swing takes this many mean holding times: slow enough for sessions to follow."""
 SWING_POINTS = 24
@@ -35,7 +35,7 @@ class Options:
     """As given on the command line. `load` is sessions per pool: a number, `5..12`, or `5@30,5..12@20,12@30`."""
 
     fleet: Path = EXAMPLES / "saturating.yaml"
-    policy: Policy | None = None
+    policy: str | None = None
     pools: int | None = None
     load: str = "5..12"
     mean_holding_seconds: float = 5.0
@@ -106,7 +106,7 @@ def _warm_up(options: Options, course: Course) -> float:
     return options.warm_up_seconds
 
 
-def chosen(file: FleetFile, policy: Policy | None, pools: int | None) -> FleetFile:
+def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
     """The fleet with another policy, or with its classes scaled in proportion to `pools` in all."""
     counts = [c.pools for c in file.classes]
     if not sum(counts):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings, SettingsError, read_settings, unknown_variables
+from service.process.settings import Settings, SettingsError, read_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +77,6 @@ def test_a_typing_error_in_a_variable_is_found() -> None:
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
     documented = set(re.findall(r"SLTA_([A-Z_]*[A-Z])`", page)) - {"API_KEY"}
     assert documented == {field.upper() for field in Settings.model_fields}

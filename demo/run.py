@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from demo.figures import Figures, report
+from demo.fixed_weights import FixedWeights
+from demo.load import Order
+from demo.options import DemoError, Options, Plan, plan
+from demo.processes import LoadGenerator, Service
+from demo.summary import summarise
+from demo.view import View, view_on
 from loadgen.client import Client, ServiceError
-from service.demo.figures import Figures, report
-from service.demo.fixed_weights import FixedWeights
-from service.demo.load import Order
-from service.demo.options import DemoError, Options, Plan, plan
-from service.demo.processes import LoadGenerator, Service
-from service.demo.summary import summarise
-from service.demo.view import View, view_on
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_SECONDS = 0.5

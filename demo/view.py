@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from service.demo.figures import Figures
-from service.demo.summary import milliseconds, percent
+from demo.figures import Figures
+from demo.summary import milliseconds, percent
 
 LINE_SECONDS = 5.0
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from service import logs
+from service.process import logs
 
 
 @pytest.fixture(autouse=True)

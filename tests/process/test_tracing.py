@@ -9,10 +9,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.api.edge import RequestRecord
 from service.metrics import Metrics
-from service.tracing import ENDPOINTS, NoSpans, OpenTelemetrySpans, TracedStore, TracingUnavailable, open_spans
-from service.tracing import trace_request as trace
+from service.process.tracing import ENDPOINTS, NoSpans, OpenTelemetrySpans, TracedStore, TracingUnavailable, open_spans
+from service.process.tracing import trace_request as trace
+from service.requests import RequestRecord
 
 
 @pytest.fixture

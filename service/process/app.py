@@ -12,19 +12,20 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from service.api.access import Access
+from service.access.keys import Access
+from service.access.rate_limit import Rate
 from service.api.application import build_api
-from service.api.edge import LOOPBACK_HOSTS, RequestRecord
-from service.api.rate_limit import Rate
+from service.api.edge import LOOPBACK_HOSTS
 from service.console import Feeds, console_router
 from service.fleet_file import Specs
-from service.housekeeping import FleetFileToApply, Housekeeping
-from service.listening import Server, bind, check_certificates
 from service.metrics import Metrics
-from service.settings import Settings, unknown_variables
+from service.process.housekeeping import FleetFileToApply, Housekeeping
+from service.process.listening import Server, bind, check_certificates
+from service.process.settings import Settings, unknown_variables
+from service.process.tracing import NoSpans, Spans, TracedStore, TracingUnavailable, open_spans, trace_request
+from service.requests import RequestRecord
 from service.store import Store, StoreSettings
 from service.store.embedded import EmbeddedStore
-from service.tracing import NoSpans, Spans, TracedStore, TracingUnavailable, open_spans, trace_request
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 HOT_ROUTES = ("/assign", "/complete", "/renew")

@@ -7,7 +7,7 @@ import sys
 from contextlib import nullcontext
 from typing import NoReturn
 
-from service.demo.terminal import ctrl_c_for_us_alone
+from service.cli.terminal import ctrl_c_for_us_alone
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with ctrl_c_for_us_alone() if sys.argv[1:2] == ["demo"] else nullcontext():
-        from service.commands import app
+        from service.cli.commands import app
 
         app(prog_name="slta")
 

@@ -17,7 +17,7 @@ from service.core.utility import LogShareUtility, Rational, TableUtility
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
 
 def file_with(utility: dict[str, Any], capacity: int = 3) -> FleetFile:

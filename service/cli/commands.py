@@ -1,21 +1,16 @@
 """The commands. Each imports its part when it runs, so that the others start fast."""
-# ruff: noqa: PLC0415, PLR0913 - late imports, and an argument for each option
 
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-USER_ERROR = 2
+from service.cli.mistakes import fail, in_one_line
 
-Policy = Literal["slta", "jlmu"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 
@@ -29,9 +24,10 @@ class Part(NamedTuple):
 
 
 PARTS = {
+    "demo": Part("demo.cli", "See it work: a service, a load on it, and a live view of its gap to the optimum."),
     "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP."),
     "experiments": Part("experiments.cli", "The paper's table and figures, again.", "experiments"),
-    "key": Part("service.api.keys_cli", "API keys."),
+    "key": Part("service.cli.key", "API keys."),
 }
 
 
@@ -76,6 +72,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def slta() -> None:
+    """Names the group: without it typer would take `serve` for the whole program."""
+
+
 @app.command()
 def serve(
     config: Annotated[Path | None, typer.Option(help="Fleet file to apply at the start, if it has changed.")] = None,
@@ -99,74 +100,14 @@ def serve(
     Every option is also an environment variable, SLTA_<OPTION>; the documentation (docs/settings.md) lists all.
     """
     given = dict(locals())
-    with user_errors():
-        from service import app, logs
-        from service.settings import read_settings
+    from service.access.keys import AccessError
+    from service.errors import DispatchError
+    from service.process import app, logs
+    from service.process.listening import ListenError
+    from service.process.settings import SettingsError, read_settings
+    from service.store.embedded import EmbeddedStoreError
 
+    with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError):
         settings = read_settings(**given)
         logs.configure(settings.log_level, settings.log_format)
         app.serve(settings)
-
-
-@app.command()
-def demo(
-    fleet: Annotated[Path | None, typer.Option(help="Fleet file.", show_default="examples/saturating.yaml")] = None,
-    policy: Annotated[Policy | None, typer.Option(help="Instead of the file's.")] = None,
-    pools: Annotated[int | None, typer.Option(help="Pools in all; scales the classes in proportion.")] = None,
-    load: Annotated[
-        str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a course (5@30,5..12@20).")
-    ] = "5..12",
-    mean_holding: Annotated[float, typer.Option(help="Mean duration of a session in seconds.")] = 5.0,
-    duration: Annotated[float, typer.Option(help="Seconds of arrivals, warm-up included.")] = 60.0,
-    warm_up: Annotated[
-        float | None,
-        typer.Option(help="Seconds left out of the averages.", show_default="5 holding times, at most 1/3"),
-    ] = None,
-    trace: Annotated[Path | None, typer.Option(help="CSV start_s,duration_s to replay instead, to its end.")] = None,
-    speed: Annotated[float, typer.Option(help="With --trace: 10 plays an hour in six minutes.")] = 1.0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
-    seed: Annotated[int, typer.Option(help="Of arrivals and holding times.")] = 1,
-    port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.")] = 0,
-) -> None:
-    """See it work: a service with its store, a load on it, and a live view of how close to the optimum it is."""
-    with user_errors():
-        from service.demo.options import EXAMPLES, Options
-        from service.demo.run import show
-
-        options = Options(
-            fleet=fleet or EXAMPLES / "saturating.yaml",
-            policy=policy,
-            pools=pools,
-            load=load,
-            mean_holding_seconds=mean_holding,
-            duration_seconds=duration,
-            warm_up_seconds=warm_up,
-            trace=trace,
-            speed=speed,
-            json_path=json_file,
-            seed=seed,
-            port=port,
-        )
-        show(options)
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """What the user can put right is one clear message and exit code 2, never a traceback."""
-    from service.api.access import AccessError
-    from service.demo.options import DemoError
-    from service.errors import DispatchError
-    from service.listening import ListenError
-    from service.settings import SettingsError
-    from service.store.embedded import EmbeddedStoreError
-
-    try:
-        yield
-    except (AccessError, DemoError, DispatchError, EmbeddedStoreError, ListenError, SettingsError) as error:
-        fail(str(error))
-
-
-def fail(message: str) -> NoReturn:
-    """Say what is wrong and end."""
-    sys.stderr.write(f"slta: {message}\n")
-    raise typer.Exit(USER_ERROR)

@@ -1,0 +1,1 @@
+"""The console script `slta` and its commands."""

@@ -1,0 +1,6 @@
+"""What comes from outside, read once: names and numbers, strict JSON, and errors in words that show nothing of it."""
+
+from service.reading.explanation import explain
+from service.reading.fields import LONGEST_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
+
+__all__ = ["LONGEST_LEASE_SECONDS", "NAME_PATTERN", "Name", "check_lease", "explain", "read_number"]

@@ -1,0 +1,21 @@
+"""What is known of a request once it is answered."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class RequestRecord(NamedTuple):
+    """An answered request.
+
+    `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
+    where there is none. Nothing in it is a client's free text.
+    """
+
+    request_id: str
+    method: str
+    route: str | None
+    status: int
+    seconds: float
+    fleet: str
+    key_id: str
