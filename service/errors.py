@@ -20,6 +20,12 @@ class UnknownFleet(DispatchError):
     code = "unknown_fleet"
 
 
+class NewerFleet(DispatchError):
+    """The fleet uses what this dispatcher does not know yet: upgrade it, or ask another one; nothing was changed."""
+
+    code = "newer_fleet"
+
+
 class UnknownPool(DispatchError):
     """No pool of the fleet has this id."""
 

@@ -5,8 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+WINDOWS = (60, 300, 3600)
+"""Seconds: a fleet remembers its integrals of these ago."""
+
+COUNTERS = (
+    "assigned",
+    "adopted",
+    "completed",
+    "expired",
+    "failed",
+    "reported_ended",
+    "rejected_no_capacity",
+    "rejected_no_active_pool",
+    "repairs",
+    "steps_up",
+    "steps_down",
+)
+"""What a fleet counts since it began."""
+
 Status = Literal["active", "draining", "failed"]
-Token = Literal["green", "yellow", "none", "open"]
 EndReason = Literal["completed", "expired", "failed", "reported_ended", "completed_before_assign"]
 
 
@@ -17,7 +34,7 @@ class Placement:
     session_id: str
     pool_id: str
     pool_class: str
-    token: Token | None
+    token: str | None
     lease_seconds: float
     replayed: bool
 
@@ -107,9 +124,8 @@ class ClassSnapshot:
     draining_pools: int
     failed_pools: int
     draining_sessions: int
-    threshold: int
     green: int
-    assigned: dict[Token, int]
+    assigned: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +139,7 @@ class Snapshot:
     fleet: str
     document: str
     config_version: int
-    policy: Literal["slta", "jlmu"]
+    policy: str
     store_epoch: int
     suspect: bool
     time: int

@@ -36,6 +36,7 @@ STATUS: Mapping[type[errors.DispatchError], int] = {
     errors.UnknownClass: 422,
     errors.InvalidFleet: 422,
     errors.InvalidIntegrals: 422,
+    errors.NewerFleet: 503,
     errors.NoCapacity: 503,
     errors.NoActivePool: 503,
     errors.StoreUnavailable: 503,

@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from service.errors import DispatchError, UnknownFleet
+from service.errors import DispatchError, NewerFleet, UnknownFleet
 from service.fleet_file import Specs
 from service.metrics.activity import PREFIX, ProcessMetrics
 from service.metrics.families import Families
@@ -56,8 +56,8 @@ class Metrics:
 async def _add_fleet(families: Families, store: Store, specs: Specs, fleet: str) -> None:
     try:
         snapshot = await store.snapshot(fleet)
-    except UnknownFleet:
-        return  # deleted since its name was read
+    except (UnknownFleet, NewerFleet):
+        return  # deleted since its name was read, or not ours to read
     families.add(snapshot, await specs.of(snapshot.document))
 
 

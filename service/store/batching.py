@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable, UnknownFleet
+from service.errors import DispatchError, NewerFleet, OutcomeUnknown, StoreUnavailable, UnknownFleet
 from service.store.caller import Argument, Caller, StoreFailure
 from service.store.connection import Failure
 
@@ -116,9 +116,10 @@ class Batcher:
 
     def _deliver(self, batch: Sequence[Waiting], reply: list[Any]) -> int:
         """Give everyone who waits the outcome; how many operations must be sent again."""
-        if reply[0] == "UNKNOWN_FLEET":
+        refusal = REFUSALS.get(reply[0])
+        if refusal:
             for operation in batch:
-                _refuse(operation, UnknownFleet())
+                _refuse(operation, refusal())
             return 0
         not_run = []
         for operation, outcome in zip(batch, reply[1], strict=True):
@@ -131,6 +132,9 @@ class Batcher:
         self._queue.extendleft(reversed(not_run))
         return len(not_run)
 
+
+REFUSALS = {"UNKNOWN_FLEET": UnknownFleet, "NEWER_FLEET": NewerFleet}
+"""What a whole batch may be answered with."""
 
 RETRY_PAUSE_SECONDS = 0.02
 """Between two tries of one batch; the deadline bounds their number."""

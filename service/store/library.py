@@ -3,37 +3,73 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
 
-MODULES = (
-    "rows",
-    "state",
-    "accounting",
-    "order",
-    "slta",
-    "jlmu",
-    "ledger",
-    "sessions",
-    "pools",
-    "history",
-    "reads",
-    "configure",
-    "library",
-)
-"""The files of `lua/` in the order they are loaded; each but the last is a table of functions of its name."""
+from service.core.fleet import MAX_LEVELS
+from service.core.ranking import MAX_POOLS
+from service.store import tables
+from service.values import COUNTERS, WINDOWS
 
-SCHEMA = 1
-"""Version of the key layout. It is part of the library's name, so that dispatchers of two layouts never mix."""
+LAYOUT = 1
+"""The newest version of the key layout that this library knows. A fleet asks for the lowest that its features need, and
+a library leaves fleets of a newer one alone."""
+
+FOLDER = resources.files(__package__) / "lua"
+
+LUA_POLICIES: Mapping[str, Traversable] = {"slta": FOLDER / "slta.lua", "jlmu": FOLDER / "jlmu.lua"}
+"""The policies in Lua, a row each: the name in a fleet's configuration and the file, whose module has the file's name.
+`lua/policies.lua` has the contract."""
+
+BEFORE = ("rows", "keys", "choice", "state", "accounting", "order")
+AFTER = ("policies", "ledger", "sessions", "pools", "history", "reads", "repair", "fleets", "library")
+"""The files of `lua/` in the order they are loaded, the policies between; each but the last is a table of functions of
+its name."""
 
 
-def assemble() -> tuple[str, str]:
-    """The library's source and its digest (8 hexadecimal digits).
+class Library(NamedTuple):
+    """The source that a server loads, and its digest (8 hexadecimal digits).
 
-    The digest is part of every function's name: loading adds and never replaces, so it may be repeated at any
-    time, and during a rolling upgrade each version of the dispatcher calls its own functions.
+    The digest is part of every function's name: loading adds and never replaces, so it may be repeated at any time, and
+    during a rolling upgrade each version of the dispatcher calls its own functions.
     """
-    folder = resources.files(__package__) / "lua"
-    bodies = [(folder / f"{name}.lua").read_text(encoding="utf-8") for name in MODULES]
-    source = f"local {', '.join(MODULES[:-1])}\n" + "".join(f"do\n{body}end\n" for body in bodies)
-    digest = hashlib.sha256(f"{SCHEMA}\n{source}".encode()).hexdigest()[:8]
-    return f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest
+
+    source: str
+    digest: str
+
+
+def assemble(policies: Mapping[str, Traversable] = LUA_POLICIES, layout: int = LAYOUT) -> Library:
+    """The library with these policies, for fleets up to this layout."""
+    files = {name: FOLDER / f"{name}.lua" for name in BEFORE}
+    files |= {_module(file): file for file in policies.values()}
+    files |= {name: FOLDER / f"{name}.lua" for name in AFTER}
+    bodies = [_constants(layout), *(file.read_text(encoding="utf-8") for file in files.values())]
+    rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
+    source = f"local constants, {', '.join(name for name in files if name != 'library')}\n"
+    source += "".join(f"do\n{body}end\n" for body in bodies).replace("@POLICIES@", rows)
+    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
+    return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
+
+
+def _module(policy: Traversable) -> str:
+    return policy.name.removesuffix(".lua")
+
+
+def _constants(layout: int) -> str:
+    """What both languages must agree on, said once in Python."""
+    numbers = {
+        "LAYOUT": layout,
+        "MAX_POOLS": MAX_POOLS,
+        "MAX_LEVELS": MAX_LEVELS,
+        "CLASS_BYTES": tables.CLASS_BYTES,
+        "ORDER_BYTES": tables.CLASS_BYTES + tables.LEVEL_BYTES,
+        "RANK_BYTES": tables.RANK_BYTES,
+        "MARGINAL_BYTES": tables.MARGINAL_BYTES,
+        "BOUND_BYTES": tables.CLASS_BYTES + tables.MARGINAL_BYTES,
+    }
+    lists = {"WINDOWS": map(str, WINDOWS), "COUNTERS": (f"'{name}'" for name in COUNTERS)}
+    lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
+    lines += [f"  {name} = {{ {', '.join(values)} }},\n" for name, values in lists.items()]
+    return f"constants = {{\n{''.join(lines)}}}\n"

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.values import ClassSnapshot, Integrals, Snapshot, Token
+from service.values import COUNTERS, WINDOWS, ClassSnapshot, Integrals, Snapshot
 
-WINDOWS = (60, 300, 3600)
-TOKENS: tuple[Token, ...] = ("green", "yellow", "none", "open")
-COUNTERS = (
-    "assigned",
-    "adopted",
-    "completed",
-    "expired",
-    "failed",
-    "reported_ended",
-    "rejected_no_capacity",
-    "rejected_no_active_pool",
-    "repairs",
-)
+TALLY = "assigned_"
+"""Begins the names of the fields that count placements by token."""
+SHOWN_AS = {"steps_up": "learning_steps_up", "steps_down": "learning_steps_down"}
+"""Counters that are called otherwise in the store."""
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
@@ -26,9 +17,7 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
     _, document, flat, rank, columns, now, past, (tokens, ledger) = reply
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     epoch = int(fields["store_epoch"])
-    counters = {name: int(fields[name]) for name in COUNTERS}
-    counters["learning_steps_up"] = int(fields["steps_up"])
-    counters["learning_steps_down"] = int(fields["steps_down"])
+    counters = {SHOWN_AS.get(name, name): int(fields[name]) for name in COUNTERS}
     return Snapshot(
         fleet=fleet,
         document=document,
@@ -42,8 +31,8 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
         utility=int(fields["utility"]),
         optimum=int(fields["optimum"]),
         rank=int(rank),
-        yellow=int(fields["yellow"]),
-        min_green=int(fields["min_green"]),
+        yellow=int(fields.get("yellow", 0)),
+        min_green=int(fields.get("min_green", 0)),
         classes=_classes(fields, columns),
         counters=counters,
         integrals=parse_integrals(epoch, now),
@@ -58,12 +47,10 @@ def _vector(fields: dict[str, str], name: str) -> list[int]:
 
 def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
     names = fields["names"].split()
-    slta = fields["policy"] == "slta"
     zeros = [0] * len(names)
     vectors = {name: _vector(fields, name) for name in ("draining_pools", "failed_pools", "draining_sessions")}
-    assigned = {token: _vector(fields, f"assigned_{token}") for token in TOKENS}
-    thresholds = _vector(fields, "thresholds") if slta else zeros
-    green = _vector(fields, "green") if slta else zeros
+    tallies = {name.removeprefix(TALLY): _vector(fields, name) for name in sorted(fields) if name.startswith(TALLY)}
+    green = _vector(fields, "green") or zeros
     return [
         ClassSnapshot(
             name=name,
@@ -71,9 +58,8 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
             draining_pools=vectors["draining_pools"][i],
             failed_pools=vectors["failed_pools"][i],
             draining_sessions=vectors["draining_sessions"][i],
-            threshold=thresholds[i],
             green=green[i],
-            assigned={token: assigned[token][i] for token in TOKENS},
+            assigned={token: counts[i] for token, counts in tallies.items()},
         )
         for i, name in enumerate(names)
     ]

@@ -153,10 +153,6 @@ class Store:
         while int((await self._call("tick", fleet))[1]) > 0:
             pass
 
-    async def repair(self, fleet: str) -> None:
-        """Rebuild everything that follows from the session records. O(sessions)."""
-        await self._call("repair", fleet)
-
     # Pools
 
     async def add_pools(self, fleet: str, pools: Sequence[tuple[str, str]]) -> list[str]:
@@ -311,6 +307,7 @@ class Store:
 
 REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN_FLEET": errors.UnknownFleet,
+    "NEWER_FLEET": errors.NewerFleet,
     "UNKNOWN_POOL": errors.UnknownPool,
     "UNKNOWN_CLASS": errors.UnknownClass,
     "IN_OTHER_CLASS": errors.PoolInOtherClass,

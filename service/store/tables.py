@@ -8,6 +8,9 @@ from service.core.fleet import FleetSpec
 
 MICROSECONDS = 1_000_000
 
+CLASS_BYTES, LEVEL_BYTES, RANK_BYTES, MARGINAL_BYTES = 2, 4, 5, 18
+"""Widths of the numbers in the tables: 64 classes, capacity 4,096, 16,384 ranks, 2^53 and its sign."""
+
 
 def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) -> list[str | int]:
     """The arguments of the function `put` after the time; see `lua/library.lua`. Class positions count from 1."""
@@ -15,8 +18,11 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
     capacities = [c.capacity for c in spec.classes]
     names = list(spec.class_names())
     coefficient, power = spec.beta.coefficient_and_power()
-    order = "".join(f"{c.pool_class + 1:2d}{c.level:4d}" for c in spec.ranking.order)
-    bound = "".join(f"{c.pool_class + 1:2d}{integers.marginals[c.pool_class][c.level - 1]:18d}" for c in integers.order)
+    order = "".join(f"{c.pool_class + 1:{CLASS_BYTES}d}{c.level:{LEVEL_BYTES}d}" for c in spec.ranking.order)
+    bound = "".join(
+        f"{c.pool_class + 1:{CLASS_BYTES}d}{integers.marginals[c.pool_class][c.level - 1]:{MARGINAL_BYTES}d}"
+        for c in integers.order
+    )
     utilities = hashlib.sha256(
         repr((names, capacities, integers.exponent, integers.marginals, order)).encode()
     ).hexdigest()
@@ -33,5 +39,5 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         f"{power:.17g}",
         order,
         bound,
-        *("".join(f"{marginal:18d}" for marginal in column) for column in integers.marginals),
+        *("".join(f"{marginal:{MARGINAL_BYTES}d}" for marginal in column) for column in integers.marginals),
     ]

@@ -255,7 +255,7 @@ async def test_a_suspect_fleet_says_why_in_its_state(store: Store, redis: Redis)
     with pytest.raises(errors.OutcomeUnknown):
         await store.assign(FLEET, "s", None)
     assert "WRONGTYPE" in field(redis, "suspect")
-    await store.repair(FLEET)
+    await store.tick(FLEET)
     assert field(redis, "suspect") == ""
 
 

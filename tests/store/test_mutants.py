@@ -12,7 +12,17 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = ["sessions", "configure", "pools", "batching", "choice", "integrals", "concurrency", "decisions"]
+FILES = [
+    "sessions",
+    "configure",
+    "newer_fleets",
+    "pools",
+    "batching",
+    "choice",
+    "integrals",
+    "concurrency",
+    "decisions",
+]
 
 
 class Mutant(NamedTuple):
@@ -32,7 +42,10 @@ MUTANTS = {
         "redis.call('BITOP', 'NOT', destination, destination)",
     ),
     "green tokens of all classes at once": Mutant(
-        "slta", "if position ~= previous_class then\n      others", "if true then\n      others"
+        "slta", "choice.pick(green, previous_class, draw)", "choice.pick(green, 0, draw)"
+    ),
+    "full pools have room": Mutant(
+        "rows", "bytes[position] = bytes[position] - without[position]", "bytes[position] = bytes[position]"
     ),
     "yellow before the last green": Mutant(
         "slta", "previous_class > 0 and green[previous_class] > 0 then", "false then"
@@ -43,19 +56,17 @@ MUTANTS = {
     ),
     "r steps up with two yellow tokens": Mutant("slta", "fleet.yellow <= 1", "fleet.yellow <= 2"),
     "r is judged after the arrival": Mutant(
-        "sessions", "  policy.learn(fleet, direction)", "  policy.learn(fleet, policy.judge(fleet))"
+        "sessions", "fleet, 'learn', judgement)", "fleet, 'learn', policies.tell(fleet, 'judge'))"
     ),
     "green tokens are not taken at the threshold": Mutant(
         "slta", "bit, 0)\n    fleet.green[position] = fleet.green[position] - 1", "bit, 1)"
     ),
     "a single pool learns": Mutant("slta", "if fleet.active_pools == 1 then\n    return", "if false then\n    return"),
     "r starts again when pools change": Mutant(
-        "slta", "fleet.rank = order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "fleet.rank = 1"
+        "slta", "return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "return 1"
     ),
     "the threshold counts its own rank": Mutant("order", "middle) < rank then", "middle) <= rank then"),
-    "an emptied class stays in the order": Mutant(
-        "ledger", "if afresh or fleet.support_changed then", "if afresh then"
-    ),
+    "an emptied class stays in the order": Mutant("ledger", "if support_changed then", "if afresh then"),
     "the worst of two classes": Mutant(
         "jlmu", "frontier_ranks[position] < frontier_ranks[best]", "frontier_ranks[position] > frontier_ranks[best]"
     ),
@@ -81,12 +92,12 @@ MUTANTS = {
         "accounting", "low = low + ((high - (sum - part)) + (value - part))", "low = 0"
     ),
     "pools are integrated with what they became": Mutant(
-        "pools",
-        "    accounting.settle_pools(fleet)\n    count_status(fleet, position, present, -1)",
-        "    count_status(fleet, position, present, -1)",
+        "ledger",
+        "  accounting.settle_pools(fleet)\n  local before",
+        "  local before",
     ),
     "the optimum forgets to move on": Mutant(
-        "accounting", "if fleet.bound_filled == fleet.pools[position] then", "if false then"
+        "accounting", "if fleet.bound_filled == fleet.pool_counts[position] then", "if false then"
     ),
     "a full pool adopts": Mutant("sessions", ">= fleet.capacities[position] then", "> fleet.capacities[position] then"),
     "sessions placed after the list end": Mutant("sessions", "session.start >= tonumber(before)", "false"),
@@ -95,11 +106,9 @@ MUTANTS = {
         "ledger.write_column(fleet, position, bit, occupancy, 0)",
         "ledger.write_column(fleet, position, bit, 0, 0)",
     ),
-    "more than 65,536 pools": Mutant("pools", "#created - 1 > pools.LIMIT", "#created - 2 > pools.LIMIT"),
-    "a smaller capacity is not checked": Mutant(
-        "configure", "largest_occupancy(fleet, position) > wanted[name]", "false"
-    ),
-    "a policy leaves its rows": Mutant("configure", "    ledger.policy(fleet).clear(fleet)\n", "\n"),
+    "more than 65,536 pools": Mutant("pools", "#ids > constants.MAX_POOLS", "#ids - 1 > constants.MAX_POOLS"),
+    "a smaller capacity is not checked": Mutant("fleets", "largest_occupancy(fleet, position) > wanted[name]", "false"),
+    "a policy leaves its rows": Mutant("fleets", "    policies.clear(fleet)\n", "\n"),
     "an error hides behind a good outcome": Mutant(
         "library", "outcome = outcome, { 'FAULT' }", "outcome = outcome, { 'UNKNOWN' }"
     ),
@@ -107,6 +116,11 @@ MUTANTS = {
     "completions need memory": Mutant(
         "library", "register('release', batch, { 'allow-oom' })", "register('release', batch)"
     ),
+    "a newer layout is taken for ours": Mutant("state", "layout > constants.LAYOUT or", ""),
+    "an unknown policy is taken for ours": Mutant("state", " or not policies.BY_NAME[policy] then", " then"),
+    "unknown fields are overlooked": Mutant("state", "redis.call('HLEN', key) >", "0 >"),
+    "an unknown status is taken for ours": Mutant("pools", "if not COUNTED_IN[status] then", "if false then"),
+    "a layout leaves its fields": Mutant("state", "if #gone > 0 then", "if false then"),
     "the past is cut short": Mutant("history", "'LTRIM', key, 0, 60)", "'LTRIM', key, 0, 58)"),
 }
 

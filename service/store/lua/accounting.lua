@@ -4,7 +4,6 @@ accounting = {}
 
 accounting.MAX_STEP = 5e6 -- µs: a longer silence, or a clock that jumps, moves fleet time by no more
 accounting.HOLD = 60e6 -- µs after such a gap in which no lease ends
-accounting.ENTRY = 20 -- bytes of a `bound` entry: class position (2), marginal utility (18)
 
 -- value added to a pair (high, low) of doubles without losing low-order bits (Knuth's TwoSum).
 local function add(high, low, value)
@@ -15,7 +14,7 @@ local function add(high, low, value)
   return top, low - (top - sum)
 end
 
-accounting.INTEGRALS = { 'sessions', 'utility', 'optimum' } -- a pair each in `integrals`
+local INTEGRALS = { 'session_count', 'utility', 'optimum' } -- a pair each in `integrals`
 
 -- Moves fleet time on to the store's time `now` (µs) and integrates what held until then.
 function accounting.advance(fleet, now)
@@ -28,7 +27,7 @@ function accounting.advance(fleet, now)
   if elapsed > 0 then
     fleet.time = fleet.time + elapsed
     local pairs_of = fleet.integrals
-    for at, name in ipairs(accounting.INTEGRALS) do
+    for at, name in ipairs(INTEGRALS) do
       pairs_of[2 * at - 1], pairs_of[2 * at] = add(pairs_of[2 * at - 1], pairs_of[2 * at], fleet[name] * elapsed)
     end
   end
@@ -37,7 +36,7 @@ end
 -- Pools per class are integrated up to now; called before their numbers change, and by reads on their own copy.
 function accounting.settle_pools(fleet)
   local elapsed = fleet.time - fleet.pools_since
-  for position, pools in ipairs(fleet.pools) do
+  for position, pools in ipairs(fleet.pool_counts) do
     fleet.pools_high[position], fleet.pools_low[position] =
       add(fleet.pools_high[position], fleet.pools_low[position], pools * elapsed)
   end
@@ -46,12 +45,12 @@ end
 
 -- Class position and marginal utility at `rank` of the marginal utilities' own order, empty classes left out.
 local function entry(fleet, rank)
-  local known = fleet.cache[rank]
+  local known = fleet.bound_entries[rank]
   if not known then
-    local from = (rank - 1) * accounting.ENTRY
-    local text = redis.call('GETRANGE', fleet.prefix .. 'bound', from, from + accounting.ENTRY - 1)
-    known = { tonumber(string.sub(text, 1, 2)), tonumber(string.sub(text, 3)) }
-    fleet.cache[rank] = known
+    local from = (rank - 1) * constants.BOUND_BYTES
+    local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'bound'), from, from + constants.BOUND_BYTES - 1)
+    known = { tonumber(string.sub(text, 1, constants.CLASS_BYTES)), tonumber(string.sub(text, constants.CLASS_BYTES + 1)) }
+    fleet.bound_entries[rank] = known
   end
   return known[1], known[2]
 end
@@ -61,7 +60,7 @@ local function raise_optimum(fleet)
   local position, marginal = entry(fleet, fleet.bound_rank)
   fleet.optimum = fleet.optimum + marginal
   fleet.bound_filled = fleet.bound_filled + 1
-  if fleet.bound_filled == fleet.pools[position] then
+  if fleet.bound_filled == fleet.pool_counts[position] then
     fleet.bound_rank = fleet.bound_rank + 1
     fleet.bound_filled = 0
   end
@@ -72,24 +71,37 @@ local function lower_optimum(fleet)
   if fleet.bound_filled == 0 then
     fleet.bound_rank = fleet.bound_rank - 1
     local position = entry(fleet, fleet.bound_rank)
-    fleet.bound_filled = fleet.pools[position]
+    fleet.bound_filled = fleet.pool_counts[position]
   end
   local _, marginal = entry(fleet, fleet.bound_rank)
   fleet.optimum = fleet.optimum - marginal
   fleet.bound_filled = fleet.bound_filled - 1
 end
 
+-- The live order of marginal utilities from the full one; runs when a class gains its first or loses its last pool.
+-- O(levels).
+function accounting.rebuild_bound(fleet)
+  local full = redis.call('GET', keys.of_fleet(fleet, 'bound:full'))
+  local live = {}
+  for at = 1, #full, constants.BOUND_BYTES do
+    if fleet.pool_counts[tonumber(string.sub(full, at, at + constants.CLASS_BYTES - 1))] > 0 then
+      live[#live + 1] = string.sub(full, at, at + constants.BOUND_BYTES - 1)
+    end
+  end
+  redis.call('SET', keys.of_fleet(fleet, 'bound'), table.concat(live))
+  fleet.bound_entries = {}
+end
+
 -- U*(N, A) from the start, after A changed. O(r*).
 function accounting.refill_optimum(fleet)
-  fleet.cache = {}
   fleet.optimum, fleet.bound_rank, fleet.bound_filled = 0, 1, 0
-  local left = fleet.sessions
+  local left = fleet.session_count
   while left > 0 do
     local position, marginal = entry(fleet, fleet.bound_rank)
-    local filled = math.min(left, fleet.pools[position])
+    local filled = math.min(left, fleet.pool_counts[position])
     fleet.optimum = fleet.optimum + filled * marginal
     left = left - filled
-    if filled == fleet.pools[position] then
+    if filled == fleet.pool_counts[position] then
       fleet.bound_rank = fleet.bound_rank + 1
     else
       fleet.bound_filled = filled
@@ -99,26 +111,27 @@ end
 
 -- The integer marginal utility of class `position` between level - 1 and level.
 function accounting.marginal(fleet, position, level)
-  local id = position * 65536 + level
-  local known = fleet.cache[-id]
+  local place = position * constants.MAX_LEVELS + level
+  local known = fleet.marginals[place]
   if not known then
-    local from = (level - 1) * 18
-    known = tonumber(redis.call('GETRANGE', state.class_key(fleet, 'marginals', position), from, from + 17))
-    fleet.cache[-id] = known
+    local from = (level - 1) * constants.MARGINAL_BYTES
+    local to = from + constants.MARGINAL_BYTES - 1
+    known = tonumber(redis.call('GETRANGE', keys.of_class(fleet, 'marginals', position), from, to))
+    fleet.marginals[place] = known
   end
   return known
 end
 
 -- A pool of class `position` came to hold `level` sessions, one more than before.
 function accounting.rose(fleet, position, level)
-  fleet.sessions = fleet.sessions + 1
+  fleet.session_count = fleet.session_count + 1
   fleet.utility = fleet.utility + accounting.marginal(fleet, position, level)
   raise_optimum(fleet)
 end
 
 -- A pool of class `position` no longer holds `level` sessions.
 function accounting.fell(fleet, position, level)
-  fleet.sessions = fleet.sessions - 1
+  fleet.session_count = fleet.session_count - 1
   fleet.utility = fleet.utility - accounting.marginal(fleet, position, level)
   lower_optimum(fleet)
 end
@@ -130,7 +143,7 @@ function accounting.integrals(fleet)
   for _, value in ipairs(fleet.integrals) do
     words[#words + 1] = value
   end
-  for position = 1, #fleet.pools do
+  for position = 1, #fleet.pool_counts do
     words[#words + 1] = fleet.pools_high[position]
     words[#words + 1] = fleet.pools_low[position]
   end

@@ -3,22 +3,16 @@
 
 history = {}
 
-history.WINDOWS = { 60, 300, 3600 }
-
 local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
-end
-
-function history.key(fleet, window)
-  return fleet.prefix .. 'past:' .. window
 end
 
 -- O(1) on average.
 function history.keep(fleet)
   accounting.settle_pools(fleet)
   local line = accounting.integrals(fleet)
-  for _, window in ipairs(history.WINDOWS) do
-    local key = history.key(fleet, window)
+  for _, window in ipairs(constants.WINDOWS) do
+    local key = keys.of_past(fleet, window)
     local newest = redis.call('LINDEX', key, 0)
     if not newest or fleet.time - time_of(newest) >= window / 60 * 1e6 then
       redis.call('LPUSH', key, line)
@@ -29,7 +23,7 @@ end
 
 -- The youngest line that is at least `window` seconds old, else the oldest there is; nil when there is none.
 function history.recall(fleet, window)
-  local lines = redis.call('LRANGE', history.key(fleet, window), 0, -1)
+  local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, -1)
   for _, line in ipairs(lines) do
     if fleet.time - time_of(line) >= window * 1e6 then
       return line

@@ -1,6 +1,7 @@
 -- The functions the server runs. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
 -- own (tests state theirs); all other keys share the fleet's hash tag. A fleet that does not exist answers
--- {UNKNOWN_FLEET}. @DIGEST@ keeps the functions of different versions apart, so that a rolling upgrade runs both.
+-- {UNKNOWN_FLEET}; one that uses what this library does not know, {NEWER_FLEET}, and nothing is written. @DIGEST@ keeps
+-- the functions of different versions apart, so that a rolling upgrade runs both.
 
 local function clock(given)
   if given ~= '' then
@@ -10,32 +11,34 @@ local function clock(given)
   return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
 end
 
-local function open(keys, args)
-  local fleet = state.open(keys[1])
-  if fleet then
-    accounting.advance(fleet, clock(args[1]))
+-- The fleet at the present time; nil and the refusal when there is none to work on.
+local function present_fleet(given, args)
+  local fleet, refusal = state.read(given[1])
+  if not fleet then
+    return nil, { refusal }
   end
+  accounting.advance(fleet, clock(args[1]))
   return fleet
 end
 
 -- A function that changes one fleet: change(fleet, arguments after the time) -> reply.
 local function changing(change)
-  return function(keys, args)
-    local fleet = open(keys, args)
+  return function(given, args)
+    local fleet, refusal = present_fleet(given, args)
     if not fleet then
-      return { 'UNKNOWN_FLEET' }
+      return refusal
     end
     local reply = change(fleet, unpack(args, 2))
-    state.close(fleet)
+    state.write(fleet)
     return reply
   end
 end
 
 -- A function that reads one fleet and writes nothing.
 local function reading(read)
-  return function(keys, args)
-    local fleet = open(keys, args)
-    return fleet and read(fleet, unpack(args, 2)) or { 'UNKNOWN_FLEET' }
+  return function(given, args)
+    local fleet, refusal = present_fleet(given, args)
+    return fleet and read(fleet, unpack(args, 2)) or refusal
   end
 end
 
@@ -48,12 +51,12 @@ local STRIDE = 5 -- operation, session id and three arguments
 -- ARGV: time, then operations of five words each -> an outcome each, in order. Every operation sees the effect of
 -- the one before. An unexpected error is FAULT for its operation, marks the fleet suspect, and leaves those after it
 -- NOT_RUN.
-local function batch(keys, args)
-  local fleet = open(keys, args)
-  local outcomes = {}
+local function batch(given, args)
+  local fleet, refusal = present_fleet(given, args)
   if not fleet then
-    return { 'UNKNOWN_FLEET' }
+    return refusal
   end
+  local outcomes = {}
   local sound, message = pcall(sessions.reap, fleet)
   for at = 2, #args, STRIDE do
     local outcome = { 'NOT_RUN' }
@@ -69,14 +72,14 @@ local function batch(keys, args)
     fleet.suspect = type(message) == 'table' and message.err or tostring(message)
     redis.log(redis.LOG_WARNING, 'fleet ' .. fleet.prefix .. ' is suspect: ' .. fleet.suspect)
   end
-  state.close(fleet)
+  state.write(fleet)
   return { 'BATCH', outcomes }
 end
 
 -- ARGV: time -> {TICKED, leases ended}. Idempotent; every dispatcher calls it about once a second.
 local function tick(fleet)
   if fleet.suspect ~= '' then
-    configure.repair(fleet)
+    repair.run(fleet)
   end
   local ended = sessions.reap(fleet)
   sessions.forget(fleet)
@@ -86,21 +89,25 @@ end
 
 -- ARGV: time, expected version, document, policy, utilities digest, names, capacities, lease, retention, beta
 -- coefficient, beta power, order, bound, marginals of each class.
-local function put(keys, args)
-  local given = {
+local function put(given, args)
+  local fleet, refusal = present_fleet(given, args)
+  if refusal and refusal[1] == 'NEWER_FLEET' then
+    return refusal
+  end
+  local wanted = {
     expected = args[2], document = args[3], policy = args[4], utilities = args[5],
     names = state.split(args[6]), capacities = state.split(args[7], true),
     lease = tonumber(args[8]), retention = tonumber(args[9]),
     beta_coefficient = tonumber(args[10]), beta_power = tonumber(args[11]),
     order = args[12], bound = args[13], marginals = { unpack(args, 14) },
   }
-  return configure.put(open(keys, args), keys[1], clock(args[1]), given)
+  return fleets.put(fleet, given[1], clock(args[1]), wanted)
 end
 
 -- Deletes without writing the state back.
-local function delete(keys, args)
-  local fleet = open(keys, args)
-  return fleet and configure.delete(fleet) or { 'UNKNOWN_FLEET' }
+local function delete(given, args)
+  local fleet, refusal = present_fleet(given, args)
+  return fleet and fleets.delete(fleet) or refusal
 end
 
 local function register(name, callback, flags)
@@ -117,7 +124,6 @@ register('add_pools', changing(function(fleet, ...) return pools.add(fleet, { ..
 register('set_status', changing(pools.set_status), { 'allow-oom' })
 register('remove_pool', changing(pools.remove), { 'allow-oom' })
 register('move_pool', changing(pools.move))
-register('repair', changing(configure.repair), { 'allow-oom' })
 register('snapshot', reading(reads.snapshot), { 'no-writes' })
 register('session', reading(reads.session), { 'no-writes' })
 register('config', reading(reads.config), { 'no-writes' })
@@ -125,4 +131,4 @@ register('pool', reading(pools.get), { 'no-writes' })
 register('pool_page', reading(function(fleet, first, limit)
   return pools.page(fleet, tonumber(first), tonumber(limit))
 end), { 'no-writes' })
-register('pool_sessions', reading(pools.sessions), { 'no-writes' })
+register('pool_sessions', reading(pools.ids), { 'no-writes' })

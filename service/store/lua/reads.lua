@@ -2,58 +2,55 @@
 
 reads = {}
 
--- n*q(i, j) for j = 0, 1, … down to the last level in use, level 0 being all. O(levels in use * pools / 8).
-local function counts(fleet, position)
-  local column = { fleet.pools[position] }
-  for level = 1, fleet.capacities[position] do
-    local count = rows.count(state.level_key(fleet, position, level))
-    if count == 0 then
-      break
-    end
-    column[#column + 1] = count
-  end
-  return column
-end
-
-local function bytes(keys)
+local function bytes(row_keys)
   local total = 0
-  for _, key in ipairs(keys) do
+  for _, key in ipairs(row_keys) do
     total = total + redis.call('STRLEN', key)
   end
   return total
 end
 
--- Bytes of the rows that a choice reads, and of those that say what the pools hold. O(levels in use).
-local function bytes_of_rows(fleet, columns)
-  local choosing, ledger_rows = { fleet.prefix .. 'yellow' }, {}
-  for position = 1, #fleet.numbers do
-    choosing[#choosing + 1] = state.class_key(fleet, 'green', position)
-    choosing[#choosing + 1] = state.class_key(fleet, 'open', position)
-    for level = 0, #columns[position] - 1 do
-      ledger_rows[#ledger_rows + 1] = state.level_key(fleet, position, level)
+-- The rows that a choice reads: those of the fleet's policy.
+local function choosing_rows(fleet)
+  local policy, found = policies.of(fleet), {}
+  for _, name in ipairs(policy.FLEET_ROWS) do
+    found[#found + 1] = keys.of_fleet(fleet, name)
+  end
+  for _, name in ipairs(policy.CLASS_ROWS) do
+    for position = 1, #fleet.numbers do
+      found[#found + 1] = keys.of_class(fleet, name, position)
     end
   end
-  return { bytes(choosing), bytes(ledger_rows) }
+  return found
+end
+
+-- The rows that say what the pools hold.
+local function ledger_rows(fleet, columns)
+  local found = {}
+  for position = 1, #fleet.numbers do
+    for level = 0, #columns[position] - 1 do
+      found[#found + 1] = keys.of_level(fleet, position, level)
+    end
+  end
+  return found
 end
 
 -- {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window,
--- {bytes of token or open rows, bytes of the ledger}}.
+-- {bytes of the rows that a choice reads, bytes of the ledger}}. O(levels in use * pools / 8).
 function reads.snapshot(fleet)
   accounting.settle_pools(fleet)
-  local columns, past = {}, {}
+  local columns, texts, past = {}, {}, {}
   for position = 1, #fleet.numbers do
-    columns[position] = counts(fleet, position)
+    columns[position] = ledger.counts(fleet, position)
+    texts[position] = table.concat(columns[position], ' ')
   end
-  for at, window in ipairs(history.WINDOWS) do
+  for at, window in ipairs(constants.WINDOWS) do
     past[at] = history.recall(fleet, window) or ''
   end
-  local document = redis.call('GET', fleet.prefix .. 'document')
-  local sizes = bytes_of_rows(fleet, columns)
-  for position = 1, #columns do
-    columns[position] = table.concat(columns[position], ' ')
-  end
-  local rank = ledger.policy(fleet).reported_rank(fleet)
-  return { 'SNAPSHOT', document, state.fields(fleet), rank, columns, accounting.integrals(fleet), past, sizes }
+  local document = redis.call('GET', keys.of_fleet(fleet, 'document'))
+  local sizes = { bytes(choosing_rows(fleet)), bytes(ledger_rows(fleet, columns)) }
+  local rank = policies.tell(fleet, 'reported_rank') or 0
+  return { 'SNAPSHOT', document, state.fields(fleet), rank, texts, accounting.integrals(fleet), past, sizes }
 end
 
 -- id -> {SESSION, pool_id, class, age, µs of lease left or ''} | {ENDED, reason, pool_id} | {UNKNOWN}. O(1).
@@ -66,7 +63,7 @@ function reads.session(fleet, id)
   return {
     'SESSION',
     session.pool_id,
-    fleet.names[(state.locate(fleet, session.number))],
+    fleet.class_names[(keys.locate(fleet, session.number))],
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
   }
@@ -74,5 +71,5 @@ end
 
 -- {CONFIG, document, version}.
 function reads.config(fleet)
-  return { 'CONFIG', redis.call('GET', fleet.prefix .. 'document'), fleet.config_version }
+  return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), fleet.config_version }
 end

@@ -7,11 +7,11 @@
 
 sessions = {}
 
-sessions.REAP = 32
+local REAP = 32 -- sessions that one call ends because their lease is over
 
 -- A live session as a table; nil when there is none.
 function sessions.read(fleet, id)
-  local record = redis.call('HGET', fleet.prefix .. 'sessions', id)
+  local record = redis.call('HGET', keys.of_fleet(fleet, 'sessions'), id)
   if not record then
     return nil
   end
@@ -23,7 +23,7 @@ end
 
 local function write(fleet, id, session)
   redis.call(
-    'HSET', fleet.prefix .. 'sessions', id,
+    'HSET', keys.of_fleet(fleet, 'sessions'), id,
     string.format('%d %d %d %d %s', session.number, session.start, session.lease, session.due, session.pool_id)
   )
 end
@@ -31,7 +31,7 @@ end
 -- Reason and pool id of a session that has ended within the retention time; nil when it has not.
 function sessions.ended(fleet, id)
   for generation = 0, 1 do
-    local record = redis.call('HGET', fleet.prefix .. 'ended:' .. generation, id)
+    local record = redis.call('HGET', keys.of_ended(fleet, generation), id)
     if record then
       return string.match(record, '(%S+) (%S*)')
     end
@@ -40,11 +40,7 @@ function sessions.ended(fleet, id)
 end
 
 local function remember_end(fleet, id, reason, pool_id)
-  redis.call('HSET', fleet.prefix .. 'ended:' .. fleet.ended_generation, id, reason .. ' ' .. pool_id)
-end
-
-function sessions.leases_key(fleet, second)
-  return string.format('%sleases:%d', fleet.prefix, second)
+  redis.call('HSET', keys.of_ended(fleet, fleet.ended_generation), id, reason .. ' ' .. pool_id)
 end
 
 -- The first second of fleet time that begins after `lease` µs from now: a lease lasts at least as long as it says.
@@ -53,13 +49,13 @@ local function start_lease(fleet, id, lease)
     return 0
   end
   local due = math.floor((fleet.time + lease) / 1e6) + 1
-  redis.call('SADD', sessions.leases_key(fleet, due), id)
+  redis.call('SADD', keys.of_leases(fleet, due), id)
   return due
 end
 
 local function end_lease(fleet, id, due)
   if due > 0 then
-    redis.call('SREM', sessions.leases_key(fleet, due), id)
+    redis.call('SREM', keys.of_leases(fleet, due), id)
   end
 end
 
@@ -69,16 +65,16 @@ local function begin(fleet, id, number, pool_id, lease, counter)
   local due = start_lease(fleet, id, lease)
   write(fleet, id, { number = number, start = fleet.time, lease = lease, due = due, pool_id = pool_id })
   fleet[counter] = fleet[counter] + 1
-  local ids = ledger.ids_key(fleet, number)
+  local ids = keys.of_ids(fleet, number)
   redis.call('SADD', ids, id)
   return redis.call('SCARD', ids)
 end
 
 -- Ends a session: its record, counted and remembered at once as in `begin`, its place and its lease.
 local function finish(fleet, id, session, reason)
-  local position, bit = state.locate(fleet, session.number)
-  local ids = ledger.ids_key(fleet, session.number)
-  redis.call('HDEL', fleet.prefix .. 'sessions', id)
+  local position, bit = keys.locate(fleet, session.number)
+  local ids = keys.of_ids(fleet, session.number)
+  redis.call('HDEL', keys.of_fleet(fleet, 'sessions'), id)
   fleet[reason] = fleet[reason] + 1
   remember_end(fleet, id, reason, session.pool_id)
   redis.call('SREM', ids, id)
@@ -97,7 +93,7 @@ end
 function sessions.assign(fleet, id, lease, draw)
   local session = sessions.read(fleet, id)
   if session then
-    return { 'REPLAYED', session.pool_id, fleet.names[(state.locate(fleet, session.number))], session.lease }
+    return { 'REPLAYED', session.pool_id, fleet.class_names[(keys.locate(fleet, session.number))], session.lease }
   end
   local reason, ended_on = sessions.ended(fleet, id)
   if reason then
@@ -106,22 +102,21 @@ function sessions.assign(fleet, id, lease, draw)
   if fleet.active_pools == 0 then
     fleet.rejected_no_active_pool = fleet.rejected_no_active_pool + 1
     return { 'NO_ACTIVE_POOL' }
-  elseif fleet.sessions == fleet.room_for then
+  elseif fleet.session_count == fleet.room_for then
     fleet.rejected_no_capacity = fleet.rejected_no_capacity + 1
     return { 'FULL' }
   end
   lease = lease_or_default(fleet, lease)
-  local policy = ledger.policy(fleet)
-  local direction = policy.judge(fleet)
-  local token, position, bit = policy.choose(fleet, tonumber(draw))
-  local number = state.pool_number(fleet, position, bit)
-  local pool_id = state.pool_name(fleet, number)
+  local judgement = policies.tell(fleet, 'judge')
+  local token, position, bit = policies.tell(fleet, 'choose', tonumber(draw))
+  local number = keys.pool_number(fleet, position, bit)
+  local pool_id = pools.name(fleet, number)
   -- writes
   ledger.rose(fleet, position, bit, begin(fleet, id, number, pool_id, lease, 'assigned'))
-  policy.learn(fleet, direction)
+  policies.tell(fleet, 'learn', judgement)
   local tally = fleet['assigned_' .. token]
   tally[position] = tally[position] + 1
-  return { 'ASSIGNED', pool_id, fleet.names[position], token, lease }
+  return { 'ASSIGNED', pool_id, fleet.class_names[position], token, lease }
 end
 
 -- id -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN. O(1).
@@ -160,9 +155,9 @@ end
 -- id, pool_id, lease in µs ('' for the fleet's): a session that the pool says it holds.
 --   -> ADOPTED | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL. O(1).
 function sessions.adopt(fleet, id, pool_id, lease)
-  local target, status = pools.find(fleet, pool_id)
+  local target, status, refusal = pools.find(fleet, pool_id)
   if not target then
-    return { 'UNKNOWN_POOL' }
+    return refusal
   end
   local session = sessions.read(fleet, id)
   if session then
@@ -170,7 +165,7 @@ function sessions.adopt(fleet, id, pool_id, lease)
   elseif sessions.ended(fleet, id) then
     return { 'ENDED' }
   end
-  local position, bit = state.locate(fleet, target)
+  local position, bit = keys.locate(fleet, target)
   if ledger.occupancy(fleet, target) >= fleet.capacities[position] then
     return { 'OVER_CAPACITY' }
   end
@@ -204,13 +199,13 @@ function sessions.reap(fleet)
   if fleet.time < fleet.hold_until then
     return ended
   end
-  while fleet.next_due * 1e6 <= fleet.time and ended < sessions.REAP do
-    local ids = redis.call('SRANDMEMBER', sessions.leases_key(fleet, fleet.next_due), sessions.REAP - ended)
+  while fleet.next_due * 1e6 <= fleet.time and ended < REAP do
+    local ids = redis.call('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), REAP - ended)
     for _, id in ipairs(ids) do
       finish(fleet, id, sessions.read(fleet, id), 'expired')
     end
     ended = ended + #ids
-    if ended < sessions.REAP then
+    if ended < REAP then
       fleet.next_due = fleet.next_due + 1
     end
   end
@@ -222,6 +217,6 @@ function sessions.forget(fleet)
   if fleet.time - fleet.ended_since >= fleet.retention then
     fleet.ended_generation = 1 - fleet.ended_generation
     fleet.ended_since = fleet.time
-    redis.call('UNLINK', fleet.prefix .. 'ended:' .. fleet.ended_generation)
+    redis.call('UNLINK', keys.of_ended(fleet, fleet.ended_generation))
   end
 end

@@ -3,50 +3,45 @@
 -- `green:<class>` and `yellow` are the two token bits per pool; `green[i]`, `yellow` count them. A pool of class i
 -- with x sessions has a green token iff x < l_i(r), and a yellow one iff i = i_r and x < j_r.
 
-slta = {}
+slta = {
+  LAYOUT = 1,
+  TOKENS = { 'green', 'yellow', 'none' },
+  CLASS_ROWS = { 'green' },
+  FLEET_ROWS = { 'yellow' },
+  NUMBERS = { 'rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'yellow' },
+  VECTORS = { 'green', 'thresholds' },
+}
 
--- The dispatching rule, from counts and r only: token, class position and the token's number in its class.
+-- The dispatching rule, from counts and r only; `room()` counts pools that have room and is asked in step 4 only.
 --   1. uniform among the green tokens of classes other than i_{r-1}; if there are none,
 --   2. uniform among the green tokens of class i_{r-1}; if there are none,
---   3. uniform among the yellow tokens; if there are none, 'none'.
--- O(classes).
-local function choose_slta(green, yellow, yellow_class, previous_class, draw)
-  local others = 0
-  for position = 1, #green do
-    if position ~= previous_class then
-      others = others + green[position]
-    end
-  end
-  if others > 0 then
-    local index = math.floor(draw * others)
-    for position = 1, #green do
-      if position ~= previous_class then
-        if index < green[position] then
-          return 'green', position, index
-        end
-        index = index - green[position]
-      end
-    end
-  end
-  if previous_class > 0 and green[previous_class] > 0 then
+--   3. uniform among the yellow tokens; if there are none,
+--   4. uniform among all pools, here all that have room.
+-- Token, class position and the pool's number among those of its class. O(classes) in steps 1 to 3.
+local function choose_slta(green, yellow, yellow_class, previous_class, room, draw)
+  local position, index = choice.pick(green, previous_class, draw)
+  if position then
+    return 'green', position, index
+  elseif previous_class > 0 and green[previous_class] > 0 then
     return 'green', previous_class, math.floor(draw * green[previous_class])
-  end
-  if yellow > 0 then
+  elseif yellow > 0 then
     return 'yellow', yellow_class, math.floor(draw * yellow)
   end
-  return 'none'
+  return 'none', choice.pick(room(), 0, draw)
 end
 
--- Token, class position and bit of the pool that `draw` in [0, 1) decides on. O(classes + log pools).
+-- O(classes + log pools), in step 4 O(classes * pools / 8).
 function slta.choose(fleet, draw)
   local token, position, index =
-    choose_slta(fleet.green, fleet.yellow, fleet.estimate_class, fleet.previous_class, draw)
+    choose_slta(fleet.green, fleet.yellow, fleet.estimate_class, fleet.previous_class, function()
+      return choice.room(fleet)
+    end, draw)
   if token == 'green' then
-    return token, position, rows.select(state.class_key(fleet, 'green', position), index)
+    return token, position, rows.select(keys.of_class(fleet, 'green', position), index)
   elseif token == 'yellow' then
-    return token, position, rows.select(fleet.prefix .. 'yellow', index)
+    return token, position, rows.select(keys.of_fleet(fleet, 'yellow'), index)
   end
-  return token, ledger.choose_with_room(fleet, draw)
+  return token, position, choice.bit_with_room(fleet, position, index)
 end
 
 -- Which way r will move, judged on the state just before the arrival: -1, 0 or 1.
@@ -66,14 +61,14 @@ end
 
 -- The yellow tokens of class `position`: its pools with fewer than `level` sessions.
 local function write_yellow(fleet, position, level)
-  rows.minus(fleet.prefix .. 'yellow', state.class_key(fleet, 'active', position), state.level_key(fleet, position, level))
-  fleet.yellow = rows.count(fleet.prefix .. 'yellow')
+  rows.minus(keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'active', position), keys.of_level(fleet, position, level))
+  fleet.yellow = rows.count(keys.of_fleet(fleet, 'yellow'))
 end
 
 -- The green tokens of class `position` under threshold `level`.
 local function write_green(fleet, position, level)
-  local key = state.class_key(fleet, 'green', position)
-  rows.minus(key, state.class_key(fleet, 'active', position), state.level_key(fleet, position, level))
+  local key = keys.of_class(fleet, 'green', position)
+  rows.minus(key, keys.of_class(fleet, 'active', position), keys.of_level(fleet, position, level))
   fleet.thresholds[position] = level
   fleet.green[position] = rows.count(key)
 end
@@ -81,7 +76,7 @@ end
 -- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
 local function step_up(fleet)
   local position = fleet.estimate_class
-  rows.copy(state.class_key(fleet, 'green', position), fleet.prefix .. 'yellow')
+  rows.copy(keys.of_class(fleet, 'green', position), keys.of_fleet(fleet, 'yellow'))
   fleet.green[position] = fleet.yellow
   fleet.thresholds[position] = fleet.estimate_level
   fleet.rank = fleet.rank + 1
@@ -96,7 +91,7 @@ local function step_down(fleet)
   fleet.rank = fleet.rank - 1
   fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
   local position = fleet.estimate_class
-  rows.copy(fleet.prefix .. 'yellow', state.class_key(fleet, 'green', position))
+  rows.copy(keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', position))
   fleet.yellow = fleet.green[position]
   write_green(fleet, position, fleet.estimate_level - 1)
   set_previous(fleet)
@@ -127,7 +122,7 @@ end
 -- A single pool can never gather two green tokens, so r could not fall: it is set to r*.
 local function follow_single_pool(fleet)
   if fleet.active_pools == 1 then
-    fleet.rank = math.min(fleet.sessions + 1, fleet.last_rank)
+    fleet.rank = math.min(fleet.session_count + 1, fleet.last_rank)
     write_tokens(fleet)
   end
 end
@@ -135,11 +130,11 @@ end
 -- A pool came to hold `level` sessions: at its thresholds it loses its tokens. O(1).
 function slta.rose(fleet, position, bit, level)
   if level == fleet.thresholds[position] then
-    redis.call('SETBIT', state.class_key(fleet, 'green', position), bit, 0)
+    redis.call('SETBIT', keys.of_class(fleet, 'green', position), bit, 0)
     fleet.green[position] = fleet.green[position] - 1
   end
   if position == fleet.estimate_class and level == fleet.estimate_level then
-    redis.call('SETBIT', fleet.prefix .. 'yellow', bit, 0)
+    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), bit, 0)
     fleet.yellow = fleet.yellow - 1
   end
   follow_single_pool(fleet)
@@ -148,45 +143,42 @@ end
 -- A pool no longer holds `level` sessions: below its thresholds it has tokens again. O(1).
 function slta.fell(fleet, position, bit, level)
   if level == fleet.thresholds[position] then
-    redis.call('SETBIT', state.class_key(fleet, 'green', position), bit, 1)
+    redis.call('SETBIT', keys.of_class(fleet, 'green', position), bit, 1)
     fleet.green[position] = fleet.green[position] + 1
   end
   if position == fleet.estimate_class and level == fleet.estimate_level then
-    redis.call('SETBIT', fleet.prefix .. 'yellow', bit, 1)
+    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), bit, 1)
     fleet.yellow = fleet.yellow + 1
   end
   follow_single_pool(fleet)
 end
 
-function slta.clear(fleet)
-  redis.call('DEL', fleet.prefix .. 'yellow')
-  for position = 1, #fleet.numbers do
-    redis.call('DEL', state.class_key(fleet, 'green', position))
+-- Where r belongs after pools came or went: at the optimum of the sessions there are when curves or policy are others,
+-- else at its coordinate as far as that exists.
+local function rank_after(fleet, afresh)
+  if afresh then
+    return order.optimal_rank(fleet)
+  elseif fleet.active_pools == 1 then
+    return math.min(fleet.session_count + 1, fleet.last_rank)
   end
-  fleet.rank, fleet.yellow, fleet.previous_class = 0, 0, 0
-  fleet.green, fleet.thresholds = state.zeros(#fleet.numbers), state.zeros(#fleet.numbers)
+  return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)
 end
 
--- After pools came or went, r keeps its coordinate as far as it exists; with `afresh` (other curves, other policy)
--- r is the optimum of the sessions there are. Then everything follows from the ledger.
+-- Then everything follows from the ledger. Without active pools r waits at its coordinate.
 function slta.rebuild(fleet, afresh)
-  fleet.min_green = math.max(2, math.ceil(fleet.beta_coefficient * fleet.active_pools ^ fleet.beta_power * (1 - 1e-12)))
-  if afresh or fleet.active_pools == 0 then
-    slta.clear(fleet)
-  end
-  if fleet.active_pools == 0 then
+  if fleet.active_pools > 0 then
+    fleet.rank = rank_after(fleet, afresh)
+    write_tokens(fleet)
+  else
+    local class, level = fleet.estimate_class, fleet.estimate_level
+    policies.clear(fleet)
+    fleet.estimate_class, fleet.estimate_level = class, level
     if afresh then
       fleet.estimate_class, fleet.estimate_level = order.best(fleet)
     end
-    return
-  elseif afresh then
-    fleet.rank = order.optimal_rank(fleet)
-  elseif fleet.active_pools == 1 then
-    fleet.rank = math.min(fleet.sessions + 1, fleet.last_rank)
-  else
-    fleet.rank = order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)
   end
-  write_tokens(fleet)
+  local enough = fleet.beta_coefficient * fleet.active_pools ^ fleet.beta_power
+  fleet.min_green = math.max(2, math.ceil(enough * (1 - 1e-12))) -- guards the rounding: 100 * 0.05 asks for 5, not 6
 end
 
 function slta.reported_rank(fleet)

@@ -1,0 +1,224 @@
+-- Creating, changing and deleting a fleet.
+
+fleets = {}
+
+local CLASS_ROWS = { 'used', 'active', 'ranks', 'marginals' } -- keys of a class, beside its levels and its policy's rows
+
+local function create(key, now)
+  local fleet = state.new(key)
+  fleet.integrals = state.zeros(6)
+  fleet.clock = now
+  fleet.store_epoch = math.floor(now / 1e6)
+  state.index(fleet)
+  return fleet
+end
+
+-- Permanent number of every class by name, and the next numbers that are free.
+local function number_classes(fleet, names)
+  local known, taken, numbers = {}, {}, {}
+  for position, name in ipairs(fleet.class_names) do
+    known[name] = fleet.numbers[position]
+    taken[fleet.numbers[position]] = true
+  end
+  local free = 0
+  for position, name in ipairs(names) do
+    if not known[name] then
+      while taken[free] do
+        free = free + 1
+      end
+      known[name], taken[free] = free, true
+    end
+    numbers[position] = known[name]
+  end
+  return numbers
+end
+
+local function has_pools(fleet, position)
+  return fleet.pool_counts[position] + fleet.draining_pools[position] + fleet.failed_pools[position] > 0
+end
+
+local function largest_occupancy(fleet, position)
+  local largest = 0
+  rows.each(keys.of_class(fleet, 'used', position), 0, function(bit)
+    largest = math.max(largest, ledger.occupancy(fleet, keys.pool_number(fleet, position, bit)))
+  end)
+  return largest
+end
+
+local function by_name(names, values)
+  local named = {}
+  for position, name in ipairs(names) do
+    named[name] = values[position]
+  end
+  return named
+end
+
+-- Why classes of the capacities `wanted` cannot replace the present ones; nil when they can. O(pools) where a capacity
+-- shrinks.
+local function refusal(fleet, wanted)
+  for position, name in ipairs(fleet.class_names) do
+    if has_pools(fleet, position) then
+      if not wanted[name] then
+        return { 'CLASS_IN_USE', name }
+      elseif wanted[name] < fleet.capacities[position] and largest_occupancy(fleet, position) > wanted[name] then
+        return { 'CAPACITY_BELOW_OCCUPANCY', name }
+      end
+    end
+  end
+  return nil
+end
+
+local function drop_levels(fleet, position, first)
+  for level = first, fleet.capacities[position] do
+    redis.call('DEL', keys.of_level(fleet, position, level))
+  end
+end
+
+-- All keys of a class, those of its policy's rows included.
+local function drop_class(fleet, position)
+  for _, names in ipairs({ CLASS_ROWS, policies.of(fleet).CLASS_ROWS }) do
+    for _, name in ipairs(names) do
+      redis.call('DEL', keys.of_class(fleet, name, position))
+    end
+  end
+  drop_levels(fleet, position, 1)
+end
+
+-- Vectors with a number per class: the fleet's, and those of the policies that its layout knows.
+local function per_class_vectors(fleet)
+  local fields = { unpack(state.PER_CLASS) }
+  policies.each(fleet.layout, function(policy)
+    for _, field in ipairs(policy.VECTORS) do
+      fields[#fields + 1] = field
+    end
+    for _, token in ipairs(policy.TOKENS) do
+      fields[#fields + 1] = 'assigned_' .. token
+    end
+  end)
+  return fields
+end
+
+-- Vectors follow their classes to new positions; classes that are gone leave no rows.
+local function arrange_classes(fleet, names, numbers)
+  local old, kept = fleet.position, {}
+  for _, number in ipairs(numbers) do
+    kept[number] = true
+  end
+  for position, number in ipairs(fleet.numbers) do
+    if not kept[number] then
+      drop_class(fleet, position)
+    end
+  end
+  for _, field in ipairs(per_class_vectors(fleet)) do
+    local vector = {}
+    for position, number in ipairs(numbers) do
+      vector[position] = old[number] and fleet[field] and fleet[field][old[number]] or 0
+    end
+    fleet[field] = vector
+  end
+  fleet.class_names, fleet.numbers = names, numbers
+  state.index(fleet)
+end
+
+-- U from the level rows. O(levels in use * pools / 8).
+local function utility_of_ledger(fleet)
+  local total = 0
+  for position = 1, #fleet.numbers do
+    local counts = ledger.counts(fleet, position)
+    for level = 1, #counts - 1 do
+      total = total + counts[level + 1] * accounting.marginal(fleet, position, level)
+    end
+  end
+  return total
+end
+
+-- Drops the rows of levels that `wanted`, a capacity by class name, no longer has.
+local function clear_rows_above(fleet, wanted)
+  for position, name in ipairs(fleet.class_names) do
+    drop_levels(fleet, position, (wanted[name] or 0) + 1)
+  end
+end
+
+-- Another policy leaves its rows; the fleet's layout is the lowest that knows the one that is wanted.
+local function change_policy(fleet, wanted)
+  if policies.of(fleet) then
+    policies.clear(fleet)
+  end
+  fleet.policy = wanted
+  state.change_layout(fleet, policies.of(fleet).LAYOUT)
+end
+
+local function write_tables(fleet, given)
+  redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
+  redis.call('SET', keys.of_fleet(fleet, 'order:full'), given.order)
+  redis.call('SET', keys.of_fleet(fleet, 'bound:full'), given.bound)
+  for position = 1, #fleet.numbers do
+    redis.call('SET', keys.of_class(fleet, 'marginals', position), given.marginals[position])
+  end
+  fleet.bound_entries, fleet.marginals = {}, {}
+end
+
+-- The fleet becomes what is given.
+local function apply(fleet, given, wanted)
+  if given.policy ~= fleet.policy then
+    change_policy(fleet, given.policy)
+  end
+  if given.utilities ~= fleet.utilities then
+    fleet.utilities_version = fleet.utilities_version + 1
+  end
+  clear_rows_above(fleet, wanted)
+  arrange_classes(fleet, given.names, number_classes(fleet, given.names))
+  for _, field in ipairs({ 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
+    fleet[field] = given[field]
+  end
+  write_tables(fleet, given)
+  fleet.utility = utility_of_ledger(fleet)
+end
+
+-- given: expected version ('' for any), document, policy, utilities (a digest of all that totals depend on), names,
+-- capacities, lease, retention (µs), beta coefficient, beta power, order, bound, then the marginals of each class.
+--   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
+--    | {CAPACITY_BELOW_OCCUPANCY, name}. O(levels + classes * pools / 8).
+function fleets.put(fleet, key, now, given)
+  local created = not fleet
+  local version = fleet and fleet.config_version or 0
+  if given.expected ~= '' and tonumber(given.expected) ~= version then
+    return { 'VERSION_MISMATCH', version }
+  end
+  fleet = fleet or create(key, now)
+  local wanted = by_name(given.names, given.capacities)
+  local refused = refusal(fleet, wanted)
+  if refused then
+    return refused
+  end
+  -- writes
+  local same = given.utilities == fleet.utilities and given.policy == fleet.policy
+  local change = same and ledger.change_pools or ledger.change_afresh
+  change(fleet, function()
+    apply(fleet, given, wanted)
+  end)
+  fleet.config_version = version + 1
+  state.write(fleet)
+  return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }
+end
+
+-- {DELETED} | {IN_USE}. O(levels + classes).
+function fleets.delete(fleet)
+  if redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then
+    return { 'IN_USE' }
+  end
+  -- writes
+  policies.clear(fleet)
+  for position = 1, #fleet.numbers do
+    drop_class(fleet, position)
+  end
+  for _, window in ipairs(constants.WINDOWS) do
+    redis.call('UNLINK', keys.of_past(fleet, window))
+  end
+  for _, name in ipairs({
+    'document', 'order', 'order:full', 'bound', 'bound:full', 'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'state',
+  }) do
+    redis.call('UNLINK', keys.of_fleet(fleet, name))
+  end
+  return { 'DELETED' }
+end

@@ -1,0 +1,59 @@
+-- The names of a fleet's keys, and the numbers of its pools. Classes are positions 1..m in the configuration's order;
+-- keys use a class's permanent number, and a pool's number is its class's and its bit.
+
+keys = {}
+
+-- A key of the whole fleet: {fleet}:name.
+function keys.of_fleet(fleet, name)
+  return fleet.prefix .. name
+end
+
+-- A key of class `position`: {fleet}:name:number.
+function keys.of_class(fleet, name, position)
+  local known = fleet.class_keys[name]
+  if not known then
+    known = {}
+    fleet.class_keys[name] = known
+  end
+  if not known[position] then
+    known[position] = fleet.prefix .. name .. ':' .. fleet.numbers[position]
+  end
+  return known[position]
+end
+
+-- The row of active pools that hold at least `level` sessions; at level 0 all active ones.
+function keys.of_level(fleet, position, level)
+  if level == 0 then
+    return keys.of_class(fleet, 'active', position)
+  end
+  return keys.of_class(fleet, 'level', position) .. ':' .. level
+end
+
+-- The set of session ids of the pool with this number.
+function keys.of_ids(fleet, number)
+  return string.format('%sids:%d', fleet.prefix, number)
+end
+
+-- The set of session ids whose lease ends in this second of fleet time.
+function keys.of_leases(fleet, second)
+  return string.format('%sleases:%d', fleet.prefix, second)
+end
+
+-- The hash of ended ids of a generation, 0 or 1.
+function keys.of_ended(fleet, generation)
+  return fleet.prefix .. 'ended:' .. generation
+end
+
+-- The list of earlier integrals of a window in seconds.
+function keys.of_past(fleet, window)
+  return fleet.prefix .. 'past:' .. window
+end
+
+function keys.pool_number(fleet, position, bit)
+  return fleet.numbers[position] * constants.MAX_POOLS + bit
+end
+
+-- Class position and bit of a pool's number.
+function keys.locate(fleet, number)
+  return fleet.position[math.floor(number / constants.MAX_POOLS)], number % constants.MAX_POOLS
+end

@@ -1,0 +1,136 @@
+"""What a library does not know it leaves alone: fleets of a newer layout, policy, pool status or field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from service import errors
+from service.store import Store
+from service.store.library import LAYOUT, LUA_POLICIES, assemble
+from service.store.store import FLEETS_KEY
+from tests.audit import violations
+from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec
+
+UNIFORM = Path(__file__).parents[1] / "toy" / "uniform.lua"
+NEWER = assemble({**LUA_POLICIES, "uniform": UNIFORM}, layout=LAYOUT + 1)
+
+Call = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def newer(redis: Redis) -> Call:
+    """Calls a function of a library that knows one policy and one layout more than ours."""
+    redis.execute_command("FUNCTION", "LOAD", "REPLACE", NEWER.source)
+
+    def call(function: str, *arguments: Any) -> list[Any]:
+        words = (f"slta_{NEWER.digest}_{function}", 1, f"{{{FLEET}}}:state", "", *arguments)
+        return redis.execute_command("FCALL", *words)
+
+    return call
+
+
+def put_arguments(policy: str) -> list[Any]:
+    """A configuration of two classes, with the name of a policy that our table need not have."""
+    from service.store import tables
+
+    arguments: list[Any] = tables.put_arguments(spec(*TWO_CLASSES), "{}", None)
+    arguments[2] = policy
+    return arguments
+
+
+DAMAGES = {
+    "layout": lambda redis: redis.hset(f"{{{FLEET}}}:state", "layout", LAYOUT + 1),
+    "policy": lambda redis: redis.hset(f"{{{FLEET}}}:state", "policy", "not-yet"),
+    "field": lambda redis: redis.hset(f"{{{FLEET}}}:state", "not_yet", "1"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(DAMAGES))
+async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, redis: Redis, what: str) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    await place(store, 3)
+    DAMAGES[what](redis)
+    before = everything(redis)
+    calls: list[Callable[[], Any]] = [
+        lambda: store.assign(FLEET, "new", None),
+        lambda: store.complete(FLEET, "s0"),
+        lambda: store.renew(FLEET, ["s0"], None),
+        lambda: store.session(FLEET, "s0"),
+        lambda: store.tick(FLEET),
+        lambda: store.snapshot(FLEET),
+        lambda: store.config(FLEET),
+        lambda: store.configure(FLEET, spec(*TWO_CLASSES), "{}"),
+        lambda: store.add_pools(FLEET, [("p", "small")]),
+        lambda: store.set_status(FLEET, "small-0", "draining"),
+        lambda: store.fail_pool(FLEET, "small-0"),
+        lambda: store.move_pool(FLEET, "small-0", "large"),
+        lambda: store.remove_pool(FLEET, "small-0"),
+        lambda: store.reconcile(FLEET, "small-0", 0, []),
+        lambda: store.pools(FLEET, None, 10),
+        lambda: store.delete_fleet(FLEET),
+    ]
+    for call in calls:
+        with pytest.raises(errors.NewerFleet):
+            await call()
+    assert everything(redis) == before
+    redis.srem(FLEETS_KEY, FLEET)  # the audit after each test knows no newer fleets either
+
+
+async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Redis) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 lost")
+    before = everything(redis)
+    for call in (
+        lambda: store.set_status(FLEET, "small-0", "draining"),
+        lambda: store.remove_pool(FLEET, "small-0"),
+        lambda: store.move_pool(FLEET, "small-0", "large"),
+        lambda: store.add_pools(FLEET, [("p", "small"), ("small-0", "small")]),
+        lambda: store.pool(FLEET, "small-0"),
+        lambda: store.fail_pool(FLEET, "small-0"),
+    ):
+        with pytest.raises(errors.NewerFleet):
+            await call()
+    assert everything(redis) == before
+    redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 active")
+
+
+async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not_know(
+    store: Store, newer: Call, redis: Redis
+) -> None:
+    """First upgrade all, then use new features; roll back by leaving them first."""
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    assert newer("batch", "assign", "by-the-newer", "", "0.5", "")[1][0][0] == "ASSIGNED"
+    assert (await store.assign(FLEET, "by-the-newer", None)).replayed
+    assert newer("put", *put_arguments("jlmu"))[0] == "CONFIGURED"
+    await store.complete(FLEET, "by-the-newer")
+
+    assert newer("put", *put_arguments("uniform"))[0] == "CONFIGURED"
+    assert (field(redis, "layout"), field(redis, "uniform_placements")) == ("2", "0")
+    assert newer("batch", "assign", "x", "", "0.5", "")[1][0][3] == "any"
+    with pytest.raises(errors.NewerFleet):
+        await store.assign(FLEET, "y", None)
+    with pytest.raises(errors.NewerFleet):
+        await store.tick(FLEET)
+    assert (field(redis, "suspect"), field(redis, "repairs")) == ("", "0")
+
+    assert newer("put", *put_arguments("slta"))[0] == "CONFIGURED"
+    state = redis.hgetall(f"{{{FLEET}}}:state")
+    assert state["layout"] == "1"
+    assert not state.keys() & {"uniform_placements", "assigned_any"}, "fields of the newer layout are gone"
+    assert (await store.assign(FLEET, "x", None)).replayed
+    assert not (await store.assign(FLEET, "y", None)).replayed
+    assert violations(redis, FLEET) == []
+
+
+async def test_a_fleet_from_before_layouts_had_numbers_is_of_the_first(store: Store, redis: Redis) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    redis.hdel(f"{{{FLEET}}}:state", "layout", "frontiers", "frontier_ranks", "open")
+    assert not (await store.assign(FLEET, "s", None)).replayed
+    assert field(redis, "layout") == "1"
+    await store.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
+    assert not (await store.assign(FLEET, "t", None)).replayed
