@@ -24,6 +24,7 @@ from pathlib import Path
 from redis import Redis
 
 from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES
 from service.core.utility import LogShareUtility, PoolClass
 from service.store.library import assemble
 from service.store.tables import put_arguments
@@ -77,7 +78,7 @@ class Bench:
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
         spec = FleetSpec(
             tuple(PoolClass(f"c{i}", LogShareUtility(Fraction(20 + 3 * i)), 60) for i in range(classes)),
-            policy=policy,  # type: ignore[arg-type]
+            policy=POLICIES[policy],
         )
         self.run("put", *put_arguments(spec, "{}", None))
         pairs = [word for k in range(pools) for word in (f"pool-{k}", f"c{k % classes}")]

@@ -77,7 +77,7 @@ def report(figures: Figures) -> dict[str, Any]:
     state: Facts = result.get("state") or figures.state or {}
     assign_ms = counted.get("assign_ms") or {}
     return {
-        "policy": plan.spec.policy,
+        "policy": plan.spec.policy.name,
         "fleet": plan.fleet,
         "pools": sum(plan.pools),
         "duration_seconds": plan.course.duration_seconds,

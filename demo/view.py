@@ -77,7 +77,7 @@ class Picture:
 def picture(figures: Figures, addresses: str) -> RenderableType:
     """The whole view."""
     plan = figures.plan
-    title = f"{plan.fleet} · {sum(plan.pools)} pools · {plan.spec.policy.upper()}"
+    title = f"{plan.fleet} · {sum(plan.pools)} pools · {plan.spec.policy.title}"
     parts = [_progress(figures)]
     if figures.state:
         parts += [Text(), _headline(figures), Text(), _rates(figures, figures.state), Text(), _classes(figures.state)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
+from service.core.policies import DEFAULT_POLICY, Policy
 from service.core.policies.slta import Beta
 from service.core.ranking import IntegerUtilities, Ranking, integer_utilities, rank_coordinates
 from service.core.utility import PoolClass
@@ -16,15 +16,13 @@ MAX_CAPACITY = 4096
 MAX_LEVELS = 16_384
 """Limits of one fleet; see docs/architecture.md, Limits."""
 
-Policy = Literal["slta", "jlmu"]
-
 
 @dataclass(frozen=True)
 class FleetSpec:
     """A fleet's configuration. `classes` in the order of the file, which settles ties (section 2.3)."""
 
     classes: tuple[PoolClass, ...]
-    policy: Policy = "slta"
+    policy: Policy = DEFAULT_POLICY
     beta: Beta = Beta()
     lease_seconds: float = 21_600.0
     retention_seconds: float = 600.0

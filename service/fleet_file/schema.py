@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Self
@@ -10,7 +11,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.core.fleet import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, FleetSpec, Policy
+from service.core.fleet import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, FleetSpec
+from service.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from service.core.policies.slta import Beta
 from service.core.ranking import MAX_POOLS
 from service.core.utility import PoolClass
@@ -71,7 +73,7 @@ class FleetFile(Part):
     """A fleet: how it dispatches and what its classes are. The order of the classes settles ties."""
 
     fleet: Name | None = None
-    policy: Policy = "slta"
+    policy: Name = DEFAULT_POLICY.name
     beta: BetaFile = BetaFile(exponent=Decimal("0.45"))
     lease_seconds: Annotated[Number, Field(ge=0, le=LONGEST_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
         21_600
@@ -98,12 +100,17 @@ class FleetFile(Part):
         except ValidationError as error:
             raise InvalidFleet(explain(error.errors(include_url=False, include_input=False))) from None
 
-    def to_spec(self) -> FleetSpec:
-        """The fleet in exact numbers; raises InvalidFleet, with the first x of a curve that is not concave."""
+    def to_spec(self, policies: Mapping[str, Policy] = POLICIES) -> FleetSpec:
+        """The fleet in exact numbers, its policy a row of `policies`.
+
+        Raises InvalidFleet: for a policy that is not in the table, or with the first x of a curve that is not concave.
+        """
+        if self.policy not in policies:
+            raise InvalidFleet(f"policy: must be one of {', '.join(policies)}")
         try:
             return FleetSpec(
                 classes=tuple(self._pool_class(i) for i in range(len(self.classes))),
-                policy=self.policy,
+                policy=policies[self.policy],
                 beta=self.beta.beta(),
                 lease_seconds=float(self.lease_seconds),
                 retention_seconds=float(self.retention_seconds),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES, Policy
 from service.fleet_file.schema import FleetFile, parse_document
 
 
@@ -13,22 +15,24 @@ class Specs:
 
     MOST = 64
 
-    def __init__(self) -> None:
+    def __init__(self, policies: Mapping[str, Policy] = POLICIES) -> None:
+        """`policies` are those that a document may name."""
+        self._policies = policies
         self._known: dict[str, FleetSpec] = {}
 
     async def of(self, document: str) -> FleetSpec:
         """The spec of a document, its tables compiled."""
         spec = self._known.get(document)
         if spec is None:
-            spec = await asyncio.to_thread(compile_spec, parse_document(document))
+            spec = await asyncio.to_thread(compile_spec, parse_document(document), self._policies)
             if len(self._known) >= self.MOST:
                 self._known.pop(next(iter(self._known)))
             self._known[document] = spec
         return spec
 
 
-def compile_spec(file: FleetFile) -> FleetSpec:
+def compile_spec(file: FleetFile, policies: Mapping[str, Policy] = POLICIES) -> FleetSpec:
     """`to_spec` with its tables, which are otherwise compiled at first use."""
-    spec = file.to_spec()
+    spec = file.to_spec(policies)
     _ = spec.ranking, spec.integers, spec.bound_ranking
     return spec

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
+from service.core.policies import POLICIES, Policy
 from service.errors import InvalidFleet
 from service.fleet_file.schema import FleetFile
 
 
-def load_yaml(path: Path | str) -> tuple[str, FleetFile, str]:
+def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> tuple[str, FleetFile, str]:
     """The fleet's name, its file, and a digest that changes with what the file says, not with its layout."""
     try:
         parsed = yaml.load(Path(path).read_text(encoding="utf-8"), _DecimalLoader)  # noqa: S506 - a SafeLoader
@@ -24,7 +26,7 @@ def load_yaml(path: Path | str) -> tuple[str, FleetFile, str]:
         raise InvalidFleet(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     try:
         file = FleetFile.read(parsed)
-        file.to_spec()
+        file.to_spec(policies)
     except InvalidFleet as error:
         raise InvalidFleet(f"{path}: {error}") from None
     name = file.fleet or "default"

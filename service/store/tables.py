@@ -29,7 +29,7 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
     return [
         "" if expected_version is None else expected_version,
         document,
-        spec.policy,
+        spec.policy.name,
         utilities,
         " ".join(names),
         " ".join(map(str, capacities)),

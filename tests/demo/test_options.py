@@ -14,7 +14,7 @@ from service.fleet_file import FleetFile
 
 def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:
     the_plan = plan(Options())
-    assert (the_plan.fleet, sum(the_plan.pools), the_plan.spec.policy) == ("saturating", 100, "slta")
+    assert (the_plan.fleet, sum(the_plan.pools), the_plan.spec.policy.name) == ("saturating", 100, "slta")
     profile = the_plan.course.profile
     assert profile is not None
     loads = [profile.rate_at(seconds) for seconds in range(60)]
@@ -26,7 +26,7 @@ def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:
 def test_the_paper_s_fleet_scaled_to_20_pools_under_another_policy() -> None:
     options = Options(fleet=EXAMPLES / "paper.yaml", policy="jlmu", pools=20, load="10", mean_holding_seconds=2)
     the_plan = plan(options)
-    assert (the_plan.pools, the_plan.spec.policy) == ((10, 10), "jlmu")
+    assert (the_plan.pools, the_plan.spec.policy.name) == ((10, 10), "jlmu")
     assert the_plan.course.mean_load == 10
     assert the_plan.warm_up_seconds == 10  # 5 mean holding times
 

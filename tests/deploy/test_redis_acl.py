@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from deploy import make_secrets
 from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES
 from service.core.policies.slta import Beta
 from service.core.utility import LogShareUtility, PoolClass
 from service.errors import UnknownSession
@@ -120,7 +121,7 @@ def spec(policy: str, capacity: int = 6) -> FleetSpec:
             PoolClass(name, LogShareUtility(Fraction(resource)), capacity)
             for name, resource in (("small", 20), ("large", 30))
         ),
-        policy=policy,
+        policy=POLICIES[policy],
         beta=Beta(exponent=Fraction("0.45")),
         lease_seconds=60.0,
         retention_seconds=600.0,

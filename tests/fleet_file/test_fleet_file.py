@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.core.policies import POLICIES, Policy
 from service.core.policies.slta import Beta
 from service.core.ranking import MAX_POOLS
 from service.core.utility import LogShareUtility, Rational, TableUtility
@@ -56,7 +58,7 @@ def test_each_kind_of_curve_is_the_formula_it_names():
 
 def test_what_is_not_said_has_the_values_that_the_documentation_names():
     spec = file_with({"kind": "linear", "slope": 1}).to_spec()
-    assert (spec.policy, spec.beta, spec.lease_seconds, spec.retention_seconds) == (
+    assert (spec.policy.name, spec.beta, spec.lease_seconds, spec.retention_seconds) == (
         "slta",
         Beta(exponent=Fraction(45, 100)),
         21_600,
@@ -193,6 +195,8 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path):
         (YAML.replace("2e-1", "9.9e+99999999999999999999"), "not a decimal number"),
         (YAML.replace("2e-1", "0.0"), "not concave"),
         (YAML.replace("fleet: edge", "fleet: 'a/b'"), "fleet: string should match"),
+        (YAML.replace("jlmu", "random"), "policy: must be one of slta, jlmu"),
+        (YAML.replace("jlmu", "[slta]"), "policy: input should be a valid string"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
         ("a: " + "[" * 3000, "not valid YAML"),
         ("? [a]\n: 1", "unhashable key"),
@@ -245,3 +249,23 @@ def test_whatever_numbers_a_file_has_it_compiles_or_is_refused(utilities: list[d
     assert len(spec.ranking) == 3 * len(classes)
     largest = max(abs(m) for column in spec.integers.marginals for m in column)
     assert largest * MAX_POOLS < 2**53
+
+
+def third_policy() -> Policy:
+    return dataclasses.replace(POLICIES["jlmu"], name="third")
+
+
+def test_the_policy_is_a_row_of_the_table_that_is_given(tmp_path: Path):
+    table = {**POLICIES, "third": third_policy()}
+    _, file, _ = load_yaml(write(tmp_path, YAML.replace("jlmu", "third")), table)
+    assert file.policy == "third"
+    assert file.to_spec(table).policy is table["third"]
+    assert compile_spec(file, table).policy is table["third"]
+
+
+async def test_stored_documents_are_compiled_with_the_table_of_the_process():
+    table = {"third": third_policy()}
+    document = file_with({"kind": "linear", "slope": 1}).document().replace("slta", "third")
+    assert (await Specs(table).of(document)).policy is table["third"]
+    with pytest.raises(InvalidFleet, match="policy: must be one of slta, jlmu"):
+        await Specs().of(document)

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from redis import Redis
 
-from service.core.fleet import FleetSpec, Policy
+from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES
 from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from service.store import Store
@@ -25,9 +26,9 @@ def pool_class(name: str, utility: Utility = SMALL, capacity: int = 4) -> PoolCl
     return PoolClass(name, utility, capacity)
 
 
-def spec(*classes: PoolClass, policy: Policy = "slta", lease: float = 0, retention: float = 600) -> FleetSpec:
+def spec(*classes: PoolClass, policy: str = "slta", lease: float = 0, retention: float = 600) -> FleetSpec:
     """A fleet whose sessions have no lease unless one is asked for."""
-    return FleetSpec(classes, policy=policy, lease_seconds=lease, retention_seconds=retention)
+    return FleetSpec(classes, policy=POLICIES[policy], lease_seconds=lease, retention_seconds=retention)
 
 
 TWO_CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6))

@@ -151,7 +151,7 @@ def server() -> Iterator[str]:
 async def sound(store: Store, clock: Clock, redis: Redis, request: pytest.FixtureRequest) -> None:
     """A fleet with leases, a draining pool, history and memory; sound, and put back so afterwards."""
     policy = "jlmu" if request.function.__name__.endswith("jlmu") else "slta"
-    await create(store, spec(*TWO_CLASSES, policy=policy, lease=300), {"small": 2, "large": 3})  # type: ignore[arg-type]
+    await create(store, spec(*TWO_CLASSES, policy=policy, lease=300), {"small": 2, "large": 3})
     placed = await place(store, 15)
     await store.set_status(FLEET, "large-2", "draining")
     await pass_seconds(store, clock, 12)

@@ -146,7 +146,7 @@ class History:
 
 def three_classes(policy: str) -> FleetSpec:
     classes = (pool_class("a", SMALL, 9), pool_class("b", LARGE, 12), pool_class("c", STEPS, 7))
-    return FleetSpec(classes, policy=policy, lease_seconds=0)  # type: ignore[arg-type]
+    return spec(*classes, policy=policy)
 
 
 @POLICIES

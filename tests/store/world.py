@@ -16,7 +16,7 @@ from redis import Redis
 
 from service.core import utility
 from service.core.fleet import FleetSpec
-from service.core.policies import Decision, Jlmu, Occupancies, Slta
+from service.core.policies import POLICIES, Decision, Occupancies, Slta
 from service.core.policies.slta import Beta
 from service.store.library import assemble
 from service.store.store import FLEETS_KEY
@@ -119,11 +119,11 @@ class World:
             utility.PoolClass(name, curve(capacity), capacity)
             for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)
         ]
-        self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta)  # type: ignore[arg-type]
+        self.spec_of_fleet = FleetSpec(tuple(classes), policy=POLICIES[self.policy], beta=self.beta)
         reply = self.run("put", *put_arguments(self.spec_of_fleet, "{}", None))
         assert reply[0] == "CONFIGURED", reply
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
-        self.spec = Slta(occupancies, self.beta) if self.policy == "slta" else Jlmu(occupancies)
+        self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
         if self.with_naive:
             self._configure_naive()
 

@@ -1,7 +1,74 @@
-"""The dispatching policies as executable specification: occupancies and a draw in, a pool out (paper section 3)."""
+"""The dispatching policies as executable specification: occupancies and a draw in, a pool out (paper section 3).
 
+`POLICIES` is the table of those that a fleet file may name. A further policy is a module here and a row there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.core.policies import jlmu, slta
 from service.core.policies.common import Decision, Occupancies
 from service.core.policies.jlmu import Jlmu
-from service.core.policies.slta import Slta
+from service.core.policies.slta import Beta, Slta
 
-__all__ = ["Decision", "Jlmu", "Occupancies", "Slta"]
+__all__ = ["DEFAULT_POLICY", "POLICIES", "Decision", "Jlmu", "Occupancies", "Policy", "Slta", "Specification"]
+
+
+class Specification(Protocol):
+    """A policy on whole occupancies, one session at a time."""
+
+    occupancies: Occupancies
+
+    def assign(self, draw: float) -> Decision | None:
+        """Place one session, `draw` in [0, 1); None, and nothing changed, where no active pool has room."""
+
+    def complete(self, pool_class: int, pool: int) -> None:
+        """One session of an active pool ends."""
+
+    def pools_changed(self) -> None:
+        """After pools came or went in `occupancies`."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One row of the table: a policy's names, and what others must know of it.
+
+    `name` is what a fleet file says, `title` and `summary` are for people. `tokens` are the words that a decision
+    can name. `has_thresholds` tells whether it keeps r, thresholds, and green and yellow tokens.
+    """
+
+    name: str
+    title: str
+    summary: str
+    specification: Callable[[Occupancies, Beta], Specification]
+    tokens: tuple[str, ...]
+    has_thresholds: bool
+
+
+POLICIES: Mapping[str, Policy] = {
+    policy.name: policy
+    for policy in (
+        Policy(
+            name="slta",
+            title="SLTA",
+            summary="Self-Learning Threshold Assignment: learns the optimal thresholds and keeps two bits per pool.",
+            specification=Slta,
+            tokens=slta.TOKENS,
+            has_thresholds=True,
+        ),
+        Policy(
+            name="jlmu",
+            title="JLMU",
+            summary="Join the Largest Marginal Utility: a session goes to a pool where it adds most now.",
+            specification=lambda occupancies, _beta: Jlmu(occupancies),
+            tokens=jlmu.TOKENS,
+            has_thresholds=False,
+        ),
+    )
+}
+"""By name; the first row is the default."""
+
+DEFAULT_POLICY = next(iter(POLICIES.values()))

@@ -13,6 +13,7 @@ from service.core.policies.common import NOTHING, Choice, Compile, Decision, Occ
 from service.core.ranking import Coordinate
 
 OPEN = 0
+TOKENS = ("open",)
 
 
 def rules(compile: Compile = identity) -> Any:  # noqa: A002, ANN401 - named after what it is given
@@ -58,7 +59,7 @@ class Jlmu:
             return None
         pool = frontiers[choice.pool_class][1][choice.index]
         self.occupancies.columns[choice.pool_class][pool] += 1
-        return Decision("open", choice.pool_class, pool, 0)
+        return Decision(TOKENS[choice.token], choice.pool_class, pool, 0)
 
     def complete(self, pool_class: int, pool: int) -> None:
         """One session of an active pool ends."""

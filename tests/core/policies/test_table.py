@@ -1,0 +1,39 @@
+"""The table of policies: what stands in a row is what the policy does."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from service.core.policies import DEFAULT_POLICY, POLICIES, Occupancies, Policy
+from service.core.policies.slta import Beta
+from service.core.ranking import rank_coordinates
+from service.core.utility import LogShareUtility, PoolClass
+
+RANKING = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 3) for r in (20, 30)])
+
+each_policy = pytest.mark.parametrize("policy", POLICIES.values(), ids=lambda policy: policy.name)
+
+
+def test_each_row_stands_under_its_name_and_the_first_is_the_default() -> None:
+    assert [(name, policy.name) for name, policy in POLICIES.items()] == [("slta", "slta"), ("jlmu", "jlmu")]
+    assert DEFAULT_POLICY.name == "slta"
+
+
+@each_policy
+def test_decisions_name_the_tokens_of_the_row_and_no_others(policy: Policy) -> None:
+    # Filled behind its back, r = 1 is far too low: no tokens. Emptied, it is far too high: green, then yellow ones.
+    specification = policy.specification(Occupancies(RANKING, [[0] * 3, [0] * 3]), Beta())
+    seen = set()
+    for held in (2, 0):
+        specification.occupancies.columns = [[held] * 3, [held] * 3]
+        while decision := specification.assign(0.5):
+            seen.add(decision.token)
+    assert seen == set(policy.tokens)
+
+
+@each_policy
+def test_a_policy_knows_an_estimate_rank_where_it_keeps_thresholds_and_only_there(policy: Policy) -> None:
+    decision = policy.specification(Occupancies(RANKING, [[0], [0]]), Beta()).assign(0.5)
+    assert bool(decision.rank) == policy.has_thresholds
