@@ -62,10 +62,9 @@ def violations(redis: Redis, name: str) -> list[str]:
     columns = _check_pools(fleet, found)
     _check_totals(fleet, columns, found)
     _check_order(fleet, found)
-    if fleet.state["policy"] == "slta":
-        _check_tokens(fleet, columns, found)
-    else:
-        _check_open(fleet, columns, found)
+    check_rows = {"slta": _check_tokens, "jlmu": _check_open}.get(fleet.state["policy"])
+    if check_rows:
+        check_rows(fleet, columns, found)
     _check_leases(fleet, found)
     _check_keys(fleet, found)
     return found
@@ -220,7 +219,8 @@ def _check_keys(fleet: Fleet, found: list[str]) -> None:
     for number, capacity in zip(fleet.numbers, fleet.capacities, strict=True):
         known |= {f"{kind}:{number}" for kind in CLASS_KEYS} | {f"level:{number}:{j + 1}" for j in range(capacity)}
     known |= {f"ids:{number}" for number, _ in fleet.pools.values()}
-    foreign = ("open:",) if fleet.state["policy"] == "slta" else ("green:", "yellow")
+    own = {"slta": ("green:", "yellow"), "jlmu": ("open:",)}
+    foreign = tuple(row for policy, rows in own.items() if policy != fleet.state["policy"] for row in rows)
     known = {key for key in known if not key.startswith(foreign)}
     for key in fleet.keys("*"):
         if key.removeprefix(fleet.prefix) not in known and not key.startswith(fleet.prefix + "leases:"):

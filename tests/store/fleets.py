@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 
 from redis import Redis
 
 from service.core.fleet import FleetSpec
-from service.core.policies import POLICIES
+from service.core.policies import POLICIES, Policy
 from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from service.store import Store
@@ -29,6 +30,10 @@ def pool_class(name: str, utility: Utility = SMALL, capacity: int = 4) -> PoolCl
 def spec(*classes: PoolClass, policy: str = "slta", lease: float = 0, retention: float = 600) -> FleetSpec:
     """A fleet whose sessions have no lease unless one is asked for."""
     return FleetSpec(classes, policy=POLICIES[policy], lease_seconds=lease, retention_seconds=retention)
+
+
+def with_policy(fleet: FleetSpec, policy: Policy) -> FleetSpec:
+    return replace(fleet, policy=policy)
 
 
 TWO_CLASSES = (pool_class("small", SMALL, 4), pool_class("large", LARGE, 6))

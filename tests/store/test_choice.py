@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
+from service.core.policies import POLICIES
 from service.core.utility import LinearUtility
 from service.store import Store
 from service.store.library import resources
@@ -214,7 +215,7 @@ def scramble_levels(redis: Redis, fleet: str, rng: Random) -> None:
 def test_with_every_row_of_levels_scrambled_slta_still_makes_the_specification_s_choice(
     redis: Redis, seed: int
 ) -> None:
-    world = World(redis, seed, "slta", with_naive=False)
+    world = World(redis, seed, POLICIES["slta"], with_naive=False)
     rng = Random(seed)
     compared = 0
     while compared < 12:

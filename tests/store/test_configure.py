@@ -11,6 +11,7 @@ from redis import Redis
 
 from service import errors
 from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES
 from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, TableUtility
 from service.store import Store, StoreSettings
@@ -35,7 +36,7 @@ from tests.store.fleets import (
 from tests.store.world import FLEET as WORLD
 from tests.store.world import World, log_curve, rational_curve
 
-POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+EACH_POLICY = pytest.mark.parametrize("policy", ["slta", "jlmu"])
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: St
 # Capacities
 
 
-@POLICIES
+@EACH_POLICY
 async def test_a_capacity_below_what_a_pool_holds_is_refused_and_nothing_changes(
     store: Store, redis: Redis, policy: str
 ) -> None:
@@ -214,7 +215,7 @@ async def test_sessions_on_draining_pools_count_against_a_smaller_capacity(store
         await store.assign(FLEET, "late", None)
 
 
-@POLICIES
+@EACH_POLICY
 async def test_a_capacity_may_shrink_to_what_is_held_and_grow_again(store: Store, policy: str) -> None:
     for capacity in (6, 2, 9, 3):
         await store.configure(FLEET, spec(pool_class("small", SMALL, capacity), policy=policy), "{}")
@@ -296,7 +297,7 @@ async def test_vectors_follow_their_classes_to_new_places(store: Store) -> None:
 # Deleting
 
 
-@POLICIES
+@EACH_POLICY
 async def test_deleting_leaves_no_key(store: Store, redis: Redis, policy: str) -> None:
     await create(store, spec(*TWO_CLASSES, policy=policy, lease=50), {"small": 3, "large": 2})
     placed = await place(store, 20)
@@ -421,7 +422,7 @@ class ChangingWorld(World):
 
     def change_configuration(self) -> None:
         if self.rng.random() < 0.5:
-            self.policy = "jlmu" if self.policy == "slta" else "slta"
+            self.policy = next(policy for policy in POLICIES.values() if policy is not self.policy)
         if self.rng.random() < 0.7:
             family = self.rng.choice([rational_curve, log_curve])
             self.curves = [family(self.rng) for _ in self.names]
@@ -436,7 +437,7 @@ class ChangingWorld(World):
 def test_after_any_change_the_store_decides_as_the_specification_of_the_new_configuration(
     redis: Redis, seed: int
 ) -> None:
-    world = ChangingWorld(redis, seed, random.Random(seed).choice(["slta", "jlmu"]), with_naive=False)
+    world = ChangingWorld(redis, seed, POLICIES[random.Random(seed).choice(["slta", "jlmu"])], with_naive=False)
     for stage in range(1, 6):
         world.live(150 * stage)
         world.change_configuration()

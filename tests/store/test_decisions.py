@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
+from service.core.policies import POLICIES
 from tests.servers import SERVERS
 from tests.store.world import worlds
+from tests.toy.uniform import LIBRARY, UNIFORM
 
 FLEETS = 40
 OPERATIONS = 1500 // len(SERVERS)
@@ -14,20 +16,25 @@ OPERATIONS = 1500 // len(SERVERS)
 
 
 def test_slta_in_lua_chooses_pool_token_and_rank_as_the_specification_does(redis: Redis) -> None:
-    tokens = worlds(redis, range(FLEETS), "slta", OPERATIONS, with_naive=False)
+    tokens = worlds(redis, range(FLEETS), POLICIES["slta"], OPERATIONS)
     assert set(tokens) == {"green", "yellow", "none"}, "every branch of the rule was taken"
 
 
 def test_jlmu_in_lua_chooses_the_pool_as_the_specification_does(redis: Redis) -> None:
-    worlds(redis, range(FLEETS), "jlmu", OPERATIONS, with_naive=False)
+    worlds(redis, range(FLEETS), POLICIES["jlmu"], OPERATIONS)
+
+
+def test_a_policy_that_was_added_through_the_tables_alone_decides_as_its_specification_does(redis: Redis) -> None:
+    tokens = worlds(redis, range(FLEETS), UNIFORM, OPERATIONS // 4, library=LIBRARY)
+    assert set(tokens) == {"any"}
 
 
 @pytest.mark.parametrize("policy", ["slta", "jlmu"])
 def test_a_naive_implementation_from_the_definitions_agrees_with_both(redis: Redis, policy: str) -> None:
-    worlds(redis, range(100, 106), policy, 300, with_naive=True)
+    worlds(redis, range(100, 106), POLICIES[policy], 300, with_naive=True)
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("policy", ["slta", "jlmu"])
 def test_ten_million_decisions_agree(redis: Redis, policy: str) -> None:
-    worlds(redis, range(1000, 1850), policy, 2000, with_naive=False)
+    worlds(redis, range(1000, 1850), POLICIES[policy], 2000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +10,12 @@ from redis import Redis
 
 from service import errors
 from service.store import Store
-from service.store.library import LAYOUT, LUA_POLICIES, assemble
+from service.store.library import LAYOUT
 from service.store.store import FLEETS_KEY
+from service.store.tables import put_arguments
 from tests.audit import violations
-from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec
-
-UNIFORM = Path(__file__).parents[1] / "toy" / "uniform.lua"
-NEWER = assemble({**LUA_POLICIES, "uniform": UNIFORM}, layout=LAYOUT + 1)
+from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec, with_policy
+from tests.toy.uniform import LIBRARY, WITH_UNIFORM
 
 Call = Callable[..., list[Any]]
 
@@ -25,22 +23,18 @@ Call = Callable[..., list[Any]]
 @pytest.fixture
 def newer(redis: Redis) -> Call:
     """Calls a function of a library that knows one policy and one layout more than ours."""
-    redis.execute_command("FUNCTION", "LOAD", "REPLACE", NEWER.source)
+    redis.execute_command("FUNCTION", "LOAD", "REPLACE", LIBRARY.source)
 
     def call(function: str, *arguments: Any) -> list[Any]:
-        words = (f"slta_{NEWER.digest}_{function}", 1, f"{{{FLEET}}}:state", "", *arguments)
+        words = (f"slta_{LIBRARY.digest}_{function}", 1, f"{{{FLEET}}}:state", "", *arguments)
         return redis.execute_command("FCALL", *words)
 
     return call
 
 
-def put_arguments(policy: str) -> list[Any]:
-    """A configuration of two classes, with the name of a policy that our table need not have."""
-    from service.store import tables
-
-    arguments: list[Any] = tables.put_arguments(spec(*TWO_CLASSES), "{}", None)
-    arguments[2] = policy
-    return arguments
+def put(policy: str) -> list[Any]:
+    """What the function `put` is given for two classes under this policy."""
+    return put_arguments(with_policy(spec(*TWO_CLASSES), WITH_UNIFORM[policy]), "{}", None)
 
 
 DAMAGES = {
@@ -106,10 +100,10 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     assert newer("batch", "assign", "by-the-newer", "", "0.5", "")[1][0][0] == "ASSIGNED"
     assert (await store.assign(FLEET, "by-the-newer", None)).replayed
-    assert newer("put", *put_arguments("jlmu"))[0] == "CONFIGURED"
+    assert newer("put", *put("jlmu"))[0] == "CONFIGURED"
     await store.complete(FLEET, "by-the-newer")
 
-    assert newer("put", *put_arguments("uniform"))[0] == "CONFIGURED"
+    assert newer("put", *put("uniform"))[0] == "CONFIGURED"
     assert (field(redis, "layout"), field(redis, "uniform_placements")) == ("2", "0")
     assert newer("batch", "assign", "x", "", "0.5", "")[1][0][3] == "any"
     with pytest.raises(errors.NewerFleet):
@@ -118,7 +112,7 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
         await store.tick(FLEET)
     assert (field(redis, "suspect"), field(redis, "repairs")) == ("", "0")
 
-    assert newer("put", *put_arguments("slta"))[0] == "CONFIGURED"
+    assert newer("put", *put("slta"))[0] == "CONFIGURED"
     state = redis.hgetall(f"{{{FLEET}}}:state")
     assert state["layout"] == "1"
     assert not state.keys() & {"uniform_placements", "assigned_any"}, "fields of the newer layout are gone"

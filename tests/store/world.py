@@ -16,9 +16,9 @@ from redis import Redis
 
 from service.core import utility
 from service.core.fleet import FleetSpec
-from service.core.policies import POLICIES, Decision, Occupancies, Slta
+from service.core.policies import Decision, Occupancies, Policy, Slta
 from service.core.policies.slta import Beta
-from service.store.library import assemble
+from service.store.library import Library, assemble
 from service.store.store import FLEETS_KEY
 from service.store.tables import put_arguments
 from tests import naive
@@ -80,9 +80,12 @@ def log_curve(rng: random.Random) -> Curve:
 class World:
     """One fleet under random operations."""
 
-    def __init__(self, redis: Redis, seed: int, policy: str, *, with_naive: bool) -> None:
+    def __init__(
+        self, redis: Redis, seed: int, policy: Policy, *, with_naive: bool, library: Library | None = None
+    ) -> None:
+        """`library` when the policy is not one of the service's own."""
         self.redis, self.rng, self.policy, self.with_naive = redis, random.Random(seed), policy, with_naive
-        source, self.digest = assemble()
+        source, self.digest = library or assemble()
         redis.flushall()
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
         redis.sadd(FLEETS_KEY, FLEET)
@@ -119,7 +122,7 @@ class World:
             utility.PoolClass(name, curve(capacity), capacity)
             for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)
         ]
-        self.spec_of_fleet = FleetSpec(tuple(classes), policy=POLICIES[self.policy], beta=self.beta)
+        self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta)
         reply = self.run("put", *put_arguments(self.spec_of_fleet, "{}", None))
         assert reply[0] == "CONFIGURED", reply
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
@@ -130,7 +133,7 @@ class World:
     def _configure_naive(self) -> None:
         enough = naive.fixed_beta(self.beta.fixed) if self.beta.fixed else naive.power_beta(self.beta.exponent)
         marginals = [(marginal, capacity) for (_, marginal), capacity in zip(self.curves, self.capacities, strict=True)]
-        self.naive = naive.NaiveFleet(marginals, self.policy, enough)
+        self.naive = naive.NaiveFleet(marginals, self.policy.name, enough)
         for i, column in enumerate(self.columns()):
             for bit, occupancy in enumerate(column):
                 inactive = next((p for p in self.pools if (p.pool_class, p.bit) == (i, bit)), None)
@@ -183,7 +186,7 @@ class World:
             assert placed is None
             return
         assert placed == (decision.token, decision.pool_class, decision.pool)
-        if self.policy == "slta":
+        if self.policy.has_thresholds:
             assert self.naive.rank == decision.rank
 
     def depart(self, session: str) -> None:
@@ -337,11 +340,19 @@ class World:
         assert violations(self.redis, FLEET) == []
 
 
-def worlds(redis: Redis, seeds: Sequence[int], policy: str, operations: int, *, with_naive: bool) -> dict[str, int]:
+def worlds(
+    redis: Redis,
+    seeds: Sequence[int],
+    policy: Policy,
+    operations: int,
+    *,
+    with_naive: bool = False,
+    library: Library | None = None,
+) -> dict[str, int]:
     """Live through a fleet for each seed; how often each token decided."""
     tokens: dict[str, int] = {}
     for seed in seeds:
-        world = World(redis, seed, policy, with_naive=with_naive)
+        world = World(redis, seed, policy, with_naive=with_naive, library=library)
         world.live(operations)
         for token, count in world.tokens_seen.items():
             tokens[token] = tokens.get(token, 0) + count

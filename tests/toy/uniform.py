@@ -1,0 +1,47 @@
+"""A third policy that lives in the tests alone: it is added through the two tables, and nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from service.core.policies import POLICIES, Decision, Occupancies, Policy
+from service.store.library import LAYOUT, LUA_POLICIES, assemble
+
+
+class Uniform:
+    """Any pool with room, uniformly."""
+
+    def __init__(self, occupancies: Occupancies) -> None:
+        self.occupancies = occupancies
+
+    def assign(self, draw: float) -> Decision | None:
+        room = self.occupancies.with_room()
+        candidates = [(i, pool) for i, pools in enumerate(room) for pool in pools]
+        if not candidates:
+            return None
+        pool_class, pool = candidates[int(draw * len(candidates))]
+        self.complete(pool_class, pool, change=1)
+        return Decision("any", pool_class, pool, 0)
+
+    def complete(self, pool_class: int, pool: int, change: int = -1) -> None:
+        column = self.occupancies.columns[pool_class]
+        column[pool] = (column[pool] or 0) + change
+
+    def pools_changed(self) -> None:
+        self.occupancies.refresh()
+
+
+UNIFORM = Policy(
+    name="uniform",
+    title="Uniform",
+    summary="A toy: any pool with room, uniformly.",
+    specification=lambda occupancies, _beta: Uniform(occupancies),
+    tokens=("any",),
+    has_thresholds=False,
+)
+
+WITH_UNIFORM: Mapping[str, Policy] = {**POLICIES, UNIFORM.name: UNIFORM}
+LUA_WITH_UNIFORM: Mapping[str, Traversable] = {**LUA_POLICIES, UNIFORM.name: Path(__file__).with_suffix(".lua")}
+LIBRARY = assemble(LUA_WITH_UNIFORM, layout=LAYOUT + 1)
