@@ -76,8 +76,8 @@ class Plan:
 def plan(options: Options) -> Plan:
     """Check everything that can be wrong before anything is started; raises DemoError."""
     try:
-        name, file, _ = load_yaml(options.fleet)
-        file = chosen(file, options.policy, options.pools)
+        loaded = load_yaml(options.fleet)
+        file = chosen(loaded.file, options.policy, options.pools)
         pools = tuple(c.pools for c in file.classes)
         course = course_of(options, sum(pools))
         spec = file.to_spec()
@@ -86,8 +86,8 @@ def plan(options: Options) -> Plan:
     except OSError as error:
         raise DemoError(f"{error.filename}: {error.strerror}") from None
     return Plan(
-        fleet=name,
-        document=f'{{"fleet": {json.dumps(name)}, {file.document()[1:]}',
+        fleet=loaded.name,
+        document=f'{{"fleet": {json.dumps(loaded.name)}, {file.document()[1:]}',
         spec=spec,
         pools=pools,
         course=course,

@@ -4,16 +4,17 @@
 |---|---|
 | schema | `FleetFile`: shape, limits, `to_spec`, `document` |
 | curves | the kinds of curves |
-| yaml_file | `load_yaml` |
+| yaml_file | `load_yaml`, `LoadedFleet` |
 | specs | compiled fleets, remembered |
 """
 
 from service.fleet_file.schema import FleetFile, parse_document
 from service.fleet_file.specs import Specs, compile_spec
-from service.fleet_file.yaml_file import load_yaml
+from service.fleet_file.yaml_file import LoadedFleet, load_yaml
 
 __all__ = [
     "FleetFile",
+    "LoadedFleet",
     "Specs",
     "compile_spec",
     "load_yaml",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,8 +17,20 @@ from service.errors import InvalidFleet
 from service.fleet_file.schema import FleetFile
 
 
-def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> tuple[str, FleetFile, str]:
-    """The fleet's name, its file, and a digest that changes with what the file says, not with its layout."""
+@dataclass(frozen=True)
+class LoadedFleet:
+    """A fleet file that was read: the fleet's name, what it says, and a digest that changes with what it says.
+
+    Layout and comments do not change the digest; the name does.
+    """
+
+    name: str
+    file: FleetFile
+    digest: str
+
+
+def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> LoadedFleet:
+    """Read and check a fleet file; without a name it is of the fleet `default`. Raises InvalidFleet with the path."""
     try:
         parsed = yaml.load(Path(path).read_text(encoding="utf-8"), _DecimalLoader)  # noqa: S506 - a SafeLoader
     except OSError as error:
@@ -30,7 +43,7 @@ def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> tu
     except InvalidFleet as error:
         raise InvalidFleet(f"{path}: {error}") from None
     name = file.fleet or "default"
-    return name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest()
+    return LoadedFleet(name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest())
 
 
 _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan": "NaN"}

@@ -37,7 +37,8 @@ class FleetFileToApply:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises InvalidFleet."""
-        return cls(*load_yaml(path))
+        loaded = load_yaml(path)
+        return cls(loaded.name, loaded.file, loaded.digest)
 
     async def apply(self, store: Store) -> None:
         """Like PUT, but only when the file differs from the last one applied: changes since then stay."""

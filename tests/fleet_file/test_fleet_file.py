@@ -144,10 +144,10 @@ def test_a_curve_that_bends_the_wrong_way_is_refused_with_the_first_x():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_are_valid(path: Path):
-    name, file, digest = load_yaml(path)
-    assert name == file.fleet
-    assert file.wanted_pools()
-    assert len(digest) == 64
+    loaded = load_yaml(path)
+    assert loaded.name == loaded.file.fleet
+    assert loaded.file.wanted_pools()
+    assert len(loaded.digest) == 64
 
 
 YAML = """
@@ -165,21 +165,21 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_yaml_fractions_are_decimals(tmp_path: Path):
-    name, file, _ = load_yaml(write(tmp_path, YAML))
-    assert (name, file.policy) == ("edge", "jlmu")
+    loaded = load_yaml(write(tmp_path, YAML))
+    assert (loaded.name, loaded.file.policy) == ("edge", "jlmu")
     # As floats these would not be concave: 0.4 - 0.3 > 0.3 - 0.2.
-    assert file.to_spec().classes[0].utility == TableUtility(tuple(Fraction(k, 10) for k in range(5)))
+    assert loaded.file.to_spec().classes[0].utility == TableUtility(tuple(Fraction(k, 10) for k in range(5)))
 
 
 def test_the_digest_follows_what_a_file_says_not_how_it_looks(tmp_path: Path):
-    digest = load_yaml(write(tmp_path, YAML))[2]
-    assert load_yaml(write(tmp_path, "# a comment\n" + YAML.replace("2e-1", "0.20")))[2] == digest
-    assert load_yaml(write(tmp_path, YAML.replace("0.4]", "0.35]")))[2] != digest
-    assert load_yaml(write(tmp_path, YAML.replace("edge", "core")))[2] != digest
+    digest = load_yaml(write(tmp_path, YAML)).digest
+    assert load_yaml(write(tmp_path, "# a comment\n" + YAML.replace("2e-1", "0.20"))).digest == digest
+    assert load_yaml(write(tmp_path, YAML.replace("0.4]", "0.35]"))).digest != digest
+    assert load_yaml(write(tmp_path, YAML.replace("edge", "core"))).digest != digest
 
 
 def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path):
-    assert load_yaml(write(tmp_path, YAML.replace("fleet: edge", "")))[0] == "default"
+    assert load_yaml(write(tmp_path, YAML.replace("fleet: edge", ""))).name == "default"
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def third_policy() -> Policy:
 
 def test_the_policy_is_a_row_of_the_table_that_is_given(tmp_path: Path):
     table = {**POLICIES, "third": third_policy()}
-    _, file, _ = load_yaml(write(tmp_path, YAML.replace("jlmu", "third")), table)
+    file = load_yaml(write(tmp_path, YAML.replace("jlmu", "third")), table).file
     assert file.policy == "third"
     assert file.to_spec(table).policy is table["third"]
     assert compile_spec(file, table).policy is table["third"]

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def example(name: str) -> tuple[FleetSpec, list[int]]:
-    _, file, _ = load_yaml(EXAMPLES / name)
+    file = load_yaml(EXAMPLES / name).file
     return file.to_spec(), [entry.pools for entry in file.classes]
 
 
