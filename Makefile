@@ -25,9 +25,10 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(DEV) ## Format, and fix what the linter can fix
+format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m service.metrics.page > docs/metrics.md
 
 test: $(DEV) ## Tests, with branch coverage of service/core and service/store (ARGS="…" goes to pytest)
 	$(PYTEST) -n auto --dist loadfile --cov $(ARGS)

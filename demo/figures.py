@@ -95,6 +95,7 @@ def report(figures: Figures) -> dict[str, Any]:
         "placement_gap": averages.get("placement_gap"),
         "relative_placement_gap": averages.get("relative_placement_gap"),
         "swing_gap": averages.get("swing_gap"),
+        "relative_swing_gap": averages.get("relative_swing_gap"),
         "mean_sessions_per_pool": averages.get("mean_sessions_per_pool"),
         "estimate_rank": state.get("estimate_rank"),
         "optimal_rank": state.get("optimal_rank"),

@@ -47,13 +47,11 @@ def _traffic(report: Mapping[str, Any]) -> str:
 
 
 def _utility(report: Mapping[str, Any]) -> str:
-    bound = abs(report["utility_bound"])
-    swing = report["swing_gap"] / bound if bound else None
     return (
         f"  Utility per pool {report['mean_utility']:.4f} of at most {report['utility_bound']:.4f}: no policy could "
         f"have won more than {percent(report['relative_gap'])},\n"
-        f"  {percent(report['relative_placement_gap'])} by better placement (the placement gap), {percent(swing)} by a "
-        "steadier load (the swing gap)."
+        f"  {percent(report['relative_placement_gap'])} by better placement (the placement gap), "
+        f"{percent(report['relative_swing_gap'])} by a steadier load (the swing gap)."
     )
 
 

@@ -95,9 +95,7 @@ def _progress(figures: Figures) -> RenderableType:
 
 
 def _headline(figures: Figures) -> RenderableType:
-    averages: dict[str, Any] = dict(figures.averages or {})
-    bound = averages.get("utility_bound")
-    swing = averages["swing_gap"] / abs(bound) if bound else None
+    swing = (figures.averages or {}).get("relative_swing_gap")
     now = (figures.state or {}).get("relative_gap")
     grid = Table(box=None, pad_edge=False)
     for column in ("lost to the optimum", "now", "since the warm-up"):

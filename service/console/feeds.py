@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import structlog
 
-from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, Trouble, event, frame, point
+from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, Trouble, event, frame
 from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
 from service.store.store import Store
@@ -121,7 +121,7 @@ class Feed:
         if seen.state.store_epoch != self.epoch:
             self.points.clear()
             self.epoch = seen.state.store_epoch
-        self.points.append(point(seen))
+        self.points.append(seen.point)
 
 
 def _agree(snapshot: Snapshot, pools: list[Pool]) -> bool:

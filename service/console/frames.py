@@ -28,6 +28,19 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What the charts keep of a frame; gaps relative to the bound."""
+
+    as_of: float
+    utility_per_pool: float | None
+    utility_bound_per_pool: float | None
+    placement_gap: float | None
+    swing_gap: float | None
+    estimate_rank: int | None
+    optimal_rank: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """A fleet at one instant: `state` and `averages` as the API gives them.
 
@@ -37,21 +50,9 @@ class Frame:
 
     state: Observation
     averages: AveragesObservation | None
+    point: Point
     estimate: Estimate | None
     pools: list[Pool] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A frame as the charts keep it; gaps relative to the bound."""
-
-    as_of: float
-    utility_per_pool: float | None
-    utility_bound_per_pool: float | None
-    placement_gap: float | None
-    swing_gap: float | None
-    estimate_rank: int | None
-    optimal_rank: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +84,11 @@ def event(name: EventName, value: Frame | Beginning | Trouble) -> str:
 
 def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None) -> Frame:
     """A snapshot in the page's terms."""
+    state, averages = observe(snapshot, spec), _averages(snapshot, spec)
     return Frame(
-        state=observe(snapshot, spec),
-        averages=_averages(snapshot, spec),
+        state=state,
+        averages=averages,
+        point=_point(state, averages),
         estimate=_estimate(snapshot, spec),
         pools=pools,
     )
@@ -108,20 +111,13 @@ def _estimate(snapshot: Snapshot, spec: FleetSpec) -> Estimate | None:
     return Estimate(pool_class=snapshot.classes[found.pool_class].name, level=found.level)
 
 
-def point(seen: Frame) -> Point:
-    """What the charts keep of a frame."""
+def _point(state: Observation, averages: AveragesObservation | None) -> Point:
     return Point(
-        as_of=seen.state.as_of,
-        utility_per_pool=seen.state.utility_per_pool,
-        utility_bound_per_pool=seen.state.utility_bound_per_pool,
-        placement_gap=seen.averages.relative_placement_gap if seen.averages else None,
-        swing_gap=_relative_swing_gap(seen.averages) if seen.averages else None,
-        estimate_rank=seen.state.estimate_rank,
-        optimal_rank=seen.state.optimal_rank,
+        as_of=state.as_of,
+        utility_per_pool=state.utility_per_pool,
+        utility_bound_per_pool=state.utility_bound_per_pool,
+        placement_gap=averages.relative_placement_gap if averages else None,
+        swing_gap=averages.relative_swing_gap if averages else None,
+        estimate_rank=state.estimate_rank,
+        optimal_rank=state.optimal_rank,
     )
-
-
-def _relative_swing_gap(averages: AveragesObservation) -> float | None:
-    if averages.swing_gap is None or not averages.utility_bound:
-        return None
-    return averages.swing_gap / abs(averages.utility_bound)

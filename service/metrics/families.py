@@ -1,184 +1,159 @@
-"""The fleet's metric families: name, help and labels of each, and where its values stand in an observation."""
+"""The fleets' metrics, a family a row: its name, its help, its labels, and where its value stands.
+
+The store counts the steps of r as `steps_up` and `steps_down`; a snapshot and the API say `learning_steps_up` and
+`learning_steps_down`, the metrics `learning_steps` by direction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import asdict
 
-from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from service.metrics.rows import ReadRow
+from service.metrics.seen import CLASS, CLASS_COUNTS, FLEET, LEVEL, WINDOW, Seen
+from service.observation import MICROSECONDS
 
-from service.core.fleet import FleetSpec
-from service.core.occupancy import Gaps
-from service.errors import InvalidIntegrals, UtilitiesChanged
-from service.metrics.activity import PREFIX
-from service.observation import MICROSECONDS, ClassObservation, Observation, averages, observe
-from service.values import ClassSnapshot, Integrals, Snapshot
-
-MOST_LEVELS = 64
-"""Occupancy levels of a class that are shown: with a larger capacity every second, third, …"""
-
-GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "aggregate_utility": ("Utility of all active pools now.", ()),
-    "aggregate_utility_bound": ("Largest utility at the present sessions and pools, U*(N, A).", ()),
-    "utility_mean": ("Mean utility per pool over the window.", ("window",)),
-    "utility_bound": ("Proven bound of the mean utility per pool over the window, u*(<s>).", ("window",)),
-    "placement_gap": ("What better placement could have won per pool over the window.", ("window",)),
-    "swing_gap": ("What the swings of the load cost per pool over the window.", ("window",)),
-    "utility_pool_seconds": ("Time integral of the utility: divide a difference by that of pool_seconds.", ()),
-    "bound_pool_seconds": ("Time integral of the largest utility at each instant.", ()),
-    "session_seconds": ("Time integral of the sessions on active pools.", ()),
-    "pool_seconds": ("Time integral of the active pools.", ("pool_class",)),
-    "sessions": ("Sessions by the status of their pools.", ("pool_class", "status")),
-    "pools": ("Pools by status.", ("pool_class", "status")),
-    "session_capacity": ("Sessions that the active pools can hold.", ("pool_class",)),
-    "occupancy_fraction": (
-        "Fraction of the class's pools with at least so many sessions.",
-        ("pool_class", "level"),
+FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
+    FLEET.gauge("aggregate_utility", "Utility of all active pools now.", lambda seen: seen.now.utility),
+    FLEET.gauge(
+        "aggregate_utility_bound",
+        "Largest utility at the present sessions and pools, U*(N, A).",
+        lambda seen: seen.now.utility_bound,
     ),
-    "optimal_occupancy_fraction": ("The same in the optimal assignment.", ("pool_class", "level")),
-    "threshold": ("Sessions below which a pool has a green token.", ("pool_class",)),
-    "optimal_threshold": ("The threshold at the optimal rank.", ("pool_class",)),
-    "estimate_rank": ("The learned rank r; under JLMU the rank of the best coordinate any pool has.", ()),
-    "optimal_rank": ("The rank that r should have at the present sessions and pools.", ()),
-    "min_green_to_decrement": ("Green tokens from which on r falls.", ()),
-    "tokens": ("Pools with a token of the colour.", ("pool_class", "color")),
-    "marginal_utility": ("What one more session is worth on the emptiest pool of the class.", ("pool_class",)),
-    "load_price": ("What one more session is worth at the optimum.", ()),
-    "pool_worth": ("What one more pool of the class would add at the optimum.", ("pool_class",)),
-    "store_epoch": ("When the fleet was created, in seconds of Unix time: totals begin anew with it.", ()),
-    "config_version": ("Version of the fleet's configuration.", ()),
-    "suspect": ("1 from an error inside an operation until the fleet's rows are rebuilt.", ()),
-    "state_bytes": ("Bytes of bit rows: tokens are what a choice reads, the ledger what pools hold.", ("part",)),
-    "fleet_info": ("The fleet's policy.", ("policy",)),
-}
-
-COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "assignments": ("Sessions placed, by the token that decided.", ("pool_class", "token")),
-    "completions": ("Sessions that were completed.", ()),
-    "rejections": ("Sessions that were not placed.", ("reason",)),
-    "leases_expired": ("Sessions that ended because nobody renewed their lease.", ()),
-    "sessions_failed": ("Sessions that ended with their pool.", ()),
-    "sessions_reported_ended": ("Sessions that their pool no longer had.", ()),
-    "sessions_adopted": ("Sessions that a pool reported and that were unknown.", ()),
-    "learning_steps": ("Steps of r.", ("direction",)),
-    "repairs": ("Times the fleet's rows were rebuilt from its sessions.", ()),
-}
-
-
-class Families:
-    """One scrape's families of all fleets."""
-
-    def __init__(self) -> None:
-        self._gauges = {
-            name: GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=("fleet", *labels))
-            for name, (text, labels) in GAUGES.items()
-        }
-        self._counters = {
-            name: CounterMetricFamily(f"{PREFIX}_{name}", text, labels=("fleet", *labels))
-            for name, (text, labels) in COUNTERS.items()
-        }
-
-    def all(self) -> list[Metric]:
-        """Those that have a value."""
-        return [family for family in (*self._gauges.values(), *self._counters.values()) if family.samples]
-
-    def add(self, snapshot: Snapshot, spec: FleetSpec) -> None:
-        """Everything of one fleet."""
-        seen = observe(snapshot, spec)
-        self._add_totals(seen)
-        self._add_integrals(seen, snapshot.integrals, spec)
-        for window, beginning in snapshot.past.items():
-            self._add_window(seen.fleet, str(window), _gaps(snapshot.integrals, beginning, spec))
-        for observed, counted in zip(seen.classes, snapshot.classes, strict=True):
-            self._add_class(seen.fleet, observed, counted)
-            self._add_levels(seen.fleet, observed)
-        for part, size in snapshot.row_bytes.items():
-            self._gauge("state_bytes", size, seen.fleet, part)
-        self._add_counters(seen)
-
-    def _gauge(self, name: str, value: float | None, *labels: str) -> None:
-        if value is not None:
-            self._gauges[name].add_metric(labels, value)
-
-    def _add_totals(self, seen: Observation) -> None:
-        fleet = seen.fleet
-        self._gauge("aggregate_utility", seen.utility, fleet)
-        self._gauge("aggregate_utility_bound", seen.utility_bound, fleet)
-        self._gauge("estimate_rank", seen.estimate_rank, fleet)
-        self._gauge("optimal_rank", seen.optimal_rank, fleet)
-        self._gauge("min_green_to_decrement", seen.min_green_to_decrement, fleet)
-        self._gauge("load_price", seen.load_price, fleet)
-        self._gauge("store_epoch", seen.store_epoch, fleet)
-        self._gauge("config_version", seen.config_version, fleet)
-        self._gauge("suspect", seen.suspect, fleet)
-        self._gauge("fleet_info", 1, fleet, seen.policy)
-
-    def _add_integrals(self, seen: Observation, integrals: Integrals, spec: FleetSpec) -> None:
-        to_utility = spec.integers.to_utility
-        self._gauge("utility_pool_seconds", to_utility(sum(integrals.utility)) / MICROSECONDS, seen.fleet)
-        self._gauge("bound_pool_seconds", to_utility(sum(integrals.optimum)) / MICROSECONDS, seen.fleet)
-        self._gauge("session_seconds", sum(integrals.sessions) / MICROSECONDS, seen.fleet)
-        for observed, pools in zip(seen.classes, integrals.pools, strict=True):
-            self._gauge("pool_seconds", sum(pools) / MICROSECONDS, seen.fleet, observed.name)
-
-    def _add_window(self, fleet: str, window: str, gaps: Gaps | None) -> None:
-        if gaps is None:
-            return
-        self._gauge("utility_mean", gaps.utility_mean, fleet, window)
-        self._gauge("utility_bound", gaps.utility_bound, fleet, window)
-        self._gauge("placement_gap", gaps.placement_gap, fleet, window)
-        self._gauge("swing_gap", gaps.swing_gap, fleet, window)
-
-    def _add_class(self, fleet: str, observed: ClassObservation, counted: ClassSnapshot) -> None:
-        name = observed.name
-        for status in ("active", "draining"):
-            self._gauge("sessions", getattr(observed.sessions, status), fleet, name, status)
-        for status in ("active", "draining", "failed"):
-            self._gauge("pools", getattr(observed.pools, status), fleet, name, status)
-        self._gauge("session_capacity", observed.pools.active * observed.capacity, fleet, name)
-        self._gauge("threshold", observed.threshold, fleet, name)
-        self._gauge("optimal_threshold", observed.optimal_threshold, fleet, name)
-        if observed.tokens:
-            self._gauge("tokens", observed.tokens.green, fleet, name, "green")
-            self._gauge("tokens", observed.tokens.yellow, fleet, name, "yellow")
-        self._gauge("marginal_utility", observed.marginal_utility, fleet, name)
-        self._gauge("pool_worth", observed.pool_worth, fleet, name)
-        for token, count in counted.assigned.items():
-            self._counters["assignments"].add_metric((fleet, name, token), count)
-
-    def _add_levels(self, fleet: str, observed: ClassObservation) -> None:
-        if not observed.pools.active:
-            return
-        stride = -(-observed.capacity // MOST_LEVELS)
-        for level in range(stride, observed.capacity + 1, stride):
-            labels = (fleet, observed.name, str(level))
-            self._gauge("occupancy_fraction", _fraction(observed.occupancy, level), *labels)
-            self._gauge("optimal_occupancy_fraction", _fraction(observed.optimal_occupancy, level), *labels)
-
-    def _add_counters(self, seen: Observation) -> None:
-        counted = seen.counters
-        for name, labels, counter in (
-            ("completions", (), "completed"),
-            ("rejections", ("no_capacity",), "rejected_no_capacity"),
-            ("rejections", ("no_active_pool",), "rejected_no_active_pool"),
-            ("leases_expired", (), "expired"),
-            ("sessions_failed", (), "failed"),
-            ("sessions_reported_ended", (), "reported_ended"),
-            ("sessions_adopted", (), "adopted"),
-            ("learning_steps", ("up",), "learning_steps_up"),
-            ("learning_steps", ("down",), "learning_steps_down"),
-            ("repairs", (), "repairs"),
-        ):
-            self._counters[name].add_metric((seen.fleet, *labels), counted[counter])
-
-
-def _fraction(column: list[int] | list[float], level: int) -> float:
-    return column[level] / column[0] if level < len(column) else 0.0
-
-
-def _gaps(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
-    """None too where curves changed within: no series rather than a wrong one."""
-    try:
-        return averages(newer, older, spec)
-    except (InvalidIntegrals, UtilitiesChanged):
-        return None
+    WINDOW.gauge("utility_mean", "Mean utility per pool over the window.", lambda gaps: gaps.utility_mean),
+    WINDOW.gauge(
+        "utility_bound",
+        "Proven bound of the mean utility per pool over the window, u*(<s>).",
+        lambda gaps: gaps.utility_bound,
+    ),
+    WINDOW.gauge(
+        "placement_gap",
+        "What better placement could have won per pool over the window.",
+        lambda gaps: gaps.placement_gap,
+    ),
+    WINDOW.gauge(
+        "swing_gap", "What the swings of the load cost per pool over the window.", lambda gaps: gaps.swing_gap
+    ),
+    FLEET.gauge(
+        "utility_pool_seconds",
+        "Time integral of the utility: divide a difference by that of pool_seconds.",
+        lambda seen: seen.spec.integers.to_utility(sum(seen.snapshot.integrals.utility)) / MICROSECONDS,
+    ),
+    FLEET.gauge(
+        "bound_pool_seconds",
+        "Time integral of the largest utility at each instant.",
+        lambda seen: seen.spec.integers.to_utility(sum(seen.snapshot.integrals.optimum)) / MICROSECONDS,
+    ),
+    FLEET.gauge(
+        "session_seconds",
+        "Time integral of the sessions on active pools.",
+        lambda seen: sum(seen.snapshot.integrals.sessions) / MICROSECONDS,
+    ),
+    FLEET.gauge(
+        "pool_seconds",
+        "Time integral of the active pools.",
+        lambda seen: {
+            c.name: sum(pools) / MICROSECONDS
+            for c, pools in zip(seen.now.classes, seen.snapshot.integrals.pools, strict=True)
+        },
+        ("pool_class",),
+    ),
+    CLASS.gauge("sessions", "Sessions by the status of their pools.", lambda c: asdict(c.sessions), ("status",)),
+    CLASS.gauge("pools", "Pools by status.", lambda c: asdict(c.pools), ("status",)),
+    CLASS.gauge("session_capacity", "Sessions that the active pools can hold.", lambda c: c.pools.active * c.capacity),
+    LEVEL.gauge(
+        "occupancy_fraction",
+        "Fraction of the class's pools with at least so many sessions.",
+        lambda level: level.fraction,
+    ),
+    LEVEL.gauge(
+        "optimal_occupancy_fraction", "The same in the optimal assignment.", lambda level: level.optimal_fraction
+    ),
+    CLASS.gauge("threshold", "Sessions below which a pool has a green token.", lambda c: c.threshold),
+    CLASS.gauge("optimal_threshold", "The threshold at the optimal rank.", lambda c: c.optimal_threshold),
+    FLEET.gauge(
+        "estimate_rank",
+        "The learned rank r; under JLMU the rank of the best coordinate any pool has.",
+        lambda seen: seen.now.estimate_rank,
+    ),
+    FLEET.gauge(
+        "optimal_rank",
+        "The rank that r should have at the present sessions and pools.",
+        lambda seen: seen.now.optimal_rank,
+    ),
+    FLEET.gauge(
+        "min_green_to_decrement",
+        "Green tokens from which on r falls.",
+        lambda seen: seen.now.min_green_to_decrement,
+    ),
+    CLASS.gauge(
+        "tokens", "Pools with a token of the colour.", lambda c: asdict(c.tokens) if c.tokens else None, ("color",)
+    ),
+    CLASS.gauge(
+        "marginal_utility",
+        "What one more session is worth on the emptiest pool of the class.",
+        lambda c: c.marginal_utility,
+    ),
+    FLEET.gauge("load_price", "What one more session is worth at the optimum.", lambda seen: seen.now.load_price),
+    CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum.", lambda c: c.pool_worth),
+    FLEET.gauge(
+        "store_epoch",
+        "When the fleet was created, in seconds of Unix time: totals begin anew with it.",
+        lambda seen: seen.now.store_epoch,
+    ),
+    FLEET.gauge("config_version", "Version of the fleet's configuration.", lambda seen: seen.now.config_version),
+    FLEET.gauge(
+        "suspect",
+        "1 from an error inside an operation until the fleet's rows are rebuilt.",
+        lambda seen: seen.now.suspect,
+    ),
+    FLEET.gauge(
+        "state_bytes",
+        "Bytes of bit rows: tokens are what a choice reads, the ledger what pools hold.",
+        lambda seen: seen.snapshot.row_bytes,
+        ("part",),
+    ),
+    FLEET.gauge("fleet_info", "The fleet's policy.", lambda seen: {seen.now.policy: 1}, ("policy",)),
+    CLASS_COUNTS.counter(
+        "assignments", "Sessions placed, by the token that decided.", lambda c: c.assigned, ("token",)
+    ),
+    FLEET.counter("completions", "Sessions that were completed.", lambda seen: seen.now.counters["completed"]),
+    FLEET.counter(
+        "rejections",
+        "Sessions that were not placed.",
+        lambda seen: {
+            "no_capacity": seen.now.counters["rejected_no_capacity"],
+            "no_active_pool": seen.now.counters["rejected_no_active_pool"],
+        },
+        ("reason",),
+    ),
+    FLEET.counter(
+        "leases_expired",
+        "Sessions that ended because nobody renewed their lease.",
+        lambda seen: seen.now.counters["expired"],
+    ),
+    FLEET.counter("sessions_failed", "Sessions that ended with their pool.", lambda seen: seen.now.counters["failed"]),
+    FLEET.counter(
+        "sessions_reported_ended",
+        "Sessions that their pool no longer had.",
+        lambda seen: seen.now.counters["reported_ended"],
+    ),
+    FLEET.counter(
+        "sessions_adopted",
+        "Sessions that a pool reported and that were unknown.",
+        lambda seen: seen.now.counters["adopted"],
+    ),
+    FLEET.counter(
+        "learning_steps",
+        "Steps of r.",
+        lambda seen: {
+            "up": seen.now.counters["learning_steps_up"],
+            "down": seen.now.counters["learning_steps_down"],
+        },
+        ("direction",),
+    ),
+    FLEET.counter(
+        "repairs",
+        "Times the fleet's rows were rebuilt from its sessions.",
+        lambda seen: seen.now.counters["repairs"],
+    ),
+)

@@ -6,19 +6,21 @@ pools is None.
 
 from service.observation.averages import AveragesObservation, averages, observe_averages
 from service.observation.integrals import MICROSECONDS, decode_integrals, encode_integrals
-from service.observation.state import ClassObservation, Observation, enumeration, observe
+from service.observation.state import ClassObservation, Instant, Observation, enumeration, instant, observe
 from service.observation.what_if import WhatIf, what_if
 
 __all__ = [
     "MICROSECONDS",
     "AveragesObservation",
     "ClassObservation",
+    "Instant",
     "Observation",
     "WhatIf",
     "averages",
     "decode_integrals",
     "encode_integrals",
     "enumeration",
+    "instant",
     "observe",
     "observe_averages",
     "what_if",

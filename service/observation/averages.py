@@ -27,6 +27,7 @@ class AveragesObservation:
     utility_gap: float | None
     relative_gap: float | None
     relative_placement_gap: float | None
+    relative_swing_gap: float | None
     integrals: str
 
 
@@ -45,6 +46,7 @@ def observe_averages(snapshot: Snapshot, older: Integrals, spec: FleetSpec) -> A
         utility_gap=found.utility_gap if found else None,
         relative_gap=found.relative(found.utility_gap) if found else None,
         relative_placement_gap=found.relative(found.placement_gap) if found else None,
+        relative_swing_gap=found.relative(found.swing_gap) if found else None,
         integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
@@ -61,8 +61,8 @@ class ClassObservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """A fleet at one instant: `GET …/state`."""
+class Instant:
+    """A fleet at one instant."""
 
     fleet: str
     config_version: int
@@ -85,11 +85,24 @@ class Observation:
     load_price: float | None
     classes: list[ClassObservation]
     counters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation(Instant):
+    """`GET …/state`: the instant, and its integrals as text from which a client can begin a window."""
+
     integrals: str
 
 
 def observe(snapshot: Snapshot, spec: FleetSpec) -> Observation:
     """Everything `GET …/state` says. O(levels)."""
+    seen = instant(snapshot, spec)
+    facts = {field.name: getattr(seen, field.name) for field in fields(seen)}
+    return Observation(**facts, integrals=encode_integrals(snapshot.fleet, snapshot.integrals))
+
+
+def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
+    """The snapshot beside the optimum at its sessions and pools. O(levels)."""
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
     ranking = enumeration(spec, pools)
@@ -97,7 +110,7 @@ def observe(snapshot: Snapshot, spec: FleetSpec) -> Observation:
     utility = spec.integers.to_utility(snapshot.utility)
     bound = spec.integers.to_utility(snapshot.optimum)
     slta = snapshot.policy == "slta"
-    return Observation(
+    return Instant(
         fleet=snapshot.fleet,
         config_version=snapshot.config_version,
         policy=snapshot.policy,
@@ -119,7 +132,6 @@ def observe(snapshot: Snapshot, spec: FleetSpec) -> Observation:
         load_price=best.price if best else None,
         classes=_observe_classes(snapshot, spec, ranking, best),
         counters=dict(snapshot.counters),
-        integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
     )
 
 

@@ -57,6 +57,7 @@ AVERAGES = {
     "placement_gap": 0.04,
     "relative_placement_gap": 0.04 / 12,
     "swing_gap": 0.06,
+    "relative_swing_gap": 0.06 / 12,
 }
 TOTALS = {"arrivals": 1000, "placed": 995, "completions": 900, "rejections": 5, "errors": 0}
 PROGRESS = {"kind": "progress", "elapsed_seconds": 30.0, "totals": TOTALS, "assign_ms": {"p50": 1.5, "p99": 4.0}}

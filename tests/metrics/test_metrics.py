@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
+from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -17,10 +19,12 @@ from redis import Redis
 
 from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
+from service.metrics.page import page
 from service.observation import observe
 from service.store import Store, StoreSettings
 from tests.servers import EMBEDDED, running_server
 
+PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
 PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
 """A slow machine is not a store that is gone."""
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -77,6 +81,27 @@ def series(text: str) -> Series:
 
 def value(found: Series, name: str, **labels: str) -> float:
     return found[f"slta_{name}", frozenset(labels.items())]
+
+
+def test_the_page_is_what_the_tables_say():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run make format"
+
+
+async def test_the_page_names_every_family(store: Store, metrics: Metrics):
+    await create(store, "f", small_fleet())
+    await store.tick("f")
+    metrics.error("timeout")
+    told = {(one.name, one.type) for one in parse_text(await exposition(metrics, store)) if one.name[:5] == "slta_"}
+    named = re.findall(r"^\| `(\w+?)(?:_total)?` \| (\w+) \|", page(), re.MULTILINE)
+    assert set(named) == told
+
+
+async def test_a_scrape_writes_no_integrals_for_clients(
+    store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+):
+    await create(store, "f", small_fleet())
+    monkeypatch.setattr("service.observation.state.encode_integrals", None)
+    assert "slta_aggregate_utility" in await exposition(metrics, store)
 
 
 @pytest.mark.needs("promtool")

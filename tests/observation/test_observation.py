@@ -146,6 +146,8 @@ def test_swings_cost_even_when_each_placement_is_the_best():
     found = averages(newer, integrals(), SPEC)
     assert found is not None
     assert (found.placement_gap, found.swing_gap) == (0, (8 - 7) / 4)
+    answer = observe_averages(snapshot([4], [4], integrals=newer), integrals(), SPEC)
+    assert (answer.relative_placement_gap, answer.relative_swing_gap) == (0, 1 / 8)
 
 
 def test_the_low_parts_of_the_sums_count():

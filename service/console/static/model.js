@@ -93,10 +93,10 @@ export class History {
     this.points = [...this.points.filter((point) => point.as_of < oldest), ...points];
   }
 
-  add({ state, averages }) {
+  add({ state, point }) {
     this.#follow(state.store_epoch, state.as_of);
     if (this.points.at(-1)?.as_of === state.as_of) return;
-    this.points.push(pointOf(state, averages));
+    this.points.push(point);
     this.#counters.push({ as_of: state.as_of, ...state.counters });
     const last = state.as_of;
     this.points = this.points.filter((point) => point.as_of > last - WINDOW_SECONDS);
@@ -126,19 +126,6 @@ export class History {
 const arrivals = (c) => c.assigned + c.adopted;
 const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended;
 export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;
-
-function pointOf(state, averages) {
-  const bound = averages?.utility_bound;
-  return {
-    as_of: state.as_of,
-    utility_per_pool: state.utility_per_pool,
-    utility_bound_per_pool: state.utility_bound_per_pool,
-    placement_gap: averages?.relative_placement_gap ?? null,
-    swing_gap: bound ? averages.swing_gap / Math.abs(bound) : null,
-    estimate_rank: state.estimate_rank,
-    optimal_rank: state.optimal_rank,
-  };
-}
 
 /** The relative placement gap: of the last minute, or of now as long as there is no minute. */
 export function headlineGap({ state, averages }) {

@@ -39,8 +39,7 @@ function placementNote({ state, averages }) {
 }
 
 function swingTile(averages) {
-  const bound = averages?.utility_bound;
-  const value = percent(bound ? averages.swing_gap / Math.abs(bound) : null);
+  const value = percent(averages?.relative_swing_gap);
   return { id: "tile-swing-gap", title: "Swing gap", value, note: "the load's own swings; no policy's fault" };
 }
 
