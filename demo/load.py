@@ -20,13 +20,12 @@ from typing import Any
 import uvloop
 
 from loadgen.agreement import WindowStart, begin_window, compare
-from loadgen.arrivals import profiled
 from loadgen.client import Client, ServiceError
 from loadgen.holding import Exponential
 from loadgen.profile import RateProfile, Segment
 from loadgen.replay import Drain, Replay, ReplaySettings
 from loadgen.trace import read_trace
-from loadgen.workload import PlannedSession, random_stream, workload
+from loadgen.workload import PlannedSession, profiled, random_stream, workload
 
 PROGRESS_SECONDS = 0.5
 
