@@ -11,8 +11,8 @@ configure.PER_CLASS = {
   'assigned_green', 'assigned_yellow', 'assigned_none', 'assigned_open',
 }
 configure.ZERO = {
-  'config_version', 'utilities_version', 'time', 'hold_until', 'pools_since', 'ended_generation', 'ended_since', 'next_due',
-  'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled',
+  'config_version', 'utilities_version', 'time', 'hold_until', 'pools_since', 'ended_generation', 'ended_since',
+  'next_due', 'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled',
   'active_pools', 'room_for', 'last_rank', 'rank', 'yellow', 'previous_class', 'min_green',
 }
 
@@ -76,7 +76,8 @@ local function by_name(names, values)
   return named
 end
 
--- Why classes of the capacities `wanted` cannot replace the present ones; nil when they can. O(pools) where a capacity shrinks.
+-- Why classes of the capacities `wanted` cannot replace the present ones; nil when they can. O(pools) where a
+-- capacity shrinks.
 local function refusal(fleet, wanted)
   for position, name in ipairs(fleet.names) do
     if has_pools(fleet, position) then
@@ -175,7 +176,8 @@ function configure.put(fleet, key, now, given)
   end
   clear_rows_above(fleet, wanted)
   arrange_classes(fleet, given.names, number_classes(fleet, given.names))
-  for _, field in ipairs({ 'policy', 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
+  local fields = { 'policy', 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }
+  for _, field in ipairs(fields) do
     fleet[field] = given[field]
   end
   redis.call('SET', fleet.prefix .. 'document', given.document)

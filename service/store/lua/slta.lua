@@ -66,7 +66,8 @@ end
 
 -- The yellow tokens of class `position`: its pools with fewer than `level` sessions.
 local function write_yellow(fleet, position, level)
-  rows.minus(fleet.prefix .. 'yellow', state.class_key(fleet, 'active', position), state.level_key(fleet, position, level))
+  local active, reached = state.class_key(fleet, 'active', position), state.level_key(fleet, position, level)
+  rows.minus(fleet.prefix .. 'yellow', active, reached)
   fleet.yellow = rows.count(fleet.prefix .. 'yellow')
 end
 

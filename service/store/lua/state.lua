@@ -1,6 +1,7 @@
 -- The fleet's hash {fleet}:state: fields that most calls need are read in one go, the others when first used; those
--- that changed are written in one call at the end. Numbers are text with 17 significant digits, so doubles survive; vectors hold one number per
--- class, in the order of the configuration. Classes are positions 1..m here; keys use the class's permanent number.
+-- that changed are written in one call at the end. Numbers are text with 17 significant digits, so doubles survive;
+-- vectors hold one number per class, in the order of the configuration. Classes are positions 1..m here; keys use the
+-- class's permanent number.
 
 state = {}
 
@@ -15,9 +16,10 @@ state.VECTORS = {
 }
 
 state.HOT = {
-  'policy', 'next_due', 'names', 'numbers', 'lease', 'pools', 'active_pools', 'room_for', 'clock', 'time', 'hold_until', 'integrals',
-  'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'ended_generation', 'assigned', 'completed',
-  'rank', 'last_rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'green', 'thresholds', 'yellow',
+  'policy', 'next_due', 'names', 'numbers', 'lease', 'pools', 'active_pools', 'room_for', 'clock', 'time', 'hold_until',
+  'integrals', 'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'ended_generation', 'assigned',
+  'completed', 'rank', 'last_rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'green',
+  'thresholds', 'yellow',
 }
 
 -- The words of a text, as numbers if `numeric`.
