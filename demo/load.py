@@ -20,13 +20,12 @@ from typing import Any
 import uvloop
 
 from loadgen.agreement import WindowStart, begin_window, compare
-from loadgen.arrivals import profiled
 from loadgen.client import Client, ServiceError
 from loadgen.holding import Exponential
 from loadgen.profile import RateProfile, Segment
 from loadgen.replay import Drain, Replay, ReplaySettings
 from loadgen.trace import read_trace
-from loadgen.workload import PlannedSession, random_stream, workload
+from loadgen.workload import PlannedSession, profiled, random_stream, workload
 
 PROGRESS_SECONDS = 0.5
 
@@ -77,7 +76,7 @@ class Load:
         self._order = order
         self._client = client
         self._replay = Replay(client, order.workload(), order.settings())
-        self._warming_up = self._replay.tally
+        self._warming_up = self._replay.sessions.tally
         self._window: WindowStart | None = None
         self._at_end: dict[str, Any] | None = None
 
@@ -91,19 +90,19 @@ class Load:
             await self._replay.run()
             say("over")
             result = await self._compare()
-            await self._replay.complete_all()
+            await self._replay.sessions.complete_all()
         finally:
             for task in meanwhile:
                 task.cancel()
-        say("result", **result, summary=self._replay.summary().to_dict(), totals=self._totals())
+        say("result", **result, summary=self._replay.sessions.summary().to_dict(), totals=self._totals())
 
     async def _tell(self) -> None:
         while True:
-            replay, recent = self._replay, self._replay.recent_assign_ms()
+            replay, recent = self._replay, self._replay.sessions.recent_assign_ms()
             say(
                 "progress",
                 elapsed_seconds=replay.elapsed_seconds,
-                live_sessions=replay.live_sessions,
+                live_sessions=len(replay.sessions.live),
                 totals=self._totals(),
                 assign_ms={"p50": recent.p50, "p99": recent.p99},
             )
@@ -111,7 +110,7 @@ class Load:
 
     def _totals(self) -> dict[str, int]:
         """Counts of the whole run, warm-up included."""
-        before, since = self._warming_up, self._replay.tally
+        before, since = self._warming_up, self._replay.sessions.tally
         tallies = [since] if before is since else [before, since]
         names = ("arrivals", "placed", "completions", "rejections", "errors")
         return {name: sum(getattr(tally, name) for tally in tallies) for name in names}
@@ -119,7 +118,7 @@ class Load:
     async def _open_window(self) -> None:
         await self._replay.warmed_up()
         with contextlib.suppress(ServiceError):
-            self._window = await begin_window(self._client, self._replay)
+            self._window = await begin_window(self._client, self._replay.sessions)
             say("window", integrals=self._window.integrals)
 
     async def _look_at_end(self) -> None:
@@ -139,7 +138,7 @@ class Load:
         try:
             result |= self._at_end or await self._observe()
             if self._window:
-                result["agreement"] = (await compare(self._client, self._replay, self._window)).to_dict()
+                result["agreement"] = (await compare(self._client, self._replay.sessions, self._window)).to_dict()
         except ServiceError as error:
             result["not_compared"] = str(error)
         return result

@@ -8,7 +8,7 @@ from typing import Any
 
 from loadgen.client import Client
 from loadgen.record import Mark, mean_sessions_per_pool
-from loadgen.replay import Replay
+from loadgen.sessions import Sessions
 
 # The two clocks see each change half a round trip apart, and the window's ends likewise.
 _MEAN_TOLERANCE = 0.001
@@ -46,22 +46,22 @@ class Agreement:
         return {**asdict(self), "relative_difference": self.relative_difference, "holds": self.holds}
 
 
-async def begin_window(client: Client, replay: Replay) -> WindowStart:
+async def begin_window(client: Client, sessions: Sessions) -> WindowStart:
     """To be called while the replay runs, usually when it has warmed up."""
     state = await client.state()
-    return WindowStart(state["integrals"], replay.mark())
+    return WindowStart(state["integrals"], sessions.mark())
 
 
-async def compare(client: Client, replay: Replay, start: WindowStart) -> Agreement:
+async def compare(client: Client, sessions: Sessions, start: WindowStart) -> Agreement:
     """To be called with no call in flight: after `run` with `Drain.KEEP`. O(pools), a page a thousand."""
     averages = await client.averages(since=start.integrals)
-    end = replay.mark()
+    end = sessions.mark()
     mean_pools = averages["mean_pools"]
     return Agreement(
         window_seconds=averages["window_seconds"],
         recorded_mean_sessions_per_pool=mean_sessions_per_pool(start.mark, end, mean_pools) if mean_pools else 0.0,
         served_mean_sessions_per_pool=averages["mean_sessions_per_pool"] or 0.0,
-        differing_pools=differing_pools(replay.record.occupancies(), await client.pools()),
+        differing_pools=differing_pools(sessions.record.occupancies(), await client.pools()),
     )
 
 

@@ -29,9 +29,26 @@ from loadgen.workload import PlannedSession
 
 Url = Annotated[str, typer.Option(help="Address of the service.")]
 Fleet = Annotated[str, typer.Option(help="Name of the fleet.")]
-ApiKey = Annotated[str | None, typer.Option(envvar="SLTA_API_KEY", help="Sent as a bearer token.")]
+Load = Annotated[float | None, typer.Option(min=0, help="Sessions per active pool.")]
+Rate = Annotated[float | None, typer.Option(min=0, help="Arrivals per second.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(help="Steps 5@30,10@30, ramps 5..12@20 or day, times --load or --rate.", show_default="load 1"),
+]
+MeanHolding = Annotated[float, typer.Option(help="Mean holding time in seconds.")]
+Kind = Annotated[HoldingKind, typer.Option(help="How holding times are distributed.")]
+Cv = Annotated[float | None, typer.Option(help="Of lognormal (1) and hyperexponential (2) times.")]
+Shape = Annotated[float | None, typer.Option(help="Of Pareto times, above 1 (2.5).")]
+Duration = Annotated[float | None, typer.Option(min=0, help="Seconds; else the profile's, or 60.")]
+WarmUp = Annotated[float, typer.Option(min=0, help="Seconds before the counting begins.")]
+Endless = Annotated[bool, typer.Option("--endless", help="Repeat the profile until interrupted.")]
+Seed = Annotated[int, typer.Option(help="Of arrivals and holding times.")]
+SeededIds = Annotated[bool, typer.Option("--seeded-ids", help="Session ids follow from the seed.")]
+Trace = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: start_s,duration_s.")]
+Speed = Annotated[float, typer.Option(min=1e-6, help="10 plays an hour in six minutes.")]
 Lease = Annotated[float | None, typer.Option(min=0, help="Lease of a session in seconds; else the fleet's.")]
 Ending = Annotated[Drain, typer.Option(help="What becomes of live sessions when the arrivals are over.")]
+ApiKey = Annotated[str | None, typer.Option(envvar="SLTA_API_KEY", help="Sent as a bearer token.")]
 Report = Annotated[Path | None, typer.Option("--json", help="Write the report to this file (-: print it).")]
 Check = Annotated[bool, typer.Option("--check", help="Exit with 1 on errors or a service that disagrees.")]
 
@@ -39,8 +56,8 @@ app = typer.Typer(help="Open-loop load from outside, over HTTP.", no_args_is_hel
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """`workload` makes the sessions, given the number of active pools."""
+class _Order:
+    """What to play, and to whom. `workload` makes the sessions, given the number of active pools."""
 
     url: str
     fleet: str
@@ -50,27 +67,32 @@ class _Job:
     described: Mapping[str, Any]
 
 
+@contextmanager
+def _options_checked() -> Iterator[None]:
+    """What the user stated wrongly is answered with the usage, not with a traceback."""
+    try:
+        yield
+    except (InvalidHolding, InvalidPlan, InvalidProfile, InvalidTrace) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 @app.command()
+@_options_checked()
 def run(
     url: Url = "http://127.0.0.1:8080",
     fleet: Fleet = "default",
-    load: Annotated[float | None, typer.Option(min=0, help="Sessions per active pool.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0, help="Arrivals per second.")] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(help="Steps 5@30,10@30, ramps 5..12@20 or day, times --load or --rate [default: load 1]."),
-    ] = None,
-    mean_holding: Annotated[float, typer.Option(help="Mean holding time in seconds.")] = 10.0,
-    holding: Annotated[HoldingKind, typer.Option(help="How holding times are distributed.")] = (
-        HoldingKind.EXPONENTIAL
-    ),
-    cv: Annotated[float | None, typer.Option(help="Of lognormal (1) and hyperexponential (2) times.")] = None,
-    shape: Annotated[float | None, typer.Option(help="Of Pareto times, above 1 (2.5).")] = None,
-    duration: Annotated[float | None, typer.Option(min=0, help="Seconds; else the profile's, or 60.")] = None,
-    warm_up: Annotated[float, typer.Option(min=0, help="Seconds before the counting begins.")] = 0.0,
-    endless: Annotated[bool, typer.Option("--endless", help="Repeat the profile until interrupted.")] = False,
-    seed: Annotated[int, typer.Option(help="Of arrivals and holding times.")] = 1,
-    seeded_ids: Annotated[bool, typer.Option("--seeded-ids", help="Session ids follow from the seed.")] = False,
+    load: Load = None,
+    rate: Rate = None,
+    profile: Profile = None,
+    mean_holding: MeanHolding = 10.0,
+    holding: Kind = HoldingKind.EXPONENTIAL,
+    cv: Cv = None,
+    shape: Shape = None,
+    duration: Duration = None,
+    warm_up: WarmUp = 0.0,
+    endless: Endless = False,
+    seed: Seed = 1,
+    seeded_ids: SeededIds = False,
     lease: Lease = None,
     drain: Ending = Drain.NOW,
     report: Report = None,
@@ -78,32 +100,32 @@ def run(
     api_key: ApiKey = None,
 ) -> None:
     """Poisson arrivals, constant or after a profile, with holding times of a given mean."""
-    with _options_checked():
-        plan = Plan(
-            holding=holding_of_kind(holding, mean_holding, cv=cv, shape=shape),
-            load=load,
-            rate=rate,
-            profile=profile,
-            duration_seconds=duration,
-            warm_up_seconds=warm_up,
-            endless=endless,
-            seed=seed,
-        )
-        settings = ReplaySettings(
-            duration_seconds=plan.total_seconds,
-            warm_up_seconds=warm_up,
-            drain=drain,
-            lease_seconds=lease,
-            session_prefix=f"lg{seed}" if seeded_ids else new_session_prefix(seed),
-        )
-        described = {"holding_kind": holding, **asdict(plan)}
-        _execute(_Job(url, fleet, api_key, plan.workload, settings, described), report, check=check)
+    plan = Plan(
+        holding=holding_of_kind(holding, mean_holding, cv=cv, shape=shape),
+        load=load,
+        rate=rate,
+        profile=profile,
+        duration_seconds=duration,
+        warm_up_seconds=warm_up,
+        endless=endless,
+        seed=seed,
+    )
+    settings = ReplaySettings(
+        duration_seconds=plan.total_seconds,
+        warm_up_seconds=warm_up,
+        drain=drain,
+        lease_seconds=lease,
+        session_prefix=f"lg{seed}" if seeded_ids else new_session_prefix(seed),
+    )
+    described = {"holding_kind": holding, **asdict(plan)}
+    _execute(_Order(url, fleet, api_key, plan.workload, settings, described), report, check=check)
 
 
 @app.command()
+@_options_checked()
 def replay(
-    trace: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: start_s,duration_s.")],
-    speed: Annotated[float, typer.Option(min=1e-6, help="10 plays an hour in six minutes.")] = 1.0,
+    trace: Trace,
+    speed: Speed = 1.0,
     url: Url = "http://127.0.0.1:8080",
     fleet: Fleet = "default",
     lease: Lease = None,
@@ -113,39 +135,38 @@ def replay(
     api_key: ApiKey = None,
 ) -> None:
     """The sessions of a trace, at their own moments."""
-    with _options_checked():
-        length = measure_trace(trace, speed=speed)
-        settings = ReplaySettings(drain=drain, lease_seconds=lease)
-        described = {"trace": trace.name, "speed": speed, **asdict(length)}
-        job = _Job(url, fleet, api_key, lambda _: read_trace(trace, speed=speed), settings, described)
-        _execute(job, report, check=check)
+    length = measure_trace(trace, speed=speed)
+    settings = ReplaySettings(drain=drain, lease_seconds=lease)
+    described = {"trace": trace.name, "speed": speed, **asdict(length)}
+    order = _Order(url, fleet, api_key, lambda _: read_trace(trace, speed=speed), settings, described)
+    _execute(order, report, check=check)
 
 
-def _execute(job: _Job, report: Path | None, *, check: bool) -> None:
+def _execute(order: _Order, report: Path | None, *, check: bool) -> None:
     console = Console(stderr=True)
     try:
-        result = uvloop.run(_play(job, console))
+        result = uvloop.run(_play(order, console))
     except ServiceError as error:
-        console.print(f"{job.url}: {error}", style="red", markup=False)
+        console.print(f"{order.url}: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
     except asyncio.CancelledError as error:
         raise typer.Exit(130) from error
-    _deliver({"workload": job.described, **result.to_dict()}, result, report)
+    _deliver({"workload": order.described, **result.to_dict()}, result, report)
     if check and not result.is_clean:
         raise typer.Exit(1)
 
 
-async def _play(job: _Job, console: Console) -> Result:
-    async with Client(job.url, job.fleet, api_key=job.api_key) as client:
+async def _play(order: _Order, console: Console) -> Result:
+    async with Client(order.url, order.fleet, api_key=order.api_key) as client:
         state = await client.state()
-        sessions = job.workload(state["pools"]["active"])
+        sessions = order.workload(state["pools"]["active"])
         with Live(console=console, auto_refresh=False, transient=True) as live:
 
             def watch(replay: Replay) -> None:
                 if console.is_terminal:
                     live.update(Text(live_line(replay)), refresh=True)
 
-            return await drive(client, sessions, job.settings, watch)
+            return await drive(client, sessions, order.settings, watch)
 
 
 def _deliver(document: Mapping[str, Any], result: Result, report: Path | None) -> None:
@@ -157,12 +178,3 @@ def _deliver(document: Mapping[str, Any], result: Result, report: Path | None) -
         report.write_text(text + "\n", encoding="utf-8")
     for table in result_tables(result):
         Console().print(table, "")
-
-
-@contextmanager
-def _options_checked() -> Iterator[None]:
-    """What the user stated wrongly is answered with the usage, not with a traceback."""
-    try:
-        yield
-    except (InvalidHolding, InvalidPlan, InvalidProfile, InvalidTrace) as error:
-        raise typer.BadParameter(str(error)) from error

@@ -57,10 +57,10 @@ async def drive(client: Client, workload: Iterable[PlannedSession], settings: Re
     try:
         agreement, not_compared = await _run_and_compare(client, replay)
         if settings.drain is not Drain.KEEP:
-            await replay.complete_all()
+            await replay.sessions.complete_all()
     finally:
         watching.cancel()
-    return Result(replay.summary(), agreement, not_compared)
+    return Result(replay.sessions.summary(), agreement, not_compared)
 
 
 async def _run_and_compare(client: Client, replay: Replay) -> tuple[Agreement | None, str | None]:
@@ -71,14 +71,14 @@ async def _run_and_compare(client: Client, replay: Replay) -> tuple[Agreement | 
     if isinstance(start, ServiceError):
         return None, str(start)
     try:
-        return await compare(client, replay, start), None
+        return await compare(client, replay.sessions, start), None
     except ServiceError as error:
         return None, str(error)
 
 
 async def _begin_window(client: Client, replay: Replay) -> WindowStart | ServiceError:
     try:
-        return await begin_window(client, replay)
+        return await begin_window(client, replay.sessions)
     except ServiceError as error:
         return error
 

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadgen.arrivals import after_warm_up
 from loadgen.holding import Holding
 from loadgen.profile import DAY_SECONDS, RateProfile, constant, day, parse_profile
-from loadgen.workload import PlannedSession, random_stream, workload
+from loadgen.workload import PlannedSession, after_warm_up, random_stream, workload
 
 _DEFAULT_DURATION_SECONDS = 60.0
 

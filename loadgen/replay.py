@@ -14,10 +14,6 @@ from itertools import count
 from typing import Any
 
 from loadgen.client import Client
-from loadgen.latency import Percentiles
-from loadgen.leases import keep_renewing
-from loadgen.record import Mark, Record
-from loadgen.report import Summary, Tally
 from loadgen.retry import RetryPolicy
 from loadgen.sessions import Session, Sessions
 from loadgen.workload import PlannedSession
@@ -34,7 +30,7 @@ class Drain(StrEnum):
     SCHEDULE = "schedule"
     """They are completed when they would have been."""
     KEEP = "keep"
-    """They stay, with no call in flight and unsettled ones ended; `complete_all` ends them too."""
+    """They stay, with no call in flight and unsettled ones ended; `Sessions.complete_all` ends them too."""
 
 
 def new_session_prefix(seed: int | str = "") -> str:
@@ -64,6 +60,7 @@ class ReplaySettings:
 class Replay:
     """One workload, played once to one fleet by `run`; everything else may be read and called meanwhile.
 
+    What becomes of it is in `sessions`; its tally begins anew after the warm-up.
     A session ends its planned duration after its scheduled arrival, or with the reply to its assign if later.
     Memory: O(live sessions + pools + calls in flight), the last bounded by the client's time-out.
     """
@@ -76,11 +73,10 @@ class Replay:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = client
         self._workload = workload
         self._settings = settings or ReplaySettings()
         self._clock = clock
-        self._sessions = Sessions(
+        self.sessions = Sessions(
             client, clock, lease_seconds=self._settings.lease_seconds, retries=self._settings.retries
         )
         self._session_ids = (f"{self._settings.session_prefix}-{n}" for n in count())
@@ -92,26 +88,6 @@ class Replay:
         self._in_flight = 0
         self._warmed_up = asyncio.Event()
         self._nothing_to_wait_for = asyncio.Event()
-
-    @property
-    def tally(self) -> Tally:
-        """The counts since the warm-up."""
-        return self._sessions.tally
-
-    @property
-    def record(self) -> Record:
-        """Who holds what, by our own account."""
-        return self._sessions.record
-
-    @property
-    def live_sessions(self) -> int:
-        """Sessions that were placed and have not been completed."""
-        return len(self._sessions.live)
-
-    @property
-    def unsettled_sessions(self) -> int:
-        """Sessions that may hold a place against our will: a call about them got no final answer."""
-        return len(self._sessions.unsettled)
 
     @property
     def calls_in_flight(self) -> int:
@@ -127,24 +103,6 @@ class Replay:
     def elapsed_seconds(self) -> float:
         """Since the run began, warm-up included."""
         return self._clock() - self._start_seconds
-
-    def summary(self) -> Summary:
-        """Everything since the warm-up."""
-        return self.tally.summary(
-            self._clock(), live_sessions=self.live_sessions, unsettled_sessions=self.unsettled_sessions
-        )
-
-    def recent_assign_ms(self) -> Percentiles:
-        """Of the last ten seconds."""
-        return self.tally.assign.recent(self._clock())
-
-    def recent_complete_ms(self) -> Percentiles:
-        """Of the last ten seconds."""
-        return self.tally.complete.recent(self._clock())
-
-    def mark(self) -> Mark:
-        """The record's integrals now: two marks give the mean occupancies between them."""
-        return self.record.mark(self._clock())
 
     async def warmed_up(self) -> None:
         """Returns when the counting begins, or the run is over."""
@@ -168,13 +126,9 @@ class Replay:
             warm_up.cancel()
             self._warmed_up.set()
         if self._settings.drain is Drain.KEEP:
-            await self._sessions.settle_all()
+            await self.sessions.settle_all()
         else:
-            await self.complete_all()
-
-    async def complete_all(self) -> None:
-        """After `run`: complete every session that is live or unsettled, 64 calls at a time."""
-        await self._sessions.complete_all()
+            await self.sessions.complete_all()
 
     def _begin_warm_up(self) -> asyncio.TimerHandle:
         if not self._settings.warm_up_seconds:
@@ -183,14 +137,14 @@ class Replay:
 
     def _begin_counting(self) -> None:
         if not self._warmed_up.is_set():
-            self._sessions.tally = Tally(self._clock())
+            self.sessions.begin_counting()
             self._warmed_up.set()
 
     async def _play(self) -> None:
         """Leaves nothing that would begin another call; those in flight may still be."""
         background = [
-            self._calls.create_task(self._sessions.keep_settling()),
-            self._calls.create_task(keep_renewing(self._client, self._sessions)),
+            self._calls.create_task(self.sessions.keep_settling()),
+            self._calls.create_task(self.sessions.keep_renewing()),
         ]
         try:
             await self._send_all()
@@ -208,7 +162,7 @@ class Replay:
             await asyncio.wait([self._sending])
         self._all_sent = True
         schedule_seconds = math.inf if self._stopping else self._settings.duration_seconds
-        self.tally.close(self._clock(), self._start_seconds + schedule_seconds)
+        self.sessions.tally.close(self._clock(), self._start_seconds + schedule_seconds)
 
     async def _send_arrivals(self) -> None:
         end_seconds = self._settings.duration_seconds
@@ -232,7 +186,7 @@ class Replay:
             delay_seconds = moment_seconds - self._clock()
 
     async def _place(self, session: Session) -> None:
-        if await self._sessions.assign(session) and not self._ends_held:
+        if await self.sessions.assign(session) and not self._ends_held:
             now = self._clock()
             session.ends_seconds = max(session.ends_seconds, now)
             delay_seconds = session.ends_seconds - now
@@ -240,8 +194,8 @@ class Replay:
 
     def _end(self, session: Session) -> None:
         session.end_timer = None
-        if session.session_id in self._sessions.live:
-            self._begin(self._sessions.complete(session))
+        if session.session_id in self.sessions.live:
+            self._begin(self.sessions.complete(session))
         else:
             self._look_for_the_end()
 
@@ -254,11 +208,11 @@ class Replay:
         self._look_for_the_end()
 
     def _look_for_the_end(self) -> None:
-        if self._all_sent and not self._in_flight and not self._sessions.live:
+        if self._all_sent and not self._in_flight and not self.sessions.live:
             self._nothing_to_wait_for.set()
 
     def _hold_ends(self) -> None:
         self._ends_held = True
-        for session in self._sessions.live.values():
+        for session in self.sessions.live.values():
             if session.end_timer:
                 session.end_timer.cancel()

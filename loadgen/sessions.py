@@ -1,4 +1,4 @@
-"""The sessions of a replay: asked for, placed, ended, and settled where an answer was lost."""
+"""The sessions of a replay: asked for, placed, renewed, ended, and settled where an answer was lost."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from loadgen.client import Client
-from loadgen.record import Record
-from loadgen.report import Tally
+from loadgen.latency import Percentiles
+from loadgen.record import Mark, Record
+from loadgen.report import Summary, Tally
 from loadgen.retry import Answer, Retrying, RetryPolicy
 
 _UNSETTLED_AT_MOST = 100_000
 _SETTLING_CALLS = 64
+_RENEWALS_PER_LEASE = 3
+_RENEWED_PER_CALL = 500
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +37,7 @@ class Sessions:
 
     `live` sessions are placed and not yet completed. `unsettled` ones may hold a place against our will: a
     call about them got no final answer. Only an assign that was answered is followed by a complete.
+    `record` is who holds what, by our own account; `tally` counts since `begin_counting`, at first since now.
     """
 
     def __init__(
@@ -49,12 +53,28 @@ class Sessions:
         self._retrying = Retrying(retries, random.Random())
         self._settle_every_seconds = retries.settle_every_seconds
         self._lease_seconds = lease_seconds
-        self.granted_lease_seconds = 0.0
-        self.lease_is_known = asyncio.Event()
+        self._granted_lease_seconds = 0.0
+        self._lease_is_known = asyncio.Event()
         self.live: dict[str, Session] = {}
         self.unsettled: OrderedDict[str, Session] = OrderedDict()
         self.record = Record()
         self.tally = Tally(clock())
+
+    def begin_counting(self) -> None:
+        """Start a new tally. Calls under way are counted where they began."""
+        self.tally = Tally(self._clock())
+
+    def summary(self) -> Summary:
+        """The tally so far."""
+        return self.tally.summary(self._clock(), live_sessions=len(self.live), unsettled_sessions=len(self.unsettled))
+
+    def recent_assign_ms(self) -> Percentiles:
+        """Of the last ten seconds."""
+        return self.tally.assign.recent(self._clock())
+
+    def mark(self) -> Mark:
+        """The record's integrals now: two marks give the mean occupancies between them."""
+        return self.record.mark(self._clock())
 
     async def assign(self, session: Session) -> bool:
         """Ask for a place. True: the session is live now."""
@@ -78,12 +98,23 @@ class Sessions:
         if self.live.pop(session.session_id, None) and not _is_over(answer):
             self._leave_unsettled(session)
 
-    def with_pending_end(self) -> list[str]:
-        """The ids of live sessions whose complete is still to be sent."""
-        return [session_id for session_id, session in self.live.items() if session.end_timer]
+    async def keep_renewing(self) -> None:
+        """Renew all live sessions, three times a lease, until cancelled.
 
-    def found_ended(self, session_id: str) -> None:
-        """The service has ended the session by itself."""
+        What gets no answer is made up for by the next round; what the service has ended is taken off.
+        """
+        await self._lease_is_known.wait()
+        lease_seconds = self._granted_lease_seconds
+        while lease_seconds:
+            await asyncio.sleep(lease_seconds / _RENEWALS_PER_LEASE)
+            session_ids = [session_id for session_id, session in self.live.items() if session.end_timer]
+            for start in range(0, len(session_ids), _RENEWED_PER_CALL):
+                reply = await self._client.renew(session_ids[start : start + _RENEWED_PER_CALL], lease_seconds)
+                for session_id in (*reply.body.get("expired", ()), *reply.body.get("unknown", ())):
+                    self._found_ended(session_id)
+
+    def _found_ended(self, session_id: str) -> None:
+        """The service has ended the session by itself, unless our complete is on its way."""
         session = self.live.get(session_id)
         if session and session.end_timer:
             del self.live[session_id]
@@ -145,8 +176,8 @@ class Sessions:
         if answer.reply.ok:
             session.pool_id = str(answer.reply.body["pool_id"])
             self.record.placed(session.pool_id, self._clock())
-            self.granted_lease_seconds = float(answer.reply.body["lease_seconds"])
-            self.lease_is_known.set()
+            self._granted_lease_seconds = float(answer.reply.body["lease_seconds"])
+            self._lease_is_known.set()
         return answer
 
     async def _ask_for_end(self, session: Session) -> Answer:

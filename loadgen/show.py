@@ -12,9 +12,9 @@ from loadgen.report import Summary
 
 def live_line(replay: Replay) -> str:
     """The state of a running replay, within 80 columns. Latencies are those of the last ten seconds."""
-    tally, recent = replay.tally, replay.recent_assign_ms()
+    tally, recent = replay.sessions.tally, replay.sessions.recent_assign_ms()
     return (
-        f"{replay.elapsed_seconds:.0f} s  {tally.arrivals} arrivals  {replay.live_sessions} live  "
+        f"{replay.elapsed_seconds:.0f} s  {tally.arrivals} arrivals  {len(replay.sessions.live)} live  "
         f"{tally.rejections} rejected  {tally.errors} errors  "
         f"p50 {_ms(recent.p50)}  p99 {_ms(recent.p99)} ms"
     )

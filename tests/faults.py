@@ -1,68 +1,11 @@
-"""Faults on purpose: a server that is stopped, killed and started again, and a proxy that loses replies."""
+"""A proxy that loses replies, holds them back and refuses calls, as a test asks for."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import signal
-import subprocess
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-
-from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-
-
-class Server:
-    """A server of our own on a data folder, which outlives the process."""
-
-    def __init__(self, binary: str, folder: Path) -> None:
-        self.folder = folder
-        self.url = f"unix://{folder}/s"
-        self._command = [binary, "--port", "0", "--unixsocket", f"{folder}/s", "--dir", str(folder), "--save", ""]
-        self._command += ["--appendonly", "yes"]
-        self.start()
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        with self.client() as redis:
-            while True:
-                try:
-                    redis.ping()
-                    return
-                except RedisConnectionError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.01)
-
-    def client(self) -> Redis:
-        return Redis.from_url(self.url, encoding="latin-1", decode_responses=True)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def freeze(self) -> None:
-        os.kill(self._process.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        os.kill(self._process.pid, signal.SIGCONT)
-
-
-@contextmanager
-def own_server(binary: str) -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="slta-"))
-    server = Server(binary, folder)
-    try:
-        yield server
-    finally:
-        server.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 
 class Proxy:

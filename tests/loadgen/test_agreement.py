@@ -50,10 +50,10 @@ async def play(service, disturb=lambda: None):
     async with service.serving() as url, Client(url, "default") as client:
         replay = Replay(client, workload, ReplaySettings(drain=Drain.KEEP))
         running = asyncio.create_task(replay.run())
-        start = await begin_window(client, replay)
+        start = await begin_window(client, replay.sessions)
         await running
         disturb()
-        return await compare(client, replay, start)
+        return await compare(client, replay.sessions, start)
 
 
 async def test_a_service_that_counts_right_is_found_to_agree():

@@ -45,7 +45,7 @@ async def test_arrivals_keep_coming_while_the_service_answers_none(service):
         service.open_gate.set()
         await running
 
-    assert replay.tally.placed == 50
+    assert replay.sessions.tally.placed == 50
 
 
 async def test_a_stall_counts_in_the_latency_of_all_that_should_have_arrived_meanwhile(service):
@@ -62,7 +62,7 @@ async def test_a_stall_counts_in_the_latency_of_all_that_should_have_arrived_mea
     clock = lambda: time.monotonic() + offset  # noqa: E731
     async with replaying(service, workload, clock=clock, duration_seconds=5.0) as replay:
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     # Due at 0.5, 1.0, … 4.5 and answered after 5: late by 4.5, … 0.5 s, and the first by 5.
     assert summary.assign_ms.count == 10
@@ -83,7 +83,7 @@ async def test_no_complete_is_sent_before_the_reply_to_its_assign(service):
 
     for session_id in {session_id for _, session_id in service.requests}:
         assert [call for call, id_ in service.replies if id_ == session_id] == ["assign", "complete"]
-    assert replay.summary().completions == 20
+    assert replay.sessions.summary().completions == 20
 
 
 async def test_each_session_has_an_id_of_its_own_and_each_run_others(service):
@@ -114,20 +114,20 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_id_and_counted_onc
     service.faults[call].extend([fault, fault])
     async with replaying(service, at_once(1), drain=Drain.SCHEDULE) as replay:
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     assert Counter(service.requests)[call, f"{service.requests[0][1]}"] == 3
     assert (summary.arrivals, summary.placed, summary.completions, summary.errors) == (1, 1, 1, 0)
     assert summary.retries == 2
     assert sum(summary.outcomes[call].values()) == 1
-    assert service.live == {} == replay.record.occupancies()
+    assert service.live == {} == replay.sessions.record.occupancies()
 
 
 async def test_a_full_fleet_rejects_and_is_not_asked_again():
     service = StandIn(capacity=2)
     async with replaying(service, at_once(5, LONG)) as replay:
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     assert (summary.arrivals, summary.placed, summary.rejections, summary.errors) == (5, 2, 3, 0)
     assert summary.outcomes["assign"] == {"placed": 2, "no_capacity": 3}
@@ -138,7 +138,7 @@ async def test_a_place_given_without_an_answer_is_found_and_given_back(service):
     service.faults["assign"].append(DROP_AFTER)
     async with replaying(service, at_once(1), retries=ONCE, duration_seconds=0.2) as replay:
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     assert (summary.placed, summary.errors, summary.unsettled_sessions) == (0, 1, 0)
     assert summary.outcomes["assign"] == {"connection_lost": 1}
@@ -151,19 +151,19 @@ async def test_what_is_unsettled_at_the_end_is_settled_by_the_drain(service):
     service.faults["complete"].append((503, "outcome_unknown"))
     async with replaying(service, at_once(2), retries=NEVER_SETTLE, drain=Drain.SCHEDULE) as replay:
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     assert summary.errors == 2
     assert summary.outcomes["drain"] == {"replayed": 1, "completed": 2}
     assert summary.unsettled_sessions == 0
-    assert service.live == {} == replay.record.occupancies()
+    assert service.live == {} == replay.sessions.record.occupancies()
 
 
 async def test_a_dead_service_is_counted_and_ends_the_run_nonetheless():
     async with Client(f"http://127.0.0.1:{unused_port()}", "default") as client:
         replay = Replay(client, at_once(10), ReplaySettings(retries=QUICK))
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     assert (summary.arrivals, summary.errors, summary.achieved_rate) == (10, 10, 0.0)
     assert summary.outcomes["assign"] == {"connect_failed": 10}
@@ -175,9 +175,9 @@ async def test_a_complete_that_is_never_answered_leaves_an_unsettled_session(ser
     async with replaying(service, at_once(1), retries=NEVER_SETTLE, drain=Drain.SCHEDULE) as replay:
         await replay.run()
 
-    assert replay.summary().outcomes["drain"] == {"store_unavailable": 1}
-    assert replay.unsettled_sessions == 1
-    assert replay.record.occupancies() == service.occupancies() != {}
+    assert replay.sessions.summary().outcomes["drain"] == {"store_unavailable": 1}
+    assert len(replay.sessions.unsettled) == 1
+    assert replay.sessions.record.occupancies() == service.occupancies() != {}
 
 
 async def test_kept_sessions_stay_with_nothing_in_flight_and_the_record_knows_each_pool(service):
@@ -185,11 +185,11 @@ async def test_kept_sessions_stay_with_nothing_in_flight_and_the_record_knows_ea
     async with replaying(service, workload, drain=Drain.KEEP) as replay:
         await replay.run()
         assert replay.calls_in_flight == 0
-        assert replay.live_sessions == len(service.live) >= 14
-        assert replay.record.occupancies() == service.occupancies()
-        await replay.complete_all()
+        assert len(replay.sessions.live) == len(service.live) >= 14
+        assert replay.sessions.record.occupancies() == service.occupancies()
+        await replay.sessions.complete_all()
 
-    assert service.live == {} == replay.record.occupancies()
+    assert service.live == {} == replay.sessions.record.occupancies()
 
 
 async def test_keeping_sessions_settles_those_in_doubt_so_that_the_record_is_exact(service):
@@ -197,22 +197,22 @@ async def test_keeping_sessions_settles_those_in_doubt_so_that_the_record_is_exa
     async with replaying(service, at_once(6, LONG), retries=NEVER_SETTLE, drain=Drain.KEEP) as replay:
         await replay.run()
 
-    assert replay.live_sessions == 3
-    assert replay.unsettled_sessions == 0
-    assert replay.record.occupancies() == service.occupancies()
+    assert len(replay.sessions.live) == 3
+    assert len(replay.sessions.unsettled) == 0
+    assert replay.sessions.record.occupancies() == service.occupancies()
 
 
 async def test_on_schedule_the_last_session_is_waited_for(service):
     async with replaying(service, [PlannedSession(0.0, 0.15)], drain=Drain.SCHEDULE) as replay:
         await replay.run()
 
-    assert replay.summary().outcomes == {"assign": {"placed": 1}, "complete": {"completed": 1}}
+    assert replay.sessions.summary().outcomes == {"assign": {"placed": 1}, "complete": {"completed": 1}}
 
 
 async def test_draining_now_completes_what_would_have_lived_on(service):
     async with replaying(service, at_once(100, LONG)) as replay:
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     assert summary.completions == 0
     assert summary.outcomes["drain"] == {"completed": 100}
@@ -258,15 +258,15 @@ async def test_arrivals_from_the_duration_on_are_not_sent(service):
     async with replaying(service, workload, duration_seconds=0.1) as replay:
         await replay.run()
 
-    assert replay.summary().arrivals == 2
-    assert replay.summary().window_seconds >= 0.1
+    assert replay.sessions.summary().arrivals == 2
+    assert replay.sessions.summary().window_seconds >= 0.1
 
 
 async def test_the_warm_up_is_not_counted(service):
     workload = [PlannedSession(0.0, 0.0)] * 7 + [PlannedSession(0.6, LONG)] * 3
     async with replaying(service, workload, warm_up_seconds=0.5, drain=Drain.NOW) as replay:
         await replay.run()
-    summary = replay.summary()
+    summary = replay.sessions.summary()
 
     assert (summary.arrivals, summary.placed, summary.completions) == (3, 3, 0)
     assert summary.assign_ms.count == 3
@@ -276,17 +276,17 @@ async def test_long_sessions_are_renewed_and_those_the_service_ended_are_taken_o
     service = StandIn(lease_seconds=0.06)
     async with replaying(service, at_once(3, LONG), drain=Drain.SCHEDULE) as replay:
         running = asyncio.create_task(replay.run())
-        await eventually(lambda: replay.live_sessions == 3)
+        await eventually(lambda: len(replay.sessions.live) == 3)
         expired = next(iter(service.live))
         service.expire(expired)
-        await eventually(lambda: replay.live_sessions == 2)
-        assert replay.record.occupancies() == service.occupancies()
+        await eventually(lambda: len(replay.sessions.live) == 2)
+        assert replay.sessions.record.occupancies() == service.occupancies()
         replay.stop()
         await running
 
     assert len(service.renewals[0]) == 3
     assert ("complete", expired) not in service.requests
-    assert replay.summary().outcomes["renew"] == {"ended": 1}
+    assert replay.sessions.summary().outcomes["renew"] == {"ended": 1}
 
 
 @pytest.mark.parametrize("lease_seconds", [None, 0.0, 30.0])
@@ -312,9 +312,9 @@ async def test_a_workload_that_fails_ends_the_run_with_its_error(service):
 async def test_the_summary_is_ready_for_json(service):
     async with replaying(service, at_once(3)) as replay:
         await replay.run()
-    report = replay.summary().to_dict()
+    report = replay.sessions.summary().to_dict()
 
     assert report["arrivals"] == 3
     assert set(report["assign_ms"]) == {"count", "p50", "p99", "p999", "max"}
     assert report["outcomes"]["assign"] == {"placed": 3}
-    assert replay.recent_assign_ms().count == 3
+    assert replay.sessions.recent_assign_ms().count == 3

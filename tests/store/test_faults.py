@@ -17,8 +17,8 @@ from service import errors
 from service.store import Store, StoreSettings
 from service.store.connection import Failure, Unconnected, classify
 from tests.audit import violations
-from tests.faults import Proxy, Server, own_server, proxy
-from tests.servers import SERVERS
+from tests.faults import Proxy, proxy
+from tests.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, field, occupancies, place, pool_class, spec
 

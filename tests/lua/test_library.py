@@ -1,0 +1,73 @@
+"""The Lua keeps to the limits of the Python, and every server loads it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import service.store
+from service.store.library import MODULES, assemble
+from tests.servers import SERVERS, own_server
+
+FOLDER = Path(service.store.__file__).parent / "lua"
+FILES = sorted(FOLDER.glob("*.lua"))
+COLUMNS = 120
+NOT_IN_REDIS = ("debug", "dofile", "io", "loadfile", "module", "os", "package", "print", "require")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_lines_have_at_most_120_columns(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+
+    assert [number for number, line in enumerate(lines, 1) if len(line) > COLUMNS] == []
+
+
+def test_every_file_is_part_of_the_library() -> None:
+    assert {file.stem for file in FILES} == set(MODULES)
+
+
+@pytest.mark.needs("luacheck")
+def test_no_name_is_unknown_or_unused() -> None:
+    """Servers find an unknown name only when the line runs, and an unused one never."""
+    known = ["--std", "lua51", "--not-globals", *NOT_IN_REDIS, "--read-globals", "redis", "--globals", *MODULES]
+    command = ["luacheck", "--no-config", "--no-color", "--quiet", *known, "--", str(FOLDER)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_function_of_a_module_is_called_somewhere() -> None:
+    """Luacheck does not look into tables. Policies are called as `policy(fleet).choose`, so names count alone."""
+    code = {file.stem: re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8")) for file in FILES}
+
+    assert uncalled(code) == []
+
+
+def uncalled(code: Mapping[str, str]) -> list[str]:
+    definition = re.compile(r"^function (\w+\.(\w+))", re.MULTILINE)
+    everything = "".join(code.values())
+    defined = definition.findall(everything)
+    definitions = Counter(name for _, name in defined)
+    return [function for function, name in defined if len(re.findall(rf"\.{name}\b", everything)) <= definitions[name]]
+
+
+def test_a_function_that_nobody_calls_is_found() -> None:
+    assert uncalled({"a": "function a.f()\nend\nfunction a.g()\n  a.f()\nend\n"}) == ["a.g"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVERS))
+def test_the_library_loads_and_registers_what_it_says(name: str) -> None:
+    source, digest = assemble()
+    with own_server(SERVERS[name]) as server, server.client() as redis:
+        assert redis.function_load(source) == f"slta_{digest}"
+        [library] = redis.function_list()
+
+    described = dict(zip(library[::2], library[1::2], strict=True))
+    functions = {dict(zip(words[::2], words[1::2], strict=True))["name"] for words in described["functions"]}
+    registered = re.findall(r"^register\('(\w+)'", (FOLDER / "library.lua").read_text(encoding="utf-8"), re.MULTILINE)
+    assert functions == {f"slta_{digest}_{function}" for function in registered}
