@@ -23,8 +23,8 @@ LUA_POLICIES: Mapping[str, Traversable] = {"slta": FOLDER / "slta.lua", "jlmu": 
 """The policies in Lua, a row each: the name in a fleet's configuration and the file, whose module has the file's name.
 `lua/policies.lua` has the contract."""
 
-BEFORE = ("rows", "keys", "choice", "state", "accounting", "order")
-AFTER = ("policies", "ledger", "sessions", "pools", "history", "reads", "repair", "fleets", "library")
+BEFORE_POLICIES = ("rows", "keys", "choice", "state", "accounting", "order")
+AFTER_POLICIES = ("policies", "ledger", "sessions", "pools", "history", "reads", "repair", "fleets", "library")
 """The files of `lua/` in the order they are loaded, the policies between; each but the last is a table of functions of
 its name."""
 
@@ -42,13 +42,13 @@ class Library(NamedTuple):
 
 def assemble(policies: Mapping[str, Traversable] = LUA_POLICIES, layout: int = LAYOUT) -> Library:
     """The library with these policies, for fleets up to this layout."""
-    files = {name: FOLDER / f"{name}.lua" for name in BEFORE}
+    files = {name: FOLDER / f"{name}.lua" for name in BEFORE_POLICIES}
     files |= {_module(file): file for file in policies.values()}
-    files |= {name: FOLDER / f"{name}.lua" for name in AFTER}
+    files |= {name: FOLDER / f"{name}.lua" for name in AFTER_POLICIES}
     bodies = [_constants(layout), *(file.read_text(encoding="utf-8") for file in files.values())]
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
     source = f"local constants, {', '.join(name for name in files if name != 'library')}\n"
-    source += "".join(f"do\n{body}end\n" for body in bodies).replace("@POLICIES@", rows)
+    source += "".join(f"do\n{body}end\n" for body in bodies).replace("{} -- @POLICIES@", f"{{ {rows} }}")
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 

@@ -49,7 +49,8 @@ local function entry(fleet, rank)
   if not known then
     local from = (rank - 1) * constants.BOUND_BYTES
     local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'bound'), from, from + constants.BOUND_BYTES - 1)
-    known = { tonumber(string.sub(text, 1, constants.CLASS_BYTES)), tonumber(string.sub(text, constants.CLASS_BYTES + 1)) }
+    local class, marginal = string.sub(text, 1, constants.CLASS_BYTES), string.sub(text, constants.CLASS_BYTES + 1)
+    known = { tonumber(class), tonumber(marginal) }
     fleet.bound_entries[rank] = known
   end
   return known[1], known[2]

@@ -26,7 +26,8 @@ end
 function choice.room(fleet)
   local room = {}
   for position = 1, #fleet.numbers do
-    room[position] = fleet.pool_counts[position] - rows.count(keys.of_level(fleet, position, fleet.capacities[position]))
+    local full = keys.of_level(fleet, position, fleet.capacities[position])
+    room[position] = fleet.pool_counts[position] - rows.count(full)
   end
   return room
 end

@@ -2,7 +2,7 @@
 
 fleets = {}
 
-local CLASS_ROWS = { 'used', 'active', 'ranks', 'marginals' } -- keys of a class, beside its levels and its policy's rows
+local CLASS_ROWS = { 'used', 'active', 'ranks', 'marginals' } -- of a class, beside its levels and its policy's
 
 local function create(key, now)
   local fleet = state.new(key)
@@ -216,7 +216,8 @@ function fleets.delete(fleet)
     redis.call('UNLINK', keys.of_past(fleet, window))
   end
   for _, name in ipairs({
-    'document', 'order', 'order:full', 'bound', 'bound:full', 'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'state',
+    'document', 'order', 'order:full', 'bound', 'bound:full',
+    'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'state',
   }) do
     redis.call('UNLINK', keys.of_fleet(fleet, name))
   end

@@ -13,8 +13,8 @@ jlmu = {
   VECTORS = { 'frontiers', 'frontier_ranks', 'open_counts' },
 }
 
--- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. Token, class position and the pool's
--- number among them. O(classes).
+-- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. Token, class position and the
+-- pool's number among them. O(classes).
 local function choose_jlmu(frontier_ranks, open_counts, draw)
   local best = 0
   for position = 1, #open_counts do

@@ -7,7 +7,8 @@
 --   FLEET_ROWS  bit rows of the fleet, keys {fleet}:<name>
 --   NUMBERS, VECTORS  its fields of the state; a vector has one number per class
 --
--- and has these functions (position is a class, bit a pool in its class, level the sessions that the pool holds or held):
+-- and has these functions (position is a class, bit a pool in its class, level how many sessions the pool holds or
+-- held):
 --
 --   choose(fleet, draw) -> token, position, bit   where a session goes; some active pool has room; draw in [0, 1)
 --   judge(fleet) -> judgement                     what it thinks of the state just before a placement
@@ -21,7 +22,7 @@
 -- nothing; the others may write the policy's own rows and fields only.
 
 policies = {}
-policies.BY_NAME = { @POLICIES@ }
+policies.BY_NAME = {} -- @POLICIES@
 
 function policies.of(fleet)
   return policies.BY_NAME[fleet.policy]

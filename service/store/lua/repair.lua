@@ -42,7 +42,8 @@ local function rebuild_class(fleet, position)
   end)
 end
 
--- -> {REPAIRED}. O(keys of the server + sessions + levels * pools / 8); the tick calls it after an error inside an operation.
+-- -> {REPAIRED}. The tick calls it after an error inside an operation.
+-- O(keys of the server + sessions + levels * pools / 8).
 function repair.run(fleet)
   ledger.change_afresh(fleet, function()
     rebuild_sets(fleet)

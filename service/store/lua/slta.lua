@@ -61,8 +61,9 @@ end
 
 -- The yellow tokens of class `position`: its pools with fewer than `level` sessions.
 local function write_yellow(fleet, position, level)
-  rows.minus(keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'active', position), keys.of_level(fleet, position, level))
-  fleet.yellow = rows.count(keys.of_fleet(fleet, 'yellow'))
+  local key = keys.of_fleet(fleet, 'yellow')
+  rows.minus(key, keys.of_class(fleet, 'active', position), keys.of_level(fleet, position, level))
+  fleet.yellow = rows.count(key)
 end
 
 -- The green tokens of class `position` under threshold `level`.

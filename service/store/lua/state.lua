@@ -7,17 +7,18 @@ state = {}
 local TEXTS = { 'policy', 'utilities', 'suspect' }
 local WORDS = { 'class_names' }
 local NUMBERS = {
-  'layout', 'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
+  'layout', 'config_version', 'utilities_version', 'store_epoch',
+  'lease', 'retention', 'beta_coefficient', 'beta_power',
   'clock', 'time', 'hold_until', 'pools_since', 'ended_generation', 'ended_since', 'next_due',
   'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
 }
 local VECTORS = {
-  'numbers', 'capacities', 'pool_counts', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
-  'integrals',
+  'numbers', 'capacities', 'pool_counts', 'draining_pools', 'failed_pools', 'draining_sessions',
+  'pools_high', 'pools_low', 'integrals',
 }
 local HOT = {
-  'policy', 'layout', 'next_due', 'class_names', 'numbers', 'lease', 'pool_counts', 'active_pools', 'room_for', 'clock', 'time',
-  'hold_until', 'integrals', 'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'ended_generation',
+  'policy', 'layout', 'next_due', 'class_names', 'numbers', 'lease', 'pool_counts', 'active_pools', 'room_for',
+  'clock', 'time', 'hold_until', 'integrals', 'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'ended_generation',
   'assigned', 'completed', 'last_rank',
 }
 
