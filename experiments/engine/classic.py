@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-from experiments.engine.compiling import Compile
-from experiments.engine.dispatch import Market, Memory, Policy, ignore
-from experiments.engine.state import State, moves
-from service.core.policies.common import NOTHING
+from experiments.engine.compiling import inner
+from experiments.engine.dispatch import DispatchOrder, Memory, Policy, ignore_departure
+from experiments.engine.state import State, join
+from service.core.policies.choice import NOTHING
 
 
-def random_policy(compile: Compile) -> Policy:  # noqa: A002 - as in service.core.policies
-    """A pool uniform among all; a session that meets a full one is lost."""
-    join, _ = moves(compile)
-
-    def place(state: State, market: Market, memory: Memory, draw: float) -> int:  # noqa: ARG001
-        pool = int(draw * len(state.occupancy))
-        if state.occupancy[pool] >= state.capacity[state.pool_class[pool]]:
-            return NOTHING
-        join(state, pool)
-        return pool
-
-    return Policy(compile(place), compile(ignore))
+@inner
+def join_unless_full(state: State, pool: int) -> int:
+    """The pool, one session fuller; NOTHING where it was full: the session is lost."""
+    if state.occupancy[pool] >= state.capacity[state.pool_class[pool]]:
+        return NOTHING
+    join(state, pool)
+    return pool
 
 
-def round_robin_policy(compile: Compile) -> Policy:  # noqa: A002 - as in service.core.policies
-    """The pools in turn; `Memory.room` holds the next one. A session that meets a full pool is lost."""
-    join, _ = moves(compile)
-
-    def place(state: State, market: Market, memory: Memory, draw: float) -> int:  # noqa: ARG001
-        pool = memory.room[0]
-        memory.room[0] = (pool + 1) % len(state.occupancy)
-        if state.occupancy[pool] >= state.capacity[state.pool_class[pool]]:
-            return NOTHING
-        join(state, pool)
-        return pool  # type: ignore[no-any-return]
-
-    return Policy(compile(place), compile(ignore))
+@inner
+def place_at_random(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
+    """A pool uniform among all."""
+    return join_unless_full(state, int(draw * len(state.occupancy)))
 
 
-def two_choices_policy(compile: Compile) -> Policy:  # noqa: A002 - as in service.core.policies
+@inner
+def place_in_turn(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
+    """The pools in turn; `Memory.room` holds the next one."""
+    pool: int = memory.room[0]
+    memory.room[0] = (pool + 1) % len(state.occupancy)
+    return join_unless_full(state, pool)
+
+
+@inner
+def place_on_less_occupied_of_two(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
     """Two pools uniform among all, the draw's digits to base n; the less occupied, or the first of equals."""
-    join, _ = moves(compile)
+    n = len(state.occupancy)
+    first, second = divmod(int(draw * n * n), n)
+    return join_unless_full(state, second if state.occupancy[second] < state.occupancy[first] else first)
 
-    def place(state: State, market: Market, memory: Memory, draw: float) -> int:  # noqa: ARG001
-        n = len(state.occupancy)
-        first, second = divmod(int(draw * n * n), n)
-        pool = second if state.occupancy[second] < state.occupancy[first] else first
-        if state.occupancy[pool] >= state.capacity[state.pool_class[pool]]:
-            return NOTHING
-        join(state, pool)
-        return pool
 
-    return Policy(compile(place), compile(ignore))
+RANDOM = Policy(place_at_random, ignore_departure)
+ROUND_ROBIN = Policy(place_in_turn, ignore_departure)
+TWO_CHOICES = Policy(place_on_less_occupied_of_two, ignore_departure)

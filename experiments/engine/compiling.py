@@ -1,8 +1,10 @@
-"""Compile the rules and the loop where numba is installed; run the same source in Python where it is not.
+"""Compile the loop and the functions it calls where numba is installed; run the same source in Python where not.
 
-numba keys its cache on disk by what a closure holds, and a compiled function that a closure holds looks
-different in every process: the rules of `service.core` would be compiled again each time. Here the key is a
-digest of the sources instead, so a change of a rule is never answered by yesterday's machine code.
+The functions of the engine and the rules of `service.core` are plain Python. `inner` tells numba that compiled code
+may call one; `outer` compiles what Python calls.
+
+numba's own key of its cache on disk knows the text of the one function that Python calls. Ours is a digest of all
+the sources, so a change of a rule is never answered by yesterday's machine code.
 """
 
 from __future__ import annotations
@@ -10,23 +12,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import service.core.policies
 
-Compile = Callable[[Any], Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 NO_NUMBA = "SLTA_EXPERIMENTS_WITHOUT_NUMBA"
 """Set to 1, this environment variable runs everything in plain Python."""
 
 NO_REFERENCE_COUNTS = False
-"""numba's `_nrt`: the loop allocates nothing, and counting references to its arrays costs 9/10 of its
-time.
-"""
+"""numba's `_nrt`: the loop allocates nothing, and counting references to its arrays costs 9/10 of its time."""
 
 
 @cache
@@ -45,25 +45,18 @@ def sources_digest() -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def identity(function: Any) -> Any:  # noqa: ANN401 - a function, compiled or not
-    """Leave a function as it is."""
+def inner(function: Function) -> Function:
+    """Let compiled code call `function`, as a part of its caller; to Python it stays what it is."""
+    if has_numba():
+        register: Any = import_module("numba.extending").register_jitable
+        register(forceinline=True, _nrt=NO_REFERENCE_COUNTS)(function)
     return function
 
 
-def inner() -> Compile:
-    """The compiler of a function that compiled code calls: it is cached as a part of its caller."""
+def outer(function: Function, name: str) -> Function:
+    """`function` compiled, cached on disk under `name`, which stands for the functions that it calls."""
     if not has_numba():
-        return identity
-    numba = import_module("numba")
-    return partial(numba.njit, forceinline=True, _nrt=NO_REFERENCE_COUNTS)
-
-
-def outer(name: str) -> Compile:
-    """The compiler of what Python calls, cached on disk under `name`, which stands for the functions
-    inside.
-    """
-    if not has_numba():
-        return identity
+        return function
     numba: Any = import_module("numba")
     function_cache: Any = import_module("numba.core.caching").FunctionCache
 
@@ -71,9 +64,6 @@ def outer(name: str) -> Compile:
         def _index_key(self, sig: Any, codegen: Any) -> Any:  # noqa: ANN401 - numba's own
             return sig, codegen.magic_tuple(), name, sources_digest()
 
-    def compile_cached(function: Any) -> Any:  # noqa: ANN401 - a function, compiled or not
-        compiled = numba.njit(function, _nrt=NO_REFERENCE_COUNTS, error_model="numpy")
-        compiled._cache = SourceCache(function)  # noqa: SLF001 - numba offers no other way to choose the key
-        return compiled
-
-    return compile_cached
+    compiled = numba.njit(function, _nrt=NO_REFERENCE_COUNTS, error_model="numpy")
+    compiled._cache = SourceCache(function)  # noqa: SLF001 - numba offers no other way to choose the key
+    return compiled  # type: ignore[no-any-return]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from experiments.engine.compiling import Compile, identity
-from experiments.engine.dispatch import REJECTIONS, Market, Memory, Policy
-from experiments.engine.state import Floats, Integers, State, moves
-from service.core.policies.common import NOTHING
+from experiments.engine.compiling import inner
+from experiments.engine.dispatch import REJECTIONS, DispatchOrder, Memory, Policy
+from experiments.engine.state import Floats, Integers, State, leave
+from service.core.policies.choice import NOTHING
 
 
 class Events(NamedTuple):
@@ -50,77 +51,62 @@ OPTIMUM = 2
 SAMPLE_HEAD = 4
 
 
-class Steps(NamedTuple):
-    """What the loop does between and at events."""
-
-    advance: Any
-    arrive: Any
-    depart: Any
-
-
-def meter_steps(compile: Compile = identity) -> Any:  # noqa: A002, ANN401 - as in service.core.policies
-    """`advance(state, memory, meter, now)`: samples that are due, then the integrals up to `now`."""
-
-    def sample(state: State, memory: Memory, meter: Meter) -> None:
-        at = meter.row[0] * (SAMPLE_HEAD + len(state.below))
-        meter.samples[at] = memory.rank[0]
-        meter.samples[at + 1] = meter.totals[SESSIONS]
-        meter.samples[at + 2] = meter.totals[UTILITY]
-        meter.samples[at + 3] = meter.optimum_at[int(meter.totals[SESSIONS])]
-        for k in range(len(state.below)):
-            meter.samples[at + SAMPLE_HEAD + k] = state.below[k]
-        meter.row[0] += 1
-
-    take_sample = compile(sample)
-
-    def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
-        while meter.sample_times[meter.row[0]] <= now:
-            take_sample(state, memory, meter)
-        totals, areas = meter.totals, meter.areas
-        span = now - totals[TIME]
-        if span > 0:
-            areas[SESSIONS] += totals[SESSIONS] * span
-            areas[UTILITY] += totals[UTILITY] * span
-            areas[OPTIMUM] += meter.optimum_at[int(totals[SESSIONS])] * span
-            totals[TIME] = now
-
-    return compile(advance)
+@inner
+def sample(state: State, memory: Memory, meter: Meter) -> None:
+    """Write down a row of samples."""
+    at = meter.row[0] * (SAMPLE_HEAD + len(state.below))
+    meter.samples[at] = memory.rank[0]
+    meter.samples[at + 1] = meter.totals[SESSIONS]
+    meter.samples[at + 2] = meter.totals[UTILITY]
+    meter.samples[at + 3] = meter.optimum_at[int(meter.totals[SESSIONS])]
+    for k in range(len(state.below)):
+        meter.samples[at + SAMPLE_HEAD + k] = state.below[k]
+    meter.row[0] += 1
 
 
-def event_steps(policy: Policy, compile: Compile = identity) -> Steps:  # noqa: A002 - as in service.core.policies
-    """One arrival and one departure under `policy`."""
+@inner
+def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
+    """Take the samples that are due, then integrate up to `now`."""
+    while meter.sample_times[meter.row[0]] <= now:
+        sample(state, memory, meter)
+    totals, areas = meter.totals, meter.areas
+    span = now - totals[TIME]
+    if span > 0:
+        areas[SESSIONS] += totals[SESSIONS] * span
+        areas[UTILITY] += totals[UTILITY] * span
+        areas[OPTIMUM] += meter.optimum_at[int(totals[SESSIONS])] * span
+        totals[TIME] = now
+
+
+@inner
+def count_arrival(state: State, order: DispatchOrder, memory: Memory, meter: Meter, pool: int) -> None:
+    """A new session was placed on `pool`, or nowhere."""
+    if pool == NOTHING:
+        memory.counters[REJECTIONS] += 1
+        return
+    meter.totals[SESSIONS] += 1
+    level = state.base[state.pool_class[pool]] + state.occupancy[pool]
+    meter.totals[UTILITY] += order.marginals[level - 1]
+    rank = memory.rank[0]
+    meter.reached[rank] = min(meter.reached[rank], meter.totals[TIME])
+
+
+@inner
+def count_departure(state: State, order: DispatchOrder, meter: Meter, pool: int) -> None:
+    """A session left `pool`."""
+    meter.totals[SESSIONS] -= 1
+    level = state.base[state.pool_class[pool]] + state.occupancy[pool]
+    meter.totals[UTILITY] -= order.marginals[level]
+
+
+Loop = Callable[[State, DispatchOrder, Memory, Events, Meter, float], None]
+
+
+def event_loop(policy: Policy) -> Loop:
+    """`run(state, order, memory, events, meter, horizon)`: everything that happens before `horizon`."""
     place, departed = policy
-    leave = moves(compile).leave
 
-    def arrive(state: State, market: Market, memory: Memory, meter: Meter, draw: float) -> int:
-        """The pool of a new session; NOTHING where there is no room."""
-        pool = place(state, market, memory, draw)
-        if pool == NOTHING:
-            memory.counters[REJECTIONS] += 1
-            return NOTHING
-        meter.totals[SESSIONS] += 1
-        level = state.base[state.pool_class[pool]] + state.occupancy[pool]
-        meter.totals[UTILITY] += market.marginals[level - 1]
-        rank = memory.rank[0]
-        meter.reached[rank] = min(meter.reached[rank], meter.totals[TIME])
-        return pool  # type: ignore[no-any-return]
-
-    def depart(state: State, market: Market, memory: Memory, meter: Meter, pool: int) -> None:
-        """A session of `pool` ends."""
-        leave(state, pool)
-        departed(state, market, memory, pool)
-        meter.totals[SESSIONS] -= 1
-        level = state.base[state.pool_class[pool]] + state.occupancy[pool]
-        meter.totals[UTILITY] -= market.marginals[level]
-
-    return Steps(meter_steps(compile), compile(arrive), compile(depart))
-
-
-def event_loop(steps: Steps, compile: Compile = identity) -> Any:  # noqa: A002, ANN401 - as in service.core
-    """`run(state, market, memory, events, meter, horizon)`: everything that happens before `horizon`."""
-    advance, arrive, depart = steps
-
-    def run(state: State, market: Market, memory: Memory, events: Events, meter: Meter, horizon: float) -> None:
+    def run(state: State, order: DispatchOrder, memory: Memory, events: Events, meter: Meter, horizon: float) -> None:
         arrivals, departures, pools = events.arrivals, events.departures, events.pools
         first = len(pools) - len(events.draws)
         a, d = 0, 0
@@ -131,13 +117,17 @@ def event_loop(steps: Steps, compile: Compile = identity) -> Any:  # noqa: A002,
                 break
             advance(state, memory, meter, now)
             if arriving:
-                pools[first + a] = arrive(state, market, memory, meter, events.draws[a])
+                pool = place(state, order, memory, events.draws[a])
+                count_arrival(state, order, memory, meter, pool)
+                pools[first + a] = pool
                 a += 1
             else:
                 pool = pools[events.departing[d]]
                 if pool != NOTHING:
-                    depart(state, market, memory, meter, pool)
+                    leave(state, pool)
+                    departed(state, order, memory, pool)
+                    count_departure(state, order, meter, pool)
                 d += 1
         advance(state, memory, meter, horizon)
 
-    return compile(run)
+    return run

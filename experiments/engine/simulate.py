@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments import misreadings
 from experiments.engine import classic, dispatch
-from experiments.engine.compiling import inner, outer
-from experiments.engine.dispatch import COUNTERS, Build, Market, Memory
-from experiments.engine.loop import SAMPLE_HEAD, Events, Meter, event_loop, event_steps
+from experiments.engine.compiling import outer
+from experiments.engine.dispatch import COUNTERS, DispatchOrder, Memory, Policy
+from experiments.engine.loop import SAMPLE_HEAD, Events, Loop, Meter, event_loop
 from experiments.engine.state import State, floats, integers, state_of
 from experiments.fleets import Kind
 from experiments.workload import WARM_UP, Workload
 from service.core.occupancy import Averages, Gaps, gaps
-from service.core.policies.common import NOTHING
+from service.core.policies.choice import NOTHING
 from service.core.policies.slta import Beta
 from service.core.ranking import Ranking
 
-POLICIES: dict[str, Build] = {
-    "SLTA": dispatch.slta_policy,
-    "JLMU": dispatch.jlmu_policy,
-    "random": classic.random_policy,
-    "round robin": classic.round_robin_policy,
-    "two choices": classic.two_choices_policy,
+POLICIES: Mapping[str, Policy] = {
+    "SLTA": dispatch.slta_policy(),
+    "JLMU": dispatch.JLMU,
+    "random": classic.RANDOM,
+    "round robin": classic.ROUND_ROBIN,
+    "two choices": classic.TWO_CHOICES,
     **misreadings.MISREADINGS,
 }
 
@@ -82,20 +81,20 @@ class Run:
 
 
 @cache
-def loop_of(policy: str) -> Any:  # noqa: ANN401 - a function, compiled or not
-    """The event loop with this policy inside."""
-    return event_loop(event_steps(POLICIES[policy](inner()), inner()), outer(policy))
+def loop_of(policy: str) -> Loop:
+    """The event loop with this policy inside, compiled where that is possible."""
+    return outer(event_loop(POLICIES[policy]), policy)
 
 
 def simulate(kind: Kind, n: int, policy: str, workload: Workload, run: Run) -> Outcome:
     """Play `workload` to `run.horizon` and average from `run.warm_up` on. O(events + pools + levels)."""
     columns = run.columns or optimal_columns(kind, n, workload.initial)
     state = state_of(columns, kind.capacities)
-    market = market_of(kind, run.order or kind.ranking, state)
+    order = dispatch_order(kind, run.order or kind.ranking, state)
     rank = run.rank or kind.optimum(n, workload.initial).rank
     memory = memory_of(kind, run.order or kind.ranking, rank, run.beta.min_green(n))
-    meter = meter_of(kind, n, run, workload, market)
-    loop_of(policy)(state, market, memory, events_of(workload, columns), meter, run.horizon)
+    meter = meter_of(kind, n, run, workload, order)
+    loop_of(policy)(state, order, memory, events_of(workload, columns), meter, run.horizon)
     arrivals = int(np.searchsorted(workload.arrivals, run.horizon))
     return Outcome(
         gaps=gaps_of(kind, n, run, meter),
@@ -117,13 +116,13 @@ def optimal_columns(kind: Kind, n: int, sessions: int) -> list[list[int]]:
     return columns
 
 
-def market_of(kind: Kind, order: Ranking, state: State) -> Market:
-    """The dispatch order and the utilities, flat."""
+def dispatch_order(kind: Kind, order: Ranking, state: State) -> DispatchOrder:
+    """The order to dispatch in and the kind's utilities, flat."""
     ranks, marginals = [0] * len(state.below), [0.0] * len(state.below)
     for i, base in enumerate(state.base):
         ranks[base : base + len(order.ranks[i])] = order.ranks[i]
         marginals[base : base + len(kind.ranking.marginals[i])] = kind.ranking.marginals[i]
-    return Market(
+    return DispatchOrder(
         ranks=integers(ranks),
         rank_class=integers([NOTHING, *(c.pool_class for c in order.order)]),
         rank_level=integers([NOTHING, *(c.level for c in order.order)]),
@@ -155,12 +154,12 @@ def optimum_table(kind: Kind, n: int, most: int) -> NDArray[np.float64]:
     return table[: most + 1] if len(table) > most else np.pad(table, (0, most + 1 - len(table)), mode="edge")
 
 
-def meter_of(kind: Kind, n: int, run: Run, workload: Workload, market: Market) -> Meter:
+def meter_of(kind: Kind, n: int, run: Run, workload: Workload, order: DispatchOrder) -> Meter:
     """A meter at zero, but for the totals at time 0."""
     columns = run.columns or optimal_columns(kind, n, workload.initial)
     values = [np.concatenate(([0.0], np.cumsum(m))) for m in kind.ranking.marginals]
     utility = sum(float(v[np.asarray(c, dtype=np.int64)].sum()) for v, c in zip(values, columns, strict=True))
-    width = SAMPLE_HEAD + len(market.marginals)
+    width = SAMPLE_HEAD + len(order.marginals)
     return Meter(
         totals=floats([workload.initial, utility, run.warm_up]),
         areas=floats([0.0, 0.0, 0.0]),
@@ -168,7 +167,7 @@ def meter_of(kind: Kind, n: int, run: Run, workload: Workload, market: Market) -
         sample_times=floats([*run.sample_times, np.inf]),
         samples=floats(np.zeros(len(run.sample_times) * width)),
         row=integers([0]),
-        reached=floats(np.full(len(market.rank_class), np.inf)),
+        reached=floats(np.full(len(order.rank_class), np.inf)),
     )
 
 

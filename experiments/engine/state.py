@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments.engine.compiling import Compile, has_numba, identity
+from experiments.engine.compiling import has_numba, inner
 
 Integers: TypeAlias = Any
 """A list, or an array of int64 for compiled code."""
@@ -29,7 +29,7 @@ class State(NamedTuple):
     first: Integers
     """Class i's first pool, and its first place in `members`."""
     base: Integers
-    """Where class i's counts begin in `below`, and its levels in a `Market`."""
+    """Where class i's counts begin in `below`, and its levels in a `DispatchOrder`."""
     capacity: Integers
     pool_class: Integers
     occupancy: Integers
@@ -74,43 +74,37 @@ def state_of(columns: Sequence[Sequence[int]], capacities: Sequence[int]) -> Sta
     )
 
 
-class Moves(NamedTuple):
-    """How sessions join and leave, compiled or not."""
+@inner
+def swap(state: State, pool: int, place: int) -> None:
+    """Exchange `pool` with the pool that has `place` in `members`."""
+    other = state.members[place]
+    state.members[state.position[pool]] = other
+    state.position[other] = state.position[pool]
+    state.members[place] = pool
+    state.position[pool] = place
 
-    join: Any
-    leave: Any
+
+@inner
+def join(state: State, pool: int) -> None:
+    """One session more on a pool. O(1)."""
+    i = state.pool_class[pool]
+    x = state.occupancy[pool]
+    at = state.base[i] + x + 1
+    swap(state, pool, state.first[i] + state.below[at] - 1)
+    state.below[at] -= 1
+    state.occupancy[pool] = x + 1
+    if state.below[at] == 0:
+        state.lowest[i] = x + 1
 
 
-def moves(compile: Compile = identity) -> Moves:  # noqa: A002 - as in service.core.policies
-    """`join(state, pool)` and `leave(state, pool)`: one session more, one less. O(1)."""
-
-    def swap(members: Integers, position: Integers, pool: int, place: int) -> None:
-        other = members[place]
-        members[position[pool]] = other
-        position[other] = position[pool]
-        members[place] = pool
-        position[pool] = place
-
-    exchange = compile(swap)
-
-    def join(state: State, pool: int) -> None:
-        i = state.pool_class[pool]
-        x = state.occupancy[pool]
-        at = state.base[i] + x + 1
-        exchange(state.members, state.position, pool, state.first[i] + state.below[at] - 1)
-        state.below[at] -= 1
-        state.occupancy[pool] = x + 1
-        if state.below[at] == 0:
-            state.lowest[i] = x + 1
-
-    def leave(state: State, pool: int) -> None:
-        i = state.pool_class[pool]
-        x = state.occupancy[pool]
-        at = state.base[i] + x
-        exchange(state.members, state.position, pool, state.first[i] + state.below[at])
-        state.below[at] += 1
-        state.occupancy[pool] = x - 1
-        if x - 1 < state.lowest[i]:  # noqa: PLR1730 - compiled code and lists alike
-            state.lowest[i] = x - 1
-
-    return Moves(compile(join), compile(leave))
+@inner
+def leave(state: State, pool: int) -> None:
+    """One session less. O(1)."""
+    i = state.pool_class[pool]
+    x = state.occupancy[pool]
+    at = state.base[i] + x
+    swap(state, pool, state.first[i] + state.below[at])
+    state.below[at] += 1
+    state.occupancy[pool] = x - 1
+    if x - 1 < state.lowest[i]:  # noqa: PLR1730 - compiled code and lists alike
+        state.lowest[i] = x - 1

@@ -12,7 +12,7 @@ Pure: standard library only, no clock, no I/O, no global random.
 | ∂U*/∂N, ∂U*/∂A(i) | `Optimum.price`, `pool_worth` | optimum | duals of (2) |
 | q(i, j), s, u(q) | `counts_of`, `total_sessions`, `total_utility` (all times n) | occupancy | 2.1, eq. 1 |
 | ⟨u⟩ ≤ ⟨u*(s)⟩ ≤ u*(⟨s⟩) | `Averages`, `gaps`, `Gaps` | occupancy | 3.4.1 |
-| JLMU, σ(q) | `policies.Jlmu`, `policies.jlmu.rules` | policies.jlmu | 3.1, eq. 6 |
-| SLTA, r, tokens, β_n | `policies.Slta`, `policies.slta.rules`, `Beta` | policies.slta | 3.2, appendix A |
+| JLMU, σ(q) | `policies.Jlmu`, `policies.jlmu` | policies.jlmu | 3.1, eq. 6 |
+| SLTA, r, tokens, β_n | `policies.Slta`, `policies.slta`, `Beta` | policies.slta | 3.2, appendix A |
 | Λ(q, i, j), dq/dt | `fluid.arrival_rates`, `fluid.derivative` | fluid | 4.1, eq. 10 |
 """

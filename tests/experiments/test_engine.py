@@ -12,15 +12,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from experiments.engine.compiling import has_numba, identity, inner, sources_digest
-from experiments.engine.dispatch import jlmu_policy, slta_policy
-from experiments.engine.loop import event_loop, event_steps
+from experiments.engine.compiling import has_numba, sources_digest
+from experiments.engine.loop import event_loop
 from experiments.engine.simulate import (
     POLICIES,
     Run,
+    dispatch_order,
     events_of,
     loop_of,
-    market_of,
     memory_of,
     meter_of,
     most_sessions,
@@ -28,11 +27,11 @@ from experiments.engine.simulate import (
     optimum_table,
     simulate,
 )
-from experiments.engine.state import moves, state_of
+from experiments.engine.state import join, leave, state_of
 from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, log_share
 from experiments.workload import from_present, generator, stationary, stepped, workload_of
 from service.core.policies import Jlmu, Occupancies, Slta
-from service.core.policies.common import NOTHING
+from service.core.policies.choice import NOTHING
 from service.core.policies.slta import Beta
 
 SMALL = log_share("small", (5, 9), (1, 1), 6)
@@ -51,7 +50,6 @@ def columns_in_order(state, kind, n):
 def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right():
     rng, kind, n = random.Random(1), SMALL, 10
     state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
-    join, leave = moves()
     for _ in range(2_000):
         pool = rng.randrange(n)
         if rng.random() < 0.5 and state.occupancy[pool] < 6:
@@ -71,9 +69,9 @@ def test_every_slta_decision_is_the_specifications(exponent):
     rng, kind, n = random.Random(2), SMALL, 8
     beta = Beta(exponent=Fraction(str(exponent)))
     state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
-    market = market_of(kind, kind.ranking, state)
+    order = dispatch_order(kind, kind.ranking, state)
     memory = memory_of(kind, kind.ranking, 1, beta.min_green(n))
-    place, departed = slta_policy(identity)
+    place, departed = POLICIES["SLTA"]
     for _ in range(3_000):
         columns = columns_in_order(state, kind, n)
         if rng.random() < 0.52:
@@ -81,7 +79,7 @@ def test_every_slta_decision_is_the_specifications(exponent):
             specification._set_rank(int(memory.rank[0]))
             draw = rng.random()
             decision = specification.assign(draw)
-            chosen = place(state, market, memory, draw)
+            chosen = place(state, order, memory, draw)
             assert (decision is None) == (chosen == NOTHING)
             if decision:
                 assert int(memory.rank[0]) == decision.rank
@@ -91,30 +89,30 @@ def test_every_slta_decision_is_the_specifications(exponent):
                 assert tuple(memory.thresholds) == kind.ranking.thresholds(decision.rank)
         elif busy := [p for p in range(n) if state.occupancy[p]]:
             pool = rng.choice(busy)
-            moves().leave(state, pool)
-            departed(state, market, memory, pool)
+            leave(state, pool)
+            departed(state, order, memory, pool)
 
 
 def test_every_jlmu_decision_is_the_specifications():
     rng, kind, n = random.Random(3), SMALL, 8
     state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
-    market = market_of(kind, kind.ranking, state)
+    order = dispatch_order(kind, kind.ranking, state)
     memory = memory_of(kind, kind.ranking, 1, 2)
-    place, _ = jlmu_policy(identity)
+    place, _ = POLICIES["JLMU"]
     for _ in range(2_000):
         specification = Jlmu(Occupancies(kind.ranking, columns_in_order(state, kind, n)))
         if rng.random() < 0.52:
             draw = rng.random()
             decision = specification.assign(draw)
-            chosen = place(state, market, memory, draw)
+            chosen = place(state, order, memory, draw)
             assert (decision is None) == (chosen == NOTHING)
             assert [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, kind, n)
         elif busy := [p for p in range(n) if state.occupancy[p]]:
-            moves().leave(state, rng.choice(busy))
+            leave(state, rng.choice(busy))
 
 
 @pytest.mark.skipif(not has_numba(), reason="numba is an extra")
-@pytest.mark.parametrize("policy", ["SLTA", "JLMU"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy):
     n, horizon = 20, 30.0
     workload = stationary(generator(99, n), n * 9.75, horizon)
@@ -122,14 +120,15 @@ def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy):
     compiled = simulate(TABLE_1, n, policy, workload, run)
     columns = optimal_columns(TABLE_1, n, workload.initial)
     state = state_of(columns, TABLE_1.capacities)
-    market = market_of(TABLE_1, TABLE_1.ranking, state)
+    order = dispatch_order(TABLE_1, TABLE_1.ranking, state)
     memory = memory_of(TABLE_1, TABLE_1.ranking, TABLE_1.optimum(n, workload.initial).rank, run.beta.min_green(n))
-    meter = meter_of(TABLE_1, n, run, workload, market)
-    plain = event_loop(event_steps(POLICIES[policy](identity)))
-    plain(state, market, memory, events_of(workload, columns), meter, horizon)
+    meter = meter_of(TABLE_1, n, run, workload, order)
+    plain = event_loop(POLICIES[policy])
+    plain(state, order, memory, events_of(workload, columns), meter, horizon)
     assert compiled.counters == tuple(memory.counters)
     assert compiled.gaps.utility_mean == meter.areas[1] / 25.0 / n
-    assert inner() is not identity
+    assert loop_of(policy) is not plain
+    assert loop_of(policy).signatures
 
 
 @pytest.mark.skipif(not has_numba(), reason="numba is an extra")

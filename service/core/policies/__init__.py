@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.core.policies import jlmu, slta
-from service.core.policies.common import Decision, Occupancies
+from service.core.policies.choice import Decision
 from service.core.policies.jlmu import Jlmu
+from service.core.policies.occupancies import Occupancies
 from service.core.policies.slta import Beta, Slta
 
 __all__ = ["DEFAULT_POLICY", "POLICIES", "Decision", "Jlmu", "Occupancies", "Policy", "Slta", "Specification"]

@@ -7,33 +7,31 @@ now has (eq. 6). A class's best coordinate is its frontier: the lowest level tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from service.core.policies.common import NOTHING, Choice, Compile, Decision, Occupancies, identity
+from service.core.policies.choice import NOTHING, Choice, Decision
+from service.core.policies.occupancies import Occupancies
 from service.core.ranking import Coordinate
 
 OPEN = 0
 TOKENS = ("open",)
 
 
-def rules(compile: Compile = identity) -> Any:  # noqa: A002, ANN401 - named after what it is given
-    """The rule in integers; `compile` may be `numba.njit`, the source is one."""
+def choose(frontier_ranks: Sequence[int], open_counts: Sequence[int], draw: float) -> Choice:
+    """The best of the classes' frontiers, then one of its open pools, `draw` in [0, 1).
 
-    def choose(frontier_ranks: Sequence[int], open_counts: Sequence[int], draw: float) -> Choice:
-        """The best of the classes' frontiers, then one of its open pools.
+    `frontier_ranks[i]` ranks the frontier of class i, `open_counts[i]` counts the pools there: 0 when the
+    class is full or has no pools. Without room anywhere the class is NOTHING.
 
-        `frontier_ranks[i]` ranks the frontier of class i, `open_counts[i]` counts the pools there: 0 when the
-        class is full or has no pools.
-        """
-        best = NOTHING
-        for i in range(len(open_counts)):
-            if open_counts[i] > 0 and (best == NOTHING or frontier_ranks[i] < frontier_ranks[best]):
-                best = i
-        if best == NOTHING:
-            return Choice(OPEN, NOTHING, 0)
-        return Choice(OPEN, best, int(draw * open_counts[best]))
-
-    return compile(choose)
+    >>> choose([4, 2], [3, 5], 0.5)  # class 1 has the better rank; number ⌊5 · 0.5⌋ of its five pools
+    Choice(token=0, pool_class=1, index=2)
+    """
+    best = NOTHING
+    for i in range(len(open_counts)):
+        if open_counts[i] > 0 and (best == NOTHING or frontier_ranks[i] < frontier_ranks[best]):
+            best = i
+    if best == NOTHING:
+        return Choice(OPEN, NOTHING, 0)
+    return Choice(OPEN, best, int(draw * open_counts[best]))
 
 
 class Jlmu:
@@ -41,7 +39,6 @@ class Jlmu:
 
     def __init__(self, occupancies: Occupancies) -> None:
         self.occupancies = occupancies
-        self.choose = rules()
 
     def frontier(self, pool_class: int) -> tuple[int, list[int]]:
         """The rank of a class's best coordinate and the pools that have it; (0, []) when it is full or empty."""
@@ -54,16 +51,16 @@ class Jlmu:
     def assign(self, draw: float) -> Decision | None:
         """Place one session; None, and nothing changed, where no active pool has room."""
         frontiers = [self.frontier(i) for i in range(self.occupancies.full_ranking.class_count)]
-        choice = self.choose([rank for rank, _ in frontiers], [len(pools) for _, pools in frontiers], draw)
+        choice = choose([rank for rank, _ in frontiers], [len(pools) for _, pools in frontiers], draw)
         if choice.pool_class == NOTHING:
             return None
         pool = frontiers[choice.pool_class][1][choice.index]
-        self.occupancies.columns[choice.pool_class][pool] += 1
+        self.occupancies.join(choice.pool_class, pool)
         return Decision(TOKENS[choice.token], choice.pool_class, pool, 0)
 
     def complete(self, pool_class: int, pool: int) -> None:
         """One session of an active pool ends."""
-        self.occupancies.columns[pool_class][pool] -= 1  # type: ignore[operator]
+        self.occupancies.leave(pool_class, pool)
 
     def pools_changed(self) -> None:
         """After pools came or went."""

@@ -20,9 +20,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
 
-from service.core.policies.common import NOTHING, Choice, Compile, Decision, Occupancies, identity, picker
+from service.core.policies.choice import NOTHING, Choice, Decision, pick
+from service.core.policies.occupancies import Occupancies
 from service.core.ranking import Ranking
 
 GREEN, YELLOW, NO_TOKEN = 0, 1, 2
@@ -52,45 +52,45 @@ class Beta:
         return max(2, math.ceil(coefficient * math.pow(pools, power) * (1 - 1e-12)))
 
 
-class Rules(NamedTuple):
-    """The rule in integers, compiled or not."""
+def choose(
+    green: Sequence[int], yellow: int, yellow_class: int, previous_class: int, room: Sequence[int], draw: float
+) -> Choice:
+    """Steps 1 to 4: `green[i]` and `yellow` count tokens, `room[i]` pools; `previous_class` is i_{r−1}, if r > 1.
 
-    choose: Any
-    next_rank: Any
+    `draw` is in [0, 1). Without room anywhere the class is NOTHING.
+
+    >>> choose([1, 2], 3, 0, 0, [4, 4], 0.5)  # step 1: a green token of class 1, for class 0 is i_{r−1}
+    Choice(token=0, pool_class=1, index=1)
+    """
+    # 1. The green tokens of classes other than i_{r−1}.
+    pool_class, index = pick(green, previous_class, draw)
+    if pool_class != NOTHING:
+        return Choice(GREEN, pool_class, index)
+    # 2. The green tokens of class i_{r−1}.
+    if previous_class != NOTHING and green[previous_class] > 0:
+        return Choice(GREEN, previous_class, int(draw * green[previous_class]))
+    # 3. The yellow tokens.
+    if yellow > 0:
+        return Choice(YELLOW, yellow_class, int(draw * yellow))
+    # 4. All pools that have room.
+    pool_class, index = pick(room, NOTHING, draw)
+    return Choice(NO_TOKEN, pool_class, index)
 
 
-def rules(compile: Compile = identity) -> Rules:  # noqa: A002 - named after what it is given
-    """The dispatching rule and the learning scheme; `compile` may be `numba.njit`, the source is one."""
-    pick = picker(compile)
+def next_rank(rank: int, last_rank: int, green: Sequence[int], yellow: int, previous_class: int, min_green: int) -> int:
+    """r after an arrival, from the counts just before it; `min_green` is nβ_n rounded up.
 
-    def choose(
-        green: Sequence[int], yellow: int, yellow_class: int, previous_class: int, room: Sequence[int], draw: float
-    ) -> Choice:
-        """Steps 1 to 4. `green[i]`, `yellow` count tokens, `room[i]` pools; `previous_class` is i_{r−1}."""
-        pool_class, index = pick(green, previous_class, draw)
-        if pool_class != NOTHING:
-            return Choice(GREEN, pool_class, index)
-        if previous_class != NOTHING and green[previous_class] > 0:
-            return Choice(GREEN, previous_class, int(draw * green[previous_class]))
-        if yellow > 0:
-            return Choice(YELLOW, yellow_class, int(draw * yellow))
-        pool_class, index = pick(room, NOTHING, draw)
-        return Choice(NO_TOKEN, pool_class, index)
-
-    def next_rank(
-        rank: int, last_rank: int, green: Sequence[int], yellow: int, previous_class: int, min_green: int
-    ) -> int:
-        """r after an arrival, from the counts just before it; `min_green` is nβ_n rounded up."""
-        green_total = 0
-        for count in green:
-            green_total += count
-        if rank > 1 and green_total >= min_green and green[previous_class] > 0:
-            return rank - 1
-        if rank < last_rank and green_total == 0 and yellow <= 1:
-            return rank + 1
-        return rank
-
-    return Rules(compile(choose), compile(next_rank))
+    >>> next_rank(3, 6, [0, 0], 1, 0, 2)  # no green token, and the session takes the last yellow one
+    4
+    """
+    green_total = 0
+    for count in green:
+        green_total += count
+    if rank > 1 and green_total >= min_green and green[previous_class] > 0:
+        return rank - 1
+    if rank < last_rank and green_total == 0 and yellow <= 1:
+        return rank + 1
+    return rank
 
 
 class Slta:
@@ -103,7 +103,6 @@ class Slta:
         """
         self.occupancies = occupancies
         self.beta = beta
-        self.rules = rules()
         self.rank = occupancies.optimal_rank()
         self.estimate = occupancies.full_ranking.coordinate(1)
         self._set_rank(self.rank)
@@ -123,21 +122,19 @@ class Slta:
         green, yellow = self.tokens()
         previous = state.ranking.coordinate(self.rank - 1).pool_class if self.rank > 1 else NOTHING
         green_counts = [len(pools) for pools in green]
-        choice = self.rules.choose(
+        choice = choose(
             green_counts, len(yellow), self.estimate.pool_class, previous, [len(pools) for pools in room], draw
         )
         candidates = (green[choice.pool_class], yellow, room[choice.pool_class])[choice.token]
         pool = candidates[choice.index]
-        state.columns[choice.pool_class][pool] += 1
+        state.join(choice.pool_class, pool)
         min_green = self.beta.min_green(sum(state.pools))
-        self._set_rank(
-            self.rules.next_rank(self.rank, len(state.ranking), green_counts, len(yellow), previous, min_green)
-        )
+        self._set_rank(next_rank(self.rank, len(state.ranking), green_counts, len(yellow), previous, min_green))
         return Decision(TOKENS[choice.token], choice.pool_class, pool, self.rank)
 
     def complete(self, pool_class: int, pool: int) -> None:
         """One session of an active pool ends; r stays."""
-        self.occupancies.columns[pool_class][pool] -= 1  # type: ignore[operator]
+        self.occupancies.leave(pool_class, pool)
         self._set_rank(self.rank)
 
     def pools_changed(self) -> None:
