@@ -1,11 +1,12 @@
-# Every target installs what it needs into .venv first, and only when the pinned requirements changed.
+# Every target installs what it needs into $(VENV) first, and only when the pinned requirements changed.
 PYTHON ?= python3
+VENV ?= .venv
 ARGS ?=
-BIN := .venv/bin
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
-RUNTIME := .venv/.runtime-installed
-DEV := .venv/.dev-installed
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
@@ -69,7 +70,7 @@ clean: ## Remove .venv and everything generated
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # --no-build-isolation: the build backend is pinned and hashed with the rest instead of fetched unpinned.
 define install
