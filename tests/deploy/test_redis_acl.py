@@ -135,7 +135,9 @@ async def test_everything_the_store_does_is_allowed(store: Store, operator: Redi
     await store.remove_pool(policy, "moved")
     await store.pools(policy, None, 10)
     await store.snapshot(policy)
-    await store.repair(policy)
+    operator.hset(f"{{{policy}}}:state", "suspect", "an error inside an operation")
+    await store.tick(policy)
+    assert not (await store.snapshot(policy)).suspect, "the tick has rebuilt it"
     await store.configure(policy, spec(policy, 7), "{}")
     await store.remember_file(policy, "digest")
     assert await store.applied_file(policy) == "digest"

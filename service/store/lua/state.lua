@@ -18,8 +18,8 @@ local VECTORS = {
 }
 local HOT = {
   'policy', 'layout', 'next_due', 'class_names', 'numbers', 'lease', 'pool_counts', 'active_pools', 'room_for',
-  'clock', 'time', 'hold_until', 'integrals', 'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'ended_generation',
-  'assigned', 'completed', 'last_rank',
+  'clock', 'time', 'hold_until', 'integrals', 'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled',
+  'ended_generation', 'assigned', 'completed', 'last_rank',
 }
 
 -- In the hash some fields are called like a key; here each word means one thing.
