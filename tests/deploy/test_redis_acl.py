@@ -109,7 +109,9 @@ def spec(policy: str, capacity: int = 6) -> FleetSpec:
 
 
 @pytest.mark.parametrize("policy", ["slta", "jlmu"])
-async def test_everything_the_store_does_is_allowed(store: Store, operator: Redis, policy: str) -> None:
+async def test_everything_the_store_does_is_allowed(
+    store: Store, operator: Redis, dispatcher: Redis, policy: str
+) -> None:
     operator.acl_log_reset()
     assert await store.ready()
     await store.configure(policy, spec(policy), "{}")
@@ -135,7 +137,7 @@ async def test_everything_the_store_does_is_allowed(store: Store, operator: Redi
     await store.remove_pool(policy, "moved")
     await store.pools(policy, None, 10)
     await store.snapshot(policy)
-    operator.hset(f"{{{policy}}}:state", "suspect", "an error inside an operation")
+    dispatcher.hset(f"{{{policy}}}:state", "suspect", "an error inside an operation")
     await store.tick(policy)
     assert not (await store.snapshot(policy)).suspect, "the tick has rebuilt it"
     await store.configure(policy, spec(policy, 7), "{}")
