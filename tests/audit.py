@@ -12,7 +12,9 @@ from typing import Any
 
 from redis import Redis
 
-STATE_KEYS = {"state", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
+from tests import rawstate
+
+STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
 STATE_KEYS |= {"ended:0", "ended:1", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 
@@ -23,7 +25,7 @@ class Fleet:
     def __init__(self, redis: Redis, name: str) -> None:
         self.redis = redis
         self.prefix = f"{{{name}}}:"
-        self.state: dict[str, str] = redis.hgetall(self.prefix + "state")
+        self.state: dict[str, str] = rawstate.fields(redis, name)
         self.names = self.state["names"].split()
         self.numbers = self.vector("numbers")
         self.capacities = self.vector("capacities")
@@ -32,10 +34,10 @@ class Fleet:
         self.width = {}
 
     def vector(self, field: str) -> list[int]:
-        return [int(word) for word in self.state.get(field, "").split()]
+        return [int(float(word)) for word in self.state.get(field, "").split()]
 
     def integer(self, field: str) -> int:
-        return int(self.state[field])
+        return int(float(self.state[field]))
 
     def row(self, key: str) -> set[int]:
         data = self.redis.get(self.prefix + key)
@@ -131,8 +133,10 @@ def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str])
 
 
 def _check_integrals(fleet: Fleet, found: list[str]) -> None:
-    words = [Fraction(float(word)) for word in fleet.state["integrals"].split()]
-    _, utility, optimum = (words[at] + words[at + 1] for at in (0, 2, 4))
+    def integral(name: str) -> Fraction:
+        return sum((Fraction(float(fleet.state[f"{name}_{part}"])) for part in ("high", "low")), Fraction(0))
+
+    utility, optimum = integral("utility"), integral("optimum")
     if fleet.integer("pools_since") > fleet.integer("time"):
         found.append("pools are integrated from the future")
     if utility - optimum > abs(optimum) / 10**9:

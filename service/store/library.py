@@ -13,7 +13,7 @@ from service.core.ranking import MAX_POOLS
 from service.store import tables
 from service.values import COUNTERS, WINDOWS
 
-LAYOUT = 1
+LAYOUT = 2
 """The newest version of the key layout that this library knows. A fleet asks for the lowest that its features need, and
 a library leaves fleets of a newer one alone."""
 
@@ -23,8 +23,8 @@ LUA_POLICIES: Mapping[str, Traversable] = {"slta": FOLDER / "slta.lua", "jlmu": 
 """The policies in Lua, a row each: the name in a fleet's configuration and the file, whose module has the file's name.
 `lua/policies.lua` has the contract."""
 
-BEFORE_POLICIES = ("rows", "keys", "choice", "state", "accounting", "order")
-AFTER_POLICIES = ("policies", "ledger", "sessions", "pools", "history", "reads", "repair", "fleets", "library")
+BEFORE_POLICIES = ("vectors", "rows", "keys", "choice", "state", "memory", "accounting", "order")
+AFTER_POLICIES = ("policies", "ledger", "sessions", "pools", "history", "reads", "repair", "fleets", "upgrade", "library")
 """The files of `lua/` in the order they are loaded, the policies between; each but the last is a table of functions of
 its name."""
 

@@ -137,7 +137,7 @@ async def test_everything_the_store_does_is_allowed(
     await store.remove_pool(policy, "moved")
     await store.pools(policy, None, 10)
     await store.snapshot(policy)
-    dispatcher.hset(f"{{{policy}}}:state", "suspect", "an error inside an operation")
+    dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
     await store.tick(policy)
     assert not (await store.snapshot(policy)).suspect, "the tick has rebuilt it"
     await store.configure(policy, spec(policy, 7), "{}")

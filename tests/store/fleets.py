@@ -14,6 +14,7 @@ from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from service.store import Store
 from service.values import Pool
+from tests import rawstate
 from tests.store.conftest import Clock
 
 FLEET = "fleet"
@@ -93,6 +94,4 @@ def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
 
 
 def field(redis: Redis, name: str, fleet: str = FLEET) -> str:
-    value = redis.hget(f"{{{fleet}}}:state", name)
-    assert value is not None, name
-    return value
+    return rawstate.fields(redis, fleet)[name]

@@ -8,12 +8,12 @@ import pytest
 from redis import Redis
 
 from service.store import Store
+from tests import rawstate
 from tests.audit import violations
 from tests.servers import running_server
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, pass_seconds, place, spec
 
-STATE = f"{{{FLEET}}}:state"
 Plant = Callable[[Redis], object]
 
 
@@ -25,9 +25,9 @@ def shift(field: str, by: int, word: int = 0) -> Plant:
     """One number of a field of the state becomes another."""
 
     def plant(redis: Redis) -> None:
-        words = redis.hget(STATE, field).split()  # type: ignore[union-attr]
+        words = rawstate.fields(redis, FLEET)[field].split()
         words[word] = f"{int(float(words[word])) + by:d}"
-        redis.hset(STATE, field, " ".join(words))
+        rawstate.poke(redis, FLEET, **{field: " ".join(words)})
 
     return plant
 
@@ -64,7 +64,7 @@ def due_elsewhere(redis: Redis) -> None:
 
 def overfill(redis: Redis) -> None:
     """More on a draining pool than fits, with all else told accordingly."""
-    redis.hset(STATE, "capacities", "1 6")
+    rawstate.poke(redis, FLEET, capacities="1 6")
 
 
 def other_bound(redis: Redis) -> None:
@@ -103,19 +103,19 @@ BOTH: dict[str, Plant] = {
     "a lost lease": lose_lease,
     "a lease of nobody": lambda redis: redis.sadd(key("leases:500"), "ghost"),
     "a lease due at another time": due_elsewhere,
-    "a lease that is passed over": lambda redis: redis.hset(STATE, "next_due", "999"),
+    "a lease that is passed over": lambda redis: rawstate.poke(redis, FLEET, next_due=999),
     "an id live and ended": lambda redis: redis.hset(key("ended:0"), "s0", "completed small-0"),
     "the last rank": shift("last_rank", -1),
     "the order": swap_order,
     "a marginal utility": lambda redis: redis.setrange(key("marginals:0"), 17, "9"),
     "the bound's table": other_bound,
     "a rank": lambda redis: redis.setrange(key("ranks:1"), 4, "9"),
-    "utility above its bound for a while": shift("integrals", 10**30, 2),
+    "utility above its bound for a while": shift("utility_high", 10**30),
     "a stray key": lambda redis: redis.set(key("scratch"), "x"),
     "a stray level": lambda redis: redis.set(key("level:0:5"), "\0"),
     "a time to live": lambda redis: redis.expire(key("sessions"), 1000),
-    "a suspect fleet": lambda redis: redis.hset(STATE, "suspect", "why"),
-    "pools integrated from the future": lambda redis: redis.hset(STATE, "pools_since", str(10**15)),
+    "a suspect fleet": lambda redis: rawstate.poke(redis, FLEET, suspect="why"),
+    "pools integrated from the future": lambda redis: rawstate.poke(redis, FLEET, pools_since=10**15),
 }
 SLTA: dict[str, Plant] = {
     "a green bit": flip("green:1", 0),

@@ -12,6 +12,7 @@ from service import errors
 from service.store import Store, StoreSettings
 from service.store.batching import RETRY_PAUSE_SECONDS
 from service.values import Placement
+from tests import rawstate
 from tests.audit import violations
 from tests.faults import Proxy, proxy
 from tests.store.conftest import Calls, Clock
@@ -225,7 +226,7 @@ async def lease_without_session(store: Store, redis: Redis, clock: Clock) -> Asy
     redis.hdel(f"{{{FLEET}}}:sessions", "s")
     clock.advance(5)
     yield
-    redis.hset(f"{{{FLEET}}}:state", "assigned", int(field(redis, "assigned")) - 1)
+    rawstate.poke(redis, FLEET, assigned=int(field(redis, "assigned")) - 1)
 
 
 async def test_an_error_while_leases_end_lets_operations_wait_for_the_repair(

@@ -16,6 +16,7 @@ from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, TableUtility
 from service.store import Store, StoreSettings
 from service.store.store import FLEETS_KEY
+from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     FLAT,
@@ -52,7 +53,7 @@ async def still_there(store: Store, placed: dict[str, str]) -> bool:
 
 def shape(redis: Redis) -> dict[str, str]:
     """What tokens and r are made of, as stored."""
-    state = redis.hgetall(f"{{{FLEET}}}:state")
+    state = rawstate.fields(redis, FLEET)
     return {name: state.get(name, "") for name in ("rank", "green", "yellow", "thresholds", "open", "frontiers")}
 
 

@@ -14,8 +14,21 @@ from service import errors
 from service.core.fleet import FleetSpec
 from service.store import Store
 from service.values import Integrals
+from tests import rawstate
 from tests.store.conftest import Clock
-from tests.store.fleets import FLAT, FLEET, LARGE, SMALL, STEPS, create, pass_seconds, place, pool_class, spec
+from tests.store.fleets import (
+    FLAT,
+    FLEET,
+    LARGE,
+    SMALL,
+    STEPS,
+    create,
+    everything,
+    pass_seconds,
+    place,
+    pool_class,
+    spec,
+)
 
 POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
 HOUR, YEAR = 3600, 365 * 24 * 3600
@@ -180,12 +193,12 @@ async def test_dyadic_steps_of_linear_utilities_leave_no_rounding_at_all(store: 
 async def test_a_read_counts_the_time_until_now_and_changes_nothing(store: Store, clock: Clock, redis: Redis) -> None:
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
     await place(store, 5)
-    before = redis.hgetall(f"{{{FLEET}}}:state")
+    before = everything(redis)
     clock.advance(2)
     for _ in range(2):
         seen = (await store.snapshot(FLEET)).integrals
         assert (exact(seen.sessions), exact(seen.pools[0]), seen.time) == (10 * SECOND, 6 * SECOND, 2 * SECOND)
-    assert redis.hgetall(f"{{{FLEET}}}:state") == before
+    assert everything(redis) == before
 
 
 async def test_averages_over_a_window_are_differences(store: Store, clock: Clock) -> None:
@@ -254,16 +267,17 @@ async def test_after_ten_years_at_65536_pools_a_minute_is_still_measured_to_1e_9
     sums = [total * microseconds for total in (65_536 * 20, 65_536 * per_pool, 65_536 * per_pool)]
     pairs = [(float(total), float(Fraction(total) - Fraction(float(total)))) for total in sums]
     pool_sum = 65_536 * microseconds
-    redis.hset(
-        f"{{{FLEET}}}:state",
-        mapping={
-            "integrals": " ".join(f"{number:.17g}" for pair in pairs for number in pair),
-            "pools_high": f"{float(pool_sum):.17g}",
-            "pools_low": f"{float(Fraction(pool_sum) - Fraction(float(pool_sum))):.17g}",
-            "time": str(microseconds),
-            "pools_since": str(microseconds),
-            "next_due": str(10 * YEAR),
-        },
+    names = [f"{name}_{part}" for name in ("sessions", "utility", "optimum") for part in ("high", "low")]
+    numbers = [f"{number:.17g}" for pair in pairs for number in pair]
+    rawstate.poke(
+        redis,
+        FLEET,
+        **dict(zip(names, numbers, strict=True)),
+        pools_high=f"{float(pool_sum):.17g}",
+        pools_low=f"{float(Fraction(pool_sum) - Fraction(float(pool_sum))):.17g}",
+        time=microseconds,
+        pools_since=microseconds,
+        next_due=10 * YEAR,
     )
     older = (await store.snapshot(FLEET)).integrals
     expected_sessions = expected_utility = 0

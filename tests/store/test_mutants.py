@@ -116,11 +116,12 @@ MUTANTS = {
     "completions need memory": Mutant(
         "library", "register('release', batch, { 'allow-oom' })", "register('release', batch)"
     ),
-    "a newer layout is taken for ours": Mutant("state", "layout > constants.LAYOUT or", ""),
-    "an unknown policy is taken for ours": Mutant("state", " or not policies.BY_NAME[policy] then", " then"),
-    "unknown fields are overlooked": Mutant("state", "redis.call('HLEN', key) >", "0 >"),
+    "a newer layout is taken for ours": Mutant("state", "values[1] > constants.LAYOUT or", ""),
+    "an unknown policy is taken for ours": Mutant("state", " or not policy then", " then"),
+    "unknown fields are lost": Mutant("state", "if at < last then\n", "if false then\n"),
+    "unknown blocks are lost": Mutant("state", "if at <= #values then", "if false then"),
+    "a copy of another configuration is used": Mutant("memory", "known.tables ~= fleet.tables", "false"),
     "an unknown status is taken for ours": Mutant("pools", "if not COUNTED_IN[status] then", "if false then"),
-    "a layout leaves its fields": Mutant("state", "if #gone > 0 then", "if false then"),
     "the past is cut short": Mutant("history", "'LTRIM', key, 0, 60)", "'LTRIM', key, 0, 58)"),
 }
 

@@ -10,9 +10,10 @@ from redis import Redis
 
 from service import errors
 from service.store import Store
-from service.store.library import LAYOUT
+from service.store.library import LAYOUT, Library, assemble
 from service.store.store import FLEETS_KEY
 from service.store.tables import put_arguments
+from tests import rawstate
 from tests.audit import violations
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec, with_policy
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
@@ -38,9 +39,8 @@ def put(policy: str) -> list[Any]:
 
 
 DAMAGES = {
-    "layout": lambda redis: redis.hset(f"{{{FLEET}}}:state", "layout", LAYOUT + 1),
-    "policy": lambda redis: redis.hset(f"{{{FLEET}}}:state", "policy", "not-yet"),
-    "field": lambda redis: redis.hset(f"{{{FLEET}}}:state", "not_yet", "1"),
+    "layout": lambda redis: rawstate.poke(redis, FLEET, layout=LAYOUT + 1),
+    "policy": lambda redis: rawstate.poke(redis, FLEET, policy="not-yet"),
 }
 
 
@@ -104,7 +104,7 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     await store.complete(FLEET, "by-the-newer")
 
     assert newer("put", *put("uniform"))[0] == "CONFIGURED"
-    assert (field(redis, "layout"), field(redis, "uniform_placements")) == ("2", "0")
+    assert (field(redis, "layout"), field(redis, "uniform_placements")) == (str(LAYOUT + 1), "0")
     assert newer("batch", "assign", "x", "", "0.5", "")[1][0][3] == "any"
     with pytest.raises(errors.NewerFleet):
         await store.assign(FLEET, "y", None)
@@ -113,18 +113,53 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     assert (field(redis, "suspect"), field(redis, "repairs")) == ("", "0")
 
     assert newer("put", *put("slta"))[0] == "CONFIGURED"
-    state = redis.hgetall(f"{{{FLEET}}}:state")
-    assert state["layout"] == "1"
-    assert not state.keys() & {"uniform_placements", "assigned_any"}, "fields of the newer layout are gone"
+    assert field(redis, "layout") == str(LAYOUT)
     assert (await store.assign(FLEET, "x", None)).replayed
     assert not (await store.assign(FLEET, "y", None)).replayed
     assert violations(redis, FLEET) == []
 
 
-async def test_a_fleet_from_before_layouts_had_numbers_is_of_the_first(store: Store, redis: Redis) -> None:
+# A further field of the same layout
+
+
+def with_a_further_field() -> Library:
+    """The library of a version that counts placements in a field more, at the end of the fleet's block."""
+    source, digest = assemble()
+    for right, wrong in (
+        ("'steps_down', 'pool_counts',", "'steps_down', 'pool_counts', 'further',"),
+        (
+            "  fleet[counter] = fleet[counter] + 1\n",
+            "  fleet[counter] = fleet[counter] + 1\n  fleet.further = fleet.further + 1\n",
+        ),
+    ):
+        assert source.count(right) == 1, right
+        source = source.replace(right, wrong)
+    return Library(source.replace(digest, "further1"), "further1")
+
+
+async def test_a_field_that_is_not_known_is_carried_on(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    redis.hdel(f"{{{FLEET}}}:state", "layout", "frontiers", "frontier_ranks", "open")
-    assert not (await store.assign(FLEET, "s", None)).replayed
-    assert field(redis, "layout") == "1"
-    await store.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
-    assert not (await store.assign(FLEET, "t", None)).replayed
+    further = with_a_further_field()
+    redis.execute_command("FUNCTION", "LOAD", further.source)
+
+    def assign_by_the_newer(session: str) -> str:
+        words = (f"slta_{further.digest}_batch", 1, f"{{{FLEET}}}:state", "", "assign", session, "", "0.5", "")
+        return redis.execute_command("FCALL", *words)[1][0][0]
+
+    assert not (await store.assign(FLEET, "a", None)).replayed
+    assert assign_by_the_newer("b") == "ASSIGNED", "what it does not find it takes for 0"
+    assert not (await store.assign(FLEET, "c", None)).replayed
+    await store.complete(FLEET, "a")
+    await store.set_status(FLEET, "small-0", "draining")
+    await store.configure(FLEET, spec(*TWO_CLASSES, lease=5), "{}")
+    assert assign_by_the_newer("d") == "ASSIGNED"
+    fleet_block = rawstate.unpack(redis, FLEET)[3:]
+    assert fleet_block[int(fleet_block[0])] == "2", "it counted its two and lost none between"
+    assert violations(redis, FLEET) == []
+
+
+async def test_a_further_block_is_carried_on(store: Store, redis: Redis) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    rawstate.pack(redis, FLEET, [*rawstate.unpack(redis, FLEET), "2", "17", "words"])
+    await place(store, 3)
+    assert rawstate.unpack(redis, FLEET)[-3:] == ["2", "17", "words"]

@@ -21,7 +21,7 @@ from service.core.policies.slta import Beta
 from service.store.library import Library, assemble
 from service.store.store import FLEETS_KEY
 from service.store.tables import put_arguments
-from tests import naive
+from tests import naive, rawstate
 from tests.audit import violations
 
 FLEET = "world"
@@ -226,17 +226,16 @@ class World:
 
     def compare_state(self) -> None:
         """r, thresholds and token counts of the store are the specification's."""
-        fields = ["rank", "yellow", "green", "thresholds", "sessions"]
-        rank, yellow, green, thresholds, sessions = self.redis.hmget(f"{{{FLEET}}}:state", fields)
-        assert int(sessions) == self.spec.occupancies.sessions
+        state = rawstate.fields(self.redis, FLEET)
+        assert int(state["sessions"]) == self.spec.occupancies.sessions
         if isinstance(self.spec, Slta):
-            assert int(rank) == self.spec.rank
+            assert int(state["rank"]) == self.spec.rank
             if self.spec.rank:
                 greens, yellows = self.spec.tokens()
-                assert [int(word) for word in green.split()] == [len(pools) for pools in greens]
-                assert int(yellow) == len(yellows)
+                assert [int(word) for word in state["green"].split()] == [len(pools) for pools in greens]
+                assert int(state["yellow"]) == len(yellows)
                 expected = self.spec.occupancies.ranking.thresholds(self.spec.rank)
-                assert tuple(int(word) for word in thresholds.split()) == expected
+                assert tuple(int(word) for word in state["thresholds"].split()) == expected
 
     # --- Pools
 

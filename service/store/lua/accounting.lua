@@ -14,8 +14,6 @@ local function add(high, low, value)
   return top, low - (top - sum)
 end
 
-local INTEGRALS = { 'session_count', 'utility', 'optimum' } -- a pair each in `integrals`
-
 -- Moves fleet time on to the store's time `now` (µs) and integrates what held until then.
 function accounting.advance(fleet, now)
   local elapsed = now - fleet.clock
@@ -26,10 +24,10 @@ function accounting.advance(fleet, now)
   fleet.clock = now
   if elapsed > 0 then
     fleet.time = fleet.time + elapsed
-    local pairs_of = fleet.integrals
-    for at, name in ipairs(INTEGRALS) do
-      pairs_of[2 * at - 1], pairs_of[2 * at] = add(pairs_of[2 * at - 1], pairs_of[2 * at], fleet[name] * elapsed)
-    end
+    fleet.sessions_high, fleet.sessions_low =
+      add(fleet.sessions_high, fleet.sessions_low, fleet.session_count * elapsed)
+    fleet.utility_high, fleet.utility_low = add(fleet.utility_high, fleet.utility_low, fleet.utility * elapsed)
+    fleet.optimum_high, fleet.optimum_low = add(fleet.optimum_high, fleet.optimum_low, fleet.optimum * elapsed)
   end
 end
 
@@ -45,15 +43,15 @@ end
 
 -- Class position and marginal utility at `rank` of the marginal utilities' own order, empty classes left out.
 local function entry(fleet, rank)
-  local known = fleet.bound_entries[rank]
-  if not known then
+  local class = fleet.bound_classes[rank]
+  if not class then
     local from = (rank - 1) * constants.BOUND_BYTES
     local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'bound'), from, from + constants.BOUND_BYTES - 1)
-    local class, marginal = string.sub(text, 1, constants.CLASS_BYTES), string.sub(text, constants.CLASS_BYTES + 1)
-    known = { tonumber(class), tonumber(marginal) }
-    fleet.bound_entries[rank] = known
+    class = tonumber(string.sub(text, 1, constants.CLASS_BYTES))
+    fleet.bound_classes[rank] = class
+    fleet.bound_marginals[rank] = tonumber(string.sub(text, constants.CLASS_BYTES + 1))
   end
-  return known[1], known[2]
+  return class, fleet.bound_marginals[rank]
 end
 
 -- One more session: the optimum fills the next place. O(1).
@@ -90,7 +88,6 @@ function accounting.rebuild_bound(fleet)
     end
   end
   redis.call('SET', keys.of_fleet(fleet, 'bound'), table.concat(live))
-  fleet.bound_entries = {}
 end
 
 -- U*(N, A) from the start, after A changed. O(r*).
@@ -140,10 +137,10 @@ end
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and every
 -- class's pools.
 function accounting.integrals(fleet)
-  local words = { fleet.utilities_version, fleet.time }
-  for _, value in ipairs(fleet.integrals) do
-    words[#words + 1] = value
-  end
+  local words = {
+    fleet.utilities_version, fleet.time, fleet.sessions_high, fleet.sessions_low,
+    fleet.utility_high, fleet.utility_low, fleet.optimum_high, fleet.optimum_low,
+  }
   for position = 1, #fleet.pool_counts do
     words[#words + 1] = fleet.pools_high[position]
     words[#words + 1] = fleet.pools_low[position]

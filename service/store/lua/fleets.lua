@@ -6,10 +6,8 @@ local CLASS_ROWS = { 'used', 'active', 'ranks', 'marginals' } -- of a class, bes
 
 local function create(key, now)
   local fleet = state.new(key)
-  fleet.integrals = state.zeros(6)
   fleet.clock = now
   fleet.store_epoch = math.floor(now / 1e6)
-  state.index(fleet)
   return fleet
 end
 
@@ -76,7 +74,7 @@ end
 
 -- All keys of a class, those of its policy's rows included.
 local function drop_class(fleet, position)
-  for _, names in ipairs({ CLASS_ROWS, policies.of(fleet).CLASS_ROWS }) do
+  for _, names in ipairs({ CLASS_ROWS, fleet.rules.CLASS_ROWS }) do
     for _, name in ipairs(names) do
       redis.call('DEL', keys.of_class(fleet, name, position))
     end
@@ -84,14 +82,14 @@ local function drop_class(fleet, position)
   drop_levels(fleet, position, 1)
 end
 
--- Vectors with a number per class: the fleet's, and those of the policies that its layout knows.
+-- Vectors with a number per class: the fleet's, its policy's, and the counts of placements of all policies it had.
 local function per_class_vectors(fleet)
   local fields = { unpack(state.PER_CLASS) }
-  policies.each(fleet.layout, function(policy)
-    for _, field in ipairs(policy.VECTORS) do
-      fields[#fields + 1] = field
-    end
-    for _, token in ipairs(policy.TOKENS) do
+  for _, field in ipairs(fleet.rules.VECTORS) do
+    fields[#fields + 1] = field
+  end
+  policies.each_token(function(token)
+    if fleet['assigned_' .. token] then
       fields[#fields + 1] = 'assigned_' .. token
     end
   end)
@@ -112,12 +110,12 @@ local function arrange_classes(fleet, names, numbers)
   for _, field in ipairs(per_class_vectors(fleet)) do
     local vector = {}
     for position, number in ipairs(numbers) do
-      vector[position] = old[number] and fleet[field] and fleet[field][old[number]] or 0
+      vector[position] = old[number] and fleet[field][old[number]] or 0
     end
     fleet[field] = vector
   end
-  fleet.class_names, fleet.numbers = names, numbers
-  state.index(fleet)
+  fleet.class_names, fleet.numbers, fleet.classes = names, numbers, #numbers
+  memory.number_classes(fleet)
 end
 
 -- U from the level rows. O(levels in use * pools / 8).
@@ -139,15 +137,6 @@ local function clear_rows_above(fleet, wanted)
   end
 end
 
--- Another policy leaves its rows; the fleet's layout is the lowest that knows the one that is wanted.
-local function change_policy(fleet, wanted)
-  if policies.of(fleet) then
-    policies.clear(fleet)
-  end
-  fleet.policy = wanted
-  state.change_layout(fleet, policies.of(fleet).LAYOUT)
-end
-
 local function write_tables(fleet, given)
   redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
   redis.call('SET', keys.of_fleet(fleet, 'order:full'), given.order)
@@ -155,13 +144,16 @@ local function write_tables(fleet, given)
   for position = 1, #fleet.numbers do
     redis.call('SET', keys.of_class(fleet, 'marginals', position), given.marginals[position])
   end
-  fleet.bound_entries, fleet.marginals = {}, {}
+  fleet.marginals = {}
 end
 
 -- The fleet becomes what is given.
 local function apply(fleet, given, wanted)
   if given.policy ~= fleet.policy then
-    change_policy(fleet, given.policy)
+    if fleet.rules then
+      policies.clear(fleet)
+    end
+    state.change_policy(fleet, given.policy)
   end
   if given.utilities ~= fleet.utilities then
     fleet.utilities_version = fleet.utilities_version + 1
@@ -193,8 +185,9 @@ function fleets.put(fleet, key, now, given)
   end
   -- writes
   local same = given.utilities == fleet.utilities and given.policy == fleet.policy
-  local change = same and ledger.change_pools or ledger.change_afresh
+  local change = same and ledger.change_settings or ledger.change_afresh
   change(fleet, function()
+    memory.forget(fleet)
     apply(fleet, given, wanted)
   end)
   fleet.config_version = version + 1
@@ -217,7 +210,7 @@ function fleets.delete(fleet)
   end
   for _, name in ipairs({
     'document', 'order', 'order:full', 'bound', 'bound:full',
-    'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'state',
+    'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'cold', 'state',
   }) do
     redis.call('UNLINK', keys.of_fleet(fleet, name))
   end

@@ -5,7 +5,7 @@
 -- counts them, 0 when the class is full or has no pools.
 
 jlmu = {
-  LAYOUT = 1,
+  LAYOUT = 2,
   TOKENS = { 'open' },
   CLASS_ROWS = { 'open' },
   FLEET_ROWS = {},

@@ -26,7 +26,15 @@ function keys.of_level(fleet, position, level)
   if level == 0 then
     return keys.of_class(fleet, 'active', position)
   end
-  return keys.of_class(fleet, 'level', position) .. ':' .. level
+  local known = fleet.level_keys[position]
+  if not known then
+    known = {}
+    fleet.level_keys[position] = known
+  end
+  if not known[level] then
+    known[level] = string.format('%slevel:%d:%d', fleet.prefix, fleet.numbers[position], level)
+  end
+  return known[level]
 end
 
 -- The set of session ids of the pool with this number.

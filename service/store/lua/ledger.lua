@@ -61,14 +61,16 @@ end
 -- All that depends on which pools are active: the enumeration when `support_changed`, the optimum, the policy's rows
 -- and r. `afresh` when curves, capacities or the policy are others.
 local function follow(fleet, support_changed, afresh)
-  fleet.active_pools = state.sum(fleet.pool_counts)
+  fleet.active_pools = vectors.sum(fleet.pool_counts)
   fleet.room_for = 0
   for position = 1, #fleet.pool_counts do
     fleet.room_for = fleet.room_for + fleet.pool_counts[position] * fleet.capacities[position]
   end
   if support_changed then
+    memory.forget_enumeration(fleet)
     order.rebuild(fleet)
     accounting.rebuild_bound(fleet)
+    memory.renew(fleet)
   end
   accounting.refill_optimum(fleet)
   policies.tell(fleet, 'rebuild', afresh)
@@ -81,6 +83,13 @@ function ledger.change_pools(fleet, change)
   local before = support(fleet)
   change()
   follow(fleet, support(fleet) ~= before, false)
+end
+
+-- The same for settings that change neither the order of places nor where sessions are.
+function ledger.change_settings(fleet, change)
+  accounting.settle_pools(fleet)
+  change()
+  follow(fleet, true, false)
 end
 
 -- The same for a change after which curves, capacities, the policy or all rows are others.

@@ -1,7 +1,7 @@
 -- The functions the server runs. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
--- own (tests state theirs); all other keys share the fleet's hash tag. A fleet that does not exist answers
--- {UNKNOWN_FLEET}; one that uses what this library does not know, {NEWER_FLEET}, and nothing is written. @DIGEST@ keeps
--- the functions of different versions apart, so that a rolling upgrade runs both.
+-- own (tests state theirs); all other keys share the fleet's hash tag. No fleet answers {UNKNOWN_FLEET}, one that uses
+-- what this library does not know {NEWER_FLEET}, one of a layout before {OLDER_FLEET}: then nothing is written. @DIGEST@
+-- keeps the functions of different versions apart, so that a rolling upgrade runs both.
 
 local function clock(given)
   if given ~= '' then
@@ -91,12 +91,12 @@ end
 -- coefficient, beta power, order, bound, marginals of each class.
 local function put(given, args)
   local fleet, refusal = present_fleet(given, args)
-  if refusal and refusal[1] == 'NEWER_FLEET' then
+  if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
   end
   local wanted = {
     expected = args[2], document = args[3], policy = args[4], utilities = args[5],
-    names = state.split(args[6]), capacities = state.split(args[7], true),
+    names = vectors.split(args[6]), capacities = vectors.split(args[7], true),
     lease = tonumber(args[8]), retention = tonumber(args[9]),
     beta_coefficient = tonumber(args[10]), beta_power = tonumber(args[11]),
     order = args[12], bound = args[13], marginals = { unpack(args, 14) },
@@ -119,6 +119,7 @@ register('batch', batch)
 register('release', batch, { 'allow-oom' })
 register('tick', changing(tick), { 'allow-oom' })
 register('put', put)
+register('upgrade', function(given) return upgrade.run(given[1]) end, { 'allow-oom' })
 register('delete', delete, { 'allow-oom' })
 register('add_pools', changing(function(fleet, ...) return pools.add(fleet, { ... }) end))
 register('set_status', changing(pools.set_status), { 'allow-oom' })

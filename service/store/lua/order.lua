@@ -13,8 +13,14 @@ end
 
 -- Class position and level at `rank`.
 function order.coordinate(fleet, rank)
-  local from = (rank - 1) * constants.ORDER_BYTES
-  return entry(redis.call('GETRANGE', keys.of_fleet(fleet, 'order'), from, from + constants.ORDER_BYTES - 1), 1)
+  local class = fleet.rank_classes[rank]
+  if not class then
+    local from = (rank - 1) * constants.ORDER_BYTES
+    local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'order'), from, from + constants.ORDER_BYTES - 1)
+    class, fleet.rank_levels[rank] = entry(text, 1)
+    fleet.rank_classes[rank] = class
+  end
+  return class, fleet.rank_levels[rank]
 end
 
 -- The best coordinate of all classes, with pools or without.
@@ -24,9 +30,15 @@ end
 
 -- The rank of (class, level); the class has active pools.
 function order.rank(fleet, position, level)
-  local from = (level - 1) * constants.RANK_BYTES
-  local to = from + constants.RANK_BYTES - 1
-  return tonumber(redis.call('GETRANGE', keys.of_class(fleet, 'ranks', position), from, to))
+  local place = position * constants.MAX_LEVELS + level
+  local rank = fleet.ranks[place]
+  if not rank then
+    local from = (level - 1) * constants.RANK_BYTES
+    local to = from + constants.RANK_BYTES - 1
+    rank = tonumber(redis.call('GETRANGE', keys.of_class(fleet, 'ranks', position), from, to))
+    fleet.ranks[place] = rank
+  end
+  return rank
 end
 
 -- l_i(r), section 3.2: the highest level of the class that ranks better than `rank`, else 0. O(log levels).

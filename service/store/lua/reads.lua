@@ -12,7 +12,7 @@ end
 
 -- The rows that a choice reads: those of the fleet's policy.
 local function choosing_rows(fleet)
-  local policy, found = policies.of(fleet), {}
+  local policy, found = fleet.rules, {}
   for _, name in ipairs(policy.FLEET_ROWS) do
     found[#found + 1] = keys.of_fleet(fleet, name)
   end

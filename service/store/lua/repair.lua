@@ -48,7 +48,7 @@ function repair.run(fleet)
   ledger.change_afresh(fleet, function()
     rebuild_sets(fleet)
     fleet.utility, fleet.session_count = 0, 0
-    fleet.draining_sessions = state.zeros(#fleet.numbers)
+    fleet.draining_sessions = vectors.zeros(#fleet.numbers)
     for position = 1, #fleet.numbers do
       rebuild_class(fleet, position)
     end

@@ -30,11 +30,12 @@ end
 
 -- Reason and pool id of a session that has ended within the retention time; nil when it has not.
 function sessions.ended(fleet, id)
-  for generation = 0, 1 do
-    local record = redis.call('HGET', keys.of_ended(fleet, generation), id)
-    if record then
-      return string.match(record, '(%S+) (%S*)')
-    end
+  local record = redis.call('HGET', keys.of_ended(fleet, fleet.ended_generation), id)
+  if not record and fleet.older_ended > 0 then
+    record = redis.call('HGET', keys.of_ended(fleet, 1 - fleet.ended_generation), id)
+  end
+  if record then
+    return string.match(record, '(%S+) (%S*)')
   end
   return nil
 end
@@ -215,6 +216,7 @@ end
 -- Drops the older generation of ended ids when the younger one is as old as the retention time. O(1).
 function sessions.forget(fleet)
   if fleet.time - fleet.ended_since >= fleet.retention then
+    fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, fleet.ended_generation))
     fleet.ended_generation = 1 - fleet.ended_generation
     fleet.ended_since = fleet.time
     redis.call('UNLINK', keys.of_ended(fleet, fleet.ended_generation))

@@ -4,7 +4,7 @@
 -- with x sessions has a green token iff x < l_i(r), and a yellow one iff i = i_r and x < j_r.
 
 slta = {
-  LAYOUT = 1,
+  LAYOUT = 2,
   TOKENS = { 'green', 'yellow', 'none' },
   CLASS_ROWS = { 'green' },
   FLEET_ROWS = { 'yellow' },
@@ -46,7 +46,7 @@ end
 
 -- Which way r will move, judged on the state just before the arrival: -1, 0 or 1.
 function slta.judge(fleet)
-  local green = state.sum(fleet.green)
+  local green = vectors.sum(fleet.green)
   if fleet.rank > 1 and green >= fleet.min_green and fleet.green[fleet.previous_class] > 0 then
     return -1
   elseif fleet.rank < fleet.last_rank and green == 0 and fleet.yellow <= 1 then

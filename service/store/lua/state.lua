@@ -1,266 +1,254 @@
--- The fleet's hash {fleet}:state as a table of fields. Fields that most calls need are read in one go, the others when
--- first used; those that changed are written in one call at the end. Numbers are text with 17 significant digits, so
--- doubles survive; vectors hold one number per class, in the order of the configuration.
+-- A fleet's fields, in two keys. {fleet}:state is one packed string of what operations read and change; {fleet}:cold
+-- is a hash of the others as text, read when first used and written when changed.
+--
+-- The packed string is a row of MessagePack values: the layout's number, the policy's name, the number of classes, then
+-- two blocks, the fleet's fields and its policy's, each with its length in front, then whatever a newer version added. A
+-- vector stands in its block as one number per class. New fields go to the end of a block: a version that does not know
+-- them keeps them and writes them back, and one that does not find them takes them for 0.
 
 state = {}
 
-local TEXTS = { 'policy', 'utilities', 'suspect' }
-local WORDS = { 'class_names' }
-local NUMBERS = {
-  'layout', 'config_version', 'utilities_version', 'store_epoch',
-  'lease', 'retention', 'beta_coefficient', 'beta_power',
-  'clock', 'time', 'hold_until', 'pools_since', 'ended_generation', 'ended_since', 'next_due',
-  'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
-}
-local VECTORS = {
-  'numbers', 'capacities', 'pool_counts', 'draining_pools', 'failed_pools', 'draining_sessions',
-  'pools_high', 'pools_low', 'integrals',
-}
 local HOT = {
-  'policy', 'layout', 'next_due', 'class_names', 'numbers', 'lease', 'pool_counts', 'active_pools', 'room_for',
-  'clock', 'time', 'hold_until', 'integrals', 'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled',
-  'ended_generation', 'assigned', 'completed', 'last_rank',
+  'tables', 'next_due', 'ended_generation', 'older_ended', 'clock', 'time', 'hold_until',
+  'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
+  'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
+  'assigned', 'completed', 'expired', 'steps_up', 'steps_down', 'pool_counts',
 }
+local HOT_VECTORS = { pool_counts = true }
 
--- In the hash some fields are called like a key; here each word means one thing.
-local STORED_AS = { session_count = 'sessions', pool_counts = 'pools', class_names = 'names', open_counts = 'open' }
-local READ_AS = { sessions = 'session_count', pools = 'pool_counts', names = 'class_names', open = 'open_counts' }
-
-local function stored_name(field)
-  return STORED_AS[field] or field
-end
+local COLD = {
+  number = {
+    'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
+    'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
+    'rejected_no_active_pool', 'repairs',
+  },
+  vector = {
+    'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
+  },
+  words = { 'class_names' },
+  text = { 'utilities', 'suspect' },
+}
 
 -- Vectors that follow their classes when the configuration reorders them.
 state.PER_CLASS = {
   'pool_counts', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
 }
 
-local known_fields = {} -- by layout, filled while functions run: the top level of a library has no standard functions
+-- In the cold hash and in snapshots some fields are called like a key; here each word means one thing.
+local STORED_AS = { session_count = 'sessions', pool_counts = 'pools', class_names = 'names', open_counts = 'open' }
 
--- The fields of a fleet of layout `layout`, with those of the policies that such a fleet may have.
-function state.declared(layout)
-  local known = known_fields[layout]
-  if known then
-    return known
-  end
-  known = { kinds = {}, count = 0 }
-  local function declare(fields, kind)
+local cold_kinds -- by field; filled while a function runs, for the top level of a library has no standard functions
+
+local function list_cold_kinds()
+  cold_kinds = {}
+  for kind, fields in pairs(COLD) do
     for _, field in ipairs(fields) do
-      known.count = known.count + (known.kinds[field] and 0 or 1)
-      known.kinds[field] = kind
+      cold_kinds[field] = kind
     end
   end
-  declare(TEXTS, 'text')
-  declare(WORDS, 'words')
-  declare(NUMBERS, 'number')
-  declare(constants.COUNTERS, 'number')
-  declare(VECTORS, 'vector')
-  policies.each(layout, function(policy)
-    declare(policy.NUMBERS, 'number')
-    declare(policy.VECTORS, 'vector')
-    for _, token in ipairs(policy.TOKENS) do
-      declare({ 'assigned_' .. token }, 'vector')
-    end
-  end)
-  known_fields[layout] = known
-  return known
-end
-
-local hot_fields, hot_names -- HOT and what policies decide by, as they are called here and in the hash
-
-local function list_hot_fields()
-  hot_fields, hot_names = {}, {}
-  local listed = {}
-  local function list(fields)
-    for _, field in ipairs(fields) do
-      if not listed[field] then
-        listed[field] = true
-        hot_fields[#hot_fields + 1] = field
-        hot_names[#hot_names + 1] = stored_name(field)
-      end
-    end
-  end
-  list(HOT)
-  policies.each(constants.LAYOUT, function(policy)
-    list(policy.NUMBERS)
-    list(policy.VECTORS)
+  policies.each_token(function(token)
+    cold_kinds['assigned_' .. token] = 'vector' -- of policies that the fleet had before
   end)
 end
 
--- The words of a text, as numbers if `numeric`.
-function state.split(text, numeric)
-  local values = {}
-  for word in string.gmatch(text, '%S+') do
-    values[#values + 1] = numeric and tonumber(word) or word
-  end
-  return values
+local function cold_key(fleet)
+  return keys.of_fleet(fleet, 'cold')
 end
 
-local function decode(kind, text)
-  if kind == 'number' then
-    return tonumber(text)
-  elseif kind == 'vector' then
-    return state.split(text, true)
-  elseif kind == 'words' then
-    return state.split(text)
-  end
-  return text
-end
-
-local function encode(value)
-  if type(value) == 'number' then
-    -- %d is several times faster than %.17g, and the same text for integers that a double holds exactly.
-    local whole = value % 1 == 0 and value < 2 ^ 53 and value > -2 ^ 53
-    return string.format(whole and '%d' or '%.17g', value)
-  elseif type(value) == 'string' then
-    return value
-  end
-  local words = {}
-  for position = 1, #value do
-    words[position] = encode(value[position])
-  end
-  return table.concat(words, ' ')
-end
-
-function state.zeros(length)
-  local vector = {}
-  for position = 1, length do
-    vector[position] = 0
-  end
-  return vector
-end
-
-function state.sum(vector)
-  local total = 0
-  for position = 1, #vector do
-    total = total + vector[position]
-  end
-  return total
-end
-
-local DECODE_ON_FIRST_USE = {
+-- A field that is not there yet is read from the cold hash, or noted as one to write.
+local COLD_WHEN_USED = {
   __index = function(fleet, field)
-    local kind = fleet.kinds[field]
-    if not kind then
-      return nil
-    end
-    local text = fleet.stored[field]
-    if text == nil then
-      text = not fleet.new and redis.call('HGET', fleet.state_key, stored_name(field))
-    end
+    local kind = cold_kinds[field]
+    local text = kind and not fleet.new and redis.call('HGET', cold_key(fleet), STORED_AS[field] or field)
     if not text then
       return nil
     end
-    local value = decode(kind, text)
+    local value = vectors.decode(kind, text)
+    fleet.cold[field] = text
     rawset(fleet, field, value)
-    fleet.before[field] = value
     return value
+  end,
+  __newindex = function(fleet, field, value)
+    if cold_kinds[field] then
+      fleet.cold[field] = fleet.cold[field] or ''
+    end
+    rawset(fleet, field, value)
   end,
 }
 
--- A fleet without fields, of this layout. `prefix` is "{fleet}:", which every key of the fleet begins with; a `new` one
--- has nothing stored yet.
-local function blank(key, layout, new)
-  local fleet = {
-    state_key = key, prefix = string.sub(key, 1, -6), new = new, kinds = state.declared(layout).kinds,
-    stored = {}, before = {}, bound_entries = {}, marginals = {},
-  }
-  return setmetatable(fleet, DECODE_ON_FIRST_USE)
-end
-
--- A fleet that does not exist yet, all its fields 0 or empty.
-function state.new(key)
-  local fleet = blank(key, 1, true)
-  fleet.layout = 1
-  state.fill(fleet)
-  return fleet
-end
-
--- Gives every field of the fleet's layout that has no value yet a zero, and vectors one per class.
-function state.fill(fleet)
-  for field, kind in pairs(fleet.kinds) do
-    if fleet[field] == nil then
-      if kind == 'number' then
-        fleet[field] = 0
-      elseif kind == 'text' then
-        fleet[field] = ''
-      else
-        fleet[field] = state.zeros(fleet.numbers and #fleet.numbers or 0)
+-- Takes the fields of the block whose length is values[at]; the place after it. What is not known is kept.
+local function take_block(fleet, values, at, fields, is_vector)
+  local last = at + values[at]
+  for _, field in ipairs(fields) do
+    if is_vector[field] then
+      local vector = {}
+      for position = 1, fleet.classes do
+        vector[position] = at < last and values[at + position] or 0
       end
+      fleet[field] = vector
+      at = at + fleet.classes
+    else
+      fleet[field] = at < last and values[at + 1] or 0
+      at = at + 1
     end
   end
+  if at < last then
+    fleet.unknown[fields] = { unpack(values, at + 1, last) }
+  end
+  return last + 1
+end
+
+-- Appends the block of these fields, and what is not known of it, to `values`.
+local function put_block(fleet, values, fields, is_vector)
+  local head = #values + 1
+  values[head] = 0
+  local at = head
+  for k = 1, #fields do
+    local value = fleet[fields[k]]
+    if is_vector[fields[k]] then
+      for position = 1, fleet.classes do
+        values[at + position] = value[position]
+      end
+      at = at + fleet.classes
+    else
+      at = at + 1
+      values[at] = value
+    end
+  end
+  for _, value in ipairs(fleet.unknown[fields] or {}) do
+    at = at + 1
+    values[at] = value
+  end
+  values[head] = at - head
+end
+
+-- A fleet without fields. `prefix` is "{fleet}:", which every key of the fleet begins with; a `new` one has nothing
+-- stored. `classes` is their number, `cold` has the fields of the cold hash that were used, as they were stored.
+local function blank(key, new, classes)
+  if not cold_kinds then
+    list_cold_kinds()
+  end
+  return { state_key = key, prefix = string.sub(key, 1, -6), new = new, classes = classes, cold = {}, unknown = {} }
 end
 
 -- A fleet as a table of its fields; nil and a word when there is none, or when it is not for this library to touch:
--- UNKNOWN_FLEET, or NEWER_FLEET for a layout, a policy or fields that it does not know.
+-- UNKNOWN_FLEET, OLDER_FLEET for one that must be upgraded first, NEWER_FLEET for a layout or policy not known here.
 function state.read(key)
-  if not hot_fields then
-    list_hot_fields()
-  end
-  local texts = redis.call('HMGET', key, unpack(hot_names))
-  local policy, layout = texts[1], tonumber(texts[2] or 1)
-  if not policy then
+  local text = redis.pcall('GET', key)
+  if not text then
     return nil, 'UNKNOWN_FLEET'
-  elseif layout > constants.LAYOUT or not policies.BY_NAME[policy] then
-    return nil, 'NEWER_FLEET'
-  elseif redis.call('HLEN', key) > state.declared(layout).count then
+  elseif type(text) == 'table' then -- not a string: the hash of layout 1
+    return nil, 'OLDER_FLEET'
+  end
+  local values = { cmsgpack.unpack(text) }
+  local policy = policies.BY_NAME[values[2]]
+  if values[1] > constants.LAYOUT or not policy then
     return nil, 'NEWER_FLEET'
   end
-  local fleet = blank(key, layout, false)
-  fleet.layout = layout -- fleets from before layouts had numbers have none stored
-  for at, field in ipairs(hot_fields) do
-    fleet.stored[field] = texts[at]
+  local fleet = blank(key, false, values[3])
+  fleet.layout, fleet.policy, fleet.rules = values[1], values[2], policy
+  local at = take_block(fleet, values, 4, HOT, HOT_VECTORS)
+  at = take_block(fleet, values, at, policies.fields(policy))
+  if at <= #values then
+    fleet.unknown.blocks = { unpack(values, at) }
   end
-  state.index(fleet)
+  memory.recall(fleet)
+  return setmetatable(fleet, COLD_WHEN_USED)
+end
+
+-- A fleet that does not exist yet, without classes and policy, all its numbers 0.
+function state.new(key)
+  local fleet = setmetatable(blank(key, true, 0), COLD_WHEN_USED)
+  fleet.layout, fleet.policy = 0, ''
+  for _, field in ipairs(HOT) do
+    fleet[field] = HOT_VECTORS[field] and {} or 0
+  end
+  local empty = { number = 0, text = '' }
+  for field, kind in pairs(cold_kinds) do
+    fleet[field] = empty[kind] or {}
+  end
+  memory.forget(fleet)
   return fleet
 end
 
--- Raises or lowers the fleet to `layout`: it gets the fields that belong to it, and loses those that no longer do.
-function state.change_layout(fleet, layout)
-  local gone = {}
-  for field in pairs(fleet.kinds) do
-    if not state.declared(layout).kinds[field] then
-      gone[#gone + 1] = stored_name(field)
-      rawset(fleet, field, nil)
-    end
-  end
-  if #gone > 0 then
-    redis.call('HDEL', fleet.state_key, unpack(gone))
-  end
-  fleet.layout, fleet.kinds = layout, state.declared(layout).kinds
-  state.fill(fleet)
-end
-
--- Position by class number, and room for the names of keys.
-function state.index(fleet)
-  fleet.position, fleet.class_keys = {}, {}
-  for position, number in ipairs(fleet.numbers) do
-    fleet.position[number] = position
-  end
-end
-
--- Writes the fields that changed. Numbers and text that are what they were need no encoding; vectors change inside.
+-- Writes the fields: the hot ones always, of the cold ones those that changed.
 function state.write(fleet)
+  local values = { fleet.layout, fleet.policy, fleet.classes }
+  put_block(fleet, values, HOT, HOT_VECTORS)
+  put_block(fleet, values, policies.fields(fleet.rules))
+  for _, value in ipairs(fleet.unknown.blocks or {}) do
+    values[#values + 1] = value
+  end
+  redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values)))
   local changes = {}
-  for field, value in pairs(fleet) do
-    if fleet.kinds[field] and (type(value) == 'table' or fleet.before[field] ~= value) then
-      local text = encode(value)
-      if fleet.stored[field] ~= text then
-        changes[#changes + 1] = stored_name(field)
-        changes[#changes + 1] = text
-      end
+  for field, before in pairs(fleet.cold) do
+    local text = vectors.encode(fleet[field])
+    if text ~= before or fleet.new then
+      changes[#changes + 1] = STORED_AS[field] or field
+      changes[#changes + 1] = text
     end
   end
   if #changes > 0 then
-    redis.call('HSET', fleet.state_key, unpack(changes))
+    redis.call('HSET', cold_key(fleet), unpack(changes))
   end
 end
 
--- All fields as a flat list of names in the hash and texts, as they are in memory now.
+-- The fleet gets another policy: its fields at 0, its counts of placements as they were when it was left. Those of the
+-- policy before stay in the cold hash.
+function state.change_policy(fleet, name)
+  if fleet.rules then
+    for _, token in ipairs(fleet.rules.TOKENS) do
+      fleet.cold['assigned_' .. token] = ''
+    end
+    fleet.unknown[policies.fields(fleet.rules)] = nil
+  end
+  fleet.policy, fleet.rules = name, policies.BY_NAME[name]
+  fleet.layout = fleet.rules.LAYOUT
+  for _, token in ipairs(fleet.rules.TOKENS) do
+    local field = 'assigned_' .. token
+    fleet[field] = fleet[field] or vectors.zeros(fleet.classes)
+    fleet.cold[field] = nil
+    redis.call('HDEL', cold_key(fleet), field)
+  end
+  for _, field in ipairs(fleet.rules.NUMBERS) do
+    fleet[field] = 0
+  end
+  for _, field in ipairs(fleet.rules.VECTORS) do
+    fleet[field] = vectors.zeros(fleet.classes)
+  end
+end
+
+-- All fields as a flat list of names and texts, as they are in memory now.
 function state.fields(fleet)
-  local flat = redis.call('HGETALL', fleet.state_key)
-  for at = 1, #flat, 2 do
-    flat[at + 1] = encode(fleet[READ_AS[flat[at]] or flat[at]])
+  local flat = { 'layout', vectors.encode(fleet.layout), 'policy', fleet.policy }
+  local function add(field)
+    flat[#flat + 1] = STORED_AS[field] or field
+    flat[#flat + 1] = vectors.encode(fleet[field])
+  end
+  for _, fields in ipairs({ HOT, (policies.fields(fleet.rules)) }) do
+    for _, field in ipairs(fields) do
+      add(field)
+    end
+  end
+  local _, in_block = policies.fields(fleet.rules)
+  for field in pairs(cold_kinds) do
+    if fleet[field] and not in_block[field] then
+      add(field)
+    end
   end
   return flat
+end
+
+-- Calls visit(field, kind, stored name) for every field of a fleet with this policy.
+function state.each_field(rules, visit)
+  for _, field in ipairs(HOT) do
+    visit(field, HOT_VECTORS[field] and 'vector' or 'number', STORED_AS[field] or field)
+  end
+  for field, kind in pairs(cold_kinds) do
+    visit(field, kind, STORED_AS[field] or field)
+  end
+  local fields, in_block = policies.fields(rules)
+  for _, field in ipairs(fields) do
+    visit(field, in_block[field] and 'vector' or 'number', STORED_AS[field] or field)
+  end
 end

@@ -1,0 +1,84 @@
+-- What follows from a fleet's configuration and from which classes have pools, kept between calls: names, numbers, the
+-- names of keys, and those parts of the tables that were asked for. It is only a copy: `tables`, a digest of all that
+-- it follows from, stands in the fleet's state, and a copy of another digest is not used.
+
+memory = {}
+
+local MOST_LEVELS = 131072 -- of all fleets that are remembered: some 20 MB at worst; beyond, all are forgotten
+
+local remembered, levels = {}, 0 -- by prefix
+
+local function attach(fleet, known)
+  fleet.class_names, fleet.numbers, fleet.capacities = known.class_names, known.numbers, known.capacities
+  fleet.lease, fleet.position = known.lease, known.position
+  fleet.class_keys, fleet.level_keys, fleet.marginals = known.class_keys, known.level_keys, known.marginals
+  fleet.bound_classes, fleet.bound_marginals = known.bound_classes, known.bound_marginals
+  fleet.rank_classes, fleet.rank_levels, fleet.ranks = known.rank_classes, known.rank_levels, known.ranks
+end
+
+local function positions(numbers)
+  local position = {}
+  for at, number in ipairs(numbers) do
+    position[number] = at
+  end
+  return position
+end
+
+local function keep(fleet)
+  local known = {}
+  attach(known, fleet)
+  known.tables = fleet.tables
+  levels = levels + vectors.sum(known.capacities)
+  if levels > MOST_LEVELS then
+    remembered, levels = {}, vectors.sum(known.capacities)
+  end
+  remembered[fleet.prefix] = known
+end
+
+-- Forgets what depends on which classes have pools.
+function memory.forget_enumeration(fleet)
+  fleet.bound_classes, fleet.bound_marginals = {}, {}
+  fleet.rank_classes, fleet.rank_levels, fleet.ranks = {}, {}, {}
+end
+
+-- Forgets everything: names, numbers, capacities and the lease may now change, and are written to the cold hash.
+function memory.forget(fleet)
+  for _, field in ipairs({ 'class_names', 'numbers', 'capacities', 'lease' }) do
+    fleet.cold[field] = fleet.cold[field] or ''
+  end
+  fleet.marginals = {}
+  memory.forget_enumeration(fleet)
+  memory.number_classes(fleet)
+end
+
+-- Position by class number, and room for the names of keys, after `numbers` became others.
+function memory.number_classes(fleet)
+  fleet.position, fleet.class_keys, fleet.level_keys = positions(fleet.numbers), {}, {}
+end
+
+-- Gives a fleet what is remembered of it, or begins to remember. O(1), O(classes) at the first call after a change.
+function memory.recall(fleet)
+  local known = remembered[fleet.prefix]
+  if not known or known.tables ~= fleet.tables then
+    local stored = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'names', 'numbers', 'capacities', 'lease')
+    fleet.class_names, fleet.numbers = vectors.split(stored[1]), vectors.split(stored[2], true)
+    fleet.capacities, fleet.lease = vectors.split(stored[3], true), tonumber(stored[4])
+    fleet.marginals = {}
+    memory.forget_enumeration(fleet)
+    memory.number_classes(fleet)
+    keep(fleet)
+  else
+    attach(fleet, known)
+  end
+end
+
+-- Remembers the fleet as it is now, under a new digest.
+function memory.renew(fleet)
+  local support = {}
+  for position = 1, #fleet.pool_counts do
+    support[position] = fleet.pool_counts[position] > 0 and 1 or 0
+  end
+  local parts = { fleet.utilities, table.concat(fleet.numbers, ' '), fleet.lease, table.concat(support) }
+  fleet.tables = tonumber(string.sub(redis.sha1hex(table.concat(parts, '|')), 1, 13), 16) -- exact as a double
+  keep(fleet)
+end

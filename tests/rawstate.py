@@ -1,0 +1,84 @@
+"""A fleet's fields from its two raw keys: layout 2 once more, word by word from docs/architecture.md.
+
+Shares nothing with what writes it but MessagePack, which the server unpacks. Numbers come as text with 17 digits,
+vectors as words, as they stand in the cold hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from redis import Redis
+
+FLEET_BLOCK = """
+tables next_due ended_generation older_ended clock time hold_until sessions utility optimum bound_rank bound_filled
+active_pools room_for last_rank sessions_high sessions_low utility_high utility_low optimum_high optimum_low
+assigned completed expired steps_up steps_down pools*
+"""
+POLICY_BLOCKS = {
+    "slta": """
+    rank estimate_class estimate_level previous_class min_green yellow green* thresholds*
+    assigned_green* assigned_yellow* assigned_none*
+    """,
+    "jlmu": "frontiers* frontier_ranks* open* assigned_open*",
+    "uniform": "uniform_placements assigned_any*",
+}
+"""Fields in order; a star marks a vector."""
+
+UNPACK = """
+local values = { cmsgpack.unpack(redis.call('GET', KEYS[1])) }
+for at, value in ipairs(values) do
+  values[at] = type(value) == 'number' and string.format('%.17g', value) or value
+end
+return values
+"""
+PACK = """
+local values = {}
+for at, value in ipairs(ARGV) do
+  values[at] = tonumber(value) or value
+end
+redis.call('SET', KEYS[1], cmsgpack.pack(unpack(values)))
+"""
+
+
+def unpack(redis: Redis, fleet: str) -> list[str]:
+    """The packed string's values as text."""
+    return redis.eval(UNPACK, 1, f"{{{fleet}}}:state")
+
+
+def pack(redis: Redis, fleet: str, values: Sequence[str]) -> None:
+    """The inverse."""
+    redis.eval(PACK, 1, f"{{{fleet}}}:state", *values)
+
+
+def places(values: Sequence[str]) -> Mapping[str, slice]:
+    """Where each field of the packed string stands in its values."""
+    found = {"layout": slice(0, 1), "policy": slice(1, 2), "classes": slice(2, 3)}
+    classes, at = int(values[2]), 3
+    for block in (FLEET_BLOCK, POLICY_BLOCKS.get(values[1], "")):
+        place = at + 1
+        for name in block.split():
+            width = classes if name.endswith("*") else 1
+            found[name.removesuffix("*")] = slice(place, place + width)
+            place += width
+        at += 1 + int(values[at])
+    return found
+
+
+def fields(redis: Redis, fleet: str) -> dict[str, str]:
+    """Every field by name."""
+    values = unpack(redis, fleet)
+    hot = {name: " ".join(values[place]) for name, place in places(values).items()}
+    return redis.hgetall(f"{{{fleet}}}:cold") | hot
+
+
+def poke(redis: Redis, fleet: str, **changes: object) -> None:
+    """Give fields other values, wherever they stand."""
+    values = unpack(redis, fleet)
+    where = places(values)
+    for name, value in changes.items():
+        if name in where:
+            values[where[name]] = str(value).split()
+        else:
+            redis.hset(f"{{{fleet}}}:cold", name, str(value))
+    pack(redis, fleet, values)
