@@ -1,7 +1,7 @@
 -- The functions the server runs. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
 -- own (tests state theirs); all other keys share the fleet's hash tag. No fleet answers {UNKNOWN_FLEET}, one that uses
--- what this library does not know {NEWER_FLEET}, one of a layout before {OLDER_FLEET}: then nothing is written. @DIGEST@
--- keeps the functions of different versions apart, so that a rolling upgrade runs both.
+-- what this library does not know {NEWER_FLEET}, one of a layout before {OLDER_FLEET}: then nothing is written.
+-- @DIGEST@ keeps the functions of different versions apart, so that a rolling upgrade runs both.
 
 local function clock(given)
   if given ~= '' then

@@ -33,7 +33,8 @@ local function convert(key, stored, rules)
   return fleet
 end
 
--- The key of a fleet's state -> {UPGRADED} | {PRESENT} when it has the present layout | {UNKNOWN_FLEET} | {NEWER_FLEET}.
+-- The key of a fleet's state -> {UPGRADED} | {PRESENT} when it has the present layout | {UNKNOWN_FLEET}
+-- | {NEWER_FLEET}.
 -- From then on dispatchers that know layout 1 alone hear errors, and change nothing. O(fields).
 function upgrade.run(key)
   local _, refusal = state.read(key)
