@@ -20,7 +20,7 @@ from experiments.report import Report, mean_and_error, processor_seconds
 from experiments.studies.printed import printed_bound, printed_gap
 from experiments.studies.table1_report import gap_figure, markdown
 from experiments.workload import WARM_UP, generator, stationary
-from service.core.occupancy import Gaps
+from service.core.gaps import Gaps
 
 SIZES = tuple(range(50, 501, 50))
 LOADS = (9.75, 10.0)

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import heapq
-import math
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cmp_to_key
-from itertools import accumulate
 from typing import NamedTuple
 
-from service.core.utility import Marginal, PoolClass, compare
-
-MAX_POOLS = 65_536
-"""Pools of one fleet (one cell); see docs/architecture.md, Limits."""
-
-LARGEST_TOTAL = 2**53
-"""Integers below this are exact as doubles, the only numbers that Lua has."""
-
-LARGEST_EXPONENT = 300
-"""10^300 is still a double: utilities below 1e-290 lose digits."""
+from service.core.marginals import Marginal, compare
+from service.core.utility import PoolClass
 
 
 class Coordinate(NamedTuple):
@@ -70,15 +61,7 @@ class Ranking:
 
     def threshold(self, pool_class: int, rank: int) -> int:
         """ℓ_i(r): the highest level of class i that ranks strictly better than r, else 0."""
-        ranks = self.ranks[pool_class]
-        low, high = 0, len(ranks)
-        while low < high:
-            middle = (low + high) // 2
-            if ranks[middle] < rank:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return bisect_left(self.ranks[pool_class], rank)
 
     def thresholds(self, rank: int) -> tuple[int, ...]:
         """ℓ_i(r) of every class (section 3.2)."""
@@ -115,45 +98,3 @@ def _better_first(left: tuple[Marginal, Coordinate], right: tuple[Marginal, Coor
     if by_marginal:
         return by_marginal
     return -1 if left[1] < right[1] else 1
-
-
-@dataclass(frozen=True)
-class IntegerUtilities:
-    """Marginal utilities as integers: round(Δ · 10^exponent), so that sums are exact everywhere.
-
-    `order` sorts them from the largest: greedy filling along it maximises the integer utility exactly, whatever
-    order dispatches.
-    """
-
-    exponent: int
-    marginals: tuple[tuple[int, ...], ...]
-    order: tuple[Coordinate, ...]
-
-    def to_utility(self, total: float) -> float:
-        """A total in units of the fleet file."""
-        return total / 10.0**self.exponent
-
-    def ranking(self) -> Ranking:
-        """The same as a `Ranking` in units of the fleet file, to evaluate bounds with."""
-        return Ranking(self.order, tuple(tuple(map(self.to_utility, column)) for column in self.marginals))
-
-
-def integer_utilities(ranking: Ranking) -> IntegerUtilities:
-    """Integers in the largest power of ten for which MAX_POOLS pools stay below `LARGEST_TOTAL`."""
-    peak = max((abs(u) for column in ranking.marginals for u in (*column, *accumulate(column))), default=0.0)
-    exponent = math.ceil(math.log10(LARGEST_TOTAL / MAX_POOLS) - math.log10(peak or 1.0))
-    exponent = min(exponent, LARGEST_EXPONENT)
-    while MAX_POOLS * _peak(marginals := _rounded(ranking, exponent)) >= LARGEST_TOTAL:
-        exponent -= 1
-    coordinates = (Coordinate(i, x + 1) for i, column in enumerate(marginals) for x in range(len(column)))
-    order = sorted(coordinates, key=lambda c: (-marginals[c.pool_class][c.level - 1], c))
-    return IntegerUtilities(exponent, marginals, tuple(order))
-
-
-def _rounded(ranking: Ranking, exponent: int) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(round(m * 10.0**exponent) for m in column) for column in ranking.marginals)
-
-
-def _peak(marginals: tuple[tuple[int, ...], ...]) -> int:
-    """The largest |Δ| or |u| of one pool."""
-    return max((abs(u) for column in marginals for u in (*column, *accumulate(column))), default=0)

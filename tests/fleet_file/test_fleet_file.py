@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.core.limits import MAX_POOLS
+from service.core.marginals import Rational
 from service.core.policies import POLICIES, Policy
 from service.core.policies.slta import Beta
-from service.core.ranking import MAX_POOLS
-from service.core.utility import LogShareUtility, Rational, TableUtility
+from service.core.utility import LogShareUtility, TableUtility
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
 

@@ -28,12 +28,15 @@ from service.core.ranking import Ranking
 GREEN, YELLOW, NO_TOKEN = 0, 1, 2
 TOKENS = ("green", "yellow", "none")
 
+EXPONENT = Fraction(45, 100)
+"""γ of β_n = n^−γ in the paper's runs; it proves its results for γ < 1/2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beta:
-    """β_n: `n^−exponent`, or `fixed` for every n. The paper's runs use n^−0.45; γ < 1/2 is what it proves."""
+    """β_n: `n^−exponent`, or `fixed` for every n."""
 
-    exponent: Fraction | None = Fraction(45, 100)
+    exponent: Fraction | None = EXPONENT
     fixed: Fraction | None = None
 
     def coefficient_and_power(self) -> tuple[float, float]:
