@@ -55,7 +55,17 @@ class Gaps:
 
 
 def gaps(ranking: Ranking, averages: Averages) -> Gaps | None:
-    """The averages per pool beside their bound U*(⟨N⟩, ⟨A⟩); None where no pool was active."""
+    """The averages per pool beside their bound U*(⟨N⟩, ⟨A⟩); None where no pool was active.
+
+    Two pools whose first session adds 4 and second 2. Half of the time two sessions share one pool, worth 6 where 8
+    are possible; half of the time there are four, worth 12.
+
+    >>> from service.core.ranking import Coordinate
+    >>> ranking = Ranking((Coordinate(0, 1), Coordinate(0, 2)), ((4.0, 2.0),))
+    >>> found = gaps(ranking, Averages(pools=(2,), sessions=3, utility=9, momentary_optimum=10))
+    >>> found.placement_gap, found.swing_gap
+    (0.5, 0.0)
+    """
     pools = sum(averages.pools)
     best = optimum(ranking, averages.pools, averages.sessions)
     if best is None:

@@ -58,7 +58,13 @@ Marginal = Rational | LogShare | Irrational
 
 
 def compare(left: Marginal, right: Marginal) -> int:
-    """−1, 0 or 1 as `left` is smaller than, equal to or larger than `right`; exact but for `Irrational`."""
+    """−1, 0 or 1 as `left` is smaller than, equal to or larger than `right`; exact but for `Irrational`.
+
+    The first session on a pool of resource 5 and the second on one of 20 add the same, log 5 = log(100/20):
+
+    >>> compare(LogShare(Fraction(5), sessions=0), LogShare(Fraction(20), sessions=1))
+    0
+    """
     if left == right:
         return 0
     a, b = float(left), float(right)

@@ -11,7 +11,11 @@ Counts = Sequence[Sequence[float]]
 
 
 def counts_of(occupancies: Iterable[Sequence[int]]) -> list[list[int]]:
-    """n·q of the occupancies X(i, k) of each class's pools."""
+    """n·q of the occupancies X(i, k) of each class's pools.
+
+    >>> counts_of([[3, 0, 1]])  # three pools hold at least 0 sessions, two at least 1, one at least 2, and 3
+    [[3, 2, 1, 1]]
+    """
     return [[sum(x >= j for x in column) for j in range(max(column, default=0) + 1)] for column in occupancies]
 
 

@@ -26,6 +26,11 @@ class Ranking:
 
     `order[k-1]` has rank k; `marginals[i][x]` is Δ(i, x) for x below the class's capacity.
     Within a class ranks rise with the level. Classes that are left out have no ranks.
+
+    >>> order = (Coordinate(0, 1), Coordinate(1, 1), Coordinate(0, 2))
+    >>> ranking = Ranking(order, marginals=((4.0, 2.0), (3.0,)))
+    >>> ranking.rank(Coordinate(0, 2)), ranking.thresholds(3)
+    (3, (1, 1))
     """
 
     order: tuple[Coordinate, ...]
@@ -83,6 +88,12 @@ def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
     """The order ▷ on all (i, j) with j up to the capacity of class i.
 
     Larger marginal first; on a tie the smaller class index, then the smaller level (section 2.3).
+
+    >>> from fractions import Fraction
+    >>> from service.core.utility import LogShareUtility
+    >>> five, twenty = (PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), capacity=2) for r in (5, 20))
+    >>> [tuple(coordinate) for coordinate in rank_coordinates([five, twenty]).order]  # Δ: log 20, log 5, log 5, …
+    [(1, 1), (0, 1), (1, 2), (0, 2)]
     """
     columns = [[c.utility.marginal(x) for x in range(c.capacity)] for c in classes]
     entries = heapq.merge(

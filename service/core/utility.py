@@ -25,7 +25,14 @@ class Utility(ABC):
 
 @dataclass(frozen=True, slots=True)
 class LogShareUtility(Utility):
-    """`x log(r/x)`: each of x sessions gets r/x of the resource and values its logarithm (section 2.3.1)."""
+    """`x log(r/x)`: each of x sessions gets r/x of the resource and values its logarithm (section 2.3.1).
+
+    It is largest near r/e; beyond, each further session takes more from the others than it adds.
+
+    >>> curve = LogShareUtility(Fraction(20))
+    >>> [round(curve.value(x), 3) for x in (1, 7, 8)]
+    [2.996, 7.349, 7.33]
+    """
 
     resource: Fraction
 
@@ -144,7 +151,11 @@ def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - an assert
 
 
 def first_convex_point(utility: Utility, capacity: int) -> int | None:
-    """The first x in 1 … capacity − 1 with Δ(x) > Δ(x−1), or None: the curve is concave up to `capacity`."""
+    """The first x in 1 … capacity − 1 with Δ(x) > Δ(x−1), or None: the curve is concave up to `capacity`.
+
+    >>> first_convex_point(TableUtility(tuple(map(Fraction, (0, 3, 4, 6)))), capacity=3)  # Δ: 3, 1, 2
+    2
+    """
     previous = utility.marginal(0)
     for x in range(1, capacity):
         present = utility.marginal(x)

@@ -106,6 +106,13 @@ def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decim
     assert "E" not in file.document()
 
 
+def test_pools_are_not_numbered_after_a_name_that_leaves_no_room_for_the_number():
+    a_class = {"name": "a" * 126, "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
+    assert FleetFile.read({"classes": [a_class | {"pools": 9}]}).wanted_pools()[-1][0] == "a" * 126 + "-9"
+    with pytest.raises(InvalidFleet, match="name is too long to number pools after it"):
+        FleetFile.read({"classes": [a_class | {"pools": 10}]})
+
+
 def test_equal_numbers_written_differently_are_the_same_document():
     written = [Decimal(text) for text in ("1.50", "1.5", "15e-1", "0.15E+1", "+1.5")]
     documents = {file_with({"kind": "linear", "slope": number}).document() for number in written}

@@ -50,6 +50,9 @@ class Beta:
 
         With nβ_n ≤ 1 a decrement could leave no yellow token and scatter sessions at random, so it counts as
         just above 1. Rounding is guarded: 100 · 0.05 asks for 5 tokens, not 6.
+
+        >>> Beta().min_green(100)  # 100^0.55 = 12.59
+        13
         """
         coefficient, power = self.coefficient_and_power()
         return max(2, math.ceil(coefficient * math.pow(pools, power) * (1 - 1e-12)))
