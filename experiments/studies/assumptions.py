@@ -153,7 +153,7 @@ def row(case: str, n: int, policy: str, runs: list[Measured]) -> dict[str, Any]:
     }
 
 
-def study(seeds: int = 4, trace: Path | None = None, processes: int = 1) -> Report:
+def study(seeds: int, trace: Path | None, processes: int) -> Report:
     """Every case; the trace too where one is given."""
     started = processor_seconds()
     trials = [Trial(case, n, seed) for n in reversed(SIZES) for case in CASES for seed in range(seeds)]

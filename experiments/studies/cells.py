@@ -22,6 +22,7 @@ from experiments.report import (
     processor_seconds,
     with_error,
 )
+from experiments.studies import Unsuitable
 from experiments.studies.table1 import expected_swing
 from experiments.workload import Workload, generator, stationary
 
@@ -99,8 +100,10 @@ def measure(split: Split) -> list[dict[str, Any]]:
     return rows
 
 
-def study(seeds: int = 3, sizes: Sequence[int] = SIZES, processes: int = 1) -> Report:
+def study(sizes: Sequence[int], seeds: int, processes: int) -> Report:
     """Utility lost to splitting, on the same sessions, by number of cells."""
+    if not set(sizes) <= set(SIZES):
+        raise Unsuitable(f"n: choose from {', '.join(map(str, SIZES))}")
     started = processor_seconds()
     splits = [Split(n, load, seed) for n in sorted(sizes, reverse=True) for load in LOADS for seed in range(seeds)]
     measured = [row for rows in each(measure, splits, "cells", processes) for row in rows]

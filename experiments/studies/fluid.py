@@ -138,7 +138,7 @@ def one_start(load: float, start: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def study(processes: int = 1) -> Report:
+def study(processes: int) -> Report:
     """Both starts at ρ = 9.75; seeds fixed by n and the start."""
     started = processor_seconds()
     results = each(partial(one_start, LOAD), list(STARTS.values()), "fluid limit", processes)

@@ -94,7 +94,7 @@ def simulated_row(fleet: str, n: int, runs: list[dict[str, float]]) -> dict[str,
     return row
 
 
-def study(seeds: int = 8, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> Report:
     """Exact losses for two and four pools, simulated gains up to a hundred."""
     started = processor_seconds()
     exact_rows = each(exact, exact_jobs(), "exact", processes)

@@ -147,7 +147,7 @@ def time_rows(seeds: int, sizes: Sequence[int], processes: int) -> list[dict[str
     return rows
 
 
-def study(seeds: int = 8, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> Report:
     """All parts; times in mean holding times."""
     started = processor_seconds()
     best = TABLE_1.optimum(100, 100 * LOAD)

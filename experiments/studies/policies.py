@@ -121,7 +121,7 @@ def rows_of(trials: list[Trial], results: list[dict[str, tuple[float, float, flo
     return rows
 
 
-def study(seeds: int = 4, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> Report:
     """Every policy on every fleet, and figure 3's right fleet over a sweep of loads."""
     started = processor_seconds()
     trials = [

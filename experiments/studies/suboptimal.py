@@ -123,7 +123,7 @@ def decisions(load: float, size: int = 6) -> list[str]:
     return rows
 
 
-def study(seeds: int = 40, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> Report:
     """Exact values, simulated ones, and the optimum."""
     started = processor_seconds()
     trials = [Simulated(load, seed) for load in SIMULATED for seed in range(seeds)]

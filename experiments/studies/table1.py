@@ -17,14 +17,12 @@ from experiments.fleets import TABLE_1
 from experiments.misreadings import MISREADINGS
 from experiments.parallel import each
 from experiments.report import Report, mean_and_error, processor_seconds
+from experiments.studies import Unsuitable
 from experiments.studies.printed import printed_bound, printed_gap
 from experiments.studies.table1_report import gap_figure, markdown
 from experiments.workload import WARM_UP, generator, stationary
 from service.core.gaps import Gaps
 
-SIZES = tuple(range(50, 501, 50))
-LOADS = (9.75, 10.0)
-HORIZON = 180.0
 MAX_LOAD = 60.0
 """Beyond it pools of capacity 96 might fill, and sessions be refused."""
 POLICIES = ("JLMU", "SLTA")
@@ -61,7 +59,7 @@ def measure_cell(cell: Cell) -> tuple[Cell, Measured]:
 
 
 def expected_swing(n: int, load: float) -> float:
-    """u*(ρ) − E u*(N/n) with N Poisson(nρ): what every policy loses (PAPER: E[u] ≤ E u*(s))."""
+    """u*(ρ) − E u*(N/n) with N Poisson(nρ): what every policy loses, since u ≤ u*(s) at every moment."""
     from scipy.stats import poisson  # noqa: PLC0415 - slow to import
 
     mean = n * load
@@ -70,14 +68,12 @@ def expected_swing(n: int, load: float) -> float:
     return TABLE_1.bound(load) - float(weights @ optimum_table(TABLE_1, n, most)) / n
 
 
-def study(
-    sizes: Sequence[int] = SIZES,
-    loads: Sequence[float] = LOADS,
-    seeds: int = 1,
-    horizon: float = HORIZON,
-    processes: int = 1,
-) -> Report:
+def study(sizes: Sequence[int], loads: Sequence[float], seeds: int, horizon: float, processes: int) -> Report:
     """Table 1 over `seeds` independent runs a cell; times in mean holding times."""
+    if any(size % 2 or size < 4 for size in sizes):
+        raise Unsuitable("the two classes are of equal size: every n must be even, 4 at least")
+    if max(loads) > MAX_LOAD:
+        raise Unsuitable(f"pools hold {TABLE_1.capacities[0]} sessions here: the load must be at most {MAX_LOAD:g}")
     started, processor_started = time.perf_counter(), processor_seconds()
     cells = [
         Cell(n, load, seed, horizon) for seed in range(seeds) for n in sorted(sizes, reverse=True) for load in loads

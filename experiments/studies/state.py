@@ -58,7 +58,7 @@ def measure(trial: Trial) -> dict[str, Any]:
     }
 
 
-def study(processes: int = 1) -> Report:
+def study(processes: int) -> Report:
     """State and messages by fleet and size; one seed, many arrivals."""
     started = processor_seconds()
     trials = [Trial(case, n) for case in CASES for n in SIZES]
