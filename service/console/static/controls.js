@@ -1,6 +1,6 @@
 // What can be done from here: look a pool up, drain it, switch the policy. Each change is asked for twice.
 
-import { byId, element, setHidden, setText } from "./dom.js";
+import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
 import { plural } from "./format.js";
 import { columnView } from "./model.js";
 import { factsOf } from "./pools.js";
@@ -13,16 +13,10 @@ export function confirmed(title, text, verb) {
   setText(byId("confirm-title"), title);
   setText(byId("confirm-text"), text);
   setText(byId("confirm-yes"), verb);
+  dialog.returnValue = "";
+  dialog.showModal();
   return new Promise((resolve) => {
-    const answer = (yes) => () => {
-      dialog.onclose = null;
-      dialog.close();
-      resolve(yes);
-    };
-    byId("confirm-yes").onclick = answer(true);
-    byId("confirm-no").onclick = answer(false);
-    dialog.onclose = answer(false);
-    dialog.showModal();
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
 }
 
@@ -39,7 +33,7 @@ export class PoolInspector {
     this.input = byId("pool");
     this.input.addEventListener("input", () => this.#look());
     this.input.addEventListener("change", () => this.#ask());
-    byId("pool-form").addEventListener("submit", (event) => (event.preventDefault(), this.#ask()));
+    onSubmit(byId("pool-form"), () => this.#ask());
     byId("drain").addEventListener("click", () => this.#change("drain"));
     byId("undrain").addEventListener("click", () => this.#change("undrain"));
   }
@@ -145,7 +139,7 @@ export class PolicyControl {
 
   constructor() {
     this.form = byId("policy-form");
-    this.form.addEventListener("submit", (event) => (event.preventDefault(), this.#switch()));
+    onSubmit(this.form, () => this.#switch());
     this.form.addEventListener("change", () => this.#offer());
   }
 

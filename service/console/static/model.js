@@ -7,7 +7,7 @@ const NEARLY_FULL = 0.95;
 const LARGE_GAP = 0.01;
 const FAR_RANKS = 3;
 
-/** Classes with their pools as columns, tokens, and the slot that is worth most. */
+/** Classes with their pools as columns, tokens, and the level where one more session adds most. */
 export function viewOf(frame) {
   const { state, averages, estimate, pools } = frame;
   const next = bestClass(state.classes);
@@ -99,7 +99,7 @@ export class History {
     this.points.push(point);
     this.#counters.push({ as_of: state.as_of, ...state.counters });
     const last = state.as_of;
-    this.points = this.points.filter((point) => point.as_of > last - WINDOW_SECONDS);
+    this.points = this.points.filter((one) => one.as_of > last - WINDOW_SECONDS);
     this.#counters = this.#counters.filter((counters) => counters.as_of >= last - REJECTION_SECONDS);
   }
 
@@ -138,7 +138,8 @@ export function verdictOf(view, rates, percent) {
   const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
-  if (state.suspect) return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
+  if (state.suspect)
+    return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
   if (state.utility > state.utility_bound + 1e-9 * Math.abs(state.utility_bound)) {
     return bad("Utility above its proven bound: this is a defect of the service.");
   }

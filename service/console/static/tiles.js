@@ -29,7 +29,12 @@ function updateTile(node, { id, title, value, note }) {
 }
 
 function placementTile(view) {
-  return { id: "tile-placement-gap", title: "Placement gap", value: percent(headlineGap(view)), note: placementNote(view) };
+  return {
+    id: "tile-placement-gap",
+    title: "Placement gap",
+    value: percent(headlineGap(view)),
+    note: placementNote(view),
+  };
 }
 
 function placementNote({ state, averages }) {
