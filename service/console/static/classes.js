@@ -51,7 +51,7 @@ export class Classes {
   /** `mode` is pools or profile. */
   draw(view, mode, selected) {
     setText(this.hint, HINTS[mode]);
-    drawLegend(this.legend, legendOf(mode, view.state.policy));
+    drawLegend(this.legend, legendOf(mode, view.policy));
     this.#followClasses(view.classes, mode);
     const levels = this.#steady(levelsInUse(view.classes));
     const layout = layOut(view.classes, this.root.clientWidth, mode);
@@ -148,7 +148,7 @@ function layOutProfiles(classes, width) {
 
 function legendOf(mode, policy) {
   if (mode === "profile") return PROFILE_LEGEND;
-  return policy === "slta" ? LEGEND : LEGEND.filter(([name]) => name !== "green" && name !== "yellow");
+  return policy.has_thresholds ? LEGEND : LEGEND.filter(([name]) => name !== "green" && name !== "yellow");
 }
 
 function drawLegend(list, entries) {

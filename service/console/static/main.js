@@ -116,6 +116,7 @@ class Page {
   #start(beginning) {
     this.#version ??= beginning.page_version;
     if (this.#version !== beginning.page_version) location.reload();
+    this.policy.offer(beginning.policies);
     this.#history.begin(beginning);
   }
 
@@ -124,7 +125,7 @@ class Page {
     this.#history.add(frame);
     const rates = this.#history.rates();
     setHidden(byId("live"), false);
-    setText(byId("policy"), frame.state.policy.toUpperCase());
+    setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
     this.charts.draw(this.#history.points);
     this.#drawPools();

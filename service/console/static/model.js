@@ -9,23 +9,24 @@ const FAR_RANKS = 3;
 
 /** Classes with their pools as columns, tokens, and the level where one more session adds most. */
 export function viewOf(frame) {
-  const { state, averages, estimate, pools } = frame;
+  const { state, averages, estimate, policy, pools } = frame;
   const next = bestClass(state.classes);
-  const classes = state.classes.map((c) => classView(c, c === next, estimate, state.policy));
+  const classes = state.classes.map((c) => classView(c, c === next, estimate, policy));
   if (pools) {
     const columns = columnsByClass(pools, classes);
     for (const c of classes) c.columns = columns.get(c.name);
   }
-  return { state, averages, estimate, classes, hasPools: Boolean(pools) };
+  return { state, averages, estimate, policy, classes, hasPools: Boolean(pools) };
 }
 
 function classView(c, isNext, estimate, policy) {
   const lowest = lowestOccupancy(c.occupancy);
+  const isEstimate = estimate?.pool_class === c.name;
   return {
     ...c,
-    isEstimate: estimate?.pool_class === c.name,
-    greenBelow: policy === "slta" ? (c.threshold ?? 0) : 0,
-    yellowBelow: policy === "slta" && estimate?.pool_class === c.name ? estimate.level : 0,
+    isEstimate,
+    greenBelow: policy.has_thresholds ? (c.threshold ?? 0) : 0,
+    yellowBelow: policy.has_thresholds && isEstimate ? estimate.level : 0,
     nextLevel: isNext ? lowest + 1 : null,
     nextPools: isNext ? c.occupancy[lowest] - (c.occupancy[lowest + 1] ?? 0) : 0,
     columns: null,

@@ -58,8 +58,8 @@ function utilityTile(state) {
   };
 }
 
-function rankTile({ state, estimate }) {
-  const title = state.policy === "slta" ? "Estimate r" : "Next rank";
+function rankTile({ state, estimate, policy }) {
+  const title = policy.has_thresholds ? "Estimate r" : "Next rank";
   return { id: "tile-rank", title, value: count(state.estimate_rank), note: rankNote(state, estimate) };
 }
 
