@@ -31,7 +31,7 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md
 	$(BIN)/ruff format .
 	$(BIN)/python -m service.metrics.page > docs/metrics.md
 
-test: $(DEV) ## Tests, with branch coverage of service/core and service/store (ARGS="…" goes to pytest)
+test: $(DEV) ## Tests, with branch coverage of service, loadgen and demo (ARGS="…" goes to pytest)
 	$(PYTEST) -n auto --dist loadfile --cov $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
