@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-campaign test-browser bench-store experiments compose compose-test lock clean
+.PHONY: help setup demo check format house test test-campaign test-browser bench-store experiments compose compose-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,10 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md
 	$(BIN)/ruff format .
 	$(BIN)/python -m service.metrics.page > docs/metrics.md
 
-test: $(DEV) ## Tests, with branch coverage of service/core and service/store (ARGS="…" goes to pytest)
+house: $(DEV) ## How long functions, modules and the way of an assign are, and who names a policy
+	$(BIN)/python -m tests.house
+
+test: $(DEV) ## Tests, with branch coverage of service, loadgen and demo (ARGS="…" goes to pytest)
 	$(PYTEST) -n auto --dist loadfile --cov $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests

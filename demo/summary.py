@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from demo.figures import Figures
+from service.core.policies import Policy
 
 
 def percent(fraction: float | None) -> str:
@@ -27,19 +28,19 @@ def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool)
     if report["mean_utility"] is None:
         return f"\n{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:.3g} s."
     parts = [
-        _traffic(report),
+        _traffic(figures.plan.spec.policy, report),
         _utility(report),
         _weights(report),
-        _learning(report),
+        _learning(figures.plan.spec.policy, report),
         _latency(report),
         _agreement(report),
     ]
     return "\n".join(["", begin, *(part for part in parts if part)])
 
 
-def _traffic(report: Mapping[str, Any]) -> str:
+def _traffic(policy: Policy, report: Mapping[str, Any]) -> str:
     return (
-        f"  {report['policy'].upper()} placed sessions on {report['pools']} pools: {report['arrivals']:,} arrivals in "
+        f"  {policy.title} placed sessions on {report['pools']} pools: {report['arrivals']:,} arrivals in "
         f"{report['elapsed_seconds']:.0f} s, {report['rejections']:,} rejected, {report['errors']:,} errors.\n"
         f"  Averages over {report['window_seconds']:.1f} s, after a warm-up of {report['warm_up_seconds']:.3g} s: "
         f"{report['mean_sessions_per_pool']:.3f} sessions per pool."
@@ -65,8 +66,8 @@ def _weights(report: Mapping[str, Any]) -> str:
     )
 
 
-def _learning(report: Mapping[str, Any]) -> str:
-    who = "The estimate r was" if report["policy"] == "slta" else "The rank of the best free place was"
+def _learning(policy: Policy, report: Mapping[str, Any]) -> str:
+    who = "The estimate r was" if policy.has_thresholds else "The rank of the best free place was"
     return f"  {who} {report['estimate_rank']} at the end; optimal was {report['optimal_rank']}."
 
 

@@ -1,16 +1,20 @@
 """`slta experiments …`: the paper's tables and figures, each alone or all of them."""
 
-# ruff: noqa: PLC0415 - a command imports its study when it runs, so that the others start fast
-
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from experiments.options import OPTIONS, Json, Out, Processes, Trace
+from experiments.studies import Unsuitable
 
 if TYPE_CHECKING:
     from experiments.report import Report
@@ -24,12 +28,78 @@ app = typer.Typer(
 RESULTS = Path("docs/results")
 NEEDED = ("numpy", "scipy", "matplotlib")
 
-Number = TypeVar("Number", int, float)
-Out = Annotated[Path | None, typer.Option(help="Folder for tables (Markdown, JSON) and figures (SVG, PNG).")]
-Json = Annotated[Path | None, typer.Option("--json", help="File for the numbers alone.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Independent runs a cell, seeds 0, 1, …")]
-Horizon = Annotated[float, typer.Option(help="Measured time of a run, in mean holding times.")]
-Processes = Annotated[int, typer.Option(min=0, help="Processes to use; 0: one for each core.")]
+
+@dataclass(frozen=True)
+class Study:
+    """One row: a command, run by `study` of `experiments.studies.NAME`.
+
+    `options` are those it has besides --out and --json, with their defaults, by the names of `study`'s arguments.
+    `committed` are the words on the command line that made docs/results.
+    """
+
+    name: str
+    summary: str
+    options: Mapping[str, Any]
+    committed: tuple[str, ...] = ()
+
+    def run(self, **options: Any) -> Report:  # noqa: ANN401 - as `study` takes them
+        """The study is imported now, so that the command line starts fast."""
+        report: Report = import_module(f"experiments.studies.{self.name}").study(**options)
+        return report
+
+
+STUDIES = (
+    Study("figure3", "Figure 3: optimal assignments of both sets of utilities. Exact.", {}),
+    Study(
+        "table1",
+        "Table 1: the gap of JLMU and SLTA, beside the paper's, and three planted misreadings.",
+        {
+            "sizes": "50,100,150,200,250,300,350,400,450,500",
+            "loads": "9.75,10",
+            "seeds": 1,
+            "horizon": 180.0,
+            "processes": 0,
+        },
+        committed=("--seeds", "24"),
+    ),
+    Study(
+        "fluid",
+        "The fluid limit of eq. (10) beside simulated paths, from an empty and from a badly wrong start.",
+        {"processes": 0},
+    ),
+    Study(
+        "learning",
+        "How r is learned: from empty, through steps of the load, without a class, and with which β.",
+        {"seeds": 8, "processes": 0},
+    ),
+    Study(
+        "cells",
+        "What splitting a fleet into 1 to 64 cells by hashing costs.",
+        {"sizes": "2000,20000", "seeds": 3, "processes": 0},
+        committed=("--seeds", "2"),
+    ),
+    Study(
+        "policies", "Eight policies side by side on the same arrivals, on three fleets.", {"seeds": 4, "processes": 0}
+    ),
+    Study(
+        "suboptimal",
+        "Section 9.3: where JLMU loses to the true optimum of a small fleet.",
+        {"seeds": 40, "processes": 0},
+    ),
+    Study(
+        "assumptions",
+        "Other holding times, other arrivals, a day, a recorded trace: does the bound hold, how does the gap split?",
+        {"seeds": 4, "trace": None, "processes": 0},
+    ),
+    Study("state", "What each policy stores and hears if the pools keep their own occupancy.", {"processes": 0}),
+    Study(
+        "index",
+        "JLMU's rule on another order of coordinates, for small fleets, beside the optimum.",
+        {"seeds": 8, "processes": 0},
+        committed=("--seeds", "4"),
+    ),
+    Study("speed", "What an event costs by n, compiled and in plain Python.", {}),
+)
 
 
 @app.callback()
@@ -40,34 +110,29 @@ def require_extra() -> None:
         raise typer.Exit(1)
 
 
-def numbers(text: str, option: str, kind: Callable[[str], Number], example: str) -> list[Number]:
-    """`50,100` as numbers above 0, each once."""
-    try:
-        values = [kind(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a list like {example}", param_hint=option) from None
-    if not all(0 < value < float("inf") for value in values):
-        raise typer.BadParameter(f"{text!r}: every number must be positive", param_hint=option)
-    return list(dict.fromkeys(values))
+def add_command(study: Study) -> None:
+    """A command with the options of the row."""
+
+    def command(*, out: Out = None, json: Json = None, **options: Any) -> None:  # noqa: ANN401 - as `study` takes them
+        try:
+            report = study.run(**options)
+        except Unsuitable as error:
+            raise typer.BadParameter(str(error)) from None
+        emit(report, out, json)
+
+    own = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=OPTIONS[name])
+        for name, default in study.options.items()
+    ]
+    written = inspect.signature(command, eval_str=True).parameters
+    # typer makes options of a signature; this one says which `options` there are.
+    command.__signature__ = inspect.Signature([*own, written["out"], written["json"]])  # type: ignore[attr-defined]
+    app.command(study.name, help=study.summary)(command)
 
 
-def positive(value: float, option: str) -> float:
-    """A time above 0."""
-    if not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{value} is not a positive time", param_hint=option)
-    return value
-
-
-def workers(processes: int) -> int:
-    """0 stands for every core."""
-    from experiments.parallel import available_processes
-
-    return processes or available_processes()
-
-
-def emit(report: Report, out: Path | None, json: Path | None = None) -> None:
+def emit(report: Report, out: Path | None, json: Path | None) -> None:
     """Print the tables; write what was asked for."""
-    from experiments.report import write_json, write_report
+    from experiments.report import write_json, write_report  # noqa: PLC0415 - imports matplotlib
 
     typer.echo(report.markdown)
     written = write_report(report, out) if out else []
@@ -79,176 +144,25 @@ def emit(report: Report, out: Path | None, json: Path | None = None) -> None:
         typer.echo(f"wrote {file}", err=True)
 
 
-@app.command()
-def table1(
-    n: Annotated[str, typer.Option("--n", help="Fleet sizes, even.")] = "50,100,150,200,250,300,350,400,450,500",
-    load: Annotated[str, typer.Option(help="Loads ρ per pool.")] = "9.75,10",
-    seeds: Seeds = 1,
-    horizon: Horizon = 180.0,
-    processes: Processes = 0,
-    out: Out = None,
-    json: Json = None,
-) -> None:
-    """Table 1: the gap of JLMU and SLTA, beside the paper's, and three planted misreadings."""
-    from experiments.studies import table1 as module
-
-    sizes = numbers(n, "--n", int, "50,100")
-    if any(size % 2 or size < 4 for size in sizes):
-        raise typer.BadParameter("two classes of equal size: every n must be even, 4 at least", param_hint="--n")
-    loads = numbers(load, "--load", float, "9.75,10")
-    if max(loads) > module.MAX_LOAD:
-        raise typer.BadParameter(f"pools hold 96 sessions here: at most {module.MAX_LOAD:g}", param_hint="--load")
-    emit(module.study(sizes, loads, seeds, positive(horizon, "--horizon"), workers(processes)), out, json)
-
-
-@app.command()
-def figure3(out: Out = None, json: Json = None) -> None:
-    """Figure 3: optimal assignments of both sets of utilities. Exact."""
-    from experiments.studies import figure3 as module
-
-    emit(module.study(), out, json)
-
-
-@app.command()
-def fluid(processes: Processes = 0, out: Out = None, json: Json = None) -> None:
-    """The fluid limit of eq. (10) beside simulated paths, from an empty and from a badly wrong start."""
-    from experiments.studies import fluid as module
-
-    emit(module.study(workers(processes)), out, json)
-
-
-@app.command()
-def learning(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
-    """How r is learned: from empty, through steps of the load, without a class, and with which β."""
-    from experiments.studies import learning as module
-
-    emit(module.study(seeds, workers(processes)), out, json)
-
-
-@app.command()
-def cells(
-    n: Annotated[str, typer.Option("--n", help="Fleet sizes: 2000, 20000 or both.")] = "2000,20000",
-    seeds: Seeds = 3,
-    processes: Processes = 0,
-    out: Out = None,
-    json: Json = None,
-) -> None:
-    """What splitting a fleet into 1 to 64 cells by hashing costs."""
-    from experiments.studies import cells as module
-
-    sizes = numbers(n, "--n", int, "50,100")
-    if not set(sizes) <= set(module.SIZES):
-        raise typer.BadParameter(f"choose from {', '.join(map(str, module.SIZES))}", param_hint="--n")
-    emit(module.study(seeds, sizes, workers(processes)), out, json)
-
-
-@app.command()
-def suboptimal(seeds: Seeds = 40, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
-    """Section 9.3: where JLMU loses to the true optimum of a small fleet."""
-    from experiments.studies import suboptimal as module
-
-    emit(module.study(seeds, workers(processes)), out, json)
-
-
-@app.command()
-def index(seeds: Seeds = 8, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
-    """JLMU's rule on another order of coordinates, for small fleets, beside the optimum."""
-    from experiments.studies import index as module
-
-    emit(module.study(seeds, workers(processes)), out, json)
-
-
-@app.command()
-def policies(seeds: Seeds = 4, processes: Processes = 0, out: Out = None, json: Json = None) -> None:
-    """Eight policies side by side on the same arrivals, on three fleets."""
-    from experiments.studies import policies as module
-
-    emit(module.study(seeds, workers(processes)), out, json)
-
-
-@app.command()
-def assumptions(
-    seeds: Seeds = 4,
-    trace: Annotated[Path | None, typer.Option(help="A recorded workload: CSV with start_s,duration_s.")] = None,
-    processes: Processes = 0,
-    out: Out = None,
-    json: Json = None,
-) -> None:
-    """Other holding times, other arrivals, a day, a recorded trace: does the bound hold, how does the gap
-    split?
-    """
-    from experiments.studies import assumptions as module
-
-    check_trace(trace)
-    emit(module.study(seeds, trace, workers(processes)), out, json)
-
-
-@app.command()
-def state(processes: Processes = 0, out: Out = None, json: Json = None) -> None:
-    """What each policy stores and hears if the pools keep their own occupancy."""
-    from experiments.studies import messages as module
-
-    emit(module.study(workers(processes)), out, json)
-
-
-@app.command()
-def speed(out: Out = None, json: Json = None) -> None:
-    """What an event costs by n, compiled and in plain Python."""
-    from experiments.studies import speed as module
-
-    emit(module.study(), out, json)
+for row in STUDIES:
+    add_command(row)
 
 
 @app.command("all")
 def everything(
     out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = RESULTS,
-    trace: Annotated[Path | None, typer.Option(help="A recorded workload: CSV with start_s,duration_s.")] = None,
+    trace: Trace = None,
     processes: Processes = 0,
 ) -> None:
     """Every table and figure, with the seeds of the committed results (some ten minutes of one core)."""
-    from experiments.studies import (
-        assumptions,
-        cells,
-        figure3,
-        fluid,
-        index,
-        learning,
-        messages,
-        policies,
-        speed,
-        suboptimal,
-        table1,
-    )
-
-    check_trace(trace)
-    count = workers(processes)
-    studies: list[Callable[[], Report]] = [
-        figure3.study,
-        lambda: table1.study(seeds=24, processes=count),
-        lambda: fluid.study(count),
-        lambda: learning.study(processes=count),
-        lambda: cells.study(seeds=2, processes=count),
-        lambda: policies.study(processes=count),
-        lambda: suboptimal.study(processes=count),
-        lambda: assumptions.study(trace=trace, processes=count),
-        lambda: messages.study(count),
-        lambda: index.study(seeds=4, processes=count),
-        speed.study,
-    ]
-    for study in studies:
-        emit(study(), out)
-
-
-def check_trace(trace: Path | None) -> None:
-    """Refuse a trace that cannot be read before anything long begins."""
-    from loadgen.trace import InvalidTrace, measure_trace
-
-    if trace is None:
-        return
-    try:
-        measure_trace(trace)
-    except (OSError, InvalidTrace) as error:
-        raise typer.BadParameter(str(error), param_hint="--trace") from None
+    command = typer.main.get_command(app)
+    for study in STUDIES:
+        words = [study.name, "--out", str(out), *study.committed]
+        if "processes" in study.options:
+            words += ["--processes", str(processes)]
+        if "trace" in study.options and trace:
+            words += ["--trace", str(trace)]
+        command.main(words, standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.fleets import Kind
+from service.core.marginals import Irrational, Marginal
 from service.core.ranking import Ranking
-from service.core.utility import Irrational, Marginal, Utility
+from service.core.utility import Utility
 
 
 @dataclass(frozen=True)

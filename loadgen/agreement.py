@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ async def compare(client: Client, sessions: Sessions, start: WindowStart) -> Agr
     )
 
 
-def differing_pools(recorded: Mapping[str, int], pools: list[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+def differing_pools(recorded: Mapping[str, int], pools: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
     """Pool id → (recorded, served) occupancy, where they are not the same."""
     served = {pool["pool_id"]: pool["occupancy"] for pool in pools}
     return {

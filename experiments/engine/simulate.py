@@ -1,4 +1,4 @@
-"""One policy on one fleet and one workload: what `service.core.occupancy` says of its averages."""
+"""One policy on one fleet and one workload: what `service.core.gaps` says of its averages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from experiments.engine.loop import SAMPLE_HEAD, Events, Loop, Meter, event_loop
 from experiments.engine.state import State, floats, integers, state_of
 from experiments.fleets import Kind
 from experiments.workload import WARM_UP, Workload
-from service.core.occupancy import Averages, Gaps, gaps
+from service.core.gaps import Averages, Gaps, gaps
 from service.core.policies.choice import NOTHING
 from service.core.policies.slta import Beta
 from service.core.ranking import Ranking

@@ -12,19 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments import report
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import TABLE_1
 from experiments.parallel import each
-from experiments.report import (
-    COLORS,
-    Report,
-    figure,
-    markdown_table,
-    mean_and_error,
-    page,
-    processor_seconds,
-    with_error,
-)
 from experiments.workload import Workload, generator, workload_of
 from loadgen.holding import Deterministic, Exponential, Holding, Hyperexponential, Lognormal, Pareto
 from loadgen.profile import day
@@ -137,7 +128,7 @@ def trace_gaps(trace: Path, seed: int) -> tuple[int, Measured]:
 
 def row(case: str, n: int, policy: str, runs: list[Measured]) -> dict[str, Any]:
     """Means over the seeds, and the smallest gap of any: it must not be negative."""
-    gap, error, _ = mean_and_error([r[policy][1] for r in runs])
+    gap, error, _ = report.mean_and_error([r[policy][1] for r in runs])
     return {
         "case": case,
         "n": n,
@@ -153,9 +144,9 @@ def row(case: str, n: int, policy: str, runs: list[Measured]) -> dict[str, Any]:
     }
 
 
-def study(seeds: int = 4, trace: Path | None = None, processes: int = 1) -> Report:
+def study(seeds: int, trace: Path | None, processes: int) -> report.Report:
     """Every case; the trace too where one is given."""
-    started = processor_seconds()
+    started = report.processor_seconds()
     trials = [Trial(case, n, seed) for n in reversed(SIZES) for case in CASES for seed in range(seeds)]
     results = each(trial_gaps, trials, "assumptions", processes)
     rows = [
@@ -169,14 +160,14 @@ def study(seeds: int = 4, trace: Path | None = None, processes: int = 1) -> Repo
         name = f"trace {trace.stem}"
         rows += [row(name, played[0][0], policy, [m for _, m in played]) for policy in POLICIES]
     data: dict[str, Any] = {"load": LOAD, "rows": rows, "smallest_gap": min(r["smallest_gap"] for r in rows)}
-    data["run"] = {"seeds": seeds, "horizon": HORIZON, "seconds": round(processor_seconds() - started, 1)}
-    return Report("assumptions", data, markdown(data), {"assumptions": split_figure(data)})
+    data["run"] = {"seeds": seeds, "horizon": HORIZON, "seconds": round(report.processor_seconds() - started, 1)}
+    return report.Report("assumptions", data, markdown(data), {"assumptions": split_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
     """How the gap splits, case by case."""
     run = data["run"]
-    table = markdown_table(
+    table = report.markdown_table(
         ["case", "n", "policy", "u*(⟨s⟩)", "gap", "placement", "swings"],
         [
             (
@@ -184,14 +175,14 @@ def markdown(data: dict[str, Any]) -> str:
                 r["n"],
                 r["policy"],
                 f"{r['bound']:.4f}",
-                with_error(r["gap_mean"], r["gap_se"], 5),
+                report.with_error(r["gap_mean"], r["gap_se"], 5),
                 f"{r['placement_gap_mean']:.5f}",
                 f"{r['swing_gap_mean']:.5f}",
             )
             for r in data["rows"]
         ],
     )
-    return page(
+    return report.page(
         "Beyond the paper's assumptions",
         f"Table 1's fleet at a mean load of {data['load']:g}; {run['seeds']} seeds, horizon {run['horizon']:g} after "
         f"{WARM_UP:g} from empty, in mean holding times; a day lasts {DAY:g} of them. "
@@ -204,10 +195,12 @@ def markdown(data: dict[str, Any]) -> str:
 def split_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Placement and swing gap of SLTA, case by case, at the largest n."""
     rows = [r for r in data["rows"] if r["policy"] == "SLTA" and (r["n"] == SIZES[-1] or "trace" in r["case"])]
-    canvas, ax = figure(9.0, 4.2)
+    canvas, ax = report.figure(9.0, 4.2)
     places = np.arange(len(rows))
-    ax.barh(places - 0.2, [r["placement_gap_mean"] for r in rows], 0.4, color=COLORS["SLTA"], label="placement")
-    ax.barh(places + 0.2, [r["swing_gap_mean"] for r in rows], 0.4, color=COLORS["accent"], label="the load's swings")
+    ax.barh(places - 0.2, [r["placement_gap_mean"] for r in rows], 0.4, color=report.COLORS["SLTA"], label="placement")
+    ax.barh(
+        places + 0.2, [r["swing_gap_mean"] for r in rows], 0.4, color=report.COLORS["accent"], label="the load's swings"
+    )
     ax.set_yticks(places, [f"{r['case']} (n = {r['n']})" for r in rows], fontsize=8)
     ax.invert_yaxis()
     ax.set(xscale="log", xlabel="gap per pool under SLTA", title="What is lost, and to what")

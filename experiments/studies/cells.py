@@ -9,19 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments import report
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import TABLE_1
 from experiments.parallel import each
-from experiments.report import (
-    COLORS,
-    Report,
-    figure,
-    markdown_table,
-    mean_and_error,
-    page,
-    processor_seconds,
-    with_error,
-)
+from experiments.studies import Unsuitable
 from experiments.studies.table1 import expected_swing
 from experiments.workload import Workload, generator, stationary
 
@@ -99,9 +91,11 @@ def measure(split: Split) -> list[dict[str, Any]]:
     return rows
 
 
-def study(seeds: int = 3, sizes: Sequence[int] = SIZES, processes: int = 1) -> Report:
+def study(sizes: Sequence[int], seeds: int, processes: int) -> report.Report:
     """Utility lost to splitting, on the same sessions, by number of cells."""
-    started = processor_seconds()
+    if not set(sizes) <= set(SIZES):
+        raise Unsuitable(f"n: choose from {', '.join(map(str, SIZES))}")
+    started = report.processor_seconds()
     splits = [Split(n, load, seed) for n in sorted(sizes, reverse=True) for load in LOADS for seed in range(seeds)]
     measured = [row for rows in each(measure, splits, "cells", processes) for row in rows]
     rows = [
@@ -112,8 +106,8 @@ def study(seeds: int = 3, sizes: Sequence[int] = SIZES, processes: int = 1) -> R
         for cells in CELLS
     ]
     data: dict[str, Any] = {"rows": rows, "horizon": {str(n): HORIZON[n] for n in sizes}, "warm_up": WARM_UP}
-    data["run"] = {"seeds": seeds, "seconds": round(processor_seconds() - started, 1)}
-    return Report("cells", data, markdown(data), {"cells": cost_figure(data)})
+    data["run"] = {"seeds": seeds, "seconds": round(report.processor_seconds() - started, 1)}
+    return report.Report("cells", data, markdown(data), {"cells": cost_figure(data)})
 
 
 def summary(measured: list[dict[str, Any]], n: int, load: float, cells: int, policy: str) -> dict[str, Any]:
@@ -125,7 +119,7 @@ def summary(measured: list[dict[str, Any]], n: int, load: float, cells: int, pol
         wanted = (n, load, count, policy)
         return np.array([r[what] for r in measured if (r["n"], r["load"], r["cells"], r["policy"]) == wanted])
 
-    loss, error, _ = mean_and_error(seen("utility", 1) - seen("utility", cells))
+    loss, error, _ = report.mean_and_error(seen("utility", 1) - seen("utility", cells))
     placement = float((seen("placement", cells) - seen("placement", 1)).mean())
     swings = expected_swing(2 * round(n / cells / 2), load) - expected_swing(n, load)
     return {
@@ -158,39 +152,43 @@ def markdown(data: dict[str, Any]) -> str:
     )
     parts = [intro]
     for n in dict.fromkeys(r["n"] for r in data["rows"]):
-        table = markdown_table(
-            ["ρ", "policy", "cells", "pools per cell", "loss", "in %", "placement", "swings", "rest"],
-            [
-                (
-                    f"{r['load']:g}",
-                    r["policy"],
-                    r["cells"],
-                    r["pools_per_cell"],
-                    with_error(r["loss_mean"], r["loss_se"], 6),
-                    f"{r['loss_percent']:.4f}",
-                    *(f"{r[part]:.6f}" for part in ("placement", "swings_expected", "rest")),
-                )
-                for r in data["rows"]
-                if r["n"] == n and r["cells"] > 1
-            ],
-        )
+        table = loss_table([r for r in data["rows"] if r["n"] == n and r["cells"] > 1])
         parts.append(f"## {n:,} pools\n\n{table}")
-    return page("Cells", *parts)
+    return report.page("Cells", *parts)
+
+
+def loss_table(rows: list[dict[str, Any]]) -> str:
+    """What splitting costs one fleet size."""
+    return report.markdown_table(
+        ["ρ", "policy", "cells", "pools per cell", "loss", "in %", "placement", "swings", "rest"],
+        [
+            (
+                f"{r['load']:g}",
+                r["policy"],
+                r["cells"],
+                r["pools_per_cell"],
+                report.with_error(r["loss_mean"], r["loss_se"], 6),
+                f"{r['loss_percent']:.4f}",
+                *(f"{r[part]:.6f}" for part in ("placement", "swings_expected", "rest")),
+            )
+            for r in rows
+        ],
+    )
 
 
 def cost_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Loss in percent of the bound against pools per cell: one curve for every fleet size."""
-    canvas, axes = figure(9.0, 4.0, nrows=1, ncols=len(LOADS), sharey=True)
+    canvas, axes = report.figure(9.0, 4.0, nrows=1, ncols=len(LOADS), sharey=True)
     markers = dict(zip(dict.fromkeys(r["n"] for r in data["rows"]), "os", strict=False))
     for ax, load in zip(axes, LOADS, strict=True):
         for n, marker in markers.items():
             rows = [r for r in data["rows"] if (r["n"], r["load"], r["policy"]) == (n, load, "SLTA")][1:]
             pools = [r["pools_per_cell"] for r in rows]
             losses = [max(r["loss_percent"], 1e-6) for r in rows]
-            ax.plot(pools, losses, marker=marker, ls="", color=COLORS["SLTA"], label=f"SLTA, {n:,} pools")
+            ax.plot(pools, losses, marker=marker, ls="", color=report.COLORS["SLTA"], label=f"SLTA, {n:,} pools")
             expected = [100 * r["swings_expected"] / TABLE_1.bound(load) for r in rows]
-            ax.plot(pools, expected, ls=":", color=COLORS["bound"])
-        ax.plot([], [], ls=":", color=COLORS["bound"], label="expected from the load's swings alone")
+            ax.plot(pools, expected, ls=":", color=report.COLORS["bound"])
+        ax.plot([], [], ls=":", color=report.COLORS["bound"], label="expected from the load's swings alone")
         ax.set(xscale="log", yscale="log", xlabel="pools per cell", title=f"ρ = {load:g}")
     axes[0].set_ylabel("utility lost to splitting, in %")
     axes[0].legend(fontsize=8)

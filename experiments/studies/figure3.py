@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments import report
 from experiments.fleets import FIGURE_3_LEFT, FIGURE_3_RIGHT, Kind
-from experiments.report import Report, figure, markdown_table, page
 from service.core.optimum import optimal_assignment, optimum
 
 DRAWN = {FIGURE_3_LEFT.name: (1.75, 3.5, 5.25, 7.0, 8.75), FIGURE_3_RIGHT.name: (1.25, 4.0, 6.25, 7.5, 10.0)}
@@ -35,7 +35,7 @@ def mean_occupancies(kind: Kind, load: float) -> list[float]:
     return [sum(s * x for s, x in parts) / sum(s for s, _ in parts) for parts in occupancies(kind, load)]
 
 
-def study() -> Report:
+def study() -> report.Report:
     """Both plots, as numbers on a grid of loads and as figures. Exact: no randomness."""
     plots = [
         {
@@ -49,7 +49,7 @@ def study() -> Report:
         }
         for kind in (FIGURE_3_LEFT, FIGURE_3_RIGHT)
     ]
-    return Report("figure3", {"plots": plots}, markdown(), {"figure3": both_plots()})
+    return report.Report("figure3", {"plots": plots}, markdown(), {"figure3": both_plots()})
 
 
 def markdown() -> str:
@@ -61,13 +61,13 @@ def markdown() -> str:
             for load in DRAWN[kind.name]
         ]
         header = ["ρ", *(f"class {i} ({c.name})" for i, c in enumerate(kind.classes, 1)), "u*(ρ)"]
-        parts.append(f"## {kind.name.capitalize()}\n\n{markdown_table(header, rows)}")
-    return page("Figure 3", *parts)
+        parts.append(f"## {kind.name.capitalize()}\n\n{report.markdown_table(header, rows)}")
+    return report.page("Figure 3", *parts)
 
 
 def both_plots() -> Any:  # noqa: ANN401 - a matplotlib figure
     """Above: the paper's plots, pools as columns. Below: the mean occupancy of each class against ρ."""
-    canvas, axes = figure(9.5, 7.0, nrows=2, ncols=2)
+    canvas, axes = report.figure(9.5, 7.0, nrows=2, ncols=2)
     for k, kind in enumerate((FIGURE_3_LEFT, FIGURE_3_RIGHT)):
         draw_columns(axes[0][k], kind)
         curves = np.array([mean_occupancies(kind, load) for load in LOADS])

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from experiments import report
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import Kind, log_share
 from experiments.parallel import each
-from experiments.report import COLORS, Report, figure, markdown_table, page, processor_seconds
 from experiments.workload import from_present, generator
 from service.core.fluid import arrival_rates, derivative, frontier_rank
 from service.core.optimum import optimal_assignment, optimum
@@ -138,17 +138,17 @@ def one_start(load: float, start: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def study(processes: int = 1) -> Report:
+def study(processes: int) -> report.Report:
     """Both starts at ρ = 9.75; seeds fixed by n and the start."""
-    started = processor_seconds()
+    started = report.processor_seconds()
     results = each(partial(one_start, LOAD), list(STARTS.values()), "fluid limit", processes)
     data: dict[str, Any] = {
         "load": LOAD,
         "times": TIMES,
         "starts": [{"start": name, **result} for name, result in zip(STARTS, results, strict=True)],
-        "run": {"seconds": round(processor_seconds() - started, 1)},
+        "run": {"seconds": round(report.processor_seconds() - started, 1)},
     }
-    return Report("fluid", data, markdown(data), {"fluid": distance_figure(data)})
+    return report.Report("fluid", data, markdown(data), {"fluid": distance_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
@@ -171,18 +171,22 @@ def markdown(data: dict[str, Any]) -> str:
         "worst ‖q − fluid‖",
         f"‖q − q*‖ at t = {HORIZON:g}",
     ]
-    return page("Fluid limit", intro, markdown_table(header, rows))
+    return report.page("Fluid limit", intro, report.markdown_table(header, rows))
 
 
 def distance_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Total sessions, and the distance from q*, from each start."""
-    canvas, axes = figure(9.5, 6.5, nrows=2, ncols=len(data["starts"]), sharex=True)
+    canvas, axes = report.figure(9.5, 6.5, nrows=2, ncols=len(data["starts"]), sharex=True)
     for k, start in enumerate(data["starts"]):
         curves, times = start["curves"], data["times"]
         totals, distances = axes[0][k], axes[1][k]
-        totals.plot(times, curves["expected_sessions"], color=COLORS["bound"], lw=3, alpha=0.5, label="Proposition 4")
-        distances.plot(times, curves["fluid_distance"], color=COLORS["bound"], lw=3, alpha=0.5, label="fluid limit")
-        for n, color in zip(SIZES, (COLORS["accent"], COLORS["JLMU"]), strict=True):
+        totals.plot(
+            times, curves["expected_sessions"], color=report.COLORS["bound"], lw=3, alpha=0.5, label="Proposition 4"
+        )
+        distances.plot(
+            times, curves["fluid_distance"], color=report.COLORS["bound"], lw=3, alpha=0.5, label="fluid limit"
+        )
+        for n, color in zip(SIZES, (report.COLORS["accent"], report.COLORS["JLMU"]), strict=True):
             totals.plot(times, curves[f"sessions_{n}"], color=color, lw=1, label=f"simulated, n = {n:,}")
             distances.plot(times, curves[f"distance_{n}"], color=color, lw=1, label=f"simulated, n = {n:,}")
         totals.set_title(f"start: {start['start']}", fontsize=9)

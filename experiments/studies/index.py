@@ -9,21 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from experiments import report
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import Kind
 from experiments.index_order import index_order
 from experiments.optimal_control import best_and_ordered, process_of
 from experiments.parallel import each
-from experiments.report import (
-    COLORS,
-    Report,
-    figure,
-    markdown_table,
-    mean_and_error,
-    page,
-    processor_seconds,
-    with_error,
-)
 from experiments.studies.small import SMALL_KINDS, reversed_ties
 from experiments.workload import WARM_UP, generator, stationary
 from service.core.ranking import Ranking
@@ -89,14 +80,14 @@ def simulated_row(fleet: str, n: int, runs: list[dict[str, float]]) -> dict[str,
     """What each order gains over JLMU, in percent of JLMU's utility."""
     row: dict[str, Any] = {"fleet": fleet, "n": n, "load": SMALL_KINDS[fleet][1], "seeds": len(runs)}
     for order in ORDERS[1:]:
-        mean, error, _ = mean_and_error([100 * (r[order] / r["JLMU"] - 1) for r in runs])
+        mean, error, _ = report.mean_and_error([100 * (r[order] / r["JLMU"] - 1) for r in runs])
         row[order] = {"gain_percent": mean, "gain_se": error}
     return row
 
 
-def study(seeds: int = 8, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> report.Report:
     """Exact losses for two and four pools, simulated gains up to a hundred."""
-    started = processor_seconds()
+    started = report.processor_seconds()
     exact_rows = each(exact, exact_jobs(), "exact", processes)
     trials = [Trial(name, n, seed) for name in SMALL_KINDS for n in SIZES for seed in range(seeds)]
     runs = each(simulated, trials, "index", processes)
@@ -106,13 +97,26 @@ def study(seeds: int = 8, processes: int = 1) -> Report:
         for n in SIZES
     ]
     data: dict[str, Any] = {"exact": exact_rows, "simulated": rows}
-    data["run"] = {"seeds": seeds, "pool_time": POOL_TIME, "seconds": round(processor_seconds() - started, 1)}
-    return Report("index", data, markdown(data), {"index": index_figure(data)})
+    data["run"] = {"seeds": seeds, "pool_time": POOL_TIME, "seconds": round(report.processor_seconds() - started, 1)}
+    return report.Report("index", data, markdown(data), {"index": index_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
     """Exact and simulated tables."""
-    lost = markdown_table(
+    run = data["run"]
+    return report.page(
+        "An index beyond greedy",
+        "`JLMU` ranks coordinates by Δ, `index` by the indifference price W at Λ = nρ, `ties reversed` by Δ with ties "
+        "between classes the other way round. The rule is JLMU's in all three. "
+        f"{run['seeds']} seeds, n times the horizon {run['pool_time']:g}. Processor time {run['seconds']:g} s.",
+        f"## Against the true optimum (exact)\n\n{lost_table(data['exact'])}",
+        f"## Against JLMU on the same workload (simulated)\n\n{gains_table(data['simulated'])}",
+    )
+
+
+def lost_table(rows: list[dict[str, Any]]) -> str:
+    """What each order loses to the optimum."""
+    return report.markdown_table(
         ["fleet", "n", "ρ", "optimum per pool", *(f"{order} loses %" for order in ORDERS)],
         [
             (
@@ -122,38 +126,33 @@ def markdown(data: dict[str, Any]) -> str:
                 f"{r['optimum']:.5f}",
                 *(f"{max(r['lost_percent'][order], 0):.4f}" for order in ORDERS),
             )
-            for r in data["exact"]
+            for r in rows
         ],
     )
-    gains = markdown_table(
+
+
+def gains_table(rows: list[dict[str, Any]]) -> str:
+    """What the other orders gain over JLMU's."""
+    return report.markdown_table(
         ["fleet", "n", "ρ", "index: gain in %", "ties reversed: gain in %"],
         [
             (
                 r["fleet"],
                 r["n"],
                 f"{r['load']:g}",
-                with_error(r["index"]["gain_percent"], r["index"]["gain_se"], 4),
-                with_error(r["ties reversed"]["gain_percent"], r["ties reversed"]["gain_se"], 4),
+                report.with_error(r["index"]["gain_percent"], r["index"]["gain_se"], 4),
+                report.with_error(r["ties reversed"]["gain_percent"], r["ties reversed"]["gain_se"], 4),
             )
-            for r in data["simulated"]
+            for r in rows
         ],
-    )
-    run = data["run"]
-    return page(
-        "An index beyond greedy",
-        "`JLMU` ranks coordinates by Δ, `index` by the indifference price W at Λ = nρ, `ties reversed` by Δ with ties "
-        "between classes the other way round. The rule is JLMU's in all three. "
-        f"{run['seeds']} seeds, n times the horizon {run['pool_time']:g}. Processor time {run['seconds']:g} s.",
-        f"## Against the true optimum (exact)\n\n{lost}",
-        f"## Against JLMU on the same workload (simulated)\n\n{gains}",
     )
 
 
 def index_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Above: exact losses of two pools by load. Below: the index's gain by n."""
     names = list(SMALL_KINDS)
-    canvas, axes = figure(13.0, 6.0, nrows=2, ncols=len(names))
-    colors = dict(zip(ORDERS, (COLORS["JLMU"], COLORS["accent"], COLORS["SLTA"]), strict=True))
+    canvas, axes = report.figure(13.0, 6.0, nrows=2, ncols=len(names))
+    colors = dict(zip(ORDERS, (report.COLORS["JLMU"], report.COLORS["accent"], report.COLORS["SLTA"]), strict=True))
     for k, name in enumerate(names):
         rows = [r for r in data["exact"] if (r["fleet"], r["n"]) == (name, 2)]
         for order in ("ties reversed", "JLMU", "index"):
@@ -167,7 +166,7 @@ def index_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib fi
             gains = [r[order]["gain_percent"] for r in mine]
             errors = [2 * (r[order]["gain_se"] or 0.0) for r in mine]
             axes[1][k].errorbar([r["n"] for r in mine], gains, errors, marker="o", color=colors[order], capsize=2)
-        axes[1][k].axhline(0, color=COLORS["JLMU"])
+        axes[1][k].axhline(0, color=report.COLORS["JLMU"])
         axes[1][k].set(xscale="log", xlabel="pools n")
     axes[0][0].set_ylabel("two pools: % lost to the optimum")
     axes[1][0].set_ylabel("% gained over JLMU")

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from experiments import report
 from experiments.engine.dispatch import DOWN, UP
 from experiments.engine.simulate import Outcome, Run, simulate
 from experiments.fleets import TABLE_1
 from experiments.parallel import each
-from experiments.report import Report, markdown_table, mean_and_error, page, processor_seconds, with_error
 from experiments.studies.class_away import class_away
 from experiments.studies.learning_figures import learning_figure
 from experiments.workload import WARM_UP, from_present, generator, stationary, stepped
@@ -98,9 +98,9 @@ def beta_row(name: str, n: int, seeds: int) -> dict[str, Any]:
     """One β at one n: steady loss against JLMU, and how closely r follows steps of the load."""
     trials = [Trial(n, seed, name) for seed in range(seeds)]
     steadies = [steady(trial) for trial in trials]
-    loss, error, _ = mean_and_error([s["loss"] for s in steadies])
+    loss, error, _ = report.mean_and_error([s["loss"] for s in steadies])
     outcomes = [through_steps(trial) for trial in trials]
-    placement = mean_and_error([o.gaps.placement_gap for o in outcomes])
+    placement = report.mean_and_error([o.gaps.placement_gap for o in outcomes])
     return {
         "beta": name,
         "n": n,
@@ -142,14 +142,14 @@ def time_rows(seeds: int, sizes: Sequence[int], processes: int) -> list[dict[str
     rows = []
     for n in sizes:
         mine = [t for trial, t in zip(trials, times, strict=True) if trial.n == n]
-        mean, error, _ = mean_and_error(mine)
+        mean, error, _ = report.mean_and_error(mine)
         rows.append({"n": n, "seeds": seeds, "time_mean": mean, "time_se": error})
     return rows
 
 
-def study(seeds: int = 8, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> report.Report:
     """All parts; times in mean holding times."""
-    started = processor_seconds()
+    started = report.processor_seconds()
     best = TABLE_1.optimum(100, 100 * LOAD)
     filled = LOAD - best.filled / 100
     jobs = [(name, n, seeds) for n in reversed(BETA_SIZES) for name in BETAS]
@@ -164,35 +164,18 @@ def study(seeds: int = 8, processes: int = 1) -> Report:
         "class_away": class_away(),
         "betas": sorted(each(beta_rows, jobs, "β", processes), key=lambda r: (r["n"], list(BETAS).index(r["beta"]))),
     }
-    data["run"] = {"seeds": seeds, "seconds": round(processor_seconds() - started, 1)}
-    return Report("learning", data, markdown(data), {"learning": learning_figure(data)})
+    data["run"] = {"seeds": seeds, "seconds": round(report.processor_seconds() - started, 1)}
+    return report.Report("learning", data, markdown(data), {"learning": learning_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
     """Times to learn, and what β does."""
-    times = markdown_table(
+    times = report.markdown_table(
         ["n", "time until r = r*"],
-        [(str(r["n"]), with_error(r["time_mean"], r["time_se"], 3)) for r in data["times"]],
+        [(str(r["n"]), report.with_error(r["time_mean"], r["time_se"], 3)) for r in data["times"]],
     )
-    betas = markdown_table(
-        ["β", "n", "nβ_n", "loss to JLMU", "moves of r", "at random", "lag at 10", "lag back at 5", "gap, stepped"],
-        [
-            (
-                b["beta"],
-                b["n"],
-                b["min_green"],
-                with_error(b["loss_mean"], b["loss_se"], 6),
-                f"{b['steps_per_1000_arrivals']:.2f}",
-                f"{b['random_per_1000_arrivals']:.2f}",
-                f"{b['lag_up']:.2f}",
-                f"{b['lag_down']:.2f}",
-                with_error(b["stepped_placement_gap"], b["stepped_placement_gap_se"], 4),
-            )
-            for b in data["betas"]
-        ],
-    )
-    run = data["run"]
-    return page(
+    betas, run = beta_table(data["betas"]), data["run"]
+    return report.page(
         "Learning",
         f"Table 1's fleet, ρ = {data['load']:g} unless stated, {run['seeds']} seeds, times in mean holding times. "
         f"Processor time {run['seconds']:g} s.",
@@ -201,4 +184,25 @@ def markdown(data: dict[str, Any]) -> str:
         "## β\n\nLoss: placement gap above JLMU's on the same workload, at ρ = 9.75. Moves and random placements "
         "per 1,000 arrivals. Lag: mean |r − r*| for the sessions there are, in the twenty holding times after each "
         f"step of the load 5 → 10 → 5; the last column is the placement gap over that run.\n\n{betas}",
+    )
+
+
+def beta_table(rows: list[dict[str, Any]]) -> str:
+    """What each β costs at each n."""
+    return report.markdown_table(
+        ["β", "n", "nβ_n", "loss to JLMU", "moves of r", "at random", "lag at 10", "lag back at 5", "gap, stepped"],
+        [
+            (
+                b["beta"],
+                b["n"],
+                b["min_green"],
+                report.with_error(b["loss_mean"], b["loss_se"], 6),
+                f"{b['steps_per_1000_arrivals']:.2f}",
+                f"{b['random_per_1000_arrivals']:.2f}",
+                f"{b['lag_up']:.2f}",
+                f"{b['lag_down']:.2f}",
+                report.with_error(b["stepped_placement_gap"], b["stepped_placement_gap_se"], 4),
+            )
+            for b in rows
+        ],
     )

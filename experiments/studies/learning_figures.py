@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report import COLORS, figure
+from experiments import report
 
 
 def learning_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """r from empty, time to learn, load steps, a class away, and β."""
-    canvas, axes = figure(10.0, 9.5, nrows=3, ncols=2)
+    canvas, axes = report.figure(10.0, 9.5, nrows=3, ncols=2)
     draw_from_empty(axes[0][0], data)
     draw_times(axes[0][1], data)
     draw_steps(axes[1][0], data)
@@ -26,7 +26,7 @@ def draw_from_empty(ax: Any, data: dict[str, Any]) -> None:  # noqa: ANN401 - ma
     for curve, color in zip(data["from_empty"], ("#edae49", "#6db596", "#0b6e4f"), strict=True):
         times = np.arange(len(curve["rank"])) * data["grid"]
         ax.step(times, curve["rank"], where="post", color=color, lw=1.2, label=f"n = {curve['n']:,}")
-    ax.axhline(data["optimal_rank"], color=COLORS["bound"], ls=":", label="r*")
+    ax.axhline(data["optimal_rank"], color=report.COLORS["bound"], ls=":", label="r*")
     ax.set(title="From empty: r learns", xlabel="time in mean holding times", ylabel="rank")
     ax.legend(fontsize=8, loc="lower right")
 
@@ -35,8 +35,8 @@ def draw_times(ax: Any, data: dict[str, Any]) -> None:  # noqa: ANN401 - matplot
     """Time to reach r* against n."""
     rows = data["times"]
     errors = [2 * (r["time_se"] or 0.0) for r in rows]
-    ax.errorbar([r["n"] for r in rows], [r["time_mean"] for r in rows], errors, color=COLORS["SLTA"], marker="o")
-    ax.axhline(data["fluid_time"], color=COLORS["bound"], ls=":", label="fluid limit")
+    ax.errorbar([r["n"] for r in rows], [r["time_mean"] for r in rows], errors, color=report.COLORS["SLTA"], marker="o")
+    ax.axhline(data["fluid_time"], color=report.COLORS["bound"], ls=":", label="fluid limit")
     ax.set(title="Time until r = r*", xscale="log", xlabel="pools n", ylabel="mean holding times", ylim=(0, None))
     ax.legend(fontsize=8)
 
@@ -45,8 +45,8 @@ def draw_steps(ax: Any, data: dict[str, Any]) -> None:  # noqa: ANN401 - matplot
     """r and r* through steps of the load."""
     steps = data["steps"]
     times = np.arange(len(steps["rank"])) * data["grid"]
-    ax.step(times, steps["best_rank"], where="post", color=COLORS["bound"], lw=0.8, alpha=0.7, label="r* now")
-    ax.step(times, steps["rank"], where="post", color=COLORS["SLTA"], lw=1.4, label="r")
+    ax.step(times, steps["best_rank"], where="post", color=report.COLORS["bound"], lw=0.8, alpha=0.7, label="r* now")
+    ax.step(times, steps["rank"], where="post", color=report.COLORS["SLTA"], lw=1.4, label="r")
     ax.set(title=f"Load 5 → 10 → 5, n = {steps['n']}", xlabel="time in mean holding times", ylabel="rank")
     ax.legend(fontsize=8)
 
@@ -55,9 +55,11 @@ def draw_class_away(ax: Any, data: dict[str, Any]) -> None:  # noqa: ANN401 - ma
     """r while class 2 is away."""
     away = data["class_away"]
     times = [c["time"] for c in away["curve"]]
-    ax.axvspan(*away["away"], color=COLORS["other"], alpha=0.3, label="class 2 away")
-    ax.step(times, [c["best_rank"] for c in away["curve"]], where="post", color=COLORS["bound"], lw=0.8, alpha=0.7)
-    ax.step(times, [c["rank"] for c in away["curve"]], where="post", color=COLORS["SLTA"], lw=1.4)
+    ax.axvspan(*away["away"], color=report.COLORS["other"], alpha=0.3, label="class 2 away")
+    ax.step(
+        times, [c["best_rank"] for c in away["curve"]], where="post", color=report.COLORS["bound"], lw=0.8, alpha=0.7
+    )
+    ax.step(times, [c["rank"] for c in away["curve"]], where="post", color=report.COLORS["SLTA"], lw=1.4)
     ax.set(title=f"A class leaves and returns, n = {away['n']}", xlabel="time in mean holding times", ylabel="rank")
     ax.legend(fontsize=8)
 

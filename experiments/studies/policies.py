@@ -7,19 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from experiments import report
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, Kind
 from experiments.parallel import each
-from experiments.report import (
-    COLORS,
-    Report,
-    figure,
-    markdown_table,
-    mean_and_error,
-    page,
-    processor_seconds,
-    with_error,
-)
 from experiments.studies.figure3 import mean_occupancies
 from experiments.workload import WARM_UP, generator, stationary
 
@@ -101,9 +92,9 @@ def rows_of(trials: list[Trial], results: list[dict[str, tuple[float, float, flo
     for fleet, n, load in cells:
         mine = [r for t, r in zip(trials, results, strict=True) if (t.fleet, t.n, t.load) == (fleet, n, load)]
         for line in LINES:
-            gap, error, _ = mean_and_error([r[line][0] for r in mine])
-            placement, placement_error, _ = mean_and_error([r[line][1] for r in mine])
-            bound, _, _ = mean_and_error([r[line][2] for r in mine])
+            gap, error, _ = report.mean_and_error([r[line][0] for r in mine])
+            placement, placement_error, _ = report.mean_and_error([r[line][1] for r in mine])
+            bound, _, _ = report.mean_and_error([r[line][2] for r in mine])
             rows.append(
                 {
                     "fleet": fleet,
@@ -121,9 +112,9 @@ def rows_of(trials: list[Trial], results: list[dict[str, tuple[float, float, flo
     return rows
 
 
-def study(seeds: int = 4, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> report.Report:
     """Every policy on every fleet, and figure 3's right fleet over a sweep of loads."""
-    started = processor_seconds()
+    started = report.processor_seconds()
     trials = [
         Trial(fleet, n, load, seed)
         for n in reversed(SIZES)
@@ -138,8 +129,8 @@ def study(seeds: int = 4, processes: int = 1) -> Report:
         "rows": sorted(rows_of(trials, results[: len(trials)]), key=lambda r: (r["fleet"], r["load"], r["n"])),
         "sweep": rows_of(sweep, results[len(trials) :]),
     }
-    data["run"] = {"seeds": seeds, "horizon": HORIZON, "seconds": round(processor_seconds() - started, 1)}
-    return Report("policies", data, markdown(data), {"policies": sweep_figure(data)})
+    data["run"] = {"seeds": seeds, "horizon": HORIZON, "seconds": round(report.processor_seconds() - started, 1)}
+    return report.Report("policies", data, markdown(data), {"policies": sweep_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
@@ -156,30 +147,30 @@ def markdown(data: dict[str, Any]) -> str:
     for fleet, tuned in data["weights"].items():
         rows = [r for r in data["rows"] if r["fleet"] == fleet]
         cells = dict.fromkeys((r["load"], r["n"]) for r in rows)
-        table = markdown_table(
+        table = report.markdown_table(
             ["ρ", "n", "u*(⟨s⟩)", *LINES],
             [(f"{load:g}", n, *line_of([r for r in rows if (r["load"], r["n"]) == (load, n)])) for load, n in cells],
         )
         weights = ", ".join(f"{w:g}" for w in tuned["weights"])
         parts.append(f"## {fleet.capitalize()}\n\nWeights {weights}, tuned at ρ = {tuned['tuned_at']:g}.\n\n{table}")
-    return page("Policies side by side", *parts)
+    return report.page("Policies side by side", *parts)
 
 
 def line_of(rows: list[dict[str, Any]]) -> list[str]:
     """The bound, then each policy's gap with its error."""
     by_policy = {r["policy"]: r for r in rows}
-    gaps = [with_error(by_policy[p]["placement_gap_mean"], by_policy[p]["placement_gap_se"], 4) for p in LINES]
+    gaps = [report.with_error(by_policy[p]["placement_gap_mean"], by_policy[p]["placement_gap_se"], 4) for p in LINES]
     return [f"{rows[0]['bound']:.3f}", *gaps]
 
 
 def sweep_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """How much of what is possible each policy gets, as the load moves."""
-    canvas, ax = figure(8.0, 4.5)
+    canvas, ax = report.figure(8.0, 4.5)
     styles = {
         "random": ("#b8b8b8", "random"),
         "least connections": ("#3d5a80", "least connections"),
-        "tuned weights": (COLORS["JLMU"], "weights tuned at load 5"),
-        "SLTA": (COLORS["SLTA"], "SLTA, nothing to tune"),
+        "tuned weights": (report.COLORS["JLMU"], "weights tuned at load 5"),
+        "SLTA": (report.COLORS["SLTA"], "SLTA, nothing to tune"),
     }
     for line, (color, label) in styles.items():
         rows = [r for r in data["sweep"] if r["policy"] == line]

@@ -9,10 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from experiments import report
 from experiments.engine.compiling import NO_NUMBA, has_numba
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import TABLE_1
-from experiments.report import COLORS, Report, figure, markdown_table, page
 from experiments.workload import from_present, generator
 
 SIZES = (50, 100, 500, 2_000, 10_000, 20_000)
@@ -62,22 +62,22 @@ def timed(compiled: bool) -> list[dict[str, Any]]:  # noqa: FBT001 - one of the 
     return [{**vars(t), "ns_per_event": ns} for t, ns in zip(trials, times, strict=True)]
 
 
-def study() -> Report:
+def study() -> report.Report:
     """Timed runs, one at a time."""
     rows = [row for compiled in ((True, False) if has_numba() else (False,)) for row in timed(compiled)]
     data: dict[str, Any] = {"rows": rows, "load": LOAD}
-    return Report("speed", data, markdown(data), {"speed": cost_figure(data)})
+    return report.Report("speed", data, markdown(data), {"speed": cost_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
     """Nanoseconds an event."""
     by_key = {(r["policy"], r["compiled"], r["n"]): r["ns_per_event"] for r in data["rows"]}
     kinds = dict.fromkeys((policy, compiled) for policy, compiled, _ in by_key)
-    table = markdown_table(
+    table = report.markdown_table(
         ["n", *(f"{policy}, {'compiled' if compiled else 'plain Python'}" for policy, compiled in kinds)],
         [(f"{n:,}", *(f"{by_key[*kind, n]:.0f}" for kind in kinds)) for n in SIZES],
     )
-    return page(
+    return report.page(
         "Cost of an event",
         "Nanoseconds of processor time per arrival or departure, table 1's fleet at "
         f"ρ = {data['load']:g}. The steps of an event do not depend on n; beyond some thousand pools the processor's "
@@ -88,13 +88,13 @@ def markdown(data: dict[str, Any]) -> str:
 
 def cost_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Cost against n."""
-    canvas, ax = figure(6.5, 3.8)
+    canvas, ax = report.figure(6.5, 3.8)
     for policy in POLICIES:
         for compiled, style in ((True, "-"), (False, ":")):
             rows = [r for r in data["rows"] if (r["policy"], r["compiled"]) == (policy, compiled)]
             label = f"{policy}, {'compiled' if compiled else 'plain Python'}"
             costs = [r["ns_per_event"] for r in rows]
-            ax.plot([r["n"] for r in rows], costs, style, marker="o", color=COLORS[policy], label=label)
+            ax.plot([r["n"] for r in rows], costs, style, marker="o", color=report.COLORS[policy], label=label)
     ax.set(xscale="log", yscale="log", ylim=(10, 1e5), xlabel="pools n", ylabel="nanoseconds per event")
     ax.legend(fontsize=8)
     return canvas

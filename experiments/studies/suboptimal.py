@@ -7,20 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from experiments import report
 from experiments.engine.simulate import Run, optimum_table, simulate
 from experiments.fleets import Kind
 from experiments.optimal_control import best_and_ordered, joined_by, mean_reward, process_of
 from experiments.parallel import each
-from experiments.report import (
-    COLORS,
-    Report,
-    figure,
-    markdown_table,
-    mean_and_error,
-    page,
-    processor_seconds,
-    with_error,
-)
 from experiments.studies.small import SMALL_KINDS, section_9_3
 from experiments.workload import WARM_UP, generator, stationary
 
@@ -123,13 +114,14 @@ def decisions(load: float, size: int = 6) -> list[str]:
     return rows
 
 
-def study(seeds: int = 40, processes: int = 1) -> Report:
+def study(seeds: int, processes: int) -> report.Report:
     """Exact values, simulated ones, and the optimum."""
-    started = processor_seconds()
+    started = report.processor_seconds()
     trials = [Simulated(load, seed) for load in SIMULATED for seed in range(seeds)]
     values = each(simulated, trials, "section 9.3", processes)
     runs = {
-        load: mean_and_error([v for t, v in zip(trials, values, strict=True) if t.load == load]) for load in SIMULATED
+        load: report.mean_and_error([v for t, v in zip(trials, values, strict=True) if t.load == load])
+        for load in SIMULATED
     }
     rows = each(exact_row, LOADS, "exact", processes)
     for row in rows:
@@ -143,26 +135,46 @@ def study(seeds: int = 40, processes: int = 1) -> Report:
         "small": small,
         "decisions": {"load": 3.0, "rows": decisions(3.0)},
     }
-    data["run"] = {"seeds": seeds, "horizon": HORIZON, "seconds": round(processor_seconds() - started, 1)}
-    return Report("suboptimal", data, markdown(data), {"suboptimal": loss_figure(data)})
+    data["run"] = {"seeds": seeds, "horizon": HORIZON, "seconds": round(report.processor_seconds() - started, 1)}
+    return report.Report("suboptimal", data, markdown(data), {"suboptimal": loss_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
     """The tables."""
     run = data["run"]
-    exact = markdown_table(
+    grid = "\n".join(f"y = {y}: {row}" for y, row in enumerate(data["decisions"]["rows"]))
+    return report.page(
+        "Where greedy loses",
+        f"Section 9.3 with a = 1, ε = {data['epsilon']:g}; total utilities. JLMU's exact value is "
+        "ε(ρ − ρ/(1+ρ)) + ρ/(1+ρ); the optimum is by value iteration on occupancies up to "
+        f"{CAPACITY}. Simulated: {run['seeds']} seeds, horizon {run['horizon']:g}. "
+        f"Processor time {run['seconds']:g} s.",
+        exact_table(data["section_9_3"]),
+        f"## The optimal decision\n\nρ = {data['decisions']['load']:g}; columns x = 0, 1, …: the pool that an "
+        f"arrival should join; `*` marks where JLMU chooses the other.\n\n```\n{grid}\n```",
+        f"## Small fleets\n\nUtilities per pool, exact.\n\n{small_table(data['small'])}",
+    )
+
+
+def exact_table(rows: list[dict[str, Any]]) -> str:
+    """Section 9.3, load by load."""
+    return report.markdown_table(
         ["ρ (total)", "JLMU, formula", "JLMU, simulated", "all to two", "optimum", "E U*(N)", "2u*(ρ/2)"],
         [
             (
                 f"{r['load']:g}",
                 f"{r['jlmu_formula']:.4f}",
-                with_error(r["jlmu_simulated"], r["jlmu_simulated_se"], 4) if "jlmu_simulated" in r else None,
+                report.with_error(r["jlmu_simulated"], r["jlmu_simulated_se"], 4) if "jlmu_simulated" in r else None,
                 *(f"{r[key]:.4f}" for key in ("all_to_two", "optimum", "momentary_bound", "bound")),
             )
-            for r in data["section_9_3"]
+            for r in rows
         ],
     )
-    small = markdown_table(
+
+
+def small_table(rows: list[dict[str, Any]]) -> str:
+    """JLMU beside the optimum, fleet by fleet."""
+    return report.markdown_table(
         ["fleet", "n", "ρ", "optimum", "JLMU", "lost in %", "E u*(N/n)"],
         [
             (
@@ -174,32 +186,20 @@ def markdown(data: dict[str, Any]) -> str:
                 f"{abs(r['lost_percent']):.3f}",
                 f"{r['momentary_bound']:.5f}",
             )
-            for r in data["small"]
+            for r in rows
         ],
-    )
-    grid = "\n".join(f"y = {y}: {row}" for y, row in enumerate(data["decisions"]["rows"]))
-    return page(
-        "Where greedy loses",
-        f"Section 9.3 with a = 1, ε = {data['epsilon']:g}; total utilities. JLMU's exact value is "
-        "ε(ρ − ρ/(1+ρ)) + ρ/(1+ρ); the optimum is by value iteration on occupancies up to "
-        f"{CAPACITY}. Simulated: {run['seeds']} seeds, horizon {run['horizon']:g}. "
-        f"Processor time {run['seconds']:g} s.",
-        exact,
-        f"## The optimal decision\n\nρ = {data['decisions']['load']:g}; columns x = 0, 1, …: the pool that an "
-        f"arrival should join; `*` marks where JLMU chooses the other.\n\n```\n{grid}\n```",
-        f"## Small fleets\n\nUtilities per pool, exact.\n\n{small}",
     )
 
 
 def loss_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Section 9.3: mean utility against the load."""
-    canvas, ax = figure(7.0, 4.2)
+    canvas, ax = report.figure(7.0, 4.2)
     rows = data["section_9_3"]
     loads = [r["load"] for r in rows]
-    ax.plot(loads, [r["momentary_bound"] for r in rows], ls=":", color=COLORS["bound"], label="bound E U*(N)")
-    ax.plot(loads, [r["optimum"] for r in rows], color=COLORS["SLTA"], label="optimum")
-    ax.plot(loads, [r["all_to_two"] for r in rows], color=COLORS["accent"], label="all to pool two")
-    ax.plot(loads, [r["jlmu_formula"] for r in rows], color=COLORS["JLMU"], label="JLMU, exact")
+    ax.plot(loads, [r["momentary_bound"] for r in rows], ls=":", color=report.COLORS["bound"], label="bound E U*(N)")
+    ax.plot(loads, [r["optimum"] for r in rows], color=report.COLORS["SLTA"], label="optimum")
+    ax.plot(loads, [r["all_to_two"] for r in rows], color=report.COLORS["accent"], label="all to pool two")
+    ax.plot(loads, [r["jlmu_formula"] for r in rows], color=report.COLORS["JLMU"], label="JLMU, exact")
     marks = [r for r in rows if "jlmu_simulated" in r]
     ax.errorbar(
         [r["load"] for r in marks],
@@ -207,7 +207,7 @@ def loss_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib fig
         [2 * (r["jlmu_simulated_se"] or 0) for r in marks],
         ls="",
         marker="o",
-        color=COLORS["JLMU"],
+        color=report.COLORS["JLMU"],
         label="JLMU, simulated",
     )
     ax.set(xscale="log", xlabel="offered load ρ of both pools", ylabel="mean total utility")

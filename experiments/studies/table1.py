@@ -11,20 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from experiments import report
 from experiments.engine.compiling import has_numba
 from experiments.engine.simulate import Run, optimum_table, simulate
 from experiments.fleets import TABLE_1
 from experiments.misreadings import MISREADINGS
 from experiments.parallel import each
-from experiments.report import Report, mean_and_error, processor_seconds
+from experiments.studies import Unsuitable
 from experiments.studies.printed import printed_bound, printed_gap
 from experiments.studies.table1_report import gap_figure, markdown
 from experiments.workload import WARM_UP, generator, stationary
-from service.core.occupancy import Gaps
+from service.core.gaps import Gaps
 
-SIZES = tuple(range(50, 501, 50))
-LOADS = (9.75, 10.0)
-HORIZON = 180.0
 MAX_LOAD = 60.0
 """Beyond it pools of capacity 96 might fill, and sessions be refused."""
 POLICIES = ("JLMU", "SLTA")
@@ -61,7 +59,7 @@ def measure_cell(cell: Cell) -> tuple[Cell, Measured]:
 
 
 def expected_swing(n: int, load: float) -> float:
-    """u*(ρ) − E u*(N/n) with N Poisson(nρ): what every policy loses (PAPER: E[u] ≤ E u*(s))."""
+    """u*(ρ) − E u*(N/n) with N Poisson(nρ): what every policy loses, since u ≤ u*(s) at every moment."""
     from scipy.stats import poisson  # noqa: PLC0415 - slow to import
 
     mean = n * load
@@ -70,15 +68,13 @@ def expected_swing(n: int, load: float) -> float:
     return TABLE_1.bound(load) - float(weights @ optimum_table(TABLE_1, n, most)) / n
 
 
-def study(
-    sizes: Sequence[int] = SIZES,
-    loads: Sequence[float] = LOADS,
-    seeds: int = 1,
-    horizon: float = HORIZON,
-    processes: int = 1,
-) -> Report:
+def study(sizes: Sequence[int], loads: Sequence[float], seeds: int, horizon: float, processes: int) -> report.Report:
     """Table 1 over `seeds` independent runs a cell; times in mean holding times."""
-    started, processor_started = time.perf_counter(), processor_seconds()
+    if any(size % 2 or size < 4 for size in sizes):
+        raise Unsuitable("the two classes are of equal size: every n must be even, 4 at least")
+    if max(loads) > MAX_LOAD:
+        raise Unsuitable(f"pools hold {TABLE_1.capacities[0]} sessions here: the load must be at most {MAX_LOAD:g}")
+    started, processor_started = time.perf_counter(), report.processor_seconds()
     cells = [
         Cell(n, load, seed, horizon) for seed in range(seeds) for n in sorted(sizes, reverse=True) for load in loads
     ]
@@ -97,18 +93,18 @@ def study(
             "warm_up": WARM_UP,
             "seeds": seeds,
             "seconds": round(time.perf_counter() - started, 1),
-            "processor_seconds": round(processor_seconds() - processor_started, 1),
+            "processor_seconds": round(report.processor_seconds() - processor_started, 1),
             "processes": processes,
             "compiled": has_numba(),
         },
     }
-    return Report("table1", data, markdown(data), {"table1": gap_figure(data)})
+    return report.Report("table1", data, markdown(data), {"table1": gap_figure(data)})
 
 
 def row(policy: str, n: int, load: float, measured: list[Measured]) -> dict[str, Any]:
     """One policy's gap in one cell beside the paper's."""
     gaps = [m[policy].utility_gap for m in measured]
-    mean, error, deviation = mean_and_error(gaps)
+    mean, error, deviation = report.mean_and_error(gaps)
     paper = printed_gap(policy, n, load)
     return {
         "policy": policy,
@@ -152,7 +148,7 @@ def load_with(bound: float) -> float:
 
 def paired(policy: str, n: int, load: float, measured: list[Measured]) -> dict[str, Any]:
     """The difference of the gaps on the same workloads, policy − JLMU."""
-    mean, error, _ = mean_and_error([m[policy].utility_gap - m["JLMU"].utility_gap for m in measured])
+    mean, error, _ = report.mean_and_error([m[policy].utility_gap - m["JLMU"].utility_gap for m in measured])
     return {"n": n, "load": load, "difference_mean": mean, "difference_se": error}
 
 

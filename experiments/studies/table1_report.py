@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.report import COLORS, figure, markdown_table, page, with_error
+from experiments import report
 from experiments.studies.printed import COLUMNS
 
 
@@ -21,27 +21,36 @@ def markdown(data: dict[str, Any]) -> str:
         f"{run['seconds']:g} s with {run['processes']} process(es), {run['processor_seconds']:g} s of processor time, "
         f"{'compiled' if run['compiled'] else 'plain Python'}."
     )
-    rows = markdown_table(
+    pairs = report.markdown_table(
+        ["ρ", "n", "SLTA − JLMU"],
+        [
+            (f"{p['load']:g}", p["n"], report.with_error(p["difference_mean"], p["difference_se"], 7))
+            for p in data["paired"]
+        ],
+    )
+    return report.page(
+        "Table 1", intro, gap_table(data["rows"]), "## The paired difference of the gaps\n", pairs, planted_table(data)
+    )
+
+
+def gap_table(rows: list[dict[str, Any]]) -> str:
+    """The gap of each policy in each cell."""
+    return report.markdown_table(
         ["ρ", "n", "policy", "our gap", "paper", "z", "z at its ⟨s⟩", "placement", "swings"],
         [
             (
                 f"{r['load']:g}",
                 r["n"],
                 r["policy"],
-                with_error(r["gap_mean"], r["gap_se"], 6),
+                report.with_error(r["gap_mean"], r["gap_se"], 6),
                 None if r["gap_paper"] is None else f"{r['gap_paper']:.4f}",
                 *(None if r[key] is None else f"{r[key]:+.2f}" for key in ("z", "z_at_its_load")),
                 f"{r['placement_gap_mean']:.6f}",
                 f"{r['swing_gap_expected']:.6f}",
             )
-            for r in sorted(data["rows"], key=lambda r: (r["load"], r["n"], r["policy"]))
+            for r in sorted(rows, key=lambda r: (r["load"], r["n"], r["policy"]))
         ],
     )
-    pairs = markdown_table(
-        ["ρ", "n", "SLTA − JLMU"],
-        [(f"{p['load']:g}", p["n"], with_error(p["difference_mean"], p["difference_se"], 7)) for p in data["paired"]],
-    )
-    return page("Table 1", intro, rows, "## The paired difference of the gaps\n", pairs, planted_table(data))
 
 
 def planted_table(data: dict[str, Any]) -> str:
@@ -49,12 +58,12 @@ def planted_table(data: dict[str, Any]) -> str:
     if not data["misreadings"]:
         return ""
     n, load = (data["misreadings"][0][key] for key in ("n", "load"))
-    table = markdown_table(
+    table = report.markdown_table(
         ["misreading", "misread − JLMU", "moved by", "in standard errors"],
         [
             (
                 m["misreading"],
-                with_error(m["difference_mean"], m["difference_se"], 7),
+                report.with_error(m["difference_mean"], m["difference_se"], 7),
                 f"{m['moved']:+.7f}",
                 None if m["moved_in_se"] is None else f"{m['moved_in_se']:.1f}",
             )
@@ -67,20 +76,20 @@ def planted_table(data: dict[str, Any]) -> str:
 def gap_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Gap against n, log-log, with the paper's points."""
     loads = sorted({r["load"] for r in data["rows"]})
-    canvas, axes = figure(9.5, 4.2, nrows=1, ncols=len(loads), sharey=True, squeeze=False)
+    canvas, axes = report.figure(9.5, 4.2, nrows=1, ncols=len(loads), sharey=True, squeeze=False)
     for ax, load in zip(axes[0], loads, strict=True):
         for policy, marker in zip(COLUMNS, "os", strict=True):
             mine = [r for r in data["rows"] if (r["policy"], r["load"]) == (policy, load)]
             sizes = [r["n"] for r in mine]
             errors = [2 * (r["gap_se"] or 0.0) for r in mine]
             gaps = [r["gap_mean"] for r in mine]
-            ax.errorbar(sizes, gaps, errors, color=COLORS[policy], label=f"{policy}, ± 2 s.e.", capsize=2)
+            ax.errorbar(sizes, gaps, errors, color=report.COLORS[policy], label=f"{policy}, ± 2 s.e.", capsize=2)
             paper = [(r["n"], r["gap_paper"]) for r in mine if r["gap_paper"]]
             if paper:
-                style = {"ls": "", "mfc": "none", "color": COLORS[policy], "marker": marker}
+                style = {"ls": "", "mfc": "none", "color": report.COLORS[policy], "marker": marker}
                 ax.plot(*zip(*paper, strict=True), label=f"{policy}, paper (one run)", **style)
         swing = [r["swing_gap_expected"] for r in mine]
-        ax.plot(sizes, swing, ls=":", color=COLORS["bound"], label="lost to the load's swings by any policy")
+        ax.plot(sizes, swing, ls=":", color=report.COLORS["bound"], label="lost to the load's swings by any policy")
         ax.set(xscale="log", yscale="log", xlabel="pools n", title=f"ρ = {load:g}")
         ax.set_xticks(sizes, [str(n) for n in sizes], rotation=60, minor=False)
         ax.minorticks_off()

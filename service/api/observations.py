@@ -13,7 +13,7 @@ from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow
 from service.api.schemas import FleetName, TheSpecs, TheStore, answer
-from service.core.ranking import MAX_POOLS
+from service.core.limits import MAX_POOLS
 from service.errors import UnknownClass
 from service.observation import (
     AveragesObservation,

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import structlog
 
-from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, Trouble, event, frame
+from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, Trouble, event, frame, show_policy
 from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
 from service.store.store import Store
@@ -183,13 +183,21 @@ class Feeds:
         feed.viewers += 1
         try:
             feed.start()
-            yield f"retry: {RETRY_MS}\n\n{event('beginning', _beginning(feed, page_version))}"
+            yield f"retry: {RETRY_MS}\n\n{event('beginning', self._beginning(feed, page_version))}"
             async for text in self._events(feed):
                 yield text
         finally:
             feed.viewers -= 1
             if feed.gone and self._feeds.get(fleet) is feed:
                 del self._feeds[fleet]
+
+    def _beginning(self, feed: Feed, page_version: str) -> Beginning:
+        return Beginning(
+            page_version=page_version,
+            policies=[show_policy(policy) for policy in self._specs.policies.values()],
+            store_epoch=feed.epoch,
+            points=list(feed.points),
+        )
 
     def _feed(self, fleet: str) -> Feed:
         if fleet not in self._feeds:
@@ -208,7 +216,3 @@ class Feeds:
             yield text
             if feed.gone:
                 return
-
-
-def _beginning(feed: Feed, page_version: str) -> Beginning:
-    return Beginning(page_version=page_version, store_epoch=feed.epoch, points=list(feed.points))

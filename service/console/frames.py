@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from service.core.fleet import FleetSpec
+from service.core.policies import Policy
 from service.errors import UtilitiesChanged
 from service.observation import AveragesObservation, Observation, enumeration, observe, observe_averages
 from service.values import Pool, Snapshot
@@ -41,6 +42,16 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPolicy:
+    """A row of the table of policies, as far as the page shows it."""
+
+    name: str
+    title: str
+    summary: str
+    has_thresholds: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """A fleet at one instant: `state` and `averages` as the API gives them.
 
@@ -51,15 +62,17 @@ class Frame:
     state: Observation
     averages: AveragesObservation | None
     point: Point
+    policy: ShownPolicy
     estimate: Estimate | None
     pools: list[Pool] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """What a page learns first: its newest version, and what happened before it was opened."""
+    """What a page learns first: its newest version, what it may offer, and what happened before it was opened."""
 
     page_version: str
+    policies: list[ShownPolicy]
     store_epoch: int | None
     points: list[Point]
 
@@ -89,8 +102,16 @@ def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None) -> Fram
         state=state,
         averages=averages,
         point=_point(state, averages),
+        policy=show_policy(spec.policy),
         estimate=_estimate(snapshot, spec),
         pools=pools,
+    )
+
+
+def show_policy(policy: Policy) -> ShownPolicy:
+    """A policy in the page's terms."""
+    return ShownPolicy(
+        name=policy.name, title=policy.title, summary=policy.summary, has_thresholds=policy.has_thresholds
     )
 
 

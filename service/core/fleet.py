@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from service.core.integers import IntegerUtilities, integer_utilities
+from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS
 from service.core.policies import DEFAULT_POLICY, Policy
 from service.core.policies.slta import Beta
-from service.core.ranking import IntegerUtilities, Ranking, integer_utilities, rank_coordinates
+from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import PoolClass
 
-MAX_CLASSES = 64
-MAX_CAPACITY = 4096
-MAX_LEVELS = 16_384
-"""Limits of one fleet; see docs/architecture.md, Limits."""
+LEASE_SECONDS = 21_600
+"""How long a session lives without a renewal, unless the fleet says otherwise."""
+
+RETENTION_SECONDS = 600
+"""How long the outcome of an ended session is remembered, unless the fleet says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class FleetSpec:
     classes: tuple[PoolClass, ...]
     policy: Policy = DEFAULT_POLICY
     beta: Beta = Beta()
-    lease_seconds: float = 21_600.0
-    retention_seconds: float = 600.0
+    lease_seconds: float = LEASE_SECONDS
+    retention_seconds: float = RETENTION_SECONDS
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]

@@ -1,11 +1,9 @@
-"""The occupancy state q, its utility, time averages and the two gaps (paper sections 2.1 and 3.4.1)."""
+"""The occupancy state q, its sessions and its utility (paper section 2.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from service.core.optimum import optimum
 from service.core.ranking import Ranking
 
 Counts = Sequence[Sequence[float]]
@@ -13,7 +11,11 @@ Counts = Sequence[Sequence[float]]
 
 
 def counts_of(occupancies: Iterable[Sequence[int]]) -> list[list[int]]:
-    """n·q of the occupancies X(i, k) of each class's pools."""
+    """n·q of the occupancies X(i, k) of each class's pools.
+
+    >>> counts_of([[3, 0, 1]])  # three pools hold at least 0 sessions, two at least 1, one at least 2, and 3
+    [[3, 2, 1, 1]]
+    """
     return [[sum(x >= j for x in column) for j in range(max(column, default=0) + 1)] for column in occupancies]
 
 
@@ -28,65 +30,4 @@ def total_utility(ranking: Ranking, counts: Counts) -> float:
         pools * marginal
         for i, column in enumerate(counts)
         for pools, marginal in zip(column[1:], ranking.marginals[i], strict=False)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Averages:
-    """Time averages of totals over a window in which utilities did not change.
-
-    `pools[i]` = ⟨A(i)⟩, `sessions` = ⟨N⟩, `utility` = ⟨U⟩, `momentary_optimum` = ⟨U*(N, A)⟩.
-    """
-
-    pools: tuple[float, ...]
-    sessions: float
-    utility: float
-    momentary_optimum: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """⟨u⟩ ≤ ⟨u*(s)⟩ ≤ u*(⟨s⟩), all per pool, and what lies between them (sections 2.4 and 3.4.1).
-
-    `placement_gap` is what better placement could win, `swing_gap` what the load's own swings cost.
-    """
-
-    mean_pools: float
-    mean_sessions_per_pool: float
-    utility_mean: float
-    utility_optimum_mean: float
-    utility_bound: float
-
-    @property
-    def placement_gap(self) -> float:
-        """⟨u*(s)⟩ − ⟨u⟩."""
-        return self.utility_optimum_mean - self.utility_mean
-
-    @property
-    def swing_gap(self) -> float:
-        """u*(⟨s⟩) − ⟨u*(s)⟩."""
-        return self.utility_bound - self.utility_optimum_mean
-
-    @property
-    def utility_gap(self) -> float:
-        """u*(⟨s⟩) − ⟨u⟩."""
-        return self.utility_bound - self.utility_mean
-
-    def relative(self, gap: float) -> float | None:
-        """A gap as a fraction of |u*(⟨s⟩)|; None where that is 0."""
-        return gap / abs(self.utility_bound) if self.utility_bound else None
-
-
-def gaps(ranking: Ranking, averages: Averages) -> Gaps | None:
-    """The averages per pool beside their bound U*(⟨N⟩, ⟨A⟩); None where no pool was active."""
-    pools = sum(averages.pools)
-    best = optimum(ranking, averages.pools, averages.sessions)
-    if best is None:
-        return None
-    return Gaps(
-        mean_pools=pools,
-        mean_sessions_per_pool=averages.sessions / pools,
-        utility_mean=averages.utility / pools,
-        utility_optimum_mean=averages.momentary_optimum / pools,
-        utility_bound=best.utility / pools,
     )

@@ -34,6 +34,13 @@ def optimum(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimu
 
     `pools[i]` is A(i), `sessions` N, both totals (or both per pool: then the utility is u*(ρ)). In (5) the left
     side is ≤ and the right side <, so an integral load puts σ* on the next coordinate with nothing in it.
+
+    One pool of class 0 and two of class 1, three sessions: one adds 4, two add 3 each, and a fourth would add 2.
+
+    >>> ranking = Ranking((Coordinate(0, 1), Coordinate(1, 1), Coordinate(0, 2)), ((4.0, 2.0), (3.0,)))
+    >>> best = optimum(ranking, pools=[1, 2], sessions=3)
+    >>> best.rank, best.filled, best.utility, best.price
+    (3, 0, 10.0, 2.0)
     """
     left, utility, last = sessions, 0.0, 0
     for rank, (pool_class, level) in enumerate(ranking.order, start=1):

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import heapq
-import math
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cmp_to_key
-from itertools import accumulate
 from typing import NamedTuple
 
-from service.core.utility import Marginal, PoolClass, compare
-
-MAX_POOLS = 65_536
-"""Pools of one fleet (one cell); see docs/architecture.md, Limits."""
-
-LARGEST_TOTAL = 2**53
-"""Integers below this are exact as doubles, the only numbers that Lua has."""
-
-LARGEST_EXPONENT = 300
-"""10^300 is still a double: utilities below 1e-290 lose digits."""
+from service.core.marginals import Marginal, compare
+from service.core.utility import PoolClass
 
 
 class Coordinate(NamedTuple):
@@ -35,6 +26,11 @@ class Ranking:
 
     `order[k-1]` has rank k; `marginals[i][x]` is Δ(i, x) for x below the class's capacity.
     Within a class ranks rise with the level. Classes that are left out have no ranks.
+
+    >>> order = (Coordinate(0, 1), Coordinate(1, 1), Coordinate(0, 2))
+    >>> ranking = Ranking(order, marginals=((4.0, 2.0), (3.0,)))
+    >>> ranking.rank(Coordinate(0, 2)), ranking.thresholds(3)
+    (3, (1, 1))
     """
 
     order: tuple[Coordinate, ...]
@@ -70,15 +66,7 @@ class Ranking:
 
     def threshold(self, pool_class: int, rank: int) -> int:
         """ℓ_i(r): the highest level of class i that ranks strictly better than r, else 0."""
-        ranks = self.ranks[pool_class]
-        low, high = 0, len(ranks)
-        while low < high:
-            middle = (low + high) // 2
-            if ranks[middle] < rank:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return bisect_left(self.ranks[pool_class], rank)
 
     def thresholds(self, rank: int) -> tuple[int, ...]:
         """ℓ_i(r) of every class (section 3.2)."""
@@ -100,6 +88,12 @@ def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
     """The order ▷ on all (i, j) with j up to the capacity of class i.
 
     Larger marginal first; on a tie the smaller class index, then the smaller level (section 2.3).
+
+    >>> from fractions import Fraction
+    >>> from service.core.utility import LogShareUtility
+    >>> five, twenty = (PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), capacity=2) for r in (5, 20))
+    >>> [tuple(coordinate) for coordinate in rank_coordinates([five, twenty]).order]  # Δ: log 20, log 5, log 5, …
+    [(1, 1), (0, 1), (1, 2), (0, 2)]
     """
     columns = [[c.utility.marginal(x) for x in range(c.capacity)] for c in classes]
     entries = heapq.merge(
@@ -115,45 +109,3 @@ def _better_first(left: tuple[Marginal, Coordinate], right: tuple[Marginal, Coor
     if by_marginal:
         return by_marginal
     return -1 if left[1] < right[1] else 1
-
-
-@dataclass(frozen=True)
-class IntegerUtilities:
-    """Marginal utilities as integers: round(Δ · 10^exponent), so that sums are exact everywhere.
-
-    `order` sorts them from the largest: greedy filling along it maximises the integer utility exactly, whatever
-    order dispatches.
-    """
-
-    exponent: int
-    marginals: tuple[tuple[int, ...], ...]
-    order: tuple[Coordinate, ...]
-
-    def to_utility(self, total: float) -> float:
-        """A total in units of the fleet file."""
-        return total / 10.0**self.exponent
-
-    def ranking(self) -> Ranking:
-        """The same as a `Ranking` in units of the fleet file, to evaluate bounds with."""
-        return Ranking(self.order, tuple(tuple(map(self.to_utility, column)) for column in self.marginals))
-
-
-def integer_utilities(ranking: Ranking) -> IntegerUtilities:
-    """Integers in the largest power of ten for which MAX_POOLS pools stay below `LARGEST_TOTAL`."""
-    peak = max((abs(u) for column in ranking.marginals for u in (*column, *accumulate(column))), default=0.0)
-    exponent = math.ceil(math.log10(LARGEST_TOTAL / MAX_POOLS) - math.log10(peak or 1.0))
-    exponent = min(exponent, LARGEST_EXPONENT)
-    while MAX_POOLS * _peak(marginals := _rounded(ranking, exponent)) >= LARGEST_TOTAL:
-        exponent -= 1
-    coordinates = (Coordinate(i, x + 1) for i, column in enumerate(marginals) for x in range(len(column)))
-    order = sorted(coordinates, key=lambda c: (-marginals[c.pool_class][c.level - 1], c))
-    return IntegerUtilities(exponent, marginals, tuple(order))
-
-
-def _rounded(ranking: Ranking, exponent: int) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(round(m * 10.0**exponent) for m in column) for column in ranking.marginals)
-
-
-def _peak(marginals: tuple[tuple[int, ...], ...]) -> int:
-    """The largest |Δ| or |u| of one pool."""
-    return max((abs(u) for column in marginals for u in (*column, *accumulate(column))), default=0)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.core import utility as families
-from service.core.fleet import MAX_CAPACITY
+from service.core.limits import MAX_ALPHA, MAX_CAPACITY
 from service.reading.fields import Number, Part, Positive
 
 
@@ -36,7 +36,7 @@ class AlphaFair(_Curve):
 
     kind: Literal["alpha_fair"]
     resource: Positive
-    alpha: Annotated[Number, Field(ge=0, le=16)]
+    alpha: Annotated[Number, Field(ge=0, le=MAX_ALPHA)]
 
     def utility(self) -> families.Utility:
         return families.AlphaFairUtility(Fraction(self.resource), Fraction(self.alpha))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -11,10 +12,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.core.fleet import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, FleetSpec
+from service.core.fleet import LEASE_SECONDS, RETENTION_SECONDS, FleetSpec
+from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.core.policies import DEFAULT_POLICY, POLICIES, Policy
-from service.core.policies.slta import Beta
-from service.core.ranking import MAX_POOLS
+from service.core.policies.slta import EXPONENT, Beta
 from service.core.utility import PoolClass
 from service.errors import InvalidFleet
 from service.fleet_file.curves import Curve, Table
@@ -22,6 +23,7 @@ from service.reading.explanation import explain
 from service.reading.fields import (
     LONGEST_LEASE_SECONDS,
     LONGEST_RETENTION_SECONDS,
+    NAME_PATTERN,
     Name,
     Number,
     Part,
@@ -39,7 +41,7 @@ class ClassFile(Part):
 
     @model_validator(mode="after")
     def _pool_ids_fit(self) -> Self:
-        if self.pools and len(f"{self.name}-{self.pools}") > 128:
+        if self.pools and not re.fullmatch(NAME_PATTERN, f"{self.name}-{self.pools}"):
             raise PydanticCustomError("name_length", "name is too long to number pools after it")
         return self
 
@@ -74,11 +76,11 @@ class FleetFile(Part):
 
     fleet: Name | None = None
     policy: Name = DEFAULT_POLICY.name
-    beta: BetaFile = BetaFile(exponent=Decimal("0.45"))
+    beta: BetaFile = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
     lease_seconds: Annotated[Number, Field(ge=0, le=LONGEST_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
-        21_600
+        LEASE_SECONDS
     )
-    retention_seconds: Annotated[Number, Field(ge=1, le=LONGEST_RETENTION_SECONDS)] = Decimal(600)
+    retention_seconds: Annotated[Number, Field(ge=1, le=LONGEST_RETENTION_SECONDS)] = Decimal(RETENTION_SECONDS)
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
 
     @model_validator(mode="after")
@@ -87,9 +89,9 @@ class FleetFile(Part):
         if len(set(names)) < len(names):
             raise PydanticCustomError("class_names", "classes must have different names")
         if sum(c.capacity for c in self.classes) > MAX_LEVELS:
-            raise PydanticCustomError("levels", "the capacities of all classes must add up to at most 16384")
+            raise PydanticCustomError("levels", f"the capacities of all classes must add up to at most {MAX_LEVELS}")
         if sum(c.pools for c in self.classes) > MAX_POOLS:
-            raise PydanticCustomError("pools", "the pools of all classes must add up to at most 65536")
+            raise PydanticCustomError("pools", f"the pools of all classes must add up to at most {MAX_POOLS}")
         return self
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from service.core.fleet import FleetSpec
-from service.core.occupancy import Gaps
+from service.core.gaps import Gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
 from service.metrics.rows import Kind
 from service.observation import ClassObservation, Instant, averages, instant

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from service.core.fleet import FleetSpec
-from service.core.occupancy import Averages, Gaps, gaps
+from service.core.gaps import Averages, Gaps, gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
 from service.observation.integrals import MICROSECONDS, encode_integrals
 from service.values import Integrals, Snapshot

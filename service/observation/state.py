@@ -109,7 +109,6 @@ def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
     best = optimum(spec.ranking, pools, snapshot.sessions)
     utility = spec.integers.to_utility(snapshot.utility)
     bound = spec.integers.to_utility(snapshot.optimum)
-    slta = snapshot.policy == "slta"
     return Instant(
         fleet=snapshot.fleet,
         config_version=snapshot.config_version,
@@ -123,7 +122,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
         offered_load_estimate=snapshot.sessions / active if active else None,
         estimate_rank=snapshot.rank or None,
         optimal_rank=ranking.rank(best.coordinate) if best else None,
-        min_green_to_decrement=snapshot.min_green if slta and active else None,
+        min_green_to_decrement=snapshot.min_green if spec.policy.has_thresholds and active else None,
         utility=utility,
         utility_bound=bound,
         utility_per_pool=utility / active if active else None,
@@ -164,7 +163,9 @@ def _observe_classes(
             sessions=SessionCounts(active=sum(seen.counts[1:]), draining=seen.draining_sessions),
             threshold=ranking.threshold(i, snapshot.rank) if estimate else None,
             optimal_threshold=ranking.threshold(i, ranking.rank(best.coordinate)) if best else None,
-            tokens=_tokens(snapshot, seen, yellow=estimate is not None and estimate.pool_class == i),
+            tokens=Tokens(green=seen.green, yellow=snapshot.yellow if estimate and estimate.pool_class == i else 0)
+            if spec.policy.has_thresholds
+            else None,
             marginal_utility=_marginal_of_emptiest(spec, i, seen.counts),
             pool_worth=pool_worth(spec.ranking, i, best) if best else None,
             occupancy=list(seen.counts),
@@ -173,12 +174,6 @@ def _observe_classes(
         )
         for i, seen in enumerate(snapshot.classes)
     ]
-
-
-def _tokens(snapshot: Snapshot, seen: ClassSnapshot, *, yellow: bool) -> Tokens | None:
-    if snapshot.policy != "slta":
-        return None
-    return Tokens(green=seen.green, yellow=snapshot.yellow if yellow else 0)
 
 
 def _marginal_of_emptiest(spec: FleetSpec, pool_class: int, counts: Sequence[int]) -> float | None:

@@ -8,8 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
-from service.core.fleet import MAX_LEVELS
-from service.core.ranking import MAX_POOLS
+from service.core.limits import MAX_LEVELS, MAX_POOLS
 from service.store import tables
 from service.values import COUNTERS, WINDOWS
 

@@ -6,6 +6,7 @@ import asyncio
 
 from service.console import Feeds
 from service.console import feeds as module
+from service.core.policies import POLICIES
 from service.fleet_file import Specs
 from service.store import Store, StoreSettings
 from tests.console.conftest import FLEET, create_fleet, fleet_document, read_event
@@ -31,13 +32,29 @@ async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(
     stream = feeds.watch(FLEET, "v1")
     first = await anext(stream)
     assert first.startswith("retry: ")
-    assert read_event(first) == ("beginning", {"page_version": "v1", "store_epoch": None, "points": []})
+    name, beginning = read_event(first)
+    assert (name, [policy["name"] for policy in beginning.pop("policies")]) == ("beginning", list(POLICIES))
+    assert beginning == {"page_version": "v1", "store_epoch": None, "points": []}
     name, frame = read_event(await anext(stream))
     assert name == "frame"
     assert frame["state"]["sessions"] == {"active": 5, "draining": 0}
     assert sum(pool["occupancy"] for pool in frame["pools"]) == 5
     assert frame["estimate"]["pool_class"] in ("small", "large")
     await stream.aclose()
+
+
+async def test_each_frame_says_which_policy_is_in_force(store, feeds):
+    for policy in POLICIES.values():
+        await create_fleet(store, fleet_document(policy=policy.name), policy.name)
+        stream = feeds.watch(policy.name, "v1")
+        (frame,) = await frames(stream, 1)
+        assert frame["policy"] == {
+            "name": policy.name,
+            "title": policy.title,
+            "summary": policy.summary,
+            "has_thresholds": policy.has_thresholds,
+        }
+        await stream.aclose()
 
 
 async def test_who_comes_later_learns_what_happened_before(store, feeds):

@@ -139,9 +139,9 @@ def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page, service):
         "all => all.map(one => Number(one.getAttribute('height')))"
     )
     assert len(heights) == len(listed)
-    slot = min(height for height in heights if height)
+    lowest = min(height for height in heights if height)
     occupancies = [pool["occupancy"] for pool in listed]
-    unit = slot / min(x for x in occupancies if x)
+    unit = lowest / min(x for x in occupancies if x)
     assert [round(height / unit) for height in heights] == occupancies
     assert page.locator("svg.pools .threshold").count() == 2
 
@@ -163,6 +163,10 @@ def test_a_drained_pool_changes_by_keyboard_and_comes_back(page, service):
     expect(page.locator("svg.pools rect[fill='url(#draining)']")).to_have_count(1)
     assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "draining"
     assert cells(page, "class-table")["large"][:2] == ["4", "1"]
+    page.get_by_role("button", name="Undrain…").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "draining"
     page.get_by_role("button", name="Undrain…").click()
     page.get_by_role("button", name="Undrain", exact=True).click()
     expect(page.locator("svg.pools rect[fill='url(#draining)']")).to_have_count(0)

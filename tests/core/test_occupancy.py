@@ -1,4 +1,4 @@
-"""The occupancy state, its utility, time averages and the two gaps (paper sections 2.1 and 3.4.1)."""
+"""The occupancy state, its sessions and its utility (paper section 2.1)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from fractions import Fraction
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from service.core.occupancy import Averages, Gaps, counts_of, gaps, total_sessions, total_utility
-from service.core.optimum import optimum
+from service.core.occupancy import counts_of, total_sessions, total_utility
 from service.core.ranking import rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass, TableUtility
+from service.core.utility import LogShareUtility, PoolClass
 from tests.core.strategies import Fleet, fleets
 
 RANKING = rank_coordinates([PoolClass("only", LogShareUtility(Fraction(20)), 40)])
-FOUR_THEN_TWO = rank_coordinates([PoolClass("only", TableUtility((Fraction(0), Fraction(4), Fraction(6))), 2)])
 
 
 def test_counts_are_pools_with_at_least_so_many_sessions() -> None:
@@ -50,79 +47,3 @@ def test_the_mean_of_the_utility_is_the_utility_of_the_mean_counts() -> None:
     mean = total_utility(RANKING, [[1, 0.5, 0.5, 0.5, 0.5]])
     assert mean == pytest.approx(2 * math.log(5), rel=1e-14)
     assert mean < 2 * math.log(10)
-
-
-# --- The gaps
-
-
-def test_the_two_gaps_split_what_is_lost_between_placement_and_swings() -> None:
-    # Two pools of 4, 2 (u = 0, 4, 6); half of the time one pool holds both of two sessions, half of the time
-    # both pools hold two each.
-    #   first half: U = 6, N = 2, U* = 4 + 4 = 8;   second half: U = 12, N = 4, U* = 12.
-    # ⟨U⟩ = 9, ⟨U*⟩ = 10, ⟨N⟩ = 3, U*(3) = 4 + 4 + 2 = 10. Per pool: placement (10 − 9)/2, swings (10 − 10)/2.
-    found = gaps(FOUR_THEN_TWO, Averages(pools=(2,), sessions=3, utility=9, momentary_optimum=10))
-    assert found == Gaps(
-        mean_pools=2, mean_sessions_per_pool=1.5, utility_mean=4.5, utility_optimum_mean=5, utility_bound=5
-    )
-    assert (found.placement_gap, found.swing_gap, found.utility_gap) == (0.5, 0, 0.5)
-    assert found.relative(found.utility_gap) == 0.1
-
-
-def test_swings_cost_where_the_bound_bends() -> None:
-    # One pool of 4, 2, always placed well, half of the time with no session and half of the time with two:
-    # ⟨U⟩ = ⟨U*⟩ = (0 + 6)/2 = 3, but U*(1) = 4.
-    found = gaps(FOUR_THEN_TWO, Averages(pools=(1,), sessions=1, utility=3, momentary_optimum=3))
-    assert found is not None
-    assert (found.placement_gap, found.swing_gap) == (0, 1)
-
-
-def test_a_gap_relative_to_a_negative_bound_is_a_fraction_of_its_size() -> None:
-    # Weighted least connections has negative utilities only: −2 against −1.5 falls short by a third of 1.5.
-    found = Gaps(mean_pools=1, mean_sessions_per_pool=1, utility_mean=-2, utility_optimum_mean=-1.5, utility_bound=-1.5)
-    assert found.relative(found.utility_gap) == pytest.approx(1 / 3)
-
-
-def test_nothing_is_relative_to_a_bound_of_zero() -> None:
-    found = gaps(RANKING, Averages(pools=(1,), sessions=0, utility=0, momentary_optimum=0))
-    assert found is not None
-    assert found.relative(found.utility_gap) is None
-
-
-def test_without_active_pools_there_are_no_averages_per_pool() -> None:
-    assert gaps(RANKING, Averages(pools=(0,), sessions=0, utility=0, momentary_optimum=0)) is None
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> tuple[Fleet, list[tuple[float, list[list[int]]]]]:
-    """A fleet, and states with the time spent in each: any pools, any sessions."""
-    fleet = draw(fleets())
-    states = []
-    for _ in range(draw(st.integers(1, 5))):
-        columns = [draw(st.lists(st.integers(0, c.capacity), max_size=4)) for c in fleet.classes]
-        states.append((draw(st.floats(0.1, 10)), columns))
-    return fleet, states
-
-
-@given(history=histories())
-def test_on_every_path_the_mean_is_at_most_the_mean_optimum_and_that_at_most_the_bound(
-    history: tuple[Fleet, list[tuple[float, list[list[int]]]]],
-) -> None:
-    # ⟨U⟩ ≤ ⟨U*(N, A)⟩ ≤ U*(⟨N⟩, ⟨A⟩), whatever placed the sessions and while pools come and go.
-    fleet, states = history
-    duration = sum(time for time, _ in states)
-    pools = [sum(time * len(columns[i]) for time, columns in states) / duration for i in range(len(fleet.classes))]
-    sessions = utility = momentary = 0.0
-    for time, columns in states:
-        counts = counts_of(columns)
-        best = optimum(fleet.ranking, [len(column) for column in columns], total_sessions(counts))
-        sessions += time * total_sessions(counts) / duration
-        utility += time * total_utility(fleet.ranking, counts) / duration
-        momentary += time * (best.utility if best else 0) / duration
-    found = gaps(fleet.ranking, Averages(tuple(pools), sessions, utility, momentary))
-    if found is None:
-        assert sum(pools) == 0
-    else:
-        assert found.placement_gap >= -1e-9
-        assert found.swing_gap >= -1e-9
-        assert found.utility_gap == pytest.approx(found.placement_gap + found.swing_gap, abs=1e-9)
-        assert found.mean_sessions_per_pool == pytest.approx(sessions / sum(pools))

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from service.core.integers import integer_utilities
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth, utility_bound
-from service.core.ranking import Coordinate, Ranking, integer_utilities, rank_coordinates
+from service.core.ranking import Coordinate, Ranking, rank_coordinates
 from service.core.utility import (
     CappedLinearUtility,
     LinearUtility,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.fleets import TABLE_1
-from experiments.studies import assumptions, messages
+from experiments.studies import assumptions, state
 from experiments.studies.cells import BUCKETS, buckets_of, cell_of_bucket, part_of, pools_of_cells
 from experiments.studies.policies import tuned_weights
 from experiments.workload import generator, stationary
@@ -80,7 +80,7 @@ def test_a_trace_is_played_at_its_own_pace(tmp_path):
 
 
 def test_slta_hears_about_one_report_an_arrival_and_stores_two_bits_a_pool():
-    row = messages.measure(messages.Trial("table 1, ρ = 9.75", 20))
+    row = state.measure(state.Trial("table 1, ρ = 9.75", 20))
     assert 0.8 < row["departure_reports"] + row["step_reports"] < 1.2
     assert row["slta_bits"] < row["jlmu_bits"] / 2
     # Every token that is gained is lost again: by a session that joins, or as r steps.

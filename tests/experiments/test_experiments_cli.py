@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner
 
-from experiments.cli import app
-from experiments.report import markdown_table, plain, to_json
+from experiments.cli import STUDIES, Study, app
+from experiments.report import Report, markdown_table, plain, to_json
 
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 
@@ -24,6 +26,8 @@ runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
         (["table1", "--horizon", "-1"], "not a positive time"),
         (["table1", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["cells", "--n", "3000"], "choose from 2000, 20000"),
+        (["cells", "--n", "many"], "'many' is not a list like 2000,20000"),
+        (["table1", "--n", "2"], "every n must be even, 4 at least"),
         (["assumptions", "--trace", "missing.csv"], "missing.csv"),
         (["tables"], "No such command"),
     ],
@@ -35,11 +39,49 @@ def test_a_bad_option_gets_a_clear_message(arguments, message):
 
 
 def test_every_experiment_has_a_command():
-    names = {command.name or command.callback.__name__ for command in app.registered_commands}
-    assert names >= {
+    names = {command.name for command in app.registered_commands}
+    assert names == {
         *("table1", "figure3", "fluid", "learning", "suboptimal", "policies"),
-        *("assumptions", "cells", "state", "index", "all"),
+        *("assumptions", "cells", "state", "index", "speed", "all"),
     }
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_a_command_has_the_options_that_its_study_takes(study):
+    taken = inspect.signature(import_module(f"experiments.studies.{study.name}").study).parameters
+    assert set(study.options) == set(taken)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """What every study was run with, instead of running it."""
+    seen = {}
+
+    def run(study, **options):
+        seen[study.name] = options
+        return Report(study.name, {}, f"# {study.name}")
+
+    monkeypatch.setattr(Study, "run", run)
+    return seen
+
+
+def test_all_runs_every_study_with_the_seeds_of_the_committed_results(runs, tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,1\n2,1\n")
+    result = runner.invoke(app, ["all", "--out", str(tmp_path), "--trace", str(trace), "--processes", "1"])
+    assert result.exit_code == 0, result.output
+    assert list(runs) == [study.name for study in STUDIES]
+    seeds = {"table1": 24, "cells": 2, "index": 4, "learning": 8, "policies": 4, "suboptimal": 40, "assumptions": 4}
+    assert {name: options["seeds"] for name, options in runs.items() if "seeds" in options} == seeds
+    assert {options["processes"] for options in runs.values() if "processes" in options} == {1}
+    assert runs["assumptions"]["trace"] == trace
+    assert runs["cells"]["sizes"] == [2000, 20000]
+    assert (tmp_path / "speed.json").is_file()
+
+
+def test_a_trace_that_cannot_be_read_is_told_before_anything_is_run(runs):
+    result = runner.invoke(app, ["all", "--trace", "missing.csv"])
+    assert (result.exit_code, runs) == (2, {})
 
 
 def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path):

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.core.limits import MAX_POOLS
+from service.core.marginals import Rational
 from service.core.policies import POLICIES, Policy
 from service.core.policies.slta import Beta
-from service.core.ranking import MAX_POOLS
-from service.core.utility import LogShareUtility, Rational, TableUtility
+from service.core.utility import LogShareUtility, TableUtility
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
 
@@ -103,6 +104,13 @@ def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decim
     assert again.to_spec() == file.to_spec()
     assert again.document() == file.document()
     assert "E" not in file.document()
+
+
+def test_pools_are_not_numbered_after_a_name_that_leaves_no_room_for_the_number():
+    a_class = {"name": "a" * 126, "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
+    assert FleetFile.read({"classes": [a_class | {"pools": 9}]}).wanted_pools()[-1][0] == "a" * 126 + "-9"
+    with pytest.raises(InvalidFleet, match="name is too long to number pools after it"):
+        FleetFile.read({"classes": [a_class | {"pools": 10}]})
 
 
 def test_equal_numbers_written_differently_are_the_same_document():

@@ -24,19 +24,19 @@ def test_thresholds_say_how_full_each_class_should_be() -> None:
 
 
 def test_a_pool_knows_its_tokens_from_its_own_occupancy_and_its_threshold() -> None:
-    # 5 sessions, so r* = 4: (SMALL, 2). Green: fewer than 1 on a small pool, fewer than 2 on a large one.
-    # Yellow: at most 1 on a small pool; the small pool without sessions has both.
-    policy = Slta(Occupancies(ranking, [[0, 1], [3, 1]]), Beta())
-    policy.rank, policy.estimate = 4, ranking.coordinate(4)
+    # Seven sessions are what the first three ranks hold on three small and two large pools, 2 + 3 + 2. So the next one
+    # belongs at rank 4, (SMALL, 2), and that is where a new dispatcher sets r. Green: fewer than 1 session on a small
+    # pool, fewer than 2 on a large one. Yellow: at most 1 on a small pool. The empty small pool has both.
+    policy = Slta(Occupancies(ranking, [[0, 1, 2], [3, 1]]), Beta())
+    assert policy.rank == 4
     green, yellow = policy.tokens()
     assert green == [[0], [1]]
     assert yellow == [0, 1]
 
 
 def test_green_tokens_are_used_before_yellow_ones() -> None:
-    # Large pool 1 is the only one with a green token, small pools 0 and 1 are yellow: the draw has no choice.
-    policy = Slta(Occupancies(ranking, [[1, 1], [2, 1]]), Beta())
-    policy.rank, policy.estimate = 4, ranking.coordinate(4)
+    # Seven sessions again, so r = 4. Only large pool 1 has a green token; small pools 0 and 1 have yellow ones.
+    policy = Slta(Occupancies(ranking, [[1, 1, 2], [2, 1]]), Beta())
     first = policy.assign(draw=0.9)
     assert (first.token, first.pool_class, first.pool) == ("green", LARGE, 1)
     second = policy.assign(draw=0.9)

@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import pytest
 
-from service.core.occupancy import Averages, counts_of, gaps, total_sessions, total_utility
+from service.core.gaps import Averages, gaps
+from service.core.occupancy import counts_of, total_sessions, total_utility
 from service.core.optimum import optimum
 from service.core.ranking import rank_coordinates
 from service.core.utility import PoolClass, TableUtility

@@ -4,83 +4,89 @@ import asyncio
 import json
 import time
 from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import cycle
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 DROP_AFTER = "drop after"  # do it, then cut the connection
 DROP_BEFORE = "drop before"
+Fault = str | tuple[int, str]
+"""One of these, or the status and the code of a problem."""
 
 
-def problem(status, code):
+def problem(status: int, code: str) -> web.Response:
     return web.json_response(
         {"code": code, "status": status, "detail": code}, status=status, content_type="application/problem+json"
     )
 
 
-async def eventually(condition):
+async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - any condition, not one that somebody announces
             await asyncio.sleep(0.001)
 
 
 class StandIn:
-    def __init__(self, pools=3, capacity=10_000, lease_seconds=0.0):
+    def __init__(self, pools: int = 3, capacity: int = 10_000, lease_seconds: float = 0.0) -> None:
         self.pool_ids = [f"small-{k}" for k in range(1, pools + 1)]
         self.capacity = capacity
         self.lease_seconds = lease_seconds
-        self.live = {}
-        self.ended = {}
-        self.requests = []  # (call, session id), as they came in
-        self.replies = []  # (call, session id), as they were answered
-        self.faults = {"assign": deque(), "complete": deque()}
+        self.live: dict[str, str] = {}
+        self.ended: dict[str, str] = {}
+        self.requests: list[tuple[str, str]] = []  # (call, session id), as they came in
+        self.replies: list[tuple[str, str]] = []  # (call, session id), as they were answered
+        self.faults: dict[str, deque[Fault]] = {"assign": deque(), "complete": deque()}
         self.open_gate = asyncio.Event()
         self.open_gate.set()
         self.arrived = asyncio.Event()
-        self.renewals = []
-        self.headers = []
-        self.bodies = []
-        self.on_assign = lambda: None
+        self.renewals: list[list[str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.on_assign: Callable[[], None] = lambda: None
         self._next_pool = cycle(self.pool_ids)
         self._integral = 0.0
         self._since = time.monotonic()
 
-    def occupancies(self):
+    def occupancies(self) -> dict[str, int]:
         return dict(Counter(self.live.values()))
 
-    def advance(self):
+    def advance(self) -> dict[str, float]:
         now = time.monotonic()
         self._integral += len(self.live) * (now - self._since)
         self._since = now
         return {"sessions": self._integral, "at": now}
 
-    async def assign(self, request):
+    async def assign(self, request: web.Request) -> web.Response:
         session_id = (await self._begin("assign", request))["session_id"]
         self.on_assign()
         await self.open_gate.wait()
         return await self._answer("assign", request, session_id, self._place)
 
-    async def complete(self, request):
+    async def complete(self, request: web.Request) -> web.Response:
         session_id = (await self._begin("complete", request))["session_id"]
         return await self._answer("complete", request, session_id, self._end)
 
-    async def has_received(self, count):
+    async def has_received(self, count: int) -> None:
         """Returns when so many assigns and completes have come in."""
         while len(self.requests) < count:
             self.arrived.clear()
             await self.arrived.wait()
 
-    async def _begin(self, call, request):
-        body = await request.json()
+    async def _begin(self, call: str, request: web.Request) -> dict[str, Any]:
+        body: dict[str, Any] = await request.json()
         self.headers.append(dict(request.headers))
         self.bodies.append(body)
         self.requests.append((call, body["session_id"]))
         self.arrived.set()
         return body
 
-    async def _answer(self, call, request, session_id, act):
+    async def _answer(
+        self, call: str, request: web.Request, session_id: str, act: Callable[[str], web.Response]
+    ) -> web.Response:
         fault = self.faults[call].popleft() if self.faults[call] else None
         if isinstance(fault, tuple):
             response = problem(*fault)
@@ -89,12 +95,13 @@ class StandIn:
         else:
             response = act(session_id)
         if response is None or fault == DROP_AFTER:
+            assert request.transport
             request.transport.close()
             return web.Response()
         self.replies.append((call, session_id))
         return response
 
-    def _place(self, session_id):
+    def _place(self, session_id: str) -> web.Response:
         if session_id in self.ended:
             return problem(409, "session_ended")
         if replayed := session_id in self.live:
@@ -110,7 +117,7 @@ class StandIn:
             body | {"lease_seconds": self.lease_seconds, "replayed": replayed}, status=200 if replayed else 201
         )
 
-    def _end(self, session_id):
+    def _end(self, session_id: str) -> web.Response:
         if session_id in self.ended:
             return web.json_response({"session_id": session_id, "outcome": "already_ended", "reason": "expired"})
         if session_id not in self.live:
@@ -118,11 +125,11 @@ class StandIn:
         self.expire(session_id)
         return web.json_response({"session_id": session_id, "outcome": "completed"})
 
-    def expire(self, session_id):
+    def expire(self, session_id: str) -> None:
         self.advance()
         self.ended[session_id] = self.live.pop(session_id)
 
-    async def renew(self, request):
+    async def renew(self, request: web.Request) -> web.Response:
         ids = (await request.json())["session_ids"]
         self.renewals.append(ids)
         return web.json_response(
@@ -133,10 +140,10 @@ class StandIn:
             }
         )
 
-    async def state(self, _):
+    async def state(self, _: web.Request) -> web.Response:
         return web.json_response({"pools": {"active": len(self.pool_ids)}, "integrals": json.dumps(self.advance())})
 
-    async def averages(self, request):
+    async def averages(self, request: web.Request) -> web.Response:
         then, now = json.loads(request.query["since"]), self.advance()
         window = now["at"] - then["at"]
         mean = (now["sessions"] - then["sessions"]) / window / len(self.pool_ids)
@@ -144,7 +151,7 @@ class StandIn:
             {"window_seconds": window, "mean_pools": len(self.pool_ids), "mean_sessions_per_pool": mean}
         )
 
-    async def pools(self, request):
+    async def pools(self, request: web.Request) -> web.Response:
         """Two a page."""
         start = int(request.query.get("cursor", 0))
         counts = Counter(self.live.values())
@@ -153,7 +160,7 @@ class StandIn:
         return web.json_response({"pools": page, "next_cursor": str(start + 2) if more else None})
 
     @asynccontextmanager
-    async def serving(self, port=None):
+    async def serving(self, port: int | None = None) -> AsyncIterator[str]:
         """Yields its URL."""
         app = web.Application()
         at = "/v1/fleets/default"

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -9,7 +10,9 @@ from loadgen.workload import PlannedSession
 from tests.loadgen.standin import StandIn
 
 
-def agreement(recorded=10.0, served=10.0, differing=None):
+def agreement(
+    recorded: float = 10.0, served: float = 10.0, differing: Mapping[str, tuple[int, int]] | None = None
+) -> Agreement:
     return Agreement(
         window_seconds=60.0,
         recorded_mean_sessions_per_pool=recorded,
@@ -29,12 +32,12 @@ def agreement(recorded=10.0, served=10.0, differing=None):
         (agreement(differing={"a": (1, 2)}), False),
     ],
 )
-def test_means_agree_within_a_thousandth_and_occupancies_exactly(agreement, holds):
+def test_means_agree_within_a_thousandth_and_occupancies_exactly(agreement: Agreement, holds: bool) -> None:
     assert agreement.holds is holds
     assert agreement.to_dict()["holds"] is holds
 
 
-def test_pools_differ_wherever_one_side_counts_another_number():
+def test_pools_differ_wherever_one_side_counts_another_number() -> None:
     pools = [
         {"pool_id": "a", "occupancy": 2},
         {"pool_id": "b", "occupancy": 1},
@@ -45,7 +48,7 @@ def test_pools_differ_wherever_one_side_counts_another_number():
     assert differing_pools({"a": 2, "b": 2, "gone": 1}, pools) == {"b": (2, 1), "d": (0, 3), "gone": (1, 0)}
 
 
-async def play(service, disturb=lambda: None):
+async def play(service: StandIn, disturb: Callable[[], object] = lambda: None) -> Agreement:
     workload = [PlannedSession(0.002 * k, 0.1) for k in range(100)]
     async with service.serving() as url, Client(url, "default") as client:
         replay = Replay(client, workload, ReplaySettings(drain=Drain.KEEP))
@@ -56,7 +59,7 @@ async def play(service, disturb=lambda: None):
         return await compare(client, replay.sessions, start)
 
 
-async def test_a_service_that_counts_right_is_found_to_agree():
+async def test_a_service_that_counts_right_is_found_to_agree() -> None:
     agreement = await play(StandIn())
 
     assert agreement.differing_pools == {}
@@ -64,7 +67,7 @@ async def test_a_service_that_counts_right_is_found_to_agree():
     assert agreement.relative_difference < 0.25
 
 
-async def test_a_session_the_service_lost_is_found():
+async def test_a_session_the_service_lost_is_found() -> None:
     service = StandIn()
     agreement = await play(service, disturb=lambda: service.expire(next(iter(service.live))))
 

@@ -1,23 +1,26 @@
 import asyncio
 import json
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import unused_port
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from loadgen.cli import app
 from tests.loadgen.standin import StandIn
 
 
 @contextmanager
-def service_in_a_thread(**settings):
+def service_in_a_thread(**settings: Any) -> Iterator[tuple[StandIn, str]]:
     """The commands own the main thread's event loop, so the service needs another."""
     started, url, service = threading.Event(), [], []
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
-    async def serve():
+    async def serve() -> None:
         service.append(StandIn(**settings))
         async with service[0].serving() as address:
             url.append(address)
@@ -35,11 +38,11 @@ def service_in_a_thread(**settings):
         loop.close()
 
 
-def call(*arguments):
+def call(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_run_plays_a_load_per_pool_and_reports_it(tmp_path):
+def test_run_plays_a_load_per_pool_and_reports_it(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     with service_in_a_thread(pools=4) as (service, url):
         result = call("run", "--url", url, "--load", 5, "--mean-holding", 0.1, "--duration", 0.5, "--json", report)
@@ -55,7 +58,7 @@ def test_run_plays_a_load_per_pool_and_reports_it(tmp_path):
     assert "sessions per pool, recorded" in result.output
 
 
-def test_the_same_seed_asks_for_the_same_sessions():
+def test_the_same_seed_asks_for_the_same_sessions() -> None:
     arguments = ("--rate", 200, "--duration", 0.2, "--seed", 5, "--seeded-ids", "--json", "-")
     told = []
     for _ in range(2):
@@ -67,7 +70,7 @@ def test_the_same_seed_asks_for_the_same_sessions():
     assert "lg5-0" in told[0][1]
 
 
-def test_replay_plays_a_trace_to_its_end(tmp_path):
+def test_replay_plays_a_trace_to_its_end(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,1\n0.5,2\n1,0.5\n")
     with service_in_a_thread() as (service, url):
@@ -80,7 +83,7 @@ def test_replay_plays_a_trace_to_its_end(tmp_path):
     assert service.live == {}
 
 
-def test_checking_fails_where_calls_failed():
+def test_checking_fails_where_calls_failed() -> None:
     with service_in_a_thread() as (service, url):
         service.faults["assign"].append((422, "invalid_request"))
         result = call("run", "--url", url, "--rate", 100, "--duration", 0.2, "--check", "--json", "-")
@@ -100,14 +103,14 @@ def test_checking_fails_where_calls_failed():
         (("--load", 1, "--endless", "--duration", 1), "endless"),
     ],
 )
-def test_contradictions_are_answered_with_the_usage(options, message):
+def test_contradictions_are_answered_with_the_usage(options: tuple[object, ...], message: str) -> None:
     result = call("run", *options)
 
     assert result.exit_code == 2
     assert message in " ".join(result.output.replace("│", " ").split())
 
 
-def test_a_bad_trace_is_refused_before_anything_is_sent(tmp_path):
+def test_a_bad_trace_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,1\nx,1\n")
     result = call("replay", trace, "--url", f"http://127.0.0.1:{unused_port()}")
@@ -116,7 +119,7 @@ def test_a_bad_trace_is_refused_before_anything_is_sent(tmp_path):
     assert "line 3" in result.output
 
 
-def test_a_service_that_is_not_there_is_named():
+def test_a_service_that_is_not_there_is_named() -> None:
     url = f"http://127.0.0.1:{unused_port()}"
     result = call("run", "--url", url, "--load", 1)
 

@@ -1,25 +1,26 @@
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from loadgen.client import Client, ServiceError
-from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, StandIn
+from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn
 
 
 @pytest.fixture
-async def service():
+async def service() -> StandIn:
     return StandIn()
 
 
 @pytest.fixture
-async def client(service):
+async def client(service: StandIn) -> AsyncIterator[Client]:
     async with service.serving() as url, Client(url, "default", api_key="key", timeout_seconds=5.0) as client:
         yield client
 
 
-async def test_an_assign_is_placed_and_the_same_id_again_replayed(client):
+async def test_an_assign_is_placed_and_the_same_id_again_replayed(client: Client) -> None:
     first, second = await client.assign("s-1"), await client.assign("s-1", lease_seconds=30.0)
 
     assert (first.status, first.code) == (201, "placed")
@@ -27,7 +28,7 @@ async def test_an_assign_is_placed_and_the_same_id_again_replayed(client):
     assert first.body["pool_id"] == second.body["pool_id"]
 
 
-async def test_a_complete_says_whether_it_ended_the_session(client):
+async def test_a_complete_says_whether_it_ended_the_session(client: Client) -> None:
     await client.assign("s-1")
 
     assert [(await client.complete("s-1")).code for _ in range(2)] == ["completed", "already_ended"]
@@ -35,7 +36,7 @@ async def test_a_complete_says_whether_it_ended_the_session(client):
     assert (await client.assign("s-1")).code == "session_ended"
 
 
-async def test_the_key_is_sent_as_a_bearer_token(client, service):
+async def test_the_key_is_sent_as_a_bearer_token(client: Client, service: StandIn) -> None:
     await client.assign("s-1")
 
     assert service.headers[0]["Authorization"] == "Bearer key"
@@ -55,8 +56,8 @@ async def test_the_key_is_sent_as_a_bearer_token(client, service):
     ],
 )
 async def test_every_failure_has_a_code_and_is_known_to_leave_doubt_or_none(
-    client, service, fault, code, may_have_happened
-):
+    client: Client, service: StandIn, fault: Fault, code: str, may_have_happened: bool
+) -> None:
     service.faults["assign"].append(fault)
     reply = await client.assign("s-1")
 
@@ -64,7 +65,7 @@ async def test_every_failure_has_a_code_and_is_known_to_leave_doubt_or_none(
     assert reply.may_have_happened is may_have_happened
 
 
-async def test_silence_is_a_timeout_and_leaves_doubt(service):
+async def test_silence_is_a_timeout_and_leaves_doubt(service: StandIn) -> None:
     service.open_gate.clear()
     async with service.serving() as url:
         async with Client(url, "default", timeout_seconds=0.05) as client:
@@ -75,7 +76,7 @@ async def test_silence_is_a_timeout_and_leaves_doubt(service):
     assert reply.may_have_happened
 
 
-async def test_a_service_that_is_not_there_leaves_no_doubt():
+async def test_a_service_that_is_not_there_leaves_no_doubt() -> None:
     async with Client(f"http://127.0.0.1:{unused_port()}", "default") as client:
         reply = await client.assign("s-1")
 
@@ -92,8 +93,8 @@ async def test_a_service_that_is_not_there_leaves_no_doubt():
         (404, "", "http_404"),
     ],
 )
-async def test_an_answer_that_is_not_the_services_is_told_apart(status, text, code):
-    async def answer(_):
+async def test_an_answer_that_is_not_the_services_is_told_apart(status: int, text: str, code: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, text=text)
 
     app = web.Application()
@@ -102,7 +103,7 @@ async def test_an_answer_that_is_not_the_services_is_told_apart(status, text, co
         assert (await client.assign("s-1")).code == code
 
 
-async def test_pools_are_read_page_by_page(client):
+async def test_pools_are_read_page_by_page(client: Client) -> None:
     await client.assign("s-1")
 
     assert {pool["pool_id"]: pool["occupancy"] for pool in await client.pools()} == {
@@ -112,14 +113,14 @@ async def test_pools_are_read_page_by_page(client):
     }
 
 
-async def test_a_refused_call_raises_with_the_problems_code(client):
+async def test_a_refused_call_raises_with_the_problems_code(client: Client) -> None:
     with pytest.raises(ServiceError, match="http_404") as error:
         await client.call("POST", "pools/small-1/drain")
 
     assert error.value.status == 404
 
 
-async def test_requests_beyond_the_connections_wait_for_one(service):
+async def test_requests_beyond_the_connections_wait_for_one(service: StandIn) -> None:
     service.open_gate.clear()
     async with service.serving() as url, Client(url, "default", connections=2) as client:
         calls = [asyncio.create_task(client.assign(f"s-{k}")) for k in range(5)]

@@ -6,6 +6,7 @@ import pytest
 from loadgen.holding import (
     Deterministic,
     Exponential,
+    Holding,
     HoldingKind,
     Hyperexponential,
     InvalidHolding,
@@ -13,18 +14,18 @@ from loadgen.holding import (
     Pareto,
     holding_of_kind,
 )
-from tests.loadgen.statistics import kolmogorov_distance, kolmogorov_limit, sigmas
+from tests.loadgen.statistics import Cdf, kolmogorov_distance, kolmogorov_limit, sigmas
 
 MEAN = 12.0
 N = 40_000
 
 
-def lognormal_cdf(t):
+def lognormal_cdf(t: float) -> float:
     variance = math.log(1 + 0.7**2)
     return 0.5 * (1 + math.erf((math.log(t / MEAN) + variance / 2) / math.sqrt(2 * variance)))
 
 
-def hyperexponential_cdf(t):
+def hyperexponential_cdf(t: float) -> float:
     # cv² = 4: p = (1 + √(3/5)) / 2; each phase has the mean of 12/(2p) and 12/(2(1 − p)).
     p = (1 + math.sqrt(3 / 5)) / 2
     return 1 - p * math.exp(-2 * p * t / MEAN) - (1 - p) * math.exp(-2 * (1 - p) * t / MEAN)
@@ -39,14 +40,14 @@ DISTRIBUTIONS = [
 
 
 @pytest.mark.parametrize(("holding", "cdf"), DISTRIBUTIONS)
-def test_holding_times_follow_their_distribution(holding, cdf):
+def test_holding_times_follow_their_distribution(holding: Holding, cdf: Cdf) -> None:
     rng = random.Random(1)
 
     assert kolmogorov_distance([holding.draw(rng) for _ in range(N)], cdf) < kolmogorov_limit(N)
 
 
 @pytest.mark.parametrize("holding", [holding for holding, _ in DISTRIBUTIONS])
-def test_the_mean_is_the_one_asked_for(holding):
+def test_the_mean_is_the_one_asked_for(holding: Holding) -> None:
     rng = random.Random(2)
     mean = sum(holding.draw(rng) for _ in range(N)) / N
 
@@ -62,7 +63,7 @@ def test_the_mean_is_the_one_asked_for(holding):
         (Hyperexponential(MEAN, 2.0), 1_051),  # 4! (p (1/2p)⁴ + (1 − p) (1/2(1 − p))⁴)
     ],
 )
-def test_the_coefficient_of_variation_is_the_one_stated(holding, fourth_moment):
+def test_the_coefficient_of_variation_is_the_one_stated(holding: Holding, fourth_moment: float) -> None:
     rng = random.Random(3)
     second_moment = sum(holding.draw(rng) ** 2 for _ in range(N)) / N / MEAN**2
 
@@ -70,22 +71,22 @@ def test_the_coefficient_of_variation_is_the_one_stated(holding, fourth_moment):
     assert sigmas(second_moment, 1 + holding.cv**2, math.sqrt(fourth_moment / N)) < 4
 
 
-def test_the_cv_of_a_pareto_distribution_is_infinite_up_to_shape_two():
+def test_the_cv_of_a_pareto_distribution_is_infinite_up_to_shape_two() -> None:
     assert Pareto(1.0, 2.0).cv == math.inf
     assert Pareto(1.0, 3.0).cv == pytest.approx(1 / math.sqrt(3))
 
 
-def test_a_deterministic_time_is_the_mean():
+def test_a_deterministic_time_is_the_mean() -> None:
     assert Deterministic(3.0).draw(random.Random(1)) == 3.0
     assert Deterministic(3.0).cv == 0
 
 
-def test_a_hyperexponential_with_cv_one_is_exponential():
+def test_a_hyperexponential_with_cv_one_is_exponential() -> None:
     assert Hyperexponential(3.0, 1.0).short_phase_probability == 0.5
 
 
 @pytest.mark.parametrize("kind", HoldingKind)
-def test_every_kind_has_the_mean_asked_for(kind):
+def test_every_kind_has_the_mean_asked_for(kind: HoldingKind) -> None:
     assert holding_of_kind(kind, 7.0).mean_seconds == 7
 
 
@@ -102,13 +103,13 @@ def test_every_kind_has_the_mean_asked_for(kind):
         (HoldingKind.HYPEREXPONENTIAL, {"cv": math.nan}),
     ],
 )
-def test_parameters_that_make_no_distribution_are_refused(kind, options):
+def test_parameters_that_make_no_distribution_are_refused(kind: HoldingKind, options: dict[str, float]) -> None:
     with pytest.raises(InvalidHolding):
         holding_of_kind(kind, 10.0, **options)
 
 
 @pytest.mark.parametrize("mean", [0.0, -1.0, math.inf, math.nan])
 @pytest.mark.parametrize("kind", HoldingKind)
-def test_a_mean_is_positive_and_finite(kind, mean):
+def test_a_mean_is_positive_and_finite(kind: HoldingKind, mean: float) -> None:
     with pytest.raises(InvalidHolding, match="mean"):
         holding_of_kind(kind, mean)

@@ -15,7 +15,7 @@ profiles = (
 )
 
 
-def exact_integral(profile, until):
+def exact_integral(profile: RateProfile, until: float) -> float:
     """∫ λ by trapezoids in rationals."""
     total, start = Fraction(0), Fraction(0)
     for duration, first, last in (map(Fraction, part) for part in profile.segments):
@@ -27,7 +27,7 @@ def exact_integral(profile, until):
 
 
 @given(profiles, st.floats(0, 1))
-def test_expected_arrivals_are_the_area_under_the_rate(profile, fraction):
+def test_expected_arrivals_are_the_area_under_the_rate(profile: RateProfile, fraction: float) -> None:
     moment = fraction * profile.duration_seconds
 
     assert profile.expected_by(moment) == pytest.approx(
@@ -36,7 +36,7 @@ def test_expected_arrivals_are_the_area_under_the_rate(profile, fraction):
 
 
 @given(profiles, st.floats(0, 1, exclude_max=True))
-def test_the_moment_of_an_expected_number_is_the_inverse_of_the_area(profile, fraction):
+def test_the_moment_of_an_expected_number_is_the_inverse_of_the_area(profile: RateProfile, fraction: float) -> None:
     expected = fraction * profile.expected_arrivals
     moment = profile.moment_of(expected)
 
@@ -45,21 +45,21 @@ def test_the_moment_of_an_expected_number_is_the_inverse_of_the_area(profile, fr
 
 
 @given(profiles, st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=20))
-def test_moments_rise_with_the_expected_number(profile, fractions):
+def test_moments_rise_with_the_expected_number(profile: RateProfile, fractions: list[float]) -> None:
     moments = [profile.moment_of(f * profile.expected_arrivals) for f in sorted(fractions)]
 
     assert moments == sorted(moments)
 
 
 @given(profiles, st.floats(0.01, 100))
-def test_scaling_changes_the_rate_and_not_the_course(profile, factor):
+def test_scaling_changes_the_rate_and_not_the_course(profile: RateProfile, factor: float) -> None:
     scaled = profile.scaled(factor)
 
     assert scaled.duration_seconds == profile.duration_seconds
     assert scaled.mean_rate == pytest.approx(factor * profile.mean_rate)
 
 
-def test_steps_and_ramps_read_as_they_are_written():
+def test_steps_and_ramps_read_as_they_are_written() -> None:
     assert parse_profile("5@30, 5..12@20 ,12@.5").segments == (
         Segment(30.0, 5.0, 5.0),
         Segment(20.0, 5.0, 12.0),
@@ -67,7 +67,7 @@ def test_steps_and_ramps_read_as_they_are_written():
     )
 
 
-def test_the_rate_at_a_step_is_the_one_after_it():
+def test_the_rate_at_a_step_is_the_one_after_it() -> None:
     profile = parse_profile("5@30,10..20@10")
 
     assert [profile.rate_at(t) for t in (0, 29.9, 30, 35, 40)] == [5, 5, 10, 15, 20]
@@ -76,17 +76,17 @@ def test_the_rate_at_a_step_is_the_one_after_it():
 @pytest.mark.parametrize(
     "text", ["", "5", "5@", "@30", "5..@30", "5@0", "-5@30", "5@30,", "5@30;6@30", "nan@3", "1e3@3", "0@10", "0..0@5"]
 )
-def test_a_profile_that_is_not_one_is_refused(text):
+def test_a_profile_that_is_not_one_is_refused(text: str) -> None:
     with pytest.raises(InvalidProfile):
         parse_profile(text)
 
 
-def test_the_refusal_names_the_part():
+def test_the_refusal_names_the_part() -> None:
     with pytest.raises(InvalidProfile, match=r"'5\.\.@30' is not RATE@SECONDS"):
         parse_profile("5@30,5..@30")
 
 
-def test_a_day_has_the_mean_asked_for_and_a_busier_evening_than_morning():
+def test_a_day_has_the_mean_asked_for_and_a_busier_evening_than_morning() -> None:
     profile = day(9.75, duration_seconds=240.0)
 
     assert profile.duration_seconds == pytest.approx(240)
@@ -95,5 +95,5 @@ def test_a_day_has_the_mean_asked_for_and_a_busier_evening_than_morning():
     assert profile.rate_at(0) == pytest.approx(profile.rate_at(240))
 
 
-def test_a_constant_is_a_line_through_two_equal_rates():
+def test_a_constant_is_a_line_through_two_equal_rates() -> None:
     assert constant(3.0, 10.0) == through([3.0, 3.0], 10.0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from loadgen.record import Record, mean_sessions_by_pool, mean_sessions_per_pool
 
 
-def test_the_mean_over_a_window_is_the_integral_over_its_length():
+def test_the_mean_over_a_window_is_the_integral_over_its_length() -> None:
     record = Record()
     record.placed("a", 10.0)
     start = record.mark(20.0)
@@ -21,7 +21,7 @@ def test_the_mean_over_a_window_is_the_integral_over_its_length():
     assert mean_sessions_per_pool(start, end, pools=4) == pytest.approx(2.2 / 4)
 
 
-def test_occupancies_leave_out_empty_pools():
+def test_occupancies_leave_out_empty_pools() -> None:
     record = Record()
     record.placed("a", 1.0)
     record.placed("b", 1.0)
@@ -30,7 +30,7 @@ def test_occupancies_leave_out_empty_pools():
     assert record.occupancies() == {"b": 1}
 
 
-def test_a_window_needs_a_length():
+def test_a_window_needs_a_length() -> None:
     record = Record()
     mark = record.mark(5.0)
 
@@ -43,9 +43,12 @@ changes = st.lists(st.tuples(moments, st.sampled_from("abc"), st.sampled_from([1
 
 
 @given(changes, moments, moments)
-def test_every_change_counts_from_its_moment_to_the_end_of_the_window(changes, one, other):
+def test_every_change_counts_from_its_moment_to_the_end_of_the_window(
+    changes: list[tuple[int, str, int]], one: int, other: int
+) -> None:
     start, end = min(one, other), max(one, other) + 1
-    record, expected, marks = Record(), Counter(), {}
+    record, marks = Record(), {}
+    expected: Counter[str] = Counter()
     for moment in range(102):
         if moment in {start, end}:
             marks[moment] = record.mark(float(moment))

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from loadgen.client import Reply
-from loadgen.retry import Retrying, RetryPolicy
+from loadgen.retry import Answer, Retrying, RetryPolicy
 
 DONE = Reply(201, "placed", {})
 FULL = Reply(503, "no_capacity", {})
@@ -19,22 +19,22 @@ SLOW_DOWN = Reply(429, "rate_limited", {})
 QUICK = RetryPolicy(attempts=3, first_delay_seconds=0.0)
 
 
-async def ask(retrying, *replies):
+async def ask(retrying: Retrying, *replies: Reply) -> tuple[Answer, int]:
     """The answer, and how many of the replies it took."""
     left = list(replies)
 
-    async def send():
+    async def send() -> Reply:
         return left.pop(0)
 
     return await retrying.answer(send), len(replies) - len(left)
 
 
-def retrying(policy=QUICK):
+def retrying(policy: RetryPolicy = QUICK) -> Retrying:
     return Retrying(policy, random.Random(1))
 
 
 @pytest.mark.parametrize("final", [DONE, FULL, REFUSED])
-async def test_a_final_reply_is_not_asked_for_again(final):
+async def test_a_final_reply_is_not_asked_for_again(final: Reply) -> None:
     answer, asked = await ask(retrying(), final, DONE)
 
     assert answer.reply == final
@@ -42,14 +42,14 @@ async def test_a_final_reply_is_not_asked_for_again(final):
 
 
 @pytest.mark.parametrize("reply", [UNKNOWN, UNAVAILABLE, UNREACHED, SILENT, CUT, PROXY, SLOW_DOWN])
-async def test_anything_else_is(reply):
+async def test_anything_else_is(reply: Reply) -> None:
     answer, asked = await ask(retrying(), reply, reply, DONE)
 
     assert answer.reply == DONE
     assert (answer.retries, asked, answer.in_doubt) == (2, 3, False)
 
 
-async def test_attempts_are_bounded():
+async def test_attempts_are_bounded() -> None:
     answer, asked = await ask(retrying(), SILENT, SILENT, CUT, DONE)
 
     assert answer.reply == CUT
@@ -57,19 +57,19 @@ async def test_attempts_are_bounded():
 
 
 @pytest.mark.parametrize("reply", [UNAVAILABLE, UNREACHED, SLOW_DOWN])
-async def test_where_nothing_happened_there_is_no_doubt(reply):
+async def test_where_nothing_happened_there_is_no_doubt(reply: Reply) -> None:
     answer, _ = await ask(retrying(), reply, reply, reply)
 
     assert not answer.in_doubt
 
 
-async def test_one_doubtful_attempt_leaves_the_whole_call_in_doubt():
+async def test_one_doubtful_attempt_leaves_the_whole_call_in_doubt() -> None:
     answer, _ = await ask(retrying(), UNREACHED, UNKNOWN, UNREACHED)
 
     assert answer.in_doubt
 
 
-async def test_retries_stay_within_a_tenth_of_the_calls_once_the_reserve_is_spent():
+async def test_retries_stay_within_a_tenth_of_the_calls_once_the_reserve_is_spent() -> None:
     shared = retrying(RetryPolicy(attempts=10, first_delay_seconds=0.0, budget_reserve=5.0))
     asked = [(await ask(shared, *[SILENT] * 10))[1] for _ in range(200)]
 
@@ -77,7 +77,7 @@ async def test_retries_stay_within_a_tenth_of_the_calls_once_the_reserve_is_spen
     assert sum(asked) - 200 == pytest.approx(5 + 0.1 * 199, abs=1)
 
 
-def test_delays_are_jittered_below_a_doubling_bound():
+def test_delays_are_jittered_below_a_doubling_bound() -> None:
     policy = RetryPolicy(first_delay_seconds=0.1, longest_delay_seconds=0.5)
     rng = random.Random(1)
     longest = [max(policy.delay_seconds(retry, rng) for _ in range(1_000)) for retry in range(5)]

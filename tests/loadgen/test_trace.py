@@ -1,14 +1,18 @@
+from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from loadgen.trace import InvalidTrace, TraceLength, measure_trace, read_trace
 from loadgen.workload import PlannedSession
 
+Trace = Callable[..., Path]
+
 
 @pytest.fixture
-def trace(tmp_path):
-    def write(text, encoding="utf-8"):
+def trace(tmp_path: Path) -> Trace:
+    def write(text: str, encoding: str = "utf-8") -> Path:
         path = tmp_path / "trace.csv"
         path.write_bytes(text.encode(encoding))
         return path
@@ -16,25 +20,25 @@ def trace(tmp_path):
     return write
 
 
-def test_a_trace_is_read_in_order(trace):
+def test_a_trace_is_read_in_order(trace: Trace) -> None:
     path = trace("start_s,duration_s\n0.5,2\n0.5,0\n4.25,1e1\n")
 
     assert list(read_trace(path)) == [PlannedSession(0.5, 2), PlannedSession(0.5, 0), PlannedSession(4.25, 10)]
 
 
-def test_speed_divides_starts_and_durations(trace):
+def test_speed_divides_starts_and_durations(trace: Trace) -> None:
     path = trace("start_s,duration_s\n2,6\n4,8\n")
 
     assert list(read_trace(path, speed=2.0)) == [PlannedSession(1, 3), PlannedSession(2, 4)]
 
 
-def test_spreadsheets_are_welcome(trace):
+def test_spreadsheets_are_welcome(trace: Trace) -> None:
     path = trace("\ufeffstart_s, duration_s\r\n0,1\r\n\r\n2,3\r\n")
 
     assert list(read_trace(path)) == [PlannedSession(0, 1), PlannedSession(2, 3)]
 
 
-def test_a_trace_is_streamed_not_loaded(trace):
+def test_a_trace_is_streamed_not_loaded(trace: Trace) -> None:
     path = trace("start_s,duration_s\n0,1\n1,1\nnonsense,1\n")
 
     assert list(islice(read_trace(path), 2)) == [PlannedSession(0, 1), PlannedSession(1, 1)]
@@ -55,7 +59,7 @@ def test_a_trace_is_streamed_not_loaded(trace):
         ('start_s,duration_s\n"0"x,1\n', "line 2: "),
     ],
 )
-def test_a_bad_line_is_named(trace, text, message):
+def test_a_bad_line_is_named(trace: Trace, text: str, message: str) -> None:
     path = trace(text)
 
     with pytest.raises(InvalidTrace) as error:
@@ -64,17 +68,17 @@ def test_a_bad_line_is_named(trace, text, message):
     assert f"{path}, {message}" in str(error.value)
 
 
-def test_a_file_that_is_not_text_is_refused(trace):
+def test_a_file_that_is_not_text_is_refused(trace: Trace) -> None:
     with pytest.raises(InvalidTrace):
         list(read_trace(trace("start_s,duration_s\n0,1\n", encoding="utf-16")))
 
 
-def test_a_speed_is_positive(trace):
+def test_a_speed_is_positive(trace: Trace) -> None:
     with pytest.raises(ValueError, match="speed"):
         read_trace(trace("start_s,duration_s\n"), speed=0)
 
 
-def test_a_trace_is_measured_at_the_speed_it_will_play(trace):
+def test_a_trace_is_measured_at_the_speed_it_will_play(trace: Trace) -> None:
     path = trace("start_s,duration_s\n0,50\n10,2\n20,4\n")
 
     assert measure_trace(path, speed=2.0) == TraceLength(
@@ -82,6 +86,6 @@ def test_a_trace_is_measured_at_the_speed_it_will_play(trace):
     )
 
 
-def test_a_trace_without_sessions_is_refused(trace):
+def test_a_trace_without_sessions_is_refused(trace: Trace) -> None:
     with pytest.raises(InvalidTrace, match="no sessions"):
         measure_trace(trace("start_s,duration_s\n"))

@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from redis import Redis
 
+from service.core.policies import POLICIES
 from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
 from service.metrics.page import page
@@ -206,11 +207,12 @@ async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: St
     assert all(math.isfinite(number) for (name, labels), number in found.items() if ("le", "+Inf") not in labels)
 
 
-async def test_jlmu_has_no_tokens_and_slta_has(store: Store, metrics: Metrics):
-    await create(store, "jlmu", small_fleet(policy="jlmu"))
-    await create(store, "slta", small_fleet())
+async def test_policies_with_thresholds_have_tokens_and_others_have_none(store: Store, metrics: Metrics):
+    for policy in POLICIES:
+        await create(store, policy, small_fleet(policy=policy))
     found = series(await exposition(metrics, store))
-    assert {dict(labels)["fleet"] for name, labels in found if name == "slta_tokens"} == {"slta"}
+    with_tokens = {dict(labels)["fleet"] for name, labels in found if name == "slta_tokens"}
+    assert with_tokens == {policy.name for policy in POLICIES.values() if policy.has_thresholds}
 
 
 async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(store: Store, metrics: Metrics):

@@ -36,7 +36,12 @@ export class Chart {
     const width = this.svg.clientWidth;
     if (!width || !points.length) return;
     this.#place(width);
-    drawList(this.grid, this.yTicks, () => shape("line"), (line, tick) => this.#drawGridLine(line, tick, width));
+    drawList(
+      this.grid,
+      this.yTicks,
+      () => shape("line"),
+      (line, tick) => this.#drawGridLine(line, tick, width),
+    );
     drawList(this.labels, this.#labels(width), () => shape("text"), drawLabel);
     setAttributes(this.area, { d: this.between ? this.#areaPath() : "" });
     this.series.forEach((one, index) => setAttributes(this.lines[index], { d: this.#linePath(one.key) }));
@@ -89,7 +94,9 @@ export class Chart {
   }
 
   #linePath(key) {
-    return runs(this.#points, [key]).map((run) => this.#runPath(run, key)).join("");
+    return runs(this.#points, [key])
+      .map((run) => this.#runPath(run, key))
+      .join("");
   }
 
   #runPath([first, ...others], key) {
@@ -102,7 +109,9 @@ export class Chart {
     const [upper, lower] = this.series.map(({ key }) => key);
     const corner = (key) => (point) => `${this.x(point.as_of).toFixed(1)} ${this.y(point[key]).toFixed(1)}`;
     const around = (run) => [...run.map(corner(upper)), ...run.toReversed().map(corner(lower))];
-    return runs(this.#points, [upper, lower]).map((run) => `M${around(run).join("L")}Z`).join("");
+    return runs(this.#points, [upper, lower])
+      .map((run) => `M${around(run).join("L")}Z`)
+      .join("");
   }
 
   #describe() {

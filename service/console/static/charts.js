@@ -7,37 +7,33 @@ import { amount, count, fixed, percent } from "./format.js";
 const decimals = (step) => Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 
 const perPool = (value, step) => (step && value !== null ? fixed(value, decimals(step)) : amount(value));
-const share = (value, step) => (step && value !== null ? `${fixed(100 * value, decimals(100 * step))} %` : percent(value));
+const share = (value, step) =>
+  step && value !== null ? `${fixed(100 * value, decimals(100 * step))} %` : percent(value);
 
+/** `line` is a class of the style sheet. */
+const series = (key, label, line) => ({ key, label, line });
 const UTILITY = {
   title: "Utility per pool, and its bound",
-  series: [
-    { key: "utility_bound_per_pool", label: "bound", line: "bound" },
-    { key: "utility_per_pool", label: "utility", line: "utility" },
-  ],
+  series: [series("utility_bound_per_pool", "bound", "bound"), series("utility_per_pool", "utility", "utility")],
   format: perPool,
   between: true,
+};
+const RANKS = {
+  title: "r, and its optimum",
+  series: [series("optimal_rank", "optimum", "bound"), series("estimate_rank", "r", "utility")],
+  format: count,
+  whole: true,
 };
 
 const LEAST_GAP = 1e-4;
 const gap = (title, key, line) => ({
   title,
-  series: [{ key, label: "of the bound", line }],
+  series: [series(key, "of the bound", line)],
   format: share,
   fromZero: LEAST_GAP,
 });
 const PLACEMENT = gap("Placement gap", "placement_gap", "placement");
 const SWING = gap("Swing gap", "swing_gap", "swing");
-
-const RANKS = {
-  title: "r, and its optimum",
-  series: [
-    { key: "optimal_rank", label: "optimum", line: "bound" },
-    { key: "estimate_rank", label: "r", line: "utility" },
-  ],
-  format: count,
-  whole: true,
-};
 
 /** Draws points of History. */
 export class Charts {

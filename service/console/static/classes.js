@@ -1,6 +1,6 @@
 // The classes side by side, as far as they fit: each with its facts and its drawing.
 
-import { drawList, element, setAttributes, setHidden, setText, shape } from "./dom.js";
+import { element, setHidden, setText, shape } from "./dom.js";
 import { AXIS, RIGHT } from "./figure.js";
 import { amount, count, plural } from "./format.js";
 import { levelsInUse } from "./model.js";
@@ -21,7 +21,7 @@ const LEGEND = [
   ["optimal-threshold", "optimal threshold, where it differs"],
   ["green", "green token: comes first"],
   ["yellow", "yellow token: comes next"],
-  ["star", "the best slot for one more session"],
+  ["star", "where one more session adds most"],
   ["draining", "draining pool"],
 ];
 const PROFILE_LEGEND = [
@@ -30,11 +30,13 @@ const PROFILE_LEGEND = [
   ["optimal-outline", "the optimal assignment"],
   ["threshold", "threshold"],
   ["optimal-threshold", "optimal threshold, where it differs"],
-  ["star", "the best slot for one more session"],
+  ["star", "where one more session adds most"],
 ];
 const HINTS = {
-  pools: "Each column is a pool, each filled slot a session. Classes rightly differ in height: one more session should be worth about the same everywhere.",
-  profile: "The active pools of each class from the fullest to the emptiest: level j is filled as far as there are pools with at least j sessions.",
+  pools:
+    "Each column is a pool, each filled box a session. Classes rightly differ in height: one more session should be worth about the same everywhere.",
+  profile:
+    "The active pools of each class from the fullest to the emptiest: level j is filled as far as there are pools with at least j sessions.",
 };
 
 /** Draws views of the model into `root`. */
@@ -49,7 +51,7 @@ export class Classes {
   /** `mode` is pools or profile. */
   draw(view, mode, selected) {
     setText(this.hint, HINTS[mode]);
-    drawLegend(this.legend, legendOf(mode, view.state.policy));
+    drawLegend(this.legend, legendOf(mode, view.policy));
     this.#followClasses(view.classes, mode);
     const levels = this.#steady(levelsInUse(view.classes));
     const layout = layOut(view.classes, this.root.clientWidth, mode);
@@ -80,7 +82,14 @@ class Block {
     this.facts = element("p", { class: "facts" });
     this.tokens = element("p", { class: "facts tokens" });
     this.plot = element("div", { class: "plot" });
-    this.section = element("section", { class: "pool-class" }, element("h3", {}, name), this.facts, this.tokens, this.plot);
+    this.section = element(
+      "section",
+      { class: "pool-class" },
+      element("h3", {}, name),
+      this.facts,
+      this.tokens,
+      this.plot,
+    );
     root.append(this.section);
     this.mode = mode;
     this.drawing = mode === "pools" ? new PoolsDrawing(this.plot, onSelect) : new ProfileDrawing(this.plot);
@@ -96,7 +105,10 @@ class Block {
   }
 
   #drawFacts(c) {
-    const away = [[c.pools.draining, "draining"], [c.pools.failed, "failed"]].filter(([number]) => number);
+    const away = [
+      [c.pools.draining, "draining"],
+      [c.pools.failed, "failed"],
+    ].filter(([number]) => number);
     const pools = [plural(c.pools.active, "pool"), ...away.map(([number, word]) => `${number} ${word}`)].join(", ");
     const parts = [pools, plural(c.sessions.active, "session")];
     if (c.marginal_utility !== null) parts.push(`next worth ${amount(c.marginal_utility)}`);
@@ -112,7 +124,8 @@ class Block {
 /** How wide columns and classes are; as many classes in a row as fit, long classes in several rows of columns. */
 function layOut(classes, width, mode) {
   if (mode === "profile") return layOutProfiles(classes, width);
-  if (width < NARROW_PAGE) return { widthOf: () => width, columnsOf: (c) => fit(width - SIDE, c.columns.length, width) };
+  if (width < NARROW_PAGE)
+    return { widthOf: () => width, columnsOf: (c) => fit(width - SIDE, c.columns.length, width) };
   const total = classes.reduce((sum, c) => sum + c.columns.length, 0);
   const longest = Math.max(...classes.map((c) => c.columns.length));
   const inOneRow = fit(width - classes.length * (SIDE + GAP), total, width);
@@ -135,7 +148,7 @@ function layOutProfiles(classes, width) {
 
 function legendOf(mode, policy) {
   if (mode === "profile") return PROFILE_LEGEND;
-  return policy === "slta" ? LEGEND : LEGEND.filter(([name]) => name !== "green" && name !== "yellow");
+  return policy.has_thresholds ? LEGEND : LEGEND.filter(([name]) => name !== "green" && name !== "yellow");
 }
 
 function drawLegend(list, entries) {
@@ -158,5 +171,9 @@ const SIGNS = {
 };
 
 function sign(name) {
-  return shape("svg", { class: "sign", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, SIGNS[name]());
+  return shape(
+    "svg",
+    { class: "sign", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" },
+    SIGNS[name](),
+  );
 }

@@ -1,6 +1,6 @@
 // What can be done from here: look a pool up, drain it, switch the policy. Each change is asked for twice.
 
-import { byId, element, setHidden, setText } from "./dom.js";
+import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
 import { plural } from "./format.js";
 import { columnView } from "./model.js";
 import { factsOf } from "./pools.js";
@@ -13,16 +13,10 @@ export function confirmed(title, text, verb) {
   setText(byId("confirm-title"), title);
   setText(byId("confirm-text"), text);
   setText(byId("confirm-yes"), verb);
+  dialog.returnValue = "";
+  dialog.showModal();
   return new Promise((resolve) => {
-    const answer = (yes) => () => {
-      dialog.onclose = null;
-      dialog.close();
-      resolve(yes);
-    };
-    byId("confirm-yes").onclick = answer(true);
-    byId("confirm-no").onclick = answer(false);
-    dialog.onclose = answer(false);
-    dialog.showModal();
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
 }
 
@@ -39,7 +33,7 @@ export class PoolInspector {
     this.input = byId("pool");
     this.input.addEventListener("input", () => this.#look());
     this.input.addEventListener("change", () => this.#ask());
-    byId("pool-form").addEventListener("submit", (event) => (event.preventDefault(), this.#ask()));
+    onSubmit(byId("pool-form"), () => this.#ask());
     byId("drain").addEventListener("click", () => this.#change("drain"));
     byId("undrain").addEventListener("click", () => this.#change("undrain"));
   }
@@ -133,52 +127,73 @@ function drawIds(view) {
   list.replaceChildren(...ids.map((id) => element("option", { value: id })));
 }
 
-const POLICY_TEXTS = {
-  slta: "Live sessions stay. SLTA starts from the thresholds that fit the present load, and learns on.",
-  jlmu: "Live sessions stay. JLMU reads every pool's occupancy for each placement.",
-};
-
 /** Which policy is in force, and the switch for who may. */
 export class PolicyControl {
   #fleet = "";
   #shown = "";
+  #policies = [];
+  #mayChange = false;
 
   constructor() {
     this.form = byId("policy-form");
-    this.form.addEventListener("submit", (event) => (event.preventDefault(), this.#switch()));
-    this.form.addEventListener("change", () => this.#offer());
+    onSubmit(this.form, () => this.#switch());
+    this.form.addEventListener("change", () => this.#followChoice());
   }
 
   use(fleet, mayChange) {
     this.#fleet = fleet;
     this.#shown = "";
-    for (const choice of this.form.elements.policy) choice.disabled = !mayChange;
+    this.#mayChange = mayChange;
+    for (const choice of this.#choices) choice.disabled = !mayChange;
     setHidden(byId("switch-policy"), !mayChange);
     setText(byId("rights"), mayChange ? "" : "A key with the scope admin may switch it.");
   }
 
-  /** Follows the fleet's policy, but leaves a choice that is being made alone. */
-  draw({ state }) {
-    if (state.policy === this.#shown) return;
-    this.#shown = state.policy;
-    this.form.elements.policy.value = state.policy;
-    this.#offer();
+  /** The policies that there are: [{name, title, summary}]. */
+  offer(policies) {
+    if (JSON.stringify(policies) === JSON.stringify(this.#policies)) return;
+    this.#policies = policies;
+    this.#shown = "";
+    byId("policies").replaceChildren(...policies.map((policy) => createChoice(policy, !this.#mayChange)));
   }
 
-  #offer() {
-    byId("switch-policy").disabled = this.form.elements.policy.value === this.#shown;
+  get #choices() {
+    return [...byId("policies").querySelectorAll("input")];
+  }
+
+  /** Follows the fleet's policy, but leaves a choice that is being made alone. */
+  draw({ policy }) {
+    if (policy.name === this.#shown) return;
+    this.#shown = policy.name;
+    for (const choice of this.#choices) choice.checked = choice.value === policy.name;
+    this.#followChoice();
+  }
+
+  get #chosen() {
+    const checked = this.#choices.find((choice) => choice.checked);
+    return this.#policies.find((policy) => policy.name === checked?.value);
+  }
+
+  #followChoice() {
+    byId("switch-policy").disabled = !this.#chosen || this.#chosen.name === this.#shown;
   }
 
   async #switch() {
-    const policy = this.form.elements.policy.value;
-    if (!(await confirmed(`Switch to ${policy.toUpperCase()}?`, POLICY_TEXTS[policy], "Switch"))) return;
+    const { name, title, summary } = this.#chosen;
+    if (!(await confirmed(`Switch to ${title}?`, `Live sessions stay. ${summary}`, "Switch"))) return;
     try {
-      await switchPolicy(this.#fleet, policy);
+      await switchPolicy(this.#fleet, name);
       setText(byId("rights"), "");
-      announce(`The policy is ${policy.toUpperCase()}.`);
+      announce(`The policy is ${title}.`);
     } catch (refusal) {
       setText(byId("rights"), refusal.message);
       announce(refusal.message);
     }
   }
+}
+
+function createChoice({ name, title, summary }, disabled) {
+  const choice = element("input", { type: "radio", name: "policy", value: name });
+  choice.disabled = disabled;
+  return element("label", {}, choice, " ", element("strong", {}, title), ` ${summary}`);
 }

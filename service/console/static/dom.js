@@ -34,6 +34,14 @@ export function setHidden(node, hidden) {
   if (node.hidden !== hidden) node.hidden = hidden;
 }
 
+/** Calls `act` where the browser would send the form. */
+export function onSubmit(form, act) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    act();
+  });
+}
+
 /** As many children as items, each brought up to date with its item; elements stay, and with them the focus. */
 export function drawList(parent, items, create, update) {
   while (parent.children.length > items.length) parent.lastChild.remove();

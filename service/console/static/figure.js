@@ -9,25 +9,30 @@ export const RIGHT = 8;
 const SMALLEST_LABEL = 13;
 const SMALLEST_CUT = 4;
 
-/** y of the upper edge of a level's slot; `slot` is the height of one. */
+/** y of the upper edge of a level; `height` of each. */
 export function scaleOf(levels) {
-  const slot = PLOT / levels;
-  return { levels, slot, y: (level) => TOP + PLOT - Math.min(level, levels) * slot };
+  const height = PLOT / levels;
+  return { levels, height, y: (level) => TOP + PLOT - Math.min(level, levels) * height };
 }
 
 /** Level numbers; the threshold's own is always there, and strong. */
 export function drawAxis(group, scale, threshold) {
-  const step = roundStep(SMALLEST_LABEL / scale.slot);
+  const step = roundStep(SMALLEST_LABEL / scale.height);
   const levels = [];
   for (let level = 0; level <= scale.levels; level += step) {
     const near = threshold !== null && Math.abs(scale.y(level) - scale.y(threshold)) < SMALLEST_LABEL;
     if (!near) levels.push(level);
   }
   if (threshold !== null) levels.push(threshold);
-  drawList(group, levels, () => shape("text", { "text-anchor": "end" }), (node, level) => {
-    setAttributes(node, { x: AXIS - 7, y: scale.y(level) + 4, class: level === threshold ? "at-threshold" : null });
-    setText(node, String(level));
-  });
+  drawList(
+    group,
+    levels,
+    () => shape("text", { "text-anchor": "end" }),
+    (node, level) => {
+      setAttributes(node, { x: AXIS - 7, y: scale.y(level) + 4, class: level === threshold ? "at-threshold" : null });
+      setText(node, String(level));
+    },
+  );
 }
 
 function roundStep(least) {
@@ -37,12 +42,15 @@ function roundStep(least) {
   }
 }
 
-/** Lines between the slots, where slots are large enough to be told apart. */
+/** Lines between the levels, where they are far enough apart to be seen. */
 export function drawCuts(group, scale, capacity, width) {
-  const wanted = scale.slot >= SMALLEST_CUT ? Math.min(scale.levels, capacity) : 0;
+  const wanted = scale.height >= SMALLEST_CUT ? Math.min(scale.levels, capacity) : 0;
   const levels = Array.from({ length: wanted }, (_, level) => level);
-  drawList(group, levels, () => shape("line"), (node, level) =>
-    setAttributes(node, { x1: AXIS, x2: AXIS + width, y1: scale.y(level), y2: scale.y(level) }),
+  drawList(
+    group,
+    levels,
+    () => shape("line"),
+    (node, level) => setAttributes(node, { x1: AXIS, x2: AXIS + width, y1: scale.y(level), y2: scale.y(level) }),
   );
 }
 

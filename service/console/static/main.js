@@ -3,7 +3,7 @@
 import { Charts } from "./charts.js";
 import { Classes } from "./classes.js";
 import { PolicyControl, PoolInspector } from "./controls.js";
-import { byId, element, setHidden, setText } from "./dom.js";
+import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
 import { percent } from "./format.js";
 import { headlineGap, History, verdictOf, viewOf } from "./model.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
@@ -31,7 +31,6 @@ class Page {
     const parts = { hint: byId("pools-hint"), legend: byId("legend") };
     this.classes = new Classes(byId("classes"), parts, (poolId) => this.#select(poolId));
     this.#listen();
-    this.#begin();
   }
 
   #listen() {
@@ -39,15 +38,16 @@ class Page {
     addEventListener("hashchange", () => this.#watch(this.#wantedFleet()));
     byId("views").addEventListener("change", () => this.#drawPools());
     byId("pool").addEventListener("input", () => this.#drawPools());
-    for (const id of ["pool-table-box", "level-table-box"]) byId(id).addEventListener("toggle", () => this.#drawTables());
-    byId("key-form").addEventListener("submit", (event) => (event.preventDefault(), this.#useKey()));
-    byId("forget-key").addEventListener("click", () => (forgetKey(), location.reload()));
+    for (const id of ["pool-table-box", "level-table-box"])
+      byId(id).addEventListener("toggle", () => this.#drawTables());
+    onSubmit(byId("key-form"), () => this.#useKey());
+    byId("forget-key").addEventListener("click", () => this.#forgetKey());
     document.addEventListener("visibilitychange", () => this.#followVisibility());
     new ResizeObserver(() => this.#drawPools()).observe(byId("classes"));
   }
 
   /** Ask what may be seen, until there is something. */
-  async #begin() {
+  async begin() {
     try {
       this.#rights = await fetchRights();
     } catch (failure) {
@@ -58,7 +58,7 @@ class Page {
     setHidden(byId("forget-key"), !heldKey());
     setHidden(byId("no-fleet"), !this.#rights || this.#rights.fleets.length > 0);
     if (this.#rights?.fleets.length) this.#offerFleets();
-    else setTimeout(() => this.#begin(), ASK_AGAIN_MS);
+    else setTimeout(() => this.begin(), ASK_AGAIN_MS);
   }
 
   #offerFleets() {
@@ -116,6 +116,7 @@ class Page {
   #start(beginning) {
     this.#version ??= beginning.page_version;
     if (this.#version !== beginning.page_version) location.reload();
+    this.policy.offer(beginning.policies);
     this.#history.begin(beginning);
   }
 
@@ -124,7 +125,7 @@ class Page {
     this.#history.add(frame);
     const rates = this.#history.rates();
     setHidden(byId("live"), false);
-    setText(byId("policy"), frame.state.policy.toUpperCase());
+    setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
     this.charts.draw(this.#history.points);
     this.#drawPools();
@@ -166,19 +167,17 @@ class Page {
 
   /** The fleet was deleted: look at another one, or wait for it. */
   #loseFleet() {
-    this.#stream.stop();
-    this.#stream = null;
+    this.#stopWatching();
     this.#fleet = "";
     setHidden(byId("live"), true);
     this.status.reset();
-    this.#begin();
+    this.begin();
   }
 
   /** Ask for a key when that is what is missing; whether it is. */
   #needsKey(failure) {
     if (!(failure instanceof Refused) || (failure.status !== 401 && failure.status !== 403)) return false;
-    this.#stream?.stop();
-    this.#stream = null;
+    this.#stopWatching();
     setHidden(byId("live"), true);
     setHidden(byId("key-form"), false);
     setText(byId("key-error"), heldKey() ? failure.message : "");
@@ -192,14 +191,24 @@ class Page {
     holdKey(byId("key").value.trim());
     byId("key").value = "";
     this.#fleet = "";
-    this.#begin();
+    this.begin();
+  }
+
+  #forgetKey() {
+    forgetKey();
+    location.reload();
   }
 
   #followVisibility() {
     clearTimeout(this.hiding);
     if (document.visibilityState === "visible") return this.#rights && this.#watch(this.#wantedFleet());
-    this.hiding = setTimeout(() => (this.#stream?.stop(), (this.#stream = null)), HIDDEN_MS);
+    this.hiding = setTimeout(() => this.#stopWatching(), HIDDEN_MS);
+  }
+
+  #stopWatching() {
+    this.#stream?.stop();
+    this.#stream = null;
   }
 }
 
-new Page();
+new Page().begin();

@@ -7,25 +7,26 @@ const NEARLY_FULL = 0.95;
 const LARGE_GAP = 0.01;
 const FAR_RANKS = 3;
 
-/** Classes with their pools as columns, tokens, and the slot that is worth most. */
+/** Classes with their pools as columns, tokens, and the level where one more session adds most. */
 export function viewOf(frame) {
-  const { state, averages, estimate, pools } = frame;
+  const { state, averages, estimate, policy, pools } = frame;
   const next = bestClass(state.classes);
-  const classes = state.classes.map((c) => classView(c, c === next, estimate, state.policy));
+  const classes = state.classes.map((c) => classView(c, c === next, estimate, policy));
   if (pools) {
     const columns = columnsByClass(pools, classes);
     for (const c of classes) c.columns = columns.get(c.name);
   }
-  return { state, averages, estimate, classes, hasPools: Boolean(pools) };
+  return { state, averages, estimate, policy, classes, hasPools: Boolean(pools) };
 }
 
 function classView(c, isNext, estimate, policy) {
   const lowest = lowestOccupancy(c.occupancy);
+  const isEstimate = estimate?.pool_class === c.name;
   return {
     ...c,
-    isEstimate: estimate?.pool_class === c.name,
-    greenBelow: policy === "slta" ? (c.threshold ?? 0) : 0,
-    yellowBelow: policy === "slta" && estimate?.pool_class === c.name ? estimate.level : 0,
+    isEstimate,
+    greenBelow: policy.has_thresholds ? (c.threshold ?? 0) : 0,
+    yellowBelow: policy.has_thresholds && isEstimate ? estimate.level : 0,
     nextLevel: isNext ? lowest + 1 : null,
     nextPools: isNext ? c.occupancy[lowest] - (c.occupancy[lowest + 1] ?? 0) : 0,
     columns: null,
@@ -99,7 +100,7 @@ export class History {
     this.points.push(point);
     this.#counters.push({ as_of: state.as_of, ...state.counters });
     const last = state.as_of;
-    this.points = this.points.filter((point) => point.as_of > last - WINDOW_SECONDS);
+    this.points = this.points.filter((one) => one.as_of > last - WINDOW_SECONDS);
     this.#counters = this.#counters.filter((counters) => counters.as_of >= last - REJECTION_SECONDS);
   }
 
@@ -138,7 +139,8 @@ export function verdictOf(view, rates, percent) {
   const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
-  if (state.suspect) return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
+  if (state.suspect)
+    return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
   if (state.utility > state.utility_bound + 1e-9 * Math.abs(state.utility_bound)) {
     return bad("Utility above its proven bound: this is a defect of the service.");
   }

@@ -1,4 +1,4 @@
-// Figure 4 of the paper: each pool a column, each session a filled slot, tokens beneath.
+// Figure 4 of the paper: each pool a column, each session a filled box, tokens beneath.
 
 import { drawList, setAttributes, setText, shape } from "./dom.js";
 import { AXIS, createFrame, drawAxis, drawCuts, drawThresholds, PLOT, RIGHT, scaleOf, star, TOP } from "./figure.js";
@@ -52,8 +52,18 @@ class Row {
     const place = { scale, column, gap: column > 4 ? Math.min(2, column / 5) : 0 };
     setAttributes(this.svg, { width: AXIS + width + RIGHT, height: HEIGHT + (numbered ? NUMBER_ROW : 0) });
     setAttributes(this.svg, { "aria-label": describe(c, columns) });
-    drawList(this.grounds, columns, () => shape("rect"), (node, one, k) => drawGround(node, one, k, place, c));
-    drawList(this.filled, columns, () => shape("rect"), (node, one, k) => drawFilled(node, one, k, place));
+    drawList(
+      this.grounds,
+      columns,
+      () => shape("rect"),
+      (node, one, k) => drawGround(node, one, k, place, c),
+    );
+    drawList(
+      this.filled,
+      columns,
+      () => shape("rect"),
+      (node, one, k) => drawFilled(node, one, k, place),
+    );
     drawAxis(this.frame.axis, scale, c.threshold);
     drawCuts(this.frame.cuts, scale, c.capacity, width);
     drawThresholds(this.frame, scale, c, width);
@@ -82,7 +92,7 @@ function drawFilled(node, one, k, { scale, column, gap }) {
 
 function starPath(one, k, { scale, column }) {
   if (!one.isNext) return "";
-  const radius = Math.min(column * 0.36, Math.max(scale.slot * 0.36, 3.2), 6);
+  const radius = Math.min(column * 0.36, Math.max(scale.height * 0.36, 3.2), 6);
   return star(left(k, column) + column / 2, scale.y(one.occupancy + 0.5), radius);
 }
 
@@ -130,8 +140,12 @@ function describe(c, columns) {
     held.length ? `${Math.min(...held)} to ${Math.max(...held)} sessions each` : "",
     others ? `${others} draining or failed` : "",
     c.threshold === null ? "" : `threshold ${c.threshold}`,
-    c.tokens ? `${active.filter((one) => one.green).length} green and ${active.filter((one) => one.yellow).length} yellow tokens` : "",
-  ].filter(Boolean).join(", ");
+    c.tokens
+      ? `${active.filter((one) => one.green).length} green and ${active.filter((one) => one.yellow).length} yellow tokens`
+      : "",
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** Pieces of at most `most`, about equally long. */

@@ -35,7 +35,14 @@ export class ProfileDrawing {
     const steps = stepsOf(levels);
     const held = (level) => c.occupancy[level] ?? 0;
     const best = (level) => c.optimal_occupancy[level] ?? 0;
-    setAttributes(this.filled, { d: bars(steps, place, () => 0, (j) => Math.min(held(j), best(j))) });
+    setAttributes(this.filled, {
+      d: bars(
+        steps,
+        place,
+        () => 0,
+        (j) => Math.min(held(j), best(j)),
+      ),
+    });
     setAttributes(this.surplus, { d: bars(steps, place, (j) => Math.min(held(j), best(j)), held) });
     setAttributes(this.optimum, { d: outline(steps, place, best) });
     drawAxis(this.frame.axis, scale, c.threshold);
@@ -69,16 +76,22 @@ function outline(steps, { scale, x }, best) {
   return `M${x(best(0))} ${scale.y(0)}${corners.join("")}H${x(0)}`;
 }
 
-/** In the emptiest pools' next slot. */
+/** At the next level of the emptiest pools. */
 function starPath(c, { scale, x }) {
   if (c.nextLevel === null) return "";
   const middle = x(c.occupancy[0] - c.nextPools / 2);
-  return star(Math.min(middle, x(c.occupancy[0]) - 6), scale.y(c.nextLevel - 0.5), Math.max(3, Math.min(6, scale.slot * 0.4)));
+  return star(
+    Math.min(middle, x(c.occupancy[0]) - 6),
+    scale.y(c.nextLevel - 0.5),
+    Math.max(3, Math.min(6, scale.height * 0.4)),
+  );
 }
 
 function describe(c) {
   const lowest = c.occupancy.filter((pools) => pools === c.occupancy[0]).length - 1;
-  const tokens = c.tokens ? `, ${plural(c.tokens.green, "green token")}, ${plural(c.tokens.yellow, "yellow token")}` : "";
+  const tokens = c.tokens
+    ? `, ${plural(c.tokens.green, "green token")}, ${plural(c.tokens.yellow, "yellow token")}`
+    : "";
   const line = c.threshold === null ? "" : `, threshold ${c.threshold}, optimal ${c.optimal_threshold}`;
   return `${c.name}: ${plural(c.occupancy[0], "active pool")} with ${lowest} to ${c.occupancy.length - 1} sessions${line}${tokens}`;
 }

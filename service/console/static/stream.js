@@ -51,8 +51,8 @@ export class Stream {
 
   #sleep(milliseconds) {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.#stopped.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+      setTimeout(resolve, milliseconds);
+      this.#stopped.signal.addEventListener("abort", resolve, { once: true });
     });
   }
 }

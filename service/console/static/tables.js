@@ -60,8 +60,11 @@ function drawTable(table, columns, rows) {
     const head = columns.map(([title]) => element("th", { scope: "col" }, title));
     table.append(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
   }
-  drawList(table.tBodies[0], rows, () => createRow(columns.length), (node, row) =>
-    columns.forEach(([, read], k) => setText(node.children[k], read(row))),
+  drawList(
+    table.tBodies[0],
+    rows,
+    () => createRow(columns.length),
+    (node, row) => columns.forEach(([, read], k) => setText(node.children[k], read(row))),
   );
 }
 

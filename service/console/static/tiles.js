@@ -29,7 +29,12 @@ function updateTile(node, { id, title, value, note }) {
 }
 
 function placementTile(view) {
-  return { id: "tile-placement-gap", title: "Placement gap", value: percent(headlineGap(view)), note: placementNote(view) };
+  return {
+    id: "tile-placement-gap",
+    title: "Placement gap",
+    value: percent(headlineGap(view)),
+    note: placementNote(view),
+  };
 }
 
 function placementNote({ state, averages }) {
@@ -53,8 +58,8 @@ function utilityTile(state) {
   };
 }
 
-function rankTile({ state, estimate }) {
-  const title = state.policy === "slta" ? "Estimate r" : "Next rank";
+function rankTile({ state, estimate, policy }) {
+  const title = policy.has_thresholds ? "Estimate r" : "Next rank";
   return { id: "tile-rank", title, value: count(state.estimate_rank), note: rankNote(state, estimate) };
 }
 

@@ -28,12 +28,15 @@ from service.core.ranking import Ranking
 GREEN, YELLOW, NO_TOKEN = 0, 1, 2
 TOKENS = ("green", "yellow", "none")
 
+EXPONENT = Fraction(45, 100)
+"""γ of β_n = n^−γ in the paper's runs; it proves its results for γ < 1/2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beta:
-    """β_n: `n^−exponent`, or `fixed` for every n. The paper's runs use n^−0.45; γ < 1/2 is what it proves."""
+    """β_n: `n^−exponent`, or `fixed` for every n."""
 
-    exponent: Fraction | None = Fraction(45, 100)
+    exponent: Fraction | None = EXPONENT
     fixed: Fraction | None = None
 
     def coefficient_and_power(self) -> tuple[float, float]:
@@ -47,6 +50,9 @@ class Beta:
 
         With nβ_n ≤ 1 a decrement could leave no yellow token and scatter sessions at random, so it counts as
         just above 1. Rounding is guarded: 100 · 0.05 asks for 5 tokens, not 6.
+
+        >>> Beta().min_green(100)  # 100^0.55 = 12.59
+        13
         """
         coefficient, power = self.coefficient_and_power()
         return max(2, math.ceil(coefficient * math.pow(pools, power) * (1 - 1e-12)))

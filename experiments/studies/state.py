@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from experiments import report
 from experiments.engine.dispatch import BROADCASTS, DEPARTURE_REPORTS, JOIN_REPORTS, STEP_REPORTS
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, Kind
 from experiments.parallel import each
-from experiments.report import COLORS, Report, figure, markdown_table, page, processor_seconds
 from experiments.workload import WARM_UP, generator, stationary
 
 CASES: dict[str, tuple[Kind, float]] = {
@@ -58,18 +58,33 @@ def measure(trial: Trial) -> dict[str, Any]:
     }
 
 
-def study(processes: int = 1) -> Report:
+def study(processes: int) -> report.Report:
     """State and messages by fleet and size; one seed, many arrivals."""
-    started = processor_seconds()
+    started = report.processor_seconds()
     trials = [Trial(case, n) for case in CASES for n in SIZES]
     data: dict[str, Any] = {"rows": each(measure, trials, "state", processes), "sessions": SESSIONS}
-    data["run"] = {"seeds": 1, "seconds": round(processor_seconds() - started, 1)}
-    return Report("state", data, markdown(data), {"state": message_figure(data)})
+    data["run"] = {"seeds": 1, "seconds": round(report.processor_seconds() - started, 1)}
+    return report.Report("state", data, markdown(data), {"state": message_figure(data)})
 
 
 def markdown(data: dict[str, Any]) -> str:
     """What is stored and what is said."""
-    policies = markdown_table(
+    return report.page(
+        "State and messages",
+        "If the pools keep their own occupancy, what must the dispatcher store and hear?",
+        compared_table(),
+        "## SLTA, counted\n\nReports per arrival: of pools that gain a token as a session leaves (`departures`), of "
+        "pools that get a yellow token as r steps up (`steps`), and of pools that lose one as a session joins "
+        "(`joins`: these can ride on the answer to the assignment, as JLMU's dispatcher counts its own). "
+        "`broadcasts`: a new threshold to the pools of one class. "
+        f"{data['sessions']:,} arrivals a run. Processor time {data['run']['seconds']:g} s.",
+        counted_table(data["rows"]),
+    )
+
+
+def compared_table() -> str:
+    """What a dispatcher of each policy needs."""
+    return report.markdown_table(
         ["policy", "the dispatcher stores", "per arrival it hears", "per arrival it sends besides the session"],
         [
             ("random", "nothing", "0", "0"),
@@ -81,7 +96,11 @@ def markdown(data: dict[str, Any]) -> str:
             ("SLTA", "2n bits and r, the utilities' order", "see below", "thresholds, when r moves"),
         ],
     )
-    counted = markdown_table(
+
+
+def counted_table(rows: list[dict[str, Any]]) -> str:
+    """What SLTA's dispatcher stored and heard."""
+    return report.markdown_table(
         ["fleet", "n", "bits, SLTA", "bits, JLMU", "departures", "steps", "hears", "joins", "all", "broadcasts"],
         [
             (
@@ -96,35 +115,25 @@ def markdown(data: dict[str, Any]) -> str:
                 f"{r['departure_reports'] + r['step_reports'] + r['join_reports']:.3f}",
                 f"{r['broadcasts']:.5f}",
             )
-            for r in data["rows"]
+            for r in rows
         ],
-    )
-    return page(
-        "State and messages",
-        "If the pools keep their own occupancy, what must the dispatcher store and hear?",
-        policies,
-        "## SLTA, counted\n\nReports per arrival: of pools that gain a token as a session leaves (`departures`), of "
-        "pools that get a yellow token as r steps up (`steps`), and of pools that lose one as a session joins "
-        "(`joins`: these can ride on the answer to the assignment, as JLMU's dispatcher counts its own). "
-        "`broadcasts`: a new threshold to the pools of one class. "
-        f"{data['sessions']:,} arrivals a run. Processor time {data['run']['seconds']:g} s.\n\n{counted}",
     )
 
 
 def message_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Reports per arrival beside JLMU's one, and bits a pool."""
-    canvas, (left, right) = figure(10.0, 4.0, nrows=1, ncols=2)
+    canvas, (left, right) = report.figure(10.0, 4.0, nrows=1, ncols=2)
     for case, color in zip(CASES, ("#0b6e4f", "#6db596", "#3d5a80", "#98c1d9", "#edae49"), strict=True):
         rows = [r for r in data["rows"] if r["case"] == case]
         heard = [r["departure_reports"] + r["step_reports"] for r in rows]
         left.plot([r["n"] for r in rows], heard, marker="o", color=color, label=case)
-    left.axhline(1, color=COLORS["JLMU"], label="JLMU, one a departure")
+    left.axhline(1, color=report.COLORS["JLMU"], label="JLMU, one a departure")
     left.set(xscale="log", xlabel="pools n", ylabel="reports heard per arrival", ylim=(0, 1.25), title="Messages")
     left.legend(fontsize=8)
     rows = [r for r in data["rows"] if r["case"] == next(iter(CASES))]
     sizes = [r["n"] for r in rows]
-    right.plot(sizes, [r["slta_bits"] for r in rows], marker="o", color=COLORS["SLTA"], label="SLTA")
-    right.plot(sizes, [r["jlmu_bits"] for r in rows], marker="o", color=COLORS["JLMU"], label="JLMU")
+    right.plot(sizes, [r["slta_bits"] for r in rows], marker="o", color=report.COLORS["SLTA"], label="SLTA")
+    right.plot(sizes, [r["jlmu_bits"] for r in rows], marker="o", color=report.COLORS["JLMU"], label="JLMU")
     right.set(xscale="log", yscale="log", xlabel="pools n", ylabel="bits in the dispatcher", title="State")
     right.legend(fontsize=8)
     return canvas

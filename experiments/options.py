@@ -1,0 +1,70 @@
+"""The options of the studies' commands, and what is made of the words that are given for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from loadgen.trace import InvalidTrace, measure_trace
+
+Number = TypeVar("Number", int, float)
+
+
+def numbers(kind: Callable[[str], Number]) -> Callable[[typer.CallbackParam, str], list[Number]]:
+    """How to read `50,100` as numbers above 0, each once."""
+
+    def read(param: typer.CallbackParam, value: str) -> list[Number]:
+        try:
+            values = [kind(part) for part in value.split(",")]
+        except ValueError:
+            raise typer.BadParameter(f"{value!r} is not a list like {param.default}") from None
+        if not all(0 < number < float("inf") for number in values):
+            raise typer.BadParameter(f"{value!r}: every number must be positive")
+        return list(dict.fromkeys(values))
+
+    return read
+
+
+def positive(value: float) -> float:
+    """A time above 0."""
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value} is not a positive time")
+    return value
+
+
+def readable(trace: Path | None) -> Path | None:
+    """A trace that can be read, which is found out before anything long begins."""
+    try:
+        if trace:
+            measure_trace(trace)
+    except (OSError, InvalidTrace) as error:
+        raise typer.BadParameter(str(error)) from None
+    return trace
+
+
+def workers(processes: int) -> int:
+    """0 stands for every core."""
+    from experiments.parallel import available_processes  # noqa: PLC0415 - imports rich
+
+    return processes or available_processes()
+
+
+Out = Annotated[Path | None, typer.Option(help="Folder for tables (Markdown, JSON) and figures (SVG, PNG).")]
+Json = Annotated[Path | None, typer.Option("--json", help="File for the numbers alone.")]
+Processes = Annotated[int, typer.Option(min=0, help="Processes to use; 0: one for each core.", callback=workers)]
+Trace = Annotated[
+    Path | None, typer.Option(help="A recorded workload: CSV with start_s,duration_s.", callback=readable)
+]
+
+OPTIONS: Mapping[str, Any] = {
+    "sizes": Annotated[str, typer.Option("--n", help="Fleet sizes.", callback=numbers(int))],
+    "loads": Annotated[str, typer.Option("--load", help="Loads ρ per pool.", callback=numbers(float))],
+    "seeds": Annotated[int, typer.Option(min=1, help="Independent runs a cell, seeds 0, 1, …")],
+    "horizon": Annotated[float, typer.Option(help="Measured time of a run, in mean holding times.", callback=positive)],
+    "trace": Trace,
+    "processes": Processes,
+}
+"""By the name of the argument that `study` takes."""

@@ -1,0 +1,29 @@
+"""The examples in the docstrings of `service.core` are run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import service.core
+
+MODULES = [
+    importlib.import_module(found.name) for found in pkgutil.walk_packages(service.core.__path__, "service.core.")
+]
+WITH_EXAMPLES = [module for module in MODULES if ">>> " in inspect.getsource(module)]
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)
+def test_python_answers_what_the_example_says(module: object) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize("name", ["gaps", "optimum", "ranking", "utility", "policies.slta", "policies.jlmu"])
+def test_what_newcomers_read_has_an_example(name: str) -> None:
+    assert f"service.core.{name}" in [module.__name__ for module in WITH_EXAMPLES]
