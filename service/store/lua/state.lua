@@ -3,8 +3,8 @@
 --
 -- The packed string is a row of MessagePack values: the layout's number, the policy's name, the number of classes, then
 -- two blocks, the fleet's fields and its policy's, each with its length in front, then whatever a newer version added.
--- A vector stands in its block as one number per class. New fields go to the end of a block: a version that does not know
--- them keeps them and writes them back, and one that does not find them takes them for 0.
+-- A vector stands in its block as one number per class. New fields go to the end of a block: a version that does not
+-- know them keeps them and writes them back, and one that does not find them takes them for 0.
 
 state = {}
 
