@@ -59,7 +59,7 @@ TheGuard = Annotated[Guard, Depends(_guard)]
 
 async def _present_version(store: Store, fleet: str) -> int:
     try:
-        return (await store.config(fleet))[1]
+        return (await store.fleets.config(fleet))[1]
     except UnknownFleet:
         raise VersionMismatch from None
 
@@ -69,7 +69,7 @@ async def _present_version(store: Store, fleet: str) -> int:
 async def list_fleets(request: Request, store: TheStore) -> Response:
     """The names of the fleets that the caller may see."""
     caller = caller_of(request)
-    return answer(FleetNames(fleets=[name for name in await store.fleets() if caller.sees(name)]))
+    return answer(FleetNames(fleets=[name for name in await store.fleets.names() if caller.sees(name)]))
 
 
 @router.put("/{fleet}", responses={200: {"model": FleetBody}, 201: {"model": FleetBody}})
@@ -85,8 +85,8 @@ async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: T
         expected = body.config_version
     spec = await asyncio.to_thread(compile_spec, body)
     document = body.document()
-    configured = await store.configure(fleet, spec, document, expected)
-    await store.add_pools(fleet, body.wanted_pools())
+    configured = await store.fleets.configure(fleet, spec, document, expected)
+    await store.pools.add(fleet, body.wanted_pools())
     return _fleet(fleet, document, configured.config_version, 201 if configured.created else 200)
 
 
@@ -94,7 +94,7 @@ async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: T
 @allow("read", "pool")
 async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     """The fleet's configuration, in the form that PUT takes."""
-    document, version = await store.config(fleet)
+    document, version = await store.fleets.config(fleet)
     return _fleet(fleet, document, version, 200)
 
 
@@ -105,7 +105,7 @@ async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore) -> Re
     expected = await guard.expected(store, fleet)
     if expected is not None and expected != await _present_version(store, fleet):
         raise VersionMismatch
-    await store.delete_fleet(fleet)
+    await store.fleets.delete(fleet)
     return Response(status_code=204)
 
 

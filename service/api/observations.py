@@ -36,7 +36,7 @@ Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of
 @allow("read", "pool")
 async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
     """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
-    snapshot = await store.snapshot(fleet)
+    snapshot = await store.fleets.snapshot(fleet)
     return answer(observe(snapshot, await specs.of(snapshot.document)))
 
 
@@ -49,7 +49,7 @@ async def get_averages(
     if (since is None) == (window is None):
         raise Refusal(422, "invalid_request", "query: either since or window is needed")
     older = decode_integrals(fleet, since) if since is not None else None
-    snapshot = await store.snapshot(fleet)
+    snapshot = await store.fleets.snapshot(fleet)
     beginning = older or _beginning(snapshot, int(window or 0))
     return answer(observe_averages(snapshot, beginning, await specs.of(snapshot.document)))
 
@@ -87,7 +87,7 @@ _COUNT = re.compile(r"[0-9]{1,5}")
 async def get_optimum(fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs) -> Response:
     """What if: the bound, the optimal occupancies, the price of load and the worth of one more pool."""
     load, pools = _question(request.query_params.multi_items())
-    snapshot = await store.snapshot(fleet)
+    snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClass
     return answer(what_if(snapshot, await specs.of(snapshot.document), load, pools))

@@ -103,7 +103,7 @@ class Feed:
     async def _read(self, store: Store) -> tuple[Snapshot, list[Pool] | None]:
         """The state, and the pools of the same moment: or, where it never stands still, of just after."""
         for _ in range(TRIES):
-            snapshot = await store.snapshot(self.fleet)
+            snapshot = await store.fleets.snapshot(self.fleet)
             pools = await self._pools(store) if _pool_count(snapshot) <= MOST_SINGLE_POOLS else None
             if pools is None or _agree(snapshot, pools):
                 break
@@ -111,10 +111,11 @@ class Feed:
 
     async def _pools(self, store: Store) -> list[Pool] | None:
         """All pools; None when there have become too many."""
-        pools, more = await store.pools(self.fleet, None, MOST_SINGLE_POOLS + 1)
-        while more is not None and len(pools) <= MOST_SINGLE_POOLS:
-            page, more = await store.pools(self.fleet, more, MOST_SINGLE_POOLS + 1)
-            pools += page
+        page = await store.pools.page(self.fleet, None, MOST_SINGLE_POOLS + 1)
+        pools = list(page.pools)
+        while page.next_cursor is not None and len(pools) <= MOST_SINGLE_POOLS:
+            page = await store.pools.page(self.fleet, page.next_cursor, MOST_SINGLE_POOLS + 1)
+            pools += page.pools
         return pools if len(pools) <= MOST_SINGLE_POOLS else None
 
     def _remember(self, seen: Frame) -> None:

@@ -81,7 +81,7 @@ def console_router(feeds: Feeds) -> APIRouter:
     async def get_viewer_rights(request: Request, store: TheStore) -> Response:
         """What the page may show and offer to the caller."""
         caller = caller_of(request)
-        fleets = [name for name in await store.fleets() if caller.sees(name)]
+        fleets = [name for name in await store.fleets.names() if caller.sees(name)]
         return answer(
             ViewerRights(
                 fleets=fleets,
@@ -94,7 +94,7 @@ def console_router(feeds: Feeds) -> APIRouter:
     @allow("read", "pool", offers=("text/event-stream",))
     async def get_events(fleet: FleetName, store: TheStore) -> Response:
         """A frame each second, until the viewer leaves or the service ends."""
-        await store.config(fleet)
+        await store.fleets.config(fleet)
         if not feeds.has_room:
             detail = "As many as may are watching this process: try again later, or ask another."
             raise Refusal(503, "too_many_viewers", detail, {"Retry-After": str(BUSY_RETRY_SECONDS)})

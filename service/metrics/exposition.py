@@ -44,7 +44,7 @@ class Metrics(Activity):
         fleets, link = Families(FLEET_ROWS), Families(LINK_ROWS)
         is_up = True
         try:
-            for fleet in await store.fleets():
+            for fleet in await store.fleets.names():
                 await _add_fleet(fleets, store, specs, fleet)
         except DispatchError:
             is_up = False
@@ -58,7 +58,7 @@ class Metrics(Activity):
 
 async def _add_fleet(fleets: Families[Seen], store: Store, specs: Specs, fleet: str) -> None:
     try:
-        snapshot = await store.snapshot(fleet)
+        snapshot = await store.fleets.snapshot(fleet)
     except (UnknownFleet, NewerFleet):
         return  # deleted since its name was read, or not ours to read
     fleets.add(see(snapshot, await specs.of(snapshot.document)))

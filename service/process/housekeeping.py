@@ -42,18 +42,18 @@ class FleetFileToApply:
 
     async def apply(self, store: Store) -> None:
         """Like PUT, but only when the file differs from the last one applied: changes since then stay."""
-        if await store.applied_file(self.fleet) == self.digest:
+        if await store.fleets.applied_file(self.fleet) == self.digest:
             log.info("fleet_file_already_applied", fleet=self.fleet)
             return
         spec = await asyncio.to_thread(compile_spec, self.file)
-        configured = await store.configure(self.fleet, spec, self.file.document())
-        created = await store.add_pools(self.fleet, self.file.wanted_pools())
-        await store.remember_file(self.fleet, self.digest)
+        configured = await store.fleets.configure(self.fleet, spec, self.file.document())
+        added = await store.pools.add(self.fleet, self.file.wanted_pools())
+        await store.fleets.remember_file(self.fleet, self.digest)
         log.info(
             "fleet_file_applied",
             fleet=self.fleet,
             config_version=configured.config_version,
-            created_pools=len(created),
+            created_pools=len(added.created),
         )
 
 
@@ -122,12 +122,12 @@ class Housekeeping:
         """
         trouble = ""
         try:
-            fleets = await self._store.fleets()
+            fleets = await self._store.fleets.names()
         except DispatchError as error:
             return error.code
         for fleet in fleets:
             try:
-                await self._store.tick(fleet)
+                await self._store.fleets.tick(fleet)
             except UnknownFleet:
                 continue  # deleted just now
             except DispatchError as error:

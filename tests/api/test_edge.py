@@ -169,14 +169,18 @@ async def test_an_unknown_path_is_404_and_redirects_nowhere(api: httpx.AsyncClie
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-class Broken:
-    """A store whose client library raised something that nobody expected."""
-
+class BrokenRoom:
     def __getattr__(self, name: str):
         async def fail(*_: object):
             raise RuntimeError(CANARY)
 
         return fail
+
+
+class Broken:
+    """A store whose client library raised something that nobody expected."""
+
+    fleets = pools = sessions = BrokenRoom()
 
 
 async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(new_client: NewClient):

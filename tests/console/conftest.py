@@ -44,8 +44,8 @@ def fleet_document(small: int = 2, large: int = 2, policy: str = "slta") -> dict
 
 async def create_fleet(store: Store, document: dict[str, Any], fleet: str = FLEET) -> None:
     file = FleetFile.read(document)
-    await store.configure(fleet, compile_spec(file), file.document())
-    await store.add_pools(fleet, file.wanted_pools())
+    await store.fleets.configure(fleet, compile_spec(file), file.document())
+    await store.pools.add(fleet, file.wanted_pools())
 
 
 @pytest.fixture(scope="session")
