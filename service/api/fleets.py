@@ -8,16 +8,15 @@ import re
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Header
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.gate import caller_of
+from service.api.dependencies import TheCaller, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import FLEET_BODY, allow
-from service.api.schemas import FleetBody, FleetName, FleetNames, TheStore, answer
+from service.api.schemas import FleetBody, FleetName, FleetNames, answer
 from service.errors import InvalidFleet, UnknownFleet, VersionMismatch
 from service.fleet_file import compile_spec
-from service.store.store import Store
+from service.store import Store
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
@@ -66,9 +65,8 @@ async def _present_version(store: Store, fleet: str) -> int:
 
 @router.get("", responses={200: {"model": FleetNames}})
 @allow("read", "pool", "metrics")
-async def list_fleets(request: Request, store: TheStore) -> Response:
+async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
     """The names of the fleets that the caller may see."""
-    caller = caller_of(request)
     return answer(FleetNames(fleets=[name for name in await store.fleets.names() if caller.sees(name)]))
 
 

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.dependencies import TheSpecs, TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow
-from service.api.schemas import FleetName, TheSpecs, TheStore, answer
+from service.api.schemas import FleetName, answer
 from service.core.ranking import MAX_POOLS
 from service.errors import UnknownClass
 from service.observation import (

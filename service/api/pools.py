@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from service.api.dependencies import TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
@@ -17,7 +18,6 @@ from service.api.schemas import (
     PoolId,
     PoolsBody,
     PoolSessionsBody,
-    TheStore,
     answer,
 )
 from service.values import Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
 from service import errors
-from service.reading import explain
+from service.api.context import context_of
 
 PROBLEM_JSON = "application/problem+json"
 LONGEST_DETAIL = 400
@@ -44,13 +43,15 @@ STATUS: Mapping[type[errors.DispatchError], int] = {
 }
 
 
-class Refusal(HTTPException):
+class Refusal(Exception):
     """A request that is refused before it reaches the store."""
 
     def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         """`code` is stable and meant for programs, `detail` for people; `headers` go with the answer."""
-        super().__init__(status, detail, headers)
+        super().__init__(detail)
+        self.status = status
         self.code = code
+        self.headers = headers
 
 
 def problem(
@@ -75,38 +76,38 @@ def problem(
     return Response(json.dumps(document, ensure_ascii=False), status, dict(headers or {}), PROBLEM_JSON)
 
 
-def request_id_of(request: Request) -> str:
-    """The id that `edge` gave the request."""
-    return str(request.scope.get("slta.request_id", ""))
-
-
-async def _dispatch_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.DispatchError)  # noqa: S101 - registered for it
+def problem_of(request_id: str, error: Refusal | errors.DispatchError) -> Response:
+    """The problem document of an error."""
+    if isinstance(error, Refusal):
+        return problem(request_id, error.status, error.code, str(error), headers=error.headers)
     status = STATUS.get(type(error), 500)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem(request_id_of(request), status, error.code, str(error), headers=headers, context=error.context)
+    return problem(request_id, status, error.code, str(error), headers=headers, context=error.context)
 
 
-async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
-    return problem(request_id_of(request), 422, "invalid_request", explain(error.errors()))
+def answer_with_problems(app: FastAPI) -> None:
+    """Every error that a route may raise becomes a problem document; what is left is for `edge`."""
+    app.add_exception_handler(errors.DispatchError, _answer_error)
+    app.add_exception_handler(Refusal, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_no_route)
 
 
-CODES = {404: "not_found", 405: "method_not_allowed"}
-DETAILS = {404: "There is nothing at this path.", 405: "The path has other methods: see Allow."}
+async def _answer_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal | errors.DispatchError)  # noqa: S101 - registered for them
+    return problem_of(context_of(request.scope).request_id, error)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+NO_ROUTE = {
+    404: ("not_found", "There is nothing at this path."),
+    405: ("method_not_allowed", "The path has other methods: see Allow."),
+}
+
+
+async def _answer_no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    status, headers = error.status_code, dict(error.headers or {})
-    if isinstance(error, Refusal):
-        return problem(request_id_of(request), status, error.code, error.detail, headers=headers)
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
-    code = CODES.get(status, "invalid_request")
-    return problem(
-        request_id_of(request), status, code, DETAILS.get(status, HTTPStatus(status).phrase), headers=headers
-    )
+    code, detail = NO_ROUTE[error.status_code]
+    headers = {"Allow": ", ".join(sorted(_methods_at(request)))} if error.status_code == 405 else None
+    return problem(context_of(request.scope).request_id, error.status_code, code, detail, headers=headers)
 
 
 def _methods_at(request: Request) -> set[str]:
@@ -116,10 +117,3 @@ def _methods_at(request: Request) -> set[str]:
         if match is not Match.NONE:
             methods |= getattr(route, "methods", None) or set()
     return methods
-
-
-def answer_with_problems(app: FastAPI) -> None:
-    """Every error that a route may raise becomes a problem document; what is left is for `edge`."""
-    app.add_exception_handler(errors.DispatchError, _dispatch_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Path
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.fleet_file import FleetFile, Specs
+from service.fleet_file import FleetFile
 from service.reading import LONGEST_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
-from service.store.store import Store
 
 MOST_POOLS = 1000
 MOST_RENEWALS = 1000
@@ -22,20 +20,6 @@ MOST_LISTED_SESSIONS = 8192
 FleetName = Annotated[str, Path(pattern=NAME_PATTERN)]
 PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
 SessionId = Annotated[str, Path(pattern=NAME_PATTERN)]
-
-
-async def _store(request: Request) -> Store:
-    store: Store = request.app.state.store()
-    return store
-
-
-async def _specs(request: Request) -> Specs:
-    specs: Specs = request.app.state.specs
-    return specs
-
-
-TheStore = Annotated[Store, Depends(_store)]
-TheSpecs = Annotated[Specs, Depends(_specs)]
 
 
 def _read_seconds(value: object) -> float:

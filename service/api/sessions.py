@@ -7,6 +7,7 @@ import secrets
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from service.api.dependencies import TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
 from service.api.schemas import (
@@ -15,7 +16,6 @@ from service.api.schemas import (
     FleetName,
     RenewBody,
     SessionId,
-    TheStore,
     answer,
 )
 from service.values import AlreadyEnded, Completed, Placement, Renewed, Session

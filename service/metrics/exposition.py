@@ -15,7 +15,7 @@ from service.metrics.activity import Activity
 from service.metrics.families import FLEET_ROWS
 from service.metrics.rows import Families, Kind, ReadRow
 from service.metrics.seen import Seen, see
-from service.store.store import Store
+from service.store import Store
 
 OPENMETRICS = "application/openmetrics-text"
 

@@ -83,7 +83,7 @@ class Process:
         """Until a signal; then requests finish, and the store's connections close."""
         store = await Store.open(StoreSettings(url=self._store_url()), TracedStore(self._metrics, self._spans))
         try:
-            feeds = Feeds(lambda: store, self._specs)
+            feeds = Feeds(store, self._specs)
             server = Server(self._configuration(store, feeds), at_end=feeds.close)
             server.end_at(ENDING_SIGNALS)
             listener = bind(self._settings.host, self._settings.port)
@@ -124,7 +124,7 @@ class Process:
         hosts = settings.allowed_hosts or ((own,) if settings.loopback else ("*",))
         rate = settings.rate_limit_per_second
         return build_api(
-            store=lambda: store,
+            store=store,
             access=self._access,
             render_metrics=lambda accept: self._metrics.render(store, self._specs, accept),
             observe_request=self._observe,

@@ -73,7 +73,7 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
                 return await metrics.render(store, specs, accept)
 
             options = {"access": Access.open(), "render_metrics": render, "observe_request": metrics.observe} | options
-            app = build_api(store=lambda: store, specs=specs, **options)
+            app = build_api(store=store, specs=specs, **options)
             client = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app, client=(address, 1234)),
                 base_url="http://localhost",

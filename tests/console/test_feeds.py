@@ -128,7 +128,7 @@ async def test_a_store_that_is_away_is_said_and_the_stream_goes_on(calls):
     with running_server() as url:
         store = await Store.open(StoreSettings(url, deadline_seconds=0.2), calls)
         await create_fleet(store, fleet_document())
-        feeds = Feeds(lambda: store, Specs(), interval_seconds=0.02)
+        feeds = Feeds(store, Specs(), interval_seconds=0.02)
         stream = feeds.watch(FLEET, "v1")
         await frames(stream, 1)
     name = "frame"
@@ -171,7 +171,7 @@ async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_bet
 
     await create_fleet(store, fleet_document())
     between = SimpleNamespace(fleets=store.fleets, pools=BusyPools())
-    busy = Feeds(lambda: between, Specs(), interval_seconds=0.02)
+    busy = Feeds(between, Specs(), interval_seconds=0.02)
     stream = busy.watch(FLEET, "v1")
     (frame,) = await frames(stream, 1)
     assert frame["state"]["sessions"]["active"] == sum(pool["occupancy"] for pool in frame["pools"]) == 1
