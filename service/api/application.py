@@ -13,7 +13,7 @@ from service.api import fleets, observations, pools, probes, reference, sessions
 from service.api.dependencies import Parts, RenderMetrics
 from service.api.edge import LOOPBACK_HOSTS, Edge
 from service.api.gate import Gate
-from service.api.problems import answer_with_problems
+from service.api.routing import refuse_without_route
 from service.fleet_file import Specs
 from service.requests import RequestRecord
 from service.store import Store
@@ -57,7 +57,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # spans of requests, where set up
     )
     app.state.parts = Parts(store, specs or Specs(), Gate(access, rate), render_metrics)
-    answer_with_problems(app)
+    refuse_without_route(app)
     mounted: list[APIRouter] = [*ROUTERS, *([reference.router] if docs_enabled else []), *extra_routers]
     for router in mounted:
         # Flat, for the matching of nested routers costs every request 20 µs.

@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, headers, Host, the length of URLs, and the last resort for errors."""
+"""The outermost layer: request ids, headers, Host, the length of URLs, and the one place where errors are answered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.context import SCOPE_KEY, RequestContext
-from service.api.problems import problem
+from service.api.problems import EXPECTED, Refusal, problem_of
 from service.requests import RequestRecord
 
 LONGEST_URL = 8192
@@ -65,29 +65,29 @@ class Edge:
             await send(message)
 
         try:
-            await (self._refusal(scope, context) or self._app)(scope, receive, send_safely)
+            self._check(scope, context)
+            await self._app(scope, receive, send_safely)
         except ClientDisconnect:
             pass
         except Exception as error:
-            log.error("request_failed", request_id=context.request_id, **_where(error))  # noqa: TRY400 - see _where
+            if not isinstance(error, EXPECTED):
+                log.error("request_failed", request_id=context.request_id, **_where(error))  # noqa: TRY400 - see _where
             if status:
                 raise
-            await _internal_error(context.request_id)(scope, receive, send_safely)
+            await problem_of(context.request_id, error)(scope, receive, send_safely)
         finally:
             self._observe(_record(scope, context, status, perf_counter() - started))
 
-    def _refusal(self, scope: Scope, context: RequestContext) -> ASGIApp | None:
-        request_id = context.request_id
+    def _check(self, scope: Scope, context: RequestContext) -> None:
         if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
-            return problem(request_id, 414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
+            raise Refusal(414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
             detail = f"The headers may have at most {LARGEST_HEADERS} bytes."
-            return problem(request_id, 431, "headers_too_large", detail, headers={"Connection": "close"})
+            raise Refusal(431, "headers_too_large", detail, {"Connection": "close"})
         if scope["path"] not in PROBES and not self._host_allowed(scope, context):
-            return problem(request_id, 400, "invalid_host", "This service has another name: see its allowed hosts.")
+            raise Refusal(400, "invalid_host", "This service has another name: see its allowed hosts.")
         if scope["method"] not in SAFE_METHODS and _is_cross_site(context.headers):
-            return problem(request_id, 403, "cross_site", "A page of another site may not change anything here.")
-        return None
+            raise Refusal(403, "cross_site", "A page of another site may not change anything here.")
 
     def _host_allowed(self, scope: Scope, context: RequestContext) -> bool:
         host = _PORT.sub("", context.header(b"host") or "").lower()
@@ -151,7 +151,3 @@ def _where(error: Exception) -> dict[str, object]:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "traceback": lines[-12:]}
-
-
-def _internal_error(request_id: str) -> ASGIApp:
-    return problem(request_id, 500, "internal_error", "Something failed here; the log has it under this request_id.")

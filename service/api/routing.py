@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from service.api.bodies import check_accept, parse_body, read_body
@@ -91,6 +93,27 @@ class ParsedRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 - any JSON value
         """The body's value."""
         return self._value
+
+
+def refuse_without_route(app: FastAPI) -> None:
+    """404 for a path that no route has, 405 for a method."""
+    app.add_exception_handler(404, _refuse_path)
+    app.add_exception_handler(405, _refuse_method)
+
+
+async def _refuse_path(_request: Request, _error: Exception) -> NoReturn:
+    raise Refusal(404, "not_found", "There is nothing at this path.")
+
+
+async def _refuse_method(request: Request, _error: Exception) -> NoReturn:
+    """Allow has the methods of every route that the path has, not of the first."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    allow = {"Allow": ", ".join(sorted(methods))}
+    raise Refusal(405, "method_not_allowed", "The path has other methods: see Allow.", allow)
 
 
 def _check_query(query: bytes, known: Collection[str]) -> None:
