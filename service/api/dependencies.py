@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, FastAPI
 from starlette.requests import Request
-from starlette.types import Scope
 
 from service.access.keys import Caller
 from service.api.context import context_of
@@ -30,22 +29,22 @@ class Parts:
     render_metrics: RenderMetrics
 
 
-def parts_of(scope: Scope) -> Parts:
-    """The parts of the application that a request came to."""
-    parts: Parts = scope["app"].state.parts
+def parts_of(app: FastAPI) -> Parts:
+    """The parts that `build_api` gave the application."""
+    parts: Parts = app.state.parts
     return parts
 
 
 async def _store(request: Request) -> Store:
-    return parts_of(request.scope).store
+    return parts_of(request.app).store
 
 
 async def _specs(request: Request) -> Specs:
-    return parts_of(request.scope).specs
+    return parts_of(request.app).specs
 
 
 async def _render_metrics(request: Request) -> RenderMetrics:
-    return parts_of(request.scope).render_metrics
+    return parts_of(request.app).render_metrics
 
 
 async def _caller(request: Request) -> Caller:

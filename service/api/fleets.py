@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import Annotated, NamedTuple
@@ -10,12 +9,12 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
-from service.api.dependencies import TheCaller, TheStore
+from service.api.dependencies import TheCaller, TheSpecs, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import FLEET_BODY, allow
 from service.api.schemas import FleetBody, FleetName, FleetNames, answer
 from service.errors import InvalidFleet, UnknownFleet, VersionMismatch
-from service.fleet_file import compile_spec
+from service.fleet_file.applying import apply_fleet
 from service.store import Store
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
@@ -72,7 +71,7 @@ async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
 
 @router.put("/{fleet}", responses={200: {"model": FleetBody}, 201: {"model": FleetBody}})
 @allow("admin", body_bytes=FLEET_BODY, invalid=InvalidFleet)
-async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore) -> Response:
+async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore, specs: TheSpecs) -> Response:
     """Create a fleet (201) or change it (200); live sessions stay. Creates the pools that `pools: N` misses."""
     if body.fleet not in (None, fleet):
         raise InvalidFleet("fleet: must be the name in the path, or absent")
@@ -81,11 +80,9 @@ async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: T
         if expected not in (None, body.config_version):
             raise VersionMismatch("If-Match and config_version differ.")
         expected = body.config_version
-    spec = await asyncio.to_thread(compile_spec, body)
-    document = body.document()
-    configured = await store.fleets.configure(fleet, spec, document, expected)
-    await store.pools.add(fleet, body.wanted_pools())
-    return _fleet(fleet, document, configured.config_version, 201 if configured.created else 200)
+    applied = await apply_fleet(store, specs, fleet, body, expected)
+    version, created = applied.configured.config_version, applied.configured.created
+    return _fleet(fleet, applied.document, version, 201 if created else 200)
 
 
 @router.get("/{fleet}", responses={200: {"model": FleetBody}})

@@ -10,24 +10,24 @@ from service.api.dependencies import TheCaller, TheMetrics, TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow, public
-from service.api.schemas import ProcessStatus, answer
+from service.api.schemas import ProbeAnswer, answer
 
 router = APIRouter(tags=["process"], route_class=ApiRoute)
 
 
-@router.get("/healthz", responses={200: {"model": ProcessStatus}})
+@router.get("/healthz", responses={200: {"model": ProbeAnswer}})
 @public()
 async def get_healthz() -> Response:
     """Whether the event loop turns; the store is not asked."""
-    return answer(ProcessStatus(status="ok"))
+    return answer(ProbeAnswer(status="ok"))
 
 
-@router.get("/readyz", responses={200: {"model": ProcessStatus}, 503: {"model": ProcessStatus}})
+@router.get("/readyz", responses={200: {"model": ProbeAnswer}, 503: {"model": ProbeAnswer}})
 @public()
 async def get_readyz(store: TheStore) -> Response:
     """Whether the store answers and has our library."""
     ready = await store.ready()
-    return answer(ProcessStatus(status="ready" if ready else "unavailable"), 200 if ready else 503)
+    return answer(ProbeAnswer(status="ready" if ready else "unavailable"), 200 if ready else 503)
 
 
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}})

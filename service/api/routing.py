@@ -60,7 +60,7 @@ class ApiRoute(APIRoute):
             asked = self._body_model.model_validate(parse_body(body) if body else {})
         except ValidationError as error:
             raise self._invalid(explain(error.errors(include_url=False, include_input=False))) from None
-        response = await self.endpoint(fleet=context.fleet, body=asked, store=parts_of(scope).store)
+        response = await self.endpoint(fleet=context.fleet, body=asked, store=parts_of(scope["app"]).store)
         await response(scope, receive, send)
 
     def _model_of_body(self) -> type[BaseModel]:
@@ -72,7 +72,7 @@ class ApiRoute(APIRoute):
     def _admit(self, scope: Scope) -> RequestContext:
         """Refuse whom and what the rules do not allow, before anything of the body is read."""
         context = context_of(scope)
-        parts_of(scope).gate.admit(context, self.rules, scope["path_params"].get("fleet"))
+        parts_of(scope["app"]).gate.admit(context, self.rules, scope["path_params"].get("fleet"))
         check_accept(context, self.rules.offers)
         if scope["query_string"] and not self.rules.free_query:
             _check_query(scope["query_string"], self._query)

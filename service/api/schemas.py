@@ -94,7 +94,7 @@ class FleetNames:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessStatus:
+class ProbeAnswer:
     """`ok`, `ready` or `unavailable`."""
 
     status: str

@@ -17,14 +17,14 @@ class Specs:
 
     def __init__(self, policies: Mapping[str, Policy] = POLICIES) -> None:
         """`policies` are those that a document may name."""
-        self._policies = policies
+        self.policies = policies
         self._known: dict[str, FleetSpec] = {}
 
     async def of(self, document: str) -> FleetSpec:
         """The spec of a document, its tables compiled."""
         spec = self._known.get(document)
         if spec is None:
-            spec = await asyncio.to_thread(compile_spec, parse_document(document), self._policies)
+            spec = await asyncio.to_thread(lambda: compile_spec(parse_document(document), self.policies))
             if len(self._known) >= self.MOST:
                 self._known.pop(next(iter(self._known)))
             self._known[document] = spec

@@ -1,4 +1,4 @@
-"""Fleets: configure, look at, keep, delete. The functions are in `lua/configure.lua` and `lua/reads.lua`."""
+"""Fleets: configure, look at, keep, delete. The functions are in `lua/fleets.lua` and `lua/reads.lua`."""
 
 from __future__ import annotations
 
