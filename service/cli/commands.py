@@ -102,7 +102,7 @@ def serve(
     given = dict(locals())
     from service.access.keys import AccessError
     from service.errors import DispatchError
-    from service.process import app, logs
+    from service.process import logs, serving
     from service.process.listening import ListenError
     from service.process.settings import SettingsError, read_settings
     from service.store.embedded import EmbeddedStoreError
@@ -110,4 +110,4 @@ def serve(
     with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError):
         settings = read_settings(**given)
         logs.configure(settings.log_level, settings.log_format)
-        app.serve(settings)
+        serving.serve(settings)

@@ -15,7 +15,7 @@ from service.metrics.activity import Activity
 from service.metrics.families import FLEET_ROWS
 from service.metrics.rows import Families, Kind, ReadRow
 from service.metrics.seen import Seen, see
-from service.store.store import Store
+from service.store import Store
 
 OPENMETRICS = "application/openmetrics-text"
 
@@ -44,7 +44,7 @@ class Metrics(Activity):
         fleets, link = Families(FLEET_ROWS), Families(LINK_ROWS)
         is_up = True
         try:
-            for fleet in await store.fleets():
+            for fleet in await store.fleets.names():
                 await _add_fleet(fleets, store, specs, fleet)
         except DispatchError:
             is_up = False
@@ -58,7 +58,7 @@ class Metrics(Activity):
 
 async def _add_fleet(fleets: Families[Seen], store: Store, specs: Specs, fleet: str) -> None:
     try:
-        snapshot = await store.snapshot(fleet)
+        snapshot = await store.fleets.snapshot(fleet)
     except (UnknownFleet, NewerFleet):
         return  # deleted since its name was read, or not ours to read
     fleets.add(see(snapshot, await specs.of(snapshot.document)))
