@@ -49,15 +49,17 @@ class Tiny:
 
     def field(self, key: str, field: str) -> str | None:
         """A field of one of the fleet's hashes."""
-        return self.service.redis.hget(f"{{tiny}}:{key}", field)
+        value = self.service.redis.hget(f"{{tiny}}:{key}", field)
+        return None if value is None else str(value)
 
     def members(self, key: str) -> set[str]:
         """The members of one of the fleet's sets."""
-        return self.service.redis.smembers(f"{{tiny}}:{key}")
+        return set(map(str, self.service.redis.smembers(f"{{tiny}}:{key}")))
 
     def everything(self) -> dict[str, object]:
         """Every key of the fleet and what it holds."""
-        return {key: _contents(self.service.redis, key) for key in self.service.redis.keys("{tiny}:*")}
+        keys = map(str, self.service.redis.keys("{tiny}:*"))
+        return {key: _contents(self.service.redis, key) for key in keys}
 
 
 def _contents(redis: Redis, key: str) -> object:
