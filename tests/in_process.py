@@ -71,7 +71,7 @@ async def service_in_process(url: str) -> AsyncIterator[Service]:
     async def render(accept: str) -> tuple[bytes, str]:
         return await metrics.render(store, specs, accept)
 
-    app = build_api(store=lambda: store, access=Access.open(), render_metrics=render, specs=specs)
+    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs)
     transport = httpx.ASGITransport(app)
     with Redis.from_url(url, encoding="latin-1", decode_responses=True) as redis:
         redis.flushall()
