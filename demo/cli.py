@@ -24,10 +24,12 @@ def demo(
         str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a course (5@30,5..12@20).")
     ] = "5..12",
     mean_holding: Annotated[float, typer.Option(help="Mean duration of a session in seconds.")] = 5.0,
-    duration: Annotated[float, typer.Option(help="Seconds of arrivals, warm-up included.")] = 60.0,
+    duration: Annotated[
+        float, typer.Option(help="Seconds of arrivals, warm-up included; a course brings its own.")
+    ] = 60.0,
     warm_up: Annotated[
         float | None,
-        typer.Option(help="Seconds left out of the averages.", show_default="5 holding times, at most 1/3"),
+        typer.Option(help="Seconds before the course and the averages.", show_default="5 holding times, at most 1/3"),
     ] = None,
     trace: Annotated[Path | None, typer.Option(help="CSV start_s,duration_s to replay instead, to its end.")] = None,
     speed: Annotated[float, typer.Option(help="With --trace: 10 plays an hour in six minutes.")] = 1.0,

@@ -14,7 +14,10 @@ Facts = Mapping[str, Any]
 
 @dataclass
 class Figures:
-    """`state` and `averages` as the API gives them; `progress` and `result` as the load generator does."""
+    """`state` and `averages` as the API gives them, `progress` and `result` as the load generator does.
+
+    Once the arrivals are over the service is looked at no more: what follows is no load.
+    """
 
     plan: Plan
     weights: FixedWeights
@@ -22,8 +25,6 @@ class Figures:
     averages: Facts | None = None
     progress: Facts | None = None
     result: Facts | None = None
-    window: str | None = None
-    over: bool = False
     arrivals_per_second: float = 0.0
     completions_per_second: float = 0.0
     weights_gap_now: float | None = None
@@ -34,16 +35,12 @@ class Figures:
         match line["kind"]:
             case "progress":
                 self.progress = line
-            case "over":
-                self.over = True
-            case "window":
-                self.window = line["integrals"]
             case "result":
                 self.result = line
 
     def see(self, state: Facts, averages: Facts | None) -> None:
-        """Take in what the service says at one moment; once the arrivals are over nothing counts any more."""
-        if self.over:
+        """Take in what the service says at one moment."""
+        if self.progress and not self.progress["is_arriving"]:
             return
         if self.state and (elapsed := state["as_of"] - self.state["as_of"]) > 0:
             before, now = self.state["counters"], state["counters"]
@@ -55,6 +52,11 @@ class Figures:
         self.weights_gap_now = self.weights.relative_gap(pools, sessions)
         if self.window and state["utility_bound"] is not None:
             self._lost_by_weights.append((state["utility_bound"], self.weights.utility(pools, sessions)))
+
+    @property
+    def window(self) -> str | None:
+        """Where the averages begin; None during the warm-up."""
+        return self.progress["since"] if self.progress else None
 
     @property
     def elapsed_seconds(self) -> float:
@@ -73,8 +75,7 @@ def report(figures: Figures) -> dict[str, Any]:
     plan, result = figures.plan, figures.result or {}
     totals: Facts = result.get("totals") or (figures.progress or {}).get("totals") or {}
     counted: Facts = result.get("summary") or {}
-    averages: Facts = result.get("averages") or figures.averages or {}
-    state: Facts = result.get("state") or figures.state or {}
+    averages, state = figures.averages or {}, figures.state or {}
     assign_ms = counted.get("assign_ms") or {}
     return {
         "policy": plan.spec.policy.name,
@@ -82,7 +83,7 @@ def report(figures: Figures) -> dict[str, Any]:
         "pools": sum(plan.pools),
         "duration_seconds": plan.course.duration_seconds,
         "elapsed_seconds": figures.elapsed_seconds,
-        "warm_up_seconds": plan.warm_up_seconds,
+        "warm_up_seconds": plan.course.warm_up_seconds,
         "window_seconds": averages.get("window_seconds"),
         "mean_load": plan.course.mean_load,
         "mean_holding_seconds": plan.course.mean_holding_seconds,

@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from loadgen.profile import InvalidProfile, RateProfile, constant, parse_profile, through
+from loadgen.profile import InvalidProfile, parse_profile
 from loadgen.trace import InvalidTrace, measure_trace
 from service.core.fleet import FleetSpec
 from service.errors import InvalidFleet
@@ -49,12 +50,16 @@ class Options:
 
 
 class Course(NamedTuple):
-    """How the load goes. `profile` is the offered load per pool over time; a trace brings its own sessions."""
+    """How the load goes. `duration_seconds` is when everything is over, warm-up included.
 
-    profile: RateProfile | None
+    `text` is the offered load per pool after the warm-up, as the load generator reads a profile. It is repeated until
+    the arrivals are over. A trace brings its own sessions and has none.
+    """
+
+    text: str | None
     mean_load: float
     mean_holding_seconds: float
-    arrivals_seconds: float
+    warm_up_seconds: float
     duration_seconds: float
 
 
@@ -69,7 +74,6 @@ class Plan:
     course: Course
     trace: Path | None
     speed: float
-    warm_up_seconds: float
     seed: int
 
 
@@ -93,17 +97,8 @@ def plan(options: Options) -> Plan:
         course=course,
         trace=options.trace,
         speed=options.speed,
-        warm_up_seconds=_warm_up(options, course),
         seed=options.seed,
     )
-
-
-def _warm_up(options: Options, course: Course) -> float:
-    if options.warm_up_seconds is None:
-        return min(WARM_UP_HOLDINGS * course.mean_holding_seconds, LONGEST_WARM_UP * course.arrivals_seconds)
-    if not 0 <= options.warm_up_seconds < course.arrivals_seconds:
-        raise DemoError("--warm-up must end before the arrivals do")
-    return options.warm_up_seconds
 
 
 def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
@@ -132,36 +127,57 @@ def in_proportion(counts: Sequence[int], total: int) -> list[int]:
 
 def course_of(options: Options, pools: int) -> Course:
     """The course of the load on so many pools."""
-    if options.trace is not None:
-        length = measure_trace(options.trace, speed=options.speed)
-        mean_load = length.session_seconds / length.last_end_seconds / pools
-        mean_holding = length.session_seconds / length.sessions
-        return Course(None, mean_load, mean_holding, length.last_start_seconds, length.last_end_seconds)
+    return _of_trace(options, options.trace, pools) if options.trace else _of_load(options)
+
+
+def _of_trace(options: Options, trace: Path, pools: int) -> Course:
+    length = measure_trace(trace, speed=options.speed)
+    mean_load = length.session_seconds / length.last_end_seconds / pools
+    mean_holding = length.session_seconds / length.sessions
+    warm_up = _warm_up(options, mean_holding, length.last_start_seconds)
+    return Course(None, mean_load, mean_holding, warm_up, length.last_end_seconds)
+
+
+def _of_load(options: Options) -> Course:
     holding, duration = options.mean_holding_seconds, options.duration_seconds
     for name, seconds in (("--mean-holding", holding), ("--duration", duration)):
         if not 0 < seconds < math.inf:
             raise DemoError(f"{name} must be positive")
-    profile = parse_load(options.load, holding, duration)
-    return Course(profile, profile.mean_rate, holding, profile.duration_seconds, profile.duration_seconds)
+    if "@" in options.load:
+        profile = parse_profile(options.load)
+        warm_up = _warm_up(options, holding, profile.duration_seconds)
+        return Course(options.load, profile.mean_rate, holding, warm_up, warm_up + profile.duration_seconds)
+    warm_up = _warm_up(options, holding, duration)
+    text = parse_load(options.load, SWING_HOLDINGS * holding, duration - warm_up)
+    return Course(text, parse_profile(text).mean_rate, holding, warm_up, duration)
 
 
-def parse_load(text: str, mean_holding_seconds: float, duration_seconds: float) -> RateProfile:
-    """Sessions per pool over time; a course written out with `@` brings its own duration."""
-    if "@" in text:
-        return parse_profile(text)
+def _warm_up(options: Options, mean_holding_seconds: float, arrivals_seconds: float) -> float:
+    if options.warm_up_seconds is None:
+        return min(WARM_UP_HOLDINGS * mean_holding_seconds, LONGEST_WARM_UP * arrivals_seconds)
+    if not 0 <= options.warm_up_seconds < arrivals_seconds:
+        raise DemoError("--warm-up must end before the arrivals do")
+    return options.warm_up_seconds
+
+
+def parse_load(text: str, swing_seconds: float, duration_seconds: float) -> str:
+    """A number or a swing as a course that takes `duration_seconds`, or is repeated until they are over.
+
+    One swing takes about `swing_seconds`: as many as come nearest fill the whole time.
+    """
     numbers = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?", text.strip(), re.ASCII)
     if not numbers:
         raise DemoError(f"--load is a number, a swing (5..12) or a course (5@30,5..12@20), not {text!r}")
     low, high = (float(number) for number in numbers.groups(numbers[1]))
     if low == high:
-        return constant(low, duration_seconds)
-    return swinging(low, high, SWING_HOLDINGS * mean_holding_seconds, duration_seconds)
+        return f"{low:.9f}@{duration_seconds:.9f}"
+    swings = max(1, round(duration_seconds / swing_seconds))
+    return swing(low, high, duration_seconds / swings)
 
 
-def swinging(low: float, high: float, period_seconds: float, duration_seconds: float) -> RateProfile:
-    """From `low` to `high` and back, along a cosine, as often as about `period_seconds` fit."""
-    swings = max(1, round(duration_seconds / period_seconds))
-    points = [
+def swing(low: float, high: float, seconds: float) -> str:
+    """From `low` to `high` and back, along a cosine."""
+    loads = [
         (low + high) / 2 - (high - low) / 2 * math.cos(2 * math.pi * k / SWING_POINTS) for k in range(SWING_POINTS + 1)
     ]
-    return RateProfile(through(points, duration_seconds / swings).segments * swings)
+    return ",".join(f"{start:.9f}..{end:.9f}@{seconds / SWING_POINTS:.9f}" for start, end in pairwise(loads))

@@ -12,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from demo.load import Order
-from demo.options import DemoError
+from demo.options import DemoError, Plan
 from service import child
 from service.process.settings import PREFIX
 from service.store.data_folder import DataFolder, FolderInUse
@@ -79,13 +78,13 @@ class Service:
 
 
 class LoadGenerator:
-    """The load generator's process, and what it tells."""
+    """`slta loadgen` on a service, so that drawing the view does not delay its requests; and what it tells."""
 
-    def __init__(self, order: Order, folder: Path) -> None:
+    def __init__(self, plan: Plan, url: str, folder: Path) -> None:
         """Start it."""
         self._errors = folder / "loadgen.log"
         with self._errors.open("wb") as errors:
-            command = [sys.executable, "-m", "demo.load", order.to_json()]
+            command = [sys.executable, "-m", "service.cli", "loadgen", *load_options(plan, url)]
             self._process = child.start(command, output=subprocess.PIPE, errors=errors)
 
     async def lines(self) -> AsyncIterator[Mapping[str, Any]]:
@@ -112,6 +111,29 @@ class LoadGenerator:
         if self._process.poll() is None:
             self._process.kill()
         await end(self._process)
+
+
+def load_options(plan: Plan, url: str) -> list[str]:
+    """The words after `slta loadgen` that play the plan. A trace plays to its end."""
+    course = plan.course
+    options = {
+        "--url": url,
+        "--fleet": plan.fleet,
+        "--warm-up": course.warm_up_seconds,
+        "--progress": "json",
+    }
+    if plan.trace:
+        command = ["replay", str(plan.trace)]
+        options |= {"--speed": plan.speed}
+    else:
+        command = ["run"]
+        options |= {
+            "--profile": course.text,
+            "--mean-holding": course.mean_holding_seconds,
+            "--duration": course.duration_seconds - course.warm_up_seconds,
+            "--seed": plan.seed,
+        }
+    return [*command, *(f"{name}={value}" for name, value in options.items())]
 
 
 def last_lines(log: Path) -> str:

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from demo.figures import Figures, report
 from demo.fixed_weights import FixedWeights
-from demo.load import Order
 from demo.options import DemoError, Options, Plan, plan
 from demo.processes import LoadGenerator, Service
 from demo.summary import summarise
@@ -76,7 +75,7 @@ class Demonstration:
             return
         addresses = f"live page {url}   metrics {url}/metrics   API {url}/docs   Ctrl-C ends it"
         self._console.print(addresses, soft_wrap=True)
-        load = LoadGenerator(self._order(url), folder)
+        load = LoadGenerator(self._plan, url, folder)
         started.push_async_callback(load.end)
         client = await started.enter_async_context(Client(url, self._plan.fleet, connections=4))
         with view_on(self._console, addresses) as view:
@@ -100,10 +99,13 @@ class Demonstration:
         ending = asyncio.create_task(self._ending.wait())
         try:
             await asyncio.wait([hearing, looking, ending], return_when=asyncio.FIRST_COMPLETED)
+            if service.ended:
+                raise DemoError(f"the service ended by itself:\n{service.last_words()}")
             if looking.done():
                 await looking
             if not self._ending.is_set():
                 return await hearing
+            looking.cancel()
             load.ask_to_end()
             impatient = asyncio.create_task(self._impatient.wait())
             await asyncio.wait([hearing, impatient], timeout=RESULT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -125,20 +127,3 @@ class Demonstration:
                 self._figures.see(await client.state(), averages)
             view.show(self._figures)
             await asyncio.sleep(LOOK_SECONDS)
-        raise DemoError(f"the service ended by itself:\n{service.last_words()}")
-
-    def _order(self, url: str) -> Order:
-        the_plan, course = self._plan, self._plan.course
-        per_second = sum(the_plan.pools) / course.mean_holding_seconds
-        rate = course.profile.scaled(per_second) if course.profile else None
-        return Order(
-            url=url,
-            fleet=the_plan.fleet,
-            rate=[list(segment) for segment in rate.segments] if rate else None,
-            mean_holding_seconds=course.mean_holding_seconds,
-            trace=str(the_plan.trace) if the_plan.trace else None,
-            speed=the_plan.speed,
-            arrivals_seconds=course.arrivals_seconds,
-            warm_up_seconds=the_plan.warm_up_seconds,
-            seed=the_plan.seed,
-        )

@@ -88,7 +88,7 @@ def _progress(figures: Figures) -> RenderableType:
     plan, duration = figures.plan, figures.plan.course.duration_seconds
     elapsed = min(figures.elapsed_seconds, duration)
     grid = Table.grid(padding=(0, 1))
-    phase = "" if figures.window else f"warming up: averages begin at {plan.warm_up_seconds:.0f} s"
+    phase = "" if figures.window else f"warming up: averages begin at {plan.course.warm_up_seconds:.0f} s"
     bar = ProgressBar(total=duration, completed=elapsed, width=40)
     grid.add_row(bar, f"{elapsed:.0f} of {duration:.0f} s", Text(phase, style="yellow"))
     return grid

@@ -14,16 +14,14 @@ from typing import Annotated, Any
 import typer
 import uvloop
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from loadgen.client import Client, ServiceError
 from loadgen.drive import Result, drive
 from loadgen.holding import HoldingKind, InvalidHolding, holding_of_kind
 from loadgen.plan import InvalidPlan, Plan
 from loadgen.profile import InvalidProfile
-from loadgen.replay import Drain, Replay, ReplaySettings, new_session_prefix
-from loadgen.show import live_line, result_tables
+from loadgen.replay import Drain, ReplaySettings, new_session_prefix
+from loadgen.show import Progress, result_tables, say, watching
 from loadgen.trace import InvalidTrace, measure_trace, read_trace
 from loadgen.workload import PlannedSession
 
@@ -49,6 +47,7 @@ Speed = Annotated[float, typer.Option(min=1e-6, help="10 plays an hour in six mi
 Lease = Annotated[float | None, typer.Option(min=0, help="Lease of a session in seconds; else the fleet's.")]
 Ending = Annotated[Drain, typer.Option(help="What becomes of live sessions when the arrivals are over.")]
 ApiKey = Annotated[str | None, typer.Option(envvar="SLTA_API_KEY", help="Sent as a bearer token.")]
+Telling = Annotated[Progress, typer.Option("--progress", help="json: an object a line, the report being the last.")]
 Report = Annotated[Path | None, typer.Option("--json", help="Write the report to this file (-: print it).")]
 Check = Annotated[bool, typer.Option("--check", help="Exit with 1 on errors or a service that disagrees.")]
 
@@ -65,6 +64,7 @@ class _Order:
     workload: Callable[[int], Iterator[PlannedSession]]
     settings: ReplaySettings
     described: Mapping[str, Any]
+    progress: Progress
 
 
 @contextmanager
@@ -95,6 +95,7 @@ def run(
     seeded_ids: SeededIds = False,
     lease: Lease = None,
     drain: Ending = Drain.NOW,
+    progress: Telling = Progress.LINE,
     report: Report = None,
     check: Check = False,
     api_key: ApiKey = None,
@@ -118,7 +119,7 @@ def run(
         session_prefix=f"lg{seed}" if seeded_ids else new_session_prefix(seed),
     )
     described = {"holding_kind": holding, **asdict(plan)}
-    _execute(_Order(url, fleet, api_key, plan.workload, settings, described), report, check=check)
+    _execute(_Order(url, fleet, api_key, plan.workload, settings, described, progress), report, check=check)
 
 
 @app.command()
@@ -129,16 +130,18 @@ def replay(
     url: Url = "http://127.0.0.1:8080",
     fleet: Fleet = "default",
     lease: Lease = None,
+    warm_up: WarmUp = 0.0,
     drain: Ending = Drain.SCHEDULE,
+    progress: Telling = Progress.LINE,
     report: Report = None,
     check: Check = False,
     api_key: ApiKey = None,
 ) -> None:
     """The sessions of a trace, at their own moments."""
     length = measure_trace(trace, speed=speed)
-    settings = ReplaySettings(drain=drain, lease_seconds=lease)
+    settings = ReplaySettings(warm_up_seconds=warm_up, drain=drain, lease_seconds=lease)
     described = {"trace": trace.name, "speed": speed, **asdict(length)}
-    order = _Order(url, fleet, api_key, lambda _: read_trace(trace, speed=speed), settings, described)
+    order = _Order(url, fleet, api_key, lambda _: read_trace(trace, speed=speed), settings, described, progress)
     _execute(order, report, check=check)
 
 
@@ -151,7 +154,7 @@ def _execute(order: _Order, report: Path | None, *, check: bool) -> None:
         raise typer.Exit(1) from error
     except asyncio.CancelledError as error:
         raise typer.Exit(130) from error
-    _deliver({"workload": order.described, **result.to_dict()}, result, report)
+    _deliver({"workload": order.described, **result.to_dict()}, result, order.progress, report)
     if check and not result.is_clean:
         raise typer.Exit(1)
 
@@ -160,21 +163,19 @@ async def _play(order: _Order, console: Console) -> Result:
     async with Client(order.url, order.fleet, api_key=order.api_key) as client:
         state = await client.state()
         sessions = order.workload(state["pools"]["active"])
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-
-            def watch(replay: Replay) -> None:
-                if console.is_terminal:
-                    live.update(Text(live_line(replay)), refresh=True)
-
+        with watching(order.progress, console) as watch:
             return await drive(client, sessions, order.settings, watch)
 
 
-def _deliver(document: Mapping[str, Any], result: Result, report: Path | None) -> None:
+def _deliver(document: Mapping[str, Any], result: Result, progress: Progress, report: Path | None) -> None:
     text = json.dumps(document, indent=2, allow_nan=False)
-    if report == Path("-"):
-        typer.echo(text)
-        return
-    if report:
+    prints_report = report == Path("-")
+    if report and not prints_report:
         report.write_text(text + "\n", encoding="utf-8")
-    for table in result_tables(result):
-        Console().print(table, "")
+    if progress is Progress.JSON:
+        say("result", **document)
+    elif prints_report:
+        typer.echo(text)
+    else:
+        for table in result_tables(result):
+            Console().print(table, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,22 @@ from loadgen.report import Summary
 from loadgen.workload import PlannedSession
 
 _WATCH_EVERY_SECONDS = 0.5
+_TOTALS = ("arrivals", "placed", "completions", "rejections", "errors")
 
-Watch = Callable[[Replay], None]
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A replay under way. `totals` count from its first arrival, warm-up included.
+
+    `since` are the service's integrals at the end of the warm-up, None before it.
+    """
+
+    replay: Replay
+    totals: Mapping[str, int]
+    since: str | None
+
+
+Watch = Callable[[Look], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,7 @@ class Result:
     """`agreement` is None where the service could not be compared; then `not_compared` says why."""
 
     summary: Summary
+    totals: Mapping[str, int]
     agreement: Agreement | None
     not_compared: str | None = None
 
@@ -40,53 +55,74 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         return {
             "summary": self.summary.to_dict(),
+            "totals": dict(self.totals),
             "agreement": self.agreement.to_dict() if self.agreement else None,
             "not_compared": self.not_compared,
         }
 
 
 async def drive(client: Client, workload: Iterable[PlannedSession], settings: ReplaySettings, watch: Watch) -> Result:
-    """Play `workload`; call `watch` twice a second. The first interrupt ends the arrivals, the second everything.
+    """Play `workload`; call `watch` twice a second, and once more before live sessions are drained.
 
-    The comparison is made while sessions still live, so draining at once waits until it is done.
+    The first interrupt ends the arrivals, the second everything. The comparison is made while sessions still live, so
+    draining at once waits until it is done.
     """
     keeps = Drain.KEEP if settings.drain is Drain.NOW else settings.drain
     replay = Replay(client, workload, replace(settings, drain=keeps))
     _stop_when_interrupted(replay)
-    watching = asyncio.create_task(_keep_watching(replay, watch))
+    driven = _Driven(client, replay, watch)
+    watching = asyncio.create_task(driven.keep_showing())
     try:
-        agreement, not_compared = await _run_and_compare(client, replay)
+        agreement, not_compared = await driven.run_and_compare()
         if settings.drain is not Drain.KEEP:
             await replay.sessions.complete_all()
     finally:
         watching.cancel()
-    return Result(replay.sessions.summary(), agreement, not_compared)
+    return Result(replay.sessions.summary(), driven.totals(), agreement, not_compared)
 
 
-async def _run_and_compare(client: Client, replay: Replay) -> tuple[Agreement | None, str | None]:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(replay.run())
-        await replay.warmed_up()
-        start = await _begin_window(client, replay)
-    if isinstance(start, ServiceError):
-        return None, str(start)
-    try:
-        return await compare(client, replay.sessions, start), None
-    except ServiceError as error:
-        return None, str(error)
+class _Driven:
+    """A replay, its tally of the warm-up, and the window that begins after it."""
 
+    def __init__(self, client: Client, replay: Replay, watch: Watch) -> None:
+        self._client = client
+        self._replay = replay
+        self._watch = watch
+        self._first_tally = replay.sessions.tally
+        self._start: WindowStart | None = None
 
-async def _begin_window(client: Client, replay: Replay) -> WindowStart | ServiceError:
-    try:
-        return await begin_window(client, replay.sessions)
-    except ServiceError as error:
-        return error
+    def totals(self) -> dict[str, int]:
+        tallies = {self._first_tally, self._replay.sessions.tally}
+        return {name: sum(getattr(tally, name) for tally in tallies) for name in _TOTALS}
 
+    async def keep_showing(self) -> None:
+        while True:
+            self._show()
+            await asyncio.sleep(_WATCH_EVERY_SECONDS)
 
-async def _keep_watching(replay: Replay, watch: Watch) -> None:
-    while True:
-        watch(replay)
-        await asyncio.sleep(_WATCH_EVERY_SECONDS)
+    def _show(self) -> None:
+        self._watch(Look(self._replay, self.totals(), self._start.integrals if self._start else None))
+
+    async def run_and_compare(self) -> tuple[Agreement | None, str | None]:
+        """The agreement, or why there is none."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._replay.run())
+            await self._replay.warmed_up()
+            refused = await self._begin_window()
+        self._show()
+        if not self._start:
+            return None, refused
+        try:
+            return await compare(self._client, self._replay.sessions, self._start), None
+        except ServiceError as error:
+            return None, str(error)
+
+    async def _begin_window(self) -> str | None:
+        try:
+            self._start = await begin_window(self._client, self._replay.sessions)
+        except ServiceError as error:
+            return str(error)
+        return None
 
 
 def _stop_when_interrupted(replay: Replay) -> None:

@@ -95,6 +95,11 @@ class Replay:
         return self._in_flight
 
     @property
+    def is_arriving(self) -> bool:
+        """Whether further sessions may arrive."""
+        return not self._all_sent
+
+    @property
     def is_stopping(self) -> bool:
         """Whether `stop` was called."""
         return self._stopping

@@ -1,13 +1,63 @@
-"""How a replay looks in a terminal."""
+"""How a replay looks in a terminal, and to a program that reads its output."""
 
 from __future__ import annotations
 
-from rich.table import Table
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 
-from loadgen.drive import Result
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from loadgen.drive import Look, Result, Watch
 from loadgen.latency import Percentiles
 from loadgen.replay import Replay
 from loadgen.report import Summary
+
+
+class Progress(StrEnum):
+    """How it is told."""
+
+    LINE = "line"
+    """A line that is kept up to date, on a terminal."""
+    JSON = "json"
+    """JSON objects, one a line on standard output: `progress` twice a second, `result` at the end."""
+
+
+@contextmanager
+def watching(progress: Progress, console: Console) -> Iterator[Watch]:
+    """Shows a replay as long as it runs."""
+    if progress is Progress.JSON:
+        yield tell
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def show(look: Look) -> None:
+            if console.is_terminal:
+                live.update(Text(live_line(look.replay)), refresh=True)
+
+        yield show
+
+
+def tell(look: Look) -> None:
+    """One line of progress. Latencies are those of the last ten seconds."""
+    replay, recent = look.replay, look.replay.sessions.recent_assign_ms()
+    say(
+        "progress",
+        elapsed_seconds=replay.elapsed_seconds,
+        is_arriving=replay.is_arriving,
+        since=look.since,
+        totals=look.totals,
+        assign_ms={"p50": recent.p50, "p99": recent.p99},
+    )
+
+
+def say(kind: str, **facts: object) -> None:
+    """A JSON object on a line of its own."""
+    print(json.dumps({"kind": kind, **facts}, allow_nan=False), flush=True)  # noqa: T201 - who started us reads it
 
 
 def live_line(replay: Replay) -> str:

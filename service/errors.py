@@ -26,6 +26,12 @@ class NewerFleet(DispatchError):
     code = "newer_fleet"
 
 
+class OlderFleet(DispatchError):
+    """The fleet was written by an older version: stop its dispatchers, then run `slta upgrade`; nothing was changed."""
+
+    code = "older_fleet"
+
+
 class UnknownPool(DispatchError):
     """No pool of the fleet has this id."""
 

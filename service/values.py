@@ -1,4 +1,4 @@
-"""What the store answers: frozen values, named as the HTTP API names them."""
+"""What the store answers: frozen values, as the HTTP API gives them, field by field."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ COUNTERS = (
 )
 """What a fleet counts since it began."""
 
+MICROSECONDS = 1_000_000
+"""In a second: the store's unit of time."""
+
 Status = Literal["active", "draining", "failed"]
 EndReason = Literal["completed", "expired", "failed", "reported_ended", "completed_before_assign"]
 
@@ -40,21 +43,31 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """A session that is over; `already` when it was so before this call."""
+class Completed:
+    """The session ended with this call."""
 
     session_id: str
-    pool_id: str | None
-    reason: EndReason
-    already: bool
+    pool_id: str
+    outcome: Literal["completed"] = "completed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewal:
-    """What became of a lease."""
+class AlreadyEnded:
+    """The session had ended before, on `pool_id`."""
 
     session_id: str
-    outcome: Literal["renewed", "expired", "unknown"]
+    pool_id: str
+    outcome: Literal["already_ended"] = "already_ended"
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """Session ids by what became of their leases."""
+
+    renewed: list[str]
+    expired: list[str]
+    unknown: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +89,33 @@ class Pool:
     pool_class: str
     status: Status
     occupancy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPage:
+    """Some pools, and where to go on."""
+
+    pools: list[Pool]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolsAdded:
+    """Pool ids by whether they are new."""
+
+    created: list[str]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFailed:
+    """A failed pool and the sessions that ended with it."""
+
+    pool_id: str
+    pool_class: str
+    status: Status
+    occupancy: int
+    ended_session_ids: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

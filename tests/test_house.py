@@ -17,18 +17,11 @@ from tests.house import (
 )
 
 LONG_MODULES = {
-    "service/core/utility.py": "to be split",
     "service/store/lua/state.lua": "to be split",
     "service/store/store.py": "to be split",
-    "experiments/cli.py": "to be split",
-    "deploy/grafana/dashboard.py": "to be split",
 }
 LONG_FUNCTIONS = {
-    ("deploy/grafana/dashboard.py", "placement"): "to be split",
-    ("deploy/grafana/dashboard.py", "service"): "to be split",
     ("demo/figures.py", "report"): "to be split",
-    ("experiments/studies/messages.py", "markdown"): "to be split",
-    ("experiments/studies/suboptimal.py", "markdown"): "to be split",
 }
 POLICY_NAMERS = {
     "service/core/policies/__init__.py": "the table in Python",
@@ -39,12 +32,6 @@ POLICY_NAMERS = {
     "service/metrics/rows.py": "every metric begins with this name",
     "service/process/tracing.py": "traces name the service",
     "deploy/grafana/dashboard.py": "the dashboard has this address",
-    "service/console/static/classes.js": "to be asked",
-    "service/console/static/index.html": "to be asked",
-    "service/console/static/model.js": "to be asked",
-    "service/console/static/tiles.js": "to be asked",
-    "service/observation/state.py": "to be asked",
-    "demo/summary.py": "to be asked",
 }
 """Besides the policies and their tables, the service has the name of one of them."""
 

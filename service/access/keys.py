@@ -27,7 +27,7 @@ does; read: look at fleets, pools and sessions; metrics: scrape; admin: everythi
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _KEY = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{16,128})")
-_NOBODY = hashlib.sha256(b"").hexdigest()
+_NO_KEY = hashlib.sha256(b"").hexdigest()
 
 
 class AccessError(Exception):
@@ -71,6 +71,9 @@ class Caller:
 
 
 ANYBODY = Caller("", frozenset({"admin"}))
+"""Who sends a request where nobody has to prove who they are."""
+NOBODY = Caller("", frozenset(), frozenset())
+"""Who may do nothing and sees no fleet."""
 
 
 class Access:
@@ -122,7 +125,7 @@ class Access:
         key_id, secret = match.groups() if match and scheme.lower() == "bearer" else ("", "")
         key = self._keys.get(key_id)
         held = hashlib.sha256(secret.encode()).hexdigest()
-        same = hmac.compare_digest(held, key.sha256 if key else _NOBODY)
+        same = hmac.compare_digest(held, key.sha256 if key else _NO_KEY)
         return self._callers[key_id] if same and key else None
 
 

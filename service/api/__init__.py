@@ -3,9 +3,9 @@
 | module | owns |
 |---|---|
 | application | `build_api`: the FastAPI application and all that is in front of it |
-| sessions, pools, fleets, observations, process, reference | the routes |
-| schemas | bodies and answers |
-| rules, routing, gate | what a route asks of a request, and who may call it |
-| edge, bodies, strict_json, problems | ids and headers, limits, strict parsing, refusals |
-| access, rate_limit, keys_cli | API keys |
+| sessions, pools, fleets, observations, probes, reference | the routes |
+| schemas, dependencies | bodies and answers; the parts of the application that an endpoint may ask for |
+| rules, routing | what a route asks of a request, and how a request comes to its endpoint |
+| edge, gate, bodies, problems | in plain ASGI: ids and headers, who may come in, strict bodies, refusals |
+| context | what is known of a request on its way |
 """

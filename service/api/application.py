@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -11,13 +10,13 @@ from fastapi import APIRouter, FastAPI
 from service.access.keys import Access
 from service.access.rate_limit import Rate
 from service.api import fleets, observations, pools, probes, reference, sessions
+from service.api.dependencies import Parts, RenderMetrics
 from service.api.edge import LOOPBACK_HOSTS, Edge
 from service.api.gate import Gate
-from service.api.probes import RenderMetrics
-from service.api.problems import answer_with_problems
+from service.api.routing import refuse_without_route
 from service.fleet_file import Specs
 from service.requests import RequestRecord
-from service.store.store import Store
+from service.store import Store
 
 ROUTERS = (sessions.router, pools.router, fleets.router, observations.router, probes.router)
 """The busiest first: routes are tried in order."""
@@ -25,7 +24,7 @@ ROUTERS = (sessions.router, pools.router, fleets.router, observations.router, pr
 
 def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     *,
-    store: Callable[[], Store],
+    store: Store,
     access: Access,
     render_metrics: RenderMetrics,
     observe_request: Callable[[RequestRecord], None] = lambda _: None,
@@ -34,11 +33,9 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     docs_enabled: bool = False,
     rate: Rate | None = None,
     extra_routers: Iterable[APIRouter] = (),
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
     """The application of one process.
 
-    `store` gives the open store; it is first called by the first request, so `lifespan` may open it.
     `access` is `Access.open()` or `Access.load(path)`; call `access.reload_if_changed()` now and then.
     `render_metrics` turns an Accept header into the exposition and its content type.
     `observe_request` hears of every answered request: for the log and for metrics.
@@ -58,13 +55,9 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # spans of requests, where set up
-        lifespan=lifespan,
     )
-    app.state.store = store
-    app.state.specs = specs or Specs()
-    app.state.render_metrics = render_metrics
-    app.state.gate = Gate(access, rate)
-    answer_with_problems(app)
+    app.state.parts = Parts(store, specs or Specs(), Gate(access, rate), render_metrics)
+    refuse_without_route(app)
     mounted: list[APIRouter] = [*ROUTERS, *([reference.router] if docs_enabled else []), *extra_routers]
     for router in mounted:
         # Flat, for the matching of nested routers costs every request 20 µs.

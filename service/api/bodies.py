@@ -1,4 +1,4 @@
-"""Reading a request: what it accepts, what it is made of, and how much of it."""
+"""Reading a request: what it accepts, what its body is made of, how much of it and how soon."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
+from service.api.context import RequestContext
 from service.api.problems import Refusal
 from service.reading.strict_json import InvalidJson, parse
 
@@ -19,39 +20,23 @@ CLOSE = {"Connection": "close"}
 """What is left of the body is not read, so the connection cannot serve another request."""
 
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """A header of a request that came through `edge`."""
-    value = scope["slta.headers"].get(name)
-    return None if value is None else value.decode("latin-1")
-
-
-class StrictRequest(Request):
-    """A request whose body is read up to a limit, and parsed to the letter."""
-
-    body_bytes = 0
-
-    async def body(self) -> bytes:
-        """The whole body; 413, 415 or 408 instead of reading on."""
-        if not hasattr(self, "_body"):
-            self._body = await _read(self.scope, self.receive, self.body_bytes)
-        return self._body
-
-    async def json(self) -> Any:  # noqa: ANN401 - whatever JSON says
-        """The body's value; 400 for what is not JSON, or read differently elsewhere."""
-        try:
-            return parse(await self.body())
-        except InvalidJson as error:
-            raise Refusal(400, "invalid_json", f"{error}.") from None
-
-
-async def _read(scope: Scope, receive: Receive, limit: int) -> bytes:
-    length = header(scope, b"content-length") or ""
+async def read_body(context: RequestContext, receive: Receive, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes; 413, 415 or 408 instead of reading on."""
+    length = context.header(b"content-length") or ""
     if length.isdecimal() and int(length[:19]) > limit:
         raise _too_large(limit)
     body = await _in_time(_receive(receive, limit))
     if body:
-        _check_content(scope)
+        _check_content(context)
     return body
+
+
+def parse_body(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """The body's value; 400 for what is not JSON, or what others would read differently."""
+    try:
+        return parse(body)
+    except InvalidJson as error:
+        raise Refusal(400, "invalid_json", f"{error}.") from None
 
 
 async def _in_time(body: Awaitable[bytes]) -> bytes:
@@ -91,19 +76,20 @@ def _too_large(limit: int) -> Refusal:
     return Refusal(413, "payload_too_large", f"The body may have at most {limit} bytes.", CLOSE)
 
 
-def _check_content(scope: Scope) -> None:
-    content_type = header(scope, b"content-type") or ""
+def _check_content(context: RequestContext) -> None:
+    content_type = context.header(b"content-type") or ""
     if content_type != "application/json":
         kind, _, parameters = content_type.partition(";")
         charset = parameters.strip().lower().replace('"', "")
         if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
             raise Refusal(415, "unsupported_media_type", "Send the body as application/json in UTF-8.")
-    if (header(scope, b"content-encoding") or "identity").lower() != "identity":
+    if (context.header(b"content-encoding") or "identity").lower() != "identity":
         raise Refusal(415, "unsupported_media_type", "Send the body without Content-Encoding.")
 
 
-def check_accept(accept: str | None, offers: Sequence[str]) -> None:
+def check_accept(context: RequestContext, offers: Sequence[str]) -> None:
     """406 when the client takes nothing of what the route answers in."""
+    accept = context.header(b"accept")
     if accept is None or accept == "*/*" or accept in offers:
         return
     families = {offer.partition("/")[0] + "/*" for offer in offers}

@@ -1,19 +1,19 @@
-"""The outermost layer: request ids, headers, Host, the length of URLs, and the last resort for errors."""
+"""The outermost layer: request ids, headers, Host, the length of URLs, and the one place where errors are answered."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access.keys import Caller
-from service.api.problems import problem
+from service.api.context import SCOPE_KEY, RequestContext
+from service.api.problems import EXPECTED, Refusal, problem_of
 from service.requests import RequestRecord
 
 LONGEST_URL = 8192
@@ -54,49 +54,49 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        headers = scope["slta.headers"] = dict(scope["headers"])
-        request_id = scope["slta.request_id"] = _request_id(headers)
+        context = scope[SCOPE_KEY] = _context(scope)
         status = 0
 
         async def send_safely(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_safe_headers(message.get("headers", ()), request_id)
+                message["headers"] = _with_safe_headers(message.get("headers", ()), context.request_id)
             await send(message)
 
         try:
-            await (self._refusal(scope, headers, request_id) or self._app)(scope, receive, send_safely)
+            self._check(scope, context)
+            await self._app(scope, receive, send_safely)
         except ClientDisconnect:
             pass
         except Exception as error:
-            log.error("request_failed", request_id=request_id, **_where(error))  # noqa: TRY400 - see _where
+            if not isinstance(error, EXPECTED):
+                log.error("request_failed", request_id=context.request_id, **_where(error))  # noqa: TRY400 - see _where
             if status:
                 raise
-            await _internal_error(request_id)(scope, receive, send_safely)
+            await problem_of(context.request_id, error)(scope, receive, send_safely)
         finally:
-            self._observe(_record(scope, request_id, status, perf_counter() - started))
+            self._observe(_record(scope, context, status, perf_counter() - started))
 
-    def _refusal(self, scope: Scope, headers: dict[bytes, bytes], request_id: str) -> ASGIApp | None:
+    def _check(self, scope: Scope, context: RequestContext) -> None:
         if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
-            return problem(request_id, 414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
+            raise Refusal(414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
             detail = f"The headers may have at most {LARGEST_HEADERS} bytes."
-            return problem(request_id, 431, "headers_too_large", detail, headers={"Connection": "close"})
-        if scope["path"] not in PROBES and not self._host_allowed(scope, headers):
-            return problem(request_id, 400, "invalid_host", "This service has another name: see its allowed hosts.")
-        if scope["method"] not in SAFE_METHODS and _is_cross_site(headers):
-            return problem(request_id, 403, "cross_site", "A page of another site may not change anything here.")
-        return None
+            raise Refusal(431, "headers_too_large", detail, {"Connection": "close"})
+        if scope["path"] not in PROBES and not self._host_allowed(scope, context):
+            raise Refusal(400, "invalid_host", "This service has another name: see its allowed hosts.")
+        if scope["method"] not in SAFE_METHODS and _is_cross_site(context.headers):
+            raise Refusal(403, "cross_site", "A page of another site may not change anything here.")
 
-    def _host_allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
-        host = _PORT.sub("", headers.get(b"host", b"").decode("latin-1")).lower()
+    def _host_allowed(self, scope: Scope, context: RequestContext) -> bool:
+        host = _PORT.sub("", context.header(b"host") or "").lower()
         if not host or sum(name == b"host" for name, _ in scope["headers"]) > 1:
             return False
         return self._any_host or host in self._hosts or host.endswith(self._suffixes)
 
 
-def _is_cross_site(headers: dict[bytes, bytes]) -> bool:
+def _is_cross_site(headers: Mapping[bytes, bytes]) -> bool:
     """Whether a browser sends this for a page of another origin; other clients send neither header.
 
     Calls without a body need no leave from the service first (Fetch standard, CORS-safelisted requests), and where
@@ -112,7 +112,12 @@ _PORT = re.compile(r":[0-9]*\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
-def _request_id(headers: dict[bytes, bytes]) -> str:
+def _context(scope: Scope) -> RequestContext:
+    headers, client = dict(scope["headers"]), scope.get("client")
+    return RequestContext(_request_id(headers), headers, str(client[0]) if client else "")
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
     """The client's own, when it is harmless, else a new one."""
     text = headers.get(b"x-request-id", b"").decode("latin-1")
     return text if _REQUEST_ID.match(text) else secrets.token_hex(8)
@@ -129,16 +134,15 @@ def _with_safe_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) 
     return own
 
 
-def _record(scope: Scope, request_id: str, status: int, seconds: float) -> RequestRecord:
-    caller: Caller | None = scope.get("slta.caller")
+def _record(scope: Scope, context: RequestContext, status: int, seconds: float) -> RequestRecord:
     return RequestRecord(
-        request_id=request_id,
+        request_id=context.request_id,
         method=scope["method"],
         route=getattr(scope.get("route"), "path", None),
         status=status,
         seconds=seconds,
-        fleet=scope.get("slta.fleet", ""),
-        key_id=caller.key_id if caller else "",
+        fleet=context.fleet,
+        key_id=context.caller.key_id,
     )
 
 
@@ -147,7 +151,3 @@ def _where(error: Exception) -> dict[str, object]:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "traceback": lines[-12:]}
-
-
-def _internal_error(request_id: str) -> ASGIApp:
-    return problem(request_id, 500, "internal_error", "Something failed here; the log has it under this request_id.")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Header
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.gate import caller_of
+from service.api.dependencies import TheCaller, TheSpecs, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import FLEET_BODY, allow
-from service.api.schemas import FleetBody, FleetName, FleetNames, TheStore, answer
+from service.api.schemas import FleetBody, FleetName, FleetNames, answer
 from service.errors import InvalidFleet, UnknownFleet, VersionMismatch
-from service.fleet_file import compile_spec
-from service.store.store import Store
+from service.fleet_file.applying import apply_fleet
+from service.store import Store
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
@@ -59,22 +57,21 @@ TheGuard = Annotated[Guard, Depends(_guard)]
 
 async def _present_version(store: Store, fleet: str) -> int:
     try:
-        return (await store.config(fleet))[1]
+        return (await store.fleets.config(fleet))[1]
     except UnknownFleet:
         raise VersionMismatch from None
 
 
 @router.get("", responses={200: {"model": FleetNames}})
 @allow("read", "pool", "metrics")
-async def list_fleets(request: Request, store: TheStore) -> Response:
+async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
     """The names of the fleets that the caller may see."""
-    caller = caller_of(request)
-    return answer(FleetNames(fleets=[name for name in await store.fleets() if caller.sees(name)]))
+    return answer(FleetNames(fleets=[name for name in await store.fleets.names() if caller.sees(name)]))
 
 
 @router.put("/{fleet}", responses={200: {"model": FleetBody}, 201: {"model": FleetBody}})
 @allow("admin", body_bytes=FLEET_BODY, invalid=InvalidFleet)
-async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore) -> Response:
+async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore, specs: TheSpecs) -> Response:
     """Create a fleet (201) or change it (200); live sessions stay. Creates the pools that `pools: N` misses."""
     if body.fleet not in (None, fleet):
         raise InvalidFleet("fleet: must be the name in the path, or absent")
@@ -83,18 +80,16 @@ async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: T
         if expected not in (None, body.config_version):
             raise VersionMismatch("If-Match and config_version differ.")
         expected = body.config_version
-    spec = await asyncio.to_thread(compile_spec, body)
-    document = body.document()
-    configured = await store.configure(fleet, spec, document, expected)
-    await store.add_pools(fleet, body.wanted_pools())
-    return _fleet(fleet, document, configured.config_version, 201 if configured.created else 200)
+    applied = await apply_fleet(store, specs, fleet, body, expected)
+    version, created = applied.configured.config_version, applied.configured.created
+    return _fleet(fleet, applied.document, version, 201 if created else 200)
 
 
 @router.get("/{fleet}", responses={200: {"model": FleetBody}})
 @allow("read", "pool")
 async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     """The fleet's configuration, in the form that PUT takes."""
-    document, version = await store.config(fleet)
+    document, version = await store.fleets.config(fleet)
     return _fleet(fleet, document, version, 200)
 
 
@@ -105,7 +100,7 @@ async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore) -> Re
     expected = await guard.expected(store, fleet)
     if expected is not None and expected != await _present_version(store, fleet):
         raise VersionMismatch
-    await store.delete_fleet(fleet)
+    await store.fleets.delete(fleet)
     return Response(status_code=204)
 
 

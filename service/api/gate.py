@@ -1,14 +1,12 @@
-"""The gate in front of every route: who is it, may they, how often."""
+"""The gate in front of every route: who a caller is, what it may do, in which fleet, and how often."""
 
 from __future__ import annotations
 
 import re
 
-from starlette.requests import Request
-
 from service.access.keys import Access, Caller
 from service.access.rate_limit import Rate, RateLimiter
-from service.api.bodies import header
+from service.api.context import RequestContext
 from service.api.problems import Refusal
 from service.api.rules import Rules
 from service.errors import UnknownFleet
@@ -26,41 +24,42 @@ class Gate:
 
     def __init__(self, access: Access, rate: Rate | None = None) -> None:
         """`rate` limits each key, or each address where access is open; None for no limit."""
-        self.access = access
+        self._access = access
         self._requests = RateLimiter(rate) if rate else None
         self._failures = RateLimiter(FAILURES)
 
-    def admit(self, request: Request, rules: Rules) -> None:
-        """Let a request pass, or raise: 401, 403, 404 for a fleet that is not the caller's, 422, 429."""
+    def admit(self, context: RequestContext, rules: Rules, fleet: str | None) -> None:
+        """Let a request pass, or raise: 401, 403, 404 for a fleet that is not the caller's, 422, 429.
+
+        `fleet` is the one that the path names, None where it names none.
+        """
         if not rules.scopes:
             return
-        caller = self.access.identify(header(request.scope, b"authorization"))
+        caller = self._access.identify(context.header(b"authorization"))
         if caller is None:
-            raise self._unauthenticated(request)
-        request.scope["slta.caller"] = caller
-        self._limit(request, caller)
+            raise self._unauthenticated(context.address)
+        context.caller = caller
+        self._limit(caller.key_id or context.address)
         if not caller.may(rules.scopes):
             raise Refusal(403, "insufficient_scope", "The key does not have the scope for this.")
-        fleet = request.path_params.get("fleet")
         if fleet is not None:
-            check_fleet(fleet, caller)
-            request.scope["slta.fleet"] = fleet
+            _check_fleet(fleet, caller)
+            context.fleet = fleet
 
-    def _unauthenticated(self, request: Request) -> Refusal:
-        wait = self._failures.take(_address(request))
+    def _unauthenticated(self, address: str) -> Refusal:
+        wait = self._failures.take(address)
         if wait:
             return _too_many(wait)
         detail = "Send a valid key as Authorization: Bearer <key>."
         return Refusal(401, "unauthenticated", detail, {"WWW-Authenticate": CHALLENGE})
 
-    def _limit(self, request: Request, caller: Caller) -> None:
-        if self._requests is not None:
-            wait = self._requests.take(caller.key_id or _address(request))
-            if wait:
-                raise _too_many(wait)
+    def _limit(self, name: str) -> None:
+        wait = self._requests.take(name) if self._requests else 0
+        if wait:
+            raise _too_many(wait)
 
 
-def check_fleet(fleet: str, caller: Caller) -> None:
+def _check_fleet(fleet: str, caller: Caller) -> None:
     """422 for what no fleet can be called; for another's fleet the same as for one that does not exist."""
     if not _is_name(fleet):
         raise Refusal(422, "invalid_request", f"fleet: must match {NAME_PATTERN}")
@@ -68,16 +67,5 @@ def check_fleet(fleet: str, caller: Caller) -> None:
         raise UnknownFleet
 
 
-def caller_of(request: Request) -> Caller:
-    """Who sent the request."""
-    caller: Caller = request.scope["slta.caller"]
-    return caller
-
-
 def _too_many(wait: int) -> Refusal:
     return Refusal(429, "rate_limited", "Too many requests: wait as Retry-After says.", {"Retry-After": str(wait)})
-
-
-def _address(request: Request) -> str:
-    client = request.scope.get("client")
-    return str(client[0]) if client else ""

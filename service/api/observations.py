@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.dependencies import TheSpecs, TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow
-from service.api.schemas import FleetName, TheSpecs, TheStore, answer
+from service.api.schemas import FleetName, answer
 from service.core.limits import MAX_POOLS
 from service.errors import UnknownClass
 from service.observation import (
@@ -36,7 +37,7 @@ Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of
 @allow("read", "pool")
 async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
     """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
-    snapshot = await store.snapshot(fleet)
+    snapshot = await store.fleets.snapshot(fleet)
     return answer(observe(snapshot, await specs.of(snapshot.document)))
 
 
@@ -49,7 +50,7 @@ async def get_averages(
     if (since is None) == (window is None):
         raise Refusal(422, "invalid_request", "query: either since or window is needed")
     older = decode_integrals(fleet, since) if since is not None else None
-    snapshot = await store.snapshot(fleet)
+    snapshot = await store.fleets.snapshot(fleet)
     beginning = older or _beginning(snapshot, int(window or 0))
     return answer(observe_averages(snapshot, beginning, await specs.of(snapshot.document)))
 
@@ -87,7 +88,7 @@ _COUNT = re.compile(r"[0-9]{1,5}")
 async def get_optimum(fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs) -> Response:
     """What if: the bound, the optimal occupancies, the price of load and the worth of one more pool."""
     load, pools = _question(request.query_params.multi_items())
-    snapshot = await store.snapshot(fleet)
+    snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClass
     return answer(what_if(snapshot, await specs.of(snapshot.document), load, pools))

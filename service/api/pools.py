@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from service.api.dependencies import TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
@@ -14,16 +15,12 @@ from service.api.schemas import (
     MOST_POOLS,
     FleetName,
     PoolBody,
-    PoolFailed,
     PoolId,
-    PoolPage,
-    PoolsAdded,
     PoolsBody,
     PoolSessionsBody,
-    TheStore,
     answer,
 )
-from service.values import Pool, Reconciliation
+from service.values import Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
@@ -35,8 +32,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_POOLS)]
 @allow("read", "pool")
 async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """The pools, page by page."""
-    pools, next_cursor = await store.pools(fleet, cursor, limit)
-    return answer(PoolPage(pools=pools, next_cursor=next_cursor))
+    return answer(await store.pools.page(fleet, cursor, limit))
 
 
 @router.post("", responses={200: {"model": PoolsAdded}})
@@ -46,22 +42,21 @@ async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore) -> Respo
     ids = [entry.pool_id for entry in body.pools]
     if len(set(ids)) < len(ids):
         raise Refusal(422, "invalid_request", "pools: a pool_id stands twice")
-    created = await store.add_pools(fleet, [(entry.pool_id, entry.pool_class) for entry in body.pools])
-    return answer(PoolsAdded(created=created, unchanged=[id_ for id_ in ids if id_ not in set(created)]))
+    return answer(await store.pools.add(fleet, [(entry.pool_id, entry.pool_class) for entry in body.pools]))
 
 
 @router.get("/{pool_id}", responses={200: {"model": Pool}})
 @allow("read", "pool")
 async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """One pool."""
-    return answer(await store.pool(fleet, pool_id))
+    return answer(await store.pools.get(fleet, pool_id))
 
 
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
 @allow("pool")
 async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore) -> Response:
     """Create a pool (201), or let an empty one change class (200)."""
-    pool, created = await store.move_pool(fleet, pool_id, body.pool_class)
+    pool, created = await store.pools.move(fleet, pool_id, body.pool_class)
     return answer(pool, 201 if created else 200)
 
 
@@ -69,7 +64,7 @@ async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: The
 @allow("pool")
 async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Remove an empty pool."""
-    await store.remove_pool(fleet, pool_id)
+    await store.pools.remove(fleet, pool_id)
     return Response(status_code=204)
 
 
@@ -77,34 +72,25 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Res
 @allow("pool")
 async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Send a pool no more sessions; those it has stay."""
-    return answer(await store.set_status(fleet, pool_id, "draining"))
+    return answer(await store.pools.set_status(fleet, pool_id, "draining"))
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
 @allow("pool")
 async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Send a pool sessions again."""
-    return answer(await store.set_status(fleet, pool_id, "active"))
+    return answer(await store.pools.set_status(fleet, pool_id, "active"))
 
 
 @router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
 @allow("pool")
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Send a pool no more sessions and end those it has."""
-    pool, ended = await store.fail_pool(fleet, pool_id)
-    return answer(
-        PoolFailed(
-            pool_id=pool.pool_id,
-            pool_class=pool.pool_class,
-            status=pool.status,
-            occupancy=pool.occupancy,
-            ended_session_ids=ended,
-        )
-    )
+    return answer(await store.pools.fail(fleet, pool_id))
 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
 @allow("pool", body_bytes=BATCH_BODY)
 async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
     """Take the pool's own list: what was placed before `as_of` and is not listed has ended."""
-    return answer(await store.reconcile(fleet, pool_id, body.as_of, body.session_ids))
+    return answer(await store.pools.reconcile(fleet, pool_id, body.as_of, body.session_ids))

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.gate import caller_of
+from service.api.dependencies import TheCaller, TheMetrics, TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow, public
-from service.api.schemas import ProcessStatus, TheStore, answer
+from service.api.schemas import ProbeAnswer, answer
 
 router = APIRouter(tags=["process"], route_class=ApiRoute)
 
-RenderMetrics = Callable[[str], Awaitable[tuple[bytes, str]]]
-"""From an Accept header to the exposition and its content type."""
 
-
-@router.get("/healthz", responses={200: {"model": ProcessStatus}})
+@router.get("/healthz", responses={200: {"model": ProbeAnswer}})
 @public()
 async def get_healthz() -> Response:
     """Whether the event loop turns; the store is not asked."""
-    return answer(ProcessStatus(status="ok"))
+    return answer(ProbeAnswer(status="ok"))
 
 
-@router.get("/readyz", responses={200: {"model": ProcessStatus}, 503: {"model": ProcessStatus}})
+@router.get("/readyz", responses={200: {"model": ProbeAnswer}, 503: {"model": ProbeAnswer}})
 @public()
 async def get_readyz(store: TheStore) -> Response:
     """Whether the store answers and has our library."""
     ready = await store.ready()
-    return answer(ProcessStatus(status="ready" if ready else "unavailable"), 200 if ready else 503)
+    return answer(ProbeAnswer(status="ready" if ready else "unavailable"), 200 if ready else 503)
 
 
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
 @allow("metrics", offers=("text/plain", "application/openmetrics-text"))
-async def get_metrics(request: Request) -> Response:
+async def get_metrics(request: Request, caller: TheCaller, render: TheMetrics) -> Response:
     """Prometheus or OpenMetrics text, as Accept asks; of all fleets, so not for keys that see only some."""
-    if caller_of(request).fleets is not None:
+    if caller.fleets is not None:
         raise Refusal(403, "insufficient_scope", "The metrics are of all fleets: they need a key without restriction.")
-    render: RenderMetrics = request.app.state.render_metrics
     body, content_type = await render(request.headers.get("accept", ""))
     return Response(body, headers={"Content-Type": content_type})

@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 
 from service import errors
-from service.reading import explain
 
 PROBLEM_JSON = "application/problem+json"
 LONGEST_DETAIL = 400
 RETRY_AFTER_SECONDS = 1
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 STATUS: Mapping[type[errors.DispatchError], int] = {
     errors.UnknownFleet: 404,
@@ -37,6 +33,7 @@ STATUS: Mapping[type[errors.DispatchError], int] = {
     errors.InvalidFleet: 422,
     errors.InvalidIntegrals: 422,
     errors.NewerFleet: 503,
+    errors.OlderFleet: 503,
     errors.NoCapacity: 503,
     errors.NoActivePool: 503,
     errors.StoreUnavailable: 503,
@@ -44,25 +41,41 @@ STATUS: Mapping[type[errors.DispatchError], int] = {
 }
 
 
-class Refusal(HTTPException):
+class Refusal(Exception):
     """A request that is refused before it reaches the store."""
 
-    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] = NOTHING) -> None:
         """`code` is stable and meant for programs, `detail` for people; `headers` go with the answer."""
-        super().__init__(status, detail, headers)
+        super().__init__(detail)
+        self.status = status
         self.code = code
+        self.headers = headers
 
 
-def problem(
+EXPECTED = (Refusal, errors.DispatchError)
+"""Errors that are told to the client as they are."""
+
+
+def problem_of(request_id: str, error: Exception) -> Response:
+    """The problem document of an error. Of one that is not expected it says only where to look."""
+    if isinstance(error, Refusal):
+        return _problem(request_id, error.status, error.code, str(error), error.headers)
+    if isinstance(error, errors.DispatchError):
+        status = STATUS.get(type(error), 500)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return _problem(request_id, status, error.code, str(error), headers, error.context)
+    return _problem(request_id, 500, "internal_error", "Something failed here; the log has it under this request_id.")
+
+
+def _problem(
     request_id: str,
     status: int,
     code: str,
     detail: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    context: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] = NOTHING,
+    context: Mapping[str, str] = NOTHING,
 ) -> Response:
-    """A problem document; `context` holds further members."""
+    """`context` holds further members of the document."""
     document = {
         "type": f"urn:slta:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -70,56 +83,6 @@ def problem(
         "detail": detail if len(detail) <= LONGEST_DETAIL else detail[: LONGEST_DETAIL - 1] + "…",
         "code": code,
         "request_id": request_id,
-        **{name: value for name, value in (context or {}).items() if value},
+        **{name: value for name, value in context.items() if value},
     }
-    return Response(json.dumps(document, ensure_ascii=False), status, dict(headers or {}), PROBLEM_JSON)
-
-
-def request_id_of(request: Request) -> str:
-    """The id that `edge` gave the request."""
-    return str(request.scope.get("slta.request_id", ""))
-
-
-async def _dispatch_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.DispatchError)  # noqa: S101 - registered for it
-    status = STATUS.get(type(error), 500)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem(request_id_of(request), status, error.code, str(error), headers=headers, context=error.context)
-
-
-async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
-    return problem(request_id_of(request), 422, "invalid_request", explain(error.errors()))
-
-
-CODES = {404: "not_found", 405: "method_not_allowed"}
-DETAILS = {404: "There is nothing at this path.", 405: "The path has other methods: see Allow."}
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    status, headers = error.status_code, dict(error.headers or {})
-    if isinstance(error, Refusal):
-        return problem(request_id_of(request), status, error.code, error.detail, headers=headers)
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
-    code = CODES.get(status, "invalid_request")
-    return problem(
-        request_id_of(request), status, code, DETAILS.get(status, HTTPStatus(status).phrase), headers=headers
-    )
-
-
-def _methods_at(request: Request) -> set[str]:
-    methods: set[str] = set()
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
-    return methods
-
-
-def answer_with_problems(app: FastAPI) -> None:
-    """Every error that a route may raise becomes a problem document; what is left is for `edge`."""
-    app.add_exception_handler(errors.DispatchError, _dispatch_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
+    return Response(json.dumps(document, ensure_ascii=False), status, headers, PROBLEM_JSON)

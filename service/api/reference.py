@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -13,9 +14,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.dependencies import parts_of
 from service.api.problems import PROBLEM_JSON
 from service.api.routing import ApiRoute
 from service.api.rules import public, rules_of
+from service.core.policies import Policy
 
 router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 
@@ -41,6 +44,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
         schemas["Problem"] = PROBLEM
+        _name_policies(schemas, parts_of(app).specs.policies)
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for route in app.routes:
             if isinstance(route, ApiRoute) and route.include_in_schema:
@@ -48,6 +52,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
                     _describe_route(document["paths"][route.path_format][method.lower()], route)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _name_policies(schemas: dict[str, Any], policies: Mapping[str, Policy]) -> None:
+    """The words that depend on the table of policies: which a fleet may ask for, and what a decision may name."""
+    tokens = [token for policy in policies.values() for token in policy.tokens]
+    schemas["FleetBody"]["properties"]["policy"]["enum"] = list(policies)
+    schemas["Placement"]["properties"]["token"]["anyOf"][0]["enum"] = list(dict.fromkeys(tokens))
 
 
 def _describe_route(operation: dict[str, Any], route: ApiRoute) -> None:

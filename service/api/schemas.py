@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import Depends, Path
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from service.fleet_file import FleetFile, Specs
+from service.fleet_file import FleetFile
 from service.reading import LONGEST_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
-from service.store.store import Store
-from service.values import EndReason, Status
 
 MOST_POOLS = 1000
 MOST_RENEWALS = 1000
@@ -23,20 +20,6 @@ MOST_LISTED_SESSIONS = 8192
 FleetName = Annotated[str, Path(pattern=NAME_PATTERN)]
 PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
 SessionId = Annotated[str, Path(pattern=NAME_PATTERN)]
-
-
-async def _store(request: Request) -> Store:
-    store: Store = request.app.state.store()
-    return store
-
-
-async def _specs(request: Request) -> Specs:
-    specs: Specs = request.app.state.specs
-    return specs
-
-
-TheStore = Annotated[Store, Depends(_store)]
-TheSpecs = Annotated[Specs, Depends(_specs)]
 
 
 def _read_seconds(value: object) -> float:
@@ -104,34 +87,6 @@ class PoolSessionsBody(_Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
-    """The session ended with this call."""
-
-    session_id: str
-    pool_id: str
-    outcome: Literal["completed"] = "completed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlreadyEnded:
-    """The session had ended before; `pool_id` is null when it was never placed."""
-
-    session_id: str
-    pool_id: str | None
-    outcome: Literal["already_ended"] = "already_ended"
-    reason: EndReason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renewed:
-    """Session ids by what became of their leases."""
-
-    renewed: list[str]
-    expired: list[str]
-    unknown: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetNames:
     """The fleets that the caller may see."""
 
@@ -139,34 +94,7 @@ class FleetNames:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolPage:
-    """Some pools, and where to go on."""
-
-    pools: list[Any]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolsAdded:
-    """Pool ids by whether they are new."""
-
-    created: list[str]
-    unchanged: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolFailed:
-    """A failed pool and the sessions that ended with it."""
-
-    pool_id: str
-    pool_class: str
-    status: Status
-    occupancy: int
-    ended_session_ids: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessStatus:
+class ProbeAnswer:
     """`ok`, `ready` or `unavailable`."""
 
     status: str

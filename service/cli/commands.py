@@ -102,7 +102,7 @@ def serve(
     given = dict(locals())
     from service.access.keys import AccessError
     from service.errors import DispatchError
-    from service.process import app, logs
+    from service.process import logs, serving
     from service.process.listening import ListenError
     from service.process.settings import SettingsError, read_settings
     from service.store.embedded import EmbeddedStoreError
@@ -110,4 +110,31 @@ def serve(
     with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError):
         settings = read_settings(**given)
         logs.configure(settings.log_level, settings.log_format)
-        app.serve(settings)
+        serving.serve(settings)
+
+
+@app.command()
+def upgrade(
+    store_url: Annotated[
+        str | None, typer.Option(envvar="SLTA_STORE_URL", help="The shared store; else the embedded one.")
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(envvar="SLTA_DATA_DIR", help="Folder of the embedded store.")] = Path(
+        ".slta"
+    ),
+) -> None:
+    """Bring the fleets of an older version to the present layout. Stop the older dispatchers first.
+
+    A dispatcher that owns its store does so when it starts.
+    """
+    import asyncio
+    from contextlib import nullcontext
+
+    from service.errors import DispatchError
+    from service.process.upgrading import upgrade_at
+    from service.store.embedded import EmbeddedStore, EmbeddedStoreError
+
+    with in_one_line(DispatchError, EmbeddedStoreError):
+        embedded = None if store_url else EmbeddedStore(data_dir)
+        with embedded or nullcontext():
+            upgraded = asyncio.run(upgrade_at(store_url or (embedded.url if embedded else "")))
+    typer.echo(f"upgraded: {', '.join(upgraded)}" if upgraded else "nothing to upgrade")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from itertools import pairwise
 
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, Trouble, event, frame, show_policy
 from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
-from service.store.store import Store
+from service.store import Store
 from service.values import Pool, Snapshot
 
 INTERVAL_SECONDS = 1.0
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 class Feed:
     """One fleet's frames. The newest is kept; a slow viewer misses some and delays nobody."""
 
-    def __init__(self, store: Callable[[], Store], specs: Specs, fleet: str, interval_seconds: float) -> None:
+    def __init__(self, store: Store, specs: Specs, fleet: str, interval_seconds: float) -> None:
         self.fleet = fleet
         self.viewers = 0
         self.gone = False
@@ -97,24 +97,25 @@ class Feed:
         return event("frame", seen)
 
     async def _look(self) -> Frame:
-        snapshot, pools = await self._read(self._store())
+        snapshot, pools = await self._read()
         return frame(snapshot, await self._specs.of(snapshot.document), pools)
 
-    async def _read(self, store: Store) -> tuple[Snapshot, list[Pool] | None]:
+    async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
         """The state, and the pools of the same moment: or, where it never stands still, of just after."""
         for _ in range(TRIES):
-            snapshot = await store.snapshot(self.fleet)
-            pools = await self._pools(store) if _pool_count(snapshot) <= MOST_SINGLE_POOLS else None
+            snapshot = await self._store.fleets.snapshot(self.fleet)
+            pools = await self._pools() if _pool_count(snapshot) <= MOST_SINGLE_POOLS else None
             if pools is None or _agree(snapshot, pools):
                 break
         return snapshot, pools
 
-    async def _pools(self, store: Store) -> list[Pool] | None:
+    async def _pools(self) -> list[Pool] | None:
         """All pools; None when there have become too many."""
-        pools, more = await store.pools(self.fleet, None, MOST_SINGLE_POOLS + 1)
-        while more is not None and len(pools) <= MOST_SINGLE_POOLS:
-            page, more = await store.pools(self.fleet, more, MOST_SINGLE_POOLS + 1)
-            pools += page
+        page = await self._store.pools.page(self.fleet, None, MOST_SINGLE_POOLS + 1)
+        pools = list(page.pools)
+        while page.next_cursor is not None and len(pools) <= MOST_SINGLE_POOLS:
+            page = await self._store.pools.page(self.fleet, page.next_cursor, MOST_SINGLE_POOLS + 1)
+            pools += page.pools
         return pools if len(pools) <= MOST_SINGLE_POOLS else None
 
     def _remember(self, seen: Frame) -> None:
@@ -147,13 +148,13 @@ class Feeds:
 
     def __init__(
         self,
-        store: Callable[[], Store],
+        store: Store,
         specs: Specs,
         *,
         most_viewers: int = MOST_VIEWERS,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
-        """`store` gives the open store, `specs` compiled fleets, as in `build_api`."""
+        """`specs` remembers compiled fleets, as in `build_api`."""
         self._store = store
         self._specs = specs
         self._interval_seconds = interval_seconds

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Send
 
-from service.api.gate import caller_of
+from service.api.dependencies import TheCaller, TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow, public
-from service.api.schemas import FleetName, TheStore, answer
+from service.api.schemas import FleetName, answer
 from service.console.feeds import Feeds
 from service.console.page import HEADERS, PAGE, PageFile, read_page, version_of
 
@@ -78,10 +78,9 @@ def console_router(feeds: Feeds) -> APIRouter:
 
     @router.get("/console/fleets")
     @allow("read", "pool")
-    async def get_viewer_rights(request: Request, store: TheStore) -> Response:
+    async def get_viewer_rights(caller: TheCaller, store: TheStore) -> Response:
         """What the page may show and offer to the caller."""
-        caller = caller_of(request)
-        fleets = [name for name in await store.fleets() if caller.sees(name)]
+        fleets = [name for name in await store.fleets.names() if caller.sees(name)]
         return answer(
             ViewerRights(
                 fleets=fleets,
@@ -94,7 +93,7 @@ def console_router(feeds: Feeds) -> APIRouter:
     @allow("read", "pool", offers=("text/event-stream",))
     async def get_events(fleet: FleetName, store: TheStore) -> Response:
         """A frame each second, until the viewer leaves or the service ends."""
-        await store.config(fleet)
+        await store.fleets.config(fleet)
         if not feeds.has_room:
             detail = "As many as may are watching this process: try again later, or ask another."
             raise Refusal(503, "too_many_viewers", detail, {"Retry-After": str(BUSY_RETRY_SECONDS)})

@@ -6,6 +6,7 @@
 | curves | the kinds of curves |
 | yaml_file | `load_yaml`, `LoadedFleet` |
 | specs | compiled fleets, remembered |
+| applying | a file's fleet and pools, brought into the store; import it from there, it knows the store |
 """
 
 from service.fleet_file.schema import FleetFile, parse_document

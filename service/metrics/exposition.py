@@ -9,13 +9,13 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from service.errors import DispatchError, NewerFleet, UnknownFleet
+from service.errors import DispatchError, NewerFleet, OlderFleet, UnknownFleet
 from service.fleet_file import Specs
 from service.metrics.activity import Activity
 from service.metrics.families import FLEET_ROWS
 from service.metrics.rows import Families, Kind, ReadRow
 from service.metrics.seen import Seen, see
-from service.store.store import Store
+from service.store import Store
 
 OPENMETRICS = "application/openmetrics-text"
 
@@ -44,7 +44,7 @@ class Metrics(Activity):
         fleets, link = Families(FLEET_ROWS), Families(LINK_ROWS)
         is_up = True
         try:
-            for fleet in await store.fleets():
+            for fleet in await store.fleets.names():
                 await _add_fleet(fleets, store, specs, fleet)
         except DispatchError:
             is_up = False
@@ -58,8 +58,8 @@ class Metrics(Activity):
 
 async def _add_fleet(fleets: Families[Seen], store: Store, specs: Specs, fleet: str) -> None:
     try:
-        snapshot = await store.snapshot(fleet)
-    except (UnknownFleet, NewerFleet):
+        snapshot = await store.fleets.snapshot(fleet)
+    except (UnknownFleet, NewerFleet, OlderFleet):
         return  # deleted since its name was read, or not ours to read
     fleets.add(see(snapshot, await specs.of(snapshot.document)))
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from service.metrics.rows import ReadRow
 from service.metrics.seen import CLASS, CLASS_COUNTS, FLEET, LEVEL, WINDOW, Seen
-from service.observation import MICROSECONDS
+from service.values import MICROSECONDS
 
 FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
     FLEET.gauge("aggregate_utility", "Utility of all active pools now.", lambda seen: seen.now.utility),

@@ -5,12 +5,11 @@ pools is None.
 """
 
 from service.observation.averages import AveragesObservation, averages, observe_averages
-from service.observation.integrals import MICROSECONDS, decode_integrals, encode_integrals
+from service.observation.integrals import decode_integrals, encode_integrals
 from service.observation.state import ClassObservation, Instant, Observation, enumeration, instant, observe
 from service.observation.what_if import WhatIf, what_if
 
 __all__ = [
-    "MICROSECONDS",
     "AveragesObservation",
     "ClassObservation",
     "Instant",

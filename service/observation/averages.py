@@ -8,8 +8,8 @@ from math import fsum
 from service.core.fleet import FleetSpec
 from service.core.gaps import Averages, Gaps, gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
-from service.observation.integrals import MICROSECONDS, encode_integrals
-from service.values import Integrals, Snapshot
+from service.observation.integrals import encode_integrals
+from service.values import MICROSECONDS, Integrals, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,6 @@ from itertools import chain
 from service.errors import InvalidIntegrals
 from service.values import Integrals
 
-MICROSECONDS = 1_000_000
-
 _FORMAT_VERSION = 1
 _HEAD = struct.Struct(">BQIQ6d")
 _PAIR = struct.Struct(">2d")

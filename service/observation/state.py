@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from service.core.ranking import Ranking
-from service.observation.integrals import MICROSECONDS, encode_integrals
-from service.values import ClassSnapshot, Snapshot
+from service.observation.integrals import encode_integrals
+from service.values import MICROSECONDS, ClassSnapshot, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,15 +6,13 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import structlog
 
 from service.access.keys import Access, AccessError
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable, UnknownFleet
-from service.fleet_file import FleetFile, compile_spec, load_yaml
+from service.fleet_file import LoadedFleet, Specs
+from service.fleet_file.applying import Applied, apply_file
 from service.store import Store
 from service.store.embedded import EmbeddedStore
 
@@ -26,44 +24,15 @@ APPLY_PATIENCE_SECONDS = 2.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class FleetFileToApply:
-    """A fleet file that was read at the start."""
-
-    fleet: str
-    file: FleetFile
-    digest: str
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Raises InvalidFleet."""
-        loaded = load_yaml(path)
-        return cls(loaded.name, loaded.file, loaded.digest)
-
-    async def apply(self, store: Store) -> None:
-        """Like PUT, but only when the file differs from the last one applied: changes since then stay."""
-        if await store.applied_file(self.fleet) == self.digest:
-            log.info("fleet_file_already_applied", fleet=self.fleet)
-            return
-        spec = await asyncio.to_thread(compile_spec, self.file)
-        configured = await store.configure(self.fleet, spec, self.file.document())
-        created = await store.add_pools(self.fleet, self.file.wanted_pools())
-        await store.remember_file(self.fleet, self.digest)
-        log.info(
-            "fleet_file_applied",
-            fleet=self.fleet,
-            config_version=configured.config_version,
-            created_pools=len(created),
-        )
-
-
 class Housekeeping:
     """The tasks of one process. Errors are logged and tried again; only a refused fleet file ends it."""
 
     def __init__(
-        self, store: Store, access: Access, embedded: EmbeddedStore | None, file: FleetFileToApply | None
+        self, store: Store, specs: Specs, access: Access, embedded: EmbeddedStore | None, file: LoadedFleet | None
     ) -> None:
+        """`embedded` is the store that this process owns, `file` the fleet file to apply; None where there is none."""
         self._store = store
+        self._specs = specs
         self._access = access
         self._embedded = embedded
         self._file = file
@@ -71,7 +40,11 @@ class Housekeeping:
 
     @asynccontextmanager
     async def under_way(self, give_up: Callable[[], None]) -> AsyncIterator[None]:
-        """Run the tasks meanwhile. A file that the store refuses is raised at the begin, or after `give_up`."""
+        """Run the tasks meanwhile.
+
+        If the store refuses the fleet file, that error is raised on entry. If it turns out only later, `give_up` is
+        called, and the error is raised on exit.
+        """
         tasks = [asyncio.create_task(task) for task in self._tasks()]
         applying = asyncio.create_task(self._apply_file())
         try:
@@ -94,7 +67,7 @@ class Housekeeping:
         file = self._file
         while file:
             try:
-                await file.apply(self._store)
+                _log_applied(file.name, await apply_file(self._store, self._specs, file))
                 file = None
             except (StoreUnavailable, OutcomeUnknown):  # the rounds say so
                 await asyncio.sleep(ROUND_SECONDS)
@@ -122,12 +95,12 @@ class Housekeeping:
         """
         trouble = ""
         try:
-            fleets = await self._store.fleets()
+            fleets = await self._store.fleets.names()
         except DispatchError as error:
             return error.code
         for fleet in fleets:
             try:
-                await self._store.tick(fleet)
+                await self._store.fleets.tick(fleet)
             except UnknownFleet:
                 continue  # deleted just now
             except DispatchError as error:
@@ -140,3 +113,15 @@ class Housekeeping:
         if self._trouble and not trouble:
             log.info("store_available_again")
         self._trouble = trouble
+
+
+def _log_applied(fleet: str, applied: Applied | None) -> None:
+    if applied is None:
+        log.info("fleet_file_already_applied", fleet=fleet)
+        return
+    log.info(
+        "fleet_file_applied",
+        fleet=fleet,
+        config_version=applied.configured.config_version,
+        created_pools=len(applied.pools.created),
+    )

@@ -1,4 +1,4 @@
-"""The HTTP server's outer shell: its socket, its certificates, how it is asked to end."""
+"""The HTTP server: its configuration, its socket, its certificates, and how it is asked to end."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import asyncio
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
+
+from service.process.settings import Settings
 
 BACKLOG = 2048
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +34,10 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._at_end = at_end
 
-    def end_at(self, signals: Iterable[signal.Signals]) -> None:
-        """Answer what has begun, then end, at one of these; a second one waits for nothing."""
+    def end_at_signals(self) -> None:
+        """At SIGINT or SIGTERM answer what has begun, then end; a second one waits for nothing."""
         loop = asyncio.get_running_loop()
-        for number in signals:
+        for number in ENDING_SIGNALS:
             loop.add_signal_handler(number, self.end)
 
     def end(self) -> None:
@@ -54,6 +58,24 @@ class Server(uvicorn.Server):
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
             log.info("listening", url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """uvicorn's configuration: its log, headers and lifespan are ours or nobody's."""
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:

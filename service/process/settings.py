@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.access.rate_limit import Rate
+
 PREFIX = "SLTA_"
 STORE_SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -48,7 +50,10 @@ class Settings(BaseSettings):
     docs: bool | None = None
     """/docs and /openapi.json; by default only on a loopback address."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Names that a request's Host may have, comma-separated; all when empty."""
+    """Names that a request's Host may have, comma-separated, besides those of loopback.
+
+    When empty: on a loopback address the host's own, elsewhere all.
+    """
 
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -101,6 +106,23 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that a request's Host may have besides those of loopback; `*` for all."""
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        return self.allowed_hosts or ((own,) if self.loopback else ("*",))
+
+    @property
+    def rate(self) -> Rate | None:
+        """How often a key may ask; None for no limit."""
+        per_second = self.rate_limit_per_second
+        return Rate(per_second, self.rate_limit_burst) if per_second else None
+
+    @property
+    def shared_store_url(self) -> str:
+        """The URL of the store in clear, with its password; '' without one."""
+        return self.store_url.get_secret_value() if self.store_url else ""
 
     @property
     def shows_docs(self) -> bool:

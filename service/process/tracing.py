@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
+import structlog
+
 from service.requests import RequestRecord
 from service.store import StoreObserver
 
@@ -18,9 +20,7 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
 Attributes = Mapping[str, str | int]
 
-
-class TracingUnavailable(Exception):
-    """Spans are asked for, but the libraries are not there: pip install 'slta[otel]'."""
+log = structlog.get_logger(__name__)
 
 
 class Spans(Protocol):
@@ -34,13 +34,13 @@ class Spans(Protocol):
 
 
 class NoSpans:
-    """Nobody wants spans."""
+    """No spans: nobody asked for them."""
 
     def ended(self, name: str, seconds: float, attributes: Attributes) -> None:
-        """Forget it."""
+        """Nothing is kept."""
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Nothing is to be sent."""
 
 
 class OpenTelemetrySpans:
@@ -52,14 +52,12 @@ class OpenTelemetrySpans:
 
     @classmethod
     def over_http(cls) -> Self:
-        """To the endpoint that the environment names. TracingUnavailable without the extra `otel`."""
-        try:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-            from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-            from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-        except ImportError as error:
-            raise TracingUnavailable(TracingUnavailable.__doc__) from error
+        """To the endpoint that the environment names. ImportError without the extra `otel`."""
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
         provider = TracerProvider(resource=Resource.create({"service.name": "slta"}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         return cls(provider)
@@ -76,9 +74,14 @@ class OpenTelemetrySpans:
 
 
 def open_spans(environment: Mapping[str, str]) -> Spans:
-    """Spans as the environment asks for them. TracingUnavailable."""
-    wanted = any(environment.get(name) for name in ENDPOINTS)
-    return OpenTelemetrySpans.over_http() if wanted else NoSpans()
+    """Spans as the environment asks for them. Without the libraries a warning: a service without spans is better."""
+    if not any(environment.get(name) for name in ENDPOINTS):
+        return NoSpans()
+    try:
+        return OpenTelemetrySpans.over_http()
+    except ImportError:
+        log.warning("no_tracing", why="spans are asked for, but the libraries are not there: pip install 'slta[otel]'")
+        return NoSpans()
 
 
 def trace_request(spans: Spans, record: RequestRecord) -> None:
@@ -93,7 +96,7 @@ def trace_request(spans: Spans, record: RequestRecord) -> None:
     spans.ended(f"{record.method} {record.route or ''}".rstrip(), record.seconds, attributes)
 
 
-class TracedStore:
+class TracingObserver:
     """A StoreObserver that makes a span of each call and passes everything on."""
 
     def __init__(self, observer: StoreObserver, spans: Spans) -> None:

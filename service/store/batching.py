@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from service.errors import DispatchError, NewerFleet, OutcomeUnknown, StoreUnavailable, UnknownFleet
+from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
 from service.store.caller import Argument, Caller, StoreFailure
 from service.store.connection import Failure
+from service.store.replies import REFUSALS, Reply
 
 LARGEST_BATCH = 128
+RETRY_PAUSE_SECONDS = 0.02
+"""Between two tries of one batch; the deadline bounds their number."""
 RELEASING = frozenset({"complete", "renew", "end"})
 """Operations that only free or extend: they run even when the server's memory is full."""
 
@@ -25,34 +27,33 @@ class Waiting:
     """An operation and who waits for its outcome; `deadline` in seconds of the event loop's clock."""
 
     words: Words
-    outcome: asyncio.Future[list[Any]]
+    outcome: asyncio.Future[Reply]
     deadline: float
     may_have_run: bool = False
 
 
-class Batcher:
-    """The operations of one fleet, in order, at most one call under way."""
+class Operations:
+    """Operations on sessions, batched for each fleet. Each has an outcome of its own.
 
-    def __init__(self, caller: Caller, fleet: str, deadline_seconds: float) -> None:
+    A caller that is cancelled does not undo anything: its operations run. UnknownFleet, StoreUnavailable (did not
+    run), OutcomeUnknown (may have run).
+    """
+
+    def __init__(self, caller: Caller, deadline_seconds: float) -> None:
+        """`deadline_seconds` is how long an operation may take; until then it is tried again where that is safe."""
         self._caller = caller
-        self._fleet = fleet
         self._deadline_seconds = deadline_seconds
-        self._queue: deque[Waiting] = deque()
-        self._sender: asyncio.Task[None] | None = None
+        self._batchers: dict[str, Batcher] = {}
+        self._senders: dict[str, asyncio.Task[None]] = {}
 
-    async def submit(self, *words: Words) -> list[list[Any]]:
-        """The outcomes of the operations, in order.
+    async def submit(self, fleet: str, operation: Words) -> Reply:
+        """The outcome of one operation."""
+        return await asyncio.shield(self._add(fleet, operation))
 
-        A caller that is cancelled does not undo anything: its operations run. UnknownFleet, StoreUnavailable (did
-        not run), OutcomeUnknown (may have run).
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._deadline_seconds
-        waiting = [Waiting(operation, loop.create_future(), deadline) for operation in words]
-        self._queue.extend(waiting)
-        if self._sender is None:
-            self._sender = loop.create_task(self._send_all())
-        outcomes = await asyncio.gather(*(asyncio.shield(w.outcome) for w in waiting), return_exceptions=True)
+    async def submit_all(self, fleet: str, operations: Iterable[Words]) -> list[Reply]:
+        """The outcomes of operations in their order, with nobody else's in between; or the first of their errors."""
+        waiting = [asyncio.shield(self._add(fleet, operation)) for operation in operations]
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -60,23 +61,46 @@ class Batcher:
 
     async def drain(self) -> None:
         """Wait until every operation has its outcome."""
-        while self._sender is not None:
-            await asyncio.wait([self._sender])
+        while self._senders:
+            await asyncio.wait(self._senders.values())
 
-    async def _send_all(self) -> None:
+    def _add(self, fleet: str, operation: Words) -> asyncio.Future[Reply]:
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(operation, loop.create_future(), loop.time() + self._deadline_seconds)
+        batcher = self._batchers.get(fleet)
+        if batcher is None:
+            batcher = self._batchers[fleet] = Batcher(self._caller, fleet)
+            self._senders[fleet] = loop.create_task(self._send_all(fleet, batcher))
+        batcher.queue.append(waiting)
+        return waiting.outcome
+
+    async def _send_all(self, fleet: str, batcher: Batcher) -> None:
         try:
-            while self._queue:
-                batch = self._next_batch()
-                if batch:
-                    await self._send("batch", batch)
-        finally:
-            self._sender = None
+            await batcher.send_all()
+        finally:  # a fleet has a batcher only while something waits: names that are none leave nothing behind
+            del self._batchers[fleet], self._senders[fleet]
+
+
+class Batcher:
+    """The operations of one fleet that wait, in order, at most one call under way."""
+
+    def __init__(self, caller: Caller, fleet: str) -> None:
+        self.queue: deque[Waiting] = deque()
+        self._caller = caller
+        self._fleet = fleet
+
+    async def send_all(self) -> None:
+        """Send batch after batch until nothing waits."""
+        while self.queue:
+            batch = self._next_batch()
+            if batch:
+                await self._send("batch", batch)
 
     def _next_batch(self) -> list[Waiting]:
         now = asyncio.get_running_loop().time()
         batch: list[Waiting] = []
-        while self._queue and len(batch) < LARGEST_BATCH:
-            operation = self._queue.popleft()
+        while self.queue and len(batch) < LARGEST_BATCH:
+            operation = self.queue.popleft()
             if operation.deadline <= now:
                 _refuse(operation, OutcomeUnknown() if operation.may_have_run else StoreUnavailable())
             else:
@@ -87,7 +111,7 @@ class Batcher:
         arguments = [word for operation in batch for word in operation.words]
         try:
             async with asyncio.timeout_at(min(operation.deadline for operation in batch)):
-                reply = await self._caller.call(function, self._fleet, *arguments, operations=len(batch))
+                reply = await self._caller.send(function, self._fleet, *arguments, operations=len(batch))
         except TimeoutError:  # who came first has waited long enough; the others' operations are asked again
             await self._recover(function, batch, StoreFailure(Failure("timeout", ran=True)))
         except StoreFailure as failed:
@@ -97,6 +121,8 @@ class Batcher:
                 _refuse(operation, error)
         else:
             if self._deliver(batch, reply) == len(batch):
+                # Not even the first operation ran: ending leases met an error before it, and will until a tick has
+                # repaired the fleet, which takes about a second. Without a pause we would ask as fast as we can.
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
     async def _recover(self, function: str, batch: Sequence[Waiting], failed: StoreFailure) -> None:
@@ -111,10 +137,10 @@ class Batcher:
             return
         for operation in batch:
             operation.may_have_run |= failed.failure.ran
-        self._queue.extendleft(reversed(batch))
+        self.queue.extendleft(reversed(batch))
         await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
-    def _deliver(self, batch: Sequence[Waiting], reply: list[Any]) -> int:
+    def _deliver(self, batch: Sequence[Waiting], reply: Reply) -> int:
         """Give everyone who waits the outcome; how many operations must be sent again."""
         refusal = REFUSALS.get(reply[0])
         if refusal:
@@ -129,15 +155,8 @@ class Batcher:
                 _refuse(operation, OutcomeUnknown())
             elif not operation.outcome.done():
                 operation.outcome.set_result(outcome)
-        self._queue.extendleft(reversed(not_run))
+        self.queue.extendleft(reversed(not_run))
         return len(not_run)
-
-
-REFUSALS = {"UNKNOWN_FLEET": UnknownFleet, "NEWER_FLEET": NewerFleet}
-"""What a whole batch may be answered with."""
-
-RETRY_PAUSE_SECONDS = 0.02
-"""Between two tries of one batch; the deadline bounds their number."""
 
 
 def _refuse(operation: Waiting, error: DispatchError | Exception) -> None:

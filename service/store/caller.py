@@ -1,4 +1,4 @@
-"""One call of a Lua function: loading it where it is missing, time-outs, errors in our own words."""
+"""One call of the server: functions of our library, loaded where it is missing, and errors that say what they mean."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
 from service.store.connection import Failure, classify
-from service.store.library import assemble
+from service.store.library import Library
+from service.store.replies import Reply, checked
 
 Argument = str | int | float
 
@@ -41,27 +42,44 @@ class StoreFailure(Exception):
 
 
 class Caller:
-    """Calls the functions of our library on one server."""
+    """Calls the functions of a library on one server."""
 
-    def __init__(self, redis: Redis, observer: StoreObserver, clock: Callable[[], str]) -> None:
-        """`clock` gives the time argument: '' for the server's own, microseconds in tests."""
-        self.redis = redis
-        self.source, self.digest = assemble()
+    def __init__(self, redis: Redis, library: Library, observer: StoreObserver, clock: Callable[[], str]) -> None:
+        """`clock` gives the time argument, see `Store`."""
+        self._redis = redis
+        self._source, self.digest = library
         self._observer = observer
         self._clock = clock
         self._loading = asyncio.Lock()
 
-    async def call(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> list[Any]:
-        """Run a function that may write. StoreFailure when it did not answer."""
-        return await self._run("FCALL", function, fleet, arguments, operations)
+    async def change(self, function: str, fleet: str, *arguments: Argument) -> Reply:
+        """The reply of a function that may write. A refusal, StoreUnavailable or OutcomeUnknown."""
+        try:
+            return checked(await self.send(function, fleet, *arguments))
+        except StoreFailure as failed:
+            raise failed.as_dispatch_error() from failed
 
-    async def read(self, function: str, fleet: str, *arguments: Argument) -> list[Any]:
-        """Run a function that only reads. StoreFailure when it did not answer."""
-        return await self._run("FCALL_RO", function, fleet, arguments, 1)
+    async def read(self, function: str, fleet: str, *arguments: Argument) -> Reply:
+        """The reply of a function that only reads. A refusal or StoreUnavailable."""
+        try:
+            return checked(await self._run("FCALL_RO", function, fleet, arguments, 1))
+        except StoreFailure as failed:
+            raise StoreUnavailable from failed
+
+    async def command(self, *words: str) -> Any:  # noqa: ANN401 - whatever the command answers
+        """What a plain command answers. StoreUnavailable or OutcomeUnknown."""
+        try:
+            return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise StoreFailure(classify(error)).as_dispatch_error() from error
+
+    async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
+        """The reply of a function that may write, whatever it says. StoreFailure, for who may ask again."""
+        return await self._run("FCALL", function, fleet, arguments, operations)
 
     async def _run(
         self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
-    ) -> list[Any]:
+    ) -> Reply:
         words = (f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
         started = perf_counter()
         try:
@@ -69,9 +87,9 @@ class Caller:
         finally:
             self._observer.call(function, perf_counter() - started, operations)
 
-    async def _attempt(self, command: str, words: Sequence[Argument]) -> list[Any]:
+    async def _attempt(self, command: str, words: Sequence[Argument]) -> Reply:
         try:
-            return await self.redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
+            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
         except (RedisError, OSError) as error:
             failure = classify(error)
             self._observer.error(failure.kind)
@@ -79,15 +97,15 @@ class Caller:
                 raise StoreFailure(failure) from error
         await self.load()
         try:
-            return await self.redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
+            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
         except (RedisError, OSError) as error:
             raise StoreFailure(classify(error)) from error
 
     async def load(self) -> None:
-        """Load the library unless it is there: after a flush, or on a new master. Safe to repeat."""
+        """Load the library unless it is there: after a flush, or on a new master. Safe to repeat. StoreFailure."""
         async with self._loading:
             try:
-                await self.redis.execute_command("FUNCTION", "LOAD", self.source)  # type: ignore[no-untyped-call]
+                await self._redis.execute_command("FUNCTION", "LOAD", self._source)  # type: ignore[no-untyped-call]
             except ResponseError as error:
                 if "already exists" not in str(error):
                     raise StoreFailure(replace(classify(error), ran=False)) from error
@@ -97,7 +115,7 @@ class Caller:
     async def loaded(self) -> bool:
         """Whether the server answers and has our library."""
         try:
-            listed = await self.redis.execute_command(  # type: ignore[no-untyped-call]
+            listed = await self._redis.execute_command(  # type: ignore[no-untyped-call]
                 "FUNCTION", "LIST", "LIBRARYNAME", f"slta_{self.digest}"
             )
         except (RedisError, OSError):

@@ -23,7 +23,18 @@ LUA_POLICIES: Mapping[str, Traversable] = {"slta": FOLDER / "slta.lua", "jlmu": 
 `lua/policies.lua` has the contract."""
 
 BEFORE_POLICIES = ("vectors", "rows", "keys", "choice", "state", "memory", "accounting", "order")
-AFTER_POLICIES = ("policies", "ledger", "sessions", "pools", "history", "reads", "repair", "fleets", "upgrade", "library")
+AFTER_POLICIES = (
+    "policies",
+    "ledger",
+    "sessions",
+    "pools",
+    "history",
+    "reads",
+    "repair",
+    "fleets",
+    "upgrade",
+    "library",
+)
 """The files of `lua/` in the order they are loaded, the policies between; each but the last is a table of functions of
 its name."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from service.core.fleet import FleetSpec
-
-MICROSECONDS = 1_000_000
+from service.values import MICROSECONDS
 
 CLASS_BYTES, LEVEL_BYTES, RANK_BYTES, MARGINAL_BYTES = 2, 4, 5, 18
 """Widths of the numbers in the tables: 64 classes, capacity 4,096, 16,384 ranks, 2^53 and its sign."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from redis import Redis
 
 from service.access.keys import Access
 from service.api.application import build_api
+from service.core.policies import POLICIES, Policy
 from service.fleet_file import Specs
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
@@ -65,15 +66,20 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
     async with AsyncExitStack() as stack:
 
         def new(
-            store: object, *, key: str | None = None, address: str = "127.0.0.1", **options: Any
+            store: object,
+            *,
+            key: str | None = None,
+            address: str = "127.0.0.1",
+            policies: Mapping[str, Policy] = POLICIES,
+            **options: Any,
         ) -> httpx.AsyncClient:
-            specs = Specs()
+            specs = Specs(policies)
 
             async def render(accept: str) -> tuple[bytes, str]:
                 return await metrics.render(store, specs, accept)
 
             options = {"access": Access.open(), "render_metrics": render, "observe_request": metrics.observe} | options
-            app = build_api(store=lambda: store, specs=specs, **options)
+            app = build_api(store=store, specs=specs, **options)
             client = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app, client=(address, 1234)),
                 base_url="http://localhost",

@@ -68,7 +68,7 @@ def keys() -> Keys:
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    app = build_api(store=lambda: None, access=Access.open(), render_metrics=lambda _: None, docs_enabled=True)  # type: ignore[arg-type, return-value]
+    app = build_api(store=None, access=Access.open(), render_metrics=lambda _: None, docs_enabled=True)  # type: ignore[arg-type, return-value]
     for route in app.routes:
         assert isinstance(route, APIRoute)
         yield from ((method, route.path) for method in route.methods or ())

@@ -113,7 +113,7 @@ async def ask(app: object, headers: list[tuple[bytes, bytes]], path: str = "/v1/
 
 
 async def test_no_host_or_two_of_them_are_refused(store: Store):
-    app = build_api(store=lambda: store, access=Access.open(), render_metrics=lambda _: None)  # type: ignore[arg-type, return-value]
+    app = build_api(store=store, access=Access.open(), render_metrics=lambda _: None)  # type: ignore[arg-type, return-value]
     assert await ask(app, [(b"host", b"localhost")]) == 200
     assert await ask(app, []) == 400
     assert await ask(app, [(b"host", b"localhost"), (b"host", b"localhost")]) == 400
@@ -169,14 +169,18 @@ async def test_an_unknown_path_is_404_and_redirects_nowhere(api: httpx.AsyncClie
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-class Broken:
-    """A store whose client library raised something that nobody expected."""
-
+class BrokenRoom:
     def __getattr__(self, name: str):
         async def fail(*_: object):
             raise RuntimeError(CANARY)
 
         return fail
+
+
+class Broken:
+    """A store whose client library raised something that nobody expected."""
+
+    fleets = pools = sessions = BrokenRoom()
 
 
 async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(new_client: NewClient):
@@ -210,7 +214,7 @@ async def test_a_key_stands_in_no_log_and_no_answer(store: Store, new_client: Ne
 
 async def test_a_body_that_does_not_arrive_is_not_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.0)
-    app = build_api(store=lambda: store, access=Access.open(), render_metrics=lambda _: None)  # type: ignore[arg-type, return-value]
+    app = build_api(store=store, access=Access.open(), render_metrics=lambda _: None)  # type: ignore[arg-type, return-value]
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
     async def never():
@@ -226,7 +230,7 @@ async def test_a_body_that_does_not_arrive_is_not_waited_for(store: Store, monke
 async def test_a_client_that_leaves_before_its_body_is_there_is_no_error(store: Store):
     records: list[RequestRecord] = []
     app = build_api(
-        store=lambda: store,
+        store=store,
         access=Access.open(),
         render_metrics=lambda _: None,
         observe_request=records.append,  # type: ignore[arg-type, return-value]

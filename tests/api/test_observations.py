@@ -137,7 +137,7 @@ async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.Asyn
 async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Store, fleet: str, window: int):
     nothing = (await api.get(f"{fleet}/averages?window={window}")).json()
     assert (nothing["window_seconds"], nothing["utility_mean"]) == (0, None)
-    await store.tick("f")
+    await store.fleets.tick("f")
     await assign(api, fleet, "a")
     averages = (await api.get(f"{fleet}/averages?window={window}")).json()
     assert 0 < averages["window_seconds"] < 60
@@ -146,7 +146,7 @@ async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Stor
 
 async def test_averages_across_a_change_of_curves_are_refused(api: httpx.AsyncClient, store: Store, fleet: str):
     start = (await api.get(f"{fleet}/state")).json()["integrals"]
-    await store.tick("f")
+    await store.fleets.tick("f")
     await api.put(fleet, json=FLEET | {"policy": "jlmu"})
     assert (await api.get(f"{fleet}/averages", params={"since": start})).status_code == 200
     small, large = FLEET["classes"]

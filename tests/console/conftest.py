@@ -44,8 +44,8 @@ def fleet_document(small: int = 2, large: int = 2, policy: str = "slta") -> dict
 
 async def create_fleet(store: Store, document: dict[str, Any], fleet: str = FLEET) -> None:
     file = FleetFile.read(document)
-    await store.configure(fleet, compile_spec(file), file.document())
-    await store.add_pools(fleet, file.wanted_pools())
+    await store.fleets.configure(fleet, compile_spec(file), file.document())
+    await store.pools.add(fleet, file.wanted_pools())
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,7 @@ async def store(server: str, calls: Calls) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def feeds(store: Store) -> AsyncIterator[Feeds]:
-    made = Feeds(lambda: store, Specs(), most_viewers=3, interval_seconds=0.02)
+    made = Feeds(store, Specs(), most_viewers=3, interval_seconds=0.02)
     yield made
     made.close()
     await asyncio.sleep(0)
@@ -80,7 +80,7 @@ def client_of(store: Store, feeds: Feeds, access: Access, key: str | None = None
     async def render(_accept: str) -> tuple[bytes, str]:
         return b"", "text/plain"
 
-    app = build_api(store=lambda: store, access=access, render_metrics=render, extra_routers=[console_router(feeds)])
+    app = build_api(store=store, access=access, render_metrics=render, extra_routers=[console_router(feeds)])
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
 

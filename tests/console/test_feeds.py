@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 from service.console import Feeds
 from service.console import feeds as module
@@ -28,7 +29,7 @@ async def frames(stream, wanted):
 async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(store, feeds):
     await create_fleet(store, fleet_document())
     for k in range(5):
-        await store.assign(FLEET, f"s{k}", 0)
+        await store.sessions.assign(FLEET, f"s{k}", 0)
     stream = feeds.watch(FLEET, "v1")
     first = await anext(stream)
     assert first.startswith("retry: ")
@@ -110,7 +111,7 @@ async def test_large_fleets_come_without_single_pools(store, feeds):
     await create_fleet(store, fleet_document(small=100, large=100))
     stream = feeds.watch(FLEET, "v1")
     assert len((await frames(stream, 1))[0]["pools"]) == 200
-    await store.add_pools(FLEET, [("one-more", "small")])
+    await store.pools.add(FLEET, [("one-more", "small")])
     while (frame := (await frames(stream, 1))[0])["state"]["pools"]["active"] == 200:
         pass
     assert frame["pools"] is None
@@ -133,7 +134,7 @@ async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(store, 
     await create_fleet(store, fleet_document())
     stream = feeds.watch(FLEET, "v1")
     await frames(stream, 1)
-    await store.delete_fleet(FLEET)
+    await store.fleets.delete(FLEET)
     events = [read_event(text) async for text in stream]
     assert events[-1][0] == "trouble"
     assert events[-1][1]["code"] == "unknown_fleet"
@@ -144,7 +145,7 @@ async def test_a_store_that_is_away_is_said_and_the_stream_goes_on(calls):
     with running_server() as url:
         store = await Store.open(StoreSettings(url, deadline_seconds=0.2), calls)
         await create_fleet(store, fleet_document())
-        feeds = Feeds(lambda: store, Specs(), interval_seconds=0.02)
+        feeds = Feeds(store, Specs(), interval_seconds=0.02)
         stream = feeds.watch(FLEET, "v1")
         await frames(stream, 1)
     name = "frame"
@@ -174,23 +175,20 @@ async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(st
 
 
 async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_between(store, feeds):
-    class Busy:
-        """The store, where a session is placed between the first two reads."""
+    class BusyPools:
+        """The store's pools, where a session is placed between the first two reads."""
 
         placed = False
 
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        async def pools(self, *arguments):
+        async def page(self, *arguments):
             if not self.placed:
                 self.placed = True
-                await store.assign(FLEET, "in-between", 0)
-            return await store.pools(*arguments)
+                await store.sessions.assign(FLEET, "in-between", 0)
+            return await store.pools.page(*arguments)
 
     await create_fleet(store, fleet_document())
-    between = Busy()
-    busy = Feeds(lambda: between, Specs(), interval_seconds=0.02)
+    between = SimpleNamespace(fleets=store.fleets, pools=BusyPools())
+    busy = Feeds(between, Specs(), interval_seconds=0.02)
     stream = busy.watch(FLEET, "v1")
     (frame,) = await frames(stream, 1)
     assert frame["state"]["sessions"]["active"] == sum(pool["occupancy"] for pool in frame["pools"]) == 1

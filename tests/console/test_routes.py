@@ -78,7 +78,7 @@ async def test_a_fleet_that_does_not_exist_has_no_events(client):
 async def test_a_frame_says_what_state_says(client, store, feeds):
     await create_fleet(store, fleet_document())
     for k in range(7):
-        await store.assign(FLEET, f"s{k}", 0)
+        await store.sessions.assign(FLEET, f"s{k}", 0)
     state = (await client.get(f"/v1/fleets/{FLEET}/state")).json()
     stream = feeds.watch(FLEET, "v1")
     await anext(stream)

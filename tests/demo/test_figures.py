@@ -60,7 +60,15 @@ AVERAGES = {
     "relative_swing_gap": 0.06 / 12,
 }
 TOTALS = {"arrivals": 1000, "placed": 995, "completions": 900, "rejections": 5, "errors": 0}
-PROGRESS = {"kind": "progress", "elapsed_seconds": 30.0, "totals": TOTALS, "assign_ms": {"p50": 1.5, "p99": 4.0}}
+PROGRESS = {
+    "kind": "progress",
+    "elapsed_seconds": 30.0,
+    "is_arriving": True,
+    "since": "opaque",
+    "totals": TOTALS,
+    "assign_ms": {"p50": 1.5, "p99": 4.0},
+}
+WARMING_UP = PROGRESS | {"since": None}
 AGREEMENT = {
     "recorded_mean_sessions_per_pool": 8.2501,
     "served_mean_sessions_per_pool": 8.25,
@@ -71,8 +79,6 @@ AGREEMENT = {
 RESULT = {
     "kind": "result",
     "totals": TOTALS,
-    "averages": AVERAGES,
-    "state": state_of(800, 60.0, 1000),
     "agreement": AGREEMENT,
     "summary": {
         "assign_ms": {"p50": 1.5, "p99": 4.0, "p999": 8.0, "max": 9.0},
@@ -96,7 +102,7 @@ def test_rates_are_differences_of_counters_over_the_fleets_time(figures: Figures
 
 
 def test_what_weights_lose_on_average_is_weighed_by_the_optimum(figures: Figures) -> None:
-    figures.hear({"kind": "window", "integrals": "opaque"})
+    figures.hear(PROGRESS)
     for sessions in (500, 1200):
         figures.see(state_of(sessions, as_of=float(sessions), assigned=sessions), None)
     reached = sum(figures.weights.utility(figures.plan.pools, sessions) for sessions in (500, 1200))
@@ -105,15 +111,17 @@ def test_what_weights_lose_on_average_is_weighed_by_the_optimum(figures: Figures
 
 
 def test_before_the_window_and_after_the_end_nothing_counts(figures: Figures) -> None:
+    figures.hear(WARMING_UP)
     figures.see(state_of(500, 1.0, 500), None)
     assert figures.weights_gap_mean is None
-    figures.hear({"kind": "over"})
+    figures.hear(PROGRESS | {"is_arriving": False})
     figures.see(state_of(0, 2.0, 500), None)
     assert figures.state is not None
     assert figures.state["sessions"]["active"] == 500
 
 
 def test_the_file_has_every_key(figures: Figures) -> None:
+    figures.see(state_of(800, 60.0, 1000), AVERAGES)
     figures.hear(RESULT)
     written = report(figures)
     assert written.keys() >= KEYS
@@ -129,6 +137,7 @@ def test_the_file_of_a_run_that_was_interrupted_has_every_key_too(figures: Figur
 
 def test_the_summary_says_what_counts(figures: Figures) -> None:
     figures.hear(PROGRESS)
+    figures.see(state_of(800, 60.0, 1000), AVERAGES)
     figures.hear(RESULT)
     text = summarise(figures, report(figures), interrupted=False)
     for words in (
@@ -157,7 +166,6 @@ def test_small_gaps_keep_their_digits(fraction: float | None, text: str) -> None
 
 def test_the_picture_shows_the_gap_beside_what_weights_would_lose(figures: Figures) -> None:
     figures.hear(PROGRESS)
-    figures.hear({"kind": "window", "integrals": "opaque"})
     figures.see(state_of(1200, 30.0, 1200), AVERAGES)
     console = Console(width=110, record=True, file=None, force_terminal=False)
     with console.capture() as capture:

@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 
 from demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
+from demo.processes import load_options
+from loadgen.profile import parse_profile
 from service.fleet_file import FleetFile
 
 
 def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:
     the_plan = plan(Options())
     assert (the_plan.fleet, sum(the_plan.pools), the_plan.spec.policy.name) == ("saturating", 100, "slta")
-    profile = the_plan.course.profile
-    assert profile is not None
-    loads = [profile.rate_at(seconds) for seconds in range(60)]
+    course = the_plan.course
+    assert course.text is not None
+    loads = [parse_profile(course.text).rate_at(seconds) for seconds in range(40)]
     assert (min(loads), max(loads)) == (pytest.approx(5), pytest.approx(12))
-    assert the_plan.course.mean_load == pytest.approx(8.5)
-    assert (the_plan.course.duration_seconds, the_plan.warm_up_seconds) == (60, 20)
+    assert course.mean_load == pytest.approx(8.5)
+    assert (course.duration_seconds, course.warm_up_seconds) == (60, 20)
 
 
 def test_the_paper_s_fleet_scaled_to_20_pools_under_another_policy() -> None:
@@ -28,7 +30,7 @@ def test_the_paper_s_fleet_scaled_to_20_pools_under_another_policy() -> None:
     the_plan = plan(options)
     assert (the_plan.pools, the_plan.spec.policy.name) == ((10, 10), "jlmu")
     assert the_plan.course.mean_load == 10
-    assert the_plan.warm_up_seconds == 10  # 5 mean holding times
+    assert the_plan.course.warm_up_seconds == 10  # 5 mean holding times
 
 
 def test_the_document_is_the_chosen_fleet() -> None:
@@ -54,22 +56,25 @@ def test_classes_are_scaled_in_proportion(counts: list[int], total: int, split: 
 
 def test_a_course_may_be_written_out_and_brings_its_duration() -> None:
     course = plan(Options(load="5@30,5..12@20,12@10")).course
-    assert course.duration_seconds == 60
+    assert (course.warm_up_seconds, course.duration_seconds) == (20, 20 + 60)
     assert course.mean_load == pytest.approx((5 * 30 + 8.5 * 20 + 12 * 10) / 60)
 
 
 def test_a_swing_is_repeated_in_a_longer_run() -> None:
-    profile = parse_load("5..12", mean_holding_seconds=5, duration_seconds=180)
-    assert [profile.rate_at(seconds) for seconds in (30, 90, 150)] == pytest.approx([12, 12, 12])
-    assert [profile.rate_at(seconds) for seconds in (60, 120)] == pytest.approx([5, 5])
+    once = parse_profile(parse_load("5..12", swing_seconds=50, duration_seconds=180))
+    # 180 s have room for four swings of about 50 s: each takes 45.
+    assert once.duration_seconds == pytest.approx(45)
+    assert [once.rate_at(seconds) for seconds in (0, 22.5, 45)] == pytest.approx([5, 12, 5])
+    options = load_options(plan(Options(duration_seconds=200, warm_up_seconds=20)), "http://127.0.0.1:1")
+    assert "--duration=180" in options
 
 
 def test_a_trace_plays_to_its_end(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,10\n20,30\n40,60\n")
     course = plan(Options(trace=trace, speed=10)).course
-    assert course.profile is None
-    assert (course.arrivals_seconds, course.duration_seconds) == (4, 10)
+    assert course.text is None
+    assert (course.warm_up_seconds, course.duration_seconds) == (pytest.approx(4 / 3), 10)
     assert course.mean_load == pytest.approx((1 + 3 + 6) / 10 / 100)
 
 

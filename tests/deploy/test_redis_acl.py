@@ -114,38 +114,38 @@ async def test_everything_the_store_does_is_allowed(
 ) -> None:
     operator.acl_log_reset()
     assert await store.ready()
-    await store.configure(policy, spec(policy), "{}")
-    await store.add_pools(policy, [(f"{name}-{k}", name) for name in ("small", "large") for k in range(4)])
-    assert policy in await store.fleets()
-    assert await store.config(policy) == ("{}", 1)
+    await store.fleets.configure(policy, spec(policy), "{}")
+    await store.pools.add(policy, [(f"{name}-{k}", name) for name in ("small", "large") for k in range(4)])
+    assert policy in await store.fleets.names()
+    assert await store.fleets.config(policy) == ("{}", 1)
     ids = [f"s-{k}" for k in range(40)]
-    placed = [await store.assign(policy, id_, None) for id_ in ids]
-    await store.renew(policy, ids[:3], 30)
-    await store.session(policy, ids[0])
+    placed = [await store.sessions.assign(policy, id_, None) for id_ in ids]
+    await store.sessions.renew(policy, ids[:3], 30)
+    await store.sessions.get(policy, ids[0])
     for id_ in ids[20:]:
-        await store.complete(policy, id_)
+        await store.sessions.complete(policy, id_)
     with pytest.raises(UnknownSession):
-        await store.complete(policy, "never-seen")
-    await store.assign(policy, "short", 0.001)
-    await store.tick(policy)
-    await store.set_status(policy, placed[0].pool_id, "draining")
-    await store.set_status(policy, placed[0].pool_id, "active")
-    await store.reconcile(policy, placed[0].pool_id, 1.0, ["stranger", ids[0]])
-    await store.fail_pool(policy, placed[1].pool_id)
-    await store.move_pool(policy, "moved", "small")
-    await store.move_pool(policy, "moved", "large")
-    await store.remove_pool(policy, "moved")
-    await store.pools(policy, None, 10)
-    await store.snapshot(policy)
+        await store.sessions.complete(policy, "never-seen")
+    await store.sessions.assign(policy, "short", 0.001)
+    await store.fleets.tick(policy)
+    await store.pools.set_status(policy, placed[0].pool_id, "draining")
+    await store.pools.set_status(policy, placed[0].pool_id, "active")
+    await store.pools.reconcile(policy, placed[0].pool_id, 1.0, ["stranger", ids[0]])
+    await store.pools.fail(policy, placed[1].pool_id)
+    await store.pools.move(policy, "moved", "small")
+    await store.pools.move(policy, "moved", "large")
+    await store.pools.remove(policy, "moved")
+    await store.pools.page(policy, None, 10)
+    await store.fleets.snapshot(policy)
     dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
-    await store.tick(policy)
-    assert not (await store.snapshot(policy)).suspect, "the tick has rebuilt it"
-    await store.configure(policy, spec(policy, 7), "{}")
-    await store.remember_file(policy, "digest")
-    assert await store.applied_file(policy) == "digest"
-    for page in (await store.pools(policy, None, 100))[0]:
-        await store.fail_pool(policy, page.pool_id)
-    await store.delete_fleet(policy)
+    await store.fleets.tick(policy)
+    assert not (await store.fleets.snapshot(policy)).suspect, "the tick has rebuilt it"
+    await store.fleets.configure(policy, spec(policy, 7), "{}")
+    await store.fleets.remember_file(policy, "digest")
+    assert await store.fleets.applied_file(policy) == "digest"
+    for pool in (await store.pools.page(policy, None, 100)).pools:
+        await store.pools.fail(policy, pool.pool_id)
+    await store.fleets.delete(policy)
     assert operator.acl_log() == []
 
 
@@ -154,13 +154,13 @@ async def test_what_functions_wrote_is_there_after_a_restart(name: str, tmp_path
     for _ in range(2):
         with running(SERVERS[name], tmp_path) as socket:
             async with opened(socket) as store:
-                if not await store.fleets():
-                    await store.configure("f", spec("slta"), "{}")
-                    await store.add_pools("f", [("small-1", "small")])
-                    await store.assign("f", "s-1", None)
+                if not await store.fleets.names():
+                    await store.fleets.configure("f", spec("slta"), "{}")
+                    await store.pools.add("f", [("small-1", "small")])
+                    await store.sessions.assign("f", "s-1", None)
                     continue
-                assert (await store.session("f", "s-1")).pool_id == "small-1"
-                assert (await store.snapshot("f")).sessions == 1
+                assert (await store.sessions.get("f", "s-1")).pool_id == "small-1"
+                assert (await store.fleets.snapshot("f")).sessions == 1
 
 
 REFUSED = [

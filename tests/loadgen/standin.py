@@ -31,7 +31,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 class StandIn:
-    def __init__(self, pools: int = 3, capacity: int = 10_000, lease_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        pools: int = 3,
+        capacity: int = 10_000,
+        lease_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.pool_ids = [f"small-{k}" for k in range(1, pools + 1)]
         self.capacity = capacity
         self.lease_seconds = lease_seconds
@@ -49,13 +55,14 @@ class StandIn:
         self.on_assign: Callable[[], None] = lambda: None
         self._next_pool = cycle(self.pool_ids)
         self._integral = 0.0
-        self._since = time.monotonic()
+        self._clock = clock
+        self._since = clock()
 
     def occupancies(self) -> dict[str, int]:
         return dict(Counter(self.live.values()))
 
     def advance(self) -> dict[str, float]:
-        now = time.monotonic()
+        now = self._clock()
         self._integral += len(self.live) * (now - self._since)
         self._since = now
         return {"sessions": self._integral, "at": now}

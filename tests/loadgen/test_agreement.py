@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import pytest
 
@@ -7,7 +8,7 @@ from loadgen.agreement import Agreement, begin_window, compare, differing_pools
 from loadgen.client import Client
 from loadgen.replay import Drain, Replay, ReplaySettings
 from loadgen.workload import PlannedSession
-from tests.loadgen.standin import StandIn
+from tests.loadgen.standin import StandIn, eventually
 
 
 def agreement(
@@ -48,28 +49,44 @@ def test_pools_differ_wherever_one_side_counts_another_number() -> None:
     assert differing_pools({"a": 2, "b": 2, "gone": 1}, pools) == {"b": (2, 1), "d": (0, 3), "gone": (1, 0)}
 
 
-async def play(service: StandIn, disturb: Callable[[], object] = lambda: None) -> Agreement:
-    workload = [PlannedSession(0.002 * k, 0.1) for k in range(100)]
+@dataclass
+class Clock:
+    """The time of the service and of the replay, in seconds; it stands still until the test moves it."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def play(disturb: Callable[[StandIn], object] = lambda _: None) -> Agreement:
+    """Six sessions on three pools for 4 s, then twelve for 6 s."""
+    clock = Clock()
+    service = StandIn(clock=clock)
+    workload = [PlannedSession(0.0, 1_000.0)] * 6 + [PlannedSession(0.001, 1_000.0)] * 6
     async with service.serving() as url, Client(url, "default") as client:
-        replay = Replay(client, workload, ReplaySettings(drain=Drain.KEEP))
+        replay = Replay(client, workload, ReplaySettings(drain=Drain.KEEP), clock=clock)
         running = asyncio.create_task(replay.run())
+        await eventually(lambda: len(replay.sessions.live) == 6)
         start = await begin_window(client, replay.sessions)
+        clock.now += 4
         await running
-        disturb()
+        clock.now += 6
+        disturb(service)
         return await compare(client, replay.sessions, start)
 
 
 async def test_a_service_that_counts_right_is_found_to_agree() -> None:
-    agreement = await play(StandIn())
+    agreement = await play()
 
-    assert agreement.differing_pools == {}
-    # Over only 0.2 s a few milliseconds between a change and its reply are percents; a minute has the 0.1 %.
-    assert agreement.relative_difference < 0.25
+    assert agreement.holds
+    # (6 sessions · 4 s + 12 sessions · 6 s) / 10 s / 3 pools
+    assert agreement.recorded_mean_sessions_per_pool == pytest.approx(3.2)
+    assert agreement.served_mean_sessions_per_pool == pytest.approx(3.2)
 
 
 async def test_a_session_the_service_lost_is_found() -> None:
-    service = StandIn()
-    agreement = await play(service, disturb=lambda: service.expire(next(iter(service.live))))
+    agreement = await play(disturb=lambda service: service.expire(next(iter(service.live))))
 
     assert len(agreement.differing_pools) == 1
     assert not agreement.holds

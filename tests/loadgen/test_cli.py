@@ -83,6 +83,32 @@ def test_replay_plays_a_trace_to_its_end(tmp_path: Path) -> None:
     assert service.live == {}
 
 
+def test_a_program_can_follow_a_run_line_by_line_and_finds_the_report_in_the_last(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    arguments = ("--rate", 100, "--duration", 0.6, "--warm-up", 0.6, "--mean-holding", 0.1, "--progress", "json")
+    with service_in_a_thread() as (_, url):
+        result = call("run", "--url", url, *arguments, "--json", report)
+    *progress, last = [json.loads(line) for line in result.output.splitlines()]
+
+    assert {line.pop("kind") for line in progress} == {"progress"}
+    assert (progress[0]["is_arriving"], progress[0]["since"]) == (True, None)
+    assert (progress[-1]["is_arriving"], bool(progress[-1]["since"])) == (False, True)
+    # 0.6 s of warm-up and as long again at 100 a second; Poisson, so 120 ± 55 is five standard deviations.
+    assert last["totals"]["arrivals"] == pytest.approx(120, abs=55)
+    assert last["summary"]["arrivals"] < last["totals"]["arrivals"]
+    assert last == {"kind": "result", **json.loads(report.read_text())}
+
+
+def test_the_sessions_of_a_trace_that_arrive_during_the_warm_up_are_not_counted(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,1\n8,1\n9,1\n")
+    with service_in_a_thread() as (_, url):
+        result = call("replay", trace, "--url", url, "--speed", 20, "--warm-up", 0.2, "--json", "-")
+    told = json.loads(result.output)
+
+    assert (told["summary"]["arrivals"], told["totals"]["arrivals"]) == (2, 3)
+
+
 def test_checking_fails_where_calls_failed() -> None:
     with service_in_a_thread() as (service, url):
         service.faults["assign"].append((422, "invalid_request"))

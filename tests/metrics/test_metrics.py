@@ -60,8 +60,8 @@ def small_fleet(**changes: Any) -> FleetFile:
 
 
 async def create(store: Store, fleet: str, file: FleetFile) -> None:
-    await store.configure(fleet, compile_spec(file), file.document())
-    await store.add_pools(fleet, file.wanted_pools())
+    await store.fleets.configure(fleet, compile_spec(file), file.document())
+    await store.pools.add(fleet, file.wanted_pools())
 
 
 async def exposition(metrics: Metrics, store: Store, accept: str = "") -> str:
@@ -90,7 +90,7 @@ def test_the_page_is_what_the_tables_say():
 
 async def test_the_page_names_every_family(store: Store, metrics: Metrics):
     await create(store, "f", small_fleet())
-    await store.tick("f")
+    await store.fleets.tick("f")
     metrics.error("timeout")
     told = {(one.name, one.type) for one in parse_text(await exposition(metrics, store)) if one.name[:5] == "slta_"}
     named = re.findall(r"^\| `(\w+?)(?:_total)?` \| (\w+) \|", page(), re.MULTILINE)
@@ -108,8 +108,8 @@ async def test_a_scrape_writes_no_integrals_for_clients(
 @pytest.mark.needs("promtool")
 async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics):
     await create(store, "f", small_fleet())
-    await store.assign("f", "a", None)
-    await store.tick("f")
+    await store.sessions.assign("f", "a", None)
+    await store.fleets.tick("f")
     metrics.observe(Answered("/v1/fleets/{fleet}/assign", 201, 0.001))
     metrics.error("timeout")
     text = await exposition(metrics, store)
@@ -131,11 +131,11 @@ async def test_openmetrics_says_the_same(store: Store, metrics: Metrics):
 async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics):
     await create(store, "f", small_fleet())
     for session_id in "abcdefg":
-        await store.assign("f", session_id, None)
-    await store.complete("f", "a")
-    await store.set_status("f", "small-1", "draining")
+        await store.sessions.assign("f", session_id, None)
+    await store.sessions.complete("f", "a")
+    await store.pools.set_status("f", "small-1", "draining")
     found = series(await exposition(metrics, store))
-    snapshot = await store.snapshot("f")
+    snapshot = await store.fleets.snapshot("f")
     seen = observe(snapshot, await Specs().of(snapshot.document))
     assert value(found, "aggregate_utility", fleet="f") == pytest.approx(seen.utility)
     assert value(found, "aggregate_utility_bound", fleet="f") == pytest.approx(seen.utility_bound)
@@ -164,10 +164,10 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
 
 async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Metrics):
     await create(store, "f", small_fleet())
-    await store.tick("f")
+    await store.fleets.tick("f")
     before = series(await exposition(metrics, store))
     for session_id in "abcdefg":
-        await store.assign("f", session_id, None)
+        await store.sessions.assign("f", session_id, None)
     after = series(await exposition(metrics, store))
 
     def grown(name: str, **labels: str) -> float:
@@ -187,7 +187,7 @@ async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Me
 
 async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics):
     await create(store, "f", small_fleet())
-    await store.tick("f")
+    await store.fleets.tick("f")
     changed = small_fleet().model_dump()
     for pool_class in changed["classes"]:
         pool_class["capacity"] = 9
@@ -199,7 +199,7 @@ async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metric
 
 async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: Store, metrics: Metrics):
     file = small_fleet()
-    await store.configure("f", compile_spec(file), file.document())
+    await store.fleets.configure("f", compile_spec(file), file.document())
     found = series(await exposition(metrics, store))
     names = {name for name, _ in found}
     assert value(found, "pools", fleet="f", pool_class="small", status="active") == 0
@@ -219,8 +219,8 @@ async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(s
     file = small_fleet()
     await create(store, "f", file)
     few = series(await exposition(metrics, store))
-    await store.add_pools("f", [(f"p-{k}", "small") for k in range(3000)])
-    await asyncio.gather(*(store.assign("f", f"s-{k}", None) for k in range(300)))
+    await store.pools.add("f", [(f"p-{k}", "small") for k in range(3000)])
+    await asyncio.gather(*(store.sessions.assign("f", f"s-{k}", None) for k in range(300)))
     many = series(await exposition(metrics, store))
     # The histogram of store calls has one more function by now.
     ours = [{key for key in found if not key[0].startswith("slta_store_duration")} for found in (few, many)]
@@ -252,7 +252,7 @@ async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(s
         }
     )
     await create(store, "f", file)
-    await asyncio.gather(*(store.assign("f", f"s-{k}", None) for k in range(3000)))
+    await asyncio.gather(*(store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
     specs = Specs()
     await metrics.render(store, specs, "")
     started = process_time()
@@ -284,7 +284,7 @@ async def test_requests_are_counted_by_route_and_kind_of_answer(store: Store, me
 
 async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics: Metrics):
     await create(store, "f", small_fleet())
-    await asyncio.gather(*(store.assign("f", id_, None) for id_ in "abc"))
+    await asyncio.gather(*(store.sessions.assign("f", id_, None) for id_ in "abc"))
     metrics.error("timeout")
     found = series(await exposition(metrics, store))
     calls = value(found, "store_duration_seconds_count", function="batch")

@@ -37,11 +37,13 @@ def until(condition: Callable[[], object]) -> None:
 class Serving:
     """One `slta serve` process."""
 
+    program = ("-m", "service.cli", "serve", "--port", "0", "--log-format", "json")
+
     def __init__(self, folder: Path, *options: str) -> None:
         self._log = folder / f"serve-{time.monotonic_ns()}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
         environment |= {} if "--keys-file" in options else {"SLTA_AUTH": "off"}
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--log-format", "json", *options]
+        command = [sys.executable, *self.program, *options]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
@@ -64,8 +66,8 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[tuple[Serving, httpx.Client]]:
-    service = Serving(folder, *options)
+def serving(folder: Path, *options: str, kind: type[Serving] = Serving) -> Iterator[tuple[Serving, httpx.Client]]:
+    service = kind(folder, *options)
     try:
         with service.client() as client:
             yield service, client
@@ -267,6 +269,34 @@ def test_requests_that_are_under_way_are_answered_before_it_ends(tmp_path: Path,
         os.kill(pid, signal.SIGCONT)
         assert waiting.communicate(timeout=DEADLINE_SECONDS)[0] in ("200\n", "503\n")
         assert service.process.wait(DEADLINE_SECONDS) == 0
+
+
+WITH_THIRD_POLICY = """
+import sys
+from pathlib import Path
+
+from service.process import logs, serving
+from service.process.settings import read_settings
+from tests.toy.uniform import LIBRARY, WITH_UNIFORM
+
+logs.configure("info", "json")
+_, _, data_dir, _, config = sys.argv
+serving.serve(read_settings(port=0, data_dir=Path(data_dir), config=Path(config)), WITH_UNIFORM, LIBRARY)
+"""
+
+
+class WithThirdPolicy(Serving):
+    """A process that is given another table of policies, and the library with their Lua."""
+
+    program = ("-c", WITH_THIRD_POLICY)
+
+
+def test_a_process_that_is_given_a_third_policy_serves_it(tmp_path: Path, options: list[str], fleet_file: Path) -> None:
+    fleet_file.write_text(f"policy: uniform\n{FLEET}")
+    with serving(tmp_path, *options, kind=WithThirdPolicy) as (service, client):
+        until(lambda: service.events("fleet_file_applied"))
+        assert assign(client, "s-1").json()["token"] == "any"
+        assert client.get("/v1/fleets/f/state").json()["policy"] == "uniform"
 
 
 SLOW = """

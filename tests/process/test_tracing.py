@@ -8,9 +8,10 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from structlog.testing import capture_logs
 
 from service.metrics import Metrics
-from service.process.tracing import ENDPOINTS, NoSpans, OpenTelemetrySpans, TracedStore, TracingUnavailable, open_spans
+from service.process.tracing import ENDPOINTS, NoSpans, OpenTelemetrySpans, TracingObserver, open_spans
 from service.process.tracing import trace_request as trace
 from service.requests import RequestRecord
 
@@ -47,7 +48,7 @@ def test_a_call_of_the_store_is_a_span_with_its_operations_and_still_counted(spa
         def error(self, kind: str) -> None:
             heard.append(kind)
 
-    traced = TracedStore(Listening(), spans)
+    traced = TracingObserver(Listening(), spans)
     traced.call("batch", 0.001, 7)
     traced.error("timeout")
     (span,) = exported.get_finished_spans()
@@ -58,12 +59,16 @@ def test_a_call_of_the_store_is_a_span_with_its_operations_and_still_counted(spa
 def test_without_an_endpoint_there_are_no_spans():
     spans = open_spans({})
     assert isinstance(spans, NoSpans)
-    TracedStore(Metrics(), spans).call("batch", 0.001, 1)
+    TracingObserver(Metrics(), spans).call("batch", 0.001, 1)
     spans.close()
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_a_missing_extra_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with pytest.raises(TracingUnavailable, match="slta\\[otel\\]"):
-        open_spans({name: "http://127.0.0.1:4318"})
+    with capture_logs() as logs:
+        spans = open_spans({name: "http://127.0.0.1:4318"})
+    assert isinstance(spans, NoSpans), "the service goes on without"
+    (entry,) = logs
+    assert (entry["event"], entry["log_level"]) == ("no_tracing", "warning")
+    assert "slta[otel]" in entry["why"]

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from service.store import Store, StoreSettings
-from service.store.store import FLEETS_KEY
+from service.store.fleets import FLEETS_KEY
 from tests.audit import violations
 from tests.servers import SERVERS, running_server
 

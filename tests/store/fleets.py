@@ -46,19 +46,19 @@ def with_beta(fleet: FleetSpec, beta: Beta) -> FleetSpec:
 
 async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: str = FLEET) -> None:
     """The fleet, with pools `<class>-0`, `<class>-1`, …"""
-    await store.configure(name, fleet, "{}")
-    await store.add_pools(name, [(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
+    await store.fleets.configure(name, fleet, "{}")
+    await store.pools.add(name, [(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
 
 
 async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:
     """`count` new sessions: pool by session id."""
     ids = [f"{prefix}{k}" for k in range(count)]
-    return {id_: (await store.assign(name, id_, None)).pool_id for id_ in ids}
+    return {id_: (await store.sessions.assign(name, id_, None)).pool_id for id_ in ids}
 
 
 async def end(store: Store, ids: Iterable[str], name: str = FLEET) -> None:
     for id_ in ids:
-        await store.complete(name, id_)
+        await store.sessions.complete(name, id_)
 
 
 async def pass_seconds(store: Store, clock: Clock, seconds: float, name: str = FLEET) -> None:
@@ -67,15 +67,16 @@ async def pass_seconds(store: Store, clock: Clock, seconds: float, name: str = F
         step = min(seconds, 5)
         clock.advance(step)
         seconds -= step
-        await store.tick(name)
+        await store.fleets.tick(name)
 
 
 async def all_pools(store: Store, name: str = FLEET, limit: int = 1000) -> list[Pool]:
     found: list[Pool] = []
     cursor: str | None = None
     while True:
-        page, cursor = await store.pools(name, cursor, limit)
-        found += page
+        page = await store.pools.page(name, cursor, limit)
+        found += page.pools
+        cursor = page.next_cursor
         if cursor is None:
             return found
 

@@ -153,12 +153,12 @@ async def sound(store: Store, clock: Clock, redis: Redis, request: pytest.Fixtur
     policy = "jlmu" if request.function.__name__.endswith("jlmu") else "slta"
     await create(store, spec(*TWO_CLASSES, policy=policy, lease=300), {"small": 2, "large": 3})
     placed = await place(store, 15)
-    await store.set_status(FLEET, "large-2", "draining")
+    await store.pools.set_status(FLEET, "large-2", "draining")
     await pass_seconds(store, clock, 12)
     for id_ in list(placed)[10:]:
-        await store.complete(FLEET, id_)
+        await store.sessions.complete(FLEET, id_)
     assert violations(redis, FLEET) == []
-    assert await store.session(FLEET, "s0")
+    assert await store.sessions.get(FLEET, "s0")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from redis import Redis
 from service import errors
 from service.store import Store, StoreSettings
 from service.store.batching import RETRY_PAUSE_SECONDS
-from service.values import Placement
+from service.values import Placement, Renewed
 from tests import rawstate
 from tests.audit import violations
 from tests.faults import Proxy, proxy
@@ -39,7 +39,7 @@ async def held(proxied: Proxy, store: Store) -> asyncio.Task[Placement]:
     """A first call that is under way and held up; what comes now waits for it."""
     proxied.open.clear()
     before = proxied.calls
-    first = asyncio.create_task(store.assign(FLEET, "first", None))
+    first = asyncio.create_task(store.sessions.assign(FLEET, "first", None))
     await proxied.waiting(before + 1)
     return first
 
@@ -48,7 +48,7 @@ async def test_what_arrives_during_a_call_goes_out_as_the_next_of_at_most_128_in
     store: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis
 ) -> None:
     first = await held(between[0], store)
-    tasks = [asyncio.create_task(store.assign(FLEET, f"s{k}", None)) for k in range(700)]
+    tasks = [asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(700)]
     await asyncio.sleep(0)
     calls.functions.clear()
     between[0].open.set()
@@ -69,24 +69,24 @@ async def test_a_single_operation_waits_for_no_other(store: Store, calls: Calls)
 async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, between: tuple[Proxy, str]) -> None:
     first = await held(between[0], store)
     calls = [
-        store.assign(FLEET, "a", None),
-        store.complete(FLEET, "a"),
-        store.complete(FLEET, "a"),
-        store.assign(FLEET, "a", None),
-        store.assign(FLEET, "b", None),
-        store.assign(FLEET, "b", None),
-        store.renew(FLEET, ["a", "b", "c"], None),
-        store.complete(FLEET, "c"),
+        store.sessions.assign(FLEET, "a", None),
+        store.sessions.complete(FLEET, "a"),
+        store.sessions.complete(FLEET, "a"),
+        store.sessions.assign(FLEET, "a", None),
+        store.sessions.assign(FLEET, "b", None),
+        store.sessions.assign(FLEET, "b", None),
+        store.sessions.renew(FLEET, ["a", "b", "c"], None),
+        store.sessions.complete(FLEET, "c"),
     ]
     tasks = [asyncio.create_task(call) for call in calls]
     await asyncio.sleep(0)
     between[0].open.set()
     a, done, again, ended, b, replay, renewed, unknown = await asyncio.gather(*tasks, return_exceptions=True)
     await first
-    assert (a.replayed, done.already, again.already) == (False, False, True)
+    assert (a.replayed, done.outcome, again.outcome) == (False, "completed", "already_ended")
     assert isinstance(ended, errors.SessionEnded)
     assert (b.replayed, replay.replayed, replay.pool_id) == (False, True, b.pool_id)
-    assert [r.outcome for r in renewed] == ["expired", "renewed", "unknown"]
+    assert renewed == Renewed(renewed=["b"], expired=["a"], unknown=["c"])
     assert isinstance(unknown, errors.UnknownSession)
 
 
@@ -95,7 +95,7 @@ async def test_operations_on_different_fleets_do_not_wait_for_each_other(
 ) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1}, "other")
     first = await held(between[0], store)
-    second = asyncio.create_task(store.assign("other", "s", None))
+    second = asyncio.create_task(store.sessions.assign("other", "s", None))
     await between[0].waiting(between[0].calls + 1)
     between[0].open.set()
     await asyncio.gather(first, second)
@@ -105,7 +105,7 @@ async def test_everyone_who_waits_for_a_fleet_that_is_not_there_hears_of_it(
     store: Store, between: tuple[Proxy, str]
 ) -> None:
     between[0].open.clear()
-    tasks = [asyncio.create_task(store.assign("nobody", f"s{k}", None)) for k in range(200)]
+    tasks = [asyncio.create_task(store.sessions.assign("nobody", f"s{k}", None)) for k in range(200)]
     await asyncio.sleep(0)
     between[0].open.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,7 +119,7 @@ async def test_callers_that_are_cancelled_undo_nothing_and_mix_no_replies(
     store: Store, between: tuple[Proxy, str]
 ) -> None:
     first = await held(between[0], store)
-    tasks = {f"s{k}": asyncio.create_task(store.assign(FLEET, f"s{k}", None)) for k in range(300)}
+    tasks = {f"s{k}": asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(300)}
     await asyncio.sleep(0)
     gone = [task for k, task in enumerate(tasks.values()) if k % 3]
     for task in gone[: len(gone) // 2]:
@@ -130,9 +130,9 @@ async def test_callers_that_are_cancelled_undo_nothing_and_mix_no_replies(
         task.cancel()
     first.cancel()
     outcomes = await asyncio.gather(*tasks.values(), return_exceptions=True)
-    await store.assign(FLEET, "last", None)
+    await store.sessions.assign(FLEET, "last", None)
     for id_, outcome in zip(tasks, outcomes, strict=True):
-        where = await store.session(FLEET, id_)
+        where = await store.sessions.get(FLEET, id_)
         if isinstance(outcome, Placement):
             assert (outcome.session_id, outcome.pool_id) == (id_, where.pool_id)
     assert sum((await occupancies(store)).values()) == 302, "cancelled or not, all were placed"
@@ -142,7 +142,7 @@ async def test_closing_waits_for_what_is_under_way(between: tuple[Proxy, str], s
     closing = Store(StoreSettings(between[1], call_timeout_seconds=30, deadline_seconds=60), calls)
     between[0].open.clear()
     before = between[0].calls
-    task = asyncio.create_task(closing.assign(FLEET, "s", None))
+    task = asyncio.create_task(closing.sessions.assign(FLEET, "s", None))
     await between[0].waiting(before + 1)
     closed = asyncio.create_task(closing.close())
     await asyncio.sleep(0)
@@ -158,7 +158,7 @@ async def together(proxied: Proxy, store: Store, *calls: object) -> list[object]
     """The outcomes of calls that travel as one batch behind a first one."""
     proxied.open.clear()
     before = proxied.calls
-    first = asyncio.create_task(store.renew(FLEET, ["nobody"], None))
+    first = asyncio.create_task(store.sessions.renew(FLEET, ["nobody"], None))
     await proxied.waiting(before + 1)
     tasks = [asyncio.create_task(call) for call in calls]  # type: ignore[arg-type]
     await asyncio.sleep(0)
@@ -178,7 +178,7 @@ DAMAGES = {
 async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_next_tick_repairs_the_fleet(
     store: Store, between: tuple[Proxy, str], redis: Redis, damage: str
 ) -> None:
-    await store.delete_fleet(FLEET)
+    await store.fleets.delete(FLEET)
     await create(store, spec(pool_class("small", SMALL, 6), lease=100), {"small": 2})
     placed = await place(store, 4)
     key = f"{{{FLEET}}}:{DAMAGES[damage]}"
@@ -187,22 +187,22 @@ async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_next_ti
     outcomes = await together(
         between[0],
         store,
-        store.renew(FLEET, ["s0"], None),
-        *(store.complete(FLEET, id_) for id_ in placed),
-        *(store.assign(FLEET, f"t{k}", None) for k in range(4)),
-        store.renew(FLEET, ["never"], None),
+        store.sessions.renew(FLEET, ["s0"], None),
+        *(store.sessions.complete(FLEET, id_) for id_ in placed),
+        *(store.sessions.assign(FLEET, f"t{k}", None) for k in range(4)),
+        store.sessions.renew(FLEET, ["never"], None),
     )
     assert any(isinstance(outcome, errors.OutcomeUnknown) for outcome in outcomes)
-    assert outcomes[0][0].outcome == "renewed", "those before have their true outcome"
-    assert outcomes[-1][0].outcome == "unknown", "those after were sent again"
+    assert outcomes[0].renewed == ["s0"], "those before have their true outcome"
+    assert outcomes[-1].unknown == ["never"], "those after were sent again"
     assert field(redis, "suspect")
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
     assert violations(redis, FLEET) == []
-    repaired = await store.snapshot(FLEET)
+    repaired = await store.fleets.snapshot(FLEET)
     assert (repaired.suspect, repaired.counters["repairs"]) == (False, 1)
     for id_ in placed:
-        ended = await store.complete(FLEET, id_)
-        assert ended.already, "asked again, it hears that it is over"
+        ended = await store.sessions.complete(FLEET, id_)
+        assert ended.outcome == "already_ended", "asked again, it hears that it is over"
 
 
 async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign_says(
@@ -211,18 +211,18 @@ async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign
     redis.delete(f"{{{FLEET}}}:level:0:1")
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
     with pytest.raises(errors.OutcomeUnknown):
-        await store.assign(FLEET, "s", None)
-    await store.tick(FLEET)
-    again = await store.assign(FLEET, "s", None)
+        await store.sessions.assign(FLEET, "s", None)
+    await store.fleets.tick(FLEET)
+    again = await store.sessions.assign(FLEET, "s", None)
     assert again.replayed
     assert (await occupancies(store))[again.pool_id] == 1
-    assert (await store.snapshot(FLEET)).counters["assigned"] == 1
+    assert (await store.fleets.snapshot(FLEET)).counters["assigned"] == 1
 
 
 @pytest.fixture
 async def lease_without_session(store: Store, redis: Redis, clock: Clock) -> AsyncIterator[None]:
     """What no operation leaves behind: every call that ends leases now meets an error."""
-    await store.assign(FLEET, "s", 2)
+    await store.sessions.assign(FLEET, "s", 2)
     redis.hdel(f"{{{FLEET}}}:sessions", "s")
     clock.advance(5)
     yield
@@ -232,9 +232,9 @@ async def lease_without_session(store: Store, redis: Redis, clock: Clock) -> Asy
 async def test_an_error_while_leases_end_lets_operations_wait_for_the_repair(
     store: Store, between: tuple[Proxy, str], lease_without_session: None
 ) -> None:
-    waiting = asyncio.create_task(store.assign(FLEET, "t", None))
+    waiting = asyncio.create_task(store.sessions.assign(FLEET, "t", None))
     await between[0].waiting(between[0].calls + 3)
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
     assert not (await waiting).replayed
 
 
@@ -244,19 +244,19 @@ async def test_without_a_repair_operations_end_at_their_deadline_having_asked_at
     impatient = Store(StoreSettings(server, deadline_seconds=0.3), calls, clock=clock)
     calls.functions.clear()
     with pytest.raises((errors.StoreUnavailable, errors.OutcomeUnknown)):
-        await impatient.assign(FLEET, "t", None)
+        await impatient.sessions.assign(FLEET, "t", None)
     assert len(calls.functions) <= 1 + 0.3 / RETRY_PAUSE_SECONDS
     await impatient.close()
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
 
 
 async def test_a_suspect_fleet_says_why_in_its_state(store: Store, redis: Redis) -> None:
     redis.delete(f"{{{FLEET}}}:level:0:1")
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
     with pytest.raises(errors.OutcomeUnknown):
-        await store.assign(FLEET, "s", None)
+        await store.sessions.assign(FLEET, "s", None)
     assert "WRONGTYPE" in field(redis, "suspect")
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
     assert field(redis, "suspect") == ""
 
 
@@ -272,23 +272,23 @@ async def test_when_memory_is_full_nothing_is_placed_but_sessions_end_down_to_ze
         outcomes = await together(
             between[0],
             store,
-            store.assign(FLEET, "late", None),
-            *(store.complete(FLEET, id_) for id_ in list(placed)[:100]),
-            store.renew(FLEET, ["s150"], 50),
-            store.assign(FLEET, "later", None),
+            store.sessions.assign(FLEET, "late", None),
+            *(store.sessions.complete(FLEET, id_) for id_ in list(placed)[:100]),
+            store.sessions.renew(FLEET, ["s150"], 50),
+            store.sessions.assign(FLEET, "later", None),
         )
         assert [type(outcomes[at]) for at in (0, -1)] == [errors.StoreUnavailable] * 2
-        assert outcomes[-2][0].outcome == "renewed"
-        assert all(not outcome.already for outcome in outcomes[1:101])
+        assert outcomes[-2].renewed == ["s150"]
+        assert {outcome.outcome for outcome in outcomes[1:101]} == {"completed"}
         assert "oom" in calls.errors
-        await asyncio.gather(*(store.complete(FLEET, id_) for id_ in list(placed)[100:]))
-        await store.tick(FLEET)
-        pool, ended = await store.fail_pool(FLEET, "small-0")
-        assert (pool.status, ended) == ("failed", [])
-        await store.set_status(FLEET, "small-0", "active")
+        await asyncio.gather(*(store.sessions.complete(FLEET, id_) for id_ in list(placed)[100:]))
+        await store.fleets.tick(FLEET)
+        failed = await store.pools.fail(FLEET, "small-0")
+        assert (failed.status, failed.ended_session_ids) == ("failed", [])
+        await store.pools.set_status(FLEET, "small-0", "active")
         assert sum((await occupancies(store)).values()) == 0
         with pytest.raises(errors.StoreUnavailable):
-            await store.add_pools(FLEET, [("p", "small")])
+            await store.pools.add(FLEET, [("p", "small")])
     finally:
         redis.config_set("maxmemory", 0)
-    assert not (await store.assign(FLEET, "late", None)).replayed, "nothing of it ran"
+    assert not (await store.sessions.assign(FLEET, "late", None)).replayed, "nothing of it ran"

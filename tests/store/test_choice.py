@@ -118,9 +118,9 @@ async def holes(store: Store) -> list[str]:
     await create(store, spec(pool_class("small", SMALL, 3)), {"small": 600})
     gone, drained, left = remove_some(Random(3), [f"small-{k}" for k in range(600)])
     for name in gone:
-        await store.remove_pool(FLEET, name)
+        await store.pools.remove(FLEET, name)
     for name in drained:
-        await store.set_status(FLEET, name, "draining")
+        await store.pools.set_status(FLEET, name, "draining")
     return left
 
 
@@ -143,7 +143,7 @@ async def test_random_draws_pass_a_chi_square_test(store: Store, redis: Redis, h
 
 
 async def test_open_pools_of_jlmu_are_drawn_with_equal_chances(store: Store, redis: Redis, holes: list[str]) -> None:
-    await store.configure(FLEET, spec(pool_class("small", SMALL, 3), policy="jlmu"), "{}")
+    await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, 3), policy="jlmu"), "{}")
     assert Counter(draw_places(redis, store, grid(len(holes)))) == {(name, "open"): 1 for name in holes}
 
 
@@ -162,10 +162,10 @@ async def test_green_tokens_of_several_classes_are_drawn_with_equal_chances(stor
     same = [pool_class(name, SMALL, 4) for name in ("a", "b", "c")]
     await create(store, spec(*same, policy="jlmu"), {"a": 7, "b": 13, "c": 29})
     for k in range(60):
-        await store.assign(FLEET, f"s{k}", None)
-    await store.configure(FLEET, spec(*same), "{}")
+        await store.sessions.assign(FLEET, f"s{k}", None)
+    await store.fleets.configure(FLEET, spec(*same), "{}")
     for k in range(0, 60, 3):
-        await store.complete(FLEET, f"s{k}")
+        await store.sessions.complete(FLEET, f"s{k}")
     assert (field(redis, "rank"), field(redis, "previous_class")) == ("5", "1")
     tokens = token_names(redis)
     assert {name[0] for name in tokens} == {"b", "c"}
@@ -187,9 +187,9 @@ async def test_without_tokens_pools_with_room_are_drawn_with_equal_chances(store
     good = pool_class("good", LinearUtility(Fraction(5)), 2)
     poor = pool_class("poor", LinearUtility(Fraction(1)), 3)
     await create(store, spec(good, poor), {"good": 1, "poor": 1})
-    await store.add_pools(FLEET, [(f"poor-{k}", "poor") for k in range(1, 11)])
-    await store.reconcile(FLEET, "good-0", 0, ["a", "b"])
-    before = await store.snapshot(FLEET)
+    await store.pools.add(FLEET, [(f"poor-{k}", "poor") for k in range(1, 11)])
+    await store.pools.reconcile(FLEET, "good-0", 0, ["a", "b"])
+    before = await store.fleets.snapshot(FLEET)
     assert (before.rank, before.yellow, [c.green for c in before.classes]) == (1, 0, [0, 0])
     assert draw_from_here(redis, store, grid(11)) == {(f"poor-{k}", "none"): 1 for k in range(11)}
 

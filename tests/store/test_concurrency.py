@@ -12,7 +12,7 @@ from redis import Redis
 
 from service import errors
 from service.store import Store, StoreSettings
-from service.values import Placement
+from service.values import Completed, Placement
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
 
@@ -36,7 +36,7 @@ async def test_100_callers_fill_a_fleet_exactly_and_the_others_are_rejected(stor
     fleet = spec(pool_class("small", SMALL, 3), pool_class("large", LARGE, 5), policy=policy)
     await create(stores[0], fleet, {"small": 6, "large": 8})
     outcomes = await asyncio.gather(
-        *(stores[k % 5].assign(FLEET, f"s{k}", None) for k in range(CALLERS)), return_exceptions=True
+        *(stores[k % 5].sessions.assign(FLEET, f"s{k}", None) for k in range(CALLERS)), return_exceptions=True
     )
     placed = [outcome for outcome in outcomes if isinstance(outcome, Placement)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacity)]
@@ -44,17 +44,18 @@ async def test_100_callers_fill_a_fleet_exactly_and_the_others_are_rejected(stor
     counted = Counter(placement.pool_id for placement in placed)
     assert counted == {f"small-{k}": 3 for k in range(6)} | {f"large-{k}": 5 for k in range(8)}
     assert await occupancies(stores[0]) == counted
-    assert (await stores[0].snapshot(FLEET)).counters["rejected_no_capacity"] == CALLERS - 58
+    assert (await stores[0].fleets.snapshot(FLEET)).counters["rejected_no_capacity"] == CALLERS - 58
 
 
 async def test_the_last_place_goes_to_one_of_100(stores: list[Store]) -> None:
     await create(stores[0], spec(pool_class("small", SMALL, 1)), {"small": 1})
     for round_ in range(5):
         outcomes = await asyncio.gather(
-            *(stores[k % 5].assign(FLEET, f"{round_}-{k}", None) for k in range(CALLERS)), return_exceptions=True
+            *(stores[k % 5].sessions.assign(FLEET, f"{round_}-{k}", None) for k in range(CALLERS)),
+            return_exceptions=True,
         )
         (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Placement)]
-        await stores[round_ % 5].complete(FLEET, winner.session_id)
+        await stores[round_ % 5].sessions.complete(FLEET, winner.session_id)
 
 
 @POLICIES
@@ -77,11 +78,11 @@ async def test_100_callers_that_come_and_go_never_exceed_a_capacity(
             if mine and rng.random() < 0.45:
                 gone = mine.pop(rng.randrange(len(mine)))
                 held[gone.pool_id] -= 1  # counted before it is over: the place may be taken before we hear of it
-                await store.complete(FLEET, gone.session_id)
+                await store.sessions.complete(FLEET, gone.session_id)
                 ended += 1
                 continue
             try:
-                placed = await store.assign(FLEET, f"{number}-{turn}", None)
+                placed = await store.sessions.assign(FLEET, f"{number}-{turn}", None)
             except errors.NoCapacity:
                 continue
             held[placed.pool_id] += 1
@@ -98,7 +99,9 @@ async def test_100_callers_that_come_and_go_never_exceed_a_capacity(
 async def test_50_callers_with_one_id_share_one_session(stores: list[Store], redis: Redis) -> None:
     await create(stores[0], spec(pool_class("small", SMALL, 50)), {"small": 10})
     for round_ in range(5):
-        placements = await asyncio.gather(*(stores[k % 5].assign(FLEET, f"s{round_}", None) for k in range(50)))
+        placements = await asyncio.gather(
+            *(stores[k % 5].sessions.assign(FLEET, f"s{round_}", None) for k in range(50))
+        )
         assert len({placement.pool_id for placement in placements}) == 1
         assert sum(not placement.replayed for placement in placements) == 1
     assert (field(redis, "sessions"), field(redis, "assigned")) == ("5", "5")
@@ -106,9 +109,9 @@ async def test_50_callers_with_one_id_share_one_session(stores: list[Store], red
 
 async def test_50_completes_of_one_id_free_one_place(stores: list[Store], redis: Redis) -> None:
     await create(stores[0], spec(pool_class("small", SMALL, 50)), {"small": 2})
-    await asyncio.gather(*(stores[k % 5].assign(FLEET, f"s{k}", None) for k in range(10)))
-    ended = await asyncio.gather(*(stores[k % 5].complete(FLEET, "s3") for k in range(50)))
-    assert sum(not completion.already for completion in ended) == 1
+    await asyncio.gather(*(stores[k % 5].sessions.assign(FLEET, f"s{k}", None) for k in range(10)))
+    ended = await asyncio.gather(*(stores[k % 5].sessions.complete(FLEET, "s3") for k in range(50)))
+    assert sum(isinstance(completion, Completed) for completion in ended) == 1
     assert (field(redis, "sessions"), field(redis, "completed")) == ("9", "1")
 
 
@@ -121,19 +124,19 @@ async def test_many_dispatchers_decide_as_one(stores: list[Store], redis: Redis)
         rng = random.Random(7)
         history, live = [], []
         for store in dispatchers:
-            store._draw = rng.random
+            store.sessions._draw = rng.random
         for turn in range(300):
             store = dispatchers[turn % len(dispatchers)]
             if live and rng.random() < 0.4:
-                await store.complete(FLEET, live.pop(rng.randrange(len(live))))
+                await store.sessions.complete(FLEET, live.pop(rng.randrange(len(live))))
             else:
-                placed = await store.assign(FLEET, f"s{turn}", None)
+                placed = await store.sessions.assign(FLEET, f"s{turn}", None)
                 live.append(placed.session_id)
                 history.append((placed.pool_id, placed.token, field(redis, "rank")))
         histories.append(history)
         for id_ in live:
-            await store.complete(FLEET, id_)
-        await stores[0].delete_fleet(FLEET)
+            await store.sessions.complete(FLEET, id_)
+        await stores[0].fleets.delete(FLEET)
     assert histories[0] == histories[1]
 
 
@@ -141,10 +144,10 @@ async def test_pools_that_drain_under_load_get_nothing_after_the_answer(stores: 
     await create(stores[0], spec(pool_class("small", SMALL, 40)), {"small": 4})
 
     async def late(number: int) -> str:
-        return (await stores[number % 5].assign(FLEET, f"late{number}", None)).pool_id
+        return (await stores[number % 5].sessions.assign(FLEET, f"late{number}", None)).pool_id
 
-    early = [asyncio.create_task(stores[k % 5].assign(FLEET, f"s{k}", None)) for k in range(40)]
-    await stores[0].set_status(FLEET, "small-0", "draining")
+    early = [asyncio.create_task(stores[k % 5].sessions.assign(FLEET, f"s{k}", None)) for k in range(40)]
+    await stores[0].pools.set_status(FLEET, "small-0", "draining")
     after = await asyncio.gather(*(late(k) for k in range(40)))
     await asyncio.gather(*early)
     assert "small-0" not in after

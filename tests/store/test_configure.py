@@ -15,7 +15,7 @@ from service.core.policies import POLICIES
 from service.core.policies.slta import Beta
 from service.core.utility import LinearUtility, TableUtility
 from service.store import Store, StoreSettings
-from service.store.store import FLEETS_KEY
+from service.store.fleets import FLEETS_KEY
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
@@ -48,7 +48,7 @@ async def placed(store: Store) -> dict[str, str]:
 
 
 async def still_there(store: Store, placed: dict[str, str]) -> bool:
-    return {id_: (await store.session(FLEET, id_)).pool_id for id_ in placed} == placed
+    return {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in placed} == placed
 
 
 def shape(redis: Redis) -> dict[str, str]:
@@ -61,37 +61,37 @@ def shape(redis: Redis) -> dict[str, str]:
 
 
 async def test_creating_and_changing_count_versions_and_keep_the_document(store: Store) -> None:
-    first = await store.configure(FLEET, spec(*TWO_CLASSES), '{"ä": 1}')
+    first = await store.fleets.configure(FLEET, spec(*TWO_CLASSES), '{"ä": 1}')
     assert (first.config_version, first.created) == (1, True)
-    second = await store.configure(FLEET, spec(*TWO_CLASSES), '{"b": 2}')
+    second = await store.fleets.configure(FLEET, spec(*TWO_CLASSES), '{"b": 2}')
     assert (second.config_version, second.created) == (2, False)
-    assert await store.config(FLEET) == ('{"b": 2}', 2)
-    assert await store.fleets() == [FLEET]
+    assert await store.fleets.config(FLEET) == ('{"b": 2}', 2)
+    assert await store.fleets.names() == [FLEET]
 
 
 async def test_the_version_guards_against_lost_updates(store: Store, redis: Redis) -> None:
-    await store.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=0)
-    await store.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=1)
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=0)
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=1)
     before = everything(redis)
     for stale in (0, 1, 3):
         with pytest.raises(errors.VersionMismatch) as refused:
-            await store.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), '{"x": 1}', expected_version=stale)
+            await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), '{"x": 1}', expected_version=stale)
         assert refused.value.context == {"config_version": "2"}
     assert everything(redis) == before
 
 
 async def test_a_version_of_a_fleet_that_is_not_there_creates_nothing(store: Store, redis: Redis) -> None:
     with pytest.raises(errors.VersionMismatch):
-        await store.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=3)
+        await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=3)
     assert redis.keys("*") == []
-    assert await store.fleets() == []
+    assert await store.fleets.names() == []
 
 
 async def test_the_same_configuration_again_moves_nothing(store: Store, placed: dict[str, str], redis: Redis) -> None:
-    before, integrals = shape(redis), (await store.snapshot(FLEET)).integrals
-    await store.configure(FLEET, spec(*TWO_CLASSES), "{}")
+    before, integrals = shape(redis), (await store.fleets.snapshot(FLEET)).integrals
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}")
     assert shape(redis) == before
-    assert (await store.snapshot(FLEET)).integrals == integrals
+    assert (await store.fleets.snapshot(FLEET)).integrals == integrals
     assert await still_there(store, placed)
 
 
@@ -113,26 +113,26 @@ async def test_live_sessions_are_kept_whatever_is_changed(
     store: Store, placed: dict[str, str], changed: FleetSpec
 ) -> None:
     before = await occupancies(store)
-    await store.configure(FLEET, changed, "{}")
+    await store.fleets.configure(FLEET, changed, "{}")
     assert await still_there(store, placed)
     assert await occupancies(store) == before
-    await store.complete(FLEET, "s0")
-    assert (await store.assign(FLEET, "next", None)).pool_id in placed.values()
+    await store.sessions.complete(FLEET, "s0")
+    assert (await store.sessions.assign(FLEET, "next", None)).pool_id in placed.values()
 
 
 async def test_switching_the_policy_and_back_finds_r_from_the_ledger(
     store: Store, placed: dict[str, str], redis: Redis
 ) -> None:
-    await store.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
-    assert (await store.assign(FLEET, "a", None)).token == "open"
-    under_jlmu = await store.snapshot(FLEET)
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}")
+    assert (await store.sessions.assign(FLEET, "a", None)).token == "open"
+    under_jlmu = await store.fleets.snapshot(FLEET)
     assert redis.keys("*:green:*") + redis.keys("*:yellow") == [], "tokens are SLTA's"
-    await store.configure(FLEET, spec(*TWO_CLASSES), "{}")
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}")
     assert redis.keys("*:open:*") == [], "frontiers are JLMU's"
-    under_slta = await store.snapshot(FLEET)
+    under_slta = await store.fleets.snapshot(FLEET)
     assert under_slta.utility == under_jlmu.utility
     assert under_slta.rank == _optimal_rank([2, 2], under_slta.sessions)
-    assert (await store.assign(FLEET, "b", None)).token in {"green", "yellow", "none"}
+    assert (await store.sessions.assign(FLEET, "b", None)).token in {"green", "yellow", "none"}
 
 
 def _optimal_rank(pools: list[int], sessions: int) -> int:
@@ -145,12 +145,12 @@ def _optimal_rank(pools: list[int], sessions: int) -> int:
 
 
 async def test_new_curves_value_the_sessions_there_are(store: Store, placed: dict[str, str]) -> None:
-    before = await store.snapshot(FLEET)
+    before = await store.fleets.snapshot(FLEET)
     doubled = spec(
         pool_class("small", LinearUtility(Fraction(3)), 4), pool_class("large", LinearUtility(Fraction(2)), 6)
     )
-    await store.configure(FLEET, doubled, "{}")
-    after = await store.snapshot(FLEET)
+    await store.fleets.configure(FLEET, doubled, "{}")
+    after = await store.fleets.snapshot(FLEET)
     small, large = (sum(c.counts[1:]) for c in after.classes)
     assert doubled.integers.to_utility(after.utility) == 3 * small + 2 * large
     assert doubled.integers.to_utility(after.optimum) == 3 * 8 + 2 * 5
@@ -171,9 +171,9 @@ async def test_new_curves_value_the_sessions_there_are(store: Store, placed: dic
 async def test_the_version_of_utilities_moves_with_curves_capacities_and_classes_only(
     store: Store, placed: dict[str, str], changed: FleetSpec, moves: bool
 ) -> None:
-    before = (await store.snapshot(FLEET)).integrals.utilities_version
-    await store.configure(FLEET, changed, "{}")
-    assert (await store.snapshot(FLEET)).integrals.utilities_version == before + moves
+    before = (await store.fleets.snapshot(FLEET)).integrals.utilities_version
+    await store.fleets.configure(FLEET, changed, "{}")
+    assert (await store.fleets.snapshot(FLEET)).integrals.utilities_version == before + moves
 
 
 async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: Store, redis: Redis) -> None:
@@ -181,11 +181,11 @@ async def test_an_order_that_differs_where_totals_do_not_is_taken_over(store: St
     tiny = Fraction(1, 10**30)
     one, other = LinearUtility(Fraction(1, 3)), LinearUtility(Fraction(1, 3) + tiny)
     await create(store, spec(pool_class("a", one), pool_class("b", one)), {"a": 2, "b": 2})
-    await store.configure(FLEET, spec(pool_class("a", one), pool_class("b", other)), "{}")
+    await store.fleets.configure(FLEET, spec(pool_class("a", one), pool_class("b", other)), "{}")
     order = redis.get(f"{{{FLEET}}}:order")
     assert order == redis.get(f"{{{FLEET}}}:order:full")
     assert [order[at : at + 2] for at in range(0, 48, 6)] == [" 2"] * 4 + [" 1"] * 4
-    assert (await store.assign(FLEET, "s", None)).pool_class == "b"
+    assert (await store.sessions.assign(FLEET, "s", None)).pool_class == "b"
 
 
 # Capacities
@@ -199,7 +199,7 @@ async def test_a_capacity_below_what_a_pool_holds_is_refused_and_nothing_changes
     await place(store, 20)
     before = everything(redis)
     with pytest.raises(errors.CapacityBelowOccupancy) as refused:
-        await store.configure(FLEET, spec(TWO_CLASSES[0], pool_class("large", LARGE, 5), policy=policy), "{}")
+        await store.fleets.configure(FLEET, spec(TWO_CLASSES[0], pool_class("large", LARGE, 5), policy=policy), "{}")
     assert refused.value.context == {"name": "large"}
     assert everything(redis) == before
 
@@ -207,25 +207,25 @@ async def test_a_capacity_below_what_a_pool_holds_is_refused_and_nothing_changes
 async def test_sessions_on_draining_pools_count_against_a_smaller_capacity(store: Store) -> None:
     await create(store, spec(pool_class("small", SMALL, 4)), {"small": 1})
     await place(store, 3)
-    await store.set_status(FLEET, "small-0", "draining")
+    await store.pools.set_status(FLEET, "small-0", "draining")
     with pytest.raises(errors.CapacityBelowOccupancy):
-        await store.configure(FLEET, spec(pool_class("small", SMALL, 2)), "{}")
-    await store.configure(FLEET, spec(pool_class("small", SMALL, 3)), "{}")
-    await store.set_status(FLEET, "small-0", "active")
+        await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, 2)), "{}")
+    await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, 3)), "{}")
+    await store.pools.set_status(FLEET, "small-0", "active")
     with pytest.raises(errors.NoCapacity):
-        await store.assign(FLEET, "late", None)
+        await store.sessions.assign(FLEET, "late", None)
 
 
 @EACH_POLICY
 async def test_a_capacity_may_shrink_to_what_is_held_and_grow_again(store: Store, policy: str) -> None:
     for capacity in (6, 2, 9, 3):
-        await store.configure(FLEET, spec(pool_class("small", SMALL, capacity), policy=policy), "{}")
-        await store.add_pools(FLEET, [("p", "small")])
+        await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, capacity), policy=policy), "{}")
+        await store.pools.add(FLEET, [("p", "small")])
         placed = await place(store, capacity, f"{capacity}-")
         with pytest.raises(errors.NoCapacity):
-            await store.assign(FLEET, "late", None)
+            await store.sessions.assign(FLEET, "late", None)
         for id_ in placed:
-            await store.complete(FLEET, id_)
+            await store.sessions.complete(FLEET, id_)
 
 
 async def test_capacities_follow_their_classes_when_the_order_changes_too(store: Store) -> None:
@@ -233,11 +233,11 @@ async def test_capacities_follow_their_classes_when_the_order_changes_too(store:
     await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 6)), {"a": 2, "b": 2})
     placed = await place(store, 16)
     for id_ in placed:
-        await store.complete(FLEET, id_)
-    await store.configure(FLEET, spec(pool_class("b", LARGE, 2), pool_class("a", SMALL, 3)), "{}")
+        await store.sessions.complete(FLEET, id_)
+    await store.fleets.configure(FLEET, spec(pool_class("b", LARGE, 2), pool_class("a", SMALL, 3)), "{}")
     await place(store, 10, "t")
     with pytest.raises(errors.NoCapacity):
-        await store.assign(FLEET, "late", None)
+        await store.sessions.assign(FLEET, "late", None)
 
 
 # Classes come and go
@@ -246,15 +246,15 @@ async def test_capacities_follow_their_classes_when_the_order_changes_too(store:
 async def test_a_class_that_has_pools_cannot_go_whatever_their_status(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1, "large": 1})
     for status in ("active", "draining", "failed"):
-        await store.set_status(FLEET, "large-0", status)  # type: ignore[arg-type]
+        await store.pools.set_status(FLEET, "large-0", status)  # type: ignore[arg-type]
         before = everything(redis)
         with pytest.raises(errors.ClassInUse) as refused:
-            await store.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
+            await store.fleets.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
         assert refused.value.context == {"name": "large"}
         assert everything(redis) == before
-    await store.remove_pool(FLEET, "large-0")
-    await store.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
-    assert [c.name for c in (await store.snapshot(FLEET)).classes] == ["small"]
+    await store.pools.remove(FLEET, "large-0")
+    await store.fleets.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
+    assert [c.name for c in (await store.fleets.snapshot(FLEET)).classes] == ["small"]
 
 
 async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(store: Store, redis: Redis) -> None:
@@ -263,27 +263,27 @@ async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(sto
     await create(store, spec(first, gone, last), {"first": 1, "gone": 1, "last": 1})
     placed = await place(store, 17)
     for id_ in placed:
-        await store.complete(FLEET, id_)
-    await store.remove_pool(FLEET, "gone-0")
-    await store.configure(FLEET, spec(last, first), "{}")
+        await store.sessions.complete(FLEET, id_)
+    await store.pools.remove(FLEET, "gone-0")
+    await store.fleets.configure(FLEET, spec(last, first), "{}")
     assert field(redis, "numbers") == "2 0", "sessions name pools by these numbers: they are permanent"
     kinds = ["used", "active", "green", "ranks", "marginals", *(f"level:1:{j}" for j in range(1, 10))]
     assert redis.exists(*(f"{{{FLEET}}}:{kind}" if ":" in kind else f"{{{FLEET}}}:{kind}:1" for kind in kinds)) == 0
-    await store.configure(FLEET, spec(pool_class("heir"), first, last), "{}")
+    await store.fleets.configure(FLEET, spec(pool_class("heir"), first, last), "{}")
     assert field(redis, "numbers") == "1 0 2"
-    assert [c.counts[0] for c in (await store.snapshot(FLEET)).classes] == [0, 1, 1]
-    await store.add_pools(FLEET, [("h", "heir")])
+    assert [c.counts[0] for c in (await store.fleets.snapshot(FLEET)).classes] == [0, 1, 1]
+    await store.pools.add(FLEET, [("h", "heir")])
     assert len(await place(store, 12, "t")) == 12
 
 
 async def test_vectors_follow_their_classes_to_new_places(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 3, "large": 2})
-    await store.set_status(FLEET, "large-0", "draining")
-    await store.set_status(FLEET, "small-2", "failed")
+    await store.pools.set_status(FLEET, "large-0", "draining")
+    await store.pools.set_status(FLEET, "small-2", "failed")
     await place(store, 9)
-    before = {c.name: c for c in (await store.snapshot(FLEET)).classes}
-    await store.configure(FLEET, spec(pool_class("new"), *TWO_CLASSES[::-1]), "{}")
-    after = (await store.snapshot(FLEET)).classes
+    before = {c.name: c for c in (await store.fleets.snapshot(FLEET)).classes}
+    await store.fleets.configure(FLEET, spec(pool_class("new"), *TWO_CLASSES[::-1]), "{}")
+    after = (await store.fleets.snapshot(FLEET)).classes
     assert [c.name for c in after] == ["new", "large", "small"]
     for seen in after[1:]:
         was = before[seen.name]
@@ -302,30 +302,30 @@ async def test_vectors_follow_their_classes_to_new_places(store: Store) -> None:
 async def test_deleting_leaves_no_key(store: Store, redis: Redis, policy: str) -> None:
     await create(store, spec(*TWO_CLASSES, policy=policy, lease=50), {"small": 3, "large": 2})
     placed = await place(store, 20)
-    await store.set_status(FLEET, "large-0", "draining")
-    await store.fail_pool(FLEET, "small-0")
-    await store.renew(FLEET, list(placed), 100)
-    await store.tick(FLEET)
-    await store.remember_file(FLEET, "digest")
+    await store.pools.set_status(FLEET, "large-0", "draining")
+    await store.pools.fail(FLEET, "small-0")
+    await store.sessions.renew(FLEET, list(placed), 100)
+    await store.fleets.tick(FLEET)
+    await store.fleets.remember_file(FLEET, "digest")
     with pytest.raises(errors.UnknownSession):
-        await store.complete(FLEET, "never")
+        await store.sessions.complete(FLEET, "never")
     for id_ in placed:
-        await store.complete(FLEET, id_)
-    await store.delete_fleet(FLEET)
+        await store.sessions.complete(FLEET, id_)
+    await store.fleets.delete(FLEET)
     assert redis.keys("*") == []
-    for call in (store.assign(FLEET, "s", None), store.config(FLEET), store.delete_fleet(FLEET)):
+    for call in (store.sessions.assign(FLEET, "s", None), store.fleets.config(FLEET), store.fleets.delete(FLEET)):
         with pytest.raises(errors.UnknownFleet):
             await call
 
 
 async def test_a_fleet_with_sessions_is_not_deleted(store: Store, placed: dict[str, str], redis: Redis) -> None:
     for pool in ("small-0", "small-1", "large-0", "large-1"):
-        await store.set_status(FLEET, pool, "draining")
+        await store.pools.set_status(FLEET, pool, "draining")
     before = everything(redis)
     with pytest.raises(errors.FleetInUse):
-        await store.delete_fleet(FLEET)
+        await store.fleets.delete(FLEET)
     assert everything(redis) == before
-    assert await store.fleets() == [FLEET]
+    assert await store.fleets.names() == [FLEET]
     assert await still_there(store, placed)
 
 
@@ -333,40 +333,35 @@ async def test_deleting_after_capacities_and_order_changed_leaves_no_key(store: 
     await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 9)), {"a": 1, "b": 1})
     placed = await place(store, 11)
     for id_ in placed:
-        await store.complete(FLEET, id_)
-    await store.configure(FLEET, spec(pool_class("b", LARGE, 1), pool_class("a", SMALL, 1)), "{}")
-    await store.delete_fleet(FLEET)
+        await store.sessions.complete(FLEET, id_)
+    await store.fleets.configure(FLEET, spec(pool_class("b", LARGE, 1), pool_class("a", SMALL, 1)), "{}")
+    await store.fleets.delete(FLEET)
     assert redis.keys("*") == []
 
 
 async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, placed: dict[str, str]) -> None:
     for id_ in placed:
-        await store.complete(FLEET, id_)
-    await store.delete_fleet(FLEET)
+        await store.sessions.complete(FLEET, id_)
+    await store.fleets.delete(FLEET)
     await create(store, spec(*TWO_CLASSES), {"small": 1})
-    snapshot = await store.snapshot(FLEET)
+    snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.config_version, snapshot.sessions, snapshot.counters["assigned"]) == (1, 0, 0)
-    assert not (await store.assign(FLEET, "s0", None)).replayed
+    assert not (await store.sessions.assign(FLEET, "s0", None)).replayed
 
 
 class Interrupted(Store):
-    """A store between two of whose commands something else happens."""
+    """A store just before one of whose commands something else happens, once."""
 
     def interrupt(self, command: str, act: Callable[[], Awaitable[object]]) -> None:
-        self._command, self._act = command, act
+        send = self._redis.execute_command
 
-    async def _before(self, command: str) -> None:
-        if command == getattr(self, "_command", None):
-            self._command = ""
-            await self._act()
+        async def act_first(*words: object) -> object:
+            if command in (words[0], str(words[1]).rpartition("_")[2]):
+                self._redis.execute_command = send
+                await act()
+            return await send(*words)
 
-    async def _plain(self, *words: str) -> object:
-        await self._before(words[0])
-        return await super()._plain(*words)
-
-    async def _call(self, function: str, fleet: str, *arguments: object) -> list[object]:
-        await self._before(function)
-        return await super()._call(function, fleet, *arguments)  # type: ignore[arg-type]
+        self._redis.execute_command = act_first
 
 
 @pytest.fixture
@@ -381,9 +376,9 @@ async def test_a_fleet_created_while_another_dispatcher_deletes_its_namesake_is_
 ) -> None:
     await create(store, spec(*TWO_CLASSES), {})
     interrupted.interrupt("SREM", lambda: create(store, spec(*TWO_CLASSES), {}))
-    await interrupted.delete_fleet(FLEET)
-    assert await store.fleets() == [FLEET]
-    assert (await store.config(FLEET))[1] == 1
+    await interrupted.fleets.delete(FLEET)
+    assert await store.fleets.names() == [FLEET]
+    assert (await store.fleets.config(FLEET))[1] == 1
 
 
 async def test_a_fleet_deleted_while_another_dispatcher_creates_its_namesake_is_listed(
@@ -394,25 +389,25 @@ async def test_a_fleet_deleted_while_another_dispatcher_creates_its_namesake_is_
 
     interrupted.interrupt("put", delete_in_between)
     await create(interrupted, spec(*TWO_CLASSES), {})
-    assert await store.fleets() == [FLEET]
+    assert await store.fleets.names() == [FLEET]
 
 
 async def test_deleting_again_after_a_lost_reply_strikes_the_name_off(store: Store, redis: Redis) -> None:
     redis.sadd(FLEETS_KEY, FLEET)
     with pytest.raises(errors.UnknownFleet):
-        await store.delete_fleet(FLEET)
-    assert await store.fleets() == []
+        await store.fleets.delete(FLEET)
+    assert await store.fleets.names() == []
 
 
 async def test_fleets_do_not_touch_each_other(store: Store, redis: Redis) -> None:
     for name in ("a", "a:b", "a.", "A"):
         await create(store, spec(*TWO_CLASSES), {"small": 1}, name)
-        await store.assign(name, "s", None)
+        await store.sessions.assign(name, "s", None)
     others = {name: everything(redis, name) for name in ("a", "a.", "A")}
-    await store.complete("a:b", "s")
-    await store.delete_fleet("a:b")
+    await store.sessions.complete("a:b", "s")
+    await store.fleets.delete("a:b")
     assert {name: everything(redis, name) for name in others} == others
-    assert await store.fleets() == ["A", "a", "a."]
+    assert await store.fleets.names() == ["A", "a", "a."]
 
 
 # Random histories with changes of configuration in between

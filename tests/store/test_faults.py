@@ -40,7 +40,7 @@ async def distant(between: tuple[Proxy, str], store: Store, calls: Calls, clock:
     """A store behind the proxy; the fleet has two pools of each of two classes."""
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     opened = Store(StoreSettings(between[1], call_timeout_seconds=30, deadline_seconds=60), calls, clock=clock)
-    await opened.assign(FLEET, "before", None)
+    await opened.sessions.assign(FLEET, "before", None)
     yield opened
     between[0].open.set()
     await opened.close()
@@ -79,7 +79,7 @@ async def test_a_lost_reply_is_asked_for_again_and_the_session_placed_once(
     distant: Store, between: tuple[Proxy, str], redis: Redis
 ) -> None:
     between[0].lose = 3
-    placed = await distant.assign(FLEET, "s", None)
+    placed = await distant.sessions.assign(FLEET, "s", None)
     assert placed.replayed, "the first call did it, the fourth one's reply arrived"
     assert (field(redis, "assigned"), field(redis, "sessions")) == ("2", "2")
     assert (await occupancies(distant))[placed.pool_id] >= 1
@@ -89,8 +89,8 @@ async def test_a_completion_whose_reply_is_lost_happens_once(
     distant: Store, between: tuple[Proxy, str], redis: Redis
 ) -> None:
     between[0].lose = 1
-    ended = await distant.complete(FLEET, "before")
-    assert (ended.already, ended.reason) == (True, "completed")
+    ended = await distant.sessions.complete(FLEET, "before")
+    assert (ended.outcome, ended.reason) == ("already_ended", "completed")
     assert (field(redis, "completed"), field(redis, "sessions")) == ("1", "0")
 
 
@@ -98,7 +98,7 @@ async def test_a_batch_whose_reply_is_lost_gives_everyone_an_outcome_of_his_own(
     distant: Store, between: tuple[Proxy, str], redis: Redis
 ) -> None:
     between[0].lose = 1
-    outcomes = await asyncio.gather(*(distant.assign(FLEET, f"s{k}", None) for k in range(15)))
+    outcomes = await asyncio.gather(*(distant.sessions.assign(FLEET, f"s{k}", None) for k in range(15)))
     assert [outcome.session_id for outcome in outcomes] == [f"s{k}" for k in range(15)]
     assert field(redis, "sessions") == "16"
 
@@ -109,7 +109,7 @@ async def test_the_library_repeats_no_call_behind_our_back(
     before = between[0].calls
     calls.functions.clear()
     between[0].lose = 2
-    await distant.assign(FLEET, "s", None)
+    await distant.sessions.assign(FLEET, "s", None)
     assert between[0].calls - before == len(calls.functions) == 3
 
 
@@ -118,8 +118,8 @@ async def test_an_administrative_call_whose_reply_is_lost_is_unknown(
 ) -> None:
     between[0].lose = 1
     with pytest.raises(errors.OutcomeUnknown):
-        await distant.set_status(FLEET, "small-0", "draining")
-    assert (await distant.pool(FLEET, "small-0")).status == "draining"
+        await distant.pools.set_status(FLEET, "small-0", "draining")
+    assert (await distant.pools.get(FLEET, "small-0")).status == "draining"
 
 
 # A server that stands still
@@ -128,27 +128,27 @@ async def test_an_administrative_call_whose_reply_is_lost_is_unknown(
 async def test_while_the_server_stands_still_calls_end_at_their_deadline_and_afterwards_all_is_consistent(
     own: Server, patient: Store, impatient: Store
 ) -> None:
-    await impatient.assign(FLEET, "before", None)
+    await impatient.sessions.assign(FLEET, "before", None)
     own.freeze()
     try:
         written = await asyncio.gather(
-            *(impatient.assign(FLEET, f"s{k}", None) for k in range(12)),
-            impatient.complete(FLEET, "before"),
+            *(impatient.sessions.assign(FLEET, f"s{k}", None) for k in range(12)),
+            impatient.sessions.complete(FLEET, "before"),
             return_exceptions=True,
         )
-        read = await asyncio.gather(impatient.snapshot(FLEET), impatient.ready(), return_exceptions=True)
+        read = await asyncio.gather(impatient.fleets.snapshot(FLEET), impatient.ready(), return_exceptions=True)
     finally:
         own.thaw()
     assert {type(outcome) for outcome in written} == {errors.OutcomeUnknown}, "sent, and never answered"
     assert isinstance(read[0], errors.StoreUnavailable), "a read changes nothing"
     assert read[1] is False
-    again = await asyncio.gather(*(patient.assign(FLEET, f"s{k}", None) for k in range(12)))
-    ended = await patient.complete(FLEET, "before")
+    again = await asyncio.gather(*(patient.sessions.assign(FLEET, f"s{k}", None) for k in range(12)))
+    ended = await patient.sessions.complete(FLEET, "before")
     assert ended.pool_id
     counted = await occupancies(patient)
     for pool, occupancy in counted.items():
         assert occupancy == sum(placement.pool_id == pool for placement in again)
-    assert (await patient.snapshot(FLEET)).counters["assigned"] == 13
+    assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 13
 
 
 async def test_the_deadline_ends_a_call_however_long_the_server_may_take(
@@ -159,12 +159,12 @@ async def test_the_deadline_ends_a_call_however_long_the_server_may_take(
     try:
         for id_ in ("first", "second"):
             with pytest.raises(errors.OutcomeUnknown):
-                await unhurried.assign(FLEET, id_, None)
+                await unhurried.sessions.assign(FLEET, id_, None)
     finally:
         own.thaw()
     for id_ in ("first", "second"):
-        assert (await patient.assign(FLEET, id_, None)).session_id == id_
-    assert (await patient.snapshot(FLEET)).sessions == 2
+        assert (await patient.sessions.assign(FLEET, id_, None)).session_id == id_
+    assert (await patient.fleets.snapshot(FLEET)).sessions == 2
     await unhurried.close()
 
 
@@ -174,14 +174,14 @@ async def test_calls_that_were_never_sent_say_that_nothing_was_changed(
     await create(store, spec(*TWO_CLASSES), {"small": 1})
     nowhere = Store(StoreSettings(server + "-which-is-not-there", **BRIEF), calls)
     for call in (
-        nowhere.assign(FLEET, "s", None),
-        nowhere.complete(FLEET, "s"),
-        nowhere.renew(FLEET, ["s"], None),
-        nowhere.tick(FLEET),
-        nowhere.snapshot(FLEET),
-        nowhere.fleets(),
-        nowhere.add_pools(FLEET, [("p", "small")]),
-        nowhere.configure(FLEET, spec(*TWO_CLASSES), "{}"),
+        nowhere.sessions.assign(FLEET, "s", None),
+        nowhere.sessions.complete(FLEET, "s"),
+        nowhere.sessions.renew(FLEET, ["s"], None),
+        nowhere.fleets.tick(FLEET),
+        nowhere.fleets.snapshot(FLEET),
+        nowhere.fleets.names(),
+        nowhere.pools.add(FLEET, [("p", "small")]),
+        nowhere.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
     ):
         with pytest.raises(errors.StoreUnavailable):
             await call
@@ -207,16 +207,16 @@ async def test_sessions_are_there_after_the_server_was_killed_and_started_again(
     own: Server, patient: Store, impatient: Store
 ) -> None:
     placed = await place(patient, 15)
-    await patient.complete(FLEET, "s0")
+    await patient.sessions.complete(FLEET, "s0")
     own.kill()
     with pytest.raises((errors.OutcomeUnknown, errors.StoreUnavailable)):
-        await impatient.assign(FLEET, "meanwhile", None)
+        await impatient.sessions.assign(FLEET, "meanwhile", None)
     own.start()
     for id_, pool in list(placed.items())[1:]:
-        assert (await patient.session(FLEET, id_)).pool_id == pool
+        assert (await patient.sessions.get(FLEET, id_)).pool_id == pool
     with pytest.raises(errors.SessionEnded):
-        await patient.session(FLEET, "s0")
-    assert (await patient.assign(FLEET, "meanwhile", None)).session_id == "meanwhile"
+        await patient.sessions.get(FLEET, "s0")
+    assert (await patient.sessions.assign(FLEET, "meanwhile", None)).session_id == "meanwhile"
 
 
 async def test_a_server_that_is_killed_under_load_and_back_within_the_deadline_is_not_noticed(
@@ -224,14 +224,14 @@ async def test_a_server_that_is_killed_under_load_and_back_within_the_deadline_i
 ) -> None:
     store = Store(StoreSettings(own.url, **PATIENT), calls)
     await create(store, spec(pool_class("small", SMALL, 100)), {"small": 4})
-    tasks = [asyncio.create_task(store.assign(FLEET, f"s{k}", None)) for k in range(300)]
+    tasks = [asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(300)]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     own.kill()
     own.start()
     placements = await asyncio.gather(*tasks)
     for placement in placements:
-        assert (await store.session(FLEET, placement.session_id)).pool_id == placement.pool_id
-    assert (await store.snapshot(FLEET)).sessions == 300
+        assert (await store.sessions.get(FLEET, placement.session_id)).pool_id == placement.pool_id
+    assert (await store.fleets.snapshot(FLEET)).sessions == 300
     await store.close()
 
 
@@ -245,7 +245,7 @@ async def test_a_library_that_is_flushed_under_load_is_loaded_again_and_nobody_n
     others = [Store(StoreSettings(server, **PATIENT), calls, clock=clock) for _ in range(3)]
     for round_ in range(5):
         tasks = [
-            asyncio.create_task(other.assign(FLEET, f"{round_}-{at}-{k}", None))
+            asyncio.create_task(other.sessions.assign(FLEET, f"{round_}-{at}-{k}", None))
             for k in range(20)
             for at, other in enumerate((store, *others))
         ]
@@ -253,7 +253,7 @@ async def test_a_library_that_is_flushed_under_load_is_loaded_again_and_nobody_n
         redis.execute_command("FUNCTION", "FLUSH")
         assert not any(placement.replayed for placement in await asyncio.gather(*tasks))
         redis.execute_command("FUNCTION", "FLUSH")
-        assert (await store.snapshot(FLEET)).sessions == 80 * (round_ + 1), "reads load it as well"
+        assert (await store.fleets.snapshot(FLEET)).sessions == 80 * (round_ + 1), "reads load it as well"
     for other in others:
         await other.close()
 
@@ -288,12 +288,12 @@ ANSWERS = {
 async def test_a_refusal_means_that_nothing_ran_and_is_asked_again_until_it_passes(
     distant: Store, between: tuple[Proxy, str], calls: Calls, redis: Redis, kind: str
 ) -> None:
-    await distant.tick(FLEET)  # its library is there
+    await distant.fleets.tick(FLEET)  # its library is there
     calls.errors.clear()
     between[0].refusals = [ANSWERS[kind]] * 2
-    assert not (await distant.assign(FLEET, "s", None)).replayed
+    assert not (await distant.sessions.assign(FLEET, "s", None)).replayed
     assert calls.errors == [kind] * 2
-    for call in (distant.tick, distant.snapshot):
+    for call in (distant.fleets.tick, distant.fleets.snapshot):
         between[0].refusals = [ANSWERS[kind]]
         with pytest.raises(errors.StoreUnavailable):
             await call(FLEET)
@@ -306,7 +306,7 @@ async def test_a_refusal_that_lasts_is_unavailable_and_not_unknown(
 ) -> None:
     impatient = Store(StoreSettings(between[1], **BRIEF), calls)
     between[0].refusals = [ANSWERS["loading"]] * 1000
-    heard = [await refusal_of(impatient.assign(FLEET, f"s-{attempt}", None)) for attempt in range(8)]
+    heard = [await refusal_of(impatient.sessions.assign(FLEET, f"s-{attempt}", None)) for attempt in range(8)]
     between[0].refusals = []
     await impatient.close()
     # A deadline may fall into a call, whose answer nobody then hears; were refusals unknown, all would be.
@@ -324,7 +324,7 @@ async def refusal_of(call: Awaitable[object]) -> type[errors.DispatchError]:
 async def test_an_error_that_nobody_knows_may_have_run(distant: Store, between: tuple[Proxy, str]) -> None:
     between[0].refusals = ["ERR something new in version 12"]
     with pytest.raises(errors.OutcomeUnknown):
-        await distant.tick(FLEET)
+        await distant.fleets.tick(FLEET)
 
 
 @pytest.mark.parametrize(
@@ -432,21 +432,21 @@ def provoked(kind: str, server: Server) -> Iterator[None]:
 async def test_a_real_server_s_refusal_is_unavailable_and_passes(
     own: Server, patient: Store, calls: Calls, kind: str
 ) -> None:
-    await patient.assign(FLEET, "before", None)
+    await patient.sessions.assign(FLEET, "before", None)
     calls.errors.clear()
     with provoked(kind, own):
         connecting = Store(StoreSettings(own.url, **BRIEF), calls)
         with pytest.raises(errors.StoreUnavailable):
-            await connecting.assign(FLEET, "s", None)
+            await connecting.sessions.assign(FLEET, "s", None)
         if kind in REFUSE_READS:
             with pytest.raises(errors.StoreUnavailable):
-                await connecting.snapshot(FLEET)
+                await connecting.fleets.snapshot(FLEET)
         else:
-            assert (await connecting.snapshot(FLEET)).sessions == 1
+            assert (await connecting.fleets.snapshot(FLEET)).sessions == 1
         await connecting.close()
     assert set(calls.errors) <= WORDS.get(kind, {kind})
-    assert not (await patient.assign(FLEET, "s", None)).replayed
-    assert (await patient.snapshot(FLEET)).counters["assigned"] == 2
+    assert not (await patient.sessions.assign(FLEET, "s", None)).replayed
+    assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 2
 
 
 async def test_a_server_that_is_busy_with_a_script_is_unavailable_until_that_ends(
@@ -458,12 +458,12 @@ async def test_a_server_that_is_busy_with_a_script_is_unavailable_until_that_end
         script = asyncio.create_task(stuck.eval("while true do end", 0))
         while "busy" not in calls.errors:
             with suppress(errors.StoreUnavailable, errors.OutcomeUnknown):
-                await impatient.assign(FLEET, "s", None)
+                await impatient.sessions.assign(FLEET, "s", None)
         admin.script_kill()
         with pytest.raises(ResponseError):
             await script
         await stuck.aclose()
-    assert (await patient.assign(FLEET, "s", None)).session_id == "s"
+    assert (await patient.sessions.assign(FLEET, "s", None)).session_id == "s"
 
 
 # More readers than connections
@@ -473,6 +473,6 @@ async def test_more_reads_than_connections_wait_for_one(store: Store, server: st
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     placed = await place(store, 20)
     narrow = Store(StoreSettings(server, call_timeout_seconds=30, connect_timeout_seconds=30, max_connections=3), calls)
-    found = await asyncio.gather(*(narrow.session(FLEET, f"s{k % 20}") for k in range(200)))
+    found = await asyncio.gather(*(narrow.sessions.get(FLEET, f"s{k % 20}") for k in range(200)))
     assert {session.session_id: session.pool_id for session in found} == placed
     await narrow.close()

@@ -100,21 +100,21 @@ class History:
         self.serial = 0
 
     async def begin(self) -> None:
-        await self.store.configure(FLEET, self.fleet, "{}")
+        await self.store.fleets.configure(FLEET, self.fleet, "{}")
         for c in self.fleet.class_names():
             for k in range(4):
                 await self.add(f"{c}-{k}", c)
 
     async def add(self, name: str, pool_class_name: str) -> None:
         self.twin.call()
-        await self.store.add_pools(FLEET, [(name, pool_class_name)])
+        await self.store.pools.add(FLEET, [(name, pool_class_name)])
         self.twin.pools[name] = (list(self.fleet.class_names()).index(pool_class_name), 0, True)
 
     async def assign(self) -> None:
         self.serial += 1
         self.twin.call()
         try:
-            pool = (await self.store.assign(FLEET, f"s{self.serial}", None)).pool_id
+            pool = (await self.store.sessions.assign(FLEET, f"s{self.serial}", None)).pool_id
         except (errors.NoCapacity, errors.NoActivePool):
             return
         self.where[f"s{self.serial}"] = pool
@@ -125,7 +125,7 @@ class History:
         if self.where:
             id_ = self.rng.choice(list(self.where))
             self.twin.call()
-            await self.store.complete(FLEET, id_)
+            await self.store.sessions.complete(FLEET, id_)
             pool = self.where.pop(id_)
             i, x, on = self.twin.pools[pool]
             self.twin.pools[pool] = (i, x - 1, on)
@@ -134,17 +134,17 @@ class History:
         name = self.rng.choice(list(self.twin.pools))
         i, x, on = self.twin.pools[name]
         self.twin.call()
-        await self.store.set_status(FLEET, name, "draining" if on else "active")
+        await self.store.pools.set_status(FLEET, name, "draining" if on else "active")
         self.twin.pools[name] = (i, x, not on)
 
     async def refused(self) -> None:
         self.twin.call()
         with pytest.raises(errors.UnknownSession):
-            await self.store.complete(FLEET, f"never{self.rng.random()}")
+            await self.store.sessions.complete(FLEET, f"never{self.rng.random()}")
 
     async def tick(self) -> None:
         self.twin.call()
-        await self.store.tick(FLEET)
+        await self.store.fleets.tick(FLEET)
 
     async def live(self, steps: int, step_microseconds: list[int]) -> None:
         acts = [self.assign] * 6 + [self.complete] * 4 + [self.switch, self.refused, self.tick]
@@ -154,7 +154,7 @@ class History:
 
     async def integrals(self) -> Integrals:
         self.twin.call()
-        return (await self.store.snapshot(FLEET)).integrals
+        return (await self.store.fleets.snapshot(FLEET)).integrals
 
 
 def three_classes(policy: str) -> FleetSpec:
@@ -196,7 +196,7 @@ async def test_a_read_counts_the_time_until_now_and_changes_nothing(store: Store
     before = everything(redis)
     clock.advance(2)
     for _ in range(2):
-        seen = (await store.snapshot(FLEET)).integrals
+        seen = (await store.fleets.snapshot(FLEET)).integrals
         assert (exact(seen.sessions), exact(seen.pools[0]), seen.time) == (10 * SECOND, 6 * SECOND, 2 * SECOND)
     assert everything(redis) == before
 
@@ -205,11 +205,11 @@ async def test_averages_over_a_window_are_differences(store: Store, clock: Clock
     """2 sessions for 10 s, then 5 for 20 s, on 3 pools: 120 session-seconds in 30 s."""
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
     await place(store, 2)
-    older = (await store.snapshot(FLEET)).integrals
+    older = (await store.fleets.snapshot(FLEET)).integrals
     await pass_seconds(store, clock, 10)
     await place(store, 3, "t")
     await pass_seconds(store, clock, 20)
-    newer = (await store.snapshot(FLEET)).integrals
+    newer = (await store.fleets.snapshot(FLEET)).integrals
     assert newer.time - older.time == 30 * SECOND
     assert exact(newer.sessions) - exact(older.sessions) == 120 * SECOND
     assert exact(newer.pools[0]) - exact(older.pools[0]) == 90 * SECOND
@@ -279,7 +279,7 @@ async def test_after_ten_years_at_65536_pools_a_minute_is_still_measured_to_1e_9
         pools_since=microseconds,
         next_due=10 * YEAR,
     )
-    older = (await store.snapshot(FLEET)).integrals
+    older = (await store.fleets.snapshot(FLEET)).integrals
     expected_sessions = expected_utility = 0
     marginal = spec(pool_class("small", SMALL, 40)).integers.marginals[0][0]
     rng = random.Random(6)
@@ -288,8 +288,8 @@ async def test_after_ten_years_at_65536_pools_a_minute_is_still_measured_to_1e_9
         clock.now += step
         expected_sessions += sessions * step
         expected_utility += sessions * marginal * step
-        await store.assign(FLEET, f"s{sessions}", None)
-    newer = (await store.snapshot(FLEET)).integrals
+        await store.sessions.assign(FLEET, f"s{sessions}", None)
+    newer = (await store.fleets.snapshot(FLEET)).integrals
     assert newer.time - older.time < 200 * SECOND
     assert exact(newer.sessions) - exact(older.sessions) == expected_sessions
     assert exact(newer.pools[0]) - exact(older.pools[0]) == 65_536 * (newer.time - older.time)
@@ -308,8 +308,8 @@ async def test_the_past_reaches_as_far_as_each_window_and_no_further_than_it_nee
     await place(store, 5)
     for _ in range(1300):
         clock.advance(3)
-        await store.tick(FLEET)
-    snapshot = await store.snapshot(FLEET)
+        await store.fleets.tick(FLEET)
+    snapshot = await store.fleets.snapshot(FLEET)
     for window, grain in ((60, 3), (300, 6), (3600, 60)):
         age = (snapshot.time - snapshot.past[window].time) / SECOND
         assert window <= age <= window + grain
@@ -321,12 +321,12 @@ async def test_before_a_window_is_over_it_reaches_back_to_the_beginning(
     store: Store, clock: Clock, redis: Redis
 ) -> None:
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
-    assert (await store.snapshot(FLEET)).past == {}, "no tick, no past"
-    await store.tick(FLEET)
+    assert (await store.fleets.snapshot(FLEET)).past == {}, "no tick, no past"
+    await store.fleets.tick(FLEET)
     for _ in range(30):
         clock.advance(1.5)
-        await store.tick(FLEET)
-    snapshot = await store.snapshot(FLEET)
+        await store.fleets.tick(FLEET)
+    snapshot = await store.fleets.snapshot(FLEET)
     assert {window: past.time for window, past in snapshot.past.items()} == {60: 0, 300: 0, 3600: 0}
     assert snapshot.time == 45 * SECOND
 
@@ -335,7 +335,7 @@ async def test_the_past_is_short_however_often_dispatchers_tick(store: Store, cl
     await create(store, spec(pool_class("flat", FLAT, 8)), {"flat": 3})
     for _ in range(500):
         clock.advance(0.3)
-        await store.tick(FLEET)
+        await store.fleets.tick(FLEET)
     lengths = {window: redis.llen(f"{{{FLEET}}}:past:{window}") for window in (60, 300, 3600)}
     assert lengths[60] == 61
     assert lengths[300] <= 31

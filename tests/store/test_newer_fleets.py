@@ -10,8 +10,8 @@ from redis import Redis
 
 from service import errors
 from service.store import Store
+from service.store.fleets import FLEETS_KEY
 from service.store.library import LAYOUT, Library, assemble
-from service.store.store import FLEETS_KEY
 from service.store.tables import put_arguments
 from tests import rawstate
 from tests.audit import violations
@@ -51,22 +51,22 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
     DAMAGES[what](redis)
     before = everything(redis)
     calls: list[Callable[[], Any]] = [
-        lambda: store.assign(FLEET, "new", None),
-        lambda: store.complete(FLEET, "s0"),
-        lambda: store.renew(FLEET, ["s0"], None),
-        lambda: store.session(FLEET, "s0"),
-        lambda: store.tick(FLEET),
-        lambda: store.snapshot(FLEET),
-        lambda: store.config(FLEET),
-        lambda: store.configure(FLEET, spec(*TWO_CLASSES), "{}"),
-        lambda: store.add_pools(FLEET, [("p", "small")]),
-        lambda: store.set_status(FLEET, "small-0", "draining"),
-        lambda: store.fail_pool(FLEET, "small-0"),
-        lambda: store.move_pool(FLEET, "small-0", "large"),
-        lambda: store.remove_pool(FLEET, "small-0"),
-        lambda: store.reconcile(FLEET, "small-0", 0, []),
-        lambda: store.pools(FLEET, None, 10),
-        lambda: store.delete_fleet(FLEET),
+        lambda: store.sessions.assign(FLEET, "new", None),
+        lambda: store.sessions.complete(FLEET, "s0"),
+        lambda: store.sessions.renew(FLEET, ["s0"], None),
+        lambda: store.sessions.get(FLEET, "s0"),
+        lambda: store.fleets.tick(FLEET),
+        lambda: store.fleets.snapshot(FLEET),
+        lambda: store.fleets.config(FLEET),
+        lambda: store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
+        lambda: store.pools.add(FLEET, [("p", "small")]),
+        lambda: store.pools.set_status(FLEET, "small-0", "draining"),
+        lambda: store.pools.fail(FLEET, "small-0"),
+        lambda: store.pools.move(FLEET, "small-0", "large"),
+        lambda: store.pools.remove(FLEET, "small-0"),
+        lambda: store.pools.reconcile(FLEET, "small-0", 0, []),
+        lambda: store.pools.page(FLEET, None, 10),
+        lambda: store.fleets.delete(FLEET),
     ]
     for call in calls:
         with pytest.raises(errors.NewerFleet):
@@ -80,12 +80,12 @@ async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Re
     redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 lost")
     before = everything(redis)
     for call in (
-        lambda: store.set_status(FLEET, "small-0", "draining"),
-        lambda: store.remove_pool(FLEET, "small-0"),
-        lambda: store.move_pool(FLEET, "small-0", "large"),
-        lambda: store.add_pools(FLEET, [("p", "small"), ("small-0", "small")]),
-        lambda: store.pool(FLEET, "small-0"),
-        lambda: store.fail_pool(FLEET, "small-0"),
+        lambda: store.pools.set_status(FLEET, "small-0", "draining"),
+        lambda: store.pools.remove(FLEET, "small-0"),
+        lambda: store.pools.move(FLEET, "small-0", "large"),
+        lambda: store.pools.add(FLEET, [("p", "small"), ("small-0", "small")]),
+        lambda: store.pools.get(FLEET, "small-0"),
+        lambda: store.pools.fail(FLEET, "small-0"),
     ):
         with pytest.raises(errors.NewerFleet):
             await call()
@@ -99,23 +99,23 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     """First upgrade all, then use new features; roll back by leaving them first."""
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     assert newer("batch", "assign", "by-the-newer", "", "0.5", "")[1][0][0] == "ASSIGNED"
-    assert (await store.assign(FLEET, "by-the-newer", None)).replayed
+    assert (await store.sessions.assign(FLEET, "by-the-newer", None)).replayed
     assert newer("put", *put("jlmu"))[0] == "CONFIGURED"
-    await store.complete(FLEET, "by-the-newer")
+    await store.sessions.complete(FLEET, "by-the-newer")
 
     assert newer("put", *put("uniform"))[0] == "CONFIGURED"
     assert (field(redis, "layout"), field(redis, "uniform_placements")) == (str(LAYOUT + 1), "0")
     assert newer("batch", "assign", "x", "", "0.5", "")[1][0][3] == "any"
     with pytest.raises(errors.NewerFleet):
-        await store.assign(FLEET, "y", None)
+        await store.sessions.assign(FLEET, "y", None)
     with pytest.raises(errors.NewerFleet):
-        await store.tick(FLEET)
+        await store.fleets.tick(FLEET)
     assert (field(redis, "suspect"), field(redis, "repairs")) == ("", "0")
 
     assert newer("put", *put("slta"))[0] == "CONFIGURED"
     assert field(redis, "layout") == str(LAYOUT)
-    assert (await store.assign(FLEET, "x", None)).replayed
-    assert not (await store.assign(FLEET, "y", None)).replayed
+    assert (await store.sessions.assign(FLEET, "x", None)).replayed
+    assert not (await store.sessions.assign(FLEET, "y", None)).replayed
     assert violations(redis, FLEET) == []
 
 
@@ -146,12 +146,12 @@ async def test_a_field_that_is_not_known_is_carried_on(store: Store, redis: Redi
         words = (f"slta_{further.digest}_batch", 1, f"{{{FLEET}}}:state", "", "assign", session, "", "0.5", "")
         return redis.execute_command("FCALL", *words)[1][0][0]
 
-    assert not (await store.assign(FLEET, "a", None)).replayed
+    assert not (await store.sessions.assign(FLEET, "a", None)).replayed
     assert assign_by_the_newer("b") == "ASSIGNED", "what it does not find it takes for 0"
-    assert not (await store.assign(FLEET, "c", None)).replayed
-    await store.complete(FLEET, "a")
-    await store.set_status(FLEET, "small-0", "draining")
-    await store.configure(FLEET, spec(*TWO_CLASSES, lease=5), "{}")
+    assert not (await store.sessions.assign(FLEET, "c", None)).replayed
+    await store.sessions.complete(FLEET, "a")
+    await store.pools.set_status(FLEET, "small-0", "draining")
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES, lease=5), "{}")
     assert assign_by_the_newer("d") == "ASSIGNED"
     fleet_block = rawstate.unpack(redis, FLEET)[3:]
     assert fleet_block[int(fleet_block[0])] == "2", "it counted its two and lost none between"

@@ -12,7 +12,7 @@ from service import errors
 from service.core.fleet import FleetSpec
 from service.core.optimum import optimum
 from service.store import Store
-from service.values import Snapshot
+from service.values import PoolPage, PoolsAdded, Snapshot
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     FLEET,
@@ -44,14 +44,15 @@ async def fleet(store: Store) -> None:
 
 
 async def test_new_pools_are_active_and_empty_and_adding_them_again_changes_nothing(store: Store, fleet: None) -> None:
-    assert await store.add_pools(FLEET, [("new", "small"), ("small-0", "small")]) == ["new"]
-    assert await store.add_pools(FLEET, [("new", "small")]) == []
-    pool = await store.pool(FLEET, "new")
+    first = await store.pools.add(FLEET, [("new", "small"), ("small-0", "small")])
+    assert first == PoolsAdded(created=["new"], unchanged=["small-0"])
+    assert await store.pools.add(FLEET, [("new", "small")]) == PoolsAdded(created=[], unchanged=["new"])
+    pool = await store.pools.get(FLEET, "new")
     assert (pool.pool_class, pool.status, pool.occupancy) == ("small", "active", 0)
 
 
 async def test_an_id_twice_in_one_list_is_one_pool(store: Store, fleet: None) -> None:
-    assert await store.add_pools(FLEET, [("new", "small"), ("new", "small")]) == ["new"]
+    assert (await store.pools.add(FLEET, [("new", "small"), ("new", "small")])).created == ["new"]
     assert len(await all_pools(store)) == 5
 
 
@@ -68,26 +69,26 @@ async def test_a_list_with_one_bad_pool_adds_none(
 ) -> None:
     before = everything(redis)
     with pytest.raises(error):
-        await store.add_pools(FLEET, pools)
+        await store.pools.add(FLEET, pools)
     assert everything(redis) == before
 
 
 async def test_a_fleet_holds_65536_pools_and_not_one_more(store: Store, redis: Redis) -> None:
-    await store.configure(FLEET, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 2)), "{}")
-    await store.add_pools(FLEET, [(f"a{k}", "a") for k in range(65_000)])
-    await store.add_pools(FLEET, [(f"b{k}", "b") for k in range(536)])
+    await store.fleets.configure(FLEET, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 2)), "{}")
+    await store.pools.add(FLEET, [(f"a{k}", "a") for k in range(65_000)])
+    await store.pools.add(FLEET, [(f"b{k}", "b") for k in range(536)])
     for pools in ([("one", "a")], [("b0", "b"), ("one", "b")]):
         with pytest.raises(errors.PoolLimit):
-            await store.add_pools(FLEET, pools)
-    assert await store.add_pools(FLEET, [("a0", "a")]) == [], "those there are may be named again"
+            await store.pools.add(FLEET, pools)
+    assert (await store.pools.add(FLEET, [("a0", "a")])).created == [], "those there are may be named again"
     placed = await place(store, 40)
     assert len(set(placed.values())) == 40, "nearly always different: 40 of 65,536"
-    await store.remove_pool(FLEET, next(f"a{k}" for k in range(65_000) if f"a{k}" not in placed.values()))
-    assert await store.add_pools(FLEET, [("one", "b")]) == ["one"]
+    await store.pools.remove(FLEET, next(f"a{k}" for k in range(65_000) if f"a{k}" not in placed.values()))
+    assert (await store.pools.add(FLEET, [("one", "b")])).created == ["one"]
     for field_name in ("pools", "active_pools", "room_for"):
         assert sum(int(word) for word in field(redis, field_name).split()) in {65_536, 131_072}
     await end(store, placed)
-    await store.delete_fleet(FLEET)  # 65,536 pools are audited elsewhere: pool by pool they take a minute
+    await store.fleets.delete(FLEET)  # 65,536 pools are audited elsewhere: pool by pool they take a minute
 
 
 # Draining, failing, returning
@@ -98,11 +99,11 @@ async def test_a_draining_pool_keeps_its_sessions_and_gets_no_new_ones(store: St
     await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
     placed = await place(store, 6)
     held = sum(pool == "large-0" for pool in placed.values())
-    drained = await store.set_status(FLEET, "large-0", "draining")
+    drained = await store.pools.set_status(FLEET, "large-0", "draining")
     assert (drained.status, drained.occupancy) == ("draining", held)
     more = await place(store, 4 + 4 + 6 - (6 - held), "t")
     assert "large-0" not in more.values()
-    snapshot = await store.snapshot(FLEET)
+    snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.draining_sessions, snapshot.classes[1].draining_sessions) == (held, held)
     assert snapshot.classes[1].draining_pools == 1
 
@@ -110,14 +111,14 @@ async def test_a_draining_pool_keeps_its_sessions_and_gets_no_new_ones(store: St
 @POLICIES
 async def test_a_full_fleet_has_room_again_when_a_drained_pool_returns(store: Store, policy: str) -> None:
     await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 2})
-    await store.assign(FLEET, "s", None)
+    await store.sessions.assign(FLEET, "s", None)
     drained = next(pool for pool, count in (await occupancies(store)).items() if count)
-    await store.set_status(FLEET, drained, "draining")
+    await store.pools.set_status(FLEET, drained, "draining")
     await place(store, 2, "t")
     with pytest.raises(errors.NoCapacity):
-        await store.assign(FLEET, "late", None)
-    await store.set_status(FLEET, drained, "active")
-    assert (await store.assign(FLEET, "late", None)).pool_id == drained
+        await store.sessions.assign(FLEET, "late", None)
+    await store.pools.set_status(FLEET, drained, "active")
+    assert (await store.sessions.assign(FLEET, "late", None)).pool_id == drained
 
 
 async def test_sessions_that_end_on_a_draining_pool_empty_it_and_it_returns_with_those_left(
@@ -126,25 +127,25 @@ async def test_sessions_that_end_on_a_draining_pool_empty_it_and_it_returns_with
     placed = await place(store, 12)
     pool = placed["s0"]
     mine = [id_ for id_, where in placed.items() if where == pool]
-    await store.set_status(FLEET, pool, "draining")
-    await store.complete(FLEET, mine[0])
-    returned = await store.set_status(FLEET, pool, "active")
+    await store.pools.set_status(FLEET, pool, "draining")
+    await store.sessions.complete(FLEET, mine[0])
+    returned = await store.pools.set_status(FLEET, pool, "active")
     assert returned.occupancy == len(mine) - 1
-    assert (await store.snapshot(FLEET)).sessions == 11
+    assert (await store.fleets.snapshot(FLEET)).sessions == 11
 
 
 async def test_draining_twice_is_draining_once(store: Store, fleet: None, redis: Redis) -> None:
     await place(store, 5)
-    await store.set_status(FLEET, "large-0", "draining")
+    await store.pools.set_status(FLEET, "large-0", "draining")
     before = everything(redis)
-    await store.set_status(FLEET, "large-0", "draining")
+    await store.pools.set_status(FLEET, "large-0", "draining")
     assert everything(redis) == before
 
 
 async def test_a_draining_pool_may_fail_and_a_failed_one_return(store: Store, fleet: None) -> None:
     for status in ("draining", "failed", "draining", "active", "failed", "active"):
-        assert (await store.set_status(FLEET, "large-0", status)).status == status
-        counted = (await store.snapshot(FLEET)).classes[1]
+        assert (await store.pools.set_status(FLEET, "large-0", status)).status == status
+        counted = (await store.fleets.snapshot(FLEET)).classes[1]
         assert (counted.counts[0], counted.draining_pools, counted.failed_pools) == (
             1 + (status == "active"),
             int(status == "draining"),
@@ -155,21 +156,21 @@ async def test_a_draining_pool_may_fail_and_a_failed_one_return(store: Store, fl
 async def test_failing_a_pool_ends_its_sessions_and_says_which(store: Store, fleet: None) -> None:
     placed = await place(store, 12)
     pool = placed["s0"]
-    failed, ended = await store.fail_pool(FLEET, pool)
+    failed = await store.pools.fail(FLEET, pool)
     assert (failed.status, failed.occupancy) == ("failed", 0)
-    assert set(ended) == {id_ for id_, where in placed.items() if where == pool}
+    assert set(failed.ended_session_ids) == {id_ for id_, where in placed.items() if where == pool}
     with pytest.raises(errors.SessionEnded) as refused:
-        await store.assign(FLEET, "s0", None)
+        await store.sessions.assign(FLEET, "s0", None)
     assert refused.value.context == {"pool_id": pool, "reason": "failed"}
-    assert (await store.snapshot(FLEET)).counters["failed"] == len(ended)
-    assert (await store.fail_pool(FLEET, pool))[1] == []
+    assert (await store.fleets.snapshot(FLEET)).counters["failed"] == len(failed.ended_session_ids)
+    assert (await store.pools.fail(FLEET, pool)).ended_session_ids == []
 
 
 async def test_failing_a_pool_of_300_sessions_ends_them_in_slices(store: Store, calls: Calls) -> None:
     await create(store, spec(pool_class("big", SMALL, 400)), {"big": 1})
     await place(store, 300)
     calls.functions.clear()
-    assert len((await store.fail_pool(FLEET, "big-0"))[1]) == 300
+    assert len((await store.pools.fail(FLEET, "big-0")).ended_session_ids) == 300
     assert [count for function, count in calls.functions if function == "batch"] == [128, 128, 44]
 
 
@@ -177,17 +178,17 @@ async def test_failing_a_pool_of_300_sessions_ends_them_in_slices(store: Store, 
 
 
 async def test_only_an_empty_pool_is_removed_and_then_it_is_gone(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", None)
+    placed = await store.sessions.assign(FLEET, "s", None)
     with pytest.raises(errors.PoolNotEmpty):
-        await store.remove_pool(FLEET, placed.pool_id)
-    await store.complete(FLEET, "s")
-    await store.remove_pool(FLEET, placed.pool_id)
+        await store.pools.remove(FLEET, placed.pool_id)
+    await store.sessions.complete(FLEET, "s")
+    await store.pools.remove(FLEET, placed.pool_id)
     for call in (
-        store.pool(FLEET, placed.pool_id),
-        store.remove_pool(FLEET, placed.pool_id),
-        store.set_status(FLEET, placed.pool_id, "active"),
-        store.fail_pool(FLEET, placed.pool_id),
-        store.reconcile(FLEET, placed.pool_id, 0, []),
+        store.pools.get(FLEET, placed.pool_id),
+        store.pools.remove(FLEET, placed.pool_id),
+        store.pools.set_status(FLEET, placed.pool_id, "active"),
+        store.pools.fail(FLEET, placed.pool_id),
+        store.pools.reconcile(FLEET, placed.pool_id, 0, []),
     ):
         with pytest.raises(errors.UnknownPool):
             await call
@@ -197,33 +198,33 @@ async def test_only_an_empty_pool_is_removed_and_then_it_is_gone(store: Store, f
 async def test_the_place_of_a_removed_pool_is_taken_by_the_next_new_one(store: Store, fleet: None) -> None:
     await place(store, 3)
     empty = next(pool for pool, count in (await occupancies(store)).items() if not count)
-    await store.remove_pool(FLEET, empty)
-    await store.add_pools(FLEET, [("heir", empty.split("-")[0])])
-    assert (await store.pool(FLEET, "heir")).occupancy == 0
+    await store.pools.remove(FLEET, empty)
+    await store.pools.add(FLEET, [("heir", empty.split("-")[0])])
+    assert (await store.pools.get(FLEET, "heir")).occupancy == 0
     assert len(await all_pools(store)) == 4
 
 
 async def test_an_empty_pool_changes_class_and_keeps_its_status(store: Store, fleet: None) -> None:
-    await store.set_status(FLEET, "small-0", "draining")
-    moved, created = await store.move_pool(FLEET, "small-0", "large")
+    await store.pools.set_status(FLEET, "small-0", "draining")
+    moved, created = await store.pools.move(FLEET, "small-0", "large")
     assert (moved.pool_class, moved.status, created) == ("large", "draining", False)
-    await store.set_status(FLEET, "small-0", "active")
-    assert [c.counts[0] for c in (await store.snapshot(FLEET)).classes] == [1, 3]
+    await store.pools.set_status(FLEET, "small-0", "active")
+    assert [c.counts[0] for c in (await store.fleets.snapshot(FLEET)).classes] == [1, 3]
 
 
 async def test_moving_an_unknown_pool_creates_it(store: Store, fleet: None) -> None:
-    moved, created = await store.move_pool(FLEET, "new", "large")
+    moved, created = await store.pools.move(FLEET, "new", "large")
     assert (moved.pool_class, moved.status, created) == ("large", "active", True)
 
 
 async def test_a_pool_with_sessions_stays_in_its_class(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", None)
+    placed = await store.sessions.assign(FLEET, "s", None)
     other = {"small": "large", "large": "small"}[placed.pool_class]
     with pytest.raises(errors.PoolNotEmpty):
-        await store.move_pool(FLEET, placed.pool_id, other)
-    assert (await store.move_pool(FLEET, placed.pool_id, placed.pool_class))[0].occupancy == 1
+        await store.pools.move(FLEET, placed.pool_id, other)
+    assert (await store.pools.move(FLEET, placed.pool_id, placed.pool_class))[0].occupancy == 1
     with pytest.raises(errors.UnknownClass):
-        await store.move_pool(FLEET, "small-0", "unheard of")
+        await store.pools.move(FLEET, "small-0", "unheard of")
 
 
 # Pages
@@ -232,8 +233,8 @@ async def test_a_pool_with_sessions_stays_in_its_class(store: Store, fleet: None
 async def test_pages_of_any_size_show_every_pool_once_in_the_same_order(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES, pool_class("third")), {"large": 23, "small": 9, "third": 0})
     for k in (0, 8, 9, 22):
-        await store.remove_pool(FLEET, f"large-{k}")
-    await store.set_status(FLEET, "small-3", "draining")
+        await store.pools.remove(FLEET, f"large-{k}")
+    await store.pools.set_status(FLEET, "small-3", "draining")
     await place(store, 17)
     whole = await all_pools(store)
     assert len({pool.pool_id for pool in whole}) == len(whole) == 28
@@ -242,22 +243,22 @@ async def test_pages_of_any_size_show_every_pool_once_in_the_same_order(store: S
 
 
 async def test_pages_end_where_the_pools_end(store: Store) -> None:
-    await store.configure(FLEET, spec(*TWO_CLASSES), "{}")
-    assert await store.pools(FLEET, None, 10) == ([], None)
-    await store.add_pools(FLEET, [("a", "small"), ("b", "large")])
-    page, cursor = await store.pools(FLEET, None, 2)
-    assert ([pool.pool_id for pool in page], cursor) == (["a", "b"], None)
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}")
+    assert await store.pools.page(FLEET, None, 10) == PoolPage(pools=[], next_cursor=None)
+    await store.pools.add(FLEET, [("a", "small"), ("b", "large")])
+    page = await store.pools.page(FLEET, None, 2)
+    assert ([pool.pool_id for pool in page.pools], page.next_cursor) == (["a", "b"], None)
 
 
 async def test_pools_that_come_and_go_between_pages_hide_no_other_pool(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 6, "large": 6})
-    first, cursor = await store.pools(FLEET, None, 5)
-    await store.remove_pool(FLEET, "small-1")
-    await store.remove_pool(FLEET, "small-5")
-    await store.add_pools(FLEET, [("late", "large")])
-    rest, cursor = await store.pools(FLEET, cursor, 100)
-    assert cursor is None
-    assert {p.pool_id for p in first} | {p.pool_id for p in rest} >= {f"large-{k}" for k in range(6)} | {"small-4"}
+    first = await store.pools.page(FLEET, None, 5)
+    await store.pools.remove(FLEET, "small-1")
+    await store.pools.remove(FLEET, "small-5")
+    await store.pools.add(FLEET, [("late", "large")])
+    rest = await store.pools.page(FLEET, first.next_cursor, 100)
+    assert rest.next_cursor is None
+    assert {p.pool_id for p in (*first.pools, *rest.pools)} >= {f"large-{k}" for k in range(6)} | {"small-4"}
 
 
 # A pool's own list
@@ -267,76 +268,76 @@ async def test_a_pool_s_list_ends_what_is_not_on_it_and_keeps_what_is(store: Sto
     placed = await place(store, 12)
     mine = sorted(id_ for id_, where in placed.items() if where == "large-0")
     await pass_seconds(store, clock, 1)
-    as_of = (await store.snapshot(FLEET)).time / 1e6
-    told = await store.reconcile(FLEET, "large-0", as_of, mine[1:])
+    as_of = (await store.fleets.snapshot(FLEET)).time / 1e6
+    told = await store.pools.reconcile(FLEET, "large-0", as_of, mine[1:])
     assert (told.ended, told.adopted, told.elsewhere) == ([mine[0]], [], [])
     with pytest.raises(errors.SessionEnded) as refused:
-        await store.session(FLEET, mine[0])
+        await store.sessions.get(FLEET, mine[0])
     assert refused.value.context == {"pool_id": "large-0", "reason": "reported_ended"}
-    assert (await store.pool(FLEET, "large-0")).occupancy == len(mine) - 1
+    assert (await store.pools.get(FLEET, "large-0")).occupancy == len(mine) - 1
 
 
 async def test_what_was_placed_after_the_pool_made_its_list_is_kept(store: Store, clock: Clock) -> None:
     await create(store, spec(*TWO_CLASSES), {"large": 1})
-    await store.assign(FLEET, "before", None)
+    await store.sessions.assign(FLEET, "before", None)
     await pass_seconds(store, clock, 2)
-    as_of = (await store.snapshot(FLEET)).time / 1e6
-    await store.assign(FLEET, "at the same time", None)
+    as_of = (await store.fleets.snapshot(FLEET)).time / 1e6
+    await store.sessions.assign(FLEET, "at the same time", None)
     await pass_seconds(store, clock, 2)
-    await store.assign(FLEET, "after", None)
-    told = await store.reconcile(FLEET, "large-0", as_of, [])
+    await store.sessions.assign(FLEET, "after", None)
+    told = await store.pools.reconcile(FLEET, "large-0", as_of, [])
     assert told.ended == ["before"]
-    assert (await store.pool(FLEET, "large-0")).occupancy == 2
+    assert (await store.pools.get(FLEET, "large-0")).occupancy == 2
 
 
 async def test_strangers_on_the_list_are_adopted_as_far_as_there_is_room(store: Store, clock: Clock) -> None:
     await create(store, spec(pool_class("small", capacity=3), lease=50), {"small": 2})
-    told = await store.reconcile(FLEET, "small-0", 0, ["a", "b", "c", "d", "e"])
+    told = await store.pools.reconcile(FLEET, "small-0", 0, ["a", "b", "c", "d", "e"])
     assert (told.adopted, told.over_capacity) == (["a", "b", "c"], ["d", "e"])
-    session = await store.session(FLEET, "a")
+    session = await store.sessions.get(FLEET, "a")
     assert session.pool_id == "small-0"
     assert session.lease_seconds_left is not None, "an adopted session has the fleet's lease"
-    assert (await store.assign(FLEET, "a", None)).replayed
-    assert (await store.snapshot(FLEET)).counters["adopted"] == 3
-    again = await store.reconcile(FLEET, "small-0", 0, ["a", "b", "c"])
+    assert (await store.sessions.assign(FLEET, "a", None)).replayed
+    assert (await store.fleets.snapshot(FLEET)).counters["adopted"] == 3
+    again = await store.pools.reconcile(FLEET, "small-0", 0, ["a", "b", "c"])
     assert (again.adopted, again.ended, again.over_capacity) == ([], [], [])
 
 
 async def test_an_ended_id_on_the_list_is_not_brought_back(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", None)
-    await store.complete(FLEET, "s")
+    placed = await store.sessions.assign(FLEET, "s", None)
+    await store.sessions.complete(FLEET, "s")
     with pytest.raises(errors.UnknownSession):
-        await store.complete(FLEET, "overtook")
-    told = await store.reconcile(FLEET, placed.pool_id, 0, ["s", "overtook"])
+        await store.sessions.complete(FLEET, "overtook")
+    told = await store.pools.reconcile(FLEET, placed.pool_id, 0, ["s", "overtook"])
     assert (told.already_ended, told.adopted) == (["s", "overtook"], [])
 
 
 async def test_a_session_of_another_pool_stays_there(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", None)
+    placed = await store.sessions.assign(FLEET, "s", None)
     other = "small-0" if placed.pool_id != "small-0" else "small-1"
-    told = await store.reconcile(FLEET, other, 1e9, ["s"])
+    told = await store.pools.reconcile(FLEET, other, 1e9, ["s"])
     assert told.elsewhere == ["s"]
-    assert (await store.session(FLEET, "s")).pool_id == placed.pool_id
+    assert (await store.sessions.get(FLEET, "s")).pool_id == placed.pool_id
 
 
 async def test_a_draining_pool_s_list_counts_too(store: Store, fleet: None) -> None:
-    await store.set_status(FLEET, "small-0", "draining")
-    told = await store.reconcile(FLEET, "small-0", 0, ["a", "b"])
+    await store.pools.set_status(FLEET, "small-0", "draining")
+    told = await store.pools.reconcile(FLEET, "small-0", 0, ["a", "b"])
     assert told.adopted == ["a", "b"]
-    assert (await store.snapshot(FLEET)).draining_sessions == 2
-    told = await store.reconcile(FLEET, "small-0", 1e9, ["b", "b"])
+    assert (await store.fleets.snapshot(FLEET)).draining_sessions == 2
+    told = await store.pools.reconcile(FLEET, "small-0", 1e9, ["b", "b"])
     assert told.ended == ["a"]
-    await store.set_status(FLEET, "small-0", "active")
-    assert (await store.snapshot(FLEET)).sessions == 1
+    await store.pools.set_status(FLEET, "small-0", "active")
+    assert (await store.fleets.snapshot(FLEET)).sessions == 1
 
 
 async def test_lists_of_500_sessions_go_out_in_slices(store: Store, calls: Calls) -> None:
     await create(store, spec(pool_class("big", SMALL, 450)), {"big": 1})
     ids = [f"s{k}" for k in range(500)]
-    told = await store.reconcile(FLEET, "big-0", 0, ids)
+    told = await store.pools.reconcile(FLEET, "big-0", 0, ids)
     assert (told.adopted, told.over_capacity) == (ids[:450], ids[450:])
     assert max(count for _, count in calls.functions) == 128
-    assert set((await store.reconcile(FLEET, "big-0", 1e9, [])).ended) == set(ids[:450])
+    assert set((await store.pools.reconcile(FLEET, "big-0", 1e9, [])).ended) == set(ids[:450])
 
 
 # r and the gap recover by themselves
@@ -365,17 +366,17 @@ class Traffic:
     async def one_comes(self) -> None:
         self.serial += 1
         arrived = f"t{self.serial}"
-        await self.store.assign(FLEET, arrived, None)
+        await self.store.sessions.assign(FLEET, arrived, None)
         self.live.append(arrived)
 
     async def one_ends(self) -> None:
         at = self.rng.randrange(len(self.live))
         self.live[at], self.live[-1] = self.live[-1], self.live[at]
-        await self.store.complete(FLEET, self.live.pop())
+        await self.store.sessions.complete(FLEET, self.live.pop())
 
     async def assert_optimal(self) -> Snapshot:
         """r is within a rank or two of the optimum, and the utility within 1 % of its bound."""
-        snapshot = await self.store.snapshot(FLEET)
+        snapshot = await self.store.fleets.snapshot(FLEET)
         pools = [c.counts[0] for c in snapshot.classes]
         ranking = self.fleet.ranking.restricted_to([i for i, count in enumerate(pools) if count])
         best = optimum(ranking, pools, snapshot.sessions)
@@ -401,11 +402,11 @@ async def test_a_whole_class_drained_and_returned_leaves_r_at_its_optimum(
 ) -> None:
     await traffic.assert_optimal()
     for k in range(10):
-        await store.set_status(FLEET, f"{gone}-{k}", "draining")
+        await store.pools.set_status(FLEET, f"{gone}-{k}", "draining")
     await traffic.hold(80, 300)
     await traffic.assert_optimal()
     for k in range(10):
-        await store.set_status(FLEET, f"{gone}-{k}", "active")
+        await store.pools.set_status(FLEET, f"{gone}-{k}", "active")
     await traffic.hold(80, 400)
     await traffic.assert_optimal()
 
@@ -414,7 +415,7 @@ async def test_half_the_pools_drained_and_returned_leave_r_at_its_optimum(store:
     for status in ("draining", "active"):
         for name in ("small", "large"):
             for k in range(5):
-                await store.set_status(FLEET, f"{name}-{k}", status)  # type: ignore[arg-type]
+                await store.pools.set_status(FLEET, f"{name}-{k}", status)  # type: ignore[arg-type]
         await traffic.hold(80, 400)
         await traffic.assert_optimal()
 
@@ -422,18 +423,18 @@ async def test_half_the_pools_drained_and_returned_leave_r_at_its_optimum(store:
 async def test_all_pools_drained_and_returned_leave_r_at_its_optimum(store: Store, traffic: Traffic) -> None:
     names = [f"{name}-{k}" for name in ("small", "large") for k in range(10)]
     for name in names:
-        await store.set_status(FLEET, name, "draining")
-    snapshot = await store.snapshot(FLEET)
+        await store.pools.set_status(FLEET, name, "draining")
+    snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.rank, snapshot.sessions, snapshot.draining_sessions) == (0, 0, 80)
     for name in reversed(names):
-        await store.set_status(FLEET, name, "active")
+        await store.pools.set_status(FLEET, name, "active")
     await traffic.hold(80, 300)
     await traffic.assert_optimal()
 
 
 async def test_a_thousand_pools_added_at_once_leave_r_at_its_optimum(store: Store, traffic: Traffic) -> None:
-    await store.add_pools(FLEET, [(f"new-{k}", ("small", "large")[k % 2]) for k in range(1000)])
-    assert (await store.snapshot(FLEET)).classes[0].counts[0] == 510
+    await store.pools.add(FLEET, [(f"new-{k}", ("small", "large")[k % 2]) for k in range(1000)])
+    assert (await store.fleets.snapshot(FLEET)).classes[0].counts[0] == 510
     await traffic.hold(3000, 1000)
     await traffic.assert_optimal()
 
@@ -442,15 +443,15 @@ async def test_the_gap_over_time_closes_again_after_a_class_returns(
     store: Store, traffic: Traffic, clock: Clock
 ) -> None:
     for k in range(10):
-        await store.set_status(FLEET, f"large-{k}", "draining")
+        await store.pools.set_status(FLEET, f"large-{k}", "draining")
     await traffic.hold(80, 100)
     for k in range(10):
-        await store.set_status(FLEET, f"large-{k}", "active")
+        await store.pools.set_status(FLEET, f"large-{k}", "active")
     await traffic.hold(80, 300)
-    older = (await store.snapshot(FLEET)).integrals
+    older = (await store.fleets.snapshot(FLEET)).integrals
     for _ in range(100):
         clock.advance(1)
         await traffic.hold(80, 1)
-    newer = (await store.snapshot(FLEET)).integrals
+    newer = (await store.fleets.snapshot(FLEET)).integrals
     utility, best = newer.utility[0] - older.utility[0], newer.optimum[0] - older.optimum[0]
     assert 0 <= best - utility <= best / 200

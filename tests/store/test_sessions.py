@@ -7,6 +7,7 @@ from redis import Redis
 
 from service import errors
 from service.store import Store
+from service.values import AlreadyEnded, Completed, Renewed
 from tests.store.conftest import Clock
 from tests.store.fleets import (
     FLEET,
@@ -33,7 +34,7 @@ async def fleet(store: Store) -> None:
 
 async def expired(store: Store, session_id: str) -> bool:
     try:
-        await store.session(FLEET, session_id)
+        await store.sessions.get(FLEET, session_id)
     except errors.SessionEnded as ended:
         return ended.context["reason"] == "expired"
     return False
@@ -43,7 +44,7 @@ async def expired(store: Store, session_id: str) -> bool:
 
 
 async def test_a_session_is_placed_on_one_pool_that_then_holds_it(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", 30)
+    placed = await store.sessions.assign(FLEET, "s", 30)
     assert not placed.replayed
     assert placed.lease_seconds == 30
     assert placed.pool_id.startswith(placed.pool_class)
@@ -51,18 +52,18 @@ async def test_a_session_is_placed_on_one_pool_that_then_holds_it(store: Store, 
 
 
 async def test_the_same_id_again_is_a_replay_and_changes_nothing(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", 30)
-    before = await store.snapshot(FLEET)
-    again = await store.assign(FLEET, "s", 99)
+    placed = await store.sessions.assign(FLEET, "s", 30)
+    before = await store.fleets.snapshot(FLEET)
+    again = await store.sessions.assign(FLEET, "s", 99)
     assert (again.replayed, again.token) == (True, None)
     assert (again.pool_id, again.pool_class, again.lease_seconds) == (placed.pool_id, placed.pool_class, 30)
-    assert await store.snapshot(FLEET) == before
+    assert await store.fleets.snapshot(FLEET) == before
 
 
 @POLICIES
 async def test_the_token_says_what_decided(store: Store, policy: str) -> None:
     await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
-    tokens = [(await store.assign(FLEET, f"s{k}", None)).token for k in range(20)]
+    tokens = [(await store.sessions.assign(FLEET, f"s{k}", None)).token for k in range(20)]
     if policy == "jlmu":
         assert set(tokens) == {"open"}
     else:
@@ -73,34 +74,34 @@ async def test_the_token_says_what_decided(store: Store, policy: str) -> None:
 async def test_ids_of_128_characters_of_every_kind_that_is_allowed_work(store: Store, fleet: None) -> None:
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-"
     longest = (letters * 2)[:128]
-    placed = await store.assign(FLEET, longest, 30)
-    assert (await store.session(FLEET, longest)).pool_id == placed.pool_id
-    assert (await store.renew(FLEET, [longest], None))[0].outcome == "renewed"
-    assert (await store.complete(FLEET, longest)).pool_id == placed.pool_id
+    placed = await store.sessions.assign(FLEET, longest, 30)
+    assert (await store.sessions.get(FLEET, longest)).pool_id == placed.pool_id
+    assert (await store.sessions.renew(FLEET, [longest], None)).renewed == [longest]
+    assert (await store.sessions.complete(FLEET, longest)).pool_id == placed.pool_id
     with pytest.raises(errors.SessionEnded):
-        await store.assign(FLEET, longest, None)
+        await store.sessions.assign(FLEET, longest, None)
 
 
 async def test_pools_and_classes_may_have_names_of_128_characters(store: Store) -> None:
     name, pool = "c" * 127 + ":", "p:" * 64
-    await store.configure(FLEET, spec(pool_class(name)), "{}")
-    await store.add_pools(FLEET, [(pool, name)])
-    placed = await store.assign(FLEET, "s", None)
+    await store.fleets.configure(FLEET, spec(pool_class(name)), "{}")
+    await store.pools.add(FLEET, [(pool, name)])
+    placed = await store.sessions.assign(FLEET, "s", None)
     assert (placed.pool_id, placed.pool_class) == (pool, name)
 
 
 async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
     for call in (
-        store.assign("nobody", "s", None),
-        store.complete("nobody", "s"),
-        store.renew("nobody", ["s"], None),
-        store.session("nobody", "s"),
-        store.tick("nobody"),
-        store.snapshot("nobody"),
-        store.pools("nobody", None, 10),
-        store.add_pools("nobody", [("p", "c")]),
-        store.delete_fleet("nobody"),
-        store.config("nobody"),
+        store.sessions.assign("nobody", "s", None),
+        store.sessions.complete("nobody", "s"),
+        store.sessions.renew("nobody", ["s"], None),
+        store.sessions.get("nobody", "s"),
+        store.fleets.tick("nobody"),
+        store.fleets.snapshot("nobody"),
+        store.pools.page("nobody", None, 10),
+        store.pools.add("nobody", [("p", "c")]),
+        store.fleets.delete("nobody"),
+        store.fleets.config("nobody"),
     ):
         with pytest.raises(errors.UnknownFleet):
             await call
@@ -109,8 +110,8 @@ async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
 async def test_without_active_pools_nothing_is_placed_and_the_rejection_is_counted(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES), {})
     with pytest.raises(errors.NoActivePool):
-        await store.assign(FLEET, "s", None)
-    snapshot = await store.snapshot(FLEET)
+        await store.sessions.assign(FLEET, "s", None)
+    snapshot = await store.fleets.snapshot(FLEET)
     assert snapshot.counters["rejected_no_active_pool"] == 1
     assert (snapshot.rank, snapshot.sessions, snapshot.counters["assigned"]) == (0, 0, 0)
 
@@ -119,48 +120,48 @@ async def test_without_active_pools_nothing_is_placed_and_the_rejection_is_count
 async def test_a_full_fleet_refuses_until_a_session_ends(store: Store, policy: str) -> None:
     await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 3})
     await place(store, 6)
-    before = await store.snapshot(FLEET)
+    before = await store.fleets.snapshot(FLEET)
     with pytest.raises(errors.NoCapacity):
-        await store.assign(FLEET, "late", None)
-    after = await store.snapshot(FLEET)
+        await store.sessions.assign(FLEET, "late", None)
+    after = await store.fleets.snapshot(FLEET)
     assert after.counters["rejected_no_capacity"] == before.counters["rejected_no_capacity"] + 1
     assert (after.rank, after.classes, after.sessions) == (before.rank, before.classes, 6)
-    ended = await store.complete(FLEET, "s3")
-    assert (await store.assign(FLEET, "late", None)).pool_id == ended.pool_id, "the only place there is"
+    ended = await store.sessions.complete(FLEET, "s3")
+    assert (await store.sessions.assign(FLEET, "late", None)).pool_id == ended.pool_id, "the only place there is"
 
 
 async def test_a_refused_session_may_ask_again_with_the_same_id(store: Store) -> None:
     await create(store, spec(pool_class("small", capacity=1)), {"small": 1})
-    await store.assign(FLEET, "first", None)
+    await store.sessions.assign(FLEET, "first", None)
     with pytest.raises(errors.NoCapacity):
-        await store.assign(FLEET, "second", None)
-    await store.complete(FLEET, "first")
-    assert not (await store.assign(FLEET, "second", None)).replayed
+        await store.sessions.assign(FLEET, "second", None)
+    await store.sessions.complete(FLEET, "first")
+    assert not (await store.sessions.assign(FLEET, "second", None)).replayed
 
 
 # Complete
 
 
 async def test_completing_frees_the_place_once_however_often_it_is_asked(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", None)
-    other = await store.assign(FLEET, "t", None)
-    first = await store.complete(FLEET, "s")
-    assert (first.pool_id, first.reason, first.already) == (placed.pool_id, "completed", False)
+    placed = await store.sessions.assign(FLEET, "s", None)
+    other = await store.sessions.assign(FLEET, "t", None)
+    first = await store.sessions.complete(FLEET, "s")
+    assert first == Completed(session_id="s", pool_id=placed.pool_id)
     for _ in range(3):
-        again = await store.complete(FLEET, "s")
-        assert (again.pool_id, again.reason, again.already) == (placed.pool_id, "completed", True)
+        again = await store.sessions.complete(FLEET, "s")
+        assert again == AlreadyEnded(session_id="s", pool_id=placed.pool_id, reason="completed")
     assert {pool for pool, n in (await occupancies(store)).items() if n} == {other.pool_id}
-    assert (await store.snapshot(FLEET)).counters["completed"] == 1
+    assert (await store.fleets.snapshot(FLEET)).counters["completed"] == 1
 
 
 async def test_an_ended_id_cannot_be_placed_again_and_hears_where_it_was_and_why(store: Store, fleet: None) -> None:
-    placed = await store.assign(FLEET, "s", None)
-    await store.complete(FLEET, "s")
-    for call in (store.assign(FLEET, "s", None), store.session(FLEET, "s")):
+    placed = await store.sessions.assign(FLEET, "s", None)
+    await store.sessions.complete(FLEET, "s")
+    for call in (store.sessions.assign(FLEET, "s", None), store.sessions.get(FLEET, "s")):
         with pytest.raises(errors.SessionEnded) as refused:
             await call
         assert refused.value.context == {"pool_id": placed.pool_id, "reason": "completed"}
-    assert (await store.snapshot(FLEET)).sessions == 0
+    assert (await store.fleets.snapshot(FLEET)).sessions == 0
 
 
 async def test_a_complete_that_overtakes_its_assign_keeps_the_session_from_being_placed(
@@ -168,18 +169,18 @@ async def test_a_complete_that_overtakes_its_assign_keeps_the_session_from_being
 ) -> None:
     for _ in range(2):
         with pytest.raises(errors.UnknownSession):
-            await store.complete(FLEET, "s")
+            await store.sessions.complete(FLEET, "s")
     with pytest.raises(errors.SessionEnded) as refused:
-        await store.assign(FLEET, "s", None)
+        await store.sessions.assign(FLEET, "s", None)
     assert refused.value.context["reason"] == "completed_before_assign"
-    snapshot = await store.snapshot(FLEET)
+    snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.sessions, snapshot.counters["assigned"], snapshot.counters["completed"]) == (0, 0, 0)
 
 
 async def test_an_id_that_was_never_seen_is_unknown(store: Store, fleet: None) -> None:
     with pytest.raises(errors.UnknownSession):
-        await store.session(FLEET, "s")
-    assert [r.outcome for r in await store.renew(FLEET, ["s"], None)] == ["unknown"]
+        await store.sessions.get(FLEET, "s")
+    assert (await store.sessions.renew(FLEET, ["s"], None)).unknown == ["s"]
 
 
 # Leases
@@ -188,14 +189,14 @@ async def test_an_id_that_was_never_seen_is_unknown(store: Store, fleet: None) -
 async def test_a_lease_that_is_over_ends_the_session_though_no_client_calls(
     store: Store, fleet: None, clock: Clock
 ) -> None:
-    placed = await store.assign(FLEET, "s", 30)
+    placed = await store.sessions.assign(FLEET, "s", 30)
     await pass_seconds(store, clock, 30)
-    assert (await store.session(FLEET, "s")).age_seconds == 30, "a lease lasts at least as long as it says"
+    assert (await store.sessions.get(FLEET, "s")).age_seconds == 30, "a lease lasts at least as long as it says"
     await pass_seconds(store, clock, 1)
     assert await expired(store, "s")
-    ended = await store.complete(FLEET, "s")
-    assert (ended.already, ended.reason, ended.pool_id) == (True, "expired", placed.pool_id)
-    snapshot = await store.snapshot(FLEET)
+    ended = await store.sessions.complete(FLEET, "s")
+    assert ended == AlreadyEnded(session_id="s", pool_id=placed.pool_id, reason="expired")
+    snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.sessions, snapshot.counters["expired"], snapshot.counters["completed"]) == (0, 1, 0)
 
 
@@ -203,12 +204,12 @@ async def test_many_ticks_of_many_dispatchers_end_a_lease_once(
     store: Store, fleet: None, clock: Clock, redis: Redis
 ) -> None:
     await place(store, 2)
-    await store.renew(FLEET, ["s0", "s1"], 10)
+    await store.sessions.renew(FLEET, ["s0", "s1"], 10)
     await pass_seconds(store, clock, 12)
     for _ in range(5):
-        await store.tick(FLEET)
+        await store.fleets.tick(FLEET)
     assert field(redis, "expired") == "2"
-    assert (await store.snapshot(FLEET)).sessions == 0
+    assert (await store.fleets.snapshot(FLEET)).sessions == 0
 
 
 async def test_any_call_ends_leases_that_are_over_but_at_most_32_of_them(
@@ -217,42 +218,42 @@ async def test_any_call_ends_leases_that_are_over_but_at_most_32_of_them(
     await create(store, spec(pool_class("small", capacity=50), lease=10), {"small": 2})
     await place(store, 70)
     clock.advance(4)
-    await store.assign(FLEET, "a", 0)
+    await store.sessions.assign(FLEET, "a", 0)
     clock.advance(4)
-    await store.assign(FLEET, "b", 0)
+    await store.sessions.assign(FLEET, "b", 0)
     clock.advance(4)
-    await store.assign(FLEET, "c", 0)
+    await store.sessions.assign(FLEET, "c", 0)
     assert field(redis, "expired") == "32"
-    await store.complete(FLEET, "c")
+    await store.sessions.complete(FLEET, "c")
     assert field(redis, "expired") == "64"
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
     assert field(redis, "expired") == "70", "a tick goes on until none is left"
-    assert (await store.snapshot(FLEET)).sessions == 2
+    assert (await store.fleets.snapshot(FLEET)).sessions == 2
 
 
 async def test_a_tick_alone_ends_any_number_of_leases(store: Store, clock: Clock) -> None:
     await create(store, spec(pool_class("small", capacity=100), lease=10), {"small": 2})
     await place(store, 100)
     await pass_seconds(store, clock, 12)
-    assert (await store.snapshot(FLEET)).counters["expired"] == 100
+    assert (await store.fleets.snapshot(FLEET)).counters["expired"] == 100
 
 
 async def test_a_lease_of_zero_never_ends(store: Store, clock: Clock) -> None:
     await create(store, spec(*TWO_CLASSES, lease=10), {"small": 2})
-    placed = await store.assign(FLEET, "s", 0)
+    placed = await store.sessions.assign(FLEET, "s", 0)
     assert placed.lease_seconds == 0
-    await store.assign(FLEET, "with the fleet's", None)
+    await store.sessions.assign(FLEET, "with the fleet's", None)
     await pass_seconds(store, clock, 200)
-    session = await store.session(FLEET, "s")
+    session = await store.sessions.get(FLEET, "s")
     assert (session.lease_seconds_left, session.age_seconds) == (None, 200)
-    assert (await store.snapshot(FLEET)).counters["expired"] == 1
+    assert (await store.fleets.snapshot(FLEET)).counters["expired"] == 1
 
 
 async def test_the_fleet_s_lease_is_taken_where_none_is_asked_for(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES, lease=77), {"small": 2})
-    assert (await store.assign(FLEET, "s", None)).lease_seconds == 77
-    assert (await store.assign(FLEET, "s", None)).lease_seconds == 77
-    left = (await store.session(FLEET, "s")).lease_seconds_left
+    assert (await store.sessions.assign(FLEET, "s", None)).lease_seconds == 77
+    assert (await store.sessions.assign(FLEET, "s", None)).lease_seconds == 77
+    left = (await store.sessions.get(FLEET, "s")).lease_seconds_left
     assert left is not None
     assert 77 <= left <= 78
 
@@ -260,14 +261,14 @@ async def test_the_fleet_s_lease_is_taken_where_none_is_asked_for(store: Store) 
 async def test_renewing_begins_the_lease_anew_by_its_own_length_or_another(
     store: Store, fleet: None, clock: Clock
 ) -> None:
-    await store.assign(FLEET, "own", 20)
-    await store.assign(FLEET, "other", 20)
-    await store.assign(FLEET, "left alone", 20)
+    await store.sessions.assign(FLEET, "own", 20)
+    await store.sessions.assign(FLEET, "other", 20)
+    await store.sessions.assign(FLEET, "left alone", 20)
     await pass_seconds(store, clock, 15)
-    assert [r.outcome for r in await store.renew(FLEET, ["own"], None)] == ["renewed"]
-    assert [r.outcome for r in await store.renew(FLEET, ["other"], 50)] == ["renewed"]
+    assert (await store.sessions.renew(FLEET, ["own"], None)).renewed == ["own"]
+    assert (await store.sessions.renew(FLEET, ["other"], 50)).renewed == ["other"]
     await pass_seconds(store, clock, 20)
-    assert (await store.session(FLEET, "own")).age_seconds == 35
+    assert (await store.sessions.get(FLEET, "own")).age_seconds == 35
     assert await expired(store, "left alone")
     await pass_seconds(store, clock, 2)
     assert await expired(store, "own")
@@ -278,41 +279,36 @@ async def test_renewing_begins_the_lease_anew_by_its_own_length_or_another(
 
 
 async def test_a_lease_may_be_given_up_and_taken_again(store: Store, fleet: None, clock: Clock) -> None:
-    await store.assign(FLEET, "s", 10)
-    await store.renew(FLEET, ["s"], 0)
+    await store.sessions.assign(FLEET, "s", 10)
+    await store.sessions.renew(FLEET, ["s"], 0)
     await pass_seconds(store, clock, 30)
-    assert (await store.session(FLEET, "s")).lease_seconds_left is None
-    await store.renew(FLEET, ["s"], 10)
-    assert (await store.session(FLEET, "s")).lease_seconds_left is not None
+    assert (await store.sessions.get(FLEET, "s")).lease_seconds_left is None
+    await store.sessions.renew(FLEET, ["s"], 10)
+    assert (await store.sessions.get(FLEET, "s")).lease_seconds_left is not None
     await pass_seconds(store, clock, 12)
     assert await expired(store, "s")
 
 
 async def test_renew_answers_for_each_id(store: Store, fleet: None, clock: Clock) -> None:
-    await store.assign(FLEET, "short", 5)
-    await store.assign(FLEET, "long", 500)
-    await store.assign(FLEET, "done", 500)
-    await store.complete(FLEET, "done")
+    await store.sessions.assign(FLEET, "short", 5)
+    await store.sessions.assign(FLEET, "long", 500)
+    await store.sessions.assign(FLEET, "done", 500)
+    await store.sessions.complete(FLEET, "done")
     await pass_seconds(store, clock, 7)
-    outcomes = await store.renew(FLEET, ["short", "long", "done", "never"], None)
-    assert [(r.session_id, r.outcome) for r in outcomes] == [
-        ("short", "expired"),
-        ("long", "renewed"),
-        ("done", "expired"),
-        ("never", "unknown"),
-    ]
+    outcomes = await store.sessions.renew(FLEET, ["short", "long", "done", "never"], None)
+    assert outcomes == Renewed(renewed=["long"], expired=["short", "done"], unknown=["never"])
 
 
 async def test_renewing_no_ids_is_nothing_to_do(store: Store, fleet: None) -> None:
-    assert await store.renew(FLEET, [], None) == []
+    assert await store.sessions.renew(FLEET, [], None) == Renewed(renewed=[], expired=[], unknown=[])
 
 
 async def test_a_session_on_a_draining_pool_expires_as_any_other(store: Store, fleet: None, clock: Clock) -> None:
-    placed = await store.assign(FLEET, "s", 10)
-    await store.set_status(FLEET, placed.pool_id, "draining")
+    placed = await store.sessions.assign(FLEET, "s", 10)
+    await store.pools.set_status(FLEET, placed.pool_id, "draining")
     await pass_seconds(store, clock, 12)
     assert await expired(store, "s")
-    snapshot = await store.snapshot(FLEET)
+    snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.sessions, snapshot.draining_sessions) == (0, 0)
 
 
@@ -323,21 +319,22 @@ async def test_an_ended_id_is_remembered_for_the_retention_time_and_then_forgott
     store: Store, fleet: None, clock: Clock
 ) -> None:
     await pass_seconds(store, clock, 300)
-    await store.assign(FLEET, "s", None)
-    await store.complete(FLEET, "s")
+    await store.sessions.assign(FLEET, "s", None)
+    await store.sessions.complete(FLEET, "s")
     await pass_seconds(store, clock, 600)
     with pytest.raises(errors.SessionEnded):
-        await store.assign(FLEET, "s", None)
+        await store.sessions.assign(FLEET, "s", None)
     await pass_seconds(store, clock, 600)
-    assert not (await store.assign(FLEET, "s", None)).replayed, "at most two retention times later it is a new id"
+    again = await store.sessions.assign(FLEET, "s", None)
+    assert not again.replayed, "at most two retention times later it is a new id"
 
 
 async def test_forgetting_drops_whole_generations_so_memory_is_bounded(
     store: Store, fleet: None, clock: Clock, redis: Redis
 ) -> None:
     for k in range(40):
-        await store.assign(FLEET, f"s{k}", None)
-        await store.complete(FLEET, f"s{k}")
+        await store.sessions.assign(FLEET, f"s{k}", None)
+        await store.sessions.complete(FLEET, f"s{k}")
         await pass_seconds(store, clock, 100)
     kept = redis.hlen(f"{{{FLEET}}}:ended:0") + redis.hlen(f"{{{FLEET}}}:ended:1")
     assert 6 <= kept <= 12, "between one and two retention times of ids"
@@ -347,27 +344,27 @@ async def test_forgetting_drops_whole_generations_so_memory_is_bounded(
 
 
 async def test_a_clock_an_hour_back_ends_no_lease_and_stops_no_time(store: Store, fleet: None, clock: Clock) -> None:
-    await store.assign(FLEET, "s", 600)
+    await store.sessions.assign(FLEET, "s", 600)
     await pass_seconds(store, clock, 100)
     clock.advance(-HOUR)
-    await store.tick(FLEET)
-    session = await store.session(FLEET, "s")
+    await store.fleets.tick(FLEET)
+    session = await store.sessions.get(FLEET, "s")
     assert session.age_seconds == 100, "fleet time never goes back"
     await pass_seconds(store, clock, 100)
-    assert (await store.session(FLEET, "s")).age_seconds == 200
+    assert (await store.sessions.get(FLEET, "s")).age_seconds == 200
     await pass_seconds(store, clock, 402)
     assert await expired(store, "s")
 
 
 async def test_a_clock_a_year_ahead_and_back_ends_no_lease(store: Store, fleet: None, clock: Clock) -> None:
-    await store.assign(FLEET, "s", 600)
+    await store.sessions.assign(FLEET, "s", 600)
     for jump in (YEAR, -YEAR):
         clock.advance(jump)
         for _ in range(3):
-            await store.tick(FLEET)
-        assert (await store.session(FLEET, "s")).age_seconds <= 5
+            await store.fleets.tick(FLEET)
+        assert (await store.sessions.get(FLEET, "s")).age_seconds <= 5
     await pass_seconds(store, clock, 590)
-    assert (await store.session(FLEET, "s")).age_seconds == 595
+    assert (await store.sessions.get(FLEET, "s")).age_seconds == 595
     await pass_seconds(store, clock, 10)
     assert await expired(store, "s")
 
@@ -375,27 +372,27 @@ async def test_a_clock_a_year_ahead_and_back_ends_no_lease(store: Store, fleet: 
 async def test_an_outage_ends_no_lease_and_reaping_waits_a_minute_so_that_clients_can_renew(
     store: Store, fleet: None, clock: Clock
 ) -> None:
-    await store.assign(FLEET, "renews", 20)
-    await store.assign(FLEET, "silent", 20)
+    await store.sessions.assign(FLEET, "renews", 20)
+    await store.sessions.assign(FLEET, "silent", 20)
     await pass_seconds(store, clock, 10)
     clock.advance(6 * HOUR)
-    await store.tick(FLEET)
-    assert (await store.session(FLEET, "silent")).age_seconds == 15, "an outage counts as five seconds"
+    await store.fleets.tick(FLEET)
+    assert (await store.sessions.get(FLEET, "silent")).age_seconds == 15, "an outage counts as five seconds"
     await pass_seconds(store, clock, 55)
-    silent = await store.session(FLEET, "silent")
+    silent = await store.sessions.get(FLEET, "silent")
     assert (silent.age_seconds, silent.lease_seconds_left) == (70, 0), "its lease is over, but nothing is reaped yet"
-    assert [r.outcome for r in await store.renew(FLEET, ["renews"], None)] == ["renewed"]
+    assert (await store.sessions.renew(FLEET, ["renews"], None)).renewed == ["renews"]
     await pass_seconds(store, clock, 10)
     assert await expired(store, "silent")
     assert not await expired(store, "renews")
 
 
 async def test_a_gap_of_five_seconds_is_no_outage(store: Store, fleet: None, clock: Clock) -> None:
-    await store.assign(FLEET, "s", 9)
+    await store.sessions.assign(FLEET, "s", 9)
     clock.advance(5)
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
     clock.advance(5)
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
     assert await expired(store, "s")
 
 
@@ -403,7 +400,7 @@ async def test_fleet_time_is_the_same_for_all_dispatchers_whatever_their_clocks(
     store: Store, fleet: None, clock: Clock
 ) -> None:
     for seconds in (1, -3, 2, 0, 4, -1, 3):
-        before = (await store.snapshot(FLEET)).time
+        before = (await store.fleets.snapshot(FLEET)).time
         clock.advance(seconds)
-        await store.tick(FLEET)
-        assert (await store.snapshot(FLEET)).time - before == max(0, seconds) * 1_000_000
+        await store.fleets.tick(FLEET)
+        assert (await store.fleets.snapshot(FLEET)).time - before == max(0, seconds) * 1_000_000

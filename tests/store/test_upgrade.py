@@ -32,11 +32,11 @@ async def older(store: Store, redis: Redis, clock: Clock, request: pytest.Fixtur
     """A fleet of layout 1 with all that there is: ended ids of both generations, leases, a drained pool, history."""
     await create(store, spec(*TWO_CLASSES, policy=request.param, lease=300, retention=10), {"small": 2, "large": 3})
     await place(store, 12)
-    await store.complete(FLEET, "s0")
+    await store.sessions.complete(FLEET, "s0")
     await pass_seconds(store, clock, 12)
-    await store.complete(FLEET, "s1")
-    await store.set_status(FLEET, "large-2", "draining")
-    before = {"snapshot": await store.snapshot(FLEET), "pools": await occupancies(store)}
+    await store.sessions.complete(FLEET, "s1")
+    await store.pools.set_status(FLEET, "large-2", "draining")
+    before = {"snapshot": await store.fleets.snapshot(FLEET), "pools": await occupancies(store)}
     to_layout_1(redis)
     return before
 
@@ -46,49 +46,49 @@ async def test_until_it_is_upgraded_every_call_says_so_and_changes_nothing(
 ) -> None:
     before = everything(redis)
     for call in (
-        lambda: store.assign(FLEET, "new", None),
-        lambda: store.complete(FLEET, "s2"),
-        lambda: store.tick(FLEET),
-        lambda: store.snapshot(FLEET),
-        lambda: store.configure(FLEET, spec(*TWO_CLASSES), "{}"),
-        lambda: store.delete_fleet(FLEET),
+        lambda: store.sessions.assign(FLEET, "new", None),
+        lambda: store.sessions.complete(FLEET, "s2"),
+        lambda: store.fleets.tick(FLEET),
+        lambda: store.fleets.snapshot(FLEET),
+        lambda: store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
+        lambda: store.fleets.delete(FLEET),
     ):
         with pytest.raises(errors.OlderFleet):
             await call()
     assert everything(redis) == before
-    await store.upgrade(FLEET)
+    await store.fleets.upgrade(FLEET)
 
 
 async def test_after_it_everything_is_as_it_was(
     store: Store, redis: Redis, clock: Clock, older: dict[str, Any]
 ) -> None:
-    assert await store.upgrade(FLEET)
+    assert await store.fleets.upgrade(FLEET)
     assert violations(redis, FLEET) == []
-    assert await store.snapshot(FLEET) == older["snapshot"]
+    assert await store.fleets.snapshot(FLEET) == older["snapshot"]
     assert await occupancies(store) == older["pools"]
     for ended in ("s0", "s1"):
         with pytest.raises(errors.SessionEnded):
-            await store.assign(FLEET, ended, None)
-    assert (await store.assign(FLEET, "s2", None)).replayed
-    assert not (await store.assign(FLEET, "new", None)).replayed
+            await store.sessions.assign(FLEET, ended, None)
+    assert (await store.sessions.assign(FLEET, "s2", None)).replayed
+    assert not (await store.sessions.assign(FLEET, "new", None)).replayed
     clock.advance(1)
-    await store.tick(FLEET)
+    await store.fleets.tick(FLEET)
     assert field(redis, "time") == str(older["snapshot"].time + 1_000_000)
 
 
 async def test_it_can_be_repeated(store: Store, redis: Redis, older: dict[str, Any]) -> None:
-    assert await store.upgrade(FLEET)
+    assert await store.fleets.upgrade(FLEET)
     before = everything(redis)
-    assert not await store.upgrade(FLEET)
+    assert not await store.fleets.upgrade(FLEET)
     assert everything(redis) == before
     with pytest.raises(errors.UnknownFleet):
-        await store.upgrade("nowhere")
+        await store.fleets.upgrade("nowhere")
 
 
 async def test_whoever_knows_layout_1_alone_hears_an_error_from_then_on(
     store: Store, redis: Redis, older: dict[str, Any]
 ) -> None:
     """Versions before began each call with HMGET on the hash."""
-    await store.upgrade(FLEET)
+    await store.fleets.upgrade(FLEET)
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         redis.hmget(f"{{{FLEET}}}:state", "policy", "next_due")

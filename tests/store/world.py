@@ -18,8 +18,8 @@ from service.core import utility
 from service.core.fleet import FleetSpec
 from service.core.policies import Decision, Occupancies, Policy, Slta
 from service.core.policies.slta import Beta
+from service.store.fleets import FLEETS_KEY
 from service.store.library import Library, assemble
-from service.store.store import FLEETS_KEY
 from service.store.tables import put_arguments
 from tests import naive, rawstate
 from tests.audit import violations

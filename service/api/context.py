@@ -1,0 +1,37 @@
+"""What is known of a request while it is answered: one object, which the layers in front of a route fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from service.access.keys import NOBODY, Caller
+
+SCOPE_KEY = "slta"
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """A request. `headers` by their names in lower case; `address` '' where the socket has none.
+
+    `caller` and `fleet` are set by the gate: NOBODY and '' until then, and where a route asks for neither.
+    """
+
+    request_id: str
+    headers: Mapping[bytes, bytes]
+    address: str
+    caller: Caller = NOBODY
+    fleet: str = ""
+
+    def header(self, name: bytes) -> str | None:
+        """The value of a header."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+def context_of(scope: Scope) -> RequestContext:
+    """What `edge` has put into the scope."""
+    context: RequestContext = scope[SCOPE_KEY]
+    return context

@@ -1,0 +1,57 @@
+"""What the application is made of, and how an endpoint asks for a part of it: `store: TheStore`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from starlette.requests import Request
+
+from service.access.keys import Caller
+from service.api.context import context_of
+from service.api.gate import Gate
+from service.fleet_file import Specs
+from service.store import Store
+
+RenderMetrics = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""From an Accept header to the exposition and its content type."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one application."""
+
+    store: Store
+    specs: Specs
+    gate: Gate
+    render_metrics: RenderMetrics
+
+
+def parts_of(app: FastAPI) -> Parts:
+    """The parts that `build_api` gave the application."""
+    parts: Parts = app.state.parts
+    return parts
+
+
+async def _store(request: Request) -> Store:
+    return parts_of(request.app).store
+
+
+async def _specs(request: Request) -> Specs:
+    return parts_of(request.app).specs
+
+
+async def _render_metrics(request: Request) -> RenderMetrics:
+    return parts_of(request.app).render_metrics
+
+
+async def _caller(request: Request) -> Caller:
+    return context_of(request.scope).caller
+
+
+TheStore = Annotated[Store, Depends(_store)]
+TheSpecs = Annotated[Specs, Depends(_specs)]
+TheMetrics = Annotated[RenderMetrics, Depends(_render_metrics)]
+TheCaller = Annotated[Caller, Depends(_caller)]

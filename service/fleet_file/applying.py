@@ -1,0 +1,43 @@
+"""Bringing a fleet to what a file asks for: the one way, for a PUT and for the file that a service starts with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.fleet_file.schema import FleetFile
+from service.fleet_file.specs import Specs
+from service.fleet_file.yaml_file import LoadedFleet
+from service.store import Store
+from service.values import Configured, PoolsAdded
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done: the document as it is kept, the fleet's new version, and the pools that `pools: N` asked for."""
+
+    document: str
+    configured: Configured
+    pools: PoolsAdded
+
+
+async def apply_fleet(
+    store: Store, specs: Specs, fleet: str, file: FleetFile, expected_version: int | None = None
+) -> Applied:
+    """Create or change a fleet, and create the pools that are missing. Safe to repeat.
+
+    InvalidFleet, VersionMismatch, ClassInUse, CapacityBelowOccupancy, PoolInOtherClass, PoolLimit.
+    """
+    document = file.document()
+    spec = await specs.of(document)
+    configured = await store.fleets.configure(fleet, spec, document, expected_version)
+    pools = await store.pools.add(fleet, file.wanted_pools())
+    return Applied(document, configured, pools)
+
+
+async def apply_file(store: Store, specs: Specs, loaded: LoadedFleet) -> Applied | None:
+    """Apply a file unless it was the last one applied to its fleet: what was changed since then stays. Then None."""
+    if await store.fleets.applied_file(loaded.name) == loaded.digest:
+        return None
+    applied = await apply_fleet(store, specs, loaded.name, loaded.file)
+    await store.fleets.remember_file(loaded.name, loaded.digest)
+    return applied

@@ -1,0 +1,39 @@
+"""What a dispatcher logs of itself: what stands open, and each request that it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from service.access.keys import Access
+from service.process.settings import unknown_variables
+from service.requests import RequestRecord
+
+HOT_ROUTES = ("/assign", "/complete", "/renew")
+
+log = structlog.get_logger(__name__)
+
+
+def announce_openings(access: Access, environment: Iterable[str]) -> None:
+    """Warn where nobody needs a key, and of variables of the `environment` that look like settings and are none."""
+    if access.is_open:
+        log.warning("no_access_control", why="nobody needs a key: every program on this machine may do everything")
+    for name in unknown_variables(environment):
+        log.warning("unknown_setting", variable=name)
+
+
+def log_request(record: RequestRecord) -> None:
+    """Log a request: changes of fleets and pools at info, all others at debug."""
+    changed = record.method != "GET" and record.status < 300 and not (record.route or "").endswith(HOT_ROUTES)
+    say = log.info if changed else log.debug
+    say(
+        "request",
+        request_id=record.request_id,
+        method=record.method,
+        route=record.route,
+        status=record.status,
+        ms=round(1000 * record.seconds, 2),
+        fleet=record.fleet,
+        key_id=record.key_id,
+    )

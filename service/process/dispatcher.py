@@ -1,0 +1,89 @@
+"""The composition root: settings in, a dispatcher out. Nothing is wired anywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+
+from service.access.keys import Access
+from service.api.application import build_api
+from service.api.edge import LOOPBACK_HOSTS
+from service.console import Feeds, console_router
+from service.core.policies import POLICIES, Policy
+from service.fleet_file import Specs, load_yaml
+from service.metrics import Metrics
+from service.process.announcing import announce_openings, log_request
+from service.process.housekeeping import Housekeeping
+from service.process.listening import Server, bind, check_certificates, configuration
+from service.process.settings import Settings
+from service.process.tracing import TracingObserver, open_spans, trace_request
+from service.process.upgrading import upgrade_fleets
+from service.requests import RequestRecord
+from service.store import Store, StoreSettings
+from service.store.embedded import EmbeddedStore
+from service.store.library import Library
+
+
+class Dispatcher:
+    """A store, the API in front of it, and what has to be done every second. One per process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        embedded: EmbeddedStore | None,
+        policies: Mapping[str, Policy] = POLICIES,
+        library: Library | None = None,
+    ) -> None:
+        """Read the files that the settings name: AccessError, InvalidFleet or ListenError where they do not fit.
+
+        `embedded` is the store that this process owns, None where the settings have the URL of another.
+        `policies` and the `library` (None for ours) know the same policies.
+        """
+        check_certificates(settings.tls_certificate, settings.tls_key)
+        self._settings = settings
+        self._embedded = embedded
+        self._access = Access.load(settings.keys_file) if settings.keys_file else Access.open()
+        self._file = load_yaml(settings.config, policies) if settings.config else None
+        self._library = library
+        self._specs = Specs(policies)
+        self._metrics = Metrics()
+        self._spans = open_spans(os.environ)
+
+    async def run(self) -> None:
+        """Answer until a signal; then requests finish, and the store's connections close."""
+        url = self._embedded.url if self._embedded else self._settings.shared_store_url
+        store = await Store.open(StoreSettings(url), TracingObserver(self._metrics, self._spans), self._library)
+        try:
+            if self._embedded:  # nobody else has it, so no older dispatcher can be at work
+                await upgrade_fleets(store)
+            feeds = Feeds(store, self._specs)
+            server = Server(configuration(self._api(store, feeds), self._settings), at_end=feeds.close)
+            server.end_at_signals()
+            listener = bind(self._settings.host, self._settings.port)
+            announce_openings(self._access, os.environ)
+            housekeeping = Housekeeping(store, self._specs, self._access, self._embedded, self._file)
+            async with housekeeping.under_way(give_up=server.end):
+                await server.serve(sockets=[listener])
+        finally:
+            await store.close()
+            self._spans.close()
+
+    def _api(self, store: Store, feeds: Feeds) -> FastAPI:
+        return build_api(
+            store=store,
+            access=self._access,
+            render_metrics=lambda accept: self._metrics.render(store, self._specs, accept),
+            observe_request=self._observe,
+            specs=self._specs,
+            allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
+            docs_enabled=self._settings.shows_docs,
+            rate=self._settings.rate,
+            extra_routers=[console_router(feeds)],
+        )
+
+    def _observe(self, record: RequestRecord) -> None:
+        self._metrics.observe(record)
+        trace_request(self._spans, record)
+        log_request(record)

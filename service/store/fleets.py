@@ -1,0 +1,93 @@
+"""Fleets: configure, look at, keep, delete. The functions are in `lua/fleets.lua` and `lua/reads.lua`."""
+
+from __future__ import annotations
+
+from service import errors
+from service.core.fleet import FleetSpec
+from service.store import replies
+from service.store.caller import Caller
+from service.store.snapshots import parse_snapshot
+from service.store.tables import put_arguments
+from service.values import Configured, Snapshot
+
+FLEETS_KEY = "slta:fleets"
+"""The set of all fleets' names. With `FILES_KEY` the only keys that belong to no fleet."""
+
+FILES_KEY = "slta:files"
+"""A hash from fleet to the digest of the last file that was applied to it."""
+
+
+class Fleets:
+    """The fleets of one server. Every method may raise StoreUnavailable or OutcomeUnknown, most UnknownFleet."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def names(self) -> list[str]:
+        """The names of all fleets, sorted."""
+        return sorted(await self._caller.command("SMEMBERS", FLEETS_KEY))
+
+    async def configure(
+        self, fleet: str, spec: FleetSpec, document: str, expected_version: int | None = None
+    ) -> Configured:
+        """Create or change a fleet; live sessions stay, tokens and r are rebuilt from the ledger.
+
+        `document` is kept verbatim. VersionMismatch, ClassInUse, CapacityBelowOccupancy.
+        """
+        if not expected_version:  # a fleet that has a version is listed
+            await self._list(fleet)
+        arguments = put_arguments(spec, document, expected_version)
+        configured = replies.configured(await self._caller.change("put", fleet, *arguments))
+        if configured.created:  # again, for someone may have deleted an older fleet of this name in between
+            await self._list(fleet)
+        return configured
+
+    async def config(self, fleet: str) -> tuple[str, int]:
+        """The document and the version of a fleet's configuration."""
+        _, document, version = await self._caller.read("config", fleet)
+        return document, int(version)
+
+    async def upgrade(self, fleet: str) -> bool:
+        """Bring a fleet of an older layout to the present one, in one step; False where it has it. NewerFleet."""
+        reply = await self._caller.change("upgrade", fleet)
+        return bool(reply[0] == "UPGRADED")
+
+    async def delete(self, fleet: str) -> None:
+        """Remove a fleet and its pools. FleetInUse while a session lives."""
+        try:
+            await self._caller.change("delete", fleet)
+        except errors.UnknownFleet:  # perhaps an earlier delete whose reply was lost
+            await self._strike_off(fleet)
+            raise
+        await self._strike_off(fleet)
+
+    async def applied_file(self, fleet: str) -> str | None:
+        """The digest of the last file that was applied to the fleet; None before the first."""
+        digest: str | None = await self._caller.command("HGET", FILES_KEY, fleet)
+        return digest
+
+    async def remember_file(self, fleet: str, digest: str) -> None:
+        """Note that a file was applied, so that the next start leaves later changes alone."""
+        await self._caller.command("HSET", FILES_KEY, fleet, digest)
+
+    async def snapshot(self, fleet: str) -> Snapshot:
+        """The fleet at one instant. O(levels in use · pools / 8)."""
+        return parse_snapshot(fleet, await self._caller.read("snapshot", fleet))
+
+    async def tick(self, fleet: str) -> None:
+        """End sessions whose lease is over, and keep the integrals. Idempotent; about once a second."""
+        while int((await self._caller.change("tick", fleet))[1]) > 0:
+            pass
+
+    async def _list(self, fleet: str) -> None:
+        await self._caller.command("SADD", FLEETS_KEY, fleet)
+
+    async def _strike_off(self, fleet: str) -> None:
+        """Take a name off the lists, unless someone has just created the fleet again."""
+        await self._caller.command("SREM", FLEETS_KEY, fleet)
+        await self._caller.command("HDEL", FILES_KEY, fleet)
+        try:
+            await self.config(fleet)
+        except errors.UnknownFleet:
+            return
+        await self._list(fleet)

@@ -1,0 +1,144 @@
+"""What the Lua library answers: words become values, or errors, here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from service import errors
+from service.values import (
+    MICROSECONDS,
+    AlreadyEnded,
+    Completed,
+    Configured,
+    Placement,
+    Pool,
+    PoolPage,
+    Reconciliation,
+    Renewed,
+    Session,
+)
+
+Reply = list[Any]
+"""A word, and what belongs to it; each Lua function's header lists its replies."""
+
+REFUSALS: dict[str, type[errors.DispatchError]] = {
+    "UNKNOWN_FLEET": errors.UnknownFleet,
+    "NEWER_FLEET": errors.NewerFleet,
+    "OLDER_FLEET": errors.OlderFleet,
+    "UNKNOWN_POOL": errors.UnknownPool,
+    "UNKNOWN_CLASS": errors.UnknownClass,
+    "IN_OTHER_CLASS": errors.PoolInOtherClass,
+    "LIMIT": errors.PoolLimit,
+    "NOT_EMPTY": errors.PoolNotEmpty,
+    "IN_USE": errors.FleetInUse,
+    "CLASS_IN_USE": errors.ClassInUse,
+    "CAPACITY_BELOW_OCCUPANCY": errors.CapacityBelowOccupancy,
+    "NO_ACTIVE_POOL": errors.NoActivePool,
+    "FULL": errors.NoCapacity,
+}
+"""Words that refuse; the name of what is in the way may follow."""
+
+
+def checked(reply: Reply) -> Reply:
+    """The reply, unless its word is a refusal."""
+    refusal = REFUSALS.get(reply[0])
+    if refusal is None:
+        return reply
+    raise refusal(None, **({"name": str(reply[1])} if len(reply) > 1 else {}))
+
+
+def placement(session_id: str, reply: Reply) -> Placement:
+    """The reply of `assign`. SessionEnded, NoCapacity, NoActivePool."""
+    if reply[0] == "ENDED":
+        raise _ended(reply)
+    word, pool_id, pool_class, *token, lease = checked(reply)
+    return Placement(
+        session_id=session_id,
+        pool_id=pool_id,
+        pool_class=pool_class,
+        token=token[0] if token else None,
+        lease_seconds=int(lease) / MICROSECONDS,
+        replayed=word == "REPLAYED",
+    )
+
+
+def completion(session_id: str, reply: Reply) -> Completed | AlreadyEnded:
+    """The reply of `complete`. UnknownSession."""
+    if reply[0] == "UNKNOWN":
+        raise errors.UnknownSession
+    if reply[0] == "COMPLETED":
+        return Completed(session_id=session_id, pool_id=reply[1])
+    _, reason, pool_id = reply
+    return AlreadyEnded(session_id=session_id, pool_id=pool_id, reason=reason)
+
+
+def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
+    """The replies of `renew`, one for each session."""
+    by_word = _by_word(session_ids, replies)
+    return Renewed(
+        renewed=by_word.get("RENEWED", []),
+        expired=by_word.get("EXPIRED", []),
+        unknown=by_word.get("UNKNOWN", []),
+    )
+
+
+def session(session_id: str, reply: Reply) -> Session:
+    """The reply of `session`. UnknownSession, SessionEnded."""
+    if reply[0] == "UNKNOWN":
+        raise errors.UnknownSession
+    if reply[0] == "ENDED":
+        raise _ended(reply)
+    _, pool_id, pool_class, age, left = reply
+    return Session(
+        session_id=session_id,
+        pool_id=pool_id,
+        pool_class=pool_class,
+        age_seconds=int(age) / MICROSECONDS,
+        lease_seconds_left=max(0, int(left)) / MICROSECONDS if left else None,
+    )
+
+
+def pool(reply: Reply) -> Pool:
+    """The reply of `pool`, and of the functions that change one."""
+    _, pool_id, pool_class, status, occupancy = reply
+    return Pool(pool_id=pool_id, pool_class=pool_class, status=status, occupancy=int(occupancy))
+
+
+def pool_page(reply: Reply) -> PoolPage:
+    """The reply of `pool_page`: four words a pool."""
+    _, following, *flat = reply
+    pools = [pool(["POOL", *flat[at : at + 4]]) for at in range(0, len(flat), 4)]
+    return PoolPage(pools=pools, next_cursor=str(following) if following != "" else None)
+
+
+def reconciliation(ended: list[str], strangers: Sequence[str], replies: Sequence[Reply]) -> Reconciliation:
+    """Sessions that have `ended`, and the replies of `adopt`, one for each stranger."""
+    by_word = _by_word(strangers, replies)
+    return Reconciliation(
+        ended=ended,
+        adopted=by_word.get("ADOPTED", []),
+        over_capacity=by_word.get("OVER_CAPACITY", []),
+        already_ended=by_word.get("ENDED", []),
+        elsewhere=by_word.get("ELSEWHERE", []),
+    )
+
+
+def configured(reply: Reply) -> Configured:
+    """The reply of `put`. VersionMismatch."""
+    if reply[0] == "VERSION_MISMATCH":
+        raise errors.VersionMismatch(None, config_version=str(reply[1]))
+    _, version, created = reply
+    return Configured(config_version=int(version), created=bool(int(created)))
+
+
+def _by_word(session_ids: Sequence[str], replies: Sequence[Reply]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for session_id, reply in zip(session_ids, replies, strict=True):
+        ids.setdefault(reply[0], []).append(session_id)
+    return ids
+
+
+def _ended(reply: Reply) -> errors.SessionEnded:
+    _, reason, pool_id = reply
+    return errors.SessionEnded(None, pool_id=pool_id, reason=reason)

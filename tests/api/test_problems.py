@@ -1,0 +1,47 @@
+"""What a problem document says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from service.api.problems import STATUS, Refusal, problem_of
+from service.errors import DispatchError, NoCapacity, SessionEnded
+
+
+def kinds(error: type[DispatchError] = DispatchError) -> Iterator[type[DispatchError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def test_every_error_of_a_call_has_a_status_and_a_code_of_its_own() -> None:
+    assert set(STATUS) == set(kinds())
+    assert len({kind.code for kind in STATUS}) == len(STATUS)
+
+
+@pytest.mark.parametrize("kind", STATUS, ids=lambda kind: kind.code)
+def test_an_error_says_what_to_do_in_at_most_a_kibibyte(kind: type[DispatchError]) -> None:
+    answer = problem_of("r" * 64, kind(None, pool_id="p" * 128, reason="reported_ended"))
+    document = json.loads(answer.body)
+    assert (answer.status_code, document["code"]) == (STATUS[kind], kind.code)
+    assert document["detail"] == kind.__doc__
+    assert len(answer.body) <= 1024
+
+
+def test_facts_for_programs_are_members_of_the_document_unless_they_are_empty() -> None:
+    document = json.loads(problem_of("r", SessionEnded(None, pool_id="", reason="completed_before_assign")).body)
+    assert document["reason"] == "completed_before_assign"
+    assert "pool_id" not in document
+
+
+def test_only_what_may_pass_says_when_to_come_back() -> None:
+    assert problem_of("r", NoCapacity()).headers["Retry-After"] == "1"
+    assert "Retry-After" not in problem_of("r", Refusal(403, "insufficient_scope", "No.")).headers
+
+
+def test_a_long_detail_is_cut() -> None:
+    document = json.loads(problem_of("r", Refusal(422, "invalid_request", "x" * 5000)).body)
+    assert (len(document["detail"]), document["detail"][-1]) == (400, "…")

@@ -1,0 +1,45 @@
+"""A dispatcher that is given a table of three policies serves the third as it serves its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from service.metrics import Metrics
+from service.store import Store
+from tests.api.conftest import FLEET, PATIENT, NewClient
+from tests.toy.uniform import LIBRARY, UNIFORM, WITH_UNIFORM
+
+
+@pytest.fixture
+async def api(server: str, redis: object, metrics: Metrics, new_client: NewClient) -> AsyncIterator[httpx.AsyncClient]:
+    store = await Store.open(PATIENT(server), metrics, LIBRARY)
+    yield new_client(store, policies=WITH_UNIFORM, docs_enabled=True)
+    await store.close()
+
+
+async def test_a_fleet_under_the_third_policy_is_made_filled_and_seen(api: httpx.AsyncClient) -> None:
+    created = await api.put("/v1/fleets/f", json=FLEET | {"policy": "uniform"})
+    assert (created.status_code, created.json()["policy"]) == (201, "uniform")
+    placed = [(await api.post("/v1/fleets/f/assign", json={})).json() for _ in range(14)]
+    assert {placement["token"] for placement in placed} == {"any"}
+    assert (await api.post("/v1/fleets/f/assign", json={})).json()["code"] == "no_capacity"
+    state = (await api.get("/v1/fleets/f/state")).json()
+    assert (state["policy"], state["sessions"]["active"], state["min_green_to_decrement"]) == ("uniform", 14, None)
+    assert 'slta_assignments_total{fleet="f",pool_class="small",token="any"} 6.0' in (await api.get("/metrics")).text
+
+
+async def test_the_reference_names_the_policies_of_the_table_and_their_tokens(api: httpx.AsyncClient) -> None:
+    schemas = (await api.get("/openapi.json")).json()["components"]["schemas"]
+    assert schemas["FleetBody"]["properties"]["policy"]["enum"] == list(WITH_UNIFORM)
+    assert set(UNIFORM.tokens) < set(schemas["Placement"]["properties"]["token"]["anyOf"][0]["enum"])
+
+
+async def test_a_policy_that_is_not_in_the_table_is_refused_with_those_that_are(
+    store: Store, new_client: NewClient
+) -> None:
+    answer = await new_client(store).put("/v1/fleets/f", json=FLEET | {"policy": "uniform"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fleet")
+    assert answer.json()["detail"] == "policy: must be one of slta, jlmu"

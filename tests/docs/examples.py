@@ -1,0 +1,137 @@
+"""The examples of docs/api.md: one story of a tiny fleet, played on a real service; the page shows what it answered.
+
+`python -m tests.docs.examples --write` puts the answers into the page: below each `<!-- example: name -->` stands the
+call of that name and what came back. Long opaque texts are cut short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.docs.pages import ROOT, Page
+from tests.in_process import TINY, Service, service_in_process
+from tests.servers import running_server
+
+PAGE = Page(ROOT / "docs/api.md")
+WIDTH = 116
+LONGEST_TEXT = 72
+MARKED = re.compile(r"(<!-- example: ([a-z-]+) -->\n```http\n).*?(^```$)", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of the story. Only one with a `name` stands in the page; `draw` decides where an assign goes."""
+
+    name: str
+    method: str
+    path: str
+    body: object = None
+    draw: float = 0.0
+    seconds_before: int = 0
+
+
+def _assign(name: str, session_id: str, draw: float, seconds_before: int = 0) -> Call:
+    return Call(name, "POST", "/assign", {"session_id": session_id}, draw, seconds_before)
+
+
+NOT_CONCAVE = {"classes": [{"name": "odd", "utility": {"kind": "table", "values": [0, 1, 3]}, "capacity": 2}]}
+
+STORY = (
+    Call("put-fleet", "PUT", "", TINY),
+    _assign("assign", "s-1", 0.75),
+    _assign("assign-again", "s-1", 0.0, seconds_before=1),
+    *(_assign("", f"s-{k}", 0.0) for k in range(2, 7)),
+    Call("session", "GET", "/sessions/s-1", seconds_before=9),
+    Call("complete", "POST", "/complete", {"session_id": "s-3"}),
+    Call("complete-again", "POST", "/complete", {"session_id": "s-3"}),
+    _assign("session-ended", "s-3", 0.0),
+    Call("renew", "POST", "/renew", {"session_ids": ["s-1", "s-3", "s-99"]}),
+    Call("state", "GET", "/state", seconds_before=20),
+    Call("optimum", "GET", "/optimum?load=1.5&pools.small=4"),
+    *(_assign("", f"s-{k}", 0.0) for k in range(7, 10)),
+    Call("averages", "GET", "/averages?window=60", seconds_before=11),
+    Call("add-pools", "POST", "/pools", {"pools": [{"pool_id": "small-3", "pool_class": "small"}]}),
+    Call("pools", "GET", "/pools?limit=2"),
+    Call("drain", "POST", "/pools/large-1/drain"),
+    Call("pool-sessions", "PUT", "/pools/small-2/sessions", {"as_of": 41, "session_ids": ["s-9", "s-50"]}),
+    Call("fail", "POST", "/pools/large-1/fail"),
+    Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
+)
+
+
+async def play() -> dict[str, str]:
+    """The story on a fresh server: each named call and its answer as the page shows them."""
+    shown = {}
+    with running_server() as url:
+        async with service_in_process(url) as service:
+            for call in STORY:
+                answer = await _make(service, call)
+                if call.name:
+                    shown[call.name] = _show(call, answer)
+    return shown
+
+
+async def _make(service: Service, call: Call) -> httpx.Response:
+    await service.seconds_pass("tiny", call.seconds_before)
+    service.draws.waiting = [call.draw]
+    headers = {"X-Request-ID": "5f0c2a"}
+    return await service.api.request(call.method, f"/v1/fleets/tiny{call.path}", json=call.body, headers=headers)
+
+
+def _show(call: Call, answer: httpx.Response) -> str:
+    request = f"{call.method} /v1/fleets/tiny{call.path}\n"
+    body = f"{layout(call.body)}\n" if call.body is not None else ""
+    return f"{request}{body}\n{answer.status_code}\n{layout(answer.json())}\n"
+
+
+def layout(value: Any, indent: int = 0) -> str:
+    """JSON in lines of at most WIDTH: on one line what fits, and small members of an object beside each other."""
+    text = json.dumps(_cut(value), ensure_ascii=False)
+    if indent + len(text) <= WIDTH or not isinstance(value, dict | list):
+        return text
+    inner = " " * (indent + 2)
+    if isinstance(value, list):
+        items = [layout(item, indent + 2) for item in value]
+        return "[\n" + ",\n".join(inner + item for item in items) + "\n" + " " * indent + "]"
+    lines: list[str] = []
+    for name, member in value.items():
+        item = f"{json.dumps(name)}: {layout(member, indent + 2)}"
+        beside = lines and "\n" not in lines[-1] + item and len(f"{lines[-1]}, {item},") <= WIDTH
+        if beside:
+            lines[-1] += f", {item}"
+        else:
+            lines.append(inner + item)
+    return "{\n" + ",\n".join(lines) + "\n" + " " * indent + "}"
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    return f"{value[:16]}…" if isinstance(value, str) and len(value) > LONGEST_TEXT and " " not in value else value
+
+
+def filled(text: str, shown: dict[str, str]) -> str:
+    """The page with the answers in their places."""
+    return MARKED.sub(lambda place: f"{place[1]}{shown[place[2]]}{place[3]}", text)
+
+
+def main() -> None:
+    """Write the page, or say how it differs."""
+    shown = asyncio.run(play())
+    if "--write" in sys.argv[1:]:
+        PAGE.path.write_text(filled(PAGE.text, shown), encoding="utf-8")
+    else:
+        sys.stdout.write("\n".join(f"<!-- example: {name} -->\n{block}" for name, block in shown.items()))
+
+
+if __name__ == "__main__":
+    main()

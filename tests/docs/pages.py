@@ -1,0 +1,92 @@
+"""The documents as the tests see them: headings, links, words in backticks and fenced blocks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`((?:(?!\n\n)[^`])+)`")
+_LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One Markdown document of the repository."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path.relative_to(ROOT))
+
+    @cached_property
+    def text(self) -> str:
+        """The whole source."""
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def prose(self) -> str:
+        """The source without its fenced blocks."""
+        return _FENCED.sub("", self.text)
+
+    @cached_property
+    def spans(self) -> list[str]:
+        """What stands in backticks, on one line each."""
+        return [" ".join(span.split()) for span in _SPAN.findall(self.prose)]
+
+    def blocks(self, language: str) -> list[str]:
+        """The fenced blocks in a language."""
+        return [body for name, body in _FENCED.findall(self.text) if name == language]
+
+    @cached_property
+    def links(self) -> list[str]:
+        """The targets of links and images."""
+        return _LINK.findall(self.prose)
+
+    @cached_property
+    def anchors(self) -> set[str]:
+        """The fragments that its headings can be reached by, as GitHub makes them."""
+        slugs: dict[str, int] = {}
+        found = set()
+        for heading in _HEADING.findall(self.prose):
+            slug = _slug(heading)
+            count = slugs.get(slug, 0)
+            slugs[slug] = count + 1
+            found.add(f"{slug}-{count}" if count else slug)
+        return found
+
+    def section(self, heading: str) -> str:
+        """What stands below a heading, up to the next one of the same or a higher level."""
+        start = re.search(rf"^(#+) {re.escape(heading)}$", self.text, re.MULTILINE)
+        assert start, f"{self} has no section {heading!r}"
+        rest = self.text[start.end() :]
+        end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.MULTILINE)
+        return rest[: end.start()] if end else rest
+
+
+def _slug(heading: str) -> str:
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def rows(section: str) -> list[list[str]]:
+    """The cells of every row of a section's tables, without the head and the rule below it."""
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    rules = {at for at, cells in enumerate(table) if all(set(cell) <= set("-: ") for cell in cells)}
+    return [cells for at, cells in enumerate(table) if at not in rules and at + 1 not in rules]
+
+
+def words(cell: str) -> list[str]:
+    """The words in backticks of one cell."""
+    return _SPAN.findall(cell)
+
+
+PAGES = [Page(ROOT / name) for name in NAMES if (ROOT / name).exists()]
+PAGES += [Page(path) for path in sorted((ROOT / "docs").glob("*.md"))]

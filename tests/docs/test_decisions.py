@@ -1,0 +1,19 @@
+"""Each decision says when it was made, over what, why, what it costs, and what would be a reason to decide anew."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.pages import ROOT, Page
+
+DECISIONS = Page(ROOT / "docs/decisions.md")
+PARTS = ["Date", "Decision", "Over", "Why", "Cost", "Reconsider when"]
+
+
+@pytest.mark.parametrize("title", re.findall(r"^## (.+)$", DECISIONS.text, re.MULTILINE))
+def test_a_decision_has_a_date_and_a_reason_to_reconsider(title: str) -> None:
+    section = DECISIONS.section(title)
+    assert re.findall(r"^- ([A-Z][a-z ]+):", section, re.MULTILINE) == PARTS
+    assert re.search(r"^- Date: 20\d\d-\d\d-\d\d$", section, re.MULTILINE)

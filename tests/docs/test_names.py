@@ -1,0 +1,134 @@
+"""What the documents name exists: files, commands, settings, alerts, metrics, calls and error codes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from service.cli.commands import app
+from service.process.settings import Settings
+from tests.docs.pages import PAGES, ROOT, Page, rows, words
+
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} | {".ci"}
+SOURCES = (".py", ".lua", ".js", ".html", ".md", ".toml")
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+ALERTS = {
+    rule["alert"]
+    for path in (ROOT / "deploy/prometheus/rules").glob("*.yml")
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
+
+
+def each(*lists: list[tuple[Page, str]]) -> pytest.MarkDecorator:
+    cases = [case for cases in lists for case in dict.fromkeys(cases)]
+    return pytest.mark.parametrize(("page", "named"), cases, ids=str)
+
+
+# Files
+
+
+def is_a_file_of_ours(span: str) -> bool:
+    """Whether a span names a file or folder of the repository; one that is still to be made has `<name>` in it."""
+    if not re.fullmatch(r"[\w./{},*-]+", span) or span.startswith(("/", "*")):
+        return False
+    return span.partition("/")[0] in FOLDERS if "/" in span else span.endswith(SOURCES)
+
+
+def alternatives(path: str) -> Iterator[str]:
+    """`a/{b,c}.py` as `a/b.py` and `a/c.py`."""
+    braces = re.search(r"\{([^{}]*)\}", path)
+    if braces is None:
+        yield path
+        return
+    for one in braces[1].split(","):
+        yield from alternatives(path[: braces.start()] + one + path[braces.end() :])
+
+
+@each([(page, span) for page in PAGES for span in page.spans if is_a_file_of_ours(span)])
+def test_a_file_that_is_named_exists(page: Page, named: str) -> None:
+    for path in alternatives(named):
+        assert any(ROOT.glob(path)) or any(page.path.parent.glob(path)), f"{page} names {path}"
+
+
+# Commands
+
+
+def command_lines(page: Page) -> Iterator[str]:
+    """Every line of a shell block and every span, without a comment at its end."""
+    lines = chain.from_iterable(block.replace("\\\n", " ").splitlines() for block in page.blocks("sh"))
+    for line in chain(lines, page.spans):
+        yield re.sub(r"(^|\s)# .*", "", line)
+
+
+def make_targets(page: Page) -> list[tuple[Page, str]]:
+    return [(page, name) for line in command_lines(page) for name in re.findall(r"\bmake ([a-z][a-z-]*)", line)]
+
+
+@each(*(make_targets(page) for page in PAGES))
+def test_a_target_of_make_that_is_named_exists(page: Page, named: str) -> None:
+    assert named in TARGETS, f"{page} names make {named}"
+
+
+def slta_commands(page: Page) -> list[tuple[Page, str]]:
+    found = []
+    for line in command_lines(page):
+        demo = re.search(r"\bmake demo ARGS=\"([^\"]*)\"", line)
+        if demo:
+            found.append((page, f"demo {demo[1]}"))
+        found += [(page, rest) for rest in re.findall(r"(?:^|[\s/])slta ([a-z][^`|;&]*)", line)]
+    return found
+
+
+def known_options(words: list[str]) -> set[str]:
+    """The options of the command that `words` begin with; fails where a group has no such command."""
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        if word.startswith("-") or not hasattr(command, "resolve_command"):
+            break
+        _, command, _ = command.resolve_command(
+            command.make_context("slta", ["--help"], resilient_parsing=True), [word]
+        )
+    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+
+
+@each(*(slta_commands(page) for page in PAGES))
+def test_a_command_of_slta_that_is_named_exists_and_has_its_options(page: Page, named: str) -> None:
+    words = shlex.split(re.sub(r"[…\[\]]", " ", named))
+    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert given <= known_options(words), f"{page} names slta {named}"
+
+
+# Settings, alerts
+
+
+@each([(page, name) for page in PAGES for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
+def test_a_setting_that_is_named_exists(page: Page, named: str) -> None:
+    assert named in {*(field.upper() for field in Settings.model_fields), "API_KEY"}, f"{page} names SLTA_{named}"
+
+
+@each([(page, name) for page in PAGES for name in re.findall(r"\bSlta[A-Z]\w+", page.text)])
+def test_an_alert_that_is_named_exists(page: Page, named: str) -> None:
+    assert named in ALERTS, f"{page} names {named}"
+
+
+# Metrics
+
+
+def known_metrics() -> set[str]:
+    """The names in docs/metrics.md, which is written from the code, and the series that a histogram has."""
+    names = [name for cells in rows(Page(ROOT / "docs/metrics.md").text) for name in words(cells[0])]
+    return {*names, *(f"{name}{series}" for name in names for series in ("_bucket", "_sum", "_count"))}
+
+
+@each([(page, name) for page in PAGES for name in re.findall(r"\bslta_[a-z][a-z_]*[a-z]\b(?!>)", page.text)])
+def test_a_metric_that_is_named_exists(page: Page, named: str) -> None:
+    assert named in known_metrics(), f"{page} names {named}"

@@ -1,0 +1,80 @@
+"""The service in this process, on a real store, with a clock and draws that are stated instead of taken."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from redis import Redis
+
+from service.access.keys import Access
+from service.api.application import build_api
+from service.fleet_file import Specs
+from service.metrics import Metrics
+from service.store import Store, StoreSettings
+
+TINY: dict[str, Any] = {
+    "classes": [
+        {"name": "small", "utility": {"kind": "table", "values": [0, 4, 6, 7]}, "capacity": 3, "pools": 2},
+        {"name": "large", "utility": {"kind": "table", "values": [0, 5, 8, 9.5, 10]}, "capacity": 4, "pools": 2},
+    ]
+}
+"""The fleet of README.md, for reckoning in one's head: the first session on a large pool adds 5, the second 3, …"""
+
+
+@dataclass
+class StatedClock:
+    """The time that the store is told, in microseconds; it stands still until a test moves it."""
+
+    now: int = 1_700_000_000_000_000
+
+    def __call__(self) -> str:
+        return str(self.now)
+
+
+@dataclass
+class StatedDraws:
+    """The numbers in [0, 1) that assignments take, in the order in which they were stated."""
+
+    waiting: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.waiting.pop(0)
+
+
+@dataclass
+class Service:
+    """A dispatcher: `api` calls it over HTTP, `redis` looks at what it has stored."""
+
+    api: httpx.AsyncClient
+    redis: Redis
+    store: Store
+    clock: StatedClock = field(default_factory=StatedClock)
+    draws: StatedDraws = field(default_factory=StatedDraws)
+
+    async def seconds_pass(self, fleet: str, seconds: int) -> None:
+        """Time goes on, and the fleet is ticked once a second, as every dispatcher does."""
+        for _ in range(seconds):
+            self.clock.now += 1_000_000
+            await self.store.tick(fleet)
+
+
+@asynccontextmanager
+async def service_in_process(url: str) -> AsyncIterator[Service]:
+    """A dispatcher without access control on the emptied server at `url`."""
+    clock, draws, metrics, specs = StatedClock(), StatedDraws(), Metrics(), Specs()
+    store = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), metrics, draw=draws, clock=clock)
+
+    async def render(accept: str) -> tuple[bytes, str]:
+        return await metrics.render(store, specs, accept)
+
+    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs)
+    transport = httpx.ASGITransport(app)
+    with Redis.from_url(url, encoding="latin-1", decode_responses=True) as redis:
+        redis.flushall()
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
+            yield Service(api, redis, store, clock, draws)
+    await store.close()
