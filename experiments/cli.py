@@ -43,7 +43,7 @@ class Study:
     committed: tuple[str, ...] = ()
 
     def run(self, **options: Any) -> Report:  # noqa: ANN401 - as `study` takes them
-        """The study is imported now, so that the command line starts fast."""
+        """Run the study. It is imported only now, so that the command line starts fast."""
         report: Report = import_module(f"experiments.studies.{self.name}").study(**options)
         return report
 

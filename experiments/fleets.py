@@ -20,7 +20,7 @@ from service.core.utility import (
 
 
 @dataclass(frozen=True)
-class Kind:
+class FleetShape:
     """Classes of pools and their shares of the fleet: `shares[i]` pools of class i in every sum(shares)."""
 
     name: str
@@ -55,7 +55,7 @@ class Kind:
     def optimum(self, n: int, sessions: float) -> Optimum:
         """σ*, q* and U*(N, A) for n pools."""
         best = optimum(self.ranking, self.pools(n), sessions)
-        assert best is not None  # noqa: S101 - every kind has classes and every class pools
+        assert best is not None  # noqa: S101 - every shape has classes and every class pools
         return best
 
     def ordered_by(self, utilities: tuple[Utility, ...]) -> Ranking:
@@ -69,10 +69,10 @@ class Kind:
         return self.ordered_by(tuple(WeightedLeastConnectionsUtility(Fraction(w)) for w in weights))
 
 
-def log_share(name: str, resources: tuple[int, ...], shares: tuple[int, ...], capacity: int) -> Kind:
+def log_share(name: str, resources: tuple[int, ...], shares: tuple[int, ...], capacity: int) -> FleetShape:
     """Classes with `x log(r/x)`."""
     classes = tuple(PoolClass(f"r{r}", LogShareUtility(Fraction(r)), capacity) for r in resources)
-    return Kind(name, classes, shares)
+    return FleetShape(name, classes, shares)
 
 
 TABLE_1 = log_share("table 1", (20, 30), (1, 1), 96)
@@ -80,7 +80,7 @@ TABLE_1 = log_share("table 1", (20, 30), (1, 1), 96)
 
 FIGURE_3_LEFT = log_share("figure 3, left", (5, 10, 15), (2, 1, 1), 64)
 
-FIGURE_3_RIGHT = Kind(
+FIGURE_3_RIGHT = FleetShape(
     "figure 3, right",
     (
         PoolClass("linear", LinearUtility(Fraction(1)), 96),

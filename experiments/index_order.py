@@ -1,17 +1,16 @@
-"""An order of coordinates for small fleets: the price at which a pool is indifferent to one level more.
+"""An order of coordinates for small fleets, by the price of a session at which one level more breaks even.
 
 A pool that accepts arrivals of rate Λ up to threshold T is an Erlang loss system. Raising T to T + 1 earns
-E_{T+1}[u] − E_T[u] and takes E_{T+1}[X] − E_T[X] sessions: the quotient is the price W(T) of a session at
-which it is worth it (Whittle, Restless bandits, 1988). Greedy marginals look one session ahead; W also
-counts what a session is worth as a reserve when others leave. It tends to Δ as Λ grows, and orders
-coordinates like Δ does.
+E_{T+1}[u] − E_T[u] in utility and takes E_{T+1}[X] − E_T[X] sessions more. The quotient is W(T): at this price per
+session raising the threshold neither gains nor loses (Whittle, Restless bandits, 1988). A marginal utility looks one
+session ahead; W also counts what a session is worth as a reserve for when others leave. As Λ grows W tends to Δ.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.fleets import Kind
+from experiments.fleets import FleetShape
 from service.core.marginals import Irrational, Marginal
 from service.core.ranking import Ranking
 from service.core.utility import Utility
@@ -46,6 +45,6 @@ def prices(marginals: tuple[float, ...], arrival_rate: float) -> tuple[float, ..
     return tuple(found)
 
 
-def index_order(kind: Kind, arrival_rate: float) -> Ranking:
+def index_order(shape: FleetShape, arrival_rate: float) -> Ranking:
     """The order by W, with the ties and the checks of `service.core.ranking`."""
-    return kind.ordered_by(tuple(Prices(prices(column, arrival_rate)) for column in kind.ranking.marginals))
+    return shape.ordered_by(tuple(Prices(prices(column, arrival_rate)) for column in shape.ranking.marginals))

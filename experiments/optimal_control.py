@@ -29,10 +29,8 @@ Occupied = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
-class Process:
-    """The controlled chain of one small fleet. A joint action sends a session to class i's pools with x
-    sessions.
-    """
+class Chain:
+    """The controlled chain of one small fleet. A joint action sends a session to class i's pools with x sessions."""
 
     states: list[Occupied]
     rewards: Floats
@@ -47,7 +45,7 @@ class Process:
     sessions: Floats
 
 
-def process_of(ranking: Ranking, pools: tuple[int, ...], capacity: int) -> Process:
+def chain_of(ranking: Ranking, pools: tuple[int, ...], capacity: int) -> Chain:
     """The chain of `pools[i]` pools a class, each holding at most `capacity` sessions."""
     columns = [
         [tuple(sorted(c, reverse=True)) for c in combinations_with_replacement(range(capacity + 1), count)]
@@ -68,13 +66,11 @@ def process_of(ranking: Ranking, pools: tuple[int, ...], capacity: int) -> Proce
                 rates.append(float(x * column.count(x)))
     departures = csr_matrix((rates, (rows, targets)), shape=(len(states), len(states)))
     sessions = np.array([float(sum(map(sum, state))) for state in states])
-    return Process(states, rewards, joins, actions, departures, sessions, sessions)
+    return Chain(states, rewards, joins, actions, departures, sessions, sessions)
 
 
 def moved(state: Occupied, pool_class: int, occupancy: int, change: int) -> Occupied:
-    """The state after one pool of class i with this occupancy gains or loses a session; () if there is
-    none.
-    """
+    """The state after one pool of class i with this occupancy gains or loses a session; () if there is none."""
     column = list(state[pool_class])
     if occupancy not in column:
         return ()
@@ -82,21 +78,21 @@ def moved(state: Occupied, pool_class: int, occupancy: int, change: int) -> Occu
     return (*state[:pool_class], tuple(sorted(column, reverse=True)), *state[pool_class + 1 :])
 
 
-def mean_reward(process: Process, arrival_rate: float, joined: Integers | None = None) -> tuple[float, Integers]:
+def mean_reward(chain: Chain, arrival_rate: float, joined: Integers | None = None) -> tuple[float, Integers]:
     """The largest mean total utility, and in each state the best action.
 
     `joined` fixes a policy instead: the state after each arrival.
     """
-    total = arrival_rate + float(process.out_rates.max())
-    stay = total - arrival_rate - process.out_rates
-    possible = process.joins >= 0
-    value = np.zeros(len(process.states))
-    scale = max(float(np.abs(process.rewards).max()), 1e-12)
+    total = arrival_rate + float(chain.out_rates.max())
+    stay = total - arrival_rate - chain.out_rates
+    possible = chain.joins >= 0
+    value = np.zeros(len(chain.states))
+    scale = max(float(np.abs(chain.rewards).max()), 1e-12)
     blocked = ~possible.any(axis=1)
     for _ in range(MAX_SWEEPS):
-        after = np.where(possible, value[process.joins], -np.inf)
+        after = np.where(possible, value[chain.joins], -np.inf)
         best = np.where(blocked, value, after.max(axis=1)) if joined is None else value[joined]
-        updated = (process.rewards + arrival_rate * best + process.departures @ value + stay * value) / total
+        updated = (chain.rewards + arrival_rate * best + chain.departures @ value + stay * value) / total
         change = (updated - value) * total
         value = updated - updated[0]
         if change.max() - change.min() < PRECISION * scale:
@@ -104,20 +100,16 @@ def mean_reward(process: Process, arrival_rate: float, joined: Integers | None =
     raise RuntimeError("value iteration did not settle: take a smaller capacity or a larger PRECISION")
 
 
-def joined_by(process: Process, order: Ranking) -> Integers:
+def joined_by(chain: Chain, order: Ranking) -> Integers:
     """JLMU on `order`: the state after each arrival; a full system stays as it is."""
-    ranks = np.array([order.rank(a) for a in process.actions])
-    possible = process.joins >= 0
+    ranks = np.array([order.rank(a) for a in chain.actions])
+    possible = chain.joins >= 0
     action = np.where(possible, ranks, np.iinfo(np.int64).max).argmin(axis=1)
-    after = process.joins[np.arange(len(process.states)), action]
-    return np.where(possible.any(axis=1), after, np.arange(len(process.states)))
+    after = chain.joins[np.arange(len(chain.states)), action]
+    return np.where(possible.any(axis=1), after, np.arange(len(chain.states)))
 
 
-def best_and_ordered(
-    process: Process, arrival_rate: float, orders: dict[str, Ranking]
-) -> tuple[float, dict[str, float]]:
+def best_and_ordered(chain: Chain, arrival_rate: float, orders: dict[str, Ranking]) -> tuple[float, dict[str, float]]:
     """The optimal mean total utility, and the exact one of JLMU on each order."""
-    best, _ = mean_reward(process, arrival_rate)
-    return best, {
-        name: mean_reward(process, arrival_rate, joined_by(process, order))[0] for name, order in orders.items()
-    }
+    best, _ = mean_reward(chain, arrival_rate)
+    return best, {name: mean_reward(chain, arrival_rate, joined_by(chain, order))[0] for name, order in orders.items()}

@@ -29,14 +29,14 @@ def numbers(kind: Callable[[str], Number]) -> Callable[[typer.CallbackParam, str
 
 
 def positive(value: float) -> float:
-    """A time above 0."""
+    """The time as given; refused unless it is above 0 and finite."""
     if not 0 < value < float("inf"):
         raise typer.BadParameter(f"{value} is not a positive time")
     return value
 
 
 def readable(trace: Path | None) -> Path | None:
-    """A trace that can be read, which is found out before anything long begins."""
+    """The trace as given; one that cannot be read is refused before anything long begins."""
     try:
         if trace:
             measure_trace(trace)
@@ -46,7 +46,7 @@ def readable(trace: Path | None) -> Path | None:
 
 
 def workers(processes: int) -> int:
-    """0 stands for every core."""
+    """The processes to use: as many as there are cores for 0."""
     from experiments.parallel import available_processes  # noqa: PLC0415 - imports rich
 
     return processes or available_processes()

@@ -46,6 +46,6 @@ def each(function: Callable[[Item], Result], items: Sequence[Item], title: str, 
 
 
 def progress_bar() -> Progress:
-    """A bar on standard error that leaves when it is done."""
+    """A bar on standard error that disappears when it is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)

@@ -10,7 +10,7 @@ from service.core.policies.choice import NOTHING
 
 @inner
 def join_unless_full(state: State, pool: int) -> int:
-    """The pool, one session fuller; NOTHING where it was full: the session is lost."""
+    """Put the session on this pool. NOTHING where the pool is full: the session is lost."""
     if state.occupancy[pool] >= state.capacity[state.pool_class[pool]]:
         return NOTHING
     join(state, pool)

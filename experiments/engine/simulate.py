@@ -15,7 +15,7 @@ from experiments.engine.compiling import outer
 from experiments.engine.dispatch import COUNTERS, DispatchOrder, Memory, Policy
 from experiments.engine.loop import SAMPLE_HEAD, Events, Loop, Meter, event_loop
 from experiments.engine.state import State, floats, integers, state_of
-from experiments.fleets import Kind
+from experiments.fleets import FleetShape
 from experiments.workload import WARM_UP, Workload
 from service.core.gaps import Averages, Gaps, gaps
 from service.core.policies.choice import NOTHING
@@ -43,10 +43,10 @@ class Samples:
     optimum: NDArray[np.float64]
     below: NDArray[np.float64]
 
-    def assignment(self, kind: Kind, n: int, row: int) -> list[list[float]]:
+    def assignment(self, shape: FleetShape, n: int, row: int) -> list[list[float]]:
         """q at one of the times: `q[i][j]` is the fraction of pools of class i with at least j sessions."""
         columns, at = [], 0
-        for pools, capacity in zip(kind.pools(n), kind.capacities, strict=True):
+        for pools, capacity in zip(shape.pools(n), shape.capacities, strict=True):
             columns.append([float(pools - b) / n for b in self.below[row, at : at + capacity + 1]])
             at += capacity + 2
         return columns
@@ -86,18 +86,18 @@ def loop_of(policy: str) -> Loop:
     return outer(event_loop(POLICIES[policy]), policy)
 
 
-def simulate(kind: Kind, n: int, policy: str, workload: Workload, run: Run) -> Outcome:
+def simulate(shape: FleetShape, n: int, policy: str, workload: Workload, run: Run) -> Outcome:
     """Play `workload` to `run.horizon` and average from `run.warm_up` on. O(events + pools + levels)."""
-    columns = run.columns or optimal_columns(kind, n, workload.initial)
-    state = state_of(columns, kind.capacities)
-    order = dispatch_order(kind, run.order or kind.ranking, state)
-    rank = run.rank or kind.optimum(n, workload.initial).rank
-    memory = memory_of(kind, run.order or kind.ranking, rank, run.beta.min_green(n))
-    meter = meter_of(kind, n, run, workload, order)
+    columns = run.columns or optimal_columns(shape, n, workload.initial)
+    state = state_of(columns, shape.capacities)
+    order = dispatch_order(shape, run.order or shape.ranking, state)
+    rank = run.rank or shape.optimum(n, workload.initial).rank
+    memory = memory_of(shape, run.order or shape.ranking, rank, run.beta.min_green(n))
+    meter = meter_of(shape, n, run, workload, order)
     loop_of(policy)(state, order, memory, events_of(workload, columns), meter, run.horizon)
     arrivals = int(np.searchsorted(workload.arrivals, run.horizon))
     return Outcome(
-        gaps=gaps_of(kind, n, run, meter),
+        gaps=gaps_of(shape, n, run, meter),
         counters=tuple(int(c) for c in memory.counters),
         arrivals=arrivals,
         reached=tuple(float(t) for t in meter.reached),
@@ -105,23 +105,23 @@ def simulate(kind: Kind, n: int, policy: str, workload: Workload, run: Run) -> O
     )
 
 
-def optimal_columns(kind: Kind, n: int, sessions: int) -> list[list[int]]:
+def optimal_columns(shape: FleetShape, n: int, sessions: int) -> list[list[int]]:
     """Occupancies of an optimal assignment of so many sessions (eq. 4)."""
-    best = kind.optimum(n, sessions)
-    thresholds = kind.ranking.thresholds(best.rank)
+    best = shape.optimum(n, sessions)
+    thresholds = shape.ranking.thresholds(best.rank)
     columns = []
-    for i, (pools, threshold) in enumerate(zip(kind.pools(n), thresholds, strict=True)):
+    for i, (pools, threshold) in enumerate(zip(shape.pools(n), thresholds, strict=True)):
         extra = int(best.filled) if i == best.coordinate.pool_class else 0
         columns.append([threshold + 1] * extra + [threshold] * (pools - extra))
     return columns
 
 
-def dispatch_order(kind: Kind, order: Ranking, state: State) -> DispatchOrder:
-    """The order to dispatch in and the kind's utilities, flat."""
+def dispatch_order(shape: FleetShape, order: Ranking, state: State) -> DispatchOrder:
+    """The order to dispatch in and the shape's utilities, flat."""
     ranks, marginals = [0] * len(state.below), [0.0] * len(state.below)
     for i, base in enumerate(state.base):
         ranks[base : base + len(order.ranks[i])] = order.ranks[i]
-        marginals[base : base + len(kind.ranking.marginals[i])] = kind.ranking.marginals[i]
+        marginals[base : base + len(shape.ranking.marginals[i])] = shape.ranking.marginals[i]
     return DispatchOrder(
         ranks=integers(ranks),
         rank_class=integers([NOTHING, *(c.pool_class for c in order.order)]),
@@ -130,9 +130,9 @@ def dispatch_order(kind: Kind, order: Ranking, state: State) -> DispatchOrder:
     )
 
 
-def memory_of(kind: Kind, order: Ranking, rank: int, min_green: int) -> Memory:
+def memory_of(shape: FleetShape, order: Ranking, rank: int, min_green: int) -> Memory:
     """A dispatcher whose estimate of σ*'s rank is `rank`."""
-    zeros = [0] * len(kind.classes)
+    zeros = [0] * len(shape.classes)
     return Memory(
         rank=integers([rank]),
         thresholds=integers(order.thresholds(rank)),
@@ -143,10 +143,10 @@ def memory_of(kind: Kind, order: Ranking, rank: int, min_green: int) -> Memory:
     )
 
 
-def optimum_table(kind: Kind, n: int, most: int) -> NDArray[np.float64]:
+def optimum_table(shape: FleetShape, n: int, most: int) -> NDArray[np.float64]:
     """U*(N) for N = 0 … `most`: pools filled rank by rank (eq. 4); constant beyond the capacity."""
-    pools = np.array(kind.pools(n))
-    ranking = kind.ranking
+    pools = np.array(shape.pools(n))
+    ranking = shape.ranking
     classes = np.array([c.pool_class for c in ranking.order])
     marginals = np.array([ranking.marginal_at(k) for k in range(1, len(ranking) + 1)])
     needed = int(np.searchsorted(np.cumsum(pools[classes]), most)) + 1
@@ -154,16 +154,16 @@ def optimum_table(kind: Kind, n: int, most: int) -> NDArray[np.float64]:
     return table[: most + 1] if len(table) > most else np.pad(table, (0, most + 1 - len(table)), mode="edge")
 
 
-def meter_of(kind: Kind, n: int, run: Run, workload: Workload, order: DispatchOrder) -> Meter:
+def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: DispatchOrder) -> Meter:
     """A meter at zero, but for the totals at time 0."""
-    columns = run.columns or optimal_columns(kind, n, workload.initial)
-    values = [np.concatenate(([0.0], np.cumsum(m))) for m in kind.ranking.marginals]
+    columns = run.columns or optimal_columns(shape, n, workload.initial)
+    values = [np.concatenate(([0.0], np.cumsum(m))) for m in shape.ranking.marginals]
     utility = sum(float(v[np.asarray(c, dtype=np.int64)].sum()) for v, c in zip(values, columns, strict=True))
     width = SAMPLE_HEAD + len(order.marginals)
     return Meter(
         totals=floats([workload.initial, utility, run.warm_up]),
         areas=floats([0.0, 0.0, 0.0]),
-        optimum_at=floats(optimum_table(kind, n, most_sessions(workload))),
+        optimum_at=floats(optimum_table(shape, n, most_sessions(workload))),
         sample_times=floats([*run.sample_times, np.inf]),
         samples=floats(np.zeros(len(run.sample_times) * width)),
         row=integers([0]),
@@ -193,11 +193,11 @@ def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
     )
 
 
-def gaps_of(kind: Kind, n: int, run: Run, meter: Meter) -> Gaps:
+def gaps_of(shape: FleetShape, n: int, run: Run, meter: Meter) -> Gaps:
     """The averages per pool beside their bound."""
     span = run.horizon - run.warm_up
     sessions, utility, best = (float(area) / span for area in meter.areas)
-    measured = gaps(kind.ranking, Averages(tuple(map(float, kind.pools(n))), sessions, utility, best))
+    measured = gaps(shape.ranking, Averages(tuple(map(float, shape.pools(n))), sessions, utility, best))
     assert measured is not None  # noqa: S101 - a fleet has pools
     return measured
 

@@ -112,9 +112,7 @@ def trial_gaps(trial: Trial) -> Measured:
 
 
 def trace_gaps(trace: Path, seed: int) -> tuple[int, Measured]:
-    """A recorded trace on as many pools as bring its mean concurrency to ρ, time in its mean holding
-    times.
-    """
+    """A recorded trace on as many pools as bring its mean concurrency to ρ, time in its mean holding times."""
     sessions = list(read_trace(trace))
     starts = np.array([s.start_seconds for s in sessions])
     durations = np.array([s.duration_seconds for s in sessions])

@@ -63,9 +63,7 @@ def pools_of_cells(n: int, cells: int) -> list[int]:
 
 
 def cell_of_bucket(n: int, cells: int) -> NDArray[np.int64]:
-    """Buckets in proportion to pools, as an operator would set them: 1,024 are enough to be fair to 64
-    cells.
-    """
+    """Buckets in proportion to pools, as an operator would set them: 1,024 are enough to be fair to 64 cells."""
     pools = np.array(pools_of_cells(n, cells))
     edges = np.round(np.cumsum(pools) * BUCKETS / n).astype(np.int64)
     return np.searchsorted(edges, np.arange(BUCKETS), side="right")
@@ -111,9 +109,7 @@ def study(sizes: Sequence[int], seeds: int, processes: int) -> report.Report:
 
 
 def summary(measured: list[dict[str, Any]], n: int, load: float, cells: int, policy: str) -> dict[str, Any]:
-    """The loss against the whole fleet under the same policy, and what the loads of the cells alone
-    explain.
-    """
+    """The loss against the whole fleet under the same policy, and what the loads of the cells alone explain."""
 
     def seen(what: str, count: int) -> NDArray[np.float64]:
         wanted = (n, load, count, policy)

@@ -1,6 +1,4 @@
-"""A class of pools leaves and returns: played on the specification itself, which is slow but has every
-case.
-"""
+"""A class of pools leaves and returns: played on the specification itself, which is slow but has every case."""
 
 from __future__ import annotations
 
@@ -58,9 +56,7 @@ def finish(
 
 
 def swap_class(policy: Slta, parked: list[int | None], pools: int) -> list[int | None]:
-    """Take class 2's occupancies out of the dispatcher's sight, or put them back; returns what is out of
-    sight.
-    """
+    """Take class 2's occupancies out of the dispatcher's sight, or put them back; returns what is out of sight."""
     columns = policy.occupancies.columns
     if parked:
         columns[1], parked = parked, []
@@ -71,9 +67,7 @@ def swap_class(policy: Slta, parked: list[int | None], pools: int) -> list[int |
 
 
 def snapshot(policy: Slta) -> dict[str, Any]:
-    """r beside r*, both as ranks of the full enumeration, and the utility of the active pools beside its
-    optimum.
-    """
+    """r beside r*, both as ranks of the full enumeration, and the utility of the active pools beside its optimum."""
     state = policy.occupancies
     pools, sessions = state.pools, state.sessions
     best = optimum(state.ranking, pools, sessions)

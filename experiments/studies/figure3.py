@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments import report
-from experiments.fleets import FIGURE_3_LEFT, FIGURE_3_RIGHT, Kind
+from experiments.fleets import FIGURE_3_LEFT, FIGURE_3_RIGHT, FleetShape
 from service.core.optimum import optimal_assignment, optimum
 
 DRAWN = {FIGURE_3_LEFT.name: (1.75, 3.5, 5.25, 7.0, 8.75), FIGURE_3_RIGHT.name: (1.25, 4.0, 6.25, 7.5, 10.0)}
@@ -16,38 +16,36 @@ SHADES = ("#cfe8dd", "#9fd0bb", "#6db596", "#3b9371", "#0b6e4f")
 CLASS_COLORS = ("#3d5a80", "#d1495b", "#edae49")
 
 
-def occupancies(kind: Kind, load: float) -> list[list[tuple[float, int]]]:
-    """The optimal assignment at ρ: for each class its parts (fraction of all pools, sessions), fullest
-    first.
-    """
-    fractions = [float(f) for f in kind.fractions]
-    best = optimum(kind.ranking, fractions, load)
-    assert best is not None  # noqa: S101 - every kind has pools
+def occupancies(shape: FleetShape, load: float) -> list[list[tuple[float, int]]]:
+    """The optimal assignment at ρ: for each class its parts (fraction of all pools, sessions), fullest first."""
+    fractions = [float(f) for f in shape.fractions]
+    best = optimum(shape.ranking, fractions, load)
+    assert best is not None  # noqa: S101 - every shape has pools
     parts = []
-    for column in optimal_assignment(kind.ranking, fractions, best):
+    for column in optimal_assignment(shape.ranking, fractions, best):
         here = [(above - below, x) for x, (above, below) in enumerate(zip(column, [*column[1:], 0.0], strict=True))]
         parts.append([(share, x) for share, x in reversed(here) if share > 1e-12])
     return parts
 
 
-def mean_occupancies(kind: Kind, load: float) -> list[float]:
+def mean_occupancies(shape: FleetShape, load: float) -> list[float]:
     """Sessions per pool of each class under the optimal assignment."""
-    return [sum(s * x for s, x in parts) / sum(s for s, _ in parts) for parts in occupancies(kind, load)]
+    return [sum(s * x for s, x in parts) / sum(s for s, _ in parts) for parts in occupancies(shape, load)]
 
 
 def study() -> report.Report:
     """Both plots, as numbers on a grid of loads and as figures. Exact: no randomness."""
     plots = [
         {
-            "plot": kind.name,
-            "classes": [c.name for c in kind.classes],
-            "alpha": [float(f) for f in kind.fractions],
+            "plot": shape.name,
+            "classes": [c.name for c in shape.classes],
+            "alpha": [float(f) for f in shape.fractions],
             "rows": [
-                {"load": load, "bound": kind.bound(load), "mean_occupancy": mean_occupancies(kind, load)}
+                {"load": load, "bound": shape.bound(load), "mean_occupancy": mean_occupancies(shape, load)}
                 for load in LOADS
             ],
         }
-        for kind in (FIGURE_3_LEFT, FIGURE_3_RIGHT)
+        for shape in (FIGURE_3_LEFT, FIGURE_3_RIGHT)
     ]
     return report.Report("figure3", {"plots": plots}, markdown(), {"figure3": both_plots()})
 
@@ -55,37 +53,37 @@ def study() -> report.Report:
 def markdown() -> str:
     """The drawn loads as a table."""
     parts = ["Optimal assignments of eq. (4), α = (1/2, 1/4, 1/4). Sessions per pool of each class; exact."]
-    for kind in (FIGURE_3_LEFT, FIGURE_3_RIGHT):
+    for shape in (FIGURE_3_LEFT, FIGURE_3_RIGHT):
         rows = [
-            (f"{load:g}", *(f"{x:g}" for x in mean_occupancies(kind, load)), f"{kind.bound(load):.4f}")
-            for load in DRAWN[kind.name]
+            (f"{load:g}", *(f"{x:g}" for x in mean_occupancies(shape, load)), f"{shape.bound(load):.4f}")
+            for load in DRAWN[shape.name]
         ]
-        header = ["ρ", *(f"class {i} ({c.name})" for i, c in enumerate(kind.classes, 1)), "u*(ρ)"]
-        parts.append(f"## {kind.name.capitalize()}\n\n{report.markdown_table(header, rows)}")
+        header = ["ρ", *(f"class {i} ({c.name})" for i, c in enumerate(shape.classes, 1)), "u*(ρ)"]
+        parts.append(f"## {shape.name.capitalize()}\n\n{report.markdown_table(header, rows)}")
     return report.page("Figure 3", *parts)
 
 
 def both_plots() -> Any:  # noqa: ANN401 - a matplotlib figure
     """Above: the paper's plots, pools as columns. Below: the mean occupancy of each class against ρ."""
     canvas, axes = report.figure(9.5, 7.0, nrows=2, ncols=2)
-    for k, kind in enumerate((FIGURE_3_LEFT, FIGURE_3_RIGHT)):
-        draw_columns(axes[0][k], kind)
-        curves = np.array([mean_occupancies(kind, load) for load in LOADS])
+    for k, shape in enumerate((FIGURE_3_LEFT, FIGURE_3_RIGHT)):
+        draw_columns(axes[0][k], shape)
+        curves = np.array([mean_occupancies(shape, load) for load in LOADS])
         for i, color in enumerate(CLASS_COLORS):
-            axes[1][k].plot(LOADS, curves[:, i], color=color, label=f"class {i + 1}: {kind.classes[i].name}")
+            axes[1][k].plot(LOADS, curves[:, i], color=color, label=f"class {i + 1}: {shape.classes[i].name}")
         axes[1][k].set(xlabel="offered load ρ per pool", ylabel="sessions per pool")
         axes[1][k].legend()
     return canvas
 
 
-def draw_columns(ax: Any, kind: Kind) -> None:  # noqa: ANN401 - matplotlib axes
+def draw_columns(ax: Any, shape: FleetShape) -> None:  # noqa: ANN401 - matplotlib axes
     """Each pool is a column; a darker shade is filled at a smaller load."""
-    loads = DRAWN[kind.name]
+    loads = DRAWN[shape.name]
     for load, shade in zip(reversed(loads), SHADES, strict=True):
-        parts = [part for parts in occupancies(kind, load) for part in parts]
+        parts = [part for parts in occupancies(shape, load) for part in parts]
         edges = np.concatenate(([0.0], np.cumsum([share for share, _ in parts])))
         ax.stairs([x for _, x in parts], edges, fill=True, color=shade, label=f"ρ = {load:g}")
-    for edge in np.cumsum([float(f) for f in kind.fractions])[:-1]:
+    for edge in np.cumsum([float(f) for f in shape.fractions])[:-1]:
         ax.axvline(edge, color="black", lw=1.5)
-    ax.set(title=kind.name, xlim=(0, 1), xlabel="pools, class by class", ylabel="sessions")
+    ax.set(title=shape.name, xlim=(0, 1), xlabel="pools, class by class", ylabel="sessions")
     ax.legend(fontsize=8, loc="upper left")

@@ -12,13 +12,13 @@ from scipy.integrate import solve_ivp
 
 from experiments import report
 from experiments.engine.simulate import Run, simulate
-from experiments.fleets import Kind, log_share
+from experiments.fleets import FleetShape, log_share
 from experiments.parallel import each
 from experiments.workload import from_present, generator
 from service.core.fluid import arrival_rates, derivative, frontier_rank
 from service.core.optimum import optimal_assignment, optimum
 
-KIND = log_share("table 1, capacity 48", (20, 30), (1, 1), 48)
+SHAPE = log_share("table 1, capacity 48", (20, 30), (1, 1), 48)
 LOAD = 9.75
 SIZES = (100, 10_000)
 STARTS = {"empty": (0, 0), "24 sessions on every pool of class 1, none on class 2": (24, 0)}
@@ -31,12 +31,10 @@ Columns = list[list[float]]
 Floats = NDArray[np.float64]
 
 
-def columns_of(kind: Kind, flat: Floats) -> Columns:
-    """q as columns from level 0, from levels 1 up in one vector; levels that are nearly full are made
-    full.
-    """
+def columns_of(shape: FleetShape, flat: Floats) -> Columns:
+    """q as columns from level 0, from levels 1 up in one vector; levels that are nearly full are made full."""
     columns, at = [], 0
-    for fraction, capacity in zip(kind.fractions, kind.capacities, strict=True):
+    for fraction, capacity in zip(shape.fractions, shape.capacities, strict=True):
         share = float(fraction)
         levels = flat[at : at + capacity]
         columns.append([share, *np.where(levels > share - FULL, share, levels).tolist()])
@@ -44,32 +42,33 @@ def columns_of(kind: Kind, flat: Floats) -> Columns:
     return columns
 
 
-def admissible(kind: Kind, q: Columns, arrival_rate: float) -> Columns:
-    """Enforce (10b): where arrivals cannot keep every better level full, the worst of them begins to
-    empty.
-    """
+def admissible(shape: FleetShape, q: Columns, arrival_rate: float) -> Columns:
+    """Enforce (10b): where arrivals cannot keep every better level full, the worst of them begins to empty."""
     while True:
-        frontier = frontier_rank(kind.ranking, q)
-        if frontier > len(kind.ranking):
+        frontier = frontier_rank(shape.ranking, q)
+        if frontier > len(shape.ranking):
             return q
-        i, j = kind.ranking.coordinate(frontier)
-        if frontier == 1 or arrival_rates(kind.ranking, q, arrival_rate, 1.0)[i][j] >= 0:
+        i, j = shape.ranking.coordinate(frontier)
+        if frontier == 1 or arrival_rates(shape.ranking, q, arrival_rate, 1.0)[i][j] >= 0:
             return q
-        i, j = kind.ranking.coordinate(frontier - 1)
+        i, j = shape.ranking.coordinate(frontier - 1)
         q[i][j] -= FULL
 
 
-def right_side(_: float, flat: Floats, kind: Kind, arrival_rate: float) -> Floats:
+def right_side(_: float, flat: Floats, shape: FleetShape, arrival_rate: float) -> Floats:
     """dq/dt of eq. (10) with μ = 1, as a vector."""
-    q = admissible(kind, columns_of(kind, flat), arrival_rate)
-    rates = derivative(kind.ranking, q, arrival_rate, 1.0)
+    q = admissible(shape, columns_of(shape, flat), arrival_rate)
+    rates = derivative(shape.ranking, q, arrival_rate, 1.0)
     return np.concatenate([column[1:] for column in rates])
 
 
-def integrate(kind: Kind, start: Sequence[int], arrival_rate: float, times: Sequence[float]) -> Floats:
+def integrate(shape: FleetShape, start: Sequence[int], arrival_rate: float, times: Sequence[float]) -> Floats:
     """q at `times` (rows) from a start with `start[i]` sessions on every pool of class i."""
     flat = np.concatenate(
-        [float(f) * (np.arange(1, c + 1) <= x) for f, c, x in zip(kind.fractions, kind.capacities, start, strict=True)]
+        [
+            float(f) * (np.arange(1, c + 1) <= x)
+            for f, c, x in zip(shape.fractions, shape.capacities, start, strict=True)
+        ]
     )
     solution = solve_ivp(
         right_side,
@@ -80,42 +79,42 @@ def integrate(kind: Kind, start: Sequence[int], arrival_rate: float, times: Sequ
         max_step=0.02,
         rtol=1e-9,
         atol=1e-11,
-        args=(kind, arrival_rate),
+        args=(shape, arrival_rate),
     )
     if not solution.success:
         raise RuntimeError(f"eq. (10) could not be integrated: {solution.message}")
     return np.asarray(solution.y.T)
 
 
-def optimal(kind: Kind, load: float) -> Floats:
+def optimal(shape: FleetShape, load: float) -> Floats:
     """q* as a vector of levels 1 up."""
-    fractions = [float(f) for f in kind.fractions]
-    best = optimum(kind.ranking, fractions, load)
-    assert best is not None  # noqa: S101 - every kind has pools
-    columns = optimal_assignment(kind.ranking, fractions, best)
+    fractions = [float(f) for f in shape.fractions]
+    best = optimum(shape.ranking, fractions, load)
+    assert best is not None  # noqa: S101 - every shape has pools
+    columns = optimal_assignment(shape.ranking, fractions, best)
     return np.concatenate(
-        [np.pad(np.array(q[1:]), (0, c + 1 - len(q))) for q, c in zip(columns, kind.capacities, strict=True)]
+        [np.pad(np.array(q[1:]), (0, c + 1 - len(q))) for q, c in zip(columns, shape.capacities, strict=True)]
     )
 
 
-def simulated(kind: Kind, load: float, n: int, start: Sequence[int]) -> Floats:
+def simulated(shape: FleetShape, load: float, n: int, start: Sequence[int]) -> Floats:
     """One path of JLMU with n pools at the same times."""
-    columns = [[x] * pools for x, pools in zip(start, kind.pools(n), strict=True)]
+    columns = [[x] * pools for x, pools in zip(start, shape.pools(n), strict=True)]
     present = sum(map(sum, columns))
     workload = from_present(generator(3, n, *start), present, n * load, HORIZON + 1)
     run = Run(horizon=HORIZON + 1, warm_up=0.0, columns=columns, rank=1, sample_times=TIMES)
-    samples = simulate(kind, n, "JLMU", workload, run).samples
-    rows = [samples.assignment(kind, n, row) for row in range(len(TIMES))]
+    samples = simulate(shape, n, "JLMU", workload, run).samples
+    rows = [samples.assignment(shape, n, row) for row in range(len(TIMES))]
     return np.array([np.concatenate([column[1:] for column in q]) for q in rows])
 
 
 def one_start(load: float, start: tuple[int, int]) -> dict[str, Any]:
     """The fluid path and the simulated ones from one start, as distances and totals."""
-    fluid = integrate(KIND, start, load, TIMES)
-    target = optimal(KIND, load)
+    fluid = integrate(SHAPE, start, load, TIMES)
+    target = optimal(SHAPE, load)
     initial = float(fluid[0].sum())
     expected = load + (initial - load) * np.exp(-np.array(TIMES))
-    paths = {str(n): simulated(KIND, load, n, start) for n in SIZES}
+    paths = {str(n): simulated(SHAPE, load, n, start) for n in SIZES}
     return {
         "sessions_start": initial,
         "fluid_sessions_error": float(np.abs(fluid.sum(axis=1) - expected).max()),

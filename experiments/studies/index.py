@@ -1,6 +1,4 @@
-"""Beyond greedy for small fleets: JLMU's rule on the order of indifference prices
-(`experiments.index_order`).
-"""
+"""Beyond greedy for small fleets: JLMU's rule on the order of indifference prices (`experiments.index_order`)."""
 
 from __future__ import annotations
 
@@ -11,36 +9,36 @@ import numpy as np
 
 from experiments import report
 from experiments.engine.simulate import Run, simulate
-from experiments.fleets import Kind
+from experiments.fleets import FleetShape
 from experiments.index_order import index_order
-from experiments.optimal_control import best_and_ordered, process_of
+from experiments.optimal_control import best_and_ordered, chain_of
 from experiments.parallel import each
-from experiments.studies.small import SMALL_KINDS, reversed_ties
+from experiments.studies.small import SMALL_FLEETS, reversed_ties
 from experiments.workload import WARM_UP, generator, stationary
 from service.core.ranking import Ranking
 
 SIZES = (2, 4, 10, 20, 50, 100)
 EXACT_SIZES = (2, 4)
 LOAD_FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""Multiples of a kind's load in the exact sweep for two pools."""
+"""Multiples of a shape's load in the exact sweep for two pools."""
 POOL_TIME = 40_000.0
 """n times the horizon of a simulated run."""
 ORDERS = ("JLMU", "ties reversed", "index")
 
 
-def orders(kind: Kind, n: int, load: float) -> dict[str, Ranking]:
+def orders(shape: FleetShape, n: int, load: float) -> dict[str, Ranking]:
     """The orders compared: ▷, the same with ties between classes the other way round, and W."""
-    return {"JLMU": kind.ranking, "ties reversed": reversed_ties(kind), "index": index_order(kind, n * load)}
+    return {"JLMU": shape.ranking, "ties reversed": reversed_ties(shape), "index": index_order(shape, n * load)}
 
 
 def exact(job: tuple[str, int, float]) -> dict[str, Any]:
     """The loss of each order to the optimum, in percent, for one small fleet at one load."""
     name, n, factor = job
-    kind, nominal, capacity = SMALL_KINDS[name]
+    shape, nominal, capacity = SMALL_FLEETS[name]
     load = nominal * factor
     capacity = 14 if n > 2 else min(48, max(capacity, int(n * load + 6 * np.sqrt(n * load)) + 8))
-    process = process_of(kind.ranking, kind.pools(n), capacity)
-    best, values = best_and_ordered(process, n * load, orders(kind, n, load))
+    chain = chain_of(shape.ranking, shape.pools(n), capacity)
+    best, values = best_and_ordered(chain, n * load, orders(shape, n, load))
     lost = {order: 100 * (best - value) / abs(best) for order, value in values.items()}
     return {"fleet": name, "n": n, "load": load, "optimum": best / n, "lost_percent": lost}
 
@@ -48,7 +46,7 @@ def exact(job: tuple[str, int, float]) -> dict[str, Any]:
 def exact_jobs() -> list[tuple[str, int, float]]:
     """Two pools at all loads, four at the nominal one where the states are few enough."""
     jobs = []
-    for name, (_, load, _) in SMALL_KINDS.items():
+    for name, (_, load, _) in SMALL_FLEETS.items():
         factors = LOAD_FACTORS if load < 5 else tuple(f for f in LOAD_FACTORS if f <= 1)
         jobs += [(name, 2, factor) for factor in factors]
         jobs += [(name, n, 1.0) for n in EXACT_SIZES if n > 2 and load < 5]
@@ -66,19 +64,19 @@ class Trial:
 
 def simulated(trial: Trial) -> dict[str, float]:
     """The mean utility per pool under each order, on one workload."""
-    kind, load, _ = SMALL_KINDS[trial.fleet]
+    shape, load, _ = SMALL_FLEETS[trial.fleet]
     end = WARM_UP + POOL_TIME / trial.n
-    number = list(SMALL_KINDS).index(trial.fleet)
+    number = list(SMALL_FLEETS).index(trial.fleet)
     workload = stationary(generator(10, trial.seed, trial.n, number), trial.n * load, end)
     return {
-        name: simulate(kind, trial.n, "JLMU", workload, Run(horizon=end, order=order)).gaps.utility_mean
-        for name, order in orders(kind, trial.n, load).items()
+        name: simulate(shape, trial.n, "JLMU", workload, Run(horizon=end, order=order)).gaps.utility_mean
+        for name, order in orders(shape, trial.n, load).items()
     }
 
 
 def simulated_row(fleet: str, n: int, runs: list[dict[str, float]]) -> dict[str, Any]:
     """What each order gains over JLMU, in percent of JLMU's utility."""
-    row: dict[str, Any] = {"fleet": fleet, "n": n, "load": SMALL_KINDS[fleet][1], "seeds": len(runs)}
+    row: dict[str, Any] = {"fleet": fleet, "n": n, "load": SMALL_FLEETS[fleet][1], "seeds": len(runs)}
     for order in ORDERS[1:]:
         mean, error, _ = report.mean_and_error([100 * (r[order] / r["JLMU"] - 1) for r in runs])
         row[order] = {"gain_percent": mean, "gain_se": error}
@@ -89,11 +87,11 @@ def study(seeds: int, processes: int) -> report.Report:
     """Exact losses for two and four pools, simulated gains up to a hundred."""
     started = report.processor_seconds()
     exact_rows = each(exact, exact_jobs(), "exact", processes)
-    trials = [Trial(name, n, seed) for name in SMALL_KINDS for n in SIZES for seed in range(seeds)]
+    trials = [Trial(name, n, seed) for name in SMALL_FLEETS for n in SIZES for seed in range(seeds)]
     runs = each(simulated, trials, "index", processes)
     rows = [
         simulated_row(name, n, [r for t, r in zip(trials, runs, strict=True) if (t.fleet, t.n) == (name, n)])
-        for name in SMALL_KINDS
+        for name in SMALL_FLEETS
         for n in SIZES
     ]
     data: dict[str, Any] = {"exact": exact_rows, "simulated": rows}
@@ -150,7 +148,7 @@ def gains_table(rows: list[dict[str, Any]]) -> str:
 
 def index_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
     """Above: exact losses of two pools by load. Below: the index's gain by n."""
-    names = list(SMALL_KINDS)
+    names = list(SMALL_FLEETS)
     canvas, axes = report.figure(13.0, 6.0, nrows=2, ncols=len(names))
     colors = dict(zip(ORDERS, (report.COLORS["JLMU"], report.COLORS["accent"], report.COLORS["SLTA"]), strict=True))
     for k, name in enumerate(names):

@@ -1,6 +1,4 @@
-"""How SLTA learns r: from empty, through steps of the load, without and with a class, and what β does
-(3.2).
-"""
+"""How SLTA learns r: from empty, through steps of the load, without and with a class, and what β does (3.2)."""
 
 from __future__ import annotations
 

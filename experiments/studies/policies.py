@@ -9,21 +9,21 @@ from typing import Any
 
 from experiments import report
 from experiments.engine.simulate import Run, simulate
-from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, Kind
+from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape
 from experiments.parallel import each
 from experiments.studies.figure3 import mean_occupancies
 from experiments.workload import WARM_UP, generator, stationary
 
 SIZES = (20, 100, 500)
-FLEETS: dict[str, tuple[Kind, float, tuple[float, ...]]] = {
-    kind.name: (kind, nominal, loads)
-    for kind, nominal, loads in (
+FLEETS: dict[str, tuple[FleetShape, float, tuple[float, ...]]] = {
+    shape.name: (shape, nominal, loads)
+    for shape, nominal, loads in (
         (TABLE_1, 9.75, (4.0, 9.75, 18.0)),
         (FIGURE_3_RIGHT, 5.0, (2.0, 5.0, 8.0, 12.0)),
         (STRONG, 15.0, (5.0, 15.0, 30.0)),
     )
 }
-"""By name: the kind, the load its weights are tuned for, and the loads it is run at."""
+"""By name: the shape, the load its weights are tuned for, and the loads it is run at."""
 HORIZON = 40.0
 SWEEP = tuple(float(k) for k in range(1, 15))
 SWEEP_SIZE = 100
@@ -38,15 +38,15 @@ def tuned_weights(fleet: str) -> tuple[float, ...]:
 
     Searched from the optimal occupancies there, each weight in turn, on one workload.
     """
-    kind, load, _ = FLEETS[fleet]
+    shape, load, _ = FLEETS[fleet]
     end = WARM_UP + HORIZON
     workload = stationary(generator(60, list(FLEETS).index(fleet)), 100 * load, end)
 
     def gap(weights: Sequence[float]) -> float:
-        run = Run(horizon=end, order=kind.weighted(tuple(round(w, 4) for w in weights)))
-        return simulate(kind, 100, "JLMU", workload, run).gaps.placement_gap
+        run = Run(horizon=end, order=shape.weighted(tuple(round(w, 4) for w in weights)))
+        return simulate(shape, 100, "JLMU", workload, run).gaps.placement_gap
 
-    best = [max(x, LEAST) for x in mean_occupancies(kind, load)]
+    best = [max(x, LEAST) for x in mean_occupancies(shape, load)]
     least = gap(best)
     for factor in (1.1, 1 / 1.1, 1.03, 1 / 1.03):
         for i in range(len(best)):
@@ -68,19 +68,19 @@ class Trial:
 
 def trial_gaps(trial: Trial) -> dict[str, tuple[float, float, float]]:
     """By policy: the gap, its placement part, and the bound u*(⟨s⟩) it is measured from."""
-    kind, _, _ = FLEETS[trial.fleet]
+    shape, _, _ = FLEETS[trial.fleet]
     end = WARM_UP + HORIZON
     number = list(FLEETS).index(trial.fleet)
     key = (6, trial.seed, trial.n, number, round(1000 * trial.load))
     workload = stationary(generator(*key), trial.n * trial.load, end)
     orders = {
-        "least connections": kind.weighted((1.0,) * len(kind.classes)),
-        "tuned weights": kind.weighted(tuned_weights(trial.fleet)),
+        "least connections": shape.weighted((1.0,) * len(shape.classes)),
+        "tuned weights": shape.weighted(tuned_weights(trial.fleet)),
     }
     found = {}
     for line in LINES:
         run = Run(horizon=end, order=orders.get(line))
-        gaps = simulate(kind, trial.n, "JLMU" if line in orders else line, workload, run).gaps
+        gaps = simulate(shape, trial.n, "JLMU" if line in orders else line, workload, run).gaps
         found[line] = (gaps.utility_gap, gaps.placement_gap, gaps.utility_bound)
     return found
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from experiments.fleets import Kind, log_share
+from experiments.fleets import FleetShape, log_share
 from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import CappedLinearUtility, LinearUtility, PoolClass, TableUtility, Utility
 
 CAPACITY = 48
 
 
-def pair(name: str, first: Utility, second: Utility) -> Kind:
+def pair(name: str, first: Utility, second: Utility) -> FleetShape:
     """Two classes of equal size."""
-    return Kind(name, (PoolClass("one", first, CAPACITY), PoolClass("two", second, CAPACITY)), (1, 1))
+    return FleetShape(name, (PoolClass("one", first, CAPACITY), PoolClass("two", second, CAPACITY)), (1, 1))
 
 
 def table_of(marginals: Sequence[Fraction]) -> TableUtility:
@@ -25,7 +25,7 @@ def table_of(marginals: Sequence[Fraction]) -> TableUtility:
     return TableUtility(tuple(values))
 
 
-def section_9_3(epsilon: Fraction = Fraction(1, 20)) -> Kind:
+def section_9_3(epsilon: Fraction = Fraction(1, 20)) -> FleetShape:
     """εx and min(y, 1), with a = 1."""
     return pair(
         f"section 9.3, ε = {float(epsilon):g}", LinearUtility(epsilon), CappedLinearUtility(Fraction(1), Fraction(1))
@@ -49,21 +49,19 @@ TIED = pair(
 
 TABLE_1_SMALL = log_share("table 1's fleet", (20, 30), (1, 1), 48)
 
-SMALL_KINDS: dict[str, tuple[Kind, float, int]] = {
+SMALL_FLEETS: dict[str, tuple[FleetShape, float, int]] = {
     "section 9.3, ε = 0.05": (section_9_3(), 0.5, 14),
     KINKED.name: (KINKED, 1.5, 16),
     SMOOTH.name: (SMOOTH, 1.0, 14),
     TIED.name: (TIED, 2.0, 16),
     TABLE_1_SMALL.name: (TABLE_1_SMALL, 9.75, 40),
 }
-"""By name: the kind, the load ρ per pool that is studied, and a capacity that two pools hardly ever need
-more of.
-"""
+"""By name: the shape, the load ρ per pool that is studied, and a capacity that two pools hardly ever need more of."""
 
 
-def reversed_ties(kind: Kind) -> Ranking:
+def reversed_ties(shape: FleetShape) -> Ranking:
     """The order with ties between classes broken the other way: the larger class index first."""
-    last = len(kind.classes) - 1
-    mirrored = rank_coordinates(tuple(reversed(kind.classes)))
+    last = len(shape.classes) - 1
+    mirrored = rank_coordinates(tuple(reversed(shape.classes)))
     order = tuple(c._replace(pool_class=last - c.pool_class) for c in mirrored.order)
-    return Ranking(order, kind.ranking.marginals)
+    return Ranking(order, shape.ranking.marginals)

@@ -33,9 +33,7 @@ class Trial:
 
 
 def nanoseconds_per_event(trial: Trial) -> float:
-    """Processor time of the loop and of laying out its events, the least of a few, per arrival or
-    departure.
-    """
+    """Processor time of the loop and of laying out its events, the least of a few, per arrival or departure."""
     present = round(trial.n * LOAD)
     horizon = SESSIONS[trial.compiled] / present
     workload = from_present(generator(20, trial.n), present, present, horizon)

@@ -1,6 +1,4 @@
-"""State and messages: what each policy stores and hears if the pools keep their own occupancy (section
-3.2).
-"""
+"""State and messages: what each policy stores and hears if the pools keep their own occupancy (section 3.2)."""
 
 from __future__ import annotations
 
@@ -11,11 +9,11 @@ from typing import Any
 from experiments import report
 from experiments.engine.dispatch import BROADCASTS, DEPARTURE_REPORTS, JOIN_REPORTS, STEP_REPORTS
 from experiments.engine.simulate import Run, simulate
-from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, Kind
+from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape
 from experiments.parallel import each
 from experiments.workload import WARM_UP, generator, stationary
 
-CASES: dict[str, tuple[Kind, float]] = {
+CASES: dict[str, tuple[FleetShape, float]] = {
     "table 1, ρ = 9.75": (TABLE_1, 9.75),
     "table 1, ρ = 10": (TABLE_1, 10.0),
     "figure 3 right, ρ = 5": (FIGURE_3_RIGHT, 5.0),
@@ -37,15 +35,15 @@ class Trial:
 
 def measure(trial: Trial) -> dict[str, Any]:
     """What SLTA's dispatcher hears and sends, per arrival, and the bits it stores."""
-    kind, load = CASES[trial.case]
+    shape, load = CASES[trial.case]
     rate = trial.n * load
     end = WARM_UP + SESSIONS / rate
-    workload = stationary(generator(9, trial.n, round(1000 * load), len(kind.classes)), rate, end)
-    outcome = simulate(kind, trial.n, "SLTA", workload, Run(horizon=end))
+    workload = stationary(generator(9, trial.n, round(1000 * load), len(shape.classes)), rate, end)
+    outcome = simulate(shape, trial.n, "SLTA", workload, Run(horizon=end))
     joins, departures, steps, broadcasts = (
         outcome.counters[k] / outcome.arrivals for k in (JOIN_REPORTS, DEPARTURE_REPORTS, STEP_REPORTS, BROADCASTS)
     )
-    levels = max(kind.capacities) + 1
+    levels = max(shape.capacities) + 1
     return {
         "case": trial.case,
         "n": trial.n,
@@ -53,7 +51,7 @@ def measure(trial: Trial) -> dict[str, Any]:
         "step_reports": steps,
         "join_reports": joins,
         "broadcasts": broadcasts,
-        "slta_bits": 2 * trial.n + math.ceil(math.log2(len(kind.ranking))),
+        "slta_bits": 2 * trial.n + math.ceil(math.log2(len(shape.ranking))),
         "jlmu_bits": trial.n * math.ceil(math.log2(levels)),
     }
 

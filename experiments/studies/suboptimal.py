@@ -9,10 +9,10 @@ from typing import Any
 
 from experiments import report
 from experiments.engine.simulate import Run, optimum_table, simulate
-from experiments.fleets import Kind
-from experiments.optimal_control import best_and_ordered, joined_by, mean_reward, process_of
+from experiments.fleets import FleetShape
+from experiments.optimal_control import best_and_ordered, chain_of, joined_by, mean_reward
 from experiments.parallel import each
-from experiments.studies.small import SMALL_KINDS, section_9_3
+from experiments.studies.small import SMALL_FLEETS, section_9_3
 from experiments.workload import WARM_UP, generator, stationary
 
 EPSILON = Fraction(1, 20)
@@ -52,39 +52,39 @@ def simulated(trial: Simulated) -> float:
     return 2 * simulate(section_9_3(EPSILON), 2, "JLMU", workload, Run(horizon=end)).gaps.utility_mean
 
 
-def momentary_bound(kind: Kind, n: int, load: float) -> float:
+def momentary_bound(shape: FleetShape, n: int, load: float) -> float:
     """E U*(N), N Poisson(nρ): no policy has a larger mean total utility."""
     from scipy.stats import poisson  # noqa: PLC0415 - slow to import
 
     most = int(n * load + 12 * math.sqrt(n * load)) + 30
-    return float(poisson.pmf(range(most + 1), n * load) @ optimum_table(kind, n, most))
+    return float(poisson.pmf(range(most + 1), n * load) @ optimum_table(shape, n, most))
 
 
 def exact_row(load: float) -> dict[str, Any]:
     """Section 9.3 at one load, a = 1, in totals."""
-    kind = section_9_3(EPSILON)
-    process = process_of(kind.ranking, (1, 1), CAPACITY)
-    best, exact = best_and_ordered(process, load, {"JLMU": kind.ranking})
+    shape = section_9_3(EPSILON)
+    chain = chain_of(shape.ranking, (1, 1), CAPACITY)
+    best, exact = best_and_ordered(chain, load, {"JLMU": shape.ranking})
     return {
         "load": load,
         "jlmu_formula": greedy(float(EPSILON), load),
         "jlmu_process": exact["JLMU"],
         "all_to_two": all_to_two(load),
         "optimum": best,
-        "momentary_bound": momentary_bound(kind, 2, load / 2),
-        "bound": 2 * kind.bound(load / 2),
+        "momentary_bound": momentary_bound(shape, 2, load / 2),
+        "bound": 2 * shape.bound(load / 2),
     }
 
 
 def small_row(job: tuple[str, int]) -> dict[str, Any] | None:
     """JLMU against the optimum of one small fleet; None where there are too many states."""
     name, n = job
-    kind, load, capacity = SMALL_KINDS[name]
+    shape, load, capacity = SMALL_FLEETS[name]
     capacity = capacity if n == 2 else min(capacity, 14)
     if math.comb(capacity + n // 2, n // 2) ** 2 > LARGEST or capacity < 2 * load:
         return None
-    process = process_of(kind.ranking, kind.pools(n), capacity)
-    best, exact = best_and_ordered(process, n * load, {"JLMU": kind.ranking})
+    chain = chain_of(shape.ranking, shape.pools(n), capacity)
+    best, exact = best_and_ordered(chain, n * load, {"JLMU": shape.ranking})
     return {
         "fleet": name,
         "n": n,
@@ -92,24 +92,24 @@ def small_row(job: tuple[str, int]) -> dict[str, Any] | None:
         "optimum": best / n,
         "jlmu": exact["JLMU"] / n,
         "lost_percent": 100 * (best - exact["JLMU"]) / best,
-        "momentary_bound": momentary_bound(kind, n, load) / n,
+        "momentary_bound": momentary_bound(shape, n, load) / n,
     }
 
 
 def decisions(load: float, size: int = 6) -> list[str]:
     """The optimal decisions of section 9.3's two pools, a row a y: `1` or `2`, marked where JLMU differs."""
-    kind = section_9_3(EPSILON)
-    process = process_of(kind.ranking, (1, 1), CAPACITY)
-    _, best = mean_reward(process, load)
-    greedy_joins = joined_by(process, kind.ranking)
-    at = {state: s for s, state in enumerate(process.states)}
+    shape = section_9_3(EPSILON)
+    chain = chain_of(shape.ranking, (1, 1), CAPACITY)
+    _, best = mean_reward(chain, load)
+    greedy_joins = joined_by(chain, shape.ranking)
+    at = {state: s for s, state in enumerate(chain.states)}
     rows = []
     for y in range(size):
         cells = []
         for x in range(size):
             s = at[((x,), (y,))]
-            differs = process.joins[s, best[s]] != greedy_joins[s]
-            cells.append(f"{process.actions[best[s]].pool_class + 1}{'*' if differs else ''}")
+            differs = chain.joins[s, best[s]] != greedy_joins[s]
+            cells.append(f"{chain.actions[best[s]].pool_class + 1}{'*' if differs else ''}")
         rows.append(" ".join(f"{c:2}" for c in cells).rstrip())
     return rows
 
@@ -127,7 +127,7 @@ def study(seeds: int, processes: int) -> report.Report:
     for row in rows:
         if row["load"] in runs:
             row["jlmu_simulated"], row["jlmu_simulated_se"], _ = runs[row["load"]]
-    jobs = [(name, n) for name in SMALL_KINDS for n in SIZES]
+    jobs = [(name, n) for name in SMALL_FLEETS for n in SIZES]
     small = [row for row in each(small_row, jobs, "small fleets", processes) if row]
     data: dict[str, Any] = {
         "epsilon": float(EPSILON),

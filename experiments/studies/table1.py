@@ -1,6 +1,4 @@
-"""Table 1: the gap u*(⟨s⟩) − ⟨u⟩ of both policies, and whether a misread SLTA would show (paper section
-3.4.1).
-"""
+"""Table 1: the gap u*(⟨s⟩) − ⟨u⟩ of both policies, and whether a misread SLTA would show (paper section 3.4.1)."""
 
 from __future__ import annotations
 
@@ -153,9 +151,7 @@ def paired(policy: str, n: int, load: float, measured: list[Measured]) -> dict[s
 
 
 def misreading(name: str, measured: list[Measured]) -> dict[str, Any]:
-    """How far a misreading moves the paired difference, in standard errors of the two differences
-    together.
-    """
+    """How far a misreading moves the paired difference, in standard errors of the two differences together."""
     n, load = PLANTED
     planted, right = paired(name, n, load, measured), paired("SLTA", n, load, measured)
     moved = planted["difference_mean"] - right["difference_mean"]

@@ -14,11 +14,12 @@ from service.core.ranking import Coordinate, Ranking
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """q* for N sessions on A(i) pools: better coordinates than σ* are full, σ* holds the rest (eq. 4).
+    """q* for N sessions on A(i) pools: coordinates better than σ* are full, σ* holds the rest (eq. 4).
 
-    `rank` is r*, `filled` the sessions at σ* (0 ≤ filled < A of its class, but A when exactly full),
-    `price` what one more session adds, Δ at σ*. `overload` tells that sessions exceed the capacity: the bound is
-    then the one at capacity, and the price 0.
+    `rank` is r*, the rank of σ*. `filled` counts the sessions at σ*: fewer than the pools of its class, or as many
+    where the sessions fill the whole fleet. `price` is what one more session would add, Δ at σ*; it may be negative.
+    `overload` tells that there are more sessions than the fleet can hold: `utility` is then that of the full fleet,
+    and `price` is 0.
     """
 
     rank: int
@@ -79,12 +80,12 @@ def optimal_assignment(ranking: Ranking, pools: Sequence[float], best: Optimum) 
 
 
 def pool_worth(ranking: Ranking, pool_class: int, best: Optimum) -> float:
-    """∂U*/∂A(i): what one more pool of class i adds: Σ of (Δ − price)⁺ over its levels, the ones better than σ*.
+    """∂U*/∂A(i), what one more pool of class i would add: the sum of Δ − price over its levels better than σ*.
 
-    The price of load, ∂U*/∂N, is `best.price`; both are duals of the linear programme (2): no change of load and
-    pools gains more than they say. Where the load is integral U* has a kink, and they are what the next session
-    adds and what the last pool is worth. Under overload a new pool takes its capacity from sessions that have no
-    place.
+    This worth and the price of load, ∂U*/∂N = `best.price`, are dual solutions of the linear programme (2): a change
+    of load and pools never gains more than they predict. U* has a kink where σ* is empty: the price is then what one
+    session more would add, and the worth what one pool less would lose. Under overload a new pool is filled at once
+    with sessions that have no place, and its worth is the utility of a full pool.
     """
     if best.overload:
         return sum(ranking.marginals[pool_class])

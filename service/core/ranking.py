@@ -48,7 +48,7 @@ class Ranking:
 
     @property
     def class_count(self) -> int:
-        """m, the classes that are left out included."""
+        """m, counting the classes that are left out too."""
         return len(self.marginals)
 
     def coordinate(self, rank: int) -> Coordinate:
@@ -73,11 +73,14 @@ class Ranking:
         return tuple(self.threshold(i, rank) for i in range(self.class_count))
 
     def restricted_to(self, pool_classes: Collection[int]) -> Ranking:
-        """The enumeration without the classes that have no active pools, for which α(i) > 0 fails."""
+        """The enumeration of these classes alone, those with active pools: the paper assumes α(i) > 0."""
         return Ranking(tuple(c for c in self.order if c.pool_class in pool_classes), self.marginals)
 
     def rank_at_or_after(self, coordinate: Coordinate, full: Ranking) -> int:
-        """The rank here of `coordinate`, else of the next worse of `full` that exists here, else the last."""
+        """The rank of `coordinate`, or where its class is left out, of the next worse coordinate that has a rank here.
+
+        `full` is the enumeration of all classes. Where nothing worse has a rank, the last rank.
+        """
         for candidate in full.order[full.rank(coordinate) - 1 :]:
             if self.ranks[candidate.pool_class]:
                 return self.rank(candidate)

@@ -5,7 +5,7 @@
 | schema | `FleetFile`: shape, limits, `to_spec`, `document` |
 | curves | the kinds of curves |
 | yaml_file | `load_yaml`, `LoadedFleet` |
-| specs | compiled fleets, remembered |
+| specs | compiled specs, kept in memory |
 | applying | a file's fleet and pools, brought into the store; import it from there, it knows the store |
 """
 

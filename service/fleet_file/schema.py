@@ -1,4 +1,4 @@
-"""The fleet file itself: its shape, its limits, and the `FleetSpec` it says."""
+"""The fleet file itself: its shape, its limits, and the `FleetSpec` that it describes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from service.reading.fields import (
 
 
 class ClassFile(Part):
-    """A class of pools; `pools: N` wants `<name>-1` … `<name>-N` to exist."""
+    """A class of pools; `pools: N` asks for `<name>-1` to `<name>-N`, which are created where they are missing."""
 
     name: Name
     utility: Curve
@@ -53,7 +53,7 @@ class ClassFile(Part):
 
 
 class BetaFile(Part):
-    """β_n = n^-exponent, or fixed."""
+    """β_n: `n^-exponent`, or `fixed` for every n. One of the two must be given."""
 
     exponent: Annotated[Number, Field(ge=0, le=1)] | None = None
     fixed: Annotated[Number, Field(gt=0, le=1)] | None = None
@@ -65,7 +65,7 @@ class BetaFile(Part):
         return self
 
     def beta(self) -> Beta:
-        """As the policy takes it."""
+        """β as the policy takes it."""
         if self.fixed is not None:
             return Beta(exponent=None, fixed=Fraction(self.fixed))
         return Beta(exponent=Fraction(self.exponent or 0))
@@ -148,5 +148,5 @@ def _to_json(value: object) -> str:
 
 
 def parse_document(text: str) -> FleetFile:
-    """The inverse of `document`."""
+    """Read what `FleetFile.document` wrote; raises InvalidFleet."""
     return FleetFile.read(json.loads(text, parse_float=Decimal))

@@ -1,4 +1,4 @@
-"""Compiled fleets, remembered."""
+"""The compiled specs of fleets, kept in memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from service.fleet_file.schema import FleetFile, parse_document
 
 
 class Specs:
-    """Compiled specs of stored documents. Compiling the largest takes seconds: once, and beside the event loop."""
+    """The specs of stored documents. Each is compiled once, and in a thread: the largest takes seconds."""
 
     MOST = 64
+    """Specs that are kept; beyond, the oldest is dropped."""
 
     def __init__(self, policies: Mapping[str, Policy] = POLICIES) -> None:
         """`policies` are those that a document may name."""

@@ -1,4 +1,4 @@
-"""Fleet files as YAML: fractions are decimals, and a key stands once."""
+"""Fleet files as YAML: fractions are read as decimals, and no key may appear twice."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan
 
 
 class _DecimalLoader(yaml.SafeLoader):
-    """YAML whose fractions are decimals and whose keys differ."""
+    """YAML whose fractions are decimals; a mapping with the same key twice is refused."""
 
     def construct_decimal(self, node: yaml.ScalarNode) -> Decimal:
         text = self.construct_scalar(node).replace("_", "")

@@ -37,26 +37,26 @@ from service.core.policies.slta import Beta
 SMALL = log_share("small", (5, 9), (1, 1), 6)
 
 
-def columns_in_order(state, kind, n):
+def columns_in_order(state, shape, n):
     """The occupancies as the loop keeps them: each class's pools from the least occupied up."""
     members = [int(m) for m in state.members]
     columns, at = [], 0
-    for pools in kind.pools(n):
+    for pools in shape.pools(n):
         columns.append([int(state.occupancy[m]) for m in members[at : at + pools]])
         at += pools
     return columns
 
 
 def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right():
-    rng, kind, n = random.Random(1), SMALL, 10
-    state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
+    rng, shape, n = random.Random(1), SMALL, 10
+    state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
     for _ in range(2_000):
         pool = rng.randrange(n)
         if rng.random() < 0.5 and state.occupancy[pool] < 6:
             join(state, pool)
         elif state.occupancy[pool] > 0:
             leave(state, pool)
-        for i, column in enumerate(columns_in_order(state, kind, n)):
+        for i, column in enumerate(columns_in_order(state, shape, n)):
             assert column == sorted(column)
             assert state.lowest[i] == column[0]
             below = [int(state.below[state.base[i] + x]) for x in range(8)]
@@ -66,16 +66,16 @@ def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right():
 
 @pytest.mark.parametrize("exponent", [0, 0.45])
 def test_every_slta_decision_is_the_specifications(exponent):
-    rng, kind, n = random.Random(2), SMALL, 8
+    rng, shape, n = random.Random(2), SMALL, 8
     beta = Beta(exponent=Fraction(str(exponent)))
-    state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
-    order = dispatch_order(kind, kind.ranking, state)
-    memory = memory_of(kind, kind.ranking, 1, beta.min_green(n))
+    state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
+    order = dispatch_order(shape, shape.ranking, state)
+    memory = memory_of(shape, shape.ranking, 1, beta.min_green(n))
     place, departed = POLICIES["SLTA"]
     for _ in range(3_000):
-        columns = columns_in_order(state, kind, n)
+        columns = columns_in_order(state, shape, n)
         if rng.random() < 0.52:
-            specification = Slta(Occupancies(kind.ranking, columns), beta)
+            specification = Slta(Occupancies(shape.ranking, columns), beta)
             specification._set_rank(int(memory.rank[0]))
             draw = rng.random()
             decision = specification.assign(draw)
@@ -84,9 +84,9 @@ def test_every_slta_decision_is_the_specifications(exponent):
             if decision:
                 assert int(memory.rank[0]) == decision.rank
                 assert state.pool_class[chosen] == decision.pool_class
-                after = columns_in_order(state, kind, n)
+                after = columns_in_order(state, shape, n)
                 assert [sorted(c) for c in specification.occupancies.columns] == after
-                assert tuple(memory.thresholds) == kind.ranking.thresholds(decision.rank)
+                assert tuple(memory.thresholds) == shape.ranking.thresholds(decision.rank)
         elif busy := [p for p in range(n) if state.occupancy[p]]:
             pool = rng.choice(busy)
             leave(state, pool)
@@ -94,19 +94,19 @@ def test_every_slta_decision_is_the_specifications(exponent):
 
 
 def test_every_jlmu_decision_is_the_specifications():
-    rng, kind, n = random.Random(3), SMALL, 8
-    state = state_of([[0] * pools for pools in kind.pools(n)], kind.capacities)
-    order = dispatch_order(kind, kind.ranking, state)
-    memory = memory_of(kind, kind.ranking, 1, 2)
+    rng, shape, n = random.Random(3), SMALL, 8
+    state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
+    order = dispatch_order(shape, shape.ranking, state)
+    memory = memory_of(shape, shape.ranking, 1, 2)
     place, _ = POLICIES["JLMU"]
     for _ in range(2_000):
-        specification = Jlmu(Occupancies(kind.ranking, columns_in_order(state, kind, n)))
+        specification = Jlmu(Occupancies(shape.ranking, columns_in_order(state, shape, n)))
         if rng.random() < 0.52:
             draw = rng.random()
             decision = specification.assign(draw)
             chosen = place(state, order, memory, draw)
             assert (decision is None) == (chosen == NOTHING)
-            assert [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, kind, n)
+            assert [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, shape, n)
         elif busy := [p for p in range(n) if state.occupancy[p]]:
             leave(state, rng.choice(busy))
 
@@ -162,12 +162,12 @@ def test_coupled_runs_have_exactly_the_same_sessions():
 
 
 @pytest.mark.parametrize("policy", ["SLTA", "JLMU", "random", "round robin", "two choices"])
-@pytest.mark.parametrize("kind", [TABLE_1, FIGURE_3_RIGHT, STRONG], ids=lambda kind: kind.name)
-def test_no_average_exceeds_its_bound(policy, kind):
+@pytest.mark.parametrize("shape", [TABLE_1, FIGURE_3_RIGHT, STRONG], ids=lambda shape: shape.name)
+def test_no_average_exceeds_its_bound(policy, shape):
     n = 20
     loads = [(0.0, 4.0 * n), (4.0, 14.0 * n), (8.0, 2.0 * n)]
     workload = stepped(generator(6), 60, loads, 12.0)
-    gaps = simulate(kind, n, policy, workload, Run(horizon=12.0, warm_up=0.0)).gaps
+    gaps = simulate(shape, n, policy, workload, Run(horizon=12.0, warm_up=0.0)).gaps
     assert gaps.placement_gap >= -1e-9
     assert gaps.swing_gap >= -1e-9
     assert gaps.utility_gap >= -1e-9

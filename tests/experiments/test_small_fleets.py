@@ -11,7 +11,7 @@ import pytest
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import TABLE_1
 from experiments.index_order import index_order, prices
-from experiments.optimal_control import best_and_ordered, process_of
+from experiments.optimal_control import best_and_ordered, chain_of
 from experiments.studies.index import orders
 from experiments.studies.small import KINKED, SMOOTH, TIED, reversed_ties, section_9_3
 from experiments.studies.suboptimal import all_to_two, exact_row, greedy, momentary_bound
@@ -35,9 +35,9 @@ def test_greedy_loses_where_the_papers_inequality_holds():
 
 def test_simulated_jlmu_agrees_with_the_formula():
     # n · horizon is 20,000 holding times: the standard error of P(Y = 1) is about √(0.25 / 20,000) ≈ 0.004.
-    kind, load = section_9_3(Fraction(1, 20)), 1.0
+    shape, load = section_9_3(Fraction(1, 20)), 1.0
     workload = stationary(generator(93), load, 10_010.0)
-    seen = 2 * simulate(kind, 2, "JLMU", workload, Run(horizon=10_010.0)).gaps.utility_mean
+    seen = 2 * simulate(shape, 2, "JLMU", workload, Run(horizon=10_010.0)).gaps.utility_mean
     assert seen == pytest.approx(greedy(0.05, load), abs=0.02)
 
 
@@ -70,18 +70,18 @@ def test_the_index_order_is_greedys_on_table_1_from_a_few_pools_on():
         assert levels == [c for c in TABLE_1.ranking.order if c.level <= 14]
 
 
-@pytest.mark.parametrize(("kind", "load"), [(section_9_3(), 0.5), (KINKED, 1.5), (SMOOTH, 1.0), (TIED, 2.0)])
-def test_the_index_is_nearly_optimal_for_two_pools_where_greedy_is_not(kind, load):
-    process = process_of(kind.ranking, (1, 1), 14)
-    best, values = best_and_ordered(process, 2 * load, orders(kind, 2, load))
+@pytest.mark.parametrize(("shape", "load"), [(section_9_3(), 0.5), (KINKED, 1.5), (SMOOTH, 1.0), (TIED, 2.0)])
+def test_the_index_is_nearly_optimal_for_two_pools_where_greedy_is_not(shape, load):
+    chain = chain_of(shape.ranking, (1, 1), 14)
+    best, values = best_and_ordered(chain, 2 * load, orders(shape, 2, load))
     assert values["JLMU"] < 0.997 * best
     assert 0.9995 * best < values["index"] <= best + 1e-6
-    assert best <= momentary_bound(kind, 2, load) + 1e-6
+    assert best <= momentary_bound(shape, 2, load) + 1e-6
 
 
 def test_reversing_ties_changes_ties_between_classes_only():
-    for kind in (TIED, SMOOTH):
-        first, second = kind.ranking, reversed_ties(kind)
+    for shape in (TIED, SMOOTH):
+        first, second = shape.ranking, reversed_ties(shape)
         assert first.order != second.order
         marginals = [first.marginal_at(k) for k in range(1, len(first) + 1)]
         assert marginals == pytest.approx([second.marginal_at(k) for k in range(1, len(second) + 1)])

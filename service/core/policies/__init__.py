@@ -30,7 +30,7 @@ class Specification(Protocol):
         """One session of an active pool ends."""
 
     def pools_changed(self) -> None:
-        """After pools came or went in `occupancies`."""
+        """Follow `occupancies` after pools came or went there."""
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ class Beta:
     def min_green(self, pools: int) -> int:
         """The fewest green tokens that are at least nβ_n, for n = `pools`; 2 at least.
 
-        With nβ_n ≤ 1 a decrement could leave no yellow token and scatter sessions at random, so it counts as
-        just above 1. Rounding is guarded: 100 · 0.05 asks for 5 tokens, not 6.
+        With nβ_n ≤ 1 a step down could leave no yellow token, and sessions would be placed at random: so nβ_n counts
+        as just above 1. A rounding error never asks for a token more: 100 · 0.05 needs 5, not 6.
 
         >>> Beta().min_green(100)  # 100^0.55 = 12.59
         13
@@ -105,7 +105,7 @@ class Slta:
     def __init__(self, occupancies: Occupancies, beta: Beta) -> None:
         """r starts at its optimum for the sessions there are: at 1 when everything is empty.
 
-        Without active pools it starts, once some come, at the best rank that then exists.
+        Without active pools r is 0; once pools come, it starts at the best rank that then exists.
         """
         self.occupancies = occupancies
         self.beta = beta
