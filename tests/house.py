@@ -27,15 +27,16 @@ COMPARING = {"benchmarks", "experiments"}
 
 WAY: Mapping[str, tuple[str, ...]] = {
     "service/api/edge.py": ("Edge.__call__",),
-    "service/api/routing.py": (
-        "_plain_app.app",
-        "ApiRoute.get_route_handler.handle",
-        "ApiRoute._direct_handler.answer",
-    ),
+    "service/api/routing.py": ("ApiRoute._answer_directly",),
     "service/api/sessions.py": ("assign",),
-    "service/store/store.py": ("Store.assign", "Store._submit"),
-    "service/store/batching.py": ("Batcher.submit", "Batcher._send_all", "Batcher._send"),
-    "service/store/caller.py": ("Caller.call", "Caller._run", "Caller._attempt"),
+    "service/store/sessions.py": ("Sessions.assign",),
+    "service/store/batching.py": (
+        "Operations.submit",
+        "Operations._send_all",
+        "Batcher.send_all",
+        "Batcher._send",
+    ),
+    "service/store/caller.py": ("Caller.send", "Caller._run", "Caller._attempt"),
     "service/store/lua/library.lua": ("batch",),
     "service/store/lua/sessions.lua": ("sessions.assign", "begin", "write"),
     "service/store/lua/policies.lua": ("policies.of", "policies.tell"),

@@ -59,7 +59,7 @@ class Service:
         """Time goes on, and the fleet is ticked once a second, as every dispatcher does."""
         for _ in range(seconds):
             self.clock.now += 1_000_000
-            await self.store.tick(fleet)
+            await self.store.fleets.tick(fleet)
 
 
 @asynccontextmanager

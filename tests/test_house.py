@@ -18,7 +18,6 @@ from tests.house import (
 
 LONG_MODULES = {
     "service/store/lua/state.lua": "to be split",
-    "service/store/store.py": "to be split",
 }
 LONG_FUNCTIONS = {
     ("demo/figures.py", "report"): "to be split",

@@ -81,10 +81,9 @@ class Access:
 
     def __init__(self, keys: Mapping[str, KeyEntry] | None, path: Path | None = None) -> None:
         """`keys` by id; None for no access control."""
-        self._keys = keys
-        self._callers = {key.id: Caller(key.id, key.scopes, key.fleets) for key in (keys or {}).values()}
         self._path = path
         self._stamp = _stamp(path)
+        self._take_up(keys)
 
     @classmethod
     def open(cls) -> Self:
@@ -112,12 +111,15 @@ class Access:
         if self._path is None or stamp == self._stamp:
             return False
         self._stamp = stamp
-        self._keys = _read_keys(self._path)
-        self._callers = {key.id: Caller(key.id, key.scopes, key.fleets) for key in self._keys.values()}
+        self._take_up(_read_keys(self._path))
         return True
 
+    def _take_up(self, keys: Mapping[str, KeyEntry] | None) -> None:
+        self._keys = keys
+        self._callers = {key.id: Caller(key.id, key.scopes, key.fleets) for key in (keys or {}).values()}
+
     def identify(self, authorization: str | None) -> Caller | None:
-        """Who holds the key of an Authorization header; None for nobody. Takes as long for each reason."""
+        """Who holds the key of an Authorization header; None for nobody. It takes equally long for each reason."""
         if self._keys is None:
             return ANYBODY
         scheme, _, text = (authorization or "").partition(" ")

@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from service.access.keys import NOBODY, Caller
 
-SCOPE_KEY = "slta"
+SCOPE_KEY = "service.request"
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ class Edge:
         except ClientDisconnect:
             pass
         except Exception as error:
-            if not isinstance(error, EXPECTED):
+            if status or not isinstance(error, EXPECTED):
                 log.error("request_failed", request_id=context.request_id, **_where(error))  # noqa: TRY400 - see _where
             if status:
                 raise

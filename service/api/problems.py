@@ -58,13 +58,13 @@ EXPECTED = (Refusal, errors.DispatchError)
 
 def problem_of(request_id: str, error: Exception) -> Response:
     """The problem document of an error. Of one that is not expected it says only where to look."""
-    if isinstance(error, Refusal):
-        return _problem(request_id, error.status, error.code, str(error), error.headers)
     if isinstance(error, errors.DispatchError):
         status = STATUS.get(type(error), 500)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         return _problem(request_id, status, error.code, str(error), headers, error.context)
-    return _problem(request_id, 500, "internal_error", "Something failed here; the log has it under this request_id.")
+    if not isinstance(error, Refusal):
+        error = Refusal(500, "internal_error", "Something failed here; the log has it under this request_id.")
+    return _problem(request_id, error.status, error.code, str(error), error.headers)
 
 
 def _problem(
@@ -72,7 +72,7 @@ def _problem(
     status: int,
     code: str,
     detail: str,
-    headers: Mapping[str, str] = NOTHING,
+    headers: Mapping[str, str],
     context: Mapping[str, str] = NOTHING,
 ) -> Response:
     """`context` holds further members of the document."""

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def ctrl_c_for_us_alone() -> Iterator[None]:
-    """Be the terminal's foreground process group while it lasts.
+    """Be the terminal's foreground process group meanwhile.
 
-    Else `make`, which is in one group with us, would get the Ctrl-C too, die of it, and hide that we ended well.
-    Nothing changes without a terminal, in the background, or for who was started by a shell.
+    Otherwise `make`, which is in one group with us, would get the Ctrl-C too, die of it, and hide that we ended well.
+    Nothing changes without a terminal, in the background, or when a shell started us: then the group is ours already.
     """
     group = os.getpgrp()
     try:
@@ -26,7 +26,7 @@ def ctrl_c_for_us_alone() -> Iterator[None]:
         yield
         return
     os.setpgid(0, 0)
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # sent to who reaches for the terminal from the background
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # sent when a process in the background changes the terminal
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a Ctrl-Z would stop us, and nobody would notice
     os.tcsetpgrp(terminal, os.getpgrp())
     try:

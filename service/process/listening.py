@@ -52,7 +52,7 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say where we are once we are there."""
+        """Log the addresses once they accept connections."""
         await super().startup(sockets)
         scheme = "https" if self.config.is_ssl else "http"
         for listener in sockets or []:

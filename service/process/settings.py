@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.access.rate_limit import Rate
+from service.process.logs import Format, Level
 
 PREFIX = "SLTA_"
 STORE_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -58,8 +59,8 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] | None = None
+    log_level: Level = "info"
+    log_format: Format | None = None
     """By default console on a terminal, else JSON."""
 
     keep_alive_seconds: Annotated[int, Field(ge=1)] = 65

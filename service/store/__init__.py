@@ -1,4 +1,14 @@
-"""The only place that knows Redis: atomic steps in Lua, a typed method for each, batching, the embedded server."""
+"""The only place that knows Redis: atomic steps in Lua, a typed method for each, batching, the embedded server.
+
+| module | owns |
+|---|---|
+| store | `Store`: what callers hold; `store.sessions.assign(…)` |
+| sessions, pools, fleets | its three rooms, as in `lua/` |
+| replies | words of the Lua as values and errors |
+| batching, caller, connection | many requests in one call; one call; what a failed call means |
+| library, tables, snapshots | the Lua, put together; a fleet's tables for it; a snapshot from it |
+| embedded, data_folder | a server of our own |
+"""
 
 from service.store.caller import StoreObserver
 from service.store.connection import StoreSettings

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from structlog.testing import capture_logs
 
 from service.access.keys import Access, generate_key
@@ -16,6 +17,7 @@ from service.api import bodies
 from service.api.application import build_api
 from service.api.routing import ApiRoute
 from service.api.rules import allow, public
+from service.errors import StoreUnavailable
 from service.requests import RequestRecord
 from service.store import Store
 from tests.api.conftest import NewClient
@@ -198,6 +200,24 @@ async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(ne
         assert entry["request_id"] == answer.json()["request_id"]
         assert any("test_edge.py" in line for line in entry["traceback"])
     assert "s3cret" not in str(logs)
+
+
+async def test_an_error_after_the_answer_began_is_logged_and_ends_the_connection(new_client: NewClient):
+    router = APIRouter(route_class=ApiRoute)
+
+    async def half() -> AsyncIterator[str]:
+        yield "half"
+        raise StoreUnavailable
+
+    @router.get("/half")
+    @public(offers=("text/plain",))
+    async def get_half() -> Response:
+        return StreamingResponse(half(), media_type="text/plain")
+
+    client = new_client(None, extra_routers=[router])
+    with capture_logs() as logs, pytest.raises(StoreUnavailable):
+        await client.get("/half")
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("request_failed", "StoreUnavailable")]
 
 
 async def test_a_key_stands_in_no_log_and_no_answer(store: Store, new_client: NewClient):

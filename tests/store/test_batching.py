@@ -112,6 +112,14 @@ async def test_everyone_who_waits_for_a_fleet_that_is_not_there_hears_of_it(
     assert {type(outcome) for outcome in outcomes} == {errors.UnknownFleet}
 
 
+async def test_names_that_are_no_fleet_leave_nothing_behind_in_a_dispatcher(store: Store) -> None:
+    for k in range(20):
+        with pytest.raises(errors.UnknownFleet):
+            await store.sessions.assign(f"nobody-{k}", "s", None)
+    await store._operations.drain()
+    assert not store._operations._batchers
+
+
 # Callers that go away
 
 
