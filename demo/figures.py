@@ -11,6 +11,12 @@ from demo.options import Plan
 
 Facts = Mapping[str, Any]
 
+AVERAGES = (
+    *("utility_bound", "utility_gap", "relative_gap", "placement_gap", "relative_placement_gap"),
+    *("swing_gap", "relative_swing_gap", "mean_sessions_per_pool"),
+)
+"""What the report takes from the averages as it is."""
+
 
 @dataclass
 class Figures:
@@ -90,14 +96,7 @@ def report(figures: Figures) -> dict[str, Any]:
         "seed": plan.seed,
         **{name: totals.get(name, 0) for name in ("arrivals", "completions", "rejections", "errors")},
         "mean_utility": averages.get("utility_mean"),
-        "utility_bound": averages.get("utility_bound"),
-        "utility_gap": averages.get("utility_gap"),
-        "relative_gap": averages.get("relative_gap"),
-        "placement_gap": averages.get("placement_gap"),
-        "relative_placement_gap": averages.get("relative_placement_gap"),
-        "swing_gap": averages.get("swing_gap"),
-        "relative_swing_gap": averages.get("relative_swing_gap"),
-        "mean_sessions_per_pool": averages.get("mean_sessions_per_pool"),
+        **{name: averages.get(name) for name in AVERAGES},
         "estimate_rank": state.get("estimate_rank"),
         "optimal_rank": state.get("optimal_rank"),
         "assign_ms": {name: assign_ms.get(name) for name in ("p50", "p99", "p999", "max")},

@@ -20,7 +20,7 @@ from loadgen.drive import Result, drive
 from loadgen.holding import HoldingKind, InvalidHolding, holding_of_kind
 from loadgen.plan import InvalidPlan, Plan
 from loadgen.profile import InvalidProfile
-from loadgen.replay import Drain, ReplaySettings, new_session_prefix
+from loadgen.replay import Drain, ReplaySettings, new_id_prefix
 from loadgen.show import Progress, result_tables, say, watching
 from loadgen.trace import InvalidTrace, measure_trace, read_trace
 from loadgen.workload import PlannedSession
@@ -111,12 +111,9 @@ def run(
         endless=endless,
         seed=seed,
     )
+    prefix = f"lg{seed}" if seeded_ids else new_id_prefix(seed)
     settings = ReplaySettings(
-        duration_seconds=plan.total_seconds,
-        warm_up_seconds=warm_up,
-        drain=drain,
-        lease_seconds=lease,
-        session_prefix=f"lg{seed}" if seeded_ids else new_session_prefix(seed),
+        duration_seconds=plan.total_seconds, warm_up_seconds=warm_up, drain=drain, lease_seconds=lease, id_prefix=prefix
     )
     described = {"holding_kind": holding, **asdict(plan)}
     _execute(_Order(url, fleet, api_key, plan.workload, settings, described, progress), report, check=check)

@@ -33,7 +33,7 @@ class Drain(StrEnum):
     """They stay, with no call in flight and unsettled ones ended; `Sessions.complete_all` ends them too."""
 
 
-def new_session_prefix(seed: int | str = "") -> str:
+def new_id_prefix(seed: int | str = "") -> str:
     """Differs in every run, so that no id is ever used twice."""
     return f"lg{seed}-{secrets.token_hex(4)}"
 
@@ -49,12 +49,12 @@ class ReplaySettings:
     warm_up_seconds: float = 0.0
     drain: Drain = Drain.NOW
     lease_seconds: float | None = None
-    session_prefix: str = field(default_factory=new_session_prefix)
+    id_prefix: str = field(default_factory=new_id_prefix)
     retries: RetryPolicy = field(default_factory=RetryPolicy)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", self.session_prefix):
-            raise ValueError(f"a session prefix is 1 to 100 of [A-Za-z0-9._:-], not {self.session_prefix!r}")
+        if not re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", self.id_prefix):
+            raise ValueError(f"an id prefix is 1 to 100 of [A-Za-z0-9._:-], not {self.id_prefix!r}")
 
 
 class Replay:
@@ -79,7 +79,7 @@ class Replay:
         self.sessions = Sessions(
             client, clock, lease_seconds=self._settings.lease_seconds, retries=self._settings.retries
         )
-        self._session_ids = (f"{self._settings.session_prefix}-{n}" for n in count())
+        self._session_ids = (f"{self._settings.id_prefix}-{n}" for n in count())
         self._start_seconds = clock()
         self._sending: asyncio.Task[None] | None = None
         self._stopping = False

@@ -105,7 +105,7 @@ async def test_each_session_has_an_id_of_its_own_and_each_run_others(service: St
 
 
 async def test_seeded_ids_follow_from_the_prefix(service: StandIn) -> None:
-    async with replaying(service, at_once(3), session_prefix="lg7") as replay:
+    async with replaying(service, at_once(3), id_prefix="lg7") as replay:
         await replay.run()
 
     assert {session_id for _, session_id in service.requests} == {"lg7-0", "lg7-1", "lg7-2"}
@@ -114,7 +114,7 @@ async def test_seeded_ids_follow_from_the_prefix(service: StandIn) -> None:
 @pytest.mark.parametrize("prefix", ["", "a b", "ü", "x" * 101, '"'])
 def test_a_prefix_that_makes_no_session_id_is_refused(prefix: str) -> None:
     with pytest.raises(ValueError, match="prefix"):
-        ReplaySettings(session_prefix=prefix)
+        ReplaySettings(id_prefix=prefix)
 
 
 @pytest.mark.parametrize("fault", [(503, "outcome_unknown"), (503, "store_unavailable"), DROP_BEFORE, DROP_AFTER])
