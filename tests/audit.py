@@ -10,9 +10,8 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from redis import Redis
-
 from tests import rawstate
+from tests.servers import TextRedis
 
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
 STATE_KEYS |= {"ended:0", "ended:1", "past:60", "past:300", "past:3600", "yellow"}
@@ -22,7 +21,7 @@ CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 class Fleet:
     """The raw keys of one fleet, read with plain commands."""
 
-    def __init__(self, redis: Redis, name: str) -> None:
+    def __init__(self, redis: TextRedis, name: str) -> None:
         self.redis = redis
         self.prefix = f"{{{name}}}:"
         self.state: dict[str, str] = rawstate.fields(redis, name)
@@ -31,7 +30,6 @@ class Fleet:
         self.capacities = self.vector("capacities")
         self.pools = {i: record.split() for i, record in redis.hgetall(self.prefix + "pools").items()}
         self.sessions = {i: record.split() for i, record in redis.hgetall(self.prefix + "sessions").items()}
-        self.width = {}
 
     def vector(self, field: str) -> list[int]:
         return [int(float(word)) for word in self.state.get(field, "").split()]
@@ -57,7 +55,7 @@ class Fleet:
         return [int(entry) for entry in self.entries(f"marginals:{self.numbers[i]}", 18)]
 
 
-def violations(redis: Redis, name: str) -> list[str]:
+def violations(redis: TextRedis, name: str) -> list[str]:
     """Every broken invariant of fleet `name`; `redis` decodes as latin-1 so that rows survive."""
     fleet = Fleet(redis, name)
     found: list[str] = []

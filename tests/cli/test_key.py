@@ -12,7 +12,7 @@ from service.access.keys import Access
 from service.cli.key import app
 
 
-def test_what_it_prints_is_a_key_and_an_entry_that_fit_together(tmp_path: Path):
+def test_what_it_prints_is_a_key_and_an_entry_that_fit_together(tmp_path: Path) -> None:
     made = CliRunner().invoke(app, ["new", "--scope", "read", "--scope", "assign", "--fleet", "f"])
     assert made.exit_code == 0
     key = made.stdout.strip()
@@ -25,7 +25,7 @@ def test_what_it_prints_is_a_key_and_an_entry_that_fit_together(tmp_path: Path):
     assert key.split(".")[1] not in path.read_text()
 
 
-def test_it_adds_to_a_key_file_that_only_its_owner_may_read(tmp_path: Path):
+def test_it_adds_to_a_key_file_that_only_its_owner_may_read(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     keys = [
         CliRunner().invoke(app, ["new", "--scope", scope, "--file", str(path)]).stdout.strip()
@@ -38,7 +38,7 @@ def test_it_adds_to_a_key_file_that_only_its_owner_may_read(tmp_path: Path):
     assert [file.name for file in tmp_path.iterdir()] == ["keys.yaml"]
 
 
-def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path):
+def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     path.write_text("something: else\n")
     assert CliRunner().invoke(app, ["new", "--scope", "read", "--file", str(path)]).exit_code == 2
@@ -46,7 +46,7 @@ def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--scope", "root"], ["--scope", "read", "--fleet", "{x}"]])
-def test_a_key_for_nothing_or_for_the_unknown_is_not_made(arguments: list[str]):
+def test_a_key_for_nothing_or_for_the_unknown_is_not_made(arguments: list[str]) -> None:
     refused = CliRunner().invoke(app, ["new", *arguments])
     assert refused.exit_code == 2
     assert refused.stdout == ""

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from types import ModuleType
 
 import pytest
 
@@ -18,7 +19,7 @@ WITH_EXAMPLES = [module for module in MODULES if ">>> " in inspect.getsource(mod
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)
-def test_python_answers_what_the_example_says(module: object) -> None:
+def test_python_answers_what_the_example_says(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0
     assert found.failed == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -121,7 +122,7 @@ CLOSED_FORMS = [
 
 @pytest.mark.parametrize(("utility", "closed_form"), CLOSED_FORMS, ids=lambda case: type(case).__name__)
 @given(x=st.integers(1, 500))
-def test_marginals_add_up_to_the_closed_form(utility: Utility, closed_form: object, x: int) -> None:
+def test_marginals_add_up_to_the_closed_form(utility: Utility, closed_form: Callable[[int], float], x: int) -> None:
     assert utility.value(x) == pytest.approx(closed_form(x), rel=1e-12, abs=1e-12)
 
 
@@ -204,7 +205,9 @@ def test_a_bend_beyond_the_capacity_does_not_matter() -> None:
         ),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_refused_with_what_is_wrong(build: object, message: str) -> None:
+def test_a_parameter_that_makes_no_sense_is_refused_with_what_is_wrong(
+    build: Callable[[], object], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         build()
 

@@ -132,14 +132,14 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         store = stack.enter_context(running_server())
         ports = [free_port(), free_port()]
         for port in ports:
-            arguments = ["--port", str(port), "--store-url", store, "--config", FLEET]
+            arguments: list[str | Path] = ["--port", str(port), "--store-url", store, "--config", FLEET]
             stack.enter_context(running(SLTA, "serve", *arguments))
         for port in ports:
             wait_for(f"http://127.0.0.1:{port}/readyz")
         load = ["--load", "5", "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
         stack.enter_context(running(SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *load))
         own = free_port()
-        options = ["--web.listen-address", f"127.0.0.1:{own}", "--storage.tsdb.path", folder / "data"]
+        options: list[str | Path] = ["--web.listen-address", f"127.0.0.1:{own}", "--storage.tsdb.path", folder / "data"]
         config = configuration(folder, [f"127.0.0.1:{port}" for port in ports])
         stack.enter_context(running("prometheus", "--config.file", config, *options))
         wait_for(f"http://127.0.0.1:{own}/-/ready")

@@ -8,6 +8,8 @@ import random
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +29,8 @@ from experiments.engine.simulate import (
     optimum_table,
     simulate,
 )
-from experiments.engine.state import join, leave, state_of
-from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, log_share
+from experiments.engine.state import State, join, leave, state_of
+from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_share
 from experiments.workload import from_present, generator, stationary, stepped, workload_of
 from service.core.policies import Jlmu, Occupancies, Slta
 from service.core.policies.choice import NOTHING
@@ -37,7 +39,7 @@ from service.core.policies.slta import Beta
 SMALL = log_share("small", (5, 9), (1, 1), 6)
 
 
-def columns_in_order(state, shape, n):
+def columns_in_order(state: State, shape: FleetShape, n: int) -> list[list[int]]:
     """The occupancies as the loop keeps them: each class's pools from the least occupied up."""
     members = [int(m) for m in state.members]
     columns, at = [], 0
@@ -47,7 +49,7 @@ def columns_in_order(state, shape, n):
     return columns
 
 
-def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right():
+def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right() -> None:
     rng, shape, n = random.Random(1), SMALL, 10
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
     for _ in range(2_000):
@@ -65,7 +67,7 @@ def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right():
 
 
 @pytest.mark.parametrize("exponent", [0, 0.45])
-def test_every_slta_decision_is_the_specifications(exponent):
+def test_every_slta_decision_is_the_specifications(exponent: float) -> None:
     rng, shape, n = random.Random(2), SMALL, 8
     beta = Beta(exponent=Fraction(str(exponent)))
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
@@ -93,7 +95,7 @@ def test_every_slta_decision_is_the_specifications(exponent):
             departed(state, order, memory, pool)
 
 
-def test_every_jlmu_decision_is_the_specifications():
+def test_every_jlmu_decision_is_the_specifications() -> None:
     rng, shape, n = random.Random(3), SMALL, 8
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
     order = dispatch_order(shape, shape.ranking, state)
@@ -113,7 +115,7 @@ def test_every_jlmu_decision_is_the_specifications():
 
 @pytest.mark.skipif(not has_numba(), reason="numba is an extra")
 @pytest.mark.parametrize("policy", POLICIES)
-def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy):
+def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy: str) -> None:
     n, horizon = 20, 30.0
     workload = stationary(generator(99, n), n * 9.75, horizon)
     run = Run(horizon=horizon, warm_up=5.0)
@@ -127,12 +129,13 @@ def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy):
     plain(state, order, memory, events_of(workload, columns), meter, horizon)
     assert compiled.counters == tuple(memory.counters)
     assert compiled.gaps.utility_mean == meter.areas[1] / 25.0 / n
-    assert loop_of(policy) is not plain
-    assert loop_of(policy).signatures
+    loop: Any = loop_of(policy)
+    assert loop is not plain
+    assert loop.signatures
 
 
 @pytest.mark.skipif(not has_numba(), reason="numba is an extra")
-def test_another_process_finds_the_compiled_loop(tmp_path):
+def test_another_process_finds_the_compiled_loop(tmp_path: Path) -> None:
     code = """
 import json
 from experiments.engine.simulate import Run, loop_of, simulate
@@ -149,12 +152,12 @@ print(json.dumps([sum(seen.cache_hits.values()), sum(seen.cache_misses.values())
     assert seen == [[0, 1], [1, 0]]
 
 
-def test_the_cache_knows_the_text_of_the_rules():
+def test_the_cache_knows_the_text_of_the_rules() -> None:
     assert len(sources_digest()) == 64
     assert loop_of("SLTA") is loop_of("SLTA")
 
 
-def test_coupled_runs_have_exactly_the_same_sessions():
+def test_coupled_runs_have_exactly_the_same_sessions() -> None:
     workload = stationary(generator(5), 50 * 9.75, 25.0)
     run = Run(horizon=25.0, warm_up=5.0)
     seen = {simulate(TABLE_1, 50, p, workload, run).gaps.mean_sessions_per_pool for p in ("SLTA", "JLMU", "random")}
@@ -163,7 +166,7 @@ def test_coupled_runs_have_exactly_the_same_sessions():
 
 @pytest.mark.parametrize("policy", ["SLTA", "JLMU", "random", "round robin", "two choices"])
 @pytest.mark.parametrize("shape", [TABLE_1, FIGURE_3_RIGHT, STRONG], ids=lambda shape: shape.name)
-def test_no_average_exceeds_its_bound(policy, shape):
+def test_no_average_exceeds_its_bound(policy: str, shape: FleetShape) -> None:
     n = 20
     loads = [(0.0, 4.0 * n), (4.0, 14.0 * n), (8.0, 2.0 * n)]
     workload = stepped(generator(6), 60, loads, 12.0)
@@ -173,33 +176,33 @@ def test_no_average_exceeds_its_bound(policy, shape):
     assert gaps.utility_gap >= -1e-9
 
 
-def test_the_table_of_optima_is_the_cores_optimum():
+def test_the_table_of_optima_is_the_cores_optimum() -> None:
     table = optimum_table(SMALL, 10, 70)
     for sessions in range(71):
         assert table[sessions] == pytest.approx(SMALL.optimum(10, sessions).utility, abs=1e-12)
 
 
-def test_sessions_in_an_optimal_start_are_all_placed():
+def test_sessions_in_an_optimal_start_are_all_placed() -> None:
     for sessions in range(61):
         columns = optimal_columns(SMALL, 10, sessions)
         assert sum(map(sum, columns)) == sessions
 
 
-def test_a_full_fleet_turns_sessions_away_and_forgets_them():
+def test_a_full_fleet_turns_sessions_away_and_forgets_them() -> None:
     workload = from_present(generator(7), 0, 200.0, 5.0)
     outcome = simulate(SMALL, 10, "JLMU", workload, Run(horizon=5.0, warm_up=0.0, rank=1))
     assert outcome.counters[9] > 0
     assert outcome.gaps.mean_sessions_per_pool <= 6
 
 
-def test_most_sessions_is_never_passed():
+def test_most_sessions_is_never_passed() -> None:
     workload = stationary(generator(8), 40.0, 10.0)
     times = np.linspace(0, 10, 500)
     there = [workload.initial + (workload.arrivals <= t).sum() - (workload.departures <= t).sum() for t in times]
     assert max(there) <= most_sessions(workload)
 
 
-def test_sessions_that_last_no_time_come_and_go():
+def test_sessions_that_last_no_time_come_and_go() -> None:
     times = np.array([1.0, 1.0, 2.0])
     workload = workload_of(0, times, times + np.array([0.0, 1.0, 0.0]), np.array([0.1, 0.5, 0.9]))
     assert most_sessions(workload) == 2
@@ -207,7 +210,7 @@ def test_sessions_that_last_no_time_come_and_go():
     assert (outcome.samples.sessions * 2).tolist() == [0, 1, 0]
 
 
-def test_from_empty_no_session_is_placed_at_random():
+def test_from_empty_no_session_is_placed_at_random() -> None:
     workload = from_present(generator(11), 0, 500.0, 20.0)
     outcome = simulate(TABLE_1, 50, "SLTA", workload, Run(horizon=20.0, warm_up=0.0, rank=1))
     assert outcome.counters[2] == 0

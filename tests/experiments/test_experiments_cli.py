@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -32,13 +34,13 @@ runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
         (["tables"], "No such command"),
     ],
 )
-def test_a_bad_option_gets_a_clear_message(arguments, message):
+def test_a_bad_option_gets_a_clear_message(arguments: list[str], message: str) -> None:
     result = runner.invoke(app, arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.replace("│", " ").split())
 
 
-def test_every_experiment_has_a_command():
+def test_every_experiment_has_a_command() -> None:
     names = {command.name for command in app.registered_commands}
     assert names == {
         *("table1", "figure3", "fluid", "learning", "suboptimal", "policies"),
@@ -47,17 +49,17 @@ def test_every_experiment_has_a_command():
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
-def test_a_command_has_the_options_that_its_study_takes(study):
+def test_a_command_has_the_options_that_its_study_takes(study: Study) -> None:
     taken = inspect.signature(import_module(f"experiments.studies.{study.name}").study).parameters
     assert set(study.options) == set(taken)
 
 
 @pytest.fixture
-def runs(monkeypatch):
+def runs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """What every study was run with, instead of running it."""
     seen = {}
 
-    def run(study, **options):
+    def run(study: Study, **options: Any) -> Report:
         seen[study.name] = options
         return Report(study.name, {}, f"# {study.name}")
 
@@ -65,7 +67,9 @@ def runs(monkeypatch):
     return seen
 
 
-def test_all_runs_every_study_with_the_seeds_of_the_committed_results(runs, tmp_path):
+def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
+    runs: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,1\n2,1\n")
     result = runner.invoke(app, ["all", "--out", str(tmp_path), "--trace", str(trace), "--processes", "1"])
@@ -79,12 +83,12 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(runs, tmp_
     assert (tmp_path / "speed.json").is_file()
 
 
-def test_a_trace_that_cannot_be_read_is_told_before_anything_is_run(runs):
+def test_a_trace_that_cannot_be_read_is_told_before_anything_is_run(runs: dict[str, dict[str, Any]]) -> None:
     result = runner.invoke(app, ["all", "--trace", "missing.csv"])
     assert (result.exit_code, runs) == (2, {})
 
 
-def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path):
+def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "table1.json"
     options = ["--n", "50,20", "--load", "9.75", "--seeds", "2", "--horizon", "2", "--processes", "1"]
     result = runner.invoke(app, ["table1", *options, "--json", str(file), "--out", str(tmp_path)])
@@ -98,15 +102,15 @@ def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} >= {"table1.md", "table1.json", "table1.svg", "table1.png"}
 
 
-def test_numbers_that_are_not_finite_become_null():
+def test_numbers_that_are_not_finite_become_null() -> None:
     assert plain({"a": float("inf"), "b": (1.23456789, float("nan"))}) == {"a": None, "b": [1.234568, None]}
 
 
-def test_json_can_be_read_back_however_it_is_broken_into_lines():
+def test_json_can_be_read_back_however_it_is_broken_into_lines() -> None:
     data = {"rows": [{"k": k, "values": list(range(50))} for k in range(20)], "name": "ρ"}
     assert json.loads(to_json(data)) == data
     assert len(to_json(data).splitlines()) > 20
 
 
-def test_a_table_shows_what_is_missing_as_a_dash():
+def test_a_table_shows_what_is_missing_as_a_dash() -> None:
     assert markdown_table(["a", "b"], [("x", None)]).splitlines() == ["| a | b |", "| --- | ---: |", "| x | – |"]

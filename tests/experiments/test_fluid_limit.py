@@ -7,6 +7,7 @@ import pytest
 
 from experiments.fleets import log_share
 from experiments.studies.fluid import admissible, columns_of, integrate, optimal, right_side
+from experiments.workload import Floats
 
 KIND = log_share("small", (4, 6), (1, 1), 12)
 TIMES = np.linspace(0, 12, 25).tolist()
@@ -14,22 +15,22 @@ LOAD = 2.25
 
 
 @pytest.fixture(scope="module", params=[(0, 0), (6, 0), (0, 9)], ids=["empty", "all on class 1", "all on class 2"])
-def path(request):
+def path(request: pytest.FixtureRequest) -> Floats:
     return integrate(KIND, request.param, LOAD, TIMES)
 
 
-def test_total_sessions_follow_proposition_4(path):
+def test_total_sessions_follow_proposition_4(path: Floats) -> None:
     start = path[0].sum()
     expected = LOAD + (start - LOAD) * np.exp(-np.array(TIMES))
     assert np.abs(path.sum(axis=1) - expected).max() < 1e-5
 
 
-def test_the_fluid_limit_converges_to_the_optimum(path):
+def test_the_fluid_limit_converges_to_the_optimum(path: Floats) -> None:
     # Total sessions alone are 7·e^−12 < 5e-5 from ρ at the end; levels drain at rate j ≥ 1.
     assert np.abs(path[-1] - optimal(KIND, LOAD)).sum() < 1e-3
 
 
-def test_the_fluid_limit_stays_an_occupancy_state(path):
+def test_the_fluid_limit_stays_an_occupancy_state(path: Floats) -> None:
     # To the integrator's accuracy where a level fills or begins to empty.
     assert path.min() > -1e-6
     levels = path.reshape(len(TIMES), 2, 12)
@@ -37,11 +38,11 @@ def test_the_fluid_limit_stays_an_occupancy_state(path):
     assert levels.max() < 0.5 + 1e-6
 
 
-def test_the_optimum_is_an_equilibrium():
+def test_the_optimum_is_an_equilibrium() -> None:
     assert np.abs(right_side(0.0, optimal(KIND, LOAD), KIND, LOAD)).max() < 1e-12
 
 
-def test_levels_that_arrivals_cannot_keep_full_begin_to_empty():
+def test_levels_that_arrivals_cannot_keep_full_begin_to_empty() -> None:
     # Both classes at 3: keeping 3 levels full takes 3 sessions a holding time, but only 1 arrives (10b).
     full = np.array([0.5] * 3 + [0.0] * 9 + [0.5] * 3 + [0.0] * 9)
     change = right_side(0.0, full, KIND, 1.0)

@@ -9,13 +9,13 @@ from experiments.studies.class_away import class_away
 from experiments.studies.learning import Trial, beta_row, first_times, lag, through_steps
 
 
-def test_from_empty_r_reaches_its_optimum_when_the_fluid_limit_says():
+def test_from_empty_r_reaches_its_optimum_when_the_fluid_limit_says() -> None:
     # 19 levels of half the pools are better than σ*: 9.5 = 9.75 (1 − e^−t) at t = 3.66. At n = 2,000 the
     # fluctuation of s is about √(9.5 / 2000) = 0.07 against a slope of 0.25 there: 0.3 holding times.
     assert first_times(Trial(2_000, 0)) == pytest.approx(3.66, abs=1.0)
 
 
-def test_r_follows_steps_of_the_load():
+def test_r_follows_steps_of_the_load() -> None:
     n = 200
     outcome = through_steps(Trial(n, 1))
     assert lag(outcome, n, 5.0, 20.0) < 1.0
@@ -24,7 +24,7 @@ def test_r_follows_steps_of_the_load():
     assert TABLE_1.optimum(n, 10 * n).rank - TABLE_1.optimum(n, 5 * n).rank > 5
 
 
-def test_r_does_not_stick_when_a_class_leaves_or_returns():
+def test_r_does_not_stick_when_a_class_leaves_or_returns() -> None:
     seen = class_away(n=20, end=30.0, away=(10.0, 20.0))
     curve = seen["curve"]
     away = [c for c in curve if 14 < c["time"] < 20]
@@ -34,13 +34,13 @@ def test_r_does_not_stick_when_a_class_leaves_or_returns():
     assert max(c["relative_gap"] for c in back) < 0.05
 
 
-def test_a_far_too_large_beta_keeps_r_up_and_costs_utility():
+def test_a_far_too_large_beta_keeps_r_up_and_costs_utility() -> None:
     large, usual = beta_row("fixed 0.9", 50, 2), beta_row("n^−0.45", 50, 2)
     assert large["lag_down"] > 5 * usual["lag_down"]
     assert large["stepped_placement_gap"] > 10 * usual["stepped_placement_gap"]
 
 
-def test_a_far_too_small_beta_costs_moves_not_utility():
+def test_a_far_too_small_beta_costs_moves_not_utility() -> None:
     small, usual = beta_row("fixed 0.002", 50, 2), beta_row("n^−0.45", 50, 2)
     assert small["min_green"] == 2
     assert small["steps_per_1000_arrivals"] > 5 * usual["steps_per_1000_arrivals"]

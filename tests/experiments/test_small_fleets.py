@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
 
 import pytest
 
 from experiments.engine.simulate import Run, simulate
-from experiments.fleets import TABLE_1
+from experiments.fleets import TABLE_1, FleetShape
 from experiments.index_order import index_order, prices
 from experiments.optimal_control import best_and_ordered, chain_of
 from experiments.studies.index import orders
@@ -19,7 +20,7 @@ from experiments.workload import generator, stationary
 
 
 @pytest.mark.parametrize("load", [0.3, 1.0, 3.0])
-def test_the_process_gives_jlmus_exact_value_in_section_9_3(load):
+def test_the_process_gives_jlmus_exact_value_in_section_9_3(load: float) -> None:
     row = exact_row(load)
     assert row["jlmu_process"] == pytest.approx(greedy(0.05, load), rel=1e-6)
     assert row["jlmu_process"] <= row["optimum"] + 1e-9
@@ -27,13 +28,13 @@ def test_the_process_gives_jlmus_exact_value_in_section_9_3(load):
     assert row["optimum"] <= row["momentary_bound"] + 1e-9 <= row["bound"] + 2e-9
 
 
-def test_greedy_loses_where_the_papers_inequality_holds():
+def test_greedy_loses_where_the_papers_inequality_holds() -> None:
     # ερ + ρ/(ρ+1) < 1 − e^−ρ at ε = 1/20, ρ = 1: 0.05 + 0.5 < 0.632.
     assert all_to_two(1.0) > 0.05 * 1 + 1 / 2
     assert greedy(0.05, 1.0) < all_to_two(1.0)
 
 
-def test_simulated_jlmu_agrees_with_the_formula():
+def test_simulated_jlmu_agrees_with_the_formula() -> None:
     # n · horizon is 20,000 holding times: the standard error of P(Y = 1) is about √(0.25 / 20,000) ≈ 0.004.
     shape, load = section_9_3(Fraction(1, 20)), 1.0
     workload = stationary(generator(93), load, 10_010.0)
@@ -41,14 +42,14 @@ def test_simulated_jlmu_agrees_with_the_formula():
     assert seen == pytest.approx(greedy(0.05, load), abs=0.02)
 
 
-def truncated(load, threshold, value):
+def truncated(load: float, threshold: int, value: Callable[[int], float]) -> Fraction:
     """E of a function of the occupancy of an Erlang loss system, term by term and exactly."""
     weights = [Fraction(load) ** k / math.factorial(k) for k in range(threshold + 1)]
-    return sum(w * Fraction(value(k)) for k, w in enumerate(weights)) / sum(weights)
+    return sum((w * Fraction(value(k)) for k, w in enumerate(weights)), Fraction(0)) / sum(weights)
 
 
 @pytest.mark.parametrize("load", [0.5, 3.0, 20.0])
-def test_the_price_is_the_quotient_of_its_definition(load):
+def test_the_price_is_the_quotient_of_its_definition(load: float) -> None:
     marginals = TABLE_1.ranking.marginals[0][:12]
     u = [0.0, *accumulate(marginals)].__getitem__
     for threshold, price in enumerate(prices(marginals, load)):
@@ -57,21 +58,21 @@ def test_the_price_is_the_quotient_of_its_definition(load):
         assert price == pytest.approx(float(earned / taken), rel=1e-9)
 
 
-def test_the_price_tends_to_the_marginal_utility_as_the_load_grows():
+def test_the_price_tends_to_the_marginal_utility_as_the_load_grows() -> None:
     marginals = TABLE_1.ranking.marginals[1][:15]
     # E_T[X] = T − T/Λ + …, so W(T) differs from Δ by less than T (Δ(0) − Δ(T)) / Λ.
     for price, marginal, level in zip(prices(marginals, 1e6), marginals, range(15), strict=True):
         assert price == pytest.approx(marginal, abs=level * (marginals[0] - marginals[14]) / 1e6 + 1e-12)
 
 
-def test_the_index_order_is_greedys_on_table_1_from_a_few_pools_on():
+def test_the_index_order_is_greedys_on_table_1_from_a_few_pools_on() -> None:
     for n in (4, 10, 100):
         levels = [c for c in index_order(TABLE_1, 9.75 * n).order if c.level <= 14]
         assert levels == [c for c in TABLE_1.ranking.order if c.level <= 14]
 
 
 @pytest.mark.parametrize(("shape", "load"), [(section_9_3(), 0.5), (KINKED, 1.5), (SMOOTH, 1.0), (TIED, 2.0)])
-def test_the_index_is_nearly_optimal_for_two_pools_where_greedy_is_not(shape, load):
+def test_the_index_is_nearly_optimal_for_two_pools_where_greedy_is_not(shape: FleetShape, load: float) -> None:
     chain = chain_of(shape.ranking, (1, 1), 14)
     best, values = best_and_ordered(chain, 2 * load, orders(shape, 2, load))
     assert values["JLMU"] < 0.997 * best
@@ -79,7 +80,7 @@ def test_the_index_is_nearly_optimal_for_two_pools_where_greedy_is_not(shape, lo
     assert best <= momentary_bound(shape, 2, load) + 1e-6
 
 
-def test_reversing_ties_changes_ties_between_classes_only():
+def test_reversing_ties_changes_ties_between_classes_only() -> None:
     for shape in (TIED, SMOOTH):
         first, second = shape.ranking, reversed_ties(shape)
         assert first.order != second.order

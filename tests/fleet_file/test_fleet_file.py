@@ -34,11 +34,11 @@ def marginals(utility: dict[str, Any], capacity: int = 3) -> list[Fraction]:
     return [marginal.value for marginal in found if isinstance(marginal, Rational)]
 
 
-def test_a_tenth_is_a_tenth():
+def test_a_tenth_is_a_tenth() -> None:
     assert marginals({"kind": "linear", "slope": Decimal("0.1")}) == [Fraction(1, 10)] * 3
 
 
-def test_each_kind_of_curve_is_the_formula_it_names():
+def test_each_kind_of_curve_is_the_formula_it_names() -> None:
     # 2x − x²/20: 2 − (2x + 1)/20
     quadratic = {"kind": "quadratic", "linear": 2, "quadratic": Decimal("-0.05")}
     assert marginals(quadratic) == [Fraction(39, 20), Fraction(37, 20), Fraction(35, 20)]
@@ -57,7 +57,7 @@ def test_each_kind_of_curve_is_the_formula_it_names():
     assert share == LogShareUtility(Fraction(61, 2))
 
 
-def test_what_is_not_said_has_the_values_that_the_documentation_names():
+def test_what_is_not_said_has_the_values_that_the_documentation_names() -> None:
     spec = file_with({"kind": "linear", "slope": 1}).to_spec()
     assert (spec.policy.name, spec.beta, spec.lease_seconds, spec.retention_seconds) == (
         "slta",
@@ -67,7 +67,7 @@ def test_what_is_not_said_has_the_values_that_the_documentation_names():
     )
 
 
-def test_beta_is_an_exponent_or_fixed():
+def test_beta_is_an_exponent_or_fixed() -> None:
     def beta(**given: Decimal) -> Beta:
         curve = {"kind": "linear", "slope": 1}
         return (
@@ -78,7 +78,7 @@ def test_beta_is_an_exponent_or_fixed():
     assert beta(fixed=Decimal("0.05")).min_green(100) == 5
 
 
-def test_pools_are_numbered_after_their_class():
+def test_pools_are_numbered_after_their_class() -> None:
     curve = {"kind": "linear", "slope": 1}
     pools = {"a": 2, "b": 0, "c": 1}
     file = FleetFile.read(
@@ -91,7 +91,7 @@ numbers = st.decimals(min_value=-1000, max_value=1000, places=6) | st.integers(-
 
 
 @given(slope=numbers, resource=st.decimals(min_value="0.001", max_value=1000, places=9))
-def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decimal):
+def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decimal) -> None:
     file = FleetFile.read(
         {
             "classes": [
@@ -106,14 +106,14 @@ def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decim
     assert "E" not in file.document()
 
 
-def test_pools_are_not_numbered_after_a_name_that_leaves_no_room_for_the_number():
+def test_pools_are_not_numbered_after_a_name_that_leaves_no_room_for_the_number() -> None:
     a_class = {"name": "a" * 126, "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
     assert FleetFile.read({"classes": [a_class | {"pools": 9}]}).wanted_pools()[-1][0] == "a" * 126 + "-9"
     with pytest.raises(InvalidFleet, match="name is too long to number pools after it"):
         FleetFile.read({"classes": [a_class | {"pools": 10}]})
 
 
-def test_equal_numbers_written_differently_are_the_same_document():
+def test_equal_numbers_written_differently_are_the_same_document() -> None:
     written = [Decimal(text) for text in ("1.50", "1.5", "15e-1", "0.15E+1", "+1.5")]
     documents = {file_with({"kind": "linear", "slope": number}).document() for number in written}
     assert len(documents) == 1
@@ -135,13 +135,13 @@ def test_equal_numbers_written_differently_are_the_same_document():
         (None, "must be a number"),
     ],
 )
-def test_a_number_that_is_not_exact_or_out_of_range_is_refused(number: object, reason: str):
+def test_a_number_that_is_not_exact_or_out_of_range_is_refused(number: object, reason: str) -> None:
     with pytest.raises(InvalidFleet, match=reason) as caught:
         file_with({"kind": "linear", "slope": number})
     assert str(caught.value).startswith("classes[0].utility.slope: ")
 
 
-def test_a_curve_that_bends_the_wrong_way_is_refused_with_the_first_x():
+def test_a_curve_that_bends_the_wrong_way_is_refused_with_the_first_x() -> None:
     values = [Decimal(text) for text in ("0", "1", "1.9", "2.7", "3.6", "5")]
     file = file_with({"kind": "table", "values": values}, capacity=5)
     with pytest.raises(InvalidFleet, match=r"class a: the utility is not concave.* x = 3"):
@@ -151,7 +151,7 @@ def test_a_curve_that_bends_the_wrong_way_is_refused_with_the_first_x():
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_examples_are_valid(path: Path):
+def test_the_examples_are_valid(path: Path) -> None:
     loaded = load_yaml(path)
     assert loaded.name == loaded.file.fleet
     assert loaded.file.wanted_pools()
@@ -172,21 +172,21 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_yaml_fractions_are_decimals(tmp_path: Path):
+def test_yaml_fractions_are_decimals(tmp_path: Path) -> None:
     loaded = load_yaml(write(tmp_path, YAML))
     assert (loaded.name, loaded.file.policy) == ("edge", "jlmu")
     # As floats these would not be concave: 0.4 - 0.3 > 0.3 - 0.2.
     assert loaded.file.to_spec().classes[0].utility == TableUtility(tuple(Fraction(k, 10) for k in range(5)))
 
 
-def test_the_digest_follows_what_a_file_says_not_how_it_looks(tmp_path: Path):
+def test_the_digest_follows_what_a_file_says_not_how_it_looks(tmp_path: Path) -> None:
     digest = load_yaml(write(tmp_path, YAML)).digest
     assert load_yaml(write(tmp_path, "# a comment\n" + YAML.replace("2e-1", "0.20"))).digest == digest
     assert load_yaml(write(tmp_path, YAML.replace("0.4]", "0.35]"))).digest != digest
     assert load_yaml(write(tmp_path, YAML.replace("edge", "core"))).digest != digest
 
 
-def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path):
+def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path) -> None:
     assert load_yaml(write(tmp_path, YAML.replace("fleet: edge", ""))).name == "default"
 
 
@@ -210,19 +210,19 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path):
         ("? [a]\n: 1", "unhashable key"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, text: str, reason: str):
+def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, text: str, reason: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InvalidFleet, match=reason) as caught:
         load_yaml(path)
     assert str(caught.value).startswith(str(path))
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path: Path):
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidFleet, match="No such file"):
         load_yaml(tmp_path / "missing.yaml")
 
 
-async def test_a_spec_is_compiled_once_and_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch):
+async def test_a_spec_is_compiled_once_and_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Specs, "MOST", 2)
     specs = Specs()
     documents = [file_with({"kind": "linear", "slope": k}).document() for k in (1, 2, 3)]
@@ -247,7 +247,7 @@ any_curve = st.one_of(
 
 
 @given(st.lists(any_curve, min_size=1, max_size=3))
-def test_whatever_numbers_a_file_has_it_compiles_or_is_refused(utilities: list[dict[str, Any]]):
+def test_whatever_numbers_a_file_has_it_compiles_or_is_refused(utilities: list[dict[str, Any]]) -> None:
     classes = [{"name": f"c{i}", "capacity": 3, "utility": utility} for i, utility in enumerate(utilities)]
     try:
         spec = compile_spec(FleetFile.read({"classes": classes}))
@@ -263,7 +263,7 @@ def third_policy() -> Policy:
     return dataclasses.replace(POLICIES["jlmu"], name="third")
 
 
-def test_the_policy_is_a_row_of_the_table_that_is_given(tmp_path: Path):
+def test_the_policy_is_a_row_of_the_table_that_is_given(tmp_path: Path) -> None:
     table = {**POLICIES, "third": third_policy()}
     file = load_yaml(write(tmp_path, YAML.replace("jlmu", "third")), table).file
     assert file.policy == "third"
@@ -271,7 +271,7 @@ def test_the_policy_is_a_row_of_the_table_that_is_given(tmp_path: Path):
     assert compile_spec(file, table).policy is table["third"]
 
 
-async def test_stored_documents_are_compiled_with_the_table_of_the_process():
+async def test_stored_documents_are_compiled_with_the_table_of_the_process() -> None:
     table = {"third": third_policy()}
     document = file_with({"kind": "linear", "slope": 1}).document().replace("slta", "third")
     assert (await Specs(table).of(document)).policy is table["third"]

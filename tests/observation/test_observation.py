@@ -68,7 +68,7 @@ def snapshot(a: list[int], b: list[int], **changes: Any) -> Snapshot:
     return Snapshot(**(fields | changes))  # type: ignore[arg-type]
 
 
-def test_a_state_that_is_not_optimal():
+def test_a_state_that_is_not_optimal() -> None:
     """Two pools a class. a holds 3 and 0, b holds 1 and 1: U = 9 + 0 + 3 + 3 = 15.
 
     Five sessions at best: (a,1) twice 8, (a,2) twice 6, (b,1) once 3: U* = 17 at r* = 3, a threshold of 2.
@@ -90,12 +90,12 @@ def test_a_state_that_is_not_optimal():
     assert (a.pool_worth, b.pool_worth) == (1, 0)
 
 
-def test_yellow_tokens_belong_to_the_class_of_the_estimate():
+def test_yellow_tokens_belong_to_the_class_of_the_estimate() -> None:
     seen = observe(snapshot([2, 1], [2, 1], rank=3, yellow=1), SPEC)
     assert [(c.tokens.green, c.tokens.yellow) for c in seen.classes if c.tokens] == [(0, 0), (0, 1)]
 
 
-def test_a_class_that_emptied_is_left_out_of_both_ranks():
+def test_a_class_that_emptied_is_left_out_of_both_ranks() -> None:
     # Of b's coordinates only: (b,1), (b,2). Three sessions on two pools: r* = 2.
     seen = observe(snapshot([0], [2, 2, 1], rank=2, yellow=1), SPEC)
     assert (seen.estimate_rank, seen.optimal_rank) == (2, 2)
@@ -106,7 +106,7 @@ def test_a_class_that_emptied_is_left_out_of_both_ranks():
     assert (seen.load_price, a.pool_worth) == (2, 3)
 
 
-def test_draining_pools_and_their_sessions_are_counted_apart():
+def test_draining_pools_and_their_sessions_are_counted_apart() -> None:
     classes = [
         class_snapshot("a", [1, 1], draining_pools=2, failed_pools=1, draining_sessions=5),
         class_snapshot("b", [1]),
@@ -117,7 +117,7 @@ def test_draining_pools_and_their_sessions_are_counted_apart():
     assert dataclasses.astuple(seen.classes[0].sessions) == (1, 5)
 
 
-def test_averages_are_differences_of_integrals_over_the_time_between():
+def test_averages_are_differences_of_integrals_over_the_time_between() -> None:
     """10 s with one pool a class and a session for half of them on a: ⟨U⟩ = ⟨U*⟩ = 2, on two pools."""
     newer = integrals(
         time=20 * SECOND,
@@ -133,7 +133,7 @@ def test_averages_are_differences_of_integrals_over_the_time_between():
     assert (found.placement_gap, found.swing_gap) == (0, 0)
 
 
-def test_swings_cost_even_when_each_placement_is_the_best():
+def test_swings_cost_even_when_each_placement_is_the_best() -> None:
     """Half of the time four sessions, else none: U* is 14 or 0. At the mean of two it would be 8."""
     half = 5.0 * SECOND
     newer = integrals(
@@ -150,7 +150,7 @@ def test_swings_cost_even_when_each_placement_is_the_best():
     assert (answer.relative_placement_gap, answer.relative_swing_gap) == (0, 1 / 8)
 
 
-def test_the_low_parts_of_the_sums_count():
+def test_the_low_parts_of_the_sums_count() -> None:
     """After years the high part has no room for a second's worth; the pair keeps it."""
     big = 2.0**70
     newer = integrals(time=SECOND, sessions=(big, 3.0), pools=((big, 1.0), (0.0, 0.0)))
@@ -160,7 +160,7 @@ def test_the_low_parts_of_the_sums_count():
     assert found.mean_sessions_per_pool == 2
 
 
-def test_windows_without_time_or_pools_have_no_averages():
+def test_windows_without_time_or_pools_have_no_averages() -> None:
     assert averages(integrals(), integrals(), SPEC) is None
     assert averages(integrals(time=SECOND), integrals(), SPEC) is None
     answer = observe_averages(snapshot([0], [0], integrals=integrals(time=SECOND)), integrals(), SPEC)
@@ -168,12 +168,12 @@ def test_windows_without_time_or_pools_have_no_averages():
 
 
 @pytest.mark.parametrize("changes", [{"utilities_version": 2}, {"store_epoch": 8}, {"pools": ((0.0, 0.0),)}])
-def test_windows_across_another_kind_of_utility_are_refused(changes: dict[str, Any]):
+def test_windows_across_another_kind_of_utility_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(UtilitiesChanged):
         averages(integrals(time=SECOND), integrals(**changes), SPEC)
 
 
-def test_a_window_that_ends_before_it_begins_is_refused():
+def test_a_window_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(InvalidIntegrals):
         averages(integrals(), integrals(time=SECOND), SPEC)
 
@@ -193,7 +193,7 @@ any_integrals = st.builds(
 
 
 @given(any_integrals)
-def test_integrals_survive_their_text_to_the_last_bit(given_integrals: Integrals):
+def test_integrals_survive_their_text_to_the_last_bit(given_integrals: Integrals) -> None:
     text = encode_integrals("f", given_integrals)
     assert decode_integrals("f", text) == given_integrals
     assert all(c.isalnum() or c in "-_" for c in text)
@@ -201,18 +201,18 @@ def test_integrals_survive_their_text_to_the_last_bit(given_integrals: Integrals
 
 
 @given(st.text() | st.binary().map(lambda b: b.hex()))
-def test_any_other_text_is_refused(text: str):
+def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidIntegrals):
         decode_integrals("f", text)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e308])
-def test_integrals_that_nobody_could_have_got_are_refused(number: float):
+def test_integrals_that_nobody_could_have_got_are_refused(number: float) -> None:
     with pytest.raises(InvalidIntegrals):
         decode_integrals("f", encode_integrals("f", integrals(utility=(number, 0.0))))
 
 
-def test_a_what_if_says_what_an_operator_would_win():
+def test_a_what_if_says_what_an_operator_would_win() -> None:
     present = snapshot([2, 2, 1], [2, 1])
     now = what_if(present, SPEC, None, {})
     # Four sessions: a takes two on each pool, 4 + 4 + 3 + 3; the next is worth 3, on b.

@@ -17,13 +17,13 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(s
 
 
 @given(values)
-def test_what_others_write_is_read(value: Any):
+def test_what_others_write_is_read(value: Any) -> None:
     assert parse(json.dumps(value).encode()) == value
     assert parse(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) == value
 
 
 @given(st.binary() | st.text('[]{}":,.0123456789eE+-\\u \nntrfalsINy').map(str.encode))
-def test_any_bytes_are_read_or_refused(body: bytes):
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:
         parse(body)
     except InvalidJson as refused:
@@ -31,7 +31,7 @@ def test_any_bytes_are_read_or_refused(body: bytes):
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
-def test_fractions_are_exact(number: Decimal):
+def test_fractions_are_exact(number: Decimal) -> None:
     text = f"{number:f}"
     text += "" if "." in text else ".0"
     parsed = parse(text.encode())
@@ -42,6 +42,6 @@ def test_fractions_are_exact(number: Decimal):
 @pytest.mark.parametrize(
     "body", [b"", b" ", b"nan", b"'a'", b"01", b"1.", b".5", b"+1", b"0x1", b"[1,]", b"{a: 1}", b"// a\n1", b'"\t"']
 )
-def test_what_only_some_parsers_take_is_refused(body: bytes):
+def test_what_only_some_parsers_take_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidJson):
         parse(body)

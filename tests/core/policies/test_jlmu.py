@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.core.occupancy import counts_of, total_utility
 from service.core.optimum import optimum
 from service.core.policies import Decision, Jlmu, Occupancies
-from service.core.ranking import rank_coordinates
+from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import (
     CappedLinearUtility,
     LinearUtility,
@@ -26,7 +26,7 @@ LOG_SHARES = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)
 # The order is (1,1), (0,1), (1,2), (0,2), (1,3), (0,3), counting classes from 0.
 
 
-def place(ranking: object, columns: list[list[int | None]], draw: float = 0.0) -> Decision | None:
+def place(ranking: Ranking, columns: list[list[int | None]], draw: float = 0.0) -> Decision | None:
     return Jlmu(Occupancies(ranking, columns)).assign(draw)
 
 

@@ -11,6 +11,7 @@ Most examples use two classes, A with marginal utilities 6, 3, 1 and B with 5, 4
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
@@ -43,7 +44,7 @@ def slta(a: list[int | None], b: list[int | None], *, rank: int = 1, beta: Beta 
     return policy
 
 
-def chosen(policy_at: object, draws: int = 60) -> Counter[tuple[str, int, int]]:
+def chosen(policy_at: Callable[[], Slta], draws: int = 60) -> Counter[tuple[str, int, int]]:
     """Where the session goes, over equally spaced draws, each from the same state."""
     decisions = [policy_at().assign((k + 0.5) / draws) for k in range(draws)]
     return Counter((d.token, d.pool_class, d.pool) for d in decisions)
