@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +87,16 @@ def rows(section: str) -> list[list[str]]:
 def words(cell: str) -> list[str]:
     """The words in backticks of one cell."""
     return _SPAN.findall(cell)
+
+
+def alternatives(path: str) -> Iterator[str]:
+    """`a/{b,c}.py` as `a/b.py` and `a/c.py`."""
+    braces = re.search(r"\{([^{}]*)\}", path)
+    if braces is None:
+        yield path
+        return
+    for one in braces[1].split(","):
+        yield from alternatives(path[: braces.start()] + one + path[braces.end() :])
 
 
 PAGES = [Page(ROOT / name) for name in NAMES if (ROOT / name).exists()]

@@ -70,7 +70,7 @@ def refusals() -> Iterator[tuple[str, int]]:
     """Code and status of everything that the service's sources refuse with."""
     for path in (ROOT / "service").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Refusal", "problem"}:
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Refusal", "_problem"}:
                 values = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
                 if len(values) > 1 and isinstance(values[0], int):
                     yield str(values[1]), values[0]

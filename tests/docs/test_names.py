@@ -14,7 +14,7 @@ import yaml
 
 from service.cli.commands import app
 from service.process.settings import Settings
-from tests.docs.pages import PAGES, ROOT, Page, rows, words
+from tests.docs.pages import PAGES, ROOT, Page, alternatives, rows, words
 
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} | {".ci"}
 SOURCES = (".py", ".lua", ".js", ".html", ".md", ".toml")
@@ -41,16 +41,6 @@ def is_a_file_of_ours(span: str) -> bool:
     if not re.fullmatch(r"[\w./{},*-]+", span) or span.startswith(("/", "*")):
         return False
     return span.partition("/")[0] in FOLDERS if "/" in span else span.endswith(SOURCES)
-
-
-def alternatives(path: str) -> Iterator[str]:
-    """`a/{b,c}.py` as `a/b.py` and `a/c.py`."""
-    braces = re.search(r"\{([^{}]*)\}", path)
-    if braces is None:
-        yield path
-        return
-    for one in braces[1].split(","):
-        yield from alternatives(path[: braces.start()] + one + path[braces.end() :])
 
 
 @each([(page, span) for page in PAGES for span in page.spans if is_a_file_of_ours(span)])

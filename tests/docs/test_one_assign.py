@@ -1,0 +1,63 @@
+"""docs/one-assign.md leads to functions that exist, and tells of one assign what really happens."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, Page, rows, words
+from tests.in_process import TINY, service_in_process
+from tests.servers import running_server
+
+PAGE = Page(ROOT / "docs/one-assign.md")
+STEPS = re.findall(r"\[`([^`]+)`\]\(\.\./([^)]+\.(?:py|lua))\)", PAGE.prose)
+
+
+def functions_of(path: Path) -> set[str]:
+    """The functions of a file; a method as `Class.method`."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".lua":
+        return set(re.findall(r"^(?:local )?function ([\w.]+)\(", text, re.MULTILINE))
+    return {name for node in ast.parse(text).body for name in names_in(node)}
+
+
+def names_in(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return [node.name]
+    if isinstance(node, ast.ClassDef):
+        return [f"{node.name}.{name}" for inner in node.body for name in names_in(inner)]
+    return []
+
+
+def test_there_are_ten_steps() -> None:
+    assert re.findall(r"^(\d+)\. \*\*", PAGE.prose, re.MULTILINE) == [str(step) for step in range(1, 11)]
+
+
+@pytest.mark.parametrize(("function", "file"), STEPS)
+def test_a_function_that_is_linked_is_in_that_file(function: str, file: str) -> None:
+    assert function in functions_of(ROOT / file), f"{file} has no {function}"
+
+
+async def test_the_bits_before_and_after_and_the_answer_are_those_of_a_service() -> None:
+    with running_server() as url:
+        async with service_in_process(url) as service:
+            await service.api.put("/v1/fleets/tiny", json=TINY)
+
+            def row(key: str) -> str:
+                return "".join(str(service.redis.getbit(key, pool)) for pool in range(2))
+
+            def seen() -> list[str]:
+                record = service.redis.hget("{tiny}:sessions", "s-1")
+                return [row("{tiny}:level:1:1"), row("{tiny}:yellow"), str(record or "")]
+
+            before = seen()
+            service.draws.waiting = [0.75]
+            (body,) = (block.partition("\n")[2] for block in PAGE.blocks("http"))
+            answer = await service.api.post("/v1/fleets/tiny/assign", json=json.loads(body))
+            told = [["".join(words(cell)) for cell in cells[1:]] for cells in rows(PAGE.text)]
+            assert told == [list(pair) for pair in zip(before, seen(), strict=True)]
+            assert [answer.json()] == [json.loads(block) for block in PAGE.blocks("json")]
