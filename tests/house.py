@@ -39,7 +39,7 @@ WAY: Mapping[str, tuple[str, ...]] = {
     "service/store/caller.py": ("Caller.send", "Caller._run", "Caller._attempt"),
     "service/store/lua/library.lua": ("batch",),
     "service/store/lua/sessions.lua": ("sessions.assign", "begin", "write"),
-    "service/store/lua/policies.lua": ("policies.of", "policies.tell"),
+    "service/store/lua/policies.lua": ("policies.tell",),
     "service/store/lua/slta.lua": ("slta.judge", "slta.choose", "choose_slta"),
     "service/store/lua/choice.lua": ("choice.pick",),
     "service/store/lua/rows.lua": ("rows.select", "narrow", "bytes_of", "find_bit", "find_in_byte"),

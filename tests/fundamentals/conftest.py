@@ -14,6 +14,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from tests import rawstate
 from tests.audit import violations
 from tests.in_process import TINY, Service, service_in_process
 from tests.servers import running_server
@@ -46,6 +47,10 @@ class Tiny:
     def bits(self, row: str) -> str:
         """The bits of a row for the two pools of a class: "01" is the second alone."""
         return "".join(str(self.service.redis.getbit(f"{{tiny}}:{row}", pool)) for pool in range(2))
+
+    def number(self, field: str) -> str:
+        """A field of the fleet's state, which is one packed string."""
+        return rawstate.fields(self.service.redis, "tiny")[field]
 
     def field(self, key: str, field: str) -> str | None:
         """A field of one of the fleet's hashes."""

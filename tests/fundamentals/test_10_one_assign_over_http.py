@@ -11,7 +11,7 @@ from tests.fundamentals.conftest import Tiny
 
 async def test_in_an_empty_fleet_the_pools_of_the_best_class_are_yellow(tiny: Tiny) -> None:
     # r = 1 is (large, 1): both large pools hold fewer than 1. No level ranks better, so nothing is green.
-    assert tiny.field("state", "rank") == "1"
+    assert tiny.number("rank") == "1"
     assert (tiny.bits("green:0"), tiny.bits("green:1"), tiny.bits("yellow")) == ("00", "00", "11")
 
 
@@ -42,12 +42,12 @@ async def test_the_session_is_written_down_in_three_places(tiny: Tiny) -> None:
 
 async def test_the_session_that_finds_one_yellow_token_and_no_green_one_raises_r(tiny: Tiny) -> None:
     await tiny.assign("s-1", draw=0.75)
-    assert (tiny.field("state", "rank"), tiny.bits("yellow")) == ("1", "10")
+    assert (tiny.number("rank"), tiny.bits("yellow")) == ("1", "10")
 
     await tiny.assign("s-2")  # it takes large-1, the last yellow pool
 
     # r = 2 is (small, 1): the empty small pools are yellow now. The large pools are at their threshold, 1.
-    assert (tiny.field("state", "rank"), tiny.bits("yellow"), tiny.bits("green:1")) == ("2", "11", "00")
+    assert (tiny.number("rank"), tiny.bits("yellow"), tiny.bits("green:1")) == ("2", "11", "00")
 
 
 async def test_a_pool_that_lost_a_session_is_green_and_comes_first(tiny: Tiny) -> None:
