@@ -42,7 +42,7 @@ WAY: Mapping[str, tuple[str, ...]] = {
     "service/store/lua/policies.lua": ("policies.tell",),
     "service/store/lua/slta.lua": ("slta.judge", "slta.choose", "choose_slta"),
     "service/store/lua/choice.lua": ("choice.pick",),
-    "service/store/lua/rows.lua": ("rows.select", "narrow", "bytes_of", "find_bit", "find_in_byte"),
+    "service/store/lua/rows.lua": ("rows.select", "bytes_of", "find_bit", "find_in_byte"),
 }
 """The way of one assign, file → functions: those that wait for their callee when the session's record is written, from
 the server's call of the application on, and those that choose its pool.

@@ -79,12 +79,18 @@ local function bytes_of(key, low, high)
   return { string.byte(redis.call('GETRANGE', key, low, high - 1), 1, -1) }
 end
 
--- The bit of the set bit number `index` (from 0) of a row: rank-select by halving. O(log pools) calls.
+-- The bit of the set bit number `index` (from 0) of a row: rank-select by halving. O(log pools) calls, one where the row
+-- is short.
 function rows.select(key, index)
-  local low, high, left = narrow(function(from, to)
-    return redis.call('BITCOUNT', key, from, to)
-  end, redis.call('STRLEN', key), index)
-  return low * 8 + find_bit(bytes_of(key, low, high), left)
+  local low, bytes = 0, bytes_of(key, 0, rows.SPAN + 1)
+  if #bytes > rows.SPAN then
+    local high
+    low, high, index = narrow(function(from, to)
+      return redis.call('BITCOUNT', key, from, to)
+    end, redis.call('STRLEN', key), index)
+    bytes = bytes_of(key, low, high)
+  end
+  return low * 8 + find_bit(bytes, index)
 end
 
 -- The same in the row `outer` without the bits of `inner`, which are all in `outer` too: counts and bytes subtract.
