@@ -119,6 +119,14 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     assert violations(redis, FLEET) == []
 
 
+async def test_a_configuration_that_the_library_does_not_know_is_refused(store: Store, redis: Redis) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    before = everything(redis)
+    with pytest.raises(errors.NewerFleet):
+        await store.fleets.configure(FLEET, with_policy(spec(*TWO_CLASSES), WITH_UNIFORM["uniform"]), "{}")
+    assert everything(redis) == before
+
+
 # A further field of the same layout
 
 

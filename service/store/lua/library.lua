@@ -94,6 +94,10 @@ local function put(given, args)
   if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
   end
+  local rules = policies.BY_NAME[args[4]]
+  if not rules or rules.LAYOUT > constants.LAYOUT then
+    return { 'NEWER_FLEET' }
+  end
   local wanted = {
     expected = args[2], document = args[3], policy = args[4], utilities = args[5],
     names = vectors.split(args[6]), capacities = vectors.split(args[7], true),

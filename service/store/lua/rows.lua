@@ -79,8 +79,8 @@ local function bytes_of(key, low, high)
   return { string.byte(redis.call('GETRANGE', key, low, high - 1), 1, -1) }
 end
 
--- The bit of the set bit number `index` (from 0) of a row: rank-select by halving. O(log pools) calls, one where the row
--- is short.
+-- The bit of the set bit number `index` (from 0) of a row: rank-select by halving. O(log pools) calls, one where the
+-- row is short.
 function rows.select(key, index)
   local low, bytes = 0, bytes_of(key, 0, rows.SPAN + 1)
   if #bytes > rows.SPAN then
