@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("service", "demo", "loadgen", "experiments", "benchmarks", "deploy")
@@ -135,8 +135,8 @@ def _refuses(last: ast.stmt) -> bool:
     return isinstance(last, ast.Raise)
 
 
-def _lines(node: ast.AST) -> frozenset[int]:
-    return frozenset(range(node.lineno, node.end_lineno + 1))  # type: ignore[attr-defined]
+def _lines(node: Any) -> frozenset[int]:
+    return frozenset(range(node.lineno, node.end_lineno + 1))
 
 
 LUA_FUNCTION = re.compile(r"(?:local )?function ([\w.]+)\(")

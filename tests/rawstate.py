@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from redis import Redis
+from tests.servers import TextRedis
 
 FLEET_BLOCK = """
 tables next_due ended_generation older_ended clock time hold_until sessions utility optimum bound_rank bound_filled
@@ -41,12 +41,13 @@ redis.call('SET', KEYS[1], cmsgpack.pack(unpack(values)))
 """
 
 
-def unpack(redis: Redis, fleet: str) -> list[str]:
+def unpack(redis: TextRedis, fleet: str) -> list[str]:
     """The packed string's values as text."""
-    return redis.eval(UNPACK, 1, f"{{{fleet}}}:state")
+    values: list[str] = redis.eval(UNPACK, 1, f"{{{fleet}}}:state")
+    return values
 
 
-def pack(redis: Redis, fleet: str, values: Sequence[str]) -> None:
+def pack(redis: TextRedis, fleet: str, values: Sequence[str]) -> None:
     """The inverse."""
     redis.eval(PACK, 1, f"{{{fleet}}}:state", *values)
 
@@ -65,14 +66,15 @@ def places(values: Sequence[str]) -> Mapping[str, slice]:
     return found
 
 
-def fields(redis: Redis, fleet: str) -> dict[str, str]:
+def fields(redis: TextRedis, fleet: str) -> dict[str, str]:
     """Every field by name."""
     values = unpack(redis, fleet)
     hot = {name: " ".join(values[place]) for name, place in places(values).items()}
-    return redis.hgetall(f"{{{fleet}}}:cold") | hot
+    cold: dict[str, str] = redis.hgetall(f"{{{fleet}}}:cold")
+    return cold | hot
 
 
-def poke(redis: Redis, fleet: str, **changes: object) -> None:
+def poke(redis: TextRedis, fleet: str, **changes: object) -> None:
     """Give fields other values, wherever they stand."""
     values = unpack(redis, fleet)
     where = places(values)

@@ -51,7 +51,7 @@ class Metrics(Activity):
         link.add(Link(is_up, store.library_digest))
         scrape = _Scrape([*link.all(), *fleets.all(), *self.registry.collect()])
         if OPENMETRICS in accept:
-            body: bytes = openmetrics.generate_latest(scrape)  # type: ignore[no-untyped-call]
+            body: bytes = openmetrics.generate_latest(scrape)
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(scrape), CONTENT_TYPE_PLAIN_0_0_4
 

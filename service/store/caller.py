@@ -69,7 +69,7 @@ class Caller:
     async def command(self, *words: str) -> Any:  # noqa: ANN401 - whatever the command answers
         """What a plain command answers. StoreUnavailable or OutcomeUnknown."""
         try:
-            return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+            return await self._redis.execute_command(*words)
         except (RedisError, OSError) as error:
             raise StoreFailure(classify(error)).as_dispatch_error() from error
 
@@ -89,7 +89,7 @@ class Caller:
 
     async def _attempt(self, command: str, words: Sequence[Argument]) -> Reply:
         try:
-            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
+            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
             failure = classify(error)
             self._observer.error(failure.kind)
@@ -97,7 +97,7 @@ class Caller:
                 raise StoreFailure(failure) from error
         await self.load()
         try:
-            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return,no-untyped-call]
+            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
             raise StoreFailure(classify(error)) from error
 
@@ -105,7 +105,7 @@ class Caller:
         """Load the library unless it is there: after a flush, or on a new master. Safe to repeat. StoreFailure."""
         async with self._loading:
             try:
-                await self._redis.execute_command("FUNCTION", "LOAD", self._source)  # type: ignore[no-untyped-call]
+                await self._redis.execute_command("FUNCTION", "LOAD", self._source)
             except ResponseError as error:
                 if "already exists" not in str(error):
                     raise StoreFailure(replace(classify(error), ran=False)) from error
@@ -115,9 +115,7 @@ class Caller:
     async def loaded(self) -> bool:
         """Whether the server answers and has our library."""
         try:
-            listed = await self._redis.execute_command(  # type: ignore[no-untyped-call]
-                "FUNCTION", "LIST", "LIBRARYNAME", f"slta_{self.digest}"
-            )
+            listed = await self._redis.execute_command("FUNCTION", "LIST", "LIBRARYNAME", f"slta_{self.digest}")
         except (RedisError, OSError):
             return False
         return bool(listed)

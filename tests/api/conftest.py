@@ -60,13 +60,18 @@ async def store(server: str, redis: Redis, metrics: Metrics) -> AsyncIterator[St
 NewClient = Callable[..., httpx.AsyncClient]
 
 
+async def no_metrics(_accept: str) -> tuple[bytes, str]:
+    """For an API whose metrics nobody asks for."""
+    return b"", ""
+
+
 @pytest.fixture
 async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
     """Clients of an API that is built with other options."""
     async with AsyncExitStack() as stack:
 
         def new(
-            store: object,
+            store: Any,
             *,
             key: str | None = None,
             address: str = "127.0.0.1",
@@ -78,8 +83,12 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
             async def render(accept: str) -> tuple[bytes, str]:
                 return await metrics.render(store, specs, accept)
 
-            options = {"access": Access.open(), "render_metrics": render, "observe_request": metrics.observe} | options
-            app = build_api(store=store, specs=specs, **options)
+            given: dict[str, Any] = {
+                "access": Access.open(),
+                "render_metrics": render,
+                "observe_request": metrics.observe,
+            } | options
+            app = build_api(store=store, specs=specs, **given)
             client = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app, client=(address, 1234)),
                 base_url="http://localhost",

@@ -16,7 +16,7 @@ from service.access.rate_limit import Rate, RateLimiter
 from service.api.application import build_api
 from service.api.gate import FAILURES
 from service.store import Store
-from tests.api.conftest import FLEET, NewClient
+from tests.api.conftest import FLEET, NewClient, no_metrics
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 FLEET_URL = "/v1/fleets/{fleet}"
@@ -68,20 +68,21 @@ def keys() -> Keys:
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    app = build_api(store=None, access=Access.open(), render_metrics=lambda _: None, docs_enabled=True)  # type: ignore[arg-type, return-value]
+    nothing: Any = None
+    app = build_api(store=nothing, access=Access.open(), render_metrics=no_metrics, docs_enabled=True)
     for route in app.routes:
         assert isinstance(route, APIRoute)
         yield from ((method, route.path) for method in route.methods or ())
 
 
-def test_every_route_is_in_the_table_of_who_may_call_it():
+def test_every_route_is_in_the_table_of_who_may_call_it() -> None:
     assert set(routes()) == ALLOWED.keys() | PUBLIC
 
 
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_a_scope_opens_what_the_table_says_and_nothing_else(
     store: Store, new_client: NewClient, keys: Keys, scope: Scope
-):
+) -> None:
     client = new_client(store, key=keys(scope), access=keys.access())
     for (method, path), scopes in ALLOWED.items():
         answer = await client.request(method, path.replace("{", "").replace("}", ""))
@@ -89,7 +90,7 @@ async def test_a_scope_opens_what_the_table_says_and_nothing_else(
         assert refused is (scope not in scopes and scope != "admin"), (method, path)
 
 
-async def test_nothing_but_the_probes_answers_without_a_key(store: Store, new_client: NewClient, keys: Keys):
+async def test_nothing_but_the_probes_answers_without_a_key(store: Store, new_client: NewClient, keys: Keys) -> None:
     client = new_client(store, access=keys.access())
     for method, path in ALLOWED:
         answer = await client.request(method, path.replace("{", "").replace("}", ""))
@@ -115,27 +116,26 @@ def wrong_keys(key: str) -> dict[str, str]:
     }
 
 
-async def test_every_wrong_key_gets_the_same_answer(store: Store, new_client: NewClient, keys: Keys):
+async def test_every_wrong_key_gets_the_same_answer(store: Store, new_client: NewClient, keys: Keys) -> None:
     key = keys("admin")
     client = new_client(store, access=keys.access())
     bodies = set()
     for wrong in wrong_keys(key).values():
-        answer = await client.get(
-            "/v1/fleets", headers={"Authorization": wrong.encode("latin-1"), "X-Request-ID": "same"}
-        )
+        headers = {b"Authorization": wrong.encode("latin-1"), b"X-Request-ID": b"same"}
+        answer = await client.get("/v1/fleets", headers=headers)
         assert answer.status_code == 401
         bodies.add(answer.content)
     assert len(bodies) == 1
 
 
-async def test_a_key_in_the_query_is_no_key(store: Store, new_client: NewClient, keys: Keys):
+async def test_a_key_in_the_query_is_no_key(store: Store, new_client: NewClient, keys: Keys) -> None:
     key = keys("admin")
     client = new_client(store, access=keys.access())
     for name in ("key", "api_key", "access_token", "authorization"):
         assert (await client.get("/v1/fleets", params={name: key})).status_code == 401
 
 
-async def test_anothers_fleet_looks_as_if_it_did_not_exist(store: Store, new_client: NewClient, keys: Keys):
+async def test_anothers_fleet_looks_as_if_it_did_not_exist(store: Store, new_client: NewClient, keys: Keys) -> None:
     mine, admin = keys("admin", fleets=("mine",)), keys("admin")
     access = keys.access()
     everybody, me = new_client(store, key=admin, access=access), new_client(store, key=mine, access=access)
@@ -161,7 +161,9 @@ async def test_anothers_fleet_looks_as_if_it_did_not_exist(store: Store, new_cli
     assert (await me.get("/v1/fleets/mine")).status_code == 200
 
 
-async def test_the_metrics_of_all_fleets_are_not_for_a_key_of_one(store: Store, new_client: NewClient, keys: Keys):
+async def test_the_metrics_of_all_fleets_are_not_for_a_key_of_one(
+    store: Store, new_client: NewClient, keys: Keys
+) -> None:
     one, all_ = keys("metrics", fleets=("mine",)), keys("metrics")
     client = new_client(store, access=keys.access())
     statuses = [
@@ -178,7 +180,7 @@ def holds(access: Access, key: str) -> bool:
     return access.identify(f"Bearer {key}") is not None
 
 
-def test_keys_are_rotated_without_a_restart(tmp_path: Path):
+def test_keys_are_rotated_without_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     (old, old_entry), (new, new_entry) = generate_key(["assign"]), generate_key(["assign"])
     write_keys(path, old_entry)
@@ -194,7 +196,7 @@ def test_keys_are_rotated_without_a_restart(tmp_path: Path):
     assert holds(access, new)
 
 
-def test_a_key_file_that_became_unusable_leaves_the_keys_as_they_were(tmp_path: Path):
+def test_a_key_file_that_became_unusable_leaves_the_keys_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     key, entry = generate_key(["assign"])
     write_keys(path, entry)
@@ -228,7 +230,7 @@ def a_key(**changes: Any) -> dict[str, Any]:
         ({"keys": [a_key(), a_key()]}, "two keys have the same id"),
     ],
 )
-def test_a_key_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, content: Any, reason: str):
+def test_a_key_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, content: Any, reason: str) -> None:
     path = tmp_path / "keys.yaml"
     if content is not None:
         path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
@@ -238,7 +240,7 @@ def test_a_key_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Pat
     assert "secret-in-the-clear" not in str(caught.value)
 
 
-def test_a_key_is_kept_as_a_hash_only():
+def test_a_key_is_kept_as_a_hash_only() -> None:
     key, entry = generate_key(["read"], ["f"])
     key_id, secret = key.split(".")
     assert secret not in repr(entry)
@@ -247,7 +249,7 @@ def test_a_key_is_kept_as_a_hash_only():
     assert (entry.scopes, entry.fleets) == ({"read"}, {"f"})
 
 
-def test_open_access_lets_everybody_do_everything():
+def test_open_access_lets_everybody_do_everything() -> None:
     assert Access.open().identify(None) is ANYBODY
     assert Access.open().is_open
     assert not Access({}).is_open
@@ -261,7 +263,7 @@ class Clock:
         return self.now
 
 
-def test_a_bucket_refills_at_its_rate_and_never_overflows():
+def test_a_bucket_refills_at_its_rate_and_never_overflows() -> None:
     clock = Clock()
     limiter = RateLimiter(Rate(per_second=0.5, burst=2), clock)
     assert [limiter.take("a") for _ in range(3)] == [0, 0, 2]
@@ -272,14 +274,14 @@ def test_a_bucket_refills_at_its_rate_and_never_overflows():
     assert [limiter.take("a") for _ in range(3)] == [0, 0, 2]
 
 
-def test_a_limiter_forgets_who_was_not_seen_for_longest(monkeypatch: pytest.MonkeyPatch):
+def test_a_limiter_forgets_who_was_not_seen_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RateLimiter, "MOST_NAMES", 2)
     limiter = RateLimiter(Rate(per_second=1, burst=1), Clock())
     assert [limiter.take(name) for name in "abca"] == [0, 0, 0, 0]
     assert limiter.take("c") == 1
 
 
-async def test_each_key_has_its_own_rate(store: Store, new_client: NewClient, keys: Keys):
+async def test_each_key_has_its_own_rate(store: Store, new_client: NewClient, keys: Keys) -> None:
     one, other = keys("read"), keys("read")
     rate = Rate(per_second=0.001, burst=3)
     client = new_client(store, access=keys.access(), rate=rate)
@@ -293,7 +295,7 @@ async def test_each_key_has_its_own_rate(store: Store, new_client: NewClient, ke
 
 async def test_wrong_keys_from_one_address_are_slowed_down_and_right_ones_are_not(
     store: Store, new_client: NewClient, keys: Keys
-):
+) -> None:
     key = keys("read")
     here = new_client(store, access=keys.access(), address="192.0.2.1")
     wrong = {"Authorization": "Bearer slta-00000000.0000000000000000000000"}

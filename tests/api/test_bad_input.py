@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -67,7 +68,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
 @pytest.mark.parametrize("case", BODIES)
 async def test_a_body_that_is_not_what_it_should_be(
     api: httpx.AsyncClient, fleet: str, redis: Redis, case: str, operation: str
-):
+) -> None:
     body, status, code = BODIES[case]
     before = everything(redis)
     answer = await api.post(f"{fleet}/{operation}", content=body, headers=JSON)
@@ -135,7 +136,7 @@ WRONG: list[tuple[str, str, Any, int, str]] = [
 @pytest.mark.parametrize(("method", "url", "body", "status", "code"), WRONG)
 async def test_a_request_that_asks_for_what_there_is_not(
     api: httpx.AsyncClient, fleet: str, method: str, url: str, body: Any, status: int, code: str
-):
+) -> None:
     before = await configuration(api, fleet)
     answer = await api.request(method, url, json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
@@ -170,16 +171,16 @@ async def configuration(api: httpx.AsyncClient, fleet: str) -> list[Any]:
 @pytest.mark.parametrize("operation", ["assign", "pools/x"])
 async def test_media_types_are_negotiated(
     api: httpx.AsyncClient, fleet: str, headers: dict[str, str], status: int, code: str | None, operation: str
-):
+) -> None:
     method, body = ("POST", b'{"session_id": "a"}') if operation == "assign" else ("PUT", b'{"pool_class": "small"}')
     answer = await api.request(method, f"{fleet}/{operation}", content=body, headers=headers)
     assert (answer.status_code, answer.json().get("code")) == (status, code)
 
 
-async def test_a_body_without_a_length_is_counted_as_it_arrives(api: httpx.AsyncClient, fleet: str):
+async def test_a_body_without_a_length_is_counted_as_it_arrives(api: httpx.AsyncClient, fleet: str) -> None:
     sent = 0
 
-    async def endless():
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while True:
             sent += 1024
@@ -203,14 +204,16 @@ async def test_a_body_without_a_length_is_counted_as_it_arrives(api: httpx.Async
         ("PUT", "pools/x/sessions", 1024),
     ],
 )
-async def test_each_body_has_its_limit_in_kib(api: httpx.AsyncClient, fleet: str, method: str, url: str, limit: int):
+async def test_each_body_has_its_limit_in_kib(
+    api: httpx.AsyncClient, fleet: str, method: str, url: str, limit: int
+) -> None:
     url = f"{fleet}/{url}".rstrip("/")
     within = await api.request(method, url, content=b" " * limit * 1024, headers=JSON)
     beyond = await api.request(method, url, content=b" " * (limit * 1024 + 1), headers=JSON)
     assert (within.json()["code"], beyond.json()["code"]) == ("invalid_json", "payload_too_large")
 
 
-async def test_no_answer_repeats_what_was_sent(api: httpx.AsyncClient, fleet: str):
+async def test_no_answer_repeats_what_was_sent(api: httpx.AsyncClient, fleet: str) -> None:
     for method, url, body in (
         ("POST", "assign", {"session_id": SECRET}),
         ("POST", "assign", {SECRET: 1}),
@@ -230,7 +233,7 @@ async def test_no_answer_repeats_what_was_sent(api: httpx.AsyncClient, fleet: st
         assert len(answer.content) <= 1024
 
 
-async def test_a_problem_has_all_its_members(api: httpx.AsyncClient, fleet: str):
+async def test_a_problem_has_all_its_members(api: httpx.AsyncClient, fleet: str) -> None:
     answer = await api.get(f"{fleet}/sessions/never")
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
@@ -244,7 +247,7 @@ async def test_a_problem_has_all_its_members(api: httpx.AsyncClient, fleet: str)
     }
 
 
-async def test_a_list_of_the_largest_size_is_taken(api: httpx.AsyncClient, fleet: str):
+async def test_a_list_of_the_largest_size_is_taken(api: httpx.AsyncClient, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "here")
     ids = [f"{'s' * 120}{k:04d}" for k in range(7999)] + ["here"]
     answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json={"as_of": 0, "session_ids": ids})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Message
 from structlog.testing import capture_logs
 
 from service.access.keys import Access, generate_key
@@ -20,12 +22,12 @@ from service.api.rules import allow, public
 from service.errors import StoreUnavailable
 from service.requests import RequestRecord
 from service.store import Store
-from tests.api.conftest import NewClient
+from tests.api.conftest import NewClient, no_metrics
 
 CANARY = "redis://:s3cret@store.internal:6379"
 
 
-async def test_every_answer_has_the_headers_that_make_it_harmless(api: httpx.AsyncClient, fleet: str):
+async def test_every_answer_has_the_headers_that_make_it_harmless(api: httpx.AsyncClient, fleet: str) -> None:
     answers = [
         await api.get(fleet),
         await api.get(f"{fleet}/sessions/never"),
@@ -61,8 +63,8 @@ async def test_every_answer_has_the_headers_that_make_it_harmless(api: httpx.Asy
         ("a\tb", False),
     ],
 )
-async def test_a_harmless_request_id_is_kept(api: httpx.AsyncClient, sent: str, kept: bool):
-    answer = await api.get("/nothing", headers={"X-Request-ID": sent.encode("latin-1")})
+async def test_a_harmless_request_id_is_kept(api: httpx.AsyncClient, sent: str, kept: bool) -> None:
+    answer = await api.get("/nothing", headers={b"X-Request-ID": sent.encode("latin-1")})
     assert (answer.headers["X-Request-ID"] == sent) is kept
     assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
 
@@ -88,7 +90,7 @@ async def test_a_harmless_request_id_is_kept(api: httpx.AsyncClient, sent: str, 
 )
 async def test_only_hosts_on_the_list_are_served(
     store: Store, new_client: NewClient, allowed: list[str] | None, host: str, status: int
-):
+) -> None:
     client = new_client(store, **({} if allowed is None else {"allowed_hosts": allowed}))
     answer = await client.get("/v1/fleets", headers={"Host": host})
     assert answer.status_code == status
@@ -96,26 +98,27 @@ async def test_only_hosts_on_the_list_are_served(
         assert answer.json()["code"] == "invalid_host"
 
 
-async def ask(app: object, headers: list[tuple[bytes, bytes]], path: str = "/v1/fleets") -> int:
+async def ask(app: ASGIApp, headers: list[tuple[bytes, bytes]], path: str = "/v1/fleets") -> int:
     """A request as only a socket could send it; its status."""
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
         "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers, "client": None,
     }  # fmt: skip
-    messages = []
+    messages: list[Message] = []
 
-    async def receive():
+    async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message):
+    async def send(message: Message) -> None:
         messages.append(message)
 
-    await app(scope, receive, send)  # type: ignore[operator]
-    return messages[0]["status"]
+    await app(scope, receive, send)
+    status: int = messages[0]["status"]
+    return status
 
 
-async def test_no_host_or_two_of_them_are_refused(store: Store):
-    app = build_api(store=store, access=Access.open(), render_metrics=lambda _: None)  # type: ignore[arg-type, return-value]
+async def test_no_host_or_two_of_them_are_refused(store: Store) -> None:
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
     assert await ask(app, [(b"host", b"localhost")]) == 200
     assert await ask(app, []) == 400
     assert await ask(app, [(b"host", b"localhost"), (b"host", b"localhost")]) == 400
@@ -135,7 +138,9 @@ async def test_no_host_or_two_of_them_are_refused(store: Store):
         ("POST", "/healthz", "GET"),
     ],
 )
-async def test_a_wrong_method_is_told_the_right_ones(api: httpx.AsyncClient, method: str, path: str, methods: str):
+async def test_a_wrong_method_is_told_the_right_ones(
+    api: httpx.AsyncClient, method: str, path: str, methods: str
+) -> None:
     answer = await api.request(method, path)
     assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
 
@@ -154,7 +159,7 @@ async def test_a_wrong_method_is_told_the_right_ones(api: httpx.AsyncClient, met
 )
 async def test_a_page_of_another_site_can_drain_no_pool(
     api: httpx.AsyncClient, fleet: str, headers: dict[str, str], status: int
-):
+) -> None:
     answer = await api.post(f"{fleet}/pools/small-1/drain", headers=headers)
     assert answer.status_code == status
     pool = (await api.get(f"{fleet}/pools/small-1", headers=headers)).json()
@@ -166,14 +171,14 @@ async def test_a_page_of_another_site_can_drain_no_pool(
     ["/nothing", "//", "/v1/fleets/", "/v1//fleets", "/v1/fleets//state", "/v1/fleets/f/", "/v1/fleets/f/state/",
      "/v1/fleets/a%2Fb/state", "/docs", "/redoc", "/openapi.json", "/v1/fleets/f/%2e%2e/%2e%2e/metrics"],
 )  # fmt: skip
-async def test_an_unknown_path_is_404_and_redirects_nowhere(api: httpx.AsyncClient, path: str):
+async def test_an_unknown_path_is_404_and_redirects_nowhere(api: httpx.AsyncClient, path: str) -> None:
     answer = await api.get(path)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 class BrokenRoom:
-    def __getattr__(self, name: str):
-        async def fail(*_: object):
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, None]]:
+        async def fail(*_: object) -> None:
             raise RuntimeError(CANARY)
 
         return fail
@@ -185,7 +190,7 @@ class Broken:
     fleets = pools = sessions = BrokenRoom()
 
 
-async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(new_client: NewClient):
+async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(new_client: NewClient) -> None:
     client = new_client(Broken())
     with capture_logs() as logs:
         answers = [
@@ -202,7 +207,7 @@ async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(ne
     assert "s3cret" not in str(logs)
 
 
-async def test_an_error_after_the_answer_began_is_logged_and_ends_the_connection(new_client: NewClient):
+async def test_an_error_after_the_answer_began_is_logged_and_ends_the_connection(new_client: NewClient) -> None:
     router = APIRouter(route_class=ApiRoute)
 
     async def half() -> AsyncIterator[str]:
@@ -220,7 +225,7 @@ async def test_an_error_after_the_answer_began_is_logged_and_ends_the_connection
     assert [(entry["event"], entry["error"]) for entry in logs] == [("request_failed", "StoreUnavailable")]
 
 
-async def test_a_key_stands_in_no_log_and_no_answer(store: Store, new_client: NewClient):
+async def test_a_key_stands_in_no_log_and_no_answer(store: Store, new_client: NewClient) -> None:
     key, entry = generate_key(["admin"])
     secret = key.split(".")[1]
     with capture_logs() as logs:
@@ -232,12 +237,12 @@ async def test_a_key_stands_in_no_log_and_no_answer(store: Store, new_client: Ne
     assert secret not in str(logs)
 
 
-async def test_a_body_that_does_not_arrive_is_not_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch):
+async def test_a_body_that_does_not_arrive_is_not_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.0)
-    app = build_api(store=store, access=Access.open(), render_metrics=lambda _: None)  # type: ignore[arg-type, return-value]
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
-    async def never():
+    async def never() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.Event().wait()
 
@@ -247,13 +252,13 @@ async def test_a_body_that_does_not_arrive_is_not_waited_for(store: Store, monke
     assert answer.headers["Connection"] == "close"
 
 
-async def test_a_client_that_leaves_before_its_body_is_there_is_no_error(store: Store):
+async def test_a_client_that_leaves_before_its_body_is_there_is_no_error(store: Store) -> None:
     records: list[RequestRecord] = []
     app = build_api(
         store=store,
         access=Access.open(),
-        render_metrics=lambda _: None,
-        observe_request=records.append,  # type: ignore[arg-type, return-value]
+        render_metrics=no_metrics,
+        observe_request=records.append,
     )
     path = "/v1/fleets/f/assign"
     scope = {
@@ -261,10 +266,10 @@ async def test_a_client_that_leaves_before_its_body_is_there_is_no_error(store: 
         "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [(b"host", b"localhost")],
     }  # fmt: skip
 
-    async def receive():
+    async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    async def send(_):
+    async def send(_: Message) -> None:
         raise AssertionError("nobody is there to answer")
 
     with capture_logs() as logs:
@@ -273,7 +278,7 @@ async def test_a_client_that_leaves_before_its_body_is_there_is_no_error(store: 
     assert [(r.route, r.status) for r in records] == [("/v1/fleets/{fleet}/assign", 0)]
 
 
-async def test_who_observes_hears_of_every_request_and_no_clients_text(store: Store, new_client: NewClient):
+async def test_who_observes_hears_of_every_request_and_no_clients_text(store: Store, new_client: NewClient) -> None:
     key, entry = generate_key(["read"])
     records: list[RequestRecord] = []
     client = new_client(store, key=key, access=Access({entry.id: entry}), observe_request=records.append)
@@ -290,7 +295,7 @@ async def test_who_observes_hears_of_every_request_and_no_clients_text(store: St
     assert all(r.seconds > 0 for r in records)
 
 
-async def test_other_routers_stand_behind_the_same_gate(store: Store, new_client: NewClient):
+async def test_other_routers_stand_behind_the_same_gate(store: Store, new_client: NewClient) -> None:
     router = APIRouter(route_class=ApiRoute)
 
     @router.get("/page")
@@ -310,7 +315,7 @@ async def test_other_routers_stand_behind_the_same_gate(store: Store, new_client
     assert (await client.get("/feed/f")).status_code == 401
 
 
-def test_a_route_that_does_not_say_who_may_call_it_is_not_built():
+def test_a_route_that_does_not_say_who_may_call_it_is_not_built() -> None:
     router = APIRouter(route_class=ApiRoute)
 
     async def forgotten() -> Response:

@@ -15,7 +15,7 @@ def changed(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy(FLEET) | changes
 
 
-async def test_put_creates_then_changes_and_the_etag_is_the_version(api: httpx.AsyncClient):
+async def test_put_creates_then_changes_and_the_etag_is_the_version(api: httpx.AsyncClient) -> None:
     created = await api.put("/v1/fleets/f", json=FLEET)
     changed_ = await api.put("/v1/fleets/f", json=changed(policy="jlmu"))
     assert [(a.status_code, a.headers["ETag"], a.json()["config_version"]) for a in (created, changed_)] == [
@@ -26,7 +26,7 @@ async def test_put_creates_then_changes_and_the_etag_is_the_version(api: httpx.A
     assert changed_.json()["policy"] == "jlmu"
 
 
-async def test_what_get_answers_can_be_edited_and_put_back(api: httpx.AsyncClient, fleet: str):
+async def test_what_get_answers_can_be_edited_and_put_back(api: httpx.AsyncClient, fleet: str) -> None:
     document = (await api.get(fleet)).json()
     document["policy"] = "jlmu"
     assert (await api.put(fleet, json=document)).status_code == 200
@@ -35,7 +35,7 @@ async def test_what_get_answers_can_be_edited_and_put_back(api: httpx.AsyncClien
     assert (late.status_code, late.json()["code"]) == (412, "version_mismatch")
 
 
-async def test_numbers_of_a_fleet_come_back_as_they_were_written(api: httpx.AsyncClient):
+async def test_numbers_of_a_fleet_come_back_as_they_were_written(api: httpx.AsyncClient) -> None:
     classes = b'[{"name": "a", "capacity": 2, "utility": {"kind": "linear", "slope": 0.10}}]'
     text = b'{"lease_seconds": 1e2, "classes": ' + classes + b"}"
     await api.put("/v1/fleets/f", content=text, headers={"Content-Type": "application/json"})
@@ -58,7 +58,7 @@ async def test_numbers_of_a_fleet_come_back_as_they_were_written(api: httpx.Asyn
 )
 async def test_if_match_lets_only_the_version_it_names_be_changed(
     api: httpx.AsyncClient, fleet: str, header: str, value: str, status: int
-):
+) -> None:
     answer = await api.put(fleet, json=changed(policy="jlmu"), headers={header: value})
     assert answer.status_code == status
     assert (await api.get(fleet)).json()["policy"] == ("jlmu" if status == 200 else "slta")
@@ -72,18 +72,20 @@ async def test_if_match_lets_only_the_version_it_names_be_changed(
         ("If-None-Match", "*", 201),
     ],
 )
-async def test_a_guard_on_a_fleet_that_does_not_exist(api: httpx.AsyncClient, header: str, value: str, status: int):
+async def test_a_guard_on_a_fleet_that_does_not_exist(
+    api: httpx.AsyncClient, header: str, value: str, status: int
+) -> None:
     answer = await api.put("/v1/fleets/new", json=FLEET, headers={header: value})
     assert answer.status_code == status
 
 
-async def test_delete_heeds_if_match(api: httpx.AsyncClient, fleet: str):
+async def test_delete_heeds_if_match(api: httpx.AsyncClient, fleet: str) -> None:
     assert (await api.delete(fleet, headers={"If-Match": '"7"'})).status_code == 412
     assert (await api.delete(fleet, headers={"If-Match": '"1"'})).status_code == 204
     assert (await api.get(fleet)).json()["code"] == "unknown_fleet"
 
 
-async def test_put_creates_missing_pools_and_touches_no_others(api: httpx.AsyncClient, fleet: str):
+async def test_put_creates_missing_pools_and_touches_no_others(api: httpx.AsyncClient, fleet: str) -> None:
     await api.post(f"{fleet}/pools/small-1/drain")
     await api.delete(f"{fleet}/pools/small-2")
     await api.put(fleet, json=FLEET)
@@ -96,7 +98,7 @@ async def test_put_creates_missing_pools_and_touches_no_others(api: httpx.AsyncC
     }
 
 
-async def test_live_sessions_survive_a_change_of_policy_and_curves(api: httpx.AsyncClient, fleet: str):
+async def test_live_sessions_survive_a_change_of_policy_and_curves(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, "a", "b", "c")
     file = changed(policy="jlmu")
     file["classes"][0]["utility"]["resource"] = 40
@@ -105,7 +107,7 @@ async def test_live_sessions_survive_a_change_of_policy_and_curves(api: httpx.As
     assert (await api.get(f"{fleet}/sessions/a")).status_code == 200
 
 
-async def test_a_capacity_below_what_a_pool_holds_is_refused(api: httpx.AsyncClient, fleet: str):
+async def test_a_capacity_below_what_a_pool_holds_is_refused(api: httpx.AsyncClient, fleet: str) -> None:
     await fill(api, fleet)
     file = changed()
     file["classes"][1]["capacity"] = 3
@@ -114,18 +116,18 @@ async def test_a_capacity_below_what_a_pool_holds_is_refused(api: httpx.AsyncCli
     assert (await api.get(fleet)).json()["config_version"] == 1
 
 
-async def test_a_class_that_has_pools_cannot_be_left_out(api: httpx.AsyncClient, fleet: str):
+async def test_a_class_that_has_pools_cannot_be_left_out(api: httpx.AsyncClient, fleet: str) -> None:
     answer = await api.put(fleet, json={"classes": FLEET["classes"][:1]})
     assert (answer.status_code, answer.json()["code"]) == (409, "class_in_use")
 
 
-async def test_a_fleet_with_sessions_cannot_be_deleted(api: httpx.AsyncClient, fleet: str):
+async def test_a_fleet_with_sessions_cannot_be_deleted(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, "a")
     answer = await api.delete(fleet)
     assert (answer.status_code, answer.json()["code"]) == (409, "fleet_in_use")
 
 
-async def test_the_list_of_fleets_is_sorted(api: httpx.AsyncClient):
+async def test_the_list_of_fleets_is_sorted(api: httpx.AsyncClient) -> None:
     for name in ("b", "a"):
         await api.put(f"/v1/fleets/{name}", json=FLEET)
     assert (await api.get("/v1/fleets")).json() == {"fleets": ["a", "b"]}
@@ -174,7 +176,7 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
 )  # fmt: skip
 async def test_a_wrong_fleet_file_is_refused_with_the_field_and_the_reason(
     api: httpx.AsyncClient, fleet: str, file: object, detail: str
-):
+) -> None:
     answer = await api.put(fleet, json=file)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fleet")
     assert detail in answer.json()["detail"]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.store import Store
-from service.store.snapshots import WINDOWS
+from service.values import WINDOWS
 from tests.api.conftest import FLEET, assign, fill
 
 
@@ -22,7 +22,7 @@ def log_share(resource: float, sessions: int) -> float:
     return sessions * math.log(resource / sessions) if sessions else 0.0
 
 
-async def test_the_state_of_a_fleet_with_five_sessions(api: httpx.AsyncClient, fleet: str):
+async def test_the_state_of_a_fleet_with_five_sessions(api: httpx.AsyncClient, fleet: str) -> None:
     """Ranks: (large,1) log 30, (small,1) log 20, (large,2) log(30/4) = 2.01, (small,2) log(20/4) = 1.61, …
 
     Two pools a class: sessions 1 and 2 fill (large,1), 3 and 4 (small,1), the fifth goes to (large,2).
@@ -51,7 +51,7 @@ async def test_the_state_of_a_fleet_with_five_sessions(api: httpx.AsyncClient, f
     assert state["counters"]["assigned"] == 5
 
 
-async def test_state_and_the_list_of_pools_say_the_same(api: httpx.AsyncClient, fleet: str):
+async def test_state_and_the_list_of_pools_say_the_same(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, *"abcdefgh")
     listed = await occupancies(api, fleet)
     for seen in (await api.get(f"{fleet}/state")).json()["classes"]:
@@ -59,7 +59,7 @@ async def test_state_and_the_list_of_pools_say_the_same(api: httpx.AsyncClient, 
             assert count == sum(x >= level for x in listed[seen["name"]])
 
 
-async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: httpx.AsyncClient, fleet: str):
+async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: httpx.AsyncClient, fleet: str) -> None:
     slta = (await api.get(f"{fleet}/state")).json()
     # r = 1: no green token, and a yellow one on each pool of the best class.
     assert [c["tokens"] for c in slta["classes"]] == [{"green": 0, "yellow": 0}, {"green": 0, "yellow": 2}]
@@ -72,14 +72,14 @@ async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: httpx.As
     assert jlmu["min_green_to_decrement"] is None
 
 
-async def test_a_full_class_has_no_marginal_utility(api: httpx.AsyncClient, fleet: str):
+async def test_a_full_class_has_no_marginal_utility(api: httpx.AsyncClient, fleet: str) -> None:
     await fill(api, fleet)
     state = (await api.get(f"{fleet}/state")).json()
     assert [c["marginal_utility"] for c in state["classes"]] == [None, None]
     assert [len(c["marginal_utilities"]) for c in state["classes"]] == [3, 4]
 
 
-async def test_without_active_pools_what_does_not_exist_is_null(api: httpx.AsyncClient, fleet: str):
+async def test_without_active_pools_what_does_not_exist_is_null(api: httpx.AsyncClient, fleet: str) -> None:
     for pool_id in ("small-1", "small-2", "large-1", "large-2"):
         await api.post(f"{fleet}/pools/{pool_id}/drain")
     state = (await api.get(f"{fleet}/state")).json()
@@ -95,7 +95,7 @@ async def test_without_active_pools_what_does_not_exist_is_null(api: httpx.Async
     assert (what_if["utility_bound"], what_if["load_price"]) == (None, None)
 
 
-async def test_a_class_without_pools_is_left_out_of_the_ranks(api: httpx.AsyncClient, fleet: str):
+async def test_a_class_without_pools_is_left_out_of_the_ranks(api: httpx.AsyncClient, fleet: str) -> None:
     for pool_id in ("large-1", "large-2"):
         await api.delete(f"{fleet}/pools/{pool_id}")
     await assign(api, fleet, "a")
@@ -107,7 +107,7 @@ async def test_a_class_without_pools_is_left_out_of_the_ranks(api: httpx.AsyncCl
     assert large["pool_worth"] == pytest.approx(math.log(30) - math.log(20))
 
 
-async def test_averages_since_an_earlier_state_obey_the_bound(api: httpx.AsyncClient, fleet: str):
+async def test_averages_since_an_earlier_state_obey_the_bound(api: httpx.AsyncClient, fleet: str) -> None:
     before = (await api.get(f"{fleet}/state")).json()
     await assign(api, fleet, *"abcde")
     for session_id in "abc":
@@ -123,7 +123,7 @@ async def test_averages_since_an_earlier_state_obey_the_bound(api: httpx.AsyncCl
     assert averages["relative_gap"] == pytest.approx(averages["utility_gap"] / abs(averages["utility_bound"]))
 
 
-async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.AsyncClient, fleet: str):
+async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.AsyncClient, fleet: str) -> None:
     start = (await api.get(f"{fleet}/state")).json()["integrals"]
     first = (await api.get(f"{fleet}/averages", params={"since": start})).json()
     await assign(api, fleet, "a")
@@ -134,7 +134,7 @@ async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.Asyn
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Store, fleet: str, window: int):
+async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Store, fleet: str, window: int) -> None:
     nothing = (await api.get(f"{fleet}/averages?window={window}")).json()
     assert (nothing["window_seconds"], nothing["utility_mean"]) == (0, None)
     await store.fleets.tick("f")
@@ -144,7 +144,7 @@ async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Stor
     assert averages["mean_sessions_per_pool"] > 0
 
 
-async def test_averages_across_a_change_of_curves_are_refused(api: httpx.AsyncClient, store: Store, fleet: str):
+async def test_averages_across_a_change_of_curves_are_refused(api: httpx.AsyncClient, store: Store, fleet: str) -> None:
     start = (await api.get(f"{fleet}/state")).json()["integrals"]
     await store.fleets.tick("f")
     await api.put(fleet, json=FLEET | {"policy": "jlmu"})
@@ -156,7 +156,7 @@ async def test_averages_across_a_change_of_curves_are_refused(api: httpx.AsyncCl
         assert (answer.status_code, answer.json()["code"]) == (409, "utilities_changed")
 
 
-async def test_integrals_are_taken_back_from_the_same_fleet_only(api: httpx.AsyncClient, fleet: str):
+async def test_integrals_are_taken_back_from_the_same_fleet_only(api: httpx.AsyncClient, fleet: str) -> None:
     token = (await api.get(f"{fleet}/state")).json()["integrals"]
     await api.put("/v1/fleets/other", json=FLEET)
     for url, since in (
@@ -172,7 +172,7 @@ async def test_integrals_are_taken_back_from_the_same_fleet_only(api: httpx.Asyn
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_integrals")
 
 
-async def test_integrals_of_a_deleted_fleet_do_not_fit_its_successor(api: httpx.AsyncClient, fleet: str):
+async def test_integrals_of_a_deleted_fleet_do_not_fit_its_successor(api: httpx.AsyncClient, fleet: str) -> None:
     await api.put(fleet, json=FLEET | {"policy": "jlmu"})
     token = (await api.get(f"{fleet}/state")).json()["integrals"]
     await api.delete(fleet)
@@ -185,7 +185,7 @@ def shares(answer: dict[str, Any]) -> list[float | None]:
     return [c["sessions_per_pool"] for c in answer["classes"]]
 
 
-async def test_a_what_if_load_fills_the_ranks_in_order(api: httpx.AsyncClient, fleet: str):
+async def test_a_what_if_load_fills_the_ranks_in_order(api: httpx.AsyncClient, fleet: str) -> None:
     answer = (await api.get(f"{fleet}/optimum?load=1.25")).json()
     assert (answer["load"], answer["sessions"], answer["overload"]) == (1.25, 5, False)
     assert shares(answer) == [1.0, 1.5]
@@ -196,7 +196,7 @@ async def test_a_what_if_load_fills_the_ranks_in_order(api: httpx.AsyncClient, f
     assert answer["utility_bound_per_pool"] == pytest.approx(bound / 4)
 
 
-async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: httpx.AsyncClient, fleet: str):
+async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, *"abcde")
     answer = (await api.get(f"{fleet}/optimum?pools.small=0")).json()
     assert (answer["load"], answer["sessions"]) == (2.5, 5)
@@ -204,7 +204,7 @@ async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: httpx.AsyncC
     assert [c["pools"] for c in answer["classes"]] == [0, 2]
 
 
-async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fleet: str):
+async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fleet: str) -> None:
     answer = (await api.get(f"{fleet}/optimum?load=100")).json()
     assert answer["overload"] is True
     assert shares(answer) == [3.0, 4.0]
@@ -227,6 +227,8 @@ async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fl
         ("laod=1", "invalid_request"),
     ],
 )
-async def test_a_what_if_that_asks_nonsense_is_refused(api: httpx.AsyncClient, fleet: str, query: str, code: str):
+async def test_a_what_if_that_asks_nonsense_is_refused(
+    api: httpx.AsyncClient, fleet: str, query: str, code: str
+) -> None:
     answer = await api.get(f"{fleet}/optimum?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, code)

@@ -7,7 +7,7 @@ import httpx
 from tests.api.conftest import assign, fill
 
 
-async def test_pools_are_listed_page_by_page(api: httpx.AsyncClient, fleet: str):
+async def test_pools_are_listed_page_by_page(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, "a")
     seen, cursor = [], None
     while True:
@@ -23,7 +23,7 @@ async def test_pools_are_listed_page_by_page(api: httpx.AsyncClient, fleet: str)
     assert {p["status"] for p in seen} == {"active"}
 
 
-async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: httpx.AsyncClient, fleet: str):
+async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: httpx.AsyncClient, fleet: str) -> None:
     good, bad = {"pool_id": "x", "pool_class": "small"}, {"pool_id": "y", "pool_class": "nowhere"}
     refused = await api.post(f"{fleet}/pools", json={"pools": [good, bad]})
     assert (refused.status_code, refused.json()["code"]) == (422, "unknown_class")
@@ -33,7 +33,7 @@ async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: httpx.A
     assert created.json() == {"created": ["x"], "unchanged": ["small-1"]}
 
 
-async def test_a_thousand_pools_fit_into_one_request(api: httpx.AsyncClient, fleet: str):
+async def test_a_thousand_pools_fit_into_one_request(api: httpx.AsyncClient, fleet: str) -> None:
     pools = [{"pool_id": f"{'p' * 100}-{k}", "pool_class": "small"} for k in range(1000)]
     answer = await api.post(f"{fleet}/pools", json={"pools": pools})
     assert len(answer.json()["created"]) == 1000
@@ -41,12 +41,12 @@ async def test_a_thousand_pools_fit_into_one_request(api: httpx.AsyncClient, fle
     assert one_more.status_code == 422
 
 
-async def test_a_pool_of_another_class_is_not_created_again(api: httpx.AsyncClient, fleet: str):
+async def test_a_pool_of_another_class_is_not_created_again(api: httpx.AsyncClient, fleet: str) -> None:
     answer = await api.post(f"{fleet}/pools", json={"pools": [{"pool_id": "small-1", "pool_class": "large"}]})
     assert (answer.status_code, answer.json()["code"]) == (409, "pool_in_other_class")
 
 
-async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: httpx.AsyncClient, fleet: str):
+async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: httpx.AsyncClient, fleet: str) -> None:
     created = await api.put(f"{fleet}/pools/new", json={"pool_class": "small"})
     moved = await api.put(f"{fleet}/pools/new", json={"pool_class": "large"})
     assert (created.status_code, moved.status_code) == (201, 200)
@@ -56,7 +56,7 @@ async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: httpx.AsyncC
     assert (refused.status_code, refused.json()["code"]) == (409, "pool_not_empty")
 
 
-async def test_only_an_empty_pool_is_removed(api: httpx.AsyncClient, fleet: str):
+async def test_only_an_empty_pool_is_removed(api: httpx.AsyncClient, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "a")
     assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "pool_not_empty"
     await api.post(f"{fleet}/complete", json={"session_id": "a"})
@@ -64,7 +64,7 @@ async def test_only_an_empty_pool_is_removed(api: httpx.AsyncClient, fleet: str)
     assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "unknown_pool"
 
 
-async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: httpx.AsyncClient, fleet: str):
+async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: httpx.AsyncClient, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "a")
     drained = await api.post(f"{fleet}/pools/{pool_id}/drain")
     assert (drained.json()["status"], drained.json()["occupancy"]) == ("draining", 1)
@@ -74,7 +74,7 @@ async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: httpx.Asy
     assert (returned.json()["status"], returned.json()["occupancy"]) == ("active", 1)
 
 
-async def test_failing_a_pool_ends_its_sessions_and_names_them(api: httpx.AsyncClient, fleet: str):
+async def test_failing_a_pool_ends_its_sessions_and_names_them(api: httpx.AsyncClient, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "a")
     failed = await api.post(f"{fleet}/pools/{pool_id}/fail")
     assert failed.json()["status"] == "failed"
@@ -83,7 +83,9 @@ async def test_failing_a_pool_ends_its_sessions_and_names_them(api: httpx.AsyncC
     assert (await api.get(f"{fleet}/sessions/a")).json()["reason"] == "failed"
 
 
-async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(api: httpx.AsyncClient, fleet: str):
+async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(
+    api: httpx.AsyncClient, fleet: str
+) -> None:
     (pool_id,) = await assign(api, fleet, "gone")
     as_of = (await api.get(f"{fleet}/state")).json()["as_of"]
     answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json={"as_of": as_of, "session_ids": ["stranger"]})
@@ -93,7 +95,7 @@ async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(
     assert (await api.get(f"{fleet}/sessions/stranger")).json()["pool_id"] == pool_id
 
 
-async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: httpx.AsyncClient, fleet: str):
+async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: httpx.AsyncClient, fleet: str) -> None:
     for answer in (
         await api.get(f"{fleet}/pools/nowhere"),
         await api.delete(f"{fleet}/pools/nowhere"),

@@ -13,21 +13,21 @@ from tests.api.conftest import NewClient
 class Untouchable:
     """A store that must not be asked."""
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> None:
         raise AssertionError(f"the store was asked for {name}")
 
 
-async def test_liveness_never_asks_the_store(new_client: NewClient):
+async def test_liveness_never_asks_the_store(new_client: NewClient) -> None:
     answer = await new_client(Untouchable()).get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_readiness_means_that_the_store_answers(api: httpx.AsyncClient):
+async def test_readiness_means_that_the_store_answers(api: httpx.AsyncClient) -> None:
     answer = await api.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
 
 
-async def test_metrics_are_text_in_the_form_that_is_asked_for(api: httpx.AsyncClient, fleet: str):
+async def test_metrics_are_text_in_the_form_that_is_asked_for(api: httpx.AsyncClient, fleet: str) -> None:
     plain = await api.get("/metrics")
     assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert 'slta_pools{fleet="f",pool_class="small",status="active"} 2.0' in plain.text
@@ -41,14 +41,14 @@ async def test_metrics_are_text_in_the_form_that_is_asked_for(api: httpx.AsyncCl
 
 async def test_documentation_is_there_only_where_it_is_switched_on(
     api: httpx.AsyncClient, store: Store, new_client: NewClient
-):
+) -> None:
     documented = new_client(store, docs_enabled=True)
     for path in ("/docs", "/openapi.json"):
         assert (await api.get(path)).status_code == 404
         assert (await documented.get(path)).status_code == 200
 
 
-async def test_the_page_needs_no_script_and_no_other_host(store: Store, new_client: NewClient):
+async def test_the_page_needs_no_script_and_no_other_host(store: Store, new_client: NewClient) -> None:
     page = await new_client(store, docs_enabled=True).get("/docs")
     assert page.headers["Content-Type"].startswith("text/html")
     assert re.match(
@@ -58,7 +58,7 @@ async def test_the_page_needs_no_script_and_no_other_host(store: Store, new_clie
     assert "/v1/fleets/{fleet}/assign" in page.text
 
 
-async def test_the_openapi_document_names_bodies_scopes_and_problems(store: Store, new_client: NewClient):
+async def test_the_openapi_document_names_bodies_scopes_and_problems(store: Store, new_client: NewClient) -> None:
     document = (await new_client(store, docs_enabled=True).get("/openapi.json")).json()
     operations = {
         (method.upper(), path): operation

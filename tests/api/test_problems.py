@@ -25,14 +25,15 @@ def test_every_error_of_a_call_has_a_status_and_a_code_of_its_own() -> None:
 @pytest.mark.parametrize("kind", STATUS, ids=lambda kind: kind.code)
 def test_an_error_says_what_to_do_in_at_most_a_kibibyte(kind: type[DispatchError]) -> None:
     answer = problem_of("r" * 64, kind(None, pool_id="p" * 128, reason="reported_ended"))
-    document = json.loads(answer.body)
+    document = json.loads(bytes(answer.body))
     assert (answer.status_code, document["code"]) == (STATUS[kind], kind.code)
     assert document["detail"] == kind.__doc__
     assert len(answer.body) <= 1024
 
 
 def test_facts_for_programs_are_members_of_the_document_unless_they_are_empty() -> None:
-    document = json.loads(problem_of("r", SessionEnded(None, pool_id="", reason="completed_before_assign")).body)
+    answer = problem_of("r", SessionEnded(None, pool_id="", reason="completed_before_assign"))
+    document = json.loads(bytes(answer.body))
     assert document["reason"] == "completed_before_assign"
     assert "pool_id" not in document
 
@@ -43,5 +44,5 @@ def test_only_what_may_pass_says_when_to_come_back() -> None:
 
 
 def test_a_long_detail_is_cut() -> None:
-    document = json.loads(problem_of("r", Refusal(422, "invalid_request", "x" * 5000)).body)
+    document = json.loads(bytes(problem_of("r", Refusal(422, "invalid_request", "x" * 5000)).body))
     assert (len(document["detail"]), document["detail"][-1]) == (400, "…")

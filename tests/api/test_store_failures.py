@@ -50,7 +50,9 @@ def stop(url: str) -> None:
         redis.shutdown(nosave=True)
 
 
-async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(hasty: httpx.AsyncClient, own_server: str):
+async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(
+    hasty: httpx.AsyncClient, own_server: str
+) -> None:
     stop(own_server)
     for method, url, body in (
         ("POST", "/v1/fleets/f/assign", {"session_id": "a"}),
@@ -66,14 +68,14 @@ async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(hast
     assert (await hasty.get("/v1/fleets/f/state")).json()["code"] == "store_unavailable"
 
 
-async def test_without_a_store_the_process_is_alive_and_not_ready(hasty: httpx.AsyncClient, own_server: str):
+async def test_without_a_store_the_process_is_alive_and_not_ready(hasty: httpx.AsyncClient, own_server: str) -> None:
     stop(own_server)
     ready, healthy = await hasty.get("/readyz"), await hasty.get("/healthz")
     assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
     assert (healthy.status_code, healthy.json()) == (200, {"status": "ok"})
 
 
-async def test_without_a_store_the_metrics_say_so(hasty: httpx.AsyncClient, own_server: str):
+async def test_without_a_store_the_metrics_say_so(hasty: httpx.AsyncClient, own_server: str) -> None:
     stop(own_server)
     await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
     text = (await hasty.get("/metrics")).text
@@ -82,14 +84,14 @@ async def test_without_a_store_the_metrics_say_so(hasty: httpx.AsyncClient, own_
     assert "slta_pools{" not in text
 
 
-async def test_a_silent_store_leaves_the_outcome_unknown(hasty: httpx.AsyncClient, own_server: str):
+async def test_a_silent_store_leaves_the_outcome_unknown(hasty: httpx.AsyncClient, own_server: str) -> None:
     with Redis.from_url(own_server) as redis:
         redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
         answer = await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
     assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
 
 
-async def test_a_full_store_takes_no_sessions_but_lets_them_end(patient: httpx.AsyncClient, own_server: str):
+async def test_a_full_store_takes_no_sessions_but_lets_them_end(patient: httpx.AsyncClient, own_server: str) -> None:
     await assign(patient, "/v1/fleets/f", "a")
     with Redis.from_url(own_server) as redis:
         redis.config_set("maxmemory", 1)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from service.console import Feeds
 from service.console import feeds as module
 from service.core.policies import POLICIES
 from service.fleet_file import Specs
 from service.store import Store, StoreSettings
-from tests.console.conftest import FLEET, create_fleet, fleet_document, read_event
+from service.values import PoolPage
+from tests.console.conftest import FLEET, Calls, create_fleet, fleet_document, read_event
 from tests.servers import running_server
 
 
-async def frames(stream, wanted):
+async def frames(stream: AsyncIterator[str], wanted: int) -> list[dict[str, Any]]:
     """The values of the next frames of a stream."""
     found = []
     async for text in stream:
@@ -26,7 +31,7 @@ async def frames(stream, wanted):
     raise AssertionError("the stream ended before")
 
 
-async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(store, feeds):
+async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     for k in range(5):
         await store.sessions.assign(FLEET, f"s{k}", 0)
@@ -44,7 +49,7 @@ async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(
     await stream.aclose()
 
 
-async def test_each_frame_says_which_policy_is_in_force(store, feeds):
+async def test_each_frame_says_which_policy_is_in_force(store: Store, feeds: Feeds) -> None:
     for policy in POLICIES.values():
         await create_fleet(store, fleet_document(policy=policy.name), policy.name)
         stream = feeds.watch(policy.name, "v1")
@@ -58,7 +63,7 @@ async def test_each_frame_says_which_policy_is_in_force(store, feeds):
         await stream.aclose()
 
 
-async def test_who_comes_later_learns_what_happened_before(store, feeds):
+async def test_who_comes_later_learns_what_happened_before(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     early = feeds.watch(FLEET, "v1")
     seen = await frames(early, 3)
@@ -71,7 +76,7 @@ async def test_who_comes_later_learns_what_happened_before(store, feeds):
     await late.aclose()
 
 
-async def test_viewers_share_the_snapshots(store, feeds, calls):
+async def test_viewers_share_the_snapshots(store: Store, feeds: Feeds, calls: Calls) -> None:
     await create_fleet(store, fleet_document())
     streams = [feeds.watch(FLEET, "v1") for _ in range(3)]
     before = calls["snapshot"]
@@ -82,7 +87,7 @@ async def test_viewers_share_the_snapshots(store, feeds, calls):
         await stream.aclose()
 
 
-async def test_without_viewers_nothing_is_read(store, feeds, calls):
+async def test_without_viewers_nothing_is_read(store: Store, feeds: Feeds, calls: Calls) -> None:
     await create_fleet(store, fleet_document())
     stream = feeds.watch(FLEET, "v1")
     await frames(stream, 1)
@@ -96,7 +101,7 @@ async def test_without_viewers_nothing_is_read(store, feeds, calls):
     await again.aclose()
 
 
-async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(store, feeds):
+async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     slow, quick = feeds.watch(FLEET, "v1"), feeds.watch(FLEET, "v1")
     (first,) = await frames(slow, 1)
@@ -107,7 +112,7 @@ async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(store, feed
     await quick.aclose()
 
 
-async def test_large_fleets_come_without_single_pools(store, feeds):
+async def test_large_fleets_come_without_single_pools(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document(small=100, large=100))
     stream = feeds.watch(FLEET, "v1")
     assert len((await frames(stream, 1))[0]["pools"]) == 200
@@ -118,7 +123,7 @@ async def test_large_fleets_come_without_single_pools(store, feeds):
     await stream.aclose()
 
 
-async def test_closing_ends_every_stream_at_once(store, feeds):
+async def test_closing_ends_every_stream_at_once(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     streams = [feeds.watch(FLEET, "v1") for _ in range(2)]
     for stream in streams:
@@ -130,7 +135,7 @@ async def test_closing_ends_every_stream_at_once(store, feeds):
     assert not feeds.has_room
 
 
-async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(store, feeds):
+async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     stream = feeds.watch(FLEET, "v1")
     await frames(stream, 1)
@@ -141,7 +146,7 @@ async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(store, 
     assert not feeds._feeds
 
 
-async def test_a_store_that_is_away_is_said_and_the_stream_goes_on(calls):
+async def test_a_store_that_is_away_is_said_and_the_stream_goes_on(calls: Calls) -> None:
     with running_server() as url:
         store = await Store.open(StoreSettings(url, deadline_seconds=0.2), calls)
         await create_fleet(store, fleet_document())
@@ -157,7 +162,7 @@ async def test_a_store_that_is_away_is_said_and_the_stream_goes_on(calls):
     await store.close()
 
 
-async def test_silence_is_filled_with_comments(store, feeds, monkeypatch):
+async def test_silence_is_filled_with_comments(store: Store, feeds: Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.001)
     await create_fleet(store, fleet_document())
     stream = feeds.watch(FLEET, "v1")
@@ -166,7 +171,9 @@ async def test_silence_is_filled_with_comments(store, feeds, monkeypatch):
     await stream.aclose()
 
 
-async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(store, feeds, monkeypatch):
+async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(
+    store: Store, feeds: Feeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "LONGEST_SECONDS", 0.1)
     await create_fleet(store, fleet_document())
     names = [read_event(text)[0] async for text in feeds.watch(FLEET, "v1")]
@@ -174,20 +181,22 @@ async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(st
     assert set(names[1:]) == {"frame"}
 
 
-async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_between(store, feeds):
+async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_between(
+    store: Store, feeds: Feeds
+) -> None:
     class BusyPools:
         """The store's pools, where a session is placed between the first two reads."""
 
         placed = False
 
-        async def page(self, *arguments):
+        async def page(self, *arguments: Any) -> PoolPage:
             if not self.placed:
                 self.placed = True
                 await store.sessions.assign(FLEET, "in-between", 0)
             return await store.pools.page(*arguments)
 
     await create_fleet(store, fleet_document())
-    between = SimpleNamespace(fleets=store.fleets, pools=BusyPools())
+    between: Any = SimpleNamespace(fleets=store.fleets, pools=BusyPools())
     busy = Feeds(between, Specs(), interval_seconds=0.02)
     stream = busy.watch(FLEET, "v1")
     (frame,) = await frames(stream, 1)

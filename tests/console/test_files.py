@@ -13,33 +13,33 @@ TEXTS = {name: (FOLDER / name).read_text(encoding="utf-8") for name in CONTENT_T
 PAGE_TEXT = TEXTS[PAGE]
 
 
-def test_the_table_names_every_file_and_no_other():
+def test_the_table_names_every_file_and_no_other() -> None:
     assert {path.name for path in FOLDER.iterdir()} == set(CONTENT_TYPES)
 
 
-def test_every_import_is_a_file_of_the_table():
+def test_every_import_is_a_file_of_the_table() -> None:
     imported = {name for text in TEXTS.values() for name in re.findall(r'from "\./([^"]+)"', text)}
     assert "stream.js" in imported
     assert imported <= set(CONTENT_TYPES)
 
 
-def test_every_element_that_is_looked_up_exists():
+def test_every_element_that_is_looked_up_exists() -> None:
     wanted = {name for text in TEXTS.values() for name in re.findall(r'byId\("([^"]+)"\)', text)}
     assert wanted <= set(re.findall(r'\bid="([^"]+)"', PAGE_TEXT))
 
 
-def test_the_page_holds_no_script_style_or_handler_of_its_own():
+def test_the_page_holds_no_script_style_or_handler_of_its_own() -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", PAGE_TEXT)
 
 
-def test_nothing_comes_from_another_host():
+def test_nothing_comes_from_another_host() -> None:
     for name, text in TEXTS.items():
         assert set(re.findall(r"(?:https?:)?//[a-z][\w.-]+\.[a-z]+[^\s\"']*", text)) <= {
             "http://www.w3.org/2000/svg"
         }, name
 
 
-def test_the_policy_allows_the_service_itself_only():
+def test_the_policy_allows_the_service_itself_only() -> None:
     assert HEADERS["Content-Security-Policy"] == POLICY
     sources = {word for part in POLICY.split("; ") for word in part.split()[1:]}
     assert sources == {"'none'", "'self'", "data:", "'script'"}
@@ -53,7 +53,7 @@ def test_the_policy_allows_the_service_itself_only():
         assert part in POLICY.split("; ")
 
 
-def test_the_version_changes_with_any_file():
+def test_the_version_changes_with_any_file() -> None:
     files = read_page()
     names = list(files)
     assert version_of(files) == version_of(read_page())
@@ -85,12 +85,12 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_black_on_white_has_the_largest_contrast():
+def test_black_on_white_has_the_largest_contrast() -> None:
     assert contrast("#000", "#ffffff") == pytest.approx(21)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_shapes_stand_out(scheme):
+def test_text_and_shapes_stand_out(scheme: str) -> None:
     found = colours()[scheme]
     texts = [(name, ground, 4.5) for name, ground in product(TEXTS_ON_BOTH, ("panel", "ground"))]
     shapes = [(name, "panel", 3.0) for name in SHAPES_ON_PANEL]

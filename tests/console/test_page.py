@@ -6,6 +6,8 @@ import re
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -97,7 +99,7 @@ def cells(page: Page, table: str) -> dict[str, list[str]]:
     return {head: others for head, *others in rows}
 
 
-def test_the_page_and_its_policy_arrive_and_it_asks_nobody_else(page, service):
+def test_the_page_and_its_policy_arrive_and_it_asks_nobody_else(page: Page, service: ServiceProcess) -> None:
     answer = page.goto(service.url)
     assert answer is not None
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -105,7 +107,7 @@ def test_the_page_and_its_policy_arrive_and_it_asks_nobody_else(page, service):
     expect(page).to_have_title(re.compile(r"% gap · default · SLTA live"))
 
 
-def test_its_numbers_are_those_of_state(page, service):
+def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     state = service.call("GET", "/v1/fleets/default/state")
     assert tile(page, "sessions")[0] == str(SESSIONS) == str(state["sessions"]["active"])
@@ -122,7 +124,7 @@ def test_its_numbers_are_those_of_state(page, service):
         assert row[8:10] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
 
 
-def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page, service):
+def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.locator("#pool-table-box summary").click()
     listed = service.call("GET", "/v1/fleets/default/pools")["pools"]
@@ -146,7 +148,7 @@ def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page, service):
     assert page.locator("svg.pools .threshold").count() == 2
 
 
-def test_a_drained_pool_changes_by_keyboard_and_comes_back(page, service):
+def test_a_drained_pool_changes_by_keyboard_and_comes_back(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "drained")
     page.get_by_label("Pool", exact=True).fill("large-2")
     expect(page.locator("#pool-facts")).to_contain_text("large: ")
@@ -173,7 +175,7 @@ def test_a_drained_pool_changes_by_keyboard_and_comes_back(page, service):
     assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "active"
 
 
-def test_a_pool_that_is_clicked_is_looked_up(page, service):
+def test_a_pool_that_is_clicked_is_looked_up(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.locator("svg.pools [data-pool=small-3]").click()
     expect(page.get_by_label("Pool", exact=True)).to_have_value("small-3")
@@ -181,7 +183,7 @@ def test_a_pool_that_is_clicked_is_looked_up(page, service):
     expect(page.locator("#pool-facts")).to_contain_text(f"small: {occupancy} session")
 
 
-def test_the_policy_is_switched_and_nothing_else(page, service):
+def test_the_policy_is_switched_and_nothing_else(page: Page, service: ServiceProcess) -> None:
     before = service.call("GET", "/v1/fleets/switched")
     service.call("POST", "/v1/fleets/switched/pools", {"pools": [{"pool_id": "extra", "pool_class": "small"}]})
     open_fleet(page, service, "switched")
@@ -201,7 +203,9 @@ def test_the_policy_is_switched_and_nothing_else(page, service):
     assert service.call("GET", "/v1/fleets/switched/state")["pools"]["active"] == 11
 
 
-def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(page, service, complaints):
+def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
     open_fleet(page, service, "default")
     page.get_by_role("radio", name="JLMU").check()
     page.get_by_role("button", name="Switch…").click()
@@ -220,7 +224,9 @@ def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(page, 
     assert "412" in complaints.pop()
 
 
-def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(page, service, complaints):
+def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
     open_fleet(page, service, "restarted")
     expect(page.locator(".chart .utility[d*=L]").first).to_be_attached()
     service.end()
@@ -238,7 +244,7 @@ def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(page, service
     complaints.clear()
 
 
-def test_another_fleet_can_be_chosen(page, service):
+def test_another_fleet_can_be_chosen(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.get_by_label("Fleet").select_option("many")
     expect(page).to_have_title(re.compile("many"))
@@ -247,7 +253,9 @@ def test_another_fleet_can_be_chosen(page, service):
     expect(page).to_have_title(re.compile("default"))
 
 
-def test_large_fleets_show_their_distribution_and_still_find_a_pool(page, service, complaints):
+def test_large_fleets_show_their_distribution_and_still_find_a_pool(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
     open_fleet(page, service, "many")
     expect(page.locator("svg.profile")).to_have_count(2)
     expect(page.locator("svg.pools")).to_have_count(0)
@@ -260,7 +268,7 @@ def test_large_fleets_show_their_distribution_and_still_find_a_pool(page, servic
     assert "404" in complaints.pop()
 
 
-def test_small_fleets_can_show_their_distribution_too(page, service):
+def test_small_fleets_can_show_their_distribution_too(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.get_by_role("radio", name="Distribution").check()
     expect(page.locator("svg.profile")).to_have_count(2)
@@ -275,7 +283,7 @@ def test_small_fleets_can_show_their_distribution_too(page, service):
     expect(page.locator("svg.pools")).to_have_count(2)
 
 
-def test_everything_can_be_reached_by_keyboard_and_the_focus_is_seen(page, service):
+def test_everything_can_be_reached_by_keyboard_and_the_focus_is_seen(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     reached = []
     while "What the words mean" not in reached:
@@ -290,7 +298,7 @@ def test_everything_can_be_reached_by_keyboard_and_the_focus_is_seen(page, servi
     assert [one for one in reached if one in wanted] == wanted
 
 
-def test_a_screen_reader_finds_headings_names_and_descriptions(page, service):
+def test_a_screen_reader_finds_headings_names_and_descriptions(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     levels = page.get_by_role("heading").evaluate_all("all => all.map(one => Number(one.tagName[1]))")
     assert levels[0] == 1
@@ -303,7 +311,9 @@ def test_a_screen_reader_finds_headings_names_and_descriptions(page, service):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_it_without_scrolling_sideways(page, service, scheme):
+def test_a_phone_shows_it_without_scrolling_sideways(
+    page: Page, service: ServiceProcess, scheme: Literal["light", "dark"]
+) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.emulate_media(color_scheme=scheme)
     for fleet in ("default", "many"):
@@ -311,7 +321,9 @@ def test_a_phone_shows_it_without_scrolling_sideways(page, service, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(context, complaints, tmp_path):
+def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
     keys, entries = zip(*(generate_key([scope]) for scope in ("read", "admin")), strict=True)
     file = tmp_path / "keys.yaml"
     lines = [f"- {{id: {one.id}, sha256: {one.sha256}, scopes: [{next(iter(one.scopes))}]}}" for one in entries]
@@ -349,7 +361,9 @@ def use_key(page: Page, key: str) -> None:
     page.get_by_role("button", name="Use key").click()
 
 
-def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(page, service, complaints):
+def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
     frame = 'event: frame\ndata: {"state": null}\n\n'
     page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=frame))
     page.goto(service.url)

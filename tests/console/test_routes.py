@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+import httpx
 import pytest
 
-from service.access.keys import Access, KeyFile, generate_key
+from service.access.keys import Access, KeyFile, Scope, generate_key
+from service.console import Feeds
 from service.console.page import CONTENT_TYPES, PAGE, POLICY
+from service.store import Store
 from tests.console.conftest import FLEET, client_of, create_fleet, fleet_document, read_event
 
 
-def access_with(*scopes, fleets=()):
+def access_with(*scopes: Scope, fleets: Sequence[str] = ()) -> tuple[Access, str]:
     """Access with one key, and that key."""
     key, entry = generate_key(scopes, fleets)
     return Access({key.id: key for key in KeyFile(keys=[entry]).keys}), key
 
 
-async def test_the_page_is_there_with_its_policy(client):
+async def test_the_page_is_there_with_its_policy(client: httpx.AsyncClient) -> None:
     answer = await client.get("/", headers={"Accept": "text/html,application/xhtml+xml"})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -27,7 +31,7 @@ async def test_the_page_is_there_with_its_policy(client):
 
 
 @pytest.mark.parametrize("name", [name for name in CONTENT_TYPES if name != PAGE])
-async def test_each_part_has_its_type_and_is_sent_once(client, name):
+async def test_each_part_has_its_type_and_is_sent_once(client: httpx.AsyncClient, name: str) -> None:
     answer = await client.get(f"/console/static/{name}")
     assert answer.headers["content-type"] == CONTENT_TYPES[name]
     again = await client.get(
@@ -39,11 +43,11 @@ async def test_each_part_has_its_type_and_is_sent_once(client, name):
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2fpage.py", "__init__.py", "%2e%2e/page.py"])
-async def test_nothing_else_can_be_had(client, name):
+async def test_nothing_else_can_be_had(client: httpx.AsyncClient, name: str) -> None:
     assert (await client.get(f"/console/static/{name}")).status_code == 404
 
 
-async def test_rights_follow_the_key(store, feeds):
+async def test_rights_follow_the_key(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     await create_fleet(store, fleet_document(), "other")
     rights = {}
@@ -57,7 +61,7 @@ async def test_rights_follow_the_key(store, feeds):
     assert rights["admin"] == {"fleets": both, "may_change_pools": True, "may_change_fleet": True}
 
 
-async def test_events_are_for_keys_that_may_read_the_fleet(store, feeds):
+async def test_events_are_for_keys_that_may_read_the_fleet(store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     paths = f"/console/{FLEET}/events", "/console/fleets"
     access, key = access_with("metrics")
@@ -70,12 +74,12 @@ async def test_events_are_for_keys_that_may_read_the_fleet(store, feeds):
         assert (await stranger.get(f"/console/{FLEET}/events")).status_code == 404
 
 
-async def test_a_fleet_that_does_not_exist_has_no_events(client):
+async def test_a_fleet_that_does_not_exist_has_no_events(client: httpx.AsyncClient) -> None:
     answer = await client.get("/console/nowhere/events")
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_fleet")
 
 
-async def test_a_frame_says_what_state_says(client, store, feeds):
+async def test_a_frame_says_what_state_says(client: httpx.AsyncClient, store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     for k in range(7):
         await store.sessions.assign(FLEET, f"s{k}", 0)
@@ -89,7 +93,7 @@ async def test_a_frame_says_what_state_says(client, store, feeds):
     await stream.aclose()
 
 
-async def test_as_many_as_may_watch(client, store, feeds):
+async def test_as_many_as_may_watch(client: httpx.AsyncClient, store: Store, feeds: Feeds) -> None:
     await create_fleet(store, fleet_document())
     streams = [feeds.watch(FLEET, "v1") for _ in range(3)]
     for stream in streams:
@@ -102,7 +106,9 @@ async def test_as_many_as_may_watch(client, store, feeds):
     assert feeds.has_room
 
 
-async def test_the_stream_is_one_of_server_sent_events(client, store, feeds, monkeypatch):
+async def test_the_stream_is_one_of_server_sent_events(
+    client: httpx.AsyncClient, store: Store, feeds: Feeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("service.console.feeds.LONGEST_SECONDS", 0.05)
     await create_fleet(store, fleet_document())
     answer = await client.get(f"/console/{FLEET}/events", headers={"Accept": "text/event-stream"})

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 from time import process_time
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -22,6 +22,7 @@ from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
 from service.metrics.page import page
 from service.observation import observe
+from service.requests import RequestRecord
 from service.store import Store, StoreSettings
 from tests.servers import EMBEDDED, running_server
 
@@ -84,11 +85,11 @@ def value(found: Series, name: str, **labels: str) -> float:
     return found[f"slta_{name}", frozenset(labels.items())]
 
 
-def test_the_page_is_what_the_tables_say():
+def test_the_page_is_what_the_tables_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run make format"
 
 
-async def test_the_page_names_every_family(store: Store, metrics: Metrics):
+async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
     await store.fleets.tick("f")
     metrics.error("timeout")
@@ -99,18 +100,18 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics):
 
 async def test_a_scrape_writes_no_integrals_for_clients(
     store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     await create(store, "f", small_fleet())
     monkeypatch.setattr("service.observation.state.encode_integrals", None)
     assert "slta_aggregate_utility" in await exposition(metrics, store)
 
 
 @pytest.mark.needs("promtool")
-async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics):
+async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
     await store.sessions.assign("f", "a", None)
     await store.fleets.tick("f")
-    metrics.observe(Answered("/v1/fleets/{fleet}/assign", 201, 0.001))
+    metrics.observe(answered("/v1/fleets/{fleet}/assign", 201, 0.001))
     metrics.error("timeout")
     text = await exposition(metrics, store)
     checked = await asyncio.create_subprocess_exec(
@@ -120,7 +121,7 @@ async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics):
     assert (checked.returncode, output.decode()) == (0, "")
 
 
-async def test_openmetrics_says_the_same(store: Store, metrics: Metrics):
+async def test_openmetrics_says_the_same(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
     plain, modern = await exposition(metrics, store), await exposition(metrics, store, OPENMETRICS)
     names = {sample.name for family in parse_openmetrics(modern) for sample in family.samples}
@@ -128,7 +129,7 @@ async def test_openmetrics_says_the_same(store: Store, metrics: Metrics):
     assert not [name for name in names if name.endswith("_created")]
 
 
-async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics):
+async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
     for session_id in "abcdefg":
         await store.sessions.assign("f", session_id, None)
@@ -162,7 +163,7 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
             assert value(found, "occupancy_fraction", **labels, level=str(level)) == fraction
 
 
-async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Metrics):
+async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
     await store.fleets.tick("f")
     before = series(await exposition(metrics, store))
@@ -185,7 +186,7 @@ async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Me
         assert value(after, "utility_bound", fleet="f", window=window) == pytest.approx(utility + gaps)
 
 
-async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics):
+async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
     await store.fleets.tick("f")
     changed = small_fleet().model_dump()
@@ -197,7 +198,7 @@ async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metric
     assert "slta_aggregate_utility" in names
 
 
-async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: Store, metrics: Metrics):
+async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: Store, metrics: Metrics) -> None:
     file = small_fleet()
     await store.fleets.configure("f", compile_spec(file), file.document())
     found = series(await exposition(metrics, store))
@@ -207,7 +208,7 @@ async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: St
     assert all(math.isfinite(number) for (name, labels), number in found.items() if ("le", "+Inf") not in labels)
 
 
-async def test_policies_with_thresholds_have_tokens_and_others_have_none(store: Store, metrics: Metrics):
+async def test_policies_with_thresholds_have_tokens_and_others_have_none(store: Store, metrics: Metrics) -> None:
     for policy in POLICIES:
         await create(store, policy, small_fleet(policy=policy))
     found = series(await exposition(metrics, store))
@@ -215,7 +216,7 @@ async def test_policies_with_thresholds_have_tokens_and_others_have_none(store: 
     assert with_tokens == {policy.name for policy in POLICIES.values() if policy.has_thresholds}
 
 
-async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(store: Store, metrics: Metrics):
+async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(store: Store, metrics: Metrics) -> None:
     file = small_fleet()
     await create(store, "f", file)
     few = series(await exposition(metrics, store))
@@ -228,7 +229,7 @@ async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(s
     assert not [labels for _, labels in many if {"pool_id", "session_id", "pool"} & dict(labels).keys()]
 
 
-async def test_a_large_capacity_is_shown_in_at_most_64_levels(store: Store, metrics: Metrics):
+async def test_a_large_capacity_is_shown_in_at_most_64_levels(store: Store, metrics: Metrics) -> None:
     classes = [
         {"name": f"c{capacity}", "capacity": capacity, "utility": {"kind": "linear", "slope": 1}, "pools": 1}
         for capacity in (1, 64, 65, 4096)
@@ -242,7 +243,7 @@ async def test_a_large_capacity_is_shown_in_at_most_64_levels(store: Store, metr
     assert max(levels["c4096"]) == 4096
 
 
-async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(store: Store, metrics: Metrics):
+async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(store: Store, metrics: Metrics) -> None:
     file = FleetFile.read(
         {
             "classes": [
@@ -260,16 +261,14 @@ async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(s
     assert process_time() - started < 0.1
 
 
-class Answered(NamedTuple):
-    route: str | None
-    status: int
-    seconds: float
+def answered(route: str | None, status: int, seconds: float) -> RequestRecord:
+    return RequestRecord("r-1", "POST", route, status, seconds, "f", "key-1")
 
 
-async def test_requests_are_counted_by_route_and_kind_of_answer(store: Store, metrics: Metrics):
+async def test_requests_are_counted_by_route_and_kind_of_answer(store: Store, metrics: Metrics) -> None:
     for status in (200, 201, 404, 503, 0):
-        metrics.observe(Answered("/v1/fleets/{fleet}/assign", status, 0.004))
-    metrics.observe(Answered(None, 404, 0.004))
+        metrics.observe(answered("/v1/fleets/{fleet}/assign", status, 0.004))
+    metrics.observe(answered(None, 404, 0.004))
     found = series(await exposition(metrics, store))
 
     def count(route: str, status: str) -> float:
@@ -282,7 +281,7 @@ async def test_requests_are_counted_by_route_and_kind_of_answer(store: Store, me
     assert value(found, "request_duration_seconds_bucket", route=route, status="2xx", le="0.005") == 2
 
 
-async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics: Metrics):
+async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
     await asyncio.gather(*(store.sessions.assign("f", id_, None) for id_ in "abc"))
     metrics.error("timeout")
@@ -295,7 +294,7 @@ async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics:
     assert value(found, "library_info", digest=store.library_digest) == 1
 
 
-async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metrics: Metrics, server: str):
+async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metrics: Metrics, server: str) -> None:
     await create(store, "f", small_fleet())
     with Redis.from_url(server) as redis:
         redis.sadd("slta:fleets", "gone")

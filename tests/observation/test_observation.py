@@ -42,30 +42,30 @@ SCALE = 10**SPEC.integers.exponent
 
 
 def class_snapshot(name: str, counts: list[int], **changes: Any) -> ClassSnapshot:
-    fields = {
+    fields: dict[str, Any] = {
         "draining_pools": 0, "failed_pools": 0, "draining_sessions": 0, "green": 0,
         "assigned": {"green": 0, "yellow": 0, "none": 0, "open": 0},
     }  # fmt: skip
-    return ClassSnapshot(name=name, counts=counts, **(fields | changes))  # type: ignore[arg-type]
+    return ClassSnapshot(name=name, counts=counts, **(fields | changes))
 
 
 def integrals(**changes: Any) -> Integrals:
-    fields = {
+    fields: dict[str, Any] = {
         "store_epoch": 7, "utilities_version": 1, "time": 0, "sessions": (0.0, 0.0), "utility": (0.0, 0.0),
         "optimum": (0.0, 0.0), "pools": ((0.0, 0.0), (0.0, 0.0)),
     }  # fmt: skip
-    return Integrals(**(fields | changes))  # type: ignore[arg-type]
+    return Integrals(**(fields | changes))
 
 
 def snapshot(a: list[int], b: list[int], **changes: Any) -> Snapshot:
-    fields = {
+    fields: dict[str, Any] = {
         "fleet": "f", "document": "", "config_version": 3, "policy": "slta", "store_epoch": 7, "suspect": False,
         "time": 12_500_000, "sessions": sum(a[1:]) + sum(b[1:]), "draining_sessions": 0, "utility": 0, "optimum": 0,
         "rank": 1, "yellow": 0, "min_green": 2, "classes": [class_snapshot("a", a), class_snapshot("b", b)],
         "counters": {}, "integrals": integrals(), "past": {},
         "row_bytes": {"tokens": 1, "ledger": 2},
     }  # fmt: skip
-    return Snapshot(**(fields | changes))  # type: ignore[arg-type]
+    return Snapshot(**(fields | changes))
 
 
 def test_a_state_that_is_not_optimal() -> None:

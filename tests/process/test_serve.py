@@ -37,7 +37,7 @@ def until(condition: Callable[[], object]) -> None:
 class Serving:
     """One `slta serve` process."""
 
-    program = ("-m", "service.cli", "serve", "--port", "0", "--log-format", "json")
+    program: tuple[str, ...] = ("-m", "service.cli", "serve", "--port", "0", "--log-format", "json")
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._log = folder / f"serve-{time.monotonic_ns()}.log"

@@ -28,7 +28,9 @@ def spans(exported: InMemorySpanExporter) -> OpenTelemetrySpans:
     return OpenTelemetrySpans(provider)
 
 
-def test_a_request_is_a_span_of_its_route_and_its_duration(spans, exported):
+def test_a_request_is_a_span_of_its_route_and_its_duration(
+    spans: OpenTelemetrySpans, exported: InMemorySpanExporter
+) -> None:
     trace(spans, RequestRecord("r-1", "POST", "/v1/fleets/{fleet}/assign", 201, 0.25, "f", "key-1"))
     (span,) = exported.get_finished_spans()
     assert span.name == "POST /v1/fleets/{fleet}/assign"
@@ -38,8 +40,10 @@ def test_a_request_is_a_span_of_its_route_and_its_duration(spans, exported):
     assert "key-1" not in str(span.attributes)
 
 
-def test_a_call_of_the_store_is_a_span_with_its_operations_and_still_counted(spans, exported):
-    heard = []
+def test_a_call_of_the_store_is_a_span_with_its_operations_and_still_counted(
+    spans: OpenTelemetrySpans, exported: InMemorySpanExporter
+) -> None:
+    heard: list[object] = []
 
     class Listening:
         def call(self, *told: object) -> None:
@@ -56,7 +60,7 @@ def test_a_call_of_the_store_is_a_span_with_its_operations_and_still_counted(spa
     assert heard == [("batch", 0.001, 7), "timeout"]
 
 
-def test_without_an_endpoint_there_are_no_spans():
+def test_without_an_endpoint_there_are_no_spans() -> None:
     spans = open_spans({})
     assert isinstance(spans, NoSpans)
     TracingObserver(Metrics(), spans).call("batch", 0.001, 1)
@@ -64,7 +68,7 @@ def test_without_an_endpoint_there_are_no_spans():
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_a_missing_extra_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_extra_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with capture_logs() as logs:
         spans = open_spans({name: "http://127.0.0.1:4318"})

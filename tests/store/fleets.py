@@ -15,6 +15,7 @@ from service.core.utility import LinearUtility, LogShareUtility, PoolClass, Tabl
 from service.store import Store
 from service.values import Pool
 from tests import rawstate
+from tests.servers import TextRedis
 from tests.store.conftest import Clock
 
 FLEET = "fleet"
@@ -94,5 +95,5 @@ def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
         return dict(zip(keys, pipeline.execute(), strict=True))
 
 
-def field(redis: Redis, name: str, fleet: str = FLEET) -> str:
+def field(redis: TextRedis, name: str, fleet: str = FLEET) -> str:
     return rawstate.fields(redis, fleet)[name]

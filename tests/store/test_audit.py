@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from redis import Redis
 
 from service.store import Store
 from tests import rawstate
 from tests.audit import violations
-from tests.servers import running_server
+from tests.servers import TextRedis, running_server
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, pass_seconds, place, spec
 
-Plant = Callable[[Redis], object]
+Plant = Callable[[TextRedis], object]
 
 
 def key(name: str) -> str:
@@ -24,7 +23,7 @@ def key(name: str) -> str:
 def shift(field: str, by: int, word: int = 0) -> Plant:
     """One number of a field of the state becomes another."""
 
-    def plant(redis: Redis) -> None:
+    def plant(redis: TextRedis) -> None:
         words = rawstate.fields(redis, FLEET)[field].split()
         words[word] = f"{int(float(words[word])) + by:d}"
         rawstate.poke(redis, FLEET, **{field: " ".join(words)})
@@ -36,38 +35,38 @@ def flip(row: str, bit: int) -> Plant:
     return lambda redis: redis.setbit(key(row), bit, 1 - redis.getbit(key(row), bit))
 
 
-def rename_session(redis: Redis) -> None:
+def rename_session(redis: TextRedis) -> None:
     """A record that speaks of another pool than the set of ids does."""
-    record = redis.hget(key("sessions"), "s0").split()  # type: ignore[union-attr]
+    record = redis.hget(key("sessions"), "s0").split()
     redis.hset(key("sessions"), "s0", " ".join([str(int(record[0]) ^ 1), *record[1:]]))
 
 
-def copy_id(redis: Redis) -> None:
-    number = redis.hget(key("sessions"), "s0").split()[0]  # type: ignore[union-attr]
+def copy_id(redis: TextRedis) -> None:
+    number = redis.hget(key("sessions"), "s0").split()[0]
     redis.sadd(key("ids:65536" if number != "65536" else "ids:0"), "s0")
 
 
-def swap_order(redis: Redis) -> None:
+def swap_order(redis: TextRedis) -> None:
     entries = redis.get(key("order"))
-    redis.set(key("order"), entries[6:12] + entries[:6] + entries[12:])  # type: ignore[index]
+    redis.set(key("order"), entries[6:12] + entries[:6] + entries[12:])
 
 
-def lose_lease(redis: Redis) -> None:
-    due = redis.hget(key("sessions"), "s0").split()[3]  # type: ignore[union-attr]
+def lose_lease(redis: TextRedis) -> None:
+    due = redis.hget(key("sessions"), "s0").split()[3]
     redis.srem(key(f"leases:{due}"), "s0")
 
 
-def due_elsewhere(redis: Redis) -> None:
-    record = redis.hget(key("sessions"), "s0").split()  # type: ignore[union-attr]
+def due_elsewhere(redis: TextRedis) -> None:
+    record = redis.hget(key("sessions"), "s0").split()
     redis.hset(key("sessions"), "s0", " ".join([*record[:3], str(int(record[3]) + 1), record[4]]))
 
 
-def overfill(redis: Redis) -> None:
+def overfill(redis: TextRedis) -> None:
     """More on a draining pool than fits, with all else told accordingly."""
     rawstate.poke(redis, FLEET, capacities="1 6")
 
 
-def other_bound(redis: Redis) -> None:
+def other_bound(redis: TextRedis) -> None:
     digit = redis.getrange(key("bound"), 19, 19)
     redis.setrange(key("bound"), 19, "1" if digit != "1" else "2")
 
@@ -148,7 +147,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-async def sound(store: Store, clock: Clock, redis: Redis, request: pytest.FixtureRequest) -> None:
+async def sound(store: Store, clock: Clock, redis: TextRedis, request: pytest.FixtureRequest) -> None:
     """A fleet with leases, a draining pool, history and memory; sound, and put back so afterwards."""
     policy = "jlmu" if request.function.__name__.endswith("jlmu") else "slta"
     await create(store, spec(*TWO_CLASSES, policy=policy, lease=300), {"small": 2, "large": 3})
@@ -158,11 +157,11 @@ async def sound(store: Store, clock: Clock, redis: Redis, request: pytest.Fixtur
     for id_ in list(placed)[10:]:
         await store.sessions.complete(FLEET, id_)
     assert violations(redis, FLEET) == []
-    assert await store.sessions.get(FLEET, "s0")
+    assert (await store.sessions.get(FLEET, "s0")).session_id == "s0"
 
 
 @pytest.fixture
-def planted(sound: None, redis: Redis, request: pytest.FixtureRequest) -> list[str]:
+def planted(sound: None, redis: TextRedis, request: pytest.FixtureRequest) -> list[str]:
     """What the audit says of one corruption; the fleet is sound again afterwards."""
     saved = everything(redis)
     request.param(redis)
@@ -171,7 +170,7 @@ def planted(sound: None, redis: Redis, request: pytest.FixtureRequest) -> list[s
         if name.startswith(key("")) and name not in saved:
             redis.delete(name)
     for name, value in saved.items():
-        redis.restore(name, 0, value, replace=True)  # type: ignore[arg-type]
+        redis.restore(name, 0, value, replace=True)
     return found
 
 

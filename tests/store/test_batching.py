@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -68,7 +69,7 @@ async def test_a_single_operation_waits_for_no_other(store: Store, calls: Calls)
 
 async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, between: tuple[Proxy, str]) -> None:
     first = await held(between[0], store)
-    calls = [
+    calls: list[Coroutine[Any, Any, Any]] = [
         store.sessions.assign(FLEET, "a", None),
         store.sessions.complete(FLEET, "a"),
         store.sessions.complete(FLEET, "a"),
@@ -81,7 +82,8 @@ async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, b
     tasks = [asyncio.create_task(call) for call in calls]
     await asyncio.sleep(0)
     between[0].open.set()
-    a, done, again, ended, b, replay, renewed, unknown = await asyncio.gather(*tasks, return_exceptions=True)
+    outcomes: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
+    a, done, again, ended, b, replay, renewed, unknown = outcomes
     await first
     assert (a.replayed, done.outcome, again.outcome) == (False, "completed", "already_ended")
     assert isinstance(ended, errors.SessionEnded)
@@ -162,13 +164,13 @@ async def test_closing_waits_for_what_is_under_way(between: tuple[Proxy, str], s
 # An error inside one operation
 
 
-async def together(proxied: Proxy, store: Store, *calls: object) -> list[object]:
+async def together(proxied: Proxy, store: Store, *calls: Coroutine[Any, Any, object]) -> list[Any]:
     """The outcomes of calls that travel as one batch behind a first one."""
     proxied.open.clear()
     before = proxied.calls
     first = asyncio.create_task(store.sessions.renew(FLEET, ["nobody"], None))
     await proxied.waiting(before + 1)
-    tasks = [asyncio.create_task(call) for call in calls]  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(call) for call in calls]
     await asyncio.sleep(0)
     proxied.open.set()
     await first

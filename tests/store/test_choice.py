@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from fractions import Fraction
+from importlib import resources
 from random import Random
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from redis import Redis
 from service.core.policies import POLICIES
 from service.core.utility import LinearUtility
 from service.store import Store
-from service.store.library import resources
+from tests.servers import TextRedis
 from tests.store.fleets import FLEET, SMALL, create, everything, field, pool_class, spec
 from tests.store.world import FLEET as WORLD
 from tests.store.world import World
@@ -172,7 +173,7 @@ async def test_green_tokens_of_several_classes_are_drawn_with_equal_chances(stor
     assert draw_from_here(redis, store, grid(len(tokens))) == {(name, "green"): 1 for name in tokens}
 
 
-def token_names(redis: Redis) -> list[str]:
+def token_names(redis: TextRedis) -> list[str]:
     """Pools with a green token outside class i_{r-1}: what step 1 draws from."""
     found = []
     for position, number in enumerate(field(redis, "numbers").split(), start=1):
@@ -197,12 +198,12 @@ async def test_without_tokens_pools_with_room_are_drawn_with_equal_chances(store
 # Two bits are visible
 
 
-def restore(redis: Redis, fleet: str, saved: dict[str, object]) -> None:
+def restore(redis: TextRedis, fleet: str, saved: dict[str, object]) -> None:
     for key in redis.scan_iter(f"{{{fleet}}}:*", count=10_000):
         if key not in saved:
             redis.delete(key)
     for key, value in saved.items():
-        redis.restore(key, 0, value, replace=True)  # type: ignore[arg-type]
+        redis.restore(key, 0, value, replace=True)
 
 
 def scramble_levels(redis: Redis, fleet: str, rng: Random) -> None:

@@ -122,7 +122,8 @@ async def test_many_dispatchers_decide_as_one(stores: list[Store], redis: Redis)
     for dispatchers in (stores[:1], stores):
         await create(stores[0], fleet, {"small": 4, "large": 5})
         rng = random.Random(7)
-        history, live = [], []
+        history: list[tuple[str, str | None, str]] = []
+        live: list[str] = []
         for store in dispatchers:
             store.sessions._draw = rng.random
         for turn in range(300):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -17,6 +18,7 @@ from service.core.utility import LinearUtility, TableUtility
 from service.store import Store, StoreSettings
 from service.store.fleets import FLEETS_KEY
 from tests import rawstate
+from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     FLAT,
@@ -51,7 +53,7 @@ async def still_there(store: Store, placed: dict[str, str]) -> bool:
     return {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in placed} == placed
 
 
-def shape(redis: Redis) -> dict[str, str]:
+def shape(redis: TextRedis) -> dict[str, str]:
     """What tokens and r are made of, as stored."""
     state = rawstate.fields(redis, FLEET)
     return {name: state.get(name, "") for name in ("rank", "green", "yellow", "thresholds", "open", "frontiers")}
@@ -246,7 +248,7 @@ async def test_capacities_follow_their_classes_when_the_order_changes_too(store:
 async def test_a_class_that_has_pools_cannot_go_whatever_their_status(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1, "large": 1})
     for status in ("active", "draining", "failed"):
-        await store.pools.set_status(FLEET, "large-0", status)  # type: ignore[arg-type]
+        await store.pools.set_status(FLEET, "large-0", status)
         before = everything(redis)
         with pytest.raises(errors.ClassInUse) as refused:
             await store.fleets.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
@@ -353,15 +355,16 @@ class Interrupted(Store):
     """A store just before one of whose commands something else happens, once."""
 
     def interrupt(self, command: str, act: Callable[[], Awaitable[object]]) -> None:
-        send = self._redis.execute_command
+        redis: Any = self._redis
+        send = redis.execute_command
 
         async def act_first(*words: object) -> object:
             if command in (words[0], str(words[1]).rpartition("_")[2]):
-                self._redis.execute_command = send
+                redis.execute_command = send
                 await act()
             return await send(*words)
 
-        self._redis.execute_command = act_first
+        redis.execute_command = act_first
 
 
 @pytest.fixture

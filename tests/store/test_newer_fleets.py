@@ -28,7 +28,8 @@ def newer(redis: Redis) -> Call:
 
     def call(function: str, *arguments: Any) -> list[Any]:
         words = (f"slta_{LIBRARY.digest}_{function}", 1, f"{{{FLEET}}}:state", "", *arguments)
-        return redis.execute_command("FCALL", *words)
+        reply: list[Any] = redis.execute_command("FCALL", *words)
+        return reply
 
     return call
 
@@ -152,7 +153,8 @@ async def test_a_field_that_is_not_known_is_carried_on(store: Store, redis: Redi
 
     def assign_by_the_newer(session: str) -> str:
         words = (f"slta_{further.digest}_batch", 1, f"{{{FLEET}}}:state", "", "assign", session, "", "0.5", "")
-        return redis.execute_command("FCALL", *words)[1][0][0]
+        outcome: str = redis.execute_command("FCALL", *words)[1][0][0]
+        return outcome
 
     assert not (await store.sessions.assign(FLEET, "a", None)).replayed
     assert assign_by_the_newer("b") == "ASSIGNED", "what it does not find it takes for 0"

@@ -415,7 +415,7 @@ async def test_half_the_pools_drained_and_returned_leave_r_at_its_optimum(store:
     for status in ("draining", "active"):
         for name in ("small", "large"):
             for k in range(5):
-                await store.pools.set_status(FLEET, f"{name}-{k}", status)  # type: ignore[arg-type]
+                await store.pools.set_status(FLEET, f"{name}-{k}", status)
         await traffic.hold(80, 400)
         await traffic.assert_optimal()
 

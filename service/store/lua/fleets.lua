@@ -82,9 +82,10 @@ local function drop_class(fleet, position)
   drop_levels(fleet, position, 1)
 end
 
--- Vectors with a number per class: the fleet's, its policy's, and the counts of placements of all policies it had.
+-- Vectors with a number per class, which follow the classes when the configuration reorders them: the fleet's, its
+-- policy's, and the counts of placements of all policies it had.
 local function per_class_vectors(fleet)
-  local fields = { unpack(state.PER_CLASS) }
+  local fields = { 'pool_counts', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low' }
   for _, field in ipairs(fleet.rules.VECTORS) do
     fields[#fields + 1] = field
   end

@@ -29,11 +29,6 @@ local COLD = {
   text = { 'utilities', 'suspect' },
 }
 
--- Vectors that follow their classes when the configuration reorders them.
-state.PER_CLASS = {
-  'pool_counts', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
-}
-
 -- In the cold hash and in snapshots some fields are called like a key; here each word means one thing.
 local STORED_AS = { session_count = 'sessions', pool_counts = 'pools', class_names = 'names', open_counts = 'open' }
 
