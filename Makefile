@@ -25,10 +25,13 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/oxlint --deny-warnings service/console/static
+	$(BIN)/oxfmt --check service/console/static
 
 format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/oxfmt service/console/static
 	$(BIN)/python -m service.metrics.page > docs/metrics.md
 
 house: $(DEV) ## How long functions, modules and the way of an assign are, and who names a policy
