@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,18 @@ END_SECONDS = 8.0
 class ServiceProcess:
     """Starts, ends and starts again on the same port and the same data."""
 
-    def __init__(self, folder: Path, keys_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        keys_file: Path | None = None,
+        program: Sequence[str] = ("service.cli", "serve"),
+    ) -> None:
+        """`program` is the module to run, and its first arguments."""
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._keys_file = keys_file
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -32,7 +40,7 @@ class ServiceProcess:
         options += ["--keys-file", str(self._keys_file)] if self._keys_file else []
         environment = os.environ | ({} if self._keys_file else {"SLTA_AUTH": "off"})
         with (self._folder / "log").open("ab") as log:
-            command = [sys.executable, "-m", "service.cli", "serve", *options]
+            command = [sys.executable, "-m", *self._program, *options]
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self._wait_until_ready()
 

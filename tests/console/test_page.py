@@ -372,3 +372,25 @@ def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(
     page.unroute_all(behavior="ignoreErrors")
     complaints.clear()
     expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
+
+
+def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    process = ServiceProcess(tmp_path, program=("tests.toy.serve",))
+    process.start()
+    try:
+        process.call("PUT", "/v1/fleets/toy", fleet_document(small=3, large=3) | {"policy": "uniform"})
+        process.assign("toy", 9)
+        page = context.new_page()
+        open_fleet(page, process, "toy")
+        expect(page.locator("#policy")).to_have_text("Uniform")
+        assert page.locator("#policies input").evaluate_all("all => all.map(one => one.value)") == [
+            "slta",
+            "jlmu",
+            "uniform",
+        ]
+        expect(page.locator("#policies input:checked")).to_have_value("uniform")
+        assert tile(page, "sessions")[0] == "9"
+    finally:
+        process.end()
