@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
 import pytest
 
+from service.core.policies import POLICIES
+from tests import rawstate
 from tests.docs.pages import ROOT, Page, alternatives, rows, words
 
-ROOMS = Page(ROOT / "docs/architecture.md").section("Rooms")
+PAGE = Page(ROOT / "docs/architecture.md")
+ROOMS = PAGE.section("Rooms")
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 FOLDERS = ("service", "loadgen", "demo", "experiments")
 
@@ -43,3 +47,10 @@ def test_what_a_folder_never_imports_is_what_the_contracts_forbid_it(folder: str
     }
     (row,) = (row for row in rows(ROOMS) if len(row) == 3 and words(row[0]) == [folder])
     assert {module for word in words(row[2]) for module in alternatives(word)} == forbidden
+
+
+def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> None:
+    (block,) = PAGE.blocks("text")
+    named = {name: fields.split() for name, fields in re.findall(r"^(\w+)((?: .*\n)+)", block, re.MULTILINE)}
+    policies = {name: fields.split() for name, fields in rawstate.POLICY_BLOCKS.items() if name in POLICIES}
+    assert named == {"fleet": rawstate.FLEET_BLOCK.split(), **policies}
