@@ -130,9 +130,11 @@ def upgrade(
     from contextlib import nullcontext
 
     from service.errors import DispatchError
+    from service.process import logs
     from service.process.upgrading import upgrade_at
     from service.store.embedded import EmbeddedStore, EmbeddedStoreError
 
+    logs.configure("warning")
     with in_one_line(DispatchError, EmbeddedStoreError):
         embedded = None if store_url else EmbeddedStore(data_dir)
         with embedded or nullcontext():
