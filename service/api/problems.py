@@ -14,6 +14,8 @@ from service import errors
 PROBLEM_JSON = "application/problem+json"
 LONGEST_DETAIL = 400
 RETRY_AFTER_SECONDS = 1
+RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+"""As RFC 9110 has them; Python had older words until 3.13."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 STATUS: Mapping[type[errors.DispatchError], int] = {
@@ -78,7 +80,7 @@ def _problem(
     """`context` holds further members of the document."""
     document = {
         "type": f"urn:slta:problem:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail if len(detail) <= LONGEST_DETAIL else detail[: LONGEST_DETAIL - 1] + "…",
         "code": code,

@@ -445,7 +445,9 @@ async def test_a_real_server_s_refusal_is_unavailable_and_passes(
             with pytest.raises(errors.StoreUnavailable):
                 await connecting.fleets.snapshot(FLEET)
         else:
-            assert (await connecting.fleets.snapshot(FLEET)).sessions == 1
+            reading = Store(StoreSettings(own.url, **PATIENT), calls)
+            assert (await reading.fleets.snapshot(FLEET)).sessions == 1
+            await reading.close()
         await connecting.close()
     assert set(calls.errors) <= WORDS.get(kind, {kind})
     assert not (await patient.sessions.assign(FLEET, "s", None)).replayed
