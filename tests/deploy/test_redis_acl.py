@@ -108,7 +108,7 @@ def spec(policy: str, capacity: int = 6) -> FleetSpec:
     )
 
 
-@pytest.mark.parametrize("policy", ["slta", "jlmu"])
+@pytest.mark.parametrize("policy", POLICIES)
 async def test_everything_the_store_does_is_allowed(
     store: Store, operator: Redis, dispatcher: Redis, policy: str
 ) -> None:
