@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format house test test-campaign test-browser bench-store experiments compose compose-test lock clean
+.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store experiments compose compose-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 
 test-browser: $(DEV) ## The live page in a real Chromium
 	$(PYTEST) -m browser $(ARGS)
+
+bench: $(DEV) ## Operations per second over HTTP, beside what operators use today (ARGS="--help")
+	$(BIN)/python -m benchmarks.http $(ARGS)
 
 bench-store: $(DEV) ## Operations per second of the atomic step
 	$(BIN)/python -m benchmarks.store $(ARGS)
