@@ -54,10 +54,11 @@ async def test_the_bits_before_and_after_and_the_answer_are_those_of_a_service()
                 record = service.redis.hget("{tiny}:sessions", "s-1")
                 return [row("{tiny}:level:1:1"), row("{tiny}:yellow"), str(record or "")]
 
-            before = seen()
+            before, cold = seen(), service.redis.hgetall("{tiny}:cold")
             service.draws.waiting = [0.75]
             (body,) = (block.partition("\n")[2] for block in PAGE.blocks("http"))
             answer = await service.api.post("/v1/fleets/tiny/assign", json=json.loads(body))
             told = [["".join(words(cell)) for cell in cells[1:]] for cells in rows(PAGE.text)]
             assert told == [list(pair) for pair in zip(before, seen(), strict=True)]
             assert [answer.json()] == [json.loads(block) for block in PAGE.blocks("json")]
+            assert service.redis.hgetall("{tiny}:cold") == cold
