@@ -176,6 +176,7 @@ async def test_calls_that_were_never_sent_say_that_nothing_was_changed(
     server: str, store: Store, redis: Redis, calls: Calls
 ) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1})
+    calls.errors.clear()
     nowhere = Store(StoreSettings(server + "-which-is-not-there", **BRIEF), calls)
     for call in (
         nowhere.sessions.assign(FLEET, "s", None),
