@@ -26,8 +26,7 @@ COMPARING = {"benchmarks", "experiments"}
 """Rooms that compare the policies, so they may name them."""
 
 WAY: Mapping[str, tuple[str, ...]] = {
-    "service/api/edge.py": ("Edge.__call__",),
-    "service/api/routing.py": ("ApiRoute._answer_directly",),
+    "service/api/direct.py": ("Direct.answer", "Direct._call"),
     "service/api/sessions.py": ("assign",),
     "service/store/sessions.py": ("Sessions.assign",),
     "service/store/batching.py": (
@@ -45,7 +44,7 @@ WAY: Mapping[str, tuple[str, ...]] = {
     "service/store/lua/rows.lua": ("rows.select", "bytes_of", "find_bit", "find_in_byte"),
 }
 """The way of one assign, file → functions: those that wait for their callee when the session's record is written, from
-the server's call of the application on, and those that choose its pool.
+the task that the connection's protocol makes on, and those that choose its pool.
 
 Not what they look up on the way: who asks, the body's bytes, the fleet's fields, the names of keys. An inner function
 counts with the one it is in. `tests/api/test_way_of_assign.py` follows a real assign.

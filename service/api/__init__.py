@@ -6,6 +6,8 @@
 | sessions, pools, fleets, observations, probes, reference | the routes |
 | schemas, dependencies | bodies and answers; the parts of the application that an endpoint may ask for |
 | rules, routing | what a route asks of a request, and how a request comes to its endpoint |
-| edge, gate, bodies, problems | in plain ASGI: ids and headers, who may come in, strict bodies, refusals |
+| direct | the hot calls, without FastAPI |
+| door, gate, bodies, problems | ids and sizes, who may come in, strict bodies, refusals: the same for both ways |
+| edge, answers | answers and their headers, in ASGI and without |
 | context | what is known of a request on its way |
 """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from service.api.context import RequestContext
 from service.api.problems import Refusal
+from service.api.rules import Rules
 from service.reading.strict_json import InvalidJson, parse
 
 BODY_SECONDS = 10.0
@@ -26,17 +28,29 @@ async def read_body(context: RequestContext, receive: Receive, limit: int) -> by
     if length.isdecimal() and int(length[:19]) > limit:
         raise _too_large(limit)
     body = await _in_time(_receive(receive, limit))
-    if body:
-        _check_content(context)
+    check_body(context, body, limit)
     return body
 
 
-def parse_body(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """The body's value; 400 for what is not JSON, or what others would read differently."""
+def check_body(context: RequestContext, body: bytes, limit: int) -> None:
+    """413 or 415 for a whole body that is too long or of another type."""
+    if len(body) > limit:
+        raise _too_large(limit)
+    if body:
+        _check_content(context)
+
+
+def parse_body(body: bytes, rules: Rules) -> dict[str, Any]:
+    """The object that the body is, {} for none; 400 for what is not JSON, or what others would read differently."""
+    if not body:
+        return {}
     try:
-        return parse(body)
+        value = parse(body)
     except InvalidJson as error:
         raise Refusal(400, "invalid_json", f"{error}.") from None
+    if not isinstance(value, dict):
+        raise rules.unfit("the body must be an object")
+    return value
 
 
 async def _in_time(body: Awaitable[bytes]) -> bytes:
@@ -99,3 +113,14 @@ def check_accept(context: RequestContext, offers: Sequence[str]) -> None:
         if wanted and not any(parameter in NOT_AT_ALL for parameter in parameters):
             return
     raise Refusal(406, "not_acceptable", f"The answer is {' or '.join(offers)}: accept it.")
+
+
+def check_query(query: bytes, known: Collection[str]) -> None:
+    """422 for a parameter that the route does not know, or that stands twice."""
+    if not query:
+        return
+    names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+    if not set(names) <= set(known):
+        raise Refusal(422, "invalid_request", f"query: known are {sorted(known)}")
+    if len(set(names)) < len(names):
+        raise Refusal(422, "invalid_request", "query: a parameter stands twice")

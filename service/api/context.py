@@ -16,12 +16,14 @@ SCOPE_KEY = "service.request"
 class RequestContext:
     """A request. `headers` by their names in lower case; `address` '' where the socket has none.
 
-    `caller` and `fleet` are set by the gate: NOBODY and '' until then, and where a route asks for neither.
+    `arrived` is in seconds of the event loop's clock. `caller` and `fleet` are set by the gate: NOBODY and '' until
+    then, and where a route asks for neither.
     """
 
     request_id: str
     headers: Mapping[bytes, bytes]
     address: str
+    arrived: float
     caller: Caller = NOBODY
     fleet: str = ""
 

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.requests import Request
 
 from service.access.keys import Caller
-from service.api.context import context_of
+from service.api.context import RequestContext, context_of
 from service.api.gate import Gate
 from service.fleet_file import Specs
 from service.store import Store
@@ -47,6 +47,10 @@ async def _render_metrics(request: Request) -> RenderMetrics:
     return parts_of(request.app).render_metrics
 
 
+async def _context(request: Request) -> RequestContext:
+    return context_of(request.scope)
+
+
 async def _caller(request: Request) -> Caller:
     return context_of(request.scope).caller
 
@@ -54,4 +58,5 @@ async def _caller(request: Request) -> Caller:
 TheStore = Annotated[Store, Depends(_store)]
 TheSpecs = Annotated[Specs, Depends(_specs)]
 TheMetrics = Annotated[RenderMetrics, Depends(_render_metrics)]
+TheContext = Annotated[RequestContext, Depends(_context)]
 TheCaller = Annotated[Caller, Depends(_caller)]

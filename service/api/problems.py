@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from types import MappingProxyType
-
-from starlette.responses import Response
 
 from service import errors
+from service.api.answers import NOTHING, Answer
 
 PROBLEM_JSON = "application/problem+json"
 LONGEST_DETAIL = 400
 RETRY_AFTER_SECONDS = 1
 RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 """As RFC 9110 has them; Python had older words until 3.13."""
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 STATUS: Mapping[type[errors.DispatchError], int] = {
     errors.UnknownFleet: 404,
@@ -58,7 +55,7 @@ EXPECTED = (Refusal, errors.DispatchError)
 """Errors that are told to the client as they are."""
 
 
-def problem_of(request_id: str, error: Exception) -> Response:
+def problem_of(request_id: str, error: Exception) -> Answer:
     """The problem document of an error. Of one that is not expected it says only where to look."""
     if isinstance(error, errors.DispatchError):
         status = STATUS.get(type(error), 500)
@@ -76,7 +73,7 @@ def _problem(
     detail: str,
     headers: Mapping[str, str],
     context: Mapping[str, str] = NOTHING,
-) -> Response:
+) -> Answer:
     """`context` holds further members of the document."""
     document = {
         "type": f"urn:slta:problem:{code}",
@@ -87,4 +84,4 @@ def _problem(
         "request_id": request_id,
         **{name: value for name, value in context.items() if value},
     }
-    return Response(json.dumps(document, ensure_ascii=False), status, headers, PROBLEM_JSON)
+    return Answer(status, json.dumps(document, ensure_ascii=False).encode(), headers, PROBLEM_JSON)

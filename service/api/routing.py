@@ -1,96 +1,87 @@
-"""A route that passes the gate first, reads its body strictly, and on the hot path does nothing else."""
+"""A FastAPI route that passes the gate first and reads its body strictly."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Receive, Scope, Send
 
-from service.api.bodies import check_accept, parse_body, read_body
-from service.api.context import RequestContext, context_of
+from service.api.answers import Answer
+from service.api.bodies import check_accept, check_query, parse_body, read_body
+from service.api.context import context_of
 from service.api.dependencies import parts_of
 from service.api.problems import Refusal
 from service.api.rules import rules_of
 from service.reading import explain
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Endpoint = Callable[..., Coroutine[Any, Any, Response | Answer]]
 
 
 class ApiRoute(APIRoute):
-    """A FastAPI route with `rules`. Use it in other routers too: `APIRouter(route_class=ApiRoute)`."""
+    """A FastAPI route with `rules`. Use it in other routers too: `APIRouter(route_class=ApiRoute)`.
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - handed on
+    Its endpoint gives a Response, or an Answer.
+    """
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:  # noqa: ANN401 - handed on
         self.rules = rules_of(endpoint)
-        super().__init__(path, endpoint, **options)
+        super().__init__(
+            path, _responding(endpoint), **(options | {"response_model": None, "strict_content_type": False})
+        )
         self._query = {field.alias for field in self.dependant.query_params}
-        if self.rules.direct:
-            self._body_model = self._model_of_body()
-            self.app = self._answer_directly
 
     def get_route_handler(self) -> Handler:
         """The gate, the body, then FastAPI's handler."""
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            context = self._admit(request.scope)
+            context = context_of(request.scope)
+            parts_of(request.app).gate.admit(context, self.rules, request.path_params.get("fleet"))
+            check_accept(context, self.rules.offers)
+            if not self.rules.free_query:
+                check_query(request.scope["query_string"], self._query)
             if self.body_field is not None:
                 body = await read_body(context, request.receive, self.rules.body_bytes)
-                request = ParsedRequest(request, body)
+                request = ParsedRequest(request, parse_body(body, self.rules))
             try:
                 return await answer(request)
             except RequestValidationError as error:
-                raise self._invalid(explain(error.errors())) from None
+                raise self.rules.unfit(explain(error.errors())) from None
 
         return handle
 
-    async def _answer_directly(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Without FastAPI's solving of dependencies, which is half of the cost of a request."""
-        context = self._admit(scope)
-        body = await read_body(context, receive, self.rules.body_bytes)
-        try:
-            asked = self._body_model.model_validate(parse_body(body) if body else {})
-        except ValidationError as error:
-            raise self._invalid(explain(error.errors(include_url=False, include_input=False))) from None
-        response = await self.endpoint(fleet=context.fleet, body=asked, store=parts_of(scope["app"]).store)
-        await response(scope, receive, send)
 
-    def _model_of_body(self) -> type[BaseModel]:
-        if self.body_field is None:
-            raise TypeError(f"{self.endpoint.__qualname__} has no body: it cannot be direct")
-        model: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[assignment]
-        return model
+def _responding(endpoint: Endpoint) -> Callable[..., Coroutine[Any, Any, Response]]:
+    @wraps(endpoint)
+    async def respond(*args: Any, **options: Any) -> Response:  # noqa: ANN401 - handed on
+        answered = await endpoint(*args, **options)
+        return response_of(answered) if isinstance(answered, Answer) else answered
 
-    def _admit(self, scope: Scope) -> RequestContext:
-        """Refuse whom and what the rules do not allow, before anything of the body is read."""
-        context = context_of(scope)
-        parts_of(scope["app"]).gate.admit(context, self.rules, scope["path_params"].get("fleet"))
-        check_accept(context, self.rules.offers)
-        if scope["query_string"] and not self.rules.free_query:
-            _check_query(scope["query_string"], self._query)
-        return context
+    return respond
 
-    def _invalid(self, detail: str) -> Exception:
-        return self.rules.invalid(detail) if self.rules.invalid else Refusal(422, "invalid_request", detail)
+
+def response_of(answer: Answer) -> Response:
+    """An answer in Starlette's words."""
+    return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
 
 
 class ParsedRequest(Request):
     """A request whose body has been read and parsed, so that FastAPI does not do it in its own way."""
 
-    def __init__(self, request: Request, body: bytes) -> None:
+    def __init__(self, request: Request, value: dict[str, Any]) -> None:
         super().__init__(request.scope, request.receive)
-        self._body = body
-        self._value = parse_body(body) if body else None
+        self._body = b"{}"  # FastAPI asks for the value of a body only where there is one
+        self._value = value
 
-    async def json(self) -> Any:  # noqa: ANN401 - any JSON value
+    async def json(self) -> dict[str, Any]:
         """The body's value."""
         return self._value
 
@@ -114,11 +105,3 @@ async def _refuse_method(request: Request, _error: Exception) -> NoReturn:
             methods |= getattr(route, "methods", None) or set()
     allow = {"Allow": ", ".join(sorted(methods))}
     raise Refusal(405, "method_not_allowed", "The path has other methods: see Allow.", allow)
-
-
-def _check_query(query: bytes, known: Collection[str]) -> None:
-    names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
-    if not set(names) <= set(known):
-        raise Refusal(422, "invalid_request", f"query: known are {sorted(known)}")
-    if len(set(names)) < len(names):
-        raise Refusal(422, "invalid_request", "query: a parameter stands twice")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from service.access.keys import SCOPES, Scope
+from service.api.problems import Refusal
 from service.errors import DispatchError
 
 KIB = 1024
@@ -24,8 +25,6 @@ class Rules:
 
     `scopes`: one of them is needed, or none when empty. `body_bytes`: at most. `offers`: the media types it answers in.
     `invalid`: what a body that does not fit is refused with. `free_query`: the endpoint checks the query itself.
-    `direct` endpoints have exactly a fleet, a body and the store as parameters, and skip FastAPI's solving of
-    dependencies, half of the cost of a request.
     """
 
     scopes: frozenset[Scope]
@@ -33,7 +32,10 @@ class Rules:
     offers: tuple[str, ...] = ("application/json",)
     invalid: type[DispatchError] | None = None
     free_query: bool = False
-    direct: bool = False
+
+    def unfit(self, detail: str) -> Exception:
+        """What a body or a parameter that does not fit is refused with."""
+        return self.invalid(detail) if self.invalid else Refusal(422, "invalid_request", detail)
 
 
 class Options(TypedDict, total=False):
@@ -43,7 +45,6 @@ class Options(TypedDict, total=False):
     offers: tuple[str, ...]
     invalid: type[DispatchError]
     free_query: bool
-    direct: bool
 
 
 def allow(*scopes: Scope, **options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:

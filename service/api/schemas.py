@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
+from service.api.answers import as_json
 from service.fleet_file import FleetFile
 from service.reading import LONGEST_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
 
@@ -100,13 +101,6 @@ class ProbeAnswer:
     status: str
 
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
-
-
 def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A value as JSON."""
-    kind = type(value)
-    adapter = _ADAPTERS.get(kind)
-    if adapter is None:
-        adapter = _ADAPTERS[kind] = TypeAdapter(kind)
-    return Response(adapter.dump_json(value), status, headers, "application/json")
+    return Response(as_json(value), status, headers, "application/json")

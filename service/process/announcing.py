@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import structlog
 
 from service.access.keys import Access
+from service.api.direct import HOT_CALLS
 from service.process.settings import unknown_variables
 from service.requests import RequestRecord
 
-HOT_ROUTES = ("/assign", "/complete", "/renew")
+HOT_ROUTES = {hot.route for hot in HOT_CALLS.values()}
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ def announce_openings(access: Access, environment: Iterable[str]) -> None:
 
 def log_request(record: RequestRecord) -> None:
     """Log a request: changes of fleets and pools at info, all others at debug."""
-    changed = record.method != "GET" and record.status < 300 and not (record.route or "").endswith(HOT_ROUTES)
+    changed = record.method != "GET" and record.status < 300 and record.route not in HOT_ROUTES
     say = log.info if changed else log.debug
     say(
         "request",

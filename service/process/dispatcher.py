@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from service.access.keys import Access
 from service.api.application import build_api
-from service.api.edge import LOOPBACK_HOSTS
+from service.api.door import LOOPBACK_HOSTS
 from service.console import Feeds, console_router
 from service.core.policies import POLICIES, Policy
 from service.fleet_file import Specs, load_yaml

@@ -8,12 +8,16 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
+from service.api.application import direct_of
+from service.process.protocol import DirectProtocol
 from service.process.settings import Settings
 
 BACKLOG = 2048
@@ -60,12 +64,13 @@ class Server(uvicorn.Server):
             log.info("listening", url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-def configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """uvicorn's configuration: its log, headers and lifespan are ours or nobody's."""
+    protocol: Any = partial(DirectProtocol, direct=direct_of(app))
     return uvicorn.Config(
         app,
         lifespan="off",
-        http="httptools",
+        http=protocol,
         ws="none",
         log_config=None,
         access_log=False,

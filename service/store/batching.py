@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
+from service.errors import OutcomeUnknown, StoreUnavailable
 from service.store.caller import Argument, Caller, StoreFailure
 from service.store.connection import Failure
 from service.store.replies import REFUSALS, Reply
@@ -20,6 +20,8 @@ RELEASING = frozenset({"complete", "renew", "end"})
 
 Words = tuple[str, str, Argument, Argument, Argument]
 """Operation, session id and three arguments, as `lua/library.lua` takes them."""
+Outcome = Reply | Exception
+"""What became of an operation; an error is a value here, so that nobody has to fetch it."""
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class Waiting:
     """An operation and who waits for its outcome; `deadline` in seconds of the event loop's clock."""
 
     words: Words
-    outcome: asyncio.Future[Reply]
+    outcome: asyncio.Future[Outcome]
     deadline: float
     may_have_run: bool = False
 
@@ -35,8 +37,8 @@ class Waiting:
 class Operations:
     """Operations on sessions, batched for each fleet. Each has an outcome of its own.
 
-    A caller that is cancelled does not undo anything: its operations run. UnknownFleet, StoreUnavailable (did not
-    run), OutcomeUnknown (may have run).
+    A caller that is cancelled undoes nothing: what was sent runs, what was not is dropped. UnknownFleet,
+    StoreUnavailable (did not run), OutcomeUnknown (may have run).
     """
 
     def __init__(self, caller: Caller, deadline_seconds: float) -> None:
@@ -46,27 +48,33 @@ class Operations:
         self._batchers: dict[str, Batcher] = {}
         self._senders: dict[str, asyncio.Task[None]] = {}
 
-    async def submit(self, fleet: str, operation: Words) -> Reply:
-        """The outcome of one operation."""
-        return await asyncio.shield(self._add(fleet, operation))
+    async def submit(self, fleet: str, operation: Words, arrived: float | None = None) -> Reply:
+        """The outcome of one operation, whose request `arrived` then by the event loop's clock; None for now."""
+        return _read(await self._add(fleet, operation, arrived))
 
-    async def submit_all(self, fleet: str, operations: Iterable[Words]) -> list[Reply]:
+    async def submit_all(self, fleet: str, operations: Iterable[Words], arrived: float | None = None) -> list[Reply]:
         """The outcomes of operations in their order, with nobody else's in between; or the first of their errors."""
-        waiting = [asyncio.shield(self._add(fleet, operation)) for operation in operations]
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return outcomes  # type: ignore[return-value]
+        return [_read(outcome) for outcome in await self.outcomes(fleet, operations, arrived)]
+
+    async def outcomes(self, fleet: str, operations: Iterable[Words], arrived: float | None = None) -> list[Outcome]:
+        """The same, each with its own error."""
+        waiting = [self._add(fleet, operation, arrived) for operation in operations]
+        try:
+            return [await outcome for outcome in waiting]
+        except asyncio.CancelledError:
+            for outcome in waiting:
+                outcome.cancel()
+            raise
 
     async def drain(self) -> None:
         """Wait until every operation has its outcome."""
         while self._senders:
             await asyncio.wait(self._senders.values())
 
-    def _add(self, fleet: str, operation: Words) -> asyncio.Future[Reply]:
+    def _add(self, fleet: str, operation: Words, arrived: float | None) -> asyncio.Future[Outcome]:
         loop = asyncio.get_running_loop()
-        waiting = Waiting(operation, loop.create_future(), loop.time() + self._deadline_seconds)
+        since = loop.time() if arrived is None else arrived
+        waiting = Waiting(operation, loop.create_future(), since + self._deadline_seconds)
         batcher = self._batchers.get(fleet)
         if batcher is None:
             batcher = self._batchers[fleet] = Batcher(self._caller, fleet)
@@ -101,8 +109,10 @@ class Batcher:
         batch: list[Waiting] = []
         while self.queue and len(batch) < LARGEST_BATCH:
             operation = self.queue.popleft()
+            if operation.outcome.done():
+                continue  # its caller has left
             if operation.deadline <= now:
-                _refuse(operation, OutcomeUnknown() if operation.may_have_run else StoreUnavailable())
+                _refuse(operation, _unknown(operation) if operation.may_have_run else StoreUnavailable())
             else:
                 batch.append(operation)
         return batch
@@ -152,13 +162,23 @@ class Batcher:
             if outcome[0] == "NOT_RUN":
                 not_run.append(operation)
             elif outcome[0] == "FAULT":
-                _refuse(operation, OutcomeUnknown())
+                _refuse(operation, _unknown(operation))
             elif not operation.outcome.done():
                 operation.outcome.set_result(outcome)
         self.queue.extendleft(reversed(not_run))
         return len(not_run)
 
 
-def _refuse(operation: Waiting, error: DispatchError | Exception) -> None:
+def _refuse(operation: Waiting, error: Exception) -> None:
     if not operation.outcome.done():
-        operation.outcome.set_exception(error)
+        operation.outcome.set_result(error)
+
+
+def _unknown(operation: Waiting) -> OutcomeUnknown:
+    return OutcomeUnknown(None, session_id=operation.words[1])
+
+
+def _read(outcome: Outcome) -> Reply:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

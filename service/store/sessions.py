@@ -11,7 +11,10 @@ from service.values import MICROSECONDS, AlreadyEnded, Completed, Placement, Ren
 
 
 class Sessions:
-    """The sessions of all fleets. Every method may raise UnknownFleet, StoreUnavailable or OutcomeUnknown."""
+    """The sessions of all fleets. Every method may raise UnknownFleet, StoreUnavailable or OutcomeUnknown.
+
+    `arrived` is when the request came in, by the event loop's clock; None for now.
+    """
 
     def __init__(self, caller: Caller, operations: Operations, draw: Callable[[], float]) -> None:
         """`draw` gives numbers uniform in [0, 1): the randomness of a decision."""
@@ -19,23 +22,28 @@ class Sessions:
         self._operations = operations
         self._draw = draw
 
-    async def assign(self, fleet: str, session_id: str, lease_seconds: float | None) -> Placement:
+    async def assign(
+        self, fleet: str, session_id: str, lease_seconds: float | None, arrived: float | None = None
+    ) -> Placement:
         """Place a session, or say where it is. SessionEnded, NoCapacity, NoActivePool.
 
         `lease_seconds` None: the fleet's; 0: no lease.
         """
         words = ("assign", session_id, _microseconds(lease_seconds), repr(self._draw()), "")
-        return replies.placement(session_id, await self._operations.submit(fleet, words))
+        return replies.placement(session_id, await self._operations.submit(fleet, words, arrived))
 
-    async def complete(self, fleet: str, session_id: str) -> Completed | AlreadyEnded:
+    async def complete(self, fleet: str, session_id: str, arrived: float | None = None) -> Completed | AlreadyEnded:
         """End a session. UnknownSession; then a late assign of the id gets SessionEnded."""
         words = ("complete", session_id, "", "", "")
-        return replies.completion(session_id, await self._operations.submit(fleet, words))
+        return replies.completion(session_id, await self._operations.submit(fleet, words, arrived))
 
-    async def renew(self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None) -> Renewed:
+    async def renew(
+        self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None, arrived: float | None = None
+    ) -> Renewed:
         """Extend leases, by their own length when `lease_seconds` is None."""
         lease = _microseconds(lease_seconds)
-        outcomes = await self._operations.submit_all(fleet, [("renew", id_, lease, "", "") for id_ in session_ids])
+        words = [("renew", id_, lease, "", "") for id_ in session_ids]
+        outcomes = await self._operations.submit_all(fleet, words, arrived)
         return replies.renewed(session_ids, outcomes)
 
     async def get(self, fleet: str, session_id: str) -> Session:

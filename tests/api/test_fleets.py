@@ -171,7 +171,7 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
         (FLEET | {"lease_seconds": 0.0001}, "lease_seconds: must be 0, for no lease, or at least 0.001"),
         (FLEET | {"retention_seconds": 0}, "retention_seconds: input should be greater than or equal to 1"),
         (FLEET | {"fleet": "other"}, "fleet: must be the name in the path"),
-        ([], "input should be a valid dictionary"),
+        ([], "the body must be an object"),
     ],
 )  # fmt: skip
 async def test_a_wrong_fleet_file_is_refused_with_the_field_and_the_reason(

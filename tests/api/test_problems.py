@@ -26,7 +26,7 @@ def test_every_error_of_a_call_has_a_status_and_a_code_of_its_own() -> None:
 def test_an_error_says_what_to_do_in_at_most_a_kibibyte(kind: type[DispatchError]) -> None:
     answer = problem_of("r" * 64, kind(None, pool_id="p" * 128, reason="reported_ended"))
     document = json.loads(bytes(answer.body))
-    assert (answer.status_code, document["code"]) == (STATUS[kind], kind.code)
+    assert (answer.status, document["code"]) == (STATUS[kind], kind.code)
     assert document["detail"] == kind.__doc__
     assert len(answer.body) <= 1024
 

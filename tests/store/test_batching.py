@@ -131,21 +131,25 @@ async def test_callers_that_are_cancelled_undo_nothing_and_mix_no_replies(
     first = await held(between[0], store)
     tasks = {f"s{k}": asyncio.create_task(store.sessions.assign(FLEET, f"s{k}", None)) for k in range(300)}
     await asyncio.sleep(0)
-    gone = [task for k, task in enumerate(tasks.values()) if k % 3]
-    for task in gone[: len(gone) // 2]:
-        task.cancel()
+    unsent = [id_ for k, id_ in enumerate(tasks) if k % 3 == 1]
+    for id_ in unsent:
+        tasks[id_].cancel()
+    first.cancel()
     between[0].open.set()
     await between[0].waiting(between[0].calls + 1)
-    for task in gone[len(gone) // 2 :]:
-        task.cancel()
-    first.cancel()
+    sent = [id_ for k, id_ in enumerate(tasks) if k % 3 == 2 and k < 100]
+    for id_ in sent:
+        tasks[id_].cancel()
     outcomes = await asyncio.gather(*tasks.values(), return_exceptions=True)
     await store.sessions.assign(FLEET, "last", None)
     for id_, outcome in zip(tasks, outcomes, strict=True):
-        where = await store.sessions.get(FLEET, id_)
         if isinstance(outcome, Placement):
-            assert (outcome.session_id, outcome.pool_id) == (id_, where.pool_id)
-    assert sum((await occupancies(store)).values()) == 302, "cancelled or not, all were placed"
+            assert (await store.sessions.get(FLEET, id_)).pool_id == outcome.pool_id
+            assert outcome.session_id == id_
+    for id_ in unsent:
+        with pytest.raises(errors.UnknownSession):
+            await store.sessions.get(FLEET, id_)
+    assert sum((await occupancies(store)).values()) == 202, "what was sent is placed, cancelled or not"
 
 
 async def test_closing_waits_for_what_is_under_way(between: tuple[Proxy, str], store: Store, calls: Calls) -> None:
