@@ -71,6 +71,14 @@ class Renewed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """The session's lease has begun anew."""
+
+    session_id: str
+    outcome: Literal["renewed"] = "renewed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """A live session."""
 

@@ -38,3 +38,8 @@ class RateLimiter:
         if len(self._buckets) > self.MOST_NAMES:
             self._buckets.popitem(last=False)
         return wait
+
+    def owe(self, name: str, count: int) -> None:
+        """Let `count` more pass at once; what the bucket does not hold must come in before the next may."""
+        left, since = self._buckets.get(name, (float(self._rate.burst), self._clock()))
+        self._buckets[name] = (left - count, since)

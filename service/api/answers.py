@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from service.values import Placement
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 SAFE_HEADERS = (
@@ -39,6 +41,11 @@ def as_json(value: object) -> bytes:
     if adapter is None:
         adapter = _ADAPTERS[kind] = TypeAdapter(kind)
     return adapter.dump_json(value)
+
+
+def answer_of(value: object) -> Answer:
+    """201 for what was placed now, else 200."""
+    return Answer(201 if isinstance(value, Placement) and not value.replayed else 200, as_json(value))
 
 
 def headers_as_sent(answer: Answer, request_id: str) -> bytes:

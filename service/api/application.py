@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from service.access.keys import Access
 from service.access.rate_limit import Rate
-from service.api import fleets, observations, pools, probes, reference, sessions
+from service.api import fleets, observations, operations, pools, probes, reference, sessions
 from service.api.dependencies import Parts, RenderMetrics
 from service.api.direct import Direct
 from service.api.door import LOOPBACK_HOSTS, Door
@@ -20,7 +20,7 @@ from service.fleet_file import Specs
 from service.requests import RequestRecord
 from service.store import Store
 
-ROUTERS = (sessions.router, pools.router, fleets.router, observations.router, probes.router)
+ROUTERS = (sessions.router, operations.router, pools.router, fleets.router, observations.router, probes.router)
 """The busiest first: routes are tried in order."""
 
 
@@ -60,7 +60,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     )
     door = Door(tuple(allowed_hosts), observe_request)
     app.state.parts = parts = Parts(store, specs or Specs(), Gate(access, rate), render_metrics)
-    app.state.direct = Direct(door, parts.gate, store)
+    app.state.direct = Direct(door, parts)
     refuse_without_route(app)
     mounted: list[APIRouter] = [*ROUTERS, *([reference.router] if docs_enabled else []), *extra_routers]
     for router in mounted:

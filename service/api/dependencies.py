@@ -35,6 +35,10 @@ def parts_of(app: FastAPI) -> Parts:
     return parts
 
 
+async def _parts(request: Request) -> Parts:
+    return parts_of(request.app)
+
+
 async def _store(request: Request) -> Store:
     return parts_of(request.app).store
 
@@ -55,6 +59,7 @@ async def _caller(request: Request) -> Caller:
     return context_of(request.scope).caller
 
 
+TheParts = Annotated[Parts, Depends(_parts)]
 TheStore = Annotated[Store, Depends(_store)]
 TheSpecs = Annotated[Specs, Depends(_specs)]
 TheMetrics = Annotated[RenderMetrics, Depends(_render_metrics)]

@@ -12,22 +12,21 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 from starlette.types import Scope
 
-from service.api import sessions
+from service.api import operations, sessions
 from service.api.answers import Answer
 from service.api.bodies import check_accept, check_body, check_query, parse_body
 from service.api.context import RequestContext
+from service.api.dependencies import Parts
 from service.api.door import Door
-from service.api.gate import Gate
 from service.api.rules import Rules, rules_of
-from service.api.schemas import AssignBody, CompleteBody, RenewBody
+from service.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
 from service.reading import explain
-from service.store import Store
 
 FLEETS = "/v1/fleets/"
 
 
 class HotCall(NamedTuple):
-    """One hot call. `answer` takes fleet, body, store and context; `route` is the template of its path."""
+    """One hot call. `answer` takes fleet, body, parts and context; `route` is the template of its path."""
 
     route: str
     rules: Rules
@@ -39,6 +38,7 @@ _FUNCTIONS: Mapping[str, tuple[type[BaseModel], Callable[..., Awaitable[Answer]]
     "assign": (AssignBody, sessions.assign),
     "complete": (CompleteBody, sessions.complete),
     "renew": (RenewBody, sessions.renew),
+    "operations": (OperationsBody, operations.operate),
 }
 HOT_CALLS: Mapping[str, HotCall] = {
     name: HotCall(f"{FLEETS}{{fleet}}/{name}", rules_of(function), model, function)
@@ -50,10 +50,9 @@ HOT_CALLS: Mapping[str, HotCall] = {
 class Direct:
     """Answers hot calls that have arrived whole. One per process."""
 
-    def __init__(self, door: Door, gate: Gate, store: Store) -> None:
+    def __init__(self, door: Door, parts: Parts) -> None:
         self.door = door
-        self._gate = gate
-        self._store = store
+        self._parts = parts
 
     async def answer(self, scope: Scope, context: RequestContext, body: bytes) -> Answer:
         """The answer to a request that `is_hot`."""
@@ -72,7 +71,7 @@ class Direct:
         return answer
 
     async def _call(self, hot: HotCall, scope: Scope, context: RequestContext, fleet: str, body: bytes) -> Answer:
-        self._gate.admit(context, hot.rules, fleet)
+        self._parts.gate.admit(context, hot.rules, fleet)
         check_accept(context, hot.rules.offers)
         check_query(scope["query_string"], ())
         check_body(context, body, hot.rules.body_bytes)
@@ -80,7 +79,7 @@ class Direct:
             asked = hot.model.model_validate(parse_body(body, hot.rules))
         except ValidationError as error:
             raise hot.rules.unfit(explain(error.errors(include_url=False, include_input=False))) from None
-        return await hot.answer(fleet, asked, self._store, context)
+        return await hot.answer(fleet, asked, self._parts, context)
 
 
 def is_hot(scope: Scope) -> bool:

@@ -46,6 +46,11 @@ class Gate:
             _check_fleet(fleet, caller)
             context.fleet = fleet
 
+    def count(self, context: RequestContext, operations: int) -> None:
+        """An admitted request is so many: they all pass, and the next waits until the rate has made up for them."""
+        if self._requests:
+            self._requests.owe(context.caller.key_id or context.address, operations - 1)
+
     def _unauthenticated(self, address: str) -> Refusal:
         wait = self._failures.take(address)
         if wait:

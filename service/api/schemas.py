@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from starlette.responses import Response
 
 from service.api.answers import as_json
 from service.fleet_file import FleetFile
 from service.reading import LONGEST_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
+from service.values import AlreadyEnded, Completed, Placement, Renewal
 
 MOST_POOLS = 1000
 MOST_RENEWALS = 1000
+MOST_OPERATIONS = 1000
 MOST_LISTED_SESSIONS = 8192
 """Twice the largest capacity."""
 
@@ -55,6 +57,51 @@ class RenewBody(_Body):
     lease_seconds: LeaseSeconds | None = None
 
 
+class RenewOneBody(_Body):
+    """Whose lease begins anew; `lease_seconds` absent: by its own length."""
+
+    session_id: Name
+    lease_seconds: LeaseSeconds | None = None
+
+
+class AssignOperation(_Body):
+    """`assign`, as the call of that name."""
+
+    assign: AssignBody
+
+
+class CompleteOperation(_Body):
+    """`complete`, as the call of that name."""
+
+    complete: CompleteBody
+
+
+class RenewOperation(_Body):
+    """`renew`, of one session."""
+
+    renew: RenewOneBody
+
+
+def _kind(operation: object) -> str | None:
+    return next(iter(operation)) if isinstance(operation, dict) and len(operation) == 1 else None
+
+
+Operation = Annotated[
+    Annotated[AssignOperation, Tag("assign")]
+    | Annotated[CompleteOperation, Tag("complete")]
+    | Annotated[RenewOperation, Tag("renew")],
+    Discriminator(
+        _kind, custom_error_type="operation", custom_error_message="must have one member: assign, complete or renew"
+    ),
+]
+
+
+class OperationsBody(_Body):
+    """What is to be done, in this order."""
+
+    operations: Annotated[list[Operation], Field(min_length=1, max_length=MOST_OPERATIONS)]
+
+
 class FleetBody(FleetFile):
     """A fleet file; `config_version` guards as If-Match does, so that an answer can be edited and sent back."""
 
@@ -85,6 +132,21 @@ class PoolSessionsBody(_Body):
 
     as_of: Seconds
     session_ids: Annotated[list[Name], Field(max_length=MOST_LISTED_SESSIONS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationOutcome:
+    """What the single call would have answered: its status and its body, or its problem document."""
+
+    status: int
+    body: Placement | Completed | AlreadyEnded | Renewal | dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What became of each operation, in the order in which they were asked for."""
+
+    outcomes: list[OperationOutcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ import secrets
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.api.answers import Answer, as_json
-from service.api.dependencies import TheContext, TheStore
+from service.api.answers import Answer, answer_of
+from service.api.dependencies import TheContext, TheParts, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
 from service.api.schemas import (
@@ -26,26 +26,26 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 
 @router.post("/assign", status_code=201, responses={200: {"model": Placement}, 201: {"model": Placement}})
 @allow("assign")
-async def assign(fleet: FleetName, body: AssignBody, store: TheStore, context: TheContext) -> Answer:
+async def assign(fleet: FleetName, body: AssignBody, parts: TheParts, context: TheContext) -> Answer:
     """Place a session: 201; the same id again while it lives: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)
-    placement = await store.sessions.assign(fleet, session_id, body.lease_seconds, context.arrived)
-    return Answer(200 if placement.replayed else 201, as_json(placement))
+    placement = await parts.store.sessions.assign(fleet, session_id, body.lease_seconds, context.arrived)
+    return answer_of(placement)
 
 
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
 @allow("complete")
-async def complete(fleet: FleetName, body: CompleteBody, store: TheStore, context: TheContext) -> Answer:
+async def complete(fleet: FleetName, body: CompleteBody, parts: TheParts, context: TheContext) -> Answer:
     """End a session: `completed`; again: `already_ended`. An id that was never seen: 404, and it is never assigned."""
-    return Answer(200, as_json(await store.sessions.complete(fleet, body.session_id, context.arrived)))
+    return answer_of(await parts.store.sessions.complete(fleet, body.session_id, context.arrived))
 
 
 @router.post("/renew", responses={200: {"model": Renewed}})
 @allow("assign", "complete", body_bytes=BATCH_BODY)
-async def renew(fleet: FleetName, body: RenewBody, store: TheStore, context: TheContext) -> Answer:
+async def renew(fleet: FleetName, body: RenewBody, parts: TheParts, context: TheContext) -> Answer:
     """Let leases begin anew, each by its own length unless `lease_seconds` says another."""
-    renewed = await store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)
-    return Answer(200, as_json(renewed))
+    renewed = await parts.store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)
+    return answer_of(renewed)
 
 
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})

@@ -20,8 +20,8 @@ def _path(parts: Sequence[int | str]) -> str:
     for k, part in enumerate(parts):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif k and parts[k - 1] == "utility":
-            continue  # the tag of the union, which the sender did not write
+        elif k and parts[k - 1] in ("utility", part):
+            continue  # the tag of a union, which the sender did not write
         else:
             text += ("." if text else "") + (part if re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", part) else "?")
     return text

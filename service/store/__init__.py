@@ -12,6 +12,7 @@
 
 from service.store.caller import StoreObserver
 from service.store.connection import StoreSettings
+from service.store.sessions import Asked
 from service.store.store import Store
 
-__all__ = ["Store", "StoreObserver", "StoreSettings"]
+__all__ = ["Asked", "Store", "StoreObserver", "StoreSettings"]

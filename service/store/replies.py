@@ -15,6 +15,7 @@ from service.values import (
     Pool,
     PoolPage,
     Reconciliation,
+    Renewal,
     Renewed,
     Session,
 )
@@ -71,6 +72,15 @@ def completion(session_id: str, reply: Reply) -> Completed | AlreadyEnded:
         return Completed(session_id=session_id, pool_id=reply[1])
     _, reason, pool_id = reply
     return AlreadyEnded(session_id=session_id, pool_id=pool_id, reason=reason)
+
+
+def renewal(session_id: str, reply: Reply) -> Renewal:
+    """The reply of `renew` for one session. SessionEnded, UnknownSession."""
+    if reply[0] == "UNKNOWN":
+        raise errors.UnknownSession
+    if reply[0] == "EXPIRED":
+        raise errors.SessionEnded("The session has ended. A new session needs a new id.")
+    return Renewal(session_id=session_id)
 
 
 def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:

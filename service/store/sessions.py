@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
+from service.errors import DispatchError
 from service.store import replies
-from service.store.batching import Operations
+from service.store.batching import Operations, Outcome, Words
 from service.store.caller import Argument, Caller
-from service.values import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Session
+from service.values import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewal, Renewed, Session
+
+Done = Placement | Completed | AlreadyEnded | Renewal | Exception
+"""What became of an operation."""
+
+
+class Asked(NamedTuple):
+    """One operation; `lease_seconds` as in the method of its kind."""
+
+    kind: Literal["assign", "complete", "renew"]
+    session_id: str
+    lease_seconds: float | None = None
+
+
+_READERS: Mapping[str, Callable[[str, replies.Reply], Placement | Completed | AlreadyEnded | Renewal]] = {
+    "assign": replies.placement,
+    "complete": replies.completion,
+    "renew": replies.renewal,
+}
 
 
 class Sessions:
@@ -29,12 +49,12 @@ class Sessions:
 
         `lease_seconds` None: the fleet's; 0: no lease.
         """
-        words = ("assign", session_id, _microseconds(lease_seconds), repr(self._draw()), "")
+        words = self._words(Asked("assign", session_id, lease_seconds))
         return replies.placement(session_id, await self._operations.submit(fleet, words, arrived))
 
     async def complete(self, fleet: str, session_id: str, arrived: float | None = None) -> Completed | AlreadyEnded:
         """End a session. UnknownSession; then a late assign of the id gets SessionEnded."""
-        words = ("complete", session_id, "", "", "")
+        words = self._words(Asked("complete", session_id))
         return replies.completion(session_id, await self._operations.submit(fleet, words, arrived))
 
     async def renew(
@@ -46,9 +66,27 @@ class Sessions:
         outcomes = await self._operations.submit_all(fleet, words, arrived)
         return replies.renewed(session_ids, outcomes)
 
+    async def operate(self, fleet: str, asked: Sequence[Asked], arrived: float | None = None) -> list[Done]:
+        """What became of each, in their order and with nobody else's in between; errors are values here."""
+        outcomes = await self._operations.outcomes(fleet, [self._words(one) for one in asked], arrived)
+        return [_read(one, outcome) for one, outcome in zip(asked, outcomes, strict=True)]
+
     async def get(self, fleet: str, session_id: str) -> Session:
         """Where a live session is. UnknownSession, SessionEnded."""
         return replies.session(session_id, await self._caller.read("session", fleet, session_id))
+
+    def _words(self, asked: Asked) -> Words:
+        draw = repr(self._draw()) if asked.kind == "assign" else ""
+        return (asked.kind, asked.session_id, _microseconds(asked.lease_seconds), draw, "")
+
+
+def _read(asked: Asked, outcome: Outcome) -> Done:
+    if isinstance(outcome, Exception):
+        return outcome
+    try:
+        return _READERS[asked.kind](asked.session_id, outcome)
+    except DispatchError as error:
+        return error
 
 
 def _microseconds(seconds: float | None) -> Argument:

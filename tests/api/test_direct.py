@@ -72,6 +72,13 @@ TALKS: dict[str, Talk] = {
         assign("a"), call("f/sessions/a", method="GET"), complete("a"), call("f/sessions/a", method="GET"), assign("b")
     ),
     "renew": in_one(assign("a"), call("f/renew", {"session_ids": ["a", "b"], "lease_seconds": 99})),
+    "operations": in_one(
+        call("f/operations", {"operations": [{"assign": {"session_id": f"s-{k}"}} for k in range(16)]}),
+        call("f/operations", {"operations": [{"renew": {"session_id": "s-1"}}, {"complete": {"session_id": "s-1"}}]}),
+        call("f/operations", {"operations": [{"assign": {}}, {"complete": {}}]}),
+        call("f/operations", {"operations": []}),
+        call("f/operations"),
+    ),
     "no id": in_one(call("f/assign", {})),
     "no body": in_one(call("f/assign"), call("f/complete"), call("f/renew")),
     "a body in two pieces": (last(assign("a"))[:-5], assign("a")[-5:]),

@@ -43,6 +43,14 @@ def _assign(name: str, session_id: str, draw: float, seconds_before: int = 0) ->
 
 NOT_CONCAVE = {"classes": [{"name": "odd", "utility": {"kind": "table", "values": [0, 1, 3]}, "capacity": 2}]}
 
+TOGETHER = {
+    "operations": [
+        {"assign": {"session_id": "a"}},
+        {"renew": {"session_id": "s-1"}},
+        {"complete": {"session_id": "a"}},
+    ]
+}
+
 STORY = (
     Call("put-fleet", "PUT", "", TINY),
     _assign("assign", "s-1", 0.75),
@@ -61,6 +69,8 @@ STORY = (
     Call("pools", "GET", "/pools?limit=2"),
     Call("drain", "POST", "/pools/large-1/drain"),
     Call("pool-sessions", "PUT", "/pools/small-2/sessions", {"as_of": 41, "session_ids": ["s-9", "s-50"]}),
+    Call("operations", "POST", "/operations", TOGETHER),
+    Call("operations-again", "POST", "/operations", TOGETHER),
     Call("fail", "POST", "/pools/large-1/fail"),
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
 )
@@ -80,7 +90,7 @@ async def play() -> dict[str, str]:
 
 async def _make(service: Service, call: Call) -> httpx.Response:
     await service.seconds_pass("tiny", call.seconds_before)
-    service.draws.waiting = [call.draw]
+    service.draws.waiting = [call.draw] * 3
     headers = {"X-Request-ID": "5f0c2a"}
     return await service.api.request(call.method, f"/v1/fleets/tiny{call.path}", json=call.body, headers=headers)
 

@@ -1,0 +1,74 @@
+"""Many operations on sessions in one call, in order; each has the outcome that it would have had alone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+
+from fastapi import APIRouter
+
+from service.access.keys import Caller
+from service.access.keys import Scope as KeyScope
+from service.api.answers import Answer, answer_of
+from service.api.dependencies import TheContext, TheParts
+from service.api.problems import Refusal, problem_of
+from service.api.routing import ApiRoute
+from service.api.rules import BATCH_BODY, allow
+from service.api.schemas import (
+    AssignOperation,
+    CompleteOperation,
+    FleetName,
+    Operation,
+    OperationsBody,
+    Outcomes,
+    RenewOperation,
+)
+from service.store import Asked
+
+SLICE = 64
+"""Operations of one call that wait for the store at a time; those of others come in between."""
+SCOPES: Mapping[type, tuple[KeyScope, ...]] = {
+    AssignOperation: ("assign",),
+    CompleteOperation: ("complete",),
+    RenewOperation: ("assign", "complete"),
+}
+"""Of which each kind of operation needs one, as the single call does."""
+
+router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
+
+
+@router.post("/operations", responses={200: {"model": Outcomes}})
+@allow("assign", "complete", body_bytes=BATCH_BODY)
+async def operate(fleet: FleetName, body: OperationsBody, parts: TheParts, context: TheContext) -> Answer:
+    """Assign, complete and renew in order: 200, and for each what the single call would have answered."""
+    _check_scopes(context.caller, body.operations)
+    parts.gate.count(context, len(body.operations))
+    outcomes: list[bytes] = []
+    for start in range(0, len(body.operations), SLICE):
+        asked = [_ask(operation) for operation in body.operations[start : start + SLICE]]
+        for done in await parts.store.sessions.operate(fleet, asked, context.arrived):
+            answer = problem_of(context.request_id, done) if isinstance(done, Exception) else answer_of(done)
+            outcomes.append(_show(answer))
+    return Answer(200, b'{"outcomes":[%b]}' % b",".join(outcomes))
+
+
+def _check_scopes(caller: Caller, operations: Collection[Operation]) -> None:
+    for kind in {type(operation) for operation in operations}:
+        if not caller.may(SCOPES[kind]):
+            raise Refusal(403, "insufficient_scope", "The key does not have the scope for each of the operations.")
+
+
+def _ask(operation: Operation) -> Asked:
+    if isinstance(operation, AssignOperation):
+        assign = operation.assign
+        return Asked("assign", assign.session_id or secrets.token_hex(16), assign.lease_seconds)
+    if isinstance(operation, CompleteOperation):
+        return Asked("complete", operation.complete.session_id)
+    return Asked("renew", operation.renew.session_id, operation.renew.lease_seconds)
+
+
+def _show(answer: Answer) -> bytes:
+    body, wait = answer.body, answer.headers.get("Retry-After")
+    if wait:
+        body = b'%b, "retry_after_seconds": %b}' % (body[:-1], wait.encode())
+    return b'{"status":%d,"body":%b}' % (answer.status, body)

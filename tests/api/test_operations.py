@@ -1,0 +1,182 @@
+"""Many operations in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from service.access.keys import Access, generate_key
+from service.access.rate_limit import Rate
+from service.api.schemas import MOST_OPERATIONS
+from service.metrics import Metrics
+from service.store import Store, StoreSettings
+from tests.api.conftest import FLEET, NewClient, assign, fill
+from tests.faults import Proxy, proxy
+
+ONE_OF_EACH = [{"assign": {"session_id": "a"}}, {"renew": {"session_id": "a"}}, {"complete": {"session_id": "a"}}]
+
+
+async def operate(api: httpx.AsyncClient, fleet: str, *operations: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outcomes of a call that is taken."""
+    answer = await api.post(f"{fleet}/operations", json={"operations": operations})
+    assert answer.status_code == 200, answer.text
+    outcomes: list[dict[str, Any]] = answer.json()["outcomes"]
+    assert len(outcomes) == len(operations)
+    return outcomes
+
+
+def statuses(outcomes: list[dict[str, Any]]) -> list[int]:
+    return [outcome["status"] for outcome in outcomes]
+
+
+async def test_each_operation_has_the_answer_of_the_single_call(api: httpx.AsyncClient, fleet: str):
+    asked = [
+        ("assign", {"session_id": "a"}),
+        ("assign", {"session_id": "a"}),
+        ("complete", {"session_id": "a"}),
+        ("complete", {"session_id": "a"}),
+        ("assign", {"session_id": "a"}),
+        ("complete", {"session_id": "never"}),
+        ("assign", {"session_id": "b", "lease_seconds": 7}),
+    ]
+    headers = {"X-Request-ID": "r"}
+    body = {"operations": [{kind: of} for kind, of in asked]}
+    together = (await api.post(f"{fleet}/operations", json=body, headers=headers)).json()["outcomes"]
+    await api.put("/v1/fleets/g", json=FLEET)
+    for (kind, of), outcome in zip(asked, together, strict=True):
+        alone = await api.post(f"/v1/fleets/g/{kind}", json=of, headers=headers)
+        assert outcome["status"] == alone.status_code
+        assert outcome["body"].keys() == alone.json().keys()
+        same = outcome["body"].keys() - {"pool_id"}
+        assert {name: outcome["body"][name] for name in same} == {name: alone.json()[name] for name in same}
+
+
+async def test_renew_is_of_one_session_that_lives_is_over_or_was_never_seen(api: httpx.AsyncClient, fleet: str):
+    await assign(api, fleet, "live", "over")
+    await api.post(f"{fleet}/complete", json={"session_id": "over"})
+    renewals = [{"renew": {"session_id": id_, "lease_seconds": 99}} for id_ in ("live", "over", "never")]
+    live, over, never = await operate(api, fleet, *renewals)
+    assert live == {"status": 200, "body": {"session_id": "live", "outcome": "renewed"}}
+    assert (over["status"], over["body"]["code"]) == (409, "session_ended")
+    assert (never["status"], never["body"]["code"]) == (404, "unknown_session")
+    assert 98 < (await api.get(f"{fleet}/sessions/live")).json()["lease_seconds_left"] <= 100
+
+
+async def test_a_refusal_that_may_pass_says_when_in_the_document(api: httpx.AsyncClient, fleet: str):
+    await fill(api, fleet)
+    outcomes = await operate(api, fleet, {"assign": {"session_id": "one-too-many"}}, {"complete": {"session_id": "x"}})
+    assert [outcome["body"].get("retry_after_seconds") for outcome in outcomes] == [1, None]
+    assert outcomes[0]["body"]["code"] == "no_capacity"
+
+
+async def test_the_largest_call_keeps_its_order_and_asked_again_it_is_replayed(api: httpx.AsyncClient, fleet: str):
+    pairs = [
+        operation
+        for k in range(MOST_OPERATIONS // 2 - 5)
+        for operation in ({"assign": {"session_id": f"s-{k}"}}, {"complete": {"session_id": f"s-{k}"}})
+    ]
+    kept = [{"assign": {"session_id": f"kept-{k}"}} for k in range(10)]
+    first = await operate(api, fleet, *pairs, *kept)
+    again = await operate(api, fleet, *pairs, *kept)
+    assert statuses(first) == [201, 200] * (len(pairs) // 2) + [201] * 10
+    assert statuses(again) == [409, 200] * (len(pairs) // 2) + [200] * 10
+    assert {outcome["body"]["code"] for outcome in again[: len(pairs) : 2]} == {"session_ended"}
+    assert all(outcome["body"]["replayed"] for outcome in again[-10:])
+
+
+@pytest.mark.parametrize(
+    ("operations", "detail"),
+    [
+        ([], "operations: list should have at least 1 item"),
+        ([ONE_OF_EACH[0]] * 1001, "operations: list should have at most 1000 items"),
+        ([ONE_OF_EACH[0], {}], "operations[1]: must have one member: assign, complete or renew"),
+        ([ONE_OF_EACH[0] | ONE_OF_EACH[1]], "operations[0]: must have one member"),
+        ([{"end": {"session_id": "a"}}], "operations[0]: must have one member"),
+        ([ONE_OF_EACH[0], "complete"], "operations[1]: must have one member"),
+        ([ONE_OF_EACH[0], {"complete": {}}], "operations[1].complete.session_id: field required"),
+        ([ONE_OF_EACH[0], {"renew": {"session_ids": ["a"]}}], "operations[1].renew.session_id: field required"),
+        ([ONE_OF_EACH[0], {"assign": {"session_id": "{"}}], "operations[1].assign.session_id: string should match"),
+    ],
+)
+async def test_one_operation_that_does_not_fit_refuses_all(
+    api: httpx.AsyncClient, fleet: str, operations: list[object], detail: str
+) -> None:
+    answer = await api.post(f"{fleet}/operations", json={"operations": operations})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["detail"].startswith(detail)
+    assert (await api.get(f"{fleet}/sessions/a")).json()["code"] == "unknown_session"
+
+
+async def test_each_kind_needs_the_scope_of_its_call(store: Store, fleet: str, new_client: NewClient):
+    keys = dict(generate_key([scope]) for scope in ("assign", "complete", "read"))
+    access = Access({entry.id: entry for entry in keys.values()})
+    assigning, completing, reading = (new_client(store, access=access, key=key) for key in keys)
+    for client, operations, status in (
+        (assigning, ONE_OF_EACH[:2], 200),
+        (assigning, ONE_OF_EACH, 403),
+        (completing, ONE_OF_EACH[1:], 200),
+        (completing, ONE_OF_EACH[:1], 403),
+        (reading, ONE_OF_EACH[1:2], 403),
+    ):
+        answer = await client.post(f"{fleet}/operations", json={"operations": operations})
+        assert answer.status_code == status
+
+
+async def test_a_call_may_overdraw_the_rate_once(store: Store, fleet: str, new_client: NewClient):
+    client = new_client(store, rate=Rate(per_second=0.5, burst=3))
+    calls = [await client.post(f"{fleet}/operations", json={"operations": ONE_OF_EACH * 3}) for _ in range(2)]
+    assert [answer.status_code for answer in calls] == [200, 429]
+    assert 12 <= int(calls[1].headers["Retry-After"]) <= 14, "six too many, and one for the next, at two seconds each"
+
+
+# A store in trouble
+
+
+@pytest.fixture
+async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
+    async with proxy(server) as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty(
+    between: tuple[Proxy, str], fleet: str, new_client: NewClient, metrics: Metrics
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client behind the proxy, whose store gives up soon."""
+    store = await Store.open(StoreSettings(between[1], call_timeout_seconds=5, deadline_seconds=0.3), metrics)
+    yield new_client(store)
+    between[0].open.set()
+    await store.close()
+
+
+async def test_what_was_sent_by_the_deadline_is_unknown_and_the_rest_was_not_done(
+    hasty: httpx.AsyncClient, between: tuple[Proxy, str], api: httpx.AsyncClient, fleet: str
+) -> None:
+    between[0].open.clear()
+    asked = [{"complete": {"session_id": f"s-{k}"}} for k in range(100)]
+    outcomes = await operate(hasty, fleet, *asked)
+    codes = [outcome["body"]["code"] for outcome in outcomes]
+    assert codes == ["outcome_unknown"] * 64 + ["store_unavailable"] * 36
+    assert [outcome["body"].get("session_id") for outcome in outcomes[:64]] == [f"s-{k}" for k in range(64)]
+    assert {(outcome["status"], outcome["body"]["retry_after_seconds"]) for outcome in outcomes} == {(503, 1)}
+
+
+async def test_others_come_in_between_the_slices_of_a_call(
+    hasty: httpx.AsyncClient, between: tuple[Proxy, str], fleet: str
+) -> None:
+    between[0].open.clear()
+    before = between[0].calls
+    many = [{"complete": {"session_id": f"s-{k}"}} for k in range(1000)]
+    long = asyncio.create_task(operate(hasty, fleet, *many))
+    await between[0].waiting(before + 1)
+    single = asyncio.create_task(assign(hasty, fleet, "between"))
+    await asyncio.sleep(0)
+    between[0].open.set()
+    await single
+    assert not long.done()
+    assert statuses(await long) == [404] * 1000
