@@ -63,11 +63,11 @@ def read_wrk(text: str) -> Mapping[str, Any]:
 
 
 def combined(side: Side, round_: int, results: Sequence[Mapping[str, Any]]) -> Run:
-    """Clients that ran at the same time: rates add up, the slowest one's latencies count."""
+    """Clients that ran at the same time: rates add up, without what was refused; the slowest one's latencies count."""
     return Run(
         side=side.name,
         round=round_,
-        operations_per_second=sum(r["requests"] / r["seconds"] for r in results) * side.operations,
+        operations_per_second=sum((r["requests"] * side.operations - r["refused"]) / r["seconds"] for r in results),
         p50_ms=max(r["p50_ms"] for r in results),
         p99_ms=max(r["p99_ms"] for r in results),
         refused=sum(r["refused"] for r in results),
