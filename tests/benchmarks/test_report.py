@@ -9,6 +9,7 @@ import pytest
 from benchmarks.client import combined, read_wrk
 from benchmarks.http import start
 from benchmarks.load import Load, fleet_document
+from benchmarks.markdown import medians_table, ratios_table
 from benchmarks.processor import Spent, seconds_of, with_processor_time
 from benchmarks.report import Run, medians, ratios, summary, to_json
 from benchmarks.sides import MEANINGS, SIDES
@@ -130,3 +131,12 @@ def test_a_session_is_completed_only_after_more_arrivals_than_calls_are_in_fligh
     assert load.young(SIDES["pairs"]) > load.connections_of(SIDES["pairs"]) == 32
     assert load.young(SIDES["bulk-1000"]) >= load.connections_of(SIDES["bulk-1000"]) * 500
     assert load.live(SIDES["bulk-1000"]) >= 2 * load.young(SIDES["bulk-1000"])
+
+
+def test_the_page_has_a_row_a_side_and_a_ratio_a_peer() -> None:
+    assert "| `pairs` | 200 | 100–300 | 2.00 | – | – | – |" in medians_table(RUNS).splitlines()
+    assert ratios_table(RUNS, OURS, PEERS).splitlines() == [
+        "|  | `nginx-lua` |",
+        "| --- | ---: |",
+        "| `pairs` | 1.00 |",
+    ]
