@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import markdown, report
 from benchmarks.client import measure
 from benchmarks.load import Load
 from benchmarks.report import Run
@@ -33,6 +33,8 @@ def main() -> None:
     ours = [side.name for side in sides if side.is_ours]
     peers = [side.name for side in sides if not side.is_ours]
     print(report.summary(runs, ours, peers))
+    if options.markdown:
+        options.markdown.write_text(markdown.page(facts, runs, ours, peers), encoding="utf-8")
     if options.json:
         written = report.to_json(facts, runs, ours, peers, skipped)
         options.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
@@ -94,6 +96,7 @@ def _options() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{meaning} ({default})")
     parser.add_argument("--policy", choices=tuple(POLICIES), default=Load().policy)
     parser.add_argument("--json", type=Path, help="also write everything to this file")
+    parser.add_argument("--markdown", type=Path, help="also write the tables of docs/performance.md to this file")
     return parser.parse_args()
 
 

@@ -9,7 +9,8 @@ from benchmarks.sides import Side
 
 MOST_LEVELS = 16_384
 """Of a fleet: the capacities of its classes together."""
-MOST_CAPACITY = 4096
+MOST_CAPACITY = 2048
+"""Of a class here: enough for the side that only assigns."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

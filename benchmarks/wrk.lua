@@ -4,7 +4,8 @@
 -- LIVE sessions of each fleet, <PREFIX>p<fleet>-<n>, are there already. A session is completed at random among those
 -- that YOUNG others have followed, so that its assign has been answered.
 
-local kind, fleets, size, young_at_most, prefix
+kind = nil
+local fleets, size, young_at_most, prefix
 local heads = {}
 local fleet, serial, turn = 0, 0, 0
 local sessions = {}
@@ -16,8 +17,12 @@ local function head(path, host, key)
     .. 'Content-Type: application/json\r\nContent-Length: '
 end
 
--- Outcomes of a bulk call that were refused; refused single calls are counted by wrk.
-local function count_refused(_, _, body)
+-- Outcomes of a bulk call that were refused: all of them if the call was. Refused single calls are counted by wrk.
+local function count_refused(status, _, body)
+  if status >= 400 then
+    refused = refused + size
+    return
+  end
   local at = 1
   repeat
     local _, last = string.find(body, '"status": ?[45]', at)
@@ -115,9 +120,10 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
+  local status = counting:get('kind') == 'bulk' and 0 or errors.status
   io.write(string.format(
     '\n{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "refused": %d, "broken": %d}\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    errors.status + (counting:get('refused') or 0), errors.connect + errors.read + errors.write + errors.timeout
+    status + counting:get('refused'), errors.connect + errors.read + errors.write + errors.timeout
   ))
 end

@@ -82,7 +82,6 @@ def report(figures: Figures) -> dict[str, Any]:
     totals: Facts = result.get("totals") or (figures.progress or {}).get("totals") or {}
     counted: Facts = result.get("summary") or {}
     averages, state = figures.averages or {}, figures.state or {}
-    assign_ms = counted.get("assign_ms") or {}
     return {
         "policy": plan.spec.policy.name,
         "fleet": plan.fleet,
@@ -99,7 +98,7 @@ def report(figures: Figures) -> dict[str, Any]:
         **{name: averages.get(name) for name in AVERAGES},
         "estimate_rank": state.get("estimate_rank"),
         "optimal_rank": state.get("optimal_rank"),
-        "assign_ms": {name: assign_ms.get(name) for name in ("p50", "p99", "p999", "max")},
+        **{name: _percentiles(counted.get(name) or {}) for name in ("assign_ms", "lateness_ms", "service_ms")},
         "achieved_rate": counted.get("achieved_rate"),
         "target_rate": counted.get("target_rate"),
         "fixed_weights": {
@@ -110,3 +109,7 @@ def report(figures: Figures) -> dict[str, Any]:
         "agreement": result.get("agreement"),
         "load_generator": counted or None,
     }
+
+
+def _percentiles(given: Facts) -> Facts:
+    return {name: given.get(name) for name in ("p50", "p99", "p999", "max")}

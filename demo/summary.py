@@ -18,8 +18,8 @@ def percent(fraction: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """With the digits a person reads."""
-    return "–" if value is None else f"{value:.1f} ms"
+    """With the digits a person reads: two below one millisecond."""
+    return "–" if value is None else f"{value:.{1 if value >= 1 else 2}f} ms"
 
 
 def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool) -> str:
@@ -72,13 +72,16 @@ def _learning(policy: Policy, report: Mapping[str, Any]) -> str:
 
 
 def _latency(report: Mapping[str, Any]) -> str:
-    assign = report["assign_ms"]
+    assign, lateness, service = report["assign_ms"], report["lateness_ms"], report["service_ms"]
     if assign["p50"] is None:
         return ""
     return (
         f"  assign over HTTP, from the scheduled moment: p50 {milliseconds(assign['p50'])}, "
         f"p99 {milliseconds(assign['p99'])}, longest {milliseconds(assign['max'])}; "
-        f"{report['achieved_rate']:.0f} of {report['target_rate']:.0f} arrivals per second answered."
+        f"{report['achieved_rate']:.0f} of {report['target_rate']:.0f} arrivals per second answered.\n"
+        f"  Of this the load generator was late by p50 {milliseconds(lateness['p50'])}, "
+        f"p99 {milliseconds(lateness['p99'])}; the service took p50 {milliseconds(service['p50'])}, "
+        f"p99 {milliseconds(service['p99'])}."
     )
 
 

@@ -52,13 +52,23 @@ class PlainLines:
 
 def plain_line(figures: Figures) -> str:
     """Everything that matters now, in one line."""
-    state, recent = figures.state or {}, (figures.progress or {}).get("assign_ms", {})
+    state = figures.state or {}
     gap = f"placement gap {percent(_placement_gap(figures))}" if figures.averages else "warming up"
     return (
         f"{figures.elapsed_seconds:4.0f} s  {figures.arrivals_per_second:.0f} arrivals/s  "
         f"{state['sessions']['active']} sessions  {gap}  fixed weights now {percent(figures.weights_gap_now)}  "
         f"r {state['estimate_rank']} (optimal {state['optimal_rank']})  "
-        f"assign p50 {milliseconds(recent.get('p50'))} p99 {milliseconds(recent.get('p99'))}"
+        f"assign {_latency(figures)}"
+    )
+
+
+def _latency(figures: Figures) -> str:
+    """From the scheduled moment, and how much of it the load generator was late."""
+    progress = figures.progress or {}
+    assign, lateness = progress.get("assign_ms", {}), progress.get("lateness_ms", {})
+    return (
+        f"p50 {milliseconds(assign.get('p50'))} (sent {milliseconds(lateness.get('p50'))} late) "
+        f"p99 {milliseconds(assign.get('p99'))}"
     )
 
 
@@ -114,7 +124,6 @@ def _placement_gap(figures: Figures) -> float | None:
 
 
 def _rates(figures: Figures, state: Any) -> RenderableType:  # noqa: ANN401 - JSON
-    recent = (figures.progress or {}).get("assign_ms", {})
     totals = (figures.progress or {}).get("totals", {})
     load = state["offered_load_estimate"] or 0.0
     grid = Table.grid(padding=(0, 3))
@@ -130,8 +139,7 @@ def _rates(figures: Figures, state: Any) -> RenderableType:  # noqa: ANN401 - JS
         f"r [bold]{state['estimate_rank']}[/] (optimal {state['optimal_rank']})",
         f"rejected {totals.get('rejections', 0)}, errors {totals.get('errors', 0)}",
     )
-    grid.add_row(f"assign p50 {milliseconds(recent.get('p50'))}, p99 {milliseconds(recent.get('p99'))}")
-    return grid
+    return Group(grid, f"assign {_latency(figures)}")
 
 
 def _classes(state: Any) -> RenderableType:  # noqa: ANN401 - JSON

@@ -15,6 +15,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from loadgen.bulk import BulkClient
 from loadgen.client import Client, ServiceError
 from loadgen.drive import Result, drive
 from loadgen.holding import HoldingKind, InvalidHolding, holding_of_kind
@@ -44,6 +45,7 @@ Seed = Annotated[int, typer.Option(help="Of arrivals and holding times.")]
 SeededIds = Annotated[bool, typer.Option("--seeded-ids", help="Session ids follow from the seed.")]
 Trace = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: start_s,duration_s.")]
 Speed = Annotated[float, typer.Option(min=1e-6, help="10 plays an hour in six minutes.")]
+Bulk = Annotated[int | None, typer.Option(min=1, help="Send what is due together, at most so many in one call.")]
 Lease = Annotated[float | None, typer.Option(min=0, help="Lease of a session in seconds; else the fleet's.")]
 Ending = Annotated[Drain, typer.Option(help="What becomes of live sessions when the arrivals are over.")]
 ApiKey = Annotated[str | None, typer.Option(envvar="SLTA_API_KEY", help="Sent as a bearer token.")]
@@ -65,6 +67,13 @@ class _Order:
     settings: ReplaySettings
     described: Mapping[str, Any]
     progress: Progress
+    bulk: int | None = None
+
+    def client(self) -> Client:
+        """Sends each operation by itself, or many together."""
+        if self.bulk is None:
+            return Client(self.url, self.fleet, api_key=self.api_key)
+        return BulkClient(self.url, self.fleet, api_key=self.api_key, most_operations=self.bulk)
 
 
 @contextmanager
@@ -94,6 +103,7 @@ def run(
     seed: Seed = 1,
     seeded_ids: SeededIds = False,
     lease: Lease = None,
+    bulk: Bulk = None,
     drain: Ending = Drain.NOW,
     progress: Telling = Progress.LINE,
     report: Report = None,
@@ -116,7 +126,7 @@ def run(
         duration_seconds=plan.total_seconds, warm_up_seconds=warm_up, drain=drain, lease_seconds=lease, id_prefix=prefix
     )
     described = {"holding_kind": holding, **asdict(plan)}
-    _execute(_Order(url, fleet, api_key, plan.workload, settings, described, progress), report, check=check)
+    _execute(_Order(url, fleet, api_key, plan.workload, settings, described, progress, bulk), report, check=check)
 
 
 @app.command()
@@ -157,7 +167,7 @@ def _execute(order: _Order, report: Path | None, *, check: bool) -> None:
 
 
 async def _play(order: _Order, console: Console) -> Result:
-    async with Client(order.url, order.fleet, api_key=order.api_key) as client:
+    async with order.client() as client:
         state = await client.state()
         sessions = order.workload(state["pools"]["active"])
         with watching(order.progress, console) as watch:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple, Self
 
 import aiohttp
@@ -44,7 +45,10 @@ class Reply(NamedTuple):
         return not (self.is_final or self.status == 429 or self.code in _NOTHING_HAPPENED)
 
 
-_MALFORMED = Reply(0, "malformed_reply", {})
+MALFORMED = Reply(0, "malformed_reply", {})
+
+Written = Callable[[], None]
+"""Called when a request has been written to its connection."""
 
 
 class ServiceError(Exception):
@@ -72,7 +76,7 @@ class Client:
         timeout_seconds: float = 3.0,
     ) -> None:
         self._fleet_url = URL(url) / "v1" / "fleets" / fleet
-        self._urls = {name: self._fleet_url / name for name in ("assign", "complete", "renew")}
+        self._urls = {name: self._fleet_url / name for name in ("assign", "complete", "renew", "operations")}
         self._headers = {"Content-Type": "application/json"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -80,7 +84,10 @@ class Client:
         self._timeout_seconds = timeout_seconds
 
     async def __aenter__(self) -> Self:
+        watching = aiohttp.TraceConfig()
+        watching.on_request_headers_sent.append(_tell_written)
         self._http = aiohttp.ClientSession(
+            trace_configs=[watching],
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
@@ -91,20 +98,22 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._http.close()
 
-    async def assign(self, session_id: str, lease_seconds: float | None = None) -> Reply:
+    async def assign(
+        self, session_id: str, lease_seconds: float | None = None, written: Written | None = None
+    ) -> Reply:
         """Code `placed`, or `replayed` if the same id was placed before; the body has `pool_id`."""
         lease = "" if lease_seconds is None else f', "lease_seconds": {lease_seconds}'
         body = f'{{"session_id": "{session_id}"{lease}}}'
-        reply = await self._send("POST", self._urls["assign"], body.encode())
+        reply = await self.ask("assign", body.encode(), written)
         if not reply.ok:
             return reply
         if "pool_id" not in reply.body:
-            return _MALFORMED
+            return MALFORMED
         return reply._replace(code="replayed" if reply.body.get("replayed") else "placed")
 
     async def complete(self, session_id: str) -> Reply:
         """Code `completed` or `already_ended`."""
-        reply = await self._send("POST", self._urls["complete"], f'{{"session_id": "{session_id}"}}'.encode())
+        reply = await self.ask("complete", f'{{"session_id": "{session_id}"}}'.encode())
         return reply._replace(code=str(reply.body.get("outcome"))) if reply.ok else reply
 
     async def renew(self, session_ids: Sequence[str], lease_seconds: float | None = None) -> Reply:
@@ -112,7 +121,7 @@ class Client:
         body: dict[str, object] = {"session_ids": list(session_ids)}
         if lease_seconds is not None:
             body["lease_seconds"] = lease_seconds
-        return await self._send("POST", self._urls["renew"], json.dumps(body).encode())
+        return await self.send("renew", json.dumps(body).encode())
 
     async def state(self) -> Mapping[str, Any]:
         return await self.call("GET", "state")
@@ -151,9 +160,19 @@ class Client:
             raise ServiceError(f"{method} {url.path}", reply)
         return reply.body
 
-    async def _send(self, method: str, url: URL, data: bytes | None) -> Reply:
+    async def ask(self, call: str, body: bytes, written: Written | None = None) -> Reply:
+        """An assign or a complete."""
+        return await self.send(call, body, written)
+
+    async def send(self, call: str, body: bytes, written: Written | None = None) -> Reply:
+        """One of the calls that many requests are of."""
+        return await self._send("POST", self._urls[call], body, written)
+
+    async def _send(self, method: str, url: URL, data: bytes | None, written: Written | None = None) -> Reply:
         try:
-            async with self._http.request(method, url, data=data, allow_redirects=False) as response:
+            async with self._http.request(
+                method, url, data=data, allow_redirects=False, trace_request_ctx=written
+            ) as response:
                 return _reply(response.status, await response.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             return Reply(0, "connect_failed", {})
@@ -163,11 +182,21 @@ class Client:
             return Reply(0, "connection_lost", {})
 
 
+async def _tell_written(_: object, context: SimpleNamespace, __: object) -> None:
+    if context.trace_request_ctx:
+        context.trace_request_ctx()
+
+
 def _reply(status: int, content: bytes) -> Reply:
     try:
         body = json.loads(content) if content else {}
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        return _MALFORMED if 200 <= status < 300 else Reply(status, f"http_{status}", {})
+        return MALFORMED if 200 <= status < 300 else Reply(status, f"http_{status}", {})
+    return as_reply(status, body)
+
+
+def as_reply(status: int, body: Mapping[str, Any]) -> Reply:
+    """With the code of the problem, if it is one."""
     return Reply(status, str(body.get("code", f"http_{status}")), body)

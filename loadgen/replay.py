@@ -10,16 +10,15 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from itertools import count
 from typing import Any
 
+from loadgen.agenda import Agenda
 from loadgen.client import Client
 from loadgen.retry import RetryPolicy
 from loadgen.sessions import Session, Sessions
 from loadgen.workload import PlannedSession
-
-# Event loops count in milliseconds: a shorter sleep may return at once, again and again.
-_SHORTEST_SLEEP_SECONDS = 0.001
 
 
 class Drain(StrEnum):
@@ -124,11 +123,13 @@ class Replay:
         """Play the workload, then drain. No call and no timer outlives it, even if it is cancelled."""
         self._start_seconds = self._clock()
         warm_up = self._begin_warm_up()
+        self._agenda = Agenda(self._clock)
         try:
             async with asyncio.TaskGroup() as self._calls:
                 await self._play()
         finally:
             warm_up.cancel()
+            self._agenda.close()
             self._warmed_up.set()
         if self._settings.drain is Drain.KEEP:
             await self.sessions.settle_all()
@@ -175,27 +176,16 @@ class Replay:
             if start_seconds >= end_seconds:
                 break
             due_seconds = self._start_seconds + start_seconds
-            await self._sleep_until(due_seconds)
+            await self._agenda.sleep_until(due_seconds)
             session = Session(next(self._session_ids), due_seconds, due_seconds + duration_seconds)
             self._begin(self._place(session))
         if end_seconds < math.inf:
-            await self._sleep_until(self._start_seconds + end_seconds)
-
-    async def _sleep_until(self, moment_seconds: float) -> None:
-        """Yields even when it is late, so that calls proceed while arrivals catch up."""
-        delay_seconds = moment_seconds - self._clock()
-        if delay_seconds <= 0:
-            await asyncio.sleep(0)
-        while delay_seconds > 0:
-            await asyncio.sleep(max(delay_seconds, _SHORTEST_SLEEP_SECONDS))
-            delay_seconds = moment_seconds - self._clock()
+            await self._agenda.sleep_until(self._start_seconds + end_seconds)
 
     async def _place(self, session: Session) -> None:
         if await self.sessions.assign(session) and not self._ends_held:
-            now = self._clock()
-            session.ends_seconds = max(session.ends_seconds, now)
-            delay_seconds = session.ends_seconds - now
-            session.end_timer = asyncio.get_running_loop().call_later(delay_seconds, self._end, session)
+            session.ends_seconds = max(session.ends_seconds, self._clock())
+            session.end_timer = self._agenda.at(session.ends_seconds, partial(self._end, session))
 
     def _end(self, session: Session) -> None:
         session.end_timer = None

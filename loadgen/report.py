@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from loadgen.client import REJECTIONS
 from loadgen.latency import Latency, Percentiles
@@ -22,9 +22,10 @@ class Summary:
     `target_rate` is the arrivals per second of their schedule, `achieved_rate` what was placed or rejected
     per second of the window. `unsettled_sessions` may still hold a place.
 
-    Latencies count from the scheduled moment to the last answer, retries included; `schedule_lag_ms` is the
-    part before the first request. `outcomes[call][code]` counts last answers, `settle` and `drain` being the
-    calls out of schedule.
+    `assign_ms` and `complete_ms` count from the scheduled moment to the last answer, retries included. Those of assigns
+    have two parts: `lateness_ms`, until the first request was written, is the load generator's own; `service_ms`, from
+    then on, is the service's. `outcomes[call][code]` counts last answers, `settle` and `drain` being the calls out of
+    schedule.
     """
 
     window_seconds: float
@@ -40,12 +41,21 @@ class Summary:
     achieved_rate: float
     assign_ms: Percentiles
     complete_ms: Percentiles
-    schedule_lag_ms: Percentiles
+    lateness_ms: Percentiles
+    service_ms: Percentiles
     outcomes: Mapping[str, Mapping[str, int]]
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers, strings and dicts only, ready for JSON."""
         return asdict(self)
+
+
+class Latencies(NamedTuple):
+    """Of assigns, in milliseconds: the whole from the scheduled moment, and its two parts."""
+
+    assign: Percentiles
+    lateness: Percentiles
+    service: Percentiles
 
 
 class Tally:
@@ -62,18 +72,22 @@ class Tally:
         self.outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.assign = Latency()
         self.complete = Latency()
-        self.schedule_lag = Latency()
+        self.lateness = Latency()
+        self.service = Latency()
         self._scheduled_until_seconds = since_seconds
         self._closed: tuple[float, int] | None = None
 
-    def arrived(self, due_seconds: float, at_seconds: float) -> None:
+    def arrived(self, due_seconds: float) -> None:
         self.arrivals += 1
-        self.schedule_lag.record(at_seconds - due_seconds, at_seconds)
         self._scheduled_until_seconds = due_seconds
 
-    def assigned(self, answer: Answer, latency_seconds: float, at_seconds: float) -> None:
+    def assigned(self, answer: Answer, due_seconds: float, written_seconds: float | None, at_seconds: float) -> None:
+        """`written_seconds` is None if no request could be written, for want of a connection."""
         self.count("assign", answer)
-        self.assign.record(latency_seconds, at_seconds)
+        self.assign.record(at_seconds - due_seconds, at_seconds)
+        if written_seconds is not None:
+            self.lateness.record(written_seconds - due_seconds, at_seconds)
+            self.service.record(at_seconds - written_seconds, at_seconds)
         if answer.reply.ok:
             self.placed += 1
         elif answer.reply.code in REJECTIONS:
@@ -92,6 +106,10 @@ class Tally:
     def count(self, call: str, answer: Answer) -> None:
         self.outcomes[call][answer.reply.code] += 1
         self.retries += answer.retries
+
+    def recent(self, at_seconds: float) -> Latencies:
+        """Of the last ten seconds."""
+        return Latencies(*(of.recent(at_seconds) for of in (self.assign, self.lateness, self.service)))
 
     def close(self, at_seconds: float, schedule_end_seconds: float) -> None:
         """The arrivals are over, perhaps late. An infinite end of their schedule stands for the last of them."""
@@ -117,6 +135,7 @@ class Tally:
             achieved_rate=answered / window_seconds if window_seconds > 0 else 0.0,
             assign_ms=self.assign.overall(),
             complete_ms=self.complete.overall(),
-            schedule_lag_ms=self.schedule_lag.overall(),
+            lateness_ms=self.lateness.overall(),
+            service_ms=self.service.overall(),
             outcomes={call: dict(codes) for call, codes in self.outcomes.items()},
         )

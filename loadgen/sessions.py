@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from loadgen.agenda import Appointment
 from loadgen.client import Client
-from loadgen.latency import Percentiles
 from loadgen.record import Mark, Record
-from loadgen.report import Summary, Tally
+from loadgen.report import Latencies, Summary, Tally
 from loadgen.retry import Answer, Retrying, RetryPolicy
 
 _UNSETTLED_AT_MOST = 100_000
@@ -23,13 +23,17 @@ _RENEWED_PER_CALL = 500
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """`due_seconds` and `ends_seconds` are its scheduled arrival and end, on the replay's clock."""
+    """`due_seconds` and `ends_seconds` are its scheduled arrival and end, on the replay's clock.
+
+    `written_seconds` is when the first request for its place was written; None before.
+    """
 
     session_id: str
     due_seconds: float
     ends_seconds: float
     pool_id: str | None = None
-    end_timer: asyncio.TimerHandle | None = None
+    end_timer: Appointment | None = None
+    written_seconds: float | None = None
 
 
 class Sessions:
@@ -68,9 +72,9 @@ class Sessions:
         """The tally so far."""
         return self.tally.summary(self._clock(), live_sessions=len(self.live), unsettled_sessions=len(self.unsettled))
 
-    def recent_assign_ms(self) -> Percentiles:
+    def recent_ms(self) -> Latencies:
         """Of the last ten seconds."""
-        return self.tally.assign.recent(self._clock())
+        return self.tally.recent(self._clock())
 
     def mark(self) -> Mark:
         """The record's integrals now: two marks give the mean occupancies between them."""
@@ -78,11 +82,10 @@ class Sessions:
 
     async def assign(self, session: Session) -> bool:
         """Ask for a place. True: the session is live now."""
-        tally, now = self.tally, self._clock()
-        tally.arrived(session.due_seconds, now)
+        tally = self.tally
+        tally.arrived(session.due_seconds)
         answer = await self._ask_for_place(session)
-        now = self._clock()
-        tally.assigned(answer, now - session.due_seconds, now)
+        tally.assigned(answer, session.due_seconds, session.written_seconds, self._clock())
         if answer.reply.ok:
             self.live[session.session_id] = session
         elif answer.in_doubt:
@@ -172,13 +175,20 @@ class Sessions:
             self.tally.outcomes["settle"]["given_up"] += 1
 
     async def _ask_for_place(self, session: Session) -> Answer:
-        answer = await self._retrying.answer(partial(self._client.assign, session.session_id, self._lease_seconds))
+        written = partial(self._written, session)
+        answer = await self._retrying.answer(
+            partial(self._client.assign, session.session_id, self._lease_seconds, written)
+        )
         if answer.reply.ok:
             session.pool_id = str(answer.reply.body["pool_id"])
             self.record.placed(session.pool_id, self._clock())
             self._granted_lease_seconds = float(answer.reply.body["lease_seconds"])
             self._lease_is_known.set()
         return answer
+
+    def _written(self, session: Session) -> None:
+        if session.written_seconds is None:
+            session.written_seconds = self._clock()
 
     async def _ask_for_end(self, session: Session) -> Answer:
         answer = await self._retrying.answer(partial(self._client.complete, session.session_id))

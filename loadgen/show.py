@@ -44,14 +44,14 @@ def watching(progress: Progress, console: Console) -> Iterator[Watch]:
 
 def tell(look: Look) -> None:
     """One line of progress. Latencies are those of the last ten seconds."""
-    replay, recent = look.replay, look.replay.sessions.recent_assign_ms()
+    replay, recent = look.replay, look.replay.sessions.recent_ms()
     say(
         "progress",
         elapsed_seconds=replay.elapsed_seconds,
         is_arriving=replay.is_arriving,
         since=look.since,
         totals=look.totals,
-        assign_ms={"p50": recent.p50, "p99": recent.p99},
+        **{f"{name}_ms": {"p50": of.p50, "p99": of.p99} for name, of in recent._asdict().items()},
     )
 
 
@@ -61,12 +61,12 @@ def say(kind: str, **facts: object) -> None:
 
 
 def live_line(replay: Replay) -> str:
-    """The state of a running replay, within 80 columns. Latencies are those of the last ten seconds."""
-    tally, recent = replay.sessions.tally, replay.sessions.recent_assign_ms()
+    """The state of a running replay, within 100 columns. Latencies are those of the last ten seconds."""
+    tally, recent = replay.sessions.tally, replay.sessions.recent_ms()
     return (
         f"{replay.elapsed_seconds:.0f} s  {tally.arrivals} arrivals  {len(replay.sessions.live)} live  "
         f"{tally.rejections} rejected  {tally.errors} errors  "
-        f"p50 {_ms(recent.p50)}  p99 {_ms(recent.p99)} ms"
+        f"p50 {_ms(recent.assign.p50)} ({_ms(recent.lateness.p50)} late)  p99 {_ms(recent.assign.p99)} ms"
     )
 
 
@@ -93,7 +93,7 @@ def _counts(result: Result) -> Table:
 
 def _latencies(summary: Summary) -> Table:
     table = _table("ms", "p50", "p99", "p99.9", "max")
-    for name in ("assign", "complete", "schedule_lag"):
+    for name in ("assign", "lateness", "service", "complete"):
         percentiles: Percentiles = getattr(summary, f"{name}_ms")
         values = (percentiles.p50, percentiles.p99, percentiles.p999, percentiles.max)
         table.add_row(name.replace("_", " "), *map(_ms, values))

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.client import combined, read_wrk
 from benchmarks.http import start
 from benchmarks.load import Load, fleet_document
+from benchmarks.markdown import medians_table, ratios_table
 from benchmarks.processor import Spent, seconds_of, with_processor_time
 from benchmarks.report import Run, medians, ratios, summary, to_json
 from benchmarks.sides import MEANINGS, SIDES
@@ -63,12 +64,12 @@ def test_the_report_has_every_run_and_the_ratios_as_numbers() -> None:
     assert written["skipped"] == {"haproxy": "not on PATH"}
 
 
-def test_clients_of_several_dispatchers_add_up_and_the_slowest_latency_counts() -> None:
+def test_clients_of_several_dispatchers_add_up_without_what_was_refused_and_the_slowest_latency_counts() -> None:
     first = {"requests": 50, "seconds": 5.0, "p50_ms": 1.0, "p99_ms": 9.0, "refused": 1, "broken": 0}
     second = {"requests": 100, "seconds": 5.0, "p50_ms": 2.0, "p99_ms": 3.0, "refused": 2, "broken": 4}
     run = combined(SIDES["bulk-100"], 1, [first, second])
 
-    assert run.operations_per_second == (10 + 20) * 100
+    assert run.operations_per_second == pytest.approx((50 * 100 - 1) / 5 + (100 * 100 - 2) / 5)
     assert (run.p50_ms, run.p99_ms, run.refused, run.broken) == (2.0, 9.0, 3, 4)
 
 
@@ -130,3 +131,12 @@ def test_a_session_is_completed_only_after_more_arrivals_than_calls_are_in_fligh
     assert load.young(SIDES["pairs"]) > load.connections_of(SIDES["pairs"]) == 32
     assert load.young(SIDES["bulk-1000"]) >= load.connections_of(SIDES["bulk-1000"]) * 500
     assert load.live(SIDES["bulk-1000"]) >= 2 * load.young(SIDES["bulk-1000"])
+
+
+def test_the_page_has_a_row_a_side_and_a_ratio_a_peer() -> None:
+    assert "| `pairs` | 200 | 100–300 | 2.00 | – | – | – |" in medians_table(RUNS).splitlines()
+    assert ratios_table(RUNS, OURS, PEERS).splitlines() == [
+        "|  | `nginx-lua` |",
+        "| --- | ---: |",
+        "| `pairs` | 1.00 |",
+    ]

@@ -17,6 +17,7 @@ KEYS = {
     *("policy", "pools", "duration_seconds", "arrivals", "completions", "rejections", "errors", "mean_utility"),
     *("utility_bound", "utility_gap", "relative_gap", "placement_gap", "swing_gap", "mean_sessions_per_pool"),
     *("estimate_rank", "optimal_rank", "assign_ms", "achieved_rate", "target_rate"),
+    *("lateness_ms", "service_ms"),
 }
 
 
@@ -67,6 +68,8 @@ PROGRESS = {
     "since": "opaque",
     "totals": TOTALS,
     "assign_ms": {"p50": 1.5, "p99": 4.0},
+    "lateness_ms": {"p50": 0.25, "p99": 0.5},
+    "service_ms": {"p50": 1.25, "p99": 3.5},
 }
 WARMING_UP = PROGRESS | {"since": None}
 AGREEMENT = {
@@ -76,12 +79,14 @@ AGREEMENT = {
     "differing_pools": {},
     "holds": True,
 }
-RESULT = {
+RESULT: dict[str, Any] = {
     "kind": "result",
     "totals": TOTALS,
     "agreement": AGREEMENT,
     "summary": {
         "assign_ms": {"p50": 1.5, "p99": 4.0, "p999": 8.0, "max": 9.0},
+        "lateness_ms": {"p50": 0.25, "p99": 0.5, "p999": 1.0, "max": 2.0},
+        "service_ms": {"p50": 1.25, "p99": 3.5, "p999": 7.0, "max": 7.5},
         "achieved_rate": 99.0,
         "target_rate": 100.0,
     },
@@ -125,7 +130,8 @@ def test_the_file_has_every_key(figures: Figures) -> None:
     figures.hear(RESULT)
     written = report(figures)
     assert written.keys() >= KEYS
-    assert written["assign_ms"].keys() == {"p50", "p99", "p999", "max"}
+    for name in ("assign_ms", "lateness_ms", "service_ms"):
+        assert written[name] == RESULT["summary"][name]
     assert (written["arrivals"], written["completions"], written["estimate_rank"]) == (1000, 900, 7)
 
 
@@ -199,3 +205,19 @@ def test_without_a_terminal_there_is_a_line_now_and_then(figures: Figures) -> No
             lines.show(figures)
     assert len(capture.get().splitlines()) == 2
     assert "placement gap 0.33 %" in plain_line(figures)
+
+
+def test_the_summary_says_how_late_the_load_generator_was_and_what_the_service_took(figures: Figures) -> None:
+    figures.see(state_of(800, 60.0, 1000), AVERAGES)
+    figures.hear(RESULT)
+    text = summarise(figures, report(figures), interrupted=False)
+
+    assert "assign over HTTP, from the scheduled moment: p50 1.5 ms, p99 4.0 ms, longest 9.0 ms" in text
+    assert "the load generator was late by p50 0.25 ms, p99 0.50 ms; the service took p50 1.2 ms, p99 3.5 ms" in text
+
+
+def test_the_running_line_says_how_late_requests_were_sent(figures: Figures) -> None:
+    figures.hear(PROGRESS)
+    figures.see(state_of(800, 60.0, 1000), AVERAGES)
+
+    assert "assign p50 1.5 ms (sent 0.25 ms late) p99 4.0 ms" in plain_line(figures)

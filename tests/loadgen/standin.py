@@ -45,7 +45,8 @@ class StandIn:
         self.ended: dict[str, str] = {}
         self.requests: list[tuple[str, str]] = []  # (call, session id), as they came in
         self.replies: list[tuple[str, str]] = []  # (call, session id), as they were answered
-        self.faults: dict[str, deque[Fault]] = {"assign": deque(), "complete": deque()}
+        self.faults: dict[str, deque[Fault]] = {"assign": deque(), "complete": deque(), "operations": deque()}
+        self.operations_per_call: list[int] = []
         self.open_gate = asyncio.Event()
         self.open_gate.set()
         self.arrived = asyncio.Event()
@@ -76,6 +77,30 @@ class StandIn:
     async def complete(self, request: web.Request) -> web.Response:
         session_id = (await self._begin("complete", request))["session_id"]
         return await self._answer("complete", request, session_id, self._end)
+
+    async def operations(self, request: web.Request) -> web.Response:
+        """Many in one call, each with an outcome of its own. Faults of a call cut it or refuse all of it."""
+        asked = (await request.json())["operations"]
+        self.operations_per_call.append(len(asked))
+        named = [(call, body["session_id"]) for operation in asked for call, body in operation.items()]
+        self.requests += named
+        self.arrived.set()
+        await self.open_gate.wait()
+        fault = self.faults["operations"].popleft() if self.faults["operations"] else None
+        if isinstance(fault, tuple):
+            return problem(*fault)
+        outcomes = [] if fault == DROP_BEFORE else [self._outcome(*operation) for operation in named]
+        if fault is not None:
+            assert request.transport
+            request.transport.close()
+        return web.json_response({"outcomes": outcomes})
+
+    def _outcome(self, call: str, session_id: str) -> dict[str, Any]:
+        """A fault of one operation is the status and the code of its problem."""
+        fault = self.faults[call].popleft() if self.faults[call] else None
+        acts = {"assign": self._place, "complete": self._end}
+        response = problem(int(fault[0]), fault[1]) if fault else acts[call](session_id)
+        return {"status": response.status, "body": json.loads(response.text or "")}
 
     async def has_received(self, count: int) -> None:
         """Returns when so many assigns and completes have come in."""
@@ -171,7 +196,7 @@ class StandIn:
         """Yields its URL."""
         app = web.Application()
         at = "/v1/fleets/default"
-        for name in ("assign", "complete", "renew"):
+        for name in ("assign", "complete", "renew", "operations"):
             app.router.add_post(f"{at}/{name}", getattr(self, name))
         for name in ("state", "averages", "pools"):
             app.router.add_get(f"{at}/{name}", getattr(self, name))

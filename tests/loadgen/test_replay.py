@@ -77,8 +77,35 @@ async def test_a_stall_counts_in_the_latency_of_all_that_should_have_arrived_mea
     assert summary.assign_ms.count == 10
     assert known(summary.assign_ms.max) >= 5_000
     assert known(summary.assign_ms.p50) >= 0.995 * 2_500
-    assert known(summary.schedule_lag_ms.max) >= 4_500
+    assert known(summary.lateness_ms.max) >= 4_500
     assert summary.target_rate == pytest.approx(10 / 5.0, rel=1e-3)
+
+
+async def test_what_the_service_takes_is_told_apart_from_what_the_generator_is_late(service: StandIn) -> None:
+    """The clock jumps by 3 s once the request has come in: none of that is lateness, all of it is the service's."""
+    offset = 0.0
+    service.open_gate.clear()
+    clock = lambda: time.monotonic() + offset  # noqa: E731
+    async with replaying(service, at_once(1), clock=clock) as replay:
+        running = asyncio.create_task(replay.run())
+        await service.has_received(1)
+        offset = 3.0
+        service.open_gate.set()
+        await running
+    summary = replay.sessions.summary()
+
+    assert known(summary.service_ms.max) >= 3_000
+    assert known(summary.lateness_ms.max) < 3_000
+    assert known(summary.assign_ms.max) == pytest.approx(known(summary.service_ms.max) + known(summary.lateness_ms.max))
+
+
+async def test_a_request_that_was_never_written_has_no_lateness() -> None:
+    async with Client(f"http://127.0.0.1:{unused_port()}", "default") as client:
+        replay = Replay(client, at_once(1), ReplaySettings(retries=ONCE))
+        await replay.run()
+    summary = replay.sessions.summary()
+
+    assert (summary.assign_ms.count, summary.lateness_ms.count, summary.service_ms.count) == (1, 0, 0)
 
 
 async def test_no_complete_is_sent_before_the_reply_to_its_assign(service: StandIn) -> None:
@@ -328,4 +355,4 @@ async def test_the_summary_is_ready_for_json(service: StandIn) -> None:
     assert report["arrivals"] == 3
     assert set(report["assign_ms"]) == {"count", "p50", "p99", "p999", "max"}
     assert report["outcomes"]["assign"] == {"placed": 3}
-    assert replay.sessions.recent_assign_ms().count == 3
+    assert replay.sessions.recent_ms().assign.count == 3
