@@ -1,15 +1,21 @@
 -- The policies, by the name that a fleet's configuration gives. The dispatcher writes the rows when it assembles the
--- library; nothing but a policy's own file and its row knows its name. A policy is a table that declares what it owns:
+-- library; nothing but a policy's own file and its row knows its name. A policy is a table that declares what it owns,
+-- each of these, {} where it has none:
 --
 --   LAYOUT      the layout version from which dispatchers know it: a fleet that uses it is left alone by older ones
---   TOKENS      the words that a decision can name; the vector `assigned_<token>` counts them by class
+--   TOKENS      the words that a decision can name, the `tokens` of its row in Python; the vector `assigned_<token>`
+--               counts them by class
 --   CLASS_ROWS  bit rows of each class, keys {fleet}:<name>:<class>
 --   FLEET_ROWS  bit rows of the fleet, keys {fleet}:<name>
 --   NUMBERS, VECTORS  its fields of the state, at 0 when a fleet gets the policy; a vector has one number per class.
---               New ones go to the end of a list that has no VECTORS behind it: see state.lua
+--               In the packed state the NUMBERS stand first, then the VECTORS, then the counts of TOKENS. So only a
+--               token can be added later, at the end: any other field moves what stands behind it.
 --
--- and has these functions (position is a class, bit a pool in its class, level how many sessions the pool holds or
--- held):
+-- A policy whose row in Python has `has_thresholds` calls three of its fields `green` (a vector), `yellow` and
+-- `min_green`: service/store/snapshots.py reads them by these names. Its reported rank is r, and its yellow tokens are
+-- of the class at r.
+--
+-- The functions (position is a class, bit a pool in its class, level how many sessions the pool holds or held):
 --
 --   choose(fleet, draw) -> token, position, bit   where a session goes; some active pool has room; draw in [0, 1)
 --   judge(fleet) -> judgement                     what it thinks of the state just before a placement
@@ -19,8 +25,16 @@
 --   rebuild(fleet, afresh)                        pools came or went; `afresh`: curves, capacities or policy are others
 --   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
 --
--- `choose` is a must. What a policy leaves out does nothing, and `reported_rank` says 0. `choose` and `judge` write
--- nothing; the others may write the policy's own rows and fields only.
+-- `choose` is a must. Another function that a policy leaves out does nothing; without `reported_rank` the rank is 0.
+--
+-- All may read the policy's own rows and fields, the ledger's rows, and these fields of the fleet:
+--
+--   numbers, capacities, pool_counts          by class: its permanent number, its capacity, its active pools
+--   active_pools, session_count, last_rank    active pools, the sessions on them, the worst rank that exists
+--   beta_coefficient, beta_power              c and p with n*beta_n = c * n^p; they are cold: for `rebuild` only
+--
+-- `choose` and `judge` write nothing. The others may write the policy's own rows and fields, and the counters of the
+-- fleet that count steps of r: steps_up, steps_down.
 
 policies = {}
 policies.BY_NAME = {} -- @POLICIES@
