@@ -24,6 +24,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("POST", FLEET_URL + "/assign"): {"assign"},
     ("POST", FLEET_URL + "/complete"): {"complete"},
     ("POST", FLEET_URL + "/renew"): {"assign", "complete"},
+    ("POST", FLEET_URL + "/operations"): {"assign", "complete"},
     ("GET", FLEET_URL + "/sessions/{session_id}"): {"read", "assign", "complete", "pool"},
     ("GET", "/v1/fleets"): {"read", "pool", "metrics"},
     ("PUT", FLEET_URL): set(),
