@@ -34,7 +34,7 @@ def statuses(outcomes: list[dict[str, Any]]) -> list[int]:
     return [outcome["status"] for outcome in outcomes]
 
 
-async def test_each_operation_has_the_answer_of_the_single_call(api: httpx.AsyncClient, fleet: str):
+async def test_each_operation_has_the_answer_of_the_single_call(api: httpx.AsyncClient, fleet: str) -> None:
     asked = [
         ("assign", {"session_id": "a"}),
         ("assign", {"session_id": "a"}),
@@ -56,7 +56,7 @@ async def test_each_operation_has_the_answer_of_the_single_call(api: httpx.Async
         assert {name: outcome["body"][name] for name in same} == {name: alone.json()[name] for name in same}
 
 
-async def test_renew_is_of_one_session_that_lives_is_over_or_was_never_seen(api: httpx.AsyncClient, fleet: str):
+async def test_renew_is_of_one_session_that_lives_is_over_or_was_never_seen(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, "live", "over")
     await api.post(f"{fleet}/complete", json={"session_id": "over"})
     renewals = [{"renew": {"session_id": id_, "lease_seconds": 99}} for id_ in ("live", "over", "never")]
@@ -67,14 +67,16 @@ async def test_renew_is_of_one_session_that_lives_is_over_or_was_never_seen(api:
     assert 98 < (await api.get(f"{fleet}/sessions/live")).json()["lease_seconds_left"] <= 100
 
 
-async def test_a_refusal_that_may_pass_says_when_in_the_document(api: httpx.AsyncClient, fleet: str):
+async def test_a_refusal_that_may_pass_says_when_in_the_document(api: httpx.AsyncClient, fleet: str) -> None:
     await fill(api, fleet)
     outcomes = await operate(api, fleet, {"assign": {"session_id": "one-too-many"}}, {"complete": {"session_id": "x"}})
     assert [outcome["body"].get("retry_after_seconds") for outcome in outcomes] == [1, None]
     assert outcomes[0]["body"]["code"] == "no_capacity"
 
 
-async def test_the_largest_call_keeps_its_order_and_asked_again_it_is_replayed(api: httpx.AsyncClient, fleet: str):
+async def test_the_largest_call_keeps_its_order_and_asked_again_it_is_replayed(
+    api: httpx.AsyncClient, fleet: str
+) -> None:
     pairs = [
         operation
         for k in range(MOST_OPERATIONS // 2 - 5)
@@ -112,7 +114,7 @@ async def test_one_operation_that_does_not_fit_refuses_all(
     assert (await api.get(f"{fleet}/sessions/a")).json()["code"] == "unknown_session"
 
 
-async def test_each_kind_needs_the_scope_of_its_call(store: Store, fleet: str, new_client: NewClient):
+async def test_each_kind_needs_the_scope_of_its_call(store: Store, fleet: str, new_client: NewClient) -> None:
     keys = dict(generate_key([scope]) for scope in ("assign", "complete", "read"))
     access = Access({entry.id: entry for entry in keys.values()})
     assigning, completing, reading = (new_client(store, access=access, key=key) for key in keys)
@@ -127,7 +129,7 @@ async def test_each_kind_needs_the_scope_of_its_call(store: Store, fleet: str, n
         assert answer.status_code == status
 
 
-async def test_a_call_may_overdraw_the_rate_once(store: Store, fleet: str, new_client: NewClient):
+async def test_a_call_may_overdraw_the_rate_once(store: Store, fleet: str, new_client: NewClient) -> None:
     client = new_client(store, rate=Rate(per_second=0.5, burst=3))
     calls = [await client.post(f"{fleet}/operations", json={"operations": ONE_OF_EACH * 3}) for _ in range(2)]
     assert [answer.status_code for answer in calls] == [200, 429]
