@@ -9,7 +9,7 @@ class RequestRecord(NamedTuple):
     """An answered request.
 
     `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
-    where there is none. Nothing in it is a client's free text.
+    where there is none; `shed` where it was refused because too much waits. Nothing in it is a client's free text.
     """
 
     request_id: str
@@ -19,3 +19,4 @@ class RequestRecord(NamedTuple):
     seconds: float
     fleet: str
     key_id: str
+    shed: bool = False

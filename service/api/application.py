@@ -59,7 +59,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # spans of requests, where set up
     )
     door = Door(tuple(allowed_hosts), observe_request)
-    app.state.parts = parts = Parts(store, specs or Specs(), Gate(access, rate), render_metrics)
+    app.state.parts = parts = Parts(store, specs or Specs(), Gate(access, rate, store), render_metrics)
     app.state.direct = Direct(door, parts)
     refuse_without_route(app)
     mounted: list[APIRouter] = [*ROUTERS, *([reference.router] if docs_enabled else []), *extra_routers]

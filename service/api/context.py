@@ -17,7 +17,7 @@ class RequestContext:
     """A request. `headers` by their names in lower case; `address` '' where the socket has none.
 
     `arrived` is in seconds of the event loop's clock. `caller` and `fleet` are set by the gate: NOBODY and '' until
-    then, and where a route asks for neither.
+    then, and where a route asks for neither. `shed` says that the gate refused it because too much waits.
     """
 
     request_id: str
@@ -26,6 +26,7 @@ class RequestContext:
     arrived: float
     caller: Caller = NOBODY
     fleet: str = ""
+    shed: bool = False
 
     def header(self, name: bytes) -> str | None:
         """The value of a header."""

@@ -52,7 +52,7 @@ class Door:
         """Refuse what no route would take: 400, 403, 414 or 431."""
         if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
             raise Refusal(414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
+        if sum([len(name) + len(value) for name, value in scope["headers"]]) > LARGEST_HEADERS:
             detail = f"The headers may have at most {LARGEST_HEADERS} bytes."
             raise Refusal(431, "headers_too_large", detail, {"Connection": "close"})
         if scope["path"] not in PROBES and not self._host_allowed(scope, context):
@@ -76,7 +76,8 @@ class Door:
         """Tell whoever observes; `route` is the path's template, None where none matched."""
         seconds = asyncio.get_running_loop().time() - context.arrived
         fleet, key_id = context.fleet, context.caller.key_id
-        self._observe(RequestRecord(context.request_id, scope["method"], route, status, seconds, fleet, key_id))
+        what = (context.request_id, scope["method"], route, status, seconds, fleet, key_id, context.shed)
+        self._observe(RequestRecord(*what))
 
 
 def _is_cross_site(headers: Mapping[bytes, bytes]) -> bool:

@@ -11,7 +11,10 @@ from service.api.problems import Refusal
 from service.api.rules import Rules
 from service.errors import UnknownFleet
 from service.reading import NAME_PATTERN
+from service.store import Store
 
+LONGEST_WAIT_SECONDS = 0.5
+"""A hot call that would wait longer before it is sent to the store is refused."""
 CHALLENGE = 'Bearer realm="slta"'
 FAILURES = Rate(per_second=0.2, burst=20)
 """Wrong keys from one address: then 429, until they become rarer. A right key always passes."""
@@ -22,14 +25,18 @@ _is_name = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z").match
 class Gate:
     """Authentication, scopes, fleets and rates. One per process."""
 
-    def __init__(self, access: Access, rate: Rate | None = None) -> None:
-        """`rate` limits each key, or each address where access is open; None for no limit."""
+    def __init__(self, access: Access, rate: Rate | None, store: Store) -> None:
+        """`rate` limits each key, or each address where access is open; None for no limit.
+
+        `store` is asked how long an operation would wait.
+        """
+        self._store = store
         self._access = access
         self._requests = RateLimiter(rate) if rate else None
         self._failures = RateLimiter(FAILURES)
 
     def admit(self, context: RequestContext, rules: Rules, fleet: str | None) -> None:
-        """Let a request pass, or raise: 401, 403, 404 for a fleet that is not the caller's, 422, 429.
+        """Let a request pass, or raise: 401, 403, 404 for a fleet that is not the caller's, 422, 429, 503.
 
         `fleet` is the one that the path names, None where it names none.
         """
@@ -39,6 +46,9 @@ class Gate:
         if caller is None:
             raise self._unauthenticated(context.address)
         context.caller = caller
+        if rules.hot and self._store.sessions.waiting_seconds(fleet or "") > LONGEST_WAIT_SECONDS:
+            context.shed = True
+            raise Refusal(503, "overloaded", "Too much waits here: wait as Retry-After says.", {"Retry-After": "1"})
         self._limit(caller.key_id or context.address)
         if not caller.may(rules.scopes):
             raise Refusal(403, "insufficient_scope", "The key does not have the scope for this.")

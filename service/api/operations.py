@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 
 
 @router.post("/operations", responses={200: {"model": Outcomes}})
-@allow("assign", "complete", body_bytes=BATCH_BODY)
+@allow("assign", "complete", body_bytes=BATCH_BODY, hot=True)
 async def operate(fleet: FleetName, body: OperationsBody, parts: TheParts, context: TheContext) -> Answer:
     """Assign, complete and renew in order: 200, and for each what the single call would have answered."""
     _check_scopes(context.caller, body.operations)

@@ -25,6 +25,7 @@ class Rules:
 
     `scopes`: one of them is needed, or none when empty. `body_bytes`: at most. `offers`: the media types it answers in.
     `invalid`: what a body that does not fit is refused with. `free_query`: the endpoint checks the query itself.
+    `hot`: refused while too much waits for the store; `direct` answers it without FastAPI.
     """
 
     scopes: frozenset[Scope]
@@ -32,6 +33,7 @@ class Rules:
     offers: tuple[str, ...] = ("application/json",)
     invalid: type[DispatchError] | None = None
     free_query: bool = False
+    hot: bool = False
 
     def unfit(self, detail: str) -> Exception:
         """What a body or a parameter that does not fit is refused with."""
@@ -45,6 +47,7 @@ class Options(TypedDict, total=False):
     offers: tuple[str, ...]
     invalid: type[DispatchError]
     free_query: bool
+    hot: bool
 
 
 def allow(*scopes: Scope, **options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:

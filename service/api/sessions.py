@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 
 
 @router.post("/assign", status_code=201, responses={200: {"model": Placement}, 201: {"model": Placement}})
-@allow("assign")
+@allow("assign", hot=True)
 async def assign(fleet: FleetName, body: AssignBody, parts: TheParts, context: TheContext) -> Answer:
     """Place a session: 201; the same id again while it lives: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)
@@ -34,14 +34,14 @@ async def assign(fleet: FleetName, body: AssignBody, parts: TheParts, context: T
 
 
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
-@allow("complete")
+@allow("complete", hot=True)
 async def complete(fleet: FleetName, body: CompleteBody, parts: TheParts, context: TheContext) -> Answer:
     """End a session: `completed`; again: `already_ended`. An id that was never seen: 404, and it is never assigned."""
     return answer_of(await parts.store.sessions.complete(fleet, body.session_id, context.arrived))
 
 
 @router.post("/renew", responses={200: {"model": Renewed}})
-@allow("assign", "complete", body_bytes=BATCH_BODY)
+@allow("assign", "complete", body_bytes=BATCH_BODY, hot=True)
 async def renew(fleet: FleetName, body: RenewBody, parts: TheParts, context: TheContext) -> Answer:
     """Let leases begin anew, each by its own length unless `lease_seconds` says another."""
     renewed = await parts.store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)

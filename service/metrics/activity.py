@@ -13,6 +13,7 @@ REQUESTS = HistogramRow(
     ("route", "status"),
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
+SHED = TallyRow("requests_shed", "Requests refused because what waited here would have taken too long.", ("route",))
 STORE_CALLS = HistogramRow(
     "store_duration_seconds",
     "Time of a call of a function of the store, network included.",
@@ -21,7 +22,7 @@ STORE_CALLS = HistogramRow(
 )
 BATCHES = HistogramRow("batch_size", "Operations in one call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = TallyRow("store_errors", "Calls of the store that failed.", ("kind",))
-ACTIVITY_ROWS: tuple[Row, ...] = (REQUESTS, STORE_CALLS, BATCHES, STORE_ERRORS)
+ACTIVITY_ROWS: tuple[Row, ...] = (REQUESTS, SHED, STORE_CALLS, BATCHES, STORE_ERRORS)
 
 NO_ROUTE = "none"
 STATUS_CLASSES = ("left", "1xx", "2xx", "3xx", "4xx", "5xx")
@@ -35,6 +36,7 @@ class Activity:
         """Nothing was done yet."""
         self.registry = CollectorRegistry()
         self._requests = REQUESTS.histogram(self.registry)
+        self._shed = SHED.tally(self.registry)
         self._store_calls = STORE_CALLS.histogram(self.registry)
         self._batches = BATCHES.histogram(self.registry)
         self._store_errors = STORE_ERRORS.tally(self.registry)
@@ -50,6 +52,8 @@ class Activity:
             histogram = self._requests.labels(request.route or NO_ROUTE, STATUS_CLASSES[request.status // 100])
             self._known_requests[key] = histogram
         histogram.observe(request.seconds)
+        if request.shed:
+            self._shed.labels(request.route or NO_ROUTE).inc()
 
     def call(self, function: str, seconds: float, operations: int) -> None:
         """Count a call of the store."""

@@ -13,6 +13,10 @@ from service.api.answers import Answer, headers_as_sent
 from service.api.context import RequestContext
 from service.api.direct import Direct, is_hot
 
+REST_SECONDS = 0.5
+"""How long a connection is not read after a request of it was shed. With the longest wait for the store it makes a
+second: so long a client that does not heed Retry-After may wait for its answer."""
+
 
 class DirectProtocol(HttpToolsProtocol):
     """One connection.
@@ -83,4 +87,8 @@ class DirectProtocol(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        if context.shed:  # whoever asks again at once must not take the time of those who were let in
+            self.flow.pause_reading()
+            self.loop.call_later(REST_SECONDS, self.on_response_complete)
+        else:
+            self.on_response_complete()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from service.errors import OutcomeUnknown, StoreUnavailable
 from service.store.caller import Argument, Caller, StoreFailure
 from service.store.connection import Failure
+from service.store.pace import Pace
 from service.store.replies import REFUSALS, Reply
 
 LARGEST_BATCH = 128
@@ -45,6 +46,7 @@ class Operations:
         """`deadline_seconds` is how long an operation may take; until then it is tried again where that is safe."""
         self._caller = caller
         self._deadline_seconds = deadline_seconds
+        self._pace = Pace()
         self._batchers: dict[str, Batcher] = {}
         self._senders: dict[str, asyncio.Task[None]] = {}
 
@@ -66,6 +68,11 @@ class Operations:
                 outcome.cancel()
             raise
 
+    def waiting_seconds(self, fleet: str) -> float:
+        """How long an operation that comes now would wait for its call, as fast as the server answered lately."""
+        batcher = self._batchers.get(fleet)
+        return batcher.waiting_seconds() if batcher else 0.0
+
     async def drain(self) -> None:
         """Wait until every operation has its outcome."""
         while self._senders:
@@ -77,7 +84,7 @@ class Operations:
         waiting = Waiting(operation, loop.create_future(), since + self._deadline_seconds)
         batcher = self._batchers.get(fleet)
         if batcher is None:
-            batcher = self._batchers[fleet] = Batcher(self._caller, fleet)
+            batcher = self._batchers[fleet] = Batcher(self._caller, fleet, self._pace)
             self._senders[fleet] = loop.create_task(self._send_all(fleet, batcher))
         batcher.queue.append(waiting)
         return waiting.outcome
@@ -92,20 +99,31 @@ class Operations:
 class Batcher:
     """The operations of one fleet that wait, in order, at most one call under way."""
 
-    def __init__(self, caller: Caller, fleet: str) -> None:
+    def __init__(self, caller: Caller, fleet: str, pace: Pace) -> None:
+        """`pace` is that of the server, whatever the fleet."""
         self.queue: deque[Waiting] = deque()
         self._caller = caller
         self._fleet = fleet
+        self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._call_began = self._loop.time()
 
     async def send_all(self) -> None:
         """Send batch after batch until nothing waits."""
         while self.queue:
             batch = self._next_batch()
             if batch:
+                self._call_began = self._loop.time()
                 await self._send("batch", batch)
+                self._pace.took(self._loop.time() - self._call_began)
+
+    def waiting_seconds(self) -> float:
+        """The time of the call under way until now, and that of the calls that wait."""
+        calls = len(self.queue) / LARGEST_BATCH
+        return self._loop.time() - self._call_began + calls * self._pace.seconds_per_call
 
     def _next_batch(self) -> list[Waiting]:
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         batch: list[Waiting] = []
         while self.queue and len(batch) < LARGEST_BATCH:
             operation = self.queue.popleft()

@@ -71,6 +71,10 @@ class Sessions:
         outcomes = await self._operations.outcomes(fleet, [self._words(one) for one in asked], arrived)
         return [_read(one, outcome) for one, outcome in zip(asked, outcomes, strict=True)]
 
+    def waiting_seconds(self, fleet: str) -> float:
+        """How long an operation that comes now would wait before it is sent."""
+        return self._operations.waiting_seconds(fleet)
+
     async def get(self, fleet: str, session_id: str) -> Session:
         """Where a live session is. UnknownSession, SessionEnded."""
         return replies.session(session_id, await self._caller.read("session", fleet, session_id))

@@ -177,6 +177,9 @@ async def test_an_unknown_path_is_404_and_redirects_nowhere(api: httpx.AsyncClie
 
 
 class BrokenRoom:
+    def waiting_seconds(self, _: str) -> float:
+        return 0.0
+
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, None]]:
         async def fail(*_: object) -> None:
             raise RuntimeError(CANARY)

@@ -1,0 +1,140 @@
+"""More waits than the store can do in time: who comes now is refused, and who does not heed it is not heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from service.access.keys import Access
+from service.api.application import build_api
+from service.api.gate import LONGEST_WAIT_SECONDS
+from service.metrics import Metrics
+from service.process import protocol
+from service.store import Store
+from service.store.batching import LARGEST_BATCH
+from tests.api.conftest import FLEET, PATIENT, NewClient
+from tests.api.served import served
+from tests.api.test_direct import assign, call, in_one
+from tests.faults import Proxy, proxy
+
+
+@pytest.fixture
+async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
+    async with proxy(server) as made:
+        yield made
+
+
+@pytest.fixture
+async def behind(between: tuple[Proxy, str], fleet: str, metrics: Metrics) -> AsyncIterator[Store]:
+    """A store whose calls a test can hold up."""
+    store = await Store.open(PATIENT(between[1]), metrics)
+    yield store
+    between[0].open.set()
+    await store.close()
+
+
+@pytest.fixture
+def overloaded(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store that says of the fleet `f` that too much waits for it."""
+    waiting = {"f": LONGEST_WAIT_SECONDS + 0.01, "g": LONGEST_WAIT_SECONDS}
+    monkeypatch.setattr(store.sessions, "waiting_seconds", lambda fleet: waiting[fleet])
+    return store
+
+
+async def test_hot_calls_are_refused_and_counted_and_others_are_not(
+    overloaded: Store, fleet: str, new_client: NewClient
+) -> None:
+    api = new_client(overloaded)
+    for hot, body in (
+        ("assign", {"session_id": "a"}),
+        ("complete", {"session_id": "a"}),
+        ("renew", {"session_ids": ["a"]}),
+        ("operations", {"operations": [{"assign": {}}]}),
+    ):
+        answer = await api.post(f"{fleet}/{hot}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert answer.headers["Retry-After"] == "1"
+        shed = f'slta_requests_shed_total{{route="/v1/fleets/{{fleet}}/{hot}"}} 1.0'
+        assert shed in (await api.get("/metrics")).text
+    assert (await api.get(f"{fleet}/sessions/a")).json()["code"] == "unknown_session"
+    await api.put("/v1/fleets/g", json=FLEET)
+    assert (await api.post("/v1/fleets/g/assign", json={})).status_code == 201
+
+
+async def test_what_waits_is_told_from_the_queue_and_from_a_call_that_does_not_come_back(
+    behind: Store, between: tuple[Proxy, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert behind.sessions.waiting_seconds("f") == 0
+    between[0].open.clear()
+    loop, before = asyncio.get_running_loop(), between[0].calls
+    waiting = [asyncio.create_task(behind.sessions.complete("f", f"s-{k}")) for k in range(4 * LARGEST_BATCH)]
+    await between[0].waiting(before + 1)
+    now = loop.time()
+    few = behind.sessions.waiting_seconds("f")
+    assert 3 * 0.001 < few < 1, "three calls wait, and one is under way"
+    monkeypatch.setattr(loop, "time", lambda: now + 7)
+    assert behind.sessions.waiting_seconds("f") == pytest.approx(7 + few, abs=1)
+    assert behind.sessions.waiting_seconds("g") == 0
+    monkeypatch.undo()
+    between[0].open.set()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert behind.sessions.waiting_seconds("f") == 0
+
+
+async def test_a_connection_that_was_refused_is_not_read_for_a_while_and_others_are(
+    overloaded: Store, fleet: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[Any] = []
+    app = build_api(store=overloaded, access=Access.open(), render_metrics=NotImplemented)
+    async with served(app, direct=True) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        loop, later = asyncio.get_running_loop(), asyncio.get_running_loop().call_later
+
+        def noted(seconds: float, callback: Any, *args: Any, **options: Any) -> asyncio.TimerHandle:
+            if seconds != protocol.REST_SECONDS:
+                return later(seconds, callback, *args, **options)
+            rests.append(callback)
+            return later(1e6, callback)
+
+        monkeypatch.setattr(loop, "call_later", noted)
+        writer.write(assign("a") + assign("b"))
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 503 ")
+        writer.write(assign("c"))
+        for _ in range(3):
+            assert b" 404 " in await here.say(*in_one(call("f/sessions/a", method="GET")))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.05)
+        for _ in range(2):
+            assert len(rests) == 1
+            rests.pop()()
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 503 ")
+        writer.close()
+
+
+async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_sent(
+    behind: Store, between: tuple[Proxy, str], fleet: str, api: httpx.AsyncClient
+) -> None:
+    app = build_api(store=behind, access=Access.open(), render_metrics=NotImplemented)
+    async with served(app, direct=True) as here:
+        between[0].open.clear()
+        before = between[0].calls
+        _, first = await asyncio.open_connection("127.0.0.1", here.port)
+        first.write(assign("sent"))
+        await between[0].waiting(before + 1)
+        _, second = await asyncio.open_connection("127.0.0.1", here.port)
+        second.write(assign("waiting"))
+        while not behind._operations._batchers["f"].queue:  # noqa: ASYNC110 - it is on its way
+            await asyncio.sleep(0)
+        first.transport.abort()
+        second.transport.abort()
+        while not all(w.outcome.done() for w in behind._operations._batchers["f"].queue):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        between[0].open.set()
+        await behind._operations.drain()
+    assert (await api.get(f"{fleet}/sessions/sent")).status_code == 200
+    assert (await api.get(f"{fleet}/sessions/waiting")).json()["code"] == "unknown_session"
