@@ -45,7 +45,9 @@ Seed = Annotated[int, typer.Option(help="Of arrivals and holding times.")]
 SeededIds = Annotated[bool, typer.Option("--seeded-ids", help="Session ids follow from the seed.")]
 Trace = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: start_s,duration_s.")]
 Speed = Annotated[float, typer.Option(min=1e-6, help="10 plays an hour in six minutes.")]
-Bulk = Annotated[int | None, typer.Option(min=1, help="Send what is due together, at most so many in one call.")]
+Bulk = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Send what is due together, at most so many in one call.")
+]
 Lease = Annotated[float | None, typer.Option(min=0, help="Lease of a session in seconds; else the fleet's.")]
 Ending = Annotated[Drain, typer.Option(help="What becomes of live sessions when the arrivals are over.")]
 ApiKey = Annotated[str | None, typer.Option(envvar="SLTA_API_KEY", help="Sent as a bearer token.")]
@@ -125,7 +127,7 @@ def run(
     settings = ReplaySettings(
         duration_seconds=plan.total_seconds, warm_up_seconds=warm_up, drain=drain, lease_seconds=lease, id_prefix=prefix
     )
-    described = {"holding_kind": holding, **asdict(plan)}
+    described = {"holding_kind": holding, "bulk": bulk, **asdict(plan)}
     _execute(_Order(url, fleet, api_key, plan.workload, settings, described, progress, bulk), report, check=check)
 
 

@@ -58,6 +58,21 @@ def test_run_plays_a_load_per_pool_and_reports_it(tmp_path: Path) -> None:
     assert "sessions per pool, recorded" in result.output
 
 
+def test_in_bulk_every_session_comes_and_goes_by_operations(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with service_in_a_thread() as (service, url):
+        arguments = ("--rate", 400, "--mean-holding", 0.01, "--duration", 0.2, "--bulk", 20, "--json", report)
+        result = call("run", "--url", url, *arguments)
+    told = json.loads(report.read_text())
+
+    assert result.exit_code == 0, result.output
+    assert told["workload"]["bulk"] == 20
+    assert 0 < told["summary"]["arrivals"] == told["summary"]["placed"]
+    assert sum(service.operations_per_call) == len(service.requests) == 2 * told["summary"]["arrivals"]
+    assert max(service.operations_per_call) <= 20
+    assert service.live == {}
+
+
 def test_the_same_seed_asks_for_the_same_sessions() -> None:
     arguments = ("--rate", 200, "--duration", 0.2, "--seed", 5, "--seeded-ids", "--json", "-")
     told = []
