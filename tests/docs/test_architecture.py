@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.api.operations import SLICE
 from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.core.policies import POLICIES
 from service.store.batching import LARGEST_BATCH
@@ -89,6 +90,7 @@ def test_so_many_random_operations_are_compared() -> None:
         f"until {StoreSettings('').deadline_seconds} s have passed",
         f"missing pools are created, {'a thousand' if POOLS_PER_CALL == 1000 else POOLS_PER_CALL} at a time",
         f"they end, {SESSIONS_PER_CALL} at a time",
+        f"**operations**: up to {SLICE} in each step",
         f"at most {MAX_POOLS:,} pools, {MAX_CLASSES} classes, a capacity of {MAX_CAPACITY:,} per class",
         f"and {MAX_LEVELS:,} levels in all",
     ],
