@@ -99,5 +99,12 @@ def alternatives(path: str) -> Iterator[str]:
         yield from alternatives(path[: braces.start()] + one + path[braces.end() :])
 
 
+def constant_in_lua(file: str, name: str) -> float:
+    """A number that a file of the Lua library gives a name."""
+    text = (ROOT / f"service/store/lua/{file}.lua").read_text(encoding="utf-8")
+    (value,) = re.findall(rf"^(?:local )?{re.escape(name)} = (\S+)", text, re.MULTILINE)
+    return float(value)
+
+
 PAGES = [Page(ROOT / name) for name in NAMES if (ROOT / name).exists()]
 PAGES += [Page(path) for path in sorted((ROOT / "docs").glob("*.md"))]

@@ -14,7 +14,7 @@ from service.access.keys import SCOPES, Access
 from service.api.application import build_api
 from service.api.problems import STATUS
 from tests.docs.examples import MARKED, PAGE, play
-from tests.docs.pages import PAGES, ROOT, Page, rows, words
+from tests.docs.pages import PAGES, ROOT, Page, constant_in_lua, rows, words
 
 PLACEHOLDER = re.compile(r"\{\w+\}")
 
@@ -82,6 +82,15 @@ def test_the_table_of_errors_has_every_code_with_its_status_and_no_other() -> No
     documented = {(code, int(status)) for codes, status, *_ in rows(PAGE.section("Errors")) for code in words(codes)}
     of_the_proxy = {("dispatcher_unavailable", 503), ("outcome_unknown", 502), ("outcome_unknown", 504)}
     assert documented - of_the_proxy == set(refusals())
+
+
+# Leases
+
+
+def test_the_page_states_how_many_sessions_end_at_a_time_and_when_none_does() -> None:
+    text = " ".join(PAGE.prose.split())
+    assert f"at most {constant_in_lua('sessions', 'REAP'):g} sessions" in text
+    assert f"in the first {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s after an outage" in text
 
 
 # Access

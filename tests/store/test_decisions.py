@@ -13,6 +13,8 @@ from tests.toy.uniform import LIBRARY, UNIFORM
 FLEETS = 40
 OPERATIONS = 1500 // len(SERVERS)
 """On all servers together 60,000 random operations a policy."""
+FLEETS_WITH_NAIVE = 6
+OPERATIONS_WITH_NAIVE = 300
 
 
 def test_slta_in_lua_chooses_pool_token_and_rank_as_the_specification_does(redis: Redis) -> None:
@@ -31,7 +33,8 @@ def test_a_policy_that_was_added_through_the_tables_alone_decides_as_its_specifi
 
 @pytest.mark.parametrize("policy", ["slta", "jlmu"])
 def test_a_naive_implementation_from_the_definitions_agrees_with_both(redis: Redis, policy: str) -> None:
-    worlds(redis, range(100, 106), POLICIES[policy], 300, with_naive=True)
+    seeds = range(100, 100 + FLEETS_WITH_NAIVE)
+    worlds(redis, seeds, POLICIES[policy], OPERATIONS_WITH_NAIVE, with_naive=True)
 
 
 @pytest.mark.campaign

@@ -26,6 +26,7 @@ from service.core.utility import (
 )
 from tests import naive
 
+FLEETS = 25
 OPERATIONS = 1000
 POLICIES = ("slta", "jlmu")
 
@@ -165,9 +166,9 @@ def history(policy: str, seed: int) -> Counter[str]:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(FLEETS))
 def test_both_place_every_session_alike(policy: str, seed: int) -> None:
-    # 25 fleets · 2 policies · 1000 operations; the seed only names the fleet and its history.
+    # The seed only names the fleet and its history.
     history(policy, seed)
 
 
@@ -182,7 +183,7 @@ def test_the_histories_reach_every_branch() -> None:
     # Else their agreement would say little.
     seen: Counter[str] = Counter()
     for policy in POLICIES:
-        for seed in range(25):
+        for seed in range(FLEETS):
             seen += history(policy, seed)
     wanted = {"green", "yellow", "none", "open", "no room", "up", "down", "class emptied", "returned"}
     assert {event: count for event, count in seen.items() if count < 10} == {}
