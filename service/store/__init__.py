@@ -5,7 +5,8 @@
 | store | `Store`: what callers hold; `store.sessions.assign(…)` |
 | sessions, pools, fleets | its three rooms, as in `lua/` |
 | replies | words of the Lua as values and errors |
-| batching, pace, caller, connection | many requests in one call; how long they wait; one call; what a failed call means |
+| batching, pace | many requests in one call; how long they wait |
+| caller, connection | one call; what a failed call means |
 | library, tables, snapshots | the Lua, put together; a fleet's tables for it; a snapshot from it |
 | embedded, data_folder | a server of our own |
 """
