@@ -62,7 +62,7 @@ class Door:
 
     def _host_allowed(self, scope: Scope, context: RequestContext) -> bool:
         host = _PORT.sub("", context.header(b"host") or "").lower()
-        if not host or sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        if not host or [name for name, _ in scope["headers"]].count(b"host") > 1:
             return False
         return self._any_host or host in self._hosts or host.endswith(self._suffixes)
 

@@ -16,6 +16,8 @@ from service.store.replies import REFUSALS, Reply
 LARGEST_BATCH = 128
 RETRY_PAUSE_SECONDS = 0.02
 """Between two tries of one batch; the deadline bounds their number."""
+BLIND_SECONDS = 0.1
+"""If nothing comes for longer this process itself may have stood still: the rest does not count as waiting."""
 RELEASING = frozenset({"complete", "renew", "end"})
 """Operations that only free or extend: they run even when the server's memory is full."""
 
@@ -86,7 +88,7 @@ class Operations:
         if batcher is None:
             batcher = self._batchers[fleet] = Batcher(self._caller, fleet, self._pace)
             self._senders[fleet] = loop.create_task(self._send_all(fleet, batcher))
-        batcher.queue.append(waiting)
+        batcher.add(waiting)
         return waiting.outcome
 
     async def _send_all(self, fleet: str, batcher: Batcher) -> None:
@@ -106,21 +108,29 @@ class Batcher:
         self._fleet = fleet
         self._pace = pace
         self._loop = asyncio.get_running_loop()
-        self._call_began = self._loop.time()
+        self._call_began = self._seen = self._loop.time()
+        self._call_seconds = 0.0
+
+    def add(self, operation: Waiting) -> None:
+        """One more waits."""
+        now = self._loop.time()
+        self._call_seconds += min(now - self._seen, BLIND_SECONDS)
+        self._seen = now
+        self.queue.append(operation)
 
     async def send_all(self) -> None:
         """Send batch after batch until nothing waits."""
         while self.queue:
             batch = self._next_batch()
             if batch:
-                self._call_began = self._loop.time()
+                self._call_began = self._seen = self._loop.time()
+                self._call_seconds = 0.0
                 await self._send("batch", batch)
                 self._pace.took(self._loop.time() - self._call_began)
 
     def waiting_seconds(self) -> float:
-        """The time of the call under way until now, and that of the calls that wait."""
-        calls = len(self.queue) / LARGEST_BATCH
-        return self._loop.time() - self._call_began + calls * self._pace.seconds_per_call
+        """The time of the call under way, seen when an operation came, and that of the calls that wait."""
+        return self._call_seconds + len(self.queue) / LARGEST_BATCH * self._pace.seconds_per_call
 
     def _next_batch(self) -> list[Waiting]:
         now = self._loop.time()

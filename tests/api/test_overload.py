@@ -72,15 +72,23 @@ async def test_what_waits_is_told_from_the_queue_and_from_a_call_that_does_not_c
     assert behind.sessions.waiting_seconds("f") == 0
     between[0].open.clear()
     loop, before = asyncio.get_running_loop(), between[0].calls
-    waiting = [asyncio.create_task(behind.sessions.complete("f", f"s-{k}")) for k in range(4 * LARGEST_BATCH)]
+    waiting: list[asyncio.Task[object]] = []
+
+    async def come(operations: int, seconds_later: float) -> float:
+        now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: now + seconds_later)
+        waiting.extend(asyncio.create_task(behind.sessions.complete("f", f"s-{k}")) for k in range(operations))
+        await asyncio.sleep(0)
+        monkeypatch.undo()
+        return behind.sessions.waiting_seconds("f")
+
+    await come(1, 0)
     await between[0].waiting(before + 1)
-    now = loop.time()
-    few = behind.sessions.waiting_seconds("f")
-    assert 3 * 0.001 < few < 1, "three calls wait, and one is under way"
-    monkeypatch.setattr(loop, "time", lambda: now + 7)
-    assert behind.sessions.waiting_seconds("f") == pytest.approx(7 + few, abs=1)
+    few = await come(3 * LARGEST_BATCH, 0)
+    assert 3 * 0.001 < few < 0.3, "three calls wait, at some milliseconds each"
+    assert await come(1, 0.09) == pytest.approx(few + 0.09, abs=0.05), "the call under way takes longer"
+    assert await come(1, 7) == pytest.approx(few + 0.19, abs=0.09), "but it may be us who stood still for 7 s"
     assert behind.sessions.waiting_seconds("g") == 0
-    monkeypatch.undo()
     between[0].open.set()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert behind.sessions.waiting_seconds("f") == 0
