@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 
@@ -24,6 +25,16 @@ from service.requests import RequestRecord
 from service.store import Store, StoreSettings
 from service.store.embedded import EmbeddedStore
 from service.store.library import Library
+
+COLLECTED_AFTER = 10_000
+"""Objects that are made and not freed before the youngest generation is looked through; Python's own is 700."""
+
+
+def settle() -> None:
+    """What was made at the start stays, so no collection looks at it again: 90,000 objects take 20 ms each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
 
 
 class Dispatcher:
@@ -64,6 +75,7 @@ class Dispatcher:
             listener = bind(self._settings.host, self._settings.port)
             announce_openings(self._access, os.environ)
             housekeeping = Housekeeping(store, self._specs, self._access, self._embedded, self._file)
+            settle()
             async with housekeeping.under_way(give_up=server.end):
                 await server.serve(sockets=[listener])
         finally:
