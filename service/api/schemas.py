@@ -158,7 +158,7 @@ class FleetNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeAnswer:
-    """`ok`, `ready` or `unavailable`."""
+    """`ok`, `ready`, or why it is not ready in one word."""
 
     status: str
 

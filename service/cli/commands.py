@@ -77,11 +77,25 @@ def slta() -> None:
     """Names the group: without it typer would take `serve` for the whole program."""
 
 
+def without_password(context: typer.Context, option: typer.CallbackParam, url: str | None) -> str | None:
+    """The URL as it is; ends where everybody on the machine could read its password in the list of processes."""
+    from service.store.urls import has_password
+
+    source = context.get_parameter_source(str(option.name))
+    if url and source and source.name == "COMMANDLINE" and has_password(url):
+        fail("--store-url shows its password in the list of processes: set SLTA_STORE_URL to this URL instead")
+    return url
+
+
 @app.command()
 def serve(
     config: Annotated[Path | None, typer.Option(help="Fleet file to apply at the start, if it has changed.")] = None,
     store_url: Annotated[
-        str | None, typer.Option(help="redis://, rediss:// or unix:// of a shared store; else an embedded one.")
+        str | None,
+        typer.Option(
+            help="redis://, rediss://, unix:// or redis+sentinel:// of a shared store; else an embedded one.",
+            callback=without_password,
+        ),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded store.", show_default=".slta")] = None,
     store_binary: Annotated[
@@ -106,8 +120,9 @@ def serve(
     from service.process.listening import ListenError
     from service.process.settings import SettingsError, read_settings
     from service.store.embedded import EmbeddedStoreError
+    from service.store.requirements import UnsuitableStore
 
-    with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError):
+    with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError, UnsuitableStore):
         settings = read_settings(**given)
         logs.configure(settings.log_level, settings.log_format)
         serving.serve(settings)
@@ -116,7 +131,10 @@ def serve(
 @app.command()
 def upgrade(
     store_url: Annotated[
-        str | None, typer.Option(envvar="SLTA_STORE_URL", help="The shared store; else the embedded one.")
+        str | None,
+        typer.Option(
+            envvar="SLTA_STORE_URL", help="The shared store; else the embedded one.", callback=without_password
+        ),
     ] = None,
     data_dir: Annotated[Path, typer.Option(envvar="SLTA_DATA_DIR", help="Folder of the embedded store.")] = Path(
         ".slta"
@@ -131,11 +149,14 @@ def upgrade(
 
     from service.errors import DispatchError
     from service.process import logs
+    from service.process.settings import SettingsError, check_store_url
     from service.process.upgrading import upgrade_at
     from service.store.embedded import EmbeddedStore, EmbeddedStoreError
 
     logs.configure("warning")
-    with in_one_line(DispatchError, EmbeddedStoreError):
+    with in_one_line(DispatchError, EmbeddedStoreError, SettingsError):
+        if store_url:
+            check_store_url(store_url)
         embedded = None if store_url else EmbeddedStore(data_dir)
         with embedded or nullcontext():
             upgraded = asyncio.run(upgrade_at(store_url or (embedded.url if embedded else "")))

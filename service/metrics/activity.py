@@ -61,7 +61,7 @@ class Activity:
         if histogram is None:
             histogram = self._known_functions[function] = self._store_calls.labels(function)
         histogram.observe(seconds)
-        if function == "batch":
+        if function == "batch" and operations:  # each second an empty one asks whether the store takes writes
             self._batches.observe(operations)
 
     def error(self, kind: str) -> None:

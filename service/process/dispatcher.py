@@ -74,7 +74,9 @@ class Dispatcher:
             server.end_at_signals()
             listener = bind(self._settings.host, self._settings.port)
             announce_openings(self._access, os.environ)
-            housekeeping = Housekeeping(store, self._specs, self._access, self._embedded, self._file)
+            housekeeping = Housekeeping(
+                store, self._specs, self._access, self._embedded, self._file, volatile=self._settings.takes_volatile
+            )
             settle()
             async with housekeeping.under_way(give_up=server.end):
                 await server.serve(sockets=[listener])

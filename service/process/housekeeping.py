@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import structlog
@@ -18,68 +18,87 @@ from service.store.embedded import EmbeddedStore
 
 ROUND_SECONDS = 1.0
 JITTER = 0.25
-APPLY_PATIENCE_SECONDS = 2.0
-"""How long serving waits for a store to apply the fleet file to; then it begins, and the file follows."""
+PATIENCE_SECONDS = 2.0
+"""How long serving waits for a store to examine, and to apply the fleet file to; then it begins, and both follow."""
 
 log = structlog.get_logger(__name__)
 
 
 class Housekeeping:
-    """The tasks of one process. Errors are logged and tried again; only a refused fleet file ends it."""
+    """The tasks of one process. Errors are logged and tried again; only a refused store or fleet file ends it."""
 
     def __init__(
-        self, store: Store, specs: Specs, access: Access, embedded: EmbeddedStore | None, file: LoadedFleet | None
+        self,
+        store: Store,
+        specs: Specs,
+        access: Access,
+        embedded: EmbeddedStore | None,
+        file: LoadedFleet | None,
+        *,
+        volatile: bool = False,
     ) -> None:
-        """`embedded` is the store that this process owns, `file` the fleet file to apply; None where there is none."""
+        """`embedded` is the store that this process owns, `file` the fleet file to apply; None where there is none.
+
+        `volatile` accepts a store of others that keeps no append-only file.
+        """
         self._store = store
         self._specs = specs
         self._access = access
         self._embedded = embedded
         self._file = file
+        self._volatile = volatile
         self._trouble = ""
 
     @asynccontextmanager
     async def under_way(self, give_up: Callable[[], None]) -> AsyncIterator[None]:
         """Run the tasks meanwhile.
 
-        If the store refuses the fleet file, that error is raised on entry. If it turns out only later, `give_up` is
-        called, and the error is raised on exit.
+        If the store cannot be relied on, or refuses the fleet file, that error is raised on entry. If it turns out only
+        later, `give_up` is called, and the error is raised on exit.
         """
         tasks = [asyncio.create_task(task) for task in self._tasks()]
-        applying = asyncio.create_task(self._apply_file())
+        beginning = asyncio.create_task(self._begin())
         try:
-            await asyncio.wait([applying], timeout=APPLY_PATIENCE_SECONDS)
-            if applying.done():
-                applying.result()
-            applying.add_done_callback(lambda task: give_up() if not task.cancelled() and task.exception() else None)
+            await asyncio.wait([beginning], timeout=PATIENCE_SECONDS)
+            if beginning.done():
+                beginning.result()
+            beginning.add_done_callback(lambda task: give_up() if not task.cancelled() and task.exception() else None)
             yield
-            if applying.done():
-                applying.result()
+            if beginning.done():
+                beginning.result()
         finally:
-            for task in [*tasks, applying]:
+            for task in [*tasks, beginning]:
                 task.cancel()
-            await asyncio.gather(*tasks, applying, return_exceptions=True)
+            await asyncio.gather(*tasks, beginning, return_exceptions=True)
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
-        return [self._rounds(), *([self._embedded.supervise()] if self._embedded else [])]
+        rounds = [_every_second(self._watch_store), _every_second(self._keep_house)]
+        return [*rounds, *([self._embedded.supervise()] if self._embedded else [])]
 
-    async def _apply_file(self) -> None:
-        file = self._file
-        while file:
-            try:
-                _log_applied(file.name, await apply_file(self._store, self._specs, file))
-                file = None
-            except (StoreUnavailable, OutcomeUnknown):  # the rounds say so
-                await asyncio.sleep(ROUND_SECONDS)
+    async def _begin(self) -> None:
+        """What must be right once: the store, then the fleet file."""
+        await self._store.check()
+        if self._embedded is None:
+            await _once_available(self._examine_store)
+        if self._file:
+            await _once_available(self._apply_file, self._file)
 
-    async def _rounds(self) -> None:
-        while True:
-            try:
-                self._take_up_keys()
-                self._say_once(await self._tick_fleets())
-            except Exception:
-                log.exception("round_failed")
-            await asyncio.sleep(ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER))
+    async def _examine_store(self) -> None:
+        if not await self._store.examine(volatile=self._volatile):
+            log.warning("store_not_examined", why="its user may not call INFO")
+
+    async def _apply_file(self, file: LoadedFleet) -> None:
+        _log_applied(file.name, await apply_file(self._store, self._specs, file))
+
+    async def _watch_store(self) -> None:
+        """On its own, so that what it finds is never older than a call of the store and a second."""
+        await self._store.check()
+
+    async def _keep_house(self) -> None:
+        self._take_up_keys()
+        trouble = await self._tick_fleets()
+        refused = self._store.readiness not in ("ready", "starting")
+        self._say_once(self._store.readiness if refused else trouble)
 
     def _take_up_keys(self) -> None:
         try:
@@ -113,6 +132,24 @@ class Housekeeping:
         if self._trouble and not trouble:
             log.info("store_available_again")
         self._trouble = trouble
+
+
+async def _every_second(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("round_failed")
+        await asyncio.sleep(ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER))
+
+
+async def _once_available(work: Callable[..., Awaitable[None]], *arguments: object) -> None:
+    """Try until the store answers; the rounds say that it does not."""
+    while True:
+        try:
+            return await work(*arguments)
+        except (StoreUnavailable, OutcomeUnknown):
+            await asyncio.sleep(ROUND_SECONDS)
 
 
 def _log_applied(fleet: str, applied: Applied | None) -> None:

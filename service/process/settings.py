@@ -13,12 +13,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.access.rate_limit import Rate
 from service.process.logs import Format, Level
+from service.store.urls import InvalidUrl, parse
 
 PREFIX = "SLTA_"
-STORE_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
-class SettingsError(Exception):
+class SettingsError(ValueError):
     """The settings are not valid; the message says which and why."""
 
 
@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     """0 takes a free one; the log says which."""
 
     store_url: SecretStr | None = None
-    """redis://, rediss:// or unix://; without it the process owns an embedded store."""
+    """One of the forms of `service.store.urls`; without it the process owns an embedded store."""
+    store_volatile: Literal["refuse", "allow"] = "refuse"
+    """allow: a shared store may be one that keeps no append-only file."""
     data_dir: Path = Path(".slta")
     store_binary: str | None = None
     """A valkey-server or redis-server for the embedded store, instead of the one that comes along."""
@@ -78,8 +80,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.store_url and not self.store_url.get_secret_value().startswith(STORE_SCHEMES):
-            raise ValueError(f"store_url must begin with {', '.join(STORE_SCHEMES[:-1])} or {STORE_SCHEMES[-1]}")
+        if self.store_url:
+            check_store_url(self.store_url.get_secret_value())
         if self.auth == "off" and self.keys_file is not None:
             raise ValueError("auth=off and a keys_file contradict each other: give one of them")
         if self.auth == "off" and not self.loopback:
@@ -126,9 +128,22 @@ class Settings(BaseSettings):
         return self.store_url.get_secret_value() if self.store_url else ""
 
     @property
+    def takes_volatile(self) -> bool:
+        """Whether a shared store may lose its data when it ends."""
+        return self.store_volatile == "allow"
+
+    @property
     def shows_docs(self) -> bool:
         """Whether /docs is there."""
         return self.loopback if self.docs is None else self.docs
+
+
+def check_store_url(url: str) -> None:
+    """Raises SettingsError, without the URL, where it leads nowhere."""
+    try:
+        parse(url)
+    except InvalidUrl as error:
+        raise SettingsError(f"store_url {error}") from None
 
 
 def read_settings(**given: object) -> Settings:

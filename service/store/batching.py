@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from service.errors import OutcomeUnknown, StoreUnavailable
 from service.store.caller import Argument, Caller, StoreFailure
-from service.store.connection import Failure
+from service.store.connection import judge_late
 from service.store.pace import Pace
 from service.store.replies import REFUSALS, Reply
 
@@ -150,8 +150,8 @@ class Batcher:
         try:
             async with asyncio.timeout_at(min(operation.deadline for operation in batch)):
                 reply = await self._caller.send(function, self._fleet, *arguments, operations=len(batch))
-        except TimeoutError:  # who came first has waited long enough; the others' operations are asked again
-            await self._recover(function, batch, StoreFailure(Failure("timeout", ran=True)))
+        except TimeoutError as late:  # who came first has waited long enough; the others' operations are asked again
+            await self._recover(function, batch, StoreFailure(judge_late(late)))
         except StoreFailure as failed:
             await self._recover(function, batch, failed)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
-from service.store.connection import Failure, classify
+from service.store.connection import DOUBTS, Failure, classify, pool_of
 from service.store.library import Library
 from service.store.replies import Reply, checked
 
@@ -71,7 +71,7 @@ class Caller:
         try:
             return await self._redis.execute_command(*words)
         except (RedisError, OSError) as error:
-            raise StoreFailure(classify(error)).as_dispatch_error() from error
+            raise StoreFailure(await self._judge(error)).as_dispatch_error() from error
 
     async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
         """The reply of a function that may write, whatever it says. StoreFailure, for who may ask again."""
@@ -91,7 +91,7 @@ class Caller:
         try:
             return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
-            failure = classify(error)
+            failure = await self._judge(error)
             self._observer.error(failure.kind)
             if failure.kind != "function_missing":
                 raise StoreFailure(failure) from error
@@ -99,7 +99,14 @@ class Caller:
         try:
             return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
-            raise StoreFailure(classify(error)) from error
+            raise StoreFailure(await self._judge(error)) from error
+
+    async def _judge(self, error: RedisError | OSError) -> Failure:
+        """What it means; where the server may no longer be the master, the connections are made anew."""
+        failure = classify(error)
+        if failure.kind in DOUBTS:
+            await pool_of(self._redis).renew()
+        return failure
 
     async def load(self) -> None:
         """Load the library unless it is there: after a flush, or on a new master. Safe to repeat. StoreFailure."""
@@ -108,14 +115,6 @@ class Caller:
                 await self._redis.execute_command("FUNCTION", "LOAD", self._source)
             except ResponseError as error:
                 if "already exists" not in str(error):
-                    raise StoreFailure(replace(classify(error), ran=False)) from error
+                    raise StoreFailure(replace(await self._judge(error), ran=False)) from error
             except (RedisError, OSError) as error:
-                raise StoreFailure(replace(classify(error), ran=False)) from error
-
-    async def loaded(self) -> bool:
-        """Whether the server answers and has our library."""
-        try:
-            listed = await self._redis.execute_command("FUNCTION", "LIST", "LIBRARYNAME", f"slta_{self.digest}")
-        except (RedisError, OSError):
-            return False
-        return bool(listed)
+                raise StoreFailure(replace(await self._judge(error), ran=False)) from error

@@ -1,24 +1,29 @@
-"""How we talk to the server: time-outs everywhere, no retries behind our back, errors in two kinds."""
+"""How we talk to the master: time-outs everywhere, no retries behind our back, errors in two kinds."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from service.store.topology import Found, FoundOverTls, Sentinels, greet
+from service.store.urls import parse
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """Where the store is and how long it may take.
 
-    `url` is redis://, rediss:// or unix://; a call that takes longer than `call_timeout_seconds` may or may not have
-    happened and is asked again, by session id, until `deadline_seconds` have passed since the request came in.
+    `url` has one of the forms of `service.store.urls`. A call that takes longer than `call_timeout_seconds` may or may
+    not have happened and is asked again, by session id, until `deadline_seconds` have passed since the request came in.
     """
 
     url: str
@@ -33,29 +38,74 @@ class Unconnected(RedisConnectionError):
 
 
 class ConnectionPool(BlockingConnectionPool):
-    """Connections, few enough for the server; who finds none waits for one."""
+    """Connections to the master, few enough for the server; who finds none waits for one."""
+
+    sentinels: Sentinels | None = None
+    """Who is asked where the master is; None where the URL says it."""
 
     async def get_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as redis-py has it
-        """A connection that has been made and accepted. Unconnected."""
+        """A connection that has been made and accepted. Unconnected, also as the cause of a cancellation."""
         try:
             return await super().get_connection()  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError as ended:
+            raise ended from Unconnected()
         except (RedisError, OSError) as error:
             raise Unconnected from error
 
+    async def renew(self) -> None:
+        """Make every connection anew: idle ones close now, the others when their call is over."""
+        idle, self._available_connections = self._available_connections, []
+        for connection in self._in_use_connections:
+            connection.mark_for_reconnect()
+        await asyncio.gather(*(connection.disconnect(nowait=True) for connection in idle), return_exceptions=True)
+
+    async def follow(self) -> None:
+        """Ask the sentinels, if there are any, and make every connection anew if the master is another one now."""
+        if self.sentinels is None:
+            return
+        before = self.sentinels.latest
+        try:
+            if await self.sentinels.find() != before:
+                await self.renew()
+        except RedisError:  # then it stays where it was, as far as anybody knows
+            pass
+
+    async def aclose(self) -> None:
+        """Disconnect from the sentinels too."""
+        await super().aclose()
+        if self.sentinels:
+            await self.sentinels.close()
+
 
 def connect(settings: StoreSettings) -> Redis:
-    """A client that never repeats a call by itself: redis-py's ten retries would execute a call twice."""
-    pool = ConnectionPool.from_url(
-        settings.url,
+    """A client that never repeats a call by itself: redis-py's ten retries would execute a call twice. InvalidUrl."""
+    place = parse(settings.url)
+    options: dict[str, Any] = {
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_timeout": False,
+        "socket_timeout": settings.call_timeout_seconds,
+        "socket_connect_timeout": settings.connect_timeout_seconds,
+        "decode_responses": True,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # a further call on connecting
+    }
+    server = options | dict(place.server)
+    sentinels = Sentinels(place, options) if place.sentinels else None
+    if sentinels:
+        over_tls = server.get("connection_class") is SSLConnection
+        server |= {"connection_class": FoundOverTls if over_tls else Found, "sentinels": sentinels}
+    pool = ConnectionPool(
         timeout=settings.connect_timeout_seconds,  # for a connection to become free
-        retry=Retry(NoBackoff(), 0),
-        retry_on_timeout=False,
-        socket_timeout=settings.call_timeout_seconds,
-        socket_connect_timeout=settings.connect_timeout_seconds,
         max_connections=settings.max_connections,
-        decode_responses=True,
+        redis_connect_func=greet,
+        **server,
     )
+    pool.sentinels = sentinels
     return Redis.from_pool(pool)
+
+
+def pool_of(redis: Redis) -> ConnectionPool:
+    """The connections of a client that `connect` made."""
+    return cast("ConnectionPool", redis.connection_pool)
 
 
 REFUSALS = (
@@ -77,6 +127,12 @@ REFUSALS = (
 )
 """Beginnings of error replies by which the server says that it did not run the call."""
 
+REFUSAL_KINDS = {beginning: beginning.split()[-1].lower() for beginning in REFUSALS}
+"""Each of them as a kind of failure."""
+
+DOUBTS = frozenset({"readonly", "masterdown", "moved", "loading", "timeout"})
+"""Kinds of failures after which another server may be the master: connections are made anew, and find it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -84,6 +140,12 @@ class Failure:
 
     kind: str
     ran: bool
+
+
+def judge_late(late: TimeoutError) -> Failure:
+    """What it means that `asyncio.timeout` ended a call: if it had no connection yet, nothing was sent."""
+    ended = late.__cause__
+    return Failure("timeout", ran=not (ended and isinstance(ended.__cause__, Unconnected)))
 
 
 def classify(error: RedisError | OSError) -> Failure:
@@ -94,9 +156,9 @@ def classify(error: RedisError | OSError) -> Failure:
     text = f"{code} {error}" if code else str(error)
     if "Function not found" in text:
         return Failure("function_missing", ran=False)
-    for beginning in REFUSALS:
+    for beginning, kind in REFUSAL_KINDS.items():
         if f"{text} ".startswith(f"{beginning} "):
-            return Failure(beginning.split()[-1].lower(), ran=False)
+            return Failure(kind, ran=False)
     if isinstance(error, RedisTimeoutError):
         return Failure("timeout", ran=True)
     if isinstance(error, (RedisConnectionError, OSError)):

@@ -8,11 +8,18 @@ from typing import Self
 
 from service.store.batching import Operations
 from service.store.caller import Caller, StoreFailure, StoreObserver
-from service.store.connection import StoreSettings, connect
+from service.store.connection import REFUSAL_KINDS, StoreSettings, connect, pool_of
 from service.store.fleets import Fleets
 from service.store.library import Library, assemble
 from service.store.pools import Pools
+from service.store.requirements import examine
 from service.store.sessions import Sessions
+
+NO_FLEET = ""
+"""A name that no fleet can have."""
+
+READINESS = ("ready", "starting", "unavailable", *REFUSAL_KINDS.values())
+"""Whether the store takes writes, in one word: yes, not asked yet, no answer, or what the server said."""
 
 
 class Store:
@@ -34,6 +41,8 @@ class Store:
         self._redis = connect(settings)
         self._caller = Caller(self._redis, library or assemble(), observer, clock)
         self._operations = Operations(self._caller, settings.deadline_seconds)
+        self.readiness = "starting"
+        """What the last `check` found, one of `READINESS`."""
         self.fleets = Fleets(self._caller)
         self.pools = Pools(self._caller, self._operations)
         self.sessions = Sessions(self._caller, self._operations, draw)
@@ -58,12 +67,20 @@ class Store:
         """The version of the Lua library, 8 hexadecimal digits."""
         return self._caller.digest
 
-    async def ready(self) -> bool:
-        """Whether the server answers and has our library, which is loaded if it is missing."""
-        if await self._caller.loaded():
-            return True
+    async def examine(self, *, volatile: bool) -> bool:
+        """Whether the server could be examined, see `requirements.examine`. UnsuitableStore, StoreUnavailable."""
+        return await examine(self._redis, volatile=volatile)
+
+    async def check(self) -> None:
+        """See whether an assign could run, and say so in `readiness`. About once a second.
+
+        It is a batch like any other, without operations and of no fleet: the server refuses it as it would refuse an
+        assign, and nothing is written. Sentinels are asked first whether the master is still the same.
+        """
+        await pool_of(self._redis).follow()
         try:
-            await self._caller.load()
-        except StoreFailure:
-            return False
-        return True
+            await self._caller.send("batch", NO_FLEET, operations=0)
+        except StoreFailure as failed:
+            self.readiness = failed.failure.kind if failed.failure.kind in READINESS else "unavailable"
+        else:
+            self.readiness = "ready"

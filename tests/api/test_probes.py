@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import httpx
+import pytest
+from redis import Redis
 
 from service.store import Store
+from service.store.store import READINESS
 from tests.api.conftest import NewClient
 
 
@@ -17,14 +20,29 @@ class Untouchable:
         raise AssertionError(f"the store was asked for {name}")
 
 
+class Known(Untouchable):
+    """One that must not be asked either, and was tried before."""
+
+    def __init__(self, readiness: str) -> None:
+        self.readiness = readiness
+
+
 async def test_liveness_never_asks_the_store(new_client: NewClient) -> None:
     answer = await new_client(Untouchable()).get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_readiness_means_that_the_store_answers(api: httpx.AsyncClient) -> None:
-    answer = await api.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+@pytest.mark.parametrize("word", READINESS)
+async def test_readiness_is_what_the_store_said_last_and_asks_it_nothing(new_client: NewClient, word: str) -> None:
+    answer = await new_client(Known(word)).get("/readyz")
+    assert (answer.status_code, answer.json()) == (200 if word == "ready" else 503, {"status": word})
+
+
+async def test_nobody_is_ready_before_a_write_was_tried(api: httpx.AsyncClient, store: Store, redis: Redis) -> None:
+    assert (await api.get("/readyz")).json() == {"status": "starting"}
+    await store.check()
+    assert (await api.get("/readyz")).json() == {"status": "ready"}
+    assert redis.keys() == [], "a write is tried, and nothing is written"
 
 
 async def test_metrics_are_text_in_the_form_that_is_asked_for(api: httpx.AsyncClient, fleet: str) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from service.store.embedded import EmbeddedStore
+from tests.servers import EMBEDDED, own_server
 
 DEADLINE_SECONDS = 60.0
 
@@ -37,11 +38,13 @@ def until(condition: Callable[[], object]) -> None:
 class Serving:
     """One `slta serve` process."""
 
+    environment: Mapping[str, str] = {}
     program: tuple[str, ...] = ("-m", "service.cli", "serve", "--port", "0", "--log-format", "json")
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._log = folder / f"serve-{time.monotonic_ns()}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
+        environment |= self.environment
         environment |= {} if "--keys-file" in options else {"SLTA_AUTH": "off"}
         command = [sys.executable, *self.program, *options]
         with self._log.open("wb") as log:
@@ -131,6 +134,7 @@ def test_sessions_outlive_a_kill_of_the_valkey_under_a_running_service(tmp_path:
         pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}
         os.kill(int(str(service.events("embedded_store_ready")[0]["pid"])), signal.SIGKILL)
         until(lambda: service.events("embedded_store_restarted"))
+        until(lambda: client.get("/v1/fleets/f/sessions/s-0").status_code == 200)
         until(lambda: client.get("/readyz").status_code == 200)
         assert client.get("/healthz").status_code == 200
         assert {session: where(client, session) for session in pools} == pools
@@ -206,6 +210,10 @@ def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path:
         (["--config", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
         (["--store-binary", "no-such-server"], "slta: no-such-server is not a program"),
         (["--host", "192.0.2.1", "--keys-file", "{keys}"], "slta: cannot listen on 192.0.2.1, port 0"),
+        (["--store-url", "redis://h:port"], "slta: store_url has a port that is not a number from 1 to 65535"),
+        (["--store-url", "http://h"], "slta: store_url must begin with redis://"),
+        (["--store-url", "redis://[h"], "slta: store_url has a host that is none"),
+        (["--store-url", "redis://ann:s3cret@h"], "slta: --store-url shows its password in the list of processes"),
     ],
 )
 def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -216,6 +224,54 @@ def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: 
     assert service.process.wait(DEADLINE_SECONDS) == 2
     [line] = service.log.splitlines()
     assert line.startswith(message)
+
+
+def test_a_store_that_cannot_be_relied_on_ends_it_with_one_line(tmp_path: Path, fleet_file: Path) -> None:
+    with own_server(EMBEDDED, "--maxmemory-policy", "allkeys-lru") as store:
+        service = Serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file), "--log-level", "error")
+        assert service.process.wait(DEADLINE_SECONDS) == 2
+        assert service.log == (
+            "slta: the store throws keys away when its memory is full (allkeys-lru): "
+            "set its maxmemory-policy to noeviction\n"
+        )
+
+
+def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> None:
+    with own_server(EMBEDDED) as store, store.client() as admin:
+        admin.config_set("appendonly", "no")
+        store.freeze()
+        service = Serving(tmp_path, "--store-url", store.url)
+        try:
+            with service.client() as client:
+                assert client.get("/readyz").json() == {"status": "unavailable"}
+        finally:
+            store.thaw()
+        assert service.process.wait(DEADLINE_SECONDS) == 2
+        assert service.log.splitlines()[-1].startswith("slta: the store has no append-only file")
+
+
+def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_server(EMBEDDED) as store, store.client() as admin:
+        admin.config_set("appendonly", "no")
+        monkeypatch.setattr(Serving, "environment", {"SLTA_STORE_VOLATILE": "allow"})
+        with serving(tmp_path, "--store-url", store.url) as (_, client):
+            assert client.get("/readyz").status_code == 200
+
+
+def test_it_says_that_its_store_is_a_replica_while_it_is_one(tmp_path: Path, fleet_file: Path) -> None:
+    with (
+        own_server(EMBEDDED) as store,
+        store.client() as admin,
+        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (_, client),
+    ):
+        admin.execute_command("REPLICAOF", "127.0.0.1", "1")
+        until(lambda: client.get("/readyz").json() == {"status": "readonly"})
+        assert client.get("/readyz").status_code == 503
+        admin.execute_command("REPLICAOF", "NO", "ONE")
+        until(lambda: client.get("/readyz").json() == {"status": "ready"})
+        assert assign(client, "s-1").status_code == 201
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path, options: list[str]) -> None:

@@ -52,7 +52,15 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
         ({"auth": "keys"}, "no keys_file"),
         ({"auth": "off", "keys_file": "k"}, "contradict"),
         ({"tls_key": "k"}, "go together"),
-        ({"store_url": "localhost:6379"}, "store_url must begin with redis://, rediss:// or unix://"),
+        (
+            {"store_url": "localhost:6379"},
+            "^store_url must begin with redis://, rediss://, unix://, redis\\+sentinel://",
+        ),
+        (
+            {"store_url": "redis://:s3cret@localhost:http"},
+            "^store_url has a port that is not a number from 1 to 65535",
+        ),
+        ({"store_volatile": "yes"}, "store_volatile: .*'refuse' or 'allow'"),
         ({"port": 65_536}, "port: .*less than or equal to 65535"),
         ({"port": "http"}, "port: .*integer"),
         ({"log_level": "loud"}, "log_level: .*'debug'"),

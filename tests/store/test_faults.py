@@ -141,12 +141,13 @@ async def test_while_the_server_stands_still_calls_end_at_their_deadline_and_aft
             impatient.sessions.complete(FLEET, "before"),
             return_exceptions=True,
         )
-        read = await asyncio.gather(impatient.fleets.snapshot(FLEET), impatient.ready(), return_exceptions=True)
+        read = await asyncio.gather(impatient.fleets.snapshot(FLEET), impatient.check(), return_exceptions=True)
     finally:
         own.thaw()
     assert {type(outcome) for outcome in written} == {errors.OutcomeUnknown}, "sent, and never answered"
     assert isinstance(read[0], errors.StoreUnavailable), "a read changes nothing"
-    assert read[1] is False
+    assert read[1] is None
+    assert impatient.readiness == "unavailable"
     again = await asyncio.gather(*(patient.sessions.assign(FLEET, f"s{k}", None) for k in range(12)))
     ended = await patient.sessions.complete(FLEET, "before")
     assert ended.pool_id
@@ -160,11 +161,13 @@ async def test_the_deadline_ends_a_call_however_long_the_server_may_take(
     own: Server, patient: Store, calls: Calls
 ) -> None:
     unhurried = Store(StoreSettings(own.url, call_timeout_seconds=100, deadline_seconds=0.3), calls)
+    await unhurried.fleets.snapshot(FLEET)  # a connection
     own.freeze()
     try:
-        for id_ in ("first", "second"):
-            with pytest.raises(errors.OutcomeUnknown):
-                await unhurried.sessions.assign(FLEET, id_, None)
+        with pytest.raises(errors.OutcomeUnknown):
+            await unhurried.sessions.assign(FLEET, "first", None)
+        with pytest.raises(errors.StoreUnavailable):  # it gets no connection any more, so nothing was sent
+            await unhurried.sessions.assign(FLEET, "second", None)
     finally:
         own.thaw()
     for id_ in ("first", "second"):
@@ -191,7 +194,8 @@ async def test_calls_that_were_never_sent_say_that_nothing_was_changed(
     ):
         with pytest.raises(errors.StoreUnavailable):
             await call
-    assert not await nowhere.ready()
+    await nowhere.check()
+    assert nowhere.readiness == "unavailable"
     assert set(calls.errors) == {"connection"}
     await nowhere.close()
 
@@ -199,9 +203,11 @@ async def test_calls_that_were_never_sent_say_that_nothing_was_changed(
 async def test_a_store_may_be_opened_before_its_server_and_is_ready_when_that_is(own: Server, calls: Calls) -> None:
     own.kill()
     opened = await Store.open(StoreSettings(own.url, **PATIENT), calls)
-    assert not await opened.ready()
+    await opened.check()
+    assert opened.readiness == "unavailable"
     own.start()
-    assert await opened.ready()
+    await opened.check()
+    assert opened.readiness == "ready"
     await create(opened, spec(*TWO_CLASSES), {"small": 1})
     await opened.close()
 
@@ -266,7 +272,8 @@ async def test_a_library_that_is_flushed_under_load_is_loaded_again_and_nobody_n
 
 async def test_the_store_is_ready_again_by_itself_after_a_flush(store: Store, redis: Redis) -> None:
     redis.execute_command("FUNCTION", "FLUSH")
-    assert await store.ready()
+    await store.check()
+    assert store.readiness == "ready"
     assert store.library_digest in str(redis.execute_command("FUNCTION", "LIST"))
 
 
@@ -417,7 +424,9 @@ PROVOKED = {
 }
 
 
-REFUSE_READS = {"masterdown", "noperm", "noauth", "clients"}
+REFUSE_CONNECTIONS = {"readonly", "masterdown", "noauth", "clients"}
+"""Heard before anything is sent, so that the outcome is never unknown."""
+REFUSE_READS = {*REFUSE_CONNECTIONS, "noperm"}
 WORDS = {
     "masterdown": {"masterdown", "readonly"},
     "noauth": {"noauth", "connection"},
@@ -444,7 +453,13 @@ async def test_a_real_server_s_refusal_is_unavailable_and_passes(
     calls.errors.clear()
     with provoked(kind, own):
         connecting = Store(StoreSettings(own.url, **BRIEF), calls)
-        await assert_unavailable(connecting)
+        if kind in REFUSE_CONNECTIONS:
+            with pytest.raises(errors.StoreUnavailable):
+                await connecting.sessions.assign(FLEET, "s", None)
+        else:
+            await assert_unavailable(connecting)
+        await connecting.check()
+        assert connecting.readiness in {"unavailable", *WORDS.get(kind, {kind})} - {"connection"}
         if kind in REFUSE_READS:
             with pytest.raises(errors.StoreUnavailable):
                 await connecting.fleets.snapshot(FLEET)
@@ -485,3 +500,18 @@ async def test_more_reads_than_connections_wait_for_one(store: Store, server: st
     found = await asyncio.gather(*(narrow.sessions.get(FLEET, f"s{k % 20}") for k in range(200)))
     assert {session.session_id: session.pool_id for session in found} == placed
     await narrow.close()
+
+
+async def test_a_deadline_that_passes_before_there_is_a_connection_leaves_nothing_unknown(
+    own: Server, patient: Store, calls: Calls
+) -> None:
+    unconnected = Store(StoreSettings(own.url, connect_timeout_seconds=30, deadline_seconds=0.2), calls)
+    own.freeze()
+    try:
+        for id_ in ("first", "second"):
+            with pytest.raises(errors.StoreUnavailable):
+                await unconnected.sessions.assign(FLEET, id_, None)
+    finally:
+        own.thaw()
+    await unconnected.close()
+    assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 0

@@ -1,0 +1,81 @@
+"""Which server is the master: the sentinels' word for it, and its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoPermissionError, ReadOnlyError
+
+from service.store.urls import Address, Place
+
+
+class Sentinels:
+    """The sentinels of one master. They are asked, and never told anything."""
+
+    def __init__(self, place: Place, options: dict[str, Any]) -> None:
+        """`options` are for the connections to them, besides those of the URL."""
+        self._name = place.master
+        self._clients = [
+            Redis.from_pool(ConnectionPool(host=host, port=port, **{**options, **place.sentinel}))
+            for host, port in place.sentinels
+        ]
+        self.latest: Address | None = None
+        """Where the master was when they were asked last."""
+
+    async def find(self) -> Address:
+        """Where the master is, by the newest word. ConnectionError.
+
+        All are asked: those that have not heard of a failover yet would lead back to the server that it left.
+        """
+        asked = await asyncio.gather(*map(self._ask, self._clients), return_exceptions=True)
+        answers = [answer for answer in asked if not isinstance(answer, BaseException)]
+        if not answers:
+            raise RedisConnectionError("no sentinel answers that knows the master")
+        _, self.latest = max(answers)
+        return self.latest
+
+    async def _ask(self, sentinel: Redis) -> tuple[int, Address]:
+        """The epoch and the address. Only the second command tells of a promotion while it is under way."""
+        state = await sentinel.execute_command("SENTINEL MASTER", self._name)
+        host, port = await sentinel.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", self._name)
+        return int(state["config-epoch"]), (str(host), int(port))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await asyncio.gather(*(client.aclose() for client in self._clients), return_exceptions=True)
+
+
+class Found(Connection):
+    """A connection to wherever the master is when it is made."""
+
+    def __init__(self, *, sentinels: Sentinels, **options: Any) -> None:  # noqa: ANN401 - as redis-py takes them
+        self._sentinels = sentinels
+        super().__init__(**options)
+
+    async def _connect(self) -> None:
+        self.host, self.port = await self._sentinels.find()
+        await super()._connect()  # type: ignore[no-untyped-call]
+
+
+class FoundOverTls(Found, SSLConnection):
+    """The same with TLS: the server's certificate has the name that the sentinels give."""
+
+
+async def greet(connection: AbstractConnection) -> None:
+    """Log in, and ask the server whether it is a master. ReadOnlyError when it is not.
+
+    So whatever refuses a new connection is heard before anything else is sent on it. A user that may not ask is
+    believed: then only the calls themselves tell.
+    """
+    await connection.on_connect()
+    await connection.send_command("ROLE", check_health=False)
+    try:
+        role = (await connection.read_response())[0]
+    except NoPermissionError:
+        return
+    if role != "master":
+        raise ReadOnlyError("READONLY the server is a replica")
