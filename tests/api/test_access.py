@@ -98,6 +98,7 @@ async def test_nothing_but_the_probes_answers_without_a_key(store: Store, new_cl
         if answer.status_code != 429:
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
             assert answer.headers["WWW-Authenticate"] == 'Bearer realm="slta"'
+    await store.check()
     for path in ("/healthz", "/readyz"):
         assert (await client.get(path)).status_code == 200
 
