@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -26,6 +27,13 @@ TextRedis = Any
 """A client whose replies are text. redis-py types them as bytes or text, whatever it was asked for."""
 READY_SECONDS = 10
 """A server that answers nothing for so long has failed to start."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Server:

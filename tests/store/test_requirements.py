@@ -10,7 +10,7 @@ import pytest
 from service.errors import StoreUnavailable
 from service.store import Store, StoreSettings
 from service.store.requirements import UnsuitableStore, unsuitable
-from tests.servers import SERVERS, Server, own_server
+from tests.servers import SERVERS, Server, free_port, own_server
 from tests.store.conftest import Calls
 
 
@@ -47,7 +47,8 @@ async def test_a_replica_is_refused(own: Server) -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVERS))
 async def test_a_node_of_a_cluster_is_refused(name: str) -> None:
-    with own_server(SERVERS[name], "--port", "7999", "--cluster-enabled", "yes", "--cluster-port", "7998") as server:
+    ports = ["--port", str(free_port()), "--cluster-port", str(free_port())]
+    with own_server(SERVERS[name], "--cluster-enabled", "yes", *ports) as server:
         assert "use a server with cluster-enabled no" in await refusal(server)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +18,7 @@ from redis.exceptions import RedisError
 from service import errors
 from service.store import Store, StoreSettings
 from tests.audit import violations
-from tests.servers import SERVERS, Server
+from tests.servers import SERVERS, Server, free_port
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 
@@ -28,12 +27,6 @@ DOWN_AFTER_MS = 500
 DEADLINE_SECONDS = 60
 """No figure of ours: what takes longer has failed."""
 POLL_SECONDS = 0.02
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Sentinel:
