@@ -84,8 +84,15 @@ class Group:
                 told["master_link_status"] == "up"
             )
 
+    def has_all_of(self, number: int, master: int) -> bool:
+        """Whether a replica has every write of its master."""
+        with self.servers[number].client() as client, self.servers[master].client() as written:
+            offset = written.info("replication")["master_repl_offset"]
+            return bool(client.info("replication")["slave_repl_offset"] >= offset)
+
     def swap(self, old: int = 0, new: int = 1) -> None:
-        """As a managed service does: the new master first, and connections stay."""
+        """As a managed service does: the new master first, which has all writes, and connections stay."""
+        until(lambda: self.has_all_of(new, old))
         with self.servers[old].client() as demoted, self.servers[new].client() as promoted:
             promoted.execute_command("REPLICAOF", "NO", "ONE")
             demoted.execute_command("REPLICAOF", "127.0.0.1", str(self.ports[new]))
@@ -225,6 +232,8 @@ async def test_a_killed_master_is_followed_by_the_next_one(
 
 def fail_over(servers: Group, sentinels: list[Sentinel]) -> int:
     """The number of the new master, once all sentinels name it; for some seconds the old one remains a master too."""
+    for number in range(1, len(servers.servers)):
+        until(lambda number=number: servers.has_all_of(number, 0))
     with sentinels[0].client() as client:
         client.execute_command("SENTINEL FAILOVER", "main")
     until(lambda: len(named := named_by(sentinels)) == 1 and named != {servers.ports[0]})

@@ -205,12 +205,7 @@ function state.change_policy(fleet, name)
     fleet.cold[field] = nil
     redis.call('HDEL', cold_key(fleet), field)
   end
-  for _, field in ipairs(fleet.rules.NUMBERS) do
-    fleet[field] = 0
-  end
-  for _, field in ipairs(fleet.rules.VECTORS) do
-    fleet[field] = vectors.zeros(fleet.classes)
-  end
+  policies.clear(fleet)
 end
 
 -- All fields as a flat list of names and texts, as they are in memory now.
