@@ -61,7 +61,11 @@ MUTANTS = {
     "green tokens are not taken at the threshold": Mutant(
         "slta", "bit, 0)\n    fleet.green[position] = fleet.green[position] - 1", "bit, 1)"
     ),
-    "a single pool learns": Mutant("slta", "if fleet.active_pools == 1 then\n    return", "if false then\n    return"),
+    "a single pool learns": Mutant(
+        "slta",
+        "active_pools == 1 then\n    return\n  elseif direction",
+        "active_pools == -1 then\n    return\n  elseif direction",
+    ),
     "r starts again when pools change": Mutant(
         "slta", "return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "return 1"
     ),
