@@ -15,7 +15,19 @@ from service.store.library import LAYOUT, Library, assemble
 from service.store.tables import put_arguments
 from tests import rawstate
 from tests.audit import violations
-from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec, with_policy
+from tests.store.fleets import (
+    FLEET,
+    LARGE,
+    SMALL,
+    TWO_CLASSES,
+    create,
+    everything,
+    field,
+    place,
+    pool_class,
+    spec,
+    with_policy,
+)
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
 
 Call = Callable[..., list[Any]]
@@ -117,6 +129,17 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     assert field(redis, "layout") == str(LAYOUT)
     assert (await store.sessions.assign(FLEET, "x", None)).replayed
     assert not (await store.sessions.assign(FLEET, "y", None)).replayed
+    assert violations(redis, FLEET) == []
+
+
+async def test_curves_that_another_version_changed_are_not_remembered_as_they_were(
+    store: Store, newer: Call, redis: Redis
+) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    await place(store, 3)
+    exchanged = spec(pool_class("small", LARGE, 4), pool_class("large", SMALL, 6))
+    assert newer("put", *put_arguments(exchanged, "{}", None))[0] == "CONFIGURED"
+    await place(store, 4, prefix="t")
     assert violations(redis, FLEET) == []
 
 
