@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from service.errors import NewerFleet, UnknownFleet
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
 
@@ -15,8 +16,17 @@ log = structlog.get_logger(__name__)
 
 async def upgrade_fleets(store: Store) -> list[str]:
     """The names of the fleets that were upgraded. Each is one atomic step, and it may be repeated."""
-    upgraded = [name for name in await store.fleets.names() if await store.fleets.upgrade(name)]
-    for name in upgraded:
+    return [name for name in await store.fleets.names() if await _upgrade(store, name)]
+
+
+async def _upgrade(store: Store, name: str) -> bool:
+    """False where nothing is to do, or where the name stands for no fleet or for one that is not ours to touch."""
+    try:
+        upgraded = await store.fleets.upgrade(name)
+    except (NewerFleet, UnknownFleet) as error:
+        log.warning("fleet_not_upgraded", fleet=name, why=error.code)
+        return False
+    if upgraded:
         log.info("fleet_upgraded", fleet=name)
     return upgraded
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from service.cli.commands import app
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
+from service.store.fleets import FLEETS_KEY
 from tests.servers import running_server
 from tests.store.fleets import TWO_CLASSES, create, place, spec
 from tests.store.test_upgrade import to_layout_1
@@ -53,6 +54,14 @@ def test_it_names_what_it_upgraded_and_may_be_repeated(url: str) -> None:
     assert asyncio.run(pool_of(url, "older", "s0"))
     again = upgrade("--store-url", url)
     assert (again.exit_code, again.stdout) == (0, "nothing to upgrade\n")
+
+
+def test_a_name_without_a_fleet_is_passed_over(url: str) -> None:
+    """Left by a process that ended between the name and the fleet."""
+    with Redis.from_url(url) as redis:
+        redis.sadd(FLEETS_KEY, "a-ghost")
+    result = upgrade("--store-url", url)
+    assert (result.exit_code, result.stdout) == (0, "upgraded: older\n")
 
 
 def test_a_store_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
