@@ -22,7 +22,7 @@ LUA_POLICIES: Mapping[str, Traversable] = {"slta": FOLDER / "slta.lua", "jlmu": 
 """The policies in Lua, a row each: the name in a fleet's configuration and the file, whose module has the file's name.
 `lua/policies.lua` has the contract."""
 
-BEFORE_POLICIES = ("vectors", "rows", "keys", "choice", "state", "memory", "accounting", "order")
+BEFORE_POLICIES = ("vectors", "rows", "keys", "choice", "gather", "blocks", "state", "memory", "accounting", "order")
 AFTER_POLICIES = (
     "policies",
     "ledger",

@@ -219,6 +219,25 @@ async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_next_ti
         assert ended.outcome == "already_ended", "asked again, it hears that it is over"
 
 
+async def test_an_error_in_what_a_call_writes_at_its_end_is_unknown_for_all_of_its_operations(
+    store: Store, between: tuple[Proxy, str], redis: Redis
+) -> None:
+    await store.fleets.delete(FLEET)
+    await create(store, spec(pool_class("small", SMALL, 6), lease=100), {"small": 2})
+    placed = await place(store, 4)
+    for leases in redis.keys(f"{{{FLEET}}}:leases:*"):
+        redis.set(leases, "not a set")
+    outcomes = await together(
+        between[0],
+        store,
+        *(store.sessions.complete(FLEET, id_) for id_ in placed),
+    )
+    assert {type(outcome) for outcome in outcomes} == {errors.OutcomeUnknown}
+    assert "WRONGTYPE" in field(redis, "suspect")
+    await store.fleets.tick(FLEET)
+    assert violations(redis, FLEET) == []
+
+
 async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign_says(
     store: Store, between: tuple[Proxy, str], redis: Redis
 ) -> None:

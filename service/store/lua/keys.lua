@@ -5,7 +5,12 @@ keys = {}
 
 -- A key of the whole fleet: {fleet}:name.
 function keys.of_fleet(fleet, name)
-  return fleet.prefix .. name
+  local key = fleet.fleet_keys[name]
+  if not key then
+    key = fleet.prefix .. name
+    fleet.fleet_keys[name] = key
+  end
+  return key
 end
 
 -- A key of class `position`: {fleet}:name:number.

@@ -48,25 +48,55 @@ local OPERATIONS = {
 }
 local STRIDE = 5 -- operation, session id and three arguments
 
--- ARGV: time, then operations of five words each -> an outcome each, in order. Every operation sees the effect of
--- the one before. An unexpected error is FAULT for its operation, marks the fleet suspect, and leaves those after it
--- NOT_RUN.
+-- Ends leases; lets many operations share their commands, and reads what they will ask for.
+local function begin_batch(fleet, args)
+  if #args > 1 + STRIDE then
+    local ids, fresh = {}, {}
+    for at = 2, #args, STRIDE do
+      ids[#ids + 1] = args[at + 1]
+      if args[at] == 'assign' then
+        fresh[#fresh + 1] = args[at + 1]
+      end
+    end
+    gather.begin(fleet)
+    sessions.expect(fleet, ids, fresh)
+  end
+  sessions.reap(fleet)
+end
+
+-- The outcomes of operations in order, each of which sees the effect of the one before, until one ends in an error;
+-- then whether there was none, and the error.
+local function run_batch(fleet, args)
+  local outcomes = {}
+  local sound, message = pcall(begin_batch, fleet, args)
+  for at = 2, #args, STRIDE do
+    local outcome
+    if sound then
+      sound, outcome = pcall(OPERATIONS[args[at]], fleet, args[at + 1], args[at + 2], args[at + 3], args[at + 4])
+      if not sound then
+        message, outcome = outcome, { 'FAULT' }
+      end
+    end
+    outcomes[#outcomes + 1] = outcome or { 'NOT_RUN' }
+  end
+  return outcomes, sound, message
+end
+
+-- ARGV: time, then operations of five words each -> an outcome each, in order. An unexpected error is FAULT for its
+-- operation, marks the fleet suspect, and leaves those after it NOT_RUN; one in writing what they gathered is FAULT for
+-- all.
 local function batch(given, args)
   local fleet, refusal = present_fleet(given, args)
   if not fleet then
     return refusal
   end
-  local outcomes = {}
-  local sound, message = pcall(sessions.reap, fleet)
-  for at = 2, #args, STRIDE do
-    local outcome = { 'NOT_RUN' }
-    if sound then
-      sound, outcome = pcall(OPERATIONS[args[at]], fleet, unpack(args, at + 1, at + STRIDE - 1))
-      if not sound then
-        message, outcome = outcome, { 'FAULT' }
-      end
+  local outcomes, sound, message = run_batch(fleet, args)
+  local written, why = pcall(gather.write, fleet)
+  if not written then
+    sound, message = false, why
+    for at = 1, #outcomes do
+      outcomes[at] = { 'FAULT' }
     end
-    outcomes[#outcomes + 1] = outcome
   end
   if not sound then
     fleet.suspect = type(message) == 'table' and message.err or tostring(message)
@@ -81,8 +111,8 @@ local function tick(fleet)
   if fleet.suspect ~= '' then
     repair.run(fleet)
   end
-  local ended = sessions.reap(fleet)
   sessions.forget(fleet)
+  local ended = sessions.reap(fleet)
   history.keep(fleet)
   return { 'TICKED', ended }
 end

@@ -11,7 +11,8 @@ local remembered, levels = {}, 0 -- by prefix
 local function attach(fleet, known)
   fleet.class_names, fleet.numbers, fleet.capacities = known.class_names, known.numbers, known.capacities
   fleet.lease, fleet.position = known.lease, known.position
-  fleet.class_keys, fleet.level_keys, fleet.marginals = known.class_keys, known.level_keys, known.marginals
+  fleet.fleet_keys, fleet.class_keys, fleet.level_keys = known.fleet_keys, known.class_keys, known.level_keys
+  fleet.marginals = known.marginals
   fleet.bound_classes, fleet.bound_marginals = known.bound_classes, known.bound_marginals
   fleet.rank_classes, fleet.rank_levels, fleet.ranks = known.rank_classes, known.rank_levels, known.ranks
 end
@@ -53,7 +54,7 @@ end
 
 -- Position by class number, and room for the names of keys, after `numbers` became others.
 function memory.number_classes(fleet)
-  fleet.position, fleet.class_keys, fleet.level_keys = positions(fleet.numbers), {}, {}
+  fleet.position, fleet.fleet_keys, fleet.class_keys, fleet.level_keys = positions(fleet.numbers), {}, {}, {}
 end
 
 -- Gives a fleet what is remembered of it, or begins to remember. O(1), O(classes) at the first call after a change.
@@ -81,4 +82,26 @@ function memory.renew(fleet)
   local parts = { fleet.utilities, table.concat(fleet.numbers, ' '), fleet.lease, table.concat(support) }
   fleet.tables = tonumber(string.sub(redis.sha1hex(table.concat(parts, '|')), 1, 13), 16) -- exact as a double
   keep(fleet)
+end
+
+-- The table of the fleet's last call, to be filled again with `values`, the state as it is stored: a new one would grow
+-- field by field. Nil when there is none, or when it belongs to another configuration. A call that ends in an error
+-- does not give it back, so nothing half done stays in it.
+function memory.lend(key, values)
+  local known = remembered[string.sub(key, 1, -6)]
+  local fleet = known and known.spare
+  if not fleet or fleet.tables ~= values[5] or fleet.policy ~= values[2] then
+    return nil
+  end
+  known.spare = nil
+  fleet.unknown = next(fleet.unknown) and {} or fleet.unknown
+  return fleet
+end
+
+-- Keeps the table of a call that changed nothing but the state.
+function memory.take_back(fleet)
+  local known = remembered[fleet.prefix]
+  if known and known.tables == fleet.tables then
+    known.spare = fleet
+  end
 end

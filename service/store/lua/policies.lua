@@ -74,10 +74,10 @@ function policies.each_token(visit)
 end
 
 -- Calls a function of the fleet's policy if it has it.
-function policies.tell(fleet, event, ...)
+function policies.tell(fleet, event, first, second, third)
   local listener = fleet.rules[event]
   if listener then
-    return listener(fleet, ...)
+    return listener(fleet, first, second, third)
   end
 end
 

@@ -11,7 +11,7 @@ local REAP = 32 -- sessions that one call ends because their lease is over
 
 -- A live session as a table; nil when there is none.
 function sessions.read(fleet, id)
-  local record = redis.call('HGET', keys.of_fleet(fleet, 'sessions'), id)
+  local record = gather.get(fleet, keys.of_fleet(fleet, 'sessions'), id)
   if not record then
     return nil
   end
@@ -22,17 +22,16 @@ function sessions.read(fleet, id)
 end
 
 local function write(fleet, id, session)
-  redis.call(
-    'HSET', keys.of_fleet(fleet, 'sessions'), id,
+  local record =
     string.format('%d %d %d %d %s', session.number, session.start, session.lease, session.due, session.pool_id)
-  )
+  gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, record)
 end
 
 -- Reason and pool id of a session that has ended within the retention time; nil when it has not.
 function sessions.ended(fleet, id)
-  local record = redis.call('HGET', keys.of_ended(fleet, fleet.ended_generation), id)
+  local record = gather.get(fleet, keys.of_ended(fleet, fleet.ended_generation), id)
   if not record and fleet.older_ended > 0 then
-    record = redis.call('HGET', keys.of_ended(fleet, 1 - fleet.ended_generation), id)
+    record = gather.get(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), id)
   end
   if record then
     return string.match(record, '(%S+) (%S*)')
@@ -41,7 +40,18 @@ function sessions.ended(fleet, id)
 end
 
 local function remember_end(fleet, id, reason, pool_id)
-  redis.call('HSET', keys.of_ended(fleet, fleet.ended_generation), id, reason .. ' ' .. pool_id)
+  gather.set(fleet, keys.of_ended(fleet, fleet.ended_generation), id, reason .. ' ' .. pool_id)
+end
+
+-- Reads what operations on these sessions will ask for, `fresh` of them about sessions that should not be there yet.
+function sessions.expect(fleet, ids, fresh)
+  gather.expect(fleet, keys.of_fleet(fleet, 'sessions'), ids)
+  if #fresh > 0 then
+    gather.expect(fleet, keys.of_ended(fleet, fleet.ended_generation), fresh)
+    if fleet.older_ended > 0 then
+      gather.expect(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), fresh)
+    end
+  end
 end
 
 -- The first second of fleet time that begins after `lease` µs from now: a lease lasts at least as long as it says.
@@ -50,13 +60,13 @@ local function start_lease(fleet, id, lease)
     return 0
   end
   local due = math.floor((fleet.time + lease) / 1e6) + 1
-  redis.call('SADD', keys.of_leases(fleet, due), id)
+  gather.member(fleet, keys.of_leases(fleet, due), id, true)
   return due
 end
 
 local function end_lease(fleet, id, due)
   if due > 0 then
-    redis.call('SREM', keys.of_leases(fleet, due), id)
+    gather.member(fleet, keys.of_leases(fleet, due), id, false)
   end
 end
 
@@ -75,7 +85,7 @@ end
 local function finish(fleet, id, session, reason)
   local position, bit = keys.locate(fleet, session.number)
   local ids = keys.of_ids(fleet, session.number)
-  redis.call('HDEL', keys.of_fleet(fleet, 'sessions'), id)
+  gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
   fleet[reason] = fleet[reason] + 1
   remember_end(fleet, id, reason, session.pool_id)
   redis.call('SREM', ids, id)

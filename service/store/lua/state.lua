@@ -9,7 +9,8 @@
 state = {}
 
 local HOT = {
-  'tables', 'next_due', 'ended_generation', 'older_ended', 'clock', 'time', 'hold_until',
+  'tables', -- the first: `memory.lend` looks for it
+  'next_due', 'ended_generation', 'older_ended', 'clock', 'time', 'hold_until',
   'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
   'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
   'assigned', 'completed', 'expired', 'steps_up', 'steps_down', 'pool_counts',
@@ -71,59 +72,17 @@ local COLD_WHEN_USED = {
   end,
 }
 
--- Takes the fields of the block whose length is values[at]; the place after it. What is not known is kept.
-local function take_block(fleet, values, at, fields, is_vector)
-  local last = at + values[at]
-  for _, field in ipairs(fields) do
-    if is_vector[field] then
-      local vector = {}
-      for position = 1, fleet.classes do
-        vector[position] = at < last and values[at + position] or 0
-      end
-      fleet[field] = vector
-      at = at + fleet.classes
-    else
-      fleet[field] = at < last and values[at + 1] or 0
-      at = at + 1
-    end
-  end
-  if at < last then
-    fleet.unknown[fields] = { unpack(values, at + 1, last) }
-  end
-  return last + 1
-end
-
--- Appends the block of these fields, and what is not known of it, to `values`.
-local function put_block(fleet, values, fields, is_vector)
-  local head = #values + 1
-  values[head] = 0
-  local at = head
-  for k = 1, #fields do
-    local value = fleet[fields[k]]
-    if is_vector[fields[k]] then
-      for position = 1, fleet.classes do
-        values[at + position] = value[position]
-      end
-      at = at + fleet.classes
-    else
-      at = at + 1
-      values[at] = value
-    end
-  end
-  for _, value in ipairs(fleet.unknown[fields] or {}) do
-    at = at + 1
-    values[at] = value
-  end
-  values[head] = at - head
-end
-
 -- A fleet without fields. `prefix` is "{fleet}:", which every key of the fleet begins with; a `new` one has nothing
--- stored. `classes` is their number, `cold` has the fields of the cold hash that were used, as they were stored.
+-- stored. `classes` is their number, `cold` has the fields of the cold hash that were used, as they were stored; the
+-- state is packed from the list `packed`.
 local function blank(key, new, classes)
   if not cold_kinds then
     list_cold_kinds()
   end
-  return { state_key = key, prefix = string.sub(key, 1, -6), new = new, classes = classes, cold = {}, unknown = {} }
+  return {
+    state_key = key, prefix = string.sub(key, 1, -6), new = new, classes = classes,
+    cold = {}, unknown = {}, packed = {}, fleet_keys = {},
+  }
 end
 
 -- A fleet as a table of its fields; nil and a word when there is none, or when it is not for this library to touch:
@@ -140,15 +99,18 @@ function state.read(key)
   if values[1] > constants.LAYOUT or not policy then
     return nil, 'NEWER_FLEET'
   end
-  local fleet = blank(key, false, values[3])
+  local fleet = memory.lend(key, values) or blank(key, false, values[3])
   fleet.layout, fleet.policy, fleet.rules = values[1], values[2], policy
-  local at = take_block(fleet, values, 4, HOT, HOT_VECTORS)
-  at = take_block(fleet, values, at, policies.fields(policy))
+  local at = blocks.take(fleet, values, 4, HOT, HOT_VECTORS)
+  at = blocks.take(fleet, values, at, policies.fields(policy))
   if at <= #values then
     fleet.unknown.blocks = { unpack(values, at) }
   end
-  memory.recall(fleet)
-  return setmetatable(fleet, COLD_WHEN_USED)
+  if not fleet.class_names then
+    memory.recall(fleet)
+    setmetatable(fleet, COLD_WHEN_USED)
+  end
+  return fleet
 end
 
 -- A fleet that does not exist yet, without classes and policy, all its numbers 0.
@@ -168,13 +130,21 @@ end
 
 -- Writes the fields: the hot ones always, of the cold ones those that changed.
 function state.write(fleet)
-  local values = { fleet.layout, fleet.policy, fleet.classes }
-  put_block(fleet, values, HOT, HOT_VECTORS)
-  put_block(fleet, values, policies.fields(fleet.rules))
-  for _, value in ipairs(fleet.unknown.blocks or {}) do
-    values[#values + 1] = value
+  local values = fleet.packed
+  values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
+  local at = blocks.put(fleet, values, 4, HOT, HOT_VECTORS)
+  at = blocks.put(fleet, values, at, policies.fields(fleet.rules))
+  if fleet.unknown.blocks then
+    for _, value in ipairs(fleet.unknown.blocks) do
+      values[at] = value
+      at = at + 1
+    end
   end
-  redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values)))
+  redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at - 1)))
+  if not next(fleet.cold) then
+    memory.take_back(fleet)
+    return
+  end
   local changes = {}
   for field, before in pairs(fleet.cold) do
     local text = vectors.encode(fleet[field])
