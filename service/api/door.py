@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 
 import structlog
 from starlette.types import Scope
@@ -46,7 +46,7 @@ class Door:
         """What is known of a request that arrives now."""
         headers, client = dict(scope["headers"]), scope.get("client")
         address = str(client[0]) if client else ""
-        return RequestContext(_request_id(headers), headers, address, asyncio.get_running_loop().time())
+        return RequestContext(_request_id(headers), headers, address, monotonic())
 
     def check(self, scope: Scope, context: RequestContext) -> None:
         """Refuse what no route would take: 400, 403, 414 or 431."""
@@ -74,7 +74,7 @@ class Door:
 
     def leave(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
         """Tell whoever observes; `route` is the path's template, None where none matched."""
-        seconds = asyncio.get_running_loop().time() - context.arrived
+        seconds = monotonic() - context.arrived
         fleet, key_id = context.fleet, context.caller.key_id
         what = (context.request_id, scope["method"], route, status, seconds, fleet, key_id, context.shed)
         self._observe(RequestRecord(*what))

@@ -1,40 +1,31 @@
-"""Many requests, one round trip: operations that arrive while a call is under way go out as the next call."""
+"""Many requests, one round trip: operations that arrive while a call is under way go out with the next call."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from time import monotonic
 
-from service.errors import OutcomeUnknown, StoreUnavailable
-from service.store.caller import Argument, Caller, StoreFailure
+from service.errors import StoreUnavailable
+from service.store.caller import Caller, StoreFailure
 from service.store.connection import judge_late
 from service.store.pace import Pace
 from service.store.replies import REFUSALS, Reply
+from service.store.waiting import Outcome, Waiting, Words
 
 LARGEST_BATCH = 128
+CALLS_UNDER_WAY = 2
+"""Of one fleet. While the server runs one, this process answers the one before and fills the next."""
+COMPANY = 16
+"""So many operations are worth a call of their own while another is under way; fewer wait for its end."""
 RETRY_PAUSE_SECONDS = 0.02
 """Between two tries of one batch; the deadline bounds their number."""
 BLIND_SECONDS = 0.1
 """If nothing comes for longer this process itself may have stood still: the rest does not count as waiting."""
 RELEASING = frozenset({"complete", "renew", "end"})
 """Operations that only free or extend: they run even when the server's memory is full."""
-
-Words = tuple[str, str, Argument, Argument, Argument]
-"""Operation, session id and three arguments, as `lua/library.lua` takes them."""
-Outcome = Reply | Exception
-"""What became of an operation; an error is a value here, so that nobody has to fetch it."""
-
-
-@dataclass(slots=True)
-class Waiting:
-    """An operation and who waits for its outcome; `deadline` in seconds of the event loop's clock."""
-
-    words: Words
-    outcome: asyncio.Future[Outcome]
-    deadline: float
-    may_have_run: bool = False
 
 
 class Operations:
@@ -50,24 +41,32 @@ class Operations:
         self._deadline_seconds = deadline_seconds
         self._pace = Pace()
         self._batchers: dict[str, Batcher] = {}
-        self._senders: dict[str, asyncio.Task[None]] = {}
 
     async def submit(self, fleet: str, operation: Words, arrived: float | None = None) -> Reply:
         """The outcome of one operation, whose request `arrived` then by the event loop's clock; None for now."""
-        return _read(await self._add(fleet, operation, arrived))
+        batcher = self._batcher(fleet)
+        waiting = batcher.waiting(operation, self._deadline(arrived))
+        batcher.add([waiting])
+        return _read(await waiting.outcome)
 
     async def submit_all(self, fleet: str, operations: Iterable[Words], arrived: float | None = None) -> list[Reply]:
-        """The outcomes of operations in their order, with nobody else's in between; or the first of their errors."""
+        """The outcomes of operations in their order, with nobody else's in between; or the first of their errors.
+
+        Order and company hold for as many as fit into one call.
+        """
         return [_read(outcome) for outcome in await self.outcomes(fleet, operations, arrived)]
 
     async def outcomes(self, fleet: str, operations: Iterable[Words], arrived: float | None = None) -> list[Outcome]:
         """The same, each with its own error."""
-        waiting = [self._add(fleet, operation, arrived) for operation in operations]
+        deadline = self._deadline(arrived)
+        waiting = [self._batcher(fleet).waiting(operation, deadline) for operation in operations]
+        for start in range(0, len(waiting), LARGEST_BATCH):
+            self._batcher(fleet).add(waiting[start : start + LARGEST_BATCH])
         try:
-            return [await outcome for outcome in waiting]
+            return [await one.outcome for one in waiting]
         except asyncio.CancelledError:
-            for outcome in waiting:
-                outcome.cancel()
+            for one in waiting:
+                one.outcome.cancel()
             raise
 
     def waiting_seconds(self, fleet: str) -> float:
@@ -77,72 +76,98 @@ class Operations:
 
     async def drain(self) -> None:
         """Wait until every operation has its outcome."""
-        while self._senders:
-            await asyncio.wait(self._senders.values())
+        while self._batchers:
+            await asyncio.wait([lane for batcher in self._batchers.values() for lane in batcher.lanes])
 
-    def _add(self, fleet: str, operation: Words, arrived: float | None) -> asyncio.Future[Outcome]:
-        loop = asyncio.get_running_loop()
-        since = loop.time() if arrived is None else arrived
-        waiting = Waiting(operation, loop.create_future(), since + self._deadline_seconds)
+    def _deadline(self, arrived: float | None) -> float:
+        return (monotonic() if arrived is None else arrived) + self._deadline_seconds
+
+    def _batcher(self, fleet: str) -> Batcher:
         batcher = self._batchers.get(fleet)
-        if batcher is None:
-            batcher = self._batchers[fleet] = Batcher(self._caller, fleet, self._pace)
-            self._senders[fleet] = loop.create_task(self._send_all(fleet, batcher))
-        batcher.add(waiting)
-        return waiting.outcome
-
-    async def _send_all(self, fleet: str, batcher: Batcher) -> None:
-        try:
-            await batcher.send_all()
-        finally:  # a fleet has a batcher only while something waits: names that are none leave nothing behind
-            del self._batchers[fleet], self._senders[fleet]
+        if batcher is None:  # a fleet has one only while something waits: names that are none leave nothing behind
+            batcher = Batcher(self._caller, fleet, self._pace, partial(self._batchers.pop, fleet, None))
+            self._batchers[fleet] = batcher
+        return batcher
 
 
 class Batcher:
-    """The operations of one fleet that wait, in order, at most one call under way."""
+    """The operations of one fleet that wait, in order, and its calls under way.
 
-    def __init__(self, caller: Caller, fleet: str, pace: Pace) -> None:
-        """`pace` is that of the server, whatever the fleet."""
-        self.queue: deque[Waiting] = deque()
+    What was added together goes out together, so its order holds although calls overlap.
+    """
+
+    def __init__(self, caller: Caller, fleet: str, pace: Pace, at_end: Callable[[], object]) -> None:
+        """`pace` is that of the server, whatever the fleet; `at_end` is called when nothing waits any more."""
+        self.lanes: set[asyncio.Task[None]] = set()
+        self._queue: deque[list[Waiting]] = deque()
+        self._waiting = 0
+        self._calls = 0
         self._caller = caller
         self._fleet = fleet
         self._pace = pace
+        self._at_end = at_end
         self._loop = asyncio.get_running_loop()
-        self._call_began = self._seen = self._loop.time()
-        self._call_seconds = 0.0
+        self._progress = self._seen = monotonic()
+        self._still_seconds = 0.0
 
-    def add(self, operation: Waiting) -> None:
-        """One more waits."""
-        now = self._loop.time()
-        self._call_seconds += min(now - self._seen, BLIND_SECONDS)
+    def waiting(self, operation: Words, deadline: float) -> Waiting:
+        """An operation that can be added."""
+        return Waiting(operation, self._loop.create_future(), deadline)
+
+    def add(self, together: list[Waiting]) -> None:
+        """More wait; at most LARGEST_BATCH."""
+        now = monotonic()
+        self._still_seconds += min(now - self._seen, BLIND_SECONDS)
         self._seen = now
-        self.queue.append(operation)
-
-    async def send_all(self) -> None:
-        """Send batch after batch until nothing waits."""
-        while self.queue:
-            batch = self._next_batch()
-            if batch:
-                self._call_began = self._seen = self._loop.time()
-                self._call_seconds = 0.0
-                await self._send("batch", batch)
-                self._pace.took(self._loop.time() - self._call_began)
+        self._queue.append(together)
+        self._waiting += len(together)
+        if not self.lanes or (self._calls == len(self.lanes) < CALLS_UNDER_WAY and self._waiting >= COMPANY):
+            self.lanes.add(self._loop.create_task(self._send_all()))
 
     def waiting_seconds(self) -> float:
-        """The time of the call under way, seen when an operation came, and that of the calls that wait."""
-        return self._call_seconds + len(self.queue) / LARGEST_BATCH * self._pace.seconds_per_call
+        """How long no call has ended, seen when an operation came, and the time of the calls that wait."""
+        return self._still_seconds + self._waiting / LARGEST_BATCH * self._pace.seconds_per_call
+
+    async def _send_all(self) -> None:
+        """Send batch after batch, until nothing waits, or too little for a call beside another."""
+        try:
+            while self._queue and (len(self.lanes) == 1 or self._waiting >= COMPANY):
+                batch = self._next_batch()
+                if batch:
+                    await self._call(batch)
+        finally:
+            self.lanes.discard(asyncio.current_task())
+            if not self.lanes:
+                self._at_end()
+
+    async def _call(self, batch: Sequence[Waiting]) -> None:
+        began = monotonic()
+        if not self._calls:
+            self._progressed(began)
+        self._calls += 1
+        try:
+            await self._send("batch", batch)
+        finally:
+            self._calls -= 1
+            now = monotonic()
+            self._pace.took(now - max(began, self._progress))
+            self._progressed(now)
+
+    def _progressed(self, now: float) -> None:
+        self._progress = self._seen = now
+        self._still_seconds = 0.0
 
     def _next_batch(self) -> list[Waiting]:
-        now = self._loop.time()
+        now = monotonic()
         batch: list[Waiting] = []
-        while self.queue and len(batch) < LARGEST_BATCH:
-            operation = self.queue.popleft()
-            if operation.outcome.done():
-                continue  # its caller has left
-            if operation.deadline <= now:
-                _refuse(operation, _unknown(operation) if operation.may_have_run else StoreUnavailable())
-            else:
-                batch.append(operation)
+        while self._queue and len(batch) + len(self._queue[0]) <= LARGEST_BATCH:
+            together = self._queue.popleft()
+            self._waiting -= len(together)
+            for operation in together:
+                if operation.deadline <= now:
+                    operation.settle(operation.too_late())
+                elif not operation.outcome.done():  # else its caller has left
+                    batch.append(operation)
         return batch
 
     async def _send(self, function: str, batch: Sequence[Waiting]) -> None:
@@ -156,12 +181,15 @@ class Batcher:
             await self._recover(function, batch, failed)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             for operation in batch:
-                _refuse(operation, error)
+                operation.settle(error)
         else:
-            if self._deliver(batch, reply) == len(batch):
+            not_run = self._deliver(batch, reply)
+            if len(not_run) == len(batch):
                 # Not even the first operation ran: ending leases met an error before it, and will until a tick has
                 # repaired the fleet, which takes about a second. Without a pause we would ask as fast as we can.
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
+            if not_run:
+                self._put_back(not_run)
 
     async def _recover(self, function: str, batch: Sequence[Waiting], failed: StoreFailure) -> None:
         """Ask again what may be asked again; session ids make every operation safe to repeat."""
@@ -169,41 +197,33 @@ class Batcher:
             releasing = [w for w in batch if w.words[0] in RELEASING]
             for operation in batch:
                 if operation.words[0] not in RELEASING:
-                    _refuse(operation, StoreUnavailable())
+                    operation.settle(StoreUnavailable())
             if releasing:
                 await self._send("release", releasing)
             return
         for operation in batch:
             operation.may_have_run |= failed.failure.ran
-        self.queue.extendleft(reversed(batch))
         await asyncio.sleep(RETRY_PAUSE_SECONDS)
+        self._put_back(batch)
 
-    def _deliver(self, batch: Sequence[Waiting], reply: Reply) -> int:
-        """Give everyone who waits the outcome; how many operations must be sent again."""
+    def _put_back(self, batch: Sequence[Waiting]) -> None:
+        self._queue.appendleft(list(batch))
+        self._waiting += len(batch)
+
+    def _deliver(self, batch: Sequence[Waiting], reply: Reply) -> list[Waiting]:
+        """Give everyone who waits the outcome; the operations that must be sent again."""
         refusal = REFUSALS.get(reply[0])
         if refusal:
             for operation in batch:
-                _refuse(operation, refusal())
-            return 0
+                operation.settle(refusal())
+            return []
         not_run = []
         for operation, outcome in zip(batch, reply[1], strict=True):
             if outcome[0] == "NOT_RUN":
                 not_run.append(operation)
-            elif outcome[0] == "FAULT":
-                _refuse(operation, _unknown(operation))
-            elif not operation.outcome.done():
-                operation.outcome.set_result(outcome)
-        self.queue.extendleft(reversed(not_run))
-        return len(not_run)
-
-
-def _refuse(operation: Waiting, error: Exception) -> None:
-    if not operation.outcome.done():
-        operation.outcome.set_result(error)
-
-
-def _unknown(operation: Waiting) -> OutcomeUnknown:
-    return OutcomeUnknown(None, session_id=operation.words[1])
+            else:
+                operation.settle(operation.unknown() if outcome[0] == "FAULT" else outcome)
+        return not_run
 
 
 def _read(outcome: Outcome) -> Reply:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -43,6 +44,12 @@ class ConnectionPool(BlockingConnectionPool):
     sentinels: Sentinels | None = None
     """Who is asked where the master is; None where the URL says it."""
 
+    def make_connection(self) -> Any:  # noqa: ANN401 - as redis-py has it
+        """A connection that packs its commands in C: redis-py's own way takes 0.6 µs a word."""
+        connection = super().make_connection()  # type: ignore[no-untyped-call]
+        connection.pack_command = _pack
+        return connection
+
     async def get_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as redis-py has it
         """A connection that has been made and accepted. Unconnected, also as the cause of a cancellation."""
         try:
@@ -75,6 +82,11 @@ class ConnectionPool(BlockingConnectionPool):
         await super().aclose()
         if self.sentinels:
             await self.sentinels.close()
+
+
+def _pack(*words: Any) -> list[bytes]:  # noqa: ANN401 - as redis-py has it
+    """A command as it is sent; redis-py gives some commands of two words as one."""
+    return [hiredis.pack_command((*words[0].split(), *words[1:]))]
 
 
 def connect(settings: StoreSettings) -> Redis:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from service import errors
 from service.store import replies
-from service.store.batching import Operations, Words
+from service.store.batching import Operations
 from service.store.caller import Argument, Caller
 from service.store.replies import Reply
+from service.store.waiting import Words
 from service.values import MICROSECONDS, EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, Status
 
 POOLS_PER_CALL = 1000

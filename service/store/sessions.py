@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 from service.errors import DispatchError
 from service.store import replies
-from service.store.batching import Operations, Outcome, Words
+from service.store.batching import Operations
 from service.store.caller import Argument, Caller
+from service.store.waiting import Outcome, Words
 from service.values import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewal, Renewed, Session
 
 Done = Placement | Completed | AlreadyEnded | Renewal | Exception

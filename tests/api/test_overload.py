@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -15,8 +16,9 @@ from service.api.application import build_api
 from service.api.gate import LONGEST_WAIT_SECONDS
 from service.metrics import Metrics
 from service.process import protocol
-from service.store import Store
+from service.store import Store, batching
 from service.store.batching import LARGEST_BATCH
+from service.store.waiting import Waiting
 from tests.api.conftest import FLEET, PATIENT, NewClient
 from tests.api.served import served
 from tests.api.test_direct import assign, call, in_one
@@ -71,12 +73,12 @@ async def test_what_waits_is_told_from_the_queue_and_from_a_call_that_does_not_c
 ) -> None:
     assert behind.sessions.waiting_seconds("f") == 0
     between[0].open.clear()
-    loop, before = asyncio.get_running_loop(), between[0].calls
+    before = between[0].calls
     waiting: list[asyncio.Task[object]] = []
 
     async def come(operations: int, seconds_later: float) -> float:
-        now = loop.time()
-        monkeypatch.setattr(loop, "time", lambda: now + seconds_later)
+        now = monotonic()
+        monkeypatch.setattr(batching, "monotonic", lambda: now + seconds_later)
         waiting.extend(asyncio.create_task(behind.sessions.complete("f", f"s-{k}")) for k in range(operations))
         await asyncio.sleep(0)
         monkeypatch.undo()
@@ -124,6 +126,11 @@ async def test_a_connection_that_was_refused_is_not_read_for_a_while_and_others_
         writer.close()
 
 
+def waiting_operations(store: Store) -> list[Waiting]:
+    """What waits for a call to the store for fleet f."""
+    return [operation for together in store._operations._batchers["f"]._queue for operation in together]
+
+
 async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_sent(
     behind: Store, between: tuple[Proxy, str], fleet: str, api: httpx.AsyncClient
 ) -> None:
@@ -136,11 +143,11 @@ async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_se
         await between[0].waiting(before + 1)
         _, second = await asyncio.open_connection("127.0.0.1", here.port)
         second.write(assign("waiting"))
-        while not behind._operations._batchers["f"].queue:  # noqa: ASYNC110 - it is on its way
+        while not waiting_operations(behind):  # noqa: ASYNC110 - it is on its way
             await asyncio.sleep(0)
         first.transport.abort()
         second.transport.abort()
-        while not all(w.outcome.done() for w in behind._operations._batchers["f"].queue):  # noqa: ASYNC110
+        while not all(w.outcome.done() for w in waiting_operations(behind)):  # noqa: ASYNC110
             await asyncio.sleep(0)
         between[0].open.set()
         await behind._operations.drain()

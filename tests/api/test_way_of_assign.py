@@ -25,7 +25,7 @@ Step = tuple[str, str]
 
 SENDS = AsyncRedis.execute_command.__code__
 """Below this, the way goes on in Lua."""
-RECORDS = ("service/store/lua/sessions.lua", "write")
+RECORDS = ("service/store/lua/gather.lua", "gather.set")
 """This writes the session's record."""
 SERVING = {("service/process/listening.py", "Server.startup")}
 """The server waits there for its end, beside the request."""
