@@ -86,7 +86,7 @@ def test_so_many_random_operations_are_compared() -> None:
         f"Each of these ends at most {constant_in_lua('sessions', 'REAP'):g} sessions",
         f"is bounded by {constant_in_lua('memory', 'MOST_LEVELS'):,.0f} levels",
         f"BITCOUNT halves the row until {constant_in_lua('rows', 'rows.SPAN'):g} bytes are left",
-        f"as the next call: at most {LARGEST_BATCH}, in order",
+        f"with the next call: at most {LARGEST_BATCH}, in order",
         f"until {StoreSettings('').deadline_seconds} s have passed",
         f"missing pools are created, {'a thousand' if POOLS_PER_CALL == 1000 else POOLS_PER_CALL} at a time",
         f"they end, {SESSIONS_PER_CALL} at a time",
