@@ -48,7 +48,7 @@ class Figures:
         """Take in what the service says at one moment."""
         if self.progress and not self.progress["is_arriving"]:
             return
-        if self.state and (elapsed := state["as_of"] - self.state["as_of"]) > 0:
+        if self.state and (elapsed := state["time"] - self.state["time"]) > 0:
             before, now = self.state["counters"], state["counters"]
             self.arrivals_per_second = (now["assigned"] - before["assigned"]) / elapsed
             self.completions_per_second = (now["completed"] - before["completed"]) / elapsed

@@ -7,6 +7,8 @@ class DispatchError(Exception):
     """The dispatcher refused the call."""
 
     code = "error"
+    fact = "name"
+    """What the one fact that the store may add to a refusal is called in its `context`."""
 
     def __init__(self, detail: str | None = None, **context: str) -> None:
         """`detail` replaces the docstring as message; `context` holds facts for programs (pool_id, reason)."""
@@ -102,6 +104,7 @@ class VersionMismatch(DispatchError):
     """The configuration has changed since it was read: read it again, merge and repeat."""
 
     code = "version_mismatch"
+    fact = "config_version"
 
 
 class CapacityBelowOccupancy(DispatchError):
@@ -114,6 +117,13 @@ class ClassInUse(DispatchError):
     """A class that still has pools is missing from the new configuration; nothing was changed."""
 
     code = "class_in_use"
+
+
+class StaleReport(DispatchError):
+    """The list is of another time than the fleet's: read `as_of` again, list the sessions anew, and send that."""
+
+    code = "stale_report"
+    fact = "as_of"
 
 
 class UtilitiesChanged(DispatchError):

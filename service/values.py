@@ -205,3 +205,8 @@ class Snapshot:
     """Bytes of the rows that a choice reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
     past: dict[int, Integrals]
     """Per window in seconds (60, 300, 3600), the integrals of that long ago, or of as long as there are any."""
+
+    @property
+    def as_of(self) -> str:
+        """This instant as `lua/state.lua` reads it again: the epoch and the fleet's time in it."""
+        return f"{self.store_epoch}:{self.time}"

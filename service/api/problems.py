@@ -26,6 +26,7 @@ STATUS: Mapping[type[errors.DispatchError], int] = {
     errors.FleetInUse: 409,
     errors.CapacityBelowOccupancy: 409,
     errors.ClassInUse: 409,
+    errors.StaleReport: 409,
     errors.UtilitiesChanged: 409,
     errors.VersionMismatch: 412,
     errors.UnknownClass: 422,

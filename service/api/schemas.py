@@ -20,6 +20,9 @@ MOST_OPERATIONS = 1000
 MOST_LISTED_SESSIONS = 8192
 """Twice the largest capacity."""
 
+AS_OF_PATTERN = r"^[0-9]{1,16}:[0-9]{1,16}$"
+"""An epoch, and microseconds of fleet time."""
+
 FleetName = Annotated[str, Path(pattern=NAME_PATTERN)]
 PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
 SessionId = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -128,9 +131,9 @@ class PoolBody(_Body):
 
 
 class PoolSessionsBody(_Body):
-    """The sessions that a pool held at fleet time `as_of`, a value of `state`."""
+    """The sessions that a pool held at `as_of`, a value of `state`."""
 
-    as_of: Seconds
+    as_of: Annotated[str, Field(strict=True, pattern=AS_OF_PATTERN)]
     session_ids: Annotated[list[Name], Field(max_length=MOST_LISTED_SESSIONS)]
 
 

@@ -32,7 +32,7 @@ class Estimate:
 class Point:
     """What the charts keep of a frame; gaps relative to the bound."""
 
-    as_of: float
+    time: float
     utility_per_pool: float | None
     utility_bound_per_pool: float | None
     placement_gap: float | None
@@ -134,7 +134,7 @@ def _estimate(snapshot: Snapshot, spec: FleetSpec) -> Estimate | None:
 
 def _point(state: Observation, averages: AveragesObservation | None) -> Point:
     return Point(
-        as_of=state.as_of,
+        time=state.time,
         utility_per_pool=state.utility_per_pool,
         utility_bound_per_pool=state.utility_bound_per_pool,
         placement_gap=averages.relative_placement_gap if averages else None,

@@ -67,7 +67,8 @@ class Instant:
     fleet: str
     config_version: int
     policy: str
-    as_of: float
+    as_of: str
+    time: float
     store_epoch: int
     suspect: bool
     pools: PoolCounts
@@ -113,7 +114,8 @@ def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
         fleet=snapshot.fleet,
         config_version=snapshot.config_version,
         policy=snapshot.policy,
-        as_of=snapshot.time / MICROSECONDS,
+        as_of=snapshot.as_of,
+        time=snapshot.time / MICROSECONDS,
         store_epoch=snapshot.store_epoch,
         suspect=snapshot.suspect,
         pools=_all_pools(snapshot.classes),

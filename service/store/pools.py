@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from service import errors
 from service.store import replies
 from service.store.batching import Operations
-from service.store.caller import Argument, Caller
-from service.store.replies import Reply
+from service.store.caller import Caller
+from service.store.replies import Reply, checked
 from service.store.waiting import Words
-from service.values import MICROSECONDS, EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, Status
+from service.values import EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, Status
 
 POOLS_PER_CALL = 1000
 SESSIONS_PER_CALL = 128
@@ -72,30 +72,27 @@ class Pools:
             ended_session_ids=ended,
         )
 
-    async def reconcile(
-        self, fleet: str, pool_id: str, as_of_seconds: float, session_ids: Sequence[str]
-    ) -> Reconciliation:
-        """Take a pool's own list as the truth about what was placed on it before `as_of_seconds` of fleet time."""
+    async def reconcile(self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str]) -> Reconciliation:
+        """Take a pool's own list as the truth about what was placed on it before `as_of`, a snapshot's. StaleReport."""
         listed = dict.fromkeys(session_ids)
-        known = set(await self._session_ids(fleet, pool_id))
+        known = set(await self._session_ids(fleet, pool_id, as_of))
         missing = [id_ for id_ in known if id_ not in listed]
-        ended = await self._end(fleet, pool_id, missing, "reported_ended", round(as_of_seconds * MICROSECONDS))
+        ended = await self._end(fleet, pool_id, missing, "reported_ended", as_of)
         strangers = [id_ for id_ in listed if id_ not in known]
-        outcomes = await self._submit_slices(fleet, [("adopt", id_, pool_id, "", "") for id_ in strangers])
+        outcomes = await self._submit_slices(fleet, [("adopt", id_, pool_id, "", as_of) for id_ in strangers])
         return replies.reconciliation(ended, strangers, outcomes)
 
-    async def _session_ids(self, fleet: str, pool_id: str) -> list[str]:
-        return (await self._caller.read("pool_sessions", fleet, pool_id))[1:]
+    async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "") -> list[str]:
+        return (await self._caller.read("pool_sessions", fleet, pool_id, as_of))[1:]
 
-    async def _end(
-        self, fleet: str, pool_id: str, ids: Sequence[str], reason: EndReason, before: Argument
-    ) -> list[str]:
-        outcomes = await self._submit_slices(fleet, [("end", id_, pool_id, reason, before) for id_ in ids])
+    async def _end(self, fleet: str, pool_id: str, ids: Sequence[str], reason: EndReason, as_of: str) -> list[str]:
+        outcomes = await self._submit_slices(fleet, [("end", id_, pool_id, reason, as_of) for id_ in ids])
         return [id_ for id_, outcome in zip(ids, outcomes, strict=True) if outcome[0] == "ENDED_NOW"]
 
     async def _submit_slices(self, fleet: str, operations: Sequence[Words]) -> list[Reply]:
         """Long lists go out in slices, so that others' sessions are placed in between."""
         outcomes: list[Reply] = []
         for start in range(0, len(operations), SESSIONS_PER_CALL):
-            outcomes += await self._operations.submit_all(fleet, operations[start : start + SESSIONS_PER_CALL])
+            together = operations[start : start + SESSIONS_PER_CALL]
+            outcomes += map(checked, await self._operations.submit_all(fleet, together))
         return outcomes

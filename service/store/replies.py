@@ -35,10 +35,12 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "IN_USE": errors.FleetInUse,
     "CLASS_IN_USE": errors.ClassInUse,
     "CAPACITY_BELOW_OCCUPANCY": errors.CapacityBelowOccupancy,
+    "VERSION_MISMATCH": errors.VersionMismatch,
+    "STALE_REPORT": errors.StaleReport,
     "NO_ACTIVE_POOL": errors.NoActivePool,
     "FULL": errors.NoCapacity,
 }
-"""Words that refuse; the name of what is in the way may follow."""
+"""Words that refuse; one fact may follow: the name of what is in the way, or what would be right."""
 
 
 def checked(reply: Reply) -> Reply:
@@ -46,7 +48,7 @@ def checked(reply: Reply) -> Reply:
     refusal = REFUSALS.get(reply[0])
     if refusal is None:
         return reply
-    raise refusal(None, **({"name": str(reply[1])} if len(reply) > 1 else {}))
+    raise refusal(None, **({refusal.fact: str(reply[1])} if len(reply) > 1 else {}))
 
 
 def placement(session_id: str, reply: Reply) -> Placement:
@@ -135,9 +137,7 @@ def reconciliation(ended: list[str], strangers: Sequence[str], replies: Sequence
 
 
 def configured(reply: Reply) -> Configured:
-    """The reply of `put`. VersionMismatch."""
-    if reply[0] == "VERSION_MISMATCH":
-        raise errors.VersionMismatch(None, config_version=str(reply[1]))
+    """The reply of `put`."""
     _, version, created = reply
     return Configured(config_version=int(version), created=bool(int(created)))
 

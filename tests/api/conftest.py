@@ -121,5 +121,10 @@ async def assign(api: httpx.AsyncClient, fleet: str, *session_ids: str) -> list[
     return [answer.json()["pool_id"] for answer in placed]
 
 
+async def as_of(api: httpx.AsyncClient, fleet: str) -> str:
+    """Now, as a pool's report says it."""
+    return str((await api.get(f"{fleet}/state")).json()["as_of"])
+
+
 async def fill(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, *(f"filling-{k}" for k in range(14)))

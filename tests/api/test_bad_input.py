@@ -9,7 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.api.conftest import assign
+from tests.api.conftest import as_of, assign
 
 JSON = {"Content-Type": "application/json"}
 SECRET = "s3cret-" * 40
@@ -117,8 +117,9 @@ WRONG: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "/v1/fleets/f/pools/p", {"pool_class": "x"}, 422, "unknown_class"),
     ("PUT", "/v1/fleets/f/pools/p", {"pool_class": "small", "status": "active"}, 422, "invalid_request"),
     ("PUT", "/v1/fleets/f/pools/p/sessions", {"session_ids": []}, 422, "invalid_request"),
-    ("PUT", "/v1/fleets/f/pools/p/sessions", {"as_of": -1, "session_ids": []}, 422, "invalid_request"),
-    ("PUT", "/v1/fleets/f/pools/p/sessions", {"as_of": 1e300, "session_ids": []}, 422, "invalid_request"),
+    ("PUT", "/v1/fleets/f/pools/p/sessions", {"as_of": 1, "session_ids": []}, 422, "invalid_request"),
+    ("PUT", "/v1/fleets/f/pools/p/sessions", {"as_of": "1", "session_ids": []}, 422, "invalid_request"),
+    ("PUT", "/v1/fleets/f/pools/p/sessions", {"as_of": "1:1", "session_ids": []}, 404, "unknown_pool"),
     ("GET", "/v1/fleets/f/pools?limit=0", None, 422, "invalid_request"),
     ("GET", "/v1/fleets/f/pools?limit=1001", None, 422, "invalid_request"),
     ("GET", "/v1/fleets/f/pools?limit=ten", None, 422, "invalid_request"),
@@ -147,7 +148,7 @@ async def test_a_request_that_asks_for_what_there_is_not(
 async def configuration(api: httpx.AsyncClient, fleet: str) -> list[Any]:
     """All that a client could have changed."""
     state = (await api.get(f"{fleet}/state")).json()
-    kept = {name: state[name] for name in state if name not in ("as_of", "integrals")}
+    kept = {name: state[name] for name in state if name not in ("as_of", "time", "integrals")}
     return [kept, (await api.get(fleet)).json(), (await api.get(f"{fleet}/pools")).json()]
 
 
@@ -250,7 +251,8 @@ async def test_a_problem_has_all_its_members(api: httpx.AsyncClient, fleet: str)
 async def test_a_list_of_the_largest_size_is_taken(api: httpx.AsyncClient, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "here")
     ids = [f"{'s' * 120}{k:04d}" for k in range(7999)] + ["here"]
-    answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json={"as_of": 0, "session_ids": ids})
+    report = {"as_of": await as_of(api, fleet), "session_ids": ids}
+    answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
     assert answer.status_code == 200
     # The pool has room for 4 and holds one.
     assert (len(answer.json()["adopted"]), len(answer.json()["over_capacity"])) == (3, 7996)

@@ -114,7 +114,7 @@ async def test_averages_since_an_earlier_state_obey_the_bound(api: httpx.AsyncCl
         await api.post(f"{fleet}/complete", json={"session_id": session_id})
     averages = (await api.get(f"{fleet}/averages", params={"since": before["integrals"]})).json()
     after = (await api.get(f"{fleet}/state")).json()
-    assert 0 < averages["window_seconds"] <= after["as_of"] - before["as_of"]
+    assert 0 < averages["window_seconds"] <= after["time"] - before["time"]
     assert averages["mean_pools"] == 4
     assert 0 < averages["mean_sessions_per_pool"] < 1.25
     assert averages["utility_mean"] <= averages["utility_optimum_mean"] * (1 + 1e-9)

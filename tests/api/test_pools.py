@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from tests.api.conftest import assign, fill
+from tests.api.conftest import as_of, assign, fill
 
 
 async def test_pools_are_listed_page_by_page(api: httpx.AsyncClient, fleet: str) -> None:
@@ -87,12 +87,24 @@ async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(
     api: httpx.AsyncClient, fleet: str
 ) -> None:
     (pool_id,) = await assign(api, fleet, "gone")
-    as_of = (await api.get(f"{fleet}/state")).json()["as_of"]
-    answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json={"as_of": as_of, "session_ids": ["stranger"]})
+    report = {"as_of": await as_of(api, fleet), "session_ids": ["stranger"]}
+    answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
     assert answer.json() == {
         "ended": ["gone"], "adopted": ["stranger"], "over_capacity": [], "already_ended": [], "elsewhere": [],
     }  # fmt: skip
     assert (await api.get(f"{fleet}/sessions/stranger")).json()["pool_id"] == pool_id
+
+
+async def test_a_report_from_another_life_of_the_store_is_409_with_the_present_time(
+    api: httpx.AsyncClient, fleet: str
+) -> None:
+    report = {"as_of": "1:3000000", "session_ids": []}
+    (pool_id,) = await assign(api, fleet, "s")
+    refused = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
+    assert (refused.status_code, refused.json()["code"]) == (409, "stale_report")
+    assert (await api.get(f"{fleet}/sessions/s")).status_code == 200
+    again = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report | {"as_of": refused.json()["as_of"]})
+    assert again.json()["ended"] == ["s"]
 
 
 async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: httpx.AsyncClient, fleet: str) -> None:
@@ -102,6 +114,6 @@ async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: httpx.AsyncCl
         await api.post(f"{fleet}/pools/nowhere/drain"),
         await api.post(f"{fleet}/pools/nowhere/undrain"),
         await api.post(f"{fleet}/pools/nowhere/fail"),
-        await api.put(f"{fleet}/pools/nowhere/sessions", json={"as_of": 0, "session_ids": []}),
+        await api.put(f"{fleet}/pools/nowhere/sessions", json={"as_of": "0:0", "session_ids": []}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_pool")

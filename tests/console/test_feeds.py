@@ -69,8 +69,8 @@ async def test_who_comes_later_learns_what_happened_before(store: Store, feeds: 
     seen = await frames(early, 3)
     late = feeds.watch(FLEET, "v1")
     _, beginning = read_event(await anext(late))
-    times = [point["as_of"] for point in beginning["points"]]
-    assert times[:3] == [frame["state"]["as_of"] for frame in seen]
+    times = [point["time"] for point in beginning["points"]]
+    assert times[:3] == [frame["state"]["time"] for frame in seen]
     assert beginning["store_epoch"] == seen[0]["state"]["store_epoch"]
     await early.aclose()
     await late.aclose()
@@ -81,7 +81,7 @@ async def test_viewers_share_the_snapshots(store: Store, feeds: Feeds, calls: Ca
     streams = [feeds.watch(FLEET, "v1") for _ in range(3)]
     before = calls["snapshot"]
     seen = await asyncio.gather(*(frames(stream, 5) for stream in streams))
-    taken = {frame["state"]["as_of"] for frames_of_one in seen for frame in frames_of_one}
+    taken = {frame["state"]["time"] for frames_of_one in seen for frame in frames_of_one}
     assert calls["snapshot"] - before <= len(taken) + 1
     for stream in streams:
         await stream.aclose()
@@ -107,7 +107,7 @@ async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(store: Stor
     (first,) = await frames(slow, 1)
     newest = (await frames(quick, 5))[-1]
     (then,) = await frames(slow, 1)
-    assert first["state"]["as_of"] < newest["state"]["as_of"] <= then["state"]["as_of"]
+    assert first["state"]["time"] < newest["state"]["time"] <= then["state"]["time"]
     await slow.aclose()
     await quick.aclose()
 

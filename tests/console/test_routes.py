@@ -87,7 +87,7 @@ async def test_a_frame_says_what_state_says(client: httpx.AsyncClient, store: St
     stream = feeds.watch(FLEET, "v1")
     await anext(stream)
     frame = read_event(await anext(stream))[1]["state"]
-    for moving in ("as_of", "integrals"):
+    for moving in ("as_of", "time", "integrals"):
         assert state.pop(moving) != frame.pop(moving)
     assert frame == state
     await stream.aclose()

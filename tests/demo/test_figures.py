@@ -21,7 +21,7 @@ KEYS = {
 }
 
 
-def state_of(sessions: int, as_of: float, assigned: int) -> dict[str, Any]:
+def state_of(sessions: int, time: float, assigned: int) -> dict[str, Any]:
     """A state of the saturating fleet, as far as it is looked at."""
     classes = [
         {
@@ -35,7 +35,7 @@ def state_of(sessions: int, as_of: float, assigned: int) -> dict[str, Any]:
         for name, pools in (("linear", 50), ("quadratic", 25), ("saturating", 25))
     ]
     return {
-        "as_of": as_of,
+        "time": time,
         "counters": {"assigned": assigned, "completed": assigned - sessions},
         "sessions": {"active": sessions},
         "offered_load_estimate": sessions / 100,
@@ -100,8 +100,8 @@ def figures() -> Figures:
 
 
 def test_rates_are_differences_of_counters_over_the_fleets_time(figures: Figures) -> None:
-    figures.see(state_of(sessions=100, as_of=10.0, assigned=300), None)
-    figures.see(state_of(sessions=110, as_of=10.5, assigned=350), None)
+    figures.see(state_of(sessions=100, time=10.0, assigned=300), None)
+    figures.see(state_of(sessions=110, time=10.5, assigned=350), None)
     assert figures.arrivals_per_second == 100  # 50 in half a second
     assert figures.completions_per_second == 80  # 240 instead of 200
 
@@ -109,7 +109,7 @@ def test_rates_are_differences_of_counters_over_the_fleets_time(figures: Figures
 def test_what_weights_lose_on_average_is_weighed_by_the_optimum(figures: Figures) -> None:
     figures.hear(PROGRESS)
     for sessions in (500, 1200):
-        figures.see(state_of(sessions, as_of=float(sessions), assigned=sessions), None)
+        figures.see(state_of(sessions, time=float(sessions), assigned=sessions), None)
     reached = sum(figures.weights.utility(figures.plan.pools, sessions) for sessions in (500, 1200))
     assert figures.weights_gap_mean == pytest.approx((2000 - reached) / 2000)
     assert figures.weights_gap_now == figures.weights.relative_gap(figures.plan.pools, 1200)

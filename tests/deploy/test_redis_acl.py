@@ -132,7 +132,8 @@ async def test_everything_the_store_does_is_allowed(
     await store.fleets.tick(policy)
     await store.pools.set_status(policy, placed[0].pool_id, "draining")
     await store.pools.set_status(policy, placed[0].pool_id, "active")
-    await store.pools.reconcile(policy, placed[0].pool_id, 1.0, ["stranger", ids[0]])
+    now = (await store.fleets.snapshot(policy)).as_of
+    await store.pools.reconcile(policy, placed[0].pool_id, now, ["stranger", ids[0]])
     await store.pools.fail(policy, placed[1].pool_id)
     await store.pools.move(policy, "moved", "small")
     await store.pools.move(policy, "moved", "large")

@@ -51,6 +51,8 @@ TOGETHER = {
     ]
 }
 
+REPORT = {"as_of": "1700000000:41000000", "session_ids": ["s-9", "s-50"]}
+
 STORY = (
     Call("put-fleet", "PUT", "", TINY),
     _assign("assign", "s-1", 0.75),
@@ -68,7 +70,7 @@ STORY = (
     Call("add-pools", "POST", "/pools", {"pools": [{"pool_id": "small-3", "pool_class": "small"}]}),
     Call("pools", "GET", "/pools?limit=2"),
     Call("drain", "POST", "/pools/large-1/drain"),
-    Call("pool-sessions", "PUT", "/pools/small-2/sessions", {"as_of": 41, "session_ids": ["s-9", "s-50"]}),
+    Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),
     Call("operations", "POST", "/operations", TOGETHER),
     Call("operations-again", "POST", "/operations", TOGETHER),
     Call("fail", "POST", "/pools/large-1/fail"),

@@ -77,7 +77,7 @@ def test_a_state_that_is_not_optimal() -> None:
     assert (seen.utility, seen.utility_bound, seen.relative_gap) == (15, 17, pytest.approx(2 / 17))
     assert (seen.utility_per_pool, seen.utility_bound_per_pool) == (3.75, 4.25)
     assert (seen.estimate_rank, seen.optimal_rank, seen.load_price) == (4, 3, 3)
-    assert (seen.as_of, seen.capacity, seen.offered_load_estimate) == (12.5, 10, 1.25)
+    assert (seen.time, seen.capacity, seen.offered_load_estimate) == (12.5, 10, 1.25)
     a, b = seen.classes
     # ℓ(4): (a,3) is not better than rank 4; (b,1) is.
     assert (a.threshold, b.threshold) == (2, 1)

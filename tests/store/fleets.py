@@ -71,6 +71,11 @@ async def pass_seconds(store: Store, clock: Clock, seconds: float, name: str = F
         await store.fleets.tick(name)
 
 
+async def as_of(store: Store, name: str = FLEET) -> str:
+    """Now, as a pool's report says it."""
+    return (await store.fleets.snapshot(name)).as_of
+
+
 async def all_pools(store: Store, name: str = FLEET, limit: int = 1000) -> list[Pool]:
     found: list[Pool] = []
     cursor: str | None = None

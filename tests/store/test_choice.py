@@ -18,7 +18,7 @@ from service.core.policies import POLICIES
 from service.core.utility import LinearUtility
 from service.store import Store
 from tests.servers import TextRedis
-from tests.store.fleets import FLEET, SMALL, create, everything, field, pool_class, spec
+from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, spec
 from tests.store.world import FLEET as WORLD
 from tests.store.world import World
 
@@ -189,7 +189,7 @@ async def test_without_tokens_pools_with_room_are_drawn_with_equal_chances(store
     poor = pool_class("poor", LinearUtility(Fraction(1)), 3)
     await create(store, spec(good, poor), {"good": 1, "poor": 1})
     await store.pools.add(FLEET, [(f"poor-{k}", "poor") for k in range(1, 11)])
-    await store.pools.reconcile(FLEET, "good-0", 0, ["a", "b"])
+    await store.pools.reconcile(FLEET, "good-0", await as_of(store), ["a", "b"])
     before = await store.fleets.snapshot(FLEET)
     assert (before.rank, before.yellow, [c.green for c in before.classes]) == (1, 0, [0, 0])
     assert draw_from_here(redis, store, grid(11)) == {(f"poor-{k}", "none"): 1 for k in range(11)}

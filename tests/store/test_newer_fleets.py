@@ -77,7 +77,7 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
         lambda: store.pools.fail(FLEET, "small-0"),
         lambda: store.pools.move(FLEET, "small-0", "large"),
         lambda: store.pools.remove(FLEET, "small-0"),
-        lambda: store.pools.reconcile(FLEET, "small-0", 0, []),
+        lambda: store.pools.reconcile(FLEET, "small-0", "", []),
         lambda: store.pools.page(FLEET, None, 10),
         lambda: store.fleets.delete(FLEET),
     ]

@@ -63,14 +63,14 @@ export class Chart {
   }
 
   #place(width) {
-    const last = this.#points.at(-1).as_of;
-    const seconds = Math.max(last - this.#points[0].as_of, SHORTEST_SECONDS);
+    const last = this.#points.at(-1).time;
+    const seconds = Math.max(last - this.#points[0].time, SHORTEST_SECONDS);
     const values = this.#points.flatMap((point) => this.series.map(({ key }) => point[key])).filter(isNumber);
     this.yTicks = ticks(values, this.fromZero, this.whole);
     const [low, high] = [this.yTicks[0], this.yTicks.at(-1)];
     const scale = (HEIGHT - TOP - BOTTOM) / (high - low || 1);
     this.seconds = seconds;
-    this.x = (as_of) => width - RIGHT - ((last - as_of) / seconds) * (width - LEFT - RIGHT);
+    this.x = (time) => width - RIGHT - ((last - time) / seconds) * (width - LEFT - RIGHT);
     this.y = (value) => HEIGHT - BOTTOM - (value - low) * scale;
   }
 
@@ -100,14 +100,14 @@ export class Chart {
   }
 
   #runPath([first, ...others], key) {
-    const [x, y] = [(point) => this.x(point.as_of).toFixed(1), (point) => this.y(point[key]).toFixed(1)];
+    const [x, y] = [(point) => this.x(point.time).toFixed(1), (point) => this.y(point[key]).toFixed(1)];
     const steps = others.map((point) => (this.whole ? `H${x(point)}V${y(point)}` : `L${x(point)} ${y(point)}`));
     return `M${x(first)} ${y(first)}${steps.join("")}`;
   }
 
   #areaPath() {
     const [upper, lower] = this.series.map(({ key }) => key);
-    const corner = (key) => (point) => `${this.x(point.as_of).toFixed(1)} ${this.y(point[key]).toFixed(1)}`;
+    const corner = (key) => (point) => `${this.x(point.time).toFixed(1)} ${this.y(point[key]).toFixed(1)}`;
     const around = (run) => [...run.map(corner(upper)), ...run.toReversed().map(corner(lower))];
     return runs(this.#points, [upper, lower])
       .map((run) => `M${around(run).join("L")}Z`)
@@ -132,13 +132,13 @@ export class Chart {
     const point = x === null || !this.x ? null : this.#nearest(x);
     setAttributes(this.cursor, { visibility: point ? "visible" : "hidden" });
     if (!point) return setText(this.readout, "");
-    setAttributes(this.cursor, { x1: this.x(point.as_of), x2: this.x(point.as_of) });
-    const ago = duration(this.#points.at(-1).as_of - point.as_of);
+    setAttributes(this.cursor, { x1: this.x(point.time), x2: this.x(point.time) });
+    const ago = duration(this.#points.at(-1).time - point.time);
     setText(this.readout, `${ago} ago: ${this.series.map(({ key }) => this.format(point[key])).join(", ")}`);
   }
 
   #nearest(x) {
-    const distance = (point) => Math.abs(this.x(point.as_of) - x);
+    const distance = (point) => Math.abs(this.x(point.time) - x);
     return this.#points.reduce((best, point) => (!best || distance(point) < distance(best) ? point : best), null);
   }
 }
@@ -149,9 +149,9 @@ function runs(points, keys) {
   let before = -Infinity;
   for (const point of points) {
     if (!keys.every((key) => isNumber(point[key]))) continue;
-    if (point.as_of - before > BREAK_SECONDS) found.push([]);
+    if (point.time - before > BREAK_SECONDS) found.push([]);
     found.at(-1).push(point);
-    before = point.as_of;
+    before = point.time;
   }
   return found;
 }

@@ -89,34 +89,34 @@ export class History {
 
   begin({ store_epoch: epoch, points }) {
     if (epoch === null) return;
-    this.#follow(epoch, points.at(-1)?.as_of);
-    const oldest = points[0]?.as_of ?? Infinity;
-    this.points = [...this.points.filter((point) => point.as_of < oldest), ...points];
+    this.#follow(epoch, points.at(-1)?.time);
+    const oldest = points[0]?.time ?? Infinity;
+    this.points = [...this.points.filter((point) => point.time < oldest), ...points];
   }
 
   add({ state, point }) {
-    this.#follow(state.store_epoch, state.as_of);
-    if (this.points.at(-1)?.as_of === state.as_of) return;
+    this.#follow(state.store_epoch, state.time);
+    if (this.points.at(-1)?.time === state.time) return;
     this.points.push(point);
-    this.#counters.push({ as_of: state.as_of, ...state.counters });
-    const last = state.as_of;
-    this.points = this.points.filter((one) => one.as_of > last - WINDOW_SECONDS);
-    this.#counters = this.#counters.filter((counters) => counters.as_of >= last - REJECTION_SECONDS);
+    this.#counters.push({ time: state.time, ...state.counters });
+    const last = state.time;
+    this.points = this.points.filter((one) => one.time > last - WINDOW_SECONDS);
+    this.#counters = this.#counters.filter((counters) => counters.time >= last - REJECTION_SECONDS);
   }
 
   /** Arrivals and completions per second, rejections in the last minute; null before a second look. */
   rates() {
     const last = this.#counters.at(-1);
-    const first = this.#counters.find((counters) => counters.as_of >= last?.as_of - RATE_SECONDS);
-    const elapsed = last ? last.as_of - first.as_of : 0;
+    const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
+    const elapsed = last ? last.time - first.time : 0;
     const perSecond = (sum) => (elapsed > 0 ? (sum(last) - sum(first)) / elapsed : null);
     const rejected = last ? rejections(last) - rejections(this.#counters[0]) : 0;
     return { arrivals: perSecond(arrivals), completions: perSecond(completions), rejected };
   }
 
   /** A fleet that was made anew, or restored from an older state, has another history. */
-  #follow(epoch, as_of) {
-    const backwards = as_of < this.points.at(-1)?.as_of;
+  #follow(epoch, time) {
+    const backwards = time < this.points.at(-1)?.time;
     if (epoch === this.#epoch && !backwards) return;
     this.points = [];
     this.#counters = [];

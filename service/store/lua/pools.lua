@@ -226,11 +226,15 @@ function pools.page(fleet, first, limit)
   return { 'PAGE', '', unpack(page) }
 end
 
--- pool_id -> {IDS, session id, …} | {UNKNOWN_POOL}. O(occupancy).
-function pools.ids(fleet, pool_id)
+-- pool_id, as_of -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}. O(occupancy).
+function pools.ids(fleet, pool_id, as_of)
   local number, _, refusal = pools.find(fleet, pool_id)
   if not number then
     return refusal
+  end
+  local _, stale = state.past(fleet, as_of)
+  if stale then
+    return stale
   end
   return { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, number))) }
 end

@@ -163,12 +163,13 @@ function sessions.renew(fleet, id, lease)
   return { 'RENEWED' }
 end
 
--- id, pool_id, lease in µs ('' for the fleet's): a session that the pool says it holds.
---   -> ADOPTED | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL. O(1).
-function sessions.adopt(fleet, id, pool_id, lease)
+-- id, pool_id, lease in µs ('' for the fleet's), as_of: a session that the pool says it holds.
+--   -> ADOPTED | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL | STALE_REPORT as_of. O(1).
+function sessions.adopt(fleet, id, pool_id, lease, as_of)
   local target, status, refusal = pools.find(fleet, pool_id)
-  if not target then
-    return refusal
+  local _, stale = state.past(fleet, as_of)
+  if refusal or stale then
+    return refusal or stale
   end
   local session = sessions.read(fleet, id)
   if session then
@@ -190,13 +191,17 @@ function sessions.adopt(fleet, id, pool_id, lease)
   return { 'ADOPTED' }
 end
 
--- id, pool_id, reason, fleet time in µs ('' for any): ends the session if it is on that pool and began before.
---   -> ENDED_NOW | KEPT | UNKNOWN. O(1).
-function sessions.end_on(fleet, id, pool_id, reason, before)
+-- id, pool_id, reason, as_of: ends the session if it is on that pool and began before.
+--   -> ENDED_NOW | KEPT | UNKNOWN | STALE_REPORT as_of. O(1).
+function sessions.end_on(fleet, id, pool_id, reason, as_of)
+  local before, stale = state.past(fleet, as_of)
+  if stale then
+    return stale
+  end
   local session = sessions.read(fleet, id)
   if not session then
     return { 'UNKNOWN' }
-  elseif session.pool_id ~= pool_id or (before ~= '' and session.start >= tonumber(before)) then
+  elseif session.pool_id ~= pool_id or session.start >= before then
     return { 'KEPT' }
   end
   -- writes

@@ -158,6 +158,19 @@ function state.write(fleet)
   end
 end
 
+-- An instant as snapshots tell it, "epoch:µs of fleet time", '' for any -> its fleet time; or nil and the refusal when
+-- it is of another epoch or still to come.
+function state.past(fleet, as_of)
+  if as_of == '' then
+    return math.huge
+  end
+  local epoch, time = string.match(as_of, '^(%d+):(%d+)$')
+  if tonumber(epoch) == fleet.store_epoch and tonumber(time) <= fleet.time then
+    return tonumber(time)
+  end
+  return nil, { 'STALE_REPORT', string.format('%d:%d', fleet.store_epoch, fleet.time) }
+end
+
 -- The fleet gets another policy: its fields at 0, its counts of placements as they were when it was left. Those of the
 -- policy before stay in the cold hash.
 function state.change_policy(fleet, name)
