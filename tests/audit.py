@@ -14,7 +14,7 @@ from tests import rawstate
 from tests.servers import TextRedis
 
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"ended:0", "ended:1", "past:60", "past:300", "past:3600", "yellow"}
+STATE_KEYS |= {"ended:0", "ended:1", "early", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 
 
@@ -212,6 +212,10 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
     _claim(found, "leases", {key: fleet.redis.smembers(key) for key in fleet.keys("leases:*")}, leased)
     ended = set(fleet.redis.hkeys(fleet.prefix + "ended:0")) | set(fleet.redis.hkeys(fleet.prefix + "ended:1"))
     _claim(found, "both live and ended", ended & set(fleet.sessions), set())
+    early = fleet.redis.zrange(fleet.prefix + "early", 0, -1, withscores=True)
+    _claim(found, "ids that were completed early", fleet.integer("early_completes"), len(early))
+    remembered = {id_ for id_, forgotten in early if forgotten > fleet.integer("time")}
+    _claim(found, "both live and completed early", remembered & set(fleet.sessions), set())
 
 
 def _check_keys(fleet: Fleet, found: list[str]) -> None:

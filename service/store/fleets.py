@@ -13,6 +13,9 @@ from service.values import Configured, Snapshot
 FLEETS_KEY = "slta:fleets"
 """The set of all fleets' names. With `FILES_KEY` the only keys that belong to no fleet."""
 
+TICK_CALLS = 1000
+"""Each ends at most 32 sessions, and looks through at most 1,000 seconds of leases."""
+
 FILES_KEY = "slta:files"
 """A hash from fleet to the digest of the last file that was applied to it."""
 
@@ -75,9 +78,14 @@ class Fleets:
         return parse_snapshot(fleet, await self._caller.read("snapshot", fleet))
 
     async def tick(self, fleet: str) -> None:
-        """End sessions whose lease is over, and keep the integrals. Idempotent; about once a second."""
-        while int((await self._caller.change("tick", fleet))[1]) > 0:
-            pass
+        """End sessions whose lease is over, and keep the integrals. Idempotent; about once a second.
+
+        What `TICK_CALLS` calls leave is for the next time, so that other fleets have their turn.
+        """
+        for _ in range(TICK_CALLS):
+            _, left = await self._caller.change("tick", fleet)
+            if not left:
+                return
 
     async def _list(self, fleet: str) -> None:
         await self._caller.command("SADD", FLEETS_KEY, fleet)

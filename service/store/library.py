@@ -26,6 +26,7 @@ BEFORE_POLICIES = ("vectors", "rows", "keys", "choice", "gather", "blocks", "sta
 AFTER_POLICIES = (
     "policies",
     "ledger",
+    "early",
     "sessions",
     "pools",
     "history",

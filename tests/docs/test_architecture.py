@@ -13,6 +13,7 @@ from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.core.policies import POLICIES
 from service.store.batching import LARGEST_BATCH
 from service.store.connection import StoreSettings
+from service.store.fleets import TICK_CALLS
 from service.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
 from tests import rawstate
 from tests.core.policies import test_agreement as agreement
@@ -84,6 +85,10 @@ def test_so_many_random_operations_are_compared() -> None:
         f"After such a gap no lease ends for {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s",
         f"For {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s after a gap none is ended",
         f"Each of these ends at most {constant_in_lua('sessions', 'REAP'):g} sessions",
+        f"remembered for {constant_in_lua('early', 'KEPT') / 1e6:g} s",
+        f"a fleet keeps at most {constant_in_lua('early', 'MOST'):,.0f}",
+        f"looks through at most {constant_in_lua('sessions', 'REAP_SECONDS'):,.0f} seconds of fleet time",
+        f"while leases are left, {TICK_CALLS:,} times at most",
         f"is bounded by {constant_in_lua('memory', 'MOST_LEVELS'):,.0f} levels",
         f"BITCOUNT halves the row until {constant_in_lua('rows', 'rows.SPAN'):g} bytes are left",
         f"with the next call: at most {LARGEST_BATCH}, in order",

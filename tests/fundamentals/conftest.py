@@ -73,6 +73,8 @@ def _contents(redis: Redis, key: str) -> object:
         return redis.hgetall(key)
     if kind == "set":
         return redis.smembers(key)
+    if kind == "zset":
+        return redis.zrange(key, 0, -1, withscores=True)
     return redis.lrange(key, 0, -1) if kind == "list" else redis.get(key)
 
 

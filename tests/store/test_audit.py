@@ -103,6 +103,7 @@ BOTH: dict[str, Plant] = {
     "a lease of nobody": lambda redis: redis.sadd(key("leases:500"), "ghost"),
     "a lease due at another time": due_elsewhere,
     "a lease that is passed over": lambda redis: rawstate.poke(redis, FLEET, next_due=999),
+    "an id live and completed early": lambda redis: redis.zadd(key("early"), {"s0": 1e15}),
     "an id live and ended": lambda redis: redis.hset(key("ended:0"), "s0", "completed small-0"),
     "the last rank": shift("last_rank", -1),
     "the order": swap_order,

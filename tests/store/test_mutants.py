@@ -86,9 +86,7 @@ MUTANTS = {
     "an ended id is forgotten at once": Mutant(
         "sessions", "  if reason then\n    return { 'ENDED', reason", "  if false then\n    return { 'ENDED', reason"
     ),
-    "a late assign is placed": Mutant(
-        "sessions", "remember_end(fleet, id, 'completed_before_assign', '')", "local _ = nil"
-    ),
+    "a late assign is placed": Mutant("sessions", "early.remember(fleet, id)", "local _ = nil"),
     "retention drops the younger generation": Mutant(
         "sessions", "fleet.ended_generation = 1 - fleet.ended_generation\n", "\n"
     ),

@@ -158,7 +158,7 @@ def with_a_further_field() -> Library:
     """The library of a version that counts placements in a field more, at the end of the fleet's block."""
     source, digest = assemble()
     for right, wrong in (
-        ("'steps_down', 'pool_counts',", "'steps_down', 'pool_counts', 'further',"),
+        ("}\nlocal HOT_VECTORS", "  'further',\n}\nlocal HOT_VECTORS"),
         (
             "  fleet[counter] = fleet[counter] + 1\n",
             "  fleet[counter] = fleet[counter] + 1\n  fleet.further = fleet.further + 1\n",

@@ -8,7 +8,8 @@ from redis import Redis
 from service import errors
 from service.store import Store
 from service.values import AlreadyEnded, Completed, Renewed
-from tests.store.conftest import Clock
+from tests import rawstate
+from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     FLEET,
     TWO_CLASSES,
@@ -310,6 +311,43 @@ async def test_a_session_on_a_draining_pool_expires_as_any_other(store: Store, f
     assert await expired(store, "s")
     snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.sessions, snapshot.draining_sessions) == (0, 0)
+
+
+# Leases that are far behind, as after damage
+
+
+@pytest.mark.parametrize("behind", [YEAR, 10**10], ids=["a year", "a damaged clock"])
+async def test_no_call_looks_through_more_than_1000_seconds(
+    store: Store, fleet: None, redis: Redis, calls: Calls, behind: int
+) -> None:
+    rawstate.poke(redis, FLEET, next_due=-behind)
+    for call in (store.sessions.assign(FLEET, "s", 30), store.sessions.renew(FLEET, ["s"], None)):
+        looked = seconds_looked_through(redis)
+        await call
+        assert seconds_looked_through(redis) - looked == 1000
+    looked, calls.functions[:] = seconds_looked_through(redis), []
+    await store.fleets.tick(FLEET)
+    assert len(calls.functions) == 1000, "then other fleets have their turn"
+    assert seconds_looked_through(redis) - looked == 1000 * 1000
+    assert int(field(redis, "next_due")) == 1000 * 1002 - behind, "it goes on where it was"
+    rawstate.poke(redis, FLEET, next_due=0)
+
+
+async def test_leases_that_are_hours_behind_end_with_one_tick(
+    store: Store, fleet: None, clock: Clock, redis: Redis, calls: Calls
+) -> None:
+    await store.sessions.assign(FLEET, "s", 10)
+    rawstate.poke(redis, FLEET, next_due=-5 * HOUR)
+    await pass_seconds(store, clock, 5)
+    assert len(calls.functions) >= 18, "calls that ended nothing were gone on from"
+    assert int(field(redis, "next_due")) == 6, "now"
+    await pass_seconds(store, clock, 10)
+    assert await expired(store, "s")
+
+
+def seconds_looked_through(redis: Redis) -> int:
+    statistics: dict[str, dict[str, int]] = redis.info("commandstats")
+    return statistics.get("cmdstat_srandmember", {}).get("calls", 0)
 
 
 # Ended ids are remembered in two generations

@@ -15,7 +15,7 @@ from tests.audit import violations
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, occupancies, pass_seconds, place, spec
 
-NOT_IN_LAYOUT_1 = {"layout", "classes", "tables", "older_ended"}
+NOT_IN_LAYOUT_1 = {"layout", "classes", "tables", "older_ended", "early_completes"}
 
 
 def to_layout_1(redis: Redis, fleet: str = FLEET) -> None:

@@ -211,7 +211,7 @@ function fleets.delete(fleet)
   end
   for _, name in ipairs({
     'document', 'order', 'order:full', 'bound', 'bound:full',
-    'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'cold', 'state',
+    'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'early', 'cold', 'state',
   }) do
     redis.call('UNLINK', keys.of_fleet(fleet, name))
   end

@@ -85,11 +85,12 @@ end
 -- ARGV: time, then operations of five words each -> an outcome each, in order. An unexpected error is FAULT for its
 -- operation, marks the fleet suspect, and leaves those after it NOT_RUN; one in writing what they gathered is FAULT for
 -- all.
-local function batch(given, args)
+local function batch(given, args, memory_full)
   local fleet, refusal = present_fleet(given, args)
   if not fleet then
     return refusal
   end
+  fleet.memory_full = memory_full
   local outcomes, sound, message = run_batch(fleet, args)
   local written, why = pcall(gather.write, fleet)
   if not written then
@@ -106,15 +107,17 @@ local function batch(given, args)
   return { 'BATCH', outcomes }
 end
 
--- ARGV: time -> {TICKED, leases ended}. Idempotent; every dispatcher calls it about once a second.
+-- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0}. Idempotent; every dispatcher calls it about
+-- once a second.
 local function tick(fleet)
   if fleet.suspect ~= '' then
     repair.run(fleet)
   end
   sessions.forget(fleet)
-  local ended = sessions.reap(fleet)
+  early.forget(fleet)
+  sessions.reap(fleet)
   history.keep(fleet)
-  return { 'TICKED', ended }
+  return { 'TICKED', sessions.are_due(fleet) and 1 or 0 }
 end
 
 -- ARGV: time, expected version, document, policy, utilities digest, names, capacities, lease, retention, beta
@@ -148,9 +151,9 @@ local function register(name, callback, flags)
   redis.register_function({ function_name = 'slta_@DIGEST@_' .. name, callback = callback, flags = flags })
 end
 
-register('batch', batch)
--- The same, for batches that only end or renew: they must run when memory is full.
-register('release', batch, { 'allow-oom' })
+register('batch', function(given, args) return batch(given, args, false) end)
+-- The same, for batches that only end or renew, and were refused because memory is full.
+register('release', function(given, args) return batch(given, args, true) end, { 'allow-oom' })
 register('tick', changing(tick), { 'allow-oom' })
 register('put', put)
 register('upgrade', function(given) return upgrade.run(given[1]) end, { 'allow-oom' })

@@ -1,13 +1,14 @@
 -- Sessions: `sessions` maps an id to "pool start lease due pool_id" (pool number, fleet time and duration in µs, the
 -- second of fleet time in which the lease is over, 0 for none). `leases:<second>` is the set of ids due in that second:
 -- O(1) where a sorted set would cost a walk through cold memory. `ended:0` and `ended:1` remember ended ids as
--- "reason pool_id" in two generations, the older of which is dropped whole.
+-- "reason pool_id" in two generations, the older of which is dropped whole; `early` has ids that never were sessions.
 --
 -- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused.
 
 sessions = {}
 
 local REAP = 32 -- sessions that one call ends because their lease is over
+local REAP_SECONDS = 1000 -- of fleet time that one call looks through
 
 -- A live session as a table; nil when there is none.
 function sessions.read(fleet, id)
@@ -27,7 +28,8 @@ local function write(fleet, id, session)
   gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, record)
 end
 
--- Reason and pool id of a session that has ended within the retention time; nil when it has not.
+-- Reason and pool id of a session that has ended within the retention time, or whose complete came before its assign;
+-- nil when it has not.
 function sessions.ended(fleet, id)
   local record = gather.get(fleet, keys.of_ended(fleet, fleet.ended_generation), id)
   if not record and fleet.older_ended > 0 then
@@ -35,6 +37,8 @@ function sessions.ended(fleet, id)
   end
   if record then
     return string.match(record, '(%S+) (%S*)')
+  elseif early.knows(fleet, id) then
+    return 'completed_before_assign', ''
   end
   return nil
 end
@@ -139,14 +143,12 @@ function sessions.complete(fleet, id)
     return { 'COMPLETED', session.pool_id }
   end
   local reason, ended_on = sessions.ended(fleet, id)
-  if not reason then
-    -- writes: the assign of this id may still be under way
-    remember_end(fleet, id, 'completed_before_assign', '')
-    return { 'UNKNOWN' }
-  elseif reason == 'completed_before_assign' then
-    return { 'UNKNOWN' }
+  if reason and reason ~= 'completed_before_assign' then
+    return { 'ENDED', reason, ended_on }
   end
-  return { 'ENDED', reason, ended_on }
+  -- writes
+  early.remember(fleet, id)
+  return { 'UNKNOWN' }
 end
 
 -- id, lease in µs ('' for the session's own, 0 for none from now on) -> RENEWED | EXPIRED | UNKNOWN. O(1).
@@ -209,13 +211,16 @@ function sessions.end_on(fleet, id, pool_id, reason, as_of)
   return { 'ENDED_NOW' }
 end
 
--- Ends at most REAP sessions whose lease is over, and returns how many. O(REAP + seconds since the last call).
+-- Whether a second with leases that are over was not looked through yet.
+function sessions.are_due(fleet)
+  return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
+end
+
+-- Ends at most REAP sessions whose lease is over, in at most REAP_SECONDS from the first second that is due on.
+-- O(REAP + REAP_SECONDS).
 function sessions.reap(fleet)
-  local ended = 0
-  if fleet.time < fleet.hold_until then
-    return ended
-  end
-  while fleet.next_due * 1e6 <= fleet.time and ended < REAP do
+  local ended, last = 0, fleet.next_due + REAP_SECONDS
+  while ended < REAP and fleet.next_due < last and sessions.are_due(fleet) do
     local ids = redis.call('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), REAP - ended)
     for _, id in ipairs(ids) do
       finish(fleet, id, sessions.read(fleet, id), 'expired')
@@ -225,7 +230,6 @@ function sessions.reap(fleet)
       fleet.next_due = fleet.next_due + 1
     end
   end
-  return ended
 end
 
 -- Drops the older generation of ended ids when the younger one is as old as the retention time. O(1).

@@ -1,0 +1,126 @@
+"""No session without somebody who knows its id: an unknown outcome names it, and a short first lease ends the rest."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from service.access.keys import Access
+from service.api.application import build_api
+from service.metrics import Metrics
+from service.store import Store, StoreSettings
+from tests.api.served import served
+from tests.faults import Proxy, proxy
+from tests.in_process import Service, service_in_process
+
+SHORT, LONG = {"lease_seconds": 15}, {"lease_seconds": 3600}
+
+
+@pytest.fixture
+async def between(server: str) -> AsyncIterator[tuple[Proxy, str]]:
+    async with proxy(server) as made:
+        yield made
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "by FastAPI"])
+async def hasty(
+    request: pytest.FixtureRequest, between: tuple[Proxy, str], fleet: str, metrics: Metrics
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose hot calls are answered in one of the two ways, by a store that soon gives up."""
+    store = Store(StoreSettings(between[1], call_timeout_seconds=30, deadline_seconds=0.3), metrics)
+    app = build_api(store=store, access=Access.open(), render_metrics=NotImplemented)
+    async with (
+        served(app, direct=request.param) as here,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{here.port}") as client,
+    ):
+        yield client
+        between[0].lose = 0
+    await store.close()
+
+
+async def unheard(between: tuple[Proxy, str], client: httpx.AsyncClient, call: str, body: object) -> httpx.Response:
+    """The answer to a call that runs while every reply of the store is lost."""
+    between[0].lose = 1_000_000
+    answer = await client.post(call, json=body)
+    between[0].lose = 0
+    return answer
+
+
+async def test_an_unknown_outcome_names_the_session_also_where_the_service_made_its_id(
+    hasty: httpx.AsyncClient, between: tuple[Proxy, str], api: httpx.AsyncClient, fleet: str
+) -> None:
+    answer = await unheard(between, hasty, f"{fleet}/assign", {})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (503, "outcome_unknown")
+    assert len(problem["session_id"]) == 32
+    again = await api.post(f"{fleet}/assign", json={"session_id": problem["session_id"]})
+    assert (again.status_code, again.json()["replayed"]) == (200, True), "it was placed, and can be asked for"
+    ended = await api.post(f"{fleet}/complete", json={"session_id": problem["session_id"]})
+    assert ended.json()["outcome"] == "completed"
+
+
+async def test_in_a_call_of_many_each_unknown_outcome_names_its_own(
+    hasty: httpx.AsyncClient, between: tuple[Proxy, str], api: httpx.AsyncClient, redis: Redis, fleet: str
+) -> None:
+    operations: list[dict[str, Any]] = [{"assign": {}}, {"assign": {"session_id": "mine"}}, {"assign": SHORT}]
+    answer = await unheard(between, hasty, f"{fleet}/operations", {"operations": operations})
+    bodies = [outcome["body"] for outcome in answer.json()["outcomes"]]
+    assert {body["code"] for body in bodies} == {"outcome_unknown"}
+    named = {body["session_id"] for body in bodies}
+    assert "mine" in named
+    placed = await api.post(f"{fleet}/renew", json={"session_ids": sorted(named)})
+    assert set(placed.json()["renewed"]) == named
+    assert redis.hlen("{f}:sessions") == len(named), "whatever was placed is named"
+
+
+@pytest.mark.parametrize("call", ["complete", "renew"])
+async def test_so_do_complete_and_renew(
+    hasty: httpx.AsyncClient, between: tuple[Proxy, str], fleet: str, call: str
+) -> None:
+    body = {"complete": {"session_id": "s"}, "renew": {"session_ids": ["s"]}}[call]
+    answer = await unheard(between, hasty, f"{fleet}/{call}", body)
+    assert (answer.json()["code"], answer.json()["session_id"]) == ("outcome_unknown", "s")
+
+
+# A short first lease, confirmed by renew
+
+
+@pytest.fixture
+async def service(server: str) -> AsyncIterator[Service]:
+    """A service whose time the test states, and its fleet."""
+    async with service_in_process(server) as made:
+        created = await made.api.put(
+            "/v1/fleets/f",
+            json={"classes": [{"name": "c", "utility": {"kind": "linear", "slope": 1}, "capacity": 2, "pools": 1}]},
+        )
+        assert created.status_code == 201
+        made.draws.waiting = [0.0] * 10
+        yield made
+
+
+async def post(service: Service, call: str, **body: object) -> httpx.Response:
+    return await service.api.post(f"/v1/fleets/f/{call}", json=body)
+
+
+async def test_a_session_that_nobody_confirms_gives_its_place_up_after_its_first_lease(service: Service) -> None:
+    assert (await post(service, "assign", session_id="confirmed", **SHORT)).status_code == 201
+    assert (await post(service, "assign", session_id="given-up", **SHORT)).status_code == 201
+    assert (await post(service, "assign", session_id="next")).json()["code"] == "no_capacity"
+    await service.seconds_pass("f", 10)
+    confirmed = await post(service, "renew", session_ids=["confirmed"], **LONG)
+    assert confirmed.json()["renewed"] == ["confirmed"]
+    await service.seconds_pass("f", 7)
+    assert (await post(service, "assign", session_id="next")).status_code == 201
+    await service.seconds_pass("f", 3000)
+    assert (await service.api.get("/v1/fleets/f/sessions/confirmed")).status_code == 200
+
+
+async def test_a_confirmation_that_comes_too_late_says_so(service: Service) -> None:
+    await post(service, "assign", session_id="s", **SHORT)
+    await service.seconds_pass("f", 17)
+    late = await post(service, "renew", session_ids=["s"], **LONG)
+    assert late.json() == {"renewed": [], "expired": ["s"], "unknown": []}
