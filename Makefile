@@ -81,9 +81,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
+# --no-deps: the file names everything, and one override (pyproject.toml) is none of pip's business.
 # --no-build-isolation: the build backend is pinned and hashed with the rest instead of fetched unpinned.
 define install
-	$(PIP) install --require-hashes -r $<
+	$(PIP) install --require-hashes --no-deps -r $<
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 endef

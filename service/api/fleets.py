@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
@@ -13,13 +13,25 @@ from service.api.dependencies import TheCaller, TheSpecs, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import FLEET_BODY, allow
 from service.api.schemas import FleetBody, FleetName, FleetNames, answer
-from service.errors import InvalidFleet, UnknownFleet, VersionMismatch
+from service.errors import (
+    CapacityBelowOccupancy,
+    ClassInUse,
+    FleetInUse,
+    InvalidFleet,
+    PoolInOtherClass,
+    PoolLimit,
+    UnknownFleet,
+    VersionMismatch,
+)
 from service.fleet_file.applying import apply_fleet
 from service.store import Store
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
+REFUSES_PUT = (VersionMismatch, CapacityBelowOccupancy, ClassInUse, PoolInOtherClass, PoolLimit)
+ETAG = {"ETag": {"description": "the configuration's version, for If-Match", "schema": {"type": "string"}}}
+FLEET: dict[str, Any] = {"model": FleetBody, "headers": ETAG}
 ABSENT = 0
 """The version of a fleet that does not exist."""
 
@@ -69,8 +81,8 @@ async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
     return answer(FleetNames(fleets=[name for name in await store.fleets.names() if caller.sees(name)]))
 
 
-@router.put("/{fleet}", responses={200: {"model": FleetBody}, 201: {"model": FleetBody}})
-@allow("admin", body_bytes=FLEET_BODY, invalid=InvalidFleet)
+@router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
+@allow("admin", body_bytes=FLEET_BODY, invalid=InvalidFleet, refuses=REFUSES_PUT)
 async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore, specs: TheSpecs) -> Response:
     """Create a fleet (201) or change it (200); live sessions stay. Creates the pools that `pools: N` misses."""
     if body.fleet not in (None, fleet):
@@ -85,7 +97,7 @@ async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: T
     return _fleet(fleet, applied.document, version, 201 if created else 200)
 
 
-@router.get("/{fleet}", responses={200: {"model": FleetBody}})
+@router.get("/{fleet}", responses={200: FLEET})
 @allow("read", "pool")
 async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     """The fleet's configuration, in the form that PUT takes."""
@@ -94,7 +106,7 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
 
 
 @router.delete("/{fleet}", status_code=204)
-@allow("admin")
+@allow("admin", refuses=(FleetInUse, VersionMismatch))
 async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore) -> Response:
     """Delete a fleet and its pools, when no session lives in it."""
     expected = await guard.expected(store, fleet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -15,7 +16,7 @@ from service.api.routing import ApiRoute
 from service.api.rules import allow
 from service.api.schemas import FleetName, answer
 from service.core.limits import MAX_POOLS
-from service.errors import UnknownClass
+from service.errors import InvalidIntegrals, UnknownClass, UtilitiesChanged
 from service.observation import (
     AveragesObservation,
     Observation,
@@ -25,6 +26,7 @@ from service.observation import (
     observe_averages,
     what_if,
 )
+from service.reading import NAME_PATTERN
 from service.values import Integrals, Snapshot
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["observations"], route_class=ApiRoute)
@@ -42,7 +44,7 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Respo
 
 
 @router.get("/averages", responses={200: {"model": AveragesObservation}})
-@allow("read", "pool")
+@allow("read", "pool", refuses=(UtilitiesChanged, InvalidIntegrals))
 async def get_averages(
     fleet: FleetName, store: TheStore, specs: TheSpecs, since: Since = None, window: Window = None
 ) -> Response:
@@ -60,8 +62,9 @@ def _beginning(snapshot: Snapshot, window: int) -> Integrals:
     return snapshot.past.get(window, snapshot.integrals)
 
 
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
 _COUNT = re.compile(r"[0-9]{1,5}")
+POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
 
 
 @router.get(
@@ -76,15 +79,15 @@ _COUNT = re.compile(r"[0-9]{1,5}")
                 "description": "sessions per pool; absent: the sessions there are",
             },
             {
-                "name": "pools.CLASS",
+                "name": "pools",
                 "in": "query",
-                "schema": {"type": "integer", "minimum": 0, "maximum": MAX_POOLS},
-                "description": "another number of active pools of class CLASS; may be given for each class",
+                "schema": {"type": "array", "items": {"type": "string", "pattern": POOLS_PATTERN}},
+                "description": "`<class>:<number>`: another number of active pools; may be given for each class",
             },
         ]
     },
 )
-@allow("read", "pool", free_query=True)
+@allow("read", "pool", free_query=True, refuses=(UnknownClass,))
 async def get_optimum(fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs) -> Response:
     """What if: the bound, the optimal occupancies, the price of load and the worth of one more pool."""
     load, pools = _question(request.query_params.multi_items())
@@ -94,16 +97,19 @@ async def get_optimum(fleet: FleetName, request: Request, store: TheStore, specs
     return answer(what_if(snapshot, await specs.of(snapshot.document), load, pools))
 
 
-def _question(query: list[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
-    load, pools = None, {}
-    if len({name for name, _ in query}) < len(query):
-        raise Refusal(422, "invalid_request", "query: a parameter stands twice")
-    for name, value in query:
-        if name == "load" and _NUMBER.fullmatch(value):
-            load = float(value)
-        elif name.startswith("pools.") and _COUNT.fullmatch(value) and int(value) <= MAX_POOLS:
-            pools[name.removeprefix("pools.")] = int(value)
-        else:
-            detail = "query: load=<number ≥ 0> and pools.<class>=<0 to 65536> are known"
-            raise Refusal(422, "invalid_request", detail)
-    return load, pools
+def _question(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
+    loads = [value for name, value in query if name == "load"]
+    pools = [value.rpartition(":") for name, value in map(_today, query) if name == "pools"]
+    counts = {pool_class: count for pool_class, _, count in pools}
+    if len(loads) > 1 or len(counts) < len(pools):
+        raise Refusal(422, "invalid_request", "query: load or a class stands twice")
+    understood = len(loads) + len(pools) == len(query) and all(map(_NUMBER.fullmatch, loads))
+    if not understood or not all(_COUNT.fullmatch(count) and int(count) <= MAX_POOLS for count in counts.values()):
+        raise Refusal(422, "invalid_request", "query: load=<number ≥ 0> and pools=<class>:<0 to 65536> are known")
+    return float(loads[0]) if loads else None, {name: int(count) for name, count in counts.items()}
+
+
+def _today(parameter: tuple[str, str]) -> tuple[str, str]:
+    """`pools.small=60`, which older clients send, as `pools=small:60`."""
+    name, value = parameter
+    return ("pools", f"{name.removeprefix('pools.')}:{value}") if name.startswith("pools.") else parameter

@@ -20,6 +20,7 @@ from service.api.schemas import (
     PoolSessionsBody,
     answer,
 )
+from service.errors import PoolInOtherClass, PoolLimit, PoolNotEmpty, StaleReport, UnknownClass, UnknownPool
 from service.values import Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
@@ -36,7 +37,7 @@ async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, l
 
 
 @router.post("", responses={200: {"model": PoolsAdded}})
-@allow("pool", body_bytes=BATCH_BODY)
+@allow("pool", body_bytes=BATCH_BODY, refuses=(UnknownClass, PoolInOtherClass, PoolLimit))
 async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore) -> Response:
     """Create pools, all or none; those that exist in the same class stay as they are."""
     ids = [entry.pool_id for entry in body.pools]
@@ -46,14 +47,14 @@ async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore) -> Respo
 
 
 @router.get("/{pool_id}", responses={200: {"model": Pool}})
-@allow("read", "pool")
+@allow("read", "pool", refuses=(UnknownPool,))
 async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """One pool."""
     return answer(await store.pools.get(fleet, pool_id))
 
 
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
-@allow("pool")
+@allow("pool", refuses=(UnknownClass, PoolNotEmpty, PoolLimit))
 async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore) -> Response:
     """Create a pool (201), or let an empty one change class (200)."""
     pool, created = await store.pools.move(fleet, pool_id, body.pool_class)
@@ -61,7 +62,7 @@ async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: The
 
 
 @router.delete("/{pool_id}", status_code=204)
-@allow("pool")
+@allow("pool", refuses=(UnknownPool, PoolNotEmpty))
 async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Remove an empty pool."""
     await store.pools.remove(fleet, pool_id)
@@ -69,28 +70,28 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Res
 
 
 @router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
-@allow("pool")
+@allow("pool", refuses=(UnknownPool,))
 async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Send a pool no more sessions; those it has stay."""
     return answer(await store.pools.set_status(fleet, pool_id, "draining"))
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
-@allow("pool")
+@allow("pool", refuses=(UnknownPool,))
 async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Send a pool sessions again."""
     return answer(await store.pools.set_status(fleet, pool_id, "active"))
 
 
 @router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
-@allow("pool")
+@allow("pool", refuses=(UnknownPool,))
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Send a pool no more sessions and end those it has."""
     return answer(await store.pools.fail(fleet, pool_id))
 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
-@allow("pool", body_bytes=BATCH_BODY)
+@allow("pool", body_bytes=BATCH_BODY, refuses=(UnknownPool, StaleReport))
 async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
     """Take the pool's own list: what was placed before `as_of` and is not listed has ended."""
     return answer(await store.pools.reconcile(fleet, pool_id, body.as_of, body.session_ids))

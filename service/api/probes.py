@@ -12,6 +12,9 @@ from service.api.routing import ApiRoute
 from service.api.rules import allow, public
 from service.api.schemas import ProbeAnswer, answer
 
+FORMATS = ("text/plain", "application/openmetrics-text")
+TEXT = {"schema": {"type": "string"}}
+
 router = APIRouter(tags=["process"], route_class=ApiRoute)
 
 
@@ -29,8 +32,8 @@ async def get_readyz(store: TheStore) -> Response:
     return answer(ProbeAnswer(status=store.readiness), 200 if store.readiness == "ready" else 503)
 
 
-@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
-@allow("metrics", offers=("text/plain", "application/openmetrics-text"))
+@router.get("/metrics", responses={200: {"content": dict.fromkeys(FORMATS, TEXT)}})
+@allow("metrics", offers=FORMATS)
 async def get_metrics(request: Request, caller: TheCaller, render: TheMetrics) -> Response:
     """Prometheus or OpenMetrics text, as Accept asks; of all fleets, so not for keys that see only some."""
     if caller.fleets is not None:

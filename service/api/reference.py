@@ -5,70 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.dependencies import parts_of
-from service.api.problems import PROBLEM_JSON
+from service.api.contract import describe
 from service.api.routing import ApiRoute
-from service.api.rules import public, rules_of
-from service.core.policies import Policy
+from service.api.rules import public
 
 router = APIRouter(route_class=ApiRoute, include_in_schema=False)
-
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "description": "stable, meant for programs"},
-        "request_id": {"type": "string"},
-    },
-}
-
-
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the scopes that each call needs and problems for its errors."""
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
-        schemas["Problem"] = PROBLEM
-        _name_policies(schemas, parts_of(app).specs.policies)
-        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        for route in app.routes:
-            if isinstance(route, ApiRoute) and route.include_in_schema:
-                for method in route.methods or ():
-                    _describe_route(document["paths"][route.path_format][method.lower()], route)
-        app.openapi_schema = document
-    return app.openapi_schema
-
-
-def _name_policies(schemas: dict[str, Any], policies: Mapping[str, Policy]) -> None:
-    """The words that depend on the table of policies: which a fleet may ask for, and what a decision may name."""
-    tokens = [token for policy in policies.values() for token in policy.tokens]
-    schemas["FleetBody"]["properties"]["policy"]["enum"] = list(policies)
-    schemas["Placement"]["properties"]["token"]["anyOf"][0]["enum"] = list(dict.fromkeys(tokens))
-
-
-def _describe_route(operation: dict[str, Any], route: ApiRoute) -> None:
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    operation["responses"].pop("422", None)
-    operation["responses"]["default"] = {"description": "A problem", "content": {PROBLEM_JSON: problem}}
-    scopes = sorted(rules_of(route.endpoint).scopes)
-    if scopes:
-        operation["security"] = [{"key": []}]
-        operation["description"] = f"{operation.get('description', '')}\n\nScope: {' or '.join(scopes)}.".strip()
 
 
 @router.get("/openapi.json")

@@ -33,9 +33,9 @@ class ApiRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:  # noqa: ANN401 - handed on
         self.rules = rules_of(endpoint)
-        super().__init__(
-            path, _responding(endpoint), **(options | {"response_model": None, "strict_content_type": False})
-        )
+        always: dict[str, Any] = {"response_model": None, "response_class": Response, "strict_content_type": False}
+        always["operation_id"] = endpoint.__name__
+        super().__init__(path, _responding(endpoint), **(options | always))
         self._query = {field.alias for field in self.dependant.query_params}
 
     def get_route_handler(self) -> Handler:

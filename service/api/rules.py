@@ -25,7 +25,8 @@ class Rules:
 
     `scopes`: one of them is needed, or none when empty. `body_bytes`: at most. `offers`: the media types it answers in.
     `invalid`: what a body that does not fit is refused with. `free_query`: the endpoint checks the query itself.
-    `hot`: refused while too much waits for the store; `direct` answers it without FastAPI.
+    `hot`: refused while too much waits for the store; `direct` answers it without FastAPI. `refuses`: the errors of
+    the store that calls of this kind do not share (`contract` knows those).
     """
 
     scopes: frozenset[Scope]
@@ -34,6 +35,7 @@ class Rules:
     invalid: type[DispatchError] | None = None
     free_query: bool = False
     hot: bool = False
+    refuses: tuple[type[DispatchError], ...] = ()
 
     def unfit(self, detail: str) -> Exception:
         """What a body or a parameter that does not fit is refused with."""
@@ -48,6 +50,7 @@ class Options(TypedDict, total=False):
     invalid: type[DispatchError]
     free_query: bool
     hot: bool
+    refuses: tuple[type[DispatchError], ...]
 
 
 def allow(*scopes: Scope, **options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:

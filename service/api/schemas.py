@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from starlette.responses import Response
 
 from service.api.answers import as_json
@@ -137,12 +137,16 @@ class PoolSessionsBody(_Body):
     session_ids: Annotated[list[Name], Field(max_length=MOST_LISTED_SESSIONS)]
 
 
+Problem = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]
+"""A problem document; `contract` describes it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationOutcome:
     """What the single call would have answered: its status and its body, or its problem document."""
 
     status: int
-    body: Placement | Completed | AlreadyEnded | Renewal | dict[str, Any]
+    body: Placement | Completed | AlreadyEnded | Renewal | Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,13 +19,14 @@ from service.api.schemas import (
     SessionId,
     answer,
 )
+from service.errors import NoActivePool, NoCapacity, SessionEnded, UnknownSession
 from service.values import AlreadyEnded, Completed, Placement, Renewed, Session
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
 
 @router.post("/assign", status_code=201, responses={200: {"model": Placement}, 201: {"model": Placement}})
-@allow("assign", hot=True)
+@allow("assign", hot=True, refuses=(SessionEnded, NoCapacity, NoActivePool))
 async def assign(fleet: FleetName, body: AssignBody, parts: TheParts, context: TheContext) -> Answer:
     """Place a session: 201; the same id again while it lives: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)
@@ -34,7 +35,7 @@ async def assign(fleet: FleetName, body: AssignBody, parts: TheParts, context: T
 
 
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
-@allow("complete", hot=True)
+@allow("complete", hot=True, refuses=(UnknownSession,))
 async def complete(fleet: FleetName, body: CompleteBody, parts: TheParts, context: TheContext) -> Answer:
     """End a session: `completed`; again: `already_ended`. An id that was never seen: 404, and it is never assigned."""
     return answer_of(await parts.store.sessions.complete(fleet, body.session_id, context.arrived))
@@ -49,7 +50,7 @@ async def renew(fleet: FleetName, body: RenewBody, parts: TheParts, context: The
 
 
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})
-@allow("read", "assign", "complete", "pool")
+@allow("read", "assign", "complete", "pool", refuses=(SessionEnded, UnknownSession))
 async def get_session(fleet: FleetName, session_id: SessionId, store: TheStore) -> Response:
     """Where a live session is."""
     return answer(await store.sessions.get(fleet, session_id))

@@ -49,7 +49,20 @@ Positive = Annotated[Number, Field(gt=0)]
 Name = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
 
 
+def _show_defaults(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """A schema's defaults as they are sent: pydantic shows decimals as texts."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, Decimal | BaseModel):
+            schema["properties"][name]["default"] = _plain(field.default)
+
+
+def _plain(default: Decimal | BaseModel) -> Any:  # noqa: ANN401 - as JSON
+    if isinstance(default, BaseModel):
+        return {name: _plain(value) for name, value in default.model_dump(exclude_none=True).items()}
+    return int(default) if default == int(default) else float(default)
+
+
 class Part(BaseModel):
     """A part of a file: what it does not know is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_show_defaults)

@@ -17,6 +17,7 @@ from service.core.policies import POLICIES, Policy
 from service.fleet_file import Specs
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
+from tests.contract.declared import Witness
 from tests.servers import running_server
 
 FLEET: dict[str, Any] = {
@@ -93,6 +94,7 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
                 transport=httpx.ASGITransport(app, client=(address, 1234)),
                 base_url="http://localhost",
                 headers={"Authorization": f"Bearer {key}"} if key else {},
+                event_hooks={"response": [Witness(app)]},
             )
             stack.push_async_callback(client.aclose)
             return client

@@ -204,6 +204,21 @@ async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: httpx.AsyncC
     assert [c["pools"] for c in answer["classes"]] == [0, 2]
 
 
+async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: httpx.AsyncClient, fleet: str) -> None:
+    counts = {"pools": ["small:5", "large:0"]}
+    answer = (await api.get(f"{fleet}/optimum", params=counts)).json()
+    assert [c["pools"] for c in answer["classes"]] == [5, 0]
+    older = await api.get(f"{fleet}/optimum?pools.small=5&pools=large:0")
+    assert older.json() == answer
+
+
+async def test_the_number_of_a_what_if_stands_after_the_last_colon(api: httpx.AsyncClient) -> None:
+    named = [{**FLEET["classes"][0], "name": "zone:1"}, FLEET["classes"][1]]
+    await api.put("/v1/fleets/f", json={"classes": named})
+    answer = (await api.get("/v1/fleets/f/optimum", params={"pools": "zone:1:7"})).json()
+    assert [c["pools"] for c in answer["classes"]] == [7, 2]
+
+
 async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fleet: str) -> None:
     answer = (await api.get(f"{fleet}/optimum?load=100")).json()
     assert answer["overload"] is True
@@ -222,6 +237,13 @@ async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fl
         ("pools.small=-1", "invalid_request"),
         ("pools.small=65537", "invalid_request"),
         ("pools.small=99999999999999999999", "invalid_request"),
+        ("pools=small", "invalid_request"),
+        ("pools=small:", "invalid_request"),
+        ("pools=small:-1", "invalid_request"),
+        ("pools=small:65537", "invalid_request"),
+        ("pools=small:1&pools=small:2", "invalid_request"),
+        ("pools=small:1&pools.small=1", "invalid_request"),
+        ("pools=nowhere:1", "unknown_class"),
         ("pools.=1", "unknown_class"),
         ("pools.nowhere=1", "unknown_class"),
         ("laod=1", "invalid_request"),

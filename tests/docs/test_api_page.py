@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from starlette.routing import Route
 
 from service.access.keys import SCOPES, Access
 from service.api.application import build_api
-from service.api.problems import STATUS
+from service.api.contract import CODES, MAY_PASS, REFUSED
+from service.api.problems import RETRY_AFTER_SECONDS, STATUS
+from service.console.router import BUSY_RETRY_SECONDS
 from tests.docs.examples import MARKED, PAGE, play
 from tests.docs.pages import PAGES, ROOT, Page, constant_in_lua, rows, words
 
@@ -78,10 +80,55 @@ def refusals() -> Iterator[tuple[str, int]]:
     yield "method_not_allowed", 405
 
 
+def test_the_codes_of_the_openapi_document_are_those_that_the_sources_refuse_with() -> None:
+    assert {*REFUSED.items(), *((error.code, status) for error, status in STATUS.items())} == set(refusals())
+
+
+class Row(NamedTuple):
+    """One row of the table of errors."""
+
+    code: str
+    status: int
+    means: str
+    again: str
+    after: str
+    session_id: str
+
+
+CELLS = rows(PAGE.section("Errors"))
+ROWS = [Row(words(code)[0], int(status), *rest) for code, status, *rest in CELLS]
+PROXYS = re.compile(r"""http-error status (\d+) .*hdr Retry-After (\d+) string '.*"code":"(\w+)".*'""")
+
+
+def of_the_proxy() -> dict[tuple[str, int], str]:
+    """By code and status, how many seconds the proxy's own answer says to wait."""
+    text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text(encoding="utf-8")
+    return {(code, int(status)): seconds for status, seconds, code in PROXYS.findall(text)}
+
+
 def test_the_table_of_errors_has_every_code_with_its_status_and_no_other() -> None:
-    documented = {(code, int(status)) for codes, status, *_ in rows(PAGE.section("Errors")) for code in words(codes)}
-    of_the_proxy = {("dispatcher_unavailable", 503), ("outcome_unknown", 502), ("outcome_unknown", 504)}
-    assert documented - of_the_proxy == set(refusals())
+    documented = [(row.code, row.status) for row in ROWS]
+    assert len(set(documented)) == len(documented)
+    assert set(documented) == {*refusals(), *of_the_proxy()}
+    assert {row.code for row in ROWS} == set(CODES)
+
+
+def test_the_table_says_after_how_long_a_proxy_wants_to_be_asked_again() -> None:
+    told = {(row.code, row.status): row.after for row in ROWS if "proxy" in row.means}
+    assert told == {answer: f"{seconds} s" for answer, seconds in of_the_proxy().items()}
+
+
+def test_the_table_gives_seconds_where_the_service_does() -> None:
+    told = {row.code: row.after for row in ROWS if "proxy" not in row.means and row.after[:1].isdigit()}
+    errors = {error.code for error, status in STATUS.items() if status in MAY_PASS}
+    seconds = dict.fromkeys(errors | {"overloaded"}, RETRY_AFTER_SECONDS) | {"too_many_viewers": BUSY_RETRY_SECONDS}
+    assert told == {code: f"{wait} s" for code, wait in seconds.items()}
+
+
+def test_what_may_be_asked_again_is_asked_with_the_same_session() -> None:
+    assert {row.session_id for row in ROWS if row.again == "yes"} <= {"the same", ""}
+    assert [row.code for row in ROWS if row.session_id == "a new one"] == ["session_ended"]
+    assert {row.again for row in ROWS} == {"yes", "changed", "no", "at a newer one"}
 
 
 # Leases

@@ -1,0 +1,169 @@
+"""What a call promises, as OpenAPI: its operation, its body and its answers, with the codes of its refusals.
+
+A route says in its rules what only it is refused for. What a call shares with its kind follows from what it is: it has
+a key, a body, a fleet in its path, it changes something, it is hot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service import errors
+from service.api.dependencies import parts_of
+from service.api.door import SAFE_METHODS
+from service.api.problems import PROBLEM_JSON, STATUS
+from service.api.routing import ApiRoute
+from service.api.rules import Rules
+from service.core.policies import Policy
+
+REFUSED: Mapping[str, int] = {
+    "invalid_json": 400,
+    "invalid_host": 400,
+    "unauthenticated": 401,
+    "insufficient_scope": 403,
+    "cross_site": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "request_timeout": 408,
+    "payload_too_large": 413,
+    "uri_too_long": 414,
+    "unsupported_media_type": 415,
+    "invalid_request": 422,
+    "rate_limited": 429,
+    "headers_too_large": 431,
+    "internal_error": 500,
+    "overloaded": 503,
+    "too_many_viewers": 503,
+}
+"""What is refused before the store is asked: the status of each code."""
+
+EVERY = ("invalid_host", "not_acceptable", "uri_too_long", "invalid_request", "headers_too_large", "internal_error")
+WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
+WITH_BODY = ("invalid_json", "request_timeout", "payload_too_large", "unsupported_media_type")
+CHANGING = ("cross_site",)
+HOT = ("overloaded",)
+IN_STORE = (errors.StoreUnavailable,)
+IN_FLEET = (errors.UnknownFleet, errors.NewerFleet, errors.OlderFleet)
+CHANGING_STORE = (errors.OutcomeUnknown,)
+
+OF_PROXIES = ("dispatcher_unavailable",)
+"""What the proxy of docker-compose.yml says by itself."""
+CODES = sorted({*REFUSED, *OF_PROXIES, *(error.code for error in STATUS)})
+RETRY_AFTER = {"Retry-After": {"description": "whole seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
+MAY_PASS = (429, 503)
+"""Statuses of refusals that say when to ask again."""
+TEXT = {"type": "string"}
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": TEXT,
+        "title": TEXT,
+        "status": {"type": "integer"},
+        "detail": TEXT,
+        "code": {"type": "string", "enum": CODES, "description": "stable, meant for programs"},
+        "request_id": TEXT | {"description": "absent where a proxy answers"},
+        "pool_id": TEXT | {"description": "with session_ended: where"},
+        "reason": TEXT | {"description": "with session_ended: why"},
+        "session_id": TEXT | {"description": "with outcome_unknown: the session"},
+        "name": TEXT | {"description": "what is in the way"},
+        "config_version": TEXT | {"description": "with version_mismatch: the present one"},
+        "as_of": TEXT | {"description": "with stale_report: the present time"},
+        "retry_after_seconds": {"type": "integer", "description": "in operations, instead of the header"},
+    },
+}
+
+
+def codes_of(route: ApiRoute, method: str) -> dict[int, list[str]]:
+    """The codes that a call is refused with, by status. A proxy may answer others, and 404 and 405 have no route."""
+    by_status: dict[int, list[str]] = {}
+    refused = [(code, REFUSED[code]) for code in _before_the_store(route, method)]
+    for code, status in refused + [(error.code, STATUS[error]) for error in _by_the_store(route, method)]:
+        by_status.setdefault(status, []).append(code)
+    return dict(sorted(by_status.items()))
+
+
+def _before_the_store(route: ApiRoute, method: str) -> Iterator[str]:
+    yield from EVERY
+    if route.rules.scopes:
+        yield from WITH_KEY
+    if route.body_field is not None:
+        yield from WITH_BODY
+    if method not in SAFE_METHODS:
+        yield from CHANGING
+    if route.rules.hot:
+        yield from HOT
+
+
+def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.DispatchError]]:
+    if route.path.startswith("/v1/"):
+        yield from IN_STORE
+        yield from CHANGING_STORE if method not in SAFE_METHODS else ()
+    if "{fleet}" in route.path:
+        yield from IN_FLEET
+    if route.rules.invalid:
+        yield route.rules.invalid
+    yield from route.rules.refuses
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of an application; it is made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schemas = document["components"]["schemas"]
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        schemas["Problem"] = PROBLEM
+        _name_policies(schemas, parts_of(app).specs.policies)
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        for route in app.routes:
+            if isinstance(route, ApiRoute) and route.include_in_schema:
+                for method in route.methods or ():
+                    _describe_call(document["paths"][route.path_format][method.lower()], route, method)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _name_policies(schemas: dict[str, Any], policies: Mapping[str, Policy]) -> None:
+    """The words that depend on the table of policies: which a fleet may ask for, and what a decision may name."""
+    tokens = [token for policy in policies.values() for token in policy.tokens]
+    schemas["FleetBody"]["properties"]["policy"]["enum"] = list(policies)
+    schemas["Placement"]["properties"]["token"]["anyOf"][0]["enum"] = list(dict.fromkeys(tokens))
+
+
+def _describe_call(operation: dict[str, Any], route: ApiRoute, method: str) -> None:
+    answers = operation["responses"]
+    answers.pop("422", None)
+    for status, codes in codes_of(route, method).items():
+        own = answers.get(str(status), {})
+        answers[str(status)] = _problem(" or ".join(codes), own.get("content", {})) | _headers(status)
+    answers["default"] = _problem("what a proxy answers by itself", {})
+    if route.body_field is not None:
+        operation["requestBody"]["required"] = _needs_body(route.body_field.field_info.annotation)
+    _describe_access(operation, route.rules)
+
+
+def _problem(description: str, beside: Mapping[str, Any]) -> dict[str, Any]:
+    content = {**beside, PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": description, "content": content}
+
+
+def _headers(status: int) -> dict[str, Any]:
+    return {"headers": RETRY_AFTER} if status in MAY_PASS else {}
+
+
+def _needs_body(model: Any) -> bool:  # noqa: ANN401 - FastAPI knows it as an annotation
+    """An absent body is read as an empty object."""
+    return any(field.is_required() for field in model.model_fields.values())
+
+
+def _describe_access(operation: dict[str, Any], rules: Rules) -> None:
+    if rules.scopes:
+        operation["security"] = [{"key": []}]
+        operation["description"] = f"{operation['description']}\n\nScope: {' or '.join(sorted(rules.scopes))}."

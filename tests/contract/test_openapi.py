@@ -1,0 +1,104 @@
+"""The OpenAPI document is valid, and says of each call what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from service.api.contract import CODES
+from tests.contract.document import openapi
+
+Operation = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+@pytest.fixture
+def by_name(document: dict[str, Any]) -> dict[str, Operation]:
+    return {operation["operationId"]: operation for _, _, operation in operations(document)}
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_a_decimal_s_default_is_a_number(document: dict[str, Any]) -> None:
+    fields = document["components"]["schemas"]["FleetBody"]["properties"]
+    assert {name: fields[name]["default"] for name in ("lease_seconds", "retention_seconds", "beta")} == {
+        "lease_seconds": 21600,
+        "retention_seconds": 600,
+        "beta": {"exponent": 0.45},
+    }
+
+
+def test_an_operation_is_called_as_the_function_that_answers_it(
+    document: dict[str, Any], by_name: dict[str, Operation]
+) -> None:
+    assert len(by_name) == len(list(operations(document)))
+    assert all(name.isidentifier() for name in by_name)
+    assert {"assign", "complete", "renew", "operate", "get_optimum", "put_pool_sessions"} < by_name.keys()
+
+
+def test_codes_are_an_enumeration(document: dict[str, Any]) -> None:
+    problem = document["components"]["schemas"]["Problem"]
+    assert problem["properties"]["code"]["enum"] == CODES
+    assert {"session_ended", "no_capacity", "overloaded", "dispatcher_unavailable"} < set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "codes"),
+    [
+        ("assign", "409", {"session_ended"}),
+        ("assign", "503", {"no_capacity", "no_active_pool", "overloaded", "outcome_unknown", "store_unavailable"}),
+        ("complete", "404", {"unknown_fleet", "unknown_session"}),
+        ("put_fleet", "409", {"capacity_below_occupancy", "class_in_use", "pool_in_other_class", "pool_limit"}),
+        ("put_fleet", "422", {"invalid_request", "invalid_fleet"}),
+        ("get_averages", "409", {"utilities_changed"}),
+    ],
+)
+def test_a_call_says_what_it_is_refused_for(
+    by_name: dict[str, Operation], call: str, status: str, codes: set[str]
+) -> None:
+    assert codes <= set(by_name[call]["responses"][status]["description"].split(" or "))
+
+
+def test_a_call_does_not_say_what_it_is_never_refused_for(by_name: dict[str, Operation]) -> None:
+    assert "409" not in by_name["complete"]["responses"]
+    assert "outcome_unknown" not in by_name["get_pool"]["responses"]["503"]["description"]
+    assert "503" not in by_name["get_healthz"]["responses"]
+
+
+def test_what_may_pass_says_when_to_ask_again(document: dict[str, Any]) -> None:
+    for _, path, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            assert ("Retry-After" in answer.get("headers", {})) == (status in ("429", "503") and path != "/readyz")
+
+
+def test_a_body_that_may_be_absent_says_so(by_name: dict[str, Operation]) -> None:
+    needed = {name: o["requestBody"]["required"] for name, o in by_name.items() if "requestBody" in o}
+    assert [name for name, is_needed in needed.items() if not is_needed] == ["assign"]
+    assert {"complete", "put_fleet", "put_pool", "put_pool_sessions"} < needed.keys()
+    assert "requestBody" not in by_name["drain_pool"]
+
+
+def test_metrics_are_text(by_name: dict[str, Operation]) -> None:
+    content = by_name["get_metrics"]["responses"]["200"]["content"]
+    assert content.keys() == {"text/plain", "application/openmetrics-text"}
+    assert all(media["schema"] == {"type": "string"} for media in content.values())
+
+
+def test_a_fleet_s_answers_have_an_etag(by_name: dict[str, Operation]) -> None:
+    assert "ETag" in by_name["get_fleet"]["responses"]["200"]["headers"]
+    assert "ETag" in by_name["put_fleet"]["responses"]["201"]["headers"]
