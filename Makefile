@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store experiments compose compose-test lock clean
+.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload experiments compose compose-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(DEV) ## Operations per second over HTTP, beside what operators use toda
 
 bench-store: $(DEV) ## Operations per second of the atomic step
 	$(BIN)/python -m benchmarks.store $(ARGS)
+
+bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
+	$(BIN)/python -m benchmarks.overload $(ARGS)
 
 experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)

@@ -29,7 +29,7 @@ def measure(side: Side, running: Running, load: Load, round_: int) -> Run:
     if side.kind == "store":
         return measure_store(side, running, load, round_)
     base = begin(side, running, load, f"round{round_}-{side.operations}{side.kind}")
-    commands = [_wrk(side, url, base, load, running.key, f"d{k}") for k, url in enumerate(running.urls)]
+    commands = [wrk_command(side, url, base, load, running.key, f"d{k}") for k, url in enumerate(running.urls)]
     before = spent_by(running)
     clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
     said = [client.communicate()[0] for client in clients]
@@ -38,7 +38,7 @@ def measure(side: Side, running: Running, load: Load, round_: int) -> Run:
     return with_processor_time(run, operations, before, spent_by(running))
 
 
-def _wrk(side: Side, url: str, base: str, load: Load, key: str, prefix: str) -> list[str]:
+def wrk_command(side: Side, url: str, base: str, load: Load, key: str, prefix: str) -> list[str]:
     connections = str(load.connections_of(side))
     words = (
         side.kind,

@@ -206,6 +206,17 @@ async def test_the_place_of_a_removed_pool_is_taken_by_the_next_new_one(store: S
     assert len(await all_pools(store)) == 4
 
 
+async def test_a_session_goes_to_the_pool_that_has_the_place_whatever_it_was_called_before(store: Store) -> None:
+    """Names are remembered between calls, and a pool and its successor have one number."""
+    await create(store, spec(*TWO_CLASSES), {"small": 2})
+    placed = await place(store, 2)
+    removed = placed["s0"]
+    await end(store, ["s0"])
+    await store.pools.remove(FLEET, removed)
+    await store.pools.add(FLEET, [("successor", "small")])
+    assert await place(store, 1, "new") == {"new0": "successor"}
+
+
 async def test_an_empty_pool_changes_class_and_keeps_its_status(store: Store, fleet: None) -> None:
     await store.pools.set_status(FLEET, "small-0", "draining")
     moved, created = await store.pools.move(FLEET, "small-0", "large")

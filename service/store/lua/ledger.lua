@@ -61,6 +61,7 @@ end
 -- All that depends on which pools are active: the enumeration when `support_changed`, the optimum, the policy's rows
 -- and r. `afresh` when curves, capacities or the policy are others.
 local function follow(fleet, support_changed, afresh)
+  memory.forget_names(fleet)
   fleet.active_pools = vectors.sum(fleet.pool_counts)
   fleet.room_for = 0
   for position = 1, #fleet.pool_counts do

@@ -1,12 +1,13 @@
 -- What follows from a fleet's configuration and from which classes have pools, kept between calls: names, numbers, the
--- names of keys, and those parts of the tables that were asked for. It is only a copy: `tables`, a digest of all that
+-- names of keys, and those parts of the tables and of the list of pools that were asked for. It is only a copy: `tables`, a digest of all that
 -- it follows from, stands in the fleet's state, and a copy of another digest is not used.
 
 memory = {}
 
 local MOST_LEVELS = 131072 -- of all fleets that are remembered: some 20 MB at worst; beyond, all are forgotten
+local MOST_NAMES = 131072 -- of pools, of all fleets: some 10 MB; beyond, all are forgotten
 
-local remembered, levels = {}, 0 -- by prefix
+local remembered, levels, names = {}, 0, 0 -- by prefix
 
 local function attach(fleet, known)
   fleet.class_names, fleet.numbers, fleet.capacities = known.class_names, known.numbers, known.capacities
@@ -15,6 +16,11 @@ local function attach(fleet, known)
   fleet.marginals = known.marginals
   fleet.bound_classes, fleet.bound_marginals = known.bound_classes, known.bound_marginals
   fleet.rank_classes, fleet.rank_levels, fleet.ranks = known.rank_classes, known.rank_levels, known.ranks
+end
+
+-- A number that differs where the texts do, exact as a double.
+local function digest(parts)
+  return tonumber(string.sub(redis.sha1hex(table.concat(parts, '|')), 1, 13), 16)
 end
 
 local function positions(numbers)
@@ -31,7 +37,7 @@ local function keep(fleet)
   known.tables = fleet.tables
   levels = levels + vectors.sum(known.capacities)
   if levels > MOST_LEVELS then
-    remembered, levels = {}, vectors.sum(known.capacities)
+    remembered, levels, names = {}, vectors.sum(known.capacities), 0
   end
   remembered[fleet.prefix] = known
 end
@@ -80,8 +86,34 @@ function memory.renew(fleet)
     support[position] = fleet.pool_counts[position] > 0 and 1 or 0
   end
   local parts = { fleet.utilities, table.concat(fleet.numbers, ' '), fleet.lease, table.concat(support) }
-  fleet.tables = tonumber(string.sub(redis.sha1hex(table.concat(parts, '|')), 1, 13), 16) -- exact as a double
+  fleet.tables = digest(parts)
   keep(fleet)
+end
+
+-- The names of the fleet's pools by number, as far as they were read since its list of pools changed.
+function memory.pool_names(fleet)
+  local known = remembered[fleet.prefix]
+  if not known or fleet.pool_list == 0 then -- 0: nothing has marked the list yet
+    return {}
+  elseif known.pool_list ~= fleet.pool_list then
+    known.pool_list, known.pool_names = fleet.pool_list, {}
+  end
+  return known.pool_names
+end
+
+-- Adds a name to them.
+function memory.keep_name(pool_names, number, name)
+  pool_names[number] = name
+  names = names + 1
+  if names > MOST_NAMES then
+    remembered, levels, names = {}, 0, 0
+  end
+end
+
+-- A number may have another name from now on. The new mark of the list follows from the one before and from the
+-- server's clock, so that another list of a fleet of this name does not come to the same one.
+function memory.forget_names(fleet)
+  fleet.pool_list = digest({ vectors.encode(fleet.pool_list), unpack(redis.call('TIME')) })
 end
 
 -- The table of the fleet's last call, to be filled again with `values`, the state as it is stored: a new one would grow

@@ -19,9 +19,15 @@ function pools.find(fleet, pool_id)
   return tonumber(number), status
 end
 
--- The id of the pool with this number.
+-- The id of the pool with this number; false for none.
 function pools.name(fleet, number)
-  return redis.call('HGET', keys.of_fleet(fleet, 'names'), number)
+  local names = memory.pool_names(fleet)
+  local name = names[number]
+  if not name then
+    name = redis.call('HGET', keys.of_fleet(fleet, 'names'), number)
+    memory.keep_name(names, number, name)
+  end
+  return name
 end
 
 local function write(fleet, pool_id, number, status)

@@ -14,7 +14,7 @@ local HOT = {
   'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
   'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
   'assigned', 'completed', 'expired', 'steps_up', 'steps_down', 'pool_counts',
-  'early_completes',
+  'early_completes', 'pool_list',
 }
 local HOT_VECTORS = { pool_counts = true }
 
