@@ -210,3 +210,29 @@ class Snapshot:
     def as_of(self) -> str:
         """This instant as `lua/state.lua` reads it again: the epoch and the fleet's time in it."""
         return f"{self.store_epoch}:{self.time}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What is stored of a fleet's document and of what was compiled from it, for a comparison.
+
+    `fields` are those that `put` takes after the document: policy, digest of the utilities, names, capacities, lease,
+    retention, beta's coefficient and power. `digests` are SHA-1 of the tables: order, bound, each class's marginals.
+    """
+
+    document: str
+    version: str
+    fields: list[str]
+    digests: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What an audit found of one fleet: sentences, of each slice at most 20, and how many there were in all."""
+
+    fleet: str
+    sentences: list[str]
+    total: int
+    slices: int
+    not_looked: str | None = None
+    """Why the fleet could not be looked at, as an error's code; None where it was."""

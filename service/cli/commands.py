@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from service.cli.mistakes import fail, in_one_line
+from service.cli.options import DataDir, SharedStoreUrl, without_password
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
@@ -28,6 +29,7 @@ PARTS = {
     "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP."),
     "experiments": Part("experiments.cli", "The paper's table and figures, again.", "experiments"),
     "key": Part("service.cli.key", "API keys."),
+    "audit": Part("service.cli.audit", "Look for damage in the store, and mend it."),
 }
 
 
@@ -77,16 +79,6 @@ def slta() -> None:
     """Names the group: without it typer would take `serve` for the whole program."""
 
 
-def without_password(context: typer.Context, option: typer.CallbackParam, url: str | None) -> str | None:
-    """The URL as it is; ends where everybody on the machine could read its password in the list of processes."""
-    from service.store.urls import has_password
-
-    source = context.get_parameter_source(str(option.name))
-    if url and source and source.name == "COMMANDLINE" and has_password(url):
-        fail("--store-url shows its password in the list of processes: set SLTA_STORE_URL to this URL instead")
-    return url
-
-
 @app.command()
 def serve(
     config: Annotated[Path | None, typer.Option(help="Fleet file to apply at the start, if it has changed.")] = None,
@@ -129,17 +121,7 @@ def serve(
 
 
 @app.command()
-def upgrade(
-    store_url: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SLTA_STORE_URL", help="The shared store; else the embedded one.", callback=without_password
-        ),
-    ] = None,
-    data_dir: Annotated[Path, typer.Option(envvar="SLTA_DATA_DIR", help="Folder of the embedded store.")] = Path(
-        ".slta"
-    ),
-) -> None:
+def upgrade(store_url: SharedStoreUrl = None, data_dir: DataDir = Path(".slta")) -> None:
     """Bring the fleets of an older version to the present layout. Stop the older dispatchers first.
 
     A dispatcher that owns its store does so when it starts.

@@ -75,6 +75,19 @@ class DataFolder:
         return [line for line in text.splitlines() if line.strip()][-LAST_LINES:]
 
 
+def served_socket(folder: Path) -> Path | None:
+    """The socket of the server that runs on a data folder; None where no process owns it."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        lines = _read(descriptor)
+        return Path(lines[1]) if len(lines) > 1 and not _try_lock(descriptor) else None
+    finally:
+        os.close(descriptor)
+
+
 def _take_lock(folder: Path, patience_seconds: float) -> int:
     """A file descriptor that holds the lock while it, or a child's copy of it, is open."""
     descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,4 +1,4 @@
-"""The store as a whole: one connection to a server, and three rooms that share it."""
+"""The store as a whole: one connection to a server, and the rooms that share it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Self
 
+from service.store.audits import Audits
 from service.store.batching import Operations
 from service.store.caller import Caller, StoreFailure, StoreObserver
 from service.store.connection import REFUSAL_KINDS, StoreSettings, connect, pool_of
@@ -23,7 +24,7 @@ READINESS = ("ready", "starting", "unavailable", *REFUSAL_KINDS.values())
 
 
 class Store:
-    """`fleets`, `pools` and `sessions` of one server. One per process."""
+    """`fleets`, `pools`, `sessions` and `audits` of one server. One per process."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Store:
         self.readiness = "starting"
         """What the last `check` found, one of `READINESS`."""
         self.fleets = Fleets(self._caller)
+        self.audits = Audits(self._caller)
         self.pools = Pools(self._caller, self._operations)
         self.sessions = Sessions(self._caller, self._operations, draw)
 

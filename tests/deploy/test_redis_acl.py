@@ -140,6 +140,10 @@ async def test_everything_the_store_does_is_allowed(
     await store.pools.remove(policy, "moved")
     await store.pools.page(policy, None, 10)
     await store.fleets.snapshot(policy)
+    assert policy in await store.audits.census()
+    assert (await store.audits.look(policy)).sentences == []
+    assert await store.audits.server_keys() == []
+    await store.audits.configuration(policy)
     dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
     await store.fleets.tick(policy)
     assert not (await store.fleets.snapshot(policy)).suspect, "the tick has rebuilt it"

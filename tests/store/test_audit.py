@@ -1,4 +1,4 @@
-"""The audit is audited: each planted corruption is found, and a sound fleet has none."""
+"""Both audits are audited, the tests' and the store's: each finds each planted corruption, none where there is none."""
 
 from __future__ import annotations
 
@@ -158,15 +158,18 @@ async def sound(store: Store, clock: Clock, redis: TextRedis, request: pytest.Fi
     for id_ in list(placed)[10:]:
         await store.sessions.complete(FLEET, id_)
     assert violations(redis, FLEET) == []
+    assert (await store.audits.look(FLEET)).sentences == []
     assert (await store.sessions.get(FLEET, "s0")).session_id == "s0"
 
 
 @pytest.fixture
-def planted(sound: None, redis: TextRedis, request: pytest.FixtureRequest) -> list[str]:
-    """What the audit says of one corruption; the fleet is sound again afterwards."""
+async def planted(
+    sound: None, store: Store, redis: TextRedis, request: pytest.FixtureRequest
+) -> tuple[list[str], list[str]]:
+    """What both audits say of one corruption; the fleet is sound again afterwards."""
     saved = everything(redis)
     request.param(redis)
-    found = violations(redis, FLEET)
+    found = violations(redis, FLEET), (await store.audits.look(FLEET)).sentences
     for name in redis.keys("*"):
         if name.startswith(key("")) and name not in saved:
             redis.delete(name)
@@ -180,10 +183,14 @@ def each(plants: dict[str, Plant]) -> pytest.MarkDecorator:
 
 
 @each(BOTH | SLTA)
-def test_each_planted_corruption_is_found_under_slta(planted: list[str]) -> None:
-    assert planted
+def test_each_planted_corruption_is_found_under_slta(planted: tuple[list[str], list[str]]) -> None:
+    of_tests, of_store = planted
+    assert of_tests
+    assert of_store
 
 
 @each(BOTH | JLMU)
-def test_each_planted_corruption_is_found_under_jlmu(planted: list[str]) -> None:
-    assert planted
+def test_each_planted_corruption_is_found_under_jlmu(planted: tuple[list[str], list[str]]) -> None:
+    of_tests, of_store = planted
+    assert of_tests
+    assert of_store

@@ -2,8 +2,6 @@
 
 fleets = {}
 
-local CLASS_ROWS = { 'used', 'active', 'ranks', 'marginals' } -- of a class, beside its levels and its policy's
-
 local function create(key, now)
   local fleet = state.new(key)
   fleet.clock = now
@@ -74,10 +72,11 @@ end
 
 -- All keys of a class, those of its policy's rows included.
 local function drop_class(fleet, position)
-  for _, names in ipairs({ CLASS_ROWS, fleet.rules.CLASS_ROWS }) do
-    for _, name in ipairs(names) do
-      redis.call('DEL', keys.of_class(fleet, name, position))
-    end
+  for name in pairs(keys.CLASS) do
+    redis.call('DEL', keys.of_class(fleet, name, position))
+  end
+  for _, name in ipairs(fleet.rules.CLASS_ROWS) do
+    redis.call('DEL', keys.of_class(fleet, name, position))
   end
   drop_levels(fleet, position, 1)
 end
@@ -209,10 +208,7 @@ function fleets.delete(fleet)
   for _, window in ipairs(constants.WINDOWS) do
     redis.call('UNLINK', keys.of_past(fleet, window))
   end
-  for _, name in ipairs({
-    'document', 'order', 'order:full', 'bound', 'bound:full',
-    'pools', 'names', 'sessions', 'ended:0', 'ended:1', 'early', 'cold', 'state',
-  }) do
+  for name in pairs(keys.FLEET) do
     redis.call('UNLINK', keys.of_fleet(fleet, name))
   end
   return { 'DELETED' }

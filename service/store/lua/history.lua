@@ -7,6 +7,12 @@ local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
+-- The fleet time of the newest line; nil when there is none.
+function history.newest_time(fleet)
+  local newest = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
+  return newest and time_of(newest)
+end
+
 -- O(1) on average.
 function history.keep(fleet)
   accounting.settle_pools(fleet)

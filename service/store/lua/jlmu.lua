@@ -115,3 +115,23 @@ function jlmu.reported_rank(fleet)
   end
   return best
 end
+
+-- The audit's rule: pools of a class that are at its frontier are open.
+function jlmu.rows(fleet, position)
+  local at_frontier = fleet.frontiers[position] - 1
+  return { [keys.of_class(fleet, 'open', position)] = function(occupancy)
+    return occupancy == at_frontier and occupancy < fleet.capacities[position]
+  end }
+end
+
+-- Frontiers and their ranks by definition, and counts of open pools. O(classes * log levels * pools / 8).
+function jlmu.check(fleet, claim)
+  for position, name in ipairs(fleet.class_names) do
+    local frontier = fleet.pool_counts[position] > 0 and find_frontier(fleet, position) or 0
+    local is_open = frontier > 0 and frontier <= fleet.capacities[position]
+    claim('frontier of class ' .. name, fleet.frontiers[position], frontier)
+    claim('open pools of class ' .. name, fleet.open_counts[position], rows.count(keys.of_class(fleet, 'open', position)))
+    local rank = is_open and order.rank(fleet, position, frontier) or 0
+    claim("frontier's rank of class " .. name, fleet.frontier_ranks[position], rank)
+  end
+end

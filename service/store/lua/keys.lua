@@ -3,6 +3,17 @@
 
 keys = {}
 
+-- Every key that a fleet can have, and its type: those of the fleet, those of a class, and those with a number of
+-- another kind at their end. A policy's rows are strings, which it declares itself. Any other key is a stray.
+keys.FLEET = {
+  state = 'string', cold = 'hash', document = 'string',
+  order = 'string', ['order:full'] = 'string', bound = 'string', ['bound:full'] = 'string',
+  pools = 'hash', names = 'hash', sessions = 'hash', ['ended:0'] = 'hash', ['ended:1'] = 'hash',
+  early = 'zset',
+}
+keys.CLASS = { used = 'string', active = 'string', ranks = 'string', marginals = 'string' }
+keys.NUMBERED = { level = 'string', ids = 'set', leases = 'set', past = 'list' }
+
 -- A key of the whole fleet: {fleet}:name.
 function keys.of_fleet(fleet, name)
   local key = fleet.fleet_keys[name]

@@ -170,3 +170,10 @@ register('pool_page', reading(function(fleet, first, limit)
   return pools.page(fleet, tonumber(first), tonumber(limit))
 end), { 'no-writes' })
 register('pool_sessions', reading(pools.ids), { 'no-writes' })
+-- ARGV: time, part ('' for the first), cursor, work.
+register('audit', function(given, args)
+  return audit.slice(given[1], clock(args[1]), args[2], args[3], tonumber(args[4]))
+end, { 'no-writes' })
+register('configuration', reading(audit_tables.configuration), { 'no-writes' })
+-- Of no fleet. ARGV: time, cursor.
+register('census', function(_, args) return audit.census(args[2]) end, { 'no-writes' })

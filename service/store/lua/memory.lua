@@ -79,14 +79,19 @@ function memory.recall(fleet)
   end
 end
 
+-- The digest of all that a copy follows from, the last of it being which classes have pools.
+function memory.digest(utilities, numbers, lease, pool_counts)
+  local support = {}
+  for position = 1, #pool_counts do
+    support[position] = pool_counts[position] > 0 and 1 or 0
+  end
+  local parts = { utilities, table.concat(numbers, ' '), lease, table.concat(support) }
+  return digest(parts)
+end
+
 -- Remembers the fleet as it is now, under a new digest.
 function memory.renew(fleet)
-  local support = {}
-  for position = 1, #fleet.pool_counts do
-    support[position] = fleet.pool_counts[position] > 0 and 1 or 0
-  end
-  local parts = { fleet.utilities, table.concat(fleet.numbers, ' '), fleet.lease, table.concat(support) }
-  fleet.tables = digest(parts)
+  fleet.tables = memory.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pool_counts)
   keep(fleet)
 end
 

@@ -24,16 +24,21 @@
 --   fell(fleet, position, bit, level)             an active pool no longer holds `level` sessions
 --   rebuild(fleet, afresh)                        pools came or went; `afresh`: curves, capacities or policy are others
 --   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
+--   rows(fleet, position) -> rules                what the audit compares its rows with: by a row's key, whether an
+--                                                 active pool of the class with so many sessions has a bit in it
+--   check(fleet, claim)                           calls claim(what, stored, expected) of each of its fields that
+--                                                 follows from others and from counts of rows
 --
 -- `choose` is a must. Another function that a policy leaves out does nothing; without `reported_rank` the rank is 0.
 --
 -- All may read the policy's own rows and fields, the ledger's rows, and these fields of the fleet:
 --
 --   numbers, capacities, pool_counts          by class: its permanent number, its capacity, its active pools
+--   class_names                               by class: its name, for what `check` says
 --   active_pools, session_count, last_rank    active pools, the sessions on them, the worst rank that exists
 --   beta_coefficient, beta_power              c and p with n*beta_n = c * n^p; they are cold: for `rebuild` only
 --
--- `choose` and `judge` write nothing. The others may write the policy's own rows and fields, and the counters of the
+-- `choose`, `judge`, `rows` and `check` write nothing. The others may write the policy's own rows and fields, and the counters of the
 -- fleet that count steps of r: steps_up, steps_down.
 
 policies = {}
@@ -71,6 +76,11 @@ function policies.each_token(visit)
       visit(token)
     end
   end
+end
+
+-- Whether the fleet's policy owns a row of this name: of a class, or without `position` of the fleet.
+function policies.owns(fleet, name, position)
+  return vectors.has(position and fleet.rules.CLASS_ROWS or fleet.rules.FLEET_ROWS, name)
 end
 
 -- Calls a function of the fleet's policy if it has it.

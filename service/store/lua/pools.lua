@@ -4,7 +4,7 @@
 pools = {}
 
 -- The vector that counts the pools of a status.
-local COUNTED_IN = { active = 'pool_counts', draining = 'draining_pools', failed = 'failed_pools' }
+pools.COUNTED_IN = { active = 'pool_counts', draining = 'draining_pools', failed = 'failed_pools' }
 
 -- Number and status of a pool; nil, nil and the refusal when there is none, or when its status is not known here.
 function pools.find(fleet, pool_id)
@@ -13,7 +13,7 @@ function pools.find(fleet, pool_id)
     return nil, nil, { 'UNKNOWN_POOL' }
   end
   local number, status = string.match(record, '(%d+) (%a+)')
-  if not COUNTED_IN[status] then
+  if not pools.COUNTED_IN[status] then
     return nil, nil, { 'NEWER_FLEET' }
   end
   return tonumber(number), status
@@ -54,7 +54,7 @@ local function position_of_class(fleet, name)
 end
 
 local function count(fleet, position, status, change)
-  local counts = fleet[COUNTED_IN[status]]
+  local counts = fleet[pools.COUNTED_IN[status]]
   counts[position] = counts[position] + change
 end
 

@@ -165,6 +165,11 @@ local function rank_after(fleet, afresh)
   return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)
 end
 
+local function enough_green(fleet)
+  local enough = fleet.beta_coefficient * fleet.active_pools ^ fleet.beta_power
+  return math.max(2, math.ceil(enough * (1 - 1e-12))) -- guards the rounding: 100 * 0.05 asks for 5, not 6
+end
+
 -- Then everything follows from the ledger. Without active pools r waits at its coordinate.
 function slta.rebuild(fleet, afresh)
   if fleet.active_pools > 0 then
@@ -178,10 +183,41 @@ function slta.rebuild(fleet, afresh)
       fleet.estimate_class, fleet.estimate_level = order.best(fleet)
     end
   end
-  local enough = fleet.beta_coefficient * fleet.active_pools ^ fleet.beta_power
-  fleet.min_green = math.max(2, math.ceil(enough * (1 - 1e-12))) -- guards the rounding: 100 * 0.05 asks for 5, not 6
+  fleet.min_green = enough_green(fleet)
 end
 
 function slta.reported_rank(fleet)
   return fleet.rank
+end
+
+-- The audit's rule of both tokens.
+function slta.rows(fleet, position)
+  local level = position == fleet.estimate_class and fleet.rank > 0 and fleet.estimate_level or 0
+  local holds = {
+    [keys.of_class(fleet, 'green', position)] = function(occupancy) return occupancy < fleet.thresholds[position] end,
+  }
+  if level > 0 then
+    holds[keys.of_fleet(fleet, 'yellow')] = function(occupancy) return occupancy < level end
+  end
+  return holds
+end
+
+-- r, its coordinate and the thresholds by definition, and counts of both tokens. O(classes * (log levels + pools / 8)).
+function slta.check(fleet, claim)
+  claim('yellow tokens', fleet.yellow, rows.count(keys.of_fleet(fleet, 'yellow')))
+  claim('min_green', fleet.min_green, enough_green(fleet))
+  local has_rank = fleet.rank >= 1 and fleet.rank <= fleet.last_rank
+  claim('rank: is one that exists', has_rank, fleet.active_pools > 0)
+  for position = 1, #fleet.numbers do
+    local name = fleet.class_names[position]
+    claim('green tokens of class ' .. name, fleet.green[position], rows.count(keys.of_class(fleet, 'green', position)))
+    local threshold = has_rank and order.threshold(fleet, position, fleet.rank) or 0
+    claim('threshold of class ' .. name, fleet.thresholds[position], threshold)
+  end
+  if has_rank then
+    local class, level = order.coordinate(fleet, fleet.rank)
+    claim('estimate_class', fleet.estimate_class, class)
+    claim('estimate_level', fleet.estimate_level, level)
+    claim('previous_class', fleet.previous_class, fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0)
+  end
 end

@@ -213,15 +213,15 @@ function state.fields(fleet)
   return flat
 end
 
--- Calls visit(field, kind, stored name) for every field of a fleet with this policy.
+-- Calls visit(field, kind, stored name, whether it is in the cold hash) for every field of a fleet with this policy.
 function state.each_field(rules, visit)
   for _, field in ipairs(HOT) do
     visit(field, HOT_VECTORS[field] and 'vector' or 'number', STORED_AS[field] or field)
   end
-  for field, kind in pairs(cold_kinds) do
-    visit(field, kind, STORED_AS[field] or field)
-  end
   local fields, in_block = policies.fields(rules)
+  for field, kind in pairs(cold_kinds) do
+    visit(field, kind, STORED_AS[field] or field, not in_block[field])
+  end
   for _, field in ipairs(fields) do
     visit(field, in_block[field] and 'vector' or 'number', STORED_AS[field] or field)
   end

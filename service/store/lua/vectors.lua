@@ -18,6 +18,15 @@ function vectors.sum(vector)
   return total
 end
 
+function vectors.has(vector, value)
+  for position = 1, #vector do
+    if vector[position] == value then
+      return true
+    end
+  end
+  return false
+end
+
 -- The words of a text, as numbers if `numeric`.
 function vectors.split(text, numeric)
   local values = {}

@@ -1,0 +1,68 @@
+"""`slta audit`: look for damage in the store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from service.cli.mistakes import USER_ERROR, in_one_line
+from service.cli.options import DataDir, SharedStoreUrl
+from service.values import Findings
+
+CLEAN, DAMAGED, NOT_LOOKED = 0, 1, USER_ERROR
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def audit(
+    store_url: SharedStoreUrl = None,
+    data_dir: DataDir = Path(".slta"),
+    fleet: Annotated[str | None, typer.Option(help="Only this fleet.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the findings, as JSON.")] = None,
+) -> None:
+    """Look for damage in the store. Traffic may go on, and `slta serve` may run.
+
+    Exit code 0: no damage. 1: damage was found. 2: a fleet, or the store, could not be looked at.
+    """
+    from service.errors import DispatchError
+    from service.process import logs
+    from service.process.auditing import audit_at, store_at
+    from service.process.settings import SettingsError, check_store_url
+    from service.store.embedded import EmbeddedStoreError
+
+    logs.configure("warning")
+    with in_one_line(DispatchError, EmbeddedStoreError, OSError, SettingsError):
+        if store_url:
+            check_store_url(store_url)
+        with store_at(store_url, data_dir) as url:
+            found = asyncio.run(audit_at(url, fleet))
+        if json_file:
+            json_file.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+    _end(found)
+
+
+def _end(found: Sequence[Findings]) -> NoReturn:
+    for one in found:
+        _tell(one)
+    if any(one.not_looked for one in found):
+        raise typer.Exit(NOT_LOOKED)
+    raise typer.Exit(DAMAGED if any(one.total for one in found) else CLEAN)
+
+
+def _tell(one: Findings) -> None:
+    name = one.fleet or "the store"
+    if one.not_looked:
+        typer.echo(f"{name}: could not be looked at: {one.not_looked}")
+        return
+    typer.echo(f"{name}: {one.total or 'no'} findings")
+    for sentence in one.sentences:
+        typer.echo(f"  {sentence}")
+    if one.total > len(one.sentences):
+        typer.echo(f"  … and {one.total - len(one.sentences)} more")

@@ -1,0 +1,98 @@
+"""`slta audit` as a process: exit codes, the file of findings, and a store that a dispatcher serves meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from service.fleet_file import Specs, parse_document
+from service.fleet_file.applying import apply_fleet
+from service.store import Store, StoreSettings
+from service.store.embedded import EmbeddedStore
+from tests.in_process import TINY
+from tests.servers import own_server
+from tests.store.conftest import Calls
+
+
+def slta(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", "audit", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean | environment,
+    )
+
+
+def fill(url: str, fleet: str = "f") -> None:
+    async def work() -> None:
+        store = await Store.open(StoreSettings(url, call_timeout_seconds=10, deadline_seconds=20), Calls())
+        await apply_fleet(store, Specs(), fleet, parse_document(json.dumps(TINY)))
+        for k in range(5):
+            await store.sessions.assign(fleet, f"s{k}", None)
+        await store.close()
+
+    asyncio.run(work())
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with own_server() as server:
+        fill(server.url)
+        fill(server.url, "g")
+        yield server.url
+
+
+def test_clean_is_0_and_says_so_of_every_fleet(url: str) -> None:
+    done = slta("--store-url", url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "f: no findings\ng: no findings\n", "")
+
+
+def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None:
+    with Redis.from_url(url) as redis:
+        redis.setbit("{g}:level:0:1", 1, 1 - redis.getbit("{g}:level:0:1", 1))
+    done = slta("--json", str(tmp_path / "found.json"), SLTA_STORE_URL=url)
+    assert done.returncode == 1
+    assert done.stdout.startswith("f: no findings\ng: ")
+    sound, damaged = json.loads((tmp_path / "found.json").read_text())
+    assert (sound["fleet"], sound["total"]) == ("f", 0)
+    assert "{g}:level:0:1: bits of the pools from 0 on" in damaged["sentences"]
+    assert f"  {damaged['sentences'][0]}\n" in done.stdout
+    assert slta("--store-url", url, "--fleet", "f").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--store-url", "unix:///nowhere/at/all"], "slta: The store did not answer"),
+        (["--store-url", "http://x"], "slta: "),
+        (["--data-dir", "/nowhere/at/all"], "slta: There is no data folder /nowhere/at/all"),
+    ],
+)
+def test_a_store_that_cannot_be_looked_at_is_2(arguments: list[str], said: str) -> None:
+    done = slta(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_fleet_that_is_not_there_is_2(url: str) -> None:
+    done = slta("--store-url", url, "--fleet", "nobody")
+    assert (done.returncode, done.stdout) == (2, "nobody: could not be looked at: unknown_fleet\n")
+
+
+def test_the_embedded_store_is_looked_at_while_a_dispatcher_owns_it_and_after(tmp_path: Path) -> None:
+    with EmbeddedStore(tmp_path / "data") as embedded:
+        fill(embedded.url)
+        assert slta("--data-dir", str(tmp_path / "data")).returncode == 0
+    done = slta("--data-dir", str(tmp_path / "data"))
+    assert (done.returncode, done.stdout) == (0, "f: no findings\n")

@@ -1,0 +1,232 @@
+"""The store's own audit: slice by slice, beside traffic, and of fleets that nobody lists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from random import Random
+
+import pytest
+
+from service import errors
+from service.audit import audit_all, audit_fleet
+from service.core.policies import POLICIES
+from service.fleet_file import Specs, parse_document
+from service.fleet_file.applying import apply_fleet
+from service.store import Store, StoreSettings
+from service.store.audits import Audits
+from service.store.fleets import FLEETS_KEY
+from tests import rawstate
+from tests.audit import violations
+from tests.in_process import TINY
+from tests.servers import TextRedis
+from tests.store.conftest import Calls, Clock
+from tests.store.fleets import FLEET, everything, pass_seconds, place
+
+AUDITS_UNDER_TRAFFIC = 50
+STEPS = ("drain", "undrain", "fail", "remove")
+
+
+@pytest.fixture(params=sorted(POLICIES))
+async def fleet(store: Store, clock: Clock, request: pytest.FixtureRequest) -> None:
+    """Two classes of 70 pools, more than a block each; leases, a drained and a failed pool, ended ids, history."""
+    classes = [one | {"pools": 70} for one in TINY["classes"]]
+    body = TINY | {"classes": classes, "policy": request.param, "lease_seconds": 300}
+    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(body)))
+    placed = await place(store, 300)
+    await pass_seconds(store, clock, 12)
+    await store.pools.set_status(FLEET, placed["s7"], "draining")
+    await store.pools.fail(FLEET, placed["s9"])
+    for id_ in list(placed)[200:]:
+        await store.sessions.complete(FLEET, id_)
+    await pass_seconds(store, clock, 12)
+
+
+def tiny(store: Store, work: int) -> Audits:
+    """An audit in slices of next to no work."""
+    return Audits(store.fleets._caller, work)
+
+
+@pytest.mark.parametrize("work", [1, 37, 3000])
+async def test_a_sound_fleet_has_no_findings_however_small_the_slices(store: Store, fleet: None, work: int) -> None:
+    found = await tiny(store, work).look(FLEET)
+    assert found.sentences == []
+    assert found.slices > {1: 100, 37: 20, 3000: 7}[work]
+
+
+@pytest.mark.parametrize("work", [1, 37])
+async def test_small_slices_find_what_a_large_one_finds(store: Store, redis: TextRedis, fleet: None, work: int) -> None:
+    saved = everything(redis)
+    redis.setbit(f"{{{FLEET}}}:level:1:3", 68, 1)
+    redis.sadd(f"{{{FLEET}}}:ids:65600", "ghost")
+    redis.hset(f"{{{FLEET}}}:sessions", "s11", "rubbish")
+    redis.sadd(f"{{{FLEET}}}:leases:325", *(f"nobody-{k}" for k in range(30)))
+    redis.set(f"{{{FLEET}}}:stray", "x")
+    whole = await store.audits.look(FLEET)
+    sliced = await tiny(store, work).look(FLEET)
+    assert whole.total >= 5
+    assert set(whole.sentences) <= set(sliced.sentences)
+    restore(redis, saved)
+
+
+def restore(redis: TextRedis, saved: dict[str, object]) -> None:
+    for name in redis.keys(f"{{{FLEET}}}:*"):
+        if name not in saved:
+            redis.delete(name)
+    for name, value in saved.items():
+        redis.restore(name, 0, value, replace=True)
+
+
+class Traffic:
+    """Everything that changes a fleet, at random, until it is told to end."""
+
+    ends = False
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self._store = store
+        self._rng = Random(seed)
+        self._live: list[str] = []
+        self.operations = 0
+
+    async def run(self) -> None:
+        while not self.ends:
+            await asyncio.gather(*(self._session() for _ in range(40)))
+            await self._pool()
+            await self._store.fleets.tick(FLEET)
+
+    async def _session(self) -> None:
+        self.operations += 1
+        if self._live and self._rng.random() < 0.45:
+            id_ = self._live.pop(self._rng.randrange(len(self._live)))
+            with suppress(errors.UnknownSession):  # its lease was over long ago
+                await self._store.sessions.complete(FLEET, id_)
+            return
+        id_ = f"t{self._rng.getrandbits(60)}"
+        try:
+            await self._store.sessions.assign(FLEET, id_, self._rng.choice([None, 0, 1, 40]))
+        except (errors.NoCapacity, errors.NoActivePool):
+            return
+        self._live.append(id_)
+        if self._rng.random() < 0.3:
+            await self._store.sessions.renew(FLEET, [id_], 5)
+
+    async def _pool(self) -> None:
+        self.operations += 1
+        pool = f"moving-{self._rng.randrange(30)}"
+        try:
+            if self._rng.random() < 0.5:
+                await self._store.pools.add(FLEET, [(pool, self._rng.choice(["small", "large"]))])
+            for step in self._rng.sample(STEPS, 2):
+                if step == "fail":
+                    await self._store.pools.fail(FLEET, pool)
+                elif step == "remove":
+                    await self._store.pools.remove(FLEET, pool)
+                else:
+                    await self._store.pools.set_status(FLEET, pool, "draining" if step == "drain" else "active")
+        except (errors.UnknownPool, errors.PoolNotEmpty, errors.PoolInOtherClass):
+            pass
+
+
+@pytest.fixture
+async def live_store(server: str, redis: TextRedis, calls: Calls) -> AsyncIterator[Store]:
+    """A store on the server's own time, so that leases end meanwhile."""
+    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls)
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+async def test_traffic_raises_no_false_alarm(live_store: Store, redis: TextRedis, policy: str) -> None:
+    body = TINY | {"policy": policy, "lease_seconds": 3, "retention_seconds": 1}
+    await apply_fleet(live_store, Specs(), FLEET, parse_document(json.dumps(body)))
+    await live_store.pools.add(FLEET, [(f"{name}-more-{k}", name) for name in ("small", "large") for k in range(30)])
+    specs, audits = Specs(), tiny(live_store, 400)
+    traffic = Traffic(live_store, 5)
+    running = asyncio.create_task(traffic.run())
+    try:
+        for round_ in range(AUDITS_UNDER_TRAFFIC):
+            before = traffic.operations
+            found = await (audits.look(FLEET) if round_ % 5 else audit_fleet(live_store, specs, FLEET))
+            assert found.sentences == []
+            assert traffic.operations > before
+    finally:
+        traffic.ends = True
+        await running
+
+
+# What is not in one fleet
+
+
+async def test_a_fleet_that_is_on_no_list_is_found_by_its_keys(store: Store, redis: TextRedis, fleet: None) -> None:
+    redis.srem(FLEETS_KEY, FLEET)
+    (found,) = await audit_all(store, Specs())
+    assert found.sentences == ["name: is not on the list slta:fleets"]
+    redis.sadd(FLEETS_KEY, FLEET)
+
+
+async def test_a_name_without_keys_is_no_fleet(store: Store, redis: TextRedis) -> None:
+    redis.sadd(FLEETS_KEY, "begun")
+    assert await audit_all(store, Specs()) == []
+
+
+async def test_a_lost_state_is_found_and_so_is_one_that_nobody_can_read(
+    store: Store, redis: TextRedis, fleet: None
+) -> None:
+    state = redis.dump(f"{{{FLEET}}}:state")
+    redis.delete(f"{{{FLEET}}}:state")
+    (found,) = await audit_all(store, Specs())
+    assert found.sentences == ["state: is lost"]
+    redis.set(f"{{{FLEET}}}:state", "\x93")
+    (found,) = await audit_all(store, Specs())
+    assert [sentence[:22] for sentence in found.sentences] == ["state: cannot be read:"]
+    redis.restore(f"{{{FLEET}}}:state", 0, state, replace=True)
+
+
+async def test_a_fleet_of_a_newer_layout_is_not_looked_at(store: Store, redis: TextRedis, fleet: None) -> None:
+    values = rawstate.unpack(redis, FLEET)
+    rawstate.pack(redis, FLEET, ["99", *values[1:]])
+    assert (await audit_fleet(store, Specs(), FLEET)).not_looked == "newer_fleet"
+    rawstate.pack(redis, FLEET, values)
+
+
+async def test_tables_that_do_not_follow_from_the_document_are_found(
+    store: Store, redis: TextRedis, fleet: None
+) -> None:
+    key = f"{{{FLEET}}}:document"
+    document = redis.get(key)
+    redis.set(key, document.replace('"lease_seconds": 300', '"lease_seconds": 301'))
+    found = await audit_fleet(store, Specs(), FLEET)
+    assert found.sentences == ["lease: '300000000', expected '301000000'"]
+    redis.set(key, document[:-2])
+    found = await audit_fleet(store, Specs(), FLEET)
+    assert found.sentences == ["document: is unreadable"]
+    redis.set(key, document)
+
+
+async def test_keys_of_the_server_are_looked_at_too(store: Store, redis: TextRedis, fleet: None) -> None:
+    redis.expire(FLEETS_KEY, 1000)
+    redis.set("slta:files", "x")
+    found = (await audit_all(store, Specs()))[-1]
+    assert found.fleet == ""
+    assert found.sentences == ["slta:fleets: has a time to live", "slta:files: its type: string, expected hash"]
+    redis.persist(FLEETS_KEY)
+    redis.delete("slta:files")
+
+
+async def test_an_audit_of_a_fleet_that_traffic_has_damaged_says_so_once_and_goes_on(
+    store: Store, redis: TextRedis, fleet: None
+) -> None:
+    """A part that meets an error is a finding, and the parts after it are looked at."""
+    saved = everything(redis)
+    redis.delete(f"{{{FLEET}}}:level:0:1")
+    redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
+    redis.expire(f"{{{FLEET}}}:names", 1000)
+    found = (await store.audits.look(FLEET)).sentences
+    assert any(sentence.startswith("totals: cannot be looked at: WRONGTYPE") for sentence in found)
+    assert f"{{{FLEET}}}:level:0:1: its type: list, expected string" in found
+    assert f"{{{FLEET}}}:names: has a time to live" in found
+    redis.persist(f"{{{FLEET}}}:names")
+    restore(redis, saved)
+    assert violations(redis, FLEET) == []
