@@ -28,11 +28,13 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/oxlint --deny-warnings service/console/static
 	$(BIN)/oxfmt --check service/console/static
 
-format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md
+format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, rules and dashboard
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/oxfmt service/console/static
 	$(BIN)/python -m service.metrics.page > docs/metrics.md
+	$(BIN)/python -m deploy.prometheus.write_rules
+	$(BIN)/python -m deploy.grafana.dashboard
 
 house: $(DEV) ## How long functions, modules and the way of an assign are, and who names a policy
 	$(BIN)/python -m tests.house

@@ -21,6 +21,7 @@ POLICY_NAMERS = {
     "service/store/library.py": "the table in Lua is written from here",
     "service/store/lua/slta.lua": "the policy itself",
     "service/store/lua/jlmu.lua": "the policy itself",
+    "service/__init__.py": "the distribution has this name",
     "service/cli/__main__.py": "the command has this name",
     "service/metrics/rows.py": "every metric begins with this name",
     "service/process/tracing.py": "traces name the service",

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from service import release
 from service.errors import DispatchError, NewerFleet, OlderFleet, UnknownFleet
 from service.fleet_file import Specs
 from service.metrics.activity import Activity
@@ -27,11 +28,13 @@ class Link(NamedTuple):
     library_digest: str
 
 
+RELEASE = release()
 LINK: Kind[Link, Link] = Kind((), lambda link: [((), link)])
+BUILD: Kind[Link, Link] = Kind(("version", "digest"), lambda link: [((RELEASE, link.library_digest), link)])
 LINK_ROWS: tuple[ReadRow[Link], ...] = (
     LINK.gauge("store_up", "1 while the store answers this process.", lambda link: link.is_up),
-    LINK.gauge(
-        "library_info", "Version of the store's function library.", lambda link: {link.library_digest: 1}, ("digest",)
+    BUILD.gauge(
+        "build_info", "1: the version of this process, and the digest of its library in the store.", lambda _: 1
     ),
 )
 

@@ -297,7 +297,7 @@ def test_a_rolling_upgrade_fails_no_session(stack: Stack) -> None:
 
     def upgrade() -> None:
         stack.compose("up", "--detach", *new)
-        versions = "count(count by (digest) (slta_library_info))"
+        versions = "count(count by (digest) (slta_build_info))"
         until(lambda: stack.prometheus.values(versions) == [2], 30, "old and new do not run side by side")
         for container in old:
             stack.engine.docker("stop", "--time", "15", container)

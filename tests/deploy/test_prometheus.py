@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.identity import INSTALLATION
+from deploy.prometheus import write_rules
+
 pytestmark = pytest.mark.needs("promtool")
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy/prometheus"
@@ -44,6 +47,12 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
     config.write_text(text.replace("/run/secrets/metrics.key", str(key)), encoding="utf-8")
     (tmp_path / "rules").symlink_to(FOLDER / "rules")
     promtool("check", "config", "--lint-fatal", config)
+
+
+def test_the_rules_are_what_their_sources_say() -> None:
+    assert {path.name for path in RULES} == {path.name for path, _ in write_rules.written()}
+    for path, text in write_rules.written():
+        assert path.read_text(encoding="utf-8") == text, "change deploy/prometheus/source, then make format"
 
 
 def test_the_rules_are_valid() -> None:
@@ -88,6 +97,18 @@ SHARED = {
     "slta_assignments_total", "slta_completions_total", "slta_rejections_total", "slta_leases_expired_total",
     "slta_learning_steps_total", "slta_sessions", "slta_pools", "slta_session_capacity",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rule", [*rules("record").values(), *ALERTS.values()], ids=lambda rule: next(iter(rule.values()))
+)
+def test_a_rule_takes_replicas_together_and_never_installations(rule: dict[str, Any]) -> None:
+    expression = " ".join(rule["expr"].split())
+    assert "without" not in expression
+    for function in re.finditer(r"\b(?:sum|max|min|avg|count|group|stddev|topk)\b(?! by \()\s*\(", expression):
+        raise AssertionError(f"{function[0]} takes everything together")
+    for labels in re.findall(r"\b(?:by|on|ignoring) \(([^)]*)\)", expression):
+        assert set(INSTALLATION) <= set(labels.split(", ")), labels
 
 
 @pytest.mark.parametrize(

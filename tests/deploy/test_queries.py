@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FLEET = ROOT / "examples/paper.yaml"
 FLEET_NAME = "default"
 CLASSES = ("small", "large")
-SLTA = Path(sys.executable).parent / "slta"
+NAMESPACES = ("prod", "staging")
+SLTA = (sys.executable, "-m", "service.cli")
 WAIT_SECONDS = 60
 
 RULES = [
@@ -65,7 +66,7 @@ def free_port() -> int:
 def running(*command: str | Path) -> Iterator[None]:
     environment = os.environ | {"SLTA_AUTH": "off"}
     quiet = subprocess.DEVNULL
-    with subprocess.Popen([*map(str, command)], env=environment, stdout=quiet, stderr=quiet) as process:
+    with subprocess.Popen([*map(str, command)], env=environment, cwd=ROOT, stdout=quiet, stderr=quiet) as process:
         try:
             yield
         finally:
@@ -114,33 +115,42 @@ class Prometheus:
         return values
 
 
-def configuration(folder: Path, targets: list[str]) -> Path:
-    """The committed one with other targets, and quicker."""
+def configuration(folder: Path, targets: Mapping[str, list[str]]) -> Path:
+    """The committed one with other targets, by namespace, and quicker."""
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
-    config["scrape_configs"] = [{"job_name": "slta", "static_configs": [{"targets": targets}]}]
+    found = [{"targets": ports, "labels": {"namespace": namespace}} for namespace, ports in targets.items()]
+    config["scrape_configs"] = [{"job_name": "slta", "static_configs": found}]
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
+
+
+def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, list[int]]:
+    """A store, dispatchers and a load; the store's URL and the dispatchers' ports."""
+    store = stack.enter_context(running_server())
+    ports = [free_port() for _ in range(replicas)]
+    for port in ports:
+        arguments: list[str | Path] = ["--port", str(port), "--store-url", store, "--config", FLEET]
+        stack.enter_context(running(*SLTA, "serve", *arguments))
+    for port in ports:
+        wait_for(f"http://127.0.0.1:{port}/readyz")
+    options = ["--load", str(load), "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
+    stack.enter_context(running(*SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *options))
+    return store, ports
 
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:
-        store = stack.enter_context(running_server())
-        ports = [free_port(), free_port()]
-        for port in ports:
-            arguments: list[str | Path] = ["--port", str(port), "--store-url", store, "--config", FLEET]
-            stack.enter_context(running(SLTA, "serve", *arguments))
-        for port in ports:
-            wait_for(f"http://127.0.0.1:{port}/readyz")
-        load = ["--load", "5", "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
-        stack.enter_context(running(SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *load))
+        store, ports = installation(stack, 2, load=5)
+        _, others = installation(stack, 1, load=0.5)
         own = free_port()
         options: list[str | Path] = ["--web.listen-address", f"127.0.0.1:{own}", "--storage.tsdb.path", folder / "data"]
-        config = configuration(folder, [f"127.0.0.1:{port}" for port in ports])
+        targets = {"prod": ports, "staging": others}
+        config = configuration(folder, {name: [f"127.0.0.1:{p}" for p in found] for name, found in targets.items()})
         stack.enter_context(running("prometheus", "--config.file", config, *options))
         wait_for(f"http://127.0.0.1:{own}/-/ready")
         with Redis.from_url(store) as redis:
@@ -149,15 +159,29 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         yield Prometheus(f"http://127.0.0.1:{own}")
 
 
-def test_both_replicas_are_scraped_and_report_one_fleet(prometheus: Prometheus) -> None:
-    assert prometheus.soon('count(up{job="slta"} == 1) == 2')
-    assert prometheus.soon("count(slta_aggregate_utility) == 2")
-    assert prometheus.soon("count(fleet:slta_utility:max) == 1")
+def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheus: Prometheus) -> None:
+    assert prometheus.soon('count(up{job="slta"} == 1) == 3')
+    assert prometheus.soon("count(slta_aggregate_utility) == 3")
+    assert prometheus.soon('count(fleet:slta_utility:max{fleet="default"}) == 2')
+    assert prometheus.soon('installation:slta_dispatchers:count{namespace="prod"} == 2')
+    assert prometheus.soon('installation:slta_dispatchers:count{namespace="staging"} == 1')
+
+
+def test_each_installation_has_its_own_sessions(prometheus: Prometheus) -> None:
+    """The one has about ten times as many as the other; replicas are read some seconds apart, so by and large."""
+    for namespace in NAMESPACES:
+        here = f'{{status="active",namespace="{namespace}"}}'
+        assert prometheus.soon(f"fleet_status:slta_sessions:sum{here} > 0")
+        ours = f"sum by (fleet) (max by (fleet, pool_class) (slta_sessions{here}))"
+        assert prometheus.soon(f"abs(sum by (fleet) (fleet_status:slta_sessions:sum{here}) - {ours}) < 0.3 * {ours}")
+    sessions = 'fleet_status:slta_sessions:sum{status="active",namespace="%s"}'
+    assert prometheus.soon(f"{sessions % 'staging'} * 3 < on (fleet) {sessions % 'prod'}")
 
 
 @pytest.mark.parametrize("rule", RECORDED)
-def test_a_recording_rule_gives_data(prometheus: Prometheus, rule: str) -> None:
-    assert prometheus.soon(rule)
+def test_a_recording_rule_gives_data_of_each_installation(prometheus: Prometheus, rule: str) -> None:
+    for namespace in NAMESPACES:
+        assert prometheus.soon(f'{rule}{{namespace="{namespace}"}}')
 
 
 @pytest.mark.parametrize("pool_class", CLASSES)

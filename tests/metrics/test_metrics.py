@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from redis import Redis
 
+from service import release
 from service.core.policies import POLICIES
 from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
@@ -291,7 +292,7 @@ async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics:
     assert value(found, "batch_size_sum") == 3
     assert value(found, "store_errors_total", kind="timeout") == 1
     assert value(found, "store_up") == 1
-    assert value(found, "library_info", digest=store.library_digest) == 1
+    assert value(found, "build_info", version=release(), digest=store.library_digest) == 1
 
 
 async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metrics: Metrics, server: str) -> None:
