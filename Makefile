@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload experiments compose compose-test lock clean
+.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload faults experiments compose compose-test lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-store: $(DEV) ## Operations per second of the atomic step
 
 bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
 	$(BIN)/python -m benchmarks.overload $(ARGS)
+
+faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stopped (ARGS="--help")
+	$(BIN)/python -m faults $(ARGS)
 
 experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)

@@ -7,14 +7,15 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.relay import Cut, Link, Relay
 
-class Proxy:
+
+class Proxy(Relay):
     """Stands between a store and its server, and does to calls of functions what a test asks for."""
 
     def __init__(self, upstream: str) -> None:
-        self._upstream = upstream.removeprefix("unix://")
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        super().__init__(upstream.removeprefix("unix://"))
+        self.rule = self._treat
         self._called = asyncio.Condition()
         self.open = asyncio.Event()
         self.open.set()
@@ -30,49 +31,25 @@ class Proxy:
         async with self._called:
             await self._called.wait_for(lambda: self.calls >= calls)
 
-    async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        server, to_server = await asyncio.open_unix_connection(self._upstream)
-        self._writers |= {to_client, to_server}
-        lost = asyncio.Event()
-        replies = asyncio.create_task(self._replies(server, to_client, lost))
-        self._tasks.add(replies)
-        try:
-            while data := await client.read(65_536):
-                if b"\r\nFCALL" in data[:32]:
-                    async with self._called:
-                        self.calls += 1
-                        self._called.notify_all()
-                    await self.open.wait()
-                    if self.refusals:
-                        to_client.write(f"-{self.refusals.pop(0)}\r\n".encode())
-                        continue
-                    if self.lose:
-                        self.lose -= 1
-                        lost.set()
-                to_server.write(data)
-        except OSError:
-            pass
-        finally:
-            to_server.close()
-            to_client.close()
+    async def _treat(self, link: Link, data: bytes, from_client: bool) -> bytes:
+        if not from_client:
+            if "lost" in link.notes:
+                raise Cut
+            return data
+        return await self._call(link, data) if b"\r\nFCALL" in data[:32] else data
 
-    async def _replies(
-        self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter, lost: asyncio.Event
-    ) -> None:
-        try:
-            while data := await server.read(65_536):
-                if lost.is_set():
-                    to_client.close()
-                    return
-                to_client.write(data)
-        except OSError:
-            pass
-
-    async def stop(self) -> None:
-        self.open.set()
-        for writer in self._writers:
-            writer.close()
-        await asyncio.gather(*self._tasks, *(w.wait_closed() for w in self._writers), return_exceptions=True)
+    async def _call(self, link: Link, data: bytes) -> bytes:
+        async with self._called:
+            self.calls += 1
+            self._called.notify_all()
+        await self.open.wait()
+        if self.refusals:
+            link.client.write(f"-{self.refusals.pop(0)}\r\n".encode())
+            return b""
+        if self.lose:
+            self.lose -= 1
+            link.notes["lost"] = True
+        return data
 
 
 @asynccontextmanager
@@ -80,9 +57,9 @@ async def proxy(upstream: str) -> AsyncIterator[tuple[Proxy, str]]:
     """The proxy and its URL."""
     with tempfile.TemporaryDirectory(prefix="slta-") as folder:
         between = Proxy(upstream)
-        listener = await asyncio.start_unix_server(between.serve, f"{folder}/p")
+        await between.listen_at(f"{folder}/p")
         try:
             yield between, f"unix://{folder}/p"
         finally:
-            listener.close()
+            between.open.set()
             await between.stop()

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("service", "demo", "loadgen", "experiments", "benchmarks", "deploy")
+ROOMS = ("service", "demo", "loadgen", "experiments", "benchmarks", "faults", "deploy")
 FUNCTION_LINES = 40
 """Lines of code that a function may have."""
 MODULE_LINES = 250

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,11 @@ def free_port() -> int:
 class Server:
     """A server on a unix socket and a data folder, configured as ours are; its data outlive the process."""
 
-    def __init__(self, folder: Path, binary: str, *options: str) -> None:
+    def __init__(self, folder: Path, binary: str, *options: str, under: Sequence[str] = ()) -> None:
+        """`under` is a command that runs the server and watches it; the process must be the server's."""
         self.folder = folder
         self.url = f"unix://{folder}/s"
-        self._command = [binary, "--port", "0", "--unixsocket", f"{folder}/s", "--dir", str(folder)]
+        self._command = [*under, binary, "--port", "0", "--unixsocket", f"{folder}/s", "--dir", str(folder)]
         self._command += ["--save", "", "--appendonly", "yes", *options]
 
     def start(self) -> None:
@@ -64,6 +65,10 @@ class Server:
 
     def client(self) -> Redis:
         return Redis.from_url(self.url, encoding="latin-1", decode_responses=True)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def kill(self) -> None:
         self._process.kill()

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from service.access.keys import generate_key
 from tests.console.conftest import fleet_document
-from tests.console.service_process import ServiceProcess
+from tests.service_process import ServiceProcess
 
 pytestmark = pytest.mark.browser
 

@@ -4,107 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from redis import Redis
-from redis.exceptions import RedisError
 
 from service import errors
 from service.store import Store, StoreSettings
 from tests.audit import violations
+from tests.sentinels import DEADLINE_SECONDS, Group, Sentinel, group, sentinel_url, until, watching
 from tests.servers import SERVERS, Server, free_port
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
-
-QUORUM = 2
-DOWN_AFTER_MS = 500
-DEADLINE_SECONDS = 60
-"""No figure of ours: what takes longer has failed."""
-POLL_SECONDS = 0.02
-
-
-class Sentinel:
-    """A sentinel process of either kind of server."""
-
-    def __init__(self, folder: Path, binary: str, *lines: str) -> None:
-        self.port = free_port()
-        file = folder / f"sentinel-{self.port}.conf"
-        file.write_text("\n".join([f"port {self.port}", f"dir {folder}", *lines, ""]))
-        self._process = subprocess.Popen([binary, str(file), "--sentinel"], stdout=subprocess.DEVNULL)
-
-    def client(self) -> Any:
-        return Redis(port=self.port, decode_responses=True)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
-def until(condition: Any) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        try:
-            if condition():
-                return
-        except RedisError:
-            pass
-        assert time.monotonic() < deadline, "the awaited did not happen"
-        time.sleep(POLL_SECONDS)
-
-
-class Group:
-    """A master with replicas on ports of their own, in one folder each."""
-
-    def __init__(self, folder: Path, binary: str, size: int, stack: ExitStack) -> None:
-        self.ports = [free_port() for _ in range(size)]
-        self.servers = []
-        for port in self.ports:
-            home = folder / str(port)
-            home.mkdir()
-            follow = ["--replicaof", "127.0.0.1", str(self.ports[0])] if port != self.ports[0] else []
-            options = ["--port", str(port), "--repl-diskless-sync-delay", "0", *follow]
-            server = Server(home, binary, *options)
-            server.start()
-            stack.callback(server.kill)
-            self.servers.append(server)
-
-    def url(self, number: int = 0) -> str:
-        return f"redis://127.0.0.1:{self.ports[number]}"
-
-    def follows(self, number: int, master: int) -> bool:
-        with self.servers[number].client() as client:
-            told = client.info("replication")
-            return bool(told["role"] == "slave" and told["master_port"] == self.ports[master]) and (
-                told["master_link_status"] == "up"
-            )
-
-    def has_all_of(self, number: int, master: int) -> bool:
-        """Whether a replica has every write of its master."""
-        with self.servers[number].client() as client, self.servers[master].client() as written:
-            offset = written.info("replication")["master_repl_offset"]
-            return bool(client.info("replication")["slave_repl_offset"] >= offset)
-
-    def swap(self, old: int = 0, new: int = 1) -> None:
-        """As a managed service does: the new master first, which has all writes, and connections stay."""
-        until(lambda: self.has_all_of(new, old))
-        with self.servers[old].client() as demoted, self.servers[new].client() as promoted:
-            promoted.execute_command("REPLICAOF", "NO", "ONE")
-            demoted.execute_command("REPLICAOF", "127.0.0.1", str(self.ports[new]))
-
-
-@contextmanager
-def group(folder: Path, binary: str, size: int) -> Iterator[Group]:
-    with ExitStack() as stack:
-        made = Group(folder, binary, size, stack)
-        for number in range(1, size):
-            until(lambda number=number: made.follows(number, 0))
-        yield made
 
 
 @pytest.fixture(params=sorted(SERVERS))
@@ -121,35 +33,18 @@ def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
 @pytest.fixture
 def watched(tmp_path: Path, binary: str) -> Iterator[tuple[Group, list[Sentinel]]]:
     """A master, two replicas and three sentinels that know each other."""
-    with group(tmp_path, binary, 3) as servers:
-        lines = [
-            f"sentinel monitor main 127.0.0.1 {servers.ports[0]} {QUORUM}",
-            f"sentinel down-after-milliseconds main {DOWN_AFTER_MS}",
-            "sentinel failover-timeout main 5000",
-        ]
-        sentinels = [Sentinel(tmp_path, binary, *lines) for _ in range(3)]
-        try:
-            for sentinel in sentinels:
-                with sentinel.client() as client:
-                    until(lambda client=client: _knows_all(client.sentinel_master("main")))
-            yield servers, sentinels
-        finally:
-            for sentinel in sentinels:
-                sentinel.kill()
+    with group(tmp_path, binary, 3) as servers, watching(tmp_path, binary, servers) as sentinels:
+        yield servers, sentinels
 
 
-def _knows_all(state: Any) -> bool:
-    return (state["num-slaves"], state["num-other-sentinels"]) == (2, 2)
-
-
-def sentinel_url(sentinels: list[Sentinel]) -> str:
-    return f"redis+sentinel://{','.join(f'127.0.0.1:{sentinel.port}' for sentinel in sentinels)}/main"
+def url_of(sentinels: list[Sentinel]) -> str:
+    return sentinel_url([sentinel.port for sentinel in sentinels])
 
 
 @pytest.fixture
 async def following(watched: tuple[Group, list[Sentinel]]) -> AsyncIterator[Store]:
     """A store that finds its master through the sentinels; the fleet has four pools."""
-    store = Store(StoreSettings(sentinel_url(watched[1])), Calls())
+    store = Store(StoreSettings(url_of(watched[1])), Calls())
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     yield store
     await store.close()
@@ -241,11 +136,7 @@ def fail_over(servers: Group, sentinels: list[Sentinel]) -> int:
 
 
 def named_by(sentinels: list[Sentinel]) -> set[int]:
-    named = set()
-    for sentinel in sentinels:
-        with sentinel.client() as client:
-            named.add(int(client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", "main")[1]))
-    return named
+    return {sentinel.master_port() for sentinel in sentinels}
 
 
 async def test_a_master_that_the_sentinels_replaced_is_left_though_it_still_takes_writes(
@@ -280,7 +171,7 @@ async def test_some_sentinels_may_be_gone(watched: tuple[Group, list[Sentinel]])
     _, sentinels = watched
     for sentinel in sentinels[:2]:
         sentinel.kill()
-    store = Store(StoreSettings(sentinel_url(sentinels)), Calls())
+    store = Store(StoreSettings(url_of(sentinels)), Calls())
     await store.check()
     assert store.readiness == "ready"
     sentinels[2].kill()

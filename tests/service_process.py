@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.servers import free_port
 
 READY_SECONDS = 30.0
 END_SECONDS = 8.0
@@ -26,19 +27,21 @@ class ServiceProcess:
         folder: Path,
         keys_file: Path | None = None,
         program: Sequence[str] = ("service.cli", "serve"),
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`program` is the module to run, and its first arguments."""
-        self.port = _free_port()
+        """`program` is the module to run, and its first arguments; `settings` are environment variables."""
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._keys_file = keys_file
         self._program = program
+        self._settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         options = ["--port", str(self.port), "--data-dir", str(self._folder / "data")]
         options += ["--keys-file", str(self._keys_file)] if self._keys_file else []
-        environment = os.environ | ({} if self._keys_file else {"SLTA_AUTH": "off"})
+        environment = os.environ | ({} if self._keys_file else {"SLTA_AUTH": "off"}) | dict(self._settings)
         with (self._folder / "log").open("ab") as log:
             command = [sys.executable, "-m", *self._program, *options]
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -50,6 +53,18 @@ class ServiceProcess:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(END_SECONDS)
             self._process = None
+
+    def kill(self) -> None:
+        """It ends without a word, as if its machine had."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGSTOP and SIGCONT: it stands still, and goes on."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def call(self, method: str, path: str, body: object = None, key: str | None = None) -> Any:
         """The answer's JSON."""
@@ -74,10 +89,3 @@ class ServiceProcess:
                 assert self._process.poll() is None, (self._folder / "log").read_text()
                 assert time.monotonic() < deadline, "the service did not become ready"
                 time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

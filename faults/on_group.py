@@ -1,0 +1,117 @@
+"""Faults of a master with two replicas and three sentinels: failover, lag, partition."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from faults.on_store import ask
+from faults.scene import NEIGHBOUR, Scene
+from tests.relay import Cut, Link, untouched
+from tests.servers import Server
+
+FREEZE_SECONDS = 6.0
+LAG_SECONDS = 0.4
+"""Below what makes sentinels call the master down."""
+AWAY_SECONDS = 4.0
+PARTITION_SECONDS = 8.0
+AFTER_SECONDS = 3.0
+
+
+async def master_killed(scene: Scene) -> int:
+    """kill -9 of the master, which comes back as a replica: whether another one is the master."""
+    scene.servers[0].kill()
+    await asyncio.sleep(AWAY_SECONDS)
+    await asyncio.to_thread(scene.servers[0].start)
+    return await _moved(scene)
+
+
+async def master_frozen(scene: Scene) -> int:
+    """SIGSTOP of the master, which goes on later: whether another one is the master."""
+    scene.servers[0].freeze()
+    await asyncio.sleep(FREEZE_SECONDS)
+    scene.servers[0].thaw()
+    return await _moved(scene)
+
+
+async def replicas_behind(scene: Scene) -> int:
+    """Replicas hear nothing for a moment, then the master is killed: bytes that none of them had heard."""
+    gate = asyncio.Event()
+
+    async def rule(link: Link, data: bytes, _: bool) -> bytes:
+        if link.source == NEIGHBOUR:
+            await gate.wait()
+            raise Cut
+        return data
+
+    scene.relays[0].rule = rule
+    await asyncio.sleep(LAG_SECONDS)
+    behind = await _offset(scene.servers[0]) - max([await _offset(replica) for replica in scene.servers[1:]])
+    scene.servers[0].kill()
+    gate.set()
+    await asyncio.sleep(AWAY_SECONDS)
+    scene.relays[0].rule = untouched
+    await asyncio.to_thread(scene.servers[0].start)
+    scene.notes["bytes behind"] = behind
+    return behind if await _moved(scene) else 0
+
+
+async def _offset(server: Server) -> int:
+    return int(await ask(server, lambda redis: redis.info("replication")["master_repl_offset"]))
+
+
+async def partitioned(scene: Scene) -> int:
+    """The master is cut off, with every dispatcher: calls that it took after another one was promoted."""
+    return await _partition(scene, cut_off=range(len(scene.dispatchers)))
+
+
+async def overtaken(scene: Scene) -> int:
+    """The master is cut off with one dispatcher, and the other side does more than it: calls that both took."""
+    scene.load.weights = [1.0, 3.0]
+    old = await _partition(scene, cut_off=[0])
+    new = scene.notes["calls of the new master"]
+    return min(old, new) if new > old else 0
+
+
+async def _partition(scene: Scene, cut_off: Sequence[int]) -> int:
+    heal = asyncio.Event()
+
+    async def apart(link: Link, data: bytes, _: bool) -> bytes:
+        if link.source == NEIGHBOUR:
+            await heal.wait()
+        return data
+
+    async def blind(_: Link, data: bytes, __: bool) -> bytes:
+        await heal.wait()
+        return data
+
+    scene.relays[0].rule = apart
+    for number in cut_off:
+        for relay in scene.views[number]:
+            relay.rule = blind
+    began = time.monotonic()
+    new = scene.servers[await asyncio.to_thread(scene.promoted)]
+    before = [await _calls(server) for server in (scene.servers[0], new)]
+    scene.notes["promoted after"] = round(time.monotonic() - began, 2)
+    await asyncio.sleep(PARTITION_SECONDS)
+    after = [await _calls(server) for server in (scene.servers[0], new)]
+    heal.set()
+    for relay in (scene.relays[0], *(relay for view in scene.views for relay in view)):
+        relay.rule = untouched
+    old_calls, scene.notes["calls of the new master"] = (b - a for a, b in zip(before, after, strict=True))
+    await _moved(scene)
+    return old_calls
+
+
+async def _calls(server: Server) -> int:
+    """Calls of functions that it took."""
+    stats = await ask(server, lambda redis: redis.info("commandstats"))
+    return int(stats.get("cmdstat_fcall", {"calls": 0})["calls"])
+
+
+async def _moved(scene: Scene) -> int:
+    """Wait until all follow the new master: 1, or 0 if it is the old one."""
+    new = await asyncio.to_thread(scene.settled)
+    await asyncio.sleep(AFTER_SECONDS)
+    return int(new != 0)

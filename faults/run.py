@@ -1,0 +1,78 @@
+"""One run: a scene, a load, a fault, and what the ledger says afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from faults import witness
+from faults.ledger import judge
+from faults.load import Load, Plan
+from faults.scene import Scene, scene
+from faults.table import FAULTS, Fault
+from tests.servers import SERVERS
+
+BEFORE_SECONDS = 3.0
+"""Load without a fault, by which the rate is judged."""
+ENOUGH = 0.75
+"""The share of the wanted calls that must succeed in it."""
+
+Record = dict[str, Any]
+
+
+def play(name: str, mode: str, number: int, per_second: float) -> Record:
+    """One run, as it is kept. `void` says why it does not count, '' if it does."""
+    fault = FAULTS[name]
+    server = sorted(SERVERS)[number % len(SERVERS)]
+    with tempfile.TemporaryDirectory(prefix="slta-") as folder:
+        made = asyncio.run(_play(fault, mode, Path(folder), SERVERS[server], Plan(per_second), f"{name}-{number}"))
+    return {
+        "fault": name,
+        "mode": mode,
+        "run": number,
+        "server": server,
+        "date": f"{datetime.now(tz=UTC):%Y-%m-%d}",
+        "commit": _commit(),
+        **made,
+    }
+
+
+async def _play(fault: Fault, mode: str, folder: Path, binary: str, plan: Plan, seed: str) -> Record:
+    if not fault.is_under_load:
+        plan = Plan(plan.per_second, workers=0)
+    async with scene(folder, fault.shape, mode, binary) as made:
+        async with Load(made.urls, plan, seed) as made.load:
+            await asyncio.sleep(BEFORE_SECONDS if plan.workers else 0)
+            rate = made.load.ledger.good_between(made.load.started + 1, time.monotonic()) / (BEFORE_SECONDS - 1)
+            effects = await fault.plant(made)
+        return await asyncio.to_thread(_record, made, plan, rate, effects)
+
+
+def _record(made: Scene, plan: Plan, rate: float, effects: int) -> Record:
+    load, store = made.load, made.servers[made.settled()]
+    void = "" if effects else "no effect was seen"
+    if plan.workers and rate < ENOUGH * plan.per_second:
+        void = f"{rate:.0f} calls per second instead of {plan.per_second:.0f}"
+    return {
+        "void": void,
+        "calls_per_second": round(rate),
+        "effects": effects,
+        "seconds": round(load.ended - load.started, 1),
+        "good_answers": len(load.ledger.good),
+        **asdict(judge(load.ledger, witness.sessions(store))),
+        "longest_silence_seconds": round(load.ledger.longest_silence(load.started, load.ended), 2),
+        "audit": witness.audit(store),
+        "codes": dict(load.ledger.codes),
+        "notes": made.notes,
+    }
+
+
+def _commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
