@@ -22,8 +22,8 @@ def main() -> None:
     """Play what is missing, append each run, and write the page."""
     options = _options()
     for name, mode in _wanted(options):
-        _complete(name, mode, options)
-    report.write(read(options.results))
+        complete(name, mode, options)
+    options.page.write_text(report.page(read(options.results)), encoding="utf-8")
 
 
 def _wanted(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
@@ -33,7 +33,7 @@ def _wanted(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
                 yield name, mode
 
 
-def _complete(name: str, mode: str, options: argparse.Namespace) -> None:
+def complete(name: str, mode: str, options: argparse.Namespace) -> None:
     """Until there are as many runs as wanted, or too many void ones."""
     done = [record for record in read(options.results) if (record["fault"], record["mode"]) == (name, mode)]
     valid = sum(not record["void"] for record in done)
@@ -73,6 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=RUNS, help=f"that count, of each fault in each mode ({RUNS})")
     parser.add_argument("--per-second", type=float, default=400, help="calls that the load makes (400)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs are kept, one a line")
+    parser.add_argument("--page", type=Path, default=report.PAGE, help="what is written from them")
     return parser.parse_args()
 
 

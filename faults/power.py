@@ -48,17 +48,18 @@ async def lost(scene: Scene) -> int:
     """The power fails under load: 1, once the server is there again with the file as the disk had it."""
     [server] = scene.servers
     await asyncio.sleep(SECONDS)
-    scene.notes["bytes not synced"] = await asyncio.to_thread(_fail, server)
+    scene.notes["bytes not synced"] = await asyncio.to_thread(fail, server)
     await asyncio.to_thread(server.start)
     await asyncio.sleep(AFTER_SECONDS)
     return 1
 
 
-def _fail(server: Server) -> int:
+def fail(server: Server) -> int:
     """Kill the server and cut its file; by so many bytes."""
     file, log = server.folder / FILE, server.folder / LOG
     server.kill()
-    until(lambda: f"{server.pid} +++ killed by SIGKILL +++" in log.read_text())
+    ended = re.compile(rf"^{server.pid} +\+\+\+ killed by SIGKILL", re.MULTILINE)
+    until(lambda: ended.search(log.read_text()))
     size, synced = file.stat().st_size, synced_bytes(log.read_text())
     os.truncate(file, synced)
     return size - synced

@@ -31,11 +31,6 @@ def void(record: Record) -> str:
     return f", VOID: {record['void']}" if record["void"] else ""
 
 
-def write(records: Sequence[Record]) -> None:
-    """The page."""
-    PAGE.write_text(page(records), encoding="utf-8")
-
-
 def page(records: Sequence[Record]) -> str:
     """The text of the page."""
     words = {"STATEMENT": statement(records), "TABLE": table(records), "PROVENANCE": provenance(records)}

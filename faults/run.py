@@ -74,5 +74,6 @@ def _record(made: Scene, plan: Plan, rate: float, effects: int) -> Record:
 
 
 def _commit() -> str:
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+    """The last one that changed the service."""
+    command = ["git", "log", "-1", "--format=%h", "--", "service"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -82,9 +82,9 @@ class Server:
 
 
 @contextmanager
-def started(folder: Path, binary: str, *options: str) -> Iterator[Server]:
+def started(folder: Path, binary: str, *options: str, under: Sequence[str] = ()) -> Iterator[Server]:
     """A server whose data stay in `folder`."""
-    server = Server(folder, binary, *options)
+    server = Server(folder, binary, *options, under=under)
     server.start()
     try:
         yield server

@@ -1,0 +1,187 @@
+"""The witness on a real service: what is planted behind the service's back is seen, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from faults import __main__ as command
+from faults import power, report, witness
+from faults.ledger import judge
+from faults.load import FLEET, Load, Plan
+from faults.on_the_way import AtByte, cut_at_every_byte
+from faults.run import Record
+from faults.scene import RELAYED, SINGLE, Scene, scene
+from tests.relay import Cut, Link
+from tests.sentinels import until
+from tests.servers import EMBEDDED, Server, started
+
+BY_HAND = Plan(workers=0)
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with scene(tmp_path, replace(SINGLE, dispatchers=1), "async", EMBEDDED) as made:
+        yield made
+
+
+async def test_what_was_changed_behind_the_service_is_seen_as_what_it_is(made: Scene) -> None:
+    [server] = made.servers
+    async with Load(made.urls, BY_HAND, "s") as load:
+        sessions = [load.ledger.open(f"s{k}") for k in range(6)]
+        for session in sessions:
+            await load.assign(session)
+        await load.complete(sessions[0])
+        assert not any(seen_of(load, server)[name] for name in ("lost", "back", "leaked", "doubled", "unknown"))
+        assert witness.audit(server) == []
+        with server.client() as redis:
+            record = take_away(redis, "s1")
+            redis.hset(f"{{{FLEET}}}:sessions", mapping={"s0": record, "stranger": record})
+        seen = seen_of(load, server)
+        assert (seen["acknowledged"], seen["lost"], seen["back"], seen["leaked"]) == (6, 1, 1, 1)
+        assert witness.audit(server) != []
+        await load.complete(sessions[1])
+        assert seen_of(load, server)["losses"] == {"complete: unknown_session": 1}
+
+
+def take_away(redis: Redis, session: str) -> str:
+    """A session's record, which is then no longer there."""
+    record = redis.hget(f"{{{FLEET}}}:sessions", session)
+    redis.hdel(f"{{{FLEET}}}:sessions", session)
+    return str(record)
+
+
+def seen_of(load: Load, server: Server) -> dict[str, Any]:
+    verdict = judge(load.ledger, witness.sessions(server))
+    return {name: getattr(verdict, name) for name in verdict.__slots__}
+
+
+async def test_a_load_calls_keeps_its_sessions_and_ends_without_a_doubt(made: Scene) -> None:
+    async with Load(made.urls, Plan(per_second=200), "s") as load:
+        await asyncio.to_thread(until, lambda: len(load.ledger.good) >= 300)
+    seen = seen_of(load, made.servers[0])
+    assert seen["acknowledged"] > 100
+    assert not any(seen[name] for name in ("refused", "unknown", "lost", "doubled", "leaked", "back"))
+    assert witness.sessions(made.servers[0])
+    assert witness.audit(made.servers[0]) == []
+
+
+async def test_a_connection_is_cut_at_each_byte_of_the_request_and_the_reply() -> None:
+    link = Link(None, None)  # neither side is written to
+    for after in range(len(b"FCALL s1\r\n") + 1):
+        rule = AtByte(b"s1", after, in_reply=False)
+        assert await rule(link, b"PING\r\n", True) == b"PING\r\n"
+        with pytest.raises(Cut) as cut:
+            await rule(link, b"FCALL s1\r\n", True)
+        assert cut.value.last == b"FCALL s1\r\n"[:after]
+        assert rule.did_cut
+    rule = AtByte(b"s1", 3, in_reply=True)
+    assert await rule(link, b"FCALL s1\r\n", True) == b"FCALL s1\r\n"
+    with pytest.raises(Cut) as cut:
+        await rule(link, b"+done\r\n", False)
+    assert cut.value.last == b"+do"
+    beyond = AtByte(b"s1", 99, in_reply=False)
+    assert await beyond(link, b"FCALL s1\r\n", True) == b"FCALL s1\r\n"
+    assert not beyond.did_cut
+
+
+@pytest.mark.campaign
+async def test_no_byte_of_an_assign_and_a_complete_is_one_too_many(tmp_path: Path) -> None:
+    async with scene(tmp_path, replace(RELAYED, dispatchers=1), "async", EMBEDDED) as made:
+        async with Load(made.urls, BY_HAND, "s") as made.load:
+            assert await cut_at_every_byte(made) > 300
+        seen = seen_of(made.load, made.servers[0])
+    assert not any(seen[name] for name in ("refused", "unknown", "lost", "doubled", "leaked", "back"))
+
+
+# Power
+
+
+LOG = """\
+7 write(12, "..."..., 50) = 50
+7 write(12, "..."..., 30 <unfinished ...>
+9 fdatasync(12 <unfinished ...>
+7 <... write resumed>) = 30
+9 <... fdatasync resumed>) = 0
+7 write(12, "..."..., 20) = 20
+7 +++ killed by SIGKILL +++
+"""
+
+
+def test_what_was_written_while_a_sync_ran_may_not_be_on_the_disk() -> None:
+    assert power.synced_bytes(LOG) == 50
+    assert power.synced_bytes(LOG + "9 fdatasync(12) = 0\n") == 100
+    assert power.synced_bytes(LOG + "9 fdatasync(12) = -1 EIO (Input/output error)\n") == 50
+    assert power.synced_bytes(LOG + "9 fdatasync(12 <unfinished ...>\n") == 50
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize(("policy", "kept"), [("no", 0), ("always", 100)])
+def test_when_the_power_fails_what_was_not_synced_is_gone(tmp_path: Path, policy: str, kept: int) -> None:
+    with started(tmp_path, EMBEDDED, "--appendfsync", policy, under=power.watched(tmp_path)) as server:
+        with server.client() as redis:
+            for number in range(100):
+                redis.set(f"key-{number}", number)
+        assert (power.fail(server) > 0) == (policy == "no")
+        server.start()
+        with server.client() as redis:
+            assert redis.dbsize() == kept
+
+
+# Runs
+
+
+def record(fault: str = "store-killed", mode: str = "async", **changed: Any) -> Record:
+    counts = dict.fromkeys(report.COUNTS, 0)
+    known = {"run": 0, "server": "embedded", "date": "2026-11-25", "commit": "abc", "void": "", "audit": []}
+    return {"fault": fault, "mode": mode, **known, **counts, "longest_silence_seconds": 0.5, **changed}
+
+
+def test_a_run_that_is_there_is_not_repeated_and_a_void_one_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[int] = []
+
+    def play(name: str, mode: str, number: int, _: float) -> Record:
+        played.append(number)
+        return record(name, mode, run=number, void="too slow" if number == 1 else "")
+
+    monkeypatch.setattr(command, "play", play)
+    options = Namespace(results=tmp_path / "runs.jsonl", runs=2, per_second=400)
+    command.complete("store-killed", "async", options)
+    assert played == [0, 1, 2], "the second one was void"
+    command.complete("store-killed", "async", options)
+    assert played == [0, 1, 2]
+    command.complete("cut", "async", options)
+    assert played == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_machine_that_is_too_busy_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "play", lambda name, mode, number, _: record(name, mode, run=number, void="slow"))
+    options = Namespace(results=tmp_path / "runs.jsonl", runs=2, per_second=400)
+    command.complete("cut", "async", options)
+    assert [run["void"] for run in command.read(options.results)] == ["slow"] * command.MOST_VOID
+
+
+def test_the_page_adds_up_the_runs_that_count() -> None:
+    runs = [
+        record("power", acknowledged=1000, lost=40, back=3, longest_silence_seconds=0.4),
+        record("power", acknowledged=500, lost=7, longest_silence_seconds=1.2, audit=["sessions: 3, expected 4"]),
+        record("power", acknowledged=900, lost=900, void="no effect was seen"),
+        record("store-killed", acknowledged=100),
+    ]
+    statement, table = report.statement(runs), report.table(runs)
+    assert "| `async` | the power of the store | 2 | 1,500 | 47 | 40 | 3 | 1.2 |" in statement
+    assert "| `async` | a process or a connection | 1 | 100 | 0 | 0 | 0 | 0.5 |" in statement
+    assert "| the power fails | `async` | 2 + 1 void | 1,500 | 0 | 0 | 47 | 0 | 0 | 3 | 1.2 | 1 broken |" in table
+
+
+def test_the_page_says_what_the_kept_runs_say() -> None:
+    assert report.PAGE.read_text(encoding="utf-8") == report.page(command.read(command.RESULTS))
