@@ -11,6 +11,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload faults experiments compose compose-test lock clean
+.PHONY: mutants walk soak bench-longest inventory
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,12 @@ test: $(DEV) ## Tests, with branch coverage of service, loadgen and demo (ARGS="
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 	$(PYTEST) -m campaign --timeout 3600 $(ARGS)
+
+mutants: $(DEV) ## Plant each mistake of tests/mutants in a copy of the tree: a test must notice it (ARGS="-n 2")
+	$(PYTEST) -m "campaign or not campaign" tests/mutants --timeout 900 $(ARGS)
+
+walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers
+	$(PYTEST) -m campaign tests/walk --timeout 3600 -s $(ARGS)
 
 test-browser: $(DEV) ## The live page in a real Chromium
 	$(PYTEST) -m browser $(ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -18,6 +18,7 @@ from service.store.embedded import EmbeddedStore
 
 ROUND_SECONDS = 1.0
 JITTER = 0.25
+CANCEL_AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 2.0
 """How long serving waits for a store to examine, and to apply the fleet file to; then it begins, and both follow."""
 
@@ -67,9 +68,7 @@ class Housekeeping:
             if beginning.done():
                 beginning.result()
         finally:
-            for task in [*tasks, beginning]:
-                task.cancel()
-            await asyncio.gather(*tasks, beginning, return_exceptions=True)
+            await _end([*tasks, beginning])
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
         rounds = [_every_second(self._watch_store), _every_second(self._keep_house)]
@@ -132,6 +131,16 @@ class Housekeeping:
         if self._trouble and not trouble:
             log.info("store_available_again")
         self._trouble = trouble
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: `asyncio.wait_for` before Python 3.12, which redis-py calls, may swallow it."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _every_second(work: Callable[[], Awaitable[None]]) -> None:

@@ -1,0 +1,217 @@
+"""Planted mistakes where the service refuses, gives up or goes on after an error, in Python and in Lua."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+
+
+def python(file: str, right: str, wrong: str, *tests: str) -> Mutant:
+    return Mutant(f"service/{file}.py", right, wrong, _paths(tests))
+
+
+def lua(module: str, right: str, wrong: str, *tests: str) -> Mutant:
+    return Mutant(f"service/store/lua/{module}.lua", right, wrong, _paths(tests))
+
+
+def _paths(tests: tuple[str, ...]) -> tuple[str, ...]:
+    folders = {test: test.rpartition("/") for test in tests}
+    return tuple(f"tests/{folder}/test_{name}.py" for folder, _, name in folders.values())
+
+
+FAULTS, BATCHING, EARLY = "store/faults", "store/batching", "store/early"
+
+PYTHON = {
+    "a call that may have run is said not to have run": python(
+        "store/batching", "operation.may_have_run |= failed.failure.ran", "operation.may_have_run |= False", FAULTS
+    ),
+    "after its deadline everything may have run": python(
+        "store/waiting", "self.unknown() if self.may_have_run else StoreUnavailable()", "self.unknown()", FAULTS
+    ),
+    "an unknown outcome does not name its session": python(
+        "store/waiting", "OutcomeUnknown(None, session_id=self.words[1])", "OutcomeUnknown()", "api/ids"
+    ),
+    "completions are refused when memory is full": python(
+        "store/batching",
+        'failed.failure.kind == "oom" and function',
+        'failed.failure.kind == "full" and function',
+        EARLY,
+    ),
+    "an assign that memory refused may have run": python(
+        "store/batching",
+        "operation.settle(StoreUnavailable())",
+        "operation.settle(operation.unknown())",
+        "api/store_failures",
+    ),
+    "what was not run is told as an outcome": python(
+        "store/batching", 'if outcome[0] == "NOT_RUN":', 'if outcome[0] == "NEVER":', BATCHING
+    ),
+    "a fault is told as an outcome": python(
+        "store/batching", 'if outcome[0] == "FAULT" else outcome', 'if outcome[0] == "NEVER" else outcome', BATCHING
+    ),
+    "after a call that ran nothing it asks as fast as it can": python(
+        "store/batching", "if len(not_run) == len(batch):", "if False:", BATCHING
+    ),
+    "a refused batch is not sent again": python(
+        "store/batching",
+        "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n        self._put_back(batch)\n",
+        "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n",
+        FAULTS,
+    ),
+    "a change whose reply was lost is said not to have run": python(
+        "store/caller", "OutcomeUnknown() if self.failure.ran else StoreUnavailable()", "StoreUnavailable()", FAULTS
+    ),
+    "every failed call is sent a second time": python(
+        "store/caller",
+        'if failure.kind != "function_missing":\n                raise StoreFailure(failure) from error',
+        "pass",
+        FAULTS,
+    ),
+    "a library that is gone is not loaded": python(
+        "store/caller", 'if failure.kind != "function_missing":', "if True:", FAULTS
+    ),
+    "a read that failed may have run": python(
+        "store/caller", "raise StoreUnavailable from failed", "raise failed.as_dispatch_error() from failed", FAULTS
+    ),
+    "a connection is kept that leads to a replica": python(
+        "store/caller", "if failure.kind in DOUBTS:", "if False:", "store/topology"
+    ),
+    "a refusal may have run": python(
+        "store/connection", "return Failure(kind, ran=False)", "return Failure(kind, ran=True)", FAULTS
+    ),
+    "without a connection a call may have run": python(
+        "store/connection", "replace(classify(error.__cause__), ran=False)", "classify(error.__cause__)", FAULTS
+    ),
+    "redis-py repeats calls by itself": python(
+        "store/connection", "Retry(NoBackoff(), 0)", "Retry(NoBackoff(), 2)", FAULTS
+    ),
+    "a deleted fleet's name stays on the list when a reply was lost": python(
+        "store/fleets",
+        "            await self._strike_off(fleet)\n            raise\n",
+        "            raise\n",
+        "store/configure",
+        "store/concurrency",
+        FAULTS,
+    ),
+    "a refusal within a report passes as done": python(
+        "store/pools",
+        "outcomes += map(checked, await",
+        "outcomes += map(list, await",
+        "store/pools",
+        "store/newer_fleets",
+    ),
+    "one fleet's trouble keeps the others from their tick": python(
+        "process/housekeeping",
+        "                trouble = error.code\n",
+        "                return error.code\n",
+        "process/housekeeping",
+    ),
+    "an error ends the rounds": python(
+        "process/housekeeping",
+        '            log.exception("round_failed")\n',
+        "            raise\n",
+        "process/housekeeping",
+    ),
+    "an unusable key file ends the round": python(
+        "process/housekeeping", "except AccessError as error:", "except MemoryError as error:", "process/housekeeping"
+    ),
+    "an unusable key file takes the keys away": python(
+        "access/keys",
+        "self._take_up(_read_keys(self._path))",
+        "self._take_up({}); self._take_up(_read_keys(self._path))",
+        "api/access",
+    ),
+    "a wrong secret opens": python("access/keys", "if same and key else None", "if key else None", "api/access"),
+    "wrong keys are not counted": python("api/gate", "wait = self._failures.take(address)", "wait = 0", "api/access"),
+    "another's fleet is seen": python("api/gate", "if not caller.sees(fleet):", "if False:", "api/access"),
+    "nothing is refused when too much waits": python(
+        "api/gate",
+        "> LONGEST_WAIT_SECONDS:\n            context.shed = True",
+        "> 1e9:\n            context.shed = True",
+        "api/overload",
+    ),
+    "scopes within a call of many are not checked": python(
+        "api/operations", "if not caller.may(SCOPES[kind]):", "if False:", "api/operations"
+    ),
+    "a problem within a call of many does not say when to come back": python(
+        "api/operations", "    if wait:\n", "    if False:\n", "api/operations"
+    ),
+    "a problem does not say when to come back": python(
+        "api/problems", "if status == HTTPStatus.SERVICE_UNAVAILABLE else {}", "if status == 0 else {}", "api/problems"
+    ),
+    "an unexpected error tells its text": python(
+        "api/problems",
+        '"Something failed here; the log has it under this request_id."',
+        "repr(error)",
+        "api/direct",
+        "api/edge",
+    ),
+    "an unexpected error is not logged": python(
+        "api/door", "if begun or not isinstance(error, EXPECTED):", "if begun:", "api/direct", "api/edge"
+    ),
+    "a body of any length is read": python(
+        "api/bodies", "    if len(body) > limit:\n", "    if False:\n", "api/direct", "api/bad_input"
+    ),
+    "a key that stands twice is taken": python(
+        "reading/strict_json", "if len(members) < len(pairs):", "if False:", "reading/strict_json", "api/bad_input"
+    ),
+}
+
+LUA = {
+    "an error hides behind a good outcome": lua(
+        "library", "outcome = outcome, { 'FAULT' }", "outcome = outcome, { 'UNKNOWN' }", BATCHING
+    ),
+    "an error stops nothing": lua("library", "    if sound then\n", "    if true then\n", BATCHING),
+    "an error at the end of a call is hidden": lua("library", "  if not written then\n", "  if false then\n", BATCHING),
+    "a fleet that had an error is not suspect": lua(
+        "library", "  if not sound then\n    fleet.suspect", "  if false then\n    fleet.suspect", BATCHING
+    ),
+    "a suspect fleet is not repaired": lua("library", "if fleet.suspect ~= '' then", "if false then", BATCHING),
+    "completions need memory": lua(
+        "library", "batch(given, args, true) end, { 'allow-oom' })", "batch(given, args, true) end)", EARLY, BATCHING
+    ),
+    "early completes grow when memory is full": lua("early", "if not fleet.memory_full then", "if true then", EARLY),
+    "early completes grow without end": lua(
+        "early", "drop(fleet, fleet.early_completes - MOST)", "local _ = MOST", EARLY
+    ),
+    "early completes are kept for ever": lua("early", "tonumber(forgotten) > fleet.time", "true", EARLY),
+    "a tick drops any number of early completes": lua("early", "math.min(over, DROPPED)", "over", EARLY),
+    "leases are looked through without end": lua(
+        "sessions", "fleet.next_due + REAP_SECONDS", "fleet.next_due + 1e5", "store/sessions"
+    ),
+    "a pool that is not empty is removed": lua(
+        "pools",
+        "elseif ledger.occupancy(fleet, number) > 0 then\n    return { 'NOT_EMPTY' }\n  end\n  -- writes",
+        "end\n  -- writes",
+        "store/pools",
+    ),
+    "a pool that is not empty moves": lua(
+        "pools",
+        "    if ledger.occupancy(fleet, number) > 0 then\n      return",
+        "    if false then\n      return",
+        "store/pools",
+    ),
+    "a pool is created in two classes": lua(
+        "pools", "if present and present ~= position then", "if false then", "store/pools"
+    ),
+    "a fleet with sessions is deleted": lua(
+        "fleets", "if redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then", "if false then", "store/configure"
+    ),
+    "a class with pools leaves the configuration": lua(
+        "fleets", "if not wanted[name] then", "if false then", "store/configure"
+    ),
+    "an outdated configuration is taken": lua(
+        "fleets",
+        "if given.expected ~= '' and tonumber(given.expected) ~= version then",
+        "if false then",
+        "store/configure",
+    ),
+    "a report from another life of the store is taken": lua(
+        "state", "tonumber(epoch) == fleet.store_epoch and", "", "store/pools"
+    ),
+    "a report from the future is taken": lua("state", " and tonumber(time) <= fleet.time then", " then", "store/pools"),
+    "a fleet of an older layout is read as one of ours": lua(
+        "state", "return nil, 'OLDER_FLEET'", "return nil, 'UNKNOWN_FLEET'", "store/upgrade"
+    ),
+}
+
+MUTANTS = PYTHON | LUA

@@ -1,0 +1,39 @@
+"""The tests are tested: each planted mistake makes one of them fail (make mutants)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import deciding, refusing
+from tests.mutants.planting import Mutant, plant, run_tests, times_found
+
+MUTANTS = deciding.MUTANTS | refusing.MUTANTS
+
+
+def test_the_tables_do_not_hide_each_other() -> None:
+    assert len(MUTANTS) == len(deciding.MUTANTS) + len(refusing.MUTANTS)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_right_text_of_a_mistake_is_still_there_once(name: str) -> None:
+    assert times_found(MUTANTS[name]) == 1, f"needs new words: {MUTANTS[name]}"
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", MUTANTS)
+def test_every_mistake_is_noticed(tmp_path: Path, name: str) -> None:
+    plant(MUTANTS[name], tmp_path)
+    noticed = run_tests(MUTANTS[name], tmp_path)
+    print(f"{name}: {noticed}")
+    assert noticed
+
+
+def test_a_change_that_is_no_mistake_is_not_noticed(tmp_path: Path) -> None:
+    harmless = Mutant(
+        "service/errors.py", "The dispatcher refused the call.", "Refused.", ("tests/api/test_problems.py",)
+    )
+    plant(harmless, tmp_path)
+    assert run_tests(harmless, tmp_path) is None
