@@ -61,6 +61,9 @@ bench: $(DEV) ## Operations per second over HTTP, beside what operators use toda
 bench-store: $(DEV) ## Operations per second of the atomic step
 	$(BIN)/python -m benchmarks.store $(ARGS)
 
+bench-longest: $(DEV) ## The longest call of each kind at 65,536 pools and 655,360 sessions
+	$(BIN)/python -m benchmarks.longest $(ARGS)
+
 bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
 	$(BIN)/python -m benchmarks.overload $(ARGS)
 

@@ -31,7 +31,7 @@ def provenance(facts: Mapping[str, Any]) -> str:
 
 def medians_table(runs: Sequence[Run]) -> str:
     """A row a side."""
-    table = [
+    rows = [
         (
             f"`{side}`",
             f"{of.operations_per_second:,.0f}",
@@ -40,7 +40,7 @@ def medians_table(runs: Sequence[Run]) -> str:
         )
         for side, of in medians(runs).items()
     ]
-    return _table(HEADINGS, table)
+    return table(HEADINGS, rows)
 
 
 def ratios_table(runs: Sequence[Run], ours: Sequence[str], peers: Sequence[str]) -> str:
@@ -52,10 +52,11 @@ def ratios_table(runs: Sequence[Run], ours: Sequence[str], peers: Sequence[str])
         for own in ours
         if all(f"{own}/{peer}" in found for peer in columns)
     ]
-    return _table(("", *(f"`{peer}`" for peer in columns)), rows)
+    return table(("", *(f"`{peer}`" for peer in columns)), rows)
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text."""
     lines = [headings, ("---", *["---:"] * (len(headings) - 1)), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

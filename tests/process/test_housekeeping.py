@@ -95,7 +95,7 @@ def _failing_once(names: Callable[[], Awaitable[list[str]]]) -> Callable[[], Awa
 
 
 async def test_an_unusable_key_file_ends_neither_the_keys_nor_the_rounds(
-    store: Store, redis: Redis, tmp_path: Path
+    store: Store, redis: Redis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key, entry = generate_key({"admin"})
     file = tmp_path / "keys.yaml"
@@ -104,6 +104,8 @@ async def test_an_unusable_key_file_ends_neither_the_keys_nor_the_rounds(
     file.write_text("keys: [nonsense")
     async with rounds(store, access):
         await until_ticked(store, redis, "b")
+    said = capsys.readouterr().out
+    assert ("keys_not_reloaded" in said, "round_failed" in said) == (True, False)
     holder = access.identify(f"Bearer {key}")
     assert holder is not None
     assert holder.key_id == entry.id

@@ -127,6 +127,12 @@ async def test_an_administrative_call_whose_reply_is_lost_is_unknown(
     assert (await distant.pools.get(FLEET, "small-0")).status == "draining"
 
 
+async def test_a_read_whose_reply_is_lost_has_changed_nothing(distant: Store, between: tuple[Proxy, str]) -> None:
+    between[0].lose = 1
+    with pytest.raises(errors.StoreUnavailable):
+        await distant.fleets.snapshot(FLEET)
+
+
 # A server that stands still
 
 

@@ -1,0 +1,270 @@
+"""The longest call of each kind at the limits: 65,536 pools, 16,384 levels, all in use, and 655,360 sessions.
+
+In processor time of the server's main thread (INFO cpu): all that the server does for the call, reading it, running it
+and writing it to the append-only file. Meanwhile it answers nobody else, so this is how long another fleet waits at
+most; who else is on the machine counts for little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from benchmarks.markdown import table
+from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES
+from service.core.utility import LogShareUtility, PoolClass
+from service.store.batching import LARGEST_BATCH
+from service.store.library import assemble
+from service.store.pools import POOLS_PER_CALL
+from service.store.tables import put_arguments
+from tests import rawstate
+from tests.servers import SERVERS, own_server
+
+NAME = "f"
+YEAR_SECONDS = 365 * 86_400
+BOUND_MS = 50.0
+"""No call should take longer."""
+
+Argument = str | int | float
+Measured = tuple[str, float]
+"""What was called, and milliseconds."""
+
+
+class Size(NamedTuple):
+    """How large the fleet is, and how often each call is measured.
+
+    A class more has the last four levels and a single pool, so that it can lose its last one.
+    """
+
+    pools: int = 65_536
+    capacities: tuple[int, ...] = (4095,) * 4
+    sessions: int = 655_360
+    rounds: int = 7
+
+
+QUICK = Size(2_000, (40, 40), 8_000, 2)
+
+
+class Limits:
+    """A fleet at its limits: one pool of each class is full, so that all levels are in use."""
+
+    def __init__(self, redis: Redis, size: Size) -> None:
+        self.redis, self.size, self.random, self.serial = redis, size, Random(1), 0
+        self.live: list[str] = []
+        source, self.digest = assemble()
+        redis.execute_command("FLUSHALL", "SYNC")
+        redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
+        self.run("put", *self.configuration(20))
+        classes = len(size.capacities)
+        pools = [(f"p{k}", f"c{k % classes}") for k in range(size.pools - POOLS_PER_CALL - 1)]
+        for start in range(0, len(pools), POOLS_PER_CALL):
+            self.run("add_pools", *flat(pools[start : start + POOLS_PER_CALL]))
+        self.run("add_pools", "single", "single")
+        self.full = [pool for pool, _ in pools[:classes]]
+        self.fill()
+
+    def configuration(self, resource: int, policy: str = "slta", lease: float = 86_400, fewer: int = 0) -> list[Any]:
+        """The arguments of `put`. Another `resource` makes other curves; `fewer` leaves out so many levels."""
+        classes = [
+            PoolClass(f"c{i}", LogShareUtility(Fraction(resource + 3 * i)), capacity - fewer)
+            for i, capacity in enumerate(self.size.capacities)
+        ]
+        single = PoolClass("single", LogShareUtility(Fraction(20)), 4)
+        spec = FleetSpec((*classes, single), POLICIES[policy], lease_seconds=lease, retention_seconds=86_400)
+        return put_arguments(spec, "{}", None)
+
+    def fill(self) -> None:
+        """Full pools first, then sessions where the policy places them."""
+        for pool, capacity in zip(self.full, self.size.capacities, strict=True):
+            for ids in slices(self.new(capacity)):
+                self.run("batch", *operations("adopt", ids, pool))
+        while self.serial < self.size.sessions:
+            self.assign(LARGEST_BATCH)
+
+    def new(self, count: int) -> list[str]:
+        """Ids of 36 characters."""
+        self.serial += count
+        return [f"{k:036d}" for k in range(self.serial - count, self.serial)]
+
+    def assign(self, count: int) -> float:
+        """Places new sessions; the milliseconds."""
+        ids = self.new(count)
+        self.live += ids
+        return self.timed("batch", *(w for id_ in ids for w in ("assign", id_, "", repr(self.random.random()), "")))
+
+    def take(self, count: int) -> list[str]:
+        """Random sessions, which the caller ends."""
+        for at in range(count):
+            other = self.random.randrange(at, len(self.live))
+            self.live[at], self.live[other] = self.live[other], self.live[at]
+        ids, self.live = self.live[:count], self.live[count:]
+        return ids
+
+    def run(self, function: str, *arguments: Argument) -> list[Any]:
+        """The reply of a function at the server's time, which must have done it."""
+        name, key = f"slta_{self.digest}_{function}", f"{{{NAME}}}:state"
+        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
+        if reply[0] == "BATCH" and ["FAULT"] in reply[1]:
+            raise RuntimeError(f"{function} failed")
+        return reply
+
+    def timed(self, function: str, *arguments: Argument) -> float:
+        """Milliseconds of one call, less what asking for them takes."""
+        asking = self._spent() - self._spent()
+        before = self._spent()
+        self.run(function, *arguments)
+        return max(0.0, self._spent() - before + asking)
+
+    def _spent(self) -> float:
+        """Milliseconds of the main thread since it began."""
+        spent = self.redis.info("cpu")
+        return 1000 * float(spent["used_cpu_user_main_thread"] + spent["used_cpu_sys_main_thread"])
+
+
+def flat(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Pairs as words."""
+    return [word for pair in pairs for word in pair]
+
+
+def slices(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as one call takes."""
+    return (ids[start : start + LARGEST_BATCH] for start in range(0, len(ids), LARGEST_BATCH))
+
+
+def operations(kind: str, ids: Sequence[str], *arguments: Argument) -> list[Argument]:
+    """The same operation on each of these sessions."""
+    filled = (*arguments, "", "", "")[:3]
+    return [word for id_ in ids for word in (kind, id_, *filled)]
+
+
+def on_sessions(fleet: Limits) -> Iterator[Measured]:
+    """Calls of 128 operations, and a look at one session."""
+    yield "128 assigns", fleet.assign(LARGEST_BATCH)
+    yield "128 renewals", fleet.timed("batch", *operations("renew", fleet.live[:LARGEST_BATCH]))
+    yield "128 completes", fleet.timed("batch", *operations("complete", fleet.take(LARGEST_BATCH)))
+    unknown = [f"unknown-{id_}" for id_ in fleet.live[:LARGEST_BATCH]]
+    yield "128 completes of unknown ids", fleet.timed("batch", *operations("complete", unknown))
+    yield "GET of a session", fleet.timed("session", fleet.live[0])
+
+
+def on_a_full_pool(fleet: Limits) -> Iterator[Measured]:
+    """What `fail`, a pool's list and its undrain do to a pool of 4,095 sessions."""
+    pool = fleet.random.choice(fleet.full)
+    yield "fail of a full pool: its status", fleet.timed("set_status", pool, "failed")
+    yield "fail, a pool's list: its sessions are read", fleet.timed("pool_sessions", pool, "")
+    gone = fleet.run("pool_sessions", pool, "")[1 : LARGEST_BATCH + 1]
+    yield "fail, a pool's list: 128 end", fleet.timed("batch", *operations("end", gone, pool, "failed"))
+    yield "a pool's list: 128 are adopted", fleet.timed("batch", *operations("adopt", fleet.new(len(gone)), pool))
+    yield "undrain of a full pool", fleet.timed("set_status", pool, "active")
+    yield "GET of a pool", fleet.timed("pool", pool)
+    yield "GET of 1,000 pools", fleet.timed("pool_page", fleet.size.pools // 8, 1000)
+
+
+def on_pools(fleet: Limits) -> Iterator[Measured]:
+    """A thousand pools come at once; they move and go one by one. A class loses its only pool and gets it again."""
+    added = [(f"new{k}", "c0") for k in range(POOLS_PER_CALL)]
+    yield "POST of 1,000 pools", fleet.timed("add_pools", *flat(added))
+    for pool, _ in added[:20]:
+        yield "PUT of a pool: it changes class", fleet.timed("move_pool", pool, "c1")
+    for pool, _ in added:
+        yield "DELETE of a pool", fleet.timed("remove_pool", pool)
+    yield "drain of a class's last pool", fleet.timed("set_status", "single", "draining")
+    yield "undrain of a class's first pool", fleet.timed("set_status", "single", "active")
+
+
+def on_the_fleet(fleet: Limits) -> Iterator[Measured]:
+    """Configurations and reads."""
+    yield "PUT of the fleet: another lease", fleet.timed("put", *fleet.configuration(20, lease=43_200))
+    yield "PUT of the fleet: other curves", fleet.timed("put", *fleet.configuration(23))
+    yield "PUT of the fleet: to JLMU", fleet.timed("put", *fleet.configuration(23, "jlmu"))
+    yield "PUT of the fleet: to SLTA", fleet.timed("put", *fleet.configuration(20))
+    yield "PUT of the fleet: refused, capacities too small", fleet.timed("put", *fleet.configuration(20, fewer=1))
+    yield "GET of state, averages or optimum", fleet.timed("snapshot")
+    yield "GET of the fleet", fleet.timed("config")
+
+
+def on_time(fleet: Limits) -> Iterator[Measured]:
+    """Ticks: a usual one, one that ends 32 leases, and one that finds leases a year behind."""
+    yield "tick", fleet.timed("tick")
+    fleet.run("batch", *operations("renew", fleet.take(32), 1))
+    clock = float(rawstate.fields(fleet.redis, NAME)["clock"])
+    rawstate.poke(fleet.redis, NAME, clock=int(clock - 3e6), hold_until=0)
+    yield "tick: 32 leases end", fleet.timed("tick")
+    time = float(rawstate.fields(fleet.redis, NAME)["time"])
+    rawstate.poke(fleet.redis, NAME, next_due=int(time / 1e6) - YEAR_SECONDS, hold_until=0)
+    yield "tick: leases a year behind", fleet.timed("tick")
+    yield "an assign: leases a year behind", fleet.assign(1)
+    rawstate.poke(fleet.redis, NAME, next_due=int(time / 1e6))
+    rawstate.poke(fleet.redis, NAME, ended_generation=0, older_ended=0)
+
+
+def at_the_end(fleet: Limits) -> Iterator[Measured]:
+    """Every session ends; then the two hashes of ended ids are dropped, and the fleet."""
+    ids = list(map(str, fleet.redis.hkeys(f"{{{NAME}}}:sessions")))
+    for some in slices(ids):
+        fleet.run("batch", *operations("complete", some))
+    yield "DELETE of the fleet", fleet.timed("delete")
+
+
+ROUNDS: Sequence[Callable[[Limits], Iterator[Measured]]] = (
+    on_sessions,
+    on_a_full_pool,
+    on_pools,
+    on_the_fleet,
+    on_time,
+)
+
+
+def measure(redis: Redis, size: Size) -> Mapping[str, list[float]]:
+    """Milliseconds of each call, as often as it was made."""
+    fleet = Limits(redis, size)
+    found: dict[str, list[float]] = {}
+    for part in (*(part for part in ROUNDS for _ in range(size.rounds)), at_the_end):
+        for what, ms in part(fleet):
+            found.setdefault(what, []).append(ms)
+    return found
+
+
+def report(servers: Mapping[str, Mapping[str, list[float]]]) -> str:
+    """A row a call: how often, and the median and the longest on each server."""
+    names = [f"{name}: median, longest ms" for name in servers]
+    first = next(iter(servers.values()))
+    rows = [
+        (
+            what,
+            str(len(first[what])),
+            *(f"{statistics.median(of[what]):.2f}, {max(of[what]):.2f}" for of in servers.values()),
+        )
+        for what in first
+    ]
+    return table(("call", "times", *names), rows)
+
+
+def main() -> None:
+    """Measure on every server, or on those that are named; print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a small fleet, few rounds")
+    parser.add_argument("--server", action="append", help="only these servers", choices=sorted(SERVERS))
+    parser.add_argument("--markdown", type=Path, help="also write the table here")
+    options = parser.parse_args()
+    found = {}
+    for name in options.server or SERVERS:
+        with own_server(SERVERS[name], "--auto-aof-rewrite-percentage", "0") as server, server.client() as redis:
+            found[name] = measure(redis, QUICK if options.quick else Size())
+    text = report(found)
+    if options.markdown:
+        options.markdown.write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
