@@ -106,6 +106,6 @@ MUTANTS = {
     "unknown fields are lost": lua("blocks", "if at < last then\n", "if false then\n"),
     "unknown blocks are lost": lua("state", "if at <= #values then", "if false then"),
     "a copy of another configuration is used": lua("memory", "known.tables ~= fleet.tables", "false"),
-    "an unknown status is taken for ours": lua("pools", "if not COUNTED_IN[status] then", "if false then"),
+    "an unknown status is taken for ours": lua("pools", "if not pools.COUNTED_IN[status] then", "if false then"),
     "the past is cut short": lua("history", "'LTRIM', key, 0, 60)", "'LTRIM', key, 0, 58)"),
 }
