@@ -14,8 +14,9 @@ def grouping(text: str) -> str:
 
 def selecting(query: str) -> str:
     """A query of the dashboard with `{INSTALLATION, …}` and `{FLEET, …}` as what its variables have chosen."""
-    return query.replace("{INSTALLATION", f"{{{_chosen(INSTALLATION)}").replace("{FLEET", f"{{{_chosen(FLEET)}")
+    return query.replace("{INSTALLATION", f"{{{chosen(INSTALLATION)}").replace("{FLEET", f"{{{chosen(FLEET)}")
 
 
-def _chosen(labels: tuple[str, ...]) -> str:
+def chosen(labels: tuple[str, ...]) -> str:
+    """Labels that are as the dashboard's variables of these names say."""
     return ",".join(f'{label}="${label}"' for label in labels)

@@ -9,7 +9,8 @@ class RequestRecord(NamedTuple):
     """An answered request.
 
     `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
-    where there is none; `shed` where it was refused because too much waits. Nothing in it is a client's free text.
+    where there is none, `key_id` `unknown` where the key is none of ours; `shed` where it was refused because too much
+    waits. Nothing in it is a client's free text.
     """
 
     request_id: str

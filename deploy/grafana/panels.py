@@ -13,7 +13,10 @@ from grafana_foundation_sdk.models import dashboard as dashboards
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-SOURCE = dashboards.DataSourceRef(type_val="prometheus", uid="prometheus")
+from deploy.identity import selecting
+
+SOURCE = dashboards.DataSourceRef(type_val="prometheus", uid="${datasource}")
+"""What the dashboard's variable of that name has chosen."""
 LETTERS = "ABCDEFGH"
 
 Drawn = TypeVar("Drawn", stat.Panel, timeseries.Panel, heatmap.Panel)
@@ -68,7 +71,7 @@ class Occupancies(NamedTuple):
     fractions: str
 
     def draw(self) -> heatmap.Panel:
-        fewer = f'1 - {self.fractions}{{fleet="$fleet",pool_class="$pool_class"}}'
+        fewer = f'1 - {self.fractions}{{FLEET,pool_class="$pool_class"}}'
         query = f'label_replace(max by (level) ({fewer}), "le", "$1", "level", "(.*)")'
         colors = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64).min(0).max(1)
         panel = titled(heatmap.Panel(), self).span(12).height(9).unit("percentunit")
@@ -77,6 +80,14 @@ class Occupancies(NamedTuple):
 
 
 Panel = Number | Chart | Occupancies
+
+
+class Row(NamedTuple):
+    """Panels under one title, once for each value of the variable `repeat`."""
+
+    title: str
+    panels: Sequence[Panel]
+    repeat: str | None = None
 
 
 def titled(drawn: Drawn, panel: Panel) -> Drawn:
@@ -88,7 +99,13 @@ def targets(
 ) -> list[Builder[Dataquery]]:
     """Queries by legend, as a panel wants them."""
     return [
-        prometheus.Dataquery().expr(query).legend_format(legend).format(form).ref_id(letter).datasource(SOURCE).range()
+        prometheus.Dataquery()
+        .expr(selecting(query))
+        .legend_format(legend)
+        .format(form)
+        .ref_id(letter)
+        .datasource(SOURCE)
+        .range()
         for letter, (legend, query) in zip(LETTERS, queries.items(), strict=False)
     ]
 

@@ -72,6 +72,8 @@ class Caller:
 
 ANYBODY = Caller("", frozenset({"admin"}))
 """Who sends a request where nobody has to prove who they are."""
+STRANGER = Caller("unknown", frozenset(), frozenset())
+"""Who sends no key where one is needed, or one that is not in the key file."""
 NOBODY = Caller("", frozenset(), frozenset())
 """Who may do nothing and sees no fleet."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from service.access.keys import Access, Caller
+from service.access.keys import STRANGER, Access, Caller
 from service.access.rate_limit import Rate, RateLimiter
 from service.api.context import RequestContext
 from service.api.problems import Refusal
@@ -43,9 +43,9 @@ class Gate:
         if not rules.scopes:
             return
         caller = self._access.identify(context.header(b"authorization"))
+        context.caller = caller or STRANGER
         if caller is None:
             raise self._unauthenticated(context.address)
-        context.caller = caller
         if rules.hot and self._store.sessions.waiting_seconds(fleet or "") > LONGEST_WAIT_SECONDS:
             context.shed = True
             raise Refusal(503, "overloaded", "Too much waits here: wait as Retry-After says.", {"Retry-After": "1"})

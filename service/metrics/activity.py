@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 
 from service.metrics.rows import HistogramRow, Row, TallyRow
 from service.requests import RequestRecord
@@ -10,10 +10,11 @@ from service.requests import RequestRecord
 REQUESTS = HistogramRow(
     "request_duration_seconds",
     "Time from a request's arrival in the application to the end of its answer.",
-    ("route", "status"),
+    ("method", "route", "status"),
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
 SHED = TallyRow("requests_shed", "Requests refused because what waited here would have taken too long.", ("route",))
+KEY_REQUESTS = TallyRow("key_requests", "Requests by the key that they came with, and status.", ("key_id", "status"))
 STORE_CALLS = HistogramRow(
     "store_duration_seconds",
     "Time of a call of a function of the store, network included.",
@@ -22,9 +23,11 @@ STORE_CALLS = HistogramRow(
 )
 BATCHES = HistogramRow("batch_size", "Operations in one call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = TallyRow("store_errors", "Calls of the store that failed.", ("kind",))
-ACTIVITY_ROWS: tuple[Row, ...] = (REQUESTS, SHED, STORE_CALLS, BATCHES, STORE_ERRORS)
+ACTIVITY_ROWS: tuple[Row, ...] = (REQUESTS, SHED, KEY_REQUESTS, STORE_CALLS, BATCHES, STORE_ERRORS)
 
-NO_ROUTE = "none"
+NO_ROUTE = NO_KEY = "none"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "other"
 STATUS_CLASSES = ("left", "1xx", "2xx", "3xx", "4xx", "5xx")
 """`left`: the client was gone before the answer."""
 
@@ -37,23 +40,34 @@ class Activity:
         self.registry = CollectorRegistry()
         self._requests = REQUESTS.histogram(self.registry)
         self._shed = SHED.tally(self.registry)
+        self._key_requests = KEY_REQUESTS.tally(self.registry)
         self._store_calls = STORE_CALLS.histogram(self.registry)
         self._batches = BATCHES.histogram(self.registry)
         self._store_errors = STORE_ERRORS.tally(self.registry)
         ProcessCollector(registry=self.registry)
-        self._known_requests: dict[tuple[str | None, int], Histogram] = {}
+        self._known_requests: dict[tuple[str, str | None, int], Histogram] = {}
+        self._known_keys: dict[tuple[str, int], Counter] = {}
         self._known_functions: dict[str, Histogram] = {}
 
     def observe(self, request: RequestRecord) -> None:
         """Count an answered request."""
-        key = (request.route, request.status // 100)
+        method = request.method if request.method in METHODS else OTHER_METHOD
+        key = (method, request.route, request.status // 100)
         histogram = self._known_requests.get(key)
         if histogram is None:
-            histogram = self._requests.labels(request.route or NO_ROUTE, STATUS_CLASSES[request.status // 100])
+            histogram = self._requests.labels(method, request.route or NO_ROUTE, STATUS_CLASSES[key[2]])
             self._known_requests[key] = histogram
         histogram.observe(request.seconds)
+        self._count_key(request.key_id, request.status)
         if request.shed:
             self._shed.labels(request.route or NO_ROUTE).inc()
+
+    def _count_key(self, key_id: str, status: int) -> None:
+        counter = self._known_keys.get((key_id, status))
+        if counter is None:
+            counter = self._key_requests.labels(key_id or NO_KEY, status or STATUS_CLASSES[0])
+            self._known_keys[key_id, status] = counter
+        counter.inc()
 
     def call(self, function: str, seconds: float, operations: int) -> None:
         """Count a call of the store."""

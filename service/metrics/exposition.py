@@ -18,6 +18,8 @@ from service.metrics.rows import Families, Kind, ReadRow
 from service.metrics.seen import Seen, see
 from service.store import Store
 
+REPEATED = "Every replica repeats it: take the max, not the sum."
+"""In the help of what is read from the store."""
 OPENMETRICS = "application/openmetrics-text"
 
 
@@ -44,7 +46,7 @@ class Metrics(Activity):
 
     async def render(self, store: Store, specs: Specs, accept: str) -> tuple[bytes, str]:
         """The exposition and its content type. Without a store: what the process knows by itself."""
-        fleets, link = Families(FLEET_ROWS), Families(LINK_ROWS)
+        fleets, link = Families(FLEET_ROWS, REPEATED), Families(LINK_ROWS)
         is_up = True
         try:
             for fleet in await store.fleets.names():

@@ -21,8 +21,9 @@ thresholds no `slta_tokens`.
 ## Of each fleet
 
 Every process reads these from the store when it is scraped, so every replica repeats the same series. Take the
-largest of them, as `max by (fleet) (slta_aggregate_utility)` does, and never their sum. The counters belong to the
-fleet too: they go on when a process restarts, and begin anew with `slta_store_epoch`.
+largest of them, as `max by (cluster, job, namespace, fleet) (slta_aggregate_utility)` does, and never their sum; the
+help of each says so. The counters belong to the fleet too: they go on when a process restarts, and begin anew with
+`slta_store_epoch`.
 
 {fleets}
 
@@ -38,8 +39,10 @@ These are the process's own, and begin anew when it restarts. Add them up over t
 
 {processes}
 
-`route` is the pattern of the path, or `none` where no route matched. `status` is `2xx`, `4xx`, …, or `left` when the
-client was gone before the answer. On Linux there are also the `process_…` families of prometheus_client: processor
+`method` is a method of HTTP, or `other`. `route` is the pattern of the path, or `none` where no route matched.
+`status` is `2xx`, `4xx`, … (of `slta_key_requests_total` the number, such as `401`), or `left` when the client was gone
+before the answer. `key_id` is a key of the key file, `unknown` for a request that had no valid key where it needed one,
+and `none` where no key was asked for. On Linux there are also the `process_…` families of prometheus_client: processor
 time, memory, open files, and when the process began.
 """
 

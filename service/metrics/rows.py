@@ -45,9 +45,9 @@ class ReadRow(Row, Generic[S]):
     samples: Callable[[S], Iterator[tuple[Labels, float]]]
     new: ClassVar[type[GaugeMetricFamily | CounterMetricFamily]]
 
-    def family(self) -> GaugeMetricFamily | CounterMetricFamily:
-        """The family without any samples."""
-        return self.new(self.full_name, self.help, labels=self.labels)
+    def family(self, remark: str = "") -> GaugeMetricFamily | CounterMetricFamily:
+        """The family without any samples; a remark follows its help."""
+        return self.new(self.full_name, f"{self.help} {remark}".rstrip(), labels=self.labels)
 
 
 class GaugeRow(ReadRow[S]):
@@ -95,9 +95,9 @@ def _numbers(value: Value) -> list[tuple[Labels, float]]:
 class Families(Generic[S]):
     """One scrape's families of a table."""
 
-    def __init__(self, rows: Iterable[ReadRow[S]]) -> None:
-        """Nothing was read yet."""
-        self._families = [(row, row.family()) for row in rows]
+    def __init__(self, rows: Iterable[ReadRow[S]], remark: str = "") -> None:
+        """Nothing was read yet. `remark` follows the help of each."""
+        self._families = [(row, row.family(remark)) for row in rows]
 
     def add(self, whole: S) -> None:
         """Read everything that the rows say of `whole`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,16 @@ import pytest
 import yaml
 
 from deploy.grafana import dashboard
+from deploy.identity import FLEET, INSTALLATION
 
 PROVISIONING = Path(dashboard.__file__).parent / "provisioning"
 BOARD = json.loads(dashboard.FILE.read_text(encoding="utf-8"))
+VARIABLES = {variable["name"]: variable for variable in BOARD["templating"]["list"]}
+CHOSEN = {"type": "prometheus", "uid": "${datasource}"}
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
+
+QUERIES = [query["expr"] for panel in PANELS for query in panel["targets"]]
+QUERIES += [mark["expr"] for mark in BOARD["annotations"]["list"]]
 
 
 def test_the_json_is_what_the_python_builds() -> None:
@@ -21,13 +28,49 @@ def test_the_json_is_what_the_python_builds() -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-def test_a_panel_explains_itself_and_asks_the_provisioned_source(panel: dict[str, Any]) -> None:
-    source = yaml.safe_load((PROVISIONING / "datasources/prometheus.yml").read_text(encoding="utf-8"))["datasources"][0]
-    wanted = {"type": source["type"], "uid": source["uid"]}
+def test_a_panel_explains_itself_and_asks_the_chosen_source(panel: dict[str, Any]) -> None:
     assert 20 < len(panel["description"]) < 260
     assert panel["description"].endswith(".")
     assert panel["targets"]
-    assert all(query["datasource"] == wanted for query in [panel, *panel["targets"]])
+    assert all(query["datasource"] == CHOSEN for query in [panel, *panel["targets"]])
+
+
+def test_the_provisioned_source_is_one_that_can_be_chosen_and_is_by_itself() -> None:
+    source = yaml.safe_load((PROVISIONING / "datasources/prometheus.yml").read_text(encoding="utf-8"))["datasources"][0]
+    variable = VARIABLES["datasource"]
+    assert (variable["type"], variable["query"]) == ("datasource", source["type"])
+    assert source["isDefault"]
+
+
+def test_nothing_in_the_dashboard_names_a_source_of_its_own() -> None:
+    text = dashboard.FILE.read_text(encoding="utf-8")
+    assert set(re.findall(r'"uid": "([^"]*)"', text)) == {"${datasource}", "slta"}
+
+
+def test_each_label_of_a_fleet_is_chosen_among_those_of_the_labels_before_it() -> None:
+    assert list(VARIABLES) == ["datasource", *FLEET, "pool_class", "runbook", "live_page"]
+    for at, label in enumerate(FLEET):
+        query = VARIABLES[label]["query"]
+        assert re.findall(r'(\w+)="\$\1"', query) == list(FLEET[:at])
+        assert not VARIABLES[label]["includeAll"], "two installations would be one line"
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_asks_one_installation(query: str) -> None:
+    selectors = re.findall(r"\{([^{}]*)\}", query)
+    assert selectors
+    assert all(set(re.findall(r'(\w+)="\$\1"', selector)) >= set(INSTALLATION) for selector in selectors)
+
+
+def test_links_lead_where_their_variables_say() -> None:
+    links = {link["title"]: link["url"] for link in BOARD["links"]}
+    assert links == {"Runbook": "${runbook}", "Live page": "${live_page}"}
+    assert all(VARIABLES[name]["type"] == "textbox" and VARIABLES[name]["query"] for name in ("runbook", "live_page"))
+
+
+def test_changes_restarts_and_alerts_are_marked() -> None:
+    names = [mark["name"] for mark in BOARD["annotations"]["list"]]
+    assert names == ["Configuration changed", "Fleet created anew", "Dispatcher restarted", "Alert"]
 
 
 def test_no_two_panels_share_an_id_or_a_place() -> None:

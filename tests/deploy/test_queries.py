@@ -42,9 +42,11 @@ RULES = [
 ]
 RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
 ALERTS = {rule["alert"]: rule["expr"] for rule in RULES if "alert" in rule}
+BOARD = json.loads(dashboard.FILE.read_text(encoding="utf-8"))
+MARKS = {mark["name"]: mark["expr"] for mark in BOARD["annotations"]["list"]}
 PANELS = {
     f"{panel['title']}: {query['legendFormat']}": query["expr"]
-    for panel in json.loads(dashboard.FILE.read_text(encoding="utf-8"))["panels"]
+    for panel in BOARD["panels"]
     for query in panel.get("targets", [])
 }
 
@@ -92,10 +94,19 @@ def wait_for(url: str) -> None:
 
 
 class Prometheus:
-    """A running one."""
+    """A running one, and a dispatcher that it scrapes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, dispatcher: str = "") -> None:
         self.url = url
+        self._dispatcher = dispatcher
+
+    def change_fleet(self) -> None:
+        """Another version of the same configuration."""
+        fleet = f"{self._dispatcher}/v1/fleets/{FLEET_NAME}"
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(fleet, get(fleet), headers, method="PUT")  # noqa: S310 - http on loopback
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - as above
+            pass
 
     def values(self, expression: str) -> list[float]:
         """What an expression gives now; without what is not a number."""
@@ -156,7 +167,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         with Redis.from_url(store) as redis:
             time.sleep(2)
             redis.function_flush()  # loaded again at the next call, and counted as an error: the only one there is
-        yield Prometheus(f"http://127.0.0.1:{own}")
+        yield Prometheus(f"http://127.0.0.1:{own}", f"http://127.0.0.1:{ports[0]}")
 
 
 def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheus: Prometheus) -> None:
@@ -184,12 +195,41 @@ def test_a_recording_rule_gives_data_of_each_installation(prometheus: Prometheus
         assert prometheus.soon(f'{rule}{{namespace="{namespace}"}}')
 
 
+def asked(query: str, namespace: str, pool_class: str) -> str:
+    """A query of the dashboard once its variables are chosen; no series here has a cluster."""
+    chosen = {"cluster": "", "job": "slta", "namespace": namespace, "fleet": FLEET_NAME, "pool_class": pool_class}
+    for name, value in chosen.items():
+        query = query.replace(f"${name}", value)
+    assert "$" not in query.replace('"$1"', "")
+    return query
+
+
 @pytest.mark.parametrize("pool_class", CLASSES)
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_shows_data(prometheus: Prometheus, panel: str, pool_class: str) -> None:
-    expression = PANELS[panel].replace("$fleet", FLEET_NAME).replace("$pool_class", pool_class)
-    assert "$" not in expression.replace('"$1"', "")
-    assert prometheus.soon(expression)
+def test_a_panel_shows_data_of_each_installation(prometheus: Prometheus, panel: str, pool_class: str) -> None:
+    for namespace in NAMESPACES:
+        assert prometheus.soon(asked(PANELS[panel], namespace, pool_class))
+
+
+def test_a_panel_shows_one_installation(prometheus: Prometheus) -> None:
+    """Without the namespace the two would be told apart by nothing that the panel shows."""
+    sessions = PANELS["Sessions: {{status}}"]
+    prod, staging = (prometheus.soon(asked(sessions, namespace, "small")) for namespace in NAMESPACES)
+    assert len(prod) == len(staging)
+    assert sum(staging) * 3 < sum(prod)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_s_query_is_understood(prometheus: Prometheus, mark: str) -> None:
+    assert prometheus.values(f"({asked(MARKS[mark], 'prod', 'small')}) or vector(0)")
+
+
+def test_a_changed_configuration_is_marked_in_its_own_installation(prometheus: Prometheus) -> None:
+    changed = MARKS["Configuration changed"]
+    assert prometheus.soon('slta_config_version{namespace="prod"}')
+    prometheus.change_fleet()
+    assert prometheus.soon(asked(changed, "prod", "small"))
+    assert prometheus.values(asked(changed, "staging", "small")) == []
 
 
 @pytest.mark.parametrize("alert", ALERTS)

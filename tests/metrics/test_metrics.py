@@ -21,6 +21,7 @@ from service import release
 from service.core.policies import POLICIES
 from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
+from service.metrics.exposition import REPEATED
 from service.metrics.page import page
 from service.observation import observe
 from service.requests import RequestRecord
@@ -266,20 +267,39 @@ def answered(route: str | None, status: int, seconds: float) -> RequestRecord:
     return RequestRecord("r-1", "POST", route, status, seconds, "f", "key-1")
 
 
-async def test_requests_are_counted_by_route_and_kind_of_answer(store: Store, metrics: Metrics) -> None:
+async def test_requests_are_counted_by_method_route_and_kind_of_answer(store: Store, metrics: Metrics) -> None:
     for status in (200, 201, 404, 503, 0):
         metrics.observe(answered("/v1/fleets/{fleet}/assign", status, 0.004))
-    metrics.observe(answered(None, 404, 0.004))
+    metrics.observe(answered(None, 404, 0.004)._replace(method="BREW"))
     found = series(await exposition(metrics, store))
 
-    def count(route: str, status: str) -> float:
-        return value(found, "request_duration_seconds_count", route=route, status=status)
+    def count(route: str, status: str, method: str = "POST") -> float:
+        return value(found, "request_duration_seconds_count", method=method, route=route, status=status)
 
     route = "/v1/fleets/{fleet}/assign"
     assert [count(route, status) for status in ("2xx", "4xx", "5xx", "left")] == [2, 1, 1, 1]
-    assert count("none", "4xx") == 1
-    assert value(found, "request_duration_seconds_bucket", route=route, status="2xx", le="0.003") == 0
-    assert value(found, "request_duration_seconds_bucket", route=route, status="2xx", le="0.005") == 2
+    assert count("none", "4xx", "other") == 1
+    placed = {"method": "POST", "route": route, "status": "2xx"}
+    assert value(found, "request_duration_seconds_bucket", **placed, le="0.003") == 0
+    assert value(found, "request_duration_seconds_bucket", **placed, le="0.005") == 2
+
+
+async def test_requests_are_counted_by_key_and_status(store: Store, metrics: Metrics) -> None:
+    for key_id, status in (("key-1", 201), ("key-1", 201), ("key-1", 429), ("unknown", 401), ("", 200), ("", 0)):
+        metrics.observe(answered("/r", status, 0.004)._replace(key_id=key_id))
+    found = series(await exposition(metrics, store))
+    counted = {tuple(sorted(dict(labels).values())): n for (name, labels), n in found.items() if "key_req" in name}
+    assert counted == {
+        ("201", "key-1"): 2, ("429", "key-1"): 1, ("401", "unknown"): 1, ("200", "none"): 1, ("left", "none"): 1,
+    }  # fmt: skip
+
+
+async def test_what_every_replica_repeats_says_so(store: Store, metrics: Metrics) -> None:
+    await create(store, "f", small_fleet())
+    helps = {one.name: one.documentation for one in parse_text(await exposition(metrics, store))}
+    repeated = {name for name, text in helps.items() if text.endswith(REPEATED)}
+    assert {"slta_aggregate_utility", "slta_assignments"} < repeated
+    assert not repeated & {"slta_store_up", "slta_build_info", "slta_request_duration_seconds", "slta_key_requests"}
 
 
 async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics: Metrics) -> None:

@@ -1,0 +1,98 @@
+"""What the dashboard shows of the dispatchers themselves."""
+
+from __future__ import annotations
+
+from deploy.grafana.marks import OF_DISPATCHERS
+from deploy.grafana.panels import Chart, Row
+
+OF_SESSIONS = '{INSTALLATION,route=~".*/(assign|complete|renew)"}'
+OF_STORE = '{INSTALLATION,function=~"batch|snapshot|tick"}'
+
+SERVICE = Row(
+    "The service",
+    [
+        Chart(
+            "Requests",
+            "Requests per second by method and route, over all dispatchers.",
+            {"{{method}} {{route}}": "route:slta_requests:rate1m{INSTALLATION}"},
+            unit="reqps",
+            stacked=True,
+        ),
+        Chart(
+            "Latency",
+            "Time to answer the calls of sessions: the median and the slowest in a hundred.",
+            {
+                "median {{route}}": "route:slta_request_duration_seconds:p50" + OF_SESSIONS,
+                "99 % {{route}}": "route:slta_request_duration_seconds:p99" + OF_SESSIONS,
+            },
+            unit="s",
+        ),
+        Chart(
+            "Store time",
+            "Time of a call of the store, network included: the median and the slowest in a hundred.",
+            {
+                "median {{function}}": "function:slta_store_duration_seconds:p50" + OF_STORE,
+                "99 % {{function}}": "function:slta_store_duration_seconds:p99" + OF_STORE,
+            },
+            unit="s",
+        ),
+        Chart(
+            "Batch size",
+            "Operations that shared a call of the store; it grows with the load, up to 128.",
+            {"mean": "slta:batch_size:mean1m{INSTALLATION}"},
+        ),
+        Chart(
+            "Errors",
+            "Answers that were not 2xx (503 for a full fleet among them) and failed calls of the store, per second.",
+            {
+                "answers {{status}}": "sum by (status) "
+                '(rate(slta_request_duration_seconds_count{INSTALLATION,status!="2xx"}[1m])) or vector(0)',
+                "store {{kind}}": "sum by (kind) (rate(slta_store_errors_total{INSTALLATION}[1m])) or vector(0)",
+            },
+            unit="cps",
+        ),
+        Chart(
+            "Requests by key",
+            "Requests per second by the key that they came with; unknown: without a valid one.",
+            {"{{key_id}}": "sum by (key_id) (rate(slta_key_requests_total{INSTALLATION}[1m]))"},
+            unit="reqps",
+            stacked=True,
+        ),
+        Chart(
+            "Refused by key",
+            "Answers per second that were 401 (no valid key), 403 (not its scope) or 429 (beyond its rate), by key.",
+            {
+                "{{status}} {{key_id}}": "sum by (status, key_id) "
+                '(rate(slta_key_requests_total{INSTALLATION,status=~"401|403|429"}[1m])) or vector(0)',
+            },
+            unit="reqps",
+        ),
+        Chart(
+            "Processor time",
+            "Processors that each dispatcher keeps busy; one process uses one at most.",
+            {"{{instance}}": "rate(process_cpu_seconds_total{INSTALLATION}[1m])" + OF_DISPATCHERS},
+        ),
+        Chart(
+            "Memory",
+            "Resident memory of each dispatcher; it should not grow while the load stays.",
+            {"{{instance}}": "process_resident_memory_bytes{INSTALLATION}" + OF_DISPATCHERS},
+            unit="bytes",
+        ),
+        Chart(
+            "Connections",
+            "Open files of each dispatcher: one for each connection, to clients and to the store, and some ten more.",
+            {
+                "{{instance}}": "process_open_fds{INSTALLATION}" + OF_DISPATCHERS,
+            },
+        ),
+        Chart(
+            "Dispatchers",
+            "Dispatchers that answer Prometheus, by version, and those that reach the store.",
+            {
+                "{{version}} {{digest}}": "count by (version, digest) (slta_build_info{INSTALLATION})",
+                "reach the store": "sum(slta_store_up{INSTALLATION})",
+            },
+        ),
+    ],
+)
+"""Here replicas are added up."""
