@@ -16,6 +16,7 @@ from tests.servers import TextRedis
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
+OWN_ROWS = {"slta": ("green:", "yellow"), "slta-greedy": ("green:", "yellow"), "jlmu": ("open:",)}
 
 
 class Fleet:
@@ -62,7 +63,7 @@ def violations(redis: TextRedis, name: str) -> list[str]:
     columns = _check_pools(fleet, found)
     _check_totals(fleet, columns, found)
     _check_order(fleet, found)
-    check_rows = {"slta": _check_tokens, "jlmu": _check_open}.get(fleet.state["policy"])
+    check_rows = CHECKS.get(fleet.state["policy"])
     if check_rows:
         check_rows(fleet, columns, found)
     _check_leases(fleet, found)
@@ -225,11 +226,13 @@ def _check_keys(fleet: Fleet, found: list[str]) -> None:
     for number, capacity in zip(fleet.numbers, fleet.capacities, strict=True):
         known |= {f"{kind}:{number}" for kind in CLASS_KEYS} | {f"level:{number}:{j + 1}" for j in range(capacity)}
     known |= {f"ids:{number}" for number, _ in fleet.pools.values()}
-    own = {"slta": ("green:", "yellow"), "jlmu": ("open:",)}
-    foreign = tuple(row for policy, rows in own.items() if policy != fleet.state["policy"] for row in rows)
+    foreign = tuple({row for rows in OWN_ROWS.values() for row in rows} - {*OWN_ROWS.get(fleet.state["policy"], ())})
     known = {key for key in known if not key.startswith(foreign)}
     for key in fleet.keys("*"):
         if key.removeprefix(fleet.prefix) not in known and not key.startswith(fleet.prefix + "leases:"):
             found.append(f"stray key {key}")
         if fleet.redis.pttl(key) != -1:
             found.append(f"{key} has a time to live")
+
+
+CHECKS = {"slta": _check_tokens, "slta-greedy": _check_tokens, "jlmu": _check_open}

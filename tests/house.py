@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from service.core.policies import POLICIES
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("service", "demo", "loadgen", "experiments", "benchmarks", "faults", "deploy")
 FUNCTION_LINES = 40
@@ -41,7 +43,7 @@ WAY: Mapping[str, tuple[str, ...]] = {
     "service/store/lua/sessions.lua": ("sessions.assign", "begin", "write"),
     "service/store/lua/policies.lua": ("policies.tell",),
     "service/store/lua/slta.lua": ("slta.judge", "slta.choose", "choose_slta"),
-    "service/store/lua/choice.lua": ("choice.pick",),
+    "service/store/lua/choice.lua": ("choice.pick", "choice.bit_with_token"),
     "service/store/lua/rows.lua": ("rows.select", "bytes_of", "find_bit", "find_in_byte"),
 }
 """The way of one assign, file → functions: those that wait for their callee when the session's record is written, from
@@ -51,8 +53,10 @@ Not what they look up on the way: who asks, the body's bytes, the fleet's fields
 counts with the one it is in. `tests/api/test_way_of_assign.py` follows a real assign.
 """
 
-LUA_POLICY = re.compile(r"\b(?:slta|jlmu)\b(?!_)")
-QUOTED_POLICY = re.compile(r"""["'](?:slta|jlmu)["']""")
+POLICY_WORDS = {*POLICIES, *(name.replace("-", "_") for name in POLICIES)}
+POLICY_CLASSES = {"Slta", "SltaGreedy", "Jlmu"}
+LUA_POLICY = re.compile(rf"\b(?:{'|'.join(POLICY_WORDS)})\b(?!_)")
+QUOTED_POLICY = re.compile(rf"""["'](?:{"|".join(POLICY_WORDS)})["']""")
 
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
@@ -177,8 +181,8 @@ def policy_namers() -> Iterator[tuple[str, int]]:
 
 def _python_namers(text: str) -> set[int]:
     nodes = list(ast.walk(ast.parse(text)))
-    words = {node.lineno for node in nodes if isinstance(node, ast.Constant) and node.value in {"slta", "jlmu"}}
-    names = {node.lineno for node in nodes if isinstance(node, ast.Name) and node.id in {"Slta", "Jlmu"}}
+    words = {node.lineno for node in nodes if isinstance(node, ast.Constant) and node.value in POLICY_WORDS}
+    names = {node.lineno for node in nodes if isinstance(node, ast.Name) and node.id in POLICY_CLASSES}
     return words | names
 
 

@@ -1,4 +1,4 @@
-"""JLMU and SLTA once more, word by word from the definitions of the paper, to hold the other two against.
+"""The policies once more, word by word from their definitions, to hold the other two implementations against.
 
 Nothing here is fast, clever or shared with the code under test, and nothing is rounded: a class is a function
 that gives its marginal utility exactly, a fleet is a list of pools, and every question is answered by looking
@@ -13,7 +13,7 @@ at all of them. Section numbers are the paper's; classes and positions count fro
     fleet.rank, fleet.thresholds(), fleet.tokens(), fleet.occupancies()
 
 A removed pool is a deactivated one without sessions, a new pool that takes its place the same one activated.
-Rank, thresholds and tokens are those of SLTA.
+Rank, thresholds and tokens are those of SLTA, and of slta-greedy, which is not in the paper.
 """
 
 from __future__ import annotations
@@ -220,6 +220,32 @@ class NaiveFleet:
             self.estimate = enumeration[(r + 1) - 1]
         return placed
 
+    # --- slta-greedy: SLTA's tokens and r, another choice of tokens and another learning
+
+    def _assign_by_slta_greedy(self, draw: float) -> Placed:
+        enumeration = self.enumeration()
+        while not self.green_pools() and not self.yellow_pools():
+            self.estimate = enumeration[enumeration.index(self.estimate) + 1]
+        r, green, yellow = self.rank, self.green_pools(), self.yellow_pools()
+
+        # Both judged before the session is placed, as under SLTA; the class of the tokens does not matter.
+        down = r > 1 and len(green) >= 2 and self.enough_green(len(green), len(self.active_pools()))
+        up = len(green) == 0 and len(yellow) <= 1 and r < len(enumeration)
+
+        if green:
+            thresholds = self.thresholds()
+            highest = {pool.pool_class: Coordinate(pool.pool_class, thresholds[pool.pool_class]) for pool in green}
+            best = min(highest.values(), key=enumeration.index)
+            placed = _place("green", [pool for pool in green if pool.pool_class == best.pool_class], draw)
+        else:
+            placed = _place("yellow", yellow, draw)
+
+        if down:
+            self.estimate = enumeration[(r - 1) - 1]
+        if up:
+            self.estimate = enumeration[(r + 1) - 1]
+        return placed
+
     # --- JLMU (3.1)
 
     def _assign_by_jlmu(self, draw: float) -> Placed:
@@ -235,7 +261,8 @@ class NaiveFleet:
         """Place one session by a draw in [0, 1); None, and nothing changed, where no active pool has room."""
         if not self._pools_with_room():
             return None
-        placed = self._assign_by_slta(draw) if self.policy == "slta" else self._assign_by_jlmu(draw)
+        rules = {"slta": self._assign_by_slta, "slta-greedy": self._assign_by_slta_greedy, "jlmu": self._assign_by_jlmu}
+        placed = rules[self.policy](draw)
         self._settle()
         return placed
 

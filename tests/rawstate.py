@@ -15,11 +15,10 @@ tables next_due ended_generation older_ended clock time hold_until sessions util
 active_pools room_for last_rank sessions_high sessions_low utility_high utility_low optimum_high optimum_low
 assigned completed expired steps_up steps_down pools* early_completes pool_list
 """
+TOKENS = "rank estimate_class estimate_level previous_class min_green yellow green* thresholds*"
 POLICY_BLOCKS = {
-    "slta": """
-    rank estimate_class estimate_level previous_class min_green yellow green* thresholds*
-    assigned_green* assigned_yellow* assigned_none*
-    """,
+    "slta": f"{TOKENS} assigned_green* assigned_yellow* assigned_none*",
+    "slta-greedy": f"{TOKENS} assigned_green* assigned_yellow*",
     "jlmu": "frontiers* frontier_ranks* open* assigned_open*",
     "uniform": "uniform_placements assigned_any*",
 }

@@ -20,6 +20,7 @@ POLICY_NAMERS = {
     "service/core/policies/__init__.py": "the table in Python",
     "service/store/library.py": "the table in Lua is written from here",
     "service/store/lua/slta.lua": "the policy itself",
+    "service/store/lua/slta_greedy.lua": "the policy itself",
     "service/store/lua/jlmu.lua": "the policy itself",
     "service/__init__.py": "the distribution has this name",
     "service/cli/__main__.py": "the command has this name",

@@ -19,7 +19,7 @@ from experiments.fleets import FleetShape
 from experiments.workload import WARM_UP, Workload
 from service.core.gaps import Averages, Gaps, gaps
 from service.core.policies.choice import NOTHING
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.ranking import Ranking
 
 POLICIES: Mapping[str, Policy] = {

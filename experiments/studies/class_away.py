@@ -11,7 +11,7 @@ from loadgen.workload import poisson, until
 from service.core.occupancy import counts_of, total_utility
 from service.core.optimum import optimum
 from service.core.policies import Occupancies, Slta
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 
 GRID = 0.1
 """Time between samples."""

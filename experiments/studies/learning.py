@@ -18,7 +18,7 @@ from experiments.parallel import each
 from experiments.studies.class_away import class_away
 from experiments.studies.learning_figures import learning_figure
 from experiments.workload import WARM_UP, from_present, generator, stationary, stepped
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 
 LOAD = 9.75
 FROM_EMPTY = (100, 500, 2_000)

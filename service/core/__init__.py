@@ -13,6 +13,7 @@ Pure: standard library only, no clock, no I/O, no global random.
 | q(i, j), s, u(q) | `counts_of`, `total_sessions`, `total_utility` (all times n) | occupancy | 2.1, eq. 1 |
 | ⟨u⟩ ≤ ⟨u*(s)⟩ ≤ u*(⟨s⟩) | `Averages`, `gaps`, `Gaps` | gaps | 2.4, 3.4.1 |
 | JLMU, σ(q) | `policies.Jlmu`, `policies.jlmu` | policies.jlmu | 3.1, eq. 6 |
-| SLTA, r, tokens, β_n | `policies.Slta`, `policies.slta`, `Beta` | policies.slta | 3.2, appendix A |
+| SLTA | `policies.Slta`, `policies.slta` | policies.slta | 3.2, appendix A |
+| r, tokens, β_n | `Tokens.rank`, `Tokens.tokens`, `Beta` | policies.tokens | 3.2 |
 | Λ(q, i, j), dq/dt | `fluid.arrival_rates`, `fluid.derivative` | fluid | 4.1, eq. 10 |
 """

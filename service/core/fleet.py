@@ -9,7 +9,7 @@ from functools import cached_property
 from service.core.integers import IntegerUtilities, integer_utilities
 from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS
 from service.core.policies import DEFAULT_POLICY, Policy
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import PoolClass
 

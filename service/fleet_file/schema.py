@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from service.core.fleet import LEASE_SECONDS, RETENTION_SECONDS, FleetSpec
 from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.core.policies import DEFAULT_POLICY, POLICIES, Policy
-from service.core.policies.slta import EXPONENT, Beta
+from service.core.policies.tokens import EXPONENT, Beta
 from service.core.utility import PoolClass
 from service.errors import InvalidFleet
 from service.fleet_file.curves import Curve, Table

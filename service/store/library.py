@@ -12,17 +12,33 @@ from service.core.limits import MAX_LEVELS, MAX_POOLS
 from service.store import tables
 from service.values import COUNTERS, WINDOWS
 
-LAYOUT = 2
+LAYOUT = 3
 """The newest version of the key layout that this library knows. A fleet asks for the lowest that its features need, and
 a library leaves fleets of a newer one alone."""
 
 FOLDER = resources.files(__package__) / "lua"
 
-LUA_POLICIES: Mapping[str, Traversable] = {"slta": FOLDER / "slta.lua", "jlmu": FOLDER / "jlmu.lua"}
+LUA_POLICIES: Mapping[str, Traversable] = {
+    "slta": FOLDER / "slta.lua",
+    "jlmu": FOLDER / "jlmu.lua",
+    "slta-greedy": FOLDER / "slta_greedy.lua",
+}
 """The policies in Lua, a row each: the name in a fleet's configuration and the file, whose module has the file's name.
 `lua/policies.lua` has the contract."""
 
-BEFORE_POLICIES = ("vectors", "rows", "keys", "choice", "gather", "blocks", "state", "memory", "accounting", "order")
+BEFORE_POLICIES = (
+    "vectors",
+    "rows",
+    "keys",
+    "choice",
+    "gather",
+    "blocks",
+    "state",
+    "memory",
+    "accounting",
+    "order",
+    "tokens",
+)
 AFTER_POLICIES = (
     "policies",
     "ledger",

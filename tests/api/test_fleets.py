@@ -164,7 +164,7 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
         ({"classes": [{**FLEET["classes"][0], "name": f"c{i}", "capacity": 4096, "pools": 0} for i in range(5)]},
          "the capacities of all classes must add up to at most 16384"),
         ({"classes": [{**FLEET["classes"][0], "name": f"c{i}"} for i in range(65)]}, "at most 64 items"),
-        (FLEET | {"policy": "random"}, "policy: must be one of slta, jlmu"),
+        (FLEET | {"policy": "random"}, "policy: must be one of slta, jlmu, slta-greedy"),
         (FLEET | {"beta": {"exponent": 0.4, "fixed": 0.1}}, "beta: must have either exponent or fixed"),
         (FLEET | {"beta": {"exponent": 2}}, "beta.exponent: input should be less than or equal to 1"),
         (FLEET | {"lease_seconds": -1}, "lease_seconds: input should be greater than or equal to 0"),

@@ -25,6 +25,9 @@ def test_python_answers_what_the_example_says(module: ModuleType) -> None:
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("name", ["gaps", "optimum", "ranking", "utility", "policies.slta", "policies.jlmu"])
+READ_FIRST = ["gaps", "optimum", "ranking", "utility", "policies.jlmu", "policies.slta", "policies.slta_greedy"]
+
+
+@pytest.mark.parametrize("name", READ_FIRST)
 def test_what_newcomers_read_has_an_example(name: str) -> None:
     assert f"service.core.{name}" in [module.__name__ for module in WITH_EXAMPLES]

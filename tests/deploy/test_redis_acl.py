@@ -20,7 +20,7 @@ from redis.retry import Retry
 from deploy import make_secrets
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.utility import LogShareUtility, PoolClass
 from service.errors import UnknownSession
 from service.store import Store, StoreSettings

@@ -61,7 +61,7 @@ def test_what_a_folder_never_imports_is_what_the_contracts_forbid_it(folder: str
 
 def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> None:
     (block,) = PAGE.blocks("text")
-    named = {name: fields.split() for name, fields in re.findall(r"^(\w+)((?: .*\n)+)", block, re.MULTILINE)}
+    named = {name: fields.split() for name, fields in re.findall(r"^([\w-]+)((?: .*\n)+)", block, re.MULTILINE)}
     policies = {name: fields.split() for name, fields in rawstate.POLICY_BLOCKS.items() if name in POLICIES}
     assert named == {"fleet": rawstate.FLEET_BLOCK.split(), **policies}
 

@@ -11,7 +11,8 @@ import yaml
 
 from service.core.optimum import optimum
 from service.core.policies import POLICIES, Occupancies, Slta
-from service.core.policies.slta import TOKENS, Beta, choose
+from service.core.policies.slta import TOKENS, choose
+from service.core.policies.tokens import Beta
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile
 from service.reading.fields import LONGEST_LEASE_SECONDS, LONGEST_RETENTION_SECONDS, SHORTEST_LEASE_SECONDS

@@ -34,7 +34,7 @@ from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_
 from experiments.workload import from_present, generator, stationary, stepped, workload_of
 from service.core.policies import Jlmu, Occupancies, Slta
 from service.core.policies.choice import NOTHING
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 
 SMALL = log_share("small", (5, 9), (1, 1), 6)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.core.limits import MAX_POOLS
 from service.core.marginals import Rational
 from service.core.policies import POLICIES, Policy
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.utility import LogShareUtility, TableUtility
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
@@ -203,7 +203,7 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path) -> None:
         (YAML.replace("2e-1", "9.9e+99999999999999999999"), "not a decimal number"),
         (YAML.replace("2e-1", "0.0"), "not concave"),
         (YAML.replace("fleet: edge", "fleet: 'a/b'"), "fleet: string should match"),
-        (YAML.replace("jlmu", "random"), "policy: must be one of slta, jlmu"),
+        (YAML.replace("jlmu", "random"), "policy: must be one of slta, jlmu, slta-greedy"),
         (YAML.replace("jlmu", "[slta]"), "policy: input should be a valid string"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
         ("a: " + "[" * 3000, "not valid YAML"),
@@ -275,5 +275,5 @@ async def test_stored_documents_are_compiled_with_the_table_of_the_process() -> 
     table = {"third": third_policy()}
     document = file_with({"kind": "linear", "slope": 1}).document().replace("slta", "third")
     assert (await Specs(table).of(document)).policy is table["third"]
-    with pytest.raises(InvalidFleet, match="policy: must be one of slta, jlmu"):
+    with pytest.raises(InvalidFleet, match="policy: must be one of slta, jlmu, slta-greedy"):
         await Specs().of(document)

@@ -9,7 +9,7 @@ rank r that is at most at its threshold has a yellow one. Green goes before yell
 from fractions import Fraction
 
 from service.core.policies import Occupancies, Slta
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.ranking import rank_coordinates
 from service.core.utility import LogShareUtility, PoolClass
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from random import Random
 
 from service.core.policies import Occupancies, Slta
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.ranking import rank_coordinates
 from service.core.utility import LogShareUtility, PoolClass
 

@@ -49,15 +49,15 @@ MUTANTS = {
         "sessions", "fleet, 'learn', judgement)", "fleet, 'learn', policies.tell(fleet, 'judge'))"
     ),
     "green tokens are not taken at the threshold": lua(
-        "slta", "bit, 0)\n    fleet.green[position] = fleet.green[position] - 1", "bit, 1)"
+        "tokens", "bit, 0)\n    fleet.green[position] = fleet.green[position] - 1", "bit, 1)"
     ),
     "a single pool learns": lua(
-        "slta",
+        "tokens",
         "active_pools == 1 then\n    return\n  elseif direction",
         "active_pools == -1 then\n    return\n  elseif direction",
     ),
     "r starts again when pools change": lua(
-        "slta", "return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "return 1"
+        "tokens", "return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "return 1"
     ),
     "the threshold counts its own rank": lua("order", "middle) < rank then", "middle) <= rank then"),
     "an emptied class stays in the order": lua("ledger", "if support_changed then", "if afresh then"),

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import deciding, refusing
+from tests.mutants import deciding, greedy, refusing
 from tests.mutants.planting import Mutant, plant, run_tests, times_found
 
-MUTANTS = deciding.MUTANTS | refusing.MUTANTS
+MUTANTS = deciding.MUTANTS | greedy.MUTANTS | refusing.MUTANTS
 
 
 def test_the_tables_do_not_hide_each_other() -> None:
-    assert len(MUTANTS) == len(deciding.MUTANTS) + len(refusing.MUTANTS)
+    assert len(MUTANTS) == sum(len(table.MUTANTS) for table in (deciding, greedy, refusing))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -10,7 +10,7 @@ from redis import Redis
 
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES, Policy
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from service.store import Store
 from service.values import Pool

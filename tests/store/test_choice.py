@@ -14,7 +14,8 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from service.core.policies import POLICIES
+from service.core.policies import POLICIES, Policy
+from service.core.policies.tokens import Tokens
 from service.core.utility import LinearUtility
 from service.store import Store
 from tests.servers import TextRedis
@@ -212,18 +213,25 @@ def scramble_levels(redis: Redis, fleet: str, rng: Random) -> None:
         redis.set(key, rng.randbytes(redis.strlen(key) or 1))
 
 
+def no_pool_has_a_token(world: World) -> bool:
+    assert isinstance(world.spec, Tokens)
+    green, yellow = world.spec.tokens()
+    return not any(green) and not yellow
+
+
+@pytest.mark.parametrize("policy", [policy for policy in POLICIES.values() if policy.has_thresholds])
 @pytest.mark.parametrize("seed", range(3))
-def test_with_every_row_of_levels_scrambled_slta_still_makes_the_specification_s_choice(
-    redis: Redis, seed: int
+def test_with_every_row_of_levels_scrambled_the_tokens_still_make_the_specification_s_choice(
+    redis: Redis, seed: int, policy: Policy
 ) -> None:
-    world = World(redis, seed, POLICIES["slta"], with_naive=False)
+    world = World(redis, seed, policy, with_naive=False)
     rng = Random(seed)
     compared = 0
     while compared < 12:
         world.live(world.operations + 9)
         draw = rng.random()
         decision = deepcopy(world.spec).assign(draw)
-        if decision is None or decision.token == "none":
+        if decision is None or no_pool_has_a_token(world):  # then the rows of levels say where there is room
             continue
         saved = everything(redis, WORLD)
         scramble_levels(redis, WORLD, rng)
@@ -246,6 +254,11 @@ LUA_WORDS = {"local", "function", "for", "do", "if", "then", "else", "elseif", "
             {"math.floor", "choice.pick"},
         ),
         ("jlmu", ["frontier_ranks", "open_counts", "draw"], {"math.floor"}),
+        (
+            "slta_greedy",
+            ["green", "rank_of", "yellow", "yellow_class", "draw"],
+            {"math.floor", "math.huge"},
+        ),
     ],
 )
 def test_the_choice_is_handed_all_it_may_know_and_reaches_for_nothing_else(

@@ -11,12 +11,13 @@ import pytest
 from redis import Redis
 
 from service import errors
+from service.core.policies import POLICIES
 from service.store import Store, StoreSettings
 from service.values import Completed, Placement
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
 
-POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
 CALLERS = 100
 
 
@@ -31,7 +32,7 @@ async def stores(store: Store, server: str, calls: Calls, clock: Clock) -> Async
         await other.close()
 
 
-@POLICIES
+@EACH_POLICY
 async def test_100_callers_fill_a_fleet_exactly_and_the_others_are_rejected(stores: list[Store], policy: str) -> None:
     fleet = spec(pool_class("small", SMALL, 3), pool_class("large", LARGE, 5), policy=policy)
     await create(stores[0], fleet, {"small": 6, "large": 8})
@@ -58,7 +59,7 @@ async def test_the_last_place_goes_to_one_of_100(stores: list[Store]) -> None:
         await stores[round_ % 5].sessions.complete(FLEET, winner.session_id)
 
 
-@POLICIES
+@EACH_POLICY
 async def test_100_callers_that_come_and_go_never_exceed_a_capacity(
     stores: list[Store], redis: Redis, policy: str
 ) -> None:

@@ -13,7 +13,7 @@ from redis import Redis
 from service import errors
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.utility import LinearUtility, TableUtility
 from service.store import Store, StoreSettings
 from service.store.fleets import FLEETS_KEY
@@ -39,7 +39,7 @@ from tests.store.fleets import (
 from tests.store.world import FLEET as WORLD
 from tests.store.world import World, log_curve, rational_curve
 
-EACH_POLICY = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
 
 
 @pytest.fixture
@@ -421,7 +421,7 @@ class ChangingWorld(World):
 
     def change_configuration(self) -> None:
         if self.rng.random() < 0.5:
-            self.policy = next(policy for policy in POLICIES.values() if policy is not self.policy)
+            self.policy = self.rng.choice([policy for policy in POLICIES.values() if policy is not self.policy])
         if self.rng.random() < 0.7:
             family = self.rng.choice([rational_curve, log_curve])
             self.curves = [family(self.rng) for _ in self.names]
@@ -436,7 +436,7 @@ class ChangingWorld(World):
 def test_after_any_change_the_store_decides_as_the_specification_of_the_new_configuration(
     redis: Redis, seed: int
 ) -> None:
-    world = ChangingWorld(redis, seed, POLICIES[random.Random(seed).choice(["slta", "jlmu"])], with_naive=False)
+    world = ChangingWorld(redis, seed, random.Random(seed).choice(list(POLICIES.values())), with_naive=False)
     for stage in range(1, 6):
         world.live(150 * stage)
         world.change_configuration()

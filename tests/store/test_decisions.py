@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from service.core.policies import POLICIES
+from service.core.policies import POLICIES, Policy
 from tests.servers import SERVERS
 from tests.store.world import worlds
 from tests.toy.uniform import LIBRARY, UNIFORM
@@ -17,13 +17,10 @@ FLEETS_WITH_NAIVE = 6
 OPERATIONS_WITH_NAIVE = 300
 
 
-def test_slta_in_lua_chooses_pool_token_and_rank_as_the_specification_does(redis: Redis) -> None:
-    tokens = worlds(redis, range(FLEETS), POLICIES["slta"], OPERATIONS)
-    assert set(tokens) == {"green", "yellow", "none"}, "every branch of the rule was taken"
-
-
-def test_jlmu_in_lua_chooses_the_pool_as_the_specification_does(redis: Redis) -> None:
-    worlds(redis, range(FLEETS), POLICIES["jlmu"], OPERATIONS)
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_the_lua_chooses_pool_token_and_rank_as_the_specification_does(redis: Redis, policy: Policy) -> None:
+    tokens = worlds(redis, range(FLEETS), policy, OPERATIONS)
+    assert set(tokens) == set(policy.tokens), "every branch of the rule was taken"
 
 
 def test_a_policy_that_was_added_through_the_tables_alone_decides_as_its_specification_does(redis: Redis) -> None:
@@ -31,13 +28,13 @@ def test_a_policy_that_was_added_through_the_tables_alone_decides_as_its_specifi
     assert set(tokens) == {"any"}
 
 
-@pytest.mark.parametrize("policy", ["slta", "jlmu"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_a_naive_implementation_from_the_definitions_agrees_with_both(redis: Redis, policy: str) -> None:
     seeds = range(100, 100 + FLEETS_WITH_NAIVE)
     worlds(redis, seeds, POLICIES[policy], OPERATIONS_WITH_NAIVE, with_naive=True)
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("policy", ["slta", "jlmu"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_ten_million_decisions_agree(redis: Redis, policy: str) -> None:
     worlds(redis, range(1000, 1850), POLICIES[policy], 2000)

@@ -12,6 +12,7 @@ from redis import Redis
 
 from service import errors
 from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES
 from service.store import Store
 from service.values import Integrals
 from tests import rawstate
@@ -30,7 +31,7 @@ from tests.store.fleets import (
     spec,
 )
 
-POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
 HOUR, YEAR = 3600, 365 * 24 * 3600
 MAX_STEP = 5_000_000
 SECOND = 1_000_000
@@ -162,7 +163,7 @@ def three_classes(policy: str) -> FleetSpec:
     return spec(*classes, policy=policy)
 
 
-@POLICIES
+@EACH_POLICY
 @pytest.mark.parametrize("seed", range(3))
 async def test_integrals_equal_those_of_a_list_of_occupancies_in_fractions(
     store: Store, clock: Clock, policy: str, seed: int
@@ -173,7 +174,7 @@ async def test_integrals_equal_those_of_a_list_of_occupancies_in_fractions(
     history.twin.compare(await history.integrals(), Fraction(1, 10**15))
 
 
-@POLICIES
+@EACH_POLICY
 async def test_clock_steps_count_as_nothing_or_as_five_seconds(store: Store, clock: Clock, policy: str) -> None:
     history = History(store, clock, three_classes(policy), 9)
     await history.begin()
@@ -215,7 +216,7 @@ async def test_averages_over_a_window_are_differences(store: Store, clock: Clock
     assert exact(newer.pools[0]) - exact(older.pools[0]) == 90 * SECOND
 
 
-@POLICIES
+@EACH_POLICY
 @pytest.mark.parametrize("seed", range(3))
 async def test_no_window_s_mean_utility_exceeds_the_bound_at_its_mean_load_though_pools_come_and_go(
     store: Store, clock: Clock, policy: str, seed: int

@@ -11,6 +11,7 @@ from redis import Redis
 from service import errors
 from service.core.fleet import FleetSpec
 from service.core.optimum import optimum
+from service.core.policies import POLICIES
 from service.store import Store
 from service.values import PoolPage, PoolsAdded, Snapshot
 from tests import rawstate
@@ -33,7 +34,7 @@ from tests.store.fleets import (
     spec,
 )
 
-POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ async def test_a_fleet_holds_65536_pools_and_not_one_more(store: Store, redis: R
 # Draining, failing, returning
 
 
-@POLICIES
+@EACH_POLICY
 async def test_a_draining_pool_keeps_its_sessions_and_gets_no_new_ones(store: Store, policy: str) -> None:
     await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
     placed = await place(store, 6)
@@ -110,7 +111,7 @@ async def test_a_draining_pool_keeps_its_sessions_and_gets_no_new_ones(store: St
     assert snapshot.classes[1].draining_pools == 1
 
 
-@POLICIES
+@EACH_POLICY
 async def test_a_full_fleet_has_room_again_when_a_drained_pool_returns(store: Store, policy: str) -> None:
     await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 2})
     await store.sessions.assign(FLEET, "s", None)

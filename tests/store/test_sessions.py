@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 
 from service import errors
+from service.core.policies import POLICIES
 from service.store import Store
 from service.values import AlreadyEnded, Completed, Renewed
 from tests import rawstate
@@ -24,7 +25,7 @@ from tests.store.fleets import (
 
 HOUR = 3600
 YEAR = 365 * 24 * HOUR
-POLICIES = pytest.mark.parametrize("policy", ["slta", "jlmu"])
+EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ async def test_the_same_id_again_is_a_replay_and_changes_nothing(store: Store, f
     assert await store.fleets.snapshot(FLEET) == before
 
 
-@POLICIES
+@EACH_POLICY
 async def test_the_token_says_what_decided(store: Store, policy: str) -> None:
     await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
     tokens = [(await store.sessions.assign(FLEET, f"s{k}", None)).token for k in range(20)]
@@ -117,7 +118,7 @@ async def test_without_active_pools_nothing_is_placed_and_the_rejection_is_count
     assert (snapshot.rank, snapshot.sessions, snapshot.counters["assigned"]) == (0, 0, 0)
 
 
-@POLICIES
+@EACH_POLICY
 async def test_a_full_fleet_refuses_until_a_session_ends(store: Store, policy: str) -> None:
     await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 3})
     await place(store, 6)

@@ -16,8 +16,8 @@ from redis import Redis
 
 from service.core import utility
 from service.core.fleet import FleetSpec
-from service.core.policies import Decision, Occupancies, Policy, Slta
-from service.core.policies.slta import Beta
+from service.core.policies import Decision, Occupancies, Policy
+from service.core.policies.tokens import Beta, Tokens
 from service.store.fleets import FLEETS_KEY
 from service.store.library import Library, assemble
 from service.store.tables import put_arguments
@@ -229,7 +229,7 @@ class World:
         """r, thresholds and token counts of the store are the specification's."""
         state = rawstate.fields(self.redis, FLEET)
         assert int(state["sessions"]) == self.spec.occupancies.sessions
-        if isinstance(self.spec, Slta):
+        if isinstance(self.spec, Tokens):
             assert int(state["rank"]) == self.spec.rank
             if self.spec.rank:
                 greens, yellows = self.spec.tokens()

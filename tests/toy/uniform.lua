@@ -1,7 +1,7 @@
 -- A toy: any pool with room, uniformly. It keeps no rows; one number shows how fields of a later layout come and go.
 
 uniform = {
-  LAYOUT = 3,
+  LAYOUT = constants.LAYOUT,
   TOKENS = { 'any' },
   CLASS_ROWS = {},
   FLEET_ROWS = {},

@@ -9,13 +9,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.core.policies import jlmu, slta
+from service.core.policies import jlmu, slta, slta_greedy
 from service.core.policies.choice import Decision
 from service.core.policies.jlmu import Jlmu
 from service.core.policies.occupancies import Occupancies
-from service.core.policies.slta import Beta, Slta
+from service.core.policies.slta import Slta
+from service.core.policies.slta_greedy import SltaGreedy
+from service.core.policies.tokens import Beta
 
-__all__ = ["DEFAULT_POLICY", "POLICIES", "Decision", "Jlmu", "Occupancies", "Policy", "Slta", "Specification"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "POLICIES",
+    "Decision",
+    "Jlmu",
+    "Occupancies",
+    "Policy",
+    "Slta",
+    "SltaGreedy",
+    "Specification",
+]
 
 
 class Specification(Protocol):
@@ -67,6 +79,14 @@ POLICIES: Mapping[str, Policy] = {
             specification=lambda occupancies, _beta: Jlmu(occupancies),
             tokens=jlmu.TOKENS,
             has_thresholds=False,
+        ),
+        Policy(
+            name="slta-greedy",
+            title="SLTA-greedy",
+            summary="SLTA that takes green tokens by the worth of their class: not in the paper, closer to JLMU.",
+            specification=SltaGreedy,
+            tokens=slta_greedy.TOKENS,
+            has_thresholds=True,
         ),
     )
 }

@@ -16,46 +16,12 @@ Then r moves, judged on the state just before the arrival:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 
 from service.core.policies.choice import NOTHING, Choice, Decision, pick
-from service.core.policies.occupancies import Occupancies
-from service.core.ranking import Ranking
+from service.core.policies.tokens import GREEN, NO_TOKEN, YELLOW, Tokens
 
-GREEN, YELLOW, NO_TOKEN = 0, 1, 2
 TOKENS = ("green", "yellow", "none")
-
-EXPONENT = Fraction(45, 100)
-"""γ of β_n = n^−γ in the paper's runs; it proves its results for γ < 1/2."""
-
-
-@dataclass(frozen=True, slots=True)
-class Beta:
-    """β_n: `n^−exponent`, or `fixed` for every n."""
-
-    exponent: Fraction | None = EXPONENT
-    fixed: Fraction | None = None
-
-    def coefficient_and_power(self) -> tuple[float, float]:
-        """c and p with nβ_n = c · n^p."""
-        if self.fixed is not None:
-            return float(self.fixed), 1.0
-        return 1.0, float(1 - (self.exponent or 0))
-
-    def min_green(self, pools: int) -> int:
-        """The fewest green tokens that are at least nβ_n, for n = `pools`; 2 at least.
-
-        With nβ_n ≤ 1 a step down could leave no yellow token, and sessions would be placed at random: so nβ_n counts
-        as just above 1. A rounding error never asks for a token more: 100 · 0.05 needs 5, not 6.
-
-        >>> Beta().min_green(100)  # 100^0.55 = 12.59
-        13
-        """
-        coefficient, power = self.coefficient_and_power()
-        return max(2, math.ceil(coefficient * math.pow(pools, power) * (1 - 1e-12)))
 
 
 def choose(
@@ -99,25 +65,8 @@ def next_rank(rank: int, last_rank: int, green: Sequence[int], yellow: int, prev
     return rank
 
 
-class Slta:
+class Slta(Tokens):
     """SLTA on whole occupancies: assign and complete, one at a time."""
-
-    def __init__(self, occupancies: Occupancies, beta: Beta) -> None:
-        """r starts at its optimum for the sessions there are: at 1 when everything is empty.
-
-        Without active pools r is 0; once pools come, it starts at the best rank that then exists.
-        """
-        self.occupancies = occupancies
-        self.beta = beta
-        self.rank = occupancies.optimal_rank()
-        self.estimate = occupancies.full_ranking.coordinate(1)
-        self._set_rank(self.rank)
-
-    def tokens(self) -> tuple[list[list[int]], list[int]]:
-        """The pools with a green token by class, and those with a yellow one (all of class i_r)."""
-        state = self.occupancies
-        green = [state.below(i, threshold) for i, threshold in enumerate(state.ranking.thresholds(self.rank))]
-        return green, state.below(self.estimate.pool_class, self.estimate.level)
 
     def assign(self, draw: float) -> Decision | None:
         """Place one session; None, and nothing changed, where no active pool has room."""
@@ -137,23 +86,3 @@ class Slta:
         min_green = self.beta.min_green(sum(state.pools))
         self._set_rank(next_rank(self.rank, len(state.ranking), green_counts, len(yellow), previous, min_green))
         return Decision(TOKENS[choice.token], choice.pool_class, pool, self.rank)
-
-    def complete(self, pool_class: int, pool: int) -> None:
-        """One session of an active pool ends; r stays."""
-        self.occupancies.leave(pool_class, pool)
-        self._set_rank(self.rank)
-
-    def pools_changed(self) -> None:
-        """After pools came or went: r keeps its coordinate, else takes the next worse that exists, else the last."""
-        self.occupancies.refresh()
-        ranking: Ranking = self.occupancies.ranking
-        if len(ranking):
-            self._set_rank(ranking.rank_at_or_after(self.estimate, self.occupancies.full_ranking))
-        else:
-            self.rank = 0
-
-    def _set_rank(self, rank: int) -> None:
-        # A single pool can never gather two green tokens, so r could not fall: it is known without learning.
-        self.rank = self.occupancies.optimal_rank() if sum(self.occupancies.pools) == 1 else rank
-        if self.rank:
-            self.estimate = self.occupancies.ranking.coordinate(self.rank)

@@ -37,3 +37,10 @@ function choice.bit_with_room(fleet, position, index)
   local full = keys.of_level(fleet, position, fleet.capacities[position])
   return rows.select_between(keys.of_class(fleet, 'active', position), full, index)
 end
+
+-- The bit of pool number `index` (from 0) of those of class `position` that have this token, green or yellow.
+-- O(log pools).
+function choice.bit_with_token(fleet, token, position, index)
+  local key = token == 'green' and keys.of_class(fleet, token, position) or keys.of_fleet(fleet, token)
+  return rows.select(key, index)
+end

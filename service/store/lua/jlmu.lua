@@ -80,26 +80,12 @@ function jlmu.fell(fleet, position, bit, level)
   fleet.open_counts[position] = fleet.open_counts[position] + 1
 end
 
--- The lowest level that not all active pools have reached; level rows are nested, so by halving.
-local function find_frontier(fleet, position)
-  local low, high = 0, fleet.capacities[position]
-  while low < high do
-    local middle = math.ceil((low + high) / 2)
-    if rows.count(keys.of_level(fleet, position, middle)) == fleet.pool_counts[position] then
-      low = middle
-    else
-      high = middle - 1
-    end
-  end
-  return low + 1
-end
-
 -- All frontiers and open rows from the ledger. O(classes * log levels * pools / 8).
 function jlmu.rebuild(fleet)
   policies.clear(fleet)
   for position = 1, #fleet.numbers do
     if fleet.pool_counts[position] > 0 then
-      set_frontier(fleet, position, find_frontier(fleet, position))
+      set_frontier(fleet, position, ledger.frontier(fleet, position))
       write_open(fleet, position)
     end
   end
@@ -127,7 +113,7 @@ end
 -- Frontiers and their ranks by definition, and counts of open pools. O(classes * log levels * pools / 8).
 function jlmu.check(fleet, claim)
   for position, name in ipairs(fleet.class_names) do
-    local frontier = fleet.pool_counts[position] > 0 and find_frontier(fleet, position) or 0
+    local frontier = fleet.pool_counts[position] > 0 and ledger.frontier(fleet, position) or 0
     local is_open = frontier > 0 and frontier <= fleet.capacities[position]
     claim('frontier of class ' .. name, fleet.frontiers[position], frontier)
     claim('open pools of class ' .. name, fleet.open_counts[position], rows.count(keys.of_class(fleet, 'open', position)))

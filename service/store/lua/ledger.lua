@@ -38,6 +38,21 @@ function ledger.counts(fleet, position)
   return column
 end
 
+-- The lowest level that not all active pools have reached; level rows are nested, so by halving.
+-- O(log levels * pools / 8).
+function ledger.frontier(fleet, position)
+  local low, high = 0, fleet.capacities[position]
+  while low < high do
+    local middle = math.ceil((low + high) / 2)
+    if rows.count(keys.of_level(fleet, position, middle)) == fleet.pool_counts[position] then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return low + 1
+end
+
 -- Sets or clears an active pool's column of bits, with its sessions and their utility. O(occupancy).
 function ledger.write_column(fleet, position, bit, occupancy, present)
   local sign = present == 1 and 1 or -1

@@ -17,6 +17,7 @@
 --
 -- The functions (position is a class, bit a pool in its class, level how many sessions the pool holds or held):
 --
+--   ready(fleet)                                  a session is about to be placed: it may mend its tokens
 --   choose(fleet, draw) -> token, position, bit   where a session goes; some active pool has room; draw in [0, 1)
 --   judge(fleet) -> judgement                     what it thinks of the state just before a placement
 --   learn(fleet, judgement)                       what follows from that, after the placement
@@ -30,6 +31,8 @@
 --                                                 follows from others and from counts of rows
 --
 -- `choose` is a must. Another function that a policy leaves out does nothing; without `reported_rank` the rank is 0.
+--
+-- `tokens.lua` keeps r, thresholds and tokens for the policies that learn r; they name its lists and functions as theirs.
 --
 -- All may read the policy's own rows and fields, the ledger's rows, and these fields of the fleet:
 --

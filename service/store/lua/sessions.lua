@@ -121,12 +121,13 @@ function sessions.assign(fleet, id, lease, draw)
     fleet.rejected_no_capacity = fleet.rejected_no_capacity + 1
     return { 'FULL' }
   end
-  lease = lease_or_default(fleet, lease)
+  -- writes
+  policies.tell(fleet, 'ready')
   local judgement = policies.tell(fleet, 'judge')
   local token, position, bit = policies.tell(fleet, 'choose', tonumber(draw))
   local number = keys.pool_number(fleet, position, bit)
   local pool_id = pools.name(fleet, number)
-  -- writes
+  lease = lease_or_default(fleet, lease)
   ledger.rose(fleet, position, bit, begin(fleet, id, number, pool_id, lease, 'assigned'))
   policies.tell(fleet, 'learn', judgement)
   local tally = fleet['assigned_' .. token]

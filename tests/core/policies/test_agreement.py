@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from service.core.policies import Jlmu, Occupancies, Slta
-from service.core.policies.slta import Beta
+from service.core.policies import POLICIES, Occupancies
+from service.core.policies.tokens import Beta, Tokens
 from service.core.ranking import rank_coordinates
 from service.core.utility import (
     CappedLinearUtility,
@@ -28,7 +28,6 @@ from tests import naive
 
 FLEETS = 25
 OPERATIONS = 1000
-POLICIES = ("slta", "jlmu")
 
 # Each curve twice: as the code has it, and from its definition. Within a fleet all naive marginals are Δ, or all e^Δ.
 RATIONAL: list[tuple[Utility, naive.Marginal]] = [
@@ -64,7 +63,7 @@ class Pair:
         beta, naive_beta = chance.choice(BETAS)
         classes = [PoolClass(f"{i}", u, c) for i, ((u, _), c) in enumerate(zip(curves, capacities, strict=True))]
         self.state = Occupancies(rank_coordinates(classes), [[] for _ in classes])
-        self.policy = Slta(self.state, beta) if policy == "slta" else Jlmu(self.state)
+        self.policy = POLICIES[policy].specification(self.state, beta)
         naive_classes = [(marginal, capacity) for (_, marginal), capacity in zip(curves, capacities, strict=True)]
         self.naive = naive.NaiveFleet(naive_classes, policy, naive_beta)
         self.seen: Counter[str] = Counter()
@@ -78,6 +77,7 @@ class Pair:
         if len(self.naive.active_pools()) > 1:
             self.seen["up"] += self.naive.rank > before
             self.seen["down"] += self.naive.rank < before
+            self.seen["leap"] += self.naive.rank > before + 1
 
     def complete(self, pool: naive.Pool) -> None:
         self.naive.complete(pool.pool_class, pool.position)
@@ -115,7 +115,7 @@ class Pair:
             assert self.state.optimal_rank() == 0
             return
         assert self.state.ranking.coordinate(self.state.optimal_rank()) == self.naive.optimal_coordinate()
-        if isinstance(self.policy, Slta):
+        if isinstance(self.policy, Tokens):
             assert self.policy.rank == self.naive.rank
             assert self.policy.estimate == self.naive.estimate
             assert list(self.state.ranking.thresholds(self.policy.rank)) == self.naive.thresholds()
@@ -185,7 +185,7 @@ def test_the_histories_reach_every_branch() -> None:
     for policy in POLICIES:
         for seed in range(FLEETS):
             seen += history(policy, seed)
-    wanted = {"green", "yellow", "none", "open", "no room", "up", "down", "class emptied", "returned"}
+    wanted = {"green", "yellow", "none", "open", "no room", "up", "down", "leap", "class emptied", "returned"}
     assert {event: count for event, count in seen.items() if count < 10} == {}
     assert wanted <= seen.keys()
 

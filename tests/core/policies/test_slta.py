@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from service.core.occupancy import counts_of
 from service.core.optimum import optimum
 from service.core.policies import Decision, Occupancies, Slta
-from service.core.policies.slta import Beta
+from service.core.policies.tokens import Beta
 from service.core.ranking import Coordinate, rank_coordinates
 from service.core.utility import LogShareUtility, PoolClass, TableUtility
 from tests.core.strategies import Fleet, fleets

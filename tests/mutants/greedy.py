@@ -1,0 +1,42 @@
+"""Planted misreadings of slta-greedy; the tests that compare it with its specification must notice each."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+
+TESTS = ("tests/store/test_slta_greedy.py", "tests/store/test_decisions.py")
+
+
+def lua(module: str, right: str, wrong: str) -> Mutant:
+    return Mutant(f"service/store/lua/{module}.lua", right, wrong, TESTS)
+
+
+MUTANTS = {
+    "greedy: r waits for a green token of its class": lua(
+        "slta_greedy",
+        "green >= fleet.min_green then",
+        "green >= fleet.min_green and fleet.green[fleet.previous_class] > 0 then",
+    ),
+    "greedy: no order among classes": lua(
+        "slta_greedy",
+        "  local best, best_rank = 0, math.huge\n",
+        "  local first, index = choice.pick(green, 0, draw)\n"
+        "  if first then\n    return 'green', first, index\n  end\n"
+        "  local best, best_rank = 0, math.huge\n",
+    ),
+    "greedy: the worst class first": lua(
+        "slta_greedy", "rank_of(position) < best_rank", "-rank_of(position) < best_rank"
+    ),
+    "greedy: no step 0": lua("slta_greedy", "if not tokens.exist(fleet) then", "if false then"),
+    "greedy: step 0 only once": lua(
+        "slta_greedy", "tokens.rise_to(fleet, best_open_rank(fleet))", "tokens.rise_to(fleet, fleet.rank + 1)"
+    ),
+    "greedy: step 0 counts as one step": lua(
+        "tokens", "fleet.steps_up = fleet.steps_up + rank - fleet.rank", "fleet.steps_up = fleet.steps_up + 1"
+    ),
+    "greedy: r is judged before step 0": lua(
+        "sessions",
+        "  policies.tell(fleet, 'ready')\n  local judgement = policies.tell(fleet, 'judge')\n",
+        "  local judgement = policies.tell(fleet, 'judge')\n  policies.tell(fleet, 'ready')\n",
+    ),
+}

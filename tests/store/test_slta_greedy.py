@@ -1,0 +1,64 @@
+"""The leap of slta-greedy: where no pool has a token, r goes in one step of the store to the rank that gives one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from redis import Redis
+
+from service import errors
+from service.core.policies import Occupancies, SltaGreedy
+from service.core.policies.tokens import Beta
+from service.core.utility import QuadraticUtility
+from service.store import Store
+from tests.store.fleets import FLEET, LARGE, as_of, create, field, pool_class, spec
+
+CAPACITY, HELD = 900, 800
+CLASSES = (
+    pool_class("a", LARGE, CAPACITY),
+    pool_class("b", LARGE, CAPACITY),
+    pool_class("c", QuadraticUtility(Fraction(1), Fraction(-1, 50)), CAPACITY),
+)
+
+
+async def report(store: Store, pool: str, held: int) -> None:
+    """A pool says that it holds these sessions, of which the store knew none."""
+    await store.pools.reconcile(FLEET, pool, await as_of(store), [f"{pool}-{k}" for k in range(held)])
+
+
+def specification(columns: list[list[int | None]], rank: int) -> SltaGreedy:
+    policy = SltaGreedy(Occupancies(spec(*CLASSES).ranking, columns), Beta())
+    policy._set_rank(rank)
+    return policy
+
+
+async def test_after_reports_r_leaps_as_far_as_the_specification_walks(store: Store, redis: Redis) -> None:
+    await create(store, spec(*CLASSES, policy="slta-greedy"), {"a": 2, "b": 2, "c": 2})
+    assert (field(redis, "rank"), field(redis, "steps_up")) == ("1", "0")
+    for pool in ("a-0", "a-1", "b-0", "b-1", "c-0", "c-1"):
+        await report(store, pool, HELD)
+    assert field(redis, "rank") == "1", "reports move nothing"
+
+    twin = specification([[HELD, HELD]] * 3, 1)
+    decision = twin.assign(0.5)
+    assert decision
+    before = redis.info("commandstats")
+    placed = await store.sessions.assign(FLEET, "new", None)
+    after = redis.info("commandstats")
+
+    assert placed.token == decision.token == "yellow"
+    assert int(field(redis, "rank")) == decision.rank
+    assert int(field(redis, "steps_up")) == decision.rank - 1 > 1500, "each rank passed is a step up"
+    written = sum(after[f"cmdstat_{name}"]["calls"] - before[f"cmdstat_{name}"]["calls"] for name in ("bitop",))
+    assert written < 12, "the token rows are written once, however far r goes"
+
+
+async def test_an_assign_that_is_refused_moves_no_r(store: Store, redis: Redis) -> None:
+    await create(store, spec(pool_class("a", LARGE, 2), policy="slta-greedy"), {"a": 2})
+    for pool in ("a-0", "a-1"):
+        await report(store, pool, 2)
+    before = field(redis, "rank"), field(redis, "steps_up")
+    with pytest.raises(errors.NoCapacity):
+        await store.sessions.assign(FLEET, "one-too-many", None)
+    assert (field(redis, "rank"), field(redis, "steps_up")) == before
