@@ -32,7 +32,7 @@
 --
 -- `choose` is a must. Another function that a policy leaves out does nothing; without `reported_rank` the rank is 0.
 --
--- `tokens.lua` keeps r, thresholds and tokens for the policies that learn r; they name its lists and functions as theirs.
+-- `tokens.lua` keeps r, thresholds and tokens for the policies that learn r; they name its lists and functions.
 --
 -- All may read the policy's own rows and fields, the ledger's rows, and these fields of the fleet:
 --
