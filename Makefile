@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload faults experiments compose compose-test lock clean
+.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload bench-edge faults experiments compose compose-test lock clean
 .PHONY: mutants walk soak bench-longest inventory
 
 help: ## Show this list
@@ -69,6 +69,9 @@ bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
 
 faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stopped (ARGS="--help")
 	$(BIN)/python -m faults $(ARGS)
+
+bench-edge: $(DEV) ## Memory a connection of 500 hostile clients without a key, of each kind
+	$(BIN)/python -m benchmarks.edge $(ARGS)
 
 experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)

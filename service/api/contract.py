@@ -22,7 +22,10 @@ from service.core.policies import Policy
 
 REFUSED: Mapping[str, int] = {
     "invalid_json": 400,
+    "invalid_http": 400,
     "invalid_host": 400,
+    "escaped_slash": 400,
+    "repeated_authorization": 400,
     "unauthenticated": 401,
     "insufficient_scope": 403,
     "cross_site": 403,
@@ -38,13 +41,16 @@ REFUSED: Mapping[str, int] = {
     "headers_too_large": 431,
     "internal_error": 500,
     "overloaded": 503,
+    "too_many_connections": 503,
     "too_many_viewers": 503,
 }
 """What is refused before the store is asked: the status of each code."""
 
-EVERY = ("invalid_host", "not_acceptable", "uri_too_long", "invalid_request", "headers_too_large", "internal_error")
+EDGE = ("invalid_http", "request_timeout", "uri_too_long", "headers_too_large", "too_many_connections")
+DOOR = ("invalid_host", "escaped_slash", "repeated_authorization")
+EVERY = (*EDGE, *DOOR, "not_acceptable", "invalid_request", "internal_error")
 WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
-WITH_BODY = ("invalid_json", "request_timeout", "payload_too_large", "unsupported_media_type")
+WITH_BODY = ("invalid_json", "payload_too_large", "unsupported_media_type")
 CHANGING = ("cross_site",)
 HOT = ("overloaded",)
 IN_STORE = (errors.StoreUnavailable,)

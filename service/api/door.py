@@ -1,4 +1,4 @@
-"""What every request passes first: its id, its size, its Host; and the one place where errors become answers."""
+"""What every request passes first: its id, its path, its Host; and the one place where errors become answers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from service.api.context import RequestContext
 from service.api.problems import EXPECTED, Refusal, problem_of
 from service.requests import RequestRecord
 
-LONGEST_URL = 8192
-LARGEST_HEADERS = 16_384
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 """They change nothing (RFC 9110, 9.2.1)."""
@@ -49,20 +47,20 @@ class Door:
         return RequestContext(_request_id(headers), headers, address, monotonic())
 
     def check(self, scope: Scope, context: RequestContext) -> None:
-        """Refuse what no route would take: 400, 403, 414 or 431."""
-        if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
-            raise Refusal(414, "uri_too_long", f"The URL may have at most {LONGEST_URL} bytes.")
-        if sum([len(name) + len(value) for name, value in scope["headers"]]) > LARGEST_HEADERS:
-            detail = f"The headers may have at most {LARGEST_HEADERS} bytes."
-            raise Refusal(431, "headers_too_large", detail, {"Connection": "close"})
-        if scope["path"] not in PROBES and not self._host_allowed(scope, context):
+        """Refuse what no route would take: 400 or 403."""
+        names = [name for name, _ in scope["headers"]]
+        if names.count(b"authorization") > 1:
+            raise Refusal(400, "repeated_authorization", "There may be one Authorization header: which one counts?")
+        if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
+            raise Refusal(400, "escaped_slash", "%2F in a path would be one / here and none for a proxy: send neither.")
+        if scope["path"] not in PROBES and not self._host_allowed(names, context):
             raise Refusal(400, "invalid_host", "This service has another name: see its allowed hosts.")
         if scope["method"] not in SAFE_METHODS and _is_cross_site(context.headers):
             raise Refusal(403, "cross_site", "A page of another site may not change anything here.")
 
-    def _host_allowed(self, scope: Scope, context: RequestContext) -> bool:
+    def _host_allowed(self, names: list[bytes], context: RequestContext) -> bool:
         host = _PORT.sub("", context.header(b"host") or "").lower()
-        if not host or [name for name, _ in scope["headers"]].count(b"host") > 1:
+        if not host or names.count(b"host") > 1:
             return False
         return self._any_host or host in self._hosts or host.endswith(self._suffixes)
 

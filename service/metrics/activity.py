@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 
-from service.metrics.rows import HistogramRow, Row, TallyRow
+from service.metrics.rows import HistogramRow, MeterRow, Row, TallyRow
 from service.requests import RequestRecord
 
 REQUESTS = HistogramRow(
@@ -13,6 +15,8 @@ REQUESTS = HistogramRow(
     ("method", "route", "status"),
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
+CONNECTIONS = MeterRow("connections", "Connections of clients that are open.", ())
+REFUSED = TallyRow("connections_refused", "Connections refused or ended before a request had arrived.", ("reason",))
 SHED = TallyRow("requests_shed", "Requests refused because what waited here would have taken too long.", ("route",))
 KEY_REQUESTS = TallyRow("key_requests", "Requests by the key that they came with, and status.", ("key_id", "status"))
 STORE_CALLS = HistogramRow(
@@ -23,7 +27,16 @@ STORE_CALLS = HistogramRow(
 )
 BATCHES = HistogramRow("batch_size", "Operations in one call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = TallyRow("store_errors", "Calls of the store that failed.", ("kind",))
-ACTIVITY_ROWS: tuple[Row, ...] = (REQUESTS, SHED, KEY_REQUESTS, STORE_CALLS, BATCHES, STORE_ERRORS)
+ACTIVITY_ROWS: tuple[Row, ...] = (
+    REQUESTS,
+    SHED,
+    KEY_REQUESTS,
+    CONNECTIONS,
+    REFUSED,
+    STORE_CALLS,
+    BATCHES,
+    STORE_ERRORS,
+)
 
 NO_ROUTE = NO_KEY = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -41,6 +54,8 @@ class Activity:
         self._requests = REQUESTS.histogram(self.registry)
         self._shed = SHED.tally(self.registry)
         self._key_requests = KEY_REQUESTS.tally(self.registry)
+        self._connections = CONNECTIONS.meter(self.registry)
+        self._refused = REFUSED.tally(self.registry)
         self._store_calls = STORE_CALLS.histogram(self.registry)
         self._batches = BATCHES.histogram(self.registry)
         self._store_errors = STORE_ERRORS.tally(self.registry)
@@ -68,6 +83,14 @@ class Activity:
             counter = self._key_requests.labels(key_id or NO_KEY, status or STATUS_CLASSES[0])
             self._known_keys[key_id, status] = counter
         counter.inc()
+
+    def connection_refused(self, reason: str) -> None:
+        """Count a connection that was refused, or ended without a request."""
+        self._refused.labels(reason).inc()
+
+    def watch_connections(self, count: Callable[[], float]) -> None:
+        """Ask `count` for the open connections at each scrape."""
+        self._connections.set_function(count)
 
     def call(self, function: str, seconds: float, operations: int) -> None:
         """Count a call of the store."""

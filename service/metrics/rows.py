@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 PREFIX = "slta"
@@ -119,6 +119,17 @@ class TallyRow(Row):
     def tally(self, registry: CollectorRegistry) -> Counter:
         """At 0."""
         return Counter(self.full_name, self.help, self.labels, registry=registry)
+
+
+@dataclass(frozen=True)
+class MeterRow(Row):
+    """A gauge of this process."""
+
+    type = "gauge"
+
+    def meter(self, registry: CollectorRegistry) -> Gauge:
+        """At 0."""
+        return Gauge(self.full_name, self.help, self.labels, registry=registry)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from service.fleet_file import Specs, load_yaml
 from service.metrics import Metrics
 from service.process.announcing import announce_openings, log_request
 from service.process.housekeeping import Housekeeping
-from service.process.listening import Server, bind, check_certificates, configuration
+from service.process.listening import Server, bind, check_certificates, configuration, limits_of
 from service.process.settings import Settings
 from service.process.tracing import TracingObserver, open_spans, trace_request
 from service.process.upgrading import upgrade_fleets
@@ -70,7 +70,9 @@ class Dispatcher:
             if self._embedded:  # nobody else has it, so no older dispatcher can be at work
                 await upgrade_fleets(store)
             feeds = Feeds(store, self._specs)
-            server = Server(configuration(self._api(store, feeds), self._settings), at_end=feeds.close)
+            limits = limits_of(self._settings, self._metrics.connection_refused)
+            server = Server(configuration(self._api(store, feeds), self._settings, limits), limits, feeds.close)
+            self._metrics.watch_connections(lambda: len(server.server_state.connections))
             server.end_at_signals()
             listener = bind(self._settings.host, self._settings.port)
             announce_openings(self._access, os.environ)

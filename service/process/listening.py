@@ -17,10 +17,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.api.application import direct_of
+from service.process.limits import MOST_CONNECTIONS, Limits, possible_connections
 from service.process.protocol import DirectProtocol
 from service.process.settings import Settings
 
 BACKLOG = 2048
+RECEIVE_BUFFER = 32_768
+"""Bytes that the kernel keeps of a connection that is not read (Linux takes twice as many), and so of one reading."""
+SEND_BUFFER = 131_072
+"""Bytes of answers that the kernel keeps for a client that does not read them."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger(__name__)
@@ -33,9 +38,10 @@ class ListenError(Exception):
 class Server(uvicorn.Server):
     """uvicorn, but the signals are ours: they end it once, and are not raised again afterwards."""
 
-    def __init__(self, config: uvicorn.Config, at_end: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, limits: Limits, at_end: Callable[[], None]) -> None:
         """`at_end` is called when it is asked to end: what streams without end would hold it up."""
         super().__init__(config)
+        self._limits = limits
         self._at_end = at_end
 
     def end_at_signals(self) -> None:
@@ -56,17 +62,36 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Log the addresses once they accept connections."""
-        await super().startup(sockets)
+        """Accept connections, and log the addresses."""
+        loop = asyncio.get_running_loop()
+        options: Any = {"ssl": self.config.ssl, "ssl_handshake_timeout": self._limits.head_seconds}
+        options = options if self.config.is_ssl else {}
+        self.servers = [
+            await loop.create_server(self._new_connection, sock=listener, backlog=BACKLOG, **options)
+            for listener in sockets or []
+        ]
+        self.started = True
         scheme = "https" if self.config.is_ssl else "http"
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
             log.info("listening", url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
 
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second; once a second look for connections whose time is over."""
+        if counter % 10 == 0:
+            connections: Any = self.server_state.connections
+            self._limits.look(connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
-def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    def _new_connection(self) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        new: asyncio.Protocol = protocol(config=self.config, server_state=self.server_state, app_state={})
+        return new
+
+
+def configuration(app: FastAPI, settings: Settings, limits: Limits) -> uvicorn.Config:
     """uvicorn's configuration: its log, headers and lifespan are ours or nobody's."""
-    protocol: Any = partial(DirectProtocol, direct=direct_of(app))
+    protocol: Any = partial(DirectProtocol, direct=direct_of(app), limits=limits)
     return uvicorn.Config(
         app,
         lifespan="off",
@@ -76,10 +101,23 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
+    )
+
+
+def limits_of(settings: Settings, refused: Callable[[str], None] = lambda _: None) -> Limits:
+    """What the settings grant connections. Raises ListenError for more than the process may have files open."""
+    possible = possible_connections()
+    most = settings.most_connections or min(MOST_CONNECTIONS, possible)
+    if most > possible:
+        raise ListenError(f"most_connections={most}: the limit of open files leaves room for {possible}")
+    return Limits(
+        most_connections=most,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        head_seconds=settings.head_seconds,
+        refused=refused,
     )
 
 
@@ -91,6 +129,8 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:

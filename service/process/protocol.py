@@ -7,23 +7,23 @@ from functools import partial
 from typing import Any
 
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.api.answers import Answer, headers_as_sent
+from service.api.answers import Answer
 from service.api.context import RequestContext
 from service.api.direct import Direct, is_hot
+from service.process.bounded import BoundedProtocol
 
 REST_SECONDS = 0.5
 """How long a connection is not read after a request of it was shed. With the longest wait for the store it makes a
 second: so long a client that does not heed Retry-After may wait for its answer."""
 
 
-class DirectProtocol(HttpToolsProtocol):
+class DirectProtocol(BoundedProtocol):
     """One connection.
 
-    uvicorn parses, and calls `_start_asgi_task` when it is a request's turn, so requests that are sent one after the
-    other without waiting are answered in their order. What is not a hot call, waits for leave to send its body, comes
-    in pieces, or comes from a client that does not read its answers, is left to uvicorn.
+    uvicorn calls `_start_asgi_task` when a request's head has been parsed. What is not a hot call, waits for leave to
+    send its body, or comes in pieces, is left to uvicorn.
     """
 
     def __init__(self, *, direct: Direct, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
@@ -32,9 +32,8 @@ class DirectProtocol(HttpToolsProtocol):
         self._incomplete: tuple[RequestResponseCycle, ASGIApp] | None = None
         self._answering: asyncio.Task[Answer] | None = None
 
-    def data_received(self, data: bytes) -> None:
-        """Requests, whole or in pieces."""
-        super().data_received(data)
+    def _parse(self) -> None:
+        super()._parse()
         if self._incomplete:
             super()._start_asgi_task(*self._incomplete)  # type: ignore[arg-type]
             self._incomplete = None
@@ -54,7 +53,7 @@ class DirectProtocol(HttpToolsProtocol):
             self._answering.cancel()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        if cycle.waiting_for_100_continue or self.flow.write_paused or not is_hot(cycle.scope):  # type: ignore[arg-type]
+        if cycle.waiting_for_100_continue or not is_hot(cycle.scope):  # type: ignore[arg-type]
             super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
         elif cycle.more_body:
             self._incomplete = (cycle, app)
@@ -75,18 +74,12 @@ class DirectProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         answer = answering.result()
-        head = [STATUS_LINE[answer.status]]
-        for name, value in cycle.default_headers:
-            head += [name, b": ", value, b"\r\n"]
-        head.append(headers_as_sent(answer, context.request_id))
-        if "Connection" in answer.headers:
-            cycle.keep_alive = False
-        elif not cycle.keep_alive:
-            head.append(b"connection: close\r\n")
-        self.transport.write(b"".join([*head, b"\r\n", answer.body]))
+        last = not cycle.keep_alive and "Connection" not in answer.headers
+        self.write_answer(answer, context.request_id, cycle.default_headers, last=last)
+        cycle.keep_alive = cycle.keep_alive and "Connection" not in answer.headers
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
-            self.transport.close()
+            self.part()
         if context.shed:  # whoever asks again at once must not take the time of those who were let in
             self.flow.pause_reading()
             self.loop.call_later(REST_SECONDS, self.on_response_complete)

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     log_format: Format | None = None
     """By default console on a terminal, else JSON."""
 
+    most_connections: Annotated[int, Field(ge=1)] | None = None
+    """Connections at a time, of all clients; by default 4,096, or fewer where the limit of open files asks for it."""
+    head_seconds: Annotated[float, Field(gt=0)] = 10
+    """How long a client may take to its first byte, and from it to the end of a request's headers."""
     keep_alive_seconds: Annotated[int, Field(ge=1)] = 65
     """Longer than a proxy in front keeps its connections, so that it never uses one that just closes."""
     shutdown_seconds: Annotated[int, Field(ge=1)] = 10

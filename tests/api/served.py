@@ -7,11 +7,13 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
-from service.process.listening import Server, bind, configuration
+from service.process.bounded import BoundedProtocol
+from service.process.listening import Server, bind, configuration, limits_of
 from service.process.settings import Settings
 
 
@@ -42,12 +44,15 @@ class Served:
 
 
 @asynccontextmanager
-async def served(app: FastAPI, *, direct: bool, **settings: Any) -> AsyncIterator[Served]:
+async def served(app: FastAPI, *, direct: bool = True, **settings: Any) -> AsyncIterator[Served]:
     """The application on a free port until the end of the block."""
-    config = configuration(app, Settings(auth="off", port=0, **settings))
+    given = Settings(auth="off", port=0, **settings)
+    limits = limits_of(given)
+    config = configuration(app, given, limits)
     if not direct:
-        config.http = "httptools"
-    server = Server(config, at_end=lambda: None)
+        by_asgi: Any = partial(BoundedProtocol, limits=limits)
+        config.http = by_asgi
+    server = Server(config, limits, at_end=lambda: None)
     listener = bind("127.0.0.1", 0)  # who connects waits there until the server accepts
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:

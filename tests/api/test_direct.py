@@ -185,6 +185,19 @@ async def test_both_ways_say_the_same(name: str, server: str, redis: Redis) -> N
     assert directly[0].startswith(b"HTTP/1.1 "), "and it is an answer"
 
 
+@pytest.mark.parametrize("rest", ["nothing", "a part"])
+async def test_both_ways_wait_as_long_for_a_body(
+    rest: str, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.bodies.BODY_SECONDS", 0.1)
+    whole = assign("a")
+    talk = (whole[:-20], b"" if rest == "nothing" else whole[-20:-10])
+    directly, by_fastapi = await both_ways([talk], server, redis)
+    assert directly == by_fastapi
+    assert directly[0].startswith(b"HTTP/1.1 408 ")
+    assert b"request_timeout" in directly[0]
+
+
 async def test_hot_calls_are_answered_directly_and_no_others(
     server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

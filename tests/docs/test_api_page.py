@@ -121,7 +121,9 @@ def test_the_table_says_after_how_long_a_proxy_wants_to_be_asked_again() -> None
 def test_the_table_gives_seconds_where_the_service_does() -> None:
     told = {row.code: row.after for row in ROWS if "proxy" not in row.means and row.after[:1].isdigit()}
     errors = {error.code for error, status in STATUS.items() if status in MAY_PASS}
-    seconds = dict.fromkeys(errors | {"overloaded"}, RETRY_AFTER_SECONDS) | {"too_many_viewers": BUSY_RETRY_SECONDS}
+    seconds = dict.fromkeys(errors | {"overloaded", "too_many_connections"}, RETRY_AFTER_SECONDS) | {
+        "too_many_viewers": BUSY_RETRY_SECONDS
+    }
     assert told == {code: f"{wait} s" for code, wait in seconds.items()}
 
 

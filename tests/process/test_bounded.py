@@ -1,0 +1,261 @@
+"""What a connection may take before anybody knows whose it is. A real server, and clients that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import repeat
+from typing import Any
+
+import pytest
+
+from service.access.keys import Access
+from service.access.rate_limit import Rate
+from service.api.application import build_api
+from service.process import bounded, heads, limits
+from tests.api.conftest import no_metrics
+from tests.api.served import Served, served
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up."""
+ASKED = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+WHOLE = ASKED + b"\r\n"
+LAST = ASKED + b"Connection: close\r\n\r\n"
+
+
+@asynccontextmanager
+async def edge(access: Access | None = None, **settings: Any) -> AsyncIterator[Served]:
+    """A server that has no store: nothing here comes so far."""
+    app = build_api(store=None, access=access or Access({}), render_metrics=no_metrics)
+    async with served(app, **settings) as here:
+        yield here
+
+
+async def pour(here: Served, *pieces: bytes, endless: bytes = b"") -> bytes:
+    """What the server says to one who says the pieces, then 4 MB of the endless one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+    hearing = asyncio.create_task(reader.read())
+    for piece in (*pieces, *repeat(endless, 4_000_000 // len(endless) if endless else 0)):
+        writer.write(piece)
+        await writer.drain()
+    said = await asyncio.wait_for(hearing, PATIENCE)
+    writer.transport.abort()
+    return said
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes a connection kept unparsed after each reading, the largest so far."""
+    most = [0]
+    data_received = bounded.BoundedProtocol.data_received
+
+    def noted(self: bounded.BoundedProtocol, data: bytes) -> None:
+        data_received(self, data)
+        most[0] = max(most[0], len(self._held))
+
+    monkeypatch.setattr(bounded.BoundedProtocol, "data_received", noted)
+    return most
+
+
+def codes(said: bytes) -> list[tuple[int, str]]:
+    """Status and code of each problem that was said."""
+    bodies = (json.loads(body) for body in re.findall(rb"\r\n\r\n(\{.*?\})(?=HTTP/1.1|\Z)", said, re.DOTALL))
+    return [(body["status"], body["code"]) for body in bodies if "code" in body]
+
+
+ENDLESS = {
+    "a request line": (b"GET /", b"a" * 1024, [(414, "uri_too_long")]),
+    "header lines": (ASKED, b"X:\r\n" * 200, [(431, "headers_too_large")]),
+    "a header's name": (ASKED, b"a" * 1024, [(431, "headers_too_large")]),
+    "a header's value": (ASKED + b"X: ", b"a" * 1024, [(431, "headers_too_large")]),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_a_head_without_end_is_refused_as_soon_as_it_is_too_large(what: str, held: list[int]) -> None:
+    begin, endless, expected = ENDLESS[what]
+    async with edge() as here:
+        said = await pour(here, begin, endless=endless)
+    assert codes(said) == expected
+    assert b"connection: close" in said.lower()
+    assert held[0] < heads.LONGEST_REQUEST_LINE + heads.LARGEST_HEADERS
+
+
+CHUNKED = b"POST /v1/fleets/f/pools HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("begin", [b"5;", b"0\r\nX: "], ids=["chunk extension", "trailer"])
+async def test_what_stands_around_chunks_has_an_end(begin: bytes) -> None:
+    async with edge() as here:
+        said = await pour(here, CHUNKED + begin, endless=b"a" * 4096)
+    assert codes(said)[-1] == (431, "headers_too_large"), "and perhaps 401 before that"
+
+
+async def test_a_large_head_that_is_within_the_limits_is_taken() -> None:
+    lines = b"".join(b"X-%d: %s\r\n" % (k, b"a" * 150) for k in range(98))
+    async with edge() as here:
+        said = await pour(here, b"GET /healthz?%s HTTP/1.1\r\nHost: localhost\r\n" % (b"a" * 8000), lines,
+                             b"Connection: close\r\n\r\n")  # fmt: skip
+        one_more = await pour(here, ASKED + b"X: y\r\n" * 100 + b"\r\n")
+    assert codes(said) == [(422, "invalid_request")], "of the query, which nobody knows"
+    assert codes(one_more) == [(431, "headers_too_large")]
+
+
+@pytest.mark.parametrize("endless", [WHOLE, b"POST /v1/fleets/f/assign HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+async def test_who_reads_no_answers_is_soon_read_no_more_and_then_answered_in_order(
+    endless: bytes, held: list[int]
+) -> None:
+    """The kernel keeps some 4 MiB of answers and the requests of one small buffer; the server keeps hardly anything."""
+    async with edge() as here:
+        _, writer = await asyncio.open_connection("127.0.0.1", here.port, limit=1024)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        requests = 40_000_000 // len(endless)
+        writer.write(endless * requests)
+        left = -1
+        while left != writer.transport.get_write_buffer_size():
+            left = writer.transport.get_write_buffer_size()
+            await asyncio.sleep(0.5)
+        assert left > 20_000_000, "most of it is not taken"
+        assert held[0] <= 2 * 65_536
+        writer.transport.abort()
+        said = await pour(here, WHOLE * 50 + LAST)
+    assert said.count(b"HTTP/1.1 200 OK") == 51
+
+
+async def test_who_reads_no_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "STALLED_SECONDS", 0.0)
+    async with edge() as here:
+        _, writer = await asyncio.open_connection("127.0.0.1", here.port, limit=1024)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(WHOLE * 200_000)
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(writer.drain(), PATIENCE)
+
+
+async def test_who_says_nothing_is_left_without_a_word() -> None:
+    async with edge(head_seconds=0.01) as here:
+        said = await pour(here)
+    assert said == b""
+
+
+@pytest.mark.parametrize("begin", [b"G", b"\r\n", ASKED, WHOLE + b"G"])
+async def test_a_head_that_does_not_end_in_time_gets_408_though_its_client_goes_on_dripping(begin: bytes) -> None:
+    async with edge(head_seconds=0.05) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        hearing = asyncio.create_task(reader.read())
+        writer.write(begin)
+        async with asyncio.timeout(PATIENCE):
+            while not hearing.done():
+                await asyncio.sleep(0.02)
+                writer.write(b"a" if begin != b"\r\n" else b"\r\n")
+        writer.transport.abort()
+    assert codes(await hearing) == [(408, "request_timeout")]
+
+
+async def test_an_idle_connection_is_kept_as_long_as_the_setting_says() -> None:
+    async with edge(keep_alive_seconds=1, head_seconds=60) as here:
+        said = await pour(here, WHOLE)
+    assert said.count(b"HTTP/1.1 200 OK") == 1
+    assert codes(said) == []
+
+
+async def test_a_body_that_nobody_waits_for_is_read_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "STALLED_SECONDS", 0.0)
+    async with edge() as here:
+        head = WHOLE[:-2] + b"Content-Length: 1000000\r\n\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        writer.write(head)
+        assert (await asyncio.wait_for(reader.read(), PATIENCE)).count(b"HTTP/1.1 200 OK") == 1
+        writer.transport.abort()
+
+
+async def test_beyond_the_most_connections_one_is_told_so_and_the_next_free_place_is_taken() -> None:
+    async with edge(most_connections=3) as here:
+        first = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(3)]
+        for reader, writer in first:
+            writer.write(WHOLE)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        refused = await pour(here)
+        assert codes(refused) == [(503, "too_many_connections")]
+        assert b"retry-after: 1" in refused
+        first[0][1].close()
+        async with asyncio.timeout(PATIENCE):
+            while b"200 OK" not in await pour(here, LAST):
+                pass
+        for _, writer in first:
+            writer.close()
+
+
+REFUSED = {
+    "an escaped slash": (b"GET /v1/fleets/a%2Fstate HTTP/1.1\r\nHost: localhost\r\n", (400, "escaped_slash")),
+    "the same in small": (b"GET /v1/fleets/a%2fstate HTTP/1.1\r\nHost: localhost\r\n", (400, "escaped_slash")),
+    "an absolute target": (b"GET http://evil/v1/fleets HTTP/1.1\r\nHost: localhost\r\n", (400, "invalid_host")),
+    "one without Host": (b"GET http://localhost/v1/fleets HTTP/1.1\r\n", (400, "invalid_host")),
+    "two keys": (
+        b"GET /v1/fleets HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n",
+        (400, "repeated_authorization"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_what_a_proxy_could_read_otherwise_is_refused(what: str) -> None:
+    head, expected = REFUSED[what]
+    async with edge() as here:
+        said = await pour(here, head + b"Connection: close\r\n\r\n")
+    assert codes(said) == [expected]
+
+
+async def test_an_absolute_target_that_names_the_host_is_taken() -> None:
+    async with edge() as here:
+        said = await pour(here, b"GET http://localhost/v1/fleets HTTP/1.1\r\n", LAST.partition(b"\r\n")[2])
+    assert codes(said) == [(401, "unauthenticated")]
+
+
+async def test_a_trailer_is_no_header() -> None:
+    trailer = b"0\r\nHost: evil\r\nAuthorization: Bearer x\r\n\r\n"
+    async with edge() as here:
+        said = await pour(here, CHUNKED + trailer, LAST)
+    assert codes(said) == [(401, "unauthenticated")]
+    assert said.count(b"HTTP/1.1 200 OK") == 1, "and the next request stands where it should"
+
+
+async def test_what_follows_an_upgrade_is_no_request() -> None:
+    upgrade = ASKED + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n"
+    async with edge() as here:
+        said = await pour(here, upgrade + WHOLE * 3)
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+HEADS = [
+    WHOLE,
+    b"\r\n" + WHOLE,
+    b"POST /v1/fleets/f/assign HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n\r\n\r\nx",
+    CHUNKED + b"4\r\n\r\n\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: u\r\n\r\n",
+    ASKED + b"Content-Length: 3\r\n\r\nabc",
+]
+
+
+def cuts() -> Iterator[tuple[bytes, ...]]:
+    whole = b"".join(HEADS) + LAST
+    yield (whole,)
+    yield from ((whole[:k], whole[k:]) for k in range(1, len(whole), 7))
+
+
+async def test_requests_are_told_apart_wherever_their_bytes_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.api.gate.FAILURES", Rate(per_second=1e6, burst=1_000_000))
+    async with edge() as here:
+        heard = {re.sub(rb"(date|x-request-id): .*?\r\n|\"request_id\": \"\w+\"", b"", await pour(here, *cut))
+                 for cut in cuts()}  # fmt: skip
+    assert len(heard) == 1
+    [said] = heard
+    assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"200", b"200", b"401", b"401", b"200", b"200"]
+
+
+def test_the_most_connections_leave_room_for_what_the_process_itself_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    for files, possible in ((1024, 896), (64, 1)):
+        monkeypatch.setattr("service.process.limits.resource.getrlimit", lambda _, files=files: (files, files))
+        assert limits.possible_connections() == possible
