@@ -65,7 +65,7 @@ end
 
 -- The hash of ended ids of a generation, 0 or 1.
 function keys.of_ended(fleet, generation)
-  return fleet.prefix .. 'ended:' .. generation
+  return keys.of_fleet(fleet, generation == 0 and 'ended:0' or 'ended:1')
 end
 
 -- The list of earlier integrals of a window in seconds.
