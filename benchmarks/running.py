@@ -18,6 +18,7 @@ import yaml
 
 from benchmarks import peers
 from service.access.keys import generate_key
+from service.store.durability import Mode
 from tests.servers import EMBEDDED, Server, own_server
 
 HERE = Path(__file__).parent
@@ -46,16 +47,17 @@ Start = Callable[[ExitStack, Path, int], Running]
 """Starts so many processes in a folder, to be ended by the stack. Raises Missing."""
 
 
-def ours(*, needs_key: bool) -> Start:
+def ours(*, needs_key: bool = False, durability: Mode = "async") -> Start:
     """Dispatchers on one store."""
 
     def start(stack: ExitStack, folder: Path, count: int) -> Running:
-        store = _store(stack)
+        store = _store(stack, durability)
         key, entry = generate_key(["admin"])
         keys = folder / "keys.yaml"
         keys.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True)]}), encoding="utf-8")
         access = {"SLTA_KEYS_FILE": str(keys)} if needs_key else {"SLTA_AUTH": "off"}
-        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json", **access}
+        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json", "SLTA_DURABILITY": durability, **access}
+        settings |= {"SLTA_STORE_REPLICAS": "1"} if durability == "replicated" else {}
 
         def one(port: int) -> int:
             command = [sys.executable, "-m", "service.cli", "serve"]
@@ -139,8 +141,10 @@ def store_alone(stack: ExitStack, folder: Path, count: int) -> Running:
 
 
 STARTS: Mapping[tuple[str, bool], Start] = {
-    ("ours", False): ours(needs_key=False),
+    ("ours", False): ours(),
     ("ours", True): ours(needs_key=True),
+    ("ours-replicated", False): ours(durability="replicated"),
+    ("ours-fsync", False): ours(durability="fsync"),
     ("least_loaded", False): uvicorn("least_loaded", is_factory=True, has_store=True),
     ("nothing", False): uvicorn("nothing", is_factory=True, has_store=False),
     ("bare", False): uvicorn("bare", is_factory=False, has_store=False),
@@ -158,9 +162,25 @@ def running(server: str, count: int, *, needs_key: bool) -> Iterator[Running]:
         yield STARTS[server, needs_key](stack, Path(folder), count)
 
 
-def _store(stack: ExitStack) -> Server:
-    """The embedded Valkey; no rewrite of its append-only file is measured as operations."""
-    return stack.enter_context(own_server(EMBEDDED, "--auto-aof-rewrite-percentage", "0"))
+def _store(stack: ExitStack, durability: Mode = "async") -> Server:
+    """The embedded Valkey as the mode needs it; no rewrite of its append-only file is measured as operations."""
+    port = str(free_port())
+    options = ["--auto-aof-rewrite-percentage", "0", "--repl-diskless-sync-delay", "0"]
+    options += ["--appendfsync", "always"] if durability == "fsync" else []
+    store = stack.enter_context(own_server(EMBEDDED, *options, "--port", port))
+    if durability == "replicated":
+        following = ["--port", str(free_port()), "--replicaof", "127.0.0.1", port]
+        stack.enter_context(own_server(EMBEDDED, *options, *following))
+        _await_replica(store)
+    return store
+
+
+def _await_replica(store: Server) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with store.client() as redis:
+        while redis.wait(1, 100) < 1:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the replica does not follow")
 
 
 def require(name: str) -> str:

@@ -20,7 +20,7 @@ class Side(NamedTuple):
     @property
     def is_ours(self) -> bool:
         """Whether it is the dispatcher that is measured."""
-        return self.server == "ours"
+        return self.server.startswith("ours")
 
 
 OURS = tuple(
@@ -32,6 +32,11 @@ OURS = tuple(
         ("bulk-1000", "bulk", 1000),
     )
     for needs_key in (False, True)
+)
+OURS += tuple(
+    Side(f"{name}+{mode}", f"ours-{mode}", kind, operations)
+    for mode in ("replicated", "fsync")
+    for name, kind, operations in (("pairs", "pairs", 1), ("bulk-100", "bulk", 100))
 )
 PEERS = (
     Side("least-loaded", "least_loaded", "pairs"),
@@ -51,6 +56,8 @@ MEANINGS = {
     "bulk-100": "the dispatcher: calls of 100 operations, assigns and completes in turn",
     "bulk-1000": "the same, of 1,000 operations",
     "+keys": "the same with an API key in each request",
+    "+replicated": "the same in this mode of durability, with one replica on this machine",
+    "+fsync": "the same in this mode",
     "least-loaded": "FastAPI, redis-py and one script call a request: the least loaded pool by weight",
     "least-loaded-assign": "the same, assigns alone",
     "fastapi": "a FastAPI route that does nothing",

@@ -65,7 +65,8 @@ class Dispatcher:
     async def run(self) -> None:
         """Answer until a signal; then requests finish, and the store's connections close."""
         url = self._embedded.url if self._embedded else self._settings.shared_store_url
-        store = await Store.open(StoreSettings(url), TracingObserver(self._metrics, self._spans), self._library)
+        where = StoreSettings(url, durability=self._settings.promise)
+        store = await Store.open(where, TracingObserver(self._metrics, self._spans), self._library)
         try:
             if self._embedded:  # nobody else has it, so no older dispatcher can be at work
                 await upgrade_fleets(store)
@@ -77,7 +78,7 @@ class Dispatcher:
             listener = bind(self._settings.host, self._settings.port)
             announce_openings(self._access, os.environ)
             housekeeping = Housekeeping(
-                store, self._specs, self._access, self._embedded, self._file, volatile=self._settings.takes_volatile
+                store, self._specs, self._access, self._embedded, self._file, self._settings.demands
             )
             settle()
             async with housekeeping.under_way(give_up=server.end):

@@ -15,6 +15,7 @@ from service.fleet_file import LoadedFleet, Specs
 from service.fleet_file.applying import Applied, apply_file
 from service.store import Store
 from service.store.embedded import EmbeddedStore
+from service.store.requirements import Demands
 
 ROUND_SECONDS = 1.0
 JITTER = 0.25
@@ -35,19 +36,18 @@ class Housekeeping:
         access: Access,
         embedded: EmbeddedStore | None,
         file: LoadedFleet | None,
-        *,
-        volatile: bool = False,
+        demands: Demands,
     ) -> None:
         """`embedded` is the store that this process owns, `file` the fleet file to apply; None where there is none.
 
-        `volatile` accepts a store of others that keeps no append-only file.
+        `demands` are made on a store of others.
         """
         self._store = store
         self._specs = specs
         self._access = access
         self._embedded = embedded
         self._file = file
-        self._volatile = volatile
+        self._demands = demands
         self._trouble = ""
 
     @asynccontextmanager
@@ -83,7 +83,7 @@ class Housekeeping:
             await _once_available(self._apply_file, self._file)
 
     async def _examine_store(self) -> None:
-        if not await self._store.examine(volatile=self._volatile):
+        if not await self._store.examine(self._demands):
             log.warning("store_not_examined", why="its user may not call INFO")
 
     async def _apply_file(self, file: LoadedFleet) -> None:

@@ -28,6 +28,10 @@ def _end(_number: int, _frame: object) -> NoReturn:
     raise _Ended
 
 
+def _own_store(settings: Settings) -> EmbeddedStore:
+    return EmbeddedStore(settings.data_dir, settings.store_binary, synced=settings.promise.on_disk)
+
+
 def serve(
     settings: Settings,
     policies: Mapping[str, Policy] = POLICIES,
@@ -38,7 +42,7 @@ def serve(
     `policies` and `library` are those of `Dispatcher`. The store starts first and ends last: by then every answer has
     been given.
     """
-    embedded = None if settings.store_url else EmbeddedStore(settings.data_dir, settings.store_binary)
+    embedded = None if settings.store_url else _own_store(settings)
     try:
         for number in ENDING_SIGNALS:
             signal.signal(number, _end)

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.access.rate_limit import Rate
 from service.process.logs import Format, Level
+from service.store.durability import DURABILITIES, Durability, Mode
+from service.store.requirements import Demands
 from service.store.urls import InvalidUrl, parse
 
 PREFIX = "SLTA_"
@@ -35,6 +37,12 @@ class Settings(BaseSettings):
     """One of the forms of `service.store.urls`; without it the process owns an embedded store."""
     store_volatile: Literal["refuse", "allow"] = "refuse"
     """allow: a shared store may be one that keeps no append-only file."""
+    durability: Mode = "async"
+    """What an acknowledgement promises, see `service.store.durability`."""
+    store_replicas: Annotated[int, Field(ge=1)] | None = None
+    """How many replicas must confirm each write: all that may be promoted. For `replicated`."""
+    store_fsync: Literal["ask", "always"] = "ask"
+    """always: the operator knows that a shared store runs with `appendfsync always`, and it need not be asked."""
     data_dir: Path = Path(".slta")
     store_binary: str | None = None
     """A valkey-server or redis-server for the embedded store, instead of the one that comes along."""
@@ -86,6 +94,7 @@ class Settings(BaseSettings):
     def _check(self) -> Self:
         if self.store_url:
             check_store_url(self.store_url.get_secret_value())
+        self._check_durability()
         if self.auth == "off" and self.keys_file is not None:
             raise ValueError("auth=off and a keys_file contradict each other: give one of them")
         if self.auth == "off" and not self.loopback:
@@ -100,6 +109,30 @@ class Settings(BaseSettings):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
         return self
+
+    def _check_durability(self) -> None:
+        if (self.durability == "replicated") != (self.store_replicas is not None):
+            raise ValueError(
+                "durability=replicated and store_replicas go together: say how many replicas may be promoted"
+            )
+        if self.store_replicas and not self.store_url:
+            raise ValueError("durability=replicated needs a store_url: the store of one process has no replicas")
+        if self.durability == "fsync" and self.takes_volatile:
+            raise ValueError("durability=fsync and store_volatile=allow contradict each other: give one of them")
+
+    @property
+    def promise(self) -> Durability:
+        """How far a write has got when it is acknowledged."""
+        return DURABILITIES[self.durability](self.store_replicas or 0)
+
+    @property
+    def demands(self) -> Demands:
+        """What a shared store must be."""
+        return Demands(
+            volatile=self.takes_volatile,
+            synced=self.promise.on_disk and self.store_fsync == "ask",
+            confirmed=self.promise.replicas > 0,
+        )
 
     @property
     def requires_keys(self) -> bool:

@@ -6,7 +6,8 @@
 | sessions, pools, fleets, audits | its rooms, as in `lua/` |
 | replies | words of the Lua as values and errors |
 | batching, pace | many requests in one call; how long they wait |
-| caller, connection | one call; what a failed call means |
+| caller, exchange, connection | one call; its round trip; what a failed call means |
+| durability | what an acknowledgement promises |
 | library, tables, snapshots | the Lua, put together; a fleet's tables for it; a snapshot from it |
 | embedded, data_folder | a server of our own |
 """

@@ -79,10 +79,10 @@ class Audits:
         """What is wrong with the two keys that belong to no fleet, as sentences."""
         found = []
         for key, wanted in SERVER_KEYS.items():
-            kind = str(await self._caller.command("TYPE", key))
+            kind = str(await self._caller.look("TYPE", key))
             if kind not in (wanted, "none"):
                 found.append(f"{key}: its type: {kind}, expected {wanted}")
-            if int(await self._caller.command("PTTL", key)) >= 0:
+            if int(await self._caller.look("PTTL", key)) >= 0:
                 found.append(f"{key}: has a time to live")
         return found
 

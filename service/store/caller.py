@@ -8,15 +8,16 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
-from service.store.connection import DOUBTS, Failure, classify, pool_of
+from service.store.connection import DOUBTS, ConnectionPool, Failure, StoreSettings, classify
+from service.store.exchange import exchange
 from service.store.library import Library
 from service.store.replies import Reply, checked
 
 Argument = str | int | float
+Clock = Callable[[], str]
 
 
 class StoreObserver(Protocol):
@@ -44,9 +45,12 @@ class StoreFailure(Exception):
 class Caller:
     """Calls the functions of a library on one server."""
 
-    def __init__(self, redis: Redis, library: Library, observer: StoreObserver, clock: Callable[[], str]) -> None:
+    def __init__(
+        self, pool: ConnectionPool, settings: StoreSettings, library: Library, observer: StoreObserver, clock: Clock
+    ) -> None:
         """`clock` gives the time argument, see `Store`."""
-        self._redis = redis
+        self._pool = pool
+        self._settings = settings
         self._source, self.digest = library
         self._observer = observer
         self._clock = clock
@@ -66,12 +70,27 @@ class Caller:
         except StoreFailure as failed:
             raise StoreUnavailable from failed
 
-    async def command(self, *words: str) -> Any:  # noqa: ANN401 - whatever the command answers
-        """What a plain command answers. StoreUnavailable or OutcomeUnknown."""
+    async def look(self, *command: str) -> Any:  # noqa: ANN401 - whatever the command answers
+        """What a plain command answers that only reads. StoreUnavailable."""
         try:
-            return await self._redis.execute_command(*words)
+            return (await self._exchange(command, lasting=False))[0]
         except (RedisError, OSError) as error:
-            raise StoreFailure(await self._judge(error)).as_dispatch_error() from error
+            await self._judge(error)
+            raise StoreUnavailable from error
+
+    async def write(self, *commands: Sequence[str]) -> None:
+        """Plain commands, sent together. StoreUnavailable or OutcomeUnknown."""
+        try:
+            await self.try_to_write(*commands)
+        except StoreFailure as failed:
+            raise failed.as_dispatch_error() from failed
+
+    async def try_to_write(self, *commands: Sequence[str]) -> None:
+        """The same. StoreFailure, for who wants to know how it failed."""
+        try:
+            await self._exchange(*commands, lasting=True)
+        except (RedisError, OSError) as error:
+            raise StoreFailure(await self._judge(error)) from error
 
     async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
         """The reply of a function that may write, whatever it says. StoreFailure, for who may ask again."""
@@ -80,16 +99,16 @@ class Caller:
     async def _run(
         self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
     ) -> Reply:
-        words = (f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
+        words = (command, f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
         started = perf_counter()
         try:
-            return await self._attempt(command, words)
+            return await self._attempt(words, lasting=command == "FCALL")
         finally:
             self._observer.call(function, perf_counter() - started, operations)
 
-    async def _attempt(self, command: str, words: Sequence[Argument]) -> Reply:
+    async def _attempt(self, words: Sequence[Argument], *, lasting: bool) -> Reply:
         try:
-            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return]
+            return (await self._exchange(words, lasting=lasting))[0]  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
             failure = await self._judge(error)
             self._observer.error(failure.kind)
@@ -97,22 +116,27 @@ class Caller:
                 raise StoreFailure(failure) from error
         await self.load()
         try:
-            return await self._redis.execute_command(command, *words)  # type: ignore[no-any-return]
+            return (await self._exchange(words, lasting=lasting))[0]  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
             raise StoreFailure(await self._judge(error)) from error
+
+    async def _exchange(self, *commands: Sequence[Argument], lasting: bool) -> list[Any]:
+        """The answers; of `lasting` commands only once the write is as safe as the settings say."""
+        replicas = self._settings.durability.replicas if lasting else 0
+        return await exchange(self._pool, *commands, replicas=replicas, wait_ms=self._settings.wait_ms)
 
     async def _judge(self, error: RedisError | OSError) -> Failure:
         """What it means; where the server may no longer be the master, the connections are made anew."""
         failure = classify(error)
         if failure.kind in DOUBTS:
-            await pool_of(self._redis).renew()
+            await self._pool.renew()
         return failure
 
     async def load(self) -> None:
         """Load the library unless it is there: after a flush, or on a new master. Safe to repeat. StoreFailure."""
         async with self._loading:
             try:
-                await self._redis.execute_command("FUNCTION", "LOAD", self._source)
+                await self._exchange(("FUNCTION", "LOAD", self._source), lasting=False)
             except ResponseError as error:
                 if "already exists" not in str(error):
                     raise StoreFailure(replace(await self._judge(error), ran=False)) from error

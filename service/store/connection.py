@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -15,8 +15,12 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from service.store.durability import ASYNC, Durability
 from service.store.topology import Found, FoundOverTls, Sentinels, greet
 from service.store.urls import parse
+
+WAIT_SHARE = 0.6
+"""Of a call's time, for replicas to confirm what it wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class StoreSettings:
 
     `url` has one of the forms of `service.store.urls`. A call that takes longer than `call_timeout_seconds` may or may
     not have happened and is asked again, by session id, until `deadline_seconds` have passed since the request came in.
+    `durability` is what has to be true of a write before it is acknowledged.
     """
 
     url: str
@@ -32,6 +37,16 @@ class StoreSettings:
     call_timeout_seconds: float = 0.5
     deadline_seconds: float = 1.5
     max_connections: int = 32
+    durability: Durability = ASYNC
+
+    @property
+    def wait_ms(self) -> int:
+        """How long replicas may take to confirm a write: well within a call's time."""
+        return round(self.call_timeout_seconds * WAIT_SHARE * 1000)
+
+
+class Unconfirmed(RedisError):
+    """Fewer replicas than are needed confirmed a write in time: it ran, and may be lost with the server."""
 
 
 class Unconnected(RedisConnectionError):
@@ -43,12 +58,6 @@ class ConnectionPool(BlockingConnectionPool):
 
     sentinels: Sentinels | None = None
     """Who is asked where the master is; None where the URL says it."""
-
-    def make_connection(self) -> Any:  # noqa: ANN401 - as redis-py has it
-        """A connection that packs its commands in C: redis-py's own way takes 0.6 µs a word."""
-        connection = super().make_connection()  # type: ignore[no-untyped-call]
-        connection.pack_command = _pack
-        return connection
 
     async def get_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as redis-py has it
         """A connection that has been made and accepted. Unconnected, also as the cause of a cancellation."""
@@ -64,7 +73,9 @@ class ConnectionPool(BlockingConnectionPool):
         idle, self._available_connections = self._available_connections, []
         for connection in self._in_use_connections:
             connection.mark_for_reconnect()
-        await asyncio.gather(*(connection.disconnect(nowait=True) for connection in idle), return_exceptions=True)
+        for connection in idle:  # closed without waiting: who is cancelled here has still heard why it failed
+            with suppress(RedisError, OSError):
+                await connection.disconnect(nowait=True)
 
     async def follow(self) -> None:
         """Ask the sentinels, if there are any, and make every connection anew if the master is another one now."""
@@ -82,11 +93,6 @@ class ConnectionPool(BlockingConnectionPool):
         await super().aclose()
         if self.sentinels:
             await self.sentinels.close()
-
-
-def _pack(*words: Any) -> list[bytes]:  # noqa: ANN401 - as redis-py has it
-    """A command as it is sent; redis-py gives some commands of two words as one."""
-    return [hiredis.pack_command((*words[0].split(), *words[1:]))]
 
 
 def connect(settings: StoreSettings) -> Redis:
@@ -142,7 +148,16 @@ REFUSALS = (
 REFUSAL_KINDS = {beginning: beginning.split()[-1].lower() for beginning in REFUSALS}
 """Each of them as a kind of failure."""
 
-DOUBTS = frozenset({"readonly", "masterdown", "moved", "loading", "timeout"})
+DOUBTFUL = {
+    Unconfirmed: "unconfirmed",
+    RedisTimeoutError: "timeout",
+    RedisConnectionError: "connection",
+    OSError: "connection",
+    ResponseError: "response",
+}
+"""Kinds of the errors after which the call may have run."""
+
+DOUBTS = frozenset({"readonly", "masterdown", "moved", "loading", "timeout", "unconfirmed"})
 """Kinds of failures after which another server may be the master: connections are made anew, and find it."""
 
 
@@ -171,8 +186,5 @@ def classify(error: RedisError | OSError) -> Failure:
     for beginning, kind in REFUSAL_KINDS.items():
         if f"{text} ".startswith(f"{beginning} "):
             return Failure(kind, ran=False)
-    if isinstance(error, RedisTimeoutError):
-        return Failure("timeout", ran=True)
-    if isinstance(error, (RedisConnectionError, OSError)):
-        return Failure("connection", ran=True)
-    return Failure("response" if isinstance(error, ResponseError) else "other", ran=True)
+    kind = next((kind for type_, kind in DOUBTFUL.items() if isinstance(error, type_)), "other")
+    return Failure(kind, ran=True)

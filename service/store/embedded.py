@@ -37,9 +37,18 @@ class EmbeddedStore:
     """One Valkey on one data folder, for one process. Start and stop it in the main thread."""
 
     def __init__(
-        self, data_dir: Path, binary: str | None = None, *, handover_seconds: float = HANDOVER_SECONDS
+        self,
+        data_dir: Path,
+        binary: str | None = None,
+        *,
+        synced: bool = False,
+        handover_seconds: float = HANDOVER_SECONDS,
     ) -> None:
-        """`binary` names another valkey-server or redis-server: a path, or a name looked up on PATH."""
+        """`binary` names another valkey-server or redis-server: a path, or a name looked up on PATH.
+
+        `synced`: each write is on disk before it is answered.
+        """
+        self._synced = synced
         self._data_dir = data_dir
         self._wanted_binary = binary
         self._handover_seconds = handover_seconds
@@ -130,7 +139,7 @@ class EmbeddedStore:
     def _spawn(self) -> None:
         self._started_at = time.monotonic()
         folder = self._taken
-        command = [str(self._binary), *arguments(folder)]
+        command = [str(self._binary), *arguments(folder, synced=self._synced)]
         try:
             with folder.open_log() as output:
                 self._process = child.start(command, output=output, keep_open=[folder.lock])
@@ -159,7 +168,7 @@ class EmbeddedStore:
         )
 
 
-def arguments(folder: DataFolder) -> list[str]:
+def arguments(folder: DataFolder, *, synced: bool) -> list[str]:
     """Our own configuration, whole: a unix socket for us alone, every write in the append-only file."""
     options = {
         "port": "0",
@@ -167,7 +176,7 @@ def arguments(folder: DataFolder) -> list[str]:
         "unixsocketperm": "700",
         "dir": str(folder.path),
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": "always" if synced else "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
         "daemonize": "no",

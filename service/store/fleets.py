@@ -19,6 +19,9 @@ TICK_CALLS = 1000
 FILES_KEY = "slta:files"
 """A hash from fleet to the digest of the last file that was applied to it."""
 
+NO_FLEET = ""
+"""A name that no fleet can have."""
+
 
 class Fleets:
     """The fleets of one server. Every method may raise StoreUnavailable or OutcomeUnknown, most UnknownFleet."""
@@ -28,7 +31,7 @@ class Fleets:
 
     async def names(self) -> list[str]:
         """The names of all fleets, sorted."""
-        return sorted(await self._caller.command("SMEMBERS", FLEETS_KEY))
+        return sorted(await self._caller.look("SMEMBERS", FLEETS_KEY))
 
     async def configure(
         self, fleet: str, spec: FleetSpec, document: str, expected_version: int | None = None
@@ -66,12 +69,12 @@ class Fleets:
 
     async def applied_file(self, fleet: str) -> str | None:
         """The digest of the last file that was applied to the fleet; None before the first."""
-        digest: str | None = await self._caller.command("HGET", FILES_KEY, fleet)
+        digest: str | None = await self._caller.look("HGET", FILES_KEY, fleet)
         return digest
 
     async def remember_file(self, fleet: str, digest: str) -> None:
         """Note that a file was applied, so that the next start leaves later changes alone."""
-        await self._caller.command("HSET", FILES_KEY, fleet, digest)
+        await self._caller.write(("HSET", FILES_KEY, fleet, digest))
 
     async def snapshot(self, fleet: str) -> Snapshot:
         """The fleet at one instant. O(levels in use · pools / 8)."""
@@ -87,15 +90,23 @@ class Fleets:
             if not left:
                 return
 
+    async def prove(self) -> None:
+        """Write what changes nothing, as lastingly as an assign. StoreFailure."""
+        await self._caller.try_to_write(*_forgetting(NO_FLEET))
+
     async def _list(self, fleet: str) -> None:
-        await self._caller.command("SADD", FLEETS_KEY, fleet)
+        await self._caller.write(("SADD", FLEETS_KEY, fleet))
 
     async def _strike_off(self, fleet: str) -> None:
         """Take a name off the lists, unless someone has just created the fleet again."""
-        await self._caller.command("SREM", FLEETS_KEY, fleet)
-        await self._caller.command("HDEL", FILES_KEY, fleet)
+        await self._caller.write(("SREM", FLEETS_KEY, fleet), *_forgetting(fleet))
         try:
             await self.config(fleet)
         except errors.UnknownFleet:
             return
         await self._list(fleet)
+
+
+def _forgetting(fleet: str) -> tuple[tuple[str, ...], ...]:
+    """No file was applied to it. HDEL of what is not there writes nothing, and only what is written is confirmed."""
+    return ("HSET", FILES_KEY, fleet, ""), ("HDEL", FILES_KEY, fleet)

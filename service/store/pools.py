@@ -80,6 +80,8 @@ class Pools:
         ended = await self._end(fleet, pool_id, missing, "reported_ended", as_of)
         strangers = [id_ for id_ in listed if id_ not in known]
         outcomes = await self._submit_slices(fleet, [("adopt", id_, pool_id, "", as_of) for id_ in strangers])
+        if not (missing or strangers):  # nothing was written, and what is unconfirmed of an earlier try still is
+            await self._caller.change("batch", fleet)
         return replies.reconciliation(ended, strangers, outcomes)
 
     async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
@@ -13,34 +14,82 @@ from service.store.connection import classify, pool_of
 
 OLDEST_VERSION = 7
 """Of Redis, whose Functions began with it. Valkey names the Redis that it replaces."""
+FORBIDDEN = frozenset({"noperm", "response"})
+"""Kinds of failures of a question that the user may not ask, or that was renamed away."""
 REPLICA = (
     "the store is a replica, which takes no writes: give the address of its master, or a redis+sentinel:// URL, "
     "which finds it"
 )
 
 
+SYNCED = "always"
+"""What `appendfsync` must be where an acknowledgement promises that a write is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What is asked of a server besides what all are asked for.
+
+    `volatile` accepts one that loses its data when it ends; `synced` asks whether each write is on disk when it is
+    answered; `confirmed` whether replicas can confirm it.
+    """
+
+    volatile: bool = False
+    synced: bool = False
+    confirmed: bool = False
+
+
 class UnsuitableStore(Exception):
     """The server cannot be relied on; the message says why and what to do."""
 
 
-async def examine(redis: Redis, *, volatile: bool) -> bool:
+async def examine(redis: Redis, demands: Demands) -> bool:
     """Whether the server could be examined: it may forbid that. UnsuitableStore, StoreUnavailable.
 
-    `volatile` accepts a server that loses its data when it ends. A replica behind sentinels is not refused: they will
-    name the master.
+    A replica behind sentinels is not refused: they will name the master.
     """
+    information = await _information(redis)
+    wrong = unsuitable(information, volatile=demands.volatile) if information else ""
+    if demands.synced and not wrong:
+        wrong = _unsynced(await _ask(redis, "CONFIG", "GET", "appendfsync"))
+    if demands.confirmed and not wrong and await _ask(redis, "WAIT", 0, 0) is None:
+        wrong = "forbids WAIT, by which replicas confirm writes: allow it to the store's user"
+    if wrong:
+        raise UnsuitableStore(f"the store {wrong}")
+    return information is not None
+
+
+async def _information(redis: Redis) -> Mapping[str, Any] | None:
     try:
-        information = await redis.info()
+        return await redis.info()
     except (RedisError, OSError) as error:
         kind = classify(error).kind
         if kind == "noperm":
-            return False
+            return None
         if kind == "readonly" and pool_of(redis).sentinels is None:
             raise UnsuitableStore(REPLICA) from error
         raise StoreUnavailable from error
-    if what := unsuitable(information, volatile=volatile):
-        raise UnsuitableStore(f"the store {what}")
-    return True
+
+
+async def _ask(redis: Redis, *command: str | int) -> Any:  # noqa: ANN401 - whatever the command answers
+    """The answer; None where it is forbidden. StoreUnavailable."""
+    try:
+        return await redis.execute_command(*command)
+    except (RedisError, OSError) as error:
+        if classify(error).kind in FORBIDDEN:
+            return None
+        raise StoreUnavailable from error
+
+
+def _unsynced(told: Mapping[str, str] | None) -> str:
+    """Why acknowledged writes may not be on disk; '' if they are."""
+    if told is None:
+        return (
+            "forbids CONFIG GET, so nobody can see whether it syncs each write: run it with appendfsync "
+            f"{SYNCED}, and say so with SLTA_STORE_FSYNC={SYNCED}"
+        )
+    found = told.get("appendfsync")
+    return "" if found == SYNCED else f"syncs {found} and not each write: set its appendfsync to {SYNCED}"
 
 
 def unsuitable(information: Mapping[str, Any], *, volatile: bool) -> str:

@@ -10,17 +10,14 @@ from service.store.audits import Audits
 from service.store.batching import Operations
 from service.store.caller import Caller, StoreFailure, StoreObserver
 from service.store.connection import REFUSAL_KINDS, StoreSettings, connect, pool_of
-from service.store.fleets import Fleets
+from service.store.fleets import NO_FLEET, Fleets
 from service.store.library import Library, assemble
 from service.store.pools import Pools
-from service.store.requirements import examine
+from service.store.requirements import Demands, examine
 from service.store.sessions import Sessions
 
-NO_FLEET = ""
-"""A name that no fleet can have."""
-
-READINESS = ("ready", "starting", "unavailable", *REFUSAL_KINDS.values())
-"""Whether the store takes writes, in one word: yes, not asked yet, no answer, or what the server said."""
+READINESS = ("ready", "starting", "unavailable", "unconfirmed", *REFUSAL_KINDS.values())
+"""Whether the store takes writes, in one word: yes, not asked yet, no answer, replicas lag, or what the server said."""
 
 
 class Store:
@@ -40,7 +37,8 @@ class Store:
         `draw` gives numbers uniform in [0, 1); `clock` microseconds, '' for the server's own time.
         """
         self._redis = connect(settings)
-        self._caller = Caller(self._redis, library or assemble(), observer, clock)
+        self._caller = Caller(pool_of(self._redis), settings, library or assemble(), observer, clock)
+        self._durability = settings.durability
         self._operations = Operations(self._caller, settings.deadline_seconds)
         self.readiness = "starting"
         """What the last `check` found, one of `READINESS`."""
@@ -69,19 +67,23 @@ class Store:
         """The version of the Lua library, 8 hexadecimal digits."""
         return self._caller.digest
 
-    async def examine(self, *, volatile: bool) -> bool:
+    async def examine(self, demands: Demands) -> bool:
         """Whether the server could be examined, see `requirements.examine`. UnsuitableStore, StoreUnavailable."""
-        return await examine(self._redis, volatile=volatile)
+        return await examine(self._redis, demands)
 
     async def check(self) -> None:
         """See whether an assign could run, and say so in `readiness`. About once a second.
 
         It is a batch like any other, without operations and of no fleet: the server refuses it as it would refuse an
-        assign, and nothing is written. Sentinels are asked first whether the master is still the same.
+        assign, and nothing is written. Only what is written can be confirmed: where an acknowledgement promises more
+        than the server has, something is written besides that changes nothing. Sentinels are asked first whether the
+        master is still the same.
         """
         await pool_of(self._redis).follow()
         try:
             await self._caller.send("batch", NO_FLEET, operations=0)
+            if self._durability.promises:
+                await self.fleets.prove()
         except StoreFailure as failed:
             self.readiness = failed.failure.kind if failed.failure.kind in READINESS else "unavailable"
         else:

@@ -24,6 +24,7 @@ from service.core.policies.tokens import Beta
 from service.core.utility import LogShareUtility, PoolClass
 from service.errors import UnknownSession
 from service.store import Store, StoreSettings
+from service.store.requirements import Demands
 from tests.servers import SERVERS, started
 
 pytestmark = pytest.mark.needs("redis-server")
@@ -113,7 +114,7 @@ async def test_everything_the_store_does_is_allowed(
     store: Store, operator: Redis, dispatcher: Redis, policy: str
 ) -> None:
     operator.acl_log_reset()
-    assert await store.examine(volatile=False)
+    assert await store.examine(Demands(confirmed=True))
     await store.check()
     assert store.readiness == "ready"
     await store.fleets.configure(policy, spec(policy), "{}")
@@ -257,7 +258,7 @@ def test_no_command_is_granted_that_the_store_does_not_use() -> None:
     lua = "".join(file.read_text() for file in (store / "lua").iterdir() if file.name.endswith(".lua"))
     python = "".join(file.read_text() for file in store.iterdir() if file.name.endswith(".py"))
     used = set(re.findall(r"redis\.p?call\(\s*'([A-Z]+)'", lua)) | set(re.findall(r'_plain\(\s*"([A-Z]+)"', python))
-    calls = {"fcall", "fcall_ro", "function|load", "client|setinfo", "role", "info"}
+    calls = {"fcall", "fcall_ro", "function|load", "client|setinfo", "role", "info", "wait"}
     assert granted == {word.lower() for word in used} | calls
 
 

@@ -19,7 +19,8 @@ def kinds() -> set[str]:
     ]
     said = {text.value for call in calls for text in ast.walk(call.args[0]) if isinstance(text, ast.Constant)}
     in_words = {kind for kind in said if isinstance(kind, str)}
-    return in_words | {beginning.split()[-1].lower() for beginning in connection.REFUSALS}
+    in_words |= set(connection.DOUBTFUL.values())
+    return {*in_words, "other"} | {beginning.split()[-1].lower() for beginning in connection.REFUSALS}
 
 
 def test_the_runbook_has_every_kind_of_error_that_the_store_counts() -> None:

@@ -14,6 +14,7 @@ from service.fleet_file import Specs
 from service.metrics import Metrics
 from service.process.housekeeping import Housekeeping
 from service.store import Store, StoreSettings
+from service.store.requirements import Demands
 from tests import rawstate
 from tests.servers import running_server
 from tests.store.fleets import TWO_CLASSES, create, spec
@@ -46,7 +47,7 @@ async def store(server: str) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def rounds(store: Store, access: Access) -> AsyncIterator[None]:
     """The tasks of a dispatcher meanwhile."""
-    house = Housekeeping(store, Specs(), access, None, None)
+    house = Housekeeping(store, Specs(), access, None, None, Demands())
     async with house.under_way(lambda: None):
         yield
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.process.settings import Settings, SettingsError, read_settings, unknown_variables
+from service.store.durability import Durability
+from service.store.requirements import Demands
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,12 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
             {"store_url": "redis://:s3cret@localhost:http"},
             "^store_url has a port that is not a number from 1 to 65535",
         ),
+        ({"durability": "replicated", "store_url": "redis://h"}, "say how many replicas may be promoted"),
+        ({"durability": "fsync", "store_replicas": 2}, "go together"),
+        ({"durability": "replicated", "store_replicas": 2}, "needs a store_url"),
+        ({"durability": "replicated", "store_url": "redis://h", "store_replicas": 0}, "greater than or equal to 1"),
+        ({"durability": "fsync", "store_url": "redis://h", "store_volatile": "allow"}, "contradict"),
+        ({"durability": "sometimes"}, "durability: .*'async', 'replicated' or 'fsync'"),
         ({"store_volatile": "yes"}, "store_volatile: .*'refuse' or 'allow'"),
         ({"port": 65_536}, "port: .*less than or equal to 65535"),
         ({"port": "http"}, "port: .*integer"),
@@ -69,6 +77,23 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
 def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read_settings(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "promise", "demands"),
+    [
+        ({}, Durability(), Demands()),
+        ({"durability": "replicated", "store_replicas": 2}, Durability(replicas=2), Demands(confirmed=True)),
+        ({"durability": "fsync"}, Durability(on_disk=True), Demands(synced=True)),
+        ({"durability": "fsync", "store_fsync": "always"}, Durability(on_disk=True), Demands()),
+        ({"store_volatile": "allow"}, Durability(), Demands(volatile=True)),
+    ],
+)
+def test_the_mode_says_what_a_write_needs_and_what_a_server_must_be(
+    given: dict[str, object], promise: Durability, demands: Demands
+) -> None:
+    settings = read_settings(store_url="redis://h", **given)
+    assert (settings.promise, settings.demands) == (promise, demands)
 
 
 def test_hosts_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

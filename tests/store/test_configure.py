@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -355,16 +355,17 @@ class Interrupted(Store):
     """A store just before one of whose commands something else happens, once."""
 
     def interrupt(self, command: str, act: Callable[[], Awaitable[object]]) -> None:
-        redis: Any = self._redis
-        send = redis.execute_command
+        caller: Any = self._caller
+        send = caller._exchange
 
-        async def act_first(*words: object) -> object:
+        async def act_first(*commands: Sequence[object], lasting: bool) -> Any:
+            words = commands[0]
             if command in (words[0], str(words[1]).rpartition("_")[2]):
-                redis.execute_command = send
+                caller._exchange = send
                 await act()
-            return await send(*words)
+            return await send(*commands, lasting=lasting)
 
-        redis.execute_command = act_first
+        caller._exchange = act_first
 
 
 @pytest.fixture

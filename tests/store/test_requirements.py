@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import StoreUnavailable
 from service.store import Store, StoreSettings
-from service.store.requirements import UnsuitableStore, unsuitable
+from service.store.requirements import Demands, UnsuitableStore, unsuitable
 from tests.servers import SERVERS, Server, free_port, own_server
 from tests.store.conftest import Calls
 
@@ -30,13 +30,13 @@ async def opened(server: Server) -> AsyncIterator[Store]:
 async def refusal(server: Server, *, volatile: bool = False) -> str:
     async with opened(server) as store:
         with pytest.raises(UnsuitableStore) as refused:
-            await store.examine(volatile=volatile)
+            await store.examine(Demands(volatile=volatile))
         return str(refused.value)
 
 
 async def test_a_master_that_keeps_what_it_is_told_is_relied_on(own: Server) -> None:
     async with opened(own) as store:
-        assert await store.examine(volatile=False)
+        assert await store.examine(Demands())
 
 
 async def test_a_replica_is_refused(own: Server) -> None:
@@ -64,7 +64,7 @@ async def test_a_server_without_an_append_only_file_is_refused_unless_that_is_ac
         admin.config_set("appendonly", "no")
     assert "SLTA_STORE_VOLATILE=allow" in await refusal(own)
     async with opened(own) as store:
-        assert await store.examine(volatile=True)
+        assert await store.examine(Demands(volatile=True))
 
 
 @pytest.mark.parametrize("version", ["6.2.14", "2.8"])
@@ -83,7 +83,7 @@ async def test_a_server_that_forbids_the_question_is_taken_unexamined(own: Serve
     with own.client() as admin:
         admin.execute_command("ACL", "SETUSER", "default", "-info", "-role")
     async with opened(own) as store:
-        assert not await store.examine(volatile=False)
+        assert not await store.examine(Demands())
         await store.check()
         assert store.readiness == "ready"
 
@@ -92,4 +92,4 @@ async def test_one_that_does_not_answer_is_neither_refused_nor_taken(own: Server
     own.kill()
     async with opened(own) as store:
         with pytest.raises(StoreUnavailable):
-            await store.examine(volatile=False)
+            await store.examine(Demands())

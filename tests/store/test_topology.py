@@ -12,6 +12,7 @@ import pytest
 
 from service import errors
 from service.store import Store, StoreSettings
+from service.store.requirements import Demands
 from tests.audit import violations
 from tests.sentinels import DEADLINE_SECONDS, Group, Sentinel, group, sentinel_url, until, watching
 from tests.servers import SERVERS, Server, free_port
@@ -108,7 +109,7 @@ async def test_the_master_is_found_through_the_sentinels(
     assert (await following.sessions.assign(FLEET, "s", None)).session_id == "s"
     with watched[0].servers[0].client() as client:
         assert violations(client, FLEET) == []
-    assert await following.examine(volatile=False)
+    assert await following.examine(Demands())
 
 
 async def test_a_killed_master_is_followed_by_the_next_one(
@@ -186,5 +187,5 @@ async def test_without_sentinels_nothing_is_connected_to(tmp_path: Path) -> None
     await store.check()
     assert store.readiness == "unavailable"
     with pytest.raises(errors.StoreUnavailable):
-        await store.examine(volatile=False)
+        await store.examine(Demands())
     await store.close()

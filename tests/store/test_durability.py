@@ -1,0 +1,192 @@
+"""What is acknowledged in each mode is as safe as the mode says, and what is not is told to be unknown."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service import errors
+from service.store import Store, StoreSettings
+from service.store.durability import Durability
+from service.store.embedded import EmbeddedStore
+from service.store.requirements import Demands, UnsuitableStore
+from tests.sentinels import Group, group, until
+from tests.servers import SERVERS, Server, own_server
+from tests.store.conftest import Calls
+from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
+
+REPLICATED = Durability(replicas=1)
+
+
+@pytest.fixture(params=sorted(SERVERS))
+def binary(request: pytest.FixtureRequest) -> str:
+    return SERVERS[request.param]
+
+
+@pytest.fixture
+def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
+    with group(tmp_path, binary, 2) as made:
+        yield made
+        with suppress(ProcessLookupError):  # a test has killed it
+            made.servers[1].thaw()
+
+
+@asynccontextmanager
+async def replicated(pair: Group, **times: float) -> AsyncIterator[Store]:
+    """A store whose writes the replica confirms."""
+    patience: dict[str, Any] = {"connect_timeout_seconds": 30, "call_timeout_seconds": 30, "deadline_seconds": 60}
+    patience |= times
+    store = Store(StoreSettings(pair.url(), durability=REPLICATED, **patience), Calls())
+    yield store
+    await store.close()
+
+
+def impatient(pair: Group) -> AbstractAsyncContextManager[Store]:
+    """The same on connections of its own, which hears soon that nothing was confirmed."""
+    return replicated(pair, call_timeout_seconds=1.0, deadline_seconds=1.5)
+
+
+@pytest.fixture
+async def store(pair: Group) -> AsyncIterator[Store]:
+    async with replicated(pair) as opened:
+        await create(opened, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+        yield opened
+
+
+async def test_what_is_acknowledged_is_on_the_replica(pair: Group, store: Store) -> None:
+    with pair.servers[1].client() as replica:
+        for k in range(20):
+            await store.sessions.assign(FLEET, f"s{k}", None)
+            assert replica.hexists(f"{{{FLEET}}}:sessions", f"s{k}")
+        await store.sessions.complete(FLEET, "s0")
+        assert not replica.hexists(f"{{{FLEET}}}:sessions", "s0")
+
+
+async def test_what_the_replica_does_not_confirm_is_unknown_though_it_is_asked_again_over_another_connection(
+    pair: Group, store: Store
+) -> None:
+    pair.servers[1].freeze()
+    for _ in range(2):
+        async with impatient(pair) as other:
+            with pytest.raises(errors.OutcomeUnknown) as unknown:
+                await other.sessions.assign(FLEET, "s", None)
+            assert unknown.value.context == {"session_id": "s"}
+            with pytest.raises(errors.OutcomeUnknown):
+                await other.sessions.complete(FLEET, "never seen")
+    pair.servers[1].thaw()
+    assert (await store.sessions.assign(FLEET, "s", None)).replayed
+
+
+CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "put": lambda store: store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
+    "add": lambda store: store.pools.add(FLEET, [("new", "small")]),
+    "drain": lambda store: store.pools.set_status(FLEET, "small-0", "draining"),
+    "move": lambda store: store.pools.move(FLEET, "small-1", "large"),
+    "remove": lambda store: store.pools.remove(FLEET, "large-0"),
+    "tick": lambda store: store.fleets.tick(FLEET),
+    "remember": lambda store: store.fleets.remember_file(FLEET, "digest"),
+    "report": lambda store: store.pools.reconcile(FLEET, "small-1", "", ["stranger"]),
+    "delete": lambda store: store.fleets.delete(FLEET),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_every_change_is_confirmed_and_so_is_its_repetition(pair: Group, store: Store, change: str) -> None:
+    pair.servers[1].freeze()
+    async with impatient(pair) as other:
+        with pytest.raises(errors.OutcomeUnknown):
+            await CHANGES[change](other)
+    async with impatient(pair) as another:
+        with pytest.raises((errors.OutcomeUnknown, errors.UnknownPool)):  # a pool that is gone is no news to keep
+            await CHANGES[change](another)
+    pair.servers[1].thaw()
+
+
+async def test_readiness_tells_whether_the_replica_confirms(pair: Group, store: Store) -> None:
+    async with impatient(pair) as other:
+        await other.check()
+        assert other.readiness == "ready"
+        pair.servers[1].freeze()
+        await other.check()
+        assert other.readiness == "unconfirmed"
+        pair.servers[1].thaw()
+        until(lambda: pair.follows(1, 0))
+    await store.check()
+    assert store.readiness == "ready"
+    with pair.servers[0].client() as master:
+        assert not master.exists("slta:files"), "what was written to see it confirmed left something"
+
+
+async def test_no_replica_is_as_bad_as_one_that_does_not_answer(pair: Group, store: Store) -> None:
+    pair.servers[1].kill()
+    async with impatient(pair) as other:
+        with pytest.raises(errors.OutcomeUnknown):
+            await other.sessions.assign(FLEET, "s", None)
+        await other.check()
+        assert other.readiness == "unconfirmed"
+
+
+async def test_an_answer_that_is_refused_is_told_though_nothing_was_confirmed(pair: Group, store: Store) -> None:
+    with pair.servers[0].client() as admin:
+        admin.config_set("min-replicas-to-write", 2)
+    with pytest.raises(errors.StoreUnavailable):
+        await store.pools.set_status(FLEET, "small-0", "draining")
+    await store.check()
+    assert store.readiness == "noreplicas"
+
+
+# On disk
+
+
+@pytest.fixture
+def own(binary: str) -> Iterator[Server]:
+    with own_server(binary) as server:
+        yield server
+
+
+async def refusal(server: Server, demands: Demands) -> str:
+    store = Store(StoreSettings(server.url, call_timeout_seconds=30), Calls())
+    try:
+        await store.examine(demands)
+    except UnsuitableStore as refused:
+        return str(refused)
+    finally:
+        await store.close()
+    return ""
+
+
+SYNCED = Demands(synced=True)
+
+
+async def test_a_server_that_syncs_later_than_it_answers_is_refused(own: Server) -> None:
+    assert "syncs everysec and not each write: set its appendfsync to always" in await refusal(own, SYNCED)
+    with own.client() as admin:
+        admin.config_set("appendfsync", "always")
+    assert await refusal(own, SYNCED) == ""
+
+
+async def test_one_that_may_not_be_asked_is_relied_on_when_the_operator_says_how_it_runs(own: Server) -> None:
+    with own.client() as admin:
+        admin.execute_command("ACL", "SETUSER", "default", "-config")
+    assert "SLTA_STORE_FSYNC=always" in await refusal(own, SYNCED)
+    assert await refusal(own, Demands(synced=False)) == ""
+
+
+async def test_a_user_that_may_not_wait_for_replicas_is_refused(own: Server) -> None:
+    assert await refusal(own, Demands(confirmed=True)) == ""
+    with own.client() as admin:
+        admin.execute_command("ACL", "SETUSER", "default", "-wait")
+    assert "forbids WAIT" in await refusal(own, Demands(confirmed=True))
+
+
+@pytest.mark.parametrize(("synced", "setting"), [(True, "always"), (False, "everysec")])
+async def test_our_own_server_is_started_as_the_mode_asks(tmp_path: Path, *, synced: bool, setting: str) -> None:
+    with EmbeddedStore(tmp_path, synced=synced) as own:
+        store = Store(StoreSettings(own.url), Calls())
+        found = await store._redis.config_get("appendfsync")
+        await store.close()
+    assert found == {"appendfsync": setting}
