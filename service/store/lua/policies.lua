@@ -72,11 +72,15 @@ function policies.fields(policy)
   return known.list, known.vectors
 end
 
--- Calls visit(token) for each word that a decision of any policy can name.
+-- Calls visit(token) once for each word that a decision of any policy can name; two policies may have the same.
 function policies.each_token(visit)
+  local visited = {}
   for _, policy in pairs(policies.BY_NAME) do
     for _, token in ipairs(policy.TOKENS) do
-      visit(token)
+      if not visited[token] then
+        visited[token] = true
+        visit(token)
+      end
     end
   end
 end
