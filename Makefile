@@ -64,6 +64,9 @@ bench-store: $(DEV) ## Operations per second of the atomic step
 bench-longest: $(DEV) ## The longest call of each kind at 65,536 pools and 655,360 sessions
 	$(BIN)/python -m benchmarks.longest $(ARGS)
 
+soak: $(DEV) ## An hour at 60 % of what a dispatcher can do: what it uses stays the same (ARGS="--seconds 86400" for a day)
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
 bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
 	$(BIN)/python -m benchmarks.overload $(ARGS)
 
