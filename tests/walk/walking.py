@@ -259,7 +259,7 @@ def _class(rng: Random, name: str) -> dict[str, Any]:
         [
             {"kind": "log_share", "resource": rng.choice([20, 30])},
             {"kind": "linear", "slope": rng.choice([1, 0.25])},
-            {"kind": "quadratic", "slope": 3, "curvature": -0.125},
+            {"kind": "quadratic", "linear": 3, "quadratic": -0.125},
         ]
     )
     return {"name": name, "utility": curve, "capacity": capacity, "pools": rng.randint(0, 3)}
@@ -376,13 +376,13 @@ async def pass_time(walk: Walk) -> None:
 
 Step = Callable[[Walk], Coroutine[object, object, None]]
 STEPS: Mapping[Step, int] = {
-    assign: 30,
+    assign: 40,
     assign_unnamed: 3,
-    complete: 24,
+    complete: 30,
     renew: 5,
     get_session: 6,
     operations: 6,
-    put_fleet: 3,
+    put_fleet: 6,
     delete_fleet: 1,
     empty_and_delete_fleet: 1,
     add_pools: 4,

@@ -82,11 +82,9 @@ end
 function accounting.rebuild_bound(fleet)
   local full = redis.call('GET', keys.of_fleet(fleet, 'bound:full'))
   local live = {}
-  for at = 1, #full, constants.BOUND_BYTES do
-    if fleet.pool_counts[tonumber(string.sub(full, at, at + constants.CLASS_BYTES - 1))] > 0 then
-      live[#live + 1] = string.sub(full, at, at + constants.BOUND_BYTES - 1)
-    end
-  end
+  vectors.each_entry(full, constants.BOUND_BYTES, fleet.pool_counts, function(_, text)
+    live[#live + 1] = text
+  end)
   redis.call('SET', keys.of_fleet(fleet, 'bound'), table.concat(live))
 end
 
@@ -118,6 +116,16 @@ function accounting.marginal(fleet, position, level)
     fleet.marginals[place] = known
   end
   return known
+end
+
+-- Reads the marginal utilities of levels 1 to `last` at once, for who asks for them one by one. O(last).
+function accounting.expect_marginals(fleet, position, last)
+  local bytes = constants.MARGINAL_BYTES
+  local text = redis.call('GETRANGE', keys.of_class(fleet, 'marginals', position), 0, last * bytes - 1)
+  for level = 1, last do
+    fleet.marginals[position * constants.MAX_LEVELS + level] =
+      tonumber(string.sub(text, (level - 1) * bytes + 1, level * bytes))
+  end
 end
 
 -- A pool of class `position` came to hold `level` sessions, one more than before.

@@ -2,6 +2,8 @@
 
 fleets = {}
 
+local DROPPED = 1000 -- keys of levels that one command drops
+
 local function create(key, now)
   local fleet = state.new(key)
   fleet.clock = now
@@ -65,8 +67,12 @@ local function refusal(fleet, wanted)
 end
 
 local function drop_levels(fleet, position, first)
-  for level = first, fleet.capacities[position] do
-    redis.call('DEL', keys.of_level(fleet, position, level))
+  for from = first, fleet.capacities[position], DROPPED do
+    local some = {}
+    for level = from, math.min(from + DROPPED - 1, fleet.capacities[position]) do
+      some[#some + 1] = keys.of_level(fleet, position, level)
+    end
+    redis.call('UNLINK', unpack(some))
   end
 end
 
@@ -123,6 +129,7 @@ local function utility_of_ledger(fleet)
   local total = 0
   for position = 1, #fleet.numbers do
     local counts = ledger.counts(fleet, position)
+    accounting.expect_marginals(fleet, position, #counts - 1)
     for level = 1, #counts - 1 do
       total = total + counts[level + 1] * accounting.marginal(fleet, position, level)
     end
@@ -155,7 +162,8 @@ local function apply(fleet, given, wanted)
     end
     state.change_policy(fleet, given.policy)
   end
-  if given.utilities ~= fleet.utilities then
+  local others = given.utilities ~= fleet.utilities
+  if others then
     fleet.utilities_version = fleet.utilities_version + 1
   end
   clear_rows_above(fleet, wanted)
@@ -164,7 +172,9 @@ local function apply(fleet, given, wanted)
     fleet[field] = given[field]
   end
   write_tables(fleet, given)
-  fleet.utility = utility_of_ledger(fleet)
+  if others then
+    fleet.utility = utility_of_ledger(fleet)
+  end
 end
 
 -- given: expected version ('' for any), document, policy, utilities (a digest of all that totals depend on), names,

@@ -66,13 +66,10 @@ function order.rebuild(fleet)
   for position = 1, #fleet.numbers do
     ranks[position] = {}
   end
-  for at = 1, #full, constants.ORDER_BYTES do
-    local position = entry(full, at)
-    if fleet.pool_counts[position] > 0 then
-      live[#live + 1] = string.sub(full, at, at + constants.ORDER_BYTES - 1)
-      table.insert(ranks[position], string.format(rank_format, #live))
-    end
-  end
+  vectors.each_entry(full, constants.ORDER_BYTES, fleet.pool_counts, function(position, text)
+    live[#live + 1] = text
+    ranks[position][#ranks[position] + 1] = string.format(rank_format, #live)
+  end)
   redis.call('SET', keys.of_fleet(fleet, 'order'), table.concat(live))
   for position = 1, #fleet.numbers do
     redis.call('SET', keys.of_class(fleet, 'ranks', position), table.concat(ranks[position]))

@@ -61,3 +61,14 @@ function vectors.decode(kind, text)
   end
   return text
 end
+
+-- Calls visit(position, entry) for each entry, `bytes` long, of a compiled table that begins with the position of a
+-- class that has pools. O(entries).
+function vectors.each_entry(text, bytes, pool_counts, visit)
+  for at = 1, #text, bytes do
+    local position = tonumber(string.sub(text, at, at + constants.CLASS_BYTES - 1))
+    if pool_counts[position] > 0 then
+      visit(position, string.sub(text, at, at + bytes - 1))
+    end
+  end
+end
