@@ -4,8 +4,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python3 -m venv --without-pip /opt/slta
 COPY requirements.txt ./
 RUN python3 -m pip --python /opt/slta/bin/python install --require-hashes --only-binary :all: -r requirements.txt
-COPY LICENSE README.md* pyproject.toml ./
+COPY LICENSE README.md* pyproject.toml setup.py ./
 COPY demo demo
+COPY examples examples
 COPY loadgen loadgen
 COPY service service
 RUN python3 -m pip --python /opt/slta/bin/python install --no-deps --no-build-isolation . \
@@ -19,6 +20,13 @@ RUN find /usr \( -name 'pip' -o -name 'pip-*' -o -name 'pip3*' -o -name 'ensurep
     && useradd --uid 10001 --gid slta --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin slta \
     && install --directory --owner slta --group slta --mode 0700 /var/lib/slta
 COPY --from=build /opt/slta /opt/slta
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="slta" \
+      org.opencontainers.image.description="A session dispatcher for heterogeneous server pools" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.13.14-slim-trixie"
 ENV PATH=/opt/slta/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SLTA_HOST=0.0.0.0 SLTA_DATA_DIR=/var/lib/slta
 USER 10001:10001
 WORKDIR /var/lib/slta

@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload bench-edge faults experiments compose compose-test lock clean
+.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload bench-edge faults experiments compose compose-test install-test lock clean
 .PHONY: mutants walk soak bench-longest inventory
 
 help: ## Show this list
@@ -86,6 +86,9 @@ compose: ## Service, store, Prometheus and Grafana in containers
 compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
 	$(PYTEST) -m compose --timeout 900 $(ARGS)
 
+install-test: $(DEV) ## Each way of installing, from nothing to a placed session; the image is in compose-test
+	$(PYTEST) -m install --timeout 900 $(ARGS)
+
 # uv runs from outside the tree; nothing of an index's address is written.
 COMPILE = "$$dir/bin/uv" pip compile pyproject.toml --group build --quiet --generate-hashes --universal \
 	--python-version 3.11 --fork-strategy fewest --no-header --no-emit-index-url --no-emit-find-links
@@ -94,8 +97,8 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet uv==$(UV_VERSION); \
 	$(COMPILE) $(ARGS) --extra dev --output-file requirements-dev.txt; \
-	$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt; \
-	$(COMPILE) --constraint requirements-dev.txt --extra experiments --output-file requirements-experiments.txt
+	$(COMPILE) --constraint requirements-dev.txt --extra load --output-file requirements.txt; \
+	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt
 
 clean: ## Remove .venv and everything generated
 	rm -rf .venv build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -17,7 +17,9 @@ from service.core.fleet import FleetSpec
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, load_yaml
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+HERE = Path(__file__).parent
+EXAMPLES = HERE / "examples" if (HERE / "examples").is_dir() else HERE.parent / "examples"
+"""A wheel has a copy of the checkout's."""
 SWING_HOLDINGS = 12
 """A swing takes this many mean holding times: slow enough for sessions to follow."""
 SWING_POINTS = 24

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +25,6 @@ app = typer.Typer(
 )
 
 RESULTS = Path("docs/results")
-NEEDED = ("numpy", "scipy", "matplotlib")
 
 
 @dataclass(frozen=True)
@@ -100,14 +98,6 @@ STUDIES = (
     ),
     Study("speed", "What an event costs by n, compiled and in plain Python.", {}),
 )
-
-
-@app.callback()
-def require_extra() -> None:
-    """The paper's results, computed in virtual time by the code that production is checked against."""
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        typer.echo(f"{', '.join(missing)} missing: pip install 'slta[experiments]'", err=True)
-        raise typer.Exit(1)
 
 
 def add_command(study: Study) -> None:

@@ -80,9 +80,11 @@ SERVICE = Row(
         ),
         Chart(
             "Connections",
-            "Open files of each dispatcher: one for each connection, to clients and to the store, and some ten more.",
+            "Open connections of clients at each dispatcher, and those that it refused or ended, per second and reason.",
             {
-                "{{instance}}": "process_open_fds{INSTALLATION}" + OF_DISPATCHERS,
+                "{{instance}}": "slta_connections{INSTALLATION}",
+                "refused: {{reason}}": "sum by (reason) (rate(slta_connections_refused_total{INSTALLATION}[1m])) "
+                "or vector(0)",
             },
         ),
         Chart(

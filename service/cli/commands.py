@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from service import release
 from service.cli.mistakes import fail, in_one_line
 from service.cli.options import DataDir, SharedStoreUrl, without_password
 
@@ -17,17 +19,20 @@ LogFormat = Literal["console", "json"]
 
 
 class Part(NamedTuple):
-    """A group of commands that lives in a module of its own; `extra` is what has to be installed for it."""
+    """A group of commands that lives in a module of its own; it needs the modules of an extra."""
 
     module: str
     help: str
-    extra: str | None = None
+    extra: str = ""
+    needs: tuple[str, ...] = ()
 
 
+LOAD = ("load", ("aiohttp", "ddsketch"))
+EXPERIMENTS = ("experiments", ("matplotlib", "numpy", "scipy"))
 PARTS = {
-    "demo": Part("demo.cli", "See it work: a service, a load on it, and a live view of its gap to the optimum."),
-    "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP."),
-    "experiments": Part("experiments.cli", "The paper's table and figures, again.", "experiments"),
+    "demo": Part("demo.cli", "See it work: a service, a load on it, and a live view of its gap to the optimum.", *LOAD),
+    "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP.", *LOAD),
+    "experiments": Part("experiments.cli", "The paper's table and figures, again.", *EXPERIMENTS),
     "key": Part("service.cli.key", "API keys."),
     "audit": Part("service.cli.audit", "Look for damage in the store, and mend it."),
 }
@@ -52,15 +57,13 @@ class LazyGroup(TyperGroup):
 
 
 def _load(name: str, part: Part) -> Any:  # noqa: ANN401
-    try:
-        command = typer.main.get_command(importlib.import_module(part.module).app)
-    except ModuleNotFoundError as error:
-        if part.extra is None:
-            raise
+    if missing := [module for module in part.needs if find_spec(module) is None]:
+        wheel = f"slta-{release()}-py3-none-any.whl"
         fail(
-            f"`slta {name}` needs {error.name}, which is not installed. "
-            f"Install it with: pip install 'slta[{part.extra}]' (in a checkout: make setup)"
+            f"`slta {name}` needs {' and '.join(missing)}, of the extra {part.extra}: "
+            f"pip install '{wheel}[{part.extra}]' (in a checkout: make setup)"
         )
+    command = typer.main.get_command(importlib.import_module(part.module).app)
     command.name = name
     return command
 
@@ -74,8 +77,18 @@ app = typer.Typer(
 )
 
 
+def _show_release(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"slta {release()}")
+        raise typer.Exit
+
+
 @app.callback()
-def slta() -> None:
+def slta(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_release, is_eager=True, help="Show the version, and end.")
+    ] = False,
+) -> None:
     """Names the group: without it typer would take `serve` for the whole program."""
 
 

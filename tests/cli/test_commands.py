@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from service import release
 from service.cli.commands import PARTS, app
 
+ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("aiohttp", "fastapi", "matplotlib", "numba", "numpy", "prometheus_client", "pydantic", "redis", "uvicorn")
 
 
@@ -59,12 +62,28 @@ def test_help_needs_none_of_the_parts() -> None:
     assert not set(HEAVY) & set(loaded)
 
 
-def test_without_an_extra_the_sentence_says_how_to_install_it() -> None:
-    without_numpy = "sys.modules['experiments.cli'] = None"
-    result = slta("experiments", before=without_numpy)
+@pytest.mark.parametrize(
+    ("command", "module", "extra"),
+    [("demo", "aiohttp", "load"), ("loadgen", "ddsketch", "load"), ("experiments", "numpy", "experiments")],
+)
+def test_without_an_extra_one_sentence_says_how_to_install_it(command: str, module: str, extra: str) -> None:
+    result = slta(command, "--help", before=f"sys.modules['{module}'] = None")
     assert result.returncode == 2
-    assert result.stderr.count("\n") == 1
-    assert "pip install 'slta[experiments]'" in result.stderr
+    assert result.stderr == (
+        f"slta: `slta {command}` needs {module}, of the extra {extra}: "
+        f"pip install 'slta-{release()}-py3-none-any.whl[{extra}]' (in a checkout: make setup)\n"
+    )
+
+
+@pytest.mark.parametrize("command", [name for name, part in PARTS.items() if part.needs])
+def test_a_part_needs_modules_of_the_extra_that_it_names(command: str) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    wanted = " ".join([*extras[PARTS[command].extra], *extras["planning"]])
+    assert all(module in wanted for module in PARTS[command].needs)
+
+
+def test_the_version_is_the_distribution_s() -> None:
+    assert slta("--version").stdout == f"slta {release()}\n"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.compose
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "Dockerfile", ".dockerignore", "docker-compose.yml", "LICENSE", "README.md", "pyproject.toml", "requirements.txt",
-    "deploy", "examples", "loadgen", "service",
+    "setup.py", "demo", "deploy", "examples", "loadgen", "service",
 )  # fmt: skip
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SLTA = Path(sys.executable).parent / "slta"

@@ -1,0 +1,65 @@
+"""A wheel has what the command needs, and the image says what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from service import release
+from tests.deploy.tree import ROOT, build_wheel
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PACKAGES = ("demo", "experiments", "loadgen", "service")
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    with zipfile.ZipFile(build_wheel(folder)) as wheel:
+        wheel.extractall(folder / "unpacked")
+    return folder / "unpacked"
+
+
+def test_it_has_a_copy_of_the_examples(unpacked: Path) -> None:
+    copies = {path.name: path.read_bytes() for path in (unpacked / "demo/examples").iterdir()}
+    assert copies == {path.name: path.read_bytes() for path in (ROOT / "examples").iterdir()}
+
+
+def test_each_package_says_that_it_has_types(unpacked: Path) -> None:
+    assert {path.name for path in unpacked.iterdir() if path.suffix != ".dist-info"} == set(PACKAGES)
+    assert all((unpacked / package / "py.typed").is_file() for package in PACKAGES)
+
+
+def test_it_has_every_file_that_the_service_reads(unpacked: Path) -> None:
+    for package in PACKAGES:
+        wanted = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*") if path.is_file()}
+        assert all((unpacked / path).is_file() for path in wanted if "__pycache__" not in path.parts)
+
+
+def test_its_demonstration_finds_its_example(unpacked: Path, tmp_path: Path) -> None:
+    options = ["--pools", "8", "--load", "3", "--duration", "2", "--mean-holding", "0.5", "--json", "out.json"]
+    command = [sys.executable, "-m", "service.cli", "demo", *options]
+    environment = os.environ | {"PYTHONPATH": str(unpacked)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert report["fleet"] == "saturating"
+
+
+def test_the_image_says_what_it_is() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([a-z.]+)="([^"]*)"', text))
+    assert labels["version"] == PROJECT["version"] == release()
+    assert labels["licenses"] == PROJECT["license"]
+    assert labels["title"] == PROJECT["name"]
+    bases = re.findall(r"^FROM (\S+)$", text, re.MULTILINE)
+    assert labels["base.name"] == f"docker.io/library/{bases[-1]}"
+    assert labels["revision"] == "$REVISION"
