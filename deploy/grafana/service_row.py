@@ -80,7 +80,7 @@ SERVICE = Row(
         ),
         Chart(
             "Connections",
-            "Open connections of clients at each dispatcher, and those that it refused or ended, per second and reason.",
+            "Open connections of clients at each dispatcher, and those that it refused, per second by reason.",
             {
                 "{{instance}}": "slta_connections{INSTALLATION}",
                 "refused: {{reason}}": "sum by (reason) (rate(slta_connections_refused_total{INSTALLATION}[1m])) "
