@@ -7,13 +7,19 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from httpx import HTTPError
+from redis.exceptions import RedisError
+
 from faults import report
 from faults.run import Record, play
-from faults.scene import SETTINGS
+from faults.scene import OPTIONS
 from faults.table import FAULTS
+from loadgen.client import ServiceError
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "faults.jsonl"
 RUNS = 15
+BROKEN = (AssertionError, OSError, RedisError, ServiceError, HTTPError)
+"""A process did not start, or did not get where it was awaited: nothing is known, and nothing is kept."""
 MOST_VOID = 3
 """Of one fault and mode, in one go: then the machine is too busy for it, and the next one is tried."""
 
@@ -29,7 +35,7 @@ def main() -> None:
 def _wanted(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     for name in options.fault or FAULTS:
         for mode in FAULTS[name].modes:
-            if mode in (options.mode or SETTINGS):
+            if mode in (options.mode or OPTIONS):
                 yield name, mode
 
 
@@ -39,7 +45,12 @@ def complete(name: str, mode: str, options: argparse.Namespace) -> None:
     valid = sum(not record["void"] for record in done)
     void = 0
     while valid < options.runs and void < MOST_VOID:
-        record = play(name, mode, len(done), options.per_second)
+        try:
+            record = play(name, mode, len(done), options.per_second)
+        except BROKEN as error:
+            print(f"{name} {mode}: not a run: {error!r}", flush=True)
+            void += 1
+            continue
         done.append(record)
         append(options.results, record)
         print(report.line(record), flush=True)
@@ -69,7 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--fault", action="append", choices=tuple(FAULTS), metavar="NAME", help="only these, repeatable"
     )
-    parser.add_argument("--mode", action="append", choices=tuple(SETTINGS), help="only these")
+    parser.add_argument("--mode", action="append", choices=tuple(OPTIONS), help="only these")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"that count, of each fault in each mode ({RUNS})")
     parser.add_argument("--per-second", type=float, default=400, help="calls that the load makes (400)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs are kept, one a line")

@@ -18,10 +18,8 @@ from tests.service_process import ServiceProcess
 
 NEIGHBOUR = "127.0.0.2"
 """Where replicas and sentinels connect from, so that a relay tells them from dispatchers."""
-SETTINGS: Mapping[str, Mapping[str, str]] = {"async": {}}
-"""Durability → what dispatchers are told."""
-OPTIONS: Mapping[str, Sequence[str]] = {"async": ()}
-"""Durability → what servers are told."""
+OPTIONS: Mapping[str, Sequence[str]] = {"async": (), "replicated": (), "fsync": ("--appendfsync", "always")}
+"""Durability → what servers are told besides."""
 
 
 @dataclass
@@ -136,12 +134,14 @@ async def _relay(port: int, stack: AsyncExitStack) -> Relay:
 
 
 async def _start_dispatchers(made: Scene, shape: Shape, binary: str, stack: AsyncExitStack) -> None:
-    settings = dict(SETTINGS[made.mode])
+    settings = {"SLTA_DURABILITY": made.mode, "SLTA_LOG_FORMAT": "json"}
+    if made.mode == "replicated":
+        settings["SLTA_STORE_REPLICAS"] = str(len(made.servers) - 1)
     for number in range(shape.dispatchers):
         folder = made.folder / f"dispatcher-{number}"
         folder.mkdir()
         where = {"SLTA_STORE_BINARY": binary} if shape.embedded else {"SLTA_STORE_URL": await _url(made, stack)}
-        dispatcher = ServiceProcess(folder, settings={**settings, **where, "SLTA_LOG_FORMAT": "json"})
+        dispatcher = ServiceProcess(folder, settings=settings | where)
         made.dispatchers.append(dispatcher)
         if shape.embedded:
             made.servers.append(_of_its_own(folder, binary))
