@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def complete(name: str, mode: str, options: argparse.Namespace) -> None:
             record = play(name, mode, len(done), options.per_second)
         except BROKEN as error:
             print(f"{name} {mode}: not a run: {error!r}", flush=True)
+            traceback.print_exc()
             void += 1
             continue
         done.append(record)

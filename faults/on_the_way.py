@@ -1,4 +1,4 @@
-"""Faults between dispatchers and their store: cut, late and half-open connections, and a cut at every byte."""
+"""Faults of connections: cut, late and half-open ones between dispatchers and store, and a cut at every byte."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class AtByte:
         if self.did_cut or not self._concerns(link, data, from_client):
             return data
         if from_client and self._in_reply:
-            link.notes["asked"] = True
+            link.notes["asked"] = self._mark
             return data
         if self._after > len(data):
             return data
@@ -89,15 +89,24 @@ class AtByte:
         raise Cut(data[: self._after])
 
     def _concerns(self, link: Link, data: bytes, from_client: bool) -> bool:
-        return self._mark in data if from_client else self._in_reply and "asked" in link.notes
+        return self._mark in data if from_client else link.notes.get("asked") == self._mark
 
 
 async def cut_at_every_byte(scene: Scene) -> int:
-    """Every byte of an assign's request and reply, then of a complete's; each is asked again by its dispatcher."""
+    """Every byte of an assign's request and reply, then of a complete's, between a dispatcher and the store: cuts."""
+    return await _cut_at_every_byte(scene.load, scene.relays[0])
+
+
+async def client_cut_at_every_byte(scene: Scene) -> int:
+    """The same between a client and its dispatcher."""
+    return await _cut_at_every_byte(scene.load, scene.fronts[0])
+
+
+async def _cut_at_every_byte(load: Load, relay: Relay) -> int:
     cuts = 0
     for in_reply in (False, True):
         after = 0
-        while (done := await _cut_a_pair(scene.load, scene.relays[0], after, in_reply=in_reply)) or after == 0:
+        while (done := await _cut_a_pair(load, relay, after, in_reply=in_reply)) or after == 0:
             cuts += done
             after += 1
     return cuts

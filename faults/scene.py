@@ -33,6 +33,8 @@ class Scene:
     relays: list[Relay] = field(default_factory=list)
     """One before each server, where there are any: `rule` is the fault."""
     sentinels: list[Sentinel] = field(default_factory=list)
+    fronts: list[Relay] = field(default_factory=list)
+    """One before each dispatcher, where there are any."""
     views: list[list[Relay]] = field(default_factory=list)
     """For each dispatcher a relay before each sentinel."""
     load: Load = field(init=False)
@@ -41,7 +43,9 @@ class Scene:
 
     @property
     def urls(self) -> list[str]:
-        return [dispatcher.url for dispatcher in self.dispatchers]
+        """Where clients find the dispatchers."""
+        ports = [front.port for front in self.fronts] or [dispatcher.port for dispatcher in self.dispatchers]
+        return [f"http://127.0.0.1:{port}" for port in ports]
 
     def named(self) -> set[int]:
         """The numbers of the servers that sentinels name as the master: for a moment there may be two."""
@@ -76,6 +80,7 @@ class Shape:
     replicas: int = 0
     relayed: bool = False
     sentinels: bool = False
+    fronted: bool = False
     embedded: bool = False
     watched: Callable[[Path], Sequence[str]] = lambda _: ()
     """A server's folder → words before its command."""
@@ -84,6 +89,7 @@ class Shape:
 SINGLE = Shape()
 RELAYED = Shape(relayed=True)
 SENTINEL = Shape(replicas=2, relayed=True, sentinels=True)
+FRONTED = Shape(dispatchers=1, fronted=True)
 EMBEDDED = Shape(dispatchers=1, embedded=True)
 
 
@@ -146,6 +152,8 @@ async def _start_dispatchers(made: Scene, shape: Shape, binary: str, stack: Asyn
         if shape.embedded:
             made.servers.append(_of_its_own(folder, binary))
         stack.callback(dispatcher.kill)
+        if shape.fronted:
+            made.fronts.append(await _relay(dispatcher.port, stack))
     await asyncio.gather(*(asyncio.to_thread(dispatcher.start) for dispatcher in made.dispatchers))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from faults import on_dispatchers, on_group, on_store, on_the_way, power
-from faults.scene import EMBEDDED, RELAYED, SENTINEL, SINGLE, Scene, Shape
+from faults.scene import EMBEDDED, FRONTED, RELAYED, SENTINEL, SINGLE, Scene, Shape
 
 ASYNC = ("async",)
 ALL = ("async", "replicated", "fsync")
@@ -47,6 +47,13 @@ FAULTS: Mapping[str, Fault] = {
         on_the_way.cut_at_every_byte,
         "cuts",
         RELAYED,
+        is_under_load=False,
+    ),
+    "every-byte-of-client": Fault(
+        "a client's connection is cut at every byte of the same",
+        on_the_way.client_cut_at_every_byte,
+        "cuts",
+        FRONTED,
         is_under_load=False,
     ),
     "late": Fault("replies come 0.1 to 3 s late", on_the_way.late, "late replies", RELAYED),
