@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from faults.on_store import ask
 from faults.scene import NEIGHBOUR, Scene
@@ -62,46 +62,63 @@ async def _offset(server: Server) -> int:
 
 
 async def partitioned(scene: Scene) -> int:
-    """The master is cut off, with every dispatcher: calls that it took after another one was promoted."""
-    return await _partition(scene, cut_off=range(len(scene.dispatchers)))
+    """The master is cut off, with every dispatcher: calls that it took all the same."""
+    return (await _partition(scene, cut_off=range(len(scene.dispatchers)))).cut_off
 
 
 async def overtaken(scene: Scene) -> int:
-    """The master is cut off with one dispatcher, and the other side does more than it: calls that both took."""
+    """The master is cut off with one dispatcher, and the other side does more: calls that the old master took."""
     scene.load.weights = [1.0, 3.0]
-    old = await _partition(scene, cut_off=[0])
-    new = scene.notes["calls of the new master"]
-    return min(old, new) if new > old else 0
+    calls = await _partition(scene, cut_off=[0])
+    return calls.cut_off if calls.new > calls.old else 0
 
 
-async def _partition(scene: Scene, cut_off: Sequence[int]) -> int:
-    heal = asyncio.Event()
+class Calls(NamedTuple):
+    """Of functions: of the old master since it was cut off, and of both since the new one was promoted."""
+
+    cut_off: int
+    old: int
+    new: int
+
+
+async def _partition(scene: Scene, cut_off: Sequence[int]) -> Calls:
+    old = scene.servers[0]
+    at_first = await _calls(old)
+    heal = _divide(scene, cut_off)
+    new = scene.servers[await asyncio.to_thread(scene.promoted)]
+    before = await _calls(old), await _calls(new)
+    await asyncio.sleep(PARTITION_SECONDS)
+    after = await _calls(old), await _calls(new)
+    heal()
+    await _moved(scene)
+    calls = Calls(after[0] - at_first, after[0] - before[0], after[1] - before[1])
+    scene.notes["calls"] = calls._asdict()
+    return calls
+
+
+def _divide(scene: Scene, cut_off: Sequence[int]) -> Callable[[], None]:
+    """The master hears nothing of its neighbours, some dispatchers nothing of the sentinels; what ends that."""
+    whole = asyncio.Event()
 
     async def apart(link: Link, data: bytes, _: bool) -> bytes:
         if link.source == NEIGHBOUR:
-            await heal.wait()
+            await whole.wait()
         return data
 
     async def blind(_: Link, data: bytes, __: bool) -> bytes:
-        await heal.wait()
+        await whole.wait()
         return data
 
     scene.relays[0].rule = apart
-    for number in cut_off:
-        for relay in scene.views[number]:
-            relay.rule = blind
-    began = time.monotonic()
-    new = scene.servers[await asyncio.to_thread(scene.promoted)]
-    before = [await _calls(server) for server in (scene.servers[0], new)]
-    scene.notes["promoted after"] = round(time.monotonic() - began, 2)
-    await asyncio.sleep(PARTITION_SECONDS)
-    after = [await _calls(server) for server in (scene.servers[0], new)]
-    heal.set()
-    for relay in (scene.relays[0], *(relay for view in scene.views for relay in view)):
-        relay.rule = untouched
-    old_calls, scene.notes["calls of the new master"] = (b - a for a, b in zip(before, after, strict=True))
-    await _moved(scene)
-    return old_calls
+    for relay in (relay for number in cut_off for relay in scene.views[number]):
+        relay.rule = blind
+
+    def heal() -> None:
+        whole.set()
+        for relay in (scene.relays[0], *(relay for view in scene.views for relay in view)):
+            relay.rule = untouched
+
+    return heal
 
 
 async def _calls(server: Server) -> int:
