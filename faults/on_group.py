@@ -62,38 +62,37 @@ async def _offset(server: Server) -> int:
 
 
 async def partitioned(scene: Scene) -> int:
-    """The master is cut off, with every dispatcher: calls that it took all the same."""
-    return (await _partition(scene, cut_off=range(len(scene.dispatchers)))).cut_off
+    """The master is cut off, with every dispatcher: 1, if there were two masters then."""
+    return (await _partition(scene, cut_off=range(len(scene.dispatchers)))).masters - 1
 
 
 async def overtaken(scene: Scene) -> int:
-    """The master is cut off with one dispatcher, and the other side does more: calls that the old master took."""
+    """The master is cut off with one dispatcher, and most calls go to the other: 1, if its master did no less."""
     scene.load.weights = [1.0, 3.0]
-    calls = await _partition(scene, cut_off=[0])
-    return calls.cut_off if calls.new > calls.old else 0
+    seen = await _partition(scene, cut_off=[0])
+    return seen.masters - 1 if seen.new >= seen.old else 0
 
 
-class Calls(NamedTuple):
-    """Of functions: of the old master since it was cut off, and of both since the new one was promoted."""
+class Seen(NamedTuple):
+    """In a partition: masters at its end, and calls of functions that the old one and the new one took meanwhile."""
 
-    cut_off: int
+    masters: int
     old: int
     new: int
 
 
-async def _partition(scene: Scene, cut_off: Sequence[int]) -> Calls:
-    old = scene.servers[0]
-    at_first = await _calls(old)
+async def _partition(scene: Scene, cut_off: Sequence[int]) -> Seen:
     heal = _divide(scene, cut_off)
-    new = scene.servers[await asyncio.to_thread(scene.promoted)]
-    before = await _calls(old), await _calls(new)
+    both = scene.servers[0], scene.servers[await asyncio.to_thread(scene.promoted)]
+    before = [await _calls(server) for server in both]
     await asyncio.sleep(PARTITION_SECONDS)
-    after = await _calls(old), await _calls(new)
+    after = [await _calls(server) for server in both]
+    masters = sum([await ask(server, lambda redis: redis.role()[0] == "master") for server in both])
     heal()
     await _moved(scene)
-    calls = Calls(after[0] - at_first, after[0] - before[0], after[1] - before[1])
-    scene.notes["calls"] = calls._asdict()
-    return calls
+    seen = Seen(masters, *(late - early for early, late in zip(before, after, strict=True)))
+    scene.notes["seen"] = seen._asdict()
+    return seen
 
 
 def _divide(scene: Scene, cut_off: Sequence[int]) -> Callable[[], None]:

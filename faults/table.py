@@ -92,15 +92,15 @@ FAULTS: Mapping[str, Fault] = {
     "partition": Fault(
         "the master is cut off for 8 s with both dispatchers",
         on_group.partitioned,
-        "calls of the old master",
+        "further masters",
         SENTINEL,
         SEVERAL,
         "the network",
     ),
     "overtaken": Fault(
-        "… with one dispatcher, and the new side does more",
+        "… with one dispatcher, and most calls go to the other",
         on_group.overtaken,
-        "calls of the old master",
+        "further masters",
         SENTINEL,
         SEVERAL,
         "the network",
