@@ -50,7 +50,7 @@ class Scene:
     def named(self) -> set[int]:
         """The numbers of the servers that sentinels name as the master: for a moment there may be two."""
         ports = [relay.port for relay in self.relays]
-        return {ports.index(sentinel.master_port()) for sentinel in self.sentinels} if self.sentinels else {0}
+        return {ports.index(sentinel.master_port()) for sentinel in self.sentinels}
 
     def promoted(self) -> int:
         """The new master's number, once all sentinels name one."""
@@ -59,6 +59,8 @@ class Scene:
 
     def settled(self) -> int:
         """The master's number, once all sentinels name it and all others follow it."""
+        if not self.sentinels:
+            return 0
         until(lambda: len(self.named()) == 1)
         [master] = self.named()
         others = [server for server in self.servers if server is not self.servers[master]]
