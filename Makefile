@@ -11,6 +11,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload bench-edge faults experiments compose compose-test install-test lock clean
+.PHONY: bench-ending
 .PHONY: mutants walk soak bench-longest inventory
 
 help: ## Show this list
@@ -72,6 +73,9 @@ bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
 
 faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stopped (ARGS="--help")
 	$(BIN)/python -m faults $(ARGS)
+
+bench-ending: $(DEV) ## Requests that a stop under load loses, behind HAProxy
+	$(BIN)/python -m benchmarks.ending $(ARGS)
 
 bench-edge: $(DEV) ## Memory a connection of 500 hostile clients without a key, of each kind
 	$(BIN)/python -m benchmarks.edge $(ARGS)

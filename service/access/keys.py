@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Collection, Mapping
@@ -20,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.reading import Name, explain
+from service.reading.stamps import stamp_of
 
 Scope = Literal["assign", "complete", "pool", "read", "metrics", "admin"]
 """assign: place sessions and renew leases; complete: end them, and renew; pool: what a pool or its autoscaler
@@ -84,7 +84,7 @@ class Access:
     def __init__(self, keys: Mapping[str, KeyEntry] | None, path: Path | None = None) -> None:
         """`keys` by id; None for no access control."""
         self._path = path
-        self._stamp = _stamp(path)
+        self._stamp = stamp_of(path)
         self._take_up(keys)
 
     @classmethod
@@ -109,7 +109,7 @@ class Access:
 
     def reload_if_changed(self) -> bool:
         """Take up a changed key file; whether it had changed. AccessError when unusable: the old keys stay."""
-        stamp = _stamp(self._path)
+        stamp = stamp_of(self._path)
         if self._path is None or stamp == self._stamp:
             return False
         self._stamp = stamp
@@ -131,14 +131,6 @@ class Access:
         held = hashlib.sha256(secret.encode()).hexdigest()
         same = hmac.compare_digest(held, key.sha256 if key else _NO_KEY)
         return self._callers[key_id] if same and key else None
-
-
-def _stamp(path: Path | None) -> tuple[int, int, int] | None:
-    try:
-        status = os.stat(path) if path else None  # noqa: PTH116 - path may be None
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
 
 
 def _read_keys(path: Path) -> dict[str, KeyEntry]:

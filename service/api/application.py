@@ -34,6 +34,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
     docs_enabled: bool = False,
     rate: Rate | None = None,
+    is_ending: Callable[[], bool] = lambda: False,
     extra_routers: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """The application of one process.
@@ -45,6 +46,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     `allowed_hosts` are names without port, `*.example.org` or `*`; a Host that is not among them gets 400.
     `docs_enabled` serves /docs and /openapi.json to everybody.
     `rate` limits each key; None does not.
+    `is_ending` says whether the process was asked to end; `/readyz` tells.
     `extra_routers` are mounted under their own prefix: `APIRouter(route_class=ApiRoute)` puts their endpoints,
     each with `@allow(…)` or `@public()`, behind the same gate. They may set their own Content-Security-Policy.
     """
@@ -59,7 +61,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # spans of requests, where set up
     )
     door = Door(tuple(allowed_hosts), observe_request)
-    app.state.parts = parts = Parts(store, specs or Specs(), Gate(access, rate, store), render_metrics)
+    app.state.parts = parts = Parts(store, specs or Specs(), Gate(access, rate, store), render_metrics, is_ending)
     app.state.direct = Direct(door, parts)
     refuse_without_route(app)
     mounted: list[APIRouter] = [*ROUTERS, *([reference.router] if docs_enabled else []), *extra_routers]

@@ -27,6 +27,7 @@ class Parts:
     specs: Specs
     gate: Gate
     render_metrics: RenderMetrics
+    is_ending: Callable[[], bool]
 
 
 def parts_of(app: FastAPI) -> Parts:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.dependencies import TheCaller, TheMetrics, TheStore
+from service.api.dependencies import TheCaller, TheMetrics, TheParts
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow, public
@@ -27,9 +27,10 @@ async def get_healthz() -> Response:
 
 @router.get("/readyz", responses={200: {"model": ProbeAnswer}, 503: {"model": ProbeAnswer}})
 @public()
-async def get_readyz(store: TheStore) -> Response:
-    """Whether the store took a write when it was tried last, within about a second; it is not asked now."""
-    return answer(ProbeAnswer(status=store.readiness), 200 if store.readiness == "ready" else 503)
+async def get_readyz(parts: TheParts) -> Response:
+    """Whether the store took a write when it was tried last, within about a second, and the process is not ending."""
+    status = "ending" if parts.is_ending() else parts.store.readiness
+    return answer(ProbeAnswer(status=status), 200 if status == "ready" else 503)
 
 
 @router.get("/metrics", responses={200: {"content": dict.fromkeys(FORMATS, TEXT)}})

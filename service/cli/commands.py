@@ -122,7 +122,7 @@ def serve(
     from service.access.keys import AccessError
     from service.errors import DispatchError
     from service.process import logs, serving
-    from service.process.listening import ListenError
+    from service.process.certificates import ListenError
     from service.process.settings import SettingsError, read_settings
     from service.store.embedded import EmbeddedStoreError
     from service.store.requirements import UnsuitableStore

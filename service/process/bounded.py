@@ -81,6 +81,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.url[:1] != b"/":
             name_host(self.url, self.headers)
         super().on_headers_complete()
+        if self._limits.ending:
+            self.cycle.keep_alive = False
         if self._body_left == CHUNKED:
             self.headers = []  # of trailers, which nobody asked for
 

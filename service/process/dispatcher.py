@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Mapping
 
+import uvicorn
 from fastapi import FastAPI
 
 from service.access.keys import Access
@@ -16,8 +17,10 @@ from service.core.policies import POLICIES, Policy
 from service.fleet_file import Specs, load_yaml
 from service.metrics import Metrics
 from service.process.announcing import announce_openings, log_request
+from service.process.certificates import Certificate
 from service.process.housekeeping import Housekeeping
-from service.process.listening import Server, bind, check_certificates, configuration, limits_of
+from service.process.limits import Limits
+from service.process.listening import Server, bind, configuration, limits_of
 from service.process.settings import Settings
 from service.process.tracing import TracingObserver, open_spans, trace_request
 from service.process.upgrading import upgrade_fleets
@@ -52,8 +55,9 @@ class Dispatcher:
         `embedded` is the store that this process owns, None where the settings have the URL of another.
         `policies` and the `library` (None for ours) know the same policies.
         """
-        check_certificates(settings.tls_certificate, settings.tls_key)
         self._settings = settings
+        certificate, key = settings.tls_certificate, settings.tls_key
+        self._certificate = Certificate(certificate, key) if certificate and key else None
         self._embedded = embedded
         self._access = Access.load(settings.keys_file) if settings.keys_file else Access.open()
         self._file = load_yaml(settings.config, policies) if settings.config else None
@@ -72,22 +76,30 @@ class Dispatcher:
                 await upgrade_fleets(store)
             feeds = Feeds(store, self._specs)
             limits = limits_of(self._settings, self._metrics.connection_refused)
-            server = Server(configuration(self._api(store, feeds), self._settings, limits), limits, feeds.close)
+            api = self._api(store, feeds, limits)
+            config = configuration(api, self._settings, limits)
+            server = Server(config, limits, feeds.close, self._settings.lame_duck_seconds)
             self._metrics.watch_connections(lambda: len(server.server_state.connections))
             server.end_at_signals()
-            listener = bind(self._settings.host, self._settings.port)
+            listener = bind(self._settings.host, self._settings.port, has_tls=self._certificate is not None)
             announce_openings(self._access, os.environ)
             housekeeping = Housekeeping(
-                store, self._specs, self._access, self._embedded, self._file, self._settings.demands
+                store,
+                self._specs,
+                self._access,
+                self._embedded,
+                self._file,
+                self._settings.demands,
+                take_up_certificate=lambda: self._take_up_certificate(config),
             )
             settle()
-            async with housekeeping.under_way(give_up=server.end):
+            async with housekeeping.under_way(give_up=server.stop):
                 await server.serve(sockets=[listener])
         finally:
             await store.close()
             self._spans.close()
 
-    def _api(self, store: Store, feeds: Feeds) -> FastAPI:
+    def _api(self, store: Store, feeds: Feeds, limits: Limits) -> FastAPI:
         return build_api(
             store=store,
             access=self._access,
@@ -97,8 +109,14 @@ class Dispatcher:
             allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
             docs_enabled=self._settings.shows_docs,
             rate=self._settings.rate,
+            is_ending=lambda: limits.ending,
             extra_routers=[console_router(feeds)],
         )
+
+    def _take_up_certificate(self, config: uvicorn.Config) -> bool:
+        if self._certificate is None or not config.loaded or config.ssl is None:
+            return False
+        return self._certificate.reload_if_changed(config.ssl)
 
     def _observe(self, record: RequestRecord) -> None:
         self._metrics.observe(record)

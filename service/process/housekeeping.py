@@ -13,6 +13,7 @@ from service.access.keys import Access, AccessError
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable, UnknownFleet
 from service.fleet_file import LoadedFleet, Specs
 from service.fleet_file.applying import Applied, apply_file
+from service.process.certificates import ListenError
 from service.store import Store
 from service.store.embedded import EmbeddedStore
 from service.store.requirements import Demands
@@ -37,14 +38,17 @@ class Housekeeping:
         embedded: EmbeddedStore | None,
         file: LoadedFleet | None,
         demands: Demands,
+        *,
+        take_up_certificate: Callable[[], bool] = lambda: False,
     ) -> None:
         """`embedded` is the store that this process owns, `file` the fleet file to apply; None where there is none.
 
-        `demands` are made on a store of others.
+        `demands` are made on a store of others. `take_up_certificate` shows a changed one from now on, and says
+        whether it had changed.
         """
         self._store = store
         self._specs = specs
-        self._access = access
+        self._files = {"keys": access.reload_if_changed, "certificate": take_up_certificate}
         self._embedded = embedded
         self._file = file
         self._demands = demands
@@ -94,17 +98,18 @@ class Housekeeping:
         await self._store.check()
 
     async def _keep_house(self) -> None:
-        self._take_up_keys()
+        self._take_up_files()
         trouble = await self._tick_fleets()
         refused = self._store.readiness not in ("ready", "starting")
         self._say_once(self._store.readiness if refused else trouble)
 
-    def _take_up_keys(self) -> None:
-        try:
-            if self._access.reload_if_changed():
-                log.info("keys_reloaded")
-        except AccessError as error:
-            log.error("keys_not_reloaded", reason=str(error))  # noqa: TRY400 - it says all
+    def _take_up_files(self) -> None:
+        for what, reload_if_changed in self._files.items():
+            try:
+                if reload_if_changed():
+                    log.info("file_reloaded", what=what)
+            except (AccessError, ListenError) as error:
+                log.error("file_not_reloaded", what=what, reason=str(error))  # noqa: TRY400 - it says all
 
     async def _tick_fleets(self) -> str:
         """End leases and keep the integrals of every fleet, though another fails; what was in the way, or nothing.

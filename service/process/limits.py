@@ -49,6 +49,8 @@ class Limits:
     keep_alive_seconds: float
     head_seconds: float
     refused: Callable[[str], None] = lambda _: None
+    ending: bool = False
+    """The process will end: every answer is the last of its connection."""
     _turned_away: int = 0
 
     def turn_away(self) -> None:

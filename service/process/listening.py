@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,13 +15,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.api.application import direct_of
+from service.process.certificates import ListenError
 from service.process.limits import MOST_CONNECTIONS, Limits, possible_connections
 from service.process.protocol import DirectProtocol
 from service.process.settings import Settings
 
 BACKLOG = 2048
-RECEIVE_BUFFER = 32_768
-"""Bytes that the kernel keeps of a connection that is not read (Linux takes twice as many), and so of one reading."""
+RECEIVE_BUFFER = {False: 32_768, True: 16_384}
+"""Bytes that the kernel keeps of a connection that is not read (Linux takes twice as many), and so of one reading. By
+whether there is TLS, which keeps what it reads more than once."""
 SEND_BUFFER = 131_072
 """Bytes of answers that the kernel keeps for a client that does not read them."""
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -31,29 +31,40 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 log = structlog.get_logger(__name__)
 
 
-class ListenError(Exception):
-    """The process cannot listen as its settings say."""
-
-
 class Server(uvicorn.Server):
     """uvicorn, but the signals are ours: they end it once, and are not raised again afterwards."""
 
-    def __init__(self, config: uvicorn.Config, limits: Limits, at_end: Callable[[], None]) -> None:
-        """`at_end` is called when it is asked to end: what streams without end would hold it up."""
+    def __init__(
+        self, config: uvicorn.Config, limits: Limits, at_end: Callable[[], None], lame_duck_seconds: float = 0
+    ) -> None:
+        """`at_end` is called when it ends: what streams without end would hold it up."""
         super().__init__(config)
         self._limits = limits
+        self._lame_duck_seconds = lame_duck_seconds
         self._at_end = at_end
 
     def end_at_signals(self) -> None:
-        """At SIGINT or SIGTERM answer what has begun, then end; a second one waits for nothing."""
+        """At SIGINT or SIGTERM `end`."""
         loop = asyncio.get_running_loop()
         for number in ENDING_SIGNALS:
             loop.add_signal_handler(number, self.end)
 
     def end(self) -> None:
-        """Accept nothing more; asked again, drop what is still open."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        """End once the lame duck's time is over; asked again, end now, and once more, drop what is still open.
+
+        Until then it serves on, new connections too, but says that it is ending and closes each after its answer.
+        """
+        if self._lame_duck_seconds and not self._limits.ending:
+            log.info("ending", lame_duck_seconds=self._lame_duck_seconds)
+            self._limits.ending = True
+            asyncio.get_running_loop().call_later(self._lame_duck_seconds, self.stop)
+        else:
+            self.force_exit = self.should_exit
+            self.stop()
+
+    def stop(self) -> None:
+        """Accept nothing more, answer what has begun, and end."""
+        self._limits.ending = self.should_exit = True
         self._at_end()
 
     @contextmanager
@@ -121,7 +132,7 @@ def limits_of(settings: Settings, refused: Callable[[str], None] = lambda _: Non
     )
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, has_tls: bool = False) -> socket.socket:
     """A socket on the address; port 0 takes a free one."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -129,20 +140,10 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER[has_tls])
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
         raise ListenError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
     return listener
-
-
-def check_certificates(certificate: Path | None, key: Path | None) -> None:
-    """Raise ListenError for a certificate and key that TLS could not use."""
-    if certificate is None:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise ListenError(f"cannot use {certificate} with key {key}: {error.strerror or error}") from None

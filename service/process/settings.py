@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -18,6 +19,7 @@ from service.store.requirements import Demands
 from service.store.urls import InvalidUrl, parse
 
 PREFIX = "SLTA_"
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 
 
 class SettingsError(ValueError):
@@ -69,6 +71,9 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
+    secrets_dir: Path | None = None
+    """A folder whose files are settings: each has the name of its variable, which wins over it."""
+
     log_level: Level = "info"
     log_format: Format | None = None
     """By default console on a terminal, else JSON."""
@@ -79,6 +84,8 @@ class Settings(BaseSettings):
     """How long a client may take to its first byte, and from it to the end of a request's headers."""
     keep_alive_seconds: Annotated[int, Field(ge=1)] = 65
     """Longer than a proxy in front keeps its connections, so that it never uses one that just closes."""
+    lame_duck_seconds: Annotated[float, Field(ge=0)] = 0
+    """How long it serves on once it was asked to end, and says so, for balancers to take it out."""
     shutdown_seconds: Annotated[int, Field(ge=1)] = 10
     """How long requests may take to finish once the process was asked to end."""
 
@@ -184,9 +191,13 @@ def check_store_url(url: str) -> None:
 
 
 def read_settings(**given: object) -> Settings:
-    """The settings from the environment and those `given` (None: not given); raises SettingsError."""
+    """The settings `given` (None: not given), from the environment, and from secret files; raises SettingsError."""
+    known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    folder = os.environ.get(SECRETS_DIR)
+    if folder is not None and not Path(folder).is_dir():
+        raise SettingsError(f"{SECRETS_DIR}: {folder} is not a folder")
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**known, _secrets_dir=folder)
     except ValidationError as error:
         raise SettingsError("; ".join(map(_explain, error.errors(include_input=False)))) from None
 

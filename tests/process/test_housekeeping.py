@@ -106,7 +106,7 @@ async def test_an_unusable_key_file_ends_neither_the_keys_nor_the_rounds(
     async with rounds(store, access):
         await until_ticked(store, redis, "b")
     said = capsys.readouterr().out
-    assert ("keys_not_reloaded" in said, "round_failed" in said) == (True, False)
+    assert ("file_not_reloaded" in said, "round_failed" in said) == (True, False)
     holder = access.identify(f"Bearer {key}")
     assert holder is not None
     assert holder.key_id == entry.id

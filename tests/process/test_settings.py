@@ -113,3 +113,16 @@ def test_every_setting_is_documented_and_no_other() -> None:
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
     documented = set(re.findall(r"SLTA_([A-Z_]*[A-Z])`", page)) - {"API_KEY"}
     assert documented == {field.upper() for field in Settings.model_fields}
+
+
+def test_a_setting_may_be_a_file_in_the_folder_of_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "SLTA_STORE_URL").write_text("redis://ann:s3cret@store\n")
+    (tmp_path / "slta_port").write_text("1")
+    monkeypatch.setenv("SLTA_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("SLTA_PORT", "2")
+    settings = read_settings()
+    assert (settings.shared_store_url, settings.port) == ("redis://ann:s3cret@store", 2)
+    assert unknown_variables(["SLTA_SECRETS_DIR"]) == []
+    monkeypatch.setenv("SLTA_SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="nowhere is not a folder"):
+        read_settings()
