@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.contract import describe
+from service.api.problems import PROBLEM_JSON
 from service.api.routing import ApiRoute
 from service.api.rules import public
 
@@ -53,12 +54,13 @@ def render(document: dict[str, Any]) -> str:
         for method, operation in operations.items():
             sections.setdefault(operation["tags"][0], []).append(_operation(document, path, method, operation))
     body = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in sections.items())
+    problem = _content(document, {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}})
     title, summary = escape(document["info"]["title"]), escape(document["info"]["summary"])
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}: API</title>"
         '<meta name=viewport content="width=device-width">'
         f"<style>{STYLE}</style><h1>{title}: API</h1><p>{summary}"
-        f"<p>The same for programs: <a href=/openapi.json>/openapi.json</a>.{body}</html>"
+        f"<p>The same for programs: <a href=/openapi.json>/openapi.json</a>.{body}<h2>refusals</h2>{problem}</html>"
     )
 
 
@@ -69,10 +71,16 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
         parts.append(f"<br><code>{escape(parameter['name'])}</code> in {escape(parameter['in'])} {escape(about)}")
     if "requestBody" in operation:
         parts.append("<h4>Body</h4>" + _content(document, operation["requestBody"]["content"]))
-    for status, response in operation["responses"].items():
-        parts.append(f"<h4>{escape(status)}</h4>{_content(document, response.get('content', {}))}")
+    parts += [_answer(document, status, answer) for status, answer in operation["responses"].items()]
     head = f"<span class=method>{escape(method.upper())}</span> <code>{escape(path)}</code>"
     return f"<details><summary>{head}</summary>{''.join(parts)}</details>"
+
+
+def _answer(document: dict[str, Any], status: str, answer: dict[str, Any]) -> str:
+    """What it looks like; of a refusal the codes, for all look alike."""
+    content = dict(answer.get("content", {}))
+    codes = f"<p>{escape(answer['description'])}" if content.pop(PROBLEM_JSON, None) else ""
+    return f"<h4>{escape(status)}</h4>{codes}{_content(document, content)}"
 
 
 def _content(document: dict[str, Any], content: dict[str, Any]) -> str:

@@ -74,6 +74,10 @@ async def test_the_page_needs_no_script_and_no_other_host(store: Store, new_clie
     )
     assert not re.search(r"<script|https?://|<link|@import|url\(", page.text)
     assert "/v1/fleets/{fleet}/assign" in page.text
+    assert "<h4>409</h4><p>session_ended" in page.text
+    assert page.text.count("request_id") == 2, (
+        "what a refusal looks like is said once, and in the outcomes of operations"
+    )
 
 
 async def test_the_openapi_document_names_bodies_scopes_and_problems(store: Store, new_client: NewClient) -> None:
