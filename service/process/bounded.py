@@ -17,6 +17,7 @@ from service.process.heads import (
     HEAD_END,
     LARGEST_HEADERS,
     SURELY_SMALL,
+    Trailers,
     check_head,
     headers_too_large,
     name_host,
@@ -84,7 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._limits.ending:
             self.cycle.keep_alive = False
         if self._body_left == CHUNKED:
-            self.headers = []  # of trailers, which nobody asked for
+            self.headers = Trailers()
 
     def on_body(self, body: bytes) -> None:
         """Bytes of a body. Of one that was refused already nothing is kept."""

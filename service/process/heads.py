@@ -24,6 +24,13 @@ def check_head(head: bytes) -> None:
         raise headers_too_large()
 
 
+class Trailers(list[tuple[bytes, bytes]]):
+    """Headers after a body: nobody asked for them, so none is kept."""
+
+    def append(self, header: tuple[bytes, bytes]) -> None:
+        """Keep nothing."""
+
+
 def name_host(target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     """Let an absolute target that names another host than `Host` does count as a second one (RFC 9112, 3.2.2)."""
     authority = target.partition(b"://")[2].partition(b"/")[0]

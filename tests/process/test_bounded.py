@@ -94,6 +94,20 @@ async def test_what_stands_around_chunks_has_an_end(begin: bytes) -> None:
     assert codes(said)[-1] == (431, "headers_too_large"), "and perhaps 401 before that"
 
 
+async def test_trailers_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    on_message_complete = bounded.BoundedProtocol.on_message_complete
+
+    def noted(self: bounded.BoundedProtocol) -> None:
+        kept.append(len(self.headers))
+        on_message_complete(self)
+
+    monkeypatch.setattr(bounded.BoundedProtocol, "on_message_complete", noted)
+    async with edge() as here:
+        await pour(here, CHUNKED + b"0\r\n" + b"X: y\r\n" * 1000 + b"\r\n" + LAST)
+    assert kept == [0, 2], "those of the request that follows are"
+
+
 async def test_a_large_head_that_is_within_the_limits_is_taken() -> None:
     lines = b"".join(b"X-%d: %s\r\n" % (k, b"a" * 150) for k in range(98))
     async with edge() as here:
