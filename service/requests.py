@@ -10,7 +10,7 @@ class RequestRecord(NamedTuple):
 
     `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
     where there is none, `key_id` `unknown` where the key is none of ours; `shed` where it was refused because too much
-    waits. Nothing in it is a client's free text.
+    waits; `address` the client's, as far as trusted proxies tell. Nothing in it is a client's free text.
     """
 
     request_id: str
@@ -21,3 +21,4 @@ class RequestRecord(NamedTuple):
     fleet: str
     key_id: str
     shed: bool = False
+    address: str = ""

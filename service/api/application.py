@@ -14,6 +14,7 @@ from service.api.dependencies import Parts, RenderMetrics
 from service.api.direct import Direct
 from service.api.door import LOOPBACK_HOSTS, Door
 from service.api.edge import Edge
+from service.api.forwarding import TrustedProxies
 from service.api.gate import Gate
 from service.api.routing import refuse_without_route
 from service.fleet_file import Specs
@@ -35,6 +36,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     docs_enabled: bool = False,
     rate: Rate | None = None,
     is_ending: Callable[[], bool] = lambda: False,
+    proxies: TrustedProxies | None = None,
     extra_routers: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """The application of one process.
@@ -47,6 +49,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     `docs_enabled` serves /docs and /openapi.json to everybody.
     `rate` limits each key; None does not.
     `is_ending` says whether the process was asked to end; `/readyz` tells.
+    `proxies` say for whom they ask; None, where nobody is believed.
     `extra_routers` are mounted under their own prefix: `APIRouter(route_class=ApiRoute)` puts their endpoints,
     each with `@allow(…)` or `@public()`, behind the same gate. They may set their own Content-Security-Policy.
     """
@@ -60,7 +63,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
         redirect_slashes=False,
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # spans of requests, where set up
     )
-    door = Door(tuple(allowed_hosts), observe_request)
+    door = Door(tuple(allowed_hosts), observe_request, proxies)
     app.state.parts = parts = Parts(store, specs or Specs(), Gate(access, rate, store), render_metrics, is_ending)
     app.state.direct = Direct(door, parts)
     refuse_without_route(app)

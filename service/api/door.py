@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from service.api.answers import Answer
 from service.api.context import RequestContext
+from service.api.forwarding import TrustedProxies
 from service.api.problems import EXPECTED, Refusal, problem_of
 from service.requests import RequestRecord
 
@@ -29,13 +30,19 @@ log = structlog.get_logger(__name__)
 class Door:
     """The door of one process. `scope` is the request in ASGI's words."""
 
-    def __init__(self, allowed_hosts: Iterable[str], observe: Callable[[RequestRecord], None]) -> None:
+    def __init__(
+        self,
+        allowed_hosts: Iterable[str],
+        observe: Callable[[RequestRecord], None],
+        proxies: TrustedProxies | None = None,
+    ) -> None:
         """`allowed_hosts`: names without port; `*` for any, `*.example.org` for its subdomains.
 
         `observe` hears of every request that was answered, or whose client left.
         """
         names = [name.lower() for name in allowed_hosts]
         self._observe = observe
+        self._proxies = proxies
         self._hosts = frozenset(name for name in names if not name.startswith("*"))
         self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         self._any_host = "*" in names
@@ -44,6 +51,9 @@ class Door:
         """What is known of a request that arrives now."""
         headers, client = dict(scope["headers"]), scope.get("client")
         address = str(client[0]) if client else ""
+        if self._proxies:
+            forwarded = headers.get(b"x-forwarded-for", b"")
+            address = self._proxies.client_of(address, forwarded.decode("latin-1"))
         return RequestContext(_request_id(headers), headers, address, monotonic())
 
     def check(self, scope: Scope, context: RequestContext) -> None:
@@ -74,7 +84,17 @@ class Door:
         """Tell whoever observes; `route` is the path's template, None where none matched."""
         seconds = monotonic() - context.arrived
         fleet, key_id = context.fleet, context.caller.key_id
-        what = (context.request_id, scope["method"], route, status, seconds, fleet, key_id, context.shed)
+        what = (
+            context.request_id,
+            scope["method"],
+            route,
+            status,
+            seconds,
+            fleet,
+            key_id,
+            context.shed,
+            context.address,
+        )
         self._observe(RequestRecord(*what))
 
 

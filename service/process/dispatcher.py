@@ -12,11 +12,12 @@ from fastapi import FastAPI
 from service.access.keys import Access
 from service.api.application import build_api
 from service.api.door import LOOPBACK_HOSTS
+from service.api.forwarding import TrustedProxies
 from service.console import Feeds, console_router
 from service.core.policies import POLICIES, Policy
 from service.fleet_file import Specs, load_yaml
 from service.metrics import Metrics
-from service.process.announcing import announce_openings, log_request
+from service.process.announcing import RequestLog, announce_openings
 from service.process.certificates import Certificate
 from service.process.housekeeping import Housekeeping
 from service.process.limits import Limits
@@ -64,6 +65,7 @@ class Dispatcher:
         self._library = library
         self._specs = Specs(policies)
         self._metrics = Metrics()
+        self._log_request = RequestLog()
         self._spans = open_spans(os.environ)
 
     async def run(self) -> None:
@@ -110,6 +112,7 @@ class Dispatcher:
             docs_enabled=self._settings.shows_docs,
             rate=self._settings.rate,
             is_ending=lambda: limits.ending,
+            proxies=TrustedProxies(self._settings.trusted_proxies) if self._settings.trusted_proxies else None,
             extra_routers=[console_router(feeds)],
         )
 
@@ -121,4 +124,4 @@ class Dispatcher:
     def _observe(self, record: RequestRecord) -> None:
         self._metrics.observe(record)
         trace_request(self._spans, record)
-        log_request(record)
+        self._log_request(record)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     When empty: on a loopback address the host's own, elsewhere all.
     """
 
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    """Addresses or networks, comma-separated, whose X-Forwarded-For is believed."""
+
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
@@ -89,13 +92,10 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[int, Field(ge=1)] = 10
     """How long requests may take to finish once the process was asked to end."""
 
-    @model_validator(mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
-    def _split_hosts(cls, values: dict[str, object]) -> dict[str, object]:
-        hosts = values.get("allowed_hosts")
-        if isinstance(hosts, str):
-            values["allowed_hosts"] = tuple(name.strip() for name in hosts.split(",") if name.strip())
-        return values
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check(self) -> Self:
