@@ -34,6 +34,12 @@ class OlderFleet(DispatchError):
     code = "older_fleet"
 
 
+class Repairing(DispatchError):
+    """The fleet is being rebuilt from its records, which takes seconds; nothing was changed. Ask again."""
+
+    code = "repairing"
+
+
 class UnknownPool(DispatchError):
     """No pool of the fleet has this id."""
 

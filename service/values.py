@@ -227,6 +227,15 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """A fleet after its repair. `set_aside` counts what nobody could use and is kept in {fleet}:aside."""
+
+    fleet: str
+    slices: int
+    set_aside: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What an audit found of one fleet: sentences, of each slice at most 20, and how many there were in all."""
 
@@ -236,3 +245,5 @@ class Findings:
     slices: int
     not_looked: str | None = None
     """Why the fleet could not be looked at, as an error's code; None where it was."""
+    repaired: Repaired | None = None
+    """The repair after which this was found; None where there was none."""

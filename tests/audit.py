@@ -10,11 +10,13 @@ import math
 from fractions import Fraction
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from tests import rawstate
 from tests.servers import TextRedis
 
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"ended:0", "ended:1", "early", "past:60", "past:300", "past:3600", "yellow"}
+STATE_KEYS |= {"ended:0", "ended:1", "early", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 OWN_ROWS = {"slta": ("green:", "yellow"), "slta-greedy": ("green:", "yellow"), "jlmu": ("open:",)}
 
@@ -57,9 +59,19 @@ class Fleet:
 
 
 def violations(redis: TextRedis, name: str) -> list[str]:
-    """Every broken invariant of fleet `name`; `redis` decodes as latin-1 so that rows survive."""
-    fleet = Fleet(redis, name)
+    """Every broken invariant of fleet `name`; `redis` decodes as latin-1 so that rows survive.
+
+    What cannot be computed because something else is damaged is a violation too.
+    """
     found: list[str] = []
+    try:
+        _check(Fleet(redis, name), found)
+    except (ArithmeticError, LookupError, RedisError, TypeError, ValueError) as error:
+        found.append(f"cannot be looked at further: {error!r}")
+    return found
+
+
+def _check(fleet: Fleet, found: list[str]) -> None:
     columns = _check_pools(fleet, found)
     _check_totals(fleet, columns, found)
     _check_order(fleet, found)
@@ -68,7 +80,6 @@ def violations(redis: TextRedis, name: str) -> list[str]:
         check_rows(fleet, columns, found)
     _check_leases(fleet, found)
     _check_keys(fleet, found)
-    return found
 
 
 def _claim(found: list[str], sentence: str, actual: Any, expected: Any) -> None:
@@ -208,6 +219,8 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
         _claim(found, f"{session} has a lease", int(due) > 0, int(lease) > 0)
         if int(due) > 0:
             leased.setdefault(fleet.prefix + "leases:" + due, set()).add(session)
+            if int(due) > (fleet.integer("time") + int(lease)) // 1_000_000 + 1:
+                found.append(f"the lease of {session} ends later than it can")
             if int(due) < fleet.integer("next_due"):
                 found.append(f"the lease of {session} is passed over")
     _claim(found, "leases", {key: fleet.redis.smembers(key) for key in fleet.keys("leases:*")}, leased)
@@ -220,6 +233,9 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
 
 
 def _check_keys(fleet: Fleet, found: list[str]) -> None:
+    listed = fleet.redis.smembers("slta:fleets")
+    if listed and fleet.prefix[1:-2] not in listed:
+        found.append("the fleet is on no list")
     _claim(found, "suspect", fleet.state["suspect"], "")
     json.loads(fleet.redis.get(fleet.prefix + "document"))
     known = set(STATE_KEYS)

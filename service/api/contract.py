@@ -54,7 +54,7 @@ WITH_BODY = ("invalid_json", "payload_too_large", "unsupported_media_type")
 CHANGING = ("cross_site",)
 HOT = ("overloaded",)
 IN_STORE = (errors.StoreUnavailable,)
-IN_FLEET = (errors.UnknownFleet, errors.NewerFleet, errors.OlderFleet)
+IN_FLEET = (errors.UnknownFleet, errors.NewerFleet, errors.OlderFleet, errors.Repairing)
 CHANGING_STORE = (errors.OutcomeUnknown,)
 
 OF_PROXIES = ("dispatcher_unavailable",)

@@ -13,6 +13,7 @@ from service.api.dependencies import TheCaller, TheSpecs, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import FLEET_BODY, allow
 from service.api.schemas import FleetBody, FleetName, FleetNames, answer
+from service.audit import repair_fleet
 from service.errors import (
     CapacityBelowOccupancy,
     ClassInUse,
@@ -25,6 +26,7 @@ from service.errors import (
 )
 from service.fleet_file.applying import apply_fleet
 from service.store import Store
+from service.values import Repaired
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
@@ -103,6 +105,14 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     """The fleet's configuration, in the form that PUT takes."""
     document, version = await store.fleets.config(fleet)
     return _fleet(fleet, document, version, 200)
+
+
+@router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
+@allow("admin")
+async def repair(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
+    """Rebuild a fleet from its session records, its pools and its document. Its other calls are refused meanwhile."""
+    repaired = await repair_fleet(store, specs, fleet)
+    return answer(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
 
 
 @router.delete("/{fleet}", status_code=204)

@@ -34,6 +34,7 @@ STATUS: Mapping[type[errors.DispatchError], int] = {
     errors.InvalidIntegrals: 422,
     errors.NewerFleet: 503,
     errors.OlderFleet: 503,
+    errors.Repairing: 503,
     errors.NoCapacity: 503,
     errors.NoActivePool: 503,
     errors.StoreUnavailable: 503,

@@ -5,25 +5,26 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from service.errors import DispatchError, InvalidFleet, NewerFleet, OlderFleet, UnknownFleet
+from service.errors import DispatchError, InvalidFleet, NewerFleet, OlderFleet, Repairing, UnknownFleet
 from service.fleet_file import Specs
 from service.store import Store
 from service.store.audits import differences
 from service.store.tables import put_arguments
 from service.values import Configuration, Findings
 
-NOT_OURS = (UnknownFleet, NewerFleet, OlderFleet)
+UNLISTED = "name: is not on the list slta:fleets"
+NOT_OURS = (UnknownFleet, NewerFleet, OlderFleet, Repairing)
 
 
 async def audit_all(store: Store, specs: Specs) -> list[Findings]:
-    """Every fleet that is on the list or has keys, by name, then what belongs to no fleet. StoreUnavailable.
+    """What belongs to no fleet, then every fleet that is on the list or has keys, by name. StoreUnavailable.
 
     A name on the list that has no keys is no fleet: a PUT that broke off leaves one.
     """
     found = [await audit_fleet(store, specs, name) for name in await _names(store)]
     server = await store.audits.server_keys()
     rest = Findings(fleet="", sentences=server, total=len(server), slices=0)
-    return [one for one in found if one.not_looked != UnknownFleet.code] + ([rest] if server else [])
+    return ([rest] if server else []) + [one for one in found if one.not_looked != UnknownFleet.code]
 
 
 async def _names(store: Store) -> list[str]:
@@ -68,4 +69,4 @@ async def _listing(store: Store, fleet: str) -> list[str]:
         listed = await store.fleets.names()
     except DispatchError:
         listed = []
-    return [] if fleet in listed else ["name: is not on the list slta:fleets"]
+    return [] if fleet in listed else [UNLISTED]

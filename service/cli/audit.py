@@ -1,4 +1,4 @@
-"""`slta audit`: look for damage in the store."""
+"""`slta audit`: look for damage in the store, and mend it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ def audit(
     store_url: SharedStoreUrl = None,
     data_dir: DataDir = Path(".slta"),
     fleet: Annotated[str | None, typer.Option(help="Only this fleet.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild the fleets that have findings.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the findings, as JSON.")] = None,
 ) -> None:
     """Look for damage in the store. Traffic may go on, and `slta serve` may run.
 
-    Exit code 0: no damage. 1: damage was found. 2: a fleet, or the store, could not be looked at.
+    Exit code 0: no damage. 1: damage was found; with --repair: is left. 2: a fleet, or the store, could not be looked
+    at.
     """
     from service.errors import DispatchError
     from service.process import logs
@@ -42,7 +44,7 @@ def audit(
         if store_url:
             check_store_url(store_url)
         with store_at(store_url, data_dir) as url:
-            found = asyncio.run(audit_at(url, fleet))
+            found = asyncio.run(audit_at(url, fleet, repair=repair))
         if json_file:
             json_file.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
     _end(found)
@@ -51,6 +53,7 @@ def audit(
 def _end(found: Sequence[Findings]) -> NoReturn:
     for one in found:
         _tell(one)
+        _tell_repair(one)
     if any(one.not_looked for one in found):
         raise typer.Exit(NOT_LOOKED)
     raise typer.Exit(DAMAGED if any(one.total for one in found) else CLEAN)
@@ -66,3 +69,10 @@ def _tell(one: Findings) -> None:
         typer.echo(f"  {sentence}")
     if one.total > len(one.sentences):
         typer.echo(f"  … and {one.total - len(one.sentences)} more")
+
+
+def _tell_repair(one: Findings) -> None:
+    if one.repaired:
+        typer.echo(f"  repaired in {one.repaired.slices} slices")
+        if one.repaired.set_aside:
+            typer.echo(f"  {one.repaired.set_aside} records that nobody can use are kept in {{{one.fleet}}}:aside")

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from service import release
-from service.errors import DispatchError, NewerFleet, OlderFleet, UnknownFleet
+from service.errors import DispatchError, NewerFleet, OlderFleet, Repairing, UnknownFleet
 from service.fleet_file import Specs
 from service.metrics.activity import Activity
 from service.metrics.families import FLEET_ROWS
@@ -64,7 +64,7 @@ class Metrics(Activity):
 async def _add_fleet(fleets: Families[Seen], store: Store, specs: Specs, fleet: str) -> None:
     try:
         snapshot = await store.fleets.snapshot(fleet)
-    except (UnknownFleet, NewerFleet, OlderFleet):
+    except (UnknownFleet, NewerFleet, OlderFleet, Repairing):
         return  # deleted since its name was read, or not ours to read
     fleets.add(see(snapshot, await specs.of(snapshot.document)))
 

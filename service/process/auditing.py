@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from service.audit import audit_all, audit_fleet
+from service.audit import audit_all, audit_fleet, mend
 from service.errors import StoreUnavailable
 from service.fleet_file import Specs
 from service.metrics import Metrics
@@ -36,13 +36,14 @@ def store_at(store_url: str | None, data_dir: Path) -> Iterator[str]:
         yield embedded.url
 
 
-async def audit_at(url: str, fleet: str | None) -> list[Findings]:
-    """Look at one fleet, or at all. StoreUnavailable."""
+async def audit_at(url: str, fleet: str | None, *, repair: bool) -> list[Findings]:
+    """Look at one fleet, or at all; with `repair` mend what was found, and look again. StoreUnavailable."""
     store = await Store.open(
         StoreSettings(url, call_timeout_seconds=CALL_SECONDS, deadline_seconds=2 * CALL_SECONDS), Metrics()
     )
     try:
         specs = Specs()
-        return [await audit_fleet(store, specs, fleet)] if fleet else await audit_all(store, specs)
+        found = [await audit_fleet(store, specs, fleet)] if fleet else await audit_all(store, specs)
+        return [await mend(store, specs, one) for one in found] if repair else found
     finally:
         await store.close()

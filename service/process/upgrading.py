@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from service.errors import NewerFleet, UnknownFleet
+from service.errors import NewerFleet, Repairing, UnknownFleet
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
 
@@ -23,7 +23,7 @@ async def _upgrade(store: Store, name: str) -> bool:
     """False where nothing is to do, or where the name stands for no fleet or for one that is not ours to touch."""
     try:
         upgraded = await store.fleets.upgrade(name)
-    except (NewerFleet, UnknownFleet) as error:
+    except (NewerFleet, Repairing, UnknownFleet) as error:
         log.warning("fleet_not_upgraded", fleet=name, why=error.code)
         return False
     if upgraded:

@@ -3,7 +3,7 @@
 | module | owns |
 |---|---|
 | store | `Store`: what callers hold; `store.sessions.assign(…)` |
-| sessions, pools, fleets, audits | its rooms, as in `lua/` |
+| sessions, pools, fleets, audits, repairs | its rooms, as in `lua/` |
 | replies | words of the Lua as values and errors |
 | batching, pace | many requests in one call; how long they wait |
 | caller, exchange, connection | one call; its round trip; what a failed call means |

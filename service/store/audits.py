@@ -8,15 +8,12 @@ from time import perf_counter
 from typing import NamedTuple
 
 from service.store.caller import Caller
-from service.store.fleets import FILES_KEY, FLEETS_KEY
+from service.store.fleets import NO_FLEET, SERVER_KEYS
+from service.store.repairs import WORK
 from service.values import Configuration, Findings
 
-NO_FLEET = ""
-WORK = 3000
-"""Commands of Redis in one slice, about: some milliseconds, in which nobody else is served."""
 LEASES_PER_CALL = 500
 """Seconds with leases that one call is handed."""
-SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
 
 
 class Place(NamedTuple):

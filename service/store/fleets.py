@@ -6,6 +6,7 @@ from service import errors
 from service.core.fleet import FleetSpec
 from service.store import replies
 from service.store.caller import Caller
+from service.store.repairs import PATIENCE_SECONDS, Repairs
 from service.store.snapshots import parse_snapshot
 from service.store.tables import put_arguments
 from service.values import Configured, Snapshot
@@ -22,12 +23,16 @@ FILES_KEY = "slta:files"
 NO_FLEET = ""
 """A name that no fleet can have."""
 
+SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
+"""The types of the keys that belong to no fleet."""
+
 
 class Fleets:
     """The fleets of one server. Every method may raise StoreUnavailable or OutcomeUnknown, most UnknownFleet."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, repairs: Repairs) -> None:
         self._caller = caller
+        self._repairs = repairs
 
     async def names(self) -> list[str]:
         """The names of all fleets, sorted."""
@@ -83,16 +88,37 @@ class Fleets:
     async def tick(self, fleet: str) -> None:
         """End sessions whose lease is over, and keep the integrals. Idempotent; about once a second.
 
-        What `TICK_CALLS` calls leave is for the next time, so that other fleets have their turn.
+        What `TICK_CALLS` calls leave is for the next time, so that other fleets have their turn. A fleet in which an
+        operation met an error is repaired first, and a repair that somebody left is gone on with.
         """
+        try:
+            await self._tick(fleet)
+        except errors.Repairing:
+            if await self._repairs.finish(fleet, PATIENCE_SECONDS):
+                await self._tick(fleet)
+
+    async def _tick(self, fleet: str) -> None:
         for _ in range(TICK_CALLS):
-            _, left = await self._caller.change("tick", fleet)
-            if not left:
+            word, *left = await self._caller.change("tick", fleet)
+            if word == "BEGUN":
+                await self._repairs.finish(fleet)
+            elif not left[0]:
                 return
 
     async def prove(self) -> None:
         """Write what changes nothing, as lastingly as an assign. StoreFailure."""
         await self._caller.try_to_write(*_forgetting(NO_FLEET))
+
+    async def mend_lists(self) -> None:
+        """Drop those of the server's keys that have another type, and take a time to live off them."""
+        for key, kind in SERVER_KEYS.items():
+            wrong = await self._caller.look("TYPE", key) not in (kind, "none")
+            await self._caller.write(("UNLINK" if wrong else "PERSIST", key))
+
+    async def list_again(self, fleet: str) -> None:
+        """Put a fleet that exists on the list of all fleets."""
+        await self.config(fleet)
+        await self._list(fleet)
 
     async def _list(self, fleet: str) -> None:
         await self._caller.write(("SADD", FLEETS_KEY, fleet))

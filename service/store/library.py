@@ -16,6 +16,9 @@ LAYOUT = 3
 """The newest version of the key layout that this library knows. A fleet asks for the lowest that its features need, and
 a library leaves fleets of a newer one alone."""
 
+UNDER_REPAIR = 1_000_000
+"""The layout of a fleet that is under repair, so that libraries that know no repair in slices leave it alone."""
+
 FOLDER = resources.files(__package__) / "lua"
 
 LUA_POLICIES: Mapping[str, Traversable] = {
@@ -56,8 +59,13 @@ AFTER_POLICIES = (
     "audit_pools",
     "audit_records",
     "audit_keys",
-    "repair",
     "fleets",
+    "repair",
+    "repair_begin",
+    "repair_pools",
+    "repair_keys",
+    "repair_records",
+    "repair_totals",
     "upgrade",
     "library",
 )
@@ -97,6 +105,7 @@ def _constants(layout: int) -> str:
     """What both languages must agree on, said once in Python."""
     numbers = {
         "LAYOUT": layout,
+        "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
         "MAX_LEVELS": MAX_LEVELS,
         "CLASS_BYTES": tables.CLASS_BYTES,

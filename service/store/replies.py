@@ -27,6 +27,7 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN_FLEET": errors.UnknownFleet,
     "NEWER_FLEET": errors.NewerFleet,
     "OLDER_FLEET": errors.OlderFleet,
+    "REPAIRING": errors.Repairing,
     "UNKNOWN_POOL": errors.UnknownPool,
     "UNKNOWN_CLASS": errors.UnknownClass,
     "IN_OTHER_CLASS": errors.PoolInOtherClass,

@@ -13,6 +13,7 @@ from service.store.connection import REFUSAL_KINDS, StoreSettings, connect, pool
 from service.store.fleets import NO_FLEET, Fleets
 from service.store.library import Library, assemble
 from service.store.pools import Pools
+from service.store.repairs import Repairs
 from service.store.requirements import Demands, examine
 from service.store.sessions import Sessions
 
@@ -21,7 +22,7 @@ READINESS = ("ready", "starting", "unavailable", "unconfirmed", *REFUSAL_KINDS.v
 
 
 class Store:
-    """`fleets`, `pools`, `sessions` and `audits` of one server. One per process."""
+    """`fleets`, `pools`, `sessions`, `audits` and `repairs` of one server. One per process."""
 
     def __init__(
         self,
@@ -42,8 +43,9 @@ class Store:
         self._operations = Operations(self._caller, settings.deadline_seconds)
         self.readiness = "starting"
         """What the last `check` found, one of `READINESS`."""
-        self.fleets = Fleets(self._caller)
         self.audits = Audits(self._caller)
+        self.repairs = Repairs(self._caller)
+        self.fleets = Fleets(self._caller, self.repairs)
         self.pools = Pools(self._caller, self._operations)
         self.sessions = Sessions(self._caller, self._operations, draw)
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
+from service.store import Store
 from tests.api.conftest import FLEET, assign, fill
 
 
@@ -181,3 +183,27 @@ async def test_a_wrong_fleet_file_is_refused_with_the_field_and_the_reason(
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fleet")
     assert detail in answer.json()["detail"]
     assert (await api.get(fleet)).json()["config_version"] == 1
+
+
+# Repair
+
+
+async def test_a_repair_rebuilds_the_fleet_and_says_how(api: httpx.AsyncClient, fleet: str, redis: Redis) -> None:
+    [pool_id] = await assign(api, fleet, "s")
+    redis.delete("{f}:names", "{f}:level:1:1")
+    answer = await api.post(f"{fleet}/repair")
+    assert (answer.status_code, answer.json()) == (200, {"fleet": "f", "slices": 8, "set_aside": 0})
+    assert (await api.get(f"{fleet}/sessions/s")).json()["pool_id"] == pool_id
+
+
+async def test_meanwhile_other_calls_of_the_fleet_are_503_repairing_with_retry_after(
+    api: httpx.AsyncClient, fleet: str, store: Store
+) -> None:
+    await store.repairs.begin("f", ())
+    for refused in (await api.post(f"{fleet}/assign", json={}), await api.get(f"{fleet}/state")):
+        assert (refused.status_code, refused.json()["code"]) == (503, "repairing")
+        assert refused.headers["Retry-After"] == "1"
+    assert (await api.put("/v1/fleets/g", json=FLEET)).status_code == 201
+    assert (await api.post("/v1/fleets/g/assign", json={})).status_code == 201
+    await store.repairs.finish("f")
+    assert (await api.post(f"{fleet}/assign", json={})).status_code == 201

@@ -96,3 +96,17 @@ def test_the_embedded_store_is_looked_at_while_a_dispatcher_owns_it_and_after(tm
         assert slta("--data-dir", str(tmp_path / "data")).returncode == 0
     done = slta("--data-dir", str(tmp_path / "data"))
     assert (done.returncode, done.stdout) == (0, "f: no findings\n")
+
+
+def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
+    with Redis.from_url(url) as redis:
+        redis.delete("{g}:level:0:1", "{g}:ids:0", "{g}:state")
+        redis.hset("{g}:sessions", "s9", "rubbish")
+        redis.expire("slta:fleets", 1000)
+    done = slta("--store-url", url, "--repair")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "the store: no findings\nf: no findings\ng: no findings\n  repaired in 8 slices\n"
+        "  1 records that nobody can use are kept in {g}:aside\n"
+    )
+    assert slta("--store-url", url).returncode == 0

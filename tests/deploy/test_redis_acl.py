@@ -145,6 +145,10 @@ async def test_everything_the_store_does_is_allowed(
     assert (await store.audits.look(policy)).sentences == []
     assert await store.audits.server_keys() == []
     await store.audits.configuration(policy)
+    await store.repairs.begin(policy, ())
+    await store.repairs.finish(policy)
+    await store.fleets.list_again(policy)
+    await store.fleets.mend_lists()
     dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
     await store.fleets.tick(policy)
     assert not (await store.fleets.snapshot(policy)).suspect, "the tick has rebuilt it"

@@ -7,7 +7,6 @@
 
 audit = {}
 
-audit.WORK = 3000 -- about so many commands of Redis in a slice: some milliseconds
 local MOST_FOUND = 20 -- findings of one slice that are told one by one
 
 local function text_of(value)
@@ -49,9 +48,10 @@ local function new_look(work)
   return look
 end
 
--- What a failed pcall says.
+-- What a failed pcall says, without the line of this library.
 local function why(message)
-  return text_of(type(message) == 'table' and message.err or message)
+  local text = type(message) == 'table' and message.err or message
+  return text_of((string.gsub(text, '^@?user_function:%d+: ', '')))
 end
 
 local PARTS -- in order; filled while a function runs, for the files of the parts are loaded after this one

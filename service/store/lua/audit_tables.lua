@@ -22,6 +22,12 @@ local function without_empty(fleet, full, width, visit)
   return table.concat(kept), #kept
 end
 
+local function check_text(look, key, expected)
+  if (redis.call('GET', key) or '') ~= expected then
+    look:say(key .. ': does not follow from the full tables')
+  end
+end
+
 local function check_order(fleet, look)
   local ranks, format = {}, '%' .. constants.RANK_BYTES .. 'd'
   for position = 1, #fleet.numbers do
@@ -31,27 +37,21 @@ local function check_order(fleet, look)
     table.insert(ranks[position], string.format(format, rank))
   end)
   look:claim('last_rank', fleet.last_rank, last)
-  look:claim('order: follows from order:full', text_at(fleet, 'order') == live, true)
-  for position, name in ipairs(fleet.class_names) do
-    local stored = redis.call('GET', keys.of_class(fleet, 'ranks', position)) or ''
-    look:claim('ranks of class ' .. name .. ': follow from the order', stored == table.concat(ranks[position]), true)
+  check_text(look, keys.of_fleet(fleet, 'order'), live)
+  for position = 1, #fleet.numbers do
+    check_text(look, keys.of_class(fleet, 'ranks', position), table.concat(ranks[position]))
   end
 end
 
 local function check_bound(fleet, look)
   local live = without_empty(fleet, text_at(fleet, 'bound:full'), constants.BOUND_BYTES)
-  look:claim('bound: follows from bound:full', text_at(fleet, 'bound') == live, true)
+  check_text(look, keys.of_fleet(fleet, 'bound'), live)
 end
 
 local function check_past(fleet, look)
   for _, window in ipairs(constants.WINDOWS) do
-    local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, -1)
-    for _, line in ipairs(lines) do
-      local numbers = vectors.split(line, true)
-      if #numbers < 8 or #numbers ~= #vectors.split(line) then
-        look:say(keys.of_past(fleet, window) .. ': has a line that is no integrals')
-        break
-      end
+    if not history.is_sound(fleet, window) then
+      look:say(keys.of_past(fleet, window) .. ': has a line that is no integrals')
     end
   end
 end

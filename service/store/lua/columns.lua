@@ -21,6 +21,13 @@ function columns.stored(key, block)
   return text .. string.rep('\0', BYTES - #text)
 end
 
+-- Writes the bytes of a block of a row; a block without bits is left out.
+function columns.write(key, block, bits)
+  if bits ~= string.rep('\0', BYTES) then
+    redis.call('SETRANGE', key, block * BYTES, bits)
+  end
+end
+
 -- The places in a block at which a row has a bit, in order.
 function columns.places(key, block)
   local places, text = {}, columns.stored(key, block)

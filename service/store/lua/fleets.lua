@@ -124,19 +124,6 @@ local function arrange_classes(fleet, names, numbers)
   memory.number_classes(fleet)
 end
 
--- U from the level rows. O(levels in use * pools / 8).
-local function utility_of_ledger(fleet)
-  local total = 0
-  for position = 1, #fleet.numbers do
-    local counts = ledger.counts(fleet, position)
-    accounting.expect_marginals(fleet, position, #counts - 1)
-    for level = 1, #counts - 1 do
-      total = total + counts[level + 1] * accounting.marginal(fleet, position, level)
-    end
-  end
-  return total
-end
-
 -- Drops the rows of levels that `wanted`, a capacity by class name, no longer has.
 local function clear_rows_above(fleet, wanted)
   for position, name in ipairs(fleet.class_names) do
@@ -144,7 +131,8 @@ local function clear_rows_above(fleet, wanted)
   end
 end
 
-local function write_tables(fleet, given)
+-- The document, and what is compiled from it. O(levels).
+function fleets.write_tables(fleet, given)
   redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
   redis.call('SET', keys.of_fleet(fleet, 'order:full'), given.order)
   redis.call('SET', keys.of_fleet(fleet, 'bound:full'), given.bound)
@@ -171,9 +159,9 @@ local function apply(fleet, given, wanted)
   for _, field in ipairs({ 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
     fleet[field] = given[field]
   end
-  write_tables(fleet, given)
+  fleets.write_tables(fleet, given)
   if others then
-    fleet.utility = utility_of_ledger(fleet)
+    fleet.utility = ledger.utility(fleet)
   end
 end
 

@@ -7,6 +7,18 @@ local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
+-- Whether what is kept of a window is integrals, or nothing.
+function history.is_sound(fleet, window)
+  local lines = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1)
+  for _, line in ipairs(lines) do
+    local numbers = vectors.split(line, true)
+    if #numbers < 8 or #numbers ~= #vectors.split(line) then
+      return false
+    end
+  end
+  return not lines.err
+end
+
 -- The fleet time of the newest line; nil when there is none.
 function history.newest_time(fleet)
   local newest = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)

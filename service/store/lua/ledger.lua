@@ -53,6 +53,19 @@ function ledger.frontier(fleet, position)
   return low + 1
 end
 
+-- U from the level rows. O(levels in use * pools / 8).
+function ledger.utility(fleet)
+  local total = 0
+  for position = 1, #fleet.numbers do
+    local counts = ledger.counts(fleet, position)
+    accounting.expect_marginals(fleet, position, #counts - 1)
+    for level = 1, #counts - 1 do
+      total = total + counts[level + 1] * accounting.marginal(fleet, position, level)
+    end
+  end
+  return total
+end
+
 -- Sets or clears an active pool's column of bits, with its sessions and their utility. O(occupancy).
 function ledger.write_column(fleet, position, bit, occupancy, present)
   local sign = present == 1 and 1 or -1
@@ -73,23 +86,27 @@ local function support(fleet)
   return table.concat(positions)
 end
 
--- All that depends on which pools are active: the enumeration when `support_changed`, the optimum, the policy's rows
--- and r. `afresh` when curves, capacities or the policy are others.
-local function follow(fleet, support_changed, afresh)
+-- What depends on which pools are active, but for the enumeration of places: the optimum, the policy's rows and r.
+-- `afresh` when curves, capacities or the policy are others. O(r* + classes * pools / 8).
+function ledger.settle(fleet, afresh)
   memory.forget_names(fleet)
   fleet.active_pools = vectors.sum(fleet.pool_counts)
   fleet.room_for = 0
   for position = 1, #fleet.pool_counts do
     fleet.room_for = fleet.room_for + fleet.pool_counts[position] * fleet.capacities[position]
   end
+  accounting.refill_optimum(fleet)
+  policies.tell(fleet, 'rebuild', afresh)
+end
+
+local function follow(fleet, support_changed, afresh)
   if support_changed then
     memory.forget_enumeration(fleet)
     order.rebuild(fleet)
     accounting.rebuild_bound(fleet)
     memory.renew(fleet)
   end
-  accounting.refill_optimum(fleet)
-  policies.tell(fleet, 'rebuild', afresh)
+  ledger.settle(fleet, afresh)
 end
 
 -- Lets change() make active pools come or go. Before, their number is integrated up to now; after, everything follows.

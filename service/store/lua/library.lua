@@ -107,38 +107,50 @@ local function batch(given, args, memory_full)
   return { 'BATCH', outcomes }
 end
 
--- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0}. Idempotent; every dispatcher calls it about
--- once a second.
-local function tick(fleet)
-  if fleet.suspect ~= '' then
-    repair.run(fleet)
+-- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0} | {BEGUN} for a repair after an error inside
+-- an operation. Idempotent; every dispatcher calls it about once a second.
+local function tick(given, args)
+  local fleet, refusal = present_fleet(given, args)
+  if not fleet then
+    return refusal
+  elseif fleet.suspect ~= '' then
+    return repair_begin.run(given[1], clock(args[1]))
   end
   sessions.forget(fleet)
   early.forget(fleet)
   sessions.reap(fleet)
   history.keep(fleet)
+  state.write(fleet)
   return { 'TICKED', sessions.are_due(fleet) and 1 or 0 }
 end
 
--- ARGV: time, expected version, document, policy, utilities digest, names, capacities, lease, retention, beta
--- coefficient, beta power, order, bound, marginals of each class.
-local function put(given, args)
-  local fleet, refusal = present_fleet(given, args)
-  if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
-    return refusal
-  end
+-- ARGV from the second on: expected version, document, policy, utilities digest, names, capacities, lease, retention,
+-- beta coefficient, beta power, order, bound, marginals of each class. nil for a policy that is not known.
+local function configuration(args)
   local rules = policies.BY_NAME[args[4]]
-  if not rules or rules.LAYOUT > constants.LAYOUT then
-    return { 'NEWER_FLEET' }
-  end
-  local wanted = {
+  return rules and rules.LAYOUT <= constants.LAYOUT and {
     expected = args[2], document = args[3], policy = args[4], utilities = args[5],
     names = vectors.split(args[6]), capacities = vectors.split(args[7], true),
     lease = tonumber(args[8]), retention = tonumber(args[9]),
     beta_coefficient = tonumber(args[10]), beta_power = tonumber(args[11]),
     order = args[12], bound = args[13], marginals = { unpack(args, 14) },
   }
-  return fleets.put(fleet, given[1], clock(args[1]), wanted)
+end
+
+-- ARGV: time, then a configuration.
+local function put(given, args)
+  local fleet, refusal = present_fleet(given, args)
+  if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
+    return refusal
+  end
+  local wanted = configuration(args)
+  return wanted and fleets.put(fleet, given[1], clock(args[1]), wanted) or { 'NEWER_FLEET' }
+end
+
+-- ARGV: time, then the configuration of the stored document, or nothing where that is unreadable.
+local function begin_repair(given, args)
+  local wanted = args[2] and configuration(args)
+  return args[2] and not wanted and { 'NEWER_FLEET' } or repair_begin.run(given[1], clock(args[1]), wanted)
 end
 
 -- Deletes without writing the state back.
@@ -154,7 +166,7 @@ end
 register('batch', function(given, args) return batch(given, args, false) end)
 -- The same, for batches that only end or renew, and were refused because memory is full.
 register('release', function(given, args) return batch(given, args, true) end, { 'allow-oom' })
-register('tick', changing(tick), { 'allow-oom' })
+register('tick', tick, { 'allow-oom' })
 register('put', put)
 register('upgrade', function(given) return upgrade.run(given[1]) end, { 'allow-oom' })
 register('delete', delete, { 'allow-oom' })
@@ -175,5 +187,10 @@ register('audit', function(given, args)
   return audit.slice(given[1], clock(args[1]), args[2], args[3], tonumber(args[4]))
 end, { 'no-writes' })
 register('configuration', reading(audit_tables.configuration), { 'no-writes' })
+register('begin_repair', begin_repair, { 'allow-oom' })
+-- ARGV: time, work, patience in µs.
+register('repair', function(given, args)
+  return repair.slice(given[1], clock(args[1]), tonumber(args[2]), tonumber(args[3]))
+end, { 'allow-oom' })
 -- Of no fleet. ARGV: time, cursor.
 register('census', function(_, args) return audit.census(args[2]) end, { 'no-writes' })

@@ -51,7 +51,7 @@ end
 -- Forgets everything: names, numbers, capacities and the lease may now change, and are written to the cold hash.
 function memory.forget(fleet)
   for _, field in ipairs({ 'class_names', 'numbers', 'capacities', 'lease' }) do
-    fleet.cold[field] = fleet.cold[field] or ''
+    fleet.cold[field] = fleet.cold[field] or false
   end
   fleet.marginals = {}
   memory.forget_enumeration(fleet)

@@ -1,59 +1,112 @@
--- Rebuilding a fleet from its session records, the one truth: sets of ids, leases, rows, totals, tokens.
+-- Rebuilding a fleet from what is sure: its session records, its pools, its document. One call does one slice. Where it
+-- stands is written with what it did, in {fleet}:repair, so that any dispatcher goes on with it, also after a crash
+-- between two slices. Meanwhile the state has the layout UNDER_REPAIR, and every other call answers REPAIRING; fleet
+-- time stands still.
+--
+-- A stage is a function stage(fleet, job, cursor) -> the cursor to go on at, nil at its end; `cursor` is '' at first. A
+-- stage may be begun anew at any time: what it does twice has the effect of once.
 
 repair = {}
 
-local function drop_keys(pattern)
-  local cursor = '0'
-  repeat
-    local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000)
-    cursor = found[1]
-    for _, key in ipairs(found[2]) do
-      redis.call('UNLINK', key)
-    end
-  until cursor == '0'
+local STAGES -- in order; filled while a function runs, for the files of the stages are loaded after this one
+
+local function list_stages()
+  STAGES = {
+    { 'names', repair_pools.from_names }, { 'pools', repair_pools.from_records }, { 'keys', repair_keys.drop },
+    { 'records', repair_records.place }, { 'columns', repair_pools.write_columns },
+    { 'order', repair_totals.order }, { 'bound', repair_totals.bound }, { 'totals', repair_totals.finish },
+  }
 end
 
--- Sets of ids and leases from the records.
-local function rebuild_sets(fleet)
-  drop_keys(keys.of_fleet(fleet, 'ids:*'))
-  drop_keys(keys.of_fleet(fleet, 'leases:*'))
-  for _, id in ipairs(redis.call('HKEYS', keys.of_fleet(fleet, 'sessions'))) do
-    local session = sessions.read(fleet, id)
-    redis.call('SADD', keys.of_ids(fleet, session.number), id)
-    if session.due > 0 then
-      redis.call('SADD', keys.of_leases(fleet, session.due), id)
-      fleet.next_due = math.min(fleet.next_due, session.due)
+local function find_stage(name)
+  if not STAGES then
+    list_stages()
+  end
+  for at, stage in ipairs(STAGES) do
+    if stage[1] == name then
+      return stage[2], STAGES[at + 1] and STAGES[at + 1][1]
     end
   end
+  return STAGES[1][2], STAGES[2][1]
 end
 
--- The level rows of class `position`, and its sessions, from the sets of ids.
-local function rebuild_class(fleet, position)
-  for level = 1, fleet.capacities[position] do
-    redis.call('DEL', keys.of_level(fleet, position, level))
+local function job_key(fleet)
+  return keys.of_fleet(fleet, 'repair')
+end
+
+-- The server's run: cursors of SCAN, HSCAN and SSCAN mean nothing to another. '' where INFO is forbidden.
+local function present_run()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+end
+
+local function real_time()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1e6 + tonumber(time[2])
+end
+
+-- Where a repair stands, written at the end of each slice.
+local function note(fleet, job)
+  redis.call('HSET', job_key(fleet), 'stage', job.stage, 'cursor', job.cursor, 'run', present_run(),
+    'slices', job.slices, 'at', string.format('%d', real_time()), 'thorough', job.thorough)
+end
+
+local function read_job(fleet, work)
+  local found = redis.call('HMGET', job_key(fleet), 'stage', 'cursor', 'run', 'slices', 'at', 'thorough')
+  local job = {
+    stage = found[1] or 'names', cursor = found[2] or '', slices = tonumber(found[4]) or 0,
+    at = tonumber(found[5]) or 0, thorough = found[6] or '0', left = work,
+  }
+  if found[3] ~= present_run() then
+    job.stage, job.cursor = 'names', ''
   end
-  rows.each(keys.of_class(fleet, 'used', position), 0, function(bit)
-    local occupancy = ledger.occupancy(fleet, keys.pool_number(fleet, position, bit))
-    if redis.call('GETBIT', keys.of_class(fleet, 'active', position), bit) == 1 then
-      ledger.write_column(fleet, position, bit, occupancy, 1)
-    else
-      fleet.draining_sessions[position] = fleet.draining_sessions[position] + occupancy
-    end
-  end)
+  return job
 end
 
--- -> {REPAIRED}. The tick calls it after an error inside an operation.
--- O(keys of the server + sessions + levels * pools / 8).
-function repair.run(fleet)
-  ledger.change_afresh(fleet, function()
-    rebuild_sets(fleet)
-    fleet.utility, fleet.session_count = 0, 0
-    fleet.draining_sessions = vectors.zeros(#fleet.numbers)
-    for position = 1, #fleet.numbers do
-      rebuild_class(fleet, position)
-    end
-  end)
-  fleet.suspect = ''
-  fleet.repairs = fleet.repairs + 1
-  return { 'REPAIRED' }
+-- From now on the fleet is under repair. `thorough` drops keys that this version does not know.
+function repair.begin(fleet, thorough)
+  fleet.layout = constants.UNDER_REPAIR
+  redis.call('DEL', job_key(fleet))
+  note(fleet, { stage = 'names', cursor = '', slices = 0, thorough = thorough and '1' or '0' })
+  return { 'BEGUN' }
+end
+
+-- Keeps what nobody can use, for people to look at.
+function repair.set_aside(fleet, what, record)
+  redis.call('HSET', keys.of_fleet(fleet, 'aside'), what, record)
+end
+
+-- Whether the last slice of a thorough repair ended within so many µs.
+function repair.is_under_way(fleet, patience)
+  local job = read_job(fleet, 0)
+  return fleet.layout == constants.UNDER_REPAIR and job.thorough == '1' and real_time() - job.at < patience
+end
+
+-- patience: µs without a slice after which somebody else's repair is gone on with.
+--   -> {SLICE, next stage} | {REPAIRED, slices, records set aside} | {WAIT} while another goes on
+--    | {SOUND} for a fleet that is not under repair | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}. O(work).
+function repair.slice(key, now, work, patience)
+  local fleet, refusal = state.read(key, true)
+  if not fleet then
+    return { refusal }
+  elseif fleet.layout ~= constants.UNDER_REPAIR then
+    return { 'SOUND' }
+  end
+  local job = read_job(fleet, work)
+  if real_time() - job.at < patience then
+    return { 'WAIT' }
+  end
+  -- writes
+  local stage, following = find_stage(job.stage)
+  job.now, job.slices = now, job.slices + 1
+  local cursor = stage(fleet, job, job.cursor)
+  if not cursor and not following then
+    redis.call('DEL', job_key(fleet))
+    state.write(fleet)
+    return { 'REPAIRED', job.slices, redis.call('HLEN', keys.of_fleet(fleet, 'aside')) }
+  end
+  job.stage, job.cursor = cursor and job.stage or following, cursor or ''
+  note(fleet, job)
+  state.write(fleet)
+  return { 'SLICE', job.stage }
 end

@@ -67,15 +67,15 @@ local COLD_WHEN_USED = {
   end,
   __newindex = function(fleet, field, value)
     if cold_kinds[field] then
-      fleet.cold[field] = fleet.cold[field] or ''
+      fleet.cold[field] = fleet.cold[field] or false
     end
     rawset(fleet, field, value)
   end,
 }
 
 -- A fleet without fields. `prefix` is "{fleet}:", which every key of the fleet begins with; a `new` one has nothing
--- stored. `classes` is their number, `cold` has the fields of the cold hash that were used, as they were stored; the
--- state is packed from the list `packed`.
+-- stored. `classes` is their number, `cold` has the fields of the cold hash that were used, as they were stored (false
+-- where nobody looked); the state is packed from the list `packed`.
 local function blank(key, new, classes)
   if not cold_kinds then
     list_cold_kinds()
@@ -87,18 +87,22 @@ local function blank(key, new, classes)
 end
 
 -- A fleet as a table of its fields; nil and a word when there is none, or when it is not for this library to touch:
--- UNKNOWN_FLEET, OLDER_FLEET for one that must be upgraded first, NEWER_FLEET for a layout or policy not known here.
-function state.read(key)
+-- UNKNOWN_FLEET, OLDER_FLEET for one that must be upgraded first, NEWER_FLEET for a layout or policy not known here,
+-- REPAIRING for one that is under repair unless `repairing`.
+function state.read(key, repairing)
   local text = redis.pcall('GET', key)
   if not text then
     return nil, 'UNKNOWN_FLEET'
   elseif type(text) == 'table' then -- not a string: the hash of layout 1
-    return nil, 'OLDER_FLEET'
+    return nil, redis.call('TYPE', key).ok == 'hash' and 'OLDER_FLEET' or error('the state is no string')
   end
   local values = { cmsgpack.unpack(text) }
   local policy = policies.BY_NAME[values[2]]
-  if values[1] > constants.LAYOUT or not policy then
+  local under_repair = values[1] == constants.UNDER_REPAIR
+  if values[1] > constants.LAYOUT and not under_repair or not policy then
     return nil, 'NEWER_FLEET'
+  elseif under_repair and not repairing then
+    return nil, 'REPAIRING'
   end
   local fleet = memory.lend(key, values) or blank(key, false, values[3])
   fleet.layout, fleet.policy, fleet.rules = values[1], values[2], policy

@@ -1,0 +1,153 @@
+"""Damage to plant in a fleet's keys: a name in words, and what does it. All of it is of the fleet `FLEET`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tests import rawstate
+from tests.servers import TextRedis
+from tests.store.fleets import FLEET
+
+Plant = Callable[[TextRedis], object]
+
+
+def key(name: str) -> str:
+    return f"{{{FLEET}}}:{name}"
+
+
+def add(field: str, by: int) -> Plant:
+    """A number of the state becomes another."""
+    return lambda redis: rawstate.poke(
+        redis, FLEET, **{field: int(float(rawstate.fields(redis, FLEET)[field].split()[0])) + by}
+    )
+
+
+def poke(**changes: object) -> Plant:
+    return lambda redis: rawstate.poke(redis, FLEET, **changes)
+
+
+def flip(row: str, bit: int) -> Plant:
+    return lambda redis: redis.setbit(key(row), bit, 1 - redis.getbit(key(row), bit))
+
+
+def drop(name: str) -> Plant:
+    return lambda redis: redis.delete(key(name))
+
+
+def retype(name: str) -> Plant:
+    """The key has another type."""
+
+    def plant(redis: TextRedis) -> None:
+        redis.delete(key(name))
+        redis.zadd(key(name), {"x": 1})
+
+    return plant
+
+
+def record(word: int, text: str) -> Plant:
+    """One word of the record of session s0 becomes another."""
+
+    def plant(redis: TextRedis) -> None:
+        words = redis.hget(key("sessions"), "s0").split()
+        words[word] = text
+        redis.hset(key("sessions"), "s0", " ".join(words))
+
+    return plant
+
+
+def of_pool_of_s0(redis: TextRedis) -> str:
+    return str(redis.hget(key("sessions"), "s0").split()[0])
+
+
+def off_its_lease(redis: TextRedis) -> None:
+    redis.srem(key("leases:" + redis.hget(key("sessions"), "s0").split()[3]), "s0")
+
+
+def due_in_30_years(redis: TextRedis) -> None:
+    off_its_lease(redis)
+    record(3, "946080000")(redis)
+    redis.sadd(key("leases:946080000"), "s0")
+
+
+CORRUPTIONS: Mapping[str, Plant] = {
+    # rows
+    "a bit of a level row set": flip("level:1:4", 3),
+    "a bit of a level row cleared": flip("level:0:1", 1),
+    "a level row deleted": drop("level:1:1"),
+    "a level row of another type": retype("level:0:1"),
+    "two bits of a level row exchanged": lambda redis: (flip("level:0:2", 0)(redis), flip("level:0:2", 1)(redis)),
+    "a bit of a level row beyond the pools": flip("level:0:1", 900),
+    "a bit of an active row": flip("active:0", 2),
+    "the active rows deleted": lambda redis: redis.delete(key("active:0"), key("active:1")),
+    "a bit of a used row": flip("used:1", 1),
+    "the used row deleted": drop("used:0"),
+    "a bit of a token row": flip("green:1", 2),
+    "the yellow row deleted": drop("yellow"),
+    "a token row of another type": retype("green:0"),
+    # totals
+    "sessions + 5": add("sessions", 5),
+    "utility + 10 %": lambda redis: add("utility", int(rawstate.fields(redis, FLEET)["utility"]) // 10)(redis),
+    "optimum - 1": add("optimum", -1),
+    "the optimum's place moved": add("bound_rank", 1),
+    "r := 1": poke(rank=1),
+    "r := 99999": poke(rank=99999),
+    "yellow tokens + 1": add("yellow", 1),
+    "a threshold + 1": add("thresholds", 1),
+    "active pools - 1": add("active_pools", -1),
+    "room + 1": add("room_for", 1),
+    "assigned + 1": add("assigned", 1),
+    "draining sessions + 1": add("draining_sessions", 1),
+    "failed pools + 1": add("failed_pools", 1),
+    "the integral of U above that of U*": add("utility_high", 10**25),
+    # time and leases
+    "next_due ahead": poke(next_due=10**9),
+    "fleet time ahead by 300 years": poke(time=10**16),
+    "fleet time at 0": poke(time=0),
+    "no lease ends for 30 years": poke(hold_until=10**15),
+    "a lease taken off its set": off_its_lease,
+    "a due second 30 years ahead": due_in_30_years,
+    "a lease of nobody": lambda redis: redis.sadd(key("leases:77"), "ghost"),
+    "a set of leases deleted": lambda redis: redis.delete(*redis.keys(key("leases:*"))),
+    # sessions
+    "an unreadable record": lambda redis: redis.hset(key("sessions"), "s0", "rubbish"),
+    "a record on another pool": record(0, "0"),
+    "a record of a pool that is not there": record(4, "nowhere"),
+    "a record that began in the future": record(1, str(10**15)),
+    "a record deleted": lambda redis: redis.hdel(key("sessions"), "s0"),
+    "a record of nobody": lambda redis: redis.hset(key("sessions"), "ghost", "0 0 0 0 small-1"),
+    "a time to live on sessions": lambda redis: redis.expire(key("sessions"), 10_000),
+    "a set of ids deleted": lambda redis: redis.delete(key("ids:" + of_pool_of_s0(redis))),
+    "an id in the set of another pool": lambda redis: redis.sadd(key("ids:65538"), "s0"),
+    "a session that is also ended": lambda redis: redis.hset(key("ended:0"), "s0", "completed small-1"),
+    # pools
+    "a pool's record deleted": lambda redis: redis.hdel(key("pools"), "large-2"),
+    "a pool's record unreadable": lambda redis: redis.hset(key("pools"), "large-2", "rubbish"),
+    "a pool with the number of another": lambda redis: redis.hset(key("pools"), "small-1", "1 active"),
+    "all records of pools deleted": drop("pools"),
+    "a name exchanged": lambda redis: redis.hset(key("names"), "0", "small-2"),
+    "a name without a pool": lambda redis: redis.hset(key("names"), "99", "ghost"),
+    "all names deleted": drop("names"),
+    # tables and settings
+    "the order's first entry": lambda redis: redis.setrange(key("order"), 0, " 2   3"),
+    "the full order cut": lambda redis: redis.set(key("order:full"), redis.get(key("order:full"))[:-6]),
+    "a marginal utility": lambda redis: redis.setrange(key("marginals:0"), 16, "99"),
+    "a rank": lambda redis: redis.setrange(key("ranks:1"), 4, "9"),
+    "the bound's table": lambda redis: redis.setrange(key("bound:full"), 18, "77"),
+    "the tables' digest": add("tables", 1),
+    "the capacities": poke(capacities="1 4"),
+    "the default lease": poke(lease=1),
+    "the document cut": lambda redis: redis.set(key("document"), redis.get(key("document"))[:-9]),
+    # the state and the lists
+    "a number of the state lost": lambda redis: redis.hdel(key("cold"), "retention"),
+    "all cold numbers lost": drop("cold"),
+    "the state lost": drop("state"),
+    "the state unreadable": lambda redis: redis.set(key("state"), "\x93"),
+    "the state of another type": retype("state"),
+    "a history that is none": lambda redis: redis.lset(key("past:60"), 0, "rubbish"),
+    "a stray key": lambda redis: redis.set(key("scratch"), "x"),
+    "a set of ids of no pool": lambda redis: redis.sadd(key("ids:4711"), "ghost"),
+    "suspect": poke(suspect="an error inside an operation"),
+    "the name struck off the list": lambda redis: redis.srem("slta:fleets", FLEET),
+    "a time to live on the list of fleets": lambda redis: redis.expire("slta:fleets", 10_000),
+    "the list of fleets of another type": lambda redis: (redis.delete("slta:fleets"), redis.set("slta:fleets", "x")),
+}

@@ -1,0 +1,142 @@
+"""A repair goes slice by slice: others are served meanwhile, anybody goes on with it, and a crash leaves it so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from service import errors
+from service.audit import audit_fleet, repair_fleet
+from service.core.policies import POLICIES
+from service.fleet_file import Specs, parse_document
+from service.fleet_file.applying import apply_fleet
+from service.store import Store, StoreSettings
+from service.store.repairs import Repairs
+from service.store.tables import put_arguments
+from tests import rawstate
+from tests.audit import violations
+from tests.in_process import TINY
+from tests.servers import TextRedis
+from tests.store.conftest import Calls, Clock
+from tests.store.fleets import FLEET, occupancies, pass_seconds, place
+
+OTHER = "other"
+
+
+@pytest.fixture(params=sorted(POLICIES))
+async def damaged(store: Store, redis: TextRedis, clock: Clock, request: pytest.FixtureRequest) -> dict[str, int]:
+    """A fleet of which rows, sets and counts are gone, and a sound one beside it; the occupancies it had."""
+    classes = [one | {"pools": 70} for one in TINY["classes"]]
+    body = TINY | {"classes": classes, "policy": request.param, "lease_seconds": 300}
+    for name in (FLEET, OTHER):
+        await apply_fleet(store, Specs(), name, parse_document(json.dumps(body)))
+    await place(store, 250)
+    await pass_seconds(store, clock, 3)
+    await store.pools.set_status(FLEET, "small-1", "draining")
+    before = await occupancies(store)
+    redis.delete(f"{{{FLEET}}}:level:0:1", f"{{{FLEET}}}:used:1", f"{{{FLEET}}}:names", f"{{{FLEET}}}:ids:7")
+    rawstate.poke(redis, FLEET, utility=1, sessions=2, rank=9)
+    return before
+
+
+async def begin(store: Store) -> None:
+    document = await store.repairs.document(FLEET)
+    spec = await Specs().of(document)
+    await store.repairs.begin(FLEET, list(put_arguments(spec, document, None)))
+
+
+async def one_slice(store: Store, work: int) -> str:
+    reply = await store.fleets._caller.change("repair", FLEET, work, 0)
+    return str(reply[0])
+
+
+async def test_what_was_damaged_is_as_it_was(store: Store, redis: TextRedis, damaged: dict[str, int]) -> None:
+    repaired = await repair_fleet(store, Specs(), FLEET)
+    assert repaired
+    assert repaired.set_aside == 0
+    assert violations(redis, FLEET) == []
+    assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
+    assert await occupancies(store) == damaged
+    assert (await store.fleets.snapshot(FLEET)).counters["repairs"] == 1
+
+
+@pytest.mark.parametrize("work", [1, 40])
+async def test_after_each_slice_another_dispatcher_goes_on(
+    server: str, store: Store, redis: TextRedis, clock: Clock, damaged: dict[str, int], work: int
+) -> None:
+    await begin(store)
+    slices, word = 0, "SLICE"
+    while word == "SLICE":
+        someone = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Calls(), clock=clock)
+        word = await one_slice(someone, work)
+        await someone.close()
+        slices += 1
+    assert word == "REPAIRED"
+    assert slices > 20
+    assert violations(redis, FLEET) == []
+    assert await occupancies(store) == damaged
+
+
+async def test_a_server_that_was_started_anew_begins_to_look_through_its_keys_again(
+    store: Store, redis: TextRedis, damaged: dict[str, int]
+) -> None:
+    """Cursors of the run before mean nothing to it."""
+    await begin(store)
+    for stage in ("pools", "records", "columns"):
+        while redis.hget(f"{{{FLEET}}}:repair", "stage") != stage:
+            assert await one_slice(store, 40) == "SLICE"
+        redis.hset(f"{{{FLEET}}}:repair", mapping={"run": "another", "cursor": "12345"})
+        assert await one_slice(store, 1) == "SLICE"
+        assert redis.hget(f"{{{FLEET}}}:repair", "stage") in ("names", "pools")
+    await store.repairs.finish(FLEET)
+    assert violations(redis, FLEET) == []
+    assert await occupancies(store) == damaged
+
+
+CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "assign": lambda store: store.sessions.assign(FLEET, "new", None),
+    "complete": lambda store: store.sessions.complete(FLEET, "s1"),
+    "look up": lambda store: store.sessions.get(FLEET, "s1"),
+    "state": lambda store: store.fleets.snapshot(FLEET),
+    "configuration": lambda store: store.fleets.config(FLEET),
+    "delete": lambda store: store.fleets.delete(FLEET),
+    "upgrade": lambda store: store.fleets.upgrade(FLEET),
+    "drain": lambda store: store.pools.set_status(FLEET, "small-2", "draining"),
+    "audit": lambda store: store.audits.look(FLEET),
+}
+
+
+@pytest.fixture
+async def begun(store: Store, damaged: dict[str, int]) -> AsyncIterator[None]:
+    await begin(store)
+    yield
+    await store.repairs.finish(FLEET)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_calls_of_the_fleet_are_refused_meanwhile_and_those_of_others_are_not(
+    store: Store, begun: None, call: str
+) -> None:
+    with pytest.raises(errors.Repairing):
+        await CALLS[call](store)
+    await store.sessions.assign(OTHER, "s", None)
+    await store.fleets.tick(OTHER)
+    assert (await store.fleets.snapshot(OTHER)).sessions == 1
+
+
+async def test_a_tick_leaves_a_repair_to_those_who_are_at_it_and_goes_on_with_one_that_was_left(
+    store: Store, redis: TextRedis, begun: None
+) -> None:
+    await store.fleets.tick(FLEET)
+    assert redis.exists(f"{{{FLEET}}}:repair")
+    redis.hset(f"{{{FLEET}}}:repair", "at", "1")
+    await store.fleets.tick(FLEET)
+    assert not redis.exists(f"{{{FLEET}}}:repair")
+    assert violations(redis, FLEET) == []
+
+
+async def test_a_sound_fleet_is_not_repaired_by_a_slice(store: Store, damaged: dict[str, int]) -> None:
+    assert await Repairs(store.fleets._caller).finish(OTHER) is None
+    await repair_fleet(store, Specs(), FLEET)
