@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from service.core.optimum import Optimum, optimum, utility_bound
+from service.core.optimum import Optimum, optimal_assignment, optimum, utility_bound
 from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import (
     CappedLinearUtility,
@@ -57,6 +57,14 @@ class FleetShape:
         best = optimum(self.ranking, self.pools(n), sessions)
         assert best is not None  # noqa: S101 - every shape has classes and every class pools
         return best
+
+    def mean_occupancies(self, offered_load: float) -> list[float]:
+        """Sessions per pool of each class under the optimal assignment at ρ."""
+        fractions = [float(f) for f in self.fractions]
+        best = optimum(self.ranking, fractions, offered_load)
+        assert best is not None  # noqa: S101 - every shape has classes and every class pools
+        columns = optimal_assignment(self.ranking, fractions, best)
+        return [sum(column[1:]) / column[0] for column in columns]
 
     def ordered_by(self, utilities: tuple[Utility, ...]) -> Ranking:
         """The order of other curves on the same coordinates, to dispatch by."""

@@ -55,10 +55,16 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     write_json(report.data, written[0])
     written[1].write_text(report.markdown, encoding="utf-8")
     for name, figure in report.figures.items():
-        written += [folder / f"{name}.svg", folder / f"{name}.png"]
-        figure.savefig(written[-2], metadata={"Date": None})
-        figure.savefig(written[-1], dpi=PNG_DPI, metadata={"Software": None})
+        written += write_figure(figure, folder / name)
     return written
+
+
+def write_figure(figure: Figure, file: Path) -> list[Path]:
+    """Write a figure as SVG and as PNG: `file` with each ending."""
+    svg, png = (file.with_name(f"{file.name}.{ending}") for ending in ("svg", "png"))
+    figure.savefig(svg, metadata={"Date": None})
+    figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None})
+    return [svg, png]
 
 
 def write_json(data: dict[str, Any], file: Path) -> None:

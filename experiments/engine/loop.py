@@ -39,7 +39,7 @@ class Meter(NamedTuple):
     sample_times: Floats
     """Ends with an infinity."""
     samples: Floats
-    """Row by row: r, N, U, U*(N), then `State.below` as it was."""
+    """Row by row: r, N, U, U*(N), the integrals so far, then `State.below` as it was."""
     row: Integers
     """The next row, alone."""
     reached: Floats
@@ -48,7 +48,8 @@ class Meter(NamedTuple):
 
 SESSIONS, UTILITY, TIME = 0, 1, 2
 OPTIMUM = 2
-SAMPLE_HEAD = 4
+SAMPLE_AREAS = 4
+SAMPLE_HEAD = 7
 
 
 @inner
@@ -59,16 +60,16 @@ def sample(state: State, memory: Memory, meter: Meter) -> None:
     meter.samples[at + 1] = meter.totals[SESSIONS]
     meter.samples[at + 2] = meter.totals[UTILITY]
     meter.samples[at + 3] = meter.optimum_at[int(meter.totals[SESSIONS])]
+    for k in range(len(meter.areas)):
+        meter.samples[at + SAMPLE_AREAS + k] = meter.areas[k]
     for k in range(len(state.below)):
         meter.samples[at + SAMPLE_HEAD + k] = state.below[k]
     meter.row[0] += 1
 
 
 @inner
-def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
-    """Take the samples that are due, then integrate up to `now`."""
-    while meter.sample_times[meter.row[0]] <= now:
-        sample(state, memory, meter)
+def integrate(meter: Meter, now: float) -> None:
+    """Add what the time up to `now` is worth, at the present totals."""
     totals, areas = meter.totals, meter.areas
     span = now - totals[TIME]
     if span > 0:
@@ -76,6 +77,15 @@ def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
         areas[UTILITY] += totals[UTILITY] * span
         areas[OPTIMUM] += meter.optimum_at[int(totals[SESSIONS])] * span
         totals[TIME] = now
+
+
+@inner
+def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
+    """Take the samples that are due, and integrate up to each and up to `now`."""
+    while meter.sample_times[meter.row[0]] <= now:
+        integrate(meter, meter.sample_times[meter.row[0]])
+        sample(state, memory, meter)
+    integrate(meter, now)
 
 
 @inner

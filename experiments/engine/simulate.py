@@ -13,7 +13,7 @@ from experiments import misreadings
 from experiments.engine import classic, dispatch
 from experiments.engine.compiling import outer
 from experiments.engine.dispatch import COUNTERS, DispatchOrder, Memory, Policy
-from experiments.engine.loop import SAMPLE_HEAD, Events, Loop, Meter, event_loop
+from experiments.engine.loop import SAMPLE_AREAS, SAMPLE_HEAD, Events, Loop, Meter, event_loop
 from experiments.engine.state import State, floats, integers, state_of
 from experiments.fleets import FleetShape
 from experiments.workload import WARM_UP, Workload
@@ -34,13 +34,17 @@ POLICIES: Mapping[str, Policy] = {
 
 @dataclass(frozen=True)
 class Samples:
-    """What was seen at `times`: r, sessions per pool, u and u*(s) per pool, and `below` (see `State`)."""
+    """What was seen at `times`: r, sessions per pool, u and u*(s) per pool, and `below` (see `State`).
+
+    `areas` are ∫N, ∫U and ∫U*(N) from the warm-up's end up to each time, of the whole fleet.
+    """
 
     times: NDArray[np.float64]
     rank: NDArray[np.float64]
     sessions: NDArray[np.float64]
     utility: NDArray[np.float64]
     optimum: NDArray[np.float64]
+    areas: NDArray[np.float64]
     below: NDArray[np.float64]
 
     def assignment(self, shape: FleetShape, n: int, row: int) -> list[list[float]]:
@@ -54,13 +58,17 @@ class Samples:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's averages per pool and their gaps, what was counted, when each r was reached, and samples."""
+    """A run's averages per pool and their gaps, what was counted, when each r was reached, and samples.
+
+    `pools` has each session's pool, or NOTHING where it was turned away or did not come before the horizon.
+    """
 
     gaps: Gaps
     counters: tuple[int, ...]
     arrivals: int
     reached: tuple[float, ...]
     samples: Samples
+    pools: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +102,8 @@ def simulate(shape: FleetShape, n: int, policy: str, workload: Workload, run: Ru
     rank = run.rank or shape.optimum(n, workload.initial).rank
     memory = memory_of(shape, run.order or shape.ranking, rank, run.beta.min_green(n))
     meter = meter_of(shape, n, run, workload, order)
-    loop_of(policy)(state, order, memory, events_of(workload, columns), meter, run.horizon)
+    events = events_of(workload, columns)
+    loop_of(policy)(state, order, memory, events, meter, run.horizon)
     arrivals = int(np.searchsorted(workload.arrivals, run.horizon))
     return Outcome(
         gaps=gaps_of(shape, n, run, meter),
@@ -102,6 +111,7 @@ def simulate(shape: FleetShape, n: int, policy: str, workload: Workload, run: Ru
         arrivals=arrivals,
         reached=tuple(float(t) for t in meter.reached),
         samples=samples_of(n, run, meter),
+        pools=np.asarray(events.pools),
     )
 
 
@@ -173,10 +183,8 @@ def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: Dis
 
 def most_sessions(workload: Workload) -> int:
     """The most sessions that are ever there at once; at the same moment arrivals come first."""
-    times = np.concatenate((workload.arrivals, workload.departures))
-    steps = np.concatenate((np.ones(len(workload.arrivals)), -np.ones(len(workload.departures))))
-    order = np.argsort(times, kind="stable")
-    return workload.initial + int(np.cumsum(steps[order]).max(initial=0))
+    left = np.searchsorted(workload.departures, workload.arrivals)
+    return workload.initial + int((np.arange(1, len(left) + 1) - left).max(initial=0))
 
 
 def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
@@ -212,5 +220,6 @@ def samples_of(n: int, run: Run, meter: Meter) -> Samples:
         sessions=rows[:, 1] / n,
         utility=rows[:, 2] / n,
         optimum=rows[:, 3] / n,
+        areas=rows[:, SAMPLE_AREAS:SAMPLE_HEAD],
         below=rows[:, SAMPLE_HEAD:],
     )

@@ -28,11 +28,6 @@ def occupancies(shape: FleetShape, load: float) -> list[list[tuple[float, int]]]
     return parts
 
 
-def mean_occupancies(shape: FleetShape, load: float) -> list[float]:
-    """Sessions per pool of each class under the optimal assignment."""
-    return [sum(s * x for s, x in parts) / sum(s for s, _ in parts) for parts in occupancies(shape, load)]
-
-
 def study() -> report.Report:
     """Both plots, as numbers on a grid of loads and as figures. Exact: no randomness."""
     plots = [
@@ -41,7 +36,7 @@ def study() -> report.Report:
             "classes": [c.name for c in shape.classes],
             "alpha": [float(f) for f in shape.fractions],
             "rows": [
-                {"load": load, "bound": shape.bound(load), "mean_occupancy": mean_occupancies(shape, load)}
+                {"load": load, "bound": shape.bound(load), "mean_occupancy": shape.mean_occupancies(load)}
                 for load in LOADS
             ],
         }
@@ -55,7 +50,7 @@ def markdown() -> str:
     parts = ["Optimal assignments of eq. (4), α = (1/2, 1/4, 1/4). Sessions per pool of each class; exact."]
     for shape in (FIGURE_3_LEFT, FIGURE_3_RIGHT):
         rows = [
-            (f"{load:g}", *(f"{x:g}" for x in mean_occupancies(shape, load)), f"{shape.bound(load):.4f}")
+            (f"{load:g}", *(f"{x:g}" for x in shape.mean_occupancies(load)), f"{shape.bound(load):.4f}")
             for load in DRAWN[shape.name]
         ]
         header = ["ρ", *(f"class {i} ({c.name})" for i, c in enumerate(shape.classes, 1)), "u*(ρ)"]
@@ -68,7 +63,7 @@ def both_plots() -> Any:  # noqa: ANN401 - a matplotlib figure
     canvas, axes = report.figure(9.5, 7.0, nrows=2, ncols=2)
     for k, shape in enumerate((FIGURE_3_LEFT, FIGURE_3_RIGHT)):
         draw_columns(axes[0][k], shape)
-        curves = np.array([mean_occupancies(shape, load) for load in LOADS])
+        curves = np.array([shape.mean_occupancies(load) for load in LOADS])
         for i, color in enumerate(CLASS_COLORS):
             axes[1][k].plot(LOADS, curves[:, i], color=color, label=f"class {i + 1}: {shape.classes[i].name}")
         axes[1][k].set(xlabel="offered load ρ per pool", ylabel="sessions per pool")

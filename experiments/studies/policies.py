@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,7 +10,7 @@ from experiments import report
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape
 from experiments.parallel import each
-from experiments.studies.figure3 import mean_occupancies
+from experiments.weights import Search, best_weights
 from experiments.workload import WARM_UP, generator, stationary
 
 SIZES = (20, 100, 500)
@@ -27,33 +26,19 @@ FLEETS: dict[str, tuple[FleetShape, float, tuple[float, ...]]] = {
 HORIZON = 40.0
 SWEEP = tuple(float(k) for k in range(1, 15))
 SWEEP_SIZE = 100
-LEAST = 0.001
-"""The weight of a class that should take nothing: it is used when every other is a thousand times as full."""
 LINES = ("random", "round robin", "two choices", "least connections", "tuned weights", "JLMU", "SLTA")
 
 
 @cache
 def tuned_weights(fleet: str) -> tuple[float, ...]:
-    """The weights of weighted least connections with the smallest placement gap at the nominal load, n = 100.
+    """The best weights of weighted least connections for one workload at the nominal load, n = 100.
 
-    Searched from the optimal occupancies there, each weight in turn, on one workload.
+    Searched from the optimal occupancies there.
     """
     shape, load, _ = FLEETS[fleet]
     end = WARM_UP + HORIZON
     workload = stationary(generator(60, list(FLEETS).index(fleet)), 100 * load, end)
-
-    def gap(weights: Sequence[float]) -> float:
-        run = Run(horizon=end, order=shape.weighted(tuple(round(w, 4) for w in weights)))
-        return simulate(shape, 100, "JLMU", workload, run).gaps.placement_gap
-
-    best = [max(x, LEAST) for x in mean_occupancies(shape, load)]
-    least = gap(best)
-    for factor in (1.1, 1 / 1.1, 1.03, 1 / 1.03):
-        for i in range(len(best)):
-            tried = [*best[:i], best[i] * factor, *best[i + 1 :]]
-            if (found := gap(tried)) < least:
-                best, least = tried, found
-    return tuple(round(w, 4) for w in best)
+    return best_weights(shape, 100, workload, Run(horizon=end), Search([shape.mean_occupancies(load)]))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.fleets import FIGURE_3_LEFT, FIGURE_3_RIGHT
-from experiments.studies.figure3 import LOADS, mean_occupancies, occupancies, study
+from experiments.studies.figure3 import LOADS, occupancies, study
 
 
 @pytest.mark.parametrize("load", LOADS[1:])
@@ -28,18 +28,18 @@ def test_left_at_some_loads_all_pools_hold_exactly_their_share(multiple: int) ->
 
 
 def grown(first: float, second: float) -> list[float]:
-    before, after = mean_occupancies(FIGURE_3_RIGHT, first), mean_occupancies(FIGURE_3_RIGHT, second)
+    before, after = FIGURE_3_RIGHT.mean_occupancies(first), FIGURE_3_RIGHT.mean_occupancies(second)
     return [round(b - a, 12) for a, b in zip(before, after, strict=True)]
 
 
 def test_right_from_0_to_1_25_only_class_2_grows() -> None:
     assert grown(0, 1.25) == [0, 5, 0]
-    assert mean_occupancies(FIGURE_3_RIGHT, 0.7)[0] == mean_occupancies(FIGURE_3_RIGHT, 0.7)[2] == 0
+    assert FIGURE_3_RIGHT.mean_occupancies(0.7)[0] == FIGURE_3_RIGHT.mean_occupancies(0.7)[2] == 0
 
 
 def test_right_from_1_25_to_6_25_only_class_3_grows_and_passes_class_2() -> None:
     assert grown(1.25, 6.25) == [0, 0, 20]
-    assert mean_occupancies(FIGURE_3_RIGHT, 2.4)[2] < 5 < mean_occupancies(FIGURE_3_RIGHT, 2.6)[2]
+    assert FIGURE_3_RIGHT.mean_occupancies(2.4)[2] < 5 < FIGURE_3_RIGHT.mean_occupancies(2.6)[2]
 
 
 def test_right_beyond_7_5_only_class_1_grows() -> None:
