@@ -8,6 +8,7 @@ COPY LICENSE README.md* pyproject.toml setup.py ./
 COPY demo demo
 COPY examples examples
 COPY loadgen loadgen
+COPY planning planning
 COPY service service
 RUN python3 -m pip --python /opt/slta/bin/python install --no-deps --no-build-isolation . \
     && python3 -m pip --python /opt/slta/bin/python uninstall --yes setuptools \

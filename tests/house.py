@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 from service.core.policies import POLICIES
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("service", "demo", "loadgen", "experiments", "benchmarks", "faults", "deploy")
+ROOMS = ("service", "demo", "loadgen", "experiments", "planning", "benchmarks", "faults", "deploy")
 FUNCTION_LINES = 40
 """Lines of code that a function may have."""
 MODULE_LINES = 250
 """Lines of any kind that a module may have."""
 
-COMPARING = {"benchmarks", "experiments"}
+COMPARING = {"benchmarks", "experiments", "planning"}
 """Rooms that compare the policies, so they may name them."""
 
 WAY: Mapping[str, tuple[str, ...]] = {

@@ -25,7 +25,7 @@ PAGE = Page(ROOT / "docs/architecture.md")
 PROSE = " ".join(PAGE.prose.split())
 ROOMS = PAGE.section("Rooms")
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-FOLDERS = ("service", "loadgen", "demo", "experiments")
+FOLDERS = ("service", "loadgen", "demo", "experiments", "planning")
 
 
 def floors() -> list[list[str]]:

@@ -1,0 +1,121 @@
+"""`slta evaluate`: the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from planning.errors import Unusable, unreadable_named
+from planning.evaluate.entries import FormatName
+from planning.evaluate.naming import Naming
+from planning.evaluate.reading import Lines, Log, read_log
+from planning.evaluate.replay import Evaluation, evaluate
+from planning.evaluate.report import report
+from planning.evaluate.results import results
+from planning.evaluate.window import Window, window_of
+from planning.text import write_json
+from service.cli.mistakes import in_one_line
+from service.core.fleet import FleetSpec
+from service.errors import InvalidFleet
+from service.fleet_file.specs import compile_spec
+from service.fleet_file.yaml_file import load_yaml
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise typer.BadParameter(f"{name!r} is not a time zone; a name is like Europe/Berlin") from None
+
+
+@app.command()
+def command(
+    log: Annotated[
+        Path, typer.Argument(metavar="LOG", help="CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped.")
+    ],
+    fleet: Annotated[Path, typer.Option(help="Fleet file with the classes, their curves and numbers of pools.")],
+    format_: Annotated[
+        FormatName | None, typer.Option("--format", help="Form of the log.", show_default="seen from its first lines")
+    ] = None,
+    timezone: Annotated[tzinfo, typer.Option(help="Of HAProxy's dates, and of those shown.", parser=_zone)] = "UTC",  # type: ignore[assignment]
+    warm_up: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds at the beginning that are not measured.", show_default="a mean duration"),
+    ] = None,
+    cool_down: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Seconds at the end that are not measured.",
+            show_default="a mean duration where lines are written when sessions end, else 0",
+        ),
+    ] = None,
+    max_left_out: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest share of lines that may be bad, or of unknown or full pools.")
+    ] = 0.01,
+    json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Figure, written as SVG and as PNG.")] = None,
+) -> None:
+    """What a recorded placement lost, and what others would have lost on the same sessions.
+
+    Pools are named <class>-<k>, or have a column `class`. Exit code 2: the log or the fleet cannot be used.
+    """
+    with in_one_line(InvalidFleet, Unusable), unreadable_named():
+        loaded = load_yaml(fleet)
+        with _progress() as progress:
+            found = _read(progress, log, format_, timezone, {c.name: c.pools for c in loaded.file.classes})
+            _refuse_if_too_many(found.lines, max_left_out)
+            evaluation = _replay(progress, compile_spec(loaded.file), found, window_of(found, warm_up, cool_down))
+        _refuse_if_too_many(found.lines, max_left_out)
+        data = results(evaluation, found)
+        typer.echo(report(data, timezone))
+        for file in _write(data, evaluation, f"{log.name} on {fleet.name}", json, figure):
+            typer.echo(f"wrote {file}", err=True)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _read(progress: Progress, log: Path, named: FormatName | None, zone: tzinfo, declared: Mapping[str, int]) -> Log:
+    task = progress.add_task("reading", total=log.stat().st_size or None)
+    return read_log(log, named, zone, Naming(declared), lambda count: progress.advance(task, count))
+
+
+def _replay(progress: Progress, spec: FleetSpec, log: Log, window: Window) -> Evaluation:
+    task = progress.add_task("replaying", total=None)
+    return evaluate(spec, log, window, lambda done, of: progress.update(task, completed=done, total=of))
+
+
+def _refuse_if_too_many(lines: Lines, most: float) -> None:
+    """Unusable where a larger share of the lines is left out."""
+    if lines.left_out <= most * lines.read:
+        return
+    why = [*lines.bad_lines, *(f"unknown pool {pool} ({count:,} times)" for pool, count in lines.unknown_pools.items())]
+    raise Unusable(
+        f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({lines.bad:,} bad, {lines.unknown_pool:,} on "
+        f"unknown pools, {lines.overlapping:,} on full pools), more than --max-left-out {most:g} allows"
+        + "".join(f"\n  {reason}" for reason in why)
+    )
+
+
+def _write(
+    data: Mapping[str, Any], evaluation: Evaluation, title: str, json: Path | None, figure: Path | None
+) -> Iterator[Path]:
+    if json:
+        yield write_json(data, json)
+    if figure:
+        from planning.evaluate.picture import draw  # noqa: PLC0415 - imports matplotlib, which is slow
+
+        yield from draw(evaluation, title, figure)

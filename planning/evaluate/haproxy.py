@@ -1,0 +1,65 @@
+"""A session as HAProxy logs it by `option httplog` or `option tcplog` (HAProxy configuration manual, section 8.2).
+
+Both put `[accept_date] frontend backend/server timers` into each line, behind whatever syslog put before it. The last
+timer is the whole time: %Ta of httplog, %Tt of tcplog, in ms. The date is local and names no time zone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+
+from planning.evaluate.entries import BadLine, Entry, Format, NotPlaced
+
+LINE = re.compile(
+    r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(\d\d\.\d{3})\] \S+ [^\s/]+/(\S+) ([-+\d]+(?:/[-+\d]+){2,4}) "
+)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def haproxy_format(zone: tzinfo) -> Format:
+    """HAProxy's lines, their dates in a time zone."""
+    minute_of = _minutes(zone)
+
+    def parse(line: str) -> Entry:
+        found = LINE.search(line)
+        if found is None:
+            raise BadLine("no session of option httplog or tcplog")
+        minute, second, server, timers = found.groups()
+        if server.startswith("<"):  # <NOSRV>, or a page of HAProxy's own
+            raise NotPlaced
+        return Entry(minute_of(minute) + float(second), _duration(timers), server)
+
+    return Format("haproxy", parse, is_written_at_end=True)
+
+
+def _duration(timers: str) -> float:
+    whole = timers.rpartition("/")[2]
+    if whole.startswith("+"):
+        raise BadLine("logged before the session ended (option logasap)")
+    if not whole.isdigit():
+        raise BadLine(f"no duration: the last timer is {whole}")
+    return int(whole) / 1000
+
+
+def _minutes(zone: tzinfo) -> Callable[[str], float]:
+    """Minutes as seconds since 1970; those of the last line are kept, for most lines have the same."""
+    kept: dict[str, float] = {}
+
+    def seconds(text: str) -> float:
+        if text not in kept:
+            kept.clear()
+            kept[text] = _timestamp(text, zone)
+        return kept[text]
+
+    return seconds
+
+
+def _timestamp(text: str, zone: tzinfo) -> float:
+    day, month, rest = text.split("/")
+    year, hour, minute = map(int, rest.split(":"))
+    try:
+        return datetime(year, MONTHS.index(month) + 1, int(day), hour, minute, tzinfo=zone).timestamp()
+    except ValueError:
+        raise BadLine(f"no such date: {text}") from None

@@ -1,0 +1,50 @@
+"""The figure: what each placement lost, and the sessions there were, over the window."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from experiments import report
+from planning.evaluate.replay import RECORDED, Evaluation
+from planning.evaluate.report import TITLES
+from planning.evaluate.window import HOUR
+
+STYLES = {
+    RECORDED: (report.COLORS["JLMU"], 2.5),
+    "least_connections": (report.COLORS["paper"], 1.5),
+    "best_fixed_weights": (report.COLORS["blue"], 1.5),
+    "jlmu": (report.COLORS["accent"], 1.5),
+    "slta": (report.COLORS["SLTA"], 2.5),
+}
+UNITS = ((48 * HOUR, 24 * HOUR, "days"), (2 * HOUR, HOUR, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+"""From how many seconds on, of so many seconds each, the unit of the axis of time."""
+
+
+def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
+    """Write the figure as SVG and as PNG beside each other, with `.svg` and `.png` for the ending of `file`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stem = file.with_suffix("") if file.suffix in (".svg", ".png") else file
+    return report.write_figure(picture(evaluation, title), stem)
+
+
+def picture(evaluation: Evaluation, title: str) -> Any:  # noqa: ANN401 - a matplotlib figure
+    """Above the placement gaps in % of the bound, below the sessions."""
+    edges = evaluation.window.parts
+    _, unit, unit_name = next(row for row in UNITS if edges[-1] - edges[0] >= row[0])
+    at = [edge / unit for edge in edges]
+    parts = list(pairwise(edges))
+    canvas, (above, below) = report.figure(8.0, 5.5, nrows=2, sharex=True, height_ratios=(3, 1))
+    for name, (color, width) in STYLES.items():
+        found = [evaluation.over(name, *part) for part in parts]
+        lost = [100 * (gaps.relative(gaps.placement_gap) or 0.0) for gaps in found]
+        above.stairs(lost, at, color=color, lw=width, label=TITLES[name], baseline=None)
+    sessions = [evaluation.over(RECORDED, *part).mean_sessions_per_pool * evaluation.n for part in parts]
+    below.stairs(sessions, at, color=report.COLORS["bound"], lw=1.5, baseline=None)
+    above.set(ylabel="placement gap, % of the bound", title=title)
+    above.set_ylim(bottom=0.0)
+    below.set(xlabel=f"{unit_name} after the first start", ylabel="sessions")
+    below.set_ylim(bottom=0.0)
+    above.legend(ncols=len(STYLES), loc="lower center", bbox_to_anchor=(0.5, -0.16), fontsize=8, columnspacing=1.2)
+    return canvas

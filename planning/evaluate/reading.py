@@ -1,0 +1,169 @@
+"""A log's sessions as arrays, in order of their starts, with what was left out and why."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planning.errors import Unusable
+from planning.evaluate.entries import (
+    BadLine,
+    Entry,
+    Format,
+    FormatName,
+    NotPlaced,
+    csv_format,
+    json_format,
+)
+from planning.evaluate.haproxy import LINE, haproxy_format
+from planning.evaluate.naming import UNKNOWN, Naming
+
+LONGEST_LINE = 65_536
+"""Bytes; what is longer counts as several bad lines."""
+EXAMPLES = 5
+"""Bad lines, and unknown pools, that are named."""
+CLOCK_TOLERANCE_SECONDS = 1.0
+"""Lines of several threads are written a little out of order; that is no clock that went back."""
+LOOKED_AT = 20
+"""Lines among which the format is looked for: proxies log their start before their sessions."""
+
+Read = Callable[[int], None]
+"""Told how many bytes were read since it was told last."""
+
+
+@dataclass
+class Lines:
+    """What became of a log's lines. `read` are all but the header and empty ones.
+
+    `overlapping` sessions began on a pool that held as many as its capacity. `open_at_end` ended after the window.
+    `clock_back` lines are used, but stand after lines that both start and end later.
+    """
+
+    read: int = 0
+    bad: int = 0
+    not_placed: int = 0
+    unknown_pool: int = 0
+    overlapping: int = 0
+    open_at_end: int = 0
+    clock_back: int = 0
+    bad_lines: list[str] = field(default_factory=list)
+    unknown_pools: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> int:
+        """Lines that ought to be in the figures and are not."""
+        return self.bad + self.unknown_pool + self.overlapping
+
+
+@dataclass(frozen=True)
+class Log:
+    """Sessions in order of their starts: when each starts and ends, in seconds, and its pool's number in `naming`."""
+
+    format: Format
+    lines: Lines
+    naming: Naming
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    pools: NDArray[np.int64]
+
+
+def read_log(path: Path, named: FormatName | None, zone: tzinfo, naming: Naming, read: Read = lambda _: None) -> Log:
+    """All of a log, gzipped or not. OSError, or Unusable. Memory: 24 bytes a session, then 48 for the order."""
+    with path.open("rb") as raw:
+        lines = _lines(raw, read)
+        first = list(islice(lines, LOOKED_AT))
+        form = _format_of(first, named, zone)
+        sessions = _Sessions(form, naming)
+        for number, line in enumerate(chain(first, lines), start=1):
+            if line.strip() and not (form.has_header and number == 1):
+                sessions.add(number, line)
+    return sessions.log()
+
+
+def _lines(raw: BinaryIO, read: Read) -> Iterator[str]:
+    """Lines as text, whatever their bytes; `read` is told of the bytes of the file, not of what they unfold to."""
+    stream: BinaryIO = raw
+    if raw.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined] # a buffered reader
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))
+    told = 0
+    for count, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b"")):
+        yield line.decode("utf-8-sig" if count == 0 else "utf-8", errors="replace").rstrip("\r\n")
+        if count % 4096 == 0 and raw.seekable():
+            read(raw.tell() - told)
+            told = raw.tell()
+
+
+def _format_of(first: list[str], named: FormatName | None, zone: tzinfo) -> Format:
+    texts = [line for line in first if line.strip()]
+    if not texts:
+        raise Unusable("the log is empty")
+    if named == "jsonl" or (named is None and texts[0].lstrip().startswith("{")):
+        return json_format(texts[0])
+    if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
+        return haproxy_format(zone)
+    if named == "csv" or "duration_s" in first[0]:
+        return csv_format(first[0])
+    raise Unusable(
+        "not a log of sessions: its first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "
+        "these members, nor lines of HAProxy's option httplog or tcplog"
+    )
+
+
+class _Sessions:
+    """Collects sessions and counts lines."""
+
+    def __init__(self, form: Format, naming: Naming) -> None:
+        self.form, self.naming = form, naming
+        self.lines = Lines()
+        self.starts, self.ends, self.pools = array("d"), array("d"), array("q")
+        self.latest_start = self.latest_end = float("-inf")
+
+    def add(self, number: int, line: str) -> None:
+        lines = self.lines
+        lines.read += 1
+        try:
+            entry = self.form.parse(line)
+        except NotPlaced:
+            lines.not_placed += 1
+            return
+        except BadLine as error:
+            lines.bad += 1
+            if lines.bad <= EXAMPLES:
+                lines.bad_lines.append(f"line {number}: {error}")
+            return
+        pool = self.naming.number(entry)
+        if pool == UNKNOWN:
+            self._count_unknown(entry)
+            return
+        self._append(entry, pool)
+
+    def _count_unknown(self, entry: Entry) -> None:
+        pool = entry.pool if entry.pool_class is None else f"{entry.pool} of class {entry.pool_class}"
+        self.lines.unknown_pool += 1
+        if pool in self.lines.unknown_pools or len(self.lines.unknown_pools) < EXAMPLES:
+            self.lines.unknown_pools[pool] = self.lines.unknown_pools.get(pool, 0) + 1
+
+    def _append(self, entry: Entry, pool: int) -> None:
+        end = entry.start + entry.duration
+        late = CLOCK_TOLERANCE_SECONDS
+        self.lines.clock_back += entry.start < self.latest_start - late and end < self.latest_end - late
+        self.latest_start, self.latest_end = max(self.latest_start, entry.start), max(self.latest_end, end)
+        self.starts.append(entry.start)
+        self.ends.append(end)
+        self.pools.append(pool)
+
+    def log(self) -> Log:
+        starts, ends = np.frombuffer(self.starts), np.frombuffer(self.ends)
+        pools = np.frombuffer(self.pools, dtype=np.int64)
+        order = np.argsort(starts, kind="stable")
+        return Log(self.form, self.lines, self.naming, starts[order], ends[order], pools[order])

@@ -1,0 +1,131 @@
+"""The recorded placement and the policies, each on the same sessions in virtual time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.engine.dispatch import REJECTIONS
+from experiments.engine.simulate import Outcome, Run, simulate
+from experiments.fleets import FleetShape
+from experiments.weights import Search, best_weights
+from experiments.workload import Floats, Workload, generator
+from planning.errors import Unusable
+from planning.evaluate.reading import Log
+from planning.evaluate.window import Window, workload_of_log
+from service.core.fleet import FleetSpec
+from service.core.gaps import Averages, Gaps, gaps
+from service.core.policies.choice import NOTHING
+from service.core.ranking import Ranking
+
+SEED = 0x517A
+RECORDED = "recorded"
+FACTORS = (2.0, 0.5, 1.5, 1 / 1.5, 1.2, 1 / 1.2, 1.05, 1 / 1.05)
+"""By which each of the fixed weights in turn is tried."""
+
+Ran = Callable[[int, int], None]
+"""Told after each run: how many are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of each placement, by name: `recorded` first. `weights` are the best fixed ones, by class."""
+
+    shape: FleetShape
+    n: int
+    window: Window
+    sessions: int
+    outcomes: Mapping[str, Outcome]
+    weights: Mapping[str, float]
+
+    def over(self, name: str, begin: float, end: float) -> Gaps:
+        """The averages of a placement between two of the times that were sampled, beside their bound."""
+        samples = self.outcomes[name].samples
+        first, last = np.searchsorted(samples.times, [begin, end])
+        areas = (samples.areas[last] - samples.areas[first]) / (end - begin)
+        pools = tuple(map(float, self.shape.pools(self.n)))
+        found = gaps(self.shape.ranking, Averages(pools, *(float(a) for a in areas)))
+        assert found is not None  # noqa: S101 - a fleet has pools
+        return found
+
+
+def shape_of(spec: FleetSpec, log: Log) -> FleetShape:
+    """The classes that have pools, by the fleet file or by the log."""
+    pools = log.naming.pools(spec.class_names())
+    present = [(c, count) for c, count in zip(spec.classes, pools, strict=True) if count]
+    return FleetShape("fleet", tuple(c for c, _ in present), tuple(count for _, count in present))
+
+
+def evaluate(spec: FleetSpec, log: Log, window: Window, ran: Ran = lambda _done, _all: None) -> Evaluation:
+    """Replay a log. Sessions that began on a full pool are counted in `log.lines`, and no placement gets them."""
+    shape = shape_of(spec, log)
+    n = sum(shape.shares)
+    times = sorted({*window.hours, *window.parts})
+    run = Run(horizon=window.end, warm_up=window.begin, beta=spec.beta, rank=1, sample_times=times)
+    recorded, kept = _recorded(shape, n, spec, log, window, run)
+    log.lines.overlapping = int((~kept).sum())
+    workload = workload_of_log(log, window, generator(SEED).random(len(log.starts)), kept)
+    log.lines.open_at_end = int((workload.departures >= window.end).sum())
+    policies, weights = _policies(shape, n, workload, run, recorded, ran)
+    by_class = {c.name: w for c, w in zip(shape.classes, weights, strict=True)}
+    return Evaluation(shape, n, window, len(workload.arrivals), {RECORDED: recorded, **policies}, by_class)
+
+
+def _recorded(
+    shape: FleetShape, n: int, spec: FleetSpec, log: Log, window: Window, run: Run
+) -> tuple[Outcome, NDArray[np.bool_]]:
+    """The log's own placement, and the sessions that its pools had room for."""
+    draws = _draws_to(log.naming.places(spec.class_names())[log.pools], n)
+    kept = np.ones(len(draws), dtype=np.bool_)
+    outcome = simulate(shape, n, "random", workload_of_log(log, window, draws, kept), run)
+    if outcome.counters[REJECTIONS]:
+        kept[: outcome.arrivals] = outcome.pools[: outcome.arrivals] != NOTHING
+        outcome = simulate(shape, n, "random", workload_of_log(log, window, draws, kept), run)
+    if not outcome.gaps.mean_sessions_per_pool:
+        raise Unusable("no session is open between the warm-up and the end: nothing to measure")
+    return outcome, kept
+
+
+def _draws_to(places: NDArray[np.int64], n: int) -> Floats:
+    """The draws with which a pool uniform among n is the one that the log names."""
+    return (places + 0.5) / n
+
+
+def _policies(
+    shape: FleetShape, n: int, workload: Workload, run: Run, recorded: Outcome, ran: Ran
+) -> tuple[dict[str, Outcome], tuple[float, ...]]:
+    """Each policy on the workload, and the weights found."""
+    search = Search(_starts(shape, recorded), FACTORS)
+    done = itertools.count(1)
+
+    def tell() -> None:
+        ran(next(done), search.runs + len(placements))
+
+    placements: dict[str, tuple[str, Callable[[], Ranking | None]]] = {
+        "best_fixed_weights": ("JLMU", lambda: shape.weighted(weights)),
+        "least_connections": ("JLMU", lambda: shape.weighted((1.0,) * len(shape.classes))),
+        "jlmu": ("JLMU", lambda: None),
+        "slta": ("SLTA", lambda: None),
+    }
+    weights = best_weights(shape, n, workload, replace(run, sample_times=()), search, tell)
+    outcomes = {}
+    for name, (policy, order) in placements.items():
+        outcomes[name] = simulate(shape, n, policy, workload, replace(run, order=order()))
+        tell()
+    return outcomes, weights
+
+
+def _starts(shape: FleetShape, recorded: Outcome) -> list[list[float]]:
+    """Weights to begin a search with: the optimal occupancies at the mean, least and largest load, their mean, equal.
+
+    Weights that suit one load may lose at the others, so where the load swings their mean may be better.
+    """
+    loads = recorded.samples.sessions
+    there = [shape.mean_occupancies(float(load)) for load in loads]
+    marked = [recorded.gaps.mean_sessions_per_pool, float(loads.min()), float(loads.max())]
+    mean = [float(weight) for weight in np.mean(there, axis=0)]
+    return [*(shape.mean_occupancies(load) for load in marked), mean, [1.0] * len(shape.classes)]

@@ -1,0 +1,34 @@
+"""Figures for people, as text that reads the same in a terminal and in a pipe, and for programs, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines in which the first column stands left and the others right, two spaces apart; the first row is the head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in rows
+    ]
+
+
+def percent(share: float | None) -> str:
+    """`6.93 %`; a dash where there is none. What rounding alone leaves below 0 is 0."""
+    return "–" if share is None else f"{100 * share + 0.0:.2f} %".replace("-0.00 %", "0.00 %")
+
+
+def counted(count: float, one: str, many: str | None = None) -> str:
+    """`1 line`, `2,000 lines`."""
+    return f"{count:,.0f} {one if count == 1 else many or one + 's'}"
+
+
+def write_json(data: Mapping[str, Any], file: Path) -> Path:
+    """Write figures in all their digits, and make the folder where it is missing."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return file

@@ -1,0 +1,67 @@
+"""The log of a real balancer loses what the clients' own record of the same sessions loses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.balancer import BALANCERS, FLEET, POOLS, Load, record
+from planning.evaluate.command import app
+from service.fleet_file import compile_spec, load_yaml
+from tests.docs.pages import ROOT, Page
+from tests.planning.recorded import Session, means
+
+LOAD = Load(seconds=6.0, mean_seconds=1.0)
+
+
+def evaluated(log: Path, folder: Path) -> Any:
+    options = [str(log), "--fleet", str(folder / "fleet.yaml"), "--warm-up", "1", "--cool-down", "1"]
+    result = CliRunner().invoke(app, [*options, "--json", str(folder / "out.json")])
+    assert result.exit_code == 0, result.output
+    return json.loads((folder / "out.json").read_text(encoding="utf-8"))
+
+
+def sessions_of(record: Path) -> list[Session]:
+    rows = [line.split(",") for line in record.read_text(encoding="utf-8").splitlines()[1:]]
+    return [Session(float(start), float(start) + float(duration), pool) for start, duration, pool in rows]
+
+
+@pytest.mark.parametrize(
+    "balancer", [pytest.param(name, marks=pytest.mark.needs(name.partition("-")[0])) for name in BALANCERS]
+)
+def test_the_log_of_a_real_balancer_lost_what_its_clients_saw(balancer: str, tmp_path: Path) -> None:
+    log = asyncio.run(record(tmp_path, balancer, LOAD))
+    seen = evaluated(log, tmp_path)
+    sessions = sessions_of(tmp_path / "client.csv")
+    spec = compile_spec(load_yaml(tmp_path / "fleet.yaml").file)
+    window = seen["window"]
+    expected = means(spec, POOLS, sessions, window["from_s"], window["to_s"])
+
+    assert seen["lines"]["read"] == seen["sessions"] == len(sessions)
+    recorded = seen["recorded"]
+    # The balancer's clock has milliseconds, and a client's connection is a little longer than the balancer's session.
+    assert seen["mean_sessions"] == pytest.approx(expected.sessions, rel=0.03)
+    assert recorded["utility"] == pytest.approx(expected.utility, rel=0.03)
+    assert recorded["utility_optimum"] == pytest.approx(expected.optimum, rel=0.03)
+    lost = (expected.optimum - expected.utility) / seen["bound"]
+    assert recorded["relative_placement_gap"] == pytest.approx(lost, abs=0.01)
+    assert seen["policies"]["slta"]["relative_placement_gap"] < lost
+
+
+def test_the_fleet_file_has_the_pools_that_are_started() -> None:
+    found = re.findall(r"name: (\w+),.* pools: (\d+)", FLEET)
+    assert {name: int(count) for name, count in found} == POOLS
+
+
+def test_the_log_format_of_the_page_is_the_one_that_nginx_is_run_with() -> None:
+    (block,) = Page(ROOT / "docs/evaluate.md").blocks("nginx")
+    configuration = (ROOT / "benchmarks/balancer-nginx.conf").read_text(encoding="utf-8")
+    for line in (line.strip() for line in block.splitlines()):
+        if line.startswith(("log_format", "map")):
+            assert line in configuration

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from planning.errors import Unusable
+from planning.evaluate.entries import BadLine, Entry, NotPlaced, csv_format, json_format
+from planning.evaluate.haproxy import haproxy_format
+
+HTTP = (
+    "Nov 25 10:55:21 lb haproxy[7]: 10.0.1.2:33317 [25/Nov/2026:10:55:21.777] front~ pools/large-2 "
+    '10/0/30/69/{} 200 2750 - - ---- 1/1/1/1/0 0/0 {{1wt.eu}} {{}} "GET /a/b-1 HTTP/1.1"'
+)
+TCP = "10.0.1.2:33313 [25/Nov/2026:10:55:21.777] fnt bck/large-2 0/0/5007 212 -- 0/0/0/0/3 0/0"
+AT = 1795604121.777
+
+
+def test_columns_stand_in_any_order_among_others() -> None:
+    parse = csv_format("pool,bytes, duration_s,start_s").parse
+    assert parse("small-1,77,2.5,100") == Entry(100, 2.5, "small-1")
+
+
+def test_a_column_of_ends_gives_starts() -> None:
+    form = csv_format("end_s,duration_s,pool,class")
+    assert form.is_written_at_end
+    assert form.parse("100,2.5,a,small") == Entry(97.5, 2.5, "a", "small")
+
+
+def test_json_lines_have_the_same_members() -> None:
+    assert json_format('{"start_s": 1}').parse('{"start_s": 1, "duration_s": 2, "pool": "a-1"}') == Entry(1, 2, "a-1")
+    form = json_format('{"end_s": 1}')
+    assert form.is_written_at_end
+    assert form.parse('{"end_s": 10, "duration_s": "2.5", "pool": "a-1", "class": null}') == Entry(7.5, 2.5, "a-1")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("1,2", "2 columns instead of 3"),
+        ("x,2,a-1", "start_s is not a number: 'x'"),
+        ("1,-2,a-1", "duration_s is negative: -2"),
+        ("1,nan,a-1", "duration_s must be finite"),
+        ("1e999,2,a-1", "start_s must be finite"),
+        ("1\r2,3,a-1", "not a line of CSV"),
+    ],
+)
+def test_a_bad_line_of_csv_says_why(line: str, reason: str) -> None:
+    with pytest.raises(BadLine, match=reason):
+        csv_format("start_s,duration_s,pool").parse(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "not JSON"),
+        ("[" * 10_000, "not JSON"),
+        ("[1]", "not a JSON object"),
+        ('{"start_s": 1, "pool": "a-1"}', "no duration_s"),
+        ('{"start_s": true, "duration_s": 1, "pool": "a-1"}', "start_s is not a number"),
+        ('{"start_s": 1, "duration_s": 1, "pool": 7}', "pool and class must be texts"),
+        ('{"start_s": 1, "duration_s": 1, "pool": "a", "class": 7}', "pool and class must be texts"),
+        ('{"start_s": ' + "9" * 400 + ', "duration_s": 1, "pool": "a"}', "start_s"),
+    ],
+)
+def test_a_bad_line_of_json_says_why(line: str, reason: str) -> None:
+    with pytest.raises(BadLine, match=reason):
+        json_format('{"start_s": 1}').parse(line)
+
+
+def test_a_session_that_no_pool_got_is_none() -> None:
+    with pytest.raises(NotPlaced):
+        csv_format("start_s,duration_s,pool").parse("1,2,")
+    with pytest.raises(NotPlaced):
+        haproxy_format(UTC).parse(HTTP.format(109).replace("large-2", "<NOSRV>"))
+
+
+def test_a_csv_without_its_columns_is_refused() -> None:
+    with pytest.raises(Unusable, match=r"start_s \(or end_s\), duration_s and pool"):
+        csv_format("start_s,duration_s")
+
+
+def test_a_line_of_httplog_is_a_session_of_its_last_timer() -> None:
+    assert haproxy_format(UTC).parse(HTTP.format(109)) == Entry(AT, 0.109, "large-2")
+
+
+def test_a_line_of_tcplog_is_a_session_of_its_last_timer() -> None:
+    assert haproxy_format(UTC).parse(TCP) == Entry(AT, 5.007, "large-2")
+
+
+def test_the_date_is_of_the_time_zone_that_is_given() -> None:
+    seen = haproxy_format(ZoneInfo("Europe/Berlin")).parse(TCP)
+    assert seen.start == pytest.approx(AT - 3600, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("Proxy front started.", "no session of option httplog or tcplog"),
+        (HTTP.format("+109"), "logasap"),
+        (HTTP.format("-1"), "no duration: the last timer is -1"),
+        (HTTP.format(109).replace("25/Nov", "31/Nov"), "no such date: 31/Nov/2026:10:55"),
+        (HTTP.format(109).replace("25/Nov", "25/Nix"), "no such date"),
+    ],
+)
+def test_a_line_of_haproxy_that_is_no_session_says_why(line: str, reason: str) -> None:
+    with pytest.raises(BadLine, match=reason):
+        haproxy_format(UTC).parse(line)
+
+
+def test_a_bad_date_does_not_stand_for_the_next_line() -> None:
+    parse = haproxy_format(UTC).parse
+    for _ in range(2):
+        with pytest.raises(BadLine):
+            parse(TCP.replace("25/Nov", "31/Nov"))
+    assert parse(TCP).duration == 5.007

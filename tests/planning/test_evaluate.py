@@ -1,0 +1,230 @@
+"""The figures of an evaluation beside what they are by definition, and the command that prints them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from planning.evaluate.command import app
+from service.fleet_file import compile_spec, load_yaml
+from tests.planning.recorded import FIRST_START, FLEET, POOLS, Session, least_connections, means, write_csv
+
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+HEAD = "start_s,duration_s,pool\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fleet and a log of two and a half hours."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    (folder / "fleet.yaml").write_text(FLEET, encoding="utf-8")
+    write_csv(least_connections(9000), folder / "log.csv")
+    return folder
+
+
+def run(folder: Path, *options: str, log: str = "log.csv") -> Result:
+    return runner.invoke(app, [str(folder / log), "--fleet", str(folder / "fleet.yaml"), *options])
+
+
+def figures(folder: Path, *options: str, log: str = "log.csv") -> Any:
+    result = run(folder, *options, "--json", str(folder / "out.json"), log=log)
+    assert result.exit_code == 0, result.output
+    return json.loads((folder / "out.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def data(folder: Path) -> Any:
+    return figures(folder)
+
+
+def expected(folder: Path, begin: float, end: float) -> dict[str, float]:
+    """The recorded placement by definition."""
+    spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
+    seen = means(spec, POOLS, least_connections(9000), begin, end)
+    places = sorted(
+        (m for c, ms in zip(spec.classes, spec.ranking.marginals, strict=True) for m in ms * POOLS[c.name]),
+        reverse=True,
+    )
+    whole = int(seen.sessions)
+    bound = sum(places[:whole]) + (seen.sessions - whole) * places[whole]
+    return {
+        "mean_sessions": seen.sessions,
+        "bound": bound,
+        "utility": seen.utility,
+        "relative_placement_gap": (seen.optimum - seen.utility) / bound,
+        "relative_swing_gap": (bound - seen.optimum) / bound,
+    }
+
+
+def of_recorded(found: Any) -> dict[str, float]:
+    figures = {**found, **found["recorded"]}
+    return {
+        name: figures[name]
+        for name in ("mean_sessions", "bound", "utility", "relative_placement_gap", "relative_swing_gap")
+    }
+
+
+def test_the_recorded_placement_is_what_it_is_by_definition(folder: Path, data: Any) -> None:
+    window = data["window"]
+    assert of_recorded(data) == pytest.approx(expected(folder, window["from_s"], window["to_s"]), rel=1e-5)
+
+
+def test_each_hour_is_what_it_is_by_definition(folder: Path, data: Any) -> None:
+    hours = data["hours"]
+    assert len(hours) == 3
+    assert [hour["from_s"] % 3600 for hour in hours[1:]] == [0, 0]
+    for hour in hours:
+        assert of_recorded(hour) == pytest.approx(expected(folder, hour["from_s"], hour["to_s"]), rel=1e-5, abs=1e-7)
+
+
+def test_the_window_is_from_the_first_start_to_the_last_less_a_mean_duration(data: Any) -> None:
+    sessions = least_connections(9000)
+    mean = sum(s.end - s.start for s in sessions) / len(sessions)
+    window = data["window"]
+    assert window["warm_up_s"] == pytest.approx(mean, rel=1e-5)
+    assert window["from_s"] + 0.0 == pytest.approx(sessions[0].start + mean, abs=200)
+    assert window["to_s"] == pytest.approx(sessions[-1].start, abs=200)
+    assert window["seconds"] == pytest.approx(sessions[-1].start - sessions[0].start - mean, rel=1e-5)
+    rate = len(sessions) / (sessions[-1].start - sessions[0].start)
+    excess = sum(max(s.end - s.start - mean, 0) for s in sessions) / len(sessions)
+    assert window["missing_at_begin"] == pytest.approx(rate * excess, rel=1e-5)
+    assert data["lines"]["open_at_end"] == sum(s.end > sessions[-1].start for s in sessions)
+
+
+def test_the_policies_lose_less_than_weights_and_those_less_than_equal_ones(data: Any) -> None:
+    lost = {name: found["relative_placement_gap"] for name, found in data["policies"].items()}
+    assert 0 <= lost["jlmu"] < lost["best_fixed_weights"] < lost["least_connections"]
+    assert 0 <= lost["slta"] < lost["best_fixed_weights"]
+    assert lost["best_fixed_weights"] < data["recorded"]["relative_placement_gap"]
+
+
+def test_weights_that_were_recorded_are_replayed_nearly_as_they_were(folder: Path, data: Any) -> None:
+    """WEIGHTS are among weights like the best; replayed with its own weights a log loses what it lost."""
+    from datetime import UTC
+
+    from experiments.engine.simulate import Run, simulate
+    from experiments.workload import generator, workload_of
+    from planning.evaluate.naming import Naming
+    from planning.evaluate.reading import read_log
+    from planning.evaluate.replay import shape_of
+
+    spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
+    log = read_log(folder / "log.csv", None, UTC, Naming(POOLS))
+    shape, begin, end = shape_of(spec, log), data["window"]["warm_up_s"], log.starts[-1] - log.starts[0]
+    draws = generator(1).random(len(log.starts))
+    workload = workload_of(0, log.starts - log.starts[0], log.ends - log.starts[0], draws)
+    seen = simulate(
+        shape, 12, "JLMU", workload, Run(horizon=end, warm_up=begin, rank=1, order=shape.weighted((1, 1, 2)))
+    )
+    lost = seen.gaps.relative(seen.gaps.placement_gap)
+    assert lost == pytest.approx(data["recorded"]["relative_placement_gap"], abs=0.003)
+
+
+def test_a_class_column_says_the_same(folder: Path, data: Any) -> None:
+    rows = [
+        f"{s.start:.3f},{s.end - s.start:.3f},x{s.pool[-3:]},{s.pool.rpartition('-')[0]}"
+        for s in least_connections(9000)
+    ]
+    (folder / "class.csv").write_text("\n".join(["start_s,duration_s,pool,class", *rows]), encoding="utf-8")
+    assert of_recorded(figures(folder, log="class.csv")) == pytest.approx(of_recorded(data), rel=1e-6)
+
+
+def test_lines_are_counted_by_what_became_of_them(folder: Path) -> None:
+    good = [f"{k},{3000 - k},linear-1" for k in range(60)]
+    rows = [
+        *good,
+        "70,5,linear-1",
+        "75,1,linear-7",
+        "76,1,",
+        "77,x,linear-2",
+        "100,5,linear-2",
+        "90,1,linear-2",
+        "2900,200,linear-2",
+    ]
+    (folder / "counted.csv").write_text(HEAD + "\n".join(rows), encoding="utf-8")
+    data = figures(folder, "--warm-up", "0", "--max-left-out", "0.1", log="counted.csv")
+    found = {
+        name: data["lines"][name]
+        for name in ("read", "bad", "unknown_pool", "overlapping", "open_at_end", "clock_back")
+    }
+    assert found == {"read": 67, "bad": 1, "unknown_pool": 1, "overlapping": 1, "open_at_end": 61, "clock_back": 1}
+    assert (data["lines"]["not_placed"], data["sessions"]) == (1, 63)
+
+
+def test_a_session_that_a_full_pool_got_is_left_out_for_everybody(folder: Path) -> None:
+    rows = [*(f"{k},{900 - k},saturating-1" for k in range(41)), "950,1,saturating-1"]
+    (folder / "full.csv").write_text(HEAD + "\n".join(rows), encoding="utf-8")
+    data = figures(folder, "--warm-up", "100", "--max-left-out", "0.1", log="full.csv")
+    assert data["lines"]["overlapping"] == 1
+    assert data["mean_sessions"] == pytest.approx(40 * 800 / 850, rel=1e-6)
+    assert data["recorded"]["utility"] == pytest.approx(1.5 * 20 * 800 / 850, rel=1e-6)
+
+
+def test_too_many_lines_that_cannot_be_used_are_refused_and_named(folder: Path) -> None:
+    (folder / "bad.csv").write_text(HEAD + "1,2,linear-1\n3,x,linear-1\n4,2,nobody-1\n", encoding="utf-8")
+    result = run(folder, log="bad.csv")
+    assert result.exit_code == 2
+    assert "2 of 3 lines cannot be used (1 bad, 1 on unknown pools, 0 on full pools)" in result.output
+    assert "line 3: duration_s is not a number: 'x'" in result.output
+    assert "unknown pool nobody-1 (1 times)" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "message"),
+    [
+        ([], "1,2,linear-1\n", "1 sessions on pools of the fleet: too few to measure"),
+        ([], "1,5,linear-1\n2,5,linear-1\n", "take a longer log, or set --warm-up and --cool-down"),
+        (["--warm-up", "3"], "1,1,linear-1\n8,1,linear-1\n", "no session is open between the warm-up and the end"),
+        (["--timezone", "Mars/Olympus"], "", "is not a time zone"),
+        (["--format", "xml"], "", "is not one of"),
+        (["--warm-up", "-1"], "", "greater than or equal to 0"),
+    ],
+)
+def test_what_cannot_be_measured_gets_a_clear_message(
+    folder: Path, options: list[str], rows: str, message: str
+) -> None:
+    (folder / "short.csv").write_text(HEAD + rows, encoding="utf-8")
+    result = run(folder, *options, log="short.csv")
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_files_that_are_missing_are_named(folder: Path) -> None:
+    assert "missing.csv: No such file" in run(folder, log="missing.csv").output
+    result = runner.invoke(app, [str(folder / "log.csv"), "--fleet", str(folder / "missing.yaml")])
+    assert (result.exit_code, "missing.yaml: No such file" in result.output) == (2, True)
+
+
+def test_the_figure_is_written_as_svg_and_as_png(folder: Path) -> None:
+    result = run(folder, "--figure", str(folder / "pictures" / "lost.png"))
+    assert result.exit_code == 0
+    assert (folder / "pictures/lost.png").read_bytes().startswith(b"\x89PNG")
+    svg = (folder / "pictures/lost.svg").read_text(encoding="utf-8")
+    for words in ("recorded", "best fixed weights", "SLTA", "sessions", "log.csv on fleet.yaml"):
+        assert words in svg
+
+
+def test_times_that_count_from_a_moment_of_their_own_are_shown_as_such(folder: Path) -> None:
+    write_csv(
+        [Session(s.start - FIRST_START, s.end - FIRST_START, s.pool) for s in least_connections(4500)],
+        folder / "own.csv",
+    )
+    assert "to 1:1" in run(folder, log="own.csv").output
+
+
+def test_without_the_extra_one_sentence_says_what_is_missing() -> None:
+    code = "import sys; sys.modules['numpy'] = None\nfrom service.cli.__main__ import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, "evaluate", "x", "--fleet", "y"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert result.stderr == (
+        "slta: `slta evaluate` needs numpy, which is not installed. "
+        "Install it with: pip install 'slta[planning]' (in a checkout: make setup)\n"
+    )

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import gzip
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from planning.errors import Unusable
+from planning.evaluate.naming import Naming
+from planning.evaluate.reading import LONGEST_LINE, LOOKED_AT, Log, read_log
+
+HEAD = "start_s,duration_s,pool\n"
+HAPROXY = f"[NOTICE] haproxy starts\n1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/a-1 0/0/{900} 212 -- 0/0/0/0/3 0/0\n"
+
+
+def read(path: Path, text: str | bytes, named: str | None = None) -> Log:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_log(path, named, UTC, Naming({"a": 3}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def test_sessions_are_sorted_by_their_starts(file: Path) -> None:
+    log = read(file, HEAD + "7,1,a-2\n5,9,a-1\n")
+    assert (log.starts.tolist(), log.ends.tolist(), log.pools.tolist()) == ([5, 7], [14, 8], [1, 0])
+
+
+def test_a_gzipped_log_with_a_byte_order_mark_and_windows_line_ends_is_read(file: Path) -> None:
+    log = read(file, gzip.compress(b"\xef\xbb\xbf" + (HEAD + "5,9,a-1\n\n").replace("\n", "\r\n").encode()))
+    assert (log.starts.tolist(), log.lines.read, log.lines.bad) == ([5], 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (HEAD + "1,2,a-1", "csv"),
+        ('\n{"start_s": 1, "duration_s": 2, "pool": "a-1"}', "jsonl"),
+        (HAPROXY, "haproxy"),
+    ],
+)
+def test_the_format_is_seen_from_the_first_lines(file: Path, text: str, name: str) -> None:
+    assert read(file, text).format.name == name
+
+
+@pytest.mark.parametrize("rows", [LOOKED_AT - 1, LOOKED_AT, LOOKED_AT + 5])
+def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) -> None:
+    log = read(file, HEAD + "".join(f"{k},2,a-1\n" for k in range(rows)))
+    assert log.starts.tolist() == list(range(rows))
+
+
+@pytest.mark.parametrize(("text", "reason"), [("", "the log is empty"), ("GET / HTTP/1.1\n", "not a log of sessions")])
+def test_a_log_of_no_format_is_refused(file: Path, text: str, reason: str) -> None:
+    with pytest.raises(Unusable, match=reason):
+        read(file, text)
+
+
+def test_the_format_that_is_named_is_taken(file: Path) -> None:
+    assert read(file, "x\n" + HAPROXY, "haproxy").lines.bad == 2
+
+
+def test_bad_lines_are_counted_and_the_first_are_named(file: Path) -> None:
+    lines = read(file, HEAD + "1,2,a-1\n" + "x,2,a-1\n" * 7).lines
+    assert (lines.read, lines.bad) == (8, 7)
+    assert lines.bad_lines == [f"line {k}: start_s is not a number: 'x'" for k in range(3, 8)]
+
+
+def test_bytes_that_are_no_text_and_endless_lines_are_bad_lines(file: Path) -> None:
+    lines = read(file, HEAD.encode() + b"\xff\xfe\n" + b"y" * (2 * LONGEST_LINE) + b"\n1,2,a-1\n").lines
+    assert (lines.bad, lines.read) == (3, 4)
+
+
+def test_unknown_pools_are_counted_and_some_are_named(file: Path) -> None:
+    lines = read(file, HEAD + "".join(f"1,2,b-{k}\n" for k in [*range(9), 0])).lines
+    assert lines.unknown_pool == 10
+    assert lines.unknown_pools == {"b-0": 2, "b-1": 1, "b-2": 1, "b-3": 1, "b-4": 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "back"),
+    [
+        (["1,9,a-1", "2,1,a-1", "3,9,a-1"], 0),  # in order of starts
+        (["5,1,a-1", "1,9,a-1", "3,9,a-1"], 0),  # in order of ends
+        (["9,9,a-1", "1,2,a-1", "8.5,8.6,a-1"], 1),  # the last is late by less than a second
+    ],
+)
+def test_a_clock_that_went_back_is_counted(file: Path, rows: list[str], back: int) -> None:
+    log = read(file, HEAD + "\n".join(rows))
+    assert (log.lines.clock_back, len(log.starts)) == (back, 3)
+
+
+def test_what_was_read_is_told_in_bytes_of_the_file(file: Path) -> None:
+    file.write_text(HEAD + "1,2,a-1\n" * 50_000, encoding="utf-8")
+    told: list[int] = []
+    read_log(file, None, UTC, Naming({"a": 3}), told.append)
+    assert 0.9 * file.stat().st_size < sum(told) <= file.stat().st_size
