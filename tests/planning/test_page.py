@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from planning.evaluate.command import app
 from tests.docs.pages import rows, words
-from tests.planning.page import FLEET, MARKED, PAGE, example
-from tests.planning.recorded import least_connections, write_csv
+from tests.planning.page import MARKED, PAGE, example
+from tests.planning.recorded import FLEET, least_connections, write_csv
 
 
 def test_the_example_is_what_the_command_prints(tmp_path: Path) -> None:
