@@ -64,7 +64,12 @@ def test_help_needs_none_of_the_parts() -> None:
 
 @pytest.mark.parametrize(
     ("command", "module", "extra"),
-    [("demo", "aiohttp", "load"), ("loadgen", "ddsketch", "load"), ("experiments", "numpy", "experiments")],
+    [
+        ("demo", "aiohttp", "load"),
+        ("loadgen", "ddsketch", "load"),
+        ("experiments", "numpy", "experiments"),
+        ("evaluate", "numpy", "planning"),
+    ],
 )
 def test_without_an_extra_one_sentence_says_how_to_install_it(command: str, module: str, extra: str) -> None:
     result = slta(command, "--help", before=f"sys.modules['{module}'] = None")

@@ -17,7 +17,7 @@ from service import release
 from tests.deploy.tree import ROOT, build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PACKAGES = ("demo", "experiments", "loadgen", "service")
+PACKAGES = ("demo", "experiments", "loadgen", "planning", "service")
 
 
 @pytest.fixture(scope="module")

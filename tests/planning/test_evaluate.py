@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -216,15 +214,3 @@ def test_times_that_count_from_a_moment_of_their_own_are_shown_as_such(folder: P
         folder / "own.csv",
     )
     assert "to 1:1" in run(folder, log="own.csv").output
-
-
-def test_without_the_extra_one_sentence_says_what_is_missing() -> None:
-    code = "import sys; sys.modules['numpy'] = None\nfrom service.cli.__main__ import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", code, "evaluate", "x", "--fleet", "y"], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 2
-    assert result.stderr == (
-        "slta: `slta evaluate` needs numpy, which is not installed. "
-        "Install it with: pip install 'slta[planning]' (in a checkout: make setup)\n"
-    )
