@@ -9,7 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("LICENSE", "README.md", "pyproject.toml", "setup.py", "demo", "examples", "experiments", "loadgen", "service")
+PARTS = (
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+    "setup.py",
+    "demo",
+    "examples",
+    "experiments",
+    "loadgen",
+    "planning",
+    "service",
+)
 """What a wheel is built from."""
 
 
