@@ -9,19 +9,18 @@ from experiments.engine.simulate import Run, simulate
 from experiments.fleets import FleetShape
 from experiments.workload import Workload
 
-LEAST = 0.001
-"""The weight of a class that should take nothing: it is used when every other is a thousand times as full."""
-
 
 @dataclass(frozen=True)
 class Search:
     """The weights to begin with, best of all, and the factors that each weight is then tried with, in turn.
 
-    The loss is not convex in the weights, so others may be better than those that are found.
+    `least` is the smallest weight: such a class is used when every other is many times as full. The loss is not convex
+    in the weights, so others may be better than those that are found.
     """
 
     starts: Sequence[Sequence[float]]
     factors: Sequence[float] = (1.1, 1 / 1.1, 1.03, 1 / 1.03)
+    least: float = 0.001
 
     @property
     def runs(self) -> int:
@@ -40,10 +39,10 @@ def best_weights(
         tried()
         return found
 
-    least, best = min((gap(start), start) for start in ([max(w, LEAST) for w in s] for s in search.starts))
+    least, best = min((gap(start), start) for start in ([max(w, search.least) for w in s] for s in search.starts))
     for factor in search.factors:
         for i in range(len(best)):
-            other = [*best[:i], max(best[i] * factor, LEAST), *best[i + 1 :]]
+            other = [*best[:i], max(best[i] * factor, search.least), *best[i + 1 :]]
             if (found := gap(other)) < least:
                 best, least = other, found
     return tuple(round(w, 4) for w in best)

@@ -26,6 +26,8 @@ FLEETS: dict[str, tuple[FleetShape, float, tuple[float, ...]]] = {
 HORIZON = 40.0
 SWEEP = tuple(float(k) for k in range(1, 15))
 SWEEP_SIZE = 100
+LEAST = 0.001
+"""The weight of a class that should take nothing: it is used when every other is a thousand times as full."""
 LINES = ("random", "round robin", "two choices", "least connections", "tuned weights", "JLMU", "SLTA")
 
 
@@ -38,7 +40,8 @@ def tuned_weights(fleet: str) -> tuple[float, ...]:
     shape, load, _ = FLEETS[fleet]
     end = WARM_UP + HORIZON
     workload = stationary(generator(60, list(FLEETS).index(fleet)), 100 * load, end)
-    return best_weights(shape, 100, workload, Run(horizon=end), Search([shape.mean_occupancies(load)]))
+    search = Search([shape.mean_occupancies(load)], least=LEAST)
+    return best_weights(shape, 100, workload, Run(horizon=end), search)
 
 
 @dataclass(frozen=True)
