@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from deploy import make_secrets
+from service import release
 from tests.deploy.engine import Engine, compose, engine
 from tests.deploy.test_queries import (
     ALERTS,
@@ -217,6 +218,16 @@ def test_rules_are_loaded_and_none_fails(stack: Stack) -> None:
     for alert in ALERTS:
         for metric in metrics_of(alert) - counted_at_the_first_failure:
             assert stack.prometheus.soon(metric), (alert, metric)
+
+
+def test_the_image_says_what_it_is_and_has_a_demonstration(stack: Stack) -> None:
+    image = FILE["services"]["dispatcher"]["image"]
+    run = ["run", "--rm", "--network", "host", "--env", "SLTA_HOST=127.0.0.1", image]
+    assert stack.engine.docker(*run, "--version") == f"slta {release()}\n"
+    labels = json.loads(stack.engine.docker("inspect", "--format", "{{json .Config.Labels}}", image))
+    assert labels["org.opencontainers.image.version"] == release()
+    shown = stack.engine.docker(*run, "demo", "--pools", "8", "--load", "3", "--duration", "3", "--mean-holding", "0.5")
+    assert "Done." in shown
 
 
 def test_an_assigned_session_survives_a_restart_of_the_store(stack: Stack) -> None:
