@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -50,6 +51,8 @@ async def replicas_behind(scene: Scene) -> int:
     behind = await _offset(scene.servers[0]) - max([await _offset(replica) for replica in scene.servers[1:]])
     scene.servers[0].kill()
     gate.set()
+    await asyncio.to_thread(scene.promoted)
+    scene.went_back = time.time()
     await asyncio.sleep(AWAY_SECONDS)
     scene.relays[0].rule = untouched
     await asyncio.to_thread(scene.servers[0].start)
@@ -89,6 +92,7 @@ async def _partition(scene: Scene, cut_off: Sequence[int]) -> Seen:
     after = [await _calls(server) for server in both]
     masters = sum([await ask(server, lambda redis: redis.role()[0] == "master") for server in both])
     heal()
+    scene.went_back = time.time()
     await _moved(scene)
     seen = Seen(masters, *(late - early for early, late in zip(before, after, strict=True)))
     scene.notes["seen"] = seen._asdict()

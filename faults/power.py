@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from pathlib import Path
 
 from faults.scene import Scene
@@ -50,6 +51,7 @@ async def lost(scene: Scene) -> int:
     await asyncio.sleep(SECONDS)
     scene.notes["bytes not synced"] = await asyncio.to_thread(fail, server)
     await asyncio.to_thread(server.start)
+    scene.went_back = time.time()
     await asyncio.sleep(AFTER_SECONDS)
     return 1
 

@@ -13,7 +13,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 TEMPLATE = Path(__file__).with_name("reliability.template")
 COUNTS = ("acknowledged", "refused", "unknown", "lost", "doubled", "leaked", "back")
 TABLE = ("fault", "mode", "runs", *COUNTS, "longest silence s", "audits")
-STATEMENT = ("mode", "what fails", "runs", "acknowledged", "lost", "most in a run", "back", "longest silence s")
+STATEMENT = (
+    *("mode", "what fails", "runs", "acknowledged", "lost", "most in a run", "back", "longest silence s"),
+    *("noticed", "put back"),
+)
 Key = Callable[[Record], tuple[str, ...]]
 
 
@@ -49,6 +52,8 @@ def statement(records: Sequence[Record]) -> str:
             *map(_number, (len(runs), _sum(runs, "acknowledged"), _sum(runs, "lost"), _most(runs, "lost"))),
             _number(_sum(runs, "back")),
             f"{_most(runs, 'longest_silence_seconds'):.1f}",
+            _noticed(runs),
+            _number(sum(run.get("put_back", 0) for run in runs)),
         )
         for (mode, fails), runs in _groups(records, lambda run: (run["mode"], FAULTS[run["fault"]].fails))
     ]
@@ -103,6 +108,15 @@ def _sum(runs: Sequence[Mapping[str, int]], name: str) -> int:
 
 def _most(runs: Sequence[Mapping[str, float]], name: str) -> float:
     return max(run[name] for run in runs)
+
+
+def _noticed(runs: Sequence[Record]) -> str:
+    """Of the runs that lost something, or had it put back: in how many that was noticed, and how late at most."""
+    concerned = [run for run in runs if run["lost"] or run.get("put_back")]
+    seconds = [run["noticed_seconds"] for run in concerned if run.get("noticed_seconds") is not None]
+    if not concerned:
+        return "–"
+    return f"{len(seconds)} of {len(concerned)}" + (f", in {max(seconds):.1f} s" if seconds else "")
 
 
 def _audits(runs: Sequence[Record]) -> str:

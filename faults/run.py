@@ -14,6 +14,7 @@ from typing import Any
 from faults import witness
 from faults.ledger import judge
 from faults.load import Load, Plan
+from faults.noticed import noticed
 from faults.scene import Scene, scene
 from faults.table import FAULTS, Fault
 from tests.servers import SERVERS
@@ -67,6 +68,7 @@ def _record(made: Scene, plan: Plan, rate: float, effects: int) -> Record:
         "good_answers": len(load.ledger.good),
         **asdict(judge(load.ledger, witness.sessions(store))),
         "longest_silence_seconds": round(load.ledger.longest_silence(load.started, load.ended), 2),
+        **noticed(made.logs, made.went_back),
         "audit": witness.audit(store),
         "codes": dict(load.ledger.codes),
         "notes": made.notes,

@@ -38,6 +38,8 @@ class Scene:
     views: list[list[Relay]] = field(default_factory=list)
     """For each dispatcher a relay before each sentinel."""
     load: Load = field(init=False)
+    went_back: float = 0.0
+    """When a store that had gone back could be reached, in seconds since 1970; 0 if none did."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What a fault wants the record to hold besides."""
 
@@ -46,6 +48,11 @@ class Scene:
         """Where clients find the dispatchers."""
         ports = [front.port for front in self.fronts] or [dispatcher.port for dispatcher in self.dispatchers]
         return [f"http://127.0.0.1:{port}" for port in ports]
+
+    @property
+    def logs(self) -> list[Path]:
+        """What the dispatchers wrote."""
+        return [dispatcher.log for dispatcher in self.dispatchers]
 
     def named(self) -> set[int]:
         """The numbers of the servers that sentinels name as the master: for a moment there may be two."""

@@ -32,6 +32,7 @@ class ServiceProcess:
         """`program` is the module to run, and its first arguments; `settings` are environment variables."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "log"
         self._folder = folder
         self._keys_file = keys_file
         self._program = program
@@ -42,7 +43,7 @@ class ServiceProcess:
         options = ["--port", str(self.port), "--data-dir", str(self._folder / "data")]
         options += ["--keys-file", str(self._keys_file)] if self._keys_file else []
         environment = os.environ | ({} if self._keys_file else {"SLTA_AUTH": "off"}) | dict(self._settings)
-        with (self._folder / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             command = [sys.executable, "-m", *self._program, *options]
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self._wait_until_ready()
@@ -86,6 +87,6 @@ class ServiceProcess:
                 return
             except httpx.HTTPError:
                 assert self._process is not None
-                assert self._process.poll() is None, (self._folder / "log").read_text()
+                assert self._process.poll() is None, self.log.read_text()
                 assert time.monotonic() < deadline, "the service did not become ready"
                 time.sleep(0.05)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from argparse import Namespace
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from faults import __main__ as command
 from faults import power, report, witness
 from faults.ledger import judge
 from faults.load import FLEET, Load, Plan
+from faults.noticed import noticed
 from faults.on_the_way import AtByte, cut_at_every_byte
 from faults.run import Record
 from faults.scene import RELAYED, SINGLE, Scene, scene
@@ -135,6 +138,25 @@ def test_when_the_power_fails_what_was_not_synced_is_gone(tmp_path: Path, policy
             assert redis.dbsize() == kept
 
 
+# What dispatchers say
+
+
+def test_it_is_noticed_when_the_first_dispatcher_says_so_after_the_store_can_be_reached(tmp_path: Path) -> None:
+    for name, lines in {
+        "a": [("2026-11-25T10:00:01.500Z", 3), ("2026-11-25T10:00:00.250Z", 4)],
+        "b": [("2026-11-25T09:59:59Z", 1)],
+        "c": [],
+    }.items():
+        events = [{"event": "store_went_back", "timestamp": at, "put_back": count} for at, count in lines]
+        text = "\n".join(["Traceback", '"text"', '{"event": "listening"}', *map(json.dumps, events)])
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    logs = sorted(tmp_path.iterdir())
+    ten = datetime(2026, 11, 25, 10, tzinfo=UTC).timestamp()
+    assert noticed(logs, ten) == {"noticed_seconds": 0.25, "put_back": 8}
+    assert noticed(logs, ten + 60) == {"noticed_seconds": None, "put_back": 8}
+    assert noticed(logs[2:], 0) == {"noticed_seconds": None, "put_back": 0}
+
+
 # Runs
 
 
@@ -172,14 +194,22 @@ def test_a_machine_that_is_too_busy_is_given_up(tmp_path: Path, monkeypatch: pyt
 
 def test_the_page_adds_up_the_runs_that_count() -> None:
     runs = [
-        record("power", acknowledged=1000, lost=40, back=3, longest_silence_seconds=0.4),
-        record("power", acknowledged=500, lost=7, longest_silence_seconds=1.2, audit=["sessions: 3, expected 4"]),
+        record("power", acknowledged=1000, lost=40, back=3, longest_silence_seconds=0.4, noticed_seconds=None),
+        record(
+            "power",
+            acknowledged=500,
+            lost=7,
+            noticed_seconds=0.84,
+            put_back=9,
+            longest_silence_seconds=1.2,
+            audit=["sessions: 3, expected 4"],
+        ),
         record("power", acknowledged=900, lost=900, void="no effect was seen"),
         record("store-killed", acknowledged=100),
     ]
     statement, table = report.statement(runs), report.table(runs)
-    assert "| `async` | the power of the store | 2 | 1,500 | 47 | 40 | 3 | 1.2 |" in statement
-    assert "| `async` | a process or a connection | 1 | 100 | 0 | 0 | 0 | 0.5 |" in statement
+    assert "| `async` | the power of the store | 2 | 1,500 | 47 | 40 | 3 | 1.2 | 1 of 2, in 0.8 s | 9 |" in statement
+    assert "| `async` | a process or a connection | 1 | 100 | 0 | 0 | 0 | 0.5 | – | 0 |" in statement
     assert "| the power fails | `async` | 2 + 1 void | 1,500 | 0 | 0 | 47 | 0 | 0 | 3 | 1.2 | 1 broken |" in table
 
 
