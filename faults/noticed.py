@@ -12,15 +12,16 @@ from typing import Any
 EVENT = "store_went_back"
 
 
-def noticed(logs: Iterable[Path], since: float) -> Mapping[str, Any]:
-    """`since`: when the store that had gone back could be reached, in seconds since 1970; 0 if there was none.
+def noticed(logs: Iterable[Path], broke: float, reached: float) -> Mapping[str, Any]:
+    """What dispatchers said after the store `broke`; `reached` is when one that had gone back was reached.
 
-    `noticed_seconds` is from then to the first of the dispatchers, None where none did.
+    Both are in seconds since 1970, and 0 where nothing went back. `noticed_seconds` is from the second to what the
+    first dispatcher said, None where none did.
     """
     events = [event for log in logs for event in _events(log)]
-    moments = [moment for event in events if (moment := _moment(event)) >= since]
+    moments = [moment for event in events if (moment := _moment(event)) >= broke]
     return {
-        "noticed_seconds": round(min(moments) - since, 2) if since and moments else None,
+        "noticed_seconds": round(max(0, min(moments) - reached), 2) if reached and moments else None,
         "put_back": sum(event["put_back"] for event in events),
     }
 

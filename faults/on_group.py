@@ -10,6 +10,7 @@ from typing import NamedTuple
 from faults.on_store import ask
 from faults.scene import NEIGHBOUR, Scene
 from tests.relay import Cut, Link, untouched
+from tests.sentinels import until
 from tests.servers import Server
 
 FREEZE_SECONDS = 6.0
@@ -51,13 +52,19 @@ async def replicas_behind(scene: Scene) -> int:
     behind = await _offset(scene.servers[0]) - max([await _offset(replica) for replica in scene.servers[1:]])
     scene.servers[0].kill()
     gate.set()
-    await asyncio.to_thread(scene.promoted)
-    scene.went_back = time.time()
+    scene.went_back = time.time(), await _served_again(scene)
     await asyncio.sleep(AWAY_SECONDS)
     scene.relays[0].rule = untouched
     await asyncio.to_thread(scene.servers[0].start)
     scene.notes["bytes behind"] = behind
     return behind if await _moved(scene) else 0
+
+
+async def _served_again(scene: Scene) -> float:
+    """When the first call succeeds from now on, in seconds since 1970."""
+    ledger, began = scene.load.ledger, time.monotonic()
+    await asyncio.to_thread(until, lambda: ledger.good_between(began, time.monotonic()))
+    return time.time()
 
 
 async def _offset(server: Server) -> int:
@@ -92,7 +99,7 @@ async def _partition(scene: Scene, cut_off: Sequence[int]) -> Seen:
     after = [await _calls(server) for server in both]
     masters = sum([await ask(server, lambda redis: redis.role()[0] == "master") for server in both])
     heal()
-    scene.went_back = time.time()
+    scene.went_back = (time.time(),) * 2
     await _moved(scene)
     seen = Seen(masters, *(late - early for early, late in zip(before, after, strict=True)))
     scene.notes["seen"] = seen._asdict()

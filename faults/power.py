@@ -49,9 +49,10 @@ async def lost(scene: Scene) -> int:
     """The power fails under load: 1, once the server is there again with the file as the disk had it."""
     [server] = scene.servers
     await asyncio.sleep(SECONDS)
+    broke = time.time()
     scene.notes["bytes not synced"] = await asyncio.to_thread(fail, server)
     await asyncio.to_thread(server.start)
-    scene.went_back = time.time()
+    scene.went_back = broke, time.time()
     await asyncio.sleep(AFTER_SECONDS)
     return 1
 

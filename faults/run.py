@@ -68,7 +68,7 @@ def _record(made: Scene, plan: Plan, rate: float, effects: int) -> Record:
         "good_answers": len(load.ledger.good),
         **asdict(judge(load.ledger, witness.sessions(store))),
         "longest_silence_seconds": round(load.ledger.longest_silence(load.started, load.ended), 2),
-        **noticed(made.logs, made.went_back),
+        **noticed(made.logs, *made.went_back),
         "audit": witness.audit(store),
         "codes": dict(load.ledger.codes),
         "notes": made.notes,

@@ -38,8 +38,8 @@ class Scene:
     views: list[list[Relay]] = field(default_factory=list)
     """For each dispatcher a relay before each sentinel."""
     load: Load = field(init=False)
-    went_back: float = 0.0
-    """When a store that had gone back could be reached, in seconds since 1970; 0 if none did."""
+    went_back: tuple[float, float] = (0.0, 0.0)
+    """When the store broke, and when one that had gone back was reached, in seconds since 1970; 0 if none was."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What a fault wants the record to hold besides."""
 

@@ -152,9 +152,10 @@ def test_it_is_noticed_when_the_first_dispatcher_says_so_after_the_store_can_be_
         (tmp_path / name).write_text(text, encoding="utf-8")
     logs = sorted(tmp_path.iterdir())
     ten = datetime(2026, 11, 25, 10, tzinfo=UTC).timestamp()
-    assert noticed(logs, ten) == {"noticed_seconds": 0.25, "put_back": 8}
-    assert noticed(logs, ten + 60) == {"noticed_seconds": None, "put_back": 8}
-    assert noticed(logs[2:], 0) == {"noticed_seconds": None, "put_back": 0}
+    assert noticed(logs, ten, ten) == {"noticed_seconds": 0.25, "put_back": 8}
+    assert noticed(logs, ten, ten + 1) == {"noticed_seconds": 0, "put_back": 8}, "before any client's call succeeded"
+    assert noticed(logs, ten + 60, ten + 61) == {"noticed_seconds": None, "put_back": 8}
+    assert noticed(logs[2:], 0, 0) == {"noticed_seconds": None, "put_back": 0}
 
 
 # Runs
