@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 
 from service.metrics.rows import HistogramRow, MeterRow, Row, TallyRow
 from service.requests import RequestRecord
+from service.values import Findings
 
 REQUESTS = HistogramRow(
     "request_duration_seconds",
@@ -27,6 +28,8 @@ STORE_CALLS = HistogramRow(
 )
 BATCHES = HistogramRow("batch_size", "Operations in one call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = TallyRow("store_errors", "Calls of the store that failed.", ("kind",))
+FINDINGS = MeterRow("audit_findings", "What the last audit by this process found damaged.", ("fleet",))
+AUDITED = MeterRow("audit_time_seconds", "When that audit ended, in seconds of Unix time; 0 before the first.", ())
 ACTIVITY_ROWS: tuple[Row, ...] = (
     REQUESTS,
     SHED,
@@ -36,6 +39,8 @@ ACTIVITY_ROWS: tuple[Row, ...] = (
     STORE_CALLS,
     BATCHES,
     STORE_ERRORS,
+    FINDINGS,
+    AUDITED,
 )
 
 NO_ROUTE = NO_KEY = "none"
@@ -59,6 +64,8 @@ class Activity:
         self._store_calls = STORE_CALLS.histogram(self.registry)
         self._batches = BATCHES.histogram(self.registry)
         self._store_errors = STORE_ERRORS.tally(self.registry)
+        self._findings = FINDINGS.meter(self.registry)
+        self._audited = AUDITED.meter(self.registry)
         ProcessCollector(registry=self.registry)
         self._known_requests: dict[tuple[str, str | None, int], Histogram] = {}
         self._known_keys: dict[tuple[str, int], Counter] = {}
@@ -87,6 +94,14 @@ class Activity:
     def connection_refused(self, reason: str) -> None:
         """Count a connection that was refused, or ended without a request."""
         self._refused.labels(reason).inc()
+
+    def audited(self, found: Sequence[Findings]) -> None:
+        """Show what an audit of all fleets found; a fleet that is gone, or was not looked at, has no series."""
+        self._findings.clear()
+        for one in found:
+            if one.not_looked is None:
+                self._findings.labels(one.fleet).set(one.total)
+        self._audited.set_to_current_time()
 
     def watch_connections(self, count: Callable[[], float]) -> None:
         """Ask `count` for the open connections at each scrape."""

@@ -19,6 +19,7 @@ from service.fleet_file import Specs, load_yaml
 from service.metrics import Metrics
 from service.process.announcing import RequestLog, announce_openings
 from service.process.certificates import Certificate
+from service.process.checking import self_checks
 from service.process.housekeeping import Housekeeping
 from service.process.limits import Limits
 from service.process.listening import Server, bind, configuration, limits_of
@@ -95,7 +96,8 @@ class Dispatcher:
                 take_up_certificate=lambda: self._take_up_certificate(config),
             )
             settle()
-            async with housekeeping.under_way(give_up=server.stop):
+            checks = self_checks(store, self._specs, self._metrics.audited)
+            async with housekeeping.under_way(give_up=server.stop), checks:
                 await server.serve(sockets=[listener])
         finally:
             await store.close()

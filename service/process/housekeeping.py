@@ -72,7 +72,7 @@ class Housekeeping:
             if beginning.done():
                 beginning.result()
         finally:
-            await _end([*tasks, beginning])
+            await end_all([*tasks, beginning])
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
         rounds = [_every_second(self._watch_store), _every_second(self._keep_house)]
@@ -138,7 +138,7 @@ class Housekeeping:
         self._trouble = trouble
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def end_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Cancel until all have ended: `asyncio.wait_for` before Python 3.12, which redis-py calls, may swallow it."""
     pending = set(tasks)
     while pending:
