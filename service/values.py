@@ -18,6 +18,7 @@ COUNTERS = (
     "rejected_no_capacity",
     "rejected_no_active_pool",
     "repairs",
+    "went_back",
     "steps_up",
     "steps_down",
 )
@@ -180,6 +181,7 @@ class ClassSnapshot:
 class Snapshot:
     """A fleet at one instant, read atomically.
 
+    `clock` is the server's, in microseconds of Unix time.
     `utility` and `optimum` are U and U*(N, A) in the store's integers. `rank` is r among the classes that have
     active pools (under JLMU the rank of σ(q)); 0 without active pools. `yellow` tokens are of the class of `rank`.
     """
@@ -191,6 +193,7 @@ class Snapshot:
     store_epoch: int
     suspect: bool
     time: int
+    clock: int
     sessions: int
     draining_sessions: int
     utility: int

@@ -97,7 +97,7 @@ FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum.", lambda c: c.pool_worth),
     FLEET.gauge(
         "store_epoch",
-        "When the fleet was created, in seconds of Unix time: totals begin anew with it.",
+        "When the fleet was created, or its store last seen to have gone back, in seconds of Unix time.",
         lambda seen: seen.now.store_epoch,
     ),
     FLEET.gauge("config_version", "Version of the fleet's configuration.", lambda seen: seen.now.config_version),
@@ -150,6 +150,11 @@ FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
             "down": seen.now.counters["learning_steps_down"],
         },
         ("direction",),
+    ),
+    FLEET.counter(
+        "store_went_back",
+        "Times that the store may have lost changes which were acknowledged.",
+        lambda seen: seen.now.counters["went_back"],
     ),
     FLEET.counter(
         "repairs",

@@ -71,6 +71,7 @@ class Instant:
     time: float
     store_epoch: int
     suspect: bool
+    went_back_seconds: float | None
     pools: PoolCounts
     sessions: SessionCounts
     capacity: int
@@ -118,6 +119,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
         time=snapshot.time / MICROSECONDS,
         store_epoch=snapshot.store_epoch,
         suspect=snapshot.suspect,
+        went_back_seconds=_went_back_seconds(snapshot),
         pools=_all_pools(snapshot.classes),
         sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),
         capacity=sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True)),
@@ -134,6 +136,13 @@ def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
         classes=_observe_classes(snapshot, spec, ranking, best),
         counters=dict(snapshot.counters),
     )
+
+
+def _went_back_seconds(snapshot: Snapshot) -> float | None:
+    """Since the store was seen to have gone back; its epoch is the second in which it was."""
+    if not snapshot.counters.get("went_back"):
+        return None
+    return max(0.0, snapshot.clock / MICROSECONDS - snapshot.store_epoch)
 
 
 def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:

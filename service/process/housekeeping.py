@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -75,7 +75,7 @@ class Housekeeping:
             await end_all([*tasks, beginning])
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
-        rounds = [_every_second(self._watch_store), _every_second(self._keep_house)]
+        rounds = [_every_second(self._watch_store, self._store.doubted), _every_second(self._keep_house)]
         return [*rounds, *([self._embedded.supervise()] if self._embedded else [])]
 
     async def _begin(self) -> None:
@@ -121,6 +121,7 @@ class Housekeeping:
             fleets = await self._store.fleets.names()
         except DispatchError as error:
             return error.code
+        self._store.keep_only(fleets)
         for fleet in fleets:
             try:
                 await self._store.fleets.tick(fleet)
@@ -148,13 +149,17 @@ async def end_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _every_second(work: Callable[[], Awaitable[None]]) -> None:
+async def _every_second(work: Callable[[], Awaitable[None]], sooner: asyncio.Event | None = None) -> None:
+    """Or at once, when `sooner` is set."""
+    sooner = sooner or asyncio.Event()
     while True:
         try:
             await work()
         except Exception:
             log.exception("round_failed")
-        await asyncio.sleep(ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)):
+                await sooner.wait()
 
 
 async def _once_available(work: Callable[..., Awaitable[None]], *arguments: object) -> None:

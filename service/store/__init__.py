@@ -7,6 +7,7 @@
 | replies | words of the Lua as values and errors |
 | batching, pace | many requests in one call; how long they wait |
 | caller, exchange, connection | one call; its round trip; what a failed call means |
+| continuity, acknowledged, recovery | whether the store went back in time; what was told lately; putting it back |
 | durability | what an acknowledgement promises |
 | library, tables, snapshots | the Lua, put together; a fleet's tables for it; a snapshot from it |
 | embedded, data_folder | a server of our own |

@@ -9,6 +9,7 @@ from functools import partial
 from time import monotonic
 
 from service.errors import StoreUnavailable
+from service.store.acknowledged import Acknowledged
 from service.store.caller import Caller, StoreFailure
 from service.store.connection import judge_late
 from service.store.pace import Pace
@@ -35,9 +36,13 @@ class Operations:
     StoreUnavailable (did not run), OutcomeUnknown (may have run).
     """
 
-    def __init__(self, caller: Caller, deadline_seconds: float) -> None:
-        """`deadline_seconds` is how long an operation may take; until then it is tried again where that is safe."""
+    def __init__(self, caller: Caller, acknowledged: Acknowledged, deadline_seconds: float) -> None:
+        """`deadline_seconds` is how long an operation may take; until then it is tried again where that is safe.
+
+        What comes of it is `acknowledged`.
+        """
         self._caller = caller
+        self._acknowledged = acknowledged
         self._deadline_seconds = deadline_seconds
         self._pace = Pace()
         self._batchers: dict[str, Batcher] = {}
@@ -85,7 +90,9 @@ class Operations:
     def _batcher(self, fleet: str) -> Batcher:
         batcher = self._batchers.get(fleet)
         if batcher is None:  # a fleet has one only while something waits: names that are none leave nothing behind
-            batcher = Batcher(self._caller, fleet, self._pace, partial(self._batchers.pop, fleet, None))
+            batcher = Batcher(
+                self._caller, self._acknowledged, fleet, self._pace, partial(self._batchers.pop, fleet, None)
+            )
             self._batchers[fleet] = batcher
         return batcher
 
@@ -96,13 +103,16 @@ class Batcher:
     What was added together goes out together, so its order holds although calls overlap.
     """
 
-    def __init__(self, caller: Caller, fleet: str, pace: Pace, at_end: Callable[[], object]) -> None:
+    def __init__(
+        self, caller: Caller, acknowledged: Acknowledged, fleet: str, pace: Pace, at_end: Callable[[], object]
+    ) -> None:
         """`pace` is that of the server, whatever the fleet; `at_end` is called when nothing waits any more."""
         self.lanes: set[asyncio.Task[None]] = set()
         self._queue: deque[list[Waiting]] = deque()
         self._waiting = 0
         self._calls = 0
         self._caller = caller
+        self._acknowledged = acknowledged
         self._fleet = fleet
         self._pace = pace
         self._at_end = at_end
@@ -217,6 +227,7 @@ class Batcher:
             for operation in batch:
                 operation.settle(refusal())
             return []
+        self._acknowledged.note(self._fleet, [operation.words for operation in batch], reply[1])
         not_run = []
         for operation, outcome in zip(batch, reply[1], strict=True):
             if outcome[0] == "NOT_RUN":

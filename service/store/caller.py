@@ -8,10 +8,11 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, Protocol
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
 from service.store.connection import DOUBTS, ConnectionPool, Failure, StoreSettings, classify
+from service.store.continuity import Continuity
 from service.store.exchange import exchange
 from service.store.library import Library
 from service.store.replies import Reply, checked
@@ -46,14 +47,21 @@ class Caller:
     """Calls the functions of a library on one server."""
 
     def __init__(
-        self, pool: ConnectionPool, settings: StoreSettings, library: Library, observer: StoreObserver, clock: Clock
+        self,
+        pool: ConnectionPool,
+        settings: StoreSettings,
+        library: Library,
+        observer: StoreObserver,
+        clock: Clock,
+        continuity: Continuity,
     ) -> None:
-        """`clock` gives the time argument, see `Store`."""
+        """`clock` gives the time argument, see `Store`; `continuity` hears what replies say of the store's past."""
         self._pool = pool
         self._settings = settings
         self._source, self.digest = library
         self._observer = observer
         self._clock = clock
+        self._continuity = continuity
         self._loading = asyncio.Lock()
 
     async def change(self, function: str, fleet: str, *arguments: Argument) -> Reply:
@@ -78,6 +86,15 @@ class Caller:
             await self._judge(error)
             raise StoreUnavailable from error
 
+    async def ask(self, *command: str) -> Any:  # noqa: ANN401 - whatever the command answers
+        """The same; None where the user may not ask."""
+        try:
+            return await self.look(*command)
+        except StoreUnavailable as unavailable:
+            if isinstance(unavailable.__cause__, NoPermissionError):
+                return None
+            raise
+
     async def write(self, *commands: Sequence[str]) -> None:
         """Plain commands, sent together. StoreUnavailable or OutcomeUnknown."""
         try:
@@ -100,9 +117,11 @@ class Caller:
         self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
     ) -> Reply:
         words = (command, f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
-        started = perf_counter()
+        sent, started = self._continuity.sending(fleet), perf_counter()
         try:
-            return await self._attempt(words, lasting=command == "FCALL")
+            *reply, revision = await self._attempt(words, lasting=command == "FCALL")
+            self._continuity.heard(fleet, sent, revision)
+            return reply
         finally:
             self._observer.call(function, perf_counter() - started, operations)
 
@@ -128,6 +147,7 @@ class Caller:
     async def _judge(self, error: RedisError | OSError) -> Failure:
         """What it means; where the server may no longer be the master, the connections are made anew."""
         failure = classify(error)
+        self._continuity.interrupted()
         if failure.kind in DOUBTS:
             await self._pool.renew()
         return failure

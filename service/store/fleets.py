@@ -6,6 +6,7 @@ from service import errors
 from service.core.fleet import FleetSpec
 from service.store import replies
 from service.store.caller import Caller
+from service.store.continuity import Continuity
 from service.store.repairs import PATIENCE_SECONDS, Repairs
 from service.store.snapshots import parse_snapshot
 from service.store.tables import put_arguments
@@ -30,9 +31,10 @@ SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
 class Fleets:
     """The fleets of one server. Every method may raise StoreUnavailable or OutcomeUnknown, most UnknownFleet."""
 
-    def __init__(self, caller: Caller, repairs: Repairs) -> None:
+    def __init__(self, caller: Caller, repairs: Repairs, continuity: Continuity) -> None:
         self._caller = caller
         self._repairs = repairs
+        self._continuity = continuity
 
     async def names(self) -> list[str]:
         """The names of all fleets, sorted."""
@@ -99,10 +101,13 @@ class Fleets:
 
     async def _tick(self, fleet: str) -> None:
         for _ in range(TICK_CALLS):
-            word, *left = await self._caller.change("tick", fleet)
+            word, *told = await self._caller.change("tick", fleet)
             if word == "BEGUN":
                 await self._repairs.finish(fleet)
-            elif not left[0]:
+                continue
+            left, epoch, left_epoch = told
+            self._continuity.learned(fleet, epoch, left_epoch)
+            if not left:
                 return
 
     async def prove(self) -> None:

@@ -59,6 +59,7 @@ AFTER_POLICIES = (
     "audit_pools",
     "audit_records",
     "audit_keys",
+    "continuity",
     "fleets",
     "repair",
     "repair_begin",

@@ -17,7 +17,7 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
     _, document, flat, rank, columns, now, past, (tokens, ledger) = reply
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     epoch = int(fields["store_epoch"])
-    counters = {SHOWN_AS.get(name, name): int(fields[name]) for name in COUNTERS}
+    counters = {SHOWN_AS.get(name, name): int(fields.get(name, 0)) for name in COUNTERS}
     return Snapshot(
         fleet=fleet,
         document=document,
@@ -26,6 +26,7 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
         store_epoch=epoch,
         suspect=bool(fields["suspect"]),
         time=int(fields["time"]),
+        clock=int(fields["clock"]),
         sessions=int(fields["sessions"]),
         draining_sessions=sum(_vector(fields, "draining_sessions")),
         utility=int(fields["utility"]),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Self
 
+from service.errors import DispatchError
+from service.store.acknowledged import Acknowledged
 from service.store.audits import Audits
 from service.store.batching import Operations
 from service.store.caller import Caller, StoreFailure, StoreObserver
 from service.store.connection import REFUSAL_KINDS, StoreSettings, connect, pool_of
+from service.store.continuity import Continuity
 from service.store.fleets import NO_FLEET, Fleets
 from service.store.library import Library, assemble
 from service.store.pools import Pools
+from service.store.recovery import Recovery
 from service.store.repairs import Repairs
 from service.store.requirements import Demands, examine
 from service.store.sessions import Sessions
@@ -38,14 +44,16 @@ class Store:
         `draw` gives numbers uniform in [0, 1); `clock` microseconds, '' for the server's own time.
         """
         self._redis = connect(settings)
-        self._caller = Caller(pool_of(self._redis), settings, library or assemble(), observer, clock)
+        self._continuity, self._acknowledged = Continuity(), Acknowledged()
+        self._caller = Caller(pool_of(self._redis), settings, library or assemble(), observer, clock, self._continuity)
         self._durability = settings.durability
-        self._operations = Operations(self._caller, settings.deadline_seconds)
+        self._operations = Operations(self._caller, self._acknowledged, settings.deadline_seconds)
+        self._recovery = Recovery(self._caller, self._operations, self._continuity, self._acknowledged)
         self.readiness = "starting"
         """What the last `check` found, one of `READINESS`."""
         self.audits = Audits(self._caller)
         self.repairs = Repairs(self._caller)
-        self.fleets = Fleets(self._caller, self.repairs)
+        self.fleets = Fleets(self._caller, self.repairs, self._continuity)
         self.pools = Pools(self._caller, self._operations)
         self.sessions = Sessions(self._caller, self._operations, draw)
 
@@ -90,3 +98,15 @@ class Store:
             self.readiness = failed.failure.kind if failed.failure.kind in READINESS else "unavailable"
         else:
             self.readiness = "ready"
+            with suppress(DispatchError):
+                await self._recovery.look()
+
+    @property
+    def doubted(self) -> asyncio.Event:
+        """Set when the store seems to have gone back in time: then `check` should not wait for its second."""
+        return self._continuity.doubted
+
+    def keep_only(self, fleets: Collection[str]) -> None:
+        """Forget what was told of all other fleets."""
+        self._continuity.keep(fleets)
+        self._acknowledged.keep(fleets)

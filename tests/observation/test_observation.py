@@ -60,12 +60,18 @@ def integrals(**changes: Any) -> Integrals:
 def snapshot(a: list[int], b: list[int], **changes: Any) -> Snapshot:
     fields: dict[str, Any] = {
         "fleet": "f", "document": "", "config_version": 3, "policy": "slta", "store_epoch": 7, "suspect": False,
-        "time": 12_500_000, "sessions": sum(a[1:]) + sum(b[1:]), "draining_sessions": 0, "utility": 0, "optimum": 0,
+        "time": 12_500_000, "clock": 19_500_000,
+        "sessions": sum(a[1:]) + sum(b[1:]), "draining_sessions": 0, "utility": 0, "optimum": 0,
         "rank": 1, "yellow": 0, "min_green": 2, "classes": [class_snapshot("a", a), class_snapshot("b", b)],
         "counters": {}, "integrals": integrals(), "past": {},
         "row_bytes": {"tokens": 1, "ledger": 2},
     }  # fmt: skip
     return Snapshot(**(fields | changes))
+
+
+def test_a_store_that_went_back_is_told_with_how_long_ago() -> None:
+    assert observe(snapshot([2], [2]), SPEC).went_back_seconds is None
+    assert observe(snapshot([2], [2], counters={"went_back": 1}), SPEC).went_back_seconds == 12.5
 
 
 def test_a_state_that_is_not_optimal() -> None:

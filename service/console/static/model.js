@@ -1,6 +1,7 @@
 // A frame of the stream in the page's terms. Pure: no document, no clock.
 
 export const WINDOW_SECONDS = 600;
+const WENT_BACK_SECONDS = 900;
 const RATE_SECONDS = 10;
 const REJECTION_SECONDS = 60;
 const NEARLY_FULL = 0.95;
@@ -141,6 +142,8 @@ export function verdictOf(view, rates, percent) {
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
   if (state.suspect)
     return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
+  if (state.went_back_seconds !== null && state.went_back_seconds < WENT_BACK_SECONDS)
+    return bad("The store may have lost sessions that were acknowledged: let the pools report theirs.");
   if (state.utility > state.utility_bound + 1e-9 * Math.abs(state.utility_bound)) {
     return bad("Utility above its proven bound: this is a defect of the service.");
   }

@@ -89,6 +89,7 @@ end
 -- What depends on which pools are active, but for the enumeration of places: the optimum, the policy's rows and r.
 -- `afresh` when curves, capacities or the policy are others. O(r* + classes * pools / 8).
 function ledger.settle(fleet, afresh)
+  fleet.revision = fleet.revision + 1
   memory.forget_names(fleet)
   fleet.active_pools = vectors.sum(fleet.pool_counts)
   fleet.room_for = 0

@@ -1,6 +1,7 @@
 -- The functions the server runs. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
 -- own (tests state theirs); all other keys share the fleet's hash tag. No fleet answers {UNKNOWN_FLEET}, one that uses
 -- what this library does not know {NEWER_FLEET}, one of a layout before {OLDER_FLEET}: then nothing is written.
+-- Behind each reply stands the fleet's revision, 0 where none was looked at.
 -- @DIGEST@ keeps the functions of different versions apart, so that a rolling upgrade runs both.
 
 local function clock(given)
@@ -30,7 +31,7 @@ local function changing(change)
     end
     local reply = change(fleet, unpack(args, 2))
     state.write(fleet)
-    return reply
+    return reply, fleet
   end
 end
 
@@ -38,7 +39,7 @@ end
 local function reading(read)
   return function(given, args)
     local fleet, refusal = present_fleet(given, args)
-    return fleet and read(fleet, unpack(args, 2)) or refusal
+    return fleet and read(fleet, unpack(args, 2)) or refusal, fleet
   end
 end
 
@@ -104,11 +105,11 @@ local function batch(given, args, memory_full)
     redis.log(redis.LOG_WARNING, 'fleet ' .. fleet.prefix .. ' is suspect: ' .. fleet.suspect)
   end
   state.write(fleet)
-  return { 'BATCH', outcomes }
+  return { 'BATCH', outcomes }, fleet
 end
 
--- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0} | {BEGUN} for a repair after an error inside
--- an operation. Idempotent; every dispatcher calls it about once a second.
+-- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0, what `continuity.tell` says} | {BEGUN} for a
+-- repair after an error inside an operation. Idempotent; every dispatcher calls it about once a second.
 local function tick(given, args)
   local fleet, refusal = present_fleet(given, args)
   if not fleet then
@@ -121,7 +122,7 @@ local function tick(given, args)
   sessions.reap(fleet)
   history.keep(fleet)
   state.write(fleet)
-  return { 'TICKED', sessions.are_due(fleet) and 1 or 0 }
+  return { 'TICKED', sessions.are_due(fleet) and 1 or 0, continuity.tell(fleet) }, fleet
 end
 
 -- ARGV from the second on: expected version, document, policy, utilities digest, names, capacities, lease, retention,
@@ -160,13 +161,22 @@ local function delete(given, args)
 end
 
 local function register(name, callback, flags)
-  redis.register_function({ function_name = 'slta_@DIGEST@_' .. name, callback = callback, flags = flags })
+  redis.register_function({
+    function_name = 'slta_@DIGEST@_' .. name,
+    callback = function(given, args)
+      local reply, fleet = callback(given, args)
+      reply[#reply + 1] = fleet and fleet.revision or 0
+      return reply
+    end,
+    flags = flags,
+  })
 end
 
 register('batch', function(given, args) return batch(given, args, false) end)
 -- The same, for batches that only end or renew, and were refused because memory is full.
 register('release', function(given, args) return batch(given, args, true) end, { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
+register('mark', changing(continuity.mark), { 'allow-oom' })
 register('put', put)
 register('upgrade', function(given) return upgrade.run(given[1]) end, { 'allow-oom' })
 register('delete', delete, { 'allow-oom' })

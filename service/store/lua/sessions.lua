@@ -80,6 +80,7 @@ local function begin(fleet, id, number, pool_id, lease, counter)
   local due = start_lease(fleet, id, lease)
   write(fleet, id, { number = number, start = fleet.time, lease = lease, due = due, pool_id = pool_id })
   fleet[counter] = fleet[counter] + 1
+  fleet.revision = fleet.revision + 1
   local ids = keys.of_ids(fleet, number)
   redis.call('SADD', ids, id)
   return redis.call('SCARD', ids)
@@ -91,6 +92,7 @@ local function finish(fleet, id, session, reason)
   local ids = keys.of_ids(fleet, session.number)
   gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
   fleet[reason] = fleet[reason] + 1
+  fleet.revision = fleet.revision + 1
   remember_end(fleet, id, reason, session.pool_id)
   redis.call('SREM', ids, id)
   end_lease(fleet, id, session.due)
@@ -163,6 +165,7 @@ function sessions.renew(fleet, id, lease)
   session.lease = lease == '' and session.lease or tonumber(lease)
   session.due = start_lease(fleet, id, session.lease)
   write(fleet, id, session)
+  fleet.revision = fleet.revision + 1
   return { 'RENEWED' }
 end
 

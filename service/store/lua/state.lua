@@ -14,7 +14,7 @@ local HOT = {
   'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
   'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
   'assigned', 'completed', 'expired', 'steps_up', 'steps_down', 'pool_counts',
-  'early_completes', 'pool_list',
+  'early_completes', 'pool_list', 'revision',
 }
 local HOT_VECTORS = { pool_counts = true }
 
@@ -22,7 +22,7 @@ local COLD = {
   number = {
     'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
     'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
-    'rejected_no_active_pool', 'repairs',
+    'rejected_no_active_pool', 'repairs', 'went_back', 'left_epoch',
   },
   vector = {
     'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',

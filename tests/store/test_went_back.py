@@ -1,0 +1,273 @@
+"""A store that has forgotten what it acknowledged: every dispatcher notices, and puts back what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from service import errors
+from service.store import Store, StoreSettings
+from tests import rawstate
+from tests.audit import violations
+from tests.sentinels import Group, group, until
+from tests.servers import SERVERS, Server, own_server
+from tests.store.conftest import Calls
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, spec
+
+PATIENT = {"connect_timeout_seconds": 30.0, "call_timeout_seconds": 30.0, "deadline_seconds": 60.0}
+
+
+@pytest.fixture(params=sorted(SERVERS))
+def binary(request: pytest.FixtureRequest) -> str:
+    return SERVERS[request.param]
+
+
+@pytest.fixture
+def own(binary: str) -> Iterator[Server]:
+    with own_server(binary, "--appendfsync", "always") as server:
+        yield server
+        with server.client() as client:
+            assert violations(client, FLEET) == []
+
+
+@pytest.fixture
+def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
+    with group(tmp_path, binary, 2) as made:
+        yield made
+
+
+class Moving(Store):
+    """A store whose address can be pointed at another server, as a name that follows the master."""
+
+    async def move(self, port: int) -> None:
+        pool: Any = self._redis.connection_pool
+        pool.connection_kwargs["port"] = port
+        for connection in pool._available_connections:
+            connection.port = port
+        await self._caller._pool.renew()
+
+
+@pytest.fixture
+async def opening() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def opened(opening: AsyncExitStack, url: str) -> Moving:
+    store = Moving(StoreSettings(url, **PATIENT), Calls())  # type: ignore[arg-type]
+    opening.push_async_callback(store.close)
+    return store
+
+
+async def second_passes(store: Store) -> None:
+    """What a dispatcher does each second."""
+    await store.check()
+    store.keep_only(await store.fleets.names())
+    await store.fleets.tick(FLEET)
+
+
+async def counted(store: Store) -> tuple[int, int]:
+    """How often the fleet was marked, and its epoch."""
+    snapshot = await store.fleets.snapshot(FLEET)
+    return snapshot.counters["went_back"], snapshot.store_epoch
+
+
+class Image:
+    """A fleet's keys as they were, to go back to."""
+
+    def __init__(self, server: Server) -> None:
+        with server.client() as redis:
+            self.keys = {key: redis.dump(key) for key in redis.scan_iter(count=1000)}
+
+    def restore(self, server: Server) -> None:
+        with server.client() as redis:
+            redis.flushall()
+            for key, dumped in self.keys.items():
+                redis.restore(key, 0, dumped)
+
+
+async def test_a_state_from_before_is_noticed_and_what_was_acknowledged_is_put_back(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES, lease=600), {"small": 3, "large": 3})
+    await place(store, 4, "old")
+    await second_passes(store)
+    image = Image(own)
+    placed = await place(store, 6, "new")
+    await end(store, ["old0", "new0"])
+    _, epoch = await counted(store)
+    image.restore(own)
+    with pytest.raises(errors.UnknownSession):
+        await store.sessions.get(FLEET, "new1")
+    assert store.doubted.is_set(), "a read tells it too"
+    with capture_logs() as logs:
+        await second_passes(store)
+    assert [(line["why"], line["put_back"], line["not_back"]) for line in logs] == [("revision", 6, 0)]
+    for id_ in list(placed)[1:]:
+        assert (await store.sessions.get(FLEET, id_)).pool_id == placed[id_]
+    for id_ in ("old0", "new0"):
+        with pytest.raises((errors.SessionEnded, errors.UnknownSession)):
+            await store.sessions.get(FLEET, id_)
+    marks, later = await counted(store)
+    assert (marks, later > epoch) == (1, True)
+    await second_passes(store)
+    assert await counted(store) == (1, later), "it is marked once"
+
+
+async def test_each_dispatcher_puts_back_what_it_was_told_and_one_of_them_marks(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    stores = [await opened(opening, own.url) for _ in range(3)]
+    await create(stores[0], spec(*TWO_CLASSES), {"small": 3, "large": 3})
+    for store in stores:
+        await second_passes(store)
+    image = Image(own)
+    placed = [await place(store, 3, f"of{number}-") for number, store in enumerate(stores)]
+    image.restore(own)
+    for _ in range(2):
+        for store in stores:
+            await second_passes(store)
+    for store, sessions in zip(stores, placed, strict=True):
+        for id_, pool_id in sessions.items():
+            assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+    assert (await counted(stores[0]))[0] == 1
+
+
+async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: AsyncExitStack) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    await second_passes(store)
+    image = Image(own)
+    await place(store, 2)
+    before = (await store.fleets.snapshot(FLEET)).as_of
+    image.restore(own)
+    await store.fleets.tick(FLEET)
+    await second_passes(store)
+    with pytest.raises(errors.StaleReport):
+        await store.pools.reconcile(FLEET, "small-0", before, [])
+    assert await occupancies(store) == {"small-0": 2}
+
+
+async def test_no_lease_ends_for_a_while_after_a_loss(own: Server, opening: AsyncExitStack) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    await second_passes(store)
+    image = Image(own)
+    await place(store, 3)
+    image.restore(own)
+    await store.fleets.tick(FLEET)
+    await second_passes(store)
+    with own.client() as redis:
+        found = rawstate.fields(redis, FLEET)
+    assert 55e6 < float(found["hold_until"]) - float(found["time"]) <= 60e6
+
+
+async def test_a_fleet_that_was_deleted_and_made_anew_did_not_go_back(own: Server, opening: AsyncExitStack) -> None:
+    store, other = await opened(opening, own.url), await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    for _ in range(20):
+        await second_passes(other)
+    await store.fleets.delete(FLEET)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    with own.client() as redis:  # its epoch is the second in which it was made, and a test is faster than that
+        rawstate.poke(redis, FLEET, store_epoch=int(rawstate.fields(redis, FLEET)["store_epoch"]) + 100)
+    for _ in range(2):
+        await second_passes(other)
+        await second_passes(store)
+    assert (await counted(store))[0] == 0
+
+
+async def test_a_server_that_was_restarted_may_have_gone_back(own: Server, opening: AsyncExitStack) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    await second_passes(store)
+    own.kill()
+    own.start()
+    with capture_logs() as logs:
+        await store.check()  # hears that its connection is broken
+        await second_passes(store)
+    assert [(line["event"], line["why"]) for line in logs if line["event"] == "store_went_back"] == [
+        ("store_went_back", "replication")
+    ]
+    assert (await counted(store))[0] == 1
+
+
+# A replica is promoted
+
+
+async def on_the_pair(opening: AsyncExitStack, pair: Group) -> Moving:
+    store = await opened(opening, pair.url(0))
+    await create(store, spec(*TWO_CLASSES), {"small": 3, "large": 3})
+    await place(store, 2, "old")
+    await second_passes(store)
+    until(lambda: pair.has_all_of(1, 0))
+    return store
+
+
+def promote(pair: Group) -> None:
+    with pair.servers[1].client() as replica:
+        replica.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def cut_off(pair: Group) -> None:
+    """The replica hears no more of its master, which goes on."""
+    with pair.servers[1].client() as replica:
+        replica.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+async def test_a_promotion_that_lost_nothing_is_no_loss(pair: Group, opening: AsyncExitStack) -> None:
+    store = await on_the_pair(opening, pair)
+    await place(store, 3, "new")
+    until(lambda: pair.has_all_of(1, 0))
+    promote(pair)
+    await store.move(pair.ports[1])
+    with capture_logs() as logs:
+        await second_passes(store)
+        await second_passes(store)
+    assert logs == []
+    assert (await counted(store))[0] == 0
+
+
+async def test_what_the_promoted_replica_had_not_received_is_put_back_though_the_new_side_has_done_more(
+    pair: Group, opening: AsyncExitStack
+) -> None:
+    store, other = await on_the_pair(opening, pair), await opened(opening, pair.url(0))
+    await second_passes(other)
+    cut_off(pair)
+    placed = await place(store, 3, "new")
+    await second_passes(store)
+    promote(pair)
+    await other.move(pair.ports[1])
+    for k in range(30):  # the revision of the new side is beyond the old one's
+        await other.sessions.complete(FLEET, f"old{k % 2}")
+    await store.move(pair.ports[1])
+    with capture_logs() as logs:
+        await second_passes(store)
+    assert logs[-1]["event"] == "store_went_back"
+    assert (logs[-1]["why"], logs[-1]["put_back"]) == ("replication", 3)
+    for id_, pool_id in placed.items():
+        assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+    assert (await counted(store))[0] == 1
+
+
+async def test_what_came_after_the_last_look_at_the_server_is_missed_too(pair: Group, opening: AsyncExitStack) -> None:
+    store, other = await on_the_pair(opening, pair), await opened(opening, pair.url(0))
+    cut_off(pair)
+    placed = await place(store, 3, "new")
+    promote(pair)
+    await other.move(pair.ports[1])
+    for k in range(30):
+        await other.sessions.complete(FLEET, f"old{k % 2}")
+    await store.move(pair.ports[1])
+    with capture_logs() as logs:
+        await second_passes(store)
+    assert [line["why"] for line in logs if line["put_back"]] == ["parted"]
+    for id_, pool_id in placed.items():
+        assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+    assert (await counted(store))[0] == 1
