@@ -1,0 +1,58 @@
+"""Planted mistakes in what an acknowledgement promises, and in noticing and mending a store that went back."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import lua, python
+
+DURABILITY, WENT_BACK, CONTINUITY, POOLS = "store/durability", "store/went_back", "store/continuity", "store/pools"
+
+MUTANTS: dict[str, Mutant] = {
+    "fewer confirmations than replicas are enough": python(
+        "store/exchange", "or confirmed < replicas:", "or confirmed < 0:", DURABILITY
+    ),
+    "nobody waits for replicas": python(
+        "store/caller",
+        "replicas = self._settings.durability.replicas if lasting else 0",
+        "replicas = 0",
+        DURABILITY,
+    ),
+    "what is written to see it confirmed writes nothing": python(
+        "store/fleets",
+        'return ("HSET", FILES_KEY, fleet, ""), ("HDEL", FILES_KEY, fleet)',
+        'return (("HDEL", FILES_KEY, fleet),)',
+        DURABILITY,
+    ),
+    "a report that finds nothing to do confirms nothing": python(
+        "store/pools", "if not (missing or strangers):", "if False:", DURABILITY
+    ),
+    "any appendfsync will do": python("store/requirements", "if found == SYNCED else", "if found else", DURABILITY),
+    "a fall is seen in a call that was sent before": python(
+        "store/continuity", "if revision < sent.revision:", "if revision < known.revision:", CONTINUITY
+    ),
+    "the offset at which two servers part does not count": python(
+        "store/continuity",
+        'return "parted" if before.offset < now.parted else "lost"',
+        'return "parted"',
+        CONTINUITY,
+        WENT_BACK,
+    ),
+    "a failover that may have lost something is no reason to look": python(
+        "store/continuity", "known.unsure = True", "known.unsure = False", WENT_BACK
+    ),
+    "what was acknowledged is not put back": python(
+        "store/recovery", "words = self._acknowledged.put_back(fleet)", "words = []", WENT_BACK
+    ),
+    "the mark of another dispatcher is taken for another fleet": python(
+        "store/continuity", "lost = known.epoch == left_epoch", "lost = False", CONTINUITY, WENT_BACK
+    ),
+    "an ended session is put back as a live one": python(
+        "store/acknowledged", "if kind in ENDING:", "if kind in ():", CONTINUITY
+    ),
+    "everybody marks": lua("continuity", "if tonumber(epoch) ~= fleet.store_epoch then", "if false then", WENT_BACK),
+    "leases end at once after a loss": lua(
+        "continuity", "fleet.hold_until = fleet.time + accounting.HOLD", "fleet.hold_until = 0", WENT_BACK
+    ),
+    "a report of another epoch is taken": lua("state", "if tonumber(epoch) == fleet.store_epoch and", "if", POOLS),
+    "a report of the future is taken": lua("state", "and tonumber(time) <= fleet.time then", "then", POOLS),
+}
