@@ -150,9 +150,8 @@ class Reconciliation:
 class Integrals:
     """Time integrals of totals since the fleet began, exact differences: pairs (high, low) of doubles.
 
-    `utility` and `optimum` are in the store's integers times microseconds, `sessions` in sessions times
-    microseconds, `pools[i]` in pools times microseconds, `time` in microseconds of fleet time.
-    `utilities_version` changes with curves and capacities.
+    In microseconds of fleet time, `utility` and `optimum` times the store's integers, `sessions` times sessions and
+    `pools[i]` times pools. `utilities_version` changes with curves and capacities.
     """
 
     store_epoch: int
@@ -181,9 +180,8 @@ class ClassSnapshot:
 class Snapshot:
     """A fleet at one instant, read atomically.
 
-    `clock` is the server's, in microseconds of Unix time.
-    `utility` and `optimum` are U and U*(N, A) in the store's integers. `rank` is r among the classes that have
-    active pools (under JLMU the rank of σ(q)); 0 without active pools. `yellow` tokens are of the class of `rank`.
+    `utility` and `optimum` are U and U*(N, A) in the store's integers, `clock` the server's microseconds. `rank` is r
+    among the classes with active pools (under JLMU the rank of σ(q)), or 0. `yellow` tokens are of the class of `rank`.
     """
 
     fleet: str
@@ -211,7 +209,7 @@ class Snapshot:
 
     @property
     def as_of(self) -> str:
-        """This instant as `lua/state.lua` reads it again: the epoch and the fleet's time in it."""
+        """This instant as `lua/state.lua` reads it again."""
         return f"{self.store_epoch}:{self.time}"
 
 

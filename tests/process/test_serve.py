@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 
 from service.store.embedded import EmbeddedStore
 from tests.servers import EMBEDDED, own_server
@@ -258,6 +259,53 @@ def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(
         monkeypatch.setattr(Serving, "environment", {"SLTA_STORE_VOLATILE": "allow"})
         with serving(tmp_path, "--store-url", store.url) as (_, client):
             assert client.get("/readyz").status_code == 200
+
+
+def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
+    with own_server(EMBEDDED) as store:
+        service = Serving(tmp_path, "--store-url", store.url, "--log-level", "error")
+        assert service.process.wait(DEADLINE_SECONDS) == 2
+        assert service.log == "slta: the store syncs everysec and not each write: set its appendfsync to always\n"
+
+
+def test_its_own_store_syncs_each_write_for_fsync(
+    tmp_path: Path, options: list[str], fleet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
+    with serving(tmp_path, *options, "--config", str(fleet_file)) as (_, client):
+        until(lambda: client.get("/readyz").json() == {"status": "ready"})
+        assert assign(client, "s-1").status_code == 201
+        [socket] = [path for path in (tmp_path / "data").rglob("*") if path.is_socket()]
+        with Redis(unix_socket_path=str(socket), decode_responses=True) as admin:
+            assert admin.config_get("appendfsync") == {"appendfsync": "always"}
+
+
+def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledged(
+    tmp_path: Path, fleet_file: Path
+) -> None:
+    with (
+        own_server(EMBEDDED) as store,
+        store.client() as admin,
+        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (service, client),
+    ):
+        fleet = str(client.get("/v1/fleets").json()["fleets"][0])
+        until(lambda: client.get(f"/v1/fleets/{fleet}/state").json()["time"] > 2)  # some ticks have told the epoch
+        image = {key: admin.dump(key) for key in admin.scan_iter(count=1000)}
+        placed = [assign(client, f"s-{k}").json()["pool_id"] for k in range(5)]
+        assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] is None
+        with admin.pipeline(transaction=True) as restoring:
+            restoring.flushall()
+            for key, dumped in image.items():
+                restoring.restore(key, 0, dumped)
+            restoring.execute()
+        until(lambda: service.events("store_went_back"))
+        assert service.events("store_went_back")[0]["put_back"] == 5
+        found = [client.get(f"/v1/fleets/{fleet}/sessions/s-{k}").json()["pool_id"] for k in range(5)]
+        assert found == placed
+        assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] < DEADLINE_SECONDS
 
 
 def test_it_says_that_its_store_is_a_replica_while_it_is_one(tmp_path: Path, fleet_file: Path) -> None:
