@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload bench-edge faults experiments compose compose-test install-test lock clean
-.PHONY: bench-ending
+.PHONY: bench-ending bench-live
 .PHONY: mutants walk soak bench-longest inventory
 
 help: ## Show this list
@@ -67,6 +67,9 @@ bench-longest: $(DEV) ## The longest call of each kind at 65,536 pools and 655,3
 
 soak: $(DEV) ## An hour at 60 % of what a dispatcher can do: what it uses stays the same (ARGS="--seconds 86400" for a day)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+bench-live: $(DEV) ## What each policy loses live, in turns of a minute each (ARGS="--turns 5")
+	$(BIN)/python -m benchmarks.live $(ARGS)
 
 bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
 	$(BIN)/python -m benchmarks.overload $(ARGS)

@@ -77,7 +77,7 @@ STUDIES = (
         committed=("--seeds", "2"),
     ),
     Study(
-        "policies", "Eight policies side by side on the same arrivals, on three fleets.", {"seeds": 4, "processes": 0}
+        "policies", "Nine policies side by side on the same arrivals, on three fleets.", {"seeds": 4, "processes": 0}
     ),
     Study(
         "suboptimal",
@@ -95,6 +95,11 @@ STUDIES = (
         "JLMU's rule on another order of coordinates, for small fleets, beside the optimum.",
         {"seeds": 8, "processes": 0},
         committed=("--seeds", "4"),
+    ),
+    Study(
+        "greedy",
+        "What SLTA and SLTA-greedy lose to JLMU: two, three and six classes, steady and moving loads.",
+        {"seeds": 24, "processes": 0},
     ),
     Study("speed", "What an event costs by n, compiled and in plain Python.", {}),
 )

@@ -99,3 +99,23 @@ FIGURE_3_RIGHT = FleetShape(
 )
 
 STRONG = log_share("strongly heterogeneous", (5, 80), (1, 1), 192)
+
+SIX_LOG = log_share("six log classes", (5, 8, 12, 18, 27, 40), (1,) * 6, 96)
+
+SIX_CAPPED = FleetShape(
+    "six capped classes",
+    tuple(
+        PoolClass(f"to {cap}", CappedLinearUtility(Fraction(slope), Fraction(cap)), 96)
+        for slope, cap in (("1", 5), ("1.5", 4), ("2", 3), ("1.2", 8), ("0.8", 12), ("0.5", 20))
+    ),
+    (1,) * 6,
+)
+
+SIX_QUADRATIC = FleetShape(
+    "six quadratic classes",
+    tuple(
+        PoolClass(f"{b} x {c} x²", QuadraticUtility(Fraction(b), Fraction(c)), 96)
+        for b, c in (("3", "-0.2"), ("2.5", "-0.1"), ("2", "-0.05"), ("1.5", "-0.03"), ("1.2", "-0.04"), ("1", "-0.01"))
+    ),
+    (1,) * 6,
+)

@@ -1,11 +1,12 @@
-"""Three plausible misreadings of section 3.2, planted to show that the measurements would notice them."""
+"""Plausible misreadings of section 3.2 and of slta-greedy, planted to show that the measurements would notice them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from experiments.engine.compiling import inner
-from experiments.engine.dispatch import DispatchOrder, Memory, Policy, count_tokens, slta_policy
+from experiments.engine.dispatch import DispatchOrder, Memory, Policy, count_tokens, slta_policy, step
+from experiments.engine.greedy import choose, greedy_policy, has_token
 from experiments.engine.state import State
 from service.core.policies import slta
 from service.core.policies.choice import NOTHING, Choice
@@ -42,4 +43,47 @@ MISREADINGS: Mapping[str, Policy] = {
     "tokens counted after the dispatch": slta_policy(judged=count_again),
     "no priority among green classes": slta_policy(choose=choose_any_green),
     "increment only at zero yellow": slta_policy(next_rank=next_rank_late),
+}
+
+
+@inner
+def choose_any_class(state: State, order: DispatchOrder, memory: Memory, yellow: int, draw: float) -> Choice:
+    """Green tokens of all classes alike; where there is no token, any pool with room."""
+    yellow_class = order.rank_class[memory.rank[0]]
+    for i in range(len(state.first)):
+        memory.room[i] = state.below[state.base[i] + state.capacity[i]]
+    return slta.choose(memory.green, yellow, yellow_class, NOTHING, memory.room, draw)
+
+
+@inner
+def choose_or_any_pool(state: State, order: DispatchOrder, memory: Memory, yellow: int, draw: float) -> Choice:
+    """The rule, but any pool with room where there is no token."""
+    if has_token(memory, yellow):
+        return choose(state, order, memory, yellow, draw)
+    return choose_any_class(state, order, memory, yellow, draw)
+
+
+@inner
+def rise_once(state: State, order: DispatchOrder, memory: Memory) -> int:
+    """r rises by one at most before a session is placed."""
+    yellow = count_tokens(state, order, memory)
+    if not has_token(memory, yellow):
+        step(state, order, memory, memory.rank[0] + 1)
+        yellow = count_tokens(state, order, memory)
+    return yellow
+
+
+@inner
+def learn_by_class(order: DispatchOrder, memory: Memory, yellow: int) -> int:
+    """r falls only where a green token is of class i_{r−1}, as under SLTA."""
+    r = memory.rank[0]
+    previous = order.rank_class[r - 1] if r > 1 else NOTHING
+    return slta.next_rank(r, len(order.rank_class) - 1, memory.green, yellow, previous, memory.min_green[0])
+
+
+GREEDY_MISREADINGS: Mapping[str, Policy] = {
+    "r waits for its class": greedy_policy(learn=learn_by_class),
+    "no order among classes": greedy_policy(choose=choose_any_class),
+    "no step 0": greedy_policy(ready=count_tokens, choose=choose_or_any_pool),
+    "step 0 only once": greedy_policy(ready=rise_once, choose=choose_or_any_pool),
 }

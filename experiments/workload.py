@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,18 @@ def stepped(rng: np.random.Generator, initial: int, loads: list[tuple[float, flo
     ends_of_steps = [start for start, _ in loads[1:]] + [horizon]
     pieces = [poisson_times(rng, load, start, end) for (start, load), end in zip(loads, ends_of_steps, strict=True)]
     arrivals = np.concatenate(pieces)
+    ends = np.concatenate((rng.exponential(size=initial), arrivals + rng.exponential(size=len(arrivals))))
+    return workload_of(initial, arrivals, ends, rng.random(len(arrivals)))
+
+
+def varying(rng: np.random.Generator, load_at: Callable[[Floats], Floats], most: float, horizon: float) -> Workload:
+    """The same under a load that varies: `load_at` gives nρ(t), `most` at most, for an array of times.
+
+    A Poisson number of its value at time 0 is present there.
+    """
+    initial = int(rng.poisson(float(load_at(np.zeros(1))[0])))
+    points = poisson_times(rng, most, 0.0, horizon)
+    arrivals = points[rng.random(len(points)) * most < load_at(points)]
     ends = np.concatenate((rng.exponential(size=initial), arrivals + rng.exponential(size=len(arrivals))))
     return workload_of(initial, arrivals, ends, rng.random(len(arrivals)))
 

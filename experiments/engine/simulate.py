@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments import misreadings
-from experiments.engine import classic, dispatch
+from experiments.engine import classic, dispatch, greedy
 from experiments.engine.compiling import outer
 from experiments.engine.dispatch import COUNTERS, DispatchOrder, Memory, Policy
 from experiments.engine.loop import SAMPLE_AREAS, SAMPLE_HEAD, Events, Loop, Meter, event_loop
@@ -24,11 +24,13 @@ from service.core.ranking import Ranking
 
 POLICIES: Mapping[str, Policy] = {
     "SLTA": dispatch.slta_policy(),
+    "SLTA-greedy": greedy.GREEDY,
     "JLMU": dispatch.JLMU,
     "random": classic.RANDOM,
     "round robin": classic.ROUND_ROBIN,
     "two choices": classic.TWO_CHOICES,
     **misreadings.MISREADINGS,
+    **misreadings.GREEDY_MISREADINGS,
 }
 
 

@@ -28,7 +28,7 @@ SWEEP = tuple(float(k) for k in range(1, 15))
 SWEEP_SIZE = 100
 LEAST = 0.001
 """The weight of a class that should take nothing: it is used when every other is a thousand times as full."""
-LINES = ("random", "round robin", "two choices", "least connections", "tuned weights", "JLMU", "SLTA")
+LINES = ("random", "round robin", "two choices", "least connections", "tuned weights", "JLMU", "SLTA", "SLTA-greedy")
 
 
 @cache

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,14 @@ from experiments.engine.simulate import (
 )
 from experiments.engine.state import State, join, leave, state_of
 from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_share
+from experiments.misreadings import GREEDY_MISREADINGS
 from experiments.workload import from_present, generator, stationary, stepped, workload_of
-from service.core.policies import Jlmu, Occupancies, Slta
+from service.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
 from service.core.policies.choice import NOTHING
 from service.core.policies.tokens import Beta
 
 SMALL = log_share("small", (5, 9), (1, 1), 6)
+THREE = log_share("three classes", (5, 7, 9), (1, 1, 1), 6)
 
 
 def columns_in_order(state: State, shape: FleetShape, n: int) -> list[list[int]]:
@@ -66,33 +69,56 @@ def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right() -> N
     assert [int(state.members[p]) for p in state.position] == list(range(n))
 
 
-@pytest.mark.parametrize("exponent", [0, 0.45])
-def test_every_slta_decision_is_the_specifications(exponent: float) -> None:
-    rng, shape, n = random.Random(2), SMALL, 8
-    beta = Beta(exponent=Fraction(str(exponent)))
+def learning_history(
+    policy: str, rule: type[Slta | SltaGreedy], shape: FleetShape, beta: Beta, length: int
+) -> Iterator[bool]:
+    """Whether the loop's policy did what the specification does, for each arrival of a random history.
+
+    Now and then all pools fill up to a level that r does not know of, as after reports.
+    """
+    rng, n = random.Random(2), 4 * sum(shape.shares)
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
     order = dispatch_order(shape, shape.ranking, state)
     memory = memory_of(shape, shape.ranking, 1, beta.min_green(n))
-    place, departed = POLICIES["SLTA"]
-    for _ in range(3_000):
-        columns = columns_in_order(state, shape, n)
-        if rng.random() < 0.52:
-            specification = Slta(Occupancies(shape.ranking, columns), beta)
+    place, departed = POLICIES[policy]
+    for _ in range(length):
+        busy = [p for p in range(n) if state.occupancy[p]]
+        if rng.random() < 0.01:
+            for pool in range(n):
+                if state.occupancy[pool] < state.capacity[state.pool_class[pool]]:
+                    join(state, pool)
+        elif rng.random() < 0.52:
+            specification = rule(Occupancies(shape.ranking, columns_in_order(state, shape, n)), beta)
             specification._set_rank(int(memory.rank[0]))
             draw = rng.random()
             decision = specification.assign(draw)
             chosen = place(state, order, memory, draw)
-            assert (decision is None) == (chosen == NOTHING)
-            if decision:
-                assert int(memory.rank[0]) == decision.rank
-                assert state.pool_class[chosen] == decision.pool_class
-                after = columns_in_order(state, shape, n)
-                assert [sorted(c) for c in specification.occupancies.columns] == after
-                assert tuple(memory.thresholds) == shape.ranking.thresholds(decision.rank)
-        elif busy := [p for p in range(n) if state.occupancy[p]]:
+            if decision is None:
+                yield chosen == NOTHING
+                continue
+            yield (
+                (int(memory.rank[0]), int(state.pool_class[chosen])) == (decision.rank, decision.pool_class)
+                and [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, shape, n)
+                and tuple(memory.thresholds) == shape.ranking.thresholds(decision.rank)
+            )
+        elif busy:
             pool = rng.choice(busy)
             leave(state, pool)
             departed(state, order, memory, pool)
+
+
+@pytest.mark.parametrize("exponent", [0, 0.45])
+@pytest.mark.parametrize("shape", [SMALL, THREE], ids=lambda shape: shape.name)
+@pytest.mark.parametrize(("policy", "rule"), [("SLTA", Slta), ("SLTA-greedy", SltaGreedy)])
+def test_every_decision_of_a_policy_that_learns_is_the_specifications(
+    policy: str, rule: type[Slta | SltaGreedy], shape: FleetShape, exponent: float
+) -> None:
+    assert all(learning_history(policy, rule, shape, Beta(exponent=Fraction(str(exponent))), 2_000))
+
+
+@pytest.mark.parametrize("misreading", GREEDY_MISREADINGS)
+def test_a_misreading_of_slta_greedy_departs_from_the_specification(misreading: str) -> None:
+    assert not all(learning_history(misreading, SltaGreedy, THREE, Beta(), 2_000))
 
 
 def test_every_jlmu_decision_is_the_specifications() -> None:
@@ -164,7 +190,7 @@ def test_coupled_runs_have_exactly_the_same_sessions() -> None:
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("policy", ["SLTA", "JLMU", "random", "round robin", "two choices"])
+@pytest.mark.parametrize("policy", ["SLTA", "SLTA-greedy", "JLMU", "random", "round robin", "two choices"])
 @pytest.mark.parametrize("shape", [TABLE_1, FIGURE_3_RIGHT, STRONG], ids=lambda shape: shape.name)
 def test_no_average_exceeds_its_bound(policy: str, shape: FleetShape) -> None:
     n = 20

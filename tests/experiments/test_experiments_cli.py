@@ -44,7 +44,7 @@ def test_every_experiment_has_a_command() -> None:
     names = {command.name for command in app.registered_commands}
     assert names == {
         *("table1", "figure3", "fluid", "learning", "suboptimal", "policies"),
-        *("assumptions", "cells", "state", "index", "speed", "all"),
+        *("assumptions", "cells", "state", "index", "greedy", "speed", "all"),
     }
 
 
@@ -75,7 +75,16 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
     result = runner.invoke(app, ["all", "--out", str(tmp_path), "--trace", str(trace), "--processes", "1"])
     assert result.exit_code == 0, result.output
     assert list(runs) == [study.name for study in STUDIES]
-    seeds = {"table1": 24, "cells": 2, "index": 4, "learning": 8, "policies": 4, "suboptimal": 40, "assumptions": 4}
+    seeds = {
+        "table1": 24,
+        "cells": 2,
+        "index": 4,
+        "learning": 8,
+        "policies": 4,
+        "suboptimal": 40,
+        "assumptions": 4,
+        "greedy": 24,
+    }
     assert {name: options["seeds"] for name, options in runs.items() if "seeds" in options} == seeds
     assert {options["processes"] for options in runs.values() if "processes" in options} == {1}
     assert runs["assumptions"]["trace"] == trace
