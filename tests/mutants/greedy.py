@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.mutants.planting import Mutant
 
-TESTS = ("tests/store/test_slta_greedy.py", "tests/store/test_decisions.py")
+DECISIONS = "test_the_lua_chooses_pool_token_and_rank_as_the_specification_does[embedded-slta-greedy]"
+TESTS = ("tests/store/test_slta_greedy.py", f"tests/store/test_decisions.py::{DECISIONS}")
 
 
 def lua(module: str, right: str, wrong: str) -> Mutant:
