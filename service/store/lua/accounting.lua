@@ -81,6 +81,10 @@ end
 -- O(levels).
 function accounting.rebuild_bound(fleet)
   local full = redis.call('GET', keys.of_fleet(fleet, 'bound:full'))
+  if not vectors.has(fleet.pool_counts, 0) then
+    redis.call('SET', keys.of_fleet(fleet, 'bound'), full)
+    return
+  end
   local live = {}
   vectors.each_entry(full, constants.BOUND_BYTES, fleet.pool_counts, function(_, text)
     live[#live + 1] = text

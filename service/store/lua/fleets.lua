@@ -159,9 +159,11 @@ local function apply(fleet, given, wanted)
   for _, field in ipairs({ 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
     fleet[field] = given[field]
   end
-  fleets.write_tables(fleet, given)
   if others then
+    fleets.write_tables(fleet, given)
     fleet.utility = ledger.utility(fleet)
+  else
+    redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
   end
 end
 

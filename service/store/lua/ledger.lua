@@ -119,11 +119,12 @@ function ledger.change_pools(fleet, change)
   follow(fleet, support(fleet) ~= before, false)
 end
 
--- The same for settings that change neither the order of places nor where sessions are.
+-- The same for settings that change neither the order of places nor where sessions are. O(r* + classes * pools / 8).
 function ledger.change_settings(fleet, change)
   accounting.settle_pools(fleet)
   change()
-  follow(fleet, true, false)
+  memory.renew(fleet)
+  follow(fleet, false, false)
 end
 
 -- The same for a change after which curves, capacities, the policy or all rows are others.

@@ -13,6 +13,7 @@ local function attach(fleet, known)
   fleet.class_names, fleet.numbers, fleet.capacities = known.class_names, known.numbers, known.capacities
   fleet.lease, fleet.position = known.lease, known.position
   fleet.fleet_keys, fleet.class_keys, fleet.level_keys = known.fleet_keys, known.class_keys, known.level_keys
+  fleet.numbers_named = known.numbers_named
   fleet.marginals = known.marginals
   fleet.bound_classes, fleet.bound_marginals = known.bound_classes, known.bound_marginals
   fleet.rank_classes, fleet.rank_levels, fleet.ranks = known.rank_classes, known.rank_levels, known.ranks
@@ -58,9 +59,13 @@ function memory.forget(fleet)
   memory.number_classes(fleet)
 end
 
--- Position by class number, and room for the names of keys, after `numbers` became others.
+-- Position by class number, and room for the names of keys, where `numbers` became others.
 function memory.number_classes(fleet)
-  fleet.position, fleet.fleet_keys, fleet.class_keys, fleet.level_keys = positions(fleet.numbers), {}, {}, {}
+  local numbers = table.concat(fleet.numbers, ' ')
+  if fleet.numbers_named ~= numbers then
+    fleet.fleet_keys, fleet.class_keys, fleet.level_keys, fleet.numbers_named = {}, {}, {}, numbers
+  end
+  fleet.position = positions(fleet.numbers)
 end
 
 -- Gives a fleet what is remembered of it, or begins to remember. O(1), O(classes) at the first call after a change.
