@@ -96,6 +96,21 @@ compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
 install-test: $(DEV) ## Each way of installing, from nothing to a placed session; the image is in compose-test
 	$(PYTEST) -m install --timeout 900 $(ARGS)
 
+# Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
+INVENTORY := build/inventory.cdx.json
+CYCLONEDX_VERSION := 7.5.0
+PIP_AUDIT_VERSION := 2.10.1
+
+inventory: ## The pinned requirements as CycloneDX, and whether a known vulnerability concerns them
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; mkdir -p $(dir $(INVENTORY)); \
+	$(PYTHON) -m venv "$$dir"; \
+	"$$dir/bin/pip" install --quiet cyclonedx-bom==$(CYCLONEDX_VERSION) pip-audit==$(PIP_AUDIT_VERSION); \
+	"$$dir/bin/cyclonedx-py" requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file $(INVENTORY); \
+	echo "The inventory is in $(INVENTORY)."; \
+	"$$dir/bin/pip-audit" --strict --require-hashes --disable-pip -r requirements.txt || \
+	{ echo "Not clean: a vulnerability is known, or the package index tells nothing of them. See above."; exit 1; }
+
 # uv runs from outside the tree; nothing of an index's address is written.
 COMPILE = "$$dir/bin/uv" pip compile pyproject.toml --group build --quiet --generate-hashes --universal \
 	--python-version 3.11 --fork-strategy fewest --no-header --no-emit-index-url --no-emit-find-links

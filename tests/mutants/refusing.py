@@ -112,7 +112,10 @@ PYTHON = {
         "process/housekeeping",
     ),
     "an unusable key file ends the round": python(
-        "process/housekeeping", "except AccessError as error:", "except MemoryError as error:", "process/housekeeping"
+        "process/housekeeping",
+        "except (AccessError, ListenError) as error:",
+        "except ListenError as error:",
+        "process/housekeeping",
     ),
     "an unusable key file takes the keys away": python(
         "access/keys",
