@@ -101,7 +101,7 @@ MUTANTS = {
     "more than 65,536 pools": lua("pools", "#ids > constants.MAX_POOLS", "#ids - 1 > constants.MAX_POOLS"),
     "a smaller capacity is not checked": lua("fleets", "largest_occupancy(fleet, position) > wanted[name]", "false"),
     "a policy leaves its rows": lua("fleets", "    policies.clear(fleet)\n", "\n"),
-    "a newer layout is taken for ours": lua("state", "values[1] > constants.LAYOUT or", ""),
+    "a newer layout is taken for ours": lua("state", "values[1] > constants.LAYOUT and not under_repair or", ""),
     "an unknown policy is taken for ours": lua("state", " or not policy then", " then"),
     "unknown fields are lost": lua("blocks", "if at < last then\n", "if false then\n"),
     "unknown blocks are lost": lua("state", "if at <= #values then", "if false then"),

@@ -213,7 +213,7 @@ LUA = {
     ),
     "a report from the future is taken": lua("state", " and tonumber(time) <= fleet.time then", " then", "store/pools"),
     "a fleet of an older layout is read as one of ours": lua(
-        "state", "return nil, 'OLDER_FLEET'", "return nil, 'UNKNOWN_FLEET'", "store/upgrade"
+        "state", "and 'OLDER_FLEET' or error", "and 'UNKNOWN_FLEET' or error", "store/upgrade"
     ),
 }
 
