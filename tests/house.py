@@ -37,7 +37,7 @@ WAY: Mapping[str, tuple[str, ...]] = {
         "Batcher._call",
         "Batcher._send",
     ),
-    "service/store/caller.py": ("Caller.send", "Caller._run", "Caller._attempt"),
+    "service/store/caller.py": ("Caller.send", "Caller._run", "Caller._attempt", "Caller._exchange"),
     "service/store/lua/library.lua": ("batch", "run_batch"),
     "service/store/lua/gather.lua": ("gather.set",),
     "service/store/lua/sessions.lua": ("sessions.assign", "begin", "write"),

@@ -11,11 +11,11 @@ from types import CodeType, FrameType
 
 import httpx
 from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
 
 from service.access.keys import Access
 from service.api.application import build_api
 from service.store import Store
+from service.store.exchange import exchange
 from service.store.library import assemble
 from tests.api.served import served
 from tests.house import ROOT, WAY
@@ -23,7 +23,7 @@ from tests.house import ROOT, WAY
 Step = tuple[str, str]
 """File and function."""
 
-SENDS = AsyncRedis.execute_command.__code__
+SENDS = exchange.__code__
 """Below this, the way goes on in Lua."""
 RECORDS = ("service/store/lua/gather.lua", "gather.set")
 """This writes the session's record."""
@@ -43,7 +43,10 @@ def followed_in_python() -> Iterator[set[Step]]:
     def look(frame: FrameType, *_: object) -> None:
         if frame.f_code is SENDS:
             sys.setprofile(None)
-            codes = [*codes_of_stack(frame), *(code for task in asyncio.all_tasks() for code in codes_of_task(task))]
+            codes = [
+                *codes_of_stack(frame.f_back),
+                *(code for task in asyncio.all_tasks() for code in codes_of_task(task)),
+            ]
             waiting.update(filter(None, map(step_of, codes)))
 
     sys.setprofile(look)

@@ -15,7 +15,7 @@ from service.store.library import AFTER_POLICIES, BEFORE_POLICIES, LUA_POLICIES,
 from tests.servers import SERVERS, own_server
 
 FOLDER = Path(service.store.__file__).parent / "lua"
-MODULES = (*BEFORE_POLICIES, *LUA_POLICIES, *AFTER_POLICIES)
+MODULES = (*BEFORE_POLICIES, *(Path(file.name).stem for file in LUA_POLICIES.values()), *AFTER_POLICIES)
 FILES = sorted(FOLDER.glob("*.lua"))
 COLUMNS = 120
 NOT_IN_REDIS = ("debug", "dofile", "io", "loadfile", "module", "os", "package", "print", "require")
@@ -66,7 +66,7 @@ def uncalled(code: Mapping[str, str]) -> list[str]:
     defined = definition.findall(everything)
     definitions = Counter(name for _, name in defined)
     return [
-        function for function, name in defined if len(re.findall(rf"[.']{name}\b", everything)) <= definitions[name]
+        function for function, name in defined if len(re.findall(rf"[.:']{name}\b", everything)) <= definitions[name]
     ]
 
 

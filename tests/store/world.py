@@ -159,7 +159,7 @@ class World:
 
     def run(self, function: str, *arguments: Any) -> list[Any]:
         name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
-        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
+        *reply, _revision = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
         return reply
 
     # --- Sessions

@@ -55,7 +55,8 @@ local function check_block(fleet, look, position, block)
       look:say(string.format('pool number %d of class %s: holds %d sessions', number, name, occupancy))
     end
   end
-  check_row(look, keys.of_class(fleet, 'active', position), block, columns.bits(occupancies, function() return true end))
+  local all = columns.bits(occupancies, function() return true end)
+  check_row(look, keys.of_class(fleet, 'active', position), block, all)
   columns.levels(occupancies, fleet.capacities[position], function(level, expected)
     check_row(look, keys.of_level(fleet, position, level), block, expected)
   end)

@@ -67,7 +67,8 @@ end
 
 -- The ids of a second's leases, some from `cursor` on, have records that say so; where to go on.
 local function check_second(fleet, look, second, cursor)
-  local found = redis.call('SSCAN', keys.of_leases(fleet, second), cursor, 'COUNT', math.max(10, math.ceil(look.left / 4)))
+  local count = math.max(10, math.ceil(look.left / 4))
+  local found = redis.call('SSCAN', keys.of_leases(fleet, second), cursor, 'COUNT', count)
   for at, record in ipairs(records.read_all(fleet, found[2])) do
     local _, _, _, due = records.parse(record)
     if due ~= second then

@@ -116,7 +116,8 @@ function jlmu.check(fleet, claim)
     local frontier = fleet.pool_counts[position] > 0 and ledger.frontier(fleet, position) or 0
     local is_open = frontier > 0 and frontier <= fleet.capacities[position]
     claim('frontier of class ' .. name, fleet.frontiers[position], frontier)
-    claim('open pools of class ' .. name, fleet.open_counts[position], rows.count(keys.of_class(fleet, 'open', position)))
+    local open = rows.count(keys.of_class(fleet, 'open', position))
+    claim('open pools of class ' .. name, fleet.open_counts[position], open)
     local rank = is_open and order.rank(fleet, position, frontier) or 0
     claim("frontier's rank of class " .. name, fleet.frontier_ranks[position], rank)
   end

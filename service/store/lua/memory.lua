@@ -1,6 +1,6 @@
 -- What follows from a fleet's configuration and from which classes have pools, kept between calls: names, numbers, the
--- names of keys, and those parts of the tables and of the list of pools that were asked for. It is only a copy: `tables`, a digest of all that
--- it follows from, stands in the fleet's state, and a copy of another digest is not used.
+-- names of keys, and those parts of the tables and of the list of pools that were asked for. It is only a copy:
+-- `tables`, a digest of all that it follows from, stands in the fleet's state. A copy of another digest is not used.
 
 memory = {}
 

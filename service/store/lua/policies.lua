@@ -41,8 +41,8 @@
 --   active_pools, session_count, last_rank    active pools, the sessions on them, the worst rank that exists
 --   beta_coefficient, beta_power              c and p with n*beta_n = c * n^p; they are cold: for `rebuild` only
 --
--- `choose`, `judge`, `rows` and `check` write nothing. The others may write the policy's own rows and fields, and the counters of the
--- fleet that count steps of r: steps_up, steps_down.
+-- `choose`, `judge`, `rows` and `check` write nothing. The others may write the policy's own rows and fields, and the
+-- counters of the fleet that count steps of r: steps_up, steps_down.
 
 policies = {}
 policies.BY_NAME = {} -- @POLICIES@

@@ -2,7 +2,7 @@
 
 repair_keys = {}
 
-local function is_row(fleet, name)
+local function is_row(name)
   local row, number = string.match(name, '^(%a+):(%d+)')
   for _, policy in pairs(policies.BY_NAME) do
     if vectors.has(policy.FLEET_ROWS, name) or number and vectors.has(policy.CLASS_ROWS, row) then
@@ -16,7 +16,7 @@ local function mend_key(fleet, job, key)
   local name = string.sub(key, #fleet.prefix + 1)
   local wanted = audit_keys.type_of(fleet, name)
   local kind = redis.call('TYPE', key).ok
-  if is_row(fleet, name) or wanted and wanted ~= kind then
+  if is_row(name) or wanted and wanted ~= kind then
     redis.call('UNLINK', key)
   elseif not wanted and job.thorough == '1' then
     repair.set_aside(fleet, 'key ' .. name, 'was a stray ' .. kind)
