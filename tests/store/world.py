@@ -159,8 +159,8 @@ class World:
 
     def run(self, function: str, *arguments: Any) -> list[Any]:
         name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
-        *reply, _revision = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
-        return reply
+        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
+        return reply[:-1]  # without the revision
 
     # --- Sessions
 
