@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-overload bench-edge faults experiments compose compose-test install-test lock clean
+.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments compose compose-test install-test lock clean
 .PHONY: bench-ending bench-live
 .PHONY: mutants walk soak bench-longest inventory
 
@@ -61,6 +61,9 @@ bench: $(DEV) ## Operations per second over HTTP, beside what operators use toda
 
 bench-store: $(DEV) ## Operations per second of the atomic step
 	$(BIN)/python -m benchmarks.store $(ARGS)
+
+bench-repair: $(DEV) ## Audit and repair of the largest fleet, and how long another fleet's calls wait
+	$(BIN)/python -m benchmarks.repair $(ARGS)
 
 bench-longest: $(DEV) ## The longest call of each kind at 65,536 pools and 655,360 sessions
 	$(BIN)/python -m benchmarks.longest $(ARGS)
