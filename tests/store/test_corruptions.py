@@ -69,6 +69,8 @@ class Seen(NamedTuple):
     left: list[Findings]
     witness: list[str]
     lost: set[str]
+    pools: set[str]
+    """Pools that came, went, or have another status than before."""
 
 
 class Bench:
@@ -109,14 +111,19 @@ class Bench:
         CORRUPTIONS[name](self._redis)
         heard = await self._call()
         self.put_back()
-        before = set(self._redis.hkeys(f"{{{FLEET}}}:sessions"))
+        before, pools = set(self._redis.hkeys(f"{{{FLEET}}}:sessions")), self._statuses()
         CORRUPTIONS[name](self._redis)
         found = await audit_all(self._store, self._specs)
         for one in found:
             await mend(self._store, self._specs, one)
         left = await audit_all(self._store, self._specs)
         lost = before - set(self._redis.hkeys(f"{{{FLEET}}}:sessions"))
-        return Seen(found, heard, left, violations(self._redis, FLEET), lost)
+        changed = {pool_id for pool_id, _ in pools ^ self._statuses()}
+        return Seen(found, heard, left, violations(self._redis, FLEET), lost, changed)
+
+    def _statuses(self) -> set[tuple[str, str]]:
+        """Pools and their statuses."""
+        return {(id_, record.split()[1]) for id_, record in self._redis.hgetall(f"{{{FLEET}}}:pools").items()}
 
 
 async def see_all() -> dict[str, Seen]:
@@ -170,6 +177,12 @@ def test_each_is_mended_but_for_what_the_table_says(seen: dict[str, Seen]) -> No
 def test_no_other_session_is_lost(seen: dict[str, Seen]) -> None:
     lost = {name: one.lost for name, one in seen.items() if one.lost}
     assert lost == {"an unreadable record": {"s0"}, "a record deleted": {"s0"}}
+
+
+@pytest.mark.timeout(600)
+def test_every_pool_has_its_status_again(seen: dict[str, Seen]) -> None:
+    changed = {name: one.pools for name, one in seen.items() if one.pools}
+    assert changed == {"a record of a pool that is not there": {"nowhere"}}
 
 
 @pytest.mark.timeout(600)
