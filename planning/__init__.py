@@ -2,5 +2,6 @@
 
 | folder | owns |
 |---|---|
+| check | whether a fleet file is valid, and what follows from it |
 | evaluate | what a recorded placement lost, and what others would lose on the same sessions |
 """

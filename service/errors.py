@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class DispatchError(Exception):
     """The dispatcher refused the call."""
@@ -100,10 +103,32 @@ class FleetInUse(DispatchError):
     code = "fleet_in_use"
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong at one place of what was sent, and never the value that was sent.
+
+    `location` leads to it by names and indexes. `place` is its line and column, from 1, where it came from a file.
+    """
+
+    location: tuple[int | str, ...]
+    field: str
+    reason: str
+    place: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.place[0]}, column {self.place[1]}: " if self.place else ""
+        return f"{where}{self.field}{': ' if self.field else ''}{self.reason}"
+
+
 class InvalidFleet(DispatchError):
     """The fleet's configuration is not valid."""
 
     code = "invalid_fleet"
+
+    def __init__(self, detail: str | None = None, mistakes: Sequence[Mistake] = ()) -> None:
+        """`mistakes` are all that were found, where they have a place of their own."""
+        super().__init__(detail)
+        self.mistakes = tuple(mistakes)
 
 
 class VersionMismatch(DispatchError):

@@ -35,6 +35,7 @@ PARTS = {
     "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP.", *LOAD),
     "experiments": Part("experiments.cli", "The paper's table and figures, again.", *EXPERIMENTS),
     "evaluate": Part("planning.evaluate.command", "What a recorded placement lost: from a log.", *PLANNING),
+    "check": Part("planning.check.command", "What follows from a fleet file, before anything is started."),
     "key": Part("service.cli.key", "API keys."),
     "audit": Part("service.cli.audit", "Look for damage in the store, and mend it."),
 }

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Self
+from functools import cache
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,9 +18,9 @@ from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from service.core.policies.tokens import EXPONENT, Beta
 from service.core.utility import PoolClass
-from service.errors import InvalidFleet
+from service.errors import InvalidFleet, Mistake
 from service.fleet_file.curves import Curve, Table
-from service.reading.explanation import explain
+from service.reading.explanation import in_words, mistake_at, mistakes_of
 from service.reading.fields import (
     LONGEST_LEASE_SECONDS,
     LONGEST_RETENTION_SECONDS,
@@ -96,36 +97,41 @@ class FleetFile(Part):
 
     @classmethod
     def read(cls, parsed: object) -> Self:
-        """From parsed YAML or JSON whose fractions are `Decimal`; raises InvalidFleet."""
+        """From parsed YAML or JSON whose fractions are `Decimal`; raises InvalidFleet with all mistakes."""
         try:
             return cls.model_validate(parsed)
         except ValidationError as error:
-            raise InvalidFleet(explain(error.errors(include_url=False, include_input=False))) from None
+            found = mistakes_of(error.errors(include_url=False, include_input=False), _json_schema())
+            raise InvalidFleet(in_words(found), found) from None
 
     def to_spec(self, policies: Mapping[str, Policy] = POLICIES) -> FleetSpec:
         """The fleet in exact numbers, its policy a row of `policies`.
 
-        Raises InvalidFleet: for a policy that is not in the table, or with the first x of a curve that is not concave.
+        Raises InvalidFleet with all mistakes: a policy that is not in the table, and for each curve that is not
+        concave the first x.
         """
+        classes, found = self._pool_classes()
         if self.policy not in policies:
-            raise InvalidFleet(f"policy: must be one of {', '.join(policies)}")
-        try:
-            return FleetSpec(
-                classes=tuple(self._pool_class(i) for i in range(len(self.classes))),
-                policy=policies[self.policy],
-                beta=self.beta.beta(),
-                lease_seconds=float(self.lease_seconds),
-                retention_seconds=float(self.retention_seconds),
-            )
-        except ValueError as error:
-            raise InvalidFleet(str(error)) from None
+            found.insert(0, mistake_at(("policy",), f"must be one of {', '.join(policies)}"))
+        if found:
+            raise InvalidFleet(in_words(found), found)
+        return FleetSpec(
+            classes=tuple(classes),
+            policy=policies[self.policy],
+            beta=self.beta.beta(),
+            lease_seconds=float(self.lease_seconds),
+            retention_seconds=float(self.retention_seconds),
+        )
 
-    def _pool_class(self, i: int) -> PoolClass:
-        entry = self.classes[i]
-        try:
-            return PoolClass(entry.name, entry.utility.utility(), entry.capacity)
-        except ValueError as error:
-            raise ValueError(f"classes[{i}].utility: {error}") from None
+    def _pool_classes(self) -> tuple[list[PoolClass], list[Mistake]]:
+        """The classes with valid curves, and what is wrong with the others."""
+        classes, found = [], []
+        for i, entry in enumerate(self.classes):
+            try:
+                classes.append(PoolClass(entry.name, entry.utility.utility(), entry.capacity))
+            except ValueError as error:
+                found.append(mistake_at(("classes", i, "utility"), str(error)))
+        return classes, found
 
     def wanted_pools(self) -> list[tuple[str, str]]:
         """`(pool_id, class name)` of the pools that `pools: N` asks for."""
@@ -134,6 +140,11 @@ class FleetFile(Part):
     def document(self) -> str:
         """Canonical JSON: all fields but the fleet's name, numbers as plain decimals."""
         return _to_json(self.model_dump(include=FleetFile.model_fields.keys() - {"fleet"}, exclude_none=True))
+
+
+@cache
+def _json_schema() -> Mapping[str, Any]:
+    return FleetFile.model_json_schema()
 
 
 def _to_json(value: object) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from service.core.policies import POLICIES, Policy
-from service.errors import InvalidFleet
+from service.errors import InvalidFleet, Mistake
 from service.fleet_file.schema import FleetFile
 
 
@@ -30,20 +30,56 @@ class LoadedFleet:
 
 
 def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> LoadedFleet:
-    """Read and check a fleet file; without a name it is of the fleet `default`. Raises InvalidFleet with the path."""
-    try:
-        parsed = yaml.load(Path(path).read_text(encoding="utf-8"), _DecimalLoader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise InvalidFleet(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidFleet(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    """Read and check a fleet file; without a name it is of the fleet `default`.
+
+    Raises InvalidFleet with the path, and with all mistakes and their lines and columns.
+    """
+    parsed, root = _parse(path)
     try:
         file = FleetFile.read(parsed)
         file.to_spec(policies)
     except InvalidFleet as error:
-        raise InvalidFleet(f"{path}: {error}") from None
+        found = [replace(mistake, place=_place(root, mistake.location)) for mistake in error.mistakes]
+        raise InvalidFleet(f"{path}: {'; '.join(map(str, found))}", found) from None
     name = file.fleet or "default"
     return LoadedFleet(name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest())
+
+
+def _parse(path: Path | str) -> tuple[dict[Any, Any], yaml.Node]:
+    """What a file says, and the same as nodes, which know their lines."""
+    try:
+        loader = _DecimalLoader(Path(path).read_text(encoding="utf-8"))
+        root = loader.get_single_node()
+        parsed = loader.construct_document(root) if root else None
+    except OSError as error:
+        raise InvalidFleet(f"{path}: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        mistake = Mistake((), "", f"not valid YAML: {error.problem or error.context}", _line_and_column(error))
+        raise InvalidFleet(f"{path}: {mistake}", [mistake]) from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidFleet(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if root is None or not isinstance(parsed, dict):
+        raise InvalidFleet(f"{path}: {'is empty' if parsed is None else 'must have fields, such as classes'}")
+    return parsed, root
+
+
+def _line_and_column(error: yaml.MarkedYAMLError) -> tuple[int, int] | None:
+    mark = error.problem_mark or error.context_mark
+    return (mark.line + 1, mark.column + 1) if mark else None
+
+
+def _place(root: yaml.Node, location: Sequence[int | str]) -> tuple[int, int]:
+    """The line and column of a field's name, or of an item; where it is missing, of what it is missing from."""
+    node = mark = root
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == part), None)
+        else:
+            found = (node.value[part], node.value[part]) if isinstance(node, yaml.SequenceNode) else None
+        if found is None:
+            break
+        mark, node = found
+    return mark.start_mark.line + 1, mark.start_mark.column + 1
 
 
 _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan": "NaN"}

@@ -3,34 +3,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from service.errors import Mistake
+
+MOST_NAMED = 5
+"""Mistakes that a sentence names; of further ones it tells how many there are."""
+NOTHING: Mapping[str, Any] = {}
+
 
 def explain(errors: Sequence[ErrorDetails]) -> str:
-    """The first error in words, with the path of its field; never with the value that was sent."""
-    first, others = errors[0], len(errors) - 1
-    path = _path([part for part in first["loc"] if part != "body"])
-    return f"{path}{': ' if path else ''}{_reason(first)}{f' (and {others} more)' if others else ''}"
+    """The errors in words, each with the path of its field; never with a value that was sent."""
+    return in_words(mistakes_of(errors))
+
+
+def mistakes_of(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = NOTHING) -> list[Mistake]:
+    """The errors, unknown fields first: another field is often missing only because one is misspelt.
+
+    A JSON `schema` of what was wanted has the names that an unknown field may stand for.
+    """
+    first = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
+    return [mistake_at(_sent(error["loc"]), _reason(error, schema)) for error in first]
+
+
+def mistake_at(location: tuple[int | str, ...], reason: str) -> Mistake:
+    """A mistake with the path of its field."""
+    return Mistake(location, _path(location), reason)
+
+
+def in_words(mistakes: Sequence[Mistake]) -> str:
+    """The first few as one sentence."""
+    more = len(mistakes) - MOST_NAMED
+    return "; ".join(map(str, mistakes[:MOST_NAMED])) + (f"; and {more} more" if more > 0 else "")
+
+
+def _sent(parts: Sequence[int | str]) -> tuple[int | str, ...]:
+    """A location without what the sender did not write: the body, and the tags of unions."""
+    parts = [part for part in parts if part != "body"]
+    return tuple(
+        part for k, part in enumerate(parts) if not (k and isinstance(part, str) and parts[k - 1] in ("utility", part))
+    )
 
 
 def _path(parts: Sequence[int | str]) -> str:
     text = ""
-    for k, part in enumerate(parts):
+    for part in parts:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif k and parts[k - 1] in ("utility", part):
-            continue  # the tag of a union, which the sender did not write
         else:
             text += ("." if text else "") + (part if re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", part) else "?")
     return text
 
 
-def _reason(error: ErrorDetails) -> str:
+def _reason(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
     if error["type"] == "union_tag_invalid":
         return f"kind must be one of {error['ctx']['expected_tags']}"
     if error["type"] == "extra_forbidden":
-        return "is not a known field"
+        *above, name = error["loc"]
+        near = get_close_matches(str(name), _names(schema, above), n=1)
+        return "is not a known field" + (f"; did you mean {near[0]}?" if near else "")
     message = error["msg"]
     return message[0].lower() + message[1:]
+
+
+def _names(schema: Mapping[str, Any], location: Sequence[int | str]) -> Sequence[str]:
+    """The fields that a JSON schema has at a location; none where it does not lead there."""
+    at: Any = schema
+    for part in location:
+        inside = at.get("items") if isinstance(part, int) else at.get("properties", NOTHING).get(part) or _of(at, part)
+        at = _followed(schema, inside or NOTHING)
+    return list(at.get("properties", NOTHING))
+
+
+def _of(union: Mapping[str, Any], tag: str) -> Mapping[str, Any]:
+    return {"$ref": union.get("discriminator", NOTHING).get("mapping", NOTHING).get(tag)}
+
+
+def _followed(schema: Mapping[str, Any], inside: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A part of a schema, looked up where it is a reference; of an optional part, the part."""
+    choices = [choice for choice in inside.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        inside = choices[0]
+    name = str(inside.get("$ref", "")).rpartition("/")[2]
+    return schema.get("$defs", NOTHING).get(name, NOTHING) if "$ref" in inside else inside

@@ -194,8 +194,10 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("classes: [", "not valid YAML"),
-        ("", "valid dictionary"),
-        ("- 1", "valid dictionary"),
+        ("", "is empty"),
+        ("# nothing\n", "is empty"),
+        ("- 1", "must have fields"),
+        (YAML.replace("policy: jlmu", "policy: [jlmu"), r"line \d+, column \d+: not valid YAML: "),
         (YAML + "policy: slta\n", "a key stands twice"),
         (YAML.replace("2e-1", ".nan"), r"values\[2\]: must be finite"),
         (YAML.replace("2e-1", "-.inf"), r"values\[2\]: must be finite"),
@@ -215,6 +217,53 @@ def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, text: str
     with pytest.raises(InvalidFleet, match=reason) as caught:
         load_yaml(path)
     assert str(caught.value).startswith(str(path))
+
+
+KINDS = "'log_share', 'alpha_fair', 'linear', 'quadratic', 'capped_linear', 'weighted_least_connections', 'table'"
+MISTAKEN = """\
+fleet: x
+retention_second: 5
+classes:
+  - name: a
+    utility: {kind: log_share, resorce: 20}
+    capacity: 10
+  - {name: b, utility: {kind: cubic}, capacity: 0, colour: red}
+beta: {exponnt: 0.4}
+"""
+
+
+def test_every_mistake_is_named_with_its_place_and_unknown_fields_come_first(tmp_path: Path) -> None:
+    path = write(tmp_path, MISTAKEN)
+    with pytest.raises(InvalidFleet) as caught:
+        load_yaml(path)
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "line 8, column 8: beta.exponnt: is not a known field; did you mean exponent?",
+        "line 5, column 32: classes[0].utility.resorce: is not a known field; did you mean resource?",
+        "line 7, column 52: classes[1].colour: is not a known field",
+        "line 2, column 1: retention_second: is not a known field; did you mean retention_seconds?",
+        "line 5, column 5: classes[0].utility.resource: field required",
+        f"line 7, column 15: classes[1].utility: kind must be one of {KINDS}",
+        "line 7, column 39: classes[1].capacity: input should be greater than or equal to 1",
+    ]
+    assert str(caught.value) == f"{path}: {'; '.join(map(str, caught.value.mistakes))}"
+
+
+def test_the_policy_and_each_curve_that_is_not_concave_are_named_together(tmp_path: Path) -> None:
+    convex = "{name: %s, capacity: 2, utility: {kind: table, values: [0, 1, 3]}}"
+    path = write(tmp_path, f"policy: best\nclasses:\n  - {convex % 'a'}\n  - {convex % 'b'}\n")
+    with pytest.raises(InvalidFleet) as caught:
+        load_yaml(path)
+    assert [mistake.field for mistake in caught.value.mistakes] == [
+        "policy",
+        "classes[0].utility",
+        "classes[1].utility",
+    ]
+    assert [mistake.place for mistake in caught.value.mistakes] == [(1, 1), (3, 28), (4, 28)]
+
+
+def test_a_request_hears_of_the_first_mistakes_and_how_many_more_there_are() -> None:
+    with pytest.raises(InvalidFleet, match=r"^a: is not a known field; .*; e: is not a known field; and 2 more$"):
+        FleetFile.read(dict.fromkeys("abcdef", 1))
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""The worked example of docs/evaluate.md: a log that is the same on every machine, and what the command says of it.
+"""The worked examples of docs/evaluate.md and docs/check.md, the same on every machine.
 
-`python -m tests.planning.page --write` puts the output and the figure where they belong.
+`python -m tests.planning.page --write` puts what the commands print, and the figure, where they belong.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -13,13 +14,15 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from planning.check.command import app as check
 from planning.evaluate.command import app
 from tests.docs.pages import ROOT, Page
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
 PAGE = Page(ROOT / "docs/evaluate.md")
 IMAGE = ROOT / "docs/images/evaluate.png"
-MARKED = re.compile(r"(<!-- example: evaluate -->\n```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
+CHECK_PAGE = Page(ROOT / "docs/check.md")
+MARKED = re.compile(r"(<!-- example: ([a-z]+) -->\n```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 SECONDS = 14_400
 
 
@@ -33,12 +36,45 @@ def example(folder: Path) -> str:
     return result.stdout
 
 
+MISTAKEN = """\
+fleet: arena
+retention_second: 600
+classes:
+  - {name: linear, utility: {kind: linear, slope: 1}, capacity: 60, pools: 6}
+  - {name: saturating, utility: {kind: capped_linear, slop: 1.5, cap: 20}, capacity: 40, pools: 3}
+"""
+
+
+def checked(name: str, text: str) -> str:
+    """What `slta check` prints for a file of this name in the folder it is called in."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            Path(name).write_text(text, encoding="utf-8")
+            return CliRunner().invoke(check, [name]).output
+        finally:
+            os.chdir(before)
+
+
+def shown(page: Page, name: str) -> str:
+    """What a page shows as the example of this name."""
+    return next(found[0] for found in MARKED.finditer(page.text) if found[2] == name)
+
+
+def write(page: Page, outputs: dict[str, str]) -> None:
+    """Put outputs where their names are marked."""
+    text = MARKED.sub(lambda found: found[1] + outputs[found[2]] + found[3], page.text)
+    page.path.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the pages."""
     with tempfile.TemporaryDirectory() as folder:
         text = example(Path(folder))
         shutil.copy(Path(folder) / "evaluate.png", IMAGE)
-    PAGE.path.write_text(MARKED.sub(lambda found: found[1] + text + found[2], PAGE.text), encoding="utf-8")
+    write(PAGE, {"evaluate": text})
+    write(CHECK_PAGE, {"valid": checked("arena.yaml", FLEET), "mistaken": checked("arena.yaml", MISTAKEN)})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/evaluate.md shows what the command prints, and names the figures that it writes."""
+"""docs/evaluate.md and docs/check.md show what the commands print, and name the figures that they write."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from planning.evaluate.command import app
 from tests.docs.pages import rows, words
-from tests.planning.page import MARKED, PAGE, example
+from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, checked, example, shown
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
+AGAIN = "run python -m tests.planning.page --write"
 
-def test_the_example_is_what_the_command_prints(tmp_path: Path) -> None:
-    (shown,) = MARKED.finditer(PAGE.text)
-    assert shown[0].removeprefix(shown[1]).removesuffix(shown[2]) == example(tmp_path), (
-        "run python -m tests.planning.page --write"
-    )
+
+def test_the_example_of_a_log_is_what_the_command_prints(tmp_path: Path) -> None:
+    assert example(tmp_path) in shown(PAGE, "evaluate"), AGAIN
+
+
+@pytest.mark.parametrize(("name", "text"), [("valid", FLEET), ("mistaken", MISTAKEN)])
+def test_an_example_of_a_check_is_what_the_command_prints(name: str, text: str) -> None:
+    assert checked("arena.yaml", text) in shown(CHECK_PAGE, name), AGAIN
 
 
 def test_the_fleet_file_of_the_page_is_the_examples() -> None:

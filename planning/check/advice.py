@@ -1,0 +1,32 @@
+"""Which policy suits the fleet, in words: what was tried, what came of it, and why."""
+
+from __future__ import annotations
+
+from planning.check.trial import NO_DIFFERENCE, SEEDS, Trial
+from planning.text import columns, percent
+from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES
+
+
+def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
+    """A table of what each policy loses, and a sentence."""
+    if not trial.loads:
+        return "no load is one that the fleet can hold: no policy was tried"
+    part = "" if trial.pools == pools else f", on {trial.pools:,} of {pools:,} pools"
+    rows = [["placement gap, % of the bound, at", *(f"{load:,g} sessions" for load in trial.loads)]]
+    rows += [[POLICIES[name].title, *(percent(one.mean) for one in lost)] for name, lost in trial.lost.items()]
+    title = f"tried with Poisson arrivals and exponential durations, {SEEDS} runs each{part}"
+    return "\n".join([title, *columns(rows), _why(spec, trial)])
+
+
+def _why(spec: FleetSpec, trial: Trial) -> str:
+    chosen = POLICIES[trial.choice].title
+    means = ", ".join(f"{POLICIES[name].title} {percent(trial.mean(name))}" for name in trial.lost)
+    best = min(trial.lost, key=trial.mean)
+    why = (
+        "it loses least"
+        if best == trial.choice
+        else f"what {POLICIES[best].title} would win is within {percent(NO_DIFFERENCE)} or the noise of these runs"
+    )
+    said = "as the file says" if trial.choice == spec.policy.name else f"the file says {spec.policy.name}"
+    return f"take {chosen} ({said}), in the order of marginal utility: on average {means}, and {why}"

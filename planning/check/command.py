@@ -1,0 +1,146 @@
+"""`slta check`: the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from planning.check.facts import AtLoad, Facts, facts_of
+from planning.check.report import report
+from planning.check.warnings import warnings_of
+from planning.errors import Unusable, unreadable_named
+from planning.text import counted, write_json
+from service.cli.mistakes import in_one_line
+from service.core.fleet import FleetSpec
+from service.errors import InvalidFleet
+from service.fleet_file.specs import compile_spec
+from service.fleet_file.yaml_file import LoadedFleet, load_yaml
+
+NOT_VALID = 1
+NEEDED = ("numpy", "scipy", "matplotlib", "experiments")
+MISSING = "which policy to take was not tried: that needs the extra planning (in a checkout: make setup)"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A valid file: what was found, and as JSON."""
+
+    text: str
+    warnings: list[str]
+    data: dict[str, Any]
+
+
+@app.command()
+def command(
+    fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
+    load: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Sessions of the whole fleet to look at, repeatable.", show_default="four shares"),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A warning is a mistake.")] = False,  # noqa: FBT002
+    json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
+) -> None:
+    """Check a fleet file and say what follows from it, without starting anything.
+
+    Exit codes: 0 valid, also with warnings; 1 not valid; 2 not called well.
+    """
+    with in_one_line(Unusable), unreadable_named():
+        try:
+            checked = _check(load_yaml(fleet), load or [])
+        except InvalidFleet as error:
+            _refuse(fleet, error, json)
+        typer.echo(checked.text)
+        for warning in checked.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        fails = strict and bool(checked.warnings)
+        if json:
+            write_json({"valid": not fails, "mistakes": [], "warnings": checked.warnings, **checked.data}, json)
+    if fails:
+        raise typer.Exit(NOT_VALID)
+
+
+def _refuse(fleet: Path, error: InvalidFleet, json: Path | None) -> NoReturn:
+    """Each mistake on a line of its own, with its place as compilers write it."""
+    lines = [f"{_at(fleet, mistake.place)}{replace(mistake, place=None)}" for mistake in error.mistakes]
+    typer.echo("\n".join(lines or [str(error)]), err=True)
+    if lines:
+        typer.echo(f"{fleet} is not valid: {counted(len(lines), 'mistake')}", err=True)
+    if json:
+        write_json({"valid": False, "mistakes": [asdict(mistake) for mistake in error.mistakes] or [str(error)]}, json)
+    raise typer.Exit(NOT_VALID)
+
+
+def _at(fleet: Path, place: tuple[int, int] | None) -> str:
+    return f"{fleet}:{place[0]}:{place[1]}: " if place else f"{fleet}: "
+
+
+def _check(loaded: LoadedFleet, loads: list[float]) -> Checked:
+    """Everything of a valid file."""
+    spec = compile_spec(loaded.file)
+    asked = [c.pools for c in loaded.file.classes]
+    pools = asked if any(asked) else [1] * len(asked)
+    facts = facts_of(spec, pools, loads)
+    found = warnings_of(spec, facts, sum(asked))
+    words, tried = _try(spec, facts)
+    head = f"{loaded.name} is valid: {counted(len(asked), 'class', 'classes')}, {spec.policy.title}"
+    if found:
+        head += f", {counted(len(found), 'warning')}"
+    return Checked(f"{head}\n\n{report(spec, facts)}\n\n{words}", found, _figures(spec, facts) | tried)
+
+
+def _try(spec: FleetSpec, facts: Facts) -> tuple[str, dict[str, Any]]:
+    """Which policy to take, in words and as JSON; without the extra, that it is missing."""
+    if any(find_spec(name) is None for name in NEEDED):
+        return MISSING, {}
+    from planning.check.advice import advice  # noqa: PLC0415 - numpy is an extra
+    from planning.check.trial import trial_of  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("trying policies", total=None)
+        trial = trial_of(spec, facts, lambda done, of: progress.update(task, completed=done, total=of))
+    lost = {name: [one._asdict() for one in rows] for name, rows in trial.lost.items()}
+    policies = {"pools": trial.pools, "loads": trial.loads, "relative_placement_gap": lost, "choice": trial.choice}
+    return advice(spec, trial, sum(facts.pools)), {"policies": policies}
+
+
+def _figures(spec: FleetSpec, facts: Facts) -> dict[str, Any]:
+    """The facts as JSON; classes by their names."""
+    names = spec.class_names()
+    return {
+        "classes": {
+            name: {"pools": count, "capacity": len(column), "marginals": column}
+            for name, count, column in zip(names, facts.pools, spec.ranking.marginals, strict=True)
+        },
+        "capacity": facts.capacity,
+        "useful": facts.useful,
+        "order": [{"class": names[i], "level": level} for i, level in spec.ranking.order],
+        "loads": [_at_load(names, at) for at in facts.loads],
+        "green_enough": facts.green_enough if spec.policy.has_thresholds else None,
+        "ties": [
+            {"marginal": tie.marginal, "levels": [{"class": names[i], "level": j} for i, j in tie.coordinates]}
+            for tie in facts.ties
+        ],
+    }
+
+
+def _at_load(names: Sequence[str], at: AtLoad) -> dict[str, Any]:
+    return {
+        "sessions": at.sessions,
+        "rank": at.rank,
+        "class": names[at.coordinate.pool_class],
+        "level": at.coordinate.level,
+        "thresholds": dict(zip(names, at.thresholds, strict=True)),
+        "occupancies": dict(zip(names, at.occupancies, strict=True)),
+        "utility": at.utility,
+        "price": at.price,
+    }

@@ -1,0 +1,116 @@
+"""What follows from a fleet file: order, capacity, thresholds and optimal occupancies at some loads, β, ties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from service.core.fleet import FleetSpec
+from service.core.marginals import Marginal, compare
+from service.core.optimum import optimal_assignment, optimum
+from service.core.ranking import Coordinate
+
+SHARES = (0.25, 0.5, 0.75, 0.95)
+"""Loads that are looked at, as shares of the sessions that add something."""
+
+
+class Stretch(NamedTuple):
+    """Consecutive ranks of one class: from level `first` to `last`, and the marginal utilities there."""
+
+    rank: int
+    pool_class: int
+    first: int
+    last: int
+    largest: float
+    smallest: float
+
+
+class AtLoad(NamedTuple):
+    """The optimum at so many sessions of the whole fleet (section 2.3)."""
+
+    sessions: float
+    rank: int
+    coordinate: Coordinate
+    thresholds: tuple[int, ...]
+    occupancies: tuple[float, ...]
+    """Sessions per pool of each class."""
+    utility: float
+    price: float
+
+
+class Tie(NamedTuple):
+    """Levels of different classes that add exactly the same: the order of the file settles which is filled first."""
+
+    marginal: float
+    coordinates: tuple[Coordinate, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything of a fleet of `pools[i]` pools; `useful` sessions add something, `capacity` find a place."""
+
+    pools: tuple[int, ...]
+    capacity: int
+    useful: int
+    order: tuple[Stretch, ...]
+    loads: tuple[AtLoad, ...]
+    green_enough: int
+    ties: tuple[Tie, ...]
+
+
+def facts_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> Facts:
+    """The facts, at `loads` in sessions of the whole fleet, or at `SHARES` where there are none."""
+    marginals = spec.ranking.marginals
+    useful = sum(count * sum(m > 0 for m in column) for count, column in zip(pools, marginals, strict=True))
+    capacity = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
+    asked = loads or list(dict.fromkeys(max(1, round(share * (useful or capacity))) for share in SHARES))
+    at = tuple(at_load(spec, pools, sessions) for sessions in asked)
+    most = max((one.rank for one in at), default=0)
+    return Facts(
+        tuple(pools), capacity, useful, _stretches(spec), at, spec.beta.min_green(max(sum(pools), 1)), _ties(spec, most)
+    )
+
+
+def at_load(spec: FleetSpec, pools: Sequence[int], sessions: float) -> AtLoad:
+    """The optimum at one load; the fleet has pools."""
+    best = optimum(spec.ranking, pools, sessions)
+    assert best is not None  # noqa: S101 - it has pools
+    columns = optimal_assignment(spec.ranking, pools, best)
+    means = tuple(sum(column[1:]) / count if count else 0.0 for column, count in zip(columns, pools, strict=True))
+    return AtLoad(
+        sessions, best.rank, best.coordinate, spec.ranking.thresholds(best.rank), means, best.utility, best.price
+    )
+
+
+def _stretches(spec: FleetSpec) -> tuple[Stretch, ...]:
+    found = []
+    numbered = enumerate(spec.ranking.order, start=1)
+    for pool_class, ranks in groupby(numbered, key=lambda one: one[1].pool_class):
+        rows = list(ranks)
+        (rank, first), (_, last) = rows[0], rows[-1]
+        column = spec.ranking.marginals[pool_class]
+        found.append(
+            Stretch(rank, pool_class, first.level, last.level, column[first.level - 1], column[last.level - 1])
+        )
+    return tuple(found)
+
+
+def _ties(spec: FleetSpec, most_rank: int) -> tuple[Tie, ...]:
+    """Ties among ranks up to `most_rank`. Equal marginals stand side by side in the order."""
+    found: list[list[Coordinate]] = []
+    for coordinate in spec.ranking.order[:most_rank]:
+        if found and compare(_marginal(spec, found[-1][0]), _marginal(spec, coordinate)) == 0:
+            found[-1].append(coordinate)
+        else:
+            found.append([coordinate])
+    return tuple(
+        Tie(float(_marginal(spec, group[0])), tuple(group))
+        for group in found
+        if len({coordinate.pool_class for coordinate in group}) > 1
+    )
+
+
+def _marginal(spec: FleetSpec, coordinate: Coordinate) -> Marginal:
+    return spec.classes[coordinate.pool_class].utility.marginal(coordinate.level - 1)

@@ -1,0 +1,50 @@
+"""What is valid and probably not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from planning.check.facts import Facts
+from planning.text import counted
+from service.core.fleet import FleetSpec
+
+PROVED_EXPONENT = 0.5
+"""The paper proves its results for β_n = n^−γ with γ below this (section 3.2)."""
+
+
+def warnings_of(spec: FleetSpec, facts: Facts, declared: int) -> list[str]:
+    """All of them, in sentences; `declared` are the pools that the file asks for."""
+    return [*_of_pools(spec, facts, declared), *_of_curves(spec), *_of_loads(facts), *_of_beta(spec, facts)]
+
+
+def _of_pools(spec: FleetSpec, facts: Facts, declared: int) -> Iterator[str]:
+    if not declared:
+        yield "no class has pools: the figures are those of one pool of each class"
+        return
+    empty = [c.name for c, count in zip(spec.classes, facts.pools, strict=True) if not count]
+    if empty:
+        yield f"{', '.join(empty)}: no pools, so no session goes there until pools are created"
+    if sum(facts.pools) == 1:
+        yield "there is a single pool: every session goes there"
+
+
+def _of_curves(spec: FleetSpec) -> Iterator[str]:
+    for pool_class, column in zip(spec.classes, spec.ranking.marginals, strict=True):
+        if not any(m > 0 for m in column):
+            yield f"{pool_class.name}: no session adds anything there"
+
+
+def _of_loads(facts: Facts) -> Iterator[str]:
+    for at in facts.loads:
+        if at.sessions > facts.capacity:
+            yield f"a load of {at.sessions:,g} is more than the {counted(facts.capacity, 'session')} that find a place"
+
+
+def _of_beta(spec: FleetSpec, facts: Facts) -> Iterator[str]:
+    if not spec.policy.has_thresholds:
+        return
+    n = sum(facts.pools)
+    if spec.beta.exponent is not None and spec.beta.exponent >= PROVED_EXPONENT:
+        yield f"beta: the paper proves its results for exponents below {PROVED_EXPONENT}"
+    if n > 2 and facts.green_enough == n:
+        yield "beta: r falls only when as many tokens are green as there are pools: it hardly falls"

@@ -1,0 +1,185 @@
+"""`slta check` says what is wrong with a fleet file, or what follows from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from planning.check import command as checking
+from planning.check.command import app
+from planning.check.facts import facts_of
+from planning.check.trial import Lost, _choice
+from service.core.fleet import FleetSpec
+from service.core.policies import POLICIES, Occupancies
+from service.core.ranking import Coordinate
+from service.fleet_file import compile_spec, load_yaml
+from tests.docs.pages import ROOT
+from tests.planning.recorded import FLEET
+
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+
+TIED = """\
+classes:
+  - {name: first, utility: {kind: table, values: [0, 3, 5, 6]}, capacity: 3, pools: 2}
+  - {name: second, utility: {kind: table, values: [0, 4, 6, 7]}, capacity: 3, pools: 3}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "fleet.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def check(path: Path, *options: str) -> Result:
+    return runner.invoke(app, [str(path), *options])
+
+
+@pytest.fixture
+def without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the extra is not installed: and quick."""
+    monkeypatch.setattr(checking, "find_spec", lambda name: None if name == "numpy" else object())
+
+
+def spec_of(folder: Path, text: str) -> FleetSpec:
+    return compile_spec(load_yaml(write(folder, text)).file)
+
+
+def test_the_optimum_at_a_load_is_where_jlmu_ends_that_only_fills(tmp_path: Path) -> None:
+    spec, pools = spec_of(tmp_path, FLEET), [6, 3, 3]
+    facts = facts_of(spec, pools, [100.0])
+    filled = POLICIES["jlmu"].specification(Occupancies(spec.ranking, [[0] * count for count in pools]), spec.beta)
+    for _ in range(100):
+        filled.assign(0.0)
+    means = [sum(x or 0 for x in column) / len(column) for column in filled.occupancies.columns]
+    (at,) = facts.loads
+    assert at.occupancies == pytest.approx(means)
+    assert (at.thresholds, at.price) == ((1, 10, 20), 1)
+    assert facts.capacity == 6 * 60 + 3 * 40 + 3 * 40
+    assert facts.useful == 6 * 60 + 3 * 20 + 3 * 20
+    assert facts.green_enough == 4
+
+
+def test_the_order_is_told_in_stretches(tmp_path: Path) -> None:
+    order = facts_of(spec_of(tmp_path, FLEET), [6, 3, 3], []).order
+    assert [(s.rank, s.pool_class, s.first, s.last) for s in order[:4]] == [
+        (1, 1, 1, 5),
+        (6, 2, 1, 20),
+        (26, 1, 6, 10),
+        (31, 0, 1, 60),
+    ]
+    assert sum(s.last - s.first + 1 for s in order) == 140
+
+
+def test_ties_between_classes_are_told_up_to_the_largest_load(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, TIED)
+    ties = facts_of(spec, [2, 3], [15.0]).ties
+    assert [(tie.marginal, tie.coordinates) for tie in ties] == [
+        (2.0, (Coordinate(0, 2), Coordinate(1, 2))),
+        (1.0, (Coordinate(0, 3), Coordinate(1, 3))),
+    ]
+    assert len(facts_of(spec, [2, 3], [8.0]).ties) == 1
+    assert not facts_of(spec, [2, 3], [3.0]).ties
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.usefixtures("without_numpy")
+def test_the_examples_have_no_warnings(path: Path) -> None:
+    result = check(path, "--strict")
+    assert result.exit_code == 0
+    assert "warning" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "warning"),
+    [
+        (TIED.replace(", pools: 2", "").replace(", pools: 3", ""), [], "no class has pools"),
+        (TIED.replace(", pools: 2", ""), [], "first: no pools"),
+        (TIED.replace("pools: 2", "pools: 0").replace("pools: 3", "pools: 1"), [], "there is a single pool"),
+        (TIED.replace("[0, 3, 5, 6]", "[0, -1, -2, -3]"), [], "first: no session adds anything there"),
+        (TIED, ["--load", "16"], "a load of 16 is more than the 15 sessions that find a place"),
+        (TIED + "beta: {exponent: 0.5}\n", [], "beta: the paper proves its results for exponents below 0.5"),
+        (TIED + "beta: {fixed: 1}\n", [], "beta: r falls only when as many tokens are green as there are pools"),
+    ],
+)
+@pytest.mark.usefixtures("without_numpy")
+def test_a_warning_is_a_mistake_only_where_that_is_asked_for(
+    tmp_path: Path, text: str, options: list[str], warning: str
+) -> None:
+    path = write(tmp_path, text)
+    relaxed, strict = check(path, *options), check(path, *options, "--strict")
+    assert (relaxed.exit_code, strict.exit_code) == (0, 1)
+    assert f"warning: {warning}" in relaxed.output
+
+
+def test_a_file_with_mistakes_is_not_valid_and_each_has_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path, TIED.replace("pools: 2", "pool: 2").replace("capacity: 3, pools: 3", "capacity: 0"))
+    result = check(path, "--json", str(tmp_path / "out.json"))
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"{path}:2:78: classes[0].pool: is not a known field; did you mean pools?",
+        f"{path}:3:66: classes[1].capacity: input should be greater than or equal to 1",
+        f"{path} is not valid: 2 mistakes",
+    ]
+    written = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert not written["valid"]
+    assert [mistake["place"] for mistake in written["mistakes"]] == [[2, 78], [3, 66]]
+
+
+def test_an_empty_file_is_not_valid(tmp_path: Path) -> None:
+    result = check(write(tmp_path, ""))
+    assert (result.exit_code, result.output) == (1, f"{tmp_path}/fleet.yaml: is empty\n")
+
+
+@pytest.mark.parametrize("options", [["missing.yaml"], ["--load", "-1"], ["--lod", "1"], []])
+def test_a_command_that_is_not_called_well_ends_with_2(tmp_path: Path, options: list[str]) -> None:
+    path = [] if options in ([], ["missing.yaml"]) else [str(write(tmp_path, TIED))]
+    assert runner.invoke(app, [*path, *options]).exit_code == 2
+
+
+@pytest.mark.usefixtures("without_numpy")
+def test_without_the_extra_one_sentence_says_that_no_policy_was_tried(tmp_path: Path) -> None:
+    result = check(write(tmp_path, TIED))
+    assert result.exit_code == 0
+    assert result.output.rstrip().endswith(checking.MISSING)
+
+
+def figures(path: Path, *options: str) -> Any:
+    out = path.with_name("out.json")
+    assert check(path, *options, "--json", str(out)).exit_code == 0
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
+    data = figures(write(tmp_path, TIED), "--load", "8", "--load", "0")
+    assert (data["valid"], data["capacity"], data["useful"]) == (True, 15, 15)
+    assert [entry["class"] for entry in data["order"]] == ["second", "first", "first", "second", "first", "second"]
+    eight = data["loads"][0]
+    assert (eight["rank"], eight["class"], eight["level"], eight["utility"], eight["price"]) == (4, "second", 2, 24, 2)
+    assert eight["thresholds"] == {"first": 2, "second": 1}
+    assert set(data["policies"]["relative_placement_gap"]) == {"slta", "jlmu"}
+    assert data["policies"]["loads"] == [8]
+
+
+def test_a_policy_is_named_and_the_reason(tmp_path: Path) -> None:
+    result = check(write(tmp_path, FLEET), "--load", "120")
+    (last,) = [line for line in result.output.splitlines() if line.startswith("take ")]
+    assert "(the file says slta), in the order of marginal utility" in last
+    assert last.endswith("and it loses least")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "choice"),
+    [
+        (Lost(0.0100, 0.0), Lost(0.0050, 0.0), "jlmu"),
+        (Lost(0.0054, 0.0), Lost(0.0050, 0.0), "slta"),  # within what is no difference
+        (Lost(0.0100, 0.002), Lost(0.0050, 0.002), "slta"),  # within the noise
+        (Lost(0.0050, 0.0), Lost(0.0100, 0.0), "slta"),
+    ],
+)
+def test_the_first_policy_is_taken_that_loses_no_more_than_the_best(first: Lost, second: Lost, choice: str) -> None:
+    assert _choice({"slta": (first,), "jlmu": (second,)}) == choice
