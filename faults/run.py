@@ -21,6 +21,8 @@ from tests.servers import SERVERS
 
 BEFORE_SECONDS = 3.0
 """Load without a fault, by which the rate is judged."""
+AFTER_SECONDS = 3.0
+"""Without load, in which dispatchers put back what they still hold."""
 ENOUGH = 0.75
 """The share of the wanted calls that must succeed in it."""
 
@@ -52,6 +54,10 @@ async def _play(fault: Fault, mode: str, folder: Path, binary: str, plan: Plan, 
             await asyncio.sleep(BEFORE_SECONDS if plan.workers else 0)
             rate = made.load.ledger.good_between(made.load.started + 1, time.monotonic()) / (BEFORE_SECONDS - 1)
             effects = await fault.plant(made)
+        await asyncio.sleep(AFTER_SECONDS)
+        if not fault.shape.embedded:  # else the store would end with them
+            for dispatcher in made.dispatchers:  # their ticks must not fall between two reads of the audit
+                dispatcher.kill()
         return await asyncio.to_thread(_record, made, plan, rate, effects)
 
 
