@@ -327,6 +327,13 @@ async def report_pool(walk: Walk) -> None:
             walk.live.setdefault(fleet, {})[id_] = pool
 
 
+async def repair(walk: Walk) -> None:
+    """Of a sound fleet: nothing is set aside, and all sessions stay."""
+    answer = await walk.of_fleet("POST", "/repair", walk.fleet())
+    if answer.is_success:
+        assert answer.json()["set_aside"] == 0, walk._where(answer.text)
+
+
 async def look(walk: Walk) -> None:
     """One of the calls that only read."""
     what = walk.rng.choice(
@@ -390,6 +397,7 @@ STEPS: Mapping[Step, int] = {
     change_pool: 8,
     fail_pool: 2,
     report_pool: 3,
+    repair: 1,
     look: 5,
     look_around: 1,
     be_ready: 1,
