@@ -38,6 +38,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", FLEET_URL + "/pools/{pool_id}"): {"read", "pool"},
     ("PUT", FLEET_URL + "/pools/{pool_id}"): {"pool"},
     ("DELETE", FLEET_URL + "/pools/{pool_id}"): {"pool"},
+    ("POST", FLEET_URL + "/repair"): {"admin"},
     ("POST", FLEET_URL + "/pools/{pool_id}/drain"): {"pool"},
     ("POST", FLEET_URL + "/pools/{pool_id}/undrain"): {"pool"},
     ("POST", FLEET_URL + "/pools/{pool_id}/fail"): {"pool"},
