@@ -125,9 +125,9 @@ class InvalidFleet(DispatchError):
 
     code = "invalid_fleet"
 
-    def __init__(self, detail: str | None = None, mistakes: Sequence[Mistake] = ()) -> None:
+    def __init__(self, detail: str | None = None, mistakes: Sequence[Mistake] = (), **context: str) -> None:
         """`mistakes` are all that were found, where they have a place of their own."""
-        super().__init__(detail)
+        super().__init__(detail, **context)
         self.mistakes = tuple(mistakes)
 
 
