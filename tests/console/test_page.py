@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from service.access.keys import generate_key
+from service.core.policies import POLICIES
 from tests.console.conftest import fleet_document
 from tests.service_process import ServiceProcess
 
@@ -189,7 +190,7 @@ def test_the_policy_is_switched_and_nothing_else(page: Page, service: ServicePro
     open_fleet(page, service, "switched")
     switch = page.get_by_role("button", name="Switch…")
     expect(switch).to_be_disabled()
-    page.get_by_role("radio", name="JLMU").check()
+    page.get_by_role("radio", name="JLMU Join").check()
     switch.click()
     page.get_by_role("button", name="Switch", exact=True).click()
     expect(page.locator("#policy")).to_have_text("JLMU")
@@ -207,7 +208,7 @@ def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(
     page: Page, service: ServiceProcess, complaints: list[str]
 ) -> None:
     open_fleet(page, service, "default")
-    page.get_by_role("radio", name="JLMU").check()
+    page.get_by_role("radio", name="JLMU Join").check()
     page.get_by_role("button", name="Switch…").click()
     held = []
     page.route(
@@ -385,11 +386,8 @@ def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
         page = context.new_page()
         open_fleet(page, process, "toy")
         expect(page.locator("#policy")).to_have_text("Uniform")
-        assert page.locator("#policies input").evaluate_all("all => all.map(one => one.value)") == [
-            "slta",
-            "jlmu",
-            "uniform",
-        ]
+        offered = page.locator("#policies input").evaluate_all("all => all.map(one => one.value)")
+        assert offered == [*POLICIES, "uniform"]
         expect(page.locator("#policies input:checked")).to_have_value("uniform")
         assert tile(page, "sessions")[0] == "9"
     finally:
