@@ -25,7 +25,7 @@ from service.api.schemas import (
 )
 from service.store import Asked
 
-SLICE = 64
+SLICE = 32
 """Operations of one call that wait for the store at a time; those of others come in between."""
 SCOPES: Mapping[type, tuple[KeyScope, ...]] = {
     AssignOperation: ("assign",),
