@@ -12,6 +12,7 @@ from redis import Redis
 
 from service.access.keys import Access, generate_key
 from service.access.rate_limit import Rate
+from service.api.operations import SLICE
 from service.api.schemas import MOST_OPERATIONS
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
@@ -163,8 +164,8 @@ async def test_what_was_sent_by_the_deadline_is_unknown_and_the_rest_was_not_don
     asked = [{"complete": {"session_id": f"s-{k}"}} for k in range(100)]
     outcomes = await operate(hasty, fleet, *asked)
     codes = [outcome["body"]["code"] for outcome in outcomes]
-    assert codes == ["outcome_unknown"] * 64 + ["store_unavailable"] * 36
-    assert [outcome["body"].get("session_id") for outcome in outcomes[:64]] == [f"s-{k}" for k in range(64)]
+    assert codes == ["outcome_unknown"] * SLICE + ["store_unavailable"] * (100 - SLICE)
+    assert [outcome["body"].get("session_id") for outcome in outcomes[:SLICE]] == [f"s-{k}" for k in range(SLICE)]
     assert {(outcome["status"], outcome["body"]["retry_after_seconds"]) for outcome in outcomes} == {(503, 1)}
 
 
