@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from itertools import pairwise
 
 import structlog
 
-from service.console.frames import MOST_SINGLE_POOLS, Beginning, Frame, Point, Trouble, event, frame, show_policy
+from service.console.frames import (
+    MOST_SINGLE_POOLS,
+    Beginning,
+    Damage,
+    Frame,
+    Point,
+    Trouble,
+    event,
+    frame,
+    show_policy,
+)
 from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
 from service.store import Store
-from service.values import Pool, Snapshot
+from service.values import Findings, Pool, Snapshot
 
 INTERVAL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0
@@ -33,7 +43,9 @@ log = structlog.get_logger(__name__)
 class Feed:
     """One fleet's frames. The newest is kept; a slow viewer misses some and delays nobody."""
 
-    def __init__(self, store: Store, specs: Specs, fleet: str, interval_seconds: float) -> None:
+    def __init__(
+        self, store: Store, specs: Specs, fleet: str, interval_seconds: float, damages: Mapping[str, Damage]
+    ) -> None:
         self.fleet = fleet
         self.viewers = 0
         self.gone = False
@@ -42,6 +54,7 @@ class Feed:
         self._store = store
         self._specs = specs
         self._interval_seconds = interval_seconds
+        self._damages = damages
         self._number = 0
         self._newest = ""
         self._changed = asyncio.Event()
@@ -98,7 +111,8 @@ class Feed:
 
     async def _look(self) -> Frame:
         snapshot, pools = await self._read()
-        return frame(snapshot, await self._specs.of(snapshot.document), pools)
+        spec = await self._specs.of(snapshot.document)
+        return frame(snapshot, spec, pools, self._damages.get(self.fleet))
 
     async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
         """The state, and the pools of the same moment: or, where it never stands still, of just after."""
@@ -160,6 +174,7 @@ class Feeds:
         self._interval_seconds = interval_seconds
         self._most_viewers = most_viewers
         self._feeds: dict[str, Feed] = {}
+        self._damages: dict[str, Damage] = {}
         self._closing = False
 
     @property
@@ -171,6 +186,13 @@ class Feeds:
     def has_room(self) -> bool:
         """Whether one more may watch."""
         return not self._closing and self.viewers < self._most_viewers
+
+    def audited(self, found: Sequence[Findings]) -> None:
+        """Show what an audit of all fleets found, until the next one."""
+        self._damages.clear()
+        self._damages.update(
+            {one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total}
+        )
 
     def close(self) -> None:
         """End every stream, at once and for good. Call it in the event loop's thread."""
@@ -202,7 +224,7 @@ class Feeds:
 
     def _feed(self, fleet: str) -> Feed:
         if fleet not in self._feeds:
-            self._feeds[fleet] = Feed(self._store, self._specs, fleet, self._interval_seconds)
+            self._feeds[fleet] = Feed(self._store, self._specs, fleet, self._interval_seconds, self._damages)
         return self._feeds[fleet]
 
     async def _events(self, feed: Feed) -> AsyncGenerator[str]:

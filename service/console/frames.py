@@ -52,11 +52,20 @@ class ShownPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """What the last audit by this process found damaged: how much, and the first of it as a sentence."""
+
+    findings: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """A fleet at one instant: `state` and `averages` as the API gives them.
 
     `pools` is null for large fleets; where sessions come and go all the time they may be some further than the state.
-    `averages` is null within the first second, and while curves or capacities changed in the window.
+    `averages` is null within the first second, and while curves or capacities changed in the window. `damage` is null
+    where no audit found any.
     """
 
     state: Observation
@@ -65,6 +74,7 @@ class Frame:
     policy: ShownPolicy
     estimate: Estimate | None
     pools: list[Pool] | None
+    damage: Damage | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +105,7 @@ def event(name: EventName, value: Frame | Beginning | Trouble) -> str:
     return f"event: {name}\ndata: {adapter.dump_json(value).decode()}\n\n"
 
 
-def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None) -> Frame:
+def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None, damage: Damage | None) -> Frame:
     """A snapshot in the page's terms."""
     state, averages = observe(snapshot, spec), _averages(snapshot, spec)
     return Frame(
@@ -105,6 +115,7 @@ def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None) -> Fram
         policy=show_policy(spec.policy),
         estimate=_estimate(snapshot, spec),
         pools=pools,
+        damage=damage,
     )
 
 

@@ -23,14 +23,15 @@ AGAIN_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
-Tell = Callable[[Sequence[Findings]], None]
+Tell = Sequence[Callable[[Sequence[Findings]], None]]
+"""Who hears what was found."""
 
 
 @asynccontextmanager
 async def self_checks(
     store: Store, specs: Specs, tell: Tell, hour_seconds: float = HOUR_SECONDS
 ) -> AsyncIterator[None]:
-    """Check all fleets meanwhile, now and then about once in `hour_seconds`; `tell` hears of each check."""
+    """Check all fleets meanwhile, now and then about once in `hour_seconds`; all of `tell` hear of each check."""
     task = asyncio.create_task(_check_for_ever(store, specs, tell, hour_seconds))
     try:
         yield
@@ -52,7 +53,8 @@ async def _check_for_ever(store: Store, specs: Specs, tell: Tell, hour_seconds: 
 
 
 def _report(tell: Tell, found: Sequence[Findings]) -> None:
-    tell(found)
+    for hear in tell:
+        hear(found)
     for one in found:
         if one.total:
             log.error("damage_found", fleet=one.fleet, findings=one.total, first=one.sentences[0])

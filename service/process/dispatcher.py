@@ -96,7 +96,7 @@ class Dispatcher:
                 take_up_certificate=lambda: self._take_up_certificate(config),
             )
             settle()
-            checks = self_checks(store, self._specs, self._metrics.audited)
+            checks = self_checks(store, self._specs, [self._metrics.audited, feeds.audited])
             async with housekeeping.under_way(give_up=server.stop), checks:
                 await server.serve(sockets=[listener])
         finally:

@@ -14,7 +14,7 @@ from service.console import feeds as module
 from service.core.policies import POLICIES
 from service.fleet_file import Specs
 from service.store import Store, StoreSettings
-from service.values import PoolPage
+from service.values import Findings, PoolPage
 from tests.console.conftest import FLEET, Calls, create_fleet, fleet_document, read_event
 from tests.servers import running_server
 
@@ -61,6 +61,22 @@ async def test_each_frame_says_which_policy_is_in_force(store: Store, feeds: Fee
             "has_thresholds": policy.has_thresholds,
         }
         await stream.aclose()
+
+
+async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(store: Store, feeds: Feeds) -> None:
+    await create_fleet(store, fleet_document())
+    sound = Findings(fleet=FLEET, sentences=[], total=0, slices=3)
+    damaged = Findings(fleet=FLEET, sentences=["the first", "another"], total=2, slices=3)
+    other = Findings(fleet="other", sentences=["not here"], total=1, slices=3)
+    stream = feeds.watch(FLEET, "v1")
+    assert (await frames(stream, 1))[0]["damage"] is None
+    for found, shown in (
+        ([damaged, other], {"findings": 2, "first": "the first"}),
+        ([sound, other], None),
+    ):
+        feeds.audited(found)
+        assert (await frames(stream, 2))[-1]["damage"] == shown
+    await stream.aclose()
 
 
 async def test_who_comes_later_learns_what_happened_before(store: Store, feeds: Feeds) -> None:

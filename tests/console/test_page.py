@@ -11,9 +11,11 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from redis import Redis
 
 from service.access.keys import generate_key
 from service.core.policies import POLICIES
+from service.store.data_folder import served_socket
 from tests.console.conftest import fleet_document
 from tests.service_process import ServiceProcess
 
@@ -243,6 +245,26 @@ def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
     expect(page.locator("#tile-sessions .value")).to_have_text(str(SESSIONS + 2))
     assert all(RECONNECT_WORDS in complaint for complaint in complaints)
     complaints.clear()
+
+
+def test_damage_that_the_check_at_the_start_found_is_said(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    process = ServiceProcess(tmp_path)
+    process.start()
+    try:
+        process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
+        socket = served_socket(tmp_path / "data")
+        with Redis.from_url(f"unix://{socket}") as redis:
+            redis.setbit("{damaged}:level:0:1", 0, 1)
+        process.end()
+        process.start()
+        page = context.new_page()
+        open_fleet(page, process, "damaged")
+        expect(page.locator("#damage")).to_contain_text("The last audit found damage: ", timeout=PATIENT_MS)
+        expect(page.locator("#damage")).to_contain_text("slta audit")
+    finally:
+        process.end()
 
 
 def test_another_fleet_can_be_chosen(page: Page, service: ServiceProcess) -> None:

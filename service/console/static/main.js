@@ -133,6 +133,7 @@ class Page {
     this.inspector.draw(this.#view);
     this.policy.draw(this.#view);
     this.status.seen();
+    this.status.damage(frame.damage);
     this.status.verdict(verdictOf(this.#view, rates, percent));
     document.title = `${percent(headlineGap(this.#view))} gap · ${this.#fleet} · SLTA live`;
   }

@@ -46,6 +46,12 @@ export class Status {
     this.#verdict = level;
   }
 
+  /** What the last audit found, or null. */
+  damage(found) {
+    setHidden(byId("damage"), found === null);
+    setText(byId("damage"), found === null ? "" : damageText(found));
+  }
+
   show() {
     const age = this.#seenAt === null ? null : performance.now() - this.#seenAt;
     const state = age === null ? "connecting" : age > STALE_MS ? "stale" : "live";
@@ -71,6 +77,11 @@ export class Status {
     if (state === "live" && this.#told === "stale") announce("The numbers are live again.");
     this.#told = state;
   }
+}
+
+function damageText({ findings, first }) {
+  const others = findings > 1 ? ` (1 of ${findings} findings)` : "";
+  return `The last audit found damage: ${first}${others}. See it all and mend it with slta audit.`;
 }
 
 /** Said by screen readers: changes of state only, never each second's numbers. */
