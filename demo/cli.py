@@ -1,5 +1,5 @@
 """The command `slta demo`."""
-# ruff: noqa: PLR0913 - one argument an option
+# ruff: noqa: FBT002, PLR0913 - one argument an option, and one is a flag
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def demo(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     seed: Annotated[int, typer.Option(help="Of arrivals and holding times.")] = 1,
     port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.")] = 0,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the service and its page up at the end.")] = False,
 ) -> None:
     """See it work: a service with its store, a load on it, and a live view of how close to the optimum it is."""
     with in_one_line(DemoError):
@@ -53,5 +54,6 @@ def demo(
                 json_path=json_file,
                 seed=seed,
                 port=port,
+                keep=keep,
             )
         )

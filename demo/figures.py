@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from demo.fixed_weights import FixedWeights
 from demo.options import Plan
@@ -16,6 +16,15 @@ AVERAGES = (
     *("swing_gap", "relative_swing_gap", "mean_sessions_per_pool"),
 )
 """What the report takes from the averages as it is."""
+
+
+class Lost(NamedTuple):
+    """What is lost at one moment, as fractions of the best possible; `swings` is None during the warm-up."""
+
+    seconds: float
+    placement: float
+    weights: float
+    swings: float | None
 
 
 @dataclass
@@ -34,6 +43,7 @@ class Figures:
     arrivals_per_second: float = 0.0
     completions_per_second: float = 0.0
     weights_gap_now: float | None = None
+    history: list[Lost] = field(default_factory=list)
     _lost_by_weights: list[tuple[float, float]] = field(default_factory=list)
 
     def hear(self, line: Facts) -> None:
@@ -58,6 +68,9 @@ class Figures:
         self.weights_gap_now = self.weights.relative_gap(pools, sessions)
         if self.window and state["utility_bound"] is not None:
             self._lost_by_weights.append((state["utility_bound"], self.weights.utility(pools, sessions)))
+        if state["relative_gap"] is not None and self.weights_gap_now is not None:
+            swings = averages["relative_swing_gap"] if averages else None
+            self.history.append(Lost(self.elapsed_seconds, state["relative_gap"], self.weights_gap_now, swings))
 
     @property
     def window(self) -> str | None:

@@ -49,6 +49,7 @@ class Options:
     json_path: Path | None = None
     seed: int = 1
     port: int = 0
+    keep: bool = False
 
 
 class Course(NamedTuple):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import tempfile
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 
 from demo.figures import Figures, report
 from demo.fixed_weights import FixedWeights
@@ -54,32 +56,58 @@ class Demonstration:
             loop.add_signal_handler(number, self._interrupt)
         with tempfile.TemporaryDirectory(prefix="slta-demo-") as folder:
             async with AsyncExitStack() as started:
-                await self._run_in(Path(folder), started)
+                service = await self._play(Path(folder), started)
+                self._sum_up()
+                if self._options.keep and service and not self._ending.is_set():
+                    await self._keep(service)
+
+    def _sum_up(self) -> None:
         figures = report(self._figures)
-        interrupted = self._ending.is_set()
-        self._console.print(summarise(self._figures, figures, interrupted=interrupted), soft_wrap=True)
+        self._say("")
+        for paragraph in summarise(self._figures, figures, interrupted=self._ending.is_set()):
+            self._say(paragraph)
         if self._options.json_path:
             self._options.json_path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+    def _say(self, text: str) -> None:
+        """On a terminal wrapped between words, elsewhere as one line."""
+        if self._console.is_interactive:
+            self._console.print(Padding(text, (0, 2, 0, 0), expand=False))
+        else:
+            self._console.print(text, soft_wrap=True)
+
+    async def _keep(self, service: Service) -> None:
+        """Until somebody ends it; DemoError when it ends by itself."""
+        self._say(
+            f"\nThe service stays up without load: {await service.ready()}. Ctrl-C, or kill {os.getpid()}, ends it."
+        )
+        while not (self._ending.is_set() or service.ended):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), LOOK_SECONDS)
+        if service.ended:
+            raise DemoError(f"the service ended by itself:\n{service.last_words()}")
 
     def _interrupt(self) -> None:
         if self._ending.is_set():
             self._impatient.set()
         self._ending.set()
 
-    async def _run_in(self, folder: Path, started: AsyncExitStack) -> None:
+    async def _play(self, folder: Path, started: AsyncExitStack) -> Service | None:
+        """The service behind the demonstration; None when we are interrupted before it listens."""
         self._console.print("Starting the service with its embedded Valkey …")
         service = Service(folder, self._plan.document, self._options.port)
         started.push_async_callback(service.end)
         url = await self._address(service)
         if url is None:
-            return
-        addresses = f"live page {url}   metrics {url}/metrics   API {url}/docs   Ctrl-C ends it"
-        self._console.print(addresses, soft_wrap=True)
+            return None
+        addresses = [f"live page {url}", f"metrics {url}/metrics", f"API {url}/docs", "Ctrl-C ends it"]
+        self._say("   ".join(addresses))
         load = LoadGenerator(self._plan, url, folder)
         started.push_async_callback(load.end)
         client = await started.enter_async_context(Client(url, self._plan.fleet, connections=4))
         with view_on(self._console, addresses) as view:
             await self._follow(service, load, client, view)
+        return service
 
     async def _address(self, service: Service) -> str | None:
         """Where the service listens; None when we are interrupted before it does."""

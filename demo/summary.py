@@ -22,11 +22,33 @@ def milliseconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.{1 if value >= 1 else 2}f} ms"
 
 
-def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool) -> str:
-    """The summary; `report` as it is written to a file."""
+def assign_times(figures: Figures) -> str:
+    """Of assigns from the scheduled moment, and how much of it the load generator was late."""
+    progress = figures.progress or {}
+    assign, lateness = progress.get("assign_ms", {}), progress.get("lateness_ms", {})
+    return (
+        f"p50 {milliseconds(assign.get('p50'))} (sent {milliseconds(lateness.get('p50'))} late) "
+        f"p99 {milliseconds(assign.get('p99'))}"
+    )
+
+
+def verdict(figures: Figures) -> str:
+    """How well it goes, in one sentence."""
+    title = figures.plan.spec.policy.title
+    if figures.averages is None:
+        return f"{title} fills the fleet. How well it does so is measured once the warm-up is over."
+    lost = percent(figures.averages["relative_placement_gap"])
+    sentence = f"{title} loses {lost} of what the best placement of these sessions would be worth"
+    if figures.weights_gap_mean is None:
+        return f"{sentence}."
+    return f"{sentence}; the best fixed weights would lose at least {percent(figures.weights_gap_mean)}."
+
+
+def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool) -> list[str]:
+    """The summary by paragraphs; `report` as it is written to a file."""
     begin = f"Interrupted after {figures.elapsed_seconds:.0f} s." if interrupted else "Done."
     if report["mean_utility"] is None:
-        return f"\n{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:.3g} s."
+        return [f"{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:.3g} s."]
     parts = [
         _traffic(figures.plan.spec.policy, report),
         _utility(report),
@@ -35,23 +57,23 @@ def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool)
         _latency(report),
         _agreement(report),
     ]
-    return "\n".join(["", begin, *(part for part in parts if part)])
+    return [begin, *(part for part in parts if part)]
 
 
 def _traffic(policy: Policy, report: Mapping[str, Any]) -> str:
     return (
-        f"  {policy.title} placed sessions on {report['pools']} pools: {report['arrivals']:,} arrivals in "
-        f"{report['elapsed_seconds']:.0f} s, {report['rejections']:,} rejected, {report['errors']:,} errors.\n"
-        f"  Averages over {report['window_seconds']:.1f} s, after a warm-up of {report['warm_up_seconds']:.3g} s: "
+        f"{policy.title} placed sessions on {report['pools']} pools: {report['arrivals']:,} arrivals in "
+        f"{report['elapsed_seconds']:.0f} s, {report['rejections']:,} rejected, {report['errors']:,} errors. "
+        f"Averages over {report['window_seconds']:.1f} s, after a warm-up of {report['warm_up_seconds']:.3g} s: "
         f"{report['mean_sessions_per_pool']:.3f} sessions per pool."
     )
 
 
 def _utility(report: Mapping[str, Any]) -> str:
     return (
-        f"  Utility per pool {report['mean_utility']:.4f} of at most {report['utility_bound']:.4f}: no policy could "
-        f"have won more than {percent(report['relative_gap'])},\n"
-        f"  {percent(report['relative_placement_gap'])} by better placement (the placement gap), "
+        f"Utility per pool {report['mean_utility']:.4f} of at most {report['utility_bound']:.4f}: no policy could "
+        f"have won more than {percent(report['relative_gap'])}, "
+        f"{percent(report['relative_placement_gap'])} by better placement (the placement gap), "
         f"{percent(report['relative_swing_gap'])} by a steadier load (the swing gap)."
     )
 
@@ -61,14 +83,17 @@ def _weights(report: Mapping[str, Any]) -> str:
     if weights["relative_placement_gap"] is None:
         return ""
     return (
-        f"  The best fixed weights for the mean load ({weights['tuned_for_load']:.3g} sessions per pool) would have "
+        f"The best fixed weights for the mean load ({weights['tuned_for_load']:.3g} sessions per pool) would have "
         f"lost at least {percent(weights['relative_placement_gap'])} by placement."
     )
 
 
 def _learning(policy: Policy, report: Mapping[str, Any]) -> str:
     who = "The estimate r was" if policy.has_thresholds else "The rank of the best free place was"
-    return f"  {who} {report['estimate_rank']} at the end; optimal was {report['optimal_rank']}."
+    return (
+        f"{who} {report['estimate_rank']} at the end; optimal was {report['optimal_rank']}: how far down the list of "
+        "all places, best first, the load reached."
+    )
 
 
 def _latency(report: Mapping[str, Any]) -> str:
@@ -76,10 +101,10 @@ def _latency(report: Mapping[str, Any]) -> str:
     if assign["p50"] is None:
         return ""
     return (
-        f"  assign over HTTP, from the scheduled moment: p50 {milliseconds(assign['p50'])}, "
+        f"assign over HTTP, from the scheduled moment: p50 {milliseconds(assign['p50'])}, "
         f"p99 {milliseconds(assign['p99'])}, longest {milliseconds(assign['max'])}; "
-        f"{report['achieved_rate']:.0f} of {report['target_rate']:.0f} arrivals per second answered.\n"
-        f"  Of this the load generator was late by p50 {milliseconds(lateness['p50'])}, "
+        f"{report['achieved_rate']:.0f} of {report['target_rate']:.0f} arrivals per second answered. "
+        f"Of this the load generator was late by p50 {milliseconds(lateness['p50'])}, "
         f"p99 {milliseconds(lateness['p99'])}; the service took p50 {milliseconds(service['p50'])}, "
         f"p99 {milliseconds(service['p99'])}."
     )
@@ -92,7 +117,7 @@ def _agreement(report: Mapping[str, Any]) -> str:
     differing = len(agreement["differing_pools"])
     pools = "every pool's occupancy is the same" if not differing else f"{differing} pools' occupancies differ"
     return (
-        f"  The load generator's own record: {agreement['recorded_mean_sessions_per_pool']:.3f} sessions per pool, "
+        f"The load generator's own record: {agreement['recorded_mean_sessions_per_pool']:.3f} sessions per pool, "
         f"the service says {agreement['served_mean_sessions_per_pool']:.3f} "
         f"({percent(agreement['relative_difference'])} apart); {pools}."
     )

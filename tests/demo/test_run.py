@@ -106,13 +106,13 @@ def test_a_trace_is_played_to_its_end(tmp_path: Path) -> None:
         ("Starting the service", "Interrupted"),
         ("/metrics", "Interrupted"),
         ("warming up", "Nothing was measured yet"),
-        ("placement gap", "every pool's occupancy is the same"),
+        ("  placement gap ", "every pool's occupancy is the same"),
     ],
 )
 def test_an_interruption_at_any_moment_ends_everything(
     moment: str, summary: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    demo = Demo(tmp_path, *SMALL, "--duration", "300", "--warm-up", "6" if moment == "placement gap" else "100")
+    demo = Demo(tmp_path, *SMALL, "--duration", "300", "--warm-up", "6" if moment == "  placement gap " else "100")
     until(lambda: demo.says(moment))
     os.killpg(demo.process.pid, number)
     assert demo.ended() == 0
@@ -151,3 +151,23 @@ def test_a_service_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
             os.kill(int(cmdline.parent.name), signal.SIGKILL)
     assert demo.ended() == 2
     assert "slta: the service ended by itself" in demo.output
+
+
+def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    demo = Demo(tmp_path, *SMALL, "--duration", "2", "--keep", "--json", str(out))
+    until(lambda: demo.says("The service stays up"))
+    assert f"Ctrl-C, or kill {demo.process.pid}, ends it" in demo.output
+    assert json.loads(out.read_text())["errors"] == 0, "what was seen is written before"
+    url = next(word.removesuffix("/metrics") for word in demo.output.split() if word.endswith("/metrics"))
+    assert httpx.get(f"{url}/v1/fleets/saturating/state", timeout=10).json()["counters"]["assigned"] > 0
+    os.kill(demo.process.pid, signal.SIGTERM)
+    assert demo.ended() == 0
+
+
+def test_an_interruption_ends_a_demonstration_that_would_be_kept(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, *SMALL, "--duration", "300", "--keep")
+    until(lambda: demo.says("warming up"))
+    os.killpg(demo.process.pid, signal.SIGINT)
+    assert demo.ended() == 0
+    assert "stays up" not in demo.output

@@ -52,7 +52,7 @@ class Terminal:
 def test_a_ctrl_c_ends_the_demonstration_and_who_started_it_sees_it_end_well(tmp_path: Path) -> None:
     terminal = Terminal(f"{DEMO}; echo it ended with $?", tmp_path)
     terminal.shows("fixed weights")
-    terminal.shows("threshold")
+    terminal.shows("at best")
     terminal.type("\x03")
     terminal.shows("it ended with 0")
     assert "Interrupted after" in terminal.seen
