@@ -23,6 +23,7 @@ COLORS = {
     "other": "#c9ada7",
     "accent": "#edae49",
     "blue": "#3d5a80",
+    "purple": "#6a4c93",
 }
 STYLE: Any = {
     "axes.spines.right": False,

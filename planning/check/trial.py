@@ -15,8 +15,8 @@ from planning.check.facts import Facts
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES
 
-TRIED = ("slta", "jlmu")
-"""The policies, the one that needs to know least first."""
+TRIED = tuple(sorted(POLICIES, key=lambda name: not POLICIES[name].has_thresholds))
+"""The policies: first those that need two bits of each pool, last those that need its occupancy."""
 SEEDS = 4
 MOST_SESSIONS = 20_000
 """Sessions at once in a run: a larger fleet is played by a part of it."""

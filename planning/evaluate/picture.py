@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,16 @@ from experiments import report
 from planning.evaluate.replay import RECORDED, Evaluation
 from planning.evaluate.report import TITLES
 from planning.evaluate.window import HOUR
+from service.core.policies import DEFAULT_POLICY, POLICIES
 
+OTHERS = [name for name in POLICIES if name != DEFAULT_POLICY.name]
+OTHER_COLORS = (report.COLORS["accent"], report.COLORS["purple"])
 STYLES = {
     RECORDED: (report.COLORS["JLMU"], 2.5),
     "least_connections": (report.COLORS["paper"], 1.5),
     "best_fixed_weights": (report.COLORS["blue"], 1.5),
-    "jlmu": (report.COLORS["accent"], 1.5),
-    "slta": (report.COLORS["SLTA"], 2.5),
+    DEFAULT_POLICY.name: (report.COLORS["SLTA"], 2.5),
+    **{name: (color, 1.5) for name, color in zip(OTHERS, cycle(OTHER_COLORS), strict=False)},
 }
 UNITS = ((48 * HOUR, 24 * HOUR, "days"), (2 * HOUR, HOUR, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 """From how many seconds on, of so many seconds each, the unit of the axis of time."""

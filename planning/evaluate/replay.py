@@ -19,6 +19,7 @@ from planning.evaluate.reading import Log
 from planning.evaluate.window import Window, workload_of_log
 from service.core.fleet import FleetSpec
 from service.core.gaps import Averages, Gaps, gaps
+from service.core.policies import POLICIES
 from service.core.policies.choice import NOTHING
 from service.core.ranking import Ranking
 
@@ -108,8 +109,7 @@ def _policies(
     placements: dict[str, tuple[str, Callable[[], Ranking | None]]] = {
         "best_fixed_weights": ("JLMU", lambda: shape.weighted(weights)),
         "least_connections": ("JLMU", lambda: shape.weighted((1.0,) * len(shape.classes))),
-        "jlmu": ("JLMU", lambda: None),
-        "slta": ("SLTA", lambda: None),
+        **{policy.name: (policy.title, lambda: None) for policy in POLICIES.values()},
     }
     weights = best_weights(shape, n, workload, replace(run, sample_times=()), search, tell)
     outcomes = {}

@@ -9,13 +9,13 @@ from typing import Any
 from planning.evaluate.replay import RECORDED
 from planning.evaluate.window import EARLIEST, HOUR, LATEST
 from planning.text import columns, counted, percent
+from service.core.policies import DEFAULT_POLICY, POLICIES
 
 TITLES = {
     RECORDED: "recorded",
     "least_connections": "least connections",
     "best_fixed_weights": "best fixed weights",
-    "jlmu": "JLMU",
-    "slta": "SLTA",
+    **{policy.name: policy.title for policy in POLICIES.values()},
 }
 MOST_HOURS = 24
 """Rows of the table by the hour; of a longer log those hours stand in which most was lost."""
@@ -112,12 +112,12 @@ def _hour(hour: Data, zone: tzinfo) -> list[str]:
 
 
 def _conclusion(data: Data) -> str:
-    names = (RECORDED, "best_fixed_weights", "slta")
+    names = (RECORDED, "best_fixed_weights", DEFAULT_POLICY.name)
     placements = {RECORDED: data[RECORDED], **data["policies"]}
-    lost, weights, slta = (percent(placements[name]["relative_placement_gap"]) for name in names)
+    lost, weights, ours = (percent(placements[name]["relative_placement_gap"]) for name in names)
     return (
         f"The recorded placement lost {lost} of the bound. On the same sessions the best fixed weights "
-        f"would have lost {weights} and SLTA {slta}."
+        f"would have lost {weights} and {DEFAULT_POLICY.title} {ours}."
     )
 
 

@@ -161,7 +161,7 @@ def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
     eight = data["loads"][0]
     assert (eight["rank"], eight["class"], eight["level"], eight["utility"], eight["price"]) == (4, "second", 2, 24, 2)
     assert eight["thresholds"] == {"first": 2, "second": 1}
-    assert set(data["policies"]["relative_placement_gap"]) == {"slta", "jlmu"}
+    assert set(data["policies"]["relative_placement_gap"]) == set(POLICIES)
     assert data["policies"]["loads"] == [8]
 
 
