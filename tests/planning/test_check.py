@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from planning.check import command as checking
+from planning.check.advice import advice
 from planning.check.command import app
 from planning.check.facts import facts_of
-from planning.check.trial import Lost, _choice
+from planning.check.trial import Lost, Trial, _choice
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES, Occupancies
 from service.core.ranking import Coordinate
@@ -169,7 +170,14 @@ def test_a_policy_is_named_and_the_reason(tmp_path: Path) -> None:
     result = check(write(tmp_path, FLEET), "--load", "120")
     (last,) = [line for line in result.output.splitlines() if line.startswith("take ")]
     assert "(the file says slta), in the order of marginal utility" in last
-    assert last.endswith("and it loses least")
+    assert last.startswith("take SLTA-greedy")
+    assert last.endswith("what JLMU would win is within 0.05 % or the noise of these runs")
+
+
+def test_the_reason_is_the_least_loss_where_it_is_so(tmp_path: Path) -> None:
+    lost = {"slta": (Lost(0.02, 0.0),), "jlmu": (Lost(0.01, 0.0),)}
+    said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, "jlmu"), 5)
+    assert said.endswith("on average SLTA 2.00 %, JLMU 1.00 %, and it loses least")
 
 
 @pytest.mark.parametrize(
