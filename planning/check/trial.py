@@ -39,7 +39,7 @@ class Trial:
 
     pools: int
     loads: tuple[float, ...]
-    lost: dict[str, tuple[Lost, ...]]
+    lost: Mapping[str, tuple[Lost, ...]]
     choice: str
 
     def mean(self, policy: str) -> float:
