@@ -100,11 +100,15 @@ class Limits:
         return reply
 
     def timed(self, function: str, *arguments: Argument) -> float:
-        """Milliseconds of one call, less what asking for them takes."""
+        """Milliseconds of one call."""
+        return self.answered(function, *arguments)[1]
+
+    def answered(self, function: str, *arguments: Argument) -> tuple[list[Any], float]:
+        """The reply of one call and its milliseconds, less what asking for them takes."""
         asking = self._spent() - self._spent()
         before = self._spent()
-        self.run(function, *arguments)
-        return max(0.0, self._spent() - before + asking)
+        reply = self.run(function, *arguments)
+        return reply, max(0.0, self._spent() - before + asking)
 
     def _spent(self) -> float:
         """Milliseconds of the main thread since it began."""

@@ -19,6 +19,7 @@ from benchmarks.limits import NAME, QUICK, Limits, Size, flat, operations, slice
 from benchmarks.markdown import table
 from service.store.batching import LARGEST_BATCH
 from service.store.pools import POOLS_PER_CALL
+from service.store.repairs import WORK
 from tests import rawstate
 from tests.servers import SERVERS, own_server
 
@@ -88,6 +89,23 @@ def on_time(fleet: Limits) -> Iterator[Measured]:
     rawstate.poke(fleet.redis, NAME, ended_generation=0, older_ended=0)
 
 
+def looked_at(fleet: Limits) -> Iterator[Measured]:
+    """An audit slice by slice, by its parts, and a repair of the whole fleet."""
+    place = ["", ""]
+    while True:
+        reply, ms = fleet.answered("audit", *place, WORK)
+        yield f"audit: a slice of its part {place[0] or 'fields'}", ms
+        place = reply[1:3]
+        if not place[0]:
+            break
+    yield "repair: its beginning", fleet.timed("begin_repair", *fleet.configuration(20))
+    word = ""
+    while word != "REPAIRED":
+        reply, ms = fleet.answered("repair", WORK, 0)
+        word = reply[0]
+        yield "repair: a slice", ms
+
+
 def at_the_end(fleet: Limits) -> Iterator[Measured]:
     """Every session ends; then the two hashes of ended ids are dropped, and the fleet."""
     ids = list(map(str, fleet.redis.hkeys(f"{{{NAME}}}:sessions")))
@@ -109,7 +127,7 @@ def measure(redis: Redis, size: Size) -> Mapping[str, list[float]]:
     """Milliseconds of each call, as often as it was made."""
     fleet = Limits(redis, size)
     found: dict[str, list[float]] = {}
-    for part in (*(part for part in ROUNDS for _ in range(size.rounds)), at_the_end):
+    for part in (*(part for part in ROUNDS for _ in range(size.rounds)), looked_at, at_the_end):
         for what, ms in part(fleet):
             found.setdefault(what, []).append(ms)
     return found

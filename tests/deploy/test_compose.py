@@ -33,14 +33,13 @@ from tests.deploy.test_queries import (
     free_port,
     metrics_of,
 )
+from tests.deploy.tree import PARTS as OF_A_WHEEL
+from tests.deploy.tree import copy_of_the_tree
 
 pytestmark = pytest.mark.compose
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = (
-    "Dockerfile", ".dockerignore", "docker-compose.yml", "LICENSE", "README.md", "pyproject.toml", "requirements.txt",
-    "setup.py", "demo", "deploy", "examples", "loadgen", "service",
-)  # fmt: skip
+PARTS = (*OF_A_WHEEL, "Dockerfile", ".dockerignore", "docker-compose.yml", "requirements.txt", "deploy")
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SLTA = Path(sys.executable).parent / "slta"
 PROJECT = "slta-compose-test"
@@ -90,13 +89,9 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("compose")
-    tree = folder / "tree"
-    tree.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
-        copy(ROOT / part, tree / part)
-    shutil.rmtree(tree / "deploy/secrets")
-    make_secrets.write(tree)
+    copied = copy_of_the_tree(folder / "tree", PARTS)
+    shutil.rmtree(copied / "deploy/secrets", ignore_errors=True)
+    make_secrets.write(copied)
     images = {name: service["image"] for name, service in FILE["services"].items()} | {"build": base_image()}
     with engine(folder, images) as docker:
         services = [name for name in FILE["services"] if not (docker.stand_ins and name == "grafana")]
@@ -107,10 +102,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         override = folder / "override.yml"
         network = "{network: host}" if docker.stand_ins else "{}"
         override.write_text(f"services: {{dispatcher: {{build: {network}}}}}\n", encoding="utf-8")
-        command = [*compose(tree / "docker-compose.yml", override), "--project-name", PROJECT]
-        secrets = make_secrets.read_environment((tree / ".env").read_text(encoding="utf-8"))
+        command = [*compose(copied / "docker-compose.yml", override), "--project-name", PROJECT]
+        secrets = make_secrets.read_environment((copied / ".env").read_text(encoding="utf-8"))
         url = f"http://127.0.0.1:{prometheus}"
-        running = Stack(tree, docker, command, services, secrets, http, Prometheus(url))
+        running = Stack(copied, docker, command, services, secrets, http, Prometheus(url))
         try:
             running.compose("up", "--detach", "--build", "--wait", "--wait-timeout", "180", *services)
             yield running
