@@ -1,4 +1,4 @@
-"""A fleet in the paper's terms: now, over a window, and what if."""
+"""A fleet in the paper's terms: now, next, over a window, and what if."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from service.core.limits import MAX_POOLS
 from service.errors import InvalidIntegrals, UnknownClass, UtilitiesChanged
 from service.observation import (
     AveragesObservation,
+    NextPlacement,
     Observation,
     WhatIf,
     decode_integrals,
+    next_placement,
     observe,
     observe_averages,
     what_if,
@@ -41,6 +43,14 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Respo
     """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
     snapshot = await store.fleets.snapshot(fleet)
     return answer(observe(snapshot, await specs.of(snapshot.document)))
+
+
+@router.get("/next", responses={200: {"model": NextPlacement}})
+@allow("read", "pool")
+async def get_next(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
+    """Where the next session would go, and why: the policy's steps at one instant, and each class's best place."""
+    snapshot = await store.fleets.snapshot(fleet)
+    return answer(next_placement(snapshot, await specs.of(snapshot.document)))
 
 
 @router.get("/averages", responses={200: {"model": AveragesObservation}})

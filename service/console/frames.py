@@ -10,7 +10,14 @@ from pydantic import TypeAdapter
 from service.core.fleet import FleetSpec
 from service.core.policies import Policy
 from service.errors import UtilitiesChanged
-from service.observation import AveragesObservation, Observation, enumeration, observe, observe_averages
+from service.observation import (
+    AveragesObservation,
+    Observation,
+    enumeration,
+    next_placement,
+    observe,
+    observe_averages,
+)
 from service.values import Pool, Snapshot
 
 WINDOW_SECONDS = 60
@@ -65,7 +72,7 @@ class Frame:
 
     `pools` is null for large fleets; where sessions come and go all the time they may be some further than the state.
     `averages` is null within the first second, and while curves or capacities changed in the window. `damage` is null
-    where no audit found any.
+    where no audit found any. `next_placement` says where the next session goes, and why.
     """
 
     state: Observation
@@ -73,6 +80,7 @@ class Frame:
     point: Point
     policy: ShownPolicy
     estimate: Estimate | None
+    next_placement: str
     pools: list[Pool] | None
     damage: Damage | None
 
@@ -114,6 +122,7 @@ def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None, damage:
         point=_point(state, averages),
         policy=show_policy(spec.policy),
         estimate=_estimate(snapshot, spec),
+        next_placement=next_placement(snapshot, spec).sentence,
         pools=pools,
         damage=damage,
     )

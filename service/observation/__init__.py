@@ -6,6 +6,7 @@ pools is None.
 
 from service.observation.averages import AveragesObservation, averages, observe_averages
 from service.observation.integrals import decode_integrals, encode_integrals
+from service.observation.next_placement import NextPlacement, next_placement
 from service.observation.state import ClassObservation, Instant, Observation, enumeration, instant, observe
 from service.observation.what_if import WhatIf, what_if
 
@@ -13,6 +14,7 @@ __all__ = [
     "AveragesObservation",
     "ClassObservation",
     "Instant",
+    "NextPlacement",
     "Observation",
     "WhatIf",
     "averages",
@@ -20,6 +22,7 @@ __all__ = [
     "encode_integrals",
     "enumeration",
     "instant",
+    "next_placement",
     "observe",
     "observe_averages",
     "what_if",

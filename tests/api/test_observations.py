@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
+from service.core.policies import POLICIES
 from service.store import Store
 from service.values import WINDOWS
 from tests.api.conftest import FLEET, assign, fill
@@ -254,3 +257,56 @@ async def test_a_what_if_that_asks_nonsense_is_refused(
 ) -> None:
     answer = await api.get(f"{fleet}/optimum?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+# The next placement
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+async def test_the_next_session_goes_where_was_said_by_the_token_that_was_said(
+    api: httpx.AsyncClient, fleet: str, policy: str
+) -> None:
+    await api.put(fleet, json=FLEET | {"policy": policy})
+    held: dict[str, int] = {}
+    for k in range(14):
+        following = (await api.get(f"{fleet}/next")).json()
+        placed = (await api.post(f"{fleet}/assign", json={"session_id": f"s-{k}"})).json()
+        held[placed["pool_id"]] = held.get(placed["pool_id"], 0) + 1
+        assert placed["token"] == following["token"]
+        said = {(place["pool_class"], place["level"]) for place in following["places"]}
+        assert (placed["pool_class"], held[placed["pool_id"]]) in said
+    assert (await api.get(f"{fleet}/next")).json()["refused"] == "no_capacity"
+
+
+async def test_the_next_placement_is_of_one_moment_however_many_sessions_come_and_go(
+    api: httpx.AsyncClient, fleet: str
+) -> None:
+    """Each pool of the deciding step is at one of its places; together the classes' places are at most all pools."""
+
+    async def come_and_go(name: str) -> None:
+        for k in range(25):
+            await api.post(f"{fleet}/assign", json={"session_id": f"{name}-{k}"})
+            await api.post(f"{fleet}/complete", json={"session_id": f"{name}-{k}"})
+
+    async def look() -> None:
+        for _ in range(40):
+            seen = (await api.get(f"{fleet}/next")).json()
+            deciding = seen["steps"][seen["decides"] - 1]
+            assert sum(place["pools"] for place in seen["places"]) == deciding["pools"] > 0
+            assert all(step["pools"] == 0 for step in seen["steps"][: seen["decides"] - 1])
+            assert len(seen["best_places"]) <= 2
+
+    await asyncio.gather(look(), *(come_and_go(name) for name in "abcd"))
+
+
+async def test_asking_for_the_next_placement_is_one_call_of_the_store(
+    api: httpx.AsyncClient, fleet: str, redis: Redis
+) -> None:
+    def calls() -> int:
+        stats = redis.info("commandstats")
+        return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("fcall", "fcall_ro"))
+
+    await api.get(f"{fleet}/next")
+    before = calls()
+    await api.get(f"{fleet}/next")
+    assert calls() == before + 1

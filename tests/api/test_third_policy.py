@@ -24,9 +24,12 @@ async def api(server: str, redis: object, metrics: Metrics, new_client: NewClien
 async def test_a_fleet_under_the_third_policy_is_made_filled_and_seen(api: httpx.AsyncClient) -> None:
     created = await api.put("/v1/fleets/f", json=FLEET | {"policy": "uniform"})
     assert (created.status_code, created.json()["policy"]) == (201, "uniform")
+    following = (await api.get("/v1/fleets/f/next")).json()
+    assert (following["steps"][0]["rule"], following["token"]) == ("any pool with room", "any")
     placed = [(await api.post("/v1/fleets/f/assign", json={})).json() for _ in range(14)]
     assert {placement["token"] for placement in placed} == {"any"}
     assert (await api.post("/v1/fleets/f/assign", json={})).json()["code"] == "no_capacity"
+    assert (await api.get("/v1/fleets/f/next")).json()["refused"] == "no_capacity"
     state = (await api.get("/v1/fleets/f/state")).json()
     assert (state["policy"], state["sessions"]["active"], state["min_green_to_decrement"]) == ("uniform", 14, None)
     assert 'slta_assignments_total{fleet="f",pool_class="small",token="any"} 6.0' in (await api.get("/metrics")).text

@@ -127,6 +127,19 @@ def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> 
         assert row[8:10] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
 
 
+def test_it_says_in_a_sentence_where_the_next_session_goes_and_why(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "switched")
+    sentence = page.locator("#next-placement")
+    for session_id in ("next-1", "next-2"):
+        following = service.call("GET", "/v1/fleets/switched/next")
+        expect(sentence).to_have_text(following["sentence"], timeout=PATIENT_MS)
+        placed = service.call("POST", "/v1/fleets/switched/assign", {"session_id": session_id})
+        assert placed["token"] == following["token"]
+        assert placed["pool_class"] in {place["pool_class"] for place in following["places"]}
+    for session_id in ("next-1", "next-2"):
+        service.call("POST", "/v1/fleets/switched/complete", {"session_id": session_id})
+
+
 def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.locator("#pool-table-box summary").click()

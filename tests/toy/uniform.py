@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from service.core.policies import POLICIES, Decision, Occupancies, Policy
+from service.core.policies import POLICIES, Decision, Occupancies, Policy, Standing, Step
+from service.core.policies.steps import together
 from service.store.library import LAYOUT, LUA_POLICIES, assemble
 
 
@@ -33,6 +34,11 @@ class Uniform:
         self.occupancies.refresh()
 
 
+def explain(standing: Standing) -> list[Step]:
+    """Its one step."""
+    return [Step("any pool with room", "any", together(standing.with_room()))]
+
+
 UNIFORM = Policy(
     name="uniform",
     title="Uniform",
@@ -40,6 +46,7 @@ UNIFORM = Policy(
     specification=lambda occupancies, _beta: Uniform(occupancies),
     tokens=("any",),
     has_thresholds=False,
+    explain=explain,
 )
 
 WITH_UNIFORM: Mapping[str, Policy] = {**POLICIES, UNIFORM.name: UNIFORM}

@@ -128,6 +128,7 @@ class Page {
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
     this.charts.draw(this.#history.points);
+    setText(byId("next-placement"), frame.next_placement);
     this.#drawPools();
     this.#drawTables();
     this.inspector.draw(this.#view);

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from service.core.policies.jlmu import Jlmu
 from service.core.policies.occupancies import Occupancies
 from service.core.policies.slta import Slta
 from service.core.policies.slta_greedy import SltaGreedy
+from service.core.policies.steps import Standing, Step, no_steps
 from service.core.policies.tokens import Beta
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "Slta",
     "SltaGreedy",
     "Specification",
+    "Standing",
+    "Step",
 ]
 
 
@@ -50,7 +53,8 @@ class Policy:
     """One row of the table: a policy's names, and what others must know of it.
 
     `name` is what a fleet file says, `title` and `summary` are for people. `tokens` are the words that a decision
-    can name. `has_thresholds` tells whether it keeps r, thresholds, and green and yellow tokens.
+    can name. `has_thresholds` tells whether it keeps r, thresholds, and green and yellow tokens. `explain` gives the
+    steps that it would take for the next session, some active pool having room.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Policy:
     specification: Callable[[Occupancies, Beta], Specification]
     tokens: tuple[str, ...]
     has_thresholds: bool
+    explain: Callable[[Standing], Sequence[Step]] = no_steps
 
 
 POLICIES: Mapping[str, Policy] = {
@@ -71,6 +76,7 @@ POLICIES: Mapping[str, Policy] = {
             specification=Slta,
             tokens=slta.TOKENS,
             has_thresholds=True,
+            explain=slta.explain,
         ),
         Policy(
             name="jlmu",
@@ -79,6 +85,7 @@ POLICIES: Mapping[str, Policy] = {
             specification=lambda occupancies, _beta: Jlmu(occupancies),
             tokens=jlmu.TOKENS,
             has_thresholds=False,
+            explain=jlmu.explain,
         ),
         Policy(
             name="slta-greedy",
@@ -87,6 +94,7 @@ POLICIES: Mapping[str, Policy] = {
             specification=SltaGreedy,
             tokens=slta_greedy.TOKENS,
             has_thresholds=True,
+            explain=slta_greedy.explain,
         ),
     )
 }

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from service.core.policies.choice import NOTHING, Choice, Decision
 from service.core.policies.occupancies import Occupancies
+from service.core.policies.steps import Standing, Step
 from service.core.ranking import Coordinate
 
 OPEN = 0
@@ -32,6 +33,12 @@ def choose(frontier_ranks: Sequence[int], open_counts: Sequence[int], draw: floa
     if best == NOTHING:
         return Choice(OPEN, NOTHING, 0)
     return Choice(OPEN, best, int(draw * open_counts[best]))
+
+
+def explain(standing: Standing) -> list[Step]:
+    """The one step as it stands for the next session; some pool has room."""
+    best = min(standing.best_places(), key=standing.rank_of)
+    return [Step("a pool of those whose next level ranks best", TOKENS[OPEN], (best,))]
 
 
 class Jlmu:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.core.policies.choice import NOTHING, Choice, Decision, pick
+from service.core.policies.steps import Standing, Step, together
 from service.core.policies.tokens import GREEN, NO_TOKEN, YELLOW, Tokens
 
 TOKENS = ("green", "yellow", "none")
@@ -63,6 +64,21 @@ def next_rank(rank: int, last_rank: int, green: Sequence[int], yellow: int, prev
     if rank < last_rank and green_total == 0 and yellow <= 1:
         return rank + 1
     return rank
+
+
+def explain(standing: Standing) -> list[Step]:
+    """Steps 1 to 4 as they stand for the next session."""
+    green = standing.green()
+    previous = standing.ranking.coordinate(standing.rank - 1).pool_class if standing.rank > 1 else NOTHING
+    before = green[previous] if previous != NOTHING else ()
+    others = [places for i, places in enumerate(green) if i != previous]
+    name = "no class" if previous == NOTHING else standing.names[previous]
+    return [
+        Step(f"a green token of a class other than {name}, which ranks just before r", "green", together(others)),
+        Step(f"a green token of {name}, which ranks just before r", "green", before),
+        Step("a yellow token", "yellow", standing.yellow()),
+        Step("any pool with room", "none", together(standing.with_room())),
+    ]
 
 
 class Slta(Tokens):

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.core.policies.choice import NOTHING, Choice, Decision
+from service.core.policies.steps import Standing, Step
 from service.core.policies.tokens import GREEN, YELLOW, Tokens
 from service.core.ranking import Coordinate
 
@@ -63,6 +64,22 @@ def next_rank(rank: int, last_rank: int, green: Sequence[int], yellow: int, min_
     if rank < last_rank and green_total == 0 and yellow <= 1:
         return rank + 1
     return rank
+
+
+def explain(standing: Standing) -> list[Step]:
+    """Steps 1 and 2 as they stand for the next session, after step 0."""
+    green = standing.green()
+    if not any(green) and not standing.yellow():  # the first r to give a token is that of a frontier
+        standing = standing.at(min(map(standing.rank_of, standing.best_places())))
+        green = standing.green()
+    thresholds = standing.ranking.thresholds(standing.rank)
+    having = [i for i, places in enumerate(green) if places]
+    best = min(having, key=lambda i: standing.ranking.rank(Coordinate(i, thresholds[i])), default=NOTHING)
+    name = "no class" if best == NOTHING else standing.names[best]
+    return [
+        Step(f"a green token of {name}, whose threshold ranks best", "green", green[best] if having else ()),
+        Step("a yellow token", "yellow", standing.yellow()),
+    ]
 
 
 class SltaGreedy(Tokens):
