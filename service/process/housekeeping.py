@@ -76,7 +76,7 @@ class Housekeeping:
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
         rounds = [_every_second(self._watch_store, self._store.doubted), _every_second(self._keep_house)]
-        return [*rounds, *([self._embedded.supervise()] if self._embedded else [])]
+        return [*rounds, self._store.listen(), *([self._embedded.supervise()] if self._embedded else [])]
 
     async def _begin(self) -> None:
         """What must be right once: the store, then the fleet file."""

@@ -43,9 +43,13 @@ PUT_BACK: Mapping[tuple[str, str], Callable[[Words, Reply], Words]] = {
     ("renew", "RENEWED"): _again,
     ("complete", "COMPLETED"): _again,
     ("complete", "ENDED"): _again,
+    ("complete", "UNKNOWN"): _again,
     ("end", "ENDED_NOW"): _at_any_time,
 }
-"""By operation and outcome, the operation that brings about the same once more."""
+"""By operation and outcome, the operation that brings about the same once more.
+
+A complete of an unknown session is remembered, so that a late assign of it is refused; and while two servers were
+masters, the other one may have had the session."""
 ENDING = frozenset({"complete", "end"})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -49,6 +50,10 @@ class Unconfirmed(RedisError):
     """Fewer replicas than are needed confirmed a write in time: it ran, and may be lost with the server."""
 
 
+class Left(RedisError):
+    """The server that answered is no longer the master: what it wrote will be thrown away, or may be."""
+
+
 class Unconnected(RedisConnectionError):
     """There is no connection, so nothing was sent; the cause says why."""
 
@@ -78,15 +83,19 @@ class ConnectionPool(BlockingConnectionPool):
                 await connection.disconnect(nowait=True)
 
     async def follow(self) -> None:
-        """Ask the sentinels, if there are any, and make every connection anew if the master is another one now."""
-        if self.sentinels is None:
-            return
-        before = self.sentinels.latest
-        try:
-            if await self.sentinels.find() != before:
-                await self.renew()
-        except RedisError:  # then it stays where it was, as far as anybody knows
-            pass
+        """Ask the sentinels, if there are any; if the master is another one now, every connection is made anew."""
+        if self.sentinels:
+            with suppress(RedisError):  # then it stays where it was, as far as anybody knows
+                await self.sentinels.find()
+
+    def has_left(self, connection: Any) -> bool:  # noqa: ANN401 - redis-py's connection
+        """Whether it leads to a server that the sentinels have replaced."""
+        return bool(self.sentinels and (connection.host, connection.port) != self.sentinels.latest)
+
+    async def listen(self, heard: Callable[[], object]) -> None:
+        """Call `heard` when a sentinel tells of another master; it never ends, unless there is none to listen to."""
+        if self.sentinels:
+            await self.sentinels.listen(heard)
 
     async def aclose(self) -> None:
         """Disconnect from the sentinels too."""
@@ -117,7 +126,8 @@ def connect(settings: StoreSettings) -> Redis:
         redis_connect_func=greet,
         **server,
     )
-    pool.sentinels = sentinels
+    if sentinels:
+        pool.sentinels, sentinels.moved = sentinels, pool.renew
     return Redis.from_pool(pool)
 
 
@@ -150,6 +160,7 @@ REFUSAL_KINDS = {beginning: beginning.split()[-1].lower() for beginning in REFUS
 
 DOUBTFUL = {
     Unconfirmed: "unconfirmed",
+    Left: "left",
     RedisTimeoutError: "timeout",
     RedisConnectionError: "connection",
     OSError: "connection",

@@ -63,6 +63,8 @@ class Known:
     """What is known of a fleet's past. `why` it may have lost some of it, '' if nothing says so."""
 
     epoch: int = 0
+    first_epoch: int = 0
+    """In which the fleet began. A fleet that was deleted and made anew has another."""
     revision: int = 0
     doubts: int = 0
     why: str = ""
@@ -121,14 +123,17 @@ class Continuity:
             known.unsure = True
 
     def learned(self, fleet: str, epoch: int, left_epoch: int) -> Known:
-        """A fleet's epoch, and the one that a mark has left. Another epoch that no mark began is another fleet's."""
-        known = self._fleets.setdefault(fleet, Known())
+        """A fleet's epoch, and the one that its first mark has left, 0 where it has no mark.
+
+        Another epoch was begun by a mark, or its mark is lost, if the fleet is the same.
+        """
+        known, first_epoch = self._fleets.setdefault(fleet, Known()), left_epoch or epoch
         if known.epoch not in (0, epoch):
-            lost = known.epoch == left_epoch
+            lost = known.first_epoch == first_epoch
             if lost:
                 self.doubted.set()
             known = self._fleets[fleet] = Known(doubts=known.doubts + 1, lost=lost)
-        known.epoch = epoch
+        known.epoch, known.first_epoch = epoch, first_epoch
         return known
 
     def keep(self, fleets: Iterable[str]) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import hiredis
 from redis.exceptions import ResponseError
 
-from service.store.connection import ConnectionPool, Unconfirmed
+from service.store.connection import ConnectionPool, Left, Unconfirmed
 
 Command = Sequence[str | int | float]
 
 
 async def exchange(pool: ConnectionPool, *commands: Command, replicas: int = 0, wait_ms: int = 0) -> list[Any]:
-    """The answers in order; the first error among them is raised. Unconfirmed.
+    """The answers in order; the first error among them is raised. Unconfirmed, Left.
 
     Unless `replicas` is 0, WAIT goes along: it answers how many have all that this connection has written, within
     `wait_ms`. On a connection that has not written it says nothing.
@@ -30,6 +30,8 @@ async def exchange(pool: ConnectionPool, *commands: Command, replicas: int = 0, 
         raise
     finally:
         await pool.release(connection)
+    if pool.has_left(connection):
+        raise Left
     for answer in answers:
         if isinstance(answer, ResponseError):
             raise answer

@@ -34,7 +34,6 @@ class Recovery:
 
     async def look(self) -> None:
         """Ask the server for its past, and settle what is doubted. StoreUnavailable; what was not settled stays so."""
-        self._continuity.doubted.clear()
         told = await self._caller.ask("INFO", "server", "replication")
         if told is not None:
             self._continuity.looked(read_lineage(told))

@@ -89,6 +89,7 @@ class Store:
         than the server has, something is written besides that changes nothing. Sentinels are asked first whether the
         master is still the same.
         """
+        self.doubted.clear()
         await pool_of(self._redis).follow()
         try:
             await self._caller.send("batch", NO_FLEET, operations=0)
@@ -103,8 +104,12 @@ class Store:
 
     @property
     def doubted(self) -> asyncio.Event:
-        """Set when the store seems to have gone back in time: then `check` should not wait for its second."""
+        """Set when the store seems to have gone back in time, or to be another server: then `check` should not wait."""
         return self._continuity.doubted
+
+    async def listen(self) -> None:
+        """Hear at once when the sentinels have another master; it never ends, unless there are none."""
+        await pool_of(self._redis).listen(self.doubted.set)
 
     def keep_only(self, fleets: Collection[str]) -> None:
         """Forget what was told of all other fleets."""

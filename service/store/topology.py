@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoPermissionError, ReadOnlyError
+from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError
 
 from service.store.urls import Address, Place
+
+NEWS = ("+promoted-slave", "+switch-master")
+"""What a sentinel publishes when the master is another one: the one that promotes it says so first."""
+LISTENING_SECONDS = 30.0
+"""After which a sentinel that said nothing is listened to again; there is no news in it."""
+DEAF_SECONDS = 1.0
+"""Until a sentinel that could not be listened to is tried again."""
 
 
 class Sentinels:
@@ -25,18 +34,43 @@ class Sentinels:
         ]
         self.latest: Address | None = None
         """Where the master was when they were asked last."""
+        self.moved: Callable[[], Awaitable[None]]
+        """What is done when it is another one, whoever asked."""
+        self._questions = self._answered = 0
 
     async def find(self) -> Address:
         """Where the master is, by the newest word. ConnectionError.
 
-        All are asked: those that have not heard of a failover yet would lead back to the server that it left.
+        All are asked: those that have not heard of a failover yet would lead back to the server that it left. So would
+        what was asked earlier and is answered later.
         """
+        self._questions += 1
+        question = self._questions
         asked = await asyncio.gather(*map(self._ask, self._clients), return_exceptions=True)
         answers = [answer for answer in asked if not isinstance(answer, BaseException)]
         if not answers:
             raise RedisConnectionError("no sentinel answers that knows the master")
-        _, self.latest = max(answers)
-        return self.latest
+        _, address = max(answers)
+        if question > self._answered:
+            self._answered = question
+            if address != self.latest:
+                self.latest = address
+                await self.moved()
+        return self.latest or address
+
+    async def listen(self, heard: Callable[[], object]) -> None:
+        """Call `heard` when a sentinel tells of another master. It never ends, and no error leaves it."""
+        await asyncio.gather(*(self._listen(client, heard) for client in self._clients))
+
+    async def _listen(self, sentinel: Redis, heard: Callable[[], object]) -> None:
+        while True:
+            with suppress(RedisError, OSError):  # also where the user may not subscribe: then `find` alone tells
+                async with sentinel.pubsub(ignore_subscribe_messages=True) as news:
+                    await news.subscribe(*NEWS)
+                    while True:
+                        if await news.get_message(timeout=LISTENING_SECONDS):
+                            heard()
+            await asyncio.sleep(DEAF_SECONDS)
 
     async def _ask(self, sentinel: Redis) -> tuple[int, Address]:
         """The epoch and the address. Only the second command tells of a promotion while it is under way."""

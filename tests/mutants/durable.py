@@ -44,7 +44,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/recovery", "words = self._acknowledged.put_back(fleet)", "words = []", WENT_BACK
     ),
     "the mark of another dispatcher is taken for another fleet": python(
-        "store/continuity", "lost = known.epoch == left_epoch", "lost = False", CONTINUITY, WENT_BACK
+        "store/continuity", "lost = known.first_epoch == first_epoch", "lost = False", CONTINUITY, WENT_BACK
     ),
     "an ended session is put back as a live one": python(
         "store/acknowledged", "if kind in ENDING:", "if kind in ():", CONTINUITY

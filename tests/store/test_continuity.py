@@ -92,6 +92,13 @@ def test_a_mark_of_another_dispatcher_is_learned_of_and_a_fleet_made_anew_is_non
     assert not continuity.learned("f", 20, 0).lost, "deleted and created again"
 
 
+def test_marks_that_were_missed_or_are_lost_are_no_other_fleet(continuity: Continuity) -> None:
+    assert continuity.learned("f", 9, 7).lost, "marked as 8 too, while this process saw nothing"
+    assert continuity.learned("f", 12, 7).lost
+    assert continuity.learned("f", 7, 0).lost, "the store of before the marks"
+    assert not continuity.learned("f", 9, 8).lost, "another fleet, which was marked"
+
+
 def test_every_fleet_of_a_server_that_is_another_is_doubted(continuity: Continuity) -> None:
     continuity.looked(OLD)
     continuity.looked(OLD._replace(offset=200))
@@ -142,6 +149,7 @@ def test_what_was_acknowledged_is_put_back_in_order_and_of_what_ended_the_end_al
         ("adopt", "a", "pool-1", 60, ""),
         ("renew", "a", "9", "", ""),
         ("complete", "b", "", "", ""),
+        ("complete", "never", "", "", ""),
         ("adopt", "s", "p", "", ""),
         ("end", "t", "p", "failed", ""),
     ]

@@ -7,11 +7,13 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service import errors
 from service.store import Store, StoreSettings
+from service.store.connection import pool_of
 from service.store.requirements import Demands
 from tests.audit import violations
 from tests.sentinels import DEADLINE_SECONDS, Group, Sentinel, group, sentinel_url, until, watching
@@ -46,6 +48,16 @@ def url_of(sentinels: list[Sentinel]) -> str:
 async def following(watched: tuple[Group, list[Sentinel]]) -> AsyncIterator[Store]:
     """A store that finds its master through the sentinels; the fleet has four pools."""
     store = Store(StoreSettings(url_of(watched[1])), Calls())
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def patient(watched: tuple[Group, list[Sentinel]]) -> AsyncIterator[Store]:
+    """The same, but nothing is late, however busy the machine is."""
+    times = {"connect_timeout_seconds": 60.0, "call_timeout_seconds": 60.0, "deadline_seconds": 60.0}
+    store = Store(StoreSettings(url_of(watched[1]), **times), Calls())  # type: ignore[arg-type]
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     yield store
     await store.close()
@@ -152,6 +164,53 @@ async def test_a_master_that_the_sentinels_replaced_is_left_though_it_still_take
     await following.sessions.assign(FLEET, "after", None)
     with servers.servers[new].client() as client:
         assert client.hexists(f"{{{FLEET}}}:sessions", "after")
+
+
+async def test_one_new_connection_is_enough_to_leave_the_old_master_with_all(
+    watched: tuple[Group, list[Sentinel]], patient: Store
+) -> None:
+    servers, sentinels = watched
+    await asyncio.gather(*(patient.fleets.snapshot(FLEET) for _ in range(8)))
+    new = fail_over(servers, sentinels)
+    await asyncio.gather(*(patient.fleets.snapshot(FLEET) for _ in range(9)), return_exceptions=True)
+    connections: list[Any] = pool_of(patient._redis)._available_connections
+    assert {connection.port for connection in connections if connection.is_connected} <= {servers.ports[new]}
+
+
+async def test_what_the_old_master_answers_after_it_was_left_is_asked_of_the_new_one(
+    watched: tuple[Group, list[Sentinel]], patient: Store
+) -> None:
+    servers, sentinels = watched
+    new = await asyncio.to_thread(fail_over, servers, sentinels)
+    servers.servers[0].freeze()
+    assigned = asyncio.create_task(patient.sessions.assign(FLEET, "s", None))
+    for _ in range(20):  # until it is sent: nothing it meets on the way waits
+        await asyncio.sleep(0)
+    assert pool_of(patient._redis)._in_use_connections
+    await patient.check()
+    assert not assigned.done()
+    servers.servers[0].thaw()
+    await assigned
+    with servers.servers[new].client() as client:
+        assert client.hexists(f"{{{FLEET}}}:sessions", "s")
+
+
+async def test_the_sentinels_say_at_once_that_the_master_is_another(
+    watched: tuple[Group, list[Sentinel]], following: Store
+) -> None:
+    servers, sentinels = watched
+    await following.check()
+    listening = asyncio.create_task(following.listen())
+    await asyncio.to_thread(until, lambda: all(map(is_listened_to, sentinels)))
+    assert not following.doubted.is_set()
+    await asyncio.to_thread(fail_over, servers, sentinels)
+    await asyncio.wait_for(following.doubted.wait(), DEADLINE_SECONDS)
+    listening.cancel()
+
+
+def is_listened_to(sentinel: Sentinel) -> bool:
+    with sentinel.client() as client:
+        return int(client.info("clients")["pubsub_clients"]) > 0
 
 
 async def test_when_a_master_is_demoted_the_call_that_hears_of_it_goes_on_to_the_new_one(

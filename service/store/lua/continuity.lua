@@ -3,7 +3,8 @@
 
 continuity = {}
 
--- The epoch, and the one that a mark has left, 0 where the fleet began with the present one.
+-- The epoch, and the one that the first mark has left, 0 where the fleet began with the present one. So whoever knows
+-- an epoch of before sees that it is the same fleet, however often it was marked since, or lost its marks.
 function continuity.tell(fleet)
   return fleet.store_epoch, fleet.left_epoch or 0
 end
@@ -17,7 +18,8 @@ function continuity.mark(fleet, epoch)
     return { 'PRESENT', continuity.tell(fleet) }
   end
   -- writes
-  fleet.left_epoch = fleet.store_epoch
+  local first = fleet.left_epoch or 0
+  fleet.left_epoch = first > 0 and first or fleet.store_epoch
   fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
   fleet.went_back = (fleet.went_back or 0) + 1
   fleet.hold_until = fleet.time + accounting.HOLD
