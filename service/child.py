@@ -39,11 +39,12 @@ def start(
         env=environment,
         pass_fds=keep_open,
         process_group=0,
-        preexec_fn=_end_with_parent(),  # noqa: PLW1509 - two system calls, nothing that takes a lock
+        preexec_fn=end_with_parent(),  # noqa: PLW1509 - two system calls, nothing that takes a lock
     )
 
 
-def _end_with_parent() -> Callable[[], None] | None:
+def end_with_parent() -> Callable[[], None] | None:
+    """What a new process runs before its program, so that it gets SIGTERM when the thread that started it ends."""
     if sys.platform != "linux":
         return None
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()

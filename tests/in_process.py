@@ -14,6 +14,7 @@ from service.access.keys import Access
 from service.api.application import build_api
 from service.fleet_file import Specs
 from service.metrics import Metrics
+from service.prediction.predictions import Predictions
 from service.store import Store, StoreSettings
 
 TINY: dict[str, Any] = {
@@ -63,15 +64,15 @@ class Service:
 
 
 @asynccontextmanager
-async def service_in_process(url: str) -> AsyncIterator[Service]:
-    """A dispatcher without access control on the emptied server at `url`."""
+async def service_in_process(url: str, predictions: Predictions | None = None) -> AsyncIterator[Service]:
+    """A dispatcher without access control on the emptied server at `url`; it predicts where `predictions` do."""
     clock, draws, metrics, specs = StatedClock(), StatedDraws(), Metrics(), Specs()
     store = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), metrics, draw=draws, clock=clock)
 
     async def render(accept: str) -> tuple[bytes, str]:
         return await metrics.render(store, specs, accept)
 
-    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs)
+    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs, predictions=predictions)
     transport = httpx.ASGITransport(app)
     with Redis.from_url(url, encoding="latin-1", decode_responses=True) as redis:
         redis.flushall()

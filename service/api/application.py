@@ -18,6 +18,7 @@ from service.api.forwarding import TrustedProxies
 from service.api.gate import Gate
 from service.api.routing import refuse_without_route
 from service.fleet_file import Specs
+from service.prediction.predictions import Predictions
 from service.requests import RequestRecord
 from service.store import Store
 
@@ -32,6 +33,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     render_metrics: RenderMetrics,
     observe_request: Callable[[RequestRecord], None] = lambda _: None,
     specs: Specs | None = None,
+    predictions: Predictions | None = None,
     allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
     docs_enabled: bool = False,
     rate: Rate | None = None,
@@ -44,7 +46,7 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
     `access` is `Access.open()` or `Access.load(path)`; call `access.reload_if_changed()` now and then.
     `render_metrics` turns an Accept header into the exposition and its content type.
     `observe_request` hears of every answered request: for the log and for metrics.
-    `specs` remembers compiled fleets; share it with the metrics.
+    `specs` remembers compiled fleets, `predictions` what is to be expected of them; share both with the metrics.
     `allowed_hosts` are names without port, `*.example.org` or `*`; a Host that is not among them gets 400.
     `docs_enabled` serves /docs and /openapi.json to everybody.
     `rate` limits each key; None does not.
@@ -64,7 +66,9 @@ def build_api(  # noqa: PLR0913 - one argument for each thing that is wired
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # spans of requests, where set up
     )
     door = Door(tuple(allowed_hosts), observe_request, proxies)
-    app.state.parts = parts = Parts(store, specs or Specs(), Gate(access, rate, store), render_metrics, is_ending)
+    app.state.parts = parts = Parts(
+        store, specs or Specs(), predictions or Predictions(), Gate(access, rate, store), render_metrics, is_ending
+    )
     app.state.direct = Direct(door, parts)
     refuse_without_route(app)
     mounted: list[APIRouter] = [*ROUTERS, *([reference.router] if docs_enabled else []), *extra_routers]

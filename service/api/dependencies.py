@@ -13,6 +13,7 @@ from service.access.keys import Caller
 from service.api.context import RequestContext, context_of
 from service.api.gate import Gate
 from service.fleet_file import Specs
+from service.prediction.predictions import Predictions
 from service.store import Store
 
 RenderMetrics = Callable[[str], Awaitable[tuple[bytes, str]]]
@@ -25,6 +26,7 @@ class Parts:
 
     store: Store
     specs: Specs
+    predictions: Predictions
     gate: Gate
     render_metrics: RenderMetrics
     is_ending: Callable[[], bool]
@@ -48,6 +50,10 @@ async def _specs(request: Request) -> Specs:
     return parts_of(request.app).specs
 
 
+async def _predictions(request: Request) -> Predictions:
+    return parts_of(request.app).predictions
+
+
 async def _render_metrics(request: Request) -> RenderMetrics:
     return parts_of(request.app).render_metrics
 
@@ -63,6 +69,7 @@ async def _caller(request: Request) -> Caller:
 TheParts = Annotated[Parts, Depends(_parts)]
 TheStore = Annotated[Store, Depends(_store)]
 TheSpecs = Annotated[Specs, Depends(_specs)]
+ThePredictions = Annotated[Predictions, Depends(_predictions)]
 TheMetrics = Annotated[RenderMetrics, Depends(_render_metrics)]
 TheContext = Annotated[RequestContext, Depends(_context)]
 TheCaller = Annotated[Caller, Depends(_caller)]

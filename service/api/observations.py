@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.dependencies import TheSpecs, TheStore
+from service.api.dependencies import ThePredictions, TheSpecs, TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow
@@ -39,10 +39,11 @@ Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of
 
 @router.get("/state", responses={200: {"model": Observation}})
 @allow("read", "pool")
-async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
+async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predictions: ThePredictions) -> Response:
     """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
     snapshot = await store.fleets.snapshot(fleet)
-    return answer(observe(snapshot, await specs.of(snapshot.document)))
+    spec = await specs.of(snapshot.document)
+    return answer(observe(snapshot, spec, predictions.now(snapshot, spec)))
 
 
 @router.get("/next", responses={200: {"model": NextPlacement}})
@@ -56,7 +57,12 @@ async def get_next(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Respon
 @router.get("/averages", responses={200: {"model": AveragesObservation}})
 @allow("read", "pool", refuses=(UtilitiesChanged, InvalidIntegrals))
 async def get_averages(
-    fleet: FleetName, store: TheStore, specs: TheSpecs, since: Since = None, window: Window = None
+    fleet: FleetName,
+    store: TheStore,
+    specs: TheSpecs,
+    predictions: ThePredictions,
+    since: Since = None,
+    window: Window = None,
 ) -> Response:
     """Mean utility, its bound and the gaps between, `since` an earlier answer or over a `window`."""
     if (since is None) == (window is None):
@@ -64,7 +70,8 @@ async def get_averages(
     older = decode_integrals(fleet, since) if since is not None else None
     snapshot = await store.fleets.snapshot(fleet)
     beginning = older or _beginning(snapshot, int(window or 0))
-    return answer(observe_averages(snapshot, beginning, await specs.of(snapshot.document)))
+    spec = await specs.of(snapshot.document)
+    return answer(observe_averages(snapshot, beginning, spec, predictions.now(snapshot, spec)))
 
 
 def _beginning(snapshot: Snapshot, window: int) -> Integrals:
@@ -98,13 +105,15 @@ POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
     },
 )
 @allow("read", "pool", free_query=True, refuses=(UnknownClass,))
-async def get_optimum(fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs) -> Response:
+async def get_optimum(
+    fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs, predictions: ThePredictions
+) -> Response:
     """What if: the bound, the optimal occupancies, the price of load and the worth of one more pool."""
     load, pools = _question(request.query_params.multi_items())
     snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClass
-    return answer(what_if(snapshot, await specs.of(snapshot.document), load, pools))
+    return answer(what_if(snapshot, await specs.of(snapshot.document), load, pools, predictions.what_if))
 
 
 def _question(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:

@@ -19,9 +19,11 @@ from service.console.frames import (
     event,
     frame,
     show_policy,
+    shows_single_pools,
 )
 from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
+from service.prediction.predictions import Predictions
 from service.store import Store
 from service.values import Findings, Pool, Snapshot
 
@@ -44,7 +46,13 @@ class Feed:
     """One fleet's frames. The newest is kept; a slow viewer misses some and delays nobody."""
 
     def __init__(
-        self, store: Store, specs: Specs, fleet: str, interval_seconds: float, damages: Mapping[str, Damage]
+        self,
+        store: Store,
+        specs: Specs,
+        predictions: Predictions,
+        fleet: str,
+        interval_seconds: float,
+        damages: Mapping[str, Damage],
     ) -> None:
         self.fleet = fleet
         self.viewers = 0
@@ -53,6 +61,7 @@ class Feed:
         self.points: deque[Point] = deque(maxlen=POINTS)
         self._store = store
         self._specs = specs
+        self._predictions = predictions
         self._interval_seconds = interval_seconds
         self._damages = damages
         self._number = 0
@@ -112,13 +121,14 @@ class Feed:
     async def _look(self) -> Frame:
         snapshot, pools = await self._read()
         spec = await self._specs.of(snapshot.document)
-        return frame(snapshot, spec, pools, self._damages.get(self.fleet))
+        expected = self._predictions.now(snapshot, spec)
+        return frame(snapshot, spec, pools, expected, self._damages.get(self.fleet))
 
     async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
         """The state, and the pools of the same moment: or, where it never stands still, of just after."""
         for _ in range(TRIES):
             snapshot = await self._store.fleets.snapshot(self.fleet)
-            pools = await self._pools() if _pool_count(snapshot) <= MOST_SINGLE_POOLS else None
+            pools = await self._pools() if shows_single_pools(snapshot) else None
             if pools is None or _agree(snapshot, pools):
                 break
         return snapshot, pools
@@ -153,10 +163,6 @@ def _agree(snapshot: Snapshot, pools: list[Pool]) -> bool:
     return held == counted
 
 
-def _pool_count(snapshot: Snapshot) -> int:
-    return sum(c.counts[0] + c.draining_pools + c.failed_pools for c in snapshot.classes)
-
-
 class Feeds:
     """The feeds of one process. Call `close` when the process is asked to end: open streams would hold it up."""
 
@@ -164,13 +170,15 @@ class Feeds:
         self,
         store: Store,
         specs: Specs,
+        predictions: Predictions | None = None,
         *,
         most_viewers: int = MOST_VIEWERS,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
-        """`specs` remembers compiled fleets, as in `build_api`."""
+        """`specs` and `predictions` as in `build_api`."""
         self._store = store
         self._specs = specs
+        self._predictions = predictions or Predictions()
         self._interval_seconds = interval_seconds
         self._most_viewers = most_viewers
         self._feeds: dict[str, Feed] = {}
@@ -189,10 +197,9 @@ class Feeds:
 
     def audited(self, found: Sequence[Findings]) -> None:
         """Show what an audit of all fleets found, until the next one."""
+        damaged = {one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total}
         self._damages.clear()
-        self._damages.update(
-            {one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total}
-        )
+        self._damages.update(damaged)
 
     def close(self) -> None:
         """End every stream, at once and for good. Call it in the event loop's thread."""
@@ -224,7 +231,9 @@ class Feeds:
 
     def _feed(self, fleet: str) -> Feed:
         if fleet not in self._feeds:
-            self._feeds[fleet] = Feed(self._store, self._specs, fleet, self._interval_seconds, self._damages)
+            self._feeds[fleet] = Feed(
+                self._store, self._specs, self._predictions, fleet, self._interval_seconds, self._damages
+            )
         return self._feeds[fleet]
 
     async def _events(self, feed: Feed) -> AsyncGenerator[str]:

@@ -12,6 +12,7 @@ from service.core.policies import Policy
 from service.errors import UtilitiesChanged
 from service.observation import (
     AveragesObservation,
+    Expected,
     Observation,
     enumeration,
     next_placement,
@@ -113,9 +114,11 @@ def event(name: EventName, value: Frame | Beginning | Trouble) -> str:
     return f"event: {name}\ndata: {adapter.dump_json(value).decode()}\n\n"
 
 
-def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None, damage: Damage | None) -> Frame:
+def frame(
+    snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None, expected: Expected, damage: Damage | None
+) -> Frame:
     """A snapshot in the page's terms."""
-    state, averages = observe(snapshot, spec), _averages(snapshot, spec)
+    state, averages = observe(snapshot, spec, expected), _averages(snapshot, spec, expected)
     return Frame(
         state=state,
         averages=averages,
@@ -128,6 +131,12 @@ def frame(snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None, damage:
     )
 
 
+def shows_single_pools(snapshot: Snapshot) -> bool:
+    """Whether there are few enough pools."""
+    pools = sum(c.counts[0] + c.draining_pools + c.failed_pools for c in snapshot.classes)
+    return pools <= MOST_SINGLE_POOLS
+
+
 def show_policy(policy: Policy) -> ShownPolicy:
     """A policy in the page's terms."""
     return ShownPolicy(
@@ -135,12 +144,12 @@ def show_policy(policy: Policy) -> ShownPolicy:
     )
 
 
-def _averages(snapshot: Snapshot, spec: FleetSpec) -> AveragesObservation | None:
+def _averages(snapshot: Snapshot, spec: FleetSpec, expected: Expected) -> AveragesObservation | None:
     older = snapshot.past.get(WINDOW_SECONDS)
     if older is None:
         return None
     try:
-        return observe_averages(snapshot, older, spec)
+        return observe_averages(snapshot, older, spec, expected)
     except UtilitiesChanged:
         return None
 

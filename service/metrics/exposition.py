@@ -16,6 +16,7 @@ from service.metrics.activity import Activity
 from service.metrics.families import FLEET_ROWS
 from service.metrics.rows import Families, Kind, ReadRow
 from service.metrics.seen import Seen, see
+from service.prediction.predictions import Predictions
 from service.store import Store
 
 REPEATED = "Every replica repeats it: take the max, not the sum."
@@ -44,13 +45,15 @@ LINK_ROWS: tuple[ReadRow[Link], ...] = (
 class Metrics(Activity):
     """The metrics of one process; also the observer that its store wants."""
 
-    async def render(self, store: Store, specs: Specs, accept: str) -> tuple[bytes, str]:
+    async def render(
+        self, store: Store, specs: Specs, accept: str, predictions: Predictions | None = None
+    ) -> tuple[bytes, str]:
         """The exposition and its content type. Without a store: what the process knows by itself."""
         fleets, link = Families(FLEET_ROWS, REPEATED), Families(LINK_ROWS)
         is_up = True
         try:
             for fleet in await store.fleets.names():
-                await _add_fleet(fleets, store, specs, fleet)
+                await _add_fleet(fleets, store, specs, predictions or Predictions(), fleet)
         except DispatchError:
             is_up = False
         link.add(Link(is_up, store.library_digest))
@@ -61,12 +64,13 @@ class Metrics(Activity):
         return generate_latest(scrape), CONTENT_TYPE_PLAIN_0_0_4
 
 
-async def _add_fleet(fleets: Families[Seen], store: Store, specs: Specs, fleet: str) -> None:
+async def _add_fleet(fleets: Families[Seen], store: Store, specs: Specs, predictions: Predictions, fleet: str) -> None:
     try:
         snapshot = await store.fleets.snapshot(fleet)
     except (UnknownFleet, NewerFleet, OlderFleet, Repairing):
         return  # deleted since its name was read, or not ours to read
-    fleets.add(see(snapshot, await specs.of(snapshot.document)))
+    spec = await specs.of(snapshot.document)
+    fleets.add(see(snapshot, spec, predictions.now(snapshot, spec)))
 
 
 class _Scrape(Collector):

@@ -30,6 +30,16 @@ FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
         "What better placement could have won per pool over the window.",
         lambda gaps: gaps.placement_gap,
     ),
+    FLEET.gauge(
+        "expected_placement_gap",
+        "Placement gap per pool that is usual for the fleet at its mean load of five minutes, were it steady.",
+        lambda seen: seen.now.expected_placement_gap,
+    ),
+    FLEET.gauge(
+        "relative_expected_placement_gap",
+        "The same as a part of the bound at this load.",
+        lambda seen: seen.now.relative_expected_placement_gap,
+    ),
     WINDOW.gauge(
         "swing_gap", "What the swings of the load cost per pool over the window.", lambda gaps: gaps.swing_gap
     ),

@@ -9,7 +9,7 @@ from service.core.fleet import FleetSpec
 from service.core.gaps import Gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
 from service.metrics.rows import Kind
-from service.observation import ClassObservation, Instant, averages, instant
+from service.observation import PENDING, ClassObservation, Expected, Instant, averages, instant
 from service.values import ClassSnapshot, Integrals, Snapshot
 
 MOST_LEVELS = 64
@@ -26,11 +26,11 @@ class Seen(NamedTuple):
     """By seconds. Windows in which curves changed are left out: no series rather than a wrong one."""
 
 
-def see(snapshot: Snapshot, spec: FleetSpec) -> Seen:
+def see(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Seen:
     """Compute it once for all rows. O(levels)."""
     found = {str(window): _gaps(snapshot.integrals, older, spec) for window, older in snapshot.past.items()}
     windows = {window: gaps for window, gaps in found.items() if gaps}
-    return Seen(snapshot, spec, instant(snapshot, spec), windows)
+    return Seen(snapshot, spec, instant(snapshot, spec, expected), windows)
 
 
 def _gaps(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:

@@ -5,17 +5,21 @@ pools is None.
 """
 
 from service.observation.averages import AveragesObservation, averages, observe_averages
+from service.observation.expectation import PENDING, Expected, Question, question_at, question_now
 from service.observation.integrals import decode_integrals, encode_integrals
 from service.observation.next_placement import NextPlacement, next_placement
 from service.observation.state import ClassObservation, Instant, Observation, enumeration, instant, observe
 from service.observation.what_if import WhatIf, what_if
 
 __all__ = [
+    "PENDING",
     "AveragesObservation",
     "ClassObservation",
+    "Expected",
     "Instant",
     "NextPlacement",
     "Observation",
+    "Question",
     "WhatIf",
     "averages",
     "decode_integrals",
@@ -25,5 +29,7 @@ __all__ = [
     "next_placement",
     "observe",
     "observe_averages",
+    "question_at",
+    "question_now",
     "what_if",
 ]

@@ -8,6 +8,7 @@ from math import fsum
 from service.core.fleet import FleetSpec
 from service.core.gaps import Averages, Gaps, gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
+from service.observation.expectation import PENDING, Expected, Reason
 from service.observation.integrals import encode_integrals
 from service.values import MICROSECONDS, Integrals, Snapshot
 
@@ -28,10 +29,15 @@ class AveragesObservation:
     relative_gap: float | None
     relative_placement_gap: float | None
     relative_swing_gap: float | None
+    expected_placement_gap: float | None
+    relative_expected_placement_gap: float | None
+    expected_placement_gap_reason: Reason | None
     integrals: str
 
 
-def observe_averages(snapshot: Snapshot, older: Integrals, spec: FleetSpec) -> AveragesObservation:
+def observe_averages(
+    snapshot: Snapshot, older: Integrals, spec: FleetSpec, expected: Expected = PENDING
+) -> AveragesObservation:
     """Everything `GET …/averages` says; raises UtilitiesChanged and InvalidIntegrals."""
     found = averages(snapshot.integrals, older, spec)
     return AveragesObservation(
@@ -47,6 +53,9 @@ def observe_averages(snapshot: Snapshot, older: Integrals, spec: FleetSpec) -> A
         relative_gap=found.relative(found.utility_gap) if found else None,
         relative_placement_gap=found.relative(found.placement_gap) if found else None,
         relative_swing_gap=found.relative(found.swing_gap) if found else None,
+        expected_placement_gap=expected.gap,
+        relative_expected_placement_gap=expected.relative,
+        expected_placement_gap_reason=expected.reason,
         integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from service.core.ranking import Ranking
+from service.observation.expectation import PENDING, Expected, Reason
 from service.observation.integrals import encode_integrals
 from service.values import MICROSECONDS, ClassSnapshot, Snapshot
 
@@ -84,6 +85,9 @@ class Instant:
     utility_per_pool: float | None
     utility_bound_per_pool: float | None
     relative_gap: float | None
+    expected_placement_gap: float | None
+    relative_expected_placement_gap: float | None
+    expected_placement_gap_reason: Reason | None
     load_price: float | None
     classes: list[ClassObservation]
     counters: dict[str, int]
@@ -96,14 +100,14 @@ class Observation(Instant):
     integrals: str
 
 
-def observe(snapshot: Snapshot, spec: FleetSpec) -> Observation:
+def observe(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Observation:
     """Everything `GET …/state` says. O(levels)."""
-    seen = instant(snapshot, spec)
+    seen = instant(snapshot, spec, expected)
     facts = {field.name: getattr(seen, field.name) for field in fields(seen)}
     return Observation(**facts, integrals=encode_integrals(snapshot.fleet, snapshot.integrals))
 
 
-def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
+def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Instant:
     """The snapshot beside the optimum at its sessions and pools. O(levels)."""
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
@@ -132,6 +136,9 @@ def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
         utility_per_pool=utility / active if active else None,
         utility_bound_per_pool=bound / active if active else None,
         relative_gap=(bound - utility) / abs(bound) if bound else None,
+        expected_placement_gap=expected.gap,
+        relative_expected_placement_gap=expected.relative,
+        expected_placement_gap_reason=expected.reason,
         load_price=best.price if best else None,
         classes=_observe_classes(snapshot, spec, ranking, best),
         counters=dict(snapshot.counters),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
+from service.observation.expectation import PENDING, Expected, Reason
 from service.observation.state import enumeration
 from service.values import Snapshot
 
@@ -33,15 +34,34 @@ class WhatIf:
     utility_bound_per_pool: float | None
     load_price: float | None
     optimal_rank: int | None
+    expected_placement_gap: float | None
+    relative_expected_placement_gap: float | None
+    expected_placement_gap_reason: Reason | None
     classes: list[ClassOptimum]
 
 
-def what_if(snapshot: Snapshot, spec: FleetSpec, load: float | None, pools: Mapping[str, int]) -> WhatIf:
+Predict = Callable[[Snapshot, FleetSpec, Sequence[int], float], Expected]
+"""What is known of the gap that is to be expected with these pools and so many sessions; never waits."""
+
+
+def nothing_predicted(_snapshot: Snapshot, _spec: FleetSpec, _pools: Sequence[int], _sessions: float) -> Expected:
+    """Where nobody predicts."""
+    return PENDING
+
+
+def what_if(
+    snapshot: Snapshot,
+    spec: FleetSpec,
+    load: float | None,
+    pools: Mapping[str, int],
+    predict: Predict = nothing_predicted,
+) -> WhatIf:
     """The optimum with `load` sessions per pool, else those there are, on the present pools or those given."""
     counts = [pools.get(c.name, c.counts[0]) for c in snapshot.classes]
     total = sum(counts)
     sessions = float(snapshot.sessions) if load is None else load * total
     best = optimum(spec.ranking, counts, sessions)
+    expected = predict(snapshot, spec, counts, sessions)
     return WhatIf(
         load=sessions / total if total else load,
         sessions=sessions,
@@ -50,6 +70,9 @@ def what_if(snapshot: Snapshot, spec: FleetSpec, load: float | None, pools: Mapp
         utility_bound_per_pool=best.utility / total if best else None,
         load_price=best.price if best else None,
         optimal_rank=enumeration(spec, counts).rank(best.coordinate) if best else None,
+        expected_placement_gap=expected.gap,
+        relative_expected_placement_gap=expected.relative,
+        expected_placement_gap_reason=expected.reason,
         classes=_optimal_classes(spec, counts, best),
     )
 

@@ -17,6 +17,7 @@ from service.console import Feeds, console_router
 from service.core.policies import POLICIES, Policy
 from service.fleet_file import Specs, load_yaml
 from service.metrics import Metrics
+from service.prediction.predictions import Predictions
 from service.process.announcing import RequestLog, announce_openings
 from service.process.certificates import Certificate
 from service.process.checking import self_checks
@@ -65,6 +66,7 @@ class Dispatcher:
         self._file = load_yaml(settings.config, policies) if settings.config else None
         self._library = library
         self._specs = Specs(policies)
+        self._predictions = Predictions()
         self._metrics = Metrics()
         self._log_request = RequestLog()
         self._spans = open_spans(os.environ)
@@ -77,7 +79,7 @@ class Dispatcher:
         try:
             if self._embedded:  # nobody else has it, so no older dispatcher can be at work
                 await upgrade_fleets(store)
-            feeds = Feeds(store, self._specs)
+            feeds = Feeds(store, self._specs, self._predictions)
             limits = limits_of(self._settings, self._metrics.connection_refused)
             api = self._api(store, feeds, limits)
             config = configuration(api, self._settings, limits)
@@ -97,7 +99,7 @@ class Dispatcher:
             )
             settle()
             checks = self_checks(store, self._specs, [self._metrics.audited, feeds.audited])
-            async with housekeeping.under_way(give_up=server.stop), checks:
+            async with housekeeping.under_way(give_up=server.stop), checks, self._predictions.under_way():
                 await server.serve(sockets=[listener])
         finally:
             await store.close()
@@ -107,9 +109,10 @@ class Dispatcher:
         return build_api(
             store=store,
             access=self._access,
-            render_metrics=lambda accept: self._metrics.render(store, self._specs, accept),
+            render_metrics=lambda accept: self._metrics.render(store, self._specs, accept, self._predictions),
             observe_request=self._observe,
             specs=self._specs,
+            predictions=self._predictions,
             allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
             docs_enabled=self._settings.shows_docs,
             rate=self._settings.rate,

@@ -18,12 +18,16 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from redis import Redis
 
 from service import release
+from service.core.optimum import utility_bound
 from service.core.policies import POLICIES
+from service.core.prediction import expected_placement_gap
 from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
 from service.metrics.exposition import REPEATED
 from service.metrics.page import page
 from service.observation import observe
+from service.observation.expectation import rounded
+from service.prediction.predictions import Predictions
 from service.requests import RequestRecord
 from service.store import Store, StoreSettings
 from tests.servers import EMBEDDED, running_server
@@ -67,9 +71,20 @@ async def create(store: Store, fleet: str, file: FleetFile) -> None:
     await store.pools.add(fleet, file.wanted_pools())
 
 
-async def exposition(metrics: Metrics, store: Store, accept: str = "") -> str:
-    body, _ = await metrics.render(store, Specs(), accept)
+async def exposition(metrics: Metrics, store: Store, accept: str = "", predictions: Predictions | None = None) -> str:
+    body, _ = await metrics.render(store, Specs(), accept, predictions)
     return body.decode()
+
+
+async def with_expected_gap(metrics: Metrics, store: Store) -> str:
+    """A scrape after the first answer of the process that predicts."""
+    predictions = Predictions(pause_seconds=0)
+    async with asyncio.timeout(60), predictions.under_way():
+        while True:
+            text = await exposition(metrics, store, "", predictions)
+            if "slta_expected_placement_gap{" in text:
+                return text
+            await asyncio.sleep(0.02)
 
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -93,11 +108,28 @@ def test_the_page_is_what_the_tables_say() -> None:
 
 async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
+    await store.sessions.assign("f", "a", None)
     await store.fleets.tick("f")
     metrics.error("timeout")
-    told = {(one.name, one.type) for one in parse_text(await exposition(metrics, store)) if one.name[:5] == "slta_"}
+    families = parse_text(await with_expected_gap(metrics, store))
+    told = {(one.name, one.type) for one in families if one.name[:5] == "slta_"}
     named = re.findall(r"^\| `(\w+?)(?:_total)?` \| (\w+) \|", page(), re.MULTILINE)
     assert set(named) == told
+
+
+async def test_a_gap_that_is_not_expected_yet_has_no_series(store: Store, metrics: Metrics) -> None:
+    """A scrape does not wait for it; the next one has it, per pool and as a part of the bound."""
+    file = small_fleet()
+    await create(store, "f", file)
+    for session in range(6):
+        await store.sessions.assign("f", f"s-{session}", None)
+    assert "expected_placement_gap{" not in await exposition(metrics, store)
+    found = series(await with_expected_gap(metrics, store))
+    spec = compile_spec(file)
+    gap = expected_placement_gap(spec.ranking, [2, 2], rounded(6.0))
+    bound = utility_bound(spec.ranking, [0.5, 0.5], rounded(6.0) / 4)
+    assert value(found, "expected_placement_gap", fleet="f") == pytest.approx(gap)
+    assert value(found, "relative_expected_placement_gap", fleet="f") == pytest.approx(gap / bound)
 
 
 async def test_a_scrape_writes_no_integrals_for_clients(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from service.core.limits import MAX_CLASSES
 from service.core.policies import jlmu, slta, slta_greedy
 from service.core.policies.choice import Decision
 from service.core.policies.jlmu import Jlmu
@@ -54,7 +55,8 @@ class Policy:
 
     `name` is what a fleet file says, `title` and `summary` are for people. `tokens` are the words that a decision
     can name. `has_thresholds` tells whether it keeps r, thresholds, and green and yellow tokens. `explain` gives the
-    steps that it would take for the next session, some active pool having room.
+    steps that it would take for the next session, some active pool having room. JLMU's expected placement gap is
+    offered as the policy's own in fleets of at most `predicted_classes`.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Policy:
     tokens: tuple[str, ...]
     has_thresholds: bool
     explain: Callable[[Standing], Sequence[Step]] = no_steps
+    predicted_classes: int = 0
 
 
 POLICIES: Mapping[str, Policy] = {
@@ -77,6 +80,7 @@ POLICIES: Mapping[str, Policy] = {
             tokens=slta.TOKENS,
             has_thresholds=True,
             explain=slta.explain,
+            predicted_classes=2,
         ),
         Policy(
             name="jlmu",
@@ -86,6 +90,7 @@ POLICIES: Mapping[str, Policy] = {
             tokens=jlmu.TOKENS,
             has_thresholds=False,
             explain=jlmu.explain,
+            predicted_classes=MAX_CLASSES,
         ),
         Policy(
             name="slta-greedy",
@@ -95,6 +100,7 @@ POLICIES: Mapping[str, Policy] = {
             tokens=slta_greedy.TOKENS,
             has_thresholds=True,
             explain=slta_greedy.explain,
+            predicted_classes=MAX_CLASSES,
         ),
     )
 }

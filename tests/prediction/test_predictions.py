@@ -1,0 +1,255 @@
+"""The process that predicts: a real one each time; it answers, it is bounded, and it does not outlive anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.core.fleet import FleetSpec
+from service.core.prediction import expected_placement_gap
+from service.fleet_file import FleetFile
+from service.observation import PENDING, Expected, Question, question_at
+from service.prediction import program
+from service.prediction.predictions import MOST_ANSWERS, Predictions
+from service.prediction.predictor import PredictionFailed, Predictor
+from service.values import Snapshot
+from tests.observation.test_observation import class_snapshot, integrals, snapshot
+
+
+def spec_of(levels: int = 12, policy: str = "jlmu") -> FleetSpec:
+    """Two classes with logarithmic curves."""
+    return FleetFile.read(
+        {
+            "policy": policy,
+            "classes": [
+                {"name": name, "capacity": levels, "utility": {"kind": "log_share", "resource": r}}
+                for name, r in (("a", 20), ("b", 30))
+            ],
+        }
+    ).to_spec()
+
+
+SPEC = spec_of()
+
+
+def question(sessions: float, pools: int = 10, spec: FleetSpec = SPEC, **changes: Any) -> Question:
+    asked = question_at(snapshot([pools], [pools], **changes), spec, [pools, pools], sessions)
+    assert isinstance(asked, Question)
+    return asked
+
+
+def present(sessions: int, pools: int = 10, **changes: Any) -> Snapshot:
+    """A fleet with so many sessions, one a pool at most."""
+    return snapshot([pools, sessions // 2], [pools, sessions - sessions // 2], sessions=sessions, **changes)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+def memory_of(pid: int) -> tuple[str, int]:
+    """What a process has mapped, and the bytes that are resident."""
+    maps, statm = (Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8") for name in ("maps", "statm"))
+    return maps, int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def test_the_process_says_what_the_core_says() -> None:
+    predictor, asked = Predictor(), question(100.0)
+    found = await predictor.ask(asked)
+    assert found.gap == expected_placement_gap(SPEC.ranking, (10, 10), asked.sessions)
+    assert found.relative is not None
+    assert 0 < found.relative < found.gap
+    assert found.reason is None
+    pid = predictor.pid
+    assert pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    await predictor.ask(question(50.0))
+    assert predictor.pid == pid
+    await predictor.end()
+    assert not is_running(pid)
+    assert predictor.pid is None
+
+
+async def test_it_needs_next_to_nothing_of_the_dispatcher() -> None:
+    """Neither the web, nor Redis, nor reading files: so it takes a few MB."""
+    predictor = Predictor()
+    await predictor.ask(question(100.0))
+    assert predictor.pid is not None
+    maps, resident = memory_of(predictor.pid)
+    await predictor.end()
+    assert "site-packages" not in maps
+    assert resident < 32 * 2**20
+
+
+async def test_a_process_that_was_killed_fails_one_question() -> None:
+    predictor = Predictor()
+    await predictor.ask(question(100.0))
+    assert predictor.pid is not None
+    os.kill(predictor.pid, signal.SIGKILL)
+    with pytest.raises(PredictionFailed):
+        await predictor.ask(question(50.0))
+    assert (await predictor.ask(question(50.0))).gap is not None
+    await predictor.end()
+
+
+async def test_what_would_take_too_long_is_too_large() -> None:
+    predictor = Predictor()
+    found = await predictor.ask(question(16 * 32_768.0, pools=32_768, spec=spec_of(40)))
+    await predictor.end()
+    assert found == Expected(reason="too_large")
+
+
+def test_what_takes_too_much_processor_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine the steps that are allowed may take longer than that."""
+    asked = {
+        "classes": [0] * 12 + [1] * 12,
+        "marginals": [[1.0] * 12, [0.5] * 12],
+        "pools": [60, 60],
+        "sessions": 700.0,
+    }
+    sent: list[str] = []
+    given_way: list[int] = []
+    monkeypatch.setattr(program, "LONGEST_SECONDS", 0.01)
+    monkeypatch.setattr(os, "nice", given_way.append)
+    monkeypatch.setattr(sys, "stdin", [json.dumps(asked)])
+    monkeypatch.setattr(sys.stdout, "write", sent.append)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPROF)
+    try:
+        program.main()
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGPROF), before, strict=True):
+            signal.signal(number, handler)
+    assert [json.loads(line) for line in sent] == [{"reason": "too_large"}]
+    assert given_way == [19]
+
+
+def test_an_order_that_is_not_by_marginal_has_no_prediction() -> None:
+    asked = {"classes": [1, 0], "marginals": [[4.0], [3.0]], "pools": [1, 1], "sessions": 1.0}
+    assert program.answer(asked) == {"reason": "order"}
+
+
+async def test_a_read_takes_what_there_is_and_never_waits() -> None:
+    predictions = Predictions(pause_seconds=0)
+    now = present(20)
+    assert predictions.now(now, SPEC) == PENDING
+    async with predictions.under_way():
+        await until(lambda: predictions.now(now, SPEC) != PENDING)
+        found = predictions.now(now, SPEC)
+        assert found.gap == expected_placement_gap(SPEC.ranking, (10, 10), question(20.0).sessions)
+        # 1 % more sessions than the answer is for: it stands in. 5 % more: it does not.
+        near, far = (
+            present(20, integrals=integrals(time=100, sessions=(load * 100, 0.0)), past={300: integrals()})
+            for load in (20.2, 21.0)
+        )
+        assert predictions.now(near, SPEC) == found
+        assert predictions.now(far, SPEC) == PENDING
+        # Other pools, another configuration, a fleet that was made anew: not the same fleet.
+        for other in (present(20, pools=11), present(20, config_version=4), present(20, store_epoch=8)):
+            assert predictions.now(other, SPEC) == PENDING
+        pid = predictions.predictor.pid
+    assert pid is not None
+    assert not is_running(pid)
+
+
+async def test_a_fleet_is_asked_about_once_in_a_pause() -> None:
+    clock = [0.0]
+    predictions = Predictions(pause_seconds=10, clock=lambda: clock[0])
+    async with predictions.under_way():
+        predictions.now(present(20), SPEC)
+        await until(lambda: predictions.now(present(20), SPEC) != PENDING)
+        # Another fleet does not wait for this one's pause, and this one does.
+        assert predictions.now(present(12), SPEC) == PENDING
+        await until(lambda: predictions.now(present(12, fleet="g"), SPEC) != PENDING)
+        assert predictions.now(present(12), SPEC) == PENDING
+        clock[0] = 10.0
+        await until(lambda: predictions.now(present(12), SPEC) != PENDING)
+
+
+async def test_questions_what_if_do_not_hold_up_those_of_the_present() -> None:
+    """Of each kind the newest waits, and they take turns."""
+    predictions = Predictions(pause_seconds=0)
+    for load in (30.0, 40.0, 50.0):
+        predictions.what_if(present(20), SPEC, [10, 10], load)
+    predictions.now(present(20), SPEC)
+    async with predictions.under_way():
+        await until(lambda: predictions.now(present(20), SPEC) != PENDING)
+    assert predictions.what_if(present(20), SPEC, [10, 10], 50.0) != PENDING
+    assert predictions.what_if(present(20), SPEC, [10, 10], 30.0) == PENDING
+
+
+async def test_the_process_ends_when_nobody_asks_and_begins_again() -> None:
+    predictions = Predictions(pause_seconds=0, idle_seconds=0.05)
+    async with predictions.under_way():
+        predictions.now(present(20), SPEC)
+        await until(lambda: predictions.now(present(20), SPEC) != PENDING)
+        await until(lambda: predictions.predictor.pid is None)
+        await until(lambda: predictions.now(present(12), SPEC) != PENDING)
+
+
+async def test_only_so_many_answers_are_kept() -> None:
+    predictions = Predictions(pause_seconds=0)
+    loads = [10.0 * 1.1**k for k in range(MOST_ANSWERS + 1)]
+    async with predictions.under_way():
+        for load in loads:
+            await until(lambda load=load: predictions.what_if(present(20), SPEC, [10, 10], load) != PENDING)  # type: ignore[misc]
+        assert predictions.what_if(present(20), SPEC, [10, 10], loads[1]) != PENDING
+        assert predictions.what_if(present(20), SPEC, [10, 10], loads[0]) == PENDING
+
+
+async def test_without_a_process_under_way_everything_is_pending() -> None:
+    predictions = Predictions()
+    assert predictions.now(present(20), SPEC) == PENDING
+    assert predictions.predictor.pid is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "seen", "spec"),
+    [
+        ("no_active_pool", snapshot([0], [0]), SPEC),
+        ("pools_draining", present(20, classes=[class_snapshot("a", [9], draining_pools=1)]), SPEC),
+        ("nearly_full", present(20, integrals=integrals(time=1, sessions=(200.0, 0.0)), past={300: integrals()}), SPEC),
+    ],
+)
+def test_why_there_is_none(reason: str, seen: Snapshot, spec: FleetSpec) -> None:
+    assert Predictions().now(seen, spec) == Expected(reason=reason)  # type: ignore[arg-type]
+
+
+PARENT = """
+import asyncio, sys
+from tests.prediction.test_predictions import Predictor, question
+async def main():
+    predictor = Predictor()
+    await predictor.ask(question(100.0))
+    print(predictor.pid, flush=True)
+    await predictor.ask(question(9_000.0, pools=750))
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a death signal on Linux only")
+async def test_it_ends_with_a_dispatcher_that_is_killed() -> None:
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    assert is_running(pid)
+    parent.kill()
+    await parent.wait()
+    await until(lambda: not is_running(pid))
