@@ -45,12 +45,12 @@ class Limits:
         source, self.digest = assemble()
         redis.execute_command("FLUSHALL", "SYNC")
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
-        self.run("put", *self.configuration(20))
+        self.run("put", "", *self.configuration(20))
         classes = len(size.capacities)
         pools = [(f"p{k}", f"c{k % classes}") for k in range(size.pools - POOLS_PER_CALL - 1)]
         for start in range(0, len(pools), POOLS_PER_CALL):
-            self.run("add_pools", *flat(pools[start : start + POOLS_PER_CALL]))
-        self.run("add_pools", "single", "single")
+            self.run("add_pools", "", *flat(pools[start : start + POOLS_PER_CALL]))
+        self.run("add_pools", "", "single", "single")
         self.full = [pool for pool, _ in pools[:classes]]
         self.fill()
 

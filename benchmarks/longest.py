@@ -41,12 +41,12 @@ def on_sessions(fleet: Limits) -> Iterator[Measured]:
 def on_a_full_pool(fleet: Limits) -> Iterator[Measured]:
     """What `fail`, a pool's list and its undrain do to a pool of 4,095 sessions."""
     pool = fleet.random.choice(fleet.full)
-    yield "fail of a full pool: its status", fleet.timed("set_status", pool, "failed")
+    yield "fail of a full pool: its status", fleet.timed("set_status", "", pool, "failed")
     yield "fail, a pool's list: its sessions are read", fleet.timed("pool_sessions", pool, "")
     gone = fleet.run("pool_sessions", pool, "")[1 : LARGEST_BATCH + 1]
     yield "fail, a pool's list: 128 end", fleet.timed("batch", *operations("end", gone, pool, "failed"))
     yield "a pool's list: 128 are adopted", fleet.timed("batch", *operations("adopt", fleet.new(len(gone)), pool))
-    yield "undrain of a full pool", fleet.timed("set_status", pool, "active")
+    yield "undrain of a full pool", fleet.timed("set_status", "", pool, "active")
     yield "GET of a pool", fleet.timed("pool", pool)
     yield "GET of 1,000 pools", fleet.timed("pool_page", fleet.size.pools // 8, 1000)
 
@@ -56,20 +56,20 @@ def on_pools(fleet: Limits) -> Iterator[Measured]:
     added = [(f"new{k}", "c0") for k in range(POOLS_PER_CALL)]
     yield "POST of 1,000 pools", fleet.timed("add_pools", *flat(added))
     for pool, _ in added[:20]:
-        yield "PUT of a pool: it changes class", fleet.timed("move_pool", pool, "c1")
+        yield "PUT of a pool: it changes class", fleet.timed("move_pool", "", pool, "c1")
     for pool, _ in added:
-        yield "DELETE of a pool", fleet.timed("remove_pool", pool)
-    yield "drain of a class's last pool", fleet.timed("set_status", "single", "draining")
-    yield "undrain of a class's first pool", fleet.timed("set_status", "single", "active")
+        yield "DELETE of a pool", fleet.timed("remove_pool", "", pool)
+    yield "drain of a class's last pool", fleet.timed("set_status", "", "single", "draining")
+    yield "undrain of a class's first pool", fleet.timed("set_status", "", "single", "active")
 
 
 def on_the_fleet(fleet: Limits) -> Iterator[Measured]:
     """Configurations and reads."""
-    yield "PUT of the fleet: another lease", fleet.timed("put", *fleet.configuration(20, lease=43_200))
-    yield "PUT of the fleet: other curves", fleet.timed("put", *fleet.configuration(23))
-    yield "PUT of the fleet: to JLMU", fleet.timed("put", *fleet.configuration(23, "jlmu"))
-    yield "PUT of the fleet: to SLTA", fleet.timed("put", *fleet.configuration(20))
-    yield "PUT of the fleet: refused, capacities too small", fleet.timed("put", *fleet.configuration(20, fewer=1))
+    yield "PUT of the fleet: another lease", fleet.timed("put", "", *fleet.configuration(20, lease=43_200))
+    yield "PUT of the fleet: other curves", fleet.timed("put", "", *fleet.configuration(23))
+    yield "PUT of the fleet: to JLMU", fleet.timed("put", "", *fleet.configuration(23, "jlmu"))
+    yield "PUT of the fleet: to SLTA", fleet.timed("put", "", *fleet.configuration(20))
+    yield "PUT of the fleet: refused, capacities too small", fleet.timed("put", "", *fleet.configuration(20, fewer=1))
     yield "GET of state, averages or optimum", fleet.timed("snapshot")
     yield "GET of the fleet", fleet.timed("config")
 
@@ -111,7 +111,7 @@ def at_the_end(fleet: Limits) -> Iterator[Measured]:
     ids = list(map(str, fleet.redis.hkeys(f"{{{NAME}}}:sessions")))
     for some in slices(ids):
         fleet.run("batch", *operations("complete", some))
-    yield "DELETE of the fleet", fleet.timed("delete")
+    yield "DELETE of the fleet", fleet.timed("delete", "", "")
 
 
 ROUNDS: Sequence[Callable[[Limits], Iterator[Measured]]] = (

@@ -61,10 +61,10 @@ class Bench:
             tuple(PoolClass(f"c{i}", LogShareUtility(Fraction(20 + 3 * i)), 60) for i in range(shape.classes)),
             policy=POLICIES[shape.policy],
         )
-        self.run("put", *put_arguments(spec, "{}", None))
+        self.run("put", "", *put_arguments(spec, "{}", None))
         pairs = [word for k in range(shape.pools) for word in (f"pool-{k}", f"c{k % shape.classes}")]
         for start in range(0, len(pairs), 2000):
-            self.run("add_pools", *pairs[start : start + 2000])
+            self.run("add_pools", "", *pairs[start : start + 2000])
         self.live: list[str] = []
         self.serial = 0
 

@@ -16,7 +16,7 @@ from tests import rawstate
 from tests.servers import TextRedis
 
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"ended:0", "ended:1", "early", "aside", "past:60", "past:300", "past:3600", "yellow"}
+STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 OWN_ROWS = {"slta": ("green:", "yellow"), "slta-greedy": ("green:", "yellow"), "jlmu": ("open:",)}
 

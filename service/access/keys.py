@@ -85,6 +85,7 @@ class Access:
         """`keys` by id; None for no access control."""
         self._path = path
         self._stamp = stamp_of(path)
+        self._keys: Mapping[str, KeyEntry] | None = None
         self._take_up(keys)
 
     @classmethod
@@ -116,7 +117,12 @@ class Access:
         self._take_up(_read_keys(self._path))
         return True
 
+    def last_change(self) -> dict[str, list[str]]:
+        """Ids of the keys that came, went, or have another secret, scopes or fleets since the last reload."""
+        return self._changed
+
     def _take_up(self, keys: Mapping[str, KeyEntry] | None) -> None:
+        self._changed = _differences(self._keys or {}, keys or {})
         self._keys = keys
         self._callers = {key.id: Caller(key.id, key.scopes, key.fleets) for key in (keys or {}).values()}
 
@@ -131,6 +137,15 @@ class Access:
         held = hashlib.sha256(secret.encode()).hexdigest()
         same = hmac.compare_digest(held, key.sha256 if key else _NO_KEY)
         return self._callers[key_id] if same and key else None
+
+
+def _differences(before: Mapping[str, KeyEntry], after: Mapping[str, KeyEntry]) -> dict[str, list[str]]:
+    changed = [key_id for key_id in before.keys() & after.keys() if before[key_id] != after[key_id]]
+    return {
+        "added": sorted(after.keys() - before.keys()),
+        "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(changed),
+    }
 
 
 def _read_keys(path: Path) -> dict[str, KeyEntry]:

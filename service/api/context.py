@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from service.access.keys import NOBODY, Caller
+from service.requests import Author
 
 SCOPE_KEY = "service.request"
 
@@ -17,7 +18,8 @@ class RequestContext:
     """A request. `headers` by their names in lower case; `address` '' where the socket has none.
 
     `arrived` is in seconds of the event loop's clock. `caller` and `fleet` are set by the gate: NOBODY and '' until
-    then, and where a route asks for neither. `shed` says that the gate refused it because too much waits.
+    then, and where a route asks for neither. `shed` says that the gate refused it because too much waits. `author` is
+    there once a route asks who changes a fleet.
     """
 
     request_id: str
@@ -27,6 +29,7 @@ class RequestContext:
     caller: Caller = NOBODY
     fleet: str = ""
     shed: bool = False
+    author: Author | None = None
 
     def header(self, name: bytes) -> str | None:
         """The value of a header."""

@@ -14,6 +14,7 @@ from service.api.context import RequestContext, context_of
 from service.api.gate import Gate
 from service.fleet_file import Specs
 from service.prediction.predictions import Predictions
+from service.requests import Author
 from service.store import Store
 
 RenderMetrics = Callable[[str], Awaitable[tuple[bytes, str]]]
@@ -66,6 +67,13 @@ async def _caller(request: Request) -> Caller:
     return context_of(request.scope).caller
 
 
+async def _author(request: Request) -> Author:
+    """Who asks for a change; what the store makes of it is told when the request leaves."""
+    context = context_of(request.scope)
+    context.author = Author(context.request_id, context.caller.key_id, context.address)
+    return context.author
+
+
 TheParts = Annotated[Parts, Depends(_parts)]
 TheStore = Annotated[Store, Depends(_store)]
 TheSpecs = Annotated[Specs, Depends(_specs)]
@@ -73,3 +81,4 @@ ThePredictions = Annotated[Predictions, Depends(_predictions)]
 TheMetrics = Annotated[RenderMetrics, Depends(_render_metrics)]
 TheContext = Annotated[RequestContext, Depends(_context)]
 TheCaller = Annotated[Caller, Depends(_caller)]
+TheAuthor = Annotated[Author, Depends(_author)]

@@ -94,6 +94,7 @@ class Door:
             key_id,
             context.shed,
             context.address,
+            context.author,
         )
         self._observe(RequestRecord(*what))
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
-from service.api.dependencies import TheCaller, TheSpecs, TheStore
+from service.api.dependencies import TheAuthor, TheCaller, TheSpecs, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import FLEET_BODY, allow
-from service.api.schemas import FleetBody, FleetName, FleetNames, answer
+from service.api.schemas import Events, FleetBody, FleetName, FleetNames, answer
 from service.audit import repair_fleet
 from service.errors import (
     CapacityBelowOccupancy,
@@ -85,7 +85,9 @@ async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
 
 @router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
 @allow("admin", body_bytes=FLEET_BODY, invalid=InvalidFleet, refuses=REFUSES_PUT)
-async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore, specs: TheSpecs) -> Response:
+async def put_fleet(
+    fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore, specs: TheSpecs, author: TheAuthor
+) -> Response:
     """Create a fleet (201) or change it (200); live sessions stay. Creates the pools that `pools: N` misses."""
     if body.fleet not in (None, fleet):
         raise InvalidFleet("fleet: must be the name in the path, or absent")
@@ -94,7 +96,7 @@ async def put_fleet(fleet: FleetName, body: FleetBody, guard: TheGuard, store: T
         if expected not in (None, body.config_version):
             raise VersionMismatch("If-Match and config_version differ.")
         expected = body.config_version
-    applied = await apply_fleet(store, specs, fleet, body, expected)
+    applied = await apply_fleet(store, specs, fleet, body, expected, author)
     version, created = applied.configured.config_version, applied.configured.created
     return _fleet(fleet, applied.document, version, 201 if created else 200)
 
@@ -107,22 +109,32 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     return _fleet(fleet, document, version, 200)
 
 
+@router.get("/{fleet}/events", responses={200: {"model": Events}})
+@allow("read", "pool")
+async def list_events(fleet: FleetName, store: TheStore) -> Response:
+    """Who changed what, and what was refused for what the fleet was: the last hundred, the newest first."""
+    return answer(Events(events=await store.fleets.events(fleet)))
+
+
 @router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
 @allow("admin")
-async def repair(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
+async def repair(fleet: FleetName, store: TheStore, specs: TheSpecs, author: TheAuthor) -> Response:
     """Rebuild a fleet from its session records, its pools and its document. Its other calls are refused meanwhile."""
-    repaired = await repair_fleet(store, specs, fleet)
+    repaired = await repair_fleet(store, specs, fleet, author)
     return answer(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
 
 
 @router.delete("/{fleet}", status_code=204)
 @allow("admin", refuses=(FleetInUse, VersionMismatch))
-async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore) -> Response:
+async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore, author: TheAuthor) -> Response:
     """Delete a fleet and its pools, when no session lives in it."""
     expected = await guard.expected(store, fleet)
-    if expected is not None and expected != await _present_version(store, fleet):
-        raise VersionMismatch
-    await store.fleets.delete(fleet)
+    try:
+        await store.fleets.delete(fleet, expected, author)
+    except UnknownFleet:
+        if expected is None:
+            raise
+        raise VersionMismatch from None
     return Response(status_code=204)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from service.api.dependencies import TheStore
+from service.api.dependencies import TheAuthor, TheStore
 from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
@@ -38,12 +38,13 @@ async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, l
 
 @router.post("", responses={200: {"model": PoolsAdded}})
 @allow("pool", body_bytes=BATCH_BODY, refuses=(UnknownClass, PoolInOtherClass, PoolLimit))
-async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore) -> Response:
+async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor) -> Response:
     """Create pools, all or none; those that exist in the same class stay as they are."""
     ids = [entry.pool_id for entry in body.pools]
     if len(set(ids)) < len(ids):
         raise Refusal(422, "invalid_request", "pools: a pool_id stands twice")
-    return answer(await store.pools.add(fleet, [(entry.pool_id, entry.pool_class) for entry in body.pools]))
+    pools = [(entry.pool_id, entry.pool_class) for entry in body.pools]
+    return answer(await store.pools.add(fleet, pools, author))
 
 
 @router.get("/{pool_id}", responses={200: {"model": Pool}})
@@ -55,39 +56,39 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
 @allow("pool", refuses=(UnknownClass, PoolNotEmpty, PoolLimit))
-async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore) -> Response:
+async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor) -> Response:
     """Create a pool (201), or let an empty one change class (200)."""
-    pool, created = await store.pools.move(fleet, pool_id, body.pool_class)
+    pool, created = await store.pools.move(fleet, pool_id, body.pool_class, author)
     return answer(pool, 201 if created else 200)
 
 
 @router.delete("/{pool_id}", status_code=204)
 @allow("pool", refuses=(UnknownPool, PoolNotEmpty))
-async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Remove an empty pool."""
-    await store.pools.remove(fleet, pool_id)
+    await store.pools.remove(fleet, pool_id, author)
     return Response(status_code=204)
 
 
 @router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
 @allow("pool", refuses=(UnknownPool,))
-async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Send a pool no more sessions; those it has stay."""
-    return answer(await store.pools.set_status(fleet, pool_id, "draining"))
+    return answer(await store.pools.set_status(fleet, pool_id, "draining", author))
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
 @allow("pool", refuses=(UnknownPool,))
-async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Send a pool sessions again."""
-    return answer(await store.pools.set_status(fleet, pool_id, "active"))
+    return answer(await store.pools.set_status(fleet, pool_id, "active", author))
 
 
 @router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
 @allow("pool", refuses=(UnknownPool,))
-async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Send a pool no more sessions and end those it has."""
-    return answer(await store.pools.fail(fleet, pool_id))
+    return answer(await store.pools.fail(fleet, pool_id, author))
 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.api.answers import as_json
 from service.fleet_file import FleetFile
 from service.reading import LONGEST_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
+from service.requests import Event
 from service.values import AlreadyEnded, Completed, Placement, Renewal
 
 MOST_POOLS = 1000
@@ -161,6 +162,13 @@ class FleetNames:
     """The fleets that the caller may see."""
 
     fleets: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """The last hundred changes of a fleet that were made or refused, the newest first."""
+
+    events: list[Event]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

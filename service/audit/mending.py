@@ -7,19 +7,20 @@ from dataclasses import replace
 from service.audit.checking import UNLISTED, audit_fleet
 from service.errors import InvalidFleet, Repairing, UnknownFleet
 from service.fleet_file import Specs
+from service.requests import Author
 from service.store import Store
 from service.store.caller import Argument
 from service.store.tables import put_arguments
 from service.values import Findings, Repaired
 
 
-async def repair_fleet(store: Store, specs: Specs, fleet: str) -> Repaired | None:
+async def repair_fleet(store: Store, specs: Specs, fleet: str, author: Author | None = None) -> Repaired | None:
     """Rebuild a fleet and put its name on the list again; None where somebody else has just done so.
 
     Meanwhile its calls are refused with Repairing, and other fleets are served. If this ends half-way, any dispatcher
     goes on. UnknownFleet where neither a state nor a document can be read, NewerFleet, OlderFleet, StoreUnavailable.
     """
-    await store.repairs.begin(fleet, await _configuration(store, specs, fleet))
+    await store.repairs.begin(fleet, await _configuration(store, specs, fleet), author)
     repaired = await store.repairs.finish(fleet)
     await store.fleets.list_again(fleet)
     return repaired

@@ -10,6 +10,7 @@ from itertools import pairwise
 import structlog
 
 from service.console.frames import (
+    EVENTS_SECONDS,
     MOST_SINGLE_POOLS,
     Beginning,
     Damage,
@@ -25,7 +26,7 @@ from service.errors import DispatchError, UnknownFleet
 from service.fleet_file import Specs
 from service.prediction.predictions import Predictions
 from service.store import Store
-from service.values import Findings, Pool, Snapshot
+from service.values import MICROSECONDS, Findings, Pool, Snapshot
 
 INTERVAL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0
@@ -122,7 +123,8 @@ class Feed:
         snapshot, pools = await self._read()
         spec = await self._specs.of(snapshot.document)
         expected = self._predictions.now(snapshot, spec)
-        return frame(snapshot, spec, pools, expected, self._damages.get(self.fleet))
+        events = await self._store.fleets.events(self.fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
+        return frame(snapshot, spec, pools, expected, events, self._damages.get(self.fleet))
 
     async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
         """The state, and the pools of the same moment: or, where it never stands still, of just after."""

@@ -19,10 +19,14 @@ from service.observation import (
     observe,
     observe_averages,
 )
+from service.requests import Event
 from service.values import Pool, Snapshot
 
 WINDOW_SECONDS = 60
 """The gaps that the page shows are averages over the last minute: one instant says little."""
+
+EVENTS_SECONDS = 600
+"""As far back as the page's charts reach."""
 
 MOST_SINGLE_POOLS = 200
 """Larger fleets are shown by their distribution."""
@@ -72,8 +76,9 @@ class Frame:
     """A fleet at one instant: `state` and `averages` as the API gives them.
 
     `pools` is null for large fleets; where sessions come and go all the time they may be some further than the state.
-    `averages` is null within the first second, and while curves or capacities changed in the window. `damage` is null
-    where no audit found any. `next_placement` says where the next session goes, and why.
+    `averages` is null within the first second, and while curves or capacities changed in the window. `events` are those
+    of the time that the charts show, the newest first. `damage` is null where no audit found any. `next_placement` says
+    where the next session goes, and why.
     """
 
     state: Observation
@@ -83,6 +88,7 @@ class Frame:
     estimate: Estimate | None
     next_placement: str
     pools: list[Pool] | None
+    events: list[Event]
     damage: Damage | None
 
 
@@ -115,7 +121,12 @@ def event(name: EventName, value: Frame | Beginning | Trouble) -> str:
 
 
 def frame(
-    snapshot: Snapshot, spec: FleetSpec, pools: list[Pool] | None, expected: Expected, damage: Damage | None
+    snapshot: Snapshot,
+    spec: FleetSpec,
+    pools: list[Pool] | None,
+    expected: Expected,
+    events: list[Event],
+    damage: Damage | None,
 ) -> Frame:
     """A snapshot in the page's terms."""
     state, averages = observe(snapshot, spec, expected), _averages(snapshot, spec, expected)
@@ -127,6 +138,7 @@ def frame(
         estimate=_estimate(snapshot, spec),
         next_placement=next_placement(snapshot, spec).sentence,
         pools=pools,
+        events=events,
         damage=damage,
     )
 

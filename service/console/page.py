@@ -13,6 +13,7 @@ CONTENT_TYPES = {
     PAGE: "text/html; charset=utf-8",
     "console.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "changes.js": JAVASCRIPT,
     "chart.js": JAVASCRIPT,
     "charts.js": JAVASCRIPT,
     "classes.js": JAVASCRIPT,

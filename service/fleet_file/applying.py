@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from service.fleet_file.schema import FleetFile
 from service.fleet_file.specs import Specs
 from service.fleet_file.yaml_file import LoadedFleet
+from service.requests import Author
 from service.store import Store
 from service.values import Configured, PoolsAdded
 
@@ -21,7 +22,12 @@ class Applied:
 
 
 async def apply_fleet(
-    store: Store, specs: Specs, fleet: str, file: FleetFile, expected_version: int | None = None
+    store: Store,
+    specs: Specs,
+    fleet: str,
+    file: FleetFile,
+    expected_version: int | None = None,
+    author: Author | None = None,
 ) -> Applied:
     """Create or change a fleet, and create the pools that are missing. Safe to repeat.
 
@@ -29,8 +35,8 @@ async def apply_fleet(
     """
     document = file.document()
     spec = await specs.of(document)
-    configured = await store.fleets.configure(fleet, spec, document, expected_version)
-    pools = await store.pools.add(fleet, file.wanted_pools())
+    configured = await store.fleets.configure(fleet, spec, document, expected_version, author)
+    pools = await store.pools.add(fleet, file.wanted_pools(), author)
     return Applied(document, configured, pools)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 import structlog
 
 from service.access.keys import Access
 from service.access.rate_limit import Rate, RateLimiter
-from service.api.direct import HOT_CALLS
 from service.process.settings import unknown_variables
-from service.requests import RequestRecord
+from service.requests import Event, RequestRecord
 
 REFUSED = (401, 403, 422)
 REFUSALS = Rate(per_second=0.1, burst=10)
 """Refusals of one key and address that are logged; nobody fills the log by asking."""
-HOT_ROUTES = {hot.route for hot in HOT_CALLS.values()}
+UNSURE = (0, 500, 503)
+"""What a change may be answered, or left with, that was made all the same."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,16 +30,16 @@ def announce_openings(access: Access, environment: Iterable[str]) -> None:
 
 
 class RequestLog:
-    """What the log has of requests: changes of fleets and pools, and those that were not let in or made no sense."""
+    """What the log has of requests: each change of a fleet, and those that were not let in or made no sense."""
 
     def __init__(self) -> None:
         self._refusals = RateLimiter(REFUSALS)
 
     def __call__(self, record: RequestRecord) -> None:
-        """Log a request: changes and refusals at info, all others at debug."""
-        changed = record.method != "GET" and record.status < 300 and record.route not in HOT_ROUTES
-        told = changed or (record.status in REFUSED and not self._refusals.take(f"{record.key_id} {record.address}"))
-        say = log.info if told else log.debug
+        """Log what came of a request at info, a refusal too, and all requests at debug."""
+        for event in record.author.events if record.author else ():
+            log.info("change", fleet=record.fleet, **_told(event))
+        say = log.info if self._is_told(record) else log.debug
         say(
             "request",
             request_id=record.request_id,
@@ -50,3 +51,15 @@ class RequestLog:
             key_id=record.key_id,
             address=record.address,
         )
+
+    def _is_told(self, record: RequestRecord) -> bool:
+        """A change that may have been made although nobody knows; and refusals, where they are not too many."""
+        if record.author and record.status in UNSURE:
+            return True
+        return record.status in REFUSED and not self._refusals.take(f"{record.key_id} {record.address}")
+
+
+def _told(event: Event) -> dict[str, object]:
+    """What is known of an event; the line has a time of its own."""
+    facts = asdict(event, dict_factory=lambda pairs: {name: value for name, value in pairs if value is not None})
+    return {name: value for name, value in facts.items() if name not in ("at", "time")}

@@ -48,7 +48,10 @@ class Housekeeping:
         """
         self._store = store
         self._specs = specs
-        self._files = {"keys": access.reload_if_changed, "certificate": take_up_certificate}
+        self._files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {
+            "keys": (access.reload_if_changed, access.last_change),
+            "certificate": (take_up_certificate, dict),
+        }
         self._embedded = embedded
         self._file = file
         self._demands = demands
@@ -104,10 +107,10 @@ class Housekeeping:
         self._say_once(self._store.readiness if refused else trouble)
 
     def _take_up_files(self) -> None:
-        for what, reload_if_changed in self._files.items():
+        for what, (reload_if_changed, told) in self._files.items():
             try:
                 if reload_if_changed():
-                    log.info("file_reloaded", what=what)
+                    log.info("file_reloaded", what=what, **told())
             except (AccessError, ListenError) as error:
                 log.error("file_not_reloaded", what=what, reason=str(error))  # noqa: TRY400 - it says all
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
+from service.requests import Author
+from service.store import replies
 from service.store.connection import DOUBTS, ConnectionPool, Failure, StoreSettings, classify
 from service.store.continuity import Continuity
 from service.store.exchange import exchange
@@ -70,6 +72,17 @@ class Caller:
             return checked(await self.send(function, fleet, *arguments))
         except StoreFailure as failed:
             raise failed.as_dispatch_error() from failed
+
+    async def record(self, function: str, fleet: str, author: Author | None, *arguments: Argument) -> Reply:
+        """The same of a function whose change is an event, of which the author learns. None: the service itself."""
+        author = author or Author()
+        try:
+            *reply, event = await self.send(function, fleet, str(author), *arguments)
+        except StoreFailure as failed:
+            raise failed.as_dispatch_error() from failed
+        if event:
+            author.learn(replies.event(event))
+        return checked(reply)
 
     async def read(self, function: str, fleet: str, *arguments: Argument) -> Reply:
         """The reply of a function that only reads. A refusal or StoreUnavailable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service import errors
 from service.core.fleet import FleetSpec
+from service.requests import Author, Event
 from service.store import replies
 from service.store.caller import Caller
 from service.store.continuity import Continuity
@@ -41,16 +42,22 @@ class Fleets:
         return sorted(await self._caller.look("SMEMBERS", FLEETS_KEY))
 
     async def configure(
-        self, fleet: str, spec: FleetSpec, document: str, expected_version: int | None = None
+        self,
+        fleet: str,
+        spec: FleetSpec,
+        document: str,
+        expected_version: int | None = None,
+        author: Author | None = None,
     ) -> Configured:
         """Create or change a fleet; live sessions stay, tokens and r are rebuilt from the ledger.
 
-        `document` is kept verbatim. VersionMismatch, ClassInUse, CapacityBelowOccupancy.
+        `document` is kept verbatim; `author` None is the service itself. VersionMismatch, ClassInUse,
+        CapacityBelowOccupancy.
         """
         if not expected_version:  # a fleet that has a version is listed
             await self._list(fleet)
         arguments = put_arguments(spec, document, expected_version)
-        configured = replies.configured(await self._caller.change("put", fleet, *arguments))
+        configured = replies.configured(await self._caller.record("put", fleet, author, *arguments))
         if configured.created:  # again, for someone may have deleted an older fleet of this name in between
             await self._list(fleet)
         return configured
@@ -65,10 +72,15 @@ class Fleets:
         reply = await self._caller.change("upgrade", fleet)
         return bool(reply[0] == "UPGRADED")
 
-    async def delete(self, fleet: str) -> None:
-        """Remove a fleet and its pools. FleetInUse while a session lives."""
+    async def events(self, fleet: str, since: float = 0) -> list[Event]:
+        """The last changes that were made or refused, the newest first, `since` seconds of fleet time."""
+        return list(map(replies.event, (await self._caller.read("events", fleet, since))[1:]))
+
+    async def delete(self, fleet: str, expected_version: int | None = None, author: Author | None = None) -> None:
+        """Remove a fleet and its pools. FleetInUse while a session lives, VersionMismatch."""
+        expected = "" if expected_version is None else expected_version
         try:
-            await self._caller.change("delete", fleet)
+            await self._caller.record("delete", fleet, author, expected)
         except errors.UnknownFleet:  # perhaps an earlier delete whose reply was lost
             await self._strike_off(fleet)
             raise

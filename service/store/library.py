@@ -45,6 +45,7 @@ BEFORE_POLICIES = (
 AFTER_POLICIES = (
     "policies",
     "ledger",
+    "events",
     "early",
     "sessions",
     "pools",

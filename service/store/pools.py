@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service import errors
+from service.requests import Author
 from service.store import replies
 from service.store.batching import Operations
 from service.store.caller import Caller
@@ -17,7 +18,10 @@ SESSIONS_PER_CALL = 128
 
 
 class Pools:
-    """The pools of all fleets. Every method may raise UnknownFleet, UnknownPool, StoreUnavailable, OutcomeUnknown."""
+    """The pools of all fleets. Every method may raise UnknownFleet, UnknownPool, StoreUnavailable, OutcomeUnknown.
+
+    Who changes pools is their `author`, None for the service itself.
+    """
 
     def __init__(self, caller: Caller, operations: Operations) -> None:
         self._caller = caller
@@ -31,7 +35,7 @@ class Pools:
         """At most `limit` pools in a fixed order from `cursor` on, and where to go on."""
         return replies.pool_page(await self._caller.read("pool_page", fleet, cursor or 0, limit))
 
-    async def add(self, fleet: str, pools: Sequence[tuple[str, str]]) -> PoolsAdded:
+    async def add(self, fleet: str, pools: Sequence[tuple[str, str]], author: Author | None = None) -> PoolsAdded:
         """Create (pool id, class name) pairs, where they do not exist.
 
         All or nothing for each thousand. UnknownClass, PoolInOtherClass, PoolLimit.
@@ -39,29 +43,29 @@ class Pools:
         created: list[str] = []
         for start in range(0, len(pools), POOLS_PER_CALL):
             words = [word for pair in pools[start : start + POOLS_PER_CALL] for word in pair]
-            created += (await self._caller.change("add_pools", fleet, *words))[1:]
+            created += (await self._caller.record("add_pools", fleet, author, *words))[1:]
         new = set(created)
         return PoolsAdded(created=created, unchanged=[pool_id for pool_id, _ in pools if pool_id not in new])
 
-    async def move(self, fleet: str, pool_id: str, class_name: str) -> tuple[Pool, bool]:
+    async def move(self, fleet: str, pool_id: str, class_name: str, author: Author | None = None) -> tuple[Pool, bool]:
         """Create a pool, or let an empty one change class; the pool and whether it is new. PoolNotEmpty."""
         try:
-            return replies.pool(await self._caller.change("move_pool", fleet, pool_id, class_name)), False
+            return replies.pool(await self._caller.record("move_pool", fleet, author, pool_id, class_name)), False
         except errors.UnknownPool:
-            added = await self.add(fleet, [(pool_id, class_name)])
+            added = await self.add(fleet, [(pool_id, class_name)], author)
             return await self.get(fleet, pool_id), bool(added.created)
 
-    async def remove(self, fleet: str, pool_id: str) -> None:
+    async def remove(self, fleet: str, pool_id: str, author: Author | None = None) -> None:
         """Remove an empty pool. PoolNotEmpty."""
-        await self._caller.change("remove_pool", fleet, pool_id)
+        await self._caller.record("remove_pool", fleet, author, pool_id)
 
-    async def set_status(self, fleet: str, pool_id: str, status: Status) -> Pool:
+    async def set_status(self, fleet: str, pool_id: str, status: Status, author: Author | None = None) -> Pool:
         """Drain a pool, return it, or mark it failed. Its sessions stay."""
-        return replies.pool(await self._caller.change("set_status", fleet, pool_id, status))
+        return replies.pool(await self._caller.record("set_status", fleet, author, pool_id, status))
 
-    async def fail(self, fleet: str, pool_id: str) -> PoolFailed:
+    async def fail(self, fleet: str, pool_id: str, author: Author | None = None) -> PoolFailed:
         """Send a pool no more sessions and end those it has."""
-        await self.set_status(fleet, pool_id, "failed")
+        await self.set_status(fleet, pool_id, "failed", author)
         ended = await self._end(fleet, pool_id, await self._session_ids(fleet, pool_id), "failed", "")
         pool = await self.get(fleet, pool_id)
         return PoolFailed(

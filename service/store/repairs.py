@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter
 
+from service.requests import Author
 from service.store.caller import Argument, Caller
 from service.values import Repaired
 
@@ -27,9 +28,9 @@ class Repairs:
         """The fleet's document as it is stored, whatever else is; '' where there is none."""
         return await self._caller.look("GET", f"{{{fleet}}}:document") or ""
 
-    async def begin(self, fleet: str, arguments: Sequence[Argument]) -> None:
+    async def begin(self, fleet: str, arguments: Sequence[Argument], author: Author | None = None) -> None:
         """From now on the fleet is under repair; `arguments` are those of `put`, or none where nobody knows them."""
-        await self._caller.change("begin_repair", fleet, *arguments)
+        await self._caller.record("begin_repair", fleet, author, *arguments)
 
     async def finish(self, fleet: str, patience_seconds: float = 0) -> Repaired | None:
         """Do slice after slice to the end; None where the fleet is not under repair, or somebody else is at it.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from service import errors
+from service.requests import Event, Facts
 from service.values import (
     MICROSECONDS,
     AlreadyEnded,
@@ -141,6 +143,20 @@ def configured(reply: Reply) -> Configured:
     """The reply of `put`."""
     _, version, created = reply
     return Configured(config_version=int(version), created=bool(int(created)))
+
+
+def event(text: str) -> Event:
+    """An event as `lua/events.lua` keeps it. What a newer version told besides is left out."""
+    told = json.loads(text)
+    refusal = REFUSALS.get(told["outcome"])
+    outcome = refusal.code if refusal else told["outcome"].lower()
+    facts = {name: _facts(told.get(name)) for name in ("before", "after")}
+    known = {name: told.get(name) for name in Event.__dataclass_fields__}
+    return Event(**known | facts | {"outcome": outcome})
+
+
+def _facts(told: dict[str, Any] | None) -> Facts | None:
+    return None if told is None else Facts(**{name: told.get(name) for name in Facts.__dataclass_fields__})
 
 
 def _by_word(session_ids: Sequence[str], replies: Sequence[Reply]) -> dict[str, list[str]]:

@@ -13,8 +13,9 @@ from service.console import Feeds
 from service.console import feeds as module
 from service.core.policies import POLICIES
 from service.fleet_file import Specs
+from service.requests import Author
 from service.store import Store, StoreSettings
-from service.values import Findings, PoolPage
+from service.values import MICROSECONDS, Findings, PoolPage
 from tests.console.conftest import FLEET, Calls, create_fleet, fleet_document, read_event
 from tests.servers import running_server
 
@@ -126,6 +127,17 @@ async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(store: Stor
     assert first["state"]["time"] < newest["state"]["time"] <= then["state"]["time"]
     await slow.aclose()
     await quick.aclose()
+
+
+async def test_a_frame_has_the_events_of_the_time_that_the_charts_show(store: Store, feeds: Feeds) -> None:
+    await create_fleet(store, fleet_document())
+    await store.pools.set_status(FLEET, "small-1", "draining", Author("r-1", "ops", "192.0.2.7"))
+    stream = feeds.watch(FLEET, "v1")
+    newest, *_ = (await frames(stream, 1))[0]["events"]
+    assert (newest["action"], newest["pool_id"], newest["key_id"]) == ("set_status", "small-1", "ops")
+    assert newest["time"] <= (await store.fleets.snapshot(FLEET)).time / MICROSECONDS
+    assert await store.fleets.events(FLEET, newest["time"] + 0.001) == []
+    await stream.aclose()
 
 
 async def test_large_fleets_come_without_single_pools(store: Store, feeds: Feeds) -> None:

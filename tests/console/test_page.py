@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from redis import Redis
@@ -51,7 +52,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
     """A service with fleets of 10 pools and one of 300."""
     process = ServiceProcess(tmp_path_factory.mktemp("service"))
     process.start()
-    for fleet in ("default", "drained", "switched", "restarted"):
+    for fleet in ("default", "drained", "marked", "switched", "restarted"):
         process.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=5, large=5))
         process.assign(fleet, SESSIONS)
     process.call("PUT", "/v1/fleets/many", fleet_document(small=200, large=100))
@@ -197,6 +198,25 @@ def test_a_pool_that_is_clicked_is_looked_up(page: Page, service: ServiceProcess
     expect(page.get_by_label("Pool", exact=True)).to_have_value("small-3")
     occupancy = service.call("GET", "/v1/fleets/default/pools/small-3")["occupancy"]
     expect(page.locator("#pool-facts")).to_contain_text(f"small: {occupancy} session")
+
+
+def test_changes_and_refusals_are_marked_in_the_charts_and_stand_in_a_table(
+    page: Page, service: ServiceProcess
+) -> None:
+    open_fleet(page, service, "marked")
+    charts = page.locator("#charts svg[role=img]").count()
+    service.call("POST", "/v1/fleets/marked/pools/small-1/drain")
+    with pytest.raises(httpx.HTTPStatusError):
+        service.call("DELETE", "/v1/fleets/marked/pools/small-1")
+    refused = page.locator("#charts .mark.refused")
+    expect(refused).to_have_count(charts, timeout=PATIENT_MS)
+    words = "removal of small-1 refused: pool_not_empty"
+    assert refused.first.locator("title").text_content() == words
+    done = [mark.text_content() for mark in page.locator("#charts .mark:not(.refused) title").all()]
+    assert done.count("small-1 drained") == charts
+    page.locator("#event-table-box summary").click()
+    expect(page.locator("#event-table tbody tr").first).to_contain_text(words)
+    assert cells(page, "event-table")["small-1 drained"][1] == "127.0.0.1"
 
 
 def test_the_policy_is_switched_and_nothing_else(page: Page, service: ServiceProcess) -> None:

@@ -76,6 +76,8 @@ STORY = (
     Call("operations", "POST", "/operations", TOGETHER),
     Call("operations-again", "POST", "/operations", TOGETHER),
     Call("fail", "POST", "/pools/large-1/fail"),
+    Call("", "DELETE", "/pools/small-2", seconds_before=2),
+    Call("events", "GET", "/events"),
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
 )
 

@@ -42,6 +42,7 @@ def test_no_name_is_unknown_or_unused() -> None:
         *NOT_IN_REDIS,
         "--read-globals",
         "redis",
+        "cjson",
         "cmsgpack",
         "constants",
         "--globals",

@@ -12,14 +12,22 @@ from service.api.forwarding import TrustedProxies
 from service.process import announcing
 from service.process.announcing import REFUSALS, RequestLog
 from service.process.settings import Settings
-from service.requests import RequestRecord
+from service.requests import Author, Event, RequestRecord
 from tests.api.conftest import no_metrics
 from tests.api.served import served
 
+EVENT = Event(
+    at=1.0, time=1.0, action="remove_pool", outcome="done", times=1, request_id="r-1", key_id="k", address="192.0.2.7"
+)
 
-def record(status: int, *, method: str = "POST", key_id: str = "k", address: str = "192.0.2.7") -> RequestRecord:
+
+def record(
+    status: int, *events: Event, method: str = "POST", key_id: str = "k", address: str = "192.0.2.7"
+) -> RequestRecord:
+    """A request that may change a fleet, and what came of it."""
     route = "/v1/fleets/{fleet}/pools/{pool_id}/drain"
-    return RequestRecord("r-1", method, route, status, 0.25, "f", key_id, address=address)
+    author = Author("r-1", key_id, address, list(events)) if method == "POST" else None
+    return RequestRecord("r-1", method, route, status, 0.25, "f", key_id, address=address, author=author)
 
 
 @pytest.fixture(autouse=True)
@@ -27,23 +35,31 @@ def all_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announcing, "log", structlog.get_logger())
 
 
-def levels(*records: RequestRecord) -> list[str]:
+def told(*records: RequestRecord) -> list[tuple[str, str]]:
     log = RequestLog()
     with capture_logs() as logs:
         for one in records:
             log(one)
-    return [entry["log_level"] for entry in logs]
+    return [(entry["event"], entry["log_level"]) for entry in logs]
 
 
-def test_a_change_and_a_refusal_are_told_and_other_requests_are_not() -> None:
-    assert levels(record(200)) == ["info"]
-    assert levels(*(record(status, method="GET") for status in (401, 403, 422))) == ["info"] * 3
-    assert levels(record(200, method="GET"), record(409), record(503)) == ["debug"] * 3
+REQUEST, LOUD_REQUEST, CHANGE = ("request", "debug"), ("request", "info"), ("change", "info")
+
+
+def test_each_change_is_told_whatever_came_of_it_and_other_requests_are_not() -> None:
+    assert told(record(200, EVENT)) == told(record(409, EVENT)) == [CHANGE, REQUEST]
+    assert told(record(200, EVENT, EVENT)) == [CHANGE, CHANGE, REQUEST]
+    assert told(record(200), record(200, method="GET"), record(404), record(503, method="GET")) == [REQUEST] * 4
+
+
+def test_a_refusal_is_told_and_a_change_of_which_nobody_knows_whether_it_was_made() -> None:
+    assert told(*(record(status, method="GET") for status in (401, 403, 422))) == [LOUD_REQUEST] * 3
+    assert told(*(record(status) for status in (0, 500, 503))) == [LOUD_REQUEST] * 3
 
 
 def test_each_key_and_address_fills_the_log_with_so_many_refusals_and_no_more() -> None:
-    told = levels(*[record(401)] * 100, record(401, address="192.0.2.8"), record(403, key_id="other"), record(200))
-    assert told == ["info"] * REFUSALS.burst + ["debug"] * (100 - REFUSALS.burst) + ["info"] * 3
+    found = told(*[record(401)] * 100, record(401, address="192.0.2.8"), record(403, key_id="other"))
+    assert found == [LOUD_REQUEST] * REFUSALS.burst + [REQUEST] * (100 - REFUSALS.burst) + [LOUD_REQUEST] * 2
 
 
 async def test_the_log_says_whom_a_trusted_proxy_asked_for() -> None:

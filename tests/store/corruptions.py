@@ -144,6 +144,8 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "the state unreadable": lambda redis: redis.set(key("state"), "\x93"),
     "the state of another type": retype("state"),
     "a history that is none": lambda redis: redis.lset(key("past:60"), 0, "rubbish"),
+    "an event that nobody can read": lambda redis: redis.lset(key("events"), 0, "rubbish"),
+    "the events of another type": retype("events"),
     "a stray key": lambda redis: redis.set(key("scratch"), "x"),
     "a set of ids of no pool": lambda redis: redis.sadd(key("ids:4711"), "ghost"),
     "suspect": poke(suspect="an error inside an operation"),

@@ -92,8 +92,8 @@ async def occupancies(store: Store, name: str = FLEET) -> dict[str, int]:
 
 
 def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
-    """Every key of the fleet as it is stored, to tell that nothing was changed."""
-    keys = list(redis.scan_iter(f"{{{name}}}:*", count=10_000))
+    """Every key of the fleet as it is stored, to tell that nothing was changed; a refusal is an event all the same."""
+    keys = [key for key in redis.scan_iter(f"{{{name}}}:*", count=10_000) if not key.endswith(":events")]
     with redis.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.dump(key)

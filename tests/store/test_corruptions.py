@@ -54,6 +54,8 @@ LEFT = {
     "the state unreadable": "counters begin anew",
     "the state of another type": "counters begin anew",
     "a history that is none": "the averages of the last minute",
+    "an event that nobody can read": "the event",
+    "the events of another type": "the events",
     "a stray key": "its name and type, set aside in `{fleet}:aside`",
     "all cold numbers lost": "refusals, failed and adopted sessions count from 0",
 }

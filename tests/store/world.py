@@ -123,7 +123,7 @@ class World:
             for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)
         ]
         self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta)
-        reply = self.run("put", *put_arguments(self.spec_of_fleet, "{}", None))
+        reply = self.change("put", *put_arguments(self.spec_of_fleet, "{}", None))
         assert reply[0] == "CONFIGURED", reply
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
         self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
@@ -161,6 +161,10 @@ class World:
         name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
         reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
         return reply[:-1]  # without the revision
+
+    def change(self, function: str, *arguments: Any) -> list[Any]:
+        """The same of a change of which there is an event."""
+        return self.run(function, "", *arguments)[:-1]  # without the event
 
     # --- Sessions
 
@@ -255,7 +259,7 @@ class World:
         taken = {p.bit for p in self.pools if p.pool_class == i}
         bit = next(k for k in range(len(taken) + 1) if k not in taken)
         pool = Pool(f"p{self.serial}", i, bit)
-        assert self.run("add_pools", pool.pool_id, self.names[i]) == ["CREATED", pool.pool_id]
+        assert self.change("add_pools", pool.pool_id, self.names[i]) == ["CREATED", pool.pool_id]
         self._take_place(pool)
 
     def _take_place(self, pool: Pool) -> None:
@@ -268,12 +272,12 @@ class World:
 
     def set_status(self, pool: Pool, status: str) -> None:
         pool.status = status
-        reply = self.run("set_status", pool.pool_id, status)
+        reply = self.change("set_status", pool.pool_id, status)
         assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, len(pool.sessions)]
         self.refresh(pool)
 
     def remove(self, pool: Pool) -> None:
-        reply = self.run("remove_pool", pool.pool_id)
+        reply = self.change("remove_pool", pool.pool_id)
         if pool.sessions:
             assert reply == ["NOT_EMPTY"]
             return
@@ -283,7 +287,7 @@ class World:
         self.refresh(pool)
 
     def move(self, pool: Pool, i: int) -> None:
-        reply = self.run("move_pool", pool.pool_id, self.names[i])
+        reply = self.change("move_pool", pool.pool_id, self.names[i])
         if pool.sessions and i != pool.pool_class:
             assert reply == ["NOT_EMPTY"]
         elif i != pool.pool_class:

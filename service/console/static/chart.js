@@ -10,6 +10,7 @@ const LEFT = 58;
 const RIGHT = 8;
 const SHORTEST_SECONDS = 60;
 const BREAK_SECONDS = 4; // longer without a point: the line stops
+const NEAR_PIXELS = 6; // of a mark, where it is read out
 
 /**
  * `series`: [{key, label, line}], drawn in order, `line` a class of the style sheet; `format` of a value;
@@ -18,6 +19,7 @@ const BREAK_SECONDS = 4; // longer without a point: the line stops
  */
 export class Chart {
   #points = [];
+  #marks = [];
 
   constructor(root, { title, series, format, fromZero = null, whole = false, between = false }) {
     Object.assign(this, { series, format, fromZero, whole, between });
@@ -28,11 +30,13 @@ export class Chart {
     this.#build(root);
     this.svg.addEventListener("pointermove", (event) => this.#inspect(event.offsetX));
     this.svg.addEventListener("pointerleave", () => this.#inspect(null));
-    new ResizeObserver(() => this.draw(this.#points)).observe(this.svg);
+    new ResizeObserver(() => this.draw(this.#points, this.#marks)).observe(this.svg);
   }
 
-  draw(points) {
+  /** `marks`: [{time, text, refused}], upright lines where something happened. */
+  draw(points, marks) {
     this.#points = points;
+    this.#marks = marks.filter(({ time }) => time >= points[0]?.time);
     const width = this.svg.clientWidth;
     if (!width || !points.length) return;
     this.#place(width);
@@ -45,16 +49,18 @@ export class Chart {
     drawList(this.labels, this.#labels(width), () => shape("text"), drawLabel);
     setAttributes(this.area, { d: this.between ? this.#areaPath() : "" });
     this.series.forEach((one, index) => setAttributes(this.lines[index], { d: this.#linePath(one.key) }));
+    drawList(this.marks, this.#marks, createMark, (line, mark) => this.#drawMark(line, mark));
     this.#describe();
   }
 
   #build(root) {
     this.grid = shape("g", { class: "grid" });
     this.area = shape("path", { class: "between" });
+    this.marks = shape("g", { class: "marks" });
     this.lines = this.series.map(({ line }) => shape("path", { class: `line ${line}` }));
     this.cursor = shape("line", { class: "cursor", visibility: "hidden", y1: TOP, y2: HEIGHT - BOTTOM });
     this.labels = shape("g", { class: "labels" });
-    this.svg.append(this.grid, this.area, ...this.lines, this.cursor, this.labels);
+    this.svg.append(this.grid, this.area, this.marks, ...this.lines, this.cursor, this.labels);
     const keys = this.series.map(({ label, line }, index) =>
       element("li", {}, sample(line), this.values[index], ` ${label}`),
     );
@@ -76,6 +82,12 @@ export class Chart {
 
   #drawGridLine(line, tick, width) {
     setAttributes(line, { x1: LEFT, x2: width - RIGHT, y1: this.y(tick), y2: this.y(tick) });
+  }
+
+  #drawMark(line, { time, text, refused }) {
+    const x = this.x(time).toFixed(1);
+    setAttributes(line, { class: refused ? "mark refused" : "mark", x1: x, x2: x });
+    setText(line.firstChild, text);
   }
 
   #labels(width) {
@@ -134,7 +146,9 @@ export class Chart {
     if (!point) return setText(this.readout, "");
     setAttributes(this.cursor, { x1: this.x(point.time), x2: this.x(point.time) });
     const ago = duration(this.#points.at(-1).time - point.time);
-    setText(this.readout, `${ago} ago: ${this.series.map(({ key }) => this.format(point[key])).join(", ")}`);
+    const near = this.#marks.filter(({ time }) => Math.abs(this.x(time) - x) <= NEAR_PIXELS);
+    const values = this.series.map(({ key }) => this.format(point[key])).join(", ");
+    setText(this.readout, [`${ago} ago: ${values}`, ...near.map(({ text }) => text)].join(" · "));
   }
 
   #nearest(x) {
@@ -155,6 +169,8 @@ function runs(points, keys) {
   }
   return found;
 }
+
+const createMark = () => shape("line", { y1: TOP, y2: HEIGHT - BOTTOM }, shape("title"));
 
 const isNumber = (value) => typeof value === "number";
 

@@ -1,5 +1,6 @@
 // Wires the parts: who may see what, one stream, and what is drawn from it.
 
+import { marksOf } from "./changes.js";
 import { Charts } from "./charts.js";
 import { Classes } from "./classes.js";
 import { PolicyControl, PoolInspector } from "./controls.js";
@@ -9,7 +10,7 @@ import { headlineGap, History, verdictOf, viewOf } from "./model.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
-import { drawClassTable, drawLevelTable, drawPoolTable } from "./tables.js";
+import { drawClassTable, drawEventTable, drawLevelTable, drawPoolTable } from "./tables.js";
 import { drawTiles } from "./tiles.js";
 
 const ASK_AGAIN_MS = 3000;
@@ -38,7 +39,7 @@ class Page {
     addEventListener("hashchange", () => this.#watch(this.#wantedFleet()));
     byId("views").addEventListener("change", () => this.#drawPools());
     byId("pool").addEventListener("input", () => this.#drawPools());
-    for (const id of ["pool-table-box", "level-table-box"])
+    for (const id of ["pool-table-box", "level-table-box", "event-table-box"])
       byId(id).addEventListener("toggle", () => this.#drawTables());
     onSubmit(byId("key-form"), () => this.#useKey());
     byId("forget-key").addEventListener("click", () => this.#forgetKey());
@@ -127,7 +128,7 @@ class Page {
     setHidden(byId("live"), false);
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
-    this.charts.draw(this.#history.points);
+    this.charts.draw(this.#history.points, marksOf(frame.events));
     setText(byId("next-placement"), frame.next_placement);
     this.#drawPools();
     this.#drawTables();
@@ -152,6 +153,8 @@ class Page {
   #drawTables() {
     if (!this.#view) return;
     drawClassTable(byId("class-table"), this.#view);
+    setHidden(byId("event-table-box"), !this.#view.events.length);
+    if (byId("event-table-box").open) drawEventTable(byId("event-table"), this.#view);
     if (byId("pool-table-box").open) drawPoolTable(byId("pool-table"), this.#view);
     if (byId("level-table-box").open) drawLevelTable(byId("level-table"), this.#view);
   }

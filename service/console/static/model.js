@@ -10,14 +10,14 @@ const FAR_RANKS = 3;
 
 /** Classes with their pools as columns, tokens, and the level where one more session adds most. */
 export function viewOf(frame) {
-  const { state, averages, estimate, policy, pools } = frame;
+  const { state, averages, estimate, policy, pools, events } = frame;
   const next = bestClass(state.classes);
   const classes = state.classes.map((c) => classView(c, c === next, estimate, policy));
   if (pools) {
     const columns = columnsByClass(pools, classes);
     for (const c of classes) c.columns = columns.get(c.name);
   }
-  return { state, averages, estimate, policy, classes, hasPools: Boolean(pools) };
+  return { state, averages, estimate, policy, classes, events, hasPools: Boolean(pools) };
 }
 
 function classView(c, isNext, estimate, policy) {

@@ -1,7 +1,8 @@
 // The same numbers as tables: for screen readers, for copying, and for exact reading.
 
+import { askedBy, wordsOf } from "./changes.js";
 import { drawList, element, setText } from "./dom.js";
-import { amount, count, NONE } from "./format.js";
+import { amount, count, duration, NONE } from "./format.js";
 import { tokenWords } from "./model.js";
 
 const CLASS_COLUMNS = [
@@ -35,6 +36,12 @@ const LEVEL_COLUMNS = [
   ["Pools in the optimum", (row) => amount(row.optimum)],
 ];
 
+const EVENT_COLUMNS = [
+  ["Change", (row) => row.words],
+  ["Ago", (row) => duration(row.ago)],
+  ["By", (row) => row.by],
+];
+
 export const drawClassTable = (table, view) => drawTable(table, CLASS_COLUMNS, view.classes);
 
 export function drawPoolTable(table, view) {
@@ -43,6 +50,11 @@ export function drawPoolTable(table, view) {
 
 export function drawLevelTable(table, view) {
   drawTable(table, LEVEL_COLUMNS, view.classes.flatMap(levelRows));
+}
+
+export function drawEventTable(table, { state, events }) {
+  const row = (event) => ({ words: wordsOf(event), ago: Math.max(0, state.time - event.time), by: askedBy(event) });
+  drawTable(table, EVENT_COLUMNS, events.map(row));
 }
 
 /** Levels that all pools have reached, and the optimum has them reach, tell nothing. */

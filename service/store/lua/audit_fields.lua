@@ -92,4 +92,7 @@ function audit_fields.check(fleet, look)
   check_memory(fleet, look, cold)
   check_tables_digest(fleet, look, cold)
   check_times(fleet, look, cold)
+  for _, text in ipairs(events.unsound(fleet)) do
+    look:say('events: this is none, or one too many: ' .. text)
+  end
 end

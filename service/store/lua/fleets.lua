@@ -170,18 +170,18 @@ end
 -- given: expected version ('' for any), document, policy, utilities (a digest of all that totals depend on), names,
 -- capacities, lease, retention (µs), beta coefficient, beta power, order, bound, then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
---    | {CAPACITY_BELOW_OCCUPANCY, name}. O(levels + classes * pools / 8).
+--    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if there is one. O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)
   local created = not fleet
   local version = fleet and fleet.config_version or 0
   if given.expected ~= '' and tonumber(given.expected) ~= version then
-    return { 'VERSION_MISMATCH', version }
+    return { 'VERSION_MISMATCH', version }, fleet
   end
   fleet = fleet or create(key, now)
   local wanted = by_name(given.names, given.capacities)
   local refused = refusal(fleet, wanted)
   if refused then
-    return refused
+    return refused, fleet
   end
   -- writes
   local same = given.utilities == fleet.utilities and given.policy == fleet.policy
@@ -192,12 +192,14 @@ function fleets.put(fleet, key, now, given)
   end)
   fleet.config_version = version + 1
   state.write(fleet)
-  return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }
+  return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }, fleet
 end
 
--- {DELETED} | {IN_USE}. O(levels + classes).
-function fleets.delete(fleet)
-  if redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then
+-- expected version, '' for any -> {DELETED} | {IN_USE} | {VERSION_MISMATCH, version}. O(levels + classes).
+function fleets.delete(fleet, expected)
+  if expected ~= '' and tonumber(expected) ~= fleet.config_version then
+    return { 'VERSION_MISMATCH', fleet.config_version }
+  elseif redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then
     return { 'IN_USE' }
   end
   -- writes

@@ -9,7 +9,7 @@ keys.FLEET = {
   state = 'string', cold = 'hash', document = 'string',
   order = 'string', ['order:full'] = 'string', bound = 'string', ['bound:full'] = 'string',
   pools = 'hash', names = 'hash', sessions = 'hash', ['ended:0'] = 'hash', ['ended:1'] = 'hash',
-  early = 'zset', repair = 'hash', aside = 'hash',
+  early = 'zset', events = 'list', repair = 'hash', aside = 'hash',
 }
 keys.CLASS = { used = 'string', active = 'string', ranks = 'string', marginals = 'string' }
 keys.NUMBERED = { level = 'string', ids = 'set', leases = 'set', past = 'list' }

@@ -22,17 +22,49 @@ local function present_fleet(given, args)
   return fleet
 end
 
--- A function that changes one fleet: change(fleet, arguments after the time) -> reply.
+-- A function that changes one fleet: change(fleet, arguments after the time) -> reply, the text of an event.
 local function changing(change)
   return function(given, args)
     local fleet, refusal = present_fleet(given, args)
     if not fleet then
       return refusal
     end
-    local reply = change(fleet, unpack(args, 2))
+    local reply, event = change(fleet, unpack(args, 2))
     state.write(fleet)
+    return reply, fleet, event
+  end
+end
+
+-- A change of which there is an event: ARGV[2] says who asked, see `events.begin`. The event's text stands behind the
+-- reply, '' where there is none.
+local function recorded(callback)
+  return function(given, args)
+    local reply, fleet, event = callback(given, args)
+    reply[#reply + 1] = event or ''
     return reply, fleet
   end
+end
+
+-- change(fleet, pool_id, …) -> reply.
+local function changing_pool(action, change)
+  return recorded(changing(function(fleet, author, pool_id, ...)
+    local event = events.begin(action, fleet, fleet.clock, author)
+    event.pool_id, event.before = pool_id, events.of_pool(fleet, pool_id)
+    local reply = change(fleet, pool_id, ...)
+    event.after = events.of_pool(fleet, pool_id)
+    return reply, events.close(fleet, event, reply)
+  end))
+end
+
+-- author, then (pool_id, class name) pairs.
+local function add_pools(fleet, author, ...)
+  local event, reply = events.begin('add_pools', fleet, fleet.clock, author), pools.add(fleet, { ... })
+  local created = reply[1] == 'CREATED' and #reply - 1 or 0
+  if created > 0 then
+    event.pools, event.after = created, events.of_new_pools({ ... })
+  end
+  event.pool_id = #reply == 2 and reply[2] or nil -- the only one that is new, or the one in the way
+  return reply, events.close(fleet, event, reply)
 end
 
 -- A function that reads one fleet and writes nothing.
@@ -115,7 +147,7 @@ local function tick(given, args)
   if not fleet then
     return refusal
   elseif fleet.suspect ~= '' then
-    return repair_begin.run(given[1], clock(args[1]))
+    return (repair_begin.run(given[1], clock(args[1])))
   end
   sessions.forget(fleet)
   early.forget(fleet)
@@ -125,39 +157,57 @@ local function tick(given, args)
   return { 'TICKED', sessions.are_due(fleet) and 1 or 0, continuity.tell(fleet) }, fleet
 end
 
--- ARGV from the second on: expected version, document, policy, utilities digest, names, capacities, lease, retention,
+-- ARGV from the third on: expected version, document, policy, utilities digest, names, capacities, lease, retention,
 -- beta coefficient, beta power, order, bound, marginals of each class. nil for a policy that is not known.
 local function configuration(args)
-  local rules = policies.BY_NAME[args[4]]
+  local rules = policies.BY_NAME[args[5]]
   return rules and rules.LAYOUT <= constants.LAYOUT and {
-    expected = args[2], document = args[3], policy = args[4], utilities = args[5],
-    names = vectors.split(args[6]), capacities = vectors.split(args[7], true),
-    lease = tonumber(args[8]), retention = tonumber(args[9]),
-    beta_coefficient = tonumber(args[10]), beta_power = tonumber(args[11]),
-    order = args[12], bound = args[13], marginals = { unpack(args, 14) },
+    expected = args[3], document = args[4], policy = args[5], utilities = args[6],
+    names = vectors.split(args[7]), capacities = vectors.split(args[8], true),
+    lease = tonumber(args[9]), retention = tonumber(args[10]),
+    beta_coefficient = tonumber(args[11]), beta_power = tonumber(args[12]),
+    order = args[13], bound = args[14], marginals = { unpack(args, 15) },
   }
 end
 
--- ARGV: time, then a configuration.
+-- ARGV: time, author, then a configuration.
 local function put(given, args)
   local fleet, refusal = present_fleet(given, args)
   if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
   end
   local wanted = configuration(args)
-  return wanted and fleets.put(fleet, given[1], clock(args[1]), wanted) or { 'NEWER_FLEET' }
+  if not wanted then
+    return { 'NEWER_FLEET' }
+  end
+  local event = events.begin('put_fleet', fleet, clock(args[1]), args[2])
+  event.before = events.of_fleet(fleet)
+  local reply, configured = fleets.put(fleet, given[1], clock(args[1]), wanted)
+  event.after = events.of_fleet(configured)
+  return reply, nil, events.close(configured, event, reply)
 end
 
--- ARGV: time, then the configuration of the stored document, or nothing where that is unreadable.
+-- ARGV: time, author, then the configuration of the stored document, or nothing where that is unreadable.
 local function begin_repair(given, args)
-  local wanted = args[2] and configuration(args)
-  return args[2] and not wanted and { 'NEWER_FLEET' } or repair_begin.run(given[1], clock(args[1]), wanted)
+  local wanted = args[3] and configuration(args)
+  if args[3] and not wanted then
+    return { 'NEWER_FLEET' }
+  end
+  local reply, fleet = repair_begin.run(given[1], clock(args[1]), wanted)
+  local event = fleet and events.begin('repair', fleet, clock(args[1]), args[2])
+  return reply, nil, event and events.close(fleet, event, reply)
 end
 
--- Deletes without writing the state back.
+-- ARGV: time, author, expected version ('' for any). Deletes without writing the state back.
 local function delete(given, args)
   local fleet, refusal = present_fleet(given, args)
-  return fleet and fleets.delete(fleet) or refusal
+  if not fleet then
+    return refusal
+  end
+  local event = events.begin('delete_fleet', fleet, fleet.clock, args[2])
+  event.before = events.of_fleet(fleet)
+  local reply = fleets.delete(fleet, args[3])
+  return reply, nil, events.close(fleet, event, reply)
 end
 
 local function register(name, callback, flags)
@@ -177,13 +227,13 @@ register('batch', function(given, args) return batch(given, args, false) end)
 register('release', function(given, args) return batch(given, args, true) end, { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('mark', changing(continuity.mark), { 'allow-oom' })
-register('put', put)
+register('put', recorded(put))
 register('upgrade', function(given) return upgrade.run(given[1]) end, { 'allow-oom' })
-register('delete', delete, { 'allow-oom' })
-register('add_pools', changing(function(fleet, ...) return pools.add(fleet, { ... }) end))
-register('set_status', changing(pools.set_status), { 'allow-oom' })
-register('remove_pool', changing(pools.remove), { 'allow-oom' })
-register('move_pool', changing(pools.move))
+register('delete', recorded(delete), { 'allow-oom' })
+register('add_pools', recorded(changing(add_pools)))
+register('set_status', changing_pool('set_status', pools.set_status), { 'allow-oom' })
+register('remove_pool', changing_pool('remove_pool', pools.remove), { 'allow-oom' })
+register('move_pool', changing_pool('move_pool', pools.move))
 register('snapshot', reading(reads.snapshot), { 'no-writes' })
 register('session', reading(reads.session), { 'no-writes' })
 register('config', reading(reads.config), { 'no-writes' })
@@ -192,12 +242,13 @@ register('pool_page', reading(function(fleet, first, limit)
   return pools.page(fleet, tonumber(first), tonumber(limit))
 end), { 'no-writes' })
 register('pool_sessions', reading(pools.ids), { 'no-writes' })
+register('events', reading(events.list), { 'no-writes' })
 -- ARGV: time, part ('' for the first), cursor, work.
 register('audit', function(given, args)
   return audit.slice(given[1], clock(args[1]), args[2], args[3], tonumber(args[4]))
 end, { 'no-writes' })
 register('configuration', reading(audit_tables.configuration), { 'no-writes' })
-register('begin_repair', begin_repair, { 'allow-oom' })
+register('begin_repair', recorded(begin_repair), { 'allow-oom' })
 -- ARGV: time, work, patience in µs.
 register('repair', function(given, args)
   return repair.slice(given[1], clock(args[1]), tonumber(args[2]), tonumber(args[3]))

@@ -110,7 +110,8 @@ local function mend_times(fleet, now)
   fleet.ended_generation = fleet.ended_generation == 1 and 1 or 0
 end
 
--- Keys of another type than theirs are dropped, and so is a history that is no integrals. No key has a time to live.
+-- Keys of another type than theirs are dropped, and so are events that are none and a history that is no integrals. No
+-- key has a time to live.
 local function mend_keys(fleet)
   local lost = {}
   for name, kind in pairs(keys.FLEET) do
@@ -125,6 +126,7 @@ local function mend_keys(fleet)
   for _, one in ipairs(lost) do
     repair.set_aside(fleet, 'key ' .. one[1], 'was a ' .. one[2])
   end
+  events.mend(fleet)
   for _, window in ipairs(constants.WINDOWS) do
     if not history.is_sound(fleet, window) then
       redis.call('UNLINK', keys.of_past(fleet, window))
@@ -150,14 +152,14 @@ local function open(key, now, given)
 end
 
 -- given: what `put` takes, compiled from the stored document; nil where that is unreadable, or for a repair after an
--- error, which keeps the tables as they are. -> {BEGUN} | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}.
+-- error, which keeps the tables as they are. -> {BEGUN}, the fleet | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}.
 -- O(levels).
 function repair_begin.run(key, now, given)
   local fleet, refusal = open(key, now, given)
   if not fleet then
     return refusal
   elseif repair.is_under_way(fleet, UNDER_WAY) then
-    return { 'BEGUN' }
+    return { 'BEGUN' }, fleet
   end
   -- writes
   mend_keys(fleet)
@@ -173,5 +175,5 @@ function repair_begin.run(key, now, given)
   memory.renew(fleet)
   local reply = repair.begin(fleet, given ~= nil)
   state.write(fleet)
-  return reply
+  return reply, fleet
 end

@@ -1,0 +1,42 @@
+// What somebody changed, in words: for the marks in the charts, and for their table.
+
+const STATUS_WORDS = { active: "returned", draining: "drained", failed: "failed" };
+
+/** Each action in words, of an event that was done. */
+const DONE = {
+  put_fleet: configured,
+  delete_fleet: () => "fleet deleted",
+  repair: () => "fleet rebuilt",
+  add_pools: ({ pool_id, pools }) => (pool_id ? `${pool_id} created` : `${pools} pools created`),
+  move_pool: ({ pool_id, before, after }) => `${pool_id} moved from ${before.pool_class} to ${after.pool_class}`,
+  remove_pool: ({ pool_id }) => `${pool_id} removed`,
+  set_status: ({ pool_id, after }) => `${pool_id} ${STATUS_WORDS[after.status] ?? after.status}`,
+};
+
+/** What was refused, in words. */
+const REFUSED = {
+  put_fleet: "change of the configuration",
+  delete_fleet: "deletion of the fleet",
+  add_pools: "new pools",
+  move_pool: "move",
+  remove_pool: "removal",
+};
+
+function configured({ before, after }) {
+  if (!before) return "fleet created";
+  if (before.policy !== after.policy) return `policy ${before.policy} became ${after.policy}`;
+  return `configuration ${before.config_version} became ${after.config_version}`;
+}
+
+export function wordsOf(event) {
+  if (event.outcome === "done") return (DONE[event.action] ?? (() => event.action))(event);
+  const what = REFUSED[event.action] ?? event.action;
+  const often = event.times > 1 ? `, ${event.times} times` : "";
+  return `${what}${event.pool_id ? ` of ${event.pool_id}` : ""} refused: ${event.outcome}${often}`;
+}
+
+/** Who asked: a key, or an address where no key is needed, or the service itself. */
+export const askedBy = ({ key_id: key, address }) => [key, address].filter(Boolean).join(", ") || "the service";
+
+export const marksOf = (events) =>
+  events.map((event) => ({ time: event.time, text: wordsOf(event), refused: event.outcome !== "done" }));

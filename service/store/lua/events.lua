@@ -1,0 +1,176 @@
+-- What somebody changed, or was refused, in {fleet}:events: a list of JSON texts, newest first, written in the same
+-- step as the change. A list that cannot be written to stops no change; the audit finds it.
+
+events = {}
+
+local MOST = 100
+
+-- Words of a change that was refused for what the fleet is now (409 and 412 of the API), and of one that was done. All
+-- others make no event.
+local REFUSED = {
+  IN_OTHER_CLASS = true, LIMIT = true, NOT_EMPTY = true, IN_USE = true, CLASS_IN_USE = true,
+  CAPACITY_BELOW_OCCUPANCY = true, VERSION_MISMATCH = true,
+}
+local DONE = { CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, REMOVED = true, BEGUN = true }
+
+local FACTS = { 'config_version', 'policy', 'pool_class', 'status' }
+
+-- By field the type of its values, and whether it may be missing.
+local FIELDS = {
+  at = { 'number' }, time = { 'number' }, action = { 'string' }, outcome = { 'string' }, times = { 'number' },
+  request_id = { 'string' }, key_id = { 'string' }, address = { 'string' },
+  pool_id = { 'string', true }, pools = { 'number', true }, before = { 'table', true }, after = { 'table', true },
+}
+
+local function key_of(fleet)
+  return keys.of_fleet(fleet, 'events')
+end
+
+-- The event that a text of the list is; nil for what is none.
+local function parse(text)
+  local read, event = pcall(cjson.decode, text)
+  if not read or type(event) ~= 'table' then
+    return nil
+  end
+  for field, kind in pairs(FIELDS) do
+    if type(event[field]) ~= kind[1] and not (kind[2] and event[field] == nil) then
+      return nil
+    end
+  end
+  return event
+end
+
+-- What is told of a fleet; nil for none.
+function events.of_fleet(fleet)
+  return fleet and { config_version = fleet.config_version, policy = fleet.policy }
+end
+
+-- What is told of a pool; nil for none.
+function events.of_pool(fleet, pool_id)
+  local number, status = pools.find(fleet, pool_id)
+  return number and { pool_class = fleet.class_names[(keys.locate(fleet, number))], status = status }
+end
+
+-- What is told of new pools, given as (pool_id, class name) pairs: their class, where it is one.
+function events.of_new_pools(pairs_given)
+  local pool_class = pairs_given[2]
+  for at = 4, #pairs_given, 2 do
+    pool_class = pairs_given[at] == pool_class and pool_class or nil
+  end
+  return { pool_class = pool_class, status = 'active' }
+end
+
+local function seconds(micros)
+  return math.floor(micros / 1e3) / 1e3
+end
+
+-- The beginning of an event: what is done, in which fleet (nil for one that is not there yet), at the server's time in
+-- µs, and for whom, "request_id key_id address".
+function events.begin(action, fleet, now, author)
+  local request_id, key_id, address = string.match(author, '^(%S*) (%S*) (%S*)$')
+  return {
+    at = seconds(now), time = seconds(fleet and fleet.time or 0), action = action, outcome = 'DONE', times = 1,
+    request_id = request_id or '', key_id = key_id or '', address = address or '',
+  }
+end
+
+local function differ(before, after)
+  before, after = before or {}, after or {}
+  for _, fact in ipairs(FACTS) do
+    if before[fact] ~= after[fact] then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether the newest event goes on in this one: the same refusal once more, or more pools of the same request.
+local function goes_on(newest, event)
+  for _, field in ipairs({ 'action', 'outcome', 'key_id', 'address' }) do
+    if event[field] ~= newest[field] then
+      return false
+    end
+  end
+  if event.outcome ~= 'DONE' then
+    return event.pool_id == newest.pool_id
+  end
+  local both_add = event.pools and newest.pools and newest.after
+  return both_add and event.request_id ~= '' and event.request_id == newest.request_id
+end
+
+-- Takes the newest event off the list where it goes on in this one.
+local function join(fleet, event)
+  local text = redis.pcall('LINDEX', key_of(fleet), 0)
+  local newest = type(text) == 'string' and parse(text)
+  if not newest or not goes_on(newest, event) then
+    return
+  end
+  event.times = event.outcome == 'DONE' and 1 or newest.times + 1
+  if event.pools then
+    event.pools, event.pool_id = event.pools + newest.pools, nil
+    if event.after.pool_class ~= newest.after.pool_class then
+      event.after.pool_class = nil
+    end
+  end
+  redis.pcall('LTRIM', key_of(fleet), 1, -1)
+end
+
+local function push(fleet, text)
+  if type(redis.pcall('LPUSH', key_of(fleet), text)) == 'number' then
+    redis.pcall('LTRIM', key_of(fleet), 0, MOST - 1)
+  end
+end
+
+-- What became of an event that has got this reply: its text, '' where nothing was changed. It is kept unless the fleet
+-- is gone, or was not there. O(1).
+function events.close(fleet, event, reply)
+  if REFUSED[reply[1]] then
+    event.outcome, event.after, event.pools = reply[1], event.before, nil
+  elseif not DONE[reply[1]] or reply[1] ~= 'BEGUN' and not differ(event.before, event.after) then
+    return ''
+  end
+  if not fleet or reply[1] == 'DELETED' then
+    return cjson.encode(event)
+  end
+  join(fleet, event)
+  local text = cjson.encode(event)
+  push(fleet, text)
+  return text
+end
+
+-- Texts of the list that are no events, and those beyond the most that are kept. O(1).
+function events.unsound(fleet)
+  local found = {}
+  for at, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MOST)) do
+    if at > MOST or not parse(text) then
+      found[#found + 1] = text
+    end
+  end
+  return found
+end
+
+-- Keeps those that are events. O(1).
+function events.mend(fleet)
+  if #events.unsound(fleet) == 0 then
+    return
+  end
+  local texts = redis.call('LRANGE', key_of(fleet), 0, MOST - 1)
+  redis.call('UNLINK', key_of(fleet))
+  for at = #texts, 1, -1 do
+    if parse(texts[at]) then
+      redis.call('LPUSH', key_of(fleet), texts[at])
+    end
+  end
+end
+
+-- since, in seconds of fleet time -> {EVENTS, text, …}, newest first. O(1).
+function events.list(fleet, since)
+  local found = { 'EVENTS' }
+  for _, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MOST - 1)) do
+    local event = parse(text)
+    if event and event.time >= tonumber(since) then
+      found[#found + 1] = text
+    end
+  end
+  return found
+end

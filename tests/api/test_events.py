@@ -1,0 +1,133 @@
+"""Who changed what, over the API: who is the key, from where the client's address."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from redis import Redis
+from structlog.testing import capture_logs
+
+from service.access.keys import Access, generate_key
+from service.api.application import build_api
+from service.api.forwarding import TrustedProxies
+from service.fleet_file import Specs
+from service.process import announcing
+from service.process.announcing import RequestLog
+from service.process.settings import Settings
+from service.store import Store
+from tests.api.conftest import FLEET, no_metrics
+
+VERSION_1 = {"config_version": 1, "policy": "slta", "pool_class": None, "status": None}
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> RequestLog:
+    monkeypatch.setattr(announcing, "log", structlog.get_logger())
+    return RequestLog()
+
+
+def client_of(store: Store, log: RequestLog, access: Access | None = None) -> httpx.AsyncClient:
+    """A client at 198.51.100.9, which a proxy that is trusted asks for."""
+    proxies = TrustedProxies(Settings(auth="off", trusted_proxies="127.0.0.1").trusted_proxies)
+    app = build_api(
+        store=store,
+        access=access or Access.open(),
+        render_metrics=no_metrics,
+        observe_request=log,
+        specs=Specs(),
+        allowed_hosts=("testserver",),
+        proxies=proxies,
+    )
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+        base_url="http://testserver",
+        headers={"X-Forwarded-For": "198.51.100.9", "X-Request-ID": "r-1"},
+    )
+
+
+async def events(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    answer = await client.get("/v1/fleets/f/events")
+    assert answer.status_code == 200
+    found: list[dict[str, Any]] = answer.json()["events"]
+    return found
+
+
+async def test_a_change_and_a_refusal_say_who_and_from_where_and_the_log_says_the_same(
+    store: Store, log: RequestLog
+) -> None:
+    secret, entry = generate_key(["admin"])
+    async with client_of(store, log, Access({entry.id: entry})) as client:
+        client.headers["Authorization"] = f"Bearer {secret}"
+        with capture_logs() as logs:
+            await client.put("/v1/fleets/f", json=FLEET)
+            await client.post("/v1/fleets/f/pools/small-1/drain")
+            refused = await client.put("/v1/fleets/f", json=FLEET, headers={"If-Match": '"7"'})
+        found = await events(client)
+    assert refused.status_code == 412
+    assert [(one["action"], one["outcome"], one["pool_id"], one["pools"]) for one in found] == [
+        ("put_fleet", "version_mismatch", None, None),
+        ("set_status", "done", "small-1", None),
+        ("add_pools", "done", None, 4),
+        ("put_fleet", "done", None, None),
+    ]
+    assert found[0]["before"] == found[0]["after"] == VERSION_1
+    assert {(one["request_id"], one["key_id"], one["address"]) for one in found} == {("r-1", entry.id, "198.51.100.9")}
+    lines = [line for line in logs if line["event"] == "change"]
+    assert [(line["action"], line["outcome"]) for line in lines[::-1]] == [
+        (one["action"], one["outcome"]) for one in found
+    ]
+    assert lines[2] == {
+        "event": "change", "log_level": "info", "fleet": "f", "action": "set_status", "outcome": "done", "times": 1,
+        "request_id": "r-1", "key_id": entry.id, "address": "198.51.100.9", "pool_id": "small-1",
+        "before": {"pool_class": "small", "status": "active"}, "after": {"pool_class": "small", "status": "draining"},
+    }  # fmt: skip
+
+
+async def test_sessions_and_reports_are_no_events(store: Store, log: RequestLog, redis: Redis) -> None:
+    async with client_of(store, log) as client:
+        await client.put("/v1/fleets/f", json=FLEET)
+        before, newest = await events(client), redis.lrange("{f}:events", 0, -1)
+        with capture_logs() as logs:
+            assert (await client.post("/v1/fleets/f/assign", json={"session_id": "s"})).status_code == 201
+            now = (await client.get("/v1/fleets/f/state")).json()["as_of"]
+            report = {"as_of": now, "session_ids": ["s", "t"]}
+            assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=report)).status_code == 200
+            stale = report | {"as_of": "1:1"}
+            assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=stale)).status_code == 409
+            assert (await client.post("/v1/fleets/f/complete", json={"session_id": "s"})).status_code == 200
+            assert (await client.post("/v1/fleets/f/assign", json={"session_id": "s"})).status_code == 409
+        assert await events(client) == before
+    assert redis.lrange("{f}:events", 0, -1) == newest
+    assert {line["log_level"] for line in logs} == {"debug"}
+
+
+async def test_nobody_without_a_key_pushes_an_event_off_the_list(store: Store, log: RequestLog, redis: Redis) -> None:
+    admin, entry = generate_key(["admin"])
+    pool, weak = generate_key(["assign"])
+    async with client_of(store, log, Access({entry.id: entry, weak.id: weak})) as client:
+        as_admin = {"Authorization": f"Bearer {admin}"}
+        await client.put("/v1/fleets/f", json=FLEET, headers=as_admin)
+        newest = redis.lrange("{f}:events", 0, -1)
+        for authorization in ("Bearer nobody.0123456789abcdef", f"Bearer {pool}"):
+            refused = [
+                client.post("/v1/fleets/f/pools/small-1/drain", headers={"Authorization": authorization})
+                for _ in range(150)
+            ]
+            assert {answer.status_code for answer in await asyncio.gather(*refused)} <= {401, 403, 429}
+        invalid = await client.put("/v1/fleets/f", json={"classes": []}, headers=as_admin)
+    assert invalid.status_code == 422
+    assert redis.lrange("{f}:events", 0, -1) == newest
+
+
+async def test_a_fail_and_a_repair_are_events_too(store: Store, log: RequestLog) -> None:
+    async with client_of(store, log) as client:
+        await client.put("/v1/fleets/f", json=FLEET)
+        await client.post("/v1/fleets/f/pools/small-1/fail")
+        await client.post("/v1/fleets/f/repair")
+        repaired, failed, *_ = await events(client)
+    assert (failed["action"], failed["after"]["status"]) == ("set_status", "failed")
+    assert (repaired["action"], repaired["outcome"], repaired["key_id"]) == ("repair", "done", "")
