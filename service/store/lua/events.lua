@@ -46,13 +46,13 @@ function events.of_fleet(fleet)
 end
 
 -- What is told of a pool; nil for none.
-function events.of_pool(fleet, pool_id)
+local function of_pool(fleet, pool_id)
   local number, status = pools.find(fleet, pool_id)
   return number and { pool_class = fleet.class_names[(keys.locate(fleet, number))], status = status }
 end
 
 -- What is told of new pools, given as (pool_id, class name) pairs: their class, where it is one.
-function events.of_new_pools(pairs_given)
+local function of_new_pools(pairs_given)
   local pool_class = pairs_given[2]
   for at = 4, #pairs_given, 2 do
     pool_class = pairs_given[at] == pool_class and pool_class or nil
@@ -136,6 +136,30 @@ function events.close(fleet, event, reply)
   local text = cjson.encode(event)
   push(fleet, text)
   return text
+end
+
+-- A change of one pool, change(fleet, pool_id, …) -> reply, with its event: -> reply, the event's text.
+function events.changing_pool(action, change)
+  return function(fleet, author, pool_id, ...)
+    local event = events.begin(action, fleet, fleet.clock, author)
+    event.pool_id, event.before = pool_id, of_pool(fleet, pool_id)
+    local reply = change(fleet, pool_id, ...)
+    event.after = of_pool(fleet, pool_id)
+    return reply, events.close(fleet, event, reply)
+  end
+end
+
+-- The same of add(fleet, (pool_id, class name) pairs) -> reply.
+function events.adding_pools(add)
+  return function(fleet, author, ...)
+    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, { ... })
+    local created = reply[1] == 'CREATED' and #reply - 1 or 0
+    if created > 0 then
+      event.pools, event.after = created, of_new_pools({ ... })
+    end
+    event.pool_id = #reply == 2 and reply[2] or nil -- the only one that is new, or the one in the way
+    return reply, events.close(fleet, event, reply)
+  end
 end
 
 -- Texts of the list that are no events, and those beyond the most that are kept. O(1).

@@ -45,28 +45,6 @@ local function recorded(callback)
   end
 end
 
--- change(fleet, pool_id, …) -> reply.
-local function changing_pool(action, change)
-  return recorded(changing(function(fleet, author, pool_id, ...)
-    local event = events.begin(action, fleet, fleet.clock, author)
-    event.pool_id, event.before = pool_id, events.of_pool(fleet, pool_id)
-    local reply = change(fleet, pool_id, ...)
-    event.after = events.of_pool(fleet, pool_id)
-    return reply, events.close(fleet, event, reply)
-  end))
-end
-
--- author, then (pool_id, class name) pairs.
-local function add_pools(fleet, author, ...)
-  local event, reply = events.begin('add_pools', fleet, fleet.clock, author), pools.add(fleet, { ... })
-  local created = reply[1] == 'CREATED' and #reply - 1 or 0
-  if created > 0 then
-    event.pools, event.after = created, events.of_new_pools({ ... })
-  end
-  event.pool_id = #reply == 2 and reply[2] or nil -- the only one that is new, or the one in the way
-  return reply, events.close(fleet, event, reply)
-end
-
 -- A function that reads one fleet and writes nothing.
 local function reading(read)
   return function(given, args)
@@ -230,10 +208,10 @@ register('mark', changing(continuity.mark), { 'allow-oom' })
 register('put', recorded(put))
 register('upgrade', function(given) return upgrade.run(given[1]) end, { 'allow-oom' })
 register('delete', recorded(delete), { 'allow-oom' })
-register('add_pools', recorded(changing(add_pools)))
-register('set_status', changing_pool('set_status', pools.set_status), { 'allow-oom' })
-register('remove_pool', changing_pool('remove_pool', pools.remove), { 'allow-oom' })
-register('move_pool', changing_pool('move_pool', pools.move))
+register('add_pools', recorded(changing(events.adding_pools(pools.add))))
+register('set_status', recorded(changing(events.changing_pool('set_status', pools.set_status))), { 'allow-oom' })
+register('remove_pool', recorded(changing(events.changing_pool('remove_pool', pools.remove))), { 'allow-oom' })
+register('move_pool', recorded(changing(events.changing_pool('move_pool', pools.move))))
 register('snapshot', reading(reads.snapshot), { 'no-writes' })
 register('session', reading(reads.session), { 'no-writes' })
 register('config', reading(reads.config), { 'no-writes' })
