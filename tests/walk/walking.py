@@ -340,6 +340,7 @@ async def look(walk: Walk) -> None:
         [
             "",
             "/state",
+            "/events",
             "/pools?limit=3",
             "/averages?window=60",
             "/averages?window=61",
