@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from itertools import pairwise
 
 import structlog
 
@@ -17,6 +16,7 @@ from service.console.frames import (
     Frame,
     Point,
     Trouble,
+    agree,
     event,
     frame,
     show_policy,
@@ -131,7 +131,7 @@ class Feed:
         for _ in range(TRIES):
             snapshot = await self._store.fleets.snapshot(self.fleet)
             pools = await self._pools() if shows_single_pools(snapshot) else None
-            if pools is None or _agree(snapshot, pools):
+            if pools is None or agree(snapshot, pools):
                 break
         return snapshot, pools
 
@@ -149,20 +149,6 @@ class Feed:
             self.points.clear()
             self.epoch = seen.state.store_epoch
         self.points.append(seen.point)
-
-
-def _agree(snapshot: Snapshot, pools: list[Pool]) -> bool:
-    """Whether the pools hold what the snapshot counts."""
-    held = Counter((pool.pool_class, pool.occupancy) for pool in pools if pool.status == "active")
-    counted = Counter(
-        {
-            (c.name, level): count - more
-            for c in snapshot.classes
-            for level, (count, more) in enumerate(pairwise([*c.counts, 0]))
-            if count > more
-        }
-    )
-    return held == counted
 
 
 class Feeds:

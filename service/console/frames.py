@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -183,3 +185,17 @@ def _point(state: Observation, averages: AveragesObservation | None) -> Point:
         estimate_rank=state.estimate_rank,
         optimal_rank=state.optimal_rank,
     )
+
+
+def agree(snapshot: Snapshot, pools: list[Pool]) -> bool:
+    """Whether the pools hold what the snapshot counts."""
+    held = Counter((pool.pool_class, pool.occupancy) for pool in pools if pool.status == "active")
+    counted = Counter(
+        {
+            (c.name, level): count - more
+            for c in snapshot.classes
+            for level, (count, more) in enumerate(pairwise([*c.counts, 0]))
+            if count > more
+        }
+    )
+    return held == counted
