@@ -341,6 +341,7 @@ async def look(walk: Walk) -> None:
             "",
             "/state",
             "/events",
+            "/next",
             "/pools?limit=3",
             "/averages?window=60",
             "/averages?window=61",
