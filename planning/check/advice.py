@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from planning.check.trial import NO_DIFFERENCE, SEEDS, Trial
+from planning.check.trial import NO_DIFFERENCE, Trial
+from planning.playing import SEEDS
 from planning.text import columns, percent
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ from planning.check.facts import AtLoad, Facts, facts_of
 from planning.check.report import report
 from planning.check.warnings import warnings_of
 from planning.errors import Unusable, unreadable_named
+from planning.refusing import NOT_VALID, refuse
 from planning.text import counted, write_json
 from service.cli.mistakes import in_one_line
 from service.core.fleet import FleetSpec
@@ -23,7 +24,6 @@ from service.errors import InvalidFleet
 from service.fleet_file.specs import compile_spec
 from service.fleet_file.yaml_file import LoadedFleet, load_yaml
 
-NOT_VALID = 1
 NEEDED = ("numpy", "scipy", "matplotlib", "experiments")
 MISSING = "which policy to take was not tried: that needs the extra planning (in a checkout: make setup)"
 
@@ -57,7 +57,7 @@ def command(
         try:
             checked = _check(load_yaml(fleet), load or [])
         except InvalidFleet as error:
-            _refuse(fleet, error, json)
+            refuse(fleet, error, json)
         typer.echo(checked.text)
         for warning in checked.warnings:
             typer.echo(f"warning: {warning}", err=True)
@@ -66,21 +66,6 @@ def command(
             write_json({"valid": not fails, "mistakes": [], "warnings": checked.warnings, **checked.data}, json)
     if fails:
         raise typer.Exit(NOT_VALID)
-
-
-def _refuse(fleet: Path, error: InvalidFleet, json: Path | None) -> NoReturn:
-    """Each mistake on a line of its own, with its place as compilers write it."""
-    lines = [f"{_at(fleet, mistake.place)}{replace(mistake, place=None)}" for mistake in error.mistakes]
-    typer.echo("\n".join(lines or [str(error)]), err=True)
-    if lines:
-        typer.echo(f"{fleet} is not valid: {counted(len(lines), 'mistake')}", err=True)
-    if json:
-        write_json({"valid": False, "mistakes": [asdict(mistake) for mistake in error.mistakes] or [str(error)]}, json)
-    raise typer.Exit(NOT_VALID)
-
-
-def _at(fleet: Path, place: tuple[int, int] | None) -> str:
-    return f"{fleet}:{place[0]}:{place[1]}: " if place else f"{fleet}: "
 
 
 def _check(loaded: LoadedFleet, loads: list[float]) -> Checked:

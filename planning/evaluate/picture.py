@@ -10,9 +10,10 @@ from experiments import report
 from planning.evaluate.replay import RECORDED, Evaluation
 from planning.evaluate.report import TITLES
 from planning.evaluate.window import HOUR
-from service.core.policies import DEFAULT_POLICY, POLICIES
+from planning.playing import PLAYABLE
+from service.core.policies import DEFAULT_POLICY
 
-OTHERS = [name for name in POLICIES if name != DEFAULT_POLICY.name]
+OTHERS = [name for name in PLAYABLE if name != DEFAULT_POLICY.name]
 OTHER_COLORS = (report.COLORS["accent"], report.COLORS["purple"])
 STYLES = {
     RECORDED: (report.COLORS["JLMU"], 2.5),

@@ -17,9 +17,9 @@ from experiments.workload import Floats, Workload, generator
 from planning.errors import Unusable
 from planning.evaluate.reading import Log
 from planning.evaluate.window import Window, workload_of_log
+from planning.playing import PLAYABLE, shape_of
 from service.core.fleet import FleetSpec
 from service.core.gaps import Averages, Gaps, gaps
-from service.core.policies import POLICIES
 from service.core.policies.choice import NOTHING
 from service.core.ranking import Ranking
 
@@ -54,16 +54,14 @@ class Evaluation:
         return found
 
 
-def shape_of(spec: FleetSpec, log: Log) -> FleetShape:
+def shape_of_log(spec: FleetSpec, log: Log) -> FleetShape:
     """The classes that have pools, by the fleet file or by the log."""
-    pools = log.naming.pools(spec.class_names())
-    present = [(c, count) for c, count in zip(spec.classes, pools, strict=True) if count]
-    return FleetShape("fleet", tuple(c for c, _ in present), tuple(count for _, count in present))
+    return shape_of(spec.classes, log.naming.pools(spec.class_names()))
 
 
 def evaluate(spec: FleetSpec, log: Log, window: Window, ran: Ran = lambda _done, _all: None) -> Evaluation:
     """Replay a log. Sessions that began on a full pool are counted in `log.lines`, and no placement gets them."""
-    shape = shape_of(spec, log)
+    shape = shape_of_log(spec, log)
     n = sum(shape.shares)
     times = sorted({*window.hours, *window.parts})
     run = Run(horizon=window.end, warm_up=window.begin, beta=spec.beta, rank=1, sample_times=times)
@@ -109,7 +107,7 @@ def _policies(
     placements: dict[str, tuple[str, Callable[[], Ranking | None]]] = {
         "best_fixed_weights": ("JLMU", lambda: shape.weighted(weights)),
         "least_connections": ("JLMU", lambda: shape.weighted((1.0,) * len(shape.classes))),
-        **{policy.name: (policy.title, lambda: None) for policy in POLICIES.values()},
+        **{policy.name: (policy.title, lambda: None) for policy in PLAYABLE.values()},
     }
     weights = best_weights(shape, n, workload, replace(run, sample_times=()), search, tell)
     outcomes = {}

@@ -8,14 +8,15 @@ from typing import Any
 
 from planning.evaluate.replay import RECORDED
 from planning.evaluate.window import EARLIEST, HOUR, LATEST
+from planning.playing import PLAYABLE
 from planning.text import columns, counted, percent
-from service.core.policies import DEFAULT_POLICY, POLICIES
+from service.core.policies import DEFAULT_POLICY
 
 TITLES = {
     RECORDED: "recorded",
     "least_connections": "least connections",
     "best_fixed_weights": "best fixed weights",
-    **{policy.name: policy.title for policy in POLICIES.values()},
+    **{policy.name: policy.title for policy in PLAYABLE.values()},
 }
 MOST_HOURS = 24
 """Rows of the table by the hour; of a longer log those hours stand in which most was lost."""

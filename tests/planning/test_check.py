@@ -13,7 +13,8 @@ from planning.check import command as checking
 from planning.check.advice import advice
 from planning.check.command import app
 from planning.check.facts import facts_of
-from planning.check.trial import Lost, Trial, _choice
+from planning.check.trial import Trial, _choice
+from planning.playing import Measured
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES, Occupancies
 from service.core.ranking import Coordinate
@@ -175,7 +176,7 @@ def test_a_policy_is_named_and_the_reason(tmp_path: Path) -> None:
 
 
 def test_the_reason_is_the_least_loss_where_it_is_so(tmp_path: Path) -> None:
-    lost = {"slta": (Lost(0.02, 0.0),), "jlmu": (Lost(0.01, 0.0),)}
+    lost = {"slta": (Measured(0.02, 0.0),), "jlmu": (Measured(0.01, 0.0),)}
     said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, "jlmu"), 5)
     assert said.endswith("on average SLTA 2.00 %, JLMU 1.00 %, and it loses least")
 
@@ -183,11 +184,13 @@ def test_the_reason_is_the_least_loss_where_it_is_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "choice"),
     [
-        (Lost(0.0100, 0.0), Lost(0.0050, 0.0), "jlmu"),
-        (Lost(0.0054, 0.0), Lost(0.0050, 0.0), "slta"),  # within what is no difference
-        (Lost(0.0100, 0.002), Lost(0.0050, 0.002), "slta"),  # within the noise
-        (Lost(0.0050, 0.0), Lost(0.0100, 0.0), "slta"),
+        (Measured(0.0100, 0.0), Measured(0.0050, 0.0), "jlmu"),
+        (Measured(0.0054, 0.0), Measured(0.0050, 0.0), "slta"),  # within what is no difference
+        (Measured(0.0100, 0.002), Measured(0.0050, 0.002), "slta"),  # within the noise
+        (Measured(0.0050, 0.0), Measured(0.0100, 0.0), "slta"),
     ],
 )
-def test_the_first_policy_is_taken_that_loses_no_more_than_the_best(first: Lost, second: Lost, choice: str) -> None:
+def test_the_first_policy_is_taken_that_loses_no_more_than_the_best(
+    first: Measured, second: Measured, choice: str
+) -> None:
     assert _choice({"slta": (first,), "jlmu": (second,)}) == choice

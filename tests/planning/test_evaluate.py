@@ -111,11 +111,11 @@ def test_weights_that_were_recorded_are_replayed_nearly_as_they_were(folder: Pat
     from experiments.workload import generator, workload_of
     from planning.evaluate.naming import Naming
     from planning.evaluate.reading import read_log
-    from planning.evaluate.replay import shape_of
+    from planning.evaluate.replay import shape_of_log
 
     spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
     log = read_log(folder / "log.csv", None, UTC, Naming(POOLS))
-    shape, begin, end = shape_of(spec, log), data["window"]["warm_up_s"], log.starts[-1] - log.starts[0]
+    shape, begin, end = shape_of_log(spec, log), data["window"]["warm_up_s"], log.starts[-1] - log.starts[0]
     draws = generator(1).random(len(log.starts))
     workload = workload_of(0, log.starts - log.starts[0], log.ends - log.starts[0], draws)
     seen = simulate(

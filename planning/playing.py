@@ -1,0 +1,58 @@
+"""A fleet in virtual time: each policy on the same arrivals, by the experiments' engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.engine.simulate import POLICIES as PLAYED
+from experiments.engine.simulate import Run, simulate
+from experiments.fleets import FleetShape
+from experiments.workload import WARM_UP, generator, stationary
+from service.core.fleet import FleetSpec
+from service.core.gaps import Gaps
+from service.core.policies import POLICIES
+from service.core.utility import PoolClass
+
+PLAYABLE = {name: policy for name, policy in POLICIES.items() if policy.title in PLAYED}
+"""The policies of fleet files that place sessions."""
+SEEDS = 4
+MOST_SESSIONS = 20_000
+"""Sessions at once in a run: a larger fleet is played by a part of it."""
+SESSION_TIMES = 200_000
+"""Sessions times mean durations that a run measures, within 20 and 1,000 mean durations."""
+
+
+class Measured(NamedTuple):
+    """The mean over the seeds, and the mean's standard error."""
+
+    mean: float
+    error: float
+
+
+def measured(values: Sequence[float]) -> Measured:
+    """Of two runs or more."""
+    return Measured(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))))
+
+
+def shape_of(classes: Sequence[PoolClass], pools: Sequence[int]) -> FleetShape:
+    """The classes that have pools."""
+    present = [(c, count) for c, count in zip(classes, pools, strict=True) if count]
+    return FleetShape("fleet", tuple(c for c, _ in present), tuple(count for _, count in present))
+
+
+def part_of(spec: FleetSpec, pools: Sequence[int], most: float) -> tuple[FleetShape, float]:
+    """The classes with pools, and the part of the fleet that is played where `most` sessions come at most."""
+    part = min(1.0, MOST_SESSIONS / most) if most else 1.0
+    shape = shape_of(spec.classes, [max(1, round(count * part)) if count else 0 for count in pools])
+    return shape, sum(shape.shares) / sum(pools)
+
+
+def play(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Iterator[Gaps]:
+    """A run for each seed, with Poisson arrivals and exponential durations, `load` sessions of the whole fleet."""
+    end = WARM_UP + min(max(SESSION_TIMES / load, 20.0), 1000.0)
+    for seed in range(SEEDS):
+        workload = stationary(generator(13, seed, round(1000 * load)), load, end)
+        yield simulate(shape, sum(shape.shares), title, workload, Run(horizon=end, beta=spec.beta)).gaps
