@@ -3,5 +3,6 @@
 | folder | owns |
 |---|---|
 | check | whether a fleet file is valid, and what follows from it |
+| plan | the cheapest fleet that earns a floor, or the best for a budget |
 | evaluate | what a recorded placement lost, and what others would lose on the same sessions |
 """

@@ -29,13 +29,14 @@ class Part(NamedTuple):
 
 LOAD = ("load", ("aiohttp", "ddsketch"))
 EXPERIMENTS = ("experiments", ("matplotlib", "numpy", "scipy"))
-PLANNING = ("planning", ("matplotlib", "numpy"))
+PLANNING = ("planning", ("matplotlib", "numpy", "scipy"))
 PARTS = {
     "demo": Part("demo.cli", "See it work: a service, a load on it, and a live view of its gap to the optimum.", *LOAD),
     "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP.", *LOAD),
     "experiments": Part("experiments.cli", "The paper's table and figures, again.", *EXPERIMENTS),
     "evaluate": Part("planning.evaluate.command", "What a recorded placement lost: from a log.", *PLANNING),
     "check": Part("planning.check.command", "What follows from a fleet file, before anything is started."),
+    "plan": Part("planning.plan.command", "The cheapest fleet for a load, or the best for a budget.", *PLANNING),
     "key": Part("service.cli.key", "API keys."),
     "audit": Part("service.cli.audit", "Look for damage in the store, and mend it."),
 }

@@ -69,6 +69,7 @@ def test_help_needs_none_of_the_parts() -> None:
         ("loadgen", "ddsketch", "load"),
         ("experiments", "numpy", "experiments"),
         ("evaluate", "numpy", "planning"),
+        ("plan", "scipy", "planning"),
     ],
 )
 def test_without_an_extra_one_sentence_says_how_to_install_it(command: str, module: str, extra: str) -> None:

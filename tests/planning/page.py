@@ -1,27 +1,30 @@
-"""The worked examples of docs/evaluate.md and docs/check.md, the same on every machine.
+"""The worked examples of docs/evaluate.md, docs/check.md and docs/plan.md, the same on every machine.
 
 `python -m tests.planning.page --write` puts what the commands print, and the figure, where they belong.
 """
 
 from __future__ import annotations
 
-import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 from planning.check.command import app as check
 from planning.evaluate.command import app
+from planning.plan.command import app as plan
 from tests.docs.pages import ROOT, Page
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
 PAGE = Page(ROOT / "docs/evaluate.md")
 IMAGE = ROOT / "docs/images/evaluate.png"
 CHECK_PAGE = Page(ROOT / "docs/check.md")
+PLAN_PAGE = Page(ROOT / "docs/plan.md")
 MARKED = re.compile(r"(<!-- example: ([a-z]+) -->\n```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 SECONDS = 14_400
 
@@ -47,14 +50,18 @@ classes:
 
 def checked(name: str, text: str) -> str:
     """What `slta check` prints for a file of this name in the folder it is called in."""
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path.cwd()
-        os.chdir(folder)
-        try:
-            Path(name).write_text(text, encoding="utf-8")
-            return CliRunner().invoke(check, [name]).output
-        finally:
-            os.chdir(before)
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path(name).write_text(text, encoding="utf-8")
+        return CliRunner().invoke(check, [name]).output
+
+
+def planned() -> str:
+    """What `slta plan` prints for the call that the page names, with the page's own day."""
+    call = next(line for line in PLAN_PAGE.blocks("sh")[1].replace("\\\n", " ").splitlines())
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path("arena.yaml").write_text(FLEET, encoding="utf-8")
+        Path("day.csv").write_text(PLAN_PAGE.blocks("csv")[0], encoding="utf-8")
+        return CliRunner().invoke(plan, shlex.split(call)[2:]).output
 
 
 def shown(page: Page, name: str) -> str:
@@ -74,6 +81,7 @@ def main() -> None:
         text = example(Path(folder))
         shutil.copy(Path(folder) / "evaluate.png", IMAGE)
     write(PAGE, {"evaluate": text})
+    write(PLAN_PAGE, {"plan": planned()})
     write(CHECK_PAGE, {"valid": checked("arena.yaml", FLEET), "mistaken": checked("arena.yaml", MISTAKEN)})
 
 

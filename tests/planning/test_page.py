@@ -1,17 +1,21 @@
-"""docs/evaluate.md and docs/check.md show what the commands print, and name the figures that they write."""
+"""The pages of planning show what the commands print, and name the figures that they write."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from planning.evaluate.command import app
+from planning.plan.command import app as plan
+from service.metrics.families import FLEET_ROWS
 from tests.docs.pages import rows, words
-from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, checked, example, shown
+from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, PLAN_PAGE, checked, example, planned, shown
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
 AGAIN = "run python -m tests.planning.page --write"
@@ -24,6 +28,10 @@ def test_the_example_of_a_log_is_what_the_command_prints(tmp_path: Path) -> None
 @pytest.mark.parametrize(("name", "text"), [("valid", FLEET), ("mistaken", MISTAKEN)])
 def test_an_example_of_a_check_is_what_the_command_prints(name: str, text: str) -> None:
     assert checked("arena.yaml", text) in shown(CHECK_PAGE, name), AGAIN
+
+
+def test_the_example_of_a_plan_is_what_the_command_prints() -> None:
+    assert planned() in shown(PLAN_PAGE, "plan"), AGAIN
 
 
 def test_the_fleet_file_of_the_page_is_the_examples() -> None:
@@ -42,3 +50,42 @@ def test_the_table_of_figures_names_what_is_in_the_file(tmp_path: Path) -> None:
         found = data
         for part in re.sub(r"<policy>", "slta", name).split("."):
             found = found[part]
+
+
+def test_the_table_of_a_plan_names_what_is_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
+    out = tmp_path / "out.json"
+    costs = [word for name in ("linear", "quadratic", "saturating") for word in ("--cost", f"{name}=1")]
+    call = [str(tmp_path / "fleet.yaml"), *costs, "--load", "9", "--budget", "9", "--json", str(out)]
+    assert CliRunner().invoke(plan, call).exit_code == 0
+    data = json.loads(out.read_text(encoding="utf-8"))
+    named = {cells[0]: set(words(cells[1])) for cells in rows(PLAN_PAGE.section("The figures as JSON"))}
+    assert {name for cell in named for name in words(cell)} == set(data)
+    assert set(data["hours"][0]) <= named["`hours`"]
+    assert set(data["classes"]["linear"]) <= named["`classes`"]
+    assert set(data["rounds"][0]) <= named["`rounds`"]
+
+
+@pytest.mark.needs("promtool")
+def test_the_query_of_the_page_divides_each_worth_by_its_cost(tmp_path: Path) -> None:
+    (query,) = PLAN_PAGE.blocks("promql")
+    (metric,) = [row for row in FLEET_ROWS if row.name == "pool_worth"]
+    assert metric.labels == ("fleet", "pool_class")
+    worth = {"linear": 8, "quadratic": 3, "saturating": 6}
+    series = [
+        {
+            "series": f'{metric.shown_name}{{fleet="arena",pool_class="{name}",instance="{instance}"}}',
+            "values": f"{value}x60",
+        }
+        for name, value in worth.items()
+        for instance in ("a", "b")
+    ]
+    expected = {"linear": 2, "quadratic": 3, "saturating": 4}
+    samples = [{"labels": f'{{pool_class="{name}"}}', "value": value} for name, value in expected.items()]
+    checked = {"expr": query, "eval_time": "40m", "exp_samples": samples}
+    test = {"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": [checked]}]}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(test), encoding="utf-8")
+    done = subprocess.run(
+        ["promtool", "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

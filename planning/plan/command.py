@@ -1,0 +1,116 @@
+"""`slta plan`: the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from planning.errors import Unusable, unreadable_named
+from planning.plan.expected import placement_gap, played_utility
+from planning.plan.market import market_of
+from planning.plan.report import report
+from planning.plan.results import Answer, Asked, results
+from planning.plan.search import ROUNDS, NoFleet, Round, Search, best_within, cheapest_for
+from planning.plan.wanted import Hour, costs_of, floor_of, load_of, positive, read_profile
+from planning.plan.worth import worths_of
+from planning.playing import MOST_SESSIONS, PLAYABLE, Measured
+from planning.refusing import NOT_VALID, refuse
+from planning.text import write_json
+from service.cli.mistakes import in_one_line
+from service.core.fleet import FleetSpec
+from service.core.policies import DEFAULT_POLICY
+from service.errors import InvalidFleet
+from service.fleet_file.specs import compile_spec
+from service.fleet_file.yaml_file import load_yaml
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def command(
+    fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
+    cost: Annotated[list[str], typer.Option(metavar="CLASS=COST", help="What one pool costs, for each class.")],
+    load: Annotated[str | None, typer.Option(help="Sessions of the whole fleet, on average.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="A day instead: CSV with the columns hour,load.")] = None,
+    floor: Annotated[
+        str | None, typer.Option(help="Utility per session, or a share of the most that one can add, like 95%.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="The best fleet for so much, instead of a floor.")] = None,
+    refused: Annotated[
+        float, typer.Option(min=1e-9, max=0.5, help="Largest share of sessions that may find no place.")
+    ] = 0.001,
+    json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
+) -> None:
+    """Find the cheapest fleet that earns a floor, at a load or through a day, or the best fleet for a budget.
+
+    The numbers of pools in the file do not count. Exit codes: 0 found; 1 the file is not valid, or no fleet does it;
+    2 not called well.
+    """
+    with in_one_line(Unusable), unreadable_named():
+        try:
+            loaded = load_yaml(fleet)
+            spec = compile_spec(loaded.file)
+        except InvalidFleet as error:
+            refuse(fleet, error, json)
+        asked = _asked(spec, cost, _hours(load, profile), floor, budget)
+        try:
+            answer = _answer(spec, asked, refused)
+        except NoFleet as error:
+            typer.echo(f"{loaded.name}: {error}", err=True)
+            raise typer.Exit(NOT_VALID) from None
+        data = results(asked, answer)
+        typer.echo(report(loaded.name, data))
+        if json:
+            write_json(data, json)
+
+
+def _hours(load: str | None, profile: Path | None) -> list[Hour]:
+    if (load is None) == (profile is None):
+        raise Unusable("give either --load or --profile")
+    if profile:
+        return read_profile(profile)
+    return [Hour("", load_of(load or "", "--load", least=1.0))]
+
+
+def _asked(spec: FleetSpec, costs: list[str], hours: list[Hour], floor: str | None, budget: str | None) -> Asked:
+    if (floor is None) == (budget is None):
+        raise Unusable("give either --floor or --budget")
+    return Asked(
+        spec.class_names(),
+        costs_of(costs, spec.class_names()),
+        hours,
+        floor_of(floor).of_a_session(spec.ranking) if floor else None,
+        positive(budget, "--budget") if budget else None,
+        spec.policy.name if spec.policy.name in PLAYABLE else DEFAULT_POLICY.name,
+    )
+
+
+def _answer(spec: FleetSpec, asked: Asked, refused: float) -> Answer:
+    """Search, then play the fleet found. NoFleet, Unusable."""
+    market = market_of(spec, asked.costs, asked.hours, refused)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("planning", total=ROUNDS * len(asked.hours))
+        search = Search(spec, market, placement_gap(spec, PLAYABLE[asked.policy]), lambda: progress.advance(task))
+        rounds = _rounds(search, asked)
+        played = [_played(spec, asked, rounds[-1], k) for k, _ in enumerate(asked.hours)]
+    return Answer(rounds, worths_of(spec, rounds[-1].pools, [hour.sessions for hour in asked.hours]), played)
+
+
+def _rounds(search: Search, asked: Asked) -> list[Round]:
+    if asked.floor is None:
+        return best_within(search, asked.budget or 0.0)
+    return cheapest_for(search, asked.floor * np.array([hour.sessions for hour in asked.hours]))
+
+
+def _played(spec: FleetSpec, asked: Asked, plan: Round, hour: int) -> Measured | None:
+    """What an hour earns in virtual time; None without sessions, or with more than are played."""
+    sessions = asked.hours[hour].sessions
+    if not 0 < sessions <= MOST_SESSIONS:
+        return None
+    return played_utility(spec, PLAYABLE[asked.policy], plan.pools, sessions, plan.hours[hour])

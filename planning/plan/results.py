@@ -1,0 +1,73 @@
+"""A plan as JSON. Utilities are of the whole fleet, on average over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planning.plan.expected import Expected
+from planning.plan.search import Round
+from planning.plan.wanted import Hour
+from planning.plan.worth import Worth
+from planning.playing import Measured
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The question: costs by class, hours, and a floor of a session or a budget."""
+
+    classes: Sequence[str]
+    costs: Sequence[float]
+    hours: Sequence[Hour]
+    floor: float | None
+    budget: float | None
+    policy: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rounds, the last the plan; `played` has a measured utility for each hour, None where it was not played."""
+
+    rounds: Sequence[Round]
+    worths: Sequence[Worth]
+    played: Sequence[Measured | None]
+
+
+def results(asked: Asked, answer: Answer) -> dict[str, Any]:
+    """All figures."""
+    plan = answer.rounds[-1]
+    return {
+        "policy": asked.policy,
+        "pools": dict(zip(asked.classes, plan.pools, strict=True)),
+        "cost": plan.cost,
+        "proven": answer.rounds[0].proven,
+        "floor": asked.floor,
+        "budget": asked.budget,
+        "hours": [_hour(asked, *row) for row in zip(asked.hours, plan.hours, answer.played, strict=True)],
+        "classes": {
+            name: {"cost": cost, "adds": worth.adds, "adds_per_cost": worth.adds / cost, "pool_worth": worth.metric}
+            for name, cost, worth in zip(asked.classes, asked.costs, answer.worths, strict=True)
+        },
+        "rounds": [
+            {"pools": dict(zip(asked.classes, r.pools, strict=True)), "cost": r.cost, "missing": r.missing}
+            for r in answer.rounds
+        ],
+    }
+
+
+def _hour(asked: Asked, hour: Hour, seen: Expected, played: Measured | None) -> dict[str, Any]:
+    return {
+        "hour": hour.name or None,
+        "sessions": hour.sessions,
+        "floor": None if asked.floor is None else asked.floor * hour.sessions,
+        "bound": seen.bound,
+        "expected_swing_gap": seen.swing_gap,
+        "expected_placement_gap": seen.placement_gap,
+        "predicted": seen.lost.predicted,
+        "expected_utility": seen.utility,
+        "refused": seen.refused,
+        "price": seen.price,
+        "measured_utility": played.mean if played else None,
+        "measured_error": played.error if played else None,
+    }

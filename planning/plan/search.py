@@ -1,0 +1,95 @@
+"""Rounds: solve by the bound, see what swings and placement lose there, raise the floors by it, solve again.
+
+What is lost is not linear in the pools, so it cannot be a row of the programme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planning.plan.expected import Expected, PlacementGap, expected
+from planning.plan.market import Floats, Market
+from planning.plan.solving import Solution, best_for, cheapest
+from service.core.fleet import FleetSpec
+
+ROUNDS = 5
+TOLERANCE = 1e-6
+"""Of a floor: so exactly is it kept."""
+
+Ran = Callable[[], None]
+"""Told after each load that was looked at."""
+
+
+class NoFleet(Exception):
+    """No fleet was found; the message says what comes nearest."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A fleet and what it is expected to earn at each load; `missing` is by how much it misses a floor at worst."""
+
+    pools: tuple[int, ...]
+    proven: bool
+    cost: float
+    hours: tuple[Expected, ...]
+    missing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is the same in every round."""
+
+    spec: FleetSpec
+    market: Market
+    lost: PlacementGap
+    ran: Ran
+
+    def round_of(self, solution: Solution, floors: Floats | None = None) -> Round:
+        """The fleet of a solution, looked at at each load."""
+        hours = []
+        for load in self.market.loads:
+            hours.append(expected(self.spec, solution.pools, float(load), self.lost))
+            self.ran()
+        cost = float(self.market.costs @ np.array(solution.pools))
+        utilities = np.array([hour.utility for hour in hours])
+        missing = 0.0 if floors is None else float((floors - utilities - TOLERANCE * np.abs(floors)).max())
+        return Round(solution.pools, solution.proven, cost, tuple(hours), max(missing, 0.0))
+
+
+def cheapest_for(search: Search, floors: Floats) -> list[Round]:
+    """Rounds up to the cheapest fleet found that is expected to earn `floors`, of the whole fleet. NoFleet, Unusable.
+
+    The first round's cost, where `proven`, is the least that any fleet for these floors can have.
+    """
+    rounds: list[Round] = []
+    raised = np.zeros(len(floors))
+    while len(rounds) < ROUNDS:
+        solution = cheapest(search.market, floors + raised)
+        if solution is None:
+            break
+        rounds.append(search.round_of(solution, floors))
+        if not rounds[-1].missing:
+            return rounds
+        raised = np.maximum(raised, [hour.swing_gap + hour.placement_gap for hour in rounds[-1].hours])
+    raise NoFleet(_nearest(rounds))
+
+
+def best_within(search: Search, budget: float) -> list[Round]:
+    """One round: the fleet with the largest mean bound that costs `budget` at most. NoFleet, Unusable."""
+    solution = best_for(search.market, budget)
+    if solution is None:
+        raise NoFleet(f"no fleet for {budget:,g} has the {search.market.room:,} places that these sessions need")
+    return [search.round_of(solution)]
+
+
+def _nearest(rounds: Sequence[Round]) -> str:
+    if not rounds:
+        return "no fleet of these classes reaches the floor, not even by the bound"
+    last = rounds[-1]
+    return (
+        f"no fleet was found that is expected to keep the floor: the bound reaches it for {rounds[0].cost:,g}, but "
+        f"swings and placement lose too much; a fleet for {last.cost:,g} misses it by {last.missing:,.4g}"
+    )

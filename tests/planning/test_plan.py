@@ -1,0 +1,222 @@
+"""`slta plan` finds the cheapest fleet: against all fleets of small cases, and against the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from planning.plan.expected import Lost, PlacementGap, expected, mean_optimum, placement_gap, played_utility
+from planning.plan.market import Market, blocking, market_of, places_for
+from planning.plan.search import NoFleet, Search, best_within, cheapest_for
+from planning.plan.solving import best_for, cheapest
+from planning.plan.wanted import Hour
+from planning.plan.worth import worths_of
+from planning.playing import shape_of
+from service.core.fleet import FleetSpec
+from service.core.optimum import optimum, pool_worth
+from service.core.policies import POLICIES
+from service.core.utility import LogShareUtility, PoolClass, TableUtility
+
+HALF = 0.5
+"""Share that may be refused: so small cases need little room beyond their load."""
+
+
+def spec_of(*columns: Sequence[int], policy: str = "jlmu") -> FleetSpec:
+    """Classes whose sessions add as much, first to last."""
+    tables = [TableUtility(tuple(Fraction(sum(column[:x])) for x in range(len(column) + 1))) for column in columns]
+    classes = tuple(PoolClass(f"class {i}", table, len(table.values) - 1) for i, table in enumerate(tables))
+    return FleetSpec(classes, policy=POLICIES[policy])
+
+
+def bound(spec: FleetSpec, pools: Sequence[int], load: float) -> float:
+    best = optimum(spec.ranking, pools, load)
+    return best.utility if best else 0.0
+
+
+def market(spec: FleetSpec, costs: Sequence[float], *loads: float, refused: float = HALF) -> Market:
+    return market_of(spec, costs, [Hour(str(k), load) for k, load in enumerate(loads)], refused)
+
+
+def all_fleets(found: Market) -> Iterator[tuple[int, ...]]:
+    """Every fleet with room, up to so many pools of a class that more add nothing."""
+    for pools in product(range(found.most + 1), repeat=len(found.costs)):
+        if found.capacities @ np.array(pools) >= found.room:
+            yield pools
+
+
+columns = st.lists(st.integers(-2, 9), min_size=1, max_size=3).map(lambda values: sorted(values, reverse=True))
+specs = st.lists(columns, min_size=2, max_size=3).map(lambda found: spec_of(*found))
+loads_of_a_day = st.lists(st.integers(1, 10).map(lambda half: half / 2), min_size=1, max_size=2)
+costs_of_three = st.tuples(*[st.integers(1, 20)] * 3)
+
+
+@given(spec=specs, pools=st.tuples(*[st.integers(0, 4)] * 3), load=st.integers(0, 40))
+def test_the_smallest_row_is_the_bound(spec: FleetSpec, pools: tuple[int, ...], load: int) -> None:
+    pools = pools[: len(spec.classes)]
+    assume(any(pools))
+    places = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
+    sessions = min(load / 4, places)
+    found = market(spec, [1] * len(pools), 1.0)
+    rows = found.prices * sessions + found.worths @ np.array(pools)
+    assert rows.min() == pytest.approx(bound(spec, pools, sessions))
+
+
+@given(spec=specs, load=st.integers(1, 5))
+def test_a_row_has_the_worth_of_a_pool_at_its_price(spec: FleetSpec, load: int) -> None:
+    pools = [3] * len(spec.classes)
+    best = optimum(spec.ranking, pools, load)
+    assume(best and not best.overload)
+    assert best is not None
+    found = market(spec, pools, float(load))
+    row = found.worths[list(found.prices).index(best.price)]
+    assert list(row) == pytest.approx([pool_worth(spec.ranking, i, best) for i in range(len(pools))])
+
+
+@settings(deadline=None, max_examples=60)
+@given(spec=specs, costs=costs_of_three, loads=loads_of_a_day, share=st.sampled_from([0.3, 0.6, 0.8, 0.95, 1.0]))
+def test_the_cheapest_fleet_is_the_cheapest_of_all(
+    spec: FleetSpec, costs: tuple[int, ...], loads: list[float], share: float
+) -> None:
+    found = market(spec, costs[: len(spec.classes)], *loads)
+    floors = share * max(column[0] for column in spec.ranking.marginals) * np.array(loads)
+    keep = [
+        float(found.costs @ np.array(pools))
+        for pools in all_fleets(found)
+        if all(bound(spec, pools, n) >= f - 1e-9 for n, f in zip(loads, floors, strict=True))
+    ]
+    solution = cheapest(found, floors)
+    if not keep:
+        assert solution is None
+        return
+    assert solution is not None
+    assert solution.proven
+    assert float(found.costs @ np.array(solution.pools)) == pytest.approx(min(keep))
+    assert all(bound(spec, solution.pools, n) >= f - 1e-6 for n, f in zip(loads, floors, strict=True))
+
+
+@settings(deadline=None, max_examples=60)
+@given(spec=specs, costs=costs_of_three, loads=loads_of_a_day, budget=st.integers(1, 60))
+def test_the_best_fleet_for_a_budget_is_the_best_of_all(
+    spec: FleetSpec, costs: tuple[int, ...], loads: list[float], budget: int
+) -> None:
+    found = market(spec, costs[: len(spec.classes)], *loads)
+    earned = [
+        sum(bound(spec, pools, load) for load in loads)
+        for pools in all_fleets(found)
+        if found.costs @ np.array(pools) <= budget
+    ]
+    solution = best_for(found, float(budget))
+    if not earned:
+        assert solution is None
+        return
+    assert solution is not None
+    assert found.costs @ np.array(solution.pools) <= budget
+    assert sum(bound(spec, solution.pools, load) for load in loads) == pytest.approx(max(earned))
+
+
+def erlang(load: float, places: int) -> float:
+    """Erlang B by its recursion."""
+    found = 1.0
+    for k in range(1, places + 1):
+        found = load * found / (k + load * found)
+    return found
+
+
+@pytest.mark.parametrize("load", [0.5, 3.0, 40.0, 400.0])
+def test_the_places_are_the_fewest_that_refuse_so_little(load: float) -> None:
+    places = places_for(load, 0.001)
+    assert erlang(load, places) <= 0.001 < erlang(load, places - 1)
+    assert blocking(load, places) == pytest.approx(erlang(load, places))
+
+
+@pytest.mark.parametrize("load", [0.7, 6.0, 11.0])
+def test_what_swings_cost_is_that_of_erlangs_fleet(load: float) -> None:
+    spec, pools = spec_of((4, 2, 1), (3, 3)), [2, 3]
+    weights = [1.0]
+    for k in range(1, 13):
+        weights.append(weights[-1] * load / k)
+    mean = sum(w * bound(spec, pools, k) for k, w in enumerate(weights)) / sum(weights)
+    assert mean_optimum(shape_of(spec.classes, pools), 12, load) == pytest.approx(mean)
+
+
+def losing(share: float, ran: list[int]) -> PlacementGap:
+    """A placement that loses a share of a unit for each pool."""
+
+    def lost(pools: Sequence[int], sessions: float) -> Lost:
+        ran.append(1)
+        return Lost(share * sum(pools), predicted=True)
+
+    return lost
+
+
+def search(spec: FleetSpec, found: Market, share: float, ran: list[int] | None = None) -> Search:
+    return Search(spec, found, losing(share, [] if ran is None else ran), lambda: None)
+
+
+def test_rounds_end_with_a_fleet_that_is_expected_to_keep_every_floor() -> None:
+    spec = spec_of((10, 8, 6, 4, 2), (12, 6, 1))
+    found = market(spec, (2.0, 1.5), 20.0, 33.0, refused=0.001)
+    floors = np.array([9.0 * 20, 9.0 * 33])
+    rounds = cheapest_for(search(spec, found, 0.2), floors)
+    assert 1 < len(rounds) <= 5
+    assert rounds[0].missing > 0
+    assert rounds[-1].missing == 0
+    assert [r.cost for r in rounds] == sorted(r.cost for r in rounds)
+    for floor, hour in zip(floors, rounds[-1].hours, strict=True):
+        assert hour.utility >= floor * (1 - 1e-6)
+        assert hour.utility == hour.bound - hour.swing_gap - hour.placement_gap
+
+
+def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
+    spec = spec_of((10, 8, 6), (12, 6, 1))
+    found = market(spec, (2.0, 1.5), 20.0, refused=0.001)
+    with pytest.raises(NoFleet, match=r"swings and placement lose too much; a fleet for .* misses it by"):
+        cheapest_for(search(spec, found, 4.0), np.array([180.0]))
+    with pytest.raises(NoFleet, match="not even by the bound"):
+        cheapest_for(search(spec, found, 0.0), np.array([241.0]))
+    with pytest.raises(NoFleet, match=r"no fleet for 2 has the \d+ places"):
+        best_within(search(spec, found, 0.0), 2.0)
+
+
+def test_each_load_of_each_round_is_told() -> None:
+    spec, ran = spec_of((10, 8, 6), (12, 6, 1)), list[int]()
+    found = market(spec, (2.0, 1.5), 3.0, 0.0, 7.0)
+    seen = best_within(search(spec, found, 0.0, ran), 40.0)[0].hours
+    assert (len(seen), len(ran)) == (3, 2)
+    assert (seen[1].bound, seen[1].utility) == (0, 0)
+
+
+def test_one_more_pool_adds_at_most_what_the_metric_shows() -> None:
+    spec, pools, loads = spec_of((10, 8, 6), (12, 6, 1)), (3, 2), (6.0, 9.0)
+    for i, worth in enumerate(worths_of(spec, pools, loads)):
+        more = [count + (k == i) for k, count in enumerate(pools)]
+        added = sum(bound(spec, more, load) - bound(spec, pools, load) for load in loads) / 2
+        assert worth.adds == pytest.approx(added)
+        assert worth.metric >= worth.adds
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_the_floor_holds_in_virtual_time(policy: str) -> None:
+    classes = tuple(PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 40) for r in (20, 30))
+    spec = FleetSpec(classes, policy=POLICIES[policy])
+    load, floor = 120.0, 1.2 * 120
+    found = market(spec, (1.0, 1.6), load, refused=0.001)
+    plan = cheapest_for(Search(spec, found, placement_gap(spec, spec.policy), lambda: None), np.array([floor]))[-1]
+    seen = plan.hours[0]
+    played = played_utility(spec, spec.policy, plan.pools, load, seen)
+    assert played.mean + 3 * played.error >= floor
+    assert played.mean == pytest.approx(seen.utility, abs=4 * played.error + 0.1 * seen.placement_gap)
+
+
+def test_expected_is_the_bound_less_what_is_lost() -> None:
+    spec = spec_of((4, 2, 1), (3, 3))
+    seen = expected(spec, [2, 3], 6.0, losing(0.25, []))
+    assert (seen.bound, seen.placement_gap) == (bound(spec, [2, 3], 6.0), 1.25)
+    assert seen.swing_gap > 0
+    assert seen.refused == pytest.approx(erlang(6.0, 12))

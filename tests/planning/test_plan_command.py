@@ -1,0 +1,168 @@
+"""`slta plan` on the command line: what it is asked, what it answers, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from planning.plan.command import app
+from planning.plan.wanted import costs_of, floor_of, read_profile
+from service.core.optimum import optimum
+from service.fleet_file import compile_spec, load_yaml
+
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+
+FLEET = """\
+fleet: arena
+policy: jlmu
+classes:
+  - {name: small, utility: {kind: table, values: [0, 4, 6, 7]}, capacity: 3, pools: 2}
+  - {name: large, utility: {kind: table, values: [0, 5, 10, 14, 16]}, capacity: 4, pools: 3}
+"""
+COSTS = ["--cost", "small=1", "--cost", "large=2.2"]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    path = tmp_path / "arena.yaml"
+    path.write_text(FLEET, encoding="utf-8")
+    return path
+
+
+def plan(fleet: Path, *options: str) -> Result:
+    return runner.invoke(app, [str(fleet), *options])
+
+
+def figures(fleet: Path, *options: str) -> Any:
+    out = fleet.with_name("out.json")
+    result = plan(fleet, *options, "--json", str(out))
+    assert result.exit_code == 0, result.output
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def test_a_plan_keeps_the_floor_and_says_what_it_expects(fleet: Path) -> None:
+    data = figures(fleet, *COSTS, "--load", "30", "--floor", "80%")
+    (hour,) = data["hours"]
+    pools = list(data["pools"].values())
+    best = optimum(compile_spec(load_yaml(fleet).file).ranking, pools, 30.0)
+    assert best is not None
+    assert data["cost"] == pytest.approx(pools[0] + 2.2 * pools[1])
+    assert hour["bound"] == pytest.approx(best.utility)
+    assert hour["floor"] == pytest.approx(0.8 * 5 * 30)
+    assert hour["expected_utility"] >= hour["floor"]
+    lost = hour["expected_swing_gap"] + hour["expected_placement_gap"]
+    assert hour["expected_utility"] == pytest.approx(hour["bound"] - lost)
+    assert hour["measured_utility"] == pytest.approx(hour["expected_utility"], abs=5 * hour["measured_error"] + 0.05)
+    assert data["rounds"][-1] == {"pools": data["pools"], "cost": data["cost"], "missing": 0}
+    assert data["classes"]["large"]["adds_per_cost"] == data["classes"]["large"]["adds"] / 2.2
+
+
+def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
+    day = tmp_path / "day.csv"
+    day.write_text("hour,load\n03,0\n12,20\n20,30.5\n", encoding="utf-8")
+    result = plan(fleet, *COSTS, "--profile", str(day), "--floor", "3.5")
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert [line[:2] for line in lines if line and line[0] in ("03", "12", "20")] == [
+        ["03", "0"],
+        ["12", "20"],
+        ["20", "30.5"],
+    ]
+    data = figures(fleet, *COSTS, "--profile", str(day), "--floor", "3.5")
+    assert all(hour["expected_utility"] >= hour["floor"] for hour in data["hours"])
+    assert data["hours"][0]["measured_utility"] is None
+
+
+def test_a_budget_is_not_passed(fleet: Path) -> None:
+    data = figures(fleet, *COSTS, "--load", "30", "--budget", "30")
+    assert data["cost"] <= 30
+    assert data["floor"] is None
+    more = figures(fleet, *COSTS, "--load", "30", "--budget", "40")
+    assert more["hours"][0]["bound"] > data["hours"][0]["bound"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--load", "30", "--floor", "1", "--cost", "small=1"], "every class needs a cost: add --cost large=…"),
+        (["--load", "30", "--floor", "1", "--cost", "smal=1"], "no class is named 'smal'; did you mean small?"),
+        (["--load", "30", "--floor", "1", "--cost", "gpu=1"], "no class is named 'gpu'; the classes are small, large"),
+        (["--load", "30", "--floor", "1", "--cost", "small"], "--cost: 'small' is not like small=1"),
+        (["--load", "30", "--floor", "1", *COSTS, "--cost", "small=2"], "--cost: small has two costs"),
+        (["--load", "30", "--floor", "1", "--cost", "small=0"], "--cost small: 0 is not above 0"),
+        (["--load", "30", "--floor", "1", "--cost", "small=nan"], "--cost small: 'nan' is not a number above 0"),
+        (["--floor", "1", *COSTS], "give either --load or --profile"),
+        (["--load", "30", "--profile", "day.csv", "--floor", "1", *COSTS], "give either --load or --profile"),
+        (["--load", "30", *COSTS], "give either --floor or --budget"),
+        (["--load", "30", *COSTS, "--floor", "1", "--budget", "3"], "give either --floor or --budget"),
+        (["--load", "many", *COSTS, "--floor", "1"], "--load: 'many' is not a number of sessions"),
+        (["--load", "0", *COSTS, "--floor", "1"], "--load: 0 is not from 1 to 10,000,000 sessions"),
+        (["--load", "30", *COSTS, "--floor", "high"], "--floor: 'high' is not a number like 0.5, or a share like 95%"),
+        (["--load", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not a share above 0% and up to 100%"),
+        (
+            ["--load", "30", *COSTS, "--floor", "6"],
+            "--floor: a session adds at most 5 on a pool of these classes, not 6",
+        ),
+        (["--load", "30", *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
+        (["--profile", "nowhere.csv", *COSTS, "--floor", "1"], "nowhere.csv: No such file or directory"),
+        (["--load", "30", *COSTS, "--floor", "1", "--refused", "0.9"], "--refused"),
+        (["--load", "30", "--floor", "1"], "Missing option '--cost'"),
+    ],
+)
+def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str], message: str, capfd: Any) -> None:
+    result = plan(fleet, *options)
+    assert result.exit_code == 2
+    assert message in result.output + capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the first line names the columns hour,load; hour is missing"),
+        ("hour,sessions\n1,2\n", "load is missing"),
+        ("hour,load\n1,2\n1,3\n", "line 3: hour 1 is there twice"),
+        ("hour,load\n,2\n", "line 2: the hour is missing"),
+        ("hour,load\n1,2\n2\n", "line 3: load: '' is not a number of sessions"),
+        ("hour,load\n1,-2\n", "line 2: load: -2 is not from 0 to 10,000,000 sessions"),
+        ("hour,load\n1,inf\n", "line 2: load: 'inf' is not a number of sessions"),
+        ("hour,load\n1,0\n", "has no hour with a load"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_named_with_its_line(
+    fleet: Path, tmp_path: Path, text: str, message: str, capfd: Any
+) -> None:
+    day = tmp_path / "day.csv"
+    day.write_text(text, encoding="utf-8")
+    result = plan(fleet, *COSTS, "--profile", str(day), "--floor", "1")
+    assert result.exit_code == 2
+    assert message in result.output + capfd.readouterr().err
+
+
+def test_a_profile_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    day = tmp_path / "day.csv"
+    day.write_bytes("\ufeffload, hour\r\n12.5, 08:00\r\n".encode())
+    assert read_profile(day) == [("08:00", 12.5)]
+
+
+def test_a_fleet_file_with_mistakes_ends_with_1_and_names_them(fleet: Path) -> None:
+    fleet.write_text(FLEET.replace("capacity: 3", "capacity: 0"), encoding="utf-8")
+    result = plan(fleet, *COSTS, "--load", "30", "--floor", "1")
+    assert result.exit_code == 1
+    assert f"{fleet}:4:65: classes[0].capacity: input should be greater" in result.output
+
+
+@pytest.mark.parametrize("options", [["--budget", "2"], ["--floor", "100%"]])
+def test_where_no_fleet_does_it_the_command_ends_with_1(fleet: Path, options: list[str]) -> None:
+    result = plan(fleet, *COSTS, "--load", "30", *options)
+    assert result.exit_code == 1
+    assert "arena: no fleet" in result.output
+
+
+def test_costs_and_floors_are_read_as_they_are_written() -> None:
+    assert costs_of(["b=2.5", "a=1e2"], ["a", "b"]) == (100.0, 2.5)
+    assert (floor_of("95%").amount, floor_of("95%").is_share) == (0.95, True)
+    assert (floor_of("0.5").amount, floor_of("0.5").is_share) == (0.5, False)
