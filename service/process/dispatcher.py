@@ -74,7 +74,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Answer until a signal; then requests finish, and the store's connections close."""
         url = self._embedded.url if self._embedded else self._settings.shared_store_url
-        where = StoreSettings(url, durability=self._settings.promise)
+        where = StoreSettings(url, durability=self._settings.promise, asks_sync=self._settings.asks_sync)
         store = await Store.open(where, TracingObserver(self._metrics, self._spans), self._library)
         try:
             if self._embedded:  # nobody else has it, so no older dispatcher can be at work

@@ -133,11 +133,15 @@ class Settings(BaseSettings):
         return DURABILITIES[self.durability](self.store_replicas or 0)
 
     @property
+    def asks_sync(self) -> bool:
+        """Whether a store has to say that it syncs each write."""
+        return self.promise.on_disk and self.store_fsync == "ask"
+
+    @property
     def demands(self) -> Demands:
         """What a shared store must be."""
         return Demands(
             volatile=self.takes_volatile,
-            synced=self.promise.on_disk and self.store_fsync == "ask",
             confirmed=self.promise.replicas > 0,
         )
 

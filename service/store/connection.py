@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
@@ -17,7 +18,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.store.durability import ASYNC, Durability
-from service.store.topology import Found, FoundOverTls, Sentinels, greet
+from service.store.topology import Found, FoundOverTls, Sentinels, Unsynced, greet
 from service.store.urls import parse
 
 WAIT_SHARE = 0.6
@@ -30,7 +31,8 @@ class StoreSettings:
 
     `url` has one of the forms of `service.store.urls`. A call that takes longer than `call_timeout_seconds` may or may
     not have happened and is asked again, by session id, until `deadline_seconds` have passed since the request came in.
-    `durability` is what has to be true of a write before it is acknowledged.
+    `durability` is what has to be true of a write before it is acknowledged. `asks_sync`: no server is relied on that
+    does not say that it syncs each write.
     """
 
     url: str
@@ -39,6 +41,7 @@ class StoreSettings:
     deadline_seconds: float = 1.5
     max_connections: int = 32
     durability: Durability = ASYNC
+    asks_sync: bool = False
 
     @property
     def wait_ms(self) -> int:
@@ -123,7 +126,7 @@ def connect(settings: StoreSettings) -> Redis:
     pool = ConnectionPool(
         timeout=settings.connect_timeout_seconds,  # for a connection to become free
         max_connections=settings.max_connections,
-        redis_connect_func=greet,
+        redis_connect_func=partial(greet, synced=settings.asks_sync),
         **server,
     )
     if sentinels:
@@ -161,6 +164,7 @@ REFUSAL_KINDS = {beginning: beginning.split()[-1].lower() for beginning in REFUS
 DOUBTFUL = {
     Unconfirmed: "unconfirmed",
     Left: "left",
+    Unsynced: "unsynced",
     RedisTimeoutError: "timeout",
     RedisConnectionError: "connection",
     OSError: "connection",

@@ -34,3 +34,16 @@ DURABILITIES: Mapping[Mode, Callable[[int], Durability]] = {
 
 WAITAOF has no row: under everysec Redis answers it after a second, and Valkey 8.1 and 9.1 before the disk has synced.
 """
+
+SYNCED = "always"
+"""What `appendfsync` must be where an acknowledgement promises that a write is on disk."""
+
+
+def unsynced(setting: str | None) -> str:
+    """Why acknowledged writes may not be on disk, given `appendfsync`, None if it is not told; '' if they are."""
+    if setting is None:
+        return (
+            "forbids CONFIG GET, so nobody can see whether it syncs each write: run it with appendfsync "
+            f"{SYNCED}, and say so with SLTA_STORE_FSYNC={SYNCED}"
+        )
+    return "" if setting == SYNCED else f"syncs {setting} and not each write: set its appendfsync to {SYNCED}"

@@ -22,20 +22,14 @@ REPLICA = (
 )
 
 
-SYNCED = "always"
-"""What `appendfsync` must be where an acknowledgement promises that a write is on disk."""
-
-
 @dataclass(frozen=True, slots=True)
 class Demands:
     """What is asked of a server besides what all are asked for.
 
-    `volatile` accepts one that loses its data when it ends; `synced` asks whether each write is on disk when it is
-    answered; `confirmed` whether replicas can confirm it.
+    `volatile` accepts one that loses its data when it ends; `confirmed` asks whether replicas can confirm a write.
     """
 
     volatile: bool = False
-    synced: bool = False
     confirmed: bool = False
 
 
@@ -50,8 +44,6 @@ async def examine(redis: Redis, demands: Demands) -> bool:
     """
     information = await _information(redis)
     wrong = unsuitable(information, volatile=demands.volatile) if information else ""
-    if demands.synced and not wrong:
-        wrong = _unsynced(await _ask(redis, "CONFIG", "GET", "appendfsync"))
     if demands.confirmed and not wrong and await _ask(redis, "WAIT", 0, 0) is None:
         wrong = "forbids WAIT, by which replicas confirm writes: allow it to the store's user"
     if wrong:
@@ -68,6 +60,8 @@ async def _information(redis: Redis) -> Mapping[str, Any] | None:
             return None
         if kind == "readonly" and pool_of(redis).sentinels is None:
             raise UnsuitableStore(REPLICA) from error
+        if kind == "unsynced":
+            raise UnsuitableStore(f"the store {error.__cause__}") from error
         raise StoreUnavailable from error
 
 
@@ -79,17 +73,6 @@ async def _ask(redis: Redis, *command: str | int) -> Any:  # noqa: ANN401 - what
         if classify(error).kind in FORBIDDEN:
             return None
         raise StoreUnavailable from error
-
-
-def _unsynced(told: Mapping[str, str] | None) -> str:
-    """Why acknowledged writes may not be on disk; '' if they are."""
-    if told is None:
-        return (
-            "forbids CONFIG GET, so nobody can see whether it syncs each write: run it with appendfsync "
-            f"{SYNCED}, and say so with SLTA_STORE_FSYNC={SYNCED}"
-        )
-    found = told.get("appendfsync")
-    return "" if found == SYNCED else f"syncs {found} and not each write: set its appendfsync to {SYNCED}"
 
 
 def unsuitable(information: Mapping[str, Any], *, volatile: bool) -> str:

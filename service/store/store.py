@@ -23,8 +23,9 @@ from service.store.repairs import Repairs
 from service.store.requirements import Demands, examine
 from service.store.sessions import Sessions
 
-READINESS = ("ready", "starting", "unavailable", "unconfirmed", *REFUSAL_KINDS.values())
-"""Whether the store takes writes, in one word: yes, not asked yet, no answer, replicas lag, or what the server said."""
+READINESS = ("ready", "starting", "unavailable", "unconfirmed", "unsynced", *REFUSAL_KINDS.values())
+"""Whether the store takes writes, in one word: yes, not asked yet, no answer, replicas lag, it syncs later than it
+answers, or what the server said."""
 
 
 class Store:

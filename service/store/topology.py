@@ -10,8 +10,9 @@ from typing import Any
 from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError
+from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
+from service.store.durability import unsynced
 from service.store.urls import Address, Place
 
 NEWS = ("+promoted-slave", "+switch-master")
@@ -99,17 +100,34 @@ class FoundOverTls(Found, SSLConnection):
     """The same with TLS: the server's certificate has the name that the sentinels give."""
 
 
-async def greet(connection: AbstractConnection) -> None:
-    """Log in, and ask the server whether it is a master. ReadOnlyError when it is not.
+class Unsynced(RedisError):
+    """The server answers before its disk has what was written; the message says why."""
 
-    So whatever refuses a new connection is heard before anything else is sent on it. A user that may not ask is
-    believed: then only the calls themselves tell.
+
+async def greet(connection: AbstractConnection, *, synced: bool = False) -> None:
+    """Log in, and ask the server whether it is a master, and whether it is `synced`. ReadOnlyError, Unsynced.
+
+    So whatever refuses a new connection is heard before anything else is sent on it, of each server that becomes the
+    master as of the first one. A user that may not ask for the role is believed: then only the calls themselves tell.
     """
     await connection.on_connect()
-    await connection.send_command("ROLE", check_health=False)
-    try:
-        role = (await connection.read_response())[0]
-    except NoPermissionError:
-        return
-    if role != "master":
+    role = await _ask(connection, "ROLE")
+    if role and role[0] != "master":
         raise ReadOnlyError("READONLY the server is a replica")
+    if synced:
+        told = await _ask(connection, "CONFIG", "GET", "appendfsync")
+        named = list(told.values()) if isinstance(told, dict) else told  # RESP2 answers names and values in turn
+        wrong = unsynced(named[-1] if named else None)
+        if wrong:
+            raise Unsynced(wrong)
+
+
+async def _ask(connection: AbstractConnection, *command: str) -> Any:  # noqa: ANN401 - whatever the command answers
+    """The answer; None where the command is forbidden, or was renamed away."""
+    await connection.send_command(*command, check_health=False)
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        if isinstance(error, NoPermissionError) or str(error).startswith("unknown command"):
+            return None
+        raise

@@ -26,7 +26,7 @@ MUTANTS: dict[str, Mutant] = {
     "a report that finds nothing to do confirms nothing": python(
         "store/pools", "if not (missing or strangers):", "if False:", DURABILITY
     ),
-    "any appendfsync will do": python("store/requirements", "if found == SYNCED else", "if found else", DURABILITY),
+    "any appendfsync will do": python("store/durability", "if setting == SYNCED else", "if setting else", DURABILITY),
     "a fall is seen in a call that was sent before": python(
         "store/continuity", "if revision < sent.revision:", "if revision < known.revision:", CONTINUITY
     ),

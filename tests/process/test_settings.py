@@ -80,20 +80,20 @@ def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "promise", "demands"),
+    ("given", "promise", "demands", "asks_sync"),
     [
-        ({}, Durability(), Demands()),
-        ({"durability": "replicated", "store_replicas": 2}, Durability(replicas=2), Demands(confirmed=True)),
-        ({"durability": "fsync"}, Durability(on_disk=True), Demands(synced=True)),
-        ({"durability": "fsync", "store_fsync": "always"}, Durability(on_disk=True), Demands()),
-        ({"store_volatile": "allow"}, Durability(), Demands(volatile=True)),
+        ({}, Durability(), Demands(), False),
+        ({"durability": "replicated", "store_replicas": 2}, Durability(replicas=2), Demands(confirmed=True), False),
+        ({"durability": "fsync"}, Durability(on_disk=True), Demands(), True),
+        ({"durability": "fsync", "store_fsync": "always"}, Durability(on_disk=True), Demands(), False),
+        ({"store_volatile": "allow"}, Durability(), Demands(volatile=True), False),
     ],
 )
 def test_the_mode_says_what_a_write_needs_and_what_a_server_must_be(
-    given: dict[str, object], promise: Durability, demands: Demands
+    given: dict[str, object], promise: Durability, demands: Demands, *, asks_sync: bool
 ) -> None:
     settings = read_settings(store_url="redis://h", **given)
-    assert (settings.promise, settings.demands) == (promise, demands)
+    assert (settings.promise, settings.demands, settings.asks_sync) == (promise, demands, asks_sync)
 
 
 def test_hosts_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
 
@@ -40,6 +41,13 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += round(seconds * 1_000_000)
+
+
+@pytest.fixture
+async def opening() -> AsyncIterator[AsyncExitStack]:
+    """What a test opens is closed with it."""
+    async with AsyncExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session", params=sorted(SERVERS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.sentinels import Group, group, until
 from tests.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
+from tests.store.moving import opened
 
 REPLICATED = Durability(replicas=1)
 
@@ -148,8 +149,8 @@ def own(binary: str) -> Iterator[Server]:
         yield server
 
 
-async def refusal(server: Server, demands: Demands) -> str:
-    store = Store(StoreSettings(server.url, call_timeout_seconds=30), Calls())
+async def refusal(server: Server, demands: Demands = Demands(), *, asks_sync: bool = False) -> str:  # noqa: B008 - frozen
+    store = Store(StoreSettings(server.url, call_timeout_seconds=30, asks_sync=asks_sync), Calls())
     try:
         await store.examine(demands)
     except UnsuitableStore as refused:
@@ -159,21 +160,38 @@ async def refusal(server: Server, demands: Demands) -> str:
     return ""
 
 
-SYNCED = Demands(synced=True)
-
-
 async def test_a_server_that_syncs_later_than_it_answers_is_refused(own: Server) -> None:
-    assert "syncs everysec and not each write: set its appendfsync to always" in await refusal(own, SYNCED)
+    assert "syncs everysec and not each write: set its appendfsync to always" in await refusal(own, asks_sync=True)
     with own.client() as admin:
         admin.config_set("appendfsync", "always")
-    assert await refusal(own, SYNCED) == ""
+    assert await refusal(own, asks_sync=True) == ""
 
 
 async def test_one_that_may_not_be_asked_is_relied_on_when_the_operator_says_how_it_runs(own: Server) -> None:
     with own.client() as admin:
         admin.execute_command("ACL", "SETUSER", "default", "-config")
-    assert "SLTA_STORE_FSYNC=always" in await refusal(own, SYNCED)
-    assert await refusal(own, Demands(synced=False)) == ""
+    assert "SLTA_STORE_FSYNC=always" in await refusal(own, asks_sync=True)
+    assert await refusal(own) == ""
+
+
+async def test_the_next_master_is_asked_too_and_acknowledges_nothing_until_it_syncs(
+    pair: Group, opening: AsyncExitStack
+) -> None:
+    with pair.servers[0].client() as admin:
+        admin.config_set("appendfsync", "always")
+    store = await opened(opening, pair.url(0), durability=Durability(on_disk=True), asks_sync=True, deadline_seconds=1)
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    pair.swap()
+    await store.move(pair.ports[1])
+    with pytest.raises(errors.StoreUnavailable):
+        await store.sessions.assign(FLEET, "s", None)
+    await store.check()
+    assert store.readiness == "unsynced"
+    with pair.servers[1].client() as admin:
+        admin.config_set("appendfsync", "always")
+    await store.check()
+    assert store.readiness == "ready"
+    assert not (await store.sessions.assign(FLEET, "s", None)).replayed
 
 
 async def test_a_user_that_may_not_wait_for_replicas_is_refused(own: Server) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from service import errors
-from service.store import Store, StoreSettings
+from service.store import Store
 from tests import rawstate
 from tests.audit import violations
 from tests.sentinels import Group, group, until
 from tests.servers import SERVERS, Server, own_server
-from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, spec
-
-PATIENT = {"connect_timeout_seconds": 30.0, "call_timeout_seconds": 30.0, "deadline_seconds": 60.0}
+from tests.store.moving import Moving, opened
 
 
 @pytest.fixture(params=sorted(SERVERS))
@@ -39,29 +36,6 @@ def own(binary: str) -> Iterator[Server]:
 def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
     with group(tmp_path, binary, 2) as made:
         yield made
-
-
-class Moving(Store):
-    """A store whose address can be pointed at another server, as a name that follows the master."""
-
-    async def move(self, port: int) -> None:
-        pool: Any = self._redis.connection_pool
-        pool.connection_kwargs["port"] = port
-        for connection in pool._available_connections:
-            connection.port = port
-        await self._caller._pool.renew()
-
-
-@pytest.fixture
-async def opening() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-async def opened(opening: AsyncExitStack, url: str) -> Moving:
-    store = Moving(StoreSettings(url, **PATIENT), Calls())  # type: ignore[arg-type]
-    opening.push_async_callback(store.close)
-    return store
 
 
 async def second_passes(store: Store) -> None:

@@ -1,0 +1,29 @@
+"""A store whose master moves."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from service.store import Store, StoreSettings
+from tests.store.conftest import Calls
+
+PATIENT: dict[str, Any] = {"connect_timeout_seconds": 30.0, "call_timeout_seconds": 30.0, "deadline_seconds": 60.0}
+
+
+class Moving(Store):
+    """A store whose address can be pointed at another server, as a name that follows the master."""
+
+    async def move(self, port: int) -> None:
+        pool: Any = self._redis.connection_pool
+        pool.connection_kwargs["port"] = port
+        for connection in pool._available_connections:
+            connection.port = port
+        await self._caller._pool.renew()
+
+
+async def opened(opening: AsyncExitStack, url: str, **settings: Any) -> Moving:
+    """It is closed with `opening`; nothing is late, unless `settings` say so."""
+    store = Moving(StoreSettings(url, **PATIENT | settings), Calls())
+    opening.push_async_callback(store.close)
+    return store
