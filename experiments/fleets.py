@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from service.core.optimum import Optimum, optimal_assignment, optimum, utility_bound
+from service.core.orders import Order
 from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import (
     CappedLinearUtility,
@@ -71,6 +72,10 @@ class FleetShape:
         return rank_coordinates(
             [PoolClass(c.name, u, c.capacity) for c, u in zip(self.classes, utilities, strict=True)]
         )
+
+    def arranged(self, order: Order) -> Ranking:
+        """The coordinates in an order that a fleet file can name."""
+        return order.arrange(self.classes, self.ranking)
 
     def weighted(self, weights: tuple[float, ...]) -> Ranking:
         """The order of weighted least connections with a weight a class; equal weights: least connections."""

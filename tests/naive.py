@@ -18,6 +18,7 @@ Rank, thresholds and tokens are those of SLTA, and of slta-greedy, which is not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -78,6 +79,20 @@ def fixed_beta(beta: Fraction) -> Beta:
     return lambda green, n: green >= n * beta
 
 
+class Order(NamedTuple):
+    """How coordinates are ranked: `kind` is paper, kink or index; `sessions` the load of index, of the whole fleet.
+
+    `logarithmic` says that the marginal utilities are given as e^Δ.
+    """
+
+    kind: str = "paper"
+    sessions: Fraction = Fraction(1)
+    logarithmic: bool = False
+
+
+PAPER = Order()
+
+
 class Coordinate(NamedTuple):
     """(i, j): where a session goes that joins a pool of class i with j − 1 sessions (2.3)."""
 
@@ -111,6 +126,7 @@ class NaiveFleet:
         classes: Sequence[tuple[Marginal, int]],
         policy: str = "slta",
         beta: Beta = power_beta(Fraction(9, 20)),  # noqa: B008 - a pure function
+        order: Order = PAPER,
     ) -> None:
         """r starts at rank 1."""
         self.capacities = [capacity for _, capacity in classes]
@@ -118,16 +134,62 @@ class NaiveFleet:
         self.policy = policy
         self.enough_green = beta
         self.pools: list[Pool] = []
-        self.all_coordinates = sorted(self.delta, key=cmp_to_key(self._better_first))
+        self.reorder(order)
         self.estimate = self.all_coordinates[0]
 
-    # --- The order (2.3)
+    # --- The order (2.3), and the two that are not in the paper
+
+    def reorder(self, order: Order) -> None:
+        """Coordinates are ranked in another order; r keeps its coordinate."""
+        self.order = order
+        self.price = {c: self._price(c) for c in self.delta} if order.kind == "index" else {}
+        self.all_coordinates = sorted(self.delta, key=cmp_to_key(self._better_first))
 
     def ranks_below(self, one: Coordinate, other: Coordinate) -> bool:
         """one ◁ other: smaller marginal utility, or equal and (i, j−1) comes after in dictionary order."""
-        if self.delta[one] != self.delta[other]:
-            return self.delta[one] < self.delta[other]
+        worth = self.price or self.delta
+        if worth[one] != worth[other]:
+            return worth[one] < worth[other]
+        if self.order.kind == "kink" and one.pool_class != other.pool_class:
+            by_kink = self._compare_kinks(one, other)
+            if by_kink:
+                return by_kink < 0
         return (one.pool_class, one.level - 1) > (other.pool_class, other.level - 1)
+
+    def _kink(self, coordinate: Coordinate) -> tuple[int, int, Fraction] | None:
+        """d, x(x−1)…(x−d+1) and Δ(x − d) − Δ(x), or e to its power; None where Δ is flat from the empty pool on."""
+        i, j = coordinate
+        here, product = self.delta[coordinate], 1
+        for d in range(1, j):
+            product *= j - d
+            behind = self.delta[Coordinate(i, j - d)]
+            if behind > here:
+                return d, product, behind / here if self.order.logarithmic else behind - here
+        return None
+
+    def _compare_kinks(self, one: Coordinate, other: Coordinate) -> int:
+        """Above 0 where the kink behind `one` ranks it better: it is nearer, or as near and its w is larger."""
+        first, second = self._kink(one), self._kink(other)
+        if first is None or second is None:
+            return (first is not None) - (second is not None)
+        (d, product, drop), (other_d, other_product, other_drop) = first, second
+        if d != other_d:
+            return other_d - d
+        if self.order.logarithmic:
+            a, b = drop**product, other_drop**other_product
+        else:
+            a, b = drop * product, other_drop * other_product
+        return (a > b) - (a < b)
+
+    def _price(self, coordinate: Coordinate) -> Fraction | float:
+        """W: what one level more earns, per session it holds more, in an Erlang loss system of threshold j − 1."""
+        i, j = coordinate
+        steps = [self.delta[Coordinate(i, level)] for level in range(1, j + 1)]
+        values = [math.log(step) for step in steps] if self.order.logarithmic else steps
+        weights = [self.order.sessions**k / math.factorial(k) for k in range(j)]
+        utility = sum(w * sum(values[:k]) for k, w in enumerate(weights)) / sum(weights)
+        sessions = sum(w * k for k, w in enumerate(weights)) / sum(weights)
+        return (sum(values) - utility) / (j - sessions)
 
     def _better_first(self, one: Coordinate, other: Coordinate) -> int:
         return int(self.ranks_below(one, other)) - int(self.ranks_below(other, one))

@@ -1,4 +1,4 @@
-"""Beyond greedy for small fleets: JLMU's rule on the order of indifference prices (`experiments.index_order`)."""
+"""Beyond greedy for small fleets: JLMU's rule on the order of indifference prices (`service.core.orders.index`)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from experiments import report
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import FleetShape
-from experiments.index_order import index_order
 from experiments.optimal_control import best_and_ordered, chain_of
 from experiments.parallel import each
 from experiments.studies.small import SMALL_FLEETS, reversed_ties
 from experiments.workload import WARM_UP, generator, stationary
+from service.core.orders import Index
 from service.core.ranking import Ranking
 
 SIZES = (2, 4, 10, 20, 50, 100)
@@ -28,7 +28,7 @@ ORDERS = ("JLMU", "ties reversed", "index")
 
 def orders(shape: FleetShape, n: int, load: float) -> dict[str, Ranking]:
     """The orders compared: ▷, the same with ties between classes the other way round, and W."""
-    return {"JLMU": shape.ranking, "ties reversed": reversed_ties(shape), "index": index_order(shape, n * load)}
+    return {"JLMU": shape.ranking, "ties reversed": reversed_ties(shape), "index": shape.arranged(Index(n * load))}
 
 
 def exact(job: tuple[str, int, float]) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from service.core.fleet import FleetSpec
-from service.core.marginals import Marginal, compare
 from service.core.optimum import optimal_assignment, optimum
-from service.core.ranking import Coordinate
+from service.core.ranking import Coordinate, tied
 
 SHARES = (0.25, 0.5, 0.75, 0.95)
 """Loads that are looked at, as shares of the sessions that add something."""
@@ -75,13 +74,13 @@ def facts_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> F
 
 def at_load(spec: FleetSpec, pools: Sequence[int], sessions: float) -> AtLoad:
     """The optimum at one load; the fleet has pools."""
-    best = optimum(spec.ranking, pools, sessions)
+    best, target = optimum(spec.optimal_ranking, pools, sessions), optimum(spec.ranking, pools, sessions)
     assert best is not None  # noqa: S101 - it has pools
-    columns = optimal_assignment(spec.ranking, pools, best)
+    assert target is not None  # noqa: S101 - it has pools
+    columns = optimal_assignment(spec.optimal_ranking, pools, best)
     means = tuple(sum(column[1:]) / count if count else 0.0 for column, count in zip(columns, pools, strict=True))
-    return AtLoad(
-        sessions, best.rank, best.coordinate, spec.ranking.thresholds(best.rank), means, best.utility, best.price
-    )
+    thresholds = spec.ranking.thresholds(target.rank)
+    return AtLoad(sessions, target.rank, target.coordinate, thresholds, means, best.utility, best.price)
 
 
 def _stretches(spec: FleetSpec) -> tuple[Stretch, ...]:
@@ -98,19 +97,9 @@ def _stretches(spec: FleetSpec) -> tuple[Stretch, ...]:
 
 
 def _ties(spec: FleetSpec, most_rank: int) -> tuple[Tie, ...]:
-    """Ties among ranks up to `most_rank`. Equal marginals stand side by side in the order."""
-    found: list[list[Coordinate]] = []
-    for coordinate in spec.ranking.order[:most_rank]:
-        if found and compare(_marginal(spec, found[-1][0]), _marginal(spec, coordinate)) == 0:
-            found[-1].append(coordinate)
-        else:
-            found.append([coordinate])
+    """Ties among ranks up to `most_rank`. Equal marginals stand side by side in an order by marginals."""
     return tuple(
-        Tie(float(_marginal(spec, group[0])), tuple(group))
-        for group in found
+        Tie(spec.ranking.marginals[group[0].pool_class][group[0].level - 1], group)
+        for group in tied(spec.classes, spec.optimal_ranking.order[:most_rank])
         if len({coordinate.pool_class for coordinate in group}) > 1
     )
-
-
-def _marginal(spec: FleetSpec, coordinate: Coordinate) -> Marginal:
-    return spec.classes[coordinate.pool_class].utility.marginal(coordinate.level - 1)

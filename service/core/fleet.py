@@ -8,6 +8,7 @@ from functools import cached_property
 
 from service.core.integers import IntegerUtilities, integer_utilities
 from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS
+from service.core.orders import PAPER, Order
 from service.core.policies import DEFAULT_POLICY, Policy
 from service.core.policies.tokens import Beta
 from service.core.ranking import Ranking, rank_coordinates
@@ -29,6 +30,7 @@ class FleetSpec:
     beta: Beta = Beta()
     lease_seconds: float = LEASE_SECONDS
     retention_seconds: float = RETENTION_SECONDS
+    order: Order = PAPER
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]
@@ -44,12 +46,22 @@ class FleetSpec:
     @cached_property
     def ranking(self) -> Ranking:
         """The order in which coordinates are dispatched to; compiled once."""
+        return self.order.arrange(self.classes, self.paper_ranking)
+
+    @cached_property
+    def paper_ranking(self) -> Ranking:
+        """The order ▷ of section 2.3, whatever order dispatches."""
         return rank_coordinates(self.classes)
+
+    @property
+    def optimal_ranking(self) -> Ranking:
+        """An order that fills the optimum: the one that dispatches if it is by marginal utility, else the paper's."""
+        return self.ranking if self.order.by_marginal else self.paper_ranking
 
     @cached_property
     def integers(self) -> IntegerUtilities:
         """The marginal utilities as the store adds them up."""
-        return integer_utilities(self.ranking)
+        return integer_utilities(self.paper_ranking)
 
     @cached_property
     def bound_ranking(self) -> Ranking:

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 
 TOLERANCE = 1e-12
 """Floats closer than this do not decide an order: the exact forms do, where they exist."""
@@ -25,6 +26,11 @@ class Rational:
     def __float__(self) -> float:
         return float(self.value)
 
+    def decimal(self, digits: int) -> Decimal:
+        """To so many digits."""
+        with localcontext(prec=digits):
+            return Decimal(self.value.numerator) / self.value.denominator
+
 
 @dataclass(frozen=True, slots=True)
 class LogShare:
@@ -38,6 +44,12 @@ class LogShare:
         tail = self.sessions * math.log1p(1 / self.sessions) if self.sessions else 0.0
         return math.log(self.resource / (self.sessions + 1)) - tail
 
+    def decimal(self, digits: int) -> Decimal:
+        """Computed with so many digits; those that log r and (x+1) log(x+1) have before the point are lost."""
+        x = self.sessions
+        with localcontext(prec=digits):
+            return _log(self.resource, digits) + x * _log(x or 1, digits) - (x + 1) * _log(x + 1, digits)
+
     def ratio(self) -> tuple[int, int]:
         """Numerator and denominator of e^Δ, not reduced."""
         x = self.sessions
@@ -46,12 +58,46 @@ class LogShare:
 
 @dataclass(frozen=True, slots=True)
 class Irrational:
-    """A marginal utility known as a float only (irrational powers)."""
+    """A marginal utility that is compared as a float."""
 
     value: float
 
     def __float__(self) -> float:
         return self.value
+
+    def decimal(self, digits: int) -> Decimal:
+        """The float to so many digits."""
+        with localcontext(prec=digits):
+            return +Decimal(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerShare(Irrational):
+    """The marginal utility r^(1−α) [(x+1)^α − x^α] / (1−α) of an irrational power; `value` is it as a float."""
+
+    resource: Fraction
+    alpha: Fraction
+    sessions: int
+
+    def decimal(self, digits: int) -> Decimal:
+        """Computed with so many digits; those that the difference of the powers loses are lost."""
+        x, alpha = self.sessions, self.alpha
+        with localcontext(prec=digits):
+            grown = _power(x + 1, alpha, digits) - (_power(x, alpha, digits) if x else 0)
+            return _power(self.resource, 1 - alpha, digits) * grown / _power(1 - alpha, 1, digits)
+
+
+@lru_cache(maxsize=8192)
+def _log(value: Fraction | int, digits: int) -> Decimal:
+    with localcontext(prec=digits):
+        return (Decimal(value.numerator) / value.denominator).ln()
+
+
+@lru_cache(maxsize=8192)
+def _power(base: Fraction | int, exponent: Fraction | int, digits: int) -> Decimal:
+    with localcontext(prec=digits) as context:
+        raised = Decimal(exponent.numerator) / exponent.denominator
+        return context.power(Decimal(base.numerator) / base.denominator, raised)
 
 
 Marginal = Rational | LogShare | Irrational
@@ -100,7 +146,7 @@ def _compare_log(left: LogShare, right: Rational) -> int:
         context.prec = 50
         while True:
             logarithm = Decimal(a).ln() - Decimal(b).ln()
-            difference = logarithm - Decimal(right.value.numerator) / right.value.denominator
+            difference = logarithm - right.decimal(context.prec)
             if abs(difference) > Decimal(10) ** (10 - context.prec):
                 return _sign(difference)
             context.prec *= 2

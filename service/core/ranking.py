@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 from typing import NamedTuple
@@ -99,16 +99,34 @@ def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
     [(1, 1), (0, 1), (1, 2), (0, 2)]
     """
     columns = [[c.utility.marginal(x) for x in range(c.capacity)] for c in classes]
+    marginals = tuple(tuple(float(m) for m in column) for column in columns)
+    return Ranking(larger_first(columns), marginals)
+
+
+def larger_first(columns: Sequence[Sequence[Marginal]]) -> tuple[Coordinate, ...]:
+    """All (i, j) by `columns[i][j-1]`, the largest first, ties by class and level. No column may rise."""
     entries = heapq.merge(
-        *([(marginal, Coordinate(i, x + 1)) for x, marginal in enumerate(col)] for i, col in enumerate(columns)),
+        *([(value, Coordinate(i, x + 1)) for x, value in enumerate(col)] for i, col in enumerate(columns)),
         key=cmp_to_key(_better_first),
     )
-    marginals = tuple(tuple(float(m) for m in column) for column in columns)
-    return Ranking(tuple(coordinate for _, coordinate in entries), marginals)
+    return tuple(coordinate for _, coordinate in entries)
 
 
 def _better_first(left: tuple[Marginal, Coordinate], right: tuple[Marginal, Coordinate]) -> int:
-    by_marginal = -compare(left[0], right[0])
-    if by_marginal:
-        return by_marginal
+    by_value = -compare(left[0], right[0])
+    if by_value:
+        return by_value
     return -1 if left[1] < right[1] else 1
+
+
+def tied(classes: Sequence[PoolClass], order: Iterable[Coordinate]) -> Iterator[tuple[Coordinate, ...]]:
+    """Runs of an order by marginals within which all are equal; where nothing ties, of one coordinate each."""
+    run: list[tuple[Marginal, Coordinate]] = []
+    for coordinate in order:
+        marginal = classes[coordinate.pool_class].utility.marginal(coordinate.level - 1)
+        if run and compare(run[0][0], marginal) != 0:
+            yield tuple(one for _, one in run)
+            run = []
+        run.append((marginal, coordinate))
+    if run:
+        yield tuple(one for _, one in run)

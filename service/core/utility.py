@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from service.core.limits import MAX_ALPHA
-from service.core.marginals import Irrational, LogShare, Marginal, Rational, compare
+from service.core.marginals import LogShare, Marginal, PowerShare, Rational, compare
 
 
 class Utility(ABC):
@@ -61,7 +61,7 @@ class AlphaFairUtility(Utility):
             return LogShare(self.resource, sessions)
         if self.alpha.denominator == 1:
             return Rational(self._exact(sessions + 1) - self._exact(sessions))
-        return Irrational(self._difference(sessions))
+        return PowerShare(self._difference(sessions), self.resource, self.alpha, sessions)
 
     def _exact(self, sessions: int) -> Fraction:
         power = int(self.alpha)

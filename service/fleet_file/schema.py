@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.core import orders
 from service.core.fleet import LEASE_SECONDS, RETENTION_SECONDS, FleetSpec
 from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.core.policies import DEFAULT_POLICY, POLICIES, Policy
@@ -20,6 +21,7 @@ from service.core.policies.tokens import EXPONENT, Beta
 from service.core.utility import PoolClass
 from service.errors import InvalidFleet, Mistake
 from service.fleet_file.curves import Curve, Table
+from service.fleet_file.orders import Order, Paper
 from service.reading.explanation import in_words, mistake_at, mistakes_of
 from service.reading.fields import (
     LONGEST_LEASE_SECONDS,
@@ -72,11 +74,16 @@ class BetaFile(Part):
         return Beta(exponent=Fraction(self.exponent or 0))
 
 
+UNMEASURED = "{} is not for {}: thresholds along it were not measured; take paper or kink, or the policy jlmu"
+DEFAULT_ORDER = Paper(kind="paper")
+
+
 class FleetFile(Part):
-    """A fleet: how it dispatches and what its classes are. The order of the classes settles ties."""
+    """A fleet: how it dispatches and what its classes are. The order of the classes settles what ties remain."""
 
     fleet: Name | None = None
     policy: Name = DEFAULT_POLICY.name
+    order: Order = DEFAULT_ORDER
     beta: BetaFile = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
     lease_seconds: Annotated[Number, Field(ge=0, le=LONGEST_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
         LEASE_SECONDS
@@ -113,6 +120,7 @@ class FleetFile(Part):
         classes, found = self._pool_classes()
         if self.policy not in policies:
             found.insert(0, mistake_at(("policy",), f"must be one of {', '.join(policies)}"))
+        order = self._order(policies.get(self.policy, DEFAULT_POLICY), found)
         if found:
             raise InvalidFleet(in_words(found), found)
         return FleetSpec(
@@ -121,7 +129,19 @@ class FleetFile(Part):
             beta=self.beta.beta(),
             lease_seconds=float(self.lease_seconds),
             retention_seconds=float(self.retention_seconds),
+            order=order,
         )
+
+    def _order(self, policy: Policy, found: list[Mistake]) -> orders.Order:
+        """The order that the file asks for; the default, and one more mistake, where it cannot be."""
+        try:
+            order = self.order.order(sum(c.pools for c in self.classes))
+        except ValueError as error:
+            found.append(mistake_at(("order",), str(error)))
+            return orders.PAPER
+        if policy.has_thresholds and not order.by_marginal:
+            found.append(mistake_at(("order",), UNMEASURED.format(order.kind, policy.name)))
+        return order
 
     def _pool_classes(self) -> tuple[list[PoolClass], list[Mistake]]:
         """The classes with valid curves, and what is wrong with the others."""
@@ -138,8 +158,12 @@ class FleetFile(Part):
         return [(f"{c.name}-{k}", c.name) for c in self.classes for k in range(1, c.pools + 1)]
 
     def document(self) -> str:
-        """Canonical JSON: all fields but the fleet's name, numbers as plain decimals."""
-        return _to_json(self.model_dump(include=FleetFile.model_fields.keys() - {"fleet"}, exclude_none=True))
+        """Canonical JSON: all fields but the fleet's name, numbers as plain decimals.
+
+        The default order is left out: documents from before there were others stay as they are.
+        """
+        left_out = {"fleet", "order"} if self.order == DEFAULT_ORDER else {"fleet"}
+        return _to_json(self.model_dump(include=FleetFile.model_fields.keys() - left_out, exclude_none=True))
 
 
 @cache

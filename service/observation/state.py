@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
-from service.core.ranking import Ranking
+from service.core.ranking import Coordinate, Ranking
 from service.observation.expectation import PENDING, Expected, Reason
 from service.observation.integrals import encode_integrals
 from service.values import MICROSECONDS, ClassSnapshot, Snapshot
@@ -112,7 +112,8 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
     ranking = enumeration(spec, pools)
-    best = optimum(spec.ranking, pools, snapshot.sessions)
+    best = optimum(spec.optimal_ranking, pools, snapshot.sessions)
+    target = dispatch_target(spec, pools, snapshot.sessions)
     utility = spec.integers.to_utility(snapshot.utility)
     bound = spec.integers.to_utility(snapshot.optimum)
     return Instant(
@@ -129,7 +130,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -
         capacity=sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True)),
         offered_load_estimate=snapshot.sessions / active if active else None,
         estimate_rank=snapshot.rank or None,
-        optimal_rank=ranking.rank(best.coordinate) if best else None,
+        optimal_rank=ranking.rank(target) if target else None,
         min_green_to_decrement=snapshot.min_green if spec.policy.has_thresholds and active else None,
         utility=utility,
         utility_bound=bound,
@@ -140,7 +141,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
         load_price=best.price if best else None,
-        classes=_observe_classes(snapshot, spec, ranking, best),
+        classes=_observe_classes(snapshot, spec, ranking, best, target),
         counters=dict(snapshot.counters),
     )
 
@@ -150,6 +151,12 @@ def _went_back_seconds(snapshot: Snapshot) -> float | None:
     if not snapshot.counters.get("went_back"):
         return None
     return max(0.0, snapshot.clock / MICROSECONDS - snapshot.store_epoch)
+
+
+def dispatch_target(spec: FleetSpec, pools: Sequence[float], sessions: float) -> Coordinate | None:
+    """Where the sessions end that fill the order of dispatch from its best, as r* does; None without pools."""
+    found = optimum(spec.ranking, pools, sessions)
+    return found.coordinate if found else None
 
 
 def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:
@@ -168,10 +175,10 @@ def _all_pools(classes: Sequence[ClassSnapshot]) -> PoolCounts:
 
 
 def _observe_classes(
-    snapshot: Snapshot, spec: FleetSpec, ranking: Ranking, best: Optimum | None
+    snapshot: Snapshot, spec: FleetSpec, ranking: Ranking, best: Optimum | None, target: Coordinate | None
 ) -> list[ClassObservation]:
     pools = [c.counts[0] for c in snapshot.classes]
-    optimal = optimal_assignment(spec.ranking, pools, best) if best else [[float(count)] for count in pools]
+    optimal = optimal_assignment(spec.optimal_ranking, pools, best) if best else [[float(count)] for count in pools]
     estimate = ranking.coordinate(snapshot.rank) if snapshot.rank else None
     return [
         ClassObservation(
@@ -180,7 +187,7 @@ def _observe_classes(
             pools=PoolCounts(active=pools[i], draining=seen.draining_pools, failed=seen.failed_pools),
             sessions=SessionCounts(active=sum(seen.counts[1:]), draining=seen.draining_sessions),
             threshold=ranking.threshold(i, snapshot.rank) if estimate else None,
-            optimal_threshold=ranking.threshold(i, ranking.rank(best.coordinate)) if best else None,
+            optimal_threshold=ranking.threshold(i, ranking.rank(target)) if target else None,
             tokens=Tokens(green=seen.green, yellow=snapshot.yellow if estimate and estimate.pool_class == i else 0)
             if spec.policy.has_thresholds
             else None,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
+from service.core.ranking import Coordinate
 from service.observation.expectation import PENDING, Expected, Reason
-from service.observation.state import enumeration
+from service.observation.state import dispatch_target, enumeration
 from service.values import Snapshot
 
 
@@ -60,7 +61,8 @@ def what_if(
     counts = [pools.get(c.name, c.counts[0]) for c in snapshot.classes]
     total = sum(counts)
     sessions = float(snapshot.sessions) if load is None else load * total
-    best = optimum(spec.ranking, counts, sessions)
+    best = optimum(spec.optimal_ranking, counts, sessions)
+    target = dispatch_target(spec, counts, sessions)
     expected = predict(snapshot, spec, counts, sessions)
     return WhatIf(
         load=sessions / total if total else load,
@@ -69,22 +71,24 @@ def what_if(
         utility_bound=best.utility if best else None,
         utility_bound_per_pool=best.utility / total if best else None,
         load_price=best.price if best else None,
-        optimal_rank=enumeration(spec, counts).rank(best.coordinate) if best else None,
+        optimal_rank=enumeration(spec, counts).rank(target) if target else None,
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
-        classes=_optimal_classes(spec, counts, best),
+        classes=_optimal_classes(spec, counts, best, target),
     )
 
 
-def _optimal_classes(spec: FleetSpec, counts: Sequence[int], best: Optimum | None) -> list[ClassOptimum]:
-    columns = optimal_assignment(spec.ranking, counts, best) if best else [[0.0] for _ in counts]
+def _optimal_classes(
+    spec: FleetSpec, counts: Sequence[int], best: Optimum | None, target: Coordinate | None
+) -> list[ClassOptimum]:
+    columns = optimal_assignment(spec.optimal_ranking, counts, best) if best else [[0.0] for _ in counts]
     return [
         ClassOptimum(
             name=c.name,
             pools=counts[i],
             sessions_per_pool=sum(columns[i][1:]) / counts[i] if counts[i] and best else None,
-            threshold=spec.ranking.threshold(i, best.rank) if best and counts[i] else None,
+            threshold=spec.ranking.threshold(i, spec.ranking.rank(target)) if target and counts[i] else None,
             pool_worth=pool_worth(spec.ranking, i, best) if best else None,
         )
         for i, c in enumerate(spec.classes)

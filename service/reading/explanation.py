@@ -41,11 +41,15 @@ def in_words(mistakes: Sequence[Mistake]) -> str:
     return "; ".join(map(str, mistakes[:MOST_NAMED])) + (f"; and {more} more" if more > 0 else "")
 
 
+TAGGED = ("utility", "order")
+"""Fields that are one of several kinds."""
+
+
 def _sent(parts: Sequence[int | str]) -> tuple[int | str, ...]:
     """A location without what the sender did not write: the body, and the tags of unions."""
     parts = [part for part in parts if part != "body"]
     return tuple(
-        part for k, part in enumerate(parts) if not (k and isinstance(part, str) and parts[k - 1] in ("utility", part))
+        part for k, part in enumerate(parts) if not (k and isinstance(part, str) and parts[k - 1] in (*TAGGED, part))
     )
 
 

@@ -12,9 +12,12 @@ from service.core.limits import MAX_LEVELS, MAX_POOLS
 from service.store import tables
 from service.values import COUNTERS, WINDOWS
 
-LAYOUT = 3
+LAYOUT = 4
 """The newest version of the key layout that this library knows. A fleet asks for the lowest that its features need, and
 a library leaves fleets of a newer one alone."""
+
+ORDERS_LAYOUT = 4
+"""The version from which dispatchers know other orders than the paper's."""
 
 UNDER_REPAIR = 1_000_000
 """The layout of a fleet that is under repair, so that libraries that know no repair in slices leave it alone."""
@@ -107,6 +110,7 @@ def _constants(layout: int) -> str:
     """What both languages must agree on, said once in Python."""
     numbers = {
         "LAYOUT": layout,
+        "ORDERS_LAYOUT": ORDERS_LAYOUT,
         "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
         "MAX_LEVELS": MAX_LEVELS,

@@ -11,12 +11,13 @@ import pytest
 
 from experiments.engine.simulate import Run, simulate
 from experiments.fleets import TABLE_1, FleetShape
-from experiments.index_order import index_order, prices
 from experiments.optimal_control import best_and_ordered, chain_of
 from experiments.studies.index import orders
 from experiments.studies.small import KINKED, SMOOTH, TIED, reversed_ties, section_9_3
 from experiments.studies.suboptimal import all_to_two, exact_row, greedy, momentary_bound
 from experiments.workload import generator, stationary
+from service.core.orders import Index
+from service.core.orders.index import prices
 
 
 @pytest.mark.parametrize("load", [0.3, 1.0, 3.0])
@@ -67,7 +68,7 @@ def test_the_price_tends_to_the_marginal_utility_as_the_load_grows() -> None:
 
 def test_the_index_order_is_greedys_on_table_1_from_a_few_pools_on() -> None:
     for n in (4, 10, 100):
-        levels = [c for c in index_order(TABLE_1, 9.75 * n).order if c.level <= 14]
+        levels = [c for c in TABLE_1.arranged(Index(9.75 * n)).order if c.level <= 14]
         assert levels == [c for c in TABLE_1.ranking.order if c.level <= 14]
 
 

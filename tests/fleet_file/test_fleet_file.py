@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from service.core.limits import MAX_POOLS
 from service.core.marginals import Rational
+from service.core.orders import Index, Kink, Paper
 from service.core.policies import POLICIES, Policy
 from service.core.policies.tokens import Beta
 from service.core.utility import LogShareUtility, TableUtility
@@ -76,6 +77,66 @@ def test_beta_is_an_exponent_or_fixed() -> None:
 
     assert beta(exponent=Decimal("0.3")).min_green(100) == 26  # 100^0.7 = 25.1
     assert beta(fixed=Decimal("0.05")).min_green(100) == 5
+
+
+def with_order(order: dict[str, Any], policy: str = "jlmu", pools: int = 4) -> FleetFile:
+    curve = {"kind": "linear", "slope": 1}
+    classes = [{"name": "a", "capacity": 2, "utility": curve, "pools": pools}]
+    return FleetFile.read({"policy": policy, "order": order, "classes": classes})
+
+
+def test_the_order_is_the_papers_unless_another_is_named() -> None:
+    assert file_with({"kind": "linear", "slope": 1}).to_spec().order == Paper()
+    assert with_order({"kind": "paper"}).to_spec().order == Paper()
+    assert with_order({"kind": "kink"}, "slta").to_spec().order == Kink()
+    assert with_order({"kind": "kink"}, "slta-greedy").to_spec().order == Kink()
+
+
+def test_the_load_of_an_index_is_shared_by_the_pools_that_are_named_or_asked_for() -> None:
+    load = {"kind": "index", "load": Decimal("2.5")}
+    assert with_order(load).to_spec().order == Index(10.0)
+    assert with_order(load | {"pools": 20}).to_spec().order == Index(50.0)
+    assert with_order(load | {"pools": 20}, pools=0).to_spec().order == Index(50.0)
+
+
+@pytest.mark.parametrize(
+    ("order", "policy", "pools", "reason"),
+    [
+        ({"kind": "best"}, "jlmu", 4, "^order: kind must be one of 'paper', 'kink', 'index'$"),
+        ({"kind": "index"}, "jlmu", 4, "^order.load: field required$"),
+        ({"kind": "index", "load": 0}, "jlmu", 4, "order.load: input should be greater than 0"),
+        ({"kind": "index", "load": 4097}, "jlmu", 4, "order.load: input should be less than or equal to 4096"),
+        (
+            {"kind": "index", "load": 5, "pools": 0},
+            "jlmu",
+            4,
+            "order.pools: input should be greater than or equal to 1",
+        ),
+        ({"kind": "kink", "load": 5}, "jlmu", 4, "order.load: is not a known field"),
+        ({"kind": "index", "load": 5}, "jlmu", 0, "^order: must say how many pools share the load"),
+        ({"kind": "index", "load": 5}, "slta", 4, "^order: index is not for slta: .*take paper or kink"),
+        ({"kind": "index", "load": 5}, "slta-greedy", 4, "^order: index is not for slta-greedy: "),
+    ],
+)
+def test_an_order_that_cannot_be_says_why(order: dict[str, Any], policy: str, pools: int, reason: str) -> None:
+    with pytest.raises(InvalidFleet, match=reason):
+        with_order(order, policy, pools).to_spec()
+
+
+def test_a_document_in_the_papers_order_is_what_it_was_before_there_were_others() -> None:
+    """Else a file that was applied once would be applied again, over what was changed since."""
+    assert with_order({"kind": "paper"}).document() == with_order({"kind": "kink"}).document().replace(
+        '"order": {"kind": "kink"}, ', ""
+    )
+    assert "order" not in with_order({"kind": "paper"}).document()
+
+
+@pytest.mark.parametrize("order", [{"kind": "kink"}, {"kind": "index", "load": Decimal("2.50"), "pools": 3}])
+def test_a_document_names_another_order_and_reads_back(order: dict[str, Any]) -> None:
+    file = with_order(order)
+    again = parse_document(file.document())
+    assert again.to_spec() == file.to_spec()
+    assert again.document() == file.document()
 
 
 def test_pools_are_numbered_after_their_class() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -94,6 +95,28 @@ def test_a_state_that_is_not_optimal() -> None:
     assert (a.marginal_utilities, b.marginal_utilities) == ([4, 3, 2], [3, 2])
     # One more pool of a: 4 + 3 for two sessions that were worth the price 3 elsewhere; of b nothing.
     assert (a.pool_worth, b.pool_worth) == (1, 0)
+
+
+def test_ranks_and_thresholds_are_those_of_the_order_that_dispatches_and_the_bound_is_not() -> None:
+    """a: 1, then 0; b: 0.1 and 0.1. At a load of one session the index fills a's second level before b's first."""
+    spec = FleetFile.read(
+        {
+            "policy": "jlmu",
+            "order": {"kind": "index", "load": 1, "pools": 1},
+            "classes": [
+                {"name": "a", "capacity": 2, "utility": {"kind": "table", "values": [0, 1, 1]}},
+                {"name": "b", "capacity": 2, "utility": {"kind": "linear", "slope": Decimal("0.1")}},
+            ],
+        }
+    ).to_spec()
+    seen = observe(snapshot([1, 1, 1], [1], rank=3, optimum=round(1.1 * 10**spec.integers.exponent)), spec)
+    assert (seen.estimate_rank, seen.optimal_rank) == (3, 3), "both places of a, then b's first is next"
+    assert [c.optimal_threshold for c in seen.classes] == [2, 0]
+    assert (seen.utility_bound, seen.load_price) == (pytest.approx(1.1), pytest.approx(0.1))
+    assert [c.optimal_occupancy for c in seen.classes] == [[1, 1], [1, 1]], "the best there is: one on each"
+    asked = what_if(snapshot([1, 1, 1], [1]), spec, None, {})
+    assert (asked.optimal_rank, asked.utility_bound) == (3, pytest.approx(1.1))
+    assert [c.threshold for c in asked.classes] == [2, 0]
 
 
 def test_yellow_tokens_belong_to_the_class_of_the_estimate() -> None:

@@ -13,6 +13,7 @@ from service.core.policies import POLICIES
 from service.fleet_file import Specs, parse_document
 from service.fleet_file.applying import apply_fleet
 from service.store import Store, StoreSettings
+from service.store.library import ORDERS_LAYOUT
 from service.store.repairs import Repairs
 from service.store.tables import put_arguments
 from tests import rawstate
@@ -60,6 +61,21 @@ async def test_what_was_damaged_is_as_it_was(store: Store, redis: TextRedis, dam
     assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
     assert await occupancies(store) == damaged
     assert (await store.fleets.snapshot(FLEET)).counters["repairs"] == 1
+
+
+async def test_another_order_is_audited_and_comes_back_from_the_document(store: Store, redis: TextRedis) -> None:
+    body = json.dumps(TINY | {"order": {"kind": "kink"}})
+    await apply_fleet(store, Specs(), FLEET, parse_document(body))
+    await place(store, 5)
+    order = redis.get(f"{{{FLEET}}}:order:full")
+    assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
+    for name in ("order:full", "order"):
+        redis.set(f"{{{FLEET}}}:{name}", order[-6:] + order[:-6])
+    assert any(s.startswith("order:full") for s in (await audit_fleet(store, Specs(), FLEET)).sentences)
+    assert await repair_fleet(store, Specs(), FLEET)
+    assert redis.get(f"{{{FLEET}}}:order:full") == redis.get(f"{{{FLEET}}}:order") == order
+    assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
+    assert rawstate.fields(redis, FLEET)["layout"] == str(ORDERS_LAYOUT)
 
 
 @pytest.mark.parametrize("work", [1, 40])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +16,7 @@ from redis import Redis
 
 from service.core import utility
 from service.core.fleet import FleetSpec
+from service.core.orders import PAPER, Index, Kink, Order
 from service.core.policies import Decision, Occupancies, Policy
 from service.core.policies.tokens import Beta, Tokens
 from service.store.fleets import FLEETS_KEY
@@ -97,7 +98,9 @@ class World:
         self.tokens_seen: dict[str, int] = {}
         self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
         self.serial = 0
+        self.order_rng = random.Random(f"order {seed}")
         self.draw_classes()
+        self.draw_order()
         self.configure()
         for i in range(len(self.names)):
             for _ in range(self.rng.randint(1, 6)):
@@ -113,6 +116,7 @@ class World:
         if count > 1 and self.rng.random() < 0.5:
             curves[-1] = curves[0]
         self.names = [f"c{i}" for i in range(count)]
+        self.logarithmic = family is log_curve
         self.capacities = [self.rng.randint(1, 11) for _ in range(count)]
         self.curves = curves
 
@@ -122,18 +126,45 @@ class World:
             utility.PoolClass(name, curve(capacity), capacity)
             for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)
         ]
-        self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta)
-        reply = self.change("put", *put_arguments(self.spec_of_fleet, "{}", None))
-        assert reply[0] == "CONFIGURED", reply
+        self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta, order=self.order)
+        self._put()
         occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
         self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
         if self.with_naive:
             self._configure_naive()
 
+    def draw_order(self) -> None:
+        """The paper's order half of the time, else one that the policy may have."""
+        others: list[Order] = [Kink()] if self.policy.has_thresholds else [Kink(), Index(self.order_rng.randint(1, 40))]
+        self.order: Order = self.order_rng.choice([PAPER] * len(others) + others)
+
+    def reorder(self) -> None:
+        """Another order under the sessions there are; r keeps its coordinate, and the averages their window."""
+        self.draw_order()
+        before = rawstate.fields(self.redis, FLEET)
+        self.spec_of_fleet = replace(self.spec_of_fleet, order=self.order)
+        self._put()
+        self.spec.occupancies.full_ranking = self.spec_of_fleet.ranking
+        self.spec.pools_changed()
+        if self.with_naive:
+            self.naive.reorder(self._naive_order())
+            self.naive._settle()
+        after = rawstate.fields(self.redis, FLEET)
+        for name in ("utilities_version", "utility", "optimum", "sessions"):
+            assert after[name] == before[name]
+
+    def _put(self) -> None:
+        reply = self.change("put", *put_arguments(self.spec_of_fleet, "{}", None))
+        assert reply[0] == "CONFIGURED", reply
+
+    def _naive_order(self) -> naive.Order:
+        sessions = Fraction(self.order.sessions) if isinstance(self.order, Index) else Fraction(1)
+        return naive.Order(self.order.kind, sessions, self.logarithmic)
+
     def _configure_naive(self) -> None:
         enough = naive.fixed_beta(self.beta.fixed) if self.beta.fixed else naive.power_beta(self.beta.exponent)
         marginals = [(marginal, capacity) for (_, marginal), capacity in zip(self.curves, self.capacities, strict=True)]
-        self.naive = naive.NaiveFleet(marginals, self.policy.name, enough)
+        self.naive = naive.NaiveFleet(marginals, self.policy.name, enough, self._naive_order())
         for i, column in enumerate(self.columns()):
             for bit, occupancy in enumerate(column):
                 inactive = next((p for p in self.pools if (p.pool_class, p.bit) == (i, bit)), None)
@@ -338,6 +369,9 @@ class World:
             self.flush()
             if self.rng.random() < 0.3:
                 self.change_pools()
+                self.flush()
+            if self.order_rng.random() < 0.02:
+                self.reorder()
                 self.flush()
             if self.rng.random() < 0.01:
                 assert violations(self.redis, FLEET) == []

@@ -142,6 +142,19 @@ function fleets.write_tables(fleet, given)
   fleet.marginals = {}
 end
 
+-- The part of a digest of tables that totals depend on; what may follow is another order than the paper's.
+local function totals(utilities)
+  return string.match(utilities, '^[^:]*')
+end
+
+-- How a fleet changes to what is given, which keeps of r what it can.
+local function kind_of_change(fleet, given)
+  if given.policy ~= fleet.policy or totals(given.utilities) ~= totals(fleet.utilities) then
+    return ledger.change_afresh
+  end
+  return given.utilities == fleet.utilities and ledger.change_settings or ledger.change_order
+end
+
 -- The fleet becomes what is given.
 local function apply(fleet, given, wanted)
   if given.policy ~= fleet.policy then
@@ -150,8 +163,9 @@ local function apply(fleet, given, wanted)
     end
     state.change_policy(fleet, given.policy)
   end
-  local others = given.utilities ~= fleet.utilities
-  if others then
+  local tables_differ = given.utilities ~= fleet.utilities
+  local totals_differ = totals(given.utilities) ~= totals(fleet.utilities)
+  if totals_differ then
     fleet.utilities_version = fleet.utilities_version + 1
   end
   clear_rows_above(fleet, wanted)
@@ -159,7 +173,8 @@ local function apply(fleet, given, wanted)
   for _, field in ipairs({ 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
     fleet[field] = given[field]
   end
-  if others then
+  fleet.layout = state.layout(fleet)
+  if tables_differ then
     fleets.write_tables(fleet, given)
     fleet.utility = ledger.utility(fleet)
   else
@@ -167,8 +182,9 @@ local function apply(fleet, given, wanted)
   end
 end
 
--- given: expected version ('' for any), document, policy, utilities (a digest of all that totals depend on), names,
--- capacities, lease, retention (µs), beta coefficient, beta power, order, bound, then the marginals of each class.
+-- given: expected version ('' for any), document, policy, utilities (digests of all that totals depend on, and of
+-- another order than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power, order, bound,
+-- then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
 --    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if there is one. O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)
@@ -184,9 +200,7 @@ function fleets.put(fleet, key, now, given)
     return refused, fleet
   end
   -- writes
-  local same = given.utilities == fleet.utilities and given.policy == fleet.policy
-  local change = same and ledger.change_settings or ledger.change_afresh
-  change(fleet, function()
+  kind_of_change(fleet, given)(fleet, function()
     memory.forget(fleet)
     apply(fleet, given, wanted)
   end)

@@ -127,6 +127,13 @@ function ledger.change_settings(fleet, change)
   follow(fleet, false, false)
 end
 
+-- The same for a change of the order of places alone: r stays at its coordinate. O(levels + classes * pools / 8).
+function ledger.change_order(fleet, change)
+  accounting.settle_pools(fleet)
+  change()
+  follow(fleet, true, false)
+end
+
 -- The same for a change after which curves, capacities, the policy or all rows are others.
 function ledger.change_afresh(fleet, change)
   accounting.settle_pools(fleet)

@@ -176,6 +176,12 @@ function state.past(fleet, as_of)
   return nil, { 'STALE_REPORT', string.format('%d:%d', fleet.store_epoch, fleet.time) }
 end
 
+-- The lowest layout that knows the fleet's policy and the kind of its order.
+function state.layout(fleet)
+  local is_paper = not string.find(fleet.utilities, ':', 1, true)
+  return math.max(fleet.rules.LAYOUT, is_paper and 0 or constants.ORDERS_LAYOUT)
+end
+
 -- The fleet gets another policy: its fields at 0, its counts of placements as they were when it was left. Those of the
 -- policy before stay in the cold hash.
 function state.change_policy(fleet, name)
@@ -186,7 +192,6 @@ function state.change_policy(fleet, name)
     fleet.unknown[policies.fields(fleet.rules)] = nil
   end
   fleet.policy, fleet.rules = name, policies.BY_NAME[name]
-  fleet.layout = fleet.rules.LAYOUT
   for _, token in ipairs(fleet.rules.TOKENS) do
     local field = 'assigned_' .. token
     fleet[field] = fleet[field] or vectors.zeros(fleet.classes)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.core.orders import PAPER, Index, Kink
 from service.core.policies import POLICIES, Occupancies
 from service.core.policies.tokens import Beta, Tokens
 from service.core.ranking import rank_coordinates
@@ -58,14 +59,23 @@ class Pair:
     """One fleet held twice, and what happens to it told to both."""
 
     def __init__(self, policy: str, chance: random.Random) -> None:
-        curves = chance.choices(chance.choice((RATIONAL, LOGARITHMIC)), k=chance.randint(1, 5))
+        family = chance.choice((RATIONAL, LOGARITHMIC))
+        curves = chance.choices(family, k=chance.randint(1, 5))
         capacities = [chance.randint(1, 6) for _ in curves]
         beta, naive_beta = chance.choice(BETAS)
         classes = [PoolClass(f"{i}", u, c) for i, ((u, _), c) in enumerate(zip(curves, capacities, strict=True))]
-        self.state = Occupancies(rank_coordinates(classes), [[] for _ in classes])
+        self.rankings = {
+            naive.Order(order.kind, Fraction(getattr(order, "sessions", 1)), family is LOGARITHMIC): order.arrange(
+                classes, rank_coordinates(classes)
+            )
+            for order in (PAPER, Kink(), Index(3.0), Index(17.0))
+            if order.by_marginal or not POLICIES[policy].has_thresholds
+        }
+        order, ranking = next(iter(self.rankings.items()))
+        self.state = Occupancies(ranking, [[] for _ in classes])
         self.policy = POLICIES[policy].specification(self.state, beta)
         naive_classes = [(marginal, capacity) for (_, marginal), capacity in zip(curves, capacities, strict=True)]
-        self.naive = naive.NaiveFleet(naive_classes, policy, naive_beta)
+        self.naive = naive.NaiveFleet(naive_classes, policy, naive_beta, order)
         self.seen: Counter[str] = Counter()
 
     def assign(self, draw: float) -> None:
@@ -106,6 +116,15 @@ class Pair:
         while pool.occupancy:
             self.complete(pool)
         self.drain(pool)
+
+    def reorder(self, order: naive.Order) -> None:
+        """Another order of the same coordinates; r keeps its own."""
+        self.seen[order.kind] += 1
+        self.naive.reorder(order)
+        self.naive._settle()
+        self.state.full_ranking = self.rankings[order]
+        self.policy.pools_changed()
+        assert self.naive.all_coordinates == list(self.rankings[order].order)
 
     def check(self) -> None:
         """Occupancies, r, thresholds, tokens and r* agree."""
@@ -152,7 +171,7 @@ class Pair:
 @cache
 def history(policy: str, seed: int) -> Counter[str]:
     """One fleet through `OPERATIONS` operations, compared after each; what was seen on the way."""
-    chance = random.Random(seed)
+    chance, orders = random.Random(seed), random.Random(f"order {seed}")
     pair = Pair(policy, chance)
     for _ in range(chance.randint(0, 8)):
         pair.add(chance.randrange(len(pair.state.columns)))
@@ -160,6 +179,7 @@ def history(policy: str, seed: int) -> Counter[str]:
     for count in range(OPERATIONS):
         if count % 50 == 0:
             arrivals = chance.choice((0.2, 0.5, 0.7))  # the load swings, so that r goes all the way up and down
+            pair.reorder(orders.choice(list(pair.rankings)))
         pair.step(chance, arrivals)
         pair.check()
     return pair.seen
@@ -186,6 +206,7 @@ def test_the_histories_reach_every_branch() -> None:
         for seed in range(FLEETS):
             seen += history(policy, seed)
     wanted = {"green", "yellow", "none", "open", "no room", "up", "down", "leap", "class emptied", "returned"}
+    wanted |= {"paper", "kink", "index"}
     assert {event: count for event, count in seen.items() if count < 10} == {}
     assert wanted <= seen.keys()
 

@@ -1,0 +1,57 @@
+"""An order for small fleets, by the price of a session at which one level more breaks even. Not in the paper.
+
+A pool that accepts arrivals of rate Λ up to threshold T is an Erlang loss system. Raising T to T + 1 earns
+E_{T+1}[u] − E_T[u] in utility and takes E_{T+1}[X] − E_T[X] sessions more. The quotient is W(T): at this price per
+session raising the threshold neither gains nor loses (Whittle, Restless bandits, 1988). A marginal utility looks one
+session ahead; W also counts what a session is worth as a reserve for when others leave. As Λ grows W tends to Δ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.core.marginals import Irrational
+from service.core.ranking import Ranking, larger_first
+from service.core.utility import PoolClass
+
+
+@dataclass(frozen=True)
+class Index:
+    """`{kind: index, load: …}`: by W at Λ = `sessions`, how many the whole fleet is expected to hold.
+
+    Prices that agree to 1e-12 count as equal; ties by class and level.
+    """
+
+    kind: ClassVar[str] = "index"
+    by_marginal: ClassVar[bool] = False
+
+    sessions: float
+
+    def arrange(self, _classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
+        """The order by W."""
+        columns = [[Irrational(price) for price in prices(column, self.sessions)] for column in ranking.marginals]
+        return Ranking(larger_first(columns), ranking.marginals)
+
+
+def prices(marginals: Sequence[float], arrival_rate: float) -> tuple[float, ...]:
+    """W(T) for T = 0, 1, … below the capacity; `arrival_rate` is Λ in arrivals per mean holding time.
+
+    With B the Erlang-B blocking at T + 1, the occupancy under threshold T + 1 is T + 1 with probability B
+    and else as under T. So both differences carry the factor B, and W(T) = (u(T+1) − E_T[u]) / (T + 1 −
+    E_T[X]). W does not rise with T: where rounding lets it, it stays as it was.
+
+    >>> prices((1.0, 0.0), arrival_rate=1.0)  # with one session half of the time, a second frees its place in part
+    (1.0, 0.3333333333333333)
+    """
+    found: list[float] = []
+    utility, mean_utility, mean_sessions, blocking = 0.0, 0.0, 0.0, 1.0
+    for level, marginal in enumerate(marginals, start=1):
+        utility += marginal
+        price = (utility - mean_utility) / (level - mean_sessions)
+        found.append(min(price, found[-1]) if found else price)
+        blocking = arrival_rate * blocking / (level + arrival_rate * blocking)
+        mean_utility += blocking * (utility - mean_utility)
+        mean_sessions += blocking * (level - mean_sessions)
+    return tuple(found)

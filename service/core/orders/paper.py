@@ -1,0 +1,22 @@
+"""The paper's order: larger marginal utility first, ties by class and level (section 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.core.ranking import Ranking
+from service.core.utility import PoolClass
+
+
+@dataclass(frozen=True)
+class Paper:
+    """`{kind: paper}`, the default."""
+
+    kind: ClassVar[str] = "paper"
+    by_marginal: ClassVar[bool] = True
+
+    def arrange(self, _classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
+        """The paper's order as it is."""
+        return ranking

@@ -1,0 +1,164 @@
+"""A fleet's order of coordinates changes under its sessions: totals and averages stay, what follows from it is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from service.core.fleet import FleetSpec
+from service.core.orders import PAPER, Index, Kink
+from service.core.policies import POLICIES
+from service.core.ranking import Coordinate
+from service.core.utility import TableUtility
+from service.observation.averages import averages
+from service.store import Store
+from service.store.library import ORDERS_LAYOUT, assemble
+from service.store.tables import put_arguments
+from tests.audit import violations
+from tests.store.conftest import Clock
+from tests.store.fleets import FLEET, TWO_CLASSES, create, field, pass_seconds, place, pool_class, spec
+
+EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
+
+
+def table(*marginals: int) -> TableUtility:
+    return TableUtility(tuple(Fraction(sum(marginals[:x])) for x in range(len(marginals) + 1)))
+
+
+TIED = (pool_class("flat", table(1, 1, 1, 1), 4), pool_class("kinked", table(3, 1, 1, 1), 4))
+"""The paper fills the levels of 1 class by class; by their kinks those of the second class come first."""
+
+
+def tied(order: Any, policy: str = "slta") -> FleetSpec:
+    return replace(spec(*TIED, policy=policy), order=order)
+
+
+def live_order(redis: Redis) -> list[tuple[int, int]]:
+    text = redis.get(f"{{{FLEET}}}:order")
+    return [(int(text[at : at + 2]) - 1, int(text[at + 2 : at + 6])) for at in range(0, len(text), 6)]
+
+
+@EACH_POLICY
+async def test_a_change_of_order_keeps_totals_and_the_averages_window(
+    store: Store, redis: Redis, clock: Clock, policy: str
+) -> None:
+    await create(store, tied(PAPER, policy), {"flat": 2, "kinked": 2})
+    await place(store, 6)
+    before = await store.fleets.snapshot(FLEET)
+    await pass_seconds(store, clock, 10)
+    await store.fleets.configure(FLEET, tied(Kink(), policy), "{}")
+    await place(store, 2, prefix="t")
+    await pass_seconds(store, clock, 10)
+    after = await store.fleets.snapshot(FLEET)
+    assert live_order(redis) == list(tied(Kink()).ranking.order) != list(tied(PAPER).ranking.order)
+    assert after.integrals.utilities_version == before.integrals.utilities_version
+    found = averages(after.integrals, before.integrals, tied(Kink(), policy))
+    assert found.mean_sessions_per_pool == pytest.approx((6 + 8) / 2 / 4)
+    assert found.utility_mean == pytest.approx((10 + 12) / 2 / 4), "two levels of 3, and four, then six, of 1"
+
+
+@pytest.mark.parametrize("policy", [name for name, row in POLICIES.items() if row.has_thresholds])
+async def test_r_stays_at_its_coordinate(store: Store, policy: str) -> None:
+    await create(store, tied(PAPER, policy), {"flat": 3, "kinked": 3})
+    await place(store, 9)
+    coordinate = tied(PAPER).ranking.coordinate((await store.fleets.snapshot(FLEET)).rank)
+    await store.fleets.configure(FLEET, tied(Kink(), policy), "{}")
+    moved = (await store.fleets.snapshot(FLEET)).rank
+    assert tied(Kink()).ranking.coordinate(moved) == coordinate
+    assert tied(Kink()).ranking.rank(coordinate) != tied(PAPER).ranking.rank(coordinate), "so the test can fail"
+
+
+async def test_frontiers_are_ranked_anew(store: Store) -> None:
+    await create(store, tied(PAPER, "jlmu"), {"flat": 1, "kinked": 1})
+    await place(store, 1)  # the level of 3
+    assert (await store.sessions.assign(FLEET, "by-class", None)).pool_class == "flat"
+    await store.sessions.complete(FLEET, "by-class")
+    await store.fleets.configure(FLEET, tied(Kink(), "jlmu"), "{}")
+    assert (await store.sessions.assign(FLEET, "by-kink", None)).pool_class == "kinked"
+
+
+@EACH_POLICY
+async def test_the_order_changes_under_load_and_nothing_acknowledged_is_lost(
+    store: Store, redis: Redis, policy: str
+) -> None:
+    await create(store, tied(PAPER, policy), {"flat": 4, "kinked": 4})
+    version = (await store.fleets.snapshot(FLEET)).integrals.utilities_version
+    orders = [Kink(), PAPER] if POLICIES[policy].has_thresholds else [Kink(), Index(9.0), PAPER]
+    placed: dict[str, str] = {}
+
+    async def client(name: str) -> None:
+        for turn in range(25):
+            id_ = f"{name}-{turn}"
+            placed[id_] = (await store.sessions.assign(FLEET, id_, None)).pool_id
+            if turn % 3:
+                await store.sessions.complete(FLEET, id_)
+                del placed[id_]
+
+    async def operator() -> None:
+        for turn in range(12):
+            await store.fleets.configure(FLEET, tied(orders[turn % len(orders)], policy), "{}")
+
+    await asyncio.gather(operator(), client("a"), client("b"), client("c"))
+    assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in placed} == placed
+    after = await store.fleets.snapshot(FLEET)
+    assert (after.sessions, after.integrals.utilities_version) == (len(placed), version)
+    assert violations(redis, FLEET) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "moves"),
+    [
+        (tied(Kink()), 0),
+        (tied(Kink(), "jlmu"), 0),
+        (tied(Index(5.0), "jlmu"), 0),
+        (replace(spec(pool_class("flat", table(2, 1, 1, 1)), TIED[1]), order=Kink()), 1),
+        (replace(spec(*TIED[::-1]), order=Kink()), 1),
+    ],
+    ids=["order", "order and policy", "index", "order and curves", "order and places"],
+)
+async def test_the_version_of_utilities_moves_with_what_totals_depend_on_alone(
+    store: Store, changed: FleetSpec, moves: int
+) -> None:
+    await create(store, tied(PAPER), {"flat": 2, "kinked": 2})
+    await place(store, 5)
+    before = (await store.fleets.snapshot(FLEET)).integrals.utilities_version
+    await store.fleets.configure(FLEET, changed, "{}")
+    await store.fleets.configure(FLEET, replace(changed, order=PAPER), "{}")
+    assert (await store.fleets.snapshot(FLEET)).integrals.utilities_version == before + moves
+
+
+async def test_a_fleet_without_pools_takes_the_order_too(store: Store, redis: Redis) -> None:
+    await store.fleets.configure(FLEET, tied(PAPER), "{}")
+    await store.fleets.configure(FLEET, tied(Kink()), "{}")
+    await store.pools.add(FLEET, [("a", "flat"), ("b", "kinked")])
+    assert [Coordinate(*c) for c in live_order(redis)] == list(tied(Kink()).ranking.order)
+
+
+def test_digests_of_fleets_in_the_papers_order_are_what_they_were() -> None:
+    """Else every stored fleet would differ from its document, and its windows would end at the next PUT."""
+    digest = put_arguments(spec(*TWO_CLASSES), "{}", None)[3]
+    assert digest == "46f5a607b48537d2a3b7756dc3e8bdbb13ae7bd12478dfecb94fc6d93fff0611"
+
+
+async def test_dispatchers_that_know_no_orders_leave_such_a_fleet_alone(store: Store, redis: Redis) -> None:
+    older = assemble(layout=ORDERS_LAYOUT - 1)
+    redis.execute_command("FUNCTION", "LOAD", "REPLACE", older.source)
+
+    def tick() -> Sequence[str]:
+        words: Sequence[str] = redis.execute_command("FCALL", f"slta_{older.digest}_tick", 1, f"{{{FLEET}}}:state", "")
+        return words
+
+    await create(store, tied(PAPER), {"flat": 1})
+    assert tick()[0] == "TICKED"
+    await store.fleets.configure(FLEET, tied(Kink()), "{}")
+    assert field(redis, "layout") == str(ORDERS_LAYOUT)
+    assert tick()[0] == "NEWER_FLEET"
+    await store.fleets.configure(FLEET, tied(PAPER), "{}")
+    assert field(redis, "layout") == "2", "the lowest that knows slta"
+    assert tick()[0] == "TICKED"
