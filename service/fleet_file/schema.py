@@ -83,7 +83,7 @@ class FleetFile(Part):
 
     fleet: Name | None = None
     policy: Name = DEFAULT_POLICY.name
-    order: Order = DEFAULT_ORDER
+    order: Order = Field(default_factory=lambda: DEFAULT_ORDER)  # shown as a default, it stops client generators
     beta: BetaFile = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
     lease_seconds: Annotated[Number, Field(ge=0, le=LONGEST_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
         LEASE_SECONDS

@@ -56,9 +56,7 @@ def _show_defaults(schema: dict[str, Any], model: type[BaseModel]) -> None:
             schema["properties"][name]["default"] = _plain(field.default)
 
 
-def _plain(default: Decimal | str | BaseModel) -> Any:  # noqa: ANN401 - as JSON
-    if isinstance(default, str):
-        return default
+def _plain(default: Decimal | BaseModel) -> Any:  # noqa: ANN401 - as JSON
     if isinstance(default, BaseModel):
         return {name: _plain(value) for name, value in default.model_dump(exclude_none=True).items()}
     return int(default) if default == int(default) else float(default)

@@ -183,8 +183,8 @@ local function apply(fleet, given, wanted)
 end
 
 -- given: expected version ('' for any), document, policy, utilities (digests of all that totals depend on, and of
--- another order than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power, order, bound,
--- then the marginals of each class.
+-- another order than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power, order,
+-- bound, then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
 --    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if there is one. O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)
