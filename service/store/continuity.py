@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Past = Literal["same", "parted", "lost"]
-"""Of a server, compared with the one looked at before: it has all of it; it has all that was seen of it, and may lack
-what came after the last look; it lacks some, or nobody can tell."""
+Past = Literal["same", "unsure", "lost"]
+"""Of a server, compared with the one looked at before: it has all of it; it may lack some, which putting back shows; it
+lacks some, or nobody can tell."""
 NO_ID = "0" * 40
 
 
@@ -42,13 +42,16 @@ def compare(before: Lineage, now: Lineage) -> Past:
     """Whether a server has all that was seen of the one before.
 
     A server whose first replica arrives takes a new id and has no predecessor then. It is the same process, which
-    has forgotten nothing.
+    has forgotten nothing. A process that was restarted has no predecessor either: it has what its file had. A promoted
+    replica has all that was seen before it parted, and may lack what came after the last look.
     """
     if now.id == before.id:
         return "same" if now.offset >= before.offset else "lost"
     if now.predecessor == before.id:
-        return "parted" if before.offset < now.parted else "lost"
-    return "same" if now.process == before.process and now.predecessor == NO_ID else "lost"
+        return "unsure" if before.offset < now.parted else "lost"
+    if now.predecessor != NO_ID:
+        return "lost"
+    return "same" if now.process == before.process else "unsure"
 
 
 class Sent(NamedTuple):
@@ -69,7 +72,7 @@ class Known:
     doubts: int = 0
     why: str = ""
     unsure: bool = False
-    """It has all that was seen up to the last look at its server; later acknowledgements may be missing."""
+    """Its server may lack some of what was acknowledged."""
     lost: bool = False
     """It is marked, and what was acknowledged lately is to be put back."""
 

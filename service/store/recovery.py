@@ -42,8 +42,8 @@ class Recovery:
                 await self._settle(fleet, known)
 
     async def _settle(self, fleet: str, known: Known) -> None:
-        if known.unsure and not known.why and await self._put_back(fleet, "parted"):
-            known.why = "parted"
+        if known.unsure and not known.why and await self._put_back(fleet, "missing"):
+            known.why = "missing"
         known.unsure = False
         if known.why and known.epoch:  # one dispatcher begins a new epoch, and all others learn of it
             why = known.why
@@ -62,6 +62,6 @@ class Recovery:
             together = await self._operations.submit_all(fleet, words[start : start + LARGEST_BATCH])
             outcomes.update(str(outcome[0]) for outcome in together)
         missed, gone = (sum(outcomes[word] for word in among) for among in (MISSED, NOT_BACK))
-        if why != "parted" or missed or gone:
+        if why != "missing" or missed or gone:
             log.warning("store_went_back", fleet=fleet, why=why, looked_at=len(words), put_back=missed, not_back=gone)
         return missed + gone

@@ -32,8 +32,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "the offset at which two servers part does not count": python(
         "store/continuity",
-        'return "parted" if before.offset < now.parted else "lost"',
-        'return "parted"',
+        'return "unsure" if before.offset < now.parted else "lost"',
+        'return "unsure"',
         CONTINUITY,
         WENT_BACK,
     ),
