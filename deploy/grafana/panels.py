@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from grafana_foundation_sdk.builders import common, dashboard, heatmap, prometheus, stat, timeseries
@@ -23,20 +24,24 @@ Drawn = TypeVar("Drawn", stat.Panel, timeseries.Panel, heatmap.Panel)
 
 
 class Number(NamedTuple):
-    """Large numbers with their recent course behind them; from each bound on in another colour."""
+    """Large numbers with their recent course behind them; from each bound on in another colour.
+
+    `words` are shown instead of some values, each with its colour.
+    """
 
     title: str
     description: str
     queries: Mapping[str, str]
     unit: str = "percentunit"
     bounds: Sequence[tuple[float, str]] = ()
+    words: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
     def draw(self) -> stat.Panel:
         last = common.ReduceDataOptions().calcs(["lastNotNull"])
         colors = dashboard.FieldColor().mode(dashboards.FieldColorModeId.THRESHOLDS)
         panel = titled(stat.Panel(), self).unit(self.unit).span(4).height(4).reduce_options(last)
         panel = panel.graph_mode(models.BigValueGraphMode.AREA).thresholds(steps(self.bounds)).color_scheme(colors)
-        return panel.targets(targets(self.queries))
+        return panel.mappings(mappings(self.words)).targets(targets(self.queries))
 
 
 class Chart(NamedTuple):
@@ -108,6 +113,15 @@ def targets(
         .range()
         for letter, (legend, query) in zip(LETTERS, queries.items(), strict=False)
     ]
+
+
+def mappings(words: Mapping[str, tuple[str, str]]) -> list[dashboards.ValueMapping]:
+    """Words and colours by the value that they stand for."""
+    found = {
+        value: dashboards.ValueMappingResult(text=text, color=color, index=place)
+        for place, (value, (text, color)) in enumerate(words.items())
+    }
+    return [dashboards.ValueMap(options=found)] if found else []
 
 
 def steps(bounds: Sequence[tuple[float, str]]) -> dashboard.ThresholdsConfig:

@@ -15,6 +15,21 @@ PLACEMENT = Row(
             bounds=[(0.01, "yellow"), (0.02, "red")],
         ),
         Number(
+            "Against what is usual",
+            "Whether placement loses more than is usual for these pools, curves and sessions, over a window of 30 mean "
+            "holding times. The runbook says when it is not judged.",
+            {
+                "usual": "max(fleet:slta_placement_judged:bool{FLEET}) "
+                '+ (max(ALERTS{FLEET,alertname="SltaPlacementUnusual",alertstate="firing"}) or vector(0))'
+            },
+            unit="short",
+            words={
+                "0": ("not judged", "text"),
+                "1": ("as usual", "green"),
+                "2": ("worse than usual", "red"),
+            },
+        ),
+        Number(
             "Swing gap, 5 minutes",
             "Utility lost because the load swings: no placement can win it back.",
             {"swings": 'fleet_window:slta_relative_swing_gap:max{FLEET,window="300"}'},

@@ -59,6 +59,11 @@ FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
         lambda seen: sum(seen.snapshot.integrals.sessions) / MICROSECONDS,
     ),
     FLEET.gauge(
+        "mean_holding_seconds",
+        "Mean time that a session stays, by Little's law: session_seconds over the sessions that have ended.",
+        lambda seen: seen.mean_holding_seconds,
+    ),
+    FLEET.gauge(
         "pool_seconds",
         "Time integral of the active pools.",
         lambda seen: {

@@ -10,10 +10,13 @@ from service.core.gaps import Gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
 from service.metrics.rows import Kind
 from service.observation import PENDING, ClassObservation, Expected, Instant, averages, instant
-from service.values import ClassSnapshot, Integrals, Snapshot
+from service.values import MICROSECONDS, ClassSnapshot, Integrals, Snapshot
 
 MOST_LEVELS = 64
 """Occupancy levels of a class that are shown: with a larger capacity every second, third, …"""
+
+ENDS = ("completed", "expired", "failed", "reported_ended")
+"""What counts sessions that have ended."""
 
 
 class Seen(NamedTuple):
@@ -24,6 +27,12 @@ class Seen(NamedTuple):
     now: Instant
     windows: Mapping[str, Gaps]
     """By seconds. Windows in which curves changed are left out: no series rather than a wrong one."""
+
+    @property
+    def mean_holding_seconds(self) -> float | None:
+        """∫N over the sessions that have ended, since the fleet began; None before the first has (Little's law)."""
+        ended = sum(self.now.counters[name] for name in ENDS)
+        return sum(self.snapshot.integrals.sessions) / MICROSECONDS / ended if ended else None
 
 
 def see(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Seen:

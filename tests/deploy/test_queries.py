@@ -51,10 +51,15 @@ PANELS = {
 }
 
 
+SLOW = "fleet_span:"
+"""What is known after a quarter of an hour at the earliest: only the rules' own tests see it."""
+
+
 def metrics_of(alert: str) -> set[str]:
-    """The names of the series that an alert looks at."""
+    """The names of the series that an alert looks at, but for slow ones."""
     text = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)|on \([^)]*\)", "", ALERTS[alert])
-    return {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", text) if name == "up" or "slta_" in name}
+    names = {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", text) if name == "up" or "slta_" in name}
+    return {name for name in names if not name.startswith(SLOW)}
 
 
 def free_port() -> int:
@@ -189,7 +194,7 @@ def test_each_installation_has_its_own_sessions(prometheus: Prometheus) -> None:
     assert prometheus.soon(f"{sessions % 'staging'} * 3 < on (fleet) {sessions % 'prod'}")
 
 
-@pytest.mark.parametrize("rule", RECORDED)
+@pytest.mark.parametrize("rule", [rule for rule in RECORDED if not rule.startswith(SLOW)])
 def test_a_recording_rule_gives_data_of_each_installation(prometheus: Prometheus, rule: str) -> None:
     for namespace in NAMESPACES:
         assert prometheus.soon(f'{rule}{{namespace="{namespace}"}}')

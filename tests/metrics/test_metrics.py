@@ -108,7 +108,9 @@ def test_the_page_is_what_the_tables_say() -> None:
 
 async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> None:
     await create(store, "f", small_fleet())
-    await store.sessions.assign("f", "a", None)
+    for session_id in "ab":
+        await store.sessions.assign("f", session_id, None)
+    await store.sessions.complete("f", "b")
     await store.fleets.tick("f")
     metrics.error("timeout")
     families = parse_text(await with_expected_gap(metrics, store))
@@ -167,7 +169,9 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
     await create(store, "f", small_fleet())
     for session_id in "abcdefg":
         await store.sessions.assign("f", session_id, None)
+    assert "slta_mean_holding_seconds{" not in await exposition(metrics, store), "no session has ended yet"
     await store.sessions.complete("f", "a")
+    await store.sessions.complete("f", "b")
     await store.pools.set_status("f", "small-1", "draining")
     found = series(await exposition(metrics, store))
     snapshot = await store.fleets.snapshot("f")
@@ -177,7 +181,8 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
     assert value(found, "estimate_rank", fleet="f") == seen.estimate_rank
     assert value(found, "optimal_rank", fleet="f") == seen.optimal_rank
     assert value(found, "load_price", fleet="f") == pytest.approx(seen.load_price)
-    assert value(found, "completions_total", fleet="f") == 1
+    assert value(found, "completions_total", fleet="f") == 2
+    assert value(found, "mean_holding_seconds", fleet="f") == value(found, "session_seconds", fleet="f") / 2 > 0
     assert value(found, "fleet_info", fleet="f", policy="slta") == 1
     placed = sum(v for (name, _), v in found.items() if name == "slta_assignments_total")
     assert placed == seen.counters["assigned"] == 7
