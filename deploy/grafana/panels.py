@@ -35,11 +35,12 @@ class Number(NamedTuple):
     unit: str = "percentunit"
     bounds: Sequence[tuple[float, str]] = ()
     words: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    span: int = 4
 
     def draw(self) -> stat.Panel:
         last = common.ReduceDataOptions().calcs(["lastNotNull"])
         colors = dashboard.FieldColor().mode(dashboards.FieldColorModeId.THRESHOLDS)
-        panel = titled(stat.Panel(), self).unit(self.unit).span(4).height(4).reduce_options(last)
+        panel = titled(stat.Panel(), self).unit(self.unit).span(self.span).height(4).reduce_options(last)
         panel = panel.graph_mode(models.BigValueGraphMode.AREA).thresholds(steps(self.bounds)).color_scheme(colors)
         return panel.mappings(mappings(self.words)).targets(targets(self.queries))
 

@@ -38,24 +38,28 @@ PLACEMENT = Row(
             "Of the bound, now",
             "Utility of all active pools as a share of the most that the present sessions allow.",
             {"of the bound": "1 - fleet:slta_relative_gap:max{FLEET}"},
+            span=3,
         ),
         Number(
             "Sessions",
             "Sessions on active pools, and on pools that are being emptied.",
             {"{{status}}": "fleet_status:slta_sessions:sum{FLEET}"},
             unit="short",
+            span=3,
         ),
         Number(
             "Room taken",
             "Sessions as a share of what the active pools can hold.",
             {"taken": "fleet:slta_fullness:ratio{FLEET}"},
             bounds=[(0.8, "yellow"), (0.9, "red")],
+            span=3,
         ),
         Number(
             "Rejected, 5 minutes",
             "Share of arriving sessions that were turned away.",
             {"rejected": "fleet:slta_rejections:ratio5m{FLEET}"},
             bounds=[(0.000001, "yellow"), (0.01, "red")],
+            span=3,
         ),
         Chart(
             "Utility against its bound",
