@@ -51,8 +51,8 @@ PANELS = {
 }
 
 
-SLOW = "fleet_span:"
-"""What is known after a quarter of an hour at the earliest: only the rules' own tests see it."""
+SLOW = ("fleet_span:", "fleet:slta_relative_expected_placement_gap:")
+"""What is known once a quarter of an hour has passed, or the mean load stands still: the rules' own tests see it."""
 
 
 def metrics_of(alert: str) -> set[str]:
