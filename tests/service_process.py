@@ -39,6 +39,12 @@ class ServiceProcess:
         self._settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         options = ["--port", str(self.port), "--data-dir", str(self._folder / "data")]
         options += ["--keys-file", str(self._keys_file)] if self._keys_file else []

@@ -51,7 +51,7 @@ def _give_up(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Answer until the input ends."""
-    os.nice(LOWEST_PRIORITY)
+    os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the dispatcher, which ends us
     signal.signal(signal.SIGPROF, _give_up)
     for line in sys.stdin:

@@ -128,6 +128,17 @@ def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> 
         assert row[8:10] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
 
 
+def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None:
+    """The load of the last five minutes, which it is for, moves between the two looks."""
+    open_fleet(page, service, "default")
+    said = re.compile(r"; (\d\.\d+) % is usual for this fleet at this load\.$")
+    expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
+    state = service.call("GET", "/v1/fleets/default/state")
+    usual = said.search(page.locator("#verdict-text").inner_text())
+    assert usual is not None
+    assert float(usual[1]) == pytest.approx(100 * state["relative_expected_placement_gap"], rel=0.2)
+
+
 def test_it_says_in_a_sentence_where_the_next_session_goes_and_why(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "switched")
     sentence = page.locator("#next-placement")

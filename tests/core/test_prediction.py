@@ -100,11 +100,14 @@ def test_equal_pools_of_two_sessions_are_exact(load: float) -> None:
         (([5, 3, 1.5, 0.5], [4, 2, 1]), (2, 2), 7.0),
         (([3, 2, 1], [2.5, 2.5, 0.5]), (2, 2), 5.0),
         (([1, 1, 1], [2, 1.5, 0.5], [1.2, 0.1]), (1, 2, 1), 5.0),
+        (([4, 1, 1, 1, 1], [2, 2, 2, 0.5]), (2, 2), 6.0),
+        (([1.5] * 3 + [0.1] * 3, [1.9, 1.6, 1.4, 1.2, 0.8, 0.3]), (2, 2), 9.0),
     ],
 )
 def test_tiny_fleets_are_near(marginals: tuple[list[float], ...], pools: tuple[int, ...], load: float) -> None:
+    """Where misplaced sessions are left out of the estimate, each is 3 to 8 % wrong."""
     ranking = ranking_of(*marginals)
-    assert expected_placement_gap(ranking, pools, load) == pytest.approx(exact_gap(ranking, pools, load), rel=0.1)
+    assert expected_placement_gap(ranking, pools, load) == pytest.approx(exact_gap(ranking, pools, load), rel=0.03)
 
 
 TWO_CLASSES = ranking_of([math.log(20 / (x + 1)) for x in range(60)], [math.log(30 / (x + 1)) for x in range(60)])

@@ -79,7 +79,7 @@ async def test_the_process_says_what_the_core_says() -> None:
     assert found.reason is None
     pid = predictor.pid
     assert pid is not None
-    assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, pid) == program.LOWEST_PRIORITY
     await predictor.ask(question(50.0))
     assert predictor.pid == pid
     await predictor.end()
@@ -125,9 +125,9 @@ def test_what_takes_too_much_processor_time_is_given_up(monkeypatch: pytest.Monk
         "sessions": 700.0,
     }
     sent: list[str] = []
-    given_way: list[int] = []
+    priorities: list[tuple[int, int, int]] = []
     monkeypatch.setattr(program, "LONGEST_SECONDS", 0.01)
-    monkeypatch.setattr(os, "nice", given_way.append)
+    monkeypatch.setattr(os, "setpriority", lambda *which: priorities.append(which))
     monkeypatch.setattr(sys, "stdin", [json.dumps(asked)])
     monkeypatch.setattr(sys.stdout, "write", sent.append)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPROF)
@@ -137,7 +137,7 @@ def test_what_takes_too_much_processor_time_is_given_up(monkeypatch: pytest.Monk
         for number, handler in zip((signal.SIGINT, signal.SIGPROF), before, strict=True):
             signal.signal(number, handler)
     assert [json.loads(line) for line in sent] == [{"reason": "too_large"}]
-    assert given_way == [19]
+    assert priorities == [(os.PRIO_PROCESS, 0, 19)]
 
 
 def test_an_order_that_is_not_by_marginal_has_no_prediction() -> None:

@@ -152,9 +152,15 @@ export function verdictOf(view, rates, percent) {
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
   if (off > FAR_RANKS) return attention(`r is ${off} ranks from its optimum, and learns with each arrival.`);
-  if (gap > LARGE_GAP) return attention(`A better placement of the same sessions would add ${percent(gap)}.`);
+  const usual = usualGap(state, percent);
+  if (gap > LARGE_GAP) return attention(`A better placement of the same sessions would add ${percent(gap)}${usual}.`);
   if (state.sessions.active === 0) return { level: "good", text: "No session yet: the fleet is empty." };
-  return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible.` };
+  return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible${usual}.` };
+}
+
+/** The end of a sentence about the gap; nothing where no gap is expected. */
+function usualGap({ relative_expected_placement_gap: expected }, percent) {
+  return expected === null ? "" : `; ${percent(expected)} is usual for this fleet at this load`;
 }
 
 const bad = (text) => ({ level: "bad", text });

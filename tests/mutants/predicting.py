@@ -1,0 +1,52 @@
+"""Mistakes in the gap that is to be expected, and in how it is asked for."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+
+
+def core(module: str, right: str, wrong: str) -> Mutant:
+    """In the mathematics."""
+    return Mutant(f"service/core/prediction/{module}.py", right, wrong, ("tests/core/test_prediction.py",))
+
+
+def asking(module: str, right: str, wrong: str) -> Mutant:
+    """In the process, and in what is remembered of its answers."""
+    return Mutant(f"service/prediction/{module}.py", right, wrong, ("tests/prediction",))
+
+
+def question(right: str, wrong: str) -> Mutant:
+    """In what is asked."""
+    return Mutant("service/observation/expectation.py", right, wrong, ("tests/observation/test_expectation.py",))
+
+
+MUTANTS = {
+    "departures leave sessions beyond alone": core("departures", "(first.level - 1)", "0"),
+    "the next rank adds nothing": core("departures", "more * min(", "0 * min("),
+    "misplaced sessions are forgotten": core("gap", "        beyond.solved(rank, found)\n", ""),
+    "the frontier's rank is left out": core("gap", "yield rank, found.mean", "yield rank - 1, found.mean"),
+    "holes far below do not count": core("mismatch", "return Mismatch(holes / weights)", "return Mismatch(0.0)"),
+    "rows are cut off at once": core("mismatch", "if not missing or row[-1]", "if True or row[-1]"),
+    "weights are not scaled down together": core("mismatch", "in (row, weights, sums):", "in (row, weights):"),
+    "any order is taken": core("gap", "        raise NotByMarginal\n", "        return [0.0, *drops]\n"),
+    "nothing is too large": core("gap", "        raise TooLarge\n", "        return 0.0\n"),
+    "the process has the dispatcher's priority": asking("program", "LOWEST_PRIORITY = 19", "LOWEST_PRIORITY = 0"),
+    "a question may take for ever": asking("program", "signal.ITIMER_PROF, LONGEST_SECONDS", "signal.ITIMER_PROF, 0"),
+    "it outlives a dispatcher that is killed": asking("predictor", "preexec_fn=end_with_parent()", "preexec_fn=None"),
+    "a dispatcher that ends leaves it behind": asking(
+        "predictions",
+        "                await task\n            await self.predictor.end()\n",
+        "                await task\n",
+    ),
+    "an idle process is kept": asking(
+        "predictions", "is None:\n                await self.predictor.end()", "is None:\n                pass"
+    ),
+    "a fleet has no pause": asking("predictions", "self._clock() + self._pause_seconds", "self._clock()"),
+    "any answer of the fleet stands in": asking("predictions", "nearest <= NEAR * question.sessions", "True"),
+    "answers are never dropped": asking("predictions", "if len(fleet.answers) > MOST_ANSWERS:", "if False:"),
+    "what if waits before the present": asking("predictions", "fleet.waiting[kind] =", "fleet.waiting['now'] ="),
+    "draining pools are overlooked": question("if any(c.draining_pools for c in snapshot.classes):", "if False:"),
+    "classes without pools count": question("sum(count > 0 for count in pools)", "len(pools)"),
+    "the load is that of this instant": question("if older is None or newer.time <= older.time:", "if True:"),
+    "a full fleet is predicted": question("if sessions + NEARLY_FULL * math.sqrt(sessions) > capacity:", "if False:"),
+}
