@@ -101,6 +101,11 @@ STUDIES = (
         "What SLTA and SLTA-greedy lose to JLMU: two, three and six classes, steady and moving loads.",
         {"seeds": 24, "processes": 0},
     ),
+    Study(
+        "prediction",
+        "The gap that is to be expected beside simulated ones, on 40 fleets that were drawn at random.",
+        {"seeds": 20, "processes": 0},
+    ),
     Study("speed", "What an event costs by n, compiled and in plain Python.", {}),
 )
 

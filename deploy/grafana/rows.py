@@ -10,8 +10,8 @@ PLACEMENT = Row(
     [
         Number(
             "Placement gap, 5 minutes",
-            "Utility lost because sessions lie on the wrong pools: what better placement could win. Usual: what is to be "
-            "expected of this fleet at this load, were it steady.",
+            "Utility lost because sessions lie on the wrong pools: what better placement could win. Usual: what is to "
+            "be expected of this fleet at this load, were it steady.",
             {
                 "placement": 'fleet_window:slta_relative_placement_gap:max{FLEET,window="300"}',
                 "usual": "max(slta_relative_expected_placement_gap{FLEET})",

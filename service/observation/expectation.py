@@ -92,6 +92,8 @@ def _reason(spec: FleetSpec, pools: Sequence[int], sessions: float) -> Reason | 
     present = sum(count > 0 for count in pools)
     if not present:
         return "no_active_pool"
+    if not spec.order.by_marginal:
+        return "order"
     if present > spec.policy.predicted_classes:
         return "policy"
     capacity = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))

@@ -47,18 +47,19 @@ class Predictions:
 
     def __init__(
         self,
+        predictor: Predictor | None = None,
         *,
         pause_seconds: float = PAUSE_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing was asked yet, and no process runs. `clock` gives seconds."""
+        """Nothing was asked yet, and no process runs. `predictor` None starts one; `clock` gives seconds."""
         self._pause_seconds = pause_seconds
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._fleets: dict[str, _Fleet] = {}
         self._woken = asyncio.Event()
-        self.predictor = Predictor()
+        self.predictor = predictor or Predictor()
 
     def now(self, snapshot: Snapshot, spec: FleetSpec) -> Expected:
         """What is to be expected of the fleet at its mean load; never waits."""

@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import service
 from service.child import end_with_parent
@@ -39,11 +40,11 @@ class Predictor:
         return self._process.pid if self._process else None
 
     async def ask(self, question: Question) -> Expected:
-        """The answer; raises PredictionFailed."""
+        """The answer; PredictionFailed."""
         process = self._process = self._process or await _start()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                line = await _exchange(process, _as_line(question))
+                line = await _exchange(process, _as_line(words_of(question)))
         except (TimeoutError, OSError, ValueError) as error:
             await self.end()
             raise PredictionFailed(repr(error)) from error
@@ -83,12 +84,16 @@ async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:
     return await process.stdout.readline()
 
 
-def _as_line(question: Question) -> bytes:
+def words_of(question: Question) -> dict[str, Any]:
+    """A question as `program.answer` takes it."""
     ranking = question.spec.ranking
-    words = {
+    return {
         "classes": [c.pool_class for c in ranking.order],
         "marginals": ranking.marginals,
         "pools": question.pools,
         "sessions": question.sessions,
     }
+
+
+def _as_line(words: dict[str, Any]) -> bytes:
     return json.dumps(words).encode() + b"\n"

@@ -17,7 +17,7 @@ import httpx
 
 from service.prediction.predictions import Predictions
 from tests.docs.pages import ROOT, Page
-from tests.in_process import TINY, Service, service_in_process
+from tests.in_process import TINY, Here, Service, service_in_process
 from tests.servers import running_server
 
 PAGE = Page(ROOT / "docs/api.md")
@@ -85,7 +85,7 @@ STORY = (
 async def play() -> dict[str, str]:
     """The story on a fresh server: each named call and its answer as the page shows them."""
     shown = {}
-    predictions = Predictions(pause_seconds=0)
+    predictions = Predictions(Here(), pause_seconds=0)
     with running_server() as url:
         async with service_in_process(url, predictions) as service, predictions.under_way():
             for call in STORY:

@@ -30,6 +30,7 @@ from service.observation.expectation import rounded
 from service.prediction.predictions import Predictions
 from service.requests import RequestRecord
 from service.store import Store, StoreSettings
+from tests.in_process import Here
 from tests.servers import EMBEDDED, running_server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
@@ -77,8 +78,8 @@ async def exposition(metrics: Metrics, store: Store, accept: str = "", predictio
 
 
 async def with_expected_gap(metrics: Metrics, store: Store) -> str:
-    """A scrape after the first answer of the process that predicts."""
-    predictions = Predictions(pause_seconds=0)
+    """A scrape after the first answer."""
+    predictions = Predictions(Here(), pause_seconds=0)
     async with asyncio.timeout(60), predictions.under_way():
         while True:
             text = await exposition(metrics, store, "", predictions)

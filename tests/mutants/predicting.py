@@ -45,6 +45,7 @@ MUTANTS = {
     "any answer of the fleet stands in": asking("predictions", "nearest <= NEAR * question.sessions", "True"),
     "answers are never dropped": asking("predictions", "if len(fleet.answers) > MOST_ANSWERS:", "if False:"),
     "what if waits before the present": asking("predictions", "fleet.waiting[kind] =", "fleet.waiting['now'] ="),
+    "any order has a prediction": question("if not spec.order.by_marginal:", "if False:"),
     "draining pools are overlooked": question("if any(c.draining_pools for c in snapshot.classes):", "if False:"),
     "classes without pools count": question("sum(count > 0 for count in pools)", "len(pools)"),
     "the load is that of this instant": question("if older is None or newer.time <= older.time:", "if True:"),

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from service.core.orders import Index, Kink
 from service.core.policies import POLICIES, Policy
 from service.observation import (
     AveragesObservation,
@@ -62,6 +63,13 @@ def test_a_policy_says_for_how_many_classes_its_gap_is_jlmus(policy: Policy) -> 
     two = question_at(snapshot([9], [9]), spec, [9, 9, 0, 0, 0, 0], 5.0)
     assert isinstance(two, Question)
     assert (three == Expected(reason="policy")) == (spec.policy.name == "slta")
+
+
+def test_an_order_that_is_not_by_marginal_has_none() -> None:
+    seen = snapshot([9], [9])
+    jlmu = dataclasses.replace(SPEC, policy=POLICIES["jlmu"])
+    assert isinstance(question_now(seen, dataclasses.replace(jlmu, order=Kink())), Question)
+    assert question_now(seen, dataclasses.replace(jlmu, order=Index(5.0))) == Expected(reason="order")
 
 
 def test_a_fleet_that_empties_is_full_or_has_no_pool_has_none() -> None:

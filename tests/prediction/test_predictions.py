@@ -232,24 +232,29 @@ def test_why_there_is_none(reason: str, seen: Snapshot, spec: FleetSpec) -> None
 
 
 PARENT = """
-import asyncio, sys
+import asyncio, subprocess
 from tests.prediction.test_predictions import Predictor, question
 async def main():
     predictor = Predictor()
     await predictor.ask(question(100.0))
-    print(predictor.pid, flush=True)
-    await predictor.ask(question(9_000.0, pools=750))
-    await asyncio.sleep(60)
+    questions = predictor._process.stdin.transport.get_extra_info("pipe").fileno()
+    holder = subprocess.Popen(["sleep", "100"], stdout=subprocess.DEVNULL, pass_fds=[questions])
+    print(predictor.pid, holder.pid, flush=True)
+    await asyncio.sleep(100)
 asyncio.run(main())
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is a death signal on Linux only")
 async def test_it_ends_with_a_dispatcher_that_is_killed() -> None:
+    """Though its questions do not end: somebody else holds the pipe open."""
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE)
     assert parent.stdout is not None
-    pid = int(await parent.stdout.readline())
+    pid, holder = map(int, (await parent.stdout.readline()).split())
     assert is_running(pid)
     parent.kill()
     await parent.wait()
-    await until(lambda: not is_running(pid))
+    try:
+        await until(lambda: not is_running(pid))
+    finally:
+        os.kill(holder, signal.SIGKILL)
