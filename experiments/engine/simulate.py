@@ -173,7 +173,7 @@ def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: Dis
     utility = sum(float(v[np.asarray(c, dtype=np.int64)].sum()) for v, c in zip(values, columns, strict=True))
     width = SAMPLE_HEAD + len(order.marginals)
     return Meter(
-        totals=floats([workload.initial, utility, run.warm_up]),
+        totals=floats([sum(map(sum, columns)), utility, run.warm_up]),
         areas=floats([0.0, 0.0, 0.0]),
         optimum_at=floats(optimum_table(shape, n, most_sessions(workload))),
         sample_times=floats([*run.sample_times, np.inf]),
@@ -190,10 +190,11 @@ def most_sessions(workload: Workload) -> int:
 
 
 def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
-    """The workload for one run; sessions present at time 0 sit where `columns` says."""
+    """The workload for one run; sessions present at time 0 sit where `columns` says, and those beyond nowhere."""
     occupancy = np.concatenate([np.asarray(c, dtype=np.int64) for c in columns])
     pools = np.full(workload.sessions, NOTHING)
-    pools[: workload.initial] = np.repeat(np.arange(len(occupancy)), occupancy)
+    present = np.repeat(np.arange(len(occupancy)), occupancy)
+    pools[: len(present)] = present
     return Events(
         arrivals=floats(np.append(workload.arrivals, np.inf)),
         draws=floats(workload.draws),

@@ -221,6 +221,13 @@ def test_a_full_fleet_turns_sessions_away_and_forgets_them() -> None:
     assert outcome.gaps.mean_sessions_per_pool <= 6
 
 
+def test_more_sessions_at_the_start_than_the_fleet_can_hold_leave_it_full() -> None:
+    workload = from_present(generator(7), 100, 0.0, 50.0)
+    outcome = simulate(SMALL, 10, "JLMU", workload, Run(horizon=0.001, warm_up=0.0))
+    assert outcome.gaps.mean_sessions_per_pool == pytest.approx(6, abs=0.5)
+    assert simulate(SMALL, 10, "JLMU", workload, Run(horizon=50.0, warm_up=49.0)).gaps.mean_sessions_per_pool == 0
+
+
 def test_most_sessions_is_never_passed() -> None:
     workload = stationary(generator(8), 40.0, 10.0)
     times = np.linspace(0, 10, 500)
