@@ -35,6 +35,7 @@ PARTS = {
     "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP.", *LOAD),
     "experiments": Part("experiments.cli", "The paper's table and figures, again.", *EXPERIMENTS),
     "evaluate": Part("planning.evaluate.command", "What a recorded placement lost: from a log.", *PLANNING),
+    "fit": Part("planning.fit.command", "Curves from samples of what sessions are worth.", *PLANNING),
     "check": Part("planning.check.command", "What follows from a fleet file, before anything is started."),
     "plan": Part("planning.plan.command", "The cheapest fleet for a load, or the best for a budget.", *PLANNING),
     "key": Part("service.cli.key", "API keys."),

@@ -1,6 +1,7 @@
 """Chapter 9. The example files say what their first lines promise.
 
-Each file in `examples/` is a fleet of 100 pools from the paper. A load of ρ sessions per pool is 100 ρ sessions.
+Each file in `examples/` is a fleet of 100 pools: three are from the paper, and three have curves that were fitted to
+samples (docs/curves.md). A load of ρ sessions per pool is 100 ρ sessions.
 """
 
 from pathlib import Path
@@ -52,3 +53,20 @@ def test_sharing_yaml_keeps_the_ratio_of_the_resources(k: int) -> None:
 def test_saturating_yaml_fills_one_class_at_a_time(load: float, sessions: list[float]) -> None:
     # No fixed weights have these ratios: 0 : 5 : 20 at one load, 10 : 10 : 20 at another.
     assert per_pool("saturating.yaml", load) == sessions
+
+
+@pytest.mark.parametrize(
+    ("name", "load", "sessions"),
+    [
+        ("gaming.yaml", 8, [5, 12.5]),
+        ("gaming.yaml", 16, [12, 22]),
+        ("transcoding.yaml", 10, [7.86, 15]),
+        ("transcoding.yaml", 30, [20.14, 53]),
+        ("inference.yaml", 2, [0, 5]),
+        ("inference.yaml", 8, [3.33, 15]),
+        ("inference.yaml", 16, [10, 25]),
+    ],
+)
+def test_fitted_curves_share_out_otherwise_at_each_load(name: str, load: float, sessions: list[float]) -> None:
+    # The ratio of two classes moves with the load, as no weights do: 2.5 at 8 games per pool, less than 2 at 16.
+    assert per_pool(name, load) == pytest.approx(sessions, abs=0.005)

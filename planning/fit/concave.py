@@ -1,0 +1,99 @@
+"""The best concave curve with u(0) = 0 through levels: u(x) = Σ a_k min(x, k) + b x, a ≥ 0, by least squares.
+
+The least squares of a cone: Lawson and Hanson, "Solving least squares problems" (1974), chapter 23. b may have any
+sign, so it is eliminated first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import nnls
+
+from planning.fit.levels import Floats, Levels
+
+NOTHING = 1e-9
+"""A bend below this share of the largest slope is rounding."""
+
+
+@dataclass(frozen=True)
+class Concave:
+    """A fitted curve: straight from level to level and from 0 to the first one; `bends[k]` is a_k at level k."""
+
+    at: Floats
+    bends: Floats
+    slope: float
+    """b: of the last stretch, and beyond."""
+
+    @cached_property
+    def slopes(self) -> Floats:
+        """Of the stretch that ends at each level; never rising, to the last bit."""
+        return self.slope + np.append(np.cumsum(self.bends[::-1])[::-1], 0.0)
+
+    @cached_property
+    def values(self) -> Floats:
+        """u at each level."""
+        return np.cumsum(self.slopes * np.diff(self.at, prepend=0.0))
+
+    def marginals(self, capacity: int) -> Floats:
+        """Δ(0), …, Δ(capacity − 1)."""
+        stretch = np.searchsorted(self.at, np.arange(1, capacity + 1))
+        return self.slopes[np.minimum(stretch, len(self.at) - 1)]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were chosen: the last slope, and each bend there is."""
+        return 1 + int((self.bends > NOTHING * np.abs(self.slopes).max()).sum())
+
+
+@dataclass(frozen=True)
+class Cone:
+    """The concave curves on some levels, in the scale of the samples."""
+
+    at: Floats
+    scale: Floats
+
+    @classmethod
+    def of(cls, levels: Levels) -> Cone:
+        """On the levels of samples."""
+        return cls(levels.at, levels.scale)
+
+    @cached_property
+    def line(self) -> Floats:
+        """u(x) = x."""
+        return self.at * self.scale
+
+    @cached_property
+    def bent(self) -> Floats:
+        """u(x) = min(x, k), a column for each level but the last, where it is no other than x."""
+        return np.minimum.outer(self.at, self.at[:-1]) * self.scale[:, None]
+
+    def fit(self, means: Floats, weights: Floats, either_way: int | None = None) -> Concave:
+        """The curve with the least Σ weights (means − curve)²; at the level `either_way` it may bend up as well."""
+        root = np.sqrt(weights / weights.max())
+        line, bent, target = root * self.line, root[:, None] * self.bent, root * means
+        if either_way is not None:
+            bent = np.column_stack([bent, -bent[:, either_way]])
+        unit = line / np.linalg.norm(line)
+        bends = _not_negative(bent - np.outer(unit, unit @ bent), target - unit * (unit @ target))
+        slope = float(unit @ (target - bent @ bends) / np.linalg.norm(line))
+        if either_way is not None:
+            bends[either_way] -= bends[-1]
+            bends = bends[:-1]
+        return Concave(self.at, bends, slope)
+
+    def misfit(self, curve: Concave, means: Floats, weights: Floats) -> float:
+        """Σ weights (means − curve)²."""
+        return float(weights @ (means - self.scale * curve.values) ** 2)
+
+
+def _not_negative(columns: Floats, target: Floats) -> Floats:
+    """Least squares with coefficients ≥ 0, on one scale."""
+    if not columns.size:
+        return np.zeros(columns.shape[1])
+    norms = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+    size = float(np.linalg.norm(target)) or 1.0
+    found, _ = nnls(columns / norms, target / size, maxiter=30 * len(target))
+    return np.asarray(found * size / norms, dtype=np.float64)

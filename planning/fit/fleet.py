@@ -1,0 +1,65 @@
+"""Fitted curves as a fleet file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from planning.fit.fitting import ClassFit
+from service.core.limits import MAX_POOLS
+from service.fleet_file.yaml_file import load_yaml
+
+WIDTH = 118
+
+
+def fleet_file(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str) -> str:
+    """The file. A class has the pools that are asked for, else as many as there were in the samples."""
+    lines = [f"# Curves fitted to {source} by slta fit.", "fleet: default", "policy: slta", "classes:"]
+    for fit in fits:
+        count = min(pools.get(fit.name, fit.pools), MAX_POOLS)
+        lines += [f"  - name: {_quoted(fit.name)}", f"    capacity: {fit.capacity}", f"    pools: {count}"]
+        lines += ["    utility:", *_utility(fit.taken.utility)]
+    return "\n".join(lines) + "\n"
+
+
+def _utility(fields: Mapping[str, Any]) -> list[str]:
+    values = {name: value for name, value in fields.items() if name != "values"}
+    lines = [f"      {name}: {_number(value)}" for name, value in values.items()]
+    if "values" in fields:
+        lines += ["      values:", *_wrapped([_number(value) for value in fields["values"]])]
+    return lines
+
+
+def _wrapped(numbers: Sequence[str]) -> list[str]:
+    """A list in lines of limited width."""
+    lines, line = [], "        ["
+    for number in numbers:
+        if len(line) + len(number) + 2 > WIDTH:
+            lines.append(line.rstrip())
+            line = "         "
+        line += f"{number}, "
+    return [*lines, line.removesuffix(", ") + "]"]
+
+
+def _number(value: Decimal | str) -> str:
+    """A decimal in plain digits."""
+    return value if isinstance(value, str) else f"{value.normalize():f}"
+
+
+def _quoted(name: str) -> str:
+    """A name that YAML could take for a number or another value stands in quotes."""
+    return f'"{name}"'
+
+
+def write_fleet(text: str, file: Path) -> Path:
+    """Write the file once the service would take it; InvalidFleet where it would not."""
+    beside = file.with_name(f"{file.name}.new")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside.write_text(text, encoding="utf-8")
+    try:
+        load_yaml(beside)
+        return beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)

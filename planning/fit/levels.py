@@ -1,0 +1,132 @@
+"""Samples of one class level by level: counts, means and the noise of the means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 10
+"""Samples from which on a level has a variance of its own."""
+SMALLEST_SHARE = 0.01
+"""A level's own variance counts as this share of the pooled one at least: values may be alike by chance, or rounded."""
+MOST_DRAWN = 200
+"""Residuals that one draw takes at a level: the mean of more is scaled instead."""
+NEGLIGIBLE = 1e-9
+"""Noise below this share of the largest mean is rounding."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """`at` are the levels with samples, ascending from 1 on; `groups` the samples at each, in their own scale.
+
+    `per_pool` tells that a sample is worth u(x) and not u(x)/x.
+    """
+
+    at: Floats
+    groups: tuple[Floats, ...]
+    per_pool: bool
+
+    @classmethod
+    def of(cls, sessions: NDArray[np.int64], values: Floats, *, per_pool: bool) -> Levels:
+        """Samples in any order."""
+        order = np.argsort(sessions, kind="stable")
+        at, first = np.unique(sessions[order], return_index=True)
+        return cls(at.astype(np.float64), tuple(np.split(values[order], first[1:])), per_pool)
+
+    @cached_property
+    def scale(self) -> Floats:
+        """What turns u(x) into a sample: 1/x, or 1."""
+        return np.ones_like(self.at) if self.per_pool else 1 / self.at
+
+    @cached_property
+    def counts(self) -> Floats:
+        """Samples at each level."""
+        return np.array([len(group) for group in self.groups], dtype=np.float64)
+
+    @cached_property
+    def means(self) -> Floats:
+        """Mean sample at each level."""
+        return np.array([group.mean() for group in self.groups])
+
+    @cached_property
+    def floor(self) -> float:
+        """A variance that is no noise any more."""
+        return float((NEGLIGIBLE * max(np.abs(self.means).max(), 1e-100)) ** 2)
+
+    @cached_property
+    def spreads(self) -> Floats:
+        """Variance of the samples at each level; 0 of a single one."""
+        return np.array([group.var(ddof=1) if len(group) > 1 else 0.0 for group in self.groups])
+
+    @cached_property
+    def noise(self) -> Noise:
+        """What differs within levels, or, where nothing does, what neighbouring levels leave open."""
+        if self.spreads.max() > self.floor:
+            return Noise(self, _centred(self.groups), has_repeats=True)
+        rough = rough_residuals(self.at, self.means)
+        return Noise(self, rough if rough.size else np.zeros(1), has_repeats=False)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise of samples; `residuals` are those of all levels, with the variance of one sample.
+
+    Without repeated samples (`has_repeats` false) it is estimated from neighbours, and is the same at all levels.
+    """
+
+    levels: Levels
+    residuals: Floats
+    has_repeats: bool
+
+    @cached_property
+    def weights(self) -> Floats:
+        """One over the variance of each level's mean."""
+        return self._weights(self.levels.means, self.levels.spreads)
+
+    def _weights(self, means: Floats, spreads: Floats) -> Floats:
+        """Of one set of samples, or of many along the first axis."""
+        counts = self.levels.counts
+        if self.has_repeats:
+            pooled = np.asarray(spreads @ (counts - 1) / (counts - 1).sum())[..., None]
+            known = np.where(counts >= ENOUGH, spreads, pooled)
+            return np.asarray(counts / np.maximum(known, SMALLEST_SHARE * pooled + self.levels.floor))
+        rough = rough_residuals(self.levels.at, means)
+        pooled = (rough**2).mean(axis=-1, keepdims=True) if rough.size else np.zeros(1)
+        return counts / np.maximum(pooled, self.levels.floor)
+
+    def draw(self, generator: np.random.Generator, times: int) -> tuple[Floats, Floats]:
+        """Noise of the means, and the weights that go with it, as `times` other sets of samples would have them."""
+        drawn = [self._draw(group, generator, times) for group in self.levels.groups]
+        means, spreads = (np.stack(column, axis=1) for column in zip(*drawn, strict=True))
+        return means, self._weights(means, spreads)
+
+    def _draw(self, group: Floats, generator: np.random.Generator, times: int) -> tuple[Floats, Floats]:
+        own = self.has_repeats and len(group) >= ENOUGH
+        taken = min(len(group), MOST_DRAWN)
+        source = _centred((group,)) if own else self.residuals
+        some = source[generator.integers(len(source), size=(times, taken))]
+        means = some.mean(axis=1) * (taken / len(group)) ** 0.5
+        return means, some.var(axis=1, ddof=1) if taken > 1 else np.zeros(times)
+
+
+def _centred(groups: tuple[Floats, ...]) -> Floats:
+    """Residuals of groups of two and more, with the variance of a sample."""
+    parts = [(group - group.mean()) * (len(group) / (len(group) - 1)) ** 0.5 for group in groups if len(group) > 1]
+    return np.concatenate(parts)
+
+
+def rough_residuals(at: Floats, means: Floats) -> Floats:
+    """Each inner mean beside the straight line of its neighbours, with the variance of a mean; along the last axis.
+
+    Gasser, Sroka and Jennen-Steinmetz, "Residual variance and residual pattern in nonlinear regression", Biometrika
+    73 (1986).
+    """
+    left, middle, right = at[:-2], at[1:-1], at[2:]
+    a, b = (right - middle) / (right - left), (middle - left) / (right - left)
+    rough: Floats = (a * means[..., :-2] + b * means[..., 2:] - means[..., 1:-1]) / np.sqrt(a**2 + b**2 + 1)
+    return rough

@@ -1,0 +1,94 @@
+"""The figure: of each class u and Δ, with the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import report
+from planning.fit.bands import Band
+from planning.fit.candidates import Candidate
+from planning.fit.fitting import ClassFit
+from planning.fit.levels import Floats
+
+MOST_DOTS = 2_000
+"""Samples of a class that are drawn."""
+COLORS = {
+    "table": report.COLORS["bound"],
+    "log_share": report.COLORS["JLMU"],
+    "alpha_fair": report.COLORS["blue"],
+    "quadratic": report.COLORS["accent"],
+    "capped_linear": report.COLORS["other"],
+    "linear": report.COLORS["paper"],
+}
+"""Of the curves that were not taken."""
+
+
+def draw(fits: Sequence[ClassFit], title: str, file: Path) -> list[Path]:
+    """Write the figure as SVG and as PNG beside each other, with `.svg` and `.png` for the ending of `file`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stem = file.with_suffix("") if file.suffix in (".svg", ".png") else file
+    return report.write_figure(picture(fits, title), stem)
+
+
+def picture(fits: Sequence[ClassFit], title: str) -> Any:  # noqa: ANN401 - a matplotlib figure
+    """A row for each class: left what a pool's sessions are worth together, right what a further one adds."""
+    canvas, axes = report.figure(9.0, 3.4 * len(fits) + 0.4, nrows=len(fits), ncols=2, squeeze=False)
+    for fit, (left, right) in zip(fits, axes, strict=True):
+        _utility(left, fit)
+        _marginals(right, fit)
+    canvas.suptitle(title, fontsize=11)
+    return canvas
+
+
+def _utility(axes: Any, fit: ClassFit) -> None:  # noqa: ANN401
+    levels = fit.levels
+    x = np.arange(fit.capacity + 1)
+    _band(axes, x, fit.bands.utility)
+    at, dots = _dots(fit)
+    axes.plot(at, dots, ".", ms=3, alpha=0.25, color=report.COLORS["paper"], zorder=1, label="samples")
+    axes.plot(levels.at, levels.means / levels.scale, "_", ms=9, mew=1.5, color=report.COLORS["bound"], label="means")
+    for one in _others(fit):
+        axes.plot(x, one.values, lw=0.9, ls="--", color=COLORS[one.kind], label=one.kind)
+    axes.plot(x, fit.taken.values, lw=2.0, color=report.COLORS["SLTA"], label=f"{fit.taken.kind}, taken")
+    refused = "" if fit.shape.is_concave else f", refused at x = {fit.shape.bend}"
+    axes.set(title=f"{fit.name}{refused}", xlabel="sessions on a pool", ylabel="u, of all of them together")
+    _limits(axes, np.concatenate([dots, fit.taken.values]))
+    axes.legend(fontsize=7)
+
+
+def _marginals(axes: Any, fit: ClassFit) -> None:  # noqa: ANN401
+    x = np.arange(fit.capacity)
+    _band(axes, x, fit.bands.marginal)
+    for one in _others(fit):
+        axes.step(x, np.diff(one.values), where="mid", lw=0.9, ls="--", color=COLORS[one.kind])
+    axes.step(x, np.diff(fit.taken.values), where="mid", lw=2.0, color=report.COLORS["SLTA"])
+    axes.set(title=f"{fit.name}, marginal", xlabel="sessions already there", ylabel="Δ, what one more adds")
+    band = fit.bands.marginal
+    _limits(axes, np.concatenate([np.diff(fit.taken.values), band.low[1:], band.high[1:]]))
+
+
+def _others(fit: ClassFit) -> list[Candidate]:
+    return [one for one in fit.candidates if one is not fit.taken]
+
+
+def _band(axes: Any, x: Any, band: Band) -> None:  # noqa: ANN401
+    axes.fill_between(x, band.low, band.high, color=report.COLORS["SLTA"], alpha=0.15, lw=0, label="95 % of the table")
+
+
+def _dots(fit: ClassFit) -> tuple[Floats, Floats]:
+    """Samples as values of a pool, thinned evenly."""
+    at = np.repeat(fit.levels.at, fit.levels.counts.astype(int))
+    values = np.concatenate(fit.levels.groups) / np.repeat(fit.levels.scale, fit.levels.counts.astype(int))
+    step = -(-len(at) // MOST_DOTS)
+    return at[::step], values[::step]
+
+
+def _limits(axes: Any, values: Floats) -> None:  # noqa: ANN401
+    """What matters is in sight: other curves may leave it."""
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    room = 0.05 * (high - low or 1.0)
+    axes.set_ylim(low - room, high + room)

@@ -1,0 +1,271 @@
+"""A fit is the nearest concave curve, says where it knows nothing, and refuses what cannot be concave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+
+from planning.fit.bands import largest_below
+from planning.fit.candidates import TABLE, candidates, cumulated
+from planning.fit.concave import Concave, Cone
+from planning.fit.fitting import ClassFit, Wanted, fit_class
+from planning.fit.levels import SMALLEST_SHARE, Levels, rough_residuals
+from planning.fit.samples import ClassSamples
+from planning.fit.shape import shape_of
+
+PLAIN = Wanted()
+
+
+def samples_of(
+    worth: Callable[[float], float], levels: Sequence[int], each: int = 1, noise: float = 0.0, seed: int = 1
+) -> ClassSamples:
+    """Samples per session at each level."""
+    found, generator = ClassSamples(), np.random.default_rng(seed)
+    for x in levels:
+        found.sessions.extend([x] * each)
+        found.values.extend(worth(x) + generator.normal(0.0, noise, each))
+    return found
+
+
+def levels_of(samples: ClassSamples, *, per_pool: bool = False) -> Levels:
+    return Levels.of(np.array(samples.sessions), np.array(samples.values), per_pool=per_pool)
+
+
+def fitted(levels: Levels) -> Concave:
+    return Cone.of(levels).fit(levels.means, levels.noise.weights)
+
+
+def fit(worth: Callable[[float], float], levels: Sequence[int], wanted: Wanted = PLAIN, **noise: float) -> ClassFit:
+    return fit_class("c", samples_of(worth, levels, **noise), wanted)  # type: ignore[arg-type]
+
+
+def log_share(x: float) -> float:
+    return math.log(20 / x)
+
+
+@pytest.mark.parametrize("per_pool", [False, True])
+def test_without_noise_a_concave_curve_is_found_again(*, per_pool: bool) -> None:
+    scale = (lambda x: x) if per_pool else (lambda _: 1)
+    levels = levels_of(samples_of(lambda x: scale(x) * log_share(x), range(1, 13)), per_pool=per_pool)
+    assert fitted(levels).values == pytest.approx([x * log_share(x) for x in range(1, 13)])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_fit_is_the_nearest_of_all_concave_curves(seed: int) -> None:
+    # Another solver, other unknowns: the slopes as sums of steps that may not be negative, the last slope free.
+    levels = levels_of(samples_of(log_share, [2, 3, 4, 7, 8, 12, 15], each=5, noise=0.5, seed=seed))
+    weights = levels.noise.weights
+    widths = np.diff(levels.at, prepend=0.0)
+    slopes = np.triu(np.ones((7, 7)))
+    matrix = levels.scale[:, None] * (np.tril(np.ones((7, 7))) * widths @ slopes)
+    root = np.sqrt(weights)
+    bounds = ([0.0] * 6 + [-np.inf], np.inf)
+    best = lsq_linear(root[:, None] * matrix, root * levels.means, bounds, tol=1e-14, lsmr_tol=1e-14, method="bvls")
+    ours = fitted(levels)
+    assert Cone.of(levels).misfit(ours, levels.means, weights) == pytest.approx(2 * best.cost, rel=1e-6)
+    assert ours.slopes == pytest.approx(slopes @ best.x, rel=1e-6, abs=1e-9)
+
+
+def test_slopes_never_rise_to_the_last_bit() -> None:
+    for seed in range(20):
+        slopes = fitted(levels_of(samples_of(lambda _: 0.1, range(1, 40), each=3, noise=0.2, seed=seed))).slopes
+        assert all(before >= after for before, after in pairwise(slopes))
+
+
+def test_between_levels_and_before_the_first_the_curve_is_straight_and_beyond_it_goes_on() -> None:
+    curve = fitted(levels_of(samples_of(log_share, [3, 6, 8])))
+    u = np.cumsum(curve.marginals(11))
+    chord = log_share(3)
+    assert u[:3] == pytest.approx([chord, 2 * chord, 3 * chord])
+    middle, last = (6 * log_share(6) - 3 * chord) / 3, (8 * log_share(8) - 6 * log_share(6)) / 2
+    assert u[3:6] == pytest.approx([3 * chord + k * middle for k in (1, 2, 3)])
+    assert np.diff(u[6:]) == pytest.approx([last] * 4)
+
+
+def test_a_level_with_ten_samples_has_its_own_variance_and_others_share_one() -> None:
+    samples = samples_of(lambda _: 0.0, [1, 3], each=9, noise=1.0)
+    quiet = samples_of(lambda _: 0.0, [2], each=10, noise=0.5)
+    samples.sessions.extend(quiet.sessions)
+    samples.values.extend(quiet.values)
+    levels = levels_of(samples)
+    variances = levels.counts / levels.noise.weights
+    spreads = [np.var(group, ddof=1) for group in levels.groups]
+    pooled = (8 * spreads[0] + 9 * spreads[1] + 8 * spreads[2]) / 25
+    assert variances == pytest.approx([pooled, spreads[1], pooled])
+
+
+def test_a_level_whose_samples_are_all_alike_does_not_count_for_everything() -> None:
+    samples = samples_of(lambda _: 0.0, [1, 3], each=12, noise=1.0)
+    samples.sessions.extend([2] * 12)
+    samples.values.extend([60.0] * 12)
+    levels = levels_of(samples)
+    pooled = np.mean([np.var(group, ddof=1) for group in levels.groups])
+    assert levels.counts[1] / levels.noise.weights[1] == pytest.approx(SMALLEST_SHARE * pooled)
+
+
+def test_the_noise_of_single_samples_is_seen_beside_their_neighbours() -> None:
+    straight, generator = np.arange(1.0, 20_001.0), np.random.default_rng(5)
+    rough = rough_residuals(straight, 3 * straight + generator.normal(0.0, 0.7, 20_000))
+    assert np.sqrt(np.mean(rough**2)) == pytest.approx(0.7, rel=0.05)
+
+
+def test_u_below_the_first_level_is_said_to_be_within_what_a_concave_curve_can_be() -> None:
+    curve = fitted(levels_of(samples_of(log_share, range(4, 13))))
+    low, high = largest_below(curve, 1)
+    at_four = 4 * log_share(4)
+    assert (low, high) == pytest.approx((at_four / 4, at_four - 3 * (5 * log_share(5) - at_four)))
+    assert low < log_share(1) < high
+    (warning,) = fit(log_share, range(4, 13)).warnings
+    assert f"a concave u(1) may be from {low:.4g} to {high:.4g}" in warning
+
+
+def test_of_a_single_level_nothing_bounds_u_from_above() -> None:
+    warnings = fit(log_share, [5], each=4, noise=0.1).warnings
+    assert any("anything from" in warning for warning in warnings)
+    assert any("all samples are of one level" in warning for warning in warnings)
+
+
+# Rounding
+
+
+def test_a_table_is_concave_in_exact_numbers_however_its_marginals_round() -> None:
+    for seed in range(10):
+        levels = levels_of(samples_of(lambda _: 0.1, range(1, 200), each=2, noise=0.01, seed=seed))
+        values = [Decimal(0), *cumulated(fitted(levels).marginals(199))]
+        marginals = [b - a for a, b in pairwise(values)]
+        assert all(before >= after for before, after in pairwise(marginals))
+        assert float(values[-1]) == pytest.approx(fitted(levels).values[-1], rel=1e-4)
+
+
+# Families
+
+
+@pytest.mark.parametrize(
+    ("kind", "worth", "fields"),
+    [
+        ("log_share", log_share, {"resource": 20}),
+        ("alpha_fair", lambda x: 30**0.5 / 0.5 * x**-0.5, {"resource": 30, "alpha": 0.5}),
+        ("alpha_fair", lambda x: -(x**1.5) / 20**1.5 / 1.5, {"resource": 20, "alpha": 2.5}),
+        ("quadratic", lambda x: 2 - x / 20, {"linear": 2, "quadratic": -0.05}),
+        ("capped_linear", lambda x: 1.5 * min(x, 7.3) / x, {"slope": 1.5, "cap": 7.3}),
+        ("linear", lambda _: 0.8, {"slope": 0.8}),
+    ],
+)
+def test_a_family_is_found_again_and_taken(
+    kind: str, worth: Callable[[float], float], fields: dict[str, float]
+) -> None:
+    exact, noisy = fit(worth, range(1, 17)), fit(worth, range(1, 17), each=40, noise=0.02)
+    for found, tolerance in ((exact, 1e-3), (noisy, 0.1)):
+        assert found.taken.kind == kind
+        assert {name: float(found.taken.utility[name]) for name in fields} == pytest.approx(fields, rel=tolerance)
+
+
+def test_each_family_is_the_best_of_its_kind() -> None:
+    # A step of any parameter to either side comes no nearer.
+    levels = levels_of(samples_of(lambda x: 60 * min(1, 8 / x) + 1, range(1, 20), each=12, noise=6.0))
+    weights = levels.noise.weights
+    formulas: dict[str, Callable[..., float]] = {
+        "log_share": lambda x, resource: x * math.log(resource / x),
+        "alpha_fair": lambda x, resource, alpha: resource ** (1 - alpha) / (1 - alpha) * x**alpha,
+        "quadratic": lambda x, linear, quadratic: linear * x + quadratic * x * x,
+        "capped_linear": lambda x, slope, cap: slope * min(x, cap),
+        "linear": lambda x, slope: slope * x,
+    }
+
+    def misfit(kind: str, fields: dict[str, float]) -> float:
+        u = np.array([formulas[kind](x, **fields) for x in levels.at])
+        return float(weights @ (levels.means - levels.scale * u) ** 2)
+
+    found = {one.kind: one for one in candidates(levels, fitted(levels), 19)}
+    assert set(found) >= {TABLE, "alpha_fair", "quadratic", "capped_linear", "linear"}
+    for kind in found.keys() - {TABLE}:
+        fields = {name: float(value) for name, value in found[kind].utility.items() if name != "kind"}
+        for name, value in fields.items():
+            for step in (0.999, 1.001):
+                assert misfit(kind, fields) <= misfit(kind, {**fields, name: value * step}) * (1 + 1e-7)
+
+
+def test_the_table_is_taken_where_no_family_comes_near() -> None:
+    found = fit(lambda x: 1000 / (20 + 2 * x), range(1, 25), each=40, noise=1.0)
+    assert found.taken.kind == TABLE
+    assert found.taken.residual < 0.3 * min(one.residual for one in found.candidates if one.kind != TABLE)
+
+
+def test_another_curve_may_be_asked_for() -> None:
+    assert fit(log_share, range(1, 17), Wanted(kind="quadratic"), each=12, noise=0.1).taken.kind == "quadratic"
+
+
+# Refusals
+
+
+def bent(x: float) -> float:
+    return 0.5 if x <= 8 else (4 + (x - 8)) / x
+
+
+@pytest.mark.parametrize(("each", "noise"), [(1, 0.0), (1, 0.01), (10, 0.1), (400, 0.5)])
+def test_means_that_bend_upwards_are_refused_with_the_place(each: int, noise: float) -> None:
+    shape = fit(bent, range(1, 17), each=each, noise=noise).shape
+    assert not shape.is_concave
+    assert shape.p_value < 0.001
+    assert abs(shape.bend - 8) <= 1
+    assert shape.before == pytest.approx(0.5, abs=0.1)
+    assert shape.after == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "worth", [log_share, lambda _: 1.0, lambda x: min(x, 8) / x], ids=["log", "straight", "capped"]
+)
+def test_concave_curves_are_hardly_ever_refused(worth: Callable[[float], float]) -> None:
+    # At p < 0.001 none of 60; at 0.05 about 3 where the curve is straight, the worst case. A binomial sees 10 once in
+    # a thousand times.
+    p_values = []
+    for seed in range(20):
+        for each in (1, 3, 12):
+            levels = levels_of(samples_of(worth, range(1, 13), each=each, noise=0.2, seed=seed))
+            p_values.append(shape_of(levels, Cone.of(levels), fitted(levels), np.random.default_rng(seed)).p_value)
+    assert min(p_values) >= 0.001
+    assert sum(p < 0.05 for p in p_values) < 10
+
+
+def test_two_levels_are_not_tested() -> None:
+    found = fit(float, [1, 5], each=12, noise=0.1)
+    assert found.shape.p_value is None
+    assert found.shape.is_concave
+
+
+# Capacity
+
+
+def test_samples_beyond_the_capacity_are_left_out() -> None:
+    found = fit(bent, range(1, 17), Wanted(capacity=8), each=12, noise=0.02)
+    assert found.shape.is_concave
+    assert (found.capacity, found.left_out, len(found.taken.values)) == (8, 8 * 12, 9)
+
+
+def test_beyond_the_highest_level_the_last_slope_goes_on_with_a_warning() -> None:
+    found = fit(lambda x: 2 - x / 20, range(1, 11), Wanted(capacity=15, kind=TABLE), each=12, noise=0.02)
+    assert np.diff(found.taken.values)[9:] == pytest.approx([found.curve.slopes[-1]] * 6, abs=1e-5)
+    assert any("no samples above 10 sessions" in warning for warning in found.warnings)
+
+
+def test_the_bands_hold_the_true_curve_mostly() -> None:
+    u = np.array([0.0, *(x * log_share(x) for x in range(1, 13))])
+    inside = []
+    for seed in range(20):
+        band = fit(log_share, range(1, 13), each=20, noise=0.3, seed=seed).bands.utility
+        inside.append(np.mean((band.low <= u) & (u <= band.high)))
+    assert np.mean(inside) > 0.85
+
+
+def test_an_empty_pools_value_that_is_not_0_is_told() -> None:
+    samples = samples_of(lambda x: 5 + x, range(1, 9), each=12, noise=0.1)
+    samples.empty_values.extend([4.9, 5.0, 5.1])
+    warnings = fit_class("c", samples, Wanted(per_pool=True)).warnings
+    assert any("u(0) is 0: subtract" in warning for warning in warnings)
+    assert not fit_class("c", samples, Wanted()).warnings

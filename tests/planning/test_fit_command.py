@@ -1,0 +1,159 @@
+"""`slta fit` reads samples, writes a fleet file that the service takes, and says what is wrong with samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from benchmarks.curves import CASES, write_case
+from planning.check.command import app as check
+from planning.fit.command import app
+from service.fleet_file import compile_spec, load_yaml
+from tests.service_process import ServiceProcess
+
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+HEAD = "pool_class,sessions,value\n"
+
+
+def run(*arguments: str | Path) -> Result:
+    return runner.invoke(app, [*map(str, arguments)])
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "samples.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def samples(names: str = "small large", levels: int = 6) -> str:
+    rows = [
+        f"{name},{x},{10 - x + d}" for name in names.split() for x in range(1, levels + 1) for d in (-0.1, 0.0, 0.1)
+    ]
+    return HEAD + "\n".join(rows) + "\n"
+
+
+def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
+    fleet = tmp_path / "made" / "fleet.yaml"
+    log = write_case("games", tmp_path)
+    result = run(log, "--yaml", fleet, "--pools", "one-card=3", "--pools", "two-cards=2", "--capacity", "one-card=20")
+    assert result.exit_code == 0, result.output
+    checked = runner.invoke(check, [str(fleet), "--strict"])
+    assert checked.exit_code == 0, checked.output
+    service = ServiceProcess(tmp_path, program=("service.cli", "serve", "--config", str(fleet)))
+    service.start()
+    try:
+        placed = service.call("POST", "/v1/fleets/default/assign", {"session_id": "s-1"})
+        state = service.call("GET", "/v1/fleets/default/state")
+    finally:
+        service.end()
+    assert placed["pool_class"] in CASES["games"]
+    assert {entry["name"]: entry["pools"]["active"] for entry in state["classes"]} == {"one-card": 3, "two-cards": 2}
+    assert [c.capacity for c in compile_spec(load_yaml(fleet).file).classes] == [20, 32]
+
+
+def test_all_figures_are_written(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out.json"
+    result = run(written(tmp_path, samples()), "--json", out, "--figure", tmp_path / "curves.svg")
+    assert result.exit_code == 0, result.output
+    data = json.loads(out.read_text(encoding="utf-8"))["classes"]
+    assert list(data) == ["small", "large"]
+    small = data["small"]
+    assert small["choice"] == "quadratic"
+    assert small["values"] == pytest.approx([x * (10 - x) for x in range(7)], abs=1)
+    assert [level["samples"] for level in small["levels"]] == [3] * 6
+    assert len(small["bands"]["marginal"]["low"]) == 6
+    assert small["concave"] | {"p_value": 1} == {
+        "accepted": True, "p_value": 1, "x": None, "slope_before": None, "slope_after": None
+    }  # fmt: skip
+    svg, png = (tmp_path / f"curves.{kind}" for kind in ("svg", "png"))
+    assert all(word in svg.read_text(encoding="utf-8") for word in ("small", "large", "sessions on a pool", "Δ"))
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_values_of_pools_are_not_multiplied_by_their_sessions(tmp_path: Path) -> None:
+    path = written(tmp_path, samples("small"))
+    assert run(path, "--per-pool", "--json", tmp_path / "out.json").exit_code == 0  # 0, then 9, 8, 7: concave
+    values = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["classes"]["small"]["values"]
+    assert values[1] == pytest.approx(9, abs=0.2)
+
+
+def test_a_column_of_pools_says_how_many_there_are(tmp_path: Path) -> None:
+    lines = samples("small").splitlines()
+    text = "\n".join([f"{lines[0]},pool", *(f"{line},p-{k % 4}" for k, line in enumerate(lines[1:]))])
+    fleet = tmp_path / "fleet.yaml"
+    assert run(written(tmp_path, text + "\n"), "--yaml", fleet).exit_code == 0
+    assert load_yaml(fleet).file.classes[0].pools == 4
+
+
+def test_a_class_that_is_not_concave_is_refused_and_no_fleet_file_is_written(tmp_path: Path) -> None:
+    path, fleet = write_case("playable", tmp_path), tmp_path / "fleet.yaml"
+    refused = run(path, "--yaml", fleet, "--figure", tmp_path / "why")
+    assert refused.exit_code == 1
+    assert "refused: the means are not concave" in refused.stdout
+    assert "At x = 11 they bend the wrong way" in refused.stdout
+    assert (tmp_path / "why.svg").exists()
+    assert not fleet.exists()
+    assert run(path, "--yaml", fleet, "--capacity", "8").exit_code == 0
+    assert load_yaml(fleet).file.classes[0].capacity == 8
+
+
+def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("mine\n", encoding="utf-8")
+    rows = "".join(f"c,{x},{1e15 - x * 1e12}\n" for x in range(1, 5))
+    result = run(written(tmp_path, HEAD + rows), "--yaml", fleet)
+    assert (result.exit_code, fleet.read_text(encoding="utf-8")) == (2, "mine\n")
+    assert "must be 0 or between 1e-12 and 1e13" in result.output
+    assert not list(tmp_path.glob("*.new"))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", [], "the first line must name the columns pool_class, sessions, value"),
+        ("pool_class,value\n", [], "sessions missing"),
+        (HEAD, [], "there are no samples of pools with sessions"),
+        (HEAD + "small,0,1\n", [], "there are no samples of pools with sessions"),
+        (HEAD + "small,1.5,1\n", [], "line 2: sessions must be a whole number from 0 on: '1.5'"),
+        (HEAD + "small,9999,1\n", [], "line 2: sessions must be at most 4,096: '9999'"),
+        (HEAD + "small,1,nan\n", [], "line 2: value must be finite"),
+        (HEAD + "small,1,good\n", [], "line 2: value is not a number: 'good'"),
+        (HEAD + "sm all,1,1\n", [], "line 2: pool_class is not a name"),
+        (HEAD + "small,1\n", [], "line 2: 2 columns instead of 3"),
+        (samples(), ["--capacity", "tiny=3"], "there are no samples of a class tiny, but of small, large"),
+        (samples(), ["--capacity", "0"], "a number is from 1 to 4,096"),
+        (samples(), ["--pools", "3"], "must be like small=50"),
+        (samples(), ["--curve", "spline"], "spline"),
+        (HEAD + "c,1,-1\nc,2,-1\n", ["--curve", "capped_linear"], "class c: no capped_linear comes near its samples"),
+        (samples(), ["--prometheus", "http://localhost:1"], "give a file of samples, or --prometheus"),
+        (samples(), ["--yaml", "/dev/null/fleet.yaml"], "/dev/null"),
+    ],
+)
+def test_a_mistake_is_said_in_a_line_and_ends_with_2(
+    tmp_path: Path, text: str, options: list[str], message: str
+) -> None:
+    result = run(written(tmp_path, text), *options)
+    assert result.exit_code == 2, result.output
+    assert message in " ".join(result.output.replace("│", " ").split())
+    assert "Traceback" not in result.output
+
+
+def test_a_few_bad_lines_are_told_and_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, samples() + "small,x,1\n")
+    assert run(path).exit_code == 2
+    result = run(path, "--max-left-out", "0.1")
+    assert result.exit_code == 0
+    assert "1 bad sample left out: line 38: sessions is not a number: 'x'" in result.stdout
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    result = run(tmp_path / "none.csv")
+    assert (result.exit_code, result.output) == (2, f"slta: {tmp_path}/none.csv: No such file or directory\n")
+
+
+def test_neither_file_nor_server_is_a_mistake() -> None:
+    assert run().exit_code == 2
+    assert run("--prometheus", "http://localhost:9090").exit_code == 2

@@ -1,0 +1,152 @@
+"""Samples from a real Prometheus: two queries whose series have the same labels."""
+
+from __future__ import annotations
+
+import math
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from planning.fit.command import app
+from planning.fit.prometheus import MOST_STEPS, Range
+from service.fleet_file import load_yaml
+from tests.servers import free_port
+
+MINUTES = 240
+START = 1_790_000_000 - 1_790_000_000 % 7200
+LAST = START + 60 * (MINUTES - 1)
+WAIT_SECONDS = 60.0
+SESSIONS, FRAMES = 'room_sessions{job="games"}', "avg without (card) (room_frames)"
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+
+
+def held(pool: int, minute: int) -> int:
+    return 1 + (minute * 7 + pool * 5) % 12
+
+
+def frames(pool_class: str, pool: int, minute: int) -> float:
+    """What a frame rate is, with a ripple for noise."""
+    full = {"small": 240, "large": 480}[pool_class]
+    return min(60.0, full / held(pool, minute)) + math.sin(minute + pool)
+
+
+def metrics() -> str:
+    """Four pools over four hours, in OpenMetrics. Each pool has a label that the other query takes away."""
+    lines = ["# TYPE room_sessions gauge", "# TYPE room_frames gauge"]
+    parts: dict[str, list[str]] = {"room_sessions": [], "room_frames": []}
+    for pool_class in ("small", "large"):
+        for pool in (1, 2):
+            labels = f'job="games",pool="{pool_class}-{pool}",pool_class="{pool_class}"'
+            for minute in range(MINUTES):
+                at = START + 60 * minute
+                parts["room_sessions"].append(f"room_sessions{{{labels}}} {held(pool, minute)} {at}")
+                value = frames(pool_class, pool, minute)
+                parts["room_frames"].append(f'room_frames{{card="0",{labels}}} {value} {at}')
+    for head, name in zip(lines, parts, strict=True):
+        parts[name].insert(0, head)
+    return "\n".join([*parts["room_sessions"], *parts["room_frames"], "# EOF", ""])
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    (folder / "metrics").write_text(metrics(), encoding="utf-8")
+    (folder / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
+    blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", folder / "metrics", folder / "data"]
+    subprocess.run([*map(str, blocks)], check=True, capture_output=True)
+    port = free_port()
+    options = [
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        "--storage.tsdb.retention.time=100y",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(["prometheus", *options], stdout=quiet, stderr=quiet) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/-/ready")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - http on loopback
+                return
+        except OSError:
+            assert time.monotonic() < deadline, f"{url} did not answer"
+            time.sleep(0.1)
+
+
+def run(url: str, *options: str, sessions: str = SESSIONS, value: str = FRAMES) -> Result:
+    queries = ["--prometheus", url, "--sessions", sessions, "--value", value]
+    return runner.invoke(app, [*queries, "--start", str(START), "--end", str(LAST), *options])
+
+
+@pytest.mark.needs("prometheus", "promtool")
+def test_a_sample_is_where_both_queries_have_one(prometheus: str, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    result = run(prometheus, "--step", "60", "--yaml", str(fleet))
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{4 * MINUTES:,} samples of 2 classes")
+    classes = {entry.name: entry for entry in load_yaml(fleet).file.classes}
+    assert {name: (entry.pools, entry.capacity) for name, entry in classes.items()} == {
+        "large": (2, 12),
+        "small": (2, 12),
+    }
+    found = {name: entry.utility.utility().value(8) for name, entry in classes.items()}
+    assert found == pytest.approx({"small": 240, "large": 480}, rel=0.05)
+
+
+@pytest.mark.needs("prometheus", "promtool")
+def test_more_steps_than_a_server_answers_at_once_are_asked_for_in_parts(prometheus: str) -> None:
+    steps = LAST - START + 1
+    assert steps > 11_000
+    result = run(prometheus, "--step", "1")
+    assert result.stdout.startswith(f"{4 * steps:,} samples of 2 classes"), result.output
+
+
+def test_the_parts_are_all_steps_once() -> None:
+    parts = [*Range(5.0, 5.0 + 2.5 * MOST_STEPS, 0.5).parts()]
+    assert [round((part.end - part.start) / part.step) + 1 for part in parts] == [MOST_STEPS] * 5 + [1]
+    assert all(b.start == a.end + a.step for a, b in pairwise(parts))
+    assert parts[-1].end == 5.0 + 2.5 * MOST_STEPS
+
+
+@pytest.mark.needs("prometheus", "promtool")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"value": "room_frames"}, "no series of --sessions has the same labels as one of --value"),
+        ({"sessions": "nothing"}, "none of --sessions"),
+        ({"value": "avg("}, "Prometheus refused 'avg('"),
+        ({"sessions": "sum(room_sessions)", "value": "sum(room_frames)"}, "has no label pool_class"),
+    ],
+)
+def test_queries_that_do_not_fit_are_explained(prometheus: str, words: dict[str, str], message: str) -> None:
+    result = run(prometheus, "--step", "60", **words)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_a_server_that_is_none_is_explained() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        result = run(f"http://127.0.0.1:{deaf.getsockname()[1]}")
+    assert (result.exit_code, "cannot be asked" in result.output) == (2, True)
+    assert "has an address like" in run("localhost:9090").output
+
+
+@pytest.mark.parametrize("options", [["--start", "yesterday"], ["--end", str(START - 1)], ["--step", "0"]])
+def test_a_time_that_is_none_is_a_mistake(options: list[str]) -> None:
+    assert run("http://localhost:1", *options).exit_code == 2
