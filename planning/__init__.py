@@ -4,5 +4,6 @@
 |---|---|
 | check | whether a fleet file is valid, and what follows from it |
 | plan | the cheapest fleet that earns a floor, or the best for a budget |
+| fit | the curves of classes, from samples |
 | evaluate | what a recorded placement lost, and what others would lose on the same sessions |
 """
