@@ -17,7 +17,7 @@ from planning.fit.levels import Floats, Levels
 from service.fleet_file.curves import Curve
 
 TABLE = "table"
-PLACES = 5
+PLACES = 6
 """Digits of the largest marginal utility that a table keeps."""
 
 _CURVE: TypeAdapter[Any] = TypeAdapter(Curve)
