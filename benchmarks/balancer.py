@@ -52,7 +52,8 @@ def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], mode: str)
     """HAProxy in front of the pools; its port and the file it logs to."""
     port = free_port()
     servers = "\n".join(f"  server {pool} 127.0.0.1:{at} weight {weight_of(pool)}" for pool, at in ports.items())
-    words = {"MODE": mode, "LOG": f"{mode}log", "PORT": str(port), "SERVERS": servers}
+    tell = "http-response set-header x-pool %s" if mode == "http" else ""
+    words = {"MODE": mode, "LOG": f"{mode}log", "PORT": str(port), "SERVERS": servers, "TELL": tell}
     configuration = filled_in("balancer-haproxy.cfg", words, folder)
     start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, {})
     return port, folder / f"{port}.log"
@@ -89,7 +90,7 @@ def weight_of(pool: str) -> int:
 
 @asynccontextmanager
 async def pools() -> AsyncIterator[dict[str, int]]:
-    """A server for each pool, which answers GET /SECONDS after so many seconds; the port of each."""
+    """A server for each pool, whose answer to GET /SECONDS begins at once and ends after so many; the port of each."""
     async with AsyncExitStack() as stack:
         ports = {}
         for pool in (f"{name}-{k}" for name, count in POOLS.items() for k in range(1, count + 1)):
@@ -103,44 +104,66 @@ def _holding(pool: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter]
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readline()
         if request:
-            await asyncio.sleep(float(request.split()[1].lstrip(b"/")))
-            writer.write(b"HTTP/1.1 200 OK\r\nx-pool: %s\r\ncontent-length: 0\r\n" % pool.encode())
+            writer.write(b"HTTP/1.1 200 OK\r\nx-server: %s\r\ncontent-length: 1\r\n" % pool.encode())
             writer.write(b"connection: close\r\n\r\n")
+            await asyncio.sleep(float(request.split()[1].lstrip(b"/")))
+            writer.write(b".")
         writer.close()
 
     return hold
 
 
-async def play(port: int, load: Load) -> list[Session]:
+class Watcher:
+    """Hears of each session while it lives; `id_` is one for each."""
+
+    async def began(self, id_: str, pool: str) -> None:
+        """The answer's header has come: the session is on this pool."""
+
+    async def ended(self, id_: str) -> None:
+        """The answer is over."""
+
+
+async def play(port: int, load: Load, watcher: Watcher) -> list[Session]:
     """Sessions as a Poisson process with exponential durations, each on a connection of its own, to their ends."""
     draws = random.Random(7)
     began = time.time()
-    at, sessions = 0.0, []
+    at = 0.0
+    sessions: list[asyncio.Task[Session]] = []
     async with asyncio.TaskGroup() as group:
         while at < load.seconds:
             rate = LOADS[at >= load.seconds / 2] * sum(POOLS.values()) / load.mean_seconds
             at += draws.expovariate(rate)
             await asyncio.sleep(max(0.0, began + at - time.time()))
-            sessions.append(group.create_task(_session(port, draws.expovariate(1 / load.mean_seconds))))
+            seconds, id_ = draws.expovariate(1 / load.mean_seconds), f"s-{len(sessions)}"
+            sessions.append(group.create_task(_session(port, seconds, id_, watcher)))
     return [session.result() for session in sessions]
 
 
-async def _session(port: int, seconds: float) -> Session:
+async def _session(port: int, seconds: float, id_: str, watcher: Watcher) -> Session:
     start = time.time()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /%f HTTP/1.1\r\nhost: pools\r\nconnection: close\r\n\r\n" % seconds)
-    answer = await reader.read()
+    head = await reader.readuntil(b"\r\n\r\n")
+    pool = _header(head, "x-pool") or _header(head, "x-server") or ""  # the balancer's word, else the server's own
+    await watcher.began(id_, pool)
+    await reader.read()
     writer.close()
-    (pool,) = (line[8:] for line in answer.decode().splitlines() if line.lower().startswith("x-pool: "))
-    return Session(start, time.time() - start, pool)
+    duration = time.time() - start
+    await watcher.ended(id_)
+    return Session(start, duration, pool)
 
 
-async def record(folder: Path, balancer: str, load: Load) -> Path:
+def _header(head: bytes, name: str) -> str | None:
+    values = [line.partition(": ")[2] for line in head.decode().splitlines() if line.lower().startswith(f"{name}: ")]
+    return values[0] if values else None
+
+
+async def record(folder: Path, balancer: str, load: Load, watcher: Watcher | None = None) -> Path:
     """Play the load; write fleet.yaml and client.csv into `folder`, and return the balancer's log. Raises Missing."""
     with ExitStack() as stack:
         async with pools() as ports:
             port, log = await asyncio.to_thread(BALANCERS[balancer], stack, folder, ports)
-            sessions = await play(port, load)
+            sessions = await play(port, load, watcher or Watcher())
             await asyncio.to_thread(_wait_for, log, len(sessions))
     (folder / "fleet.yaml").write_text(FLEET, encoding="utf-8")
     (folder / "client.csv").write_text(_as_csv(sessions), encoding="utf-8")

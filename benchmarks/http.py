@@ -17,7 +17,7 @@ from benchmarks.load import Load
 from benchmarks.report import Run
 from benchmarks.running import Missing, Running, require, running
 from benchmarks.sides import MEANINGS, SIDES, Side
-from service.core.policies import POLICIES
+from service.core.policies import PLACING
 from tests.servers import EMBEDDED
 
 
@@ -94,7 +94,7 @@ def _options() -> argparse.Namespace:
     ):
         default = getattr(Load(), name.replace("-", "_"))
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{meaning} ({default})")
-    parser.add_argument("--policy", choices=tuple(POLICIES), default=Load().policy)
+    parser.add_argument("--policy", choices=tuple(PLACING), default=Load().policy)
     parser.add_argument("--json", type=Path, help="also write everything to this file")
     parser.add_argument("--markdown", type=Path, help="also write the tables of docs/performance.md to this file")
     return parser.parse_args()

@@ -88,6 +88,8 @@ def plan(options: Options) -> Plan:
         pools = tuple(c.pools for c in file.classes)
         course = course_of(options, sum(pools))
         spec = file.to_spec()
+        if not spec.policy.places:
+            raise DemoError(f"the policy {spec.policy.name} places no session: choose another with --policy")
     except (InvalidFleet, InvalidProfile, InvalidTrace, ValueError) as error:
         raise DemoError(str(error)) from None
     except OSError as error:

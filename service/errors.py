@@ -79,6 +79,24 @@ class NoActivePool(DispatchError):
     code = "no_active_pool"
 
 
+class FleetObserves(DispatchError):
+    """The fleet places nothing: report where sessions go with PUT …/sessions/{session_id}, or change its policy."""
+
+    code = "fleet_observes"
+
+
+class OverCapacity(DispatchError):
+    """The pool is full by the fleet file, and the figures leave the report out: is the class's capacity right?"""
+
+    code = "over_capacity"
+
+
+class ReportedPoolUnknown(DispatchError):
+    """No pool of the fleet has the reported id, and the figures leave the report out: create the pool first."""
+
+    code = "reported_pool_unknown"
+
+
 class PoolNotEmpty(DispatchError):
     """The pool still holds sessions: drain it and wait, or fail it."""
 

@@ -18,7 +18,12 @@ from tests.servers import TextRedis
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
-OWN_ROWS = {"slta": ("green:", "yellow"), "slta-greedy": ("green:", "yellow"), "jlmu": ("open:",)}
+OWN_ROWS = {
+    "slta": ("green:", "yellow"),
+    "slta-greedy": ("green:", "yellow"),
+    "jlmu": ("open:",),
+    "observe": ("open:",),
+}
 
 
 class Fleet:
@@ -213,6 +218,18 @@ def _check_open(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -
         _claim(found, f"open count of {i}", fleet.vector("open")[i], len(at_frontier))
 
 
+def _check_reports(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:
+    """JLMU's rows, and counts of reports that can be."""
+    _check_open(fleet, columns, found)
+    since, compared = fleet.integer("compared_since"), fleet.integer("compared_reports")
+    if since > fleet.integer("time"):
+        found.append(f"reports are compared since {since}, in the future")
+    if compared > fleet.integer("adopted") + fleet.integer("revision"):
+        found.append(f"{compared} reports were compared, more than there can have been")
+    if compared == 0:
+        _claim(found, "difference of no reports", fleet.integer("difference"), 0)
+
+
 def _check_leases(fleet: Fleet, found: list[str]) -> None:
     leased: dict[str, set[str]] = {}
     for session, (_, _, lease, due, _) in fleet.sessions.items():
@@ -251,4 +268,4 @@ def _check_keys(fleet: Fleet, found: list[str]) -> None:
             found.append(f"{key} has a time to live")
 
 
-CHECKS = {"slta": _check_tokens, "slta-greedy": _check_tokens, "jlmu": _check_open}
+CHECKS = {"slta": _check_tokens, "slta-greedy": _check_tokens, "jlmu": _check_open, "observe": _check_reports}

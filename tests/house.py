@@ -40,7 +40,7 @@ WAY: Mapping[str, tuple[str, ...]] = {
     "service/store/caller.py": ("Caller.send", "Caller._run", "Caller._attempt", "Caller._exchange"),
     "service/store/lua/library.lua": ("batch", "run_batch"),
     "service/store/lua/gather.lua": ("gather.set",),
-    "service/store/lua/sessions.lua": ("sessions.assign", "begin", "write"),
+    "service/store/lua/sessions.lua": ("sessions.assign", "sessions.begin", "write"),
     "service/store/lua/policies.lua": ("policies.tell",),
     "service/store/lua/slta.lua": ("slta.judge", "slta.choose", "choose_slta"),
     "service/store/lua/choice.lua": ("choice.pick", "choice.bit_with_token"),
@@ -54,7 +54,7 @@ counts with the one it is in. `tests/api/test_way_of_assign.py` follows a real a
 """
 
 POLICY_WORDS = {*POLICIES, *(name.replace("-", "_") for name in POLICIES)}
-POLICY_CLASSES = {"Slta", "SltaGreedy", "Jlmu"}
+POLICY_CLASSES = {"Slta", "SltaGreedy", "Jlmu", "Observe"}
 LUA_POLICY = re.compile(rf"\b(?:{'|'.join(POLICY_WORDS)})\b(?!_)")
 QUOTED_POLICY = re.compile(rf"""["'](?:{"|".join(POLICY_WORDS)})["']""")
 

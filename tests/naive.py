@@ -317,6 +317,16 @@ class NaiveFleet:
         best = next(c for c in self.all_coordinates if c in having)
         return _place("open", [pool for pool, c in zip(room, having, strict=True) if c == best], draw)
 
+    # --- observe: JLMU's choice beside what others do
+
+    def report(self, pool_class: int, position: int, draw: float) -> Placed:
+        """Somebody puts a session on this pool; where JLMU would have put it at the state before."""
+        preferred = self._assign_by_jlmu(draw)
+        self.pool(preferred.pool_class, preferred.position).occupancy -= 1
+        self.pool(pool_class, position).occupancy += 1
+        self._settle()
+        return preferred
+
     # --- What happens to a fleet
 
     def assign(self, draw: float) -> Placed | None:

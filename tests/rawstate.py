@@ -16,10 +16,12 @@ active_pools room_for last_rank sessions_high sessions_low utility_high utility_
 assigned completed expired steps_up steps_down pools* early_completes pool_list revision
 """
 TOKENS = "rank estimate_class estimate_level previous_class min_green yellow green* thresholds*"
+REPORTS = "compared_since compared_reports difference left_out_over_capacity left_out_unknown_pool"
 POLICY_BLOCKS = {
     "slta": f"{TOKENS} assigned_green* assigned_yellow* assigned_none*",
     "slta-greedy": f"{TOKENS} assigned_green* assigned_yellow*",
     "jlmu": "frontiers* frontier_ranks* open* assigned_open*",
+    "observe": f"{REPORTS} frontiers* frontier_ranks* open*",
     "uniform": "uniform_placements assigned_any*",
 }
 """Fields in order; a star marks a vector."""

@@ -22,6 +22,8 @@ POLICY_NAMERS = {
     "service/store/lua/slta.lua": "the policy itself",
     "service/store/lua/slta_greedy.lua": "the policy itself",
     "service/store/lua/jlmu.lua": "the policy itself",
+    "service/store/lua/observe.lua": "the policy itself, and whose rows it has",
+    "service/core/policies/observe.py": "its specification is one of another's",
     "service/__init__.py": "the distribution has this name",
     "service/cli/__main__.py": "the command has this name",
     "service/metrics/rows.py": "every metric begins with this name",

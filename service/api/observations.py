@@ -24,8 +24,8 @@ from service.observation import (
     WhatIf,
     decode_integrals,
     next_placement,
-    observe,
     observe_averages,
+    observe_state,
     what_if,
 )
 from service.reading import NAME_PATTERN
@@ -43,7 +43,7 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predicti
     """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
     snapshot = await store.fleets.snapshot(fleet)
     spec = await specs.of(snapshot.document)
-    return answer(observe(snapshot, spec, predictions.now(snapshot, spec)))
+    return answer(observe_state(snapshot, spec, predictions.now(snapshot, spec)))
 
 
 @router.get("/next", responses={200: {"model": NextPlacement}})

@@ -48,6 +48,13 @@ class AssignBody(_Body):
     lease_seconds: LeaseSeconds | None = None
 
 
+class ReportBody(_Body):
+    """Where the session is; `lease_seconds` as in `assign`, for one that is new."""
+
+    pool_id: Name
+    lease_seconds: LeaseSeconds | None = None
+
+
 class CompleteBody(_Body):
     """Which session is over."""
 

@@ -1,4 +1,4 @@
-"""Sessions: assign, complete, renew, look up. The first three are hot calls: `direct` calls them without FastAPI."""
+"""Sessions: assign, complete, renew, report, look up. The first three are hot: `direct` calls them without FastAPI."""
 
 from __future__ import annotations
 
@@ -16,17 +16,26 @@ from service.api.schemas import (
     CompleteBody,
     FleetName,
     RenewBody,
+    ReportBody,
     SessionId,
     answer,
 )
-from service.errors import NoActivePool, NoCapacity, SessionEnded, UnknownSession
-from service.values import AlreadyEnded, Completed, Placement, Renewed, Session
+from service.errors import (
+    FleetObserves,
+    NoActivePool,
+    NoCapacity,
+    OverCapacity,
+    ReportedPoolUnknown,
+    SessionEnded,
+    UnknownSession,
+)
+from service.values import AlreadyEnded, Completed, Placement, Renewed, Reported, Session
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
 
 @router.post("/assign", status_code=201, responses={200: {"model": Placement}, 201: {"model": Placement}})
-@allow("assign", hot=True, refuses=(SessionEnded, NoCapacity, NoActivePool))
+@allow("assign", hot=True, refuses=(SessionEnded, FleetObserves, NoCapacity, NoActivePool))
 async def assign(fleet: FleetName, body: AssignBody, parts: TheParts, context: TheContext) -> Answer:
     """Place a session: 201; the same id again while it lives: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)
@@ -47,6 +56,16 @@ async def renew(fleet: FleetName, body: RenewBody, parts: TheParts, context: The
     """Let leases begin anew, each by its own length unless `lease_seconds` says another."""
     renewed = await parts.store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)
     return answer_of(renewed)
+
+
+@router.put("/sessions/{session_id}", responses={200: {"model": Reported}, 201: {"model": Reported}})
+@allow("pool", refuses=(SessionEnded, OverCapacity, ReportedPoolUnknown))
+async def report(
+    fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
+) -> Response:
+    """Say where a session is, whoever put it there: `new` (201), `same` or `moved` (200)."""
+    reported = await store.sessions.report(fleet, session_id, body.pool_id, body.lease_seconds, context.arrived)
+    return answer(reported, 201 if reported.outcome == "new" else 200)
 
 
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})

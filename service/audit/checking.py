@@ -60,8 +60,8 @@ async def compare(specs: Specs, stored: Configuration) -> list[str]:
     except (InvalidFleet, ValueError):
         return ["document: is unreadable"]
     _, _, *words = map(str, put_arguments(spec, stored.document, None))
-    digests = [hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in words[8:]]
-    return differences(stored, words[:8], digests, spec.class_names())
+    digests = [hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in words[9:]]
+    return differences(stored, words[:9], digests, spec.class_names())
 
 
 async def _listing(store: Store, fleet: str) -> list[str]:

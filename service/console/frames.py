@@ -18,8 +18,8 @@ from service.observation import (
     Observation,
     enumeration,
     next_placement,
-    observe,
     observe_averages,
+    observe_state,
 )
 from service.requests import Event
 from service.values import Pool, Snapshot
@@ -63,6 +63,7 @@ class ShownPolicy:
     title: str
     summary: str
     has_thresholds: bool
+    places: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +132,7 @@ def frame(
     damage: Damage | None,
 ) -> Frame:
     """A snapshot in the page's terms."""
-    state, averages = observe(snapshot, spec, expected), _averages(snapshot, spec, expected)
+    state, averages = observe_state(snapshot, spec, expected), _averages(snapshot, spec, expected)
     return Frame(
         state=state,
         averages=averages,
@@ -154,7 +155,11 @@ def shows_single_pools(snapshot: Snapshot) -> bool:
 def show_policy(policy: Policy) -> ShownPolicy:
     """A policy in the page's terms."""
     return ShownPolicy(
-        name=policy.name, title=policy.title, summary=policy.summary, has_thresholds=policy.has_thresholds
+        name=policy.name,
+        title=policy.title,
+        summary=policy.summary,
+        has_thresholds=policy.has_thresholds,
+        places=policy.places,
     )
 
 

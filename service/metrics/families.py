@@ -44,6 +44,12 @@ FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
         "swing_gap", "What the swings of the load cost per pool over the window.", lambda gaps: gaps.swing_gap
     ),
     FLEET.gauge(
+        "difference_at_placing",
+        "Mean over the reports of the window: marginal utility at JLMU's choice less that of the reported place.",
+        lambda seen: seen.differences,
+        ("window",),
+    ),
+    FLEET.gauge(
         "utility_pool_seconds",
         "Time integral of the utility: divide a difference by that of pool_seconds.",
         lambda seen: seen.spec.integers.to_utility(sum(seen.snapshot.integrals.utility)) / MICROSECONDS,
@@ -154,8 +160,17 @@ FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
     ),
     FLEET.counter(
         "sessions_adopted",
-        "Sessions that a pool reported and that were unknown.",
+        "Sessions that were reported and that were unknown.",
         lambda seen: seen.now.counters["adopted"],
+    ),
+    FLEET.counter(
+        "reports_left_out",
+        "Reports of sessions that the fleet's figures leave out.",
+        lambda seen: {
+            "over_capacity": seen.now.counters["left_out_over_capacity"],
+            "unknown_pool": seen.now.counters["left_out_unknown_pool"],
+        },
+        ("reason",),
     ),
     FLEET.counter(
         "learning_steps",

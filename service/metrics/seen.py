@@ -9,7 +9,7 @@ from service.core.fleet import FleetSpec
 from service.core.gaps import Gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
 from service.metrics.rows import Kind
-from service.observation import PENDING, ClassObservation, Expected, Instant, averages, instant
+from service.observation import PENDING, ClassObservation, Expected, Instant, averages, instant, mean_difference
 from service.values import MICROSECONDS, ClassSnapshot, Integrals, Snapshot
 
 MOST_LEVELS = 64
@@ -27,6 +27,8 @@ class Seen(NamedTuple):
     now: Instant
     windows: Mapping[str, Gaps]
     """By seconds. Windows in which curves changed are left out: no series rather than a wrong one."""
+    differences: Mapping[str, float]
+    """By seconds, the mean difference at the moment of placing, where reports were compared."""
 
     @property
     def mean_holding_seconds(self) -> float | None:
@@ -39,7 +41,9 @@ def see(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Se
     """Compute it once for all rows. O(levels)."""
     found = {str(window): _gaps(snapshot.integrals, older, spec) for window, older in snapshot.past.items()}
     windows = {window: gaps for window, gaps in found.items() if gaps}
-    return Seen(snapshot, spec, instant(snapshot, spec, expected), windows)
+    means = {str(window): mean_difference(snapshot.integrals, older, spec) for window, older in snapshot.past.items()}
+    differences = {window: mean for window, mean in means.items() if mean is not None}
+    return Seen(snapshot, spec, instant(snapshot, spec, expected), windows, differences)
 
 
 def _gaps(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:

@@ -4,11 +4,11 @@ Totals are in sessions and in the unit of the fleet file, times in seconds. What
 pools is None.
 """
 
-from service.observation.averages import AveragesObservation, averages, observe_averages
+from service.observation.averages import AveragesObservation, averages, mean_difference, observe_averages
 from service.observation.expectation import PENDING, Expected, Question, question_at, question_now
 from service.observation.integrals import decode_integrals, encode_integrals
 from service.observation.next_placement import NextPlacement, next_placement
-from service.observation.state import ClassObservation, Instant, Observation, enumeration, instant, observe
+from service.observation.state import ClassObservation, Instant, Observation, enumeration, instant, observe_state
 from service.observation.what_if import WhatIf, what_if
 
 __all__ = [
@@ -26,9 +26,10 @@ __all__ = [
     "encode_integrals",
     "enumeration",
     "instant",
+    "mean_difference",
     "next_placement",
-    "observe",
     "observe_averages",
+    "observe_state",
     "question_at",
     "question_now",
     "what_if",

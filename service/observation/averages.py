@@ -15,7 +15,11 @@ from service.values import MICROSECONDS, Integrals, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AveragesObservation:
-    """Time averages per pool since earlier integrals: `GET …/averages`."""
+    """Time averages per pool since earlier integrals: `GET …/averages`.
+
+    `difference_at_placing` is a mean over reports, in utility per session: how much more a session would have added at
+    JLMU's choice than where it was reported to be. It is None where no report of the window was compared.
+    """
 
     window_seconds: float
     mean_pools: float | None
@@ -32,6 +36,7 @@ class AveragesObservation:
     expected_placement_gap: float | None
     relative_expected_placement_gap: float | None
     expected_placement_gap_reason: Reason | None
+    difference_at_placing: float | None
     integrals: str
 
 
@@ -56,6 +61,7 @@ def observe_averages(
         expected_placement_gap=expected.gap,
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
+        difference_at_placing=mean_difference(snapshot.integrals, older, spec),
         integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
     )
 
@@ -78,6 +84,20 @@ def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None
         momentary_optimum=spec.integers.to_utility(_difference(newer.optimum, older.optimum) / elapsed),
     )
     return gaps(spec.bound_ranking, means)
+
+
+def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:
+    """The mean over reports between two integrals, or all there are; None where none was compared.
+
+    Reports before the fleet got its present curves and policy are not counted: theirs may be in another unit.
+    """
+    last, first = newer.comparison, older.comparison if older else None
+    if last is None:
+        return None
+    known = first if first and first.since == last.since else None
+    reports = last.reports - (known.reports if known else 0)
+    difference = last.difference - (known.difference if known else 0)
+    return spec.integers.to_utility(difference / reports) if reports > 0 else None
 
 
 def _difference(newer: tuple[float, float], older: tuple[float, float]) -> float:

@@ -8,10 +8,11 @@ import struct
 from itertools import chain
 
 from service.errors import InvalidIntegrals
-from service.values import Integrals
+from service.values import Comparison, Integrals
 
-_FORMAT_VERSION = 1
-_HEAD = struct.Struct(">BQIQ6d")
+_PLAIN, _COMPARING = 1, 2
+_HEADS = {_PLAIN: struct.Struct(">BQIQ6d"), _COMPARING: struct.Struct(">BQIQ6d3d")}
+"""By the format's version, which stands first. The pools follow."""
 _PAIR = struct.Struct(">2d")
 _CHECK_BYTES = 6
 _LARGEST = 1e100
@@ -20,14 +21,17 @@ _LARGEST = 1e100
 
 def encode_integrals(fleet: str, integrals: Integrals) -> str:
     """URL-safe text that only `decode_integrals` of the same fleet takes back."""
-    head = _HEAD.pack(
-        _FORMAT_VERSION,
+    compared = integrals.comparison
+    version = _COMPARING if compared else _PLAIN
+    head = _HEADS[version].pack(
+        version,
         integrals.store_epoch,
         integrals.utilities_version,
         integrals.time,
         *integrals.sessions,
         *integrals.utility,
         *integrals.optimum,
+        *((compared.since, compared.reports, compared.difference) if compared else ()),
     )
     payload = head + b"".join(_PAIR.pack(*pair) for pair in integrals.pools)
     return base64.urlsafe_b64encode(_check(fleet, payload) + payload).rstrip(b"=").decode()
@@ -40,11 +44,12 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
     except ValueError:
         raise InvalidIntegrals from None
     check, payload = sealed[:_CHECK_BYTES], sealed[_CHECK_BYTES:]
-    whole = len(payload) >= _HEAD.size and (len(payload) - _HEAD.size) % _PAIR.size == 0
-    if not whole or check != _check(fleet, payload) or payload[0] != _FORMAT_VERSION:
+    head = _HEADS.get(payload[0]) if payload else None
+    whole = head and len(payload) >= head.size and (len(payload) - head.size) % _PAIR.size == 0
+    if not head or not whole or check != _check(fleet, payload):
         raise InvalidIntegrals
-    _, epoch, version, time, *sums = _HEAD.unpack_from(payload)
-    pools = tuple((high, low) for high, low in _PAIR.iter_unpack(payload[_HEAD.size :]))
+    _, epoch, version, time, *sums = head.unpack_from(payload)
+    pools = tuple((high, low) for high, low in _PAIR.iter_unpack(payload[head.size :]))
     if not all(abs(number) < _LARGEST for number in (*sums, *chain.from_iterable(pools))):
         raise InvalidIntegrals
     return Integrals(
@@ -55,7 +60,12 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
         utility=(sums[2], sums[3]),
         optimum=(sums[4], sums[5]),
         pools=pools,
+        comparison=_comparison(*sums[6:]) if sums[6:] else None,
     )
+
+
+def _comparison(since: float, reports: float, difference: float) -> Comparison:
+    return Comparison(since=int(since), reports=int(reports), difference=difference)
 
 
 def _check(fleet: str, payload: bytes) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from service.core.fleet import FleetSpec
 from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from service.core.ranking import Coordinate, Ranking
+from service.observation.averages import mean_difference
 from service.observation.expectation import PENDING, Expected, Reason
 from service.observation.integrals import encode_integrals
 from service.values import MICROSECONDS, ClassSnapshot, Snapshot
@@ -63,7 +64,11 @@ class ClassObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant:
-    """A fleet at one instant."""
+    """A fleet at one instant.
+
+    `difference_at_placing` is the mean over all reports since the fleet got its curves and policy, see `averages`; None
+    where it places sessions itself.
+    """
 
     fleet: str
     config_version: int
@@ -89,6 +94,7 @@ class Instant:
     relative_expected_placement_gap: float | None
     expected_placement_gap_reason: Reason | None
     load_price: float | None
+    difference_at_placing: float | None
     classes: list[ClassObservation]
     counters: dict[str, int]
 
@@ -100,7 +106,7 @@ class Observation(Instant):
     integrals: str
 
 
-def observe(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Observation:
+def observe_state(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Observation:
     """Everything `GET …/state` says. O(levels)."""
     seen = instant(snapshot, spec, expected)
     facts = {field.name: getattr(seen, field.name) for field in fields(seen)}
@@ -141,6 +147,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
         load_price=best.price if best else None,
+        difference_at_placing=mean_difference(snapshot.integrals, None, spec),
         classes=_observe_classes(snapshot, spec, ranking, best, target),
         counters=dict(snapshot.counters),
     )

@@ -40,6 +40,9 @@ PUT_BACK: Mapping[tuple[str, str], Callable[[Words, Reply], Words]] = {
     ("assign", "ASSIGNED"): _adopt,
     ("assign", "REPLAYED"): _adopt,
     ("adopt", "ADOPTED"): _at_any_time,
+    ("report", "NEW"): _again,
+    ("report", "SAME"): _again,
+    ("report", "MOVED"): _again,
     ("renew", "RENEWED"): _again,
     ("complete", "COMPLETED"): _again,
     ("complete", "ENDED"): _again,
@@ -88,7 +91,7 @@ class Acknowledged:
 def _add(found: dict[tuple[str, str], Words], operation: Words) -> None:
     kind, session_id = operation[0], operation[1]
     if kind in ENDING:
-        for other in ("adopt", "renew"):
+        for other in ("adopt", "report", "renew"):
             found.pop((other, session_id), None)
     found.pop((kind, session_id), None)
     found[kind, session_id] = operation

@@ -12,6 +12,10 @@ from service.store.fleets import NO_FLEET, SERVER_KEYS
 from service.store.repairs import WORK
 from service.values import Configuration, Findings
 
+FIELDS = (
+    "policy", "utilities", "names", "capacities", "lease", "retention", "beta_coefficient", "beta_power", "exponent",
+)  # fmt: skip
+"""Of a `Configuration`."""
 LEASES_PER_CALL = 500
 """Seconds with leases that one call is handed."""
 
@@ -70,7 +74,7 @@ class Audits:
     async def configuration(self, fleet: str) -> Configuration:
         """What is stored of a fleet's document and its tables. UnknownFleet, NewerFleet, OlderFleet."""
         _, document, version, *rest = await self._caller.read("configuration", fleet)
-        return Configuration(document=document, version=version, fields=rest[:8], digests=rest[8:])
+        return Configuration(document=document, version=version, fields=rest[:9], digests=rest[9:])
 
     async def server_keys(self) -> list[str]:
         """What is wrong with the two keys that belong to no fleet, as sentences."""
@@ -88,13 +92,11 @@ def differences(
     stored: Configuration, wanted: Sequence[str], digests: Sequence[str], names: Sequence[str]
 ) -> list[str]:
     """Sentences on what is stored otherwise than the document, compiled, says."""
-    fields = ("policy", "utilities", "names", "capacities", "lease", "retention", "beta_coefficient", "beta_power")
+    fields = dict(zip(FIELDS, zip(stored.fields, wanted, strict=True), strict=True))
+    if not stored.fields[-1]:  # configured before there was an exponent
+        del fields["exponent"]
     tables = ("order:full", "bound:full", *(f"marginals of class {name}" for name in names))
-    found = [
-        f"{name}: {is_!r}, expected {should!r}"
-        for name, is_, should in zip(fields, stored.fields, wanted, strict=True)
-        if is_ != should
-    ]
+    found = [f"{name}: {is_!r}, expected {should!r}" for name, (is_, should) in fields.items() if is_ != should]
     if len(stored.digests) != len(digests):
         return [*found, "tables: of another number of classes than the document has"]
     pairs = zip(tables, stored.digests, digests, strict=True)

@@ -28,6 +28,7 @@ LUA_POLICIES: Mapping[str, Traversable] = {
     "slta": FOLDER / "slta.lua",
     "jlmu": FOLDER / "jlmu.lua",
     "slta-greedy": FOLDER / "slta_greedy.lua",
+    "observe": FOLDER / "observe.lua",
 }
 """The policies in Lua, a row each: the name in a fleet's configuration and the file, whose module has the file's name.
 `lua/policies.lua` has the contract."""
@@ -51,6 +52,7 @@ AFTER_POLICIES = (
     "events",
     "early",
     "sessions",
+    "reports",
     "pools",
     "history",
     "reads",

@@ -11,6 +11,7 @@ from service.requests import Event, Facts
 from service.values import (
     MICROSECONDS,
     AlreadyEnded,
+    Choice,
     Completed,
     Configured,
     Placement,
@@ -19,6 +20,7 @@ from service.values import (
     Reconciliation,
     Renewal,
     Renewed,
+    Reported,
     Session,
 )
 
@@ -42,8 +44,15 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "STALE_REPORT": errors.StaleReport,
     "NO_ACTIVE_POOL": errors.NoActivePool,
     "FULL": errors.NoCapacity,
+    "OBSERVES": errors.FleetObserves,
 }
 """Words that refuse; one fact may follow: the name of what is in the way, or what would be right."""
+
+LEFT_OUT: dict[str, type[errors.DispatchError]] = {
+    "OVER_CAPACITY": errors.OverCapacity,
+    "UNKNOWN_POOL": errors.ReportedPoolUnknown,
+}
+"""Words that refuse a report of one session; in a pool's list they are outcomes."""
 
 
 def checked(reply: Reply) -> Reply:
@@ -55,7 +64,7 @@ def checked(reply: Reply) -> Reply:
 
 
 def placement(session_id: str, reply: Reply) -> Placement:
-    """The reply of `assign`. SessionEnded, NoCapacity, NoActivePool."""
+    """The reply of `assign`. SessionEnded, FleetObserves, NoCapacity, NoActivePool."""
     if reply[0] == "ENDED":
         raise _ended(reply)
     word, pool_id, pool_class, *token, lease = checked(reply)
@@ -67,6 +76,32 @@ def placement(session_id: str, reply: Reply) -> Placement:
         lease_seconds=int(lease) / MICROSECONDS,
         replayed=word == "REPLAYED",
     )
+
+
+def reported(session_id: str, reply: Reply) -> Reported:
+    """The reply of `report`. SessionEnded, OverCapacity, ReportedPoolUnknown."""
+    if reply[0] == "ENDED":
+        raise _ended(reply)
+    if reply[0] in LEFT_OUT:
+        raise LEFT_OUT[reply[0]]
+    word, pool_id, pool_class, lease, *comparison = checked(reply)
+    here, choice = _compared(*comparison) if comparison else (None, None)
+    return Reported(
+        session_id=session_id,
+        pool_id=pool_id,
+        pool_class=pool_class,
+        outcome=word.lower(),
+        lease_seconds=int(lease) / MICROSECONDS,
+        marginal_utility=here,
+        jlmu_choice=choice,
+    )
+
+
+def _compared(here: int, pool_id: str, pool_class: str, there: int, exponent: int) -> tuple[float, Choice]:
+    """The marginal utility at the reported place, and JLMU's choice, in the unit of the fleet file."""
+    unit = 10.0 ** int(exponent)
+    choice = Choice(pool_id=pool_id, pool_class=pool_class, marginal_utility=int(there) / unit)
+    return int(here) / unit, choice
 
 
 def completion(session_id: str, reply: Reply) -> Completed | AlreadyEnded:

@@ -1,4 +1,4 @@
-"""Sessions: assign, complete, renew, look up. The functions are in `lua/sessions.lua`."""
+"""Sessions: assign, report, complete, renew, look up. The functions are in `lua/sessions.lua` and `lua/reports.lua`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.store import replies
 from service.store.batching import Operations
 from service.store.caller import Argument, Caller
 from service.store.waiting import Outcome, Words
-from service.values import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewal, Renewed, Session
+from service.values import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewal, Renewed, Reported, Session
 
 Done = Placement | Completed | AlreadyEnded | Renewal | Exception
 """What became of an operation."""
@@ -46,12 +46,22 @@ class Sessions:
     async def assign(
         self, fleet: str, session_id: str, lease_seconds: float | None, arrived: float | None = None
     ) -> Placement:
-        """Place a session, or say where it is. SessionEnded, NoCapacity, NoActivePool.
+        """Place a session, or say where it is. SessionEnded, FleetObserves, NoCapacity, NoActivePool.
 
         `lease_seconds` None: the fleet's; 0: no lease.
         """
         words = self._words(Asked("assign", session_id, lease_seconds))
         return replies.placement(session_id, await self._operations.submit(fleet, words, arrived))
+
+    async def report(
+        self, fleet: str, session_id: str, pool_id: str, lease_seconds: float | None, arrived: float | None = None
+    ) -> Reported:
+        """A session is on this pool, whoever put it there. SessionEnded, OverCapacity, ReportedPoolUnknown.
+
+        `lease_seconds` as in `assign`, for a session that is new. One that is on another pool moves, under its lease.
+        """
+        words = ("report", session_id, pool_id, _microseconds(lease_seconds), repr(self._draw()))
+        return replies.reported(session_id, await self._operations.submit(fleet, words, arrived))
 
     async def complete(self, fleet: str, session_id: str, arrived: float | None = None) -> Completed | AlreadyEnded:
         """End a session. UnknownSession; then a late assign of the id gets SessionEnded."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.values import COUNTERS, WINDOWS, ClassSnapshot, Integrals, Snapshot
+from service.values import COUNTERS, WINDOWS, ClassSnapshot, Comparison, Integrals, Snapshot
 
 TALLY = "assigned_"
 """Begins the names of the fields that count placements by token."""
@@ -68,7 +68,8 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
 
 def parse_integrals(store_epoch: int, line: str) -> Integrals:
     """A line of `lua/accounting.lua`'s `integrals`."""
-    version, time, *rest = line.split()
+    integrals, _, sums = line.partition("|")
+    version, time, *rest = integrals.split()
     numbers = [float(word) for word in rest]
     pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
     return Integrals(
@@ -79,4 +80,9 @@ def parse_integrals(store_epoch: int, line: str) -> Integrals:
         utility=pairs[1],
         optimum=pairs[2],
         pools=tuple(pairs[3:]),
+        comparison=_comparison(*map(float, sums.split())) if sums else None,
     )
+
+
+def _comparison(since: float, reports: float, difference: float) -> Comparison:
+    return Comparison(since=int(since), reports=int(reports), difference=difference)

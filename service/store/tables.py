@@ -34,6 +34,7 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         round(spec.retention_seconds * MICROSECONDS),
         f"{coefficient:.17g}",
         f"{power:.17g}",
+        integers.exponent,
         order_text(spec.ranking),
         bound,
         *("".join(f"{marginal:{MARGINAL_BYTES}d}" for marginal in column) for column in integers.marginals),

@@ -60,6 +60,7 @@ async def test_each_frame_says_which_policy_is_in_force(store: Store, feeds: Fee
             "title": policy.title,
             "summary": policy.summary,
             "has_thresholds": policy.has_thresholds,
+            "places": policy.places,
         }
         await stream.aclose()
 

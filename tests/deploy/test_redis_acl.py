@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -19,7 +20,7 @@ from redis.retry import Retry
 
 from deploy import make_secrets
 from service.core.fleet import FleetSpec
-from service.core.policies import POLICIES
+from service.core.policies import PLACING, POLICIES
 from service.core.policies.tokens import Beta
 from service.core.utility import LogShareUtility, PoolClass
 from service.errors import UnknownSession
@@ -109,7 +110,7 @@ def spec(policy: str, capacity: int = 6) -> FleetSpec:
     )
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", PLACING)
 async def test_everything_the_store_does_is_allowed(
     store: Store, operator: Redis, dispatcher: Redis, policy: str
 ) -> None:
@@ -130,6 +131,11 @@ async def test_everything_the_store_does_is_allowed(
     with pytest.raises(UnknownSession):
         await store.sessions.complete(policy, "never-seen")
     await store.sessions.assign(policy, "short", 0.001)
+    await store.sessions.report(policy, "reported", "small-0", None)
+    await store.sessions.report(policy, "reported", "small-1", None)
+    await store.fleets.configure(policy, replace(spec(policy), policy=POLICIES["observe"]), "{}")
+    await store.sessions.report(policy, "reported", "small-2", None)
+    await store.fleets.configure(policy, spec(policy), "{}")
     await store.fleets.tick(policy)
     await store.pools.set_status(policy, placed[0].pool_id, "draining")
     await store.pools.set_status(policy, placed[0].pool_id, "active")

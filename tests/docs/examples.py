@@ -79,6 +79,8 @@ STORY = (
     Call("", "DELETE", "/pools/small-2", seconds_before=2),
     Call("events", "GET", "/events"),
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
+    Call("", "PUT", "", TINY | {"policy": "observe"}),
+    Call("report", "PUT", "/sessions/v-1", {"pool_id": "small-2"}),
 )
 
 

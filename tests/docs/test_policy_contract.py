@@ -12,7 +12,8 @@ from tests.toy.uniform import LUA_WITH_UNIFORM, WITH_UNIFORM
 
 HEAD = (ROOT / "service/store/lua/policies.lua").read_text(encoding="utf-8").partition("\npolicies = {}")[0]
 SNAPSHOTS = (ROOT / "service/store/snapshots.py").read_text(encoding="utf-8")
-TOKENS = ROOT / "service/store/lua/tokens.lua"
+LENDING = {known: ROOT / f"service/store/lua/{known}.lua" for known in ("tokens", "jlmu")}
+"""Modules that policies have lists and functions from."""
 WITH_A_LIST = {"tests/store/test_upgrade.py": "of layout 1, which had these two"}
 
 each_policy = pytest.mark.parametrize("name", LUA_WITH_UNIFORM)
@@ -25,10 +26,10 @@ def module(name: str) -> str:
 
 @cache
 def source(name: str) -> str:
-    """A policy's Lua without comments, with that of what keeps r and tokens where it uses that."""
+    """A policy's Lua without comments, with that of what it has functions from: `tokens.lua`, or another policy."""
     own = LUA_WITH_UNIFORM[name].read_text(encoding="utf-8")
-    kept = TOKENS.read_text(encoding="utf-8") if "tokens." in own else ""
-    return re.sub(r"--[^\n]*", "", kept + own)
+    used = (file.read_text(encoding="utf-8") for known, file in LENDING.items() if known != name and f"{known}." in own)
+    return re.sub(r"--[^\n]*", "", "".join((*used, own)))
 
 
 def entries(name: str, table: str) -> dict[str, str]:
@@ -38,14 +39,14 @@ def entries(name: str, table: str) -> dict[str, str]:
 
 
 def declared(name: str) -> dict[str, list[str]]:
-    """What a policy declares: LAYOUT, TOKENS, …, each as its words; lists of `tokens.lua` are looked up."""
-    shared = {f"tokens.{key}": value for key, value in entries(name, "tokens").items()}
+    """What a policy declares: LAYOUT, TOKENS, …, each as its words; lists of another module are looked up."""
+    shared = {f"{known}.{key}": value for known in LENDING for key, value in entries(name, known).items()}
     own = {key: value for key, value in entries(name, module(name)).items() if key.isupper()}
     return {key: re.findall(r"\w+", shared.get(value, value)) for key, value in own.items()}
 
 
 def functions(name: str) -> set[str]:
-    """The functions of a policy's table, those that it has from `tokens.lua` too."""
+    """The functions of a policy's table, those that it has from another module too."""
     own = set(re.findall(rf"^function {module(name)}\.(\w+)\(", source(name), re.MULTILINE))
     return own | {key for key in entries(name, module(name)) if key.islower()}
 
@@ -87,8 +88,8 @@ def test_its_tokens_are_those_of_its_row_in_python(name: str) -> None:
 
 
 @each_policy
-def test_it_has_no_function_beyond_the_contract_and_has_choose(name: str) -> None:
-    assert "choose" in functions(name)
+def test_it_has_no_function_beyond_the_contract_and_has_choose_if_it_places(name: str) -> None:
+    assert ("choose" in functions(name)) == WITH_UNIFORM[name].places
     assert functions(name) <= set(re.findall(r"^--   (\w+)\(fleet", HEAD, re.MULTILINE))
 
 

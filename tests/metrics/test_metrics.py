@@ -25,7 +25,7 @@ from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
 from service.metrics.exposition import REPEATED
 from service.metrics.page import page
-from service.observation import observe
+from service.observation import observe_state
 from service.observation.expectation import rounded
 from service.prediction.predictions import Predictions
 from service.requests import RequestRecord
@@ -113,6 +113,9 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
         await store.sessions.assign("f", session_id, None)
     await store.sessions.complete("f", "b")
     await store.fleets.tick("f")
+    await create(store, "o", small_fleet(policy="observe"))
+    await store.fleets.tick("o")
+    await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
     metrics.error("timeout")
     families = parse_text(await with_expected_gap(metrics, store))
     told = {(one.name, one.type) for one in families if one.name[:5] == "slta_"}
@@ -176,7 +179,7 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
     await store.pools.set_status("f", "small-1", "draining")
     found = series(await exposition(metrics, store))
     snapshot = await store.fleets.snapshot("f")
-    seen = observe(snapshot, await Specs().of(snapshot.document))
+    seen = observe_state(snapshot, await Specs().of(snapshot.document))
     assert value(found, "aggregate_utility", fleet="f") == pytest.approx(seen.utility)
     assert value(found, "aggregate_utility_bound", fleet="f") == pytest.approx(seen.utility_bound)
     assert value(found, "estimate_rank", fleet="f") == seen.estimate_rank

@@ -17,11 +17,12 @@ from service.observation import (
     averages,
     decode_integrals,
     encode_integrals,
-    observe,
+    mean_difference,
     observe_averages,
+    observe_state,
     what_if,
 )
-from service.values import ClassSnapshot, Integrals, Snapshot
+from service.values import ClassSnapshot, Comparison, Integrals, Snapshot
 
 SECOND = 1_000_000
 
@@ -71,8 +72,8 @@ def snapshot(a: list[int], b: list[int], **changes: Any) -> Snapshot:
 
 
 def test_a_store_that_went_back_is_told_with_how_long_ago() -> None:
-    assert observe(snapshot([2], [2]), SPEC).went_back_seconds is None
-    assert observe(snapshot([2], [2], counters={"went_back": 1}), SPEC).went_back_seconds == 12.5
+    assert observe_state(snapshot([2], [2]), SPEC).went_back_seconds is None
+    assert observe_state(snapshot([2], [2], counters={"went_back": 1}), SPEC).went_back_seconds == 12.5
 
 
 def test_a_state_that_is_not_optimal() -> None:
@@ -80,7 +81,9 @@ def test_a_state_that_is_not_optimal() -> None:
 
     Five sessions at best: (a,1) twice 8, (a,2) twice 6, (b,1) once 3: U* = 17 at r* = 3, a threshold of 2.
     """
-    seen = observe(snapshot([2, 1, 1, 1], [2, 2], rank=4, utility=15 * SCALE, optimum=17 * SCALE, min_green=2), SPEC)
+    seen = observe_state(
+        snapshot([2, 1, 1, 1], [2, 2], rank=4, utility=15 * SCALE, optimum=17 * SCALE, min_green=2), SPEC
+    )
     assert (seen.utility, seen.utility_bound, seen.relative_gap) == (15, 17, pytest.approx(2 / 17))
     assert (seen.utility_per_pool, seen.utility_bound_per_pool) == (3.75, 4.25)
     assert (seen.estimate_rank, seen.optimal_rank, seen.load_price) == (4, 3, 3)
@@ -109,7 +112,7 @@ def test_ranks_and_thresholds_are_those_of_the_order_that_dispatches_and_the_bou
             ],
         }
     ).to_spec()
-    seen = observe(snapshot([1, 1, 1], [1], rank=3, optimum=round(1.1 * 10**spec.integers.exponent)), spec)
+    seen = observe_state(snapshot([1, 1, 1], [1], rank=3, optimum=round(1.1 * 10**spec.integers.exponent)), spec)
     assert (seen.estimate_rank, seen.optimal_rank) == (3, 3), "both places of a, then b's first is next"
     assert [c.optimal_threshold for c in seen.classes] == [2, 0]
     assert (seen.utility_bound, seen.load_price) == (pytest.approx(1.1), pytest.approx(0.1))
@@ -120,13 +123,13 @@ def test_ranks_and_thresholds_are_those_of_the_order_that_dispatches_and_the_bou
 
 
 def test_yellow_tokens_belong_to_the_class_of_the_estimate() -> None:
-    seen = observe(snapshot([2, 1], [2, 1], rank=3, yellow=1), SPEC)
+    seen = observe_state(snapshot([2, 1], [2, 1], rank=3, yellow=1), SPEC)
     assert [(c.tokens.green, c.tokens.yellow) for c in seen.classes if c.tokens] == [(0, 0), (0, 1)]
 
 
 def test_a_class_that_emptied_is_left_out_of_both_ranks() -> None:
     # Of b's coordinates only: (b,1), (b,2). Three sessions on two pools: r* = 2.
-    seen = observe(snapshot([0], [2, 2, 1], rank=2, yellow=1), SPEC)
+    seen = observe_state(snapshot([0], [2, 2, 1], rank=2, yellow=1), SPEC)
     assert (seen.estimate_rank, seen.optimal_rank) == (2, 2)
     a, b = seen.classes
     assert (a.threshold, b.threshold, a.tokens and a.tokens.yellow, b.tokens and b.tokens.yellow) == (0, 1, 0, 1)
@@ -140,7 +143,7 @@ def test_draining_pools_and_their_sessions_are_counted_apart() -> None:
         class_snapshot("a", [1, 1], draining_pools=2, failed_pools=1, draining_sessions=5),
         class_snapshot("b", [1]),
     ]
-    seen = observe(snapshot([1, 1], [1], classes=classes, draining_sessions=5), SPEC)
+    seen = observe_state(snapshot([1, 1], [1], classes=classes, draining_sessions=5), SPEC)
     assert dataclasses.astuple(seen.pools) == (2, 2, 1)
     assert dataclasses.astuple(seen.sessions) == (1, 5)
     assert dataclasses.astuple(seen.classes[0].sessions) == (1, 5)
@@ -209,8 +212,12 @@ def test_a_window_that_ends_before_it_begins_is_refused() -> None:
 
 doubles = st.floats(-1e90, 1e90, allow_nan=False)
 pairs = st.tuples(doubles, doubles)
+any_comparison = st.none() | st.builds(
+    Comparison, since=st.integers(0, 2**53), reports=st.integers(0, 2**53), difference=st.floats(-1e99, 1e99)
+)
 any_integrals = st.builds(
     integrals,
+    comparison=any_comparison,
     store_epoch=st.integers(0, 2**40),
     utilities_version=st.integers(0, 2**31),
     time=st.integers(0, 2**60),
@@ -255,3 +262,23 @@ def test_a_what_if_says_what_an_operator_would_win() -> None:
     assert (beyond.utility_bound, beyond.overload) == (10, True)
     nothing = what_if(present, SPEC, None, {"a": 0, "b": 0})
     assert (nothing.load, nothing.overload, nothing.utility_bound) == (None, True, None)
+
+
+def compared(since: int, reports: int, difference: float) -> Integrals:
+    return integrals(comparison=Comparison(since=since, reports=reports, difference=difference * SCALE))
+
+
+def test_the_difference_at_placing_is_a_mean_over_the_reports_between() -> None:
+    assert mean_difference(compared(0, 10, 6.0), compared(0, 6, 5.0), SPEC) == pytest.approx(0.25)
+    assert mean_difference(compared(0, 10, 6.0), None, SPEC) == pytest.approx(0.6)
+
+
+def test_reports_from_before_the_present_curves_and_policy_are_not_mixed_in() -> None:
+    assert mean_difference(compared(5, 10, 6.0), compared(0, 6, 5.0), SPEC) == pytest.approx(0.6)
+    assert mean_difference(compared(5, 10, 6.0), integrals(), SPEC) == pytest.approx(0.6)
+
+
+def test_without_reports_there_is_no_difference_at_placing() -> None:
+    assert mean_difference(compared(0, 6, 5.0), compared(0, 6, 5.0), SPEC) is None
+    assert mean_difference(integrals(), compared(0, 6, 5.0), SPEC) is None
+    assert observe_state(snapshot([2], [2]), SPEC).difference_at_placing is None

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from redis import Redis
 
+from service import errors
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES, Policy
 from service.core.policies.tokens import Beta
@@ -53,8 +54,17 @@ async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: st
 
 async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:
     """`count` new sessions: pool by session id."""
-    ids = [f"{prefix}{k}" for k in range(count)]
-    return {id_: (await store.sessions.assign(name, id_, None)).pool_id for id_ in ids}
+    return {f"{prefix}{k}": await bring(store, f"{prefix}{k}", name) for k in range(count)}
+
+
+async def bring(store: Store, session_id: str, name: str = FLEET) -> str:
+    """A new session, placed by the fleet's policy; where that observes, reported on the emptiest pool. Its pool."""
+    try:
+        return (await store.sessions.assign(name, session_id, None)).pool_id
+    except errors.FleetObserves:
+        pools = (await store.pools.page(name, None, 1000)).pools
+        emptiest = min((pool for pool in pools if pool.status == "active"), key=lambda pool: pool.occupancy)
+        return (await store.sessions.report(name, session_id, emptiest.pool_id, None)).pool_id
 
 
 async def end(store: Store, ids: Iterable[str], name: str = FLEET) -> None:

@@ -105,12 +105,19 @@ class Traffic:
             return
         id_ = f"t{self._rng.getrandbits(60)}"
         try:
-            await self._store.sessions.assign(FLEET, id_, self._rng.choice([None, 0, 1, 40]))
-        except (errors.NoCapacity, errors.NoActivePool):
+            await self._bring(id_, self._rng.choice([None, 0, 1, 40]))
+        except (errors.NoCapacity, errors.NoActivePool, errors.OverCapacity, errors.ReportedPoolUnknown):
             return
         self._live.append(id_)
         if self._rng.random() < 0.3:
             await self._store.sessions.renew(FLEET, [id_], 5)
+
+    async def _bring(self, id_: str, lease: float | None) -> None:
+        try:
+            await self._store.sessions.assign(FLEET, id_, lease)
+        except errors.FleetObserves:
+            pool = self._rng.choice([f"small-more-{self._rng.randrange(30)}", f"moving-{self._rng.randrange(30)}"])
+            await self._store.sessions.report(FLEET, id_, pool, lease)
 
     async def _pool(self) -> None:
         self.operations += 1

@@ -11,13 +11,13 @@ import pytest
 from redis import Redis
 
 from service import errors
-from service.core.policies import POLICIES
+from service.core.policies import PLACING
 from service.store import Store, StoreSettings
 from service.values import Completed, Placement
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
 
-EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
+EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 CALLERS = 100
 
 

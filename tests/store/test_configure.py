@@ -12,7 +12,7 @@ from redis import Redis
 
 from service import errors
 from service.core.fleet import FleetSpec
-from service.core.policies import POLICIES
+from service.core.policies import PLACING, POLICIES
 from service.core.policies.tokens import Beta
 from service.core.utility import LinearUtility, TableUtility
 from service.store import Store, StoreSettings
@@ -39,7 +39,7 @@ from tests.store.fleets import (
 from tests.store.world import FLEET as WORLD
 from tests.store.world import World, log_curve, rational_curve
 
-EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
+EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
 
 @pytest.fixture

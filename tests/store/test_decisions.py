@@ -15,12 +15,14 @@ OPERATIONS = 1500 // len(SERVERS)
 """On all servers together 60,000 random operations a policy."""
 FLEETS_WITH_NAIVE = 6
 OPERATIONS_WITH_NAIVE = 300
+REPORTED = ("NEW", "SAME", "MOVED", "OVER_CAPACITY", "UNKNOWN_POOL")
+"""What comes of reports, where the policy places nothing."""
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_the_lua_chooses_pool_token_and_rank_as_the_specification_does(redis: Redis, policy: Policy) -> None:
-    tokens = worlds(redis, range(FLEETS), policy, OPERATIONS)
-    assert set(tokens) == set(policy.tokens), "every branch of the rule was taken"
+    seen = worlds(redis, range(FLEETS), policy, OPERATIONS)
+    assert set(seen) == set(policy.tokens or REPORTED), "every branch of the rule was taken"
 
 
 def test_a_policy_that_was_added_through_the_tables_alone_decides_as_its_specification_does(redis: Redis) -> None:

@@ -12,7 +12,7 @@ from redis import Redis
 
 from service import errors
 from service.core.fleet import FleetSpec
-from service.core.policies import POLICIES
+from service.core.policies import PLACING
 from service.store import Store
 from service.values import Integrals
 from tests import rawstate
@@ -31,7 +31,7 @@ from tests.store.fleets import (
     spec,
 )
 
-EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
+EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 HOUR, YEAR = 3600, 365 * 24 * 3600
 MAX_STEP = 5_000_000
 SECOND = 1_000_000

@@ -11,7 +11,7 @@ from redis import Redis
 from service import errors
 from service.core.fleet import FleetSpec
 from service.core.optimum import optimum
-from service.core.policies import POLICIES
+from service.core.policies import PLACING
 from service.store import Store
 from service.values import PoolPage, PoolsAdded, Snapshot
 from tests import rawstate
@@ -34,7 +34,7 @@ from tests.store.fleets import (
     spec,
 )
 
-EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
+EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
 
 @pytest.fixture

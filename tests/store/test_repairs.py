@@ -21,7 +21,7 @@ from tests.audit import violations
 from tests.in_process import TINY
 from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, occupancies, pass_seconds, place
+from tests.store.fleets import FLEET, bring, occupancies, pass_seconds, place
 
 OTHER = "other"
 
@@ -137,7 +137,7 @@ async def test_calls_of_the_fleet_are_refused_meanwhile_and_those_of_others_are_
 ) -> None:
     with pytest.raises(errors.Repairing):
         await CALLS[call](store)
-    await store.sessions.assign(OTHER, "s", None)
+    await bring(store, "s", OTHER)
     await store.fleets.tick(OTHER)
     assert (await store.fleets.snapshot(OTHER)).sessions == 1
 

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from service import errors
-from service.core.policies import POLICIES
+from service.core.policies import PLACING
 from service.store import Store
 from service.values import AlreadyEnded, Completed, Renewed
 from tests import rawstate
@@ -25,7 +25,7 @@ from tests.store.fleets import (
 
 HOUR = 3600
 YEAR = 365 * 24 * HOUR
-EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
+EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ operations in batches of random size, and every outcome, r, threshold and count 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,7 @@ from redis import Redis
 from service.core import utility
 from service.core.fleet import FleetSpec
 from service.core.orders import PAPER, Index, Kink, Order
-from service.core.policies import Decision, Occupancies, Policy
+from service.core.policies import Decision, Observe, Occupancies, Policy
 from service.core.policies.tokens import Beta, Tokens
 from service.store.fleets import FLEETS_KEY
 from service.store.library import Library, assemble
@@ -95,7 +96,7 @@ class World:
         self.expected: list[list[str]] = []
         self.pools: list[Pool] = []
         self.where: dict[str, Pool] = {}
-        self.tokens_seen: dict[str, int] = {}
+        self.seen: Counter[str] = Counter()
         self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
         self.serial = 0
         self.order_rng = random.Random(f"order {seed}")
@@ -132,6 +133,7 @@ class World:
         self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
         if self.with_naive:
             self._configure_naive()
+        self.compared, self.difference = self._counts(rawstate.fields(self.redis, FLEET))
 
     def draw_order(self) -> None:
         """The paper's order half of the time, else one that the policy may have."""
@@ -152,6 +154,7 @@ class World:
         after = rawstate.fields(self.redis, FLEET)
         for name in ("utilities_version", "utility", "optimum", "sessions"):
             assert after[name] == before[name]
+        self.compared, self.difference = self._counts(after)
 
     def _put(self) -> None:
         reply = self.change("put", *put_arguments(self.spec_of_fleet, "{}", None))
@@ -200,6 +203,15 @@ class World:
     # --- Sessions
 
     def arrive(self) -> None:
+        """A session that the policy places, or that somebody else has placed."""
+        if self.policy.places:
+            self.ask()
+        elif self.pools and self.rng.random() < 0.98:
+            self.report(self.rng.choice(self.pools))
+        else:
+            self.report_unknown()
+
+    def ask(self) -> None:
         self.serial += 1
         session, draw = f"s{self.serial}", self.rng.random()
         decision = self.spec.assign(draw)
@@ -213,7 +225,7 @@ class World:
         pool = next(p for p in self.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
         pool.sessions.append(session)
         self.where[session] = pool
-        self.tokens_seen[decision.token] = self.tokens_seen.get(decision.token, 0) + 1
+        self.seen[decision.token] += 1
         self.expected.append(["ASSIGNED", pool.pool_id, self.names[pool.pool_class], decision.token])
 
     def _compare_with_naive(self, decision: Decision | None, draw: float) -> None:
@@ -225,15 +237,67 @@ class World:
         if self.policy.has_thresholds:
             assert self.naive.rank == decision.rank
 
+    def report(self, pool: Pool) -> None:
+        """A session is on this pool: mostly a new one, sometimes one that is there already or on another."""
+        self.serial += 1
+        moves = self.where and self.rng.random() < 0.2
+        session = self.rng.choice(list(self.where)) if moves else f"s{self.serial}"
+        draw, before = self.rng.random(), self.where.get(session)
+        self._queue("report", session, pool.pool_id, "", repr(draw))
+        there = [pool.pool_id, self.names[pool.pool_class], round(self.spec_of_fleet.lease_seconds * 1e6)]
+        if before is pool:
+            self._expect_report("SAME", *there)
+        elif len(pool.sessions) >= self.capacities[pool.pool_class]:
+            self._expect_report("OVER_CAPACITY")
+        else:
+            if before:
+                self._leave(session)
+            comparison = self._compared(pool, draw) if pool.status == "active" else []
+            self._enter(session, pool)
+            self._expect_report("MOVED" if before else "NEW", *there, *comparison)
+
+    def report_unknown(self) -> None:
+        self._queue("report", "s", "nobody", "", "0.5")
+        self._expect_report("UNKNOWN_POOL")
+
+    def _expect_report(self, word: str, *rest: Any) -> None:
+        self.seen[word] += 1
+        self.expected.append([word, *rest])
+
+    def _compared(self, pool: Pool, draw: float) -> list[Any]:
+        """What the store must answer besides: Δ here, JLMU's choice and Δ there, in integers."""
+        assert isinstance(self.spec, Observe)
+        integers = self.spec_of_fleet.integers
+        level = self.spec.occupancies.columns[pool.pool_class][pool.bit]
+        choice = self.spec.report(pool.pool_class, pool.bit, draw).choice
+        if self.with_naive:
+            assert self.naive.report(pool.pool_class, pool.bit, draw) == (choice.token, choice.pool_class, choice.pool)
+        best = next(p for p in self.pools if (p.pool_class, p.bit) == (choice.pool_class, choice.pool))
+        here = integers.marginals[pool.pool_class][level or 0]
+        there = integers.marginals[best.pool_class][len(best.sessions)]
+        self.compared += 1
+        self.difference += there - here
+        return [here, best.pool_id, self.names[best.pool_class], there, integers.exponent]
+
+    def _enter(self, session: str, pool: Pool) -> None:
+        pool.sessions.append(session)
+        self.where[session] = pool
+        if self.with_naive and pool.status != "active":
+            self.naive.pool(pool.pool_class, pool.bit).occupancy += 1
+
     def depart(self, session: str) -> None:
+        pool = self._leave(session)
+        self._queue("complete", session, "", "", "")
+        self.expected.append(["COMPLETED", pool.pool_id])
+
+    def _leave(self, session: str) -> Pool:
         pool = self.where.pop(session)
         pool.sessions.remove(session)
         if pool.status == "active":
             self.spec.complete(pool.pool_class, pool.bit)
         if self.with_naive:
             self.naive.complete(pool.pool_class, pool.bit)
-        self._queue("complete", session, "", "", "")
-        self.expected.append(["COMPLETED", pool.pool_id])
+        return pool
 
     def adopt(self, pool: Pool) -> None:
         self.serial += 1
@@ -263,6 +327,8 @@ class World:
     def compare_state(self) -> None:
         """r, thresholds and token counts of the store are the specification's."""
         state = rawstate.fields(self.redis, FLEET)
+        if isinstance(self.spec, Observe):
+            assert self._counts(state) == [self.compared, self.difference]
         assert int(state["sessions"]) == self.spec.occupancies.sessions
         if isinstance(self.spec, Tokens):
             assert int(state["rank"]) == self.spec.rank
@@ -272,6 +338,10 @@ class World:
                 assert int(state["yellow"]) == len(yellows)
                 expected = self.spec.occupancies.ranking.thresholds(self.spec.rank)
                 assert tuple(int(word) for word in state["thresholds"].split()) == expected
+
+    @staticmethod
+    def _counts(state: Mapping[str, str]) -> list[int]:
+        return [int(state.get(name, "0")) for name in ("compared_reports", "difference")]
 
     # --- Pools
 
@@ -386,12 +456,11 @@ def worlds(
     *,
     with_naive: bool = False,
     library: Library | None = None,
-) -> dict[str, int]:
-    """Live through a fleet for each seed; how often each token decided."""
-    tokens: dict[str, int] = {}
+) -> Counter[str]:
+    """Live through a fleet for each seed; how often each token decided, or each word answered a report."""
+    seen: Counter[str] = Counter()
     for seed in seeds:
         world = World(redis, seed, policy, with_naive=with_naive, library=library)
         world.live(operations)
-        for token, count in world.tokens_seen.items():
-            tokens[token] = tokens.get(token, 0) + count
-    return tokens
+        seen += world.seen
+    return seen

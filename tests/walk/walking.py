@@ -180,6 +180,21 @@ async def assign_unnamed(walk: Walk) -> None:
         walk.placed(fleet, answer.json()["session_id"], answer.json())
 
 
+async def report(walk: Walk) -> None:
+    fleet, pool = walk.fleet(), walk.pool()
+    session, body = walk.session(fleet), {"pool_id": pool, **walk.lease()}
+    answer = await walk.of_fleet("PUT", f"/sessions/{session}", fleet, "/sessions/{session_id}", json=body)
+    mine, ended = walk.live.get(fleet, {}), walk.ended.get(fleet, set())
+    if not answer.is_success:
+        return
+    told, where = answer.json(), walk._where((fleet, session, answer.text))
+    assert (session in ended, told["pool_id"]) == (False, pool), where
+    assert (told["outcome"] == "new") == (answer.status_code == 201), where
+    assert session not in mine or told["outcome"] == ("same" if mine[session] == pool else "moved"), where
+    if told["lease_seconds"] == 0:
+        walk.live.setdefault(fleet, {})[session] = pool
+
+
 async def complete(walk: Walk) -> None:
     fleet = walk.fleet()
     session = walk.session(fleet)
@@ -387,6 +402,7 @@ Step = Callable[[Walk], Coroutine[object, object, None]]
 STEPS: Mapping[Step, int] = {
     assign: 40,
     assign_unnamed: 3,
+    report: 12,
     complete: 30,
     renew: 5,
     get_session: 6,

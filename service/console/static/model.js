@@ -105,14 +105,19 @@ export class History {
     this.#counters = this.#counters.filter((counters) => counters.time >= last - REJECTION_SECONDS);
   }
 
-  /** Arrivals and completions per second, rejections in the last minute; null before a second look. */
+  /** Arrivals and completions per second, what was refused in the last minute; null before a second look. */
   rates() {
     const last = this.#counters.at(-1);
     const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
     const elapsed = last ? last.time - first.time : 0;
     const perSecond = (sum) => (elapsed > 0 ? (sum(last) - sum(first)) / elapsed : null);
-    const rejected = last ? rejections(last) - rejections(this.#counters[0]) : 0;
-    return { arrivals: perSecond(arrivals), completions: perSecond(completions), rejected };
+    const lately = (sum) => (last ? sum(last) - sum(this.#counters[0]) : 0);
+    return {
+      arrivals: perSecond(arrivals),
+      completions: perSecond(completions),
+      rejected: lately(rejections),
+      leftOut: lately(leftOut),
+    };
   }
 
   /** A fleet that was made anew, or restored from an older state, has another history. */
@@ -127,6 +132,7 @@ export class History {
 
 const arrivals = (c) => c.assigned + c.adopted;
 const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended;
+export const leftOut = (c) => c.left_out_over_capacity + c.left_out_unknown_pool;
 export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;
 
 /** The relative placement gap: of the last minute, or of now as long as there is no minute. */
@@ -148,6 +154,7 @@ export function verdictOf(view, rates, percent) {
     return bad("Utility above its proven bound: this is a defect of the service.");
   }
   if (state.pools.active === 0) return bad("No active pool: every new session is refused.");
+  if (rates.leftOut > 0) return attention(`${rates.leftOut} reports of the last minute are in no figure here.`);
   if (rates.rejected > 0) return bad(`${rates.rejected} sessions were refused in the last minute.`);
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);

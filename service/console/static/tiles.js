@@ -2,11 +2,11 @@
 
 import { drawList, element, setText } from "./dom.js";
 import { amount, count, fixed, percent, plural, rate } from "./format.js";
-import { headlineGap, rejections } from "./model.js";
+import { headlineGap, leftOut, rejections } from "./model.js";
 
 /** `rates` as History gives them. */
 export function drawTiles(list, view, rates) {
-  const { state, averages } = view;
+  const { state, averages, policy } = view;
   const tiles = [
     placementTile(view),
     swingTile(averages),
@@ -14,7 +14,7 @@ export function drawTiles(list, view, rates) {
     rankTile(view),
     arrivalsTile(rates),
     sessionsTile(state),
-    rejectionsTile(state, rates),
+    ...(policy.places ? [rejectionsTile(state, rates)] : [differenceTile(view), leftOutTile(state, rates)]),
   ];
   drawList(list, tiles, createTile, updateTile);
 }
@@ -83,6 +83,24 @@ function sessionsTile({ sessions, capacity }) {
   const full = capacity ? `${count((100 * sessions.active) / capacity)} % of ${count(capacity)}` : "no capacity";
   const draining = sessions.draining ? `; ${count(sessions.draining)} more on draining pools` : "";
   return { id: "tile-sessions", title: "Sessions", value: count(sessions.active), note: full + draining };
+}
+
+/** A mean over reports, never a sum: what can be won is the placement gap. */
+function differenceTile({ state, averages }) {
+  const recent = averages?.difference_at_placing ?? null;
+  return {
+    id: "tile-difference",
+    title: "Difference at placing",
+    value: amount(recent ?? state.difference_at_placing),
+    note: `to JLMU's choice, mean of ${recent === null ? "all reports" : "the last minute's reports"}`,
+  };
+}
+
+/** Reports that were refused: their sessions are in no figure here. */
+function leftOutTile({ counters }, { leftOut: recent }) {
+  const { left_out_over_capacity: full, left_out_unknown_pool: unknown } = counters;
+  const note = `${count(full)} on full pools, ${count(unknown)} on unknown ones; ${count(recent)} in the last minute`;
+  return { id: "tile-left-out", title: "Reports left out", value: count(leftOut(counters)), note };
 }
 
 function rejectionsTile({ counters }, { rejected }) {

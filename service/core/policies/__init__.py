@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.core.limits import MAX_CLASSES
-from service.core.policies import jlmu, slta, slta_greedy
+from service.core.policies import jlmu, observe, slta, slta_greedy
 from service.core.policies.choice import Decision
 from service.core.policies.jlmu import Jlmu
+from service.core.policies.observe import Comparison, Observe
 from service.core.policies.occupancies import Occupancies
 from service.core.policies.slta import Slta
 from service.core.policies.slta_greedy import SltaGreedy
@@ -21,9 +22,12 @@ from service.core.policies.tokens import Beta
 
 __all__ = [
     "DEFAULT_POLICY",
+    "PLACING",
     "POLICIES",
+    "Comparison",
     "Decision",
     "Jlmu",
+    "Observe",
     "Occupancies",
     "Policy",
     "Slta",
@@ -54,9 +58,9 @@ class Policy:
     """One row of the table: a policy's names, and what others must know of it.
 
     `name` is what a fleet file says, `title` and `summary` are for people. `tokens` are the words that a decision
-    can name. `has_thresholds` tells whether it keeps r, thresholds, and green and yellow tokens. `explain` gives the
-    steps that it would take for the next session, some active pool having room. JLMU's expected placement gap is
-    offered as the policy's own in fleets of at most `predicted_classes`.
+    can name; a policy without any places nothing. `has_thresholds` tells whether it keeps r, thresholds, and green and
+    yellow tokens. `explain` gives the steps that it would take for the next session, some active pool having room.
+    JLMU's expected placement gap is offered as the policy's own in fleets of at most `predicted_classes`.
     """
 
     name: str
@@ -67,6 +71,11 @@ class Policy:
     has_thresholds: bool
     explain: Callable[[Standing], Sequence[Step]] = no_steps
     predicted_classes: int = 0
+
+    @property
+    def places(self) -> bool:
+        """Whether it says where sessions go; else it takes reports of where they went."""
+        return bool(self.tokens)
 
 
 POLICIES: Mapping[str, Policy] = {
@@ -102,8 +111,19 @@ POLICIES: Mapping[str, Policy] = {
             explain=slta_greedy.explain,
             predicted_classes=MAX_CLASSES,
         ),
+        Policy(
+            name="observe",
+            title="Observe",
+            summary="Places nothing: others report where sessions went, and the figures show what that is worth.",
+            specification=lambda occupancies, _beta: Observe(occupancies),
+            tokens=observe.TOKENS,
+            has_thresholds=False,
+        ),
     )
 }
 """By name; the first row is the default."""
+
+PLACING: Mapping[str, Policy] = {name: policy for name, policy in POLICIES.items() if policy.places}
+"""Those that say where sessions go."""
 
 DEFAULT_POLICY = next(iter(POLICIES.values()))

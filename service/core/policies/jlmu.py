@@ -55,15 +55,21 @@ class Jlmu:
             return 0, []
         return state.ranking.rank(Coordinate(pool_class, lowest + 1)), state.below(pool_class, lowest + 1)
 
-    def assign(self, draw: float) -> Decision | None:
-        """Place one session; None, and nothing changed, where no active pool has room."""
+    def choice(self, draw: float) -> Decision | None:
+        """Where one session would go; None where no active pool has room."""
         frontiers = [self.frontier(i) for i in range(self.occupancies.full_ranking.class_count)]
         choice = choose([rank for rank, _ in frontiers], [len(pools) for _, pools in frontiers], draw)
         if choice.pool_class == NOTHING:
             return None
         pool = frontiers[choice.pool_class][1][choice.index]
-        self.occupancies.join(choice.pool_class, pool)
         return Decision(TOKENS[choice.token], choice.pool_class, pool, 0)
+
+    def assign(self, draw: float) -> Decision | None:
+        """Place one session; None, and nothing changed, where no active pool has room."""
+        decision = self.choice(draw)
+        if decision:
+            self.occupancies.join(decision.pool_class, decision.pool)
+        return decision
 
     def complete(self, pool_class: int, pool: int) -> None:
         """One session of an active pool ends."""

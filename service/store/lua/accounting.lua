@@ -146,8 +146,16 @@ function accounting.fell(fleet, position, level)
   lower_optimum(fleet)
 end
 
+local function as_text(numbers)
+  local words = {}
+  for at = 1, #numbers do
+    words[at] = string.format('%.17g', numbers[at])
+  end
+  return table.concat(words, ' ')
+end
+
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and every
--- class's pools.
+-- class's pools; behind a bar the sums of the fleet's policy, where it has any.
 function accounting.integrals(fleet)
   local words = {
     fleet.utilities_version, fleet.time, fleet.sessions_high, fleet.sessions_low,
@@ -157,8 +165,6 @@ function accounting.integrals(fleet)
     words[#words + 1] = fleet.pools_high[position]
     words[#words + 1] = fleet.pools_low[position]
   end
-  for at = 1, #words do
-    words[at] = string.format('%.17g', words[at])
-  end
-  return table.concat(words, ' ')
+  local sums = policies.tell(fleet, 'sums')
+  return as_text(words) .. (sums and ' | ' .. as_text(sums) or '')
 end

@@ -18,11 +18,12 @@ local function are_numbers(vector, length)
 end
 
 -- A cold field is looked at as it is stored, not as operations remember it.
--- Vectors of placements by the tokens of policies that the fleet had before may be empty or missing.
+-- Vectors of placements by the tokens of policies that the fleet had before may be empty or missing, and so may the
+-- exponent where the fleet was configured before there was one.
 local function check_field(fleet, look, field, kind, name, cold)
   local value = rawget(fleet, field)
   if cold then
-    local optional = string.find(field, 'assigned_', 1, true)
+    local optional = string.find(field, 'assigned_', 1, true) or field == 'exponent'
     if optional and (cold[name] or '') == '' then
       return
     elseif not cold[name] then

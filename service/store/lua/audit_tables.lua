@@ -66,13 +66,14 @@ function audit_tables.check(fleet, look, cursor)
 end
 
 -- {CONFIGURATION, document, version, policy, utilities, names, capacities, lease, retention, beta coefficient, beta
--- power, then the SHA-1 of order:full, of bound:full and of each class's marginals}, all as they are stored.
+-- power, exponent, then the SHA-1 of order:full, of bound:full and of each class's marginals}, all as they are stored.
 -- O(levels).
 function audit_tables.configuration(fleet)
   local cold = redis.call('HMGET', keys.of_fleet(fleet, 'cold'),
-    'config_version', 'utilities', 'names', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power')
+    'config_version', 'utilities', 'names', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power',
+    'exponent')
   local reply = { 'CONFIGURATION', text_at(fleet, 'document'), cold[1] or '', fleet.policy }
-  for at = 2, 8 do
+  for at = 2, 9 do
     reply[#reply + 1] = cold[at] or ''
   end
   for _, name in ipairs({ 'order:full', 'bound:full' }) do

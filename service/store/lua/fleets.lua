@@ -2,6 +2,9 @@
 
 fleets = {}
 
+-- Fields of a configuration that a fleet takes as they are.
+fleets.SETTINGS = { 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent' }
+
 local DROPPED = 1000 -- keys of levels that one command drops
 
 local function create(key, now)
@@ -170,7 +173,7 @@ local function apply(fleet, given, wanted)
   end
   clear_rows_above(fleet, wanted)
   arrange_classes(fleet, given.names, number_classes(fleet, given.names))
-  for _, field in ipairs({ 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
+  for _, field in ipairs(fleets.SETTINGS) do
     fleet[field] = given[field]
   end
   fleet.layout = state.layout(fleet)
@@ -183,8 +186,8 @@ local function apply(fleet, given, wanted)
 end
 
 -- given: expected version ('' for any), document, policy, utilities (digests of all that totals depend on, and of
--- another order than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power, order,
--- bound, then the marginals of each class.
+-- another order than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power, exponent,
+-- order, bound, then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
 --    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if there is one. O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)

@@ -7,12 +7,26 @@ local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
+local function are_numbers(text)
+  for _, word in ipairs(vectors.split(text)) do
+    if not tonumber(word) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Whether a line is integrals and, behind a bar, the sums of the fleet's policy.
+local function is_integrals(line)
+  local integrals, sums = string.match(line, '^([^|]*)|?([^|]*)$')
+  return integrals and #vectors.split(integrals) >= 8 and are_numbers(integrals) and are_numbers(sums)
+end
+
 -- Whether what is kept of a window is integrals, or nothing.
 function history.is_sound(fleet, window)
   local lines = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1)
   for _, line in ipairs(lines) do
-    local numbers = vectors.split(line, true)
-    if #numbers < 8 or #numbers ~= #vectors.split(line) then
+    if not is_integrals(line) then
       return false
     end
   end
@@ -35,6 +49,18 @@ function history.keep(fleet)
     if not newest or fleet.time - time_of(newest) >= window / 60 * 1e6 then
       redis.call('LPUSH', key, line)
       redis.call('LTRIM', key, 0, 60)
+    end
+  end
+end
+
+-- Drops the sums of a policy that the fleet had, which dispatchers that do not know it cannot read. O(1).
+function history.forget_sums(fleet)
+  for _, window in ipairs(constants.WINDOWS) do
+    local key = keys.of_past(fleet, window)
+    local lines = redis.call('LRANGE', key, 0, -1)
+    redis.call('DEL', key)
+    for at = #lines, 1, -1 do
+      redis.call('LPUSH', key, (string.gsub(lines[at], ' |.*$', '')))
     end
   end
 end

@@ -82,7 +82,7 @@ end
 
 -- All frontiers and open rows from the ledger. O(classes * log levels * pools / 8).
 function jlmu.rebuild(fleet)
-  policies.clear(fleet)
+  policies.clear_rows(fleet)
   for position = 1, #fleet.numbers do
     if fleet.pool_counts[position] > 0 then
       set_frontier(fleet, position, ledger.frontier(fleet, position))

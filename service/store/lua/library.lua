@@ -55,8 +55,9 @@ end
 
 local OPERATIONS = {
   assign = sessions.assign, complete = sessions.complete, renew = sessions.renew,
-  adopt = sessions.adopt, ['end'] = sessions.end_on,
+  adopt = reports.adopt, ['end'] = reports.end_on, report = reports.take,
 }
+local BRINGS_NEW = { assign = true, report = true } -- operations on ids that should not be there yet
 local STRIDE = 5 -- operation, session id and three arguments
 
 -- Ends leases; lets many operations share their commands, and reads what they will ask for.
@@ -65,7 +66,7 @@ local function begin_batch(fleet, args)
     local ids, fresh = {}, {}
     for at = 2, #args, STRIDE do
       ids[#ids + 1] = args[at + 1]
-      if args[at] == 'assign' then
+      if BRINGS_NEW[args[at]] then
         fresh[#fresh + 1] = args[at + 1]
       end
     end
@@ -136,7 +137,7 @@ local function tick(given, args)
 end
 
 -- ARGV from the third on: expected version, document, policy, utilities digest, names, capacities, lease, retention,
--- beta coefficient, beta power, order, bound, marginals of each class. nil for a policy that is not known.
+-- beta coefficient, beta power, exponent, order, bound, marginals of each class. nil for a policy that is not known.
 local function configuration(args)
   local rules = policies.BY_NAME[args[5]]
   return rules and rules.LAYOUT <= constants.LAYOUT and {
@@ -144,7 +145,7 @@ local function configuration(args)
     names = vectors.split(args[7]), capacities = vectors.split(args[8], true),
     lease = tonumber(args[9]), retention = tonumber(args[10]),
     beta_coefficient = tonumber(args[11]), beta_power = tonumber(args[12]),
-    order = args[13], bound = args[14], marginals = { unpack(args, 15) },
+    exponent = tonumber(args[13]), order = args[14], bound = args[15], marginals = { unpack(args, 16) },
   }
 end
 

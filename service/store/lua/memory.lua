@@ -11,7 +11,7 @@ local remembered, levels, names = {}, 0, 0 -- by prefix
 
 local function attach(fleet, known)
   fleet.class_names, fleet.numbers, fleet.capacities = known.class_names, known.numbers, known.capacities
-  fleet.lease, fleet.position = known.lease, known.position
+  fleet.lease, fleet.exponent, fleet.position = known.lease, known.exponent, known.position
   fleet.fleet_keys, fleet.class_keys, fleet.level_keys = known.fleet_keys, known.class_keys, known.level_keys
   fleet.numbers_named = known.numbers_named
   fleet.marginals = known.marginals
@@ -49,9 +49,9 @@ function memory.forget_enumeration(fleet)
   fleet.rank_classes, fleet.rank_levels, fleet.ranks = {}, {}, {}
 end
 
--- Forgets everything: names, numbers, capacities and the lease may now change, and are written to the cold hash.
+-- Forgets everything: names, numbers, capacities, lease and exponent may now change, and are written to the cold hash.
 function memory.forget(fleet)
-  for _, field in ipairs({ 'class_names', 'numbers', 'capacities', 'lease' }) do
+  for _, field in ipairs({ 'class_names', 'numbers', 'capacities', 'lease', 'exponent' }) do
     fleet.cold[field] = fleet.cold[field] or false
   end
   fleet.marginals = {}
@@ -72,9 +72,11 @@ end
 function memory.recall(fleet)
   local known = remembered[fleet.prefix]
   if not known or known.tables ~= fleet.tables then
-    local stored = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'names', 'numbers', 'capacities', 'lease')
+    local stored =
+      redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'names', 'numbers', 'capacities', 'lease', 'exponent')
     fleet.class_names, fleet.numbers = vectors.split(stored[1]), vectors.split(stored[2], true)
     fleet.capacities, fleet.lease = vectors.split(stored[3], true), tonumber(stored[4])
+    fleet.exponent = tonumber(stored[5] or 0)
     fleet.marginals = {}
     memory.forget_enumeration(fleet)
     memory.number_classes(fleet)

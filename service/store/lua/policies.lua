@@ -29,8 +29,13 @@
 --                                                 active pool of the class with so many sessions has a bit in it
 --   check(fleet, claim)                           calls claim(what, stored, expected) of each of its fields that
 --                                                 follows from others and from counts of rows
+--   compare(fleet, draw, position, level)         somebody else puts a session on an active pool, which so comes to
+--     -> comparison                               hold `level` sessions: what is answered besides, as a list
+--   left_out(fleet, why)                          a report was refused for this word
+--   sums(fleet) -> numbers                        what stands behind the integrals, one list of the same length always
 --
--- `choose` is a must. Another function that a policy leaves out does nothing; without `reported_rank` the rank is 0.
+-- A policy that places sessions has `choose`. One without it observes: an assign is refused. Another function that a
+-- policy leaves out does nothing; without `reported_rank` the rank is 0.
 --
 -- `tokens.lua` keeps r, thresholds and tokens for the policies that learn r; they name its lists and functions.
 --
@@ -39,10 +44,12 @@
 --   numbers, capacities, pool_counts          by class: its permanent number, its capacity, its active pools
 --   class_names                               by class: its name, for what `check` says
 --   active_pools, session_count, last_rank    active pools, the sessions on them, the worst rank that exists
+--   time                                      fleet time in µs
 --   beta_coefficient, beta_power              c and p with n*beta_n = c * n^p; they are cold: for `rebuild` only
+--   exponent                                  the store's marginal utilities are those of the fleet file times 10 to it
 --
--- `choose`, `judge`, `rows` and `check` write nothing. The others may write the policy's own rows and fields, and the
--- counters of the fleet that count steps of r: steps_up, steps_down.
+-- `choose`, `judge`, `rows`, `check` and `sums` write nothing. The others may write the policy's own rows and fields,
+-- and the counters of the fleet that count steps of r: steps_up, steps_down.
 
 policies = {}
 policies.BY_NAME = {} -- @POLICIES@
@@ -100,6 +107,14 @@ end
 
 -- Rows and fields of the fleet's policy as if it had never decided. O(classes).
 function policies.clear(fleet)
+  policies.clear_rows(fleet)
+  for _, field in ipairs(fleet.rules.NUMBERS) do
+    fleet[field] = 0
+  end
+end
+
+-- Rows, and the vectors that go with them. O(classes).
+function policies.clear_rows(fleet)
   for _, name in ipairs(fleet.rules.FLEET_ROWS) do
     redis.call('DEL', keys.of_fleet(fleet, name))
   end
@@ -107,9 +122,6 @@ function policies.clear(fleet)
     for position = 1, fleet.classes do
       redis.call('DEL', keys.of_class(fleet, name, position))
     end
-  end
-  for _, field in ipairs(fleet.rules.NUMBERS) do
-    fleet[field] = 0
   end
   for _, field in ipairs(fleet.rules.VECTORS) do
     fleet[field] = vectors.zeros(fleet.classes)

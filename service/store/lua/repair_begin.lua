@@ -85,7 +85,7 @@ end
 local function follow_document(fleet, given)
   local numbers = find_numbers(fleet, given)
   fleet.class_names, fleet.numbers, fleet.classes = given.names, numbers, #numbers
-  for _, field in ipairs({ 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power' }) do
+  for _, field in ipairs(fleets.SETTINGS) do
     fleet[field] = given[field]
   end
   memory.number_classes(fleet)

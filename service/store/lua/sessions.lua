@@ -3,7 +3,8 @@
 -- O(1) where a sorted set would cost a walk through cold memory. `ended:0` and `ended:1` remember ended ids as
 -- "reason pool_id" in two generations, the older of which is dropped whole; `early` has ids that never were sessions.
 --
--- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused.
+-- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused. What others say of
+-- sessions, pools for one, is in `reports`.
 
 sessions = {}
 
@@ -74,9 +75,14 @@ local function end_lease(fleet, id, due)
   end
 end
 
+-- The length of a new session's lease in µs: as given, the fleet's where '' is.
+function sessions.lease(fleet, given)
+  return given == '' and fleet.lease or tonumber(given)
+end
+
 -- Places a session on a pool: the record, the pool's set of ids, the lease. The pool's new occupancy. Counted right
 -- after the record is written: should a later step fail, a repair from the records leaves the counters right.
-local function begin(fleet, id, number, pool_id, lease, counter)
+function sessions.begin(fleet, id, number, pool_id, lease, counter)
   local due = start_lease(fleet, id, lease)
   write(fleet, id, { number = number, start = fleet.time, lease = lease, due = due, pool_id = pool_id })
   fleet[counter] = fleet[counter] + 1
@@ -86,26 +92,35 @@ local function begin(fleet, id, number, pool_id, lease, counter)
   return redis.call('SCARD', ids)
 end
 
--- Ends a session: its record, counted and remembered at once as in `begin`, its place and its lease.
-local function finish(fleet, id, session, reason)
-  local position, bit = keys.locate(fleet, session.number)
-  local ids = keys.of_ids(fleet, session.number)
+-- Takes a session off the pool with this number.
+function sessions.leave(fleet, id, number)
+  local position, bit = keys.locate(fleet, number)
+  local ids = keys.of_ids(fleet, number)
+  redis.call('SREM', ids, id)
+  ledger.fell(fleet, position, bit, redis.call('SCARD', ids) + 1)
+end
+
+-- Puts a live session that has left its pool on another one. It began there now; its lease goes on.
+function sessions.move(fleet, id, session, number, pool_id)
+  session.number, session.pool_id, session.start = number, pool_id, fleet.time
+  write(fleet, id, session)
+  fleet.revision = fleet.revision + 1
+  redis.call('SADD', keys.of_ids(fleet, number), id)
+end
+
+-- Ends a session: its record, counted and remembered at once as in `begin`, its lease and its place.
+function sessions.finish(fleet, id, session, reason)
   gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
   fleet[reason] = fleet[reason] + 1
   fleet.revision = fleet.revision + 1
   remember_end(fleet, id, reason, session.pool_id)
-  redis.call('SREM', ids, id)
   end_lease(fleet, id, session.due)
-  ledger.fell(fleet, position, bit, redis.call('SCARD', ids) + 1)
-end
-
-local function lease_or_default(fleet, lease)
-  return lease == '' and fleet.lease or tonumber(lease)
+  sessions.leave(fleet, id, session.number)
 end
 
 -- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1)
 --   -> ASSIGNED pool_id class token lease | REPLAYED pool_id class lease | ENDED reason pool_id
---    | NO_ACTIVE_POOL | FULL
+--    | OBSERVES | NO_ACTIVE_POOL | FULL
 -- O(classes + log pools).
 function sessions.assign(fleet, id, lease, draw)
   local session = sessions.read(fleet, id)
@@ -116,7 +131,9 @@ function sessions.assign(fleet, id, lease, draw)
   if reason then
     return { 'ENDED', reason, ended_on }
   end
-  if fleet.active_pools == 0 then
+  if not fleet.rules.choose then
+    return { 'OBSERVES' }
+  elseif fleet.active_pools == 0 then
     fleet.rejected_no_active_pool = fleet.rejected_no_active_pool + 1
     return { 'NO_ACTIVE_POOL' }
   elseif fleet.session_count == fleet.room_for then
@@ -129,8 +146,8 @@ function sessions.assign(fleet, id, lease, draw)
   local token, position, bit = policies.tell(fleet, 'choose', tonumber(draw))
   local number = keys.pool_number(fleet, position, bit)
   local pool_id = pools.name(fleet, number)
-  lease = lease_or_default(fleet, lease)
-  ledger.rose(fleet, position, bit, begin(fleet, id, number, pool_id, lease, 'assigned'))
+  lease = sessions.lease(fleet, lease)
+  ledger.rose(fleet, position, bit, sessions.begin(fleet, id, number, pool_id, lease, 'assigned'))
   policies.tell(fleet, 'learn', judgement)
   local tally = fleet['assigned_' .. token]
   tally[position] = tally[position] + 1
@@ -142,7 +159,7 @@ function sessions.complete(fleet, id)
   local session = sessions.read(fleet, id)
   if session then
     -- writes
-    finish(fleet, id, session, 'completed')
+    sessions.finish(fleet, id, session, 'completed')
     return { 'COMPLETED', session.pool_id }
   end
   local reason, ended_on = sessions.ended(fleet, id)
@@ -169,52 +186,6 @@ function sessions.renew(fleet, id, lease)
   return { 'RENEWED' }
 end
 
--- id, pool_id, lease in µs ('' for the fleet's), as_of: a session that the pool says it holds.
---   -> ADOPTED | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL | STALE_REPORT as_of. O(1).
-function sessions.adopt(fleet, id, pool_id, lease, as_of)
-  local target, status, refusal = pools.find(fleet, pool_id)
-  local _, stale = state.past(fleet, as_of)
-  if refusal or stale then
-    return refusal or stale
-  end
-  local session = sessions.read(fleet, id)
-  if session then
-    return { session.number == target and 'PRESENT' or 'ELSEWHERE' }
-  elseif sessions.ended(fleet, id) then
-    return { 'ENDED' }
-  end
-  local position, bit = keys.locate(fleet, target)
-  if ledger.occupancy(fleet, target) >= fleet.capacities[position] then
-    return { 'OVER_CAPACITY' }
-  end
-  -- writes
-  local level = begin(fleet, id, target, pool_id, lease_or_default(fleet, lease), 'adopted')
-  if status == 'active' then
-    ledger.rose(fleet, position, bit, level)
-  else
-    fleet.draining_sessions[position] = fleet.draining_sessions[position] + 1
-  end
-  return { 'ADOPTED' }
-end
-
--- id, pool_id, reason, as_of: ends the session if it is on that pool and began before.
---   -> ENDED_NOW | KEPT | UNKNOWN | STALE_REPORT as_of. O(1).
-function sessions.end_on(fleet, id, pool_id, reason, as_of)
-  local before, stale = state.past(fleet, as_of)
-  if stale then
-    return stale
-  end
-  local session = sessions.read(fleet, id)
-  if not session then
-    return { 'UNKNOWN' }
-  elseif session.pool_id ~= pool_id or session.start >= before then
-    return { 'KEPT' }
-  end
-  -- writes
-  finish(fleet, id, session, reason)
-  return { 'ENDED_NOW' }
-end
-
 -- Whether a second with leases that are over was not looked through yet.
 function sessions.are_due(fleet)
   return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
@@ -227,7 +198,7 @@ function sessions.reap(fleet)
   while ended < REAP and fleet.next_due < last and sessions.are_due(fleet) do
     local ids = redis.call('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), REAP - ended)
     for _, id in ipairs(ids) do
-      finish(fleet, id, sessions.read(fleet, id), 'expired')
+      sessions.finish(fleet, id, sessions.read(fleet, id), 'expired')
     end
     ended = ended + #ids
     if ended < REAP then

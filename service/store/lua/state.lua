@@ -22,7 +22,7 @@ local COLD = {
   number = {
     'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
     'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
-    'rejected_no_active_pool', 'repairs', 'went_back', 'left_epoch',
+    'rejected_no_active_pool', 'repairs', 'went_back', 'left_epoch', 'exponent',
   },
   vector = {
     'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
@@ -190,6 +190,9 @@ function state.change_policy(fleet, name)
       fleet.cold['assigned_' .. token] = ''
     end
     fleet.unknown[policies.fields(fleet.rules)] = nil
+    if fleet.rules.sums then
+      history.forget_sums(fleet)
+    end
   end
   fleet.policy, fleet.rules = name, policies.BY_NAME[name]
   for _, token in ipairs(fleet.rules.TOKENS) do

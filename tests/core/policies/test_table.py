@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from service.core.policies import DEFAULT_POLICY, POLICIES, Occupancies, Policy
+from service.core.policies import DEFAULT_POLICY, PLACING, POLICIES, Observe, Occupancies, Policy
 from service.core.policies.tokens import Beta
 from service.core.ranking import rank_coordinates
 from service.core.utility import LogShareUtility, PoolClass
@@ -33,7 +33,24 @@ def test_decisions_name_the_tokens_of_the_row_and_no_others(policy: Policy) -> N
     assert seen == set(policy.tokens)
 
 
-@each_policy
+@pytest.mark.parametrize("policy", PLACING.values(), ids=PLACING)
 def test_a_policy_knows_an_estimate_rank_where_it_keeps_thresholds_and_only_there(policy: Policy) -> None:
     decision = policy.specification(Occupancies(RANKING, [[0], [0]]), Beta()).assign(0.5)
     assert bool(decision.rank) == policy.has_thresholds
+
+
+def test_observe_places_nothing_and_compares_each_report_with_jlmu_s_choice_at_the_state_before() -> None:
+    observe = Observe(Occupancies(RANKING, [[0, 0], [0]]))
+    assert observe.assign(0.5) is None
+    delta = RANKING.marginals
+    first = observe.report(0, 1, 0.5)
+    assert (first.marginal_utility, first.choice_marginal_utility) == (delta[0][0], delta[1][0])
+    assert (first.choice.pool_class, first.choice.pool) == (1, 0)
+    assert observe.occupancies.columns == [[0, 1], [0]]
+    observe.report(1, 0, 0.5)
+    third = observe.report(1, 0, 0.5)
+    assert (third.marginal_utility, third.choice_marginal_utility) == (delta[1][1], delta[0][0])
+    while best := observe.choice(0):
+        observe.report(best.pool_class, best.pool, 0)
+    with pytest.raises(ValueError, match="no active pool has room"):
+        observe.report(0, 0, 0.5)

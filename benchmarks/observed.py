@@ -1,0 +1,177 @@
+"""The same sessions twice: observed live by a service, and evaluated from the balancer's own log.
+
+`python -m benchmarks.observed FOLDER` starts HAProxy with leastconn and weights before twelve pools, a service with a
+fleet that observes, and a load on loopback. The load's clients report each session when the header of the answer names
+its pool, and complete it when the answer is over. Then `slta evaluate` reads HAProxy's log over the same window, and
+both are printed side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import yaml
+
+from benchmarks.balancer import FLEET, POOLS, Load, Watcher, record
+from benchmarks.running import free_port, start_listening
+
+URL = "/v1/fleets/behind-a-balancer"
+MARGIN_SECONDS = 2.0
+"""The window begins so long after the first session, and ends before the last."""
+
+
+class Figures(NamedTuple):
+    """Means of the whole fleet over the window; the gap is a part of the bound."""
+
+    sessions: float
+    utility: float
+    optimum: float
+    placement_gap: float
+
+
+class Outcome(NamedTuple):
+    """What came of a run. `difference` is the mean at the moment of placing, `left_out` the reports refused."""
+
+    observed: Figures
+    evaluated: Figures
+    reports: int
+    left_out: int
+    difference: float
+    seconds: float
+
+
+class Reporter(Watcher):
+    """Tells a service of each session."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self._http = http
+        self.reports = 0
+        self.begun = asyncio.Event()
+
+    async def began(self, id_: str, pool: str) -> None:
+        """PUT of the session; 409 where the figures leave it out."""
+        self.reports += 1
+        self.begun.set()
+        async with self._http.put(f"{URL}/sessions/{id_}", json={"pool_id": pool}) as answer:
+            if answer.status not in (201, 409):
+                answer.raise_for_status()
+
+    async def ended(self, id_: str) -> None:
+        """Its completion; 404 where its report was left out."""
+        async with self._http.post(f"{URL}/complete", json={"session_id": id_}) as answer:
+            if answer.status not in (200, 404):
+                answer.raise_for_status()
+
+    async def state(self) -> tuple[float, dict[str, Any]]:
+        """The fleet's state, and when that was, in seconds since 1970."""
+        before = time.time()
+        async with self._http.get(f"{URL}/state") as answer:
+            return (before + time.time()) / 2, await answer.json()
+
+    async def averages(self, since: str) -> tuple[float, dict[str, Any]]:
+        """The averages since, and when that was."""
+        before = time.time()
+        async with self._http.get(f"{URL}/averages", params={"since": since}) as answer:
+            return (before + time.time()) / 2, await answer.json()
+
+
+def serve(stack: ExitStack, folder: Path) -> str:
+    """A service with the fleet, which observes; its address."""
+    file = folder / "observing.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(FLEET) | {"policy": "observe"}), encoding="utf-8")
+    port = free_port()
+    command = [sys.executable, "-m", "service.cli", "serve", "--config", str(file), "--data-dir", str(folder / "data")]
+    start_listening(stack, folder, command, port, {"SLTA_PORT": str(port), "SLTA_AUTH": "off"})
+    return f"http://127.0.0.1:{port}"
+
+
+async def observed(folder: Path, load: Load) -> Outcome:
+    """Play the load, and read it both ways. Raises Missing."""
+    with ExitStack() as stack:
+        url = await asyncio.to_thread(serve, stack, folder)
+        async with aiohttp.ClientSession(url) as http:
+            reporter = Reporter(http)
+            playing = asyncio.create_task(record(folder, "haproxy-http", load, reporter))
+            await reporter.begun.wait()
+            await asyncio.sleep(MARGIN_SECONDS)
+            begin, first = await reporter.state()
+            await asyncio.sleep(load.seconds - 2 * MARGIN_SECONDS)
+            end, means = await reporter.averages(first["integrals"])
+            log = await playing
+            _, last = await reporter.state()
+    seen = await asyncio.to_thread(evaluate, folder, log, begin, end)
+    left_out = last["counters"]["left_out_over_capacity"] + last["counters"]["left_out_unknown_pool"]
+    read = _read(seen)
+    return Outcome(_shown(means), read, reporter.reports, left_out, means["difference_at_placing"], end - begin)
+
+
+def _shown(means: Mapping[str, Any]) -> Figures:
+    pools = means["mean_pools"]
+    return Figures(
+        means["mean_sessions_per_pool"] * pools,
+        means["utility_mean"] * pools,
+        means["utility_optimum_mean"] * pools,
+        means["relative_placement_gap"],
+    )
+
+
+def _read(seen: Mapping[str, Any]) -> Figures:
+    recorded = seen["recorded"]
+    gap = recorded["relative_placement_gap"]
+    return Figures(seen["mean_sessions"], recorded["utility"], recorded["utility_optimum"], gap)
+
+
+def evaluate(folder: Path, log: Path, begin: float, end: float) -> dict[str, Any]:
+    """`slta evaluate` of the log between two times, in seconds since 1970."""
+    whole = _evaluate(folder, log, 0, 0)["window"]
+    return _evaluate(folder, log, begin - whole["from_s"], whole["to_s"] - end)
+
+
+def _evaluate(folder: Path, log: Path, warm_up: float, cool_down: float) -> dict[str, Any]:
+    out = folder / "evaluated.json"
+    options = ["--fleet", str(folder / "fleet.yaml"), "--json", str(out)]
+    options += ["--warm-up", f"{warm_up:.6f}", "--cool-down", f"{cool_down:.6f}"]
+    command = [sys.executable, "-m", "service.cli", "evaluate", str(log), *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return found
+
+
+def table(outcome: Outcome) -> str:
+    """Both readings as Markdown."""
+    rows = [("observed live", outcome.observed), ("HAProxy's log, evaluated", outcome.evaluated)]
+    lines = [
+        "| read from | mean sessions | utility | optimum of the same sessions | placement gap |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in rows:
+        means = f"{found.sessions:.3f} | {found.utility:.3f} | {found.optimum:.3f}"
+        lines.append(f"| {name} | {means} | {100 * found.placement_gap:.3f} % |")
+    about = f"{outcome.reports} reports, {outcome.left_out} left out, a window of {outcome.seconds:.1f} s on "
+    about += f"{sum(POOLS.values())} pools; difference at the moment of placing {outcome.difference:.4f}"
+    return "\n".join([*lines, "", about])
+
+
+def main() -> None:
+    """Observe, evaluate, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.observed", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seconds", type=float, default=120.0, help="during which sessions come (120)")
+    parser.add_argument("--mean-seconds", type=float, default=10.0, help="that a session stays on average (10)")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    print(table(asyncio.run(observed(options.folder, Load(options.seconds, options.mean_seconds)))))
+
+
+if __name__ == "__main__":
+    main()

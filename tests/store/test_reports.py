@@ -1,0 +1,301 @@
+"""Reports of where a session is: taken as they come, compared where the fleet observes, adopted where it places."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from redis import Redis
+
+from service import errors
+from service.core.fleet import FleetSpec
+from service.core.policies import PLACING
+from service.observation import decode_integrals, encode_integrals, mean_difference
+from service.store import Store, StoreSettings
+from service.values import AlreadyEnded, Choice, Reported
+from tests import rawstate
+from tests.audit import violations
+from tests.store.conftest import Calls, Clock
+from tests.store.fleets import (
+    FLEET,
+    LARGE,
+    SMALL,
+    STEPS,
+    TWO_CLASSES,
+    as_of,
+    bring,
+    create,
+    field,
+    occupancies,
+    pass_seconds,
+    pool_class,
+    spec,
+)
+
+CALLERS = 6
+SWITCHES = 8
+
+
+def observing(**changes: float) -> FleetSpec:
+    """Δ = 8, 6, 4, … on `steps`, 1/2 everywhere on `flat`."""
+    return spec(pool_class("steps", STEPS, 4), pool_class("small", SMALL, 3), policy="observe", **changes)
+
+
+@pytest.fixture
+async def fleet(store: Store) -> None:
+    await create(store, observing(), {"steps": 2, "small": 2})
+
+
+async def report(store: Store, session_id: str, pool_id: str, lease: float | None = None) -> Reported:
+    return await store.sessions.report(FLEET, session_id, pool_id, lease)
+
+
+async def mean(store: Store) -> float | None:
+    """Of all reports that were compared."""
+    return mean_difference((await store.fleets.snapshot(FLEET)).integrals, None, observing())
+
+
+async def left_out(store: Store) -> tuple[int, int]:
+    counters = (await store.fleets.snapshot(FLEET)).counters
+    return counters["left_out_over_capacity"], counters["left_out_unknown_pool"]
+
+
+# What becomes of a report
+
+
+async def test_a_report_is_answered_with_what_the_session_adds_and_with_what_jlmu_s_choice_would_have_added(
+    store: Store, fleet: None
+) -> None:
+    small = observing().integers.to_utility(observing().integers.marginals[1][0])
+    first = await report(store, "s", "steps-0", 30)
+    assert (first.outcome, first.pool_class, first.lease_seconds, first.marginal_utility) == ("new", "steps", 30, 8)
+    second = await report(store, "t", "small-1")
+    best = Choice(pool_id="steps-1", pool_class="steps", marginal_utility=8)
+    assert (second.marginal_utility, second.jlmu_choice) == (small, best)
+    assert await occupancies(store) == {"steps-0": 1, "steps-1": 0, "small-0": 0, "small-1": 1}
+
+
+async def test_the_same_report_again_changes_nothing_and_is_not_compared_again(store: Store, fleet: None) -> None:
+    await report(store, "s", "small-0", 30)
+    before = (await store.fleets.snapshot(FLEET)).integrals.comparison
+    again = await report(store, "s", "small-0", 99)
+    assert (again.outcome, again.lease_seconds, again.marginal_utility, again.jlmu_choice) == ("same", 30, None, None)
+    assert (await store.fleets.snapshot(FLEET)).integrals.comparison == before
+
+
+async def test_a_session_that_is_reported_elsewhere_moves_under_its_lease(
+    store: Store, clock: Clock, fleet: None
+) -> None:
+    await report(store, "s", "steps-0", 20)
+    await pass_seconds(store, clock, 8)
+    moved = await report(store, "s", "small-0", 3600)
+    assert (moved.outcome, moved.pool_id, moved.lease_seconds) == ("moved", "small-0", 20)
+    assert moved.jlmu_choice
+    assert moved.jlmu_choice.pool_class == "steps", "compared once it had left its pool"
+    assert await occupancies(store) == {"steps-0": 0, "steps-1": 0, "small-0": 1, "small-1": 0}
+    assert (await store.sessions.get(FLEET, "s")).pool_id == "small-0"
+    await pass_seconds(store, clock, 14)
+    with pytest.raises(errors.SessionEnded):
+        await store.sessions.get(FLEET, "s")
+    assert (await store.fleets.snapshot(FLEET)).counters["adopted"] == 1
+
+
+async def test_a_list_from_before_a_session_moved_here_does_not_end_it(store: Store, clock: Clock, fleet: None) -> None:
+    await report(store, "s", "steps-0")
+    clock.advance(1)
+    listed = await as_of(store)
+    clock.advance(1)
+    await report(store, "s", "small-0")
+    assert (await store.pools.reconcile(FLEET, "small-0", listed, [])).ended == []
+    assert (await store.pools.reconcile(FLEET, "steps-0", listed, ["s"])).elsewhere == ["s"]
+
+
+async def test_a_session_whose_end_came_first_is_not_reported_any_more(store: Store, fleet: None) -> None:
+    with pytest.raises(errors.UnknownSession):
+        await store.sessions.complete(FLEET, "s")
+    with pytest.raises(errors.SessionEnded):
+        await report(store, "s", "steps-0")
+    await report(store, "t", "steps-0")
+    await store.sessions.complete(FLEET, "t")
+    with pytest.raises(errors.SessionEnded):
+        await report(store, "t", "steps-0")
+    assert isinstance(await store.sessions.complete(FLEET, "t"), AlreadyEnded)
+
+
+async def test_what_the_figures_leave_out_is_refused_and_counted(store: Store, fleet: None) -> None:
+    for k in range(4):
+        await report(store, f"s{k}", "steps-0")
+    for pool, error in (("steps-0", errors.OverCapacity), ("nobody", errors.ReportedPoolUnknown)):
+        with pytest.raises(error):
+            await report(store, "late", pool)
+    assert await left_out(store) == (1, 1)
+    with pytest.raises(errors.UnknownSession):
+        await store.sessions.get(FLEET, "late")
+    with pytest.raises(errors.UnknownSession):
+        await store.sessions.complete(FLEET, "late")
+    with pytest.raises(errors.SessionEnded):  # its end was told though its beginning was left out
+        await report(store, "late", "steps-1")
+
+
+async def test_reports_of_pools_that_are_not_active_are_compared_with_nothing(store: Store, fleet: None) -> None:
+    await store.pools.set_status(FLEET, "steps-0", "draining")
+    told = await report(store, "s", "steps-0")
+    assert (told.outcome, told.marginal_utility, told.jlmu_choice) == ("new", None, None)
+    assert (await report(store, "s", "steps-1")).outcome == "moved"
+    assert await mean(store) == 0
+    snapshot = await store.fleets.snapshot(FLEET)
+    assert (snapshot.sessions, snapshot.draining_sessions) == (1, 0)
+
+
+async def test_a_fleet_that_observes_refuses_to_place_but_knows_the_sessions_it_has(store: Store, fleet: None) -> None:
+    await report(store, "s", "steps-0")
+    with pytest.raises(errors.FleetObserves):
+        await store.sessions.assign(FLEET, "t", None)
+    replayed = await store.sessions.assign(FLEET, "s", None)
+    assert (replayed.replayed, replayed.pool_id) == (True, "steps-0")
+
+
+# The mean difference
+
+
+async def test_the_difference_is_a_mean_over_reports(store: Store, fleet: None) -> None:
+    assert await mean(store) is None
+    worth = observing().integers
+    small = worth.to_utility(worth.marginals[1][0])
+    await report(store, "a", "steps-0")  # 8 where 8 is the most
+    await report(store, "b", "small-0")  # 8 would have been had
+    assert await mean(store) == pytest.approx((0 + 8 - small) / 2)
+
+
+async def test_pools_that_come_and_go_leave_the_mean_and_the_counts_and_other_curves_begin_them_anew(
+    store: Store, fleet: None
+) -> None:
+    await report(store, "a", "small-0")
+    with pytest.raises(errors.ReportedPoolUnknown):
+        await report(store, "b", "nobody")
+    before = await mean(store)
+    await store.pools.add(FLEET, [("steps-9", "steps")])
+    await store.pools.set_status(FLEET, "steps-9", "draining")
+    assert (await mean(store), await left_out(store)) == (before, (0, 1))
+    await store.fleets.configure(FLEET, observing(lease=5), "{}")
+    assert (await mean(store), await left_out(store)) == (before, (0, 1)), "settings change no unit"
+    others = spec(pool_class("steps", STEPS, 4), pool_class("small", LARGE, 3), policy="observe")
+    await store.fleets.configure(FLEET, others, "{}")
+    assert (await mean(store), await left_out(store)) == (None, (0, 1))
+
+
+async def test_the_mean_of_a_window_is_that_of_its_own_reports(store: Store, clock: Clock, fleet: None) -> None:
+    await report(store, "a", "steps-0")
+    await pass_seconds(store, clock, 5)
+    early = (await store.fleets.snapshot(FLEET)).integrals
+    await report(store, "b", "small-0")
+    await pass_seconds(store, clock, 65)
+    late = await store.fleets.snapshot(FLEET)
+    alone = mean_difference(late.integrals, decode_integrals(FLEET, encode_integrals(FLEET, early)), observing())
+    assert alone == pytest.approx(2 * (await mean(store) or 0))
+    assert mean_difference(late.integrals, late.past[60], observing()) is None, "no report within the last minute"
+    assert mean_difference(late.integrals, late.past[300], observing()) == alone, "kept since the first tick"
+
+
+# A fleet that places, and the switch
+
+
+@pytest.mark.parametrize("policy", PLACING)
+async def test_where_a_policy_places_a_report_is_adoption(store: Store, policy: str) -> None:
+    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 1, "large": 1})
+    told = await report(store, "s", "small-0")
+    assert (told.outcome, told.marginal_utility, told.jlmu_choice) == ("new", None, None)
+    assert (await report(store, "s", "large-0")).outcome == "moved"
+    replayed = await store.sessions.assign(FLEET, "s", None)
+    assert (replayed.replayed, replayed.pool_id) == (True, "large-0")
+    with pytest.raises(errors.ReportedPoolUnknown):
+        await report(store, "s", "nobody")
+    snapshot = await store.fleets.snapshot(FLEET)
+    assert (snapshot.counters["adopted"], snapshot.integrals.comparison) == (1, None)
+
+
+async def test_a_fleet_that_has_observed_leaves_lines_that_dispatchers_without_the_policy_can_read(
+    store: Store, redis: Redis, clock: Clock, fleet: None
+) -> None:
+    await report(store, "a", "small-0")
+    await pass_seconds(store, clock, 10)
+    assert "|" in str(redis.lindex(f"{{{FLEET}}}:past:60", 0))
+    lines = redis.lrange(f"{{{FLEET}}}:past:60", 0, -1)
+    early = (await store.fleets.snapshot(FLEET)).integrals
+    await store.fleets.configure(FLEET, spec(*observing().classes, policy="jlmu"), "{}")
+    kept = redis.lrange(f"{{{FLEET}}}:past:60", 0, -1)
+    assert [str(line).partition(" |")[0].strip("b'") for line in lines] == [str(line).strip("b'") for line in kept]
+    await store.fleets.configure(FLEET, observing(), "{}")
+    await report(store, "b", "steps-0")
+    late = (await store.fleets.snapshot(FLEET)).integrals
+    assert mean_difference(late, early, observing()) == 0, "what was compared before the switches is not mixed in"
+
+
+async def test_switching_between_observing_and_placing_under_load_keeps_every_session(
+    server: str, calls: Calls, redis: Redis, fleet: None
+) -> None:
+    store = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls)
+    await store.pools.add(FLEET, [(f"{name}-more-{k}", name) for name in ("steps", "small") for k in range(8)])
+    live: dict[str, str] = {}
+    over = False
+
+    async def come_and_go(caller: int) -> None:
+        rng = random.Random(caller)
+        mine: list[str] = []
+        while not over:
+            if mine and rng.random() < 0.45:
+                id_ = mine.pop(rng.randrange(len(mine)))
+                assert (await store.sessions.complete(FLEET, id_)).pool_id == live.pop(id_)
+            else:
+                id_ = f"{caller}-{rng.getrandbits(60)}"
+                try:
+                    live[id_] = await bring(store, id_)
+                except (errors.OverCapacity, errors.NoCapacity):
+                    continue
+                mine.append(id_)
+
+    callers = [asyncio.create_task(come_and_go(caller)) for caller in range(CALLERS)]
+    for at in range(SWITCHES):
+        policy = ("observe", *PLACING)[at % (1 + len(PLACING))]
+        await store.fleets.configure(FLEET, spec(*observing().classes, policy=policy), "{}")
+        await store.fleets.tick(FLEET)
+        assert (await store.audits.look(FLEET)).sentences == []
+    over = True
+    await asyncio.gather(*callers)
+    assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in live} == live
+    counters = (await store.fleets.snapshot(FLEET)).counters
+    assert counters["adopted"] > 0
+    assert int(field(redis, "sessions")) == len(live)
+    assert violations(redis, FLEET) == []
+    await store.close()
+
+
+async def test_the_spare_of_a_call_is_used_again_after_reports(store: Store, redis: Redis, fleet: None) -> None:
+    # The exponent is remembered with the lease, so a report reads no cold field and writes none.
+    await report(store, "a", "small-0")
+    redis.config_resetstat()
+    await report(store, "b", "small-0")
+    assert redis.info("commandstats").get("cmdstat_hmget", {"calls": 0})["calls"] == 0
+    assert rawstate.fields(redis, FLEET)["exponent"] == str(observing().integers.exponent)
+
+
+# Late reports
+
+
+@pytest.mark.parametrize(("begin_late", "end_late"), [(3, 3), (3, 0), (0, 3)])
+async def test_late_reports_leave_out_as_many_sessions_as_come_in_the_delay_and_count_as_many_that_have_ended(
+    store: Store, redis: Redis, begin_late: int, end_late: int
+) -> None:
+    # Two sessions a second for 40 s, each of 10 s: 20 live at any time, 6 begin and 6 end within 3 s.
+    await create(store, spec(pool_class("steps", STEPS, 4), policy="observe"), {"steps": 40})
+    begins = {f"s{k}": k / 2 for k in range(80)}
+    calls = [(begin + begin_late, "report", id_) for id_, begin in begins.items()]
+    calls += [(begin + 10 + end_late, "complete", id_) for id_, begin in begins.items()]
+    for at, kind, id_ in sorted(calls):
+        if at <= 39:
+            await (bring(store, id_) if kind == "report" else store.sessions.complete(FLEET, id_))
+    shown = set(redis.hkeys(f"{{{FLEET}}}:sessions"))
+    real = {id_ for id_, begin in begins.items() if begin <= 39 < begin + 10}
+    assert len(real) == 20
+    assert (len(shown - real), len(real - shown)) == (2 * end_late, 2 * begin_late)
