@@ -106,6 +106,11 @@ STUDIES = (
         "The gap that is to be expected beside simulated ones, on 40 fleets that were drawn at random.",
         {"seeds": 20, "processes": 0},
     ),
+    Study(
+        "which",
+        "Which policy on which order: two, three and six classes, 4 to 1,000 pools, steady and swinging.",
+        {"seeds": 20, "processes": 0},
+    ),
     Study("speed", "What an event costs by n, compiled and in plain Python.", {}),
 )
 

@@ -77,6 +77,7 @@ class Trial:
     load: Load
     seed: int
     misread: bool = False
+    horizon: float = HORIZON
 
     def workload(self) -> Workload:
         """The sessions, the same for all policies."""
@@ -89,7 +90,8 @@ class Trial:
             *(round(100 * x) for x in (load.mean, load.period)),
         )
         rate: Callable[[Floats], Floats] = lambda times: self.n * load.at(times)  # noqa: E731 - a load of the fleet
-        return varying(generator(*key, load.kind == "step"), rate, self.n * (load.mean + load.swing), WARM_UP + HORIZON)
+        most, end = self.n * (load.mean + load.swing), WARM_UP + self.horizon
+        return varying(generator(*key, load.kind == "step"), rate, most, end)
 
 
 def measure(trial: Trial) -> dict[str, tuple[float, float]]:
