@@ -111,6 +111,11 @@ STUDIES = (
         "Which policy on which order: two, three and six classes, 4 to 1,000 pools, steady and swinging.",
         {"seeds": 20, "processes": 0},
     ),
+    Study(
+        "orders",
+        "What the orders by kinks and by the index win: random fleets full of ties, small ones beside their optimum.",
+        {"seeds": 20, "processes": 0},
+    ),
     Study("speed", "What an event costs by n, compiled and in plain Python.", {}),
 )
 

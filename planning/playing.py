@@ -13,7 +13,9 @@ from experiments.fleets import FleetShape
 from experiments.workload import WARM_UP, generator, stationary
 from service.core.fleet import FleetSpec
 from service.core.gaps import Gaps
+from service.core.orders import PAPER
 from service.core.policies import POLICIES
+from service.core.ranking import Ranking
 from service.core.utility import PoolClass
 
 PLAYABLE = {name: policy for name, policy in POLICIES.items() if policy.title in PLAYED}
@@ -52,7 +54,14 @@ def part_of(spec: FleetSpec, pools: Sequence[int], most: float) -> tuple[FleetSh
 
 def play(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Iterator[Gaps]:
     """A run for each seed, with Poisson arrivals and exponential durations, `load` sessions of the whole fleet."""
+    order = order_of(shape, spec, title)
     end = WARM_UP + min(max(SESSION_TIMES / load, 20.0), 1000.0)
     for seed in range(SEEDS):
         workload = stationary(generator(13, seed, round(1000 * load)), load, end)
-        yield simulate(shape, sum(shape.shares), title, workload, Run(horizon=end, beta=spec.beta)).gaps
+        yield simulate(shape, sum(shape.shares), title, workload, Run(horizon=end, beta=spec.beta, order=order)).gaps
+
+
+def order_of(shape: FleetShape, spec: FleetSpec, title: str) -> Ranking:
+    """The file's order of these classes, or the paper's where the policy of this title may not have it."""
+    learns = any(policy.has_thresholds for policy in POLICIES.values() if policy.title == title)
+    return shape.arranged(PAPER if learns and not spec.order.by_marginal else spec.order)

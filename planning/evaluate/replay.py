@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from experiments.workload import Floats, Workload, generator
 from planning.errors import Unusable
 from planning.evaluate.reading import Log
 from planning.evaluate.window import Window, workload_of_log
-from planning.playing import PLAYABLE, shape_of
+from planning.playing import PLAYABLE, order_of, shape_of
 from service.core.fleet import FleetSpec
 from service.core.gaps import Averages, Gaps, gaps
 from service.core.policies.choice import NOTHING
@@ -69,7 +70,7 @@ def evaluate(spec: FleetSpec, log: Log, window: Window, ran: Ran = lambda _done,
     log.lines.overlapping = int((~kept).sum())
     workload = workload_of_log(log, window, generator(SEED).random(len(log.starts)), kept)
     log.lines.open_at_end = int((workload.departures >= window.end).sum())
-    policies, weights = _policies(shape, n, workload, run, recorded, ran)
+    policies, weights = _policies(shape, spec, workload, run, recorded, ran)
     by_class = {c.name: w for c, w in zip(shape.classes, weights, strict=True)}
     return Evaluation(shape, n, window, len(workload.arrivals), {RECORDED: recorded, **policies}, by_class)
 
@@ -95,19 +96,20 @@ def _draws_to(places: NDArray[np.int64], n: int) -> Floats:
 
 
 def _policies(
-    shape: FleetShape, n: int, workload: Workload, run: Run, recorded: Outcome, ran: Ran
+    shape: FleetShape, spec: FleetSpec, workload: Workload, run: Run, recorded: Outcome, ran: Ran
 ) -> tuple[dict[str, Outcome], tuple[float, ...]]:
     """Each policy on the workload, and the weights found."""
+    n = sum(shape.shares)
     search = Search(_starts(shape, recorded), FACTORS)
     done = itertools.count(1)
 
     def tell() -> None:
         ran(next(done), search.runs + len(placements))
 
-    placements: dict[str, tuple[str, Callable[[], Ranking | None]]] = {
+    placements: dict[str, tuple[str, Callable[[], Ranking]]] = {
         "best_fixed_weights": ("JLMU", lambda: shape.weighted(weights)),
         "least_connections": ("JLMU", lambda: shape.weighted((1.0,) * len(shape.classes))),
-        **{policy.name: (policy.title, lambda: None) for policy in PLAYABLE.values()},
+        **{p.name: (p.title, partial(order_of, shape, spec, p.title)) for p in PLAYABLE.values()},
     }
     weights = best_weights(shape, n, workload, replace(run, sample_times=()), search, tell)
     outcomes = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from service import errors
 from service.core.fleet import FleetSpec
 from service.requests import Author, Event
@@ -56,7 +58,7 @@ class Fleets:
         """
         if not expected_version:  # a fleet that has a version is listed
             await self._list(fleet)
-        arguments = put_arguments(spec, document, expected_version)
+        arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
         configured = replies.configured(await self._caller.record("put", fleet, author, *arguments))
         if configured.created:  # again, for someone may have deleted an older fleet of this name in between
             await self._list(fleet)

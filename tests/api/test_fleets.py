@@ -46,6 +46,24 @@ async def test_numbers_of_a_fleet_come_back_as_they_were_written(api: httpx.Asyn
     assert '"lease_seconds": 100,' in answer.text
 
 
+async def test_the_order_is_put_told_and_changed(api: httpx.AsyncClient, fleet: str) -> None:
+    for order in ({"kind": "kink"}, {"kind": "index", "load": 1.5, "pools": 4}):
+        answer = await api.put(fleet, json=changed(policy="jlmu", order=order))
+        assert (answer.status_code, answer.json()["order"]) == (200, order)
+        assert (await api.get(fleet)).json()["order"] == order
+    assert "order" not in (await api.put(fleet, json=changed(order={"kind": "paper"}))).json()
+
+
+async def test_an_index_under_thresholds_is_refused_and_nothing_changes(api: httpx.AsyncClient, fleet: str) -> None:
+    before = (await api.get(fleet)).json()
+    answer = await api.put(fleet, json=changed(order={"kind": "index", "load": 1}))
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fleet")
+    assert answer.json()["detail"] == (
+        "order: index is not for slta: thresholds along it were not measured; take paper or kink, or the policy jlmu"
+    )
+    assert (await api.get(fleet)).json() == before
+
+
 @pytest.mark.parametrize(
     ("header", "value", "status"),
     [

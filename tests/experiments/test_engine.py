@@ -34,11 +34,22 @@ from experiments.engine.state import State, join, leave, state_of
 from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_share
 from experiments.misreadings import GREEDY_MISREADINGS
 from experiments.workload import from_present, generator, stationary, stepped, workload_of
+from service.core.orders import PAPER, Index, Kink, Order
 from service.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
 from service.core.policies.choice import NOTHING
 from service.core.policies.tokens import Beta
+from service.core.utility import PoolClass, TableUtility
 
 SMALL = log_share("small", (5, 9), (1, 1), 6)
+KINKED = FleetShape(
+    "kinked",
+    (
+        PoolClass("flat", TableUtility(tuple(map(Fraction, (0, 1, 2, 3, 4, 5, 5)))), 6),
+        PoolClass("steep", TableUtility(tuple(map(Fraction, (0, 3, 4, 5, 6, 6, 6)))), 6),
+        PoolClass("middling", TableUtility(tuple(map(Fraction, (0, 2, 4, 5, 6, 7, 7)))), 6),
+    ),
+    (1, 1, 1),
+)
 THREE = log_share("three classes", (5, 7, 9), (1, 1, 1), 6)
 
 
@@ -70,16 +81,16 @@ def test_joining_and_leaving_keep_the_pools_in_order_and_the_counts_right() -> N
 
 
 def learning_history(
-    policy: str, rule: type[Slta | SltaGreedy], shape: FleetShape, beta: Beta, length: int
+    policy: str, rule: type[Slta | SltaGreedy], shape: FleetShape, beta: Beta, length: int, kinds: Order = PAPER
 ) -> Iterator[bool]:
     """Whether the loop's policy did what the specification does, for each arrival of a random history.
 
     Now and then all pools fill up to a level that r does not know of, as after reports.
     """
-    rng, n = random.Random(2), 4 * sum(shape.shares)
+    rng, n, ranking = random.Random(2), 4 * sum(shape.shares), shape.arranged(kinds)
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
-    order = dispatch_order(shape, shape.ranking, state)
-    memory = memory_of(shape, shape.ranking, 1, beta.min_green(n))
+    order = dispatch_order(shape, ranking, state)
+    memory = memory_of(shape, ranking, 1, beta.min_green(n))
     place, departed = POLICIES[policy]
     for _ in range(length):
         busy = [p for p in range(n) if state.occupancy[p]]
@@ -88,7 +99,7 @@ def learning_history(
                 if state.occupancy[pool] < state.capacity[state.pool_class[pool]]:
                     join(state, pool)
         elif rng.random() < 0.52:
-            specification = rule(Occupancies(shape.ranking, columns_in_order(state, shape, n)), beta)
+            specification = rule(Occupancies(ranking, columns_in_order(state, shape, n)), beta)
             specification._set_rank(int(memory.rank[0]))
             draw = rng.random()
             decision = specification.assign(draw)
@@ -99,12 +110,18 @@ def learning_history(
             yield (
                 (int(memory.rank[0]), int(state.pool_class[chosen])) == (decision.rank, decision.pool_class)
                 and [sorted(c) for c in specification.occupancies.columns] == columns_in_order(state, shape, n)
-                and tuple(memory.thresholds) == shape.ranking.thresholds(decision.rank)
+                and tuple(memory.thresholds) == ranking.thresholds(decision.rank)
             )
         elif busy:
             pool = rng.choice(busy)
             leave(state, pool)
             departed(state, order, memory, pool)
+
+
+@pytest.mark.parametrize(("policy", "rule"), [("SLTA", Slta), ("SLTA-greedy", SltaGreedy)])
+def test_every_decision_in_the_order_by_kinks_is_the_specifications(policy: str, rule: type[Slta | SltaGreedy]) -> None:
+    assert KINKED.arranged(Kink()).order != KINKED.ranking.order
+    assert all(learning_history(policy, rule, KINKED, Beta(), 2_000, Kink()))
 
 
 @pytest.mark.parametrize("exponent", [0, 0.45])
@@ -121,14 +138,16 @@ def test_a_misreading_of_slta_greedy_departs_from_the_specification(misreading: 
     assert not all(learning_history(misreading, SltaGreedy, THREE, Beta(), 2_000))
 
 
-def test_every_jlmu_decision_is_the_specifications() -> None:
-    rng, shape, n = random.Random(3), SMALL, 8
+@pytest.mark.parametrize("kind", [PAPER, Kink(), Index(6.0)], ids=lambda order: order.kind)
+@pytest.mark.parametrize("shape", [SMALL, KINKED], ids=lambda shape: shape.name)
+def test_every_jlmu_decision_is_the_specifications(shape: FleetShape, kind: Order) -> None:
+    rng, n, ranking = random.Random(3), 4 * sum(shape.shares), shape.arranged(kind)
     state = state_of([[0] * pools for pools in shape.pools(n)], shape.capacities)
-    order = dispatch_order(shape, shape.ranking, state)
-    memory = memory_of(shape, shape.ranking, 1, 2)
+    order = dispatch_order(shape, ranking, state)
+    memory = memory_of(shape, ranking, 1, 2)
     place, _ = POLICIES["JLMU"]
     for _ in range(2_000):
-        specification = Jlmu(Occupancies(shape.ranking, columns_in_order(state, shape, n)))
+        specification = Jlmu(Occupancies(ranking, columns_in_order(state, shape, n)))
         if rng.random() < 0.52:
             draw = rng.random()
             decision = specification.assign(draw)

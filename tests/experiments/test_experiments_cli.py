@@ -44,7 +44,7 @@ def test_every_experiment_has_a_command() -> None:
     names = {command.name for command in app.registered_commands}
     assert names == {
         *("table1", "figure3", "fluid", "learning", "suboptimal", "policies"),
-        *("assumptions", "cells", "state", "index", "greedy", "which", "prediction", "speed", "all"),
+        *("assumptions", "cells", "state", "index", "greedy", "orders", "which", "prediction", "speed", "all"),
     }
 
 
@@ -84,6 +84,7 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
         "suboptimal": 40,
         "assumptions": 4,
         "greedy": 24,
+        "orders": 20,
         "which": 20,
         "prediction": 20,
     }

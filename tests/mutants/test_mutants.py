@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import deciding, durable, greedy, predicting, refusing
+from tests.mutants import deciding, durable, greedy, orders, predicting, refusing
 from tests.mutants.planting import Mutant, plant, run_tests, times_found
 
-MUTANTS = deciding.MUTANTS | durable.MUTANTS | greedy.MUTANTS | predicting.MUTANTS | refusing.MUTANTS
+MUTANTS = deciding.MUTANTS | durable.MUTANTS | greedy.MUTANTS | orders.MUTANTS | predicting.MUTANTS | refusing.MUTANTS
 
 
 def test_the_tables_do_not_hide_each_other() -> None:
-    assert len(MUTANTS) == sum(len(table.MUTANTS) for table in (deciding, durable, greedy, predicting, refusing))
+    assert len(MUTANTS) == sum(len(table.MUTANTS) for table in (deciding, durable, greedy, orders, predicting, refusing))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from experiments.fleets import FleetShape
 from planning.check import command as checking
 from planning.check.advice import advice
 from planning.check.command import app
 from planning.check.facts import facts_of
 from planning.check.trial import Trial, _choice
-from planning.playing import Measured
+from planning.playing import Measured, order_of
 from service.core.fleet import FleetSpec
+from service.core.orders import Index
 from service.core.policies import POLICIES, Occupancies
 from service.core.ranking import Coordinate
+from service.core.utility import PoolClass, TableUtility
 from service.fleet_file import compile_spec, load_yaml
 from tests.docs.pages import ROOT
 from tests.planning.recorded import FLEET
@@ -165,6 +169,24 @@ def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
     assert eight["thresholds"] == {"first": 2, "second": 1}
     assert set(data["policies"]["relative_placement_gap"]) == set(POLICIES)
     assert data["policies"]["loads"] == [8]
+
+
+def test_the_order_of_the_file_is_the_one_that_is_told(tmp_path: Path) -> None:
+    # 3, 2, 1 and 4, 2, 1: at 2 the larger drop is behind the second class, at 1 too where levels weigh alike.
+    told = [figures(write(tmp_path, order + TIED), "--load", "8")["order"] for order in ("", "order: {kind: kink}\n")]
+    paper, kinks = ([(entry["class"], entry["level"]) for entry in one] for one in told)
+    assert paper[2:4] == [("first", 2), ("second", 2)]
+    assert kinks[2:4] == [("second", 2), ("first", 2)]
+    assert sorted(paper) == sorted(kinks)
+
+
+def test_a_policy_with_thresholds_is_tried_in_the_papers_order_where_the_file_has_an_index() -> None:
+    curves = [TableUtility(tuple(map(Fraction, values))) for values in ((0, 10, 10, 10), (0, 1, 2, 3))]
+    classes = tuple(PoolClass(name, curve, 3) for name, curve in zip("ab", curves, strict=True))
+    shape = FleetShape("fleet", classes, (1, 1))
+    index = FleetSpec(classes, policy=POLICIES["jlmu"], order=Index(2.0))
+    assert order_of(shape, index, "SLTA") == order_of(shape, FleetSpec(classes), "JLMU") == shape.ranking
+    assert order_of(shape, index, "JLMU") == shape.arranged(Index(2.0)) != shape.ranking
 
 
 def test_a_policy_is_named_and_the_reason(tmp_path: Path) -> None:
