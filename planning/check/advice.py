@@ -30,4 +30,4 @@ def _why(spec: FleetSpec, trial: Trial) -> str:
         else f"what {POLICIES[best].title} would win is within {percent(NO_DIFFERENCE)} or the noise of these runs"
     )
     said = "as the file says" if trial.choice == spec.policy.name else f"the file says {spec.policy.name}"
-    return f"take {chosen} ({said}), in the order of marginal utility: on average {means}, and {why}"
+    return f"take {chosen} ({said}), in the order of {spec.order.title}: on average {means}, and {why}"

@@ -116,7 +116,7 @@ def _ties(spec: FleetSpec, facts: Facts) -> list[str]:
     more = len(facts.ties) - MOST_ROWS
     if more > 0:
         rows.append(f"and {counted(more, 'tie')} more")
-    return [*rows, "of a tie, the class that stands first in the file is filled first"] if rows else []
+    return [*rows, f"of a tie, {spec.order.ties}"] if rows else []
 
 
 def _by_class(coordinates: Sequence[tuple[int, int]]) -> dict[int, list[int]]:

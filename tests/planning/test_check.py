@@ -178,6 +178,9 @@ def test_the_order_of_the_file_is_the_one_that_is_told(tmp_path: Path) -> None:
     assert paper[2:4] == [("first", 2), ("second", 2)]
     assert kinks[2:4] == [("second", 2), ("first", 2)]
     assert sorted(paper) == sorted(kinks)
+    assert (
+        "of a tie, the place with the nearest kink behind it is filled first" in check(tmp_path / "fleet.yaml").output
+    )
 
 
 def test_a_policy_with_thresholds_is_tried_in_the_papers_order_where_the_file_has_an_index() -> None:

@@ -21,11 +21,14 @@ __all__ = ["PAPER", "Index", "Kink", "Order", "Paper"]
 class Order(Protocol):
     """An order of coordinates. Within a class it is that of the levels.
 
-    `kind` is what a fleet file says. `by_marginal` tells whether no coordinate comes before one of a larger marginal
+    `kind` is what a fleet file says; `title` and `ties` are for people: by what it ranks, and what it does with places
+    of equal marginal utility. `by_marginal` tells whether no coordinate comes before one of a larger marginal
     utility; only such an order is for the policies that learn thresholds.
     """
 
     kind: ClassVar[str]
+    title: ClassVar[str]
+    ties: ClassVar[str]
     by_marginal: ClassVar[bool]
 
     def arrange(self, classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:

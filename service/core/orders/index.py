@@ -25,6 +25,8 @@ class Index:
     """
 
     kind: ClassVar[str] = "index"
+    title: ClassVar[str] = "the price at its load"
+    ties: ClassVar[str] = "the place with the larger price at the load is filled first"
     by_marginal: ClassVar[bool] = False
 
     sessions: float

@@ -35,6 +35,8 @@ class Kink:
     """`{kind: kink}`."""
 
     kind: ClassVar[str] = "kink"
+    title: ClassVar[str] = "marginal utility and kinks"
+    ties: ClassVar[str] = "the place with the nearest kink behind it is filled first"
     by_marginal: ClassVar[bool] = True
 
     def arrange(self, classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:

@@ -15,6 +15,8 @@ class Paper:
     """`{kind: paper}`, the default."""
 
     kind: ClassVar[str] = "paper"
+    title: ClassVar[str] = "marginal utility"
+    ties: ClassVar[str] = "the class that stands first in the file is filled first"
     by_marginal: ClassVar[bool] = True
 
     def arrange(self, _classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
