@@ -13,7 +13,9 @@ MUTANTS = deciding.MUTANTS | durable.MUTANTS | greedy.MUTANTS | orders.MUTANTS |
 
 
 def test_the_tables_do_not_hide_each_other() -> None:
-    assert len(MUTANTS) == sum(len(table.MUTANTS) for table in (deciding, durable, greedy, orders, predicting, refusing))
+    assert len(MUTANTS) == sum(
+        len(table.MUTANTS) for table in (deciding, durable, greedy, orders, predicting, refusing)
+    )
 
 
 @pytest.mark.parametrize("name", MUTANTS)
