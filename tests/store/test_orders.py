@@ -13,7 +13,7 @@ from redis import Redis
 
 from service.core.fleet import FleetSpec
 from service.core.orders import PAPER, Index, Kink
-from service.core.policies import POLICIES
+from service.core.policies import PLACING, POLICIES
 from service.core.ranking import Coordinate
 from service.core.utility import TableUtility
 from service.observation.averages import averages
@@ -24,7 +24,7 @@ from tests.audit import violations
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, field, pass_seconds, place, pool_class, spec
 
-EACH_POLICY = pytest.mark.parametrize("policy", POLICIES)
+EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
 
 def table(*marginals: int) -> TableUtility:
