@@ -15,9 +15,12 @@ from service.core.utility import LogShareUtility, PoolClass
 from service.store.batching import LARGEST_BATCH
 from service.store.library import assemble
 from service.store.pools import POOLS_PER_CALL
+from service.store.replies import REFUSALS
 from service.store.tables import put_arguments
 
 NAME = "f"
+NOT_DONE = REFUSALS.keys() - {"CAPACITY_BELOW_OCCUPANCY"}
+"""A call that was refused so was not measured; the one exception is measured."""
 Argument = str | int | float
 
 
@@ -95,8 +98,8 @@ class Limits:
         """The reply of a function at the server's time, which must have done it."""
         name, key = f"slta_{self.digest}_{function}", f"{{{NAME}}}:state"
         reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
-        if reply[0] == "BATCH" and ["FAULT"] in reply[1]:
-            raise RuntimeError(f"{function} failed")
+        if reply[0] in NOT_DONE or (reply[0] == "BATCH" and ["FAULT"] in reply[1]):
+            raise RuntimeError(f"{function}: {reply[0]}")
         return reply
 
     def timed(self, function: str, *arguments: Argument) -> float:

@@ -54,7 +54,7 @@ def on_a_full_pool(fleet: Limits) -> Iterator[Measured]:
 def on_pools(fleet: Limits) -> Iterator[Measured]:
     """A thousand pools come at once; they move and go one by one. A class loses its only pool and gets it again."""
     added = [(f"new{k}", "c0") for k in range(POOLS_PER_CALL)]
-    yield "POST of 1,000 pools", fleet.timed("add_pools", *flat(added))
+    yield "POST of 1,000 pools", fleet.timed("add_pools", "", *flat(added))
     for pool, _ in added[:20]:
         yield "PUT of a pool: it changes class", fleet.timed("move_pool", "", pool, "c1")
     for pool, _ in added:
@@ -98,7 +98,7 @@ def looked_at(fleet: Limits) -> Iterator[Measured]:
         place = reply[1:3]
         if not place[0]:
             break
-    yield "repair: its beginning", fleet.timed("begin_repair", *fleet.configuration(20))
+    yield "repair: its beginning", fleet.timed("begin_repair", "", *fleet.configuration(20))
     word = ""
     while word != "REPAIRED":
         reply, ms = fleet.answered("repair", WORK, 0)

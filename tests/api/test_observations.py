@@ -10,7 +10,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.core.policies import POLICIES
+from service.core.policies import PLACING
 from service.store import Store
 from service.values import WINDOWS
 from tests.api.conftest import FLEET, assign, fill
@@ -262,7 +262,7 @@ async def test_a_what_if_that_asks_nonsense_is_refused(
 # The next placement
 
 
-@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize("policy", sorted(PLACING))
 async def test_the_next_session_goes_where_was_said_by_the_token_that_was_said(
     api: httpx.AsyncClient, fleet: str, policy: str
 ) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.live import POLICIES, SETTING, Run, run, summary
-from service.core.policies import POLICIES as SERVED
+from service.core.policies import PLACING
 
 SHORT = SETTING | {"--mean-holding": 0.4, "--duration": 5, "--warm-up": 1}
 
 
 def test_the_policies_that_are_compared_are_those_of_the_service() -> None:
-    assert set(POLICIES) == set(SERVED)
+    assert set(POLICIES) == set(PLACING)
 
 
 def seen(policy: str, seed: int, relative_placement_gap: float) -> Run:

@@ -12,6 +12,7 @@ TESTS = tuple(
         "configure",
         "newer_fleets",
         "pools",
+        "reports",
         "batching",
         "choice",
         "integrals",
@@ -91,8 +92,8 @@ MUTANTS = {
     "the optimum forgets to move on": lua(
         "accounting", "if fleet.bound_filled == fleet.pool_counts[position] then", "if false then"
     ),
-    "a full pool adopts": lua("sessions", ">= fleet.capacities[position] then", "> fleet.capacities[position] then"),
-    "sessions placed after the list end": lua("sessions", "session.start >= before", "false"),
+    "a full pool adopts": lua("reports", ">= fleet.capacities[position] then", "> fleet.capacities[position] then"),
+    "sessions placed after the list end": lua("reports", "session.start >= before", "false"),
     "drained sessions stay in the rows": lua(
         "pools",
         "ledger.write_column(fleet, position, bit, occupancy, 0)",

@@ -19,7 +19,7 @@ from planning.check.trial import Trial, _choice
 from planning.playing import Measured, order_of
 from service.core.fleet import FleetSpec
 from service.core.orders import Index
-from service.core.policies import POLICIES, Occupancies
+from service.core.policies import PLACING, POLICIES, Occupancies
 from service.core.ranking import Coordinate
 from service.core.utility import PoolClass, TableUtility
 from service.fleet_file import compile_spec, load_yaml
@@ -167,7 +167,7 @@ def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
     eight = data["loads"][0]
     assert (eight["rank"], eight["class"], eight["level"], eight["utility"], eight["price"]) == (4, "second", 2, 24, 2)
     assert eight["thresholds"] == {"first": 2, "second": 1}
-    assert set(data["policies"]["relative_placement_gap"]) == set(POLICIES)
+    assert set(data["policies"]["relative_placement_gap"]) == set(PLACING)
     assert data["policies"]["loads"] == [8]
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from planning.evaluate.command import app
-from service.core.policies import POLICIES
+from service.core.policies import PLACING
 from service.fleet_file import compile_spec, load_yaml
 from tests.planning.recorded import FIRST_START, FLEET, POOLS, Session, least_connections, means, write_csv
 
@@ -99,7 +99,7 @@ def test_the_window_is_from_the_first_start_to_the_last_less_a_mean_duration(dat
 def test_the_policies_lose_less_than_weights_and_those_less_than_equal_ones(data: Any) -> None:
     lost = {name: found["relative_placement_gap"] for name, found in data["policies"].items()}
     assert 0 <= lost["jlmu"] < lost["best_fixed_weights"] < lost["least_connections"]
-    assert all(0 <= lost[name] < lost["best_fixed_weights"] for name in POLICIES)
+    assert all(0 <= lost[name] < lost["best_fixed_weights"] for name in PLACING)
     assert lost["best_fixed_weights"] < data["recorded"]["relative_placement_gap"]
 
 

@@ -20,7 +20,7 @@ from planning.plan.worth import worths_of
 from planning.playing import shape_of
 from service.core.fleet import FleetSpec
 from service.core.optimum import optimum, pool_worth
-from service.core.policies import POLICIES
+from service.core.policies import PLACING, POLICIES
 from service.core.utility import LogShareUtility, PoolClass, TableUtility
 
 HALF = 0.5
@@ -201,7 +201,7 @@ def test_one_more_pool_adds_at_most_what_the_metric_shows() -> None:
         assert worth.metric >= worth.adds
 
 
-@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("policy", list(PLACING))
 def test_the_floor_holds_in_virtual_time(policy: str) -> None:
     classes = tuple(PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 40) for r in (20, 30))
     spec = FleetSpec(classes, policy=POLICIES[policy])

@@ -22,6 +22,7 @@ KEY = f"{{{FLEET}}}:events"
 CHANGES = {errors.PoolInOtherClass, errors.PoolLimit, errors.PoolNotEmpty, errors.FleetInUse, errors.ClassInUse}
 CHANGES |= {errors.CapacityBelowOccupancy, errors.VersionMismatch}
 SESSIONS = {errors.SessionEnded, errors.StaleReport, errors.UtilitiesChanged}
+SESSIONS |= {errors.FleetObserves, errors.OverCapacity, errors.ReportedPoolUnknown}
 """Refused with 409 too, and no changes of a fleet."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service.core.orders import PAPER, Index, Kink
-from service.core.policies import POLICIES, Occupancies
+from service.core.policies import PLACING, POLICIES, Occupancies
 from service.core.policies.tokens import Beta, Tokens
 from service.core.ranking import rank_coordinates
 from service.core.utility import (
@@ -185,7 +185,7 @@ def history(policy: str, seed: int) -> Counter[str]:
     return pair.seen
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", PLACING)
 @pytest.mark.parametrize("seed", range(FLEETS))
 def test_both_place_every_session_alike(policy: str, seed: int) -> None:
     # The seed only names the fleet and its history.
@@ -193,7 +193,7 @@ def test_both_place_every_session_alike(policy: str, seed: int) -> None:
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", PLACING)
 def test_both_place_every_session_alike_on_a_thousand_more_fleets(policy: str) -> None:
     for seed in range(1000, 2000):
         history(policy, seed)
@@ -202,7 +202,7 @@ def test_both_place_every_session_alike_on_a_thousand_more_fleets(policy: str) -
 def test_the_histories_reach_every_branch() -> None:
     # Else their agreement would say little.
     seen: Counter[str] = Counter()
-    for policy in POLICIES:
+    for policy in PLACING:
         for seed in range(FLEETS):
             seen += history(policy, seed)
     wanted = {"green", "yellow", "none", "open", "no room", "up", "down", "leap", "class emptied", "returned"}
