@@ -55,9 +55,8 @@ MOVING = (
     *(Load("step", MEAN, SWING, period) for period in (12.0, 30.0)),
 )
 CELLS: tuple[tuple[FleetShape, tuple[int, ...], tuple[Load, ...]], ...] = (
-    (TABLE_1, (50,), steady(9.75, 10.0)),
-    (FIGURE_3_RIGHT, (20,), (*steady(7.5, 8.0), *MOVING)),
-    (FIGURE_3_RIGHT, (100,), (*steady(8.0), MOVING[1])),
+    (TABLE_1, (50, 100), steady(9.75, 10.0)),
+    (FIGURE_3_RIGHT, (20, 100), (*steady(7.5, 8.0), *MOVING)),
     (SIX_LOG, (24,), (*steady(3.0, 6.0, 10.0), Load("sine", 6.0, 3.0, 24.0))),
     (SIX_CAPPED, (24,), (*steady(3.0, 6.0, 8.0), Load("sine", 6.0, 3.0, 24.0))),
     (SIX_QUADRATIC, (24,), (*steady(6.0, 10.0), Load("sine", 6.0, 3.0, 24.0))),
