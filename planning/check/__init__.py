@@ -4,7 +4,7 @@
 |---|---|
 | facts | what follows from a fleet file, exactly |
 | warnings | what is valid, and probably not meant |
-| trial | which policy suits the fleet and load, by the experiments' engine |
+| trial, advice | which policy suits the fleet and load, by the experiments' engine; the same in words |
 | report | the facts as text |
 | command | the command line |
 """

@@ -3,12 +3,12 @@
 | module | owns |
 |---|---|
 | application | `build_api`: the FastAPI application and all that is in front of it |
-| sessions, pools, fleets, observations, probes, reference | the routes |
+| sessions, operations, pools, fleets, observations, probes, reference | the routes |
 | schemas, dependencies | bodies and answers; the parts of the application that an endpoint may ask for |
 | contract | what a call promises, as OpenAPI |
 | rules, routing | what a route asks of a request, and how a request comes to its endpoint |
 | direct | the hot calls, without FastAPI |
 | door, gate, bodies, problems | ids and sizes, who may come in, strict bodies, refusals: the same for both ways |
 | edge, answers | answers and their headers, in ASGI and without |
-| context | what is known of a request on its way |
+| context, forwarding | what is known of a request on its way; whose it is behind a proxy |
 """

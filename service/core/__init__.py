@@ -16,4 +16,13 @@ Pure: standard library only, no clock, no I/O, no global random.
 | SLTA | `policies.Slta`, `policies.slta` | policies.slta | 3.2, appendix A |
 | r, tokens, β_n | `Tokens.rank`, `Tokens.tokens`, `Beta` | policies.tokens | 3.2 |
 | Λ(q, i, j), dq/dt | `fluid.arrival_rates`, `fluid.derivative` | fluid | 4.1, eq. 10 |
+
+Beside the paper:
+
+| here | module |
+|---|---|
+| a fleet with its limits, and its marginal utilities as integers | fleet, limits, integers |
+| other orders of coordinates | orders |
+| policies that the paper has not | policies.slta_greedy, policies.observe |
+| the placement gap that is to be expected of JLMU | prediction |
 """

@@ -3,7 +3,7 @@
 | module | owns |
 |---|---|
 | schema | `FleetFile`: shape, limits, `to_spec`, `document` |
-| curves | the kinds of curves |
+| curves, orders | the kinds of curves, and of orders |
 | yaml_file | `load_yaml`, `LoadedFleet` |
 | specs | compiled specs, kept in memory |
 | applying | a file's fleet and pools, brought into the store; import it from there, it knows the store |
