@@ -16,7 +16,8 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.running import filled_in, free_port, require, start_listening
+from benchmarks.running import filled_in, require, start_listening
+from tests.servers import free_port
 
 FLEET = """\
 fleet: behind-a-balancer

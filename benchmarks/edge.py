@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import report
-from benchmarks.running import START_SECONDS, free_port, start_listening
-from tests.servers import EMBEDDED, own_server
+from benchmarks.running import START_SECONDS, start_listening
+from tests.servers import EMBEDDED, free_port, own_server
 
 CONNECTIONS = 500
 QUIET_SECONDS = 1.0

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.running import free_port, require, start_listening
-from tests.servers import EMBEDDED, own_server
+from benchmarks.running import require, start_listening
+from tests.servers import EMBEDDED, free_port, own_server
 
 CLIENTS = 16
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 3.0

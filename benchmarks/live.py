@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks.markdown import table
+
 FLEET = Path(__file__).parents[1] / "examples" / "saturating.yaml"
 POLICIES = ("slta", "slta-greedy", "jlmu")
 SETTING = {
@@ -66,13 +68,13 @@ def mean_and_error(values: Sequence[float]) -> str:
 def summary(runs: Sequence[Run]) -> str:
     """A Markdown table: each policy, and what it loses to JLMU in the same turn."""
     best = lost(runs, "jlmu")
-    lines = ["| policy | placement gap, % of the bound | more than JLMU | errors |", "|---|---:|---:|---:|"]
+    rows = []
     for policy in POLICIES:
         mine = lost(runs, policy)
         errors = sum(run["errors"] for run in runs if run["policy"] == policy)
         paired = mean_and_error([one - other for one, other in zip(mine, best, strict=True)])
-        lines.append(f"| {policy} | {mean_and_error(mine)} | {paired} | {errors} |")
-    return "\n".join(lines)
+        rows.append((policy, mean_and_error(mine), paired, str(errors)))
+    return table(("policy", "placement gap, % of the bound", "more than JLMU", "errors"), rows)
 
 
 def main() -> None:

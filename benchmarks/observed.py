@@ -23,7 +23,9 @@ import aiohttp
 import yaml
 
 from benchmarks.balancer import FLEET, POOLS, Load, Watcher, record
-from benchmarks.running import free_port, start_listening
+from benchmarks.markdown import table
+from benchmarks.running import start_listening
+from tests.servers import free_port
 
 URL = "/v1/fleets/behind-a-balancer"
 MARGIN_SECONDS = 2.0
@@ -74,14 +76,15 @@ class Reporter(Watcher):
 
     async def state(self) -> tuple[float, dict[str, Any]]:
         """The fleet's state, and when that was, in seconds since 1970."""
-        before = time.time()
-        async with self._http.get(f"{URL}/state") as answer:
-            return (before + time.time()) / 2, await answer.json()
+        return await self._get("state")
 
     async def averages(self, since: str) -> tuple[float, dict[str, Any]]:
         """The averages since, and when that was."""
+        return await self._get("averages", since=since)
+
+    async def _get(self, call: str, **parameters: str) -> tuple[float, dict[str, Any]]:
         before = time.time()
-        async with self._http.get(f"{URL}/averages", params={"since": since}) as answer:
+        async with self._http.get(f"{URL}/{call}", params=parameters) as answer:
             return (before + time.time()) / 2, await answer.json()
 
 
@@ -147,19 +150,17 @@ def _evaluate(folder: Path, log: Path, warm_up: float, cool_down: float) -> dict
     return found
 
 
-def table(outcome: Outcome) -> str:
+def report(outcome: Outcome) -> str:
     """Both readings as Markdown."""
-    rows = [("observed live", outcome.observed), ("HAProxy's log, evaluated", outcome.evaluated)]
-    lines = [
-        "| read from | mean sessions | utility | optimum of the same sessions | placement gap |",
-        "|---|---|---|---|---|",
+    head = ("read from", "mean sessions", "utility", "optimum of the same sessions", "placement gap")
+    read = [("observed live", outcome.observed), ("HAProxy's log, evaluated", outcome.evaluated)]
+    rows = [
+        (name, f"{f.sessions:.3f}", f"{f.utility:.3f}", f"{f.optimum:.3f}", f"{100 * f.placement_gap:.3f} %")
+        for name, f in read
     ]
-    for name, found in rows:
-        means = f"{found.sessions:.3f} | {found.utility:.3f} | {found.optimum:.3f}"
-        lines.append(f"| {name} | {means} | {100 * found.placement_gap:.3f} % |")
     about = f"{outcome.reports} reports, {outcome.left_out} left out, a window of {outcome.seconds:.1f} s on "
     about += f"{sum(POOLS.values())} pools; difference at the moment of placing {outcome.difference:.4f}"
-    return "\n".join([*lines, "", about])
+    return f"{table(head, rows)}\n\n{about}"
 
 
 def main() -> None:
@@ -170,7 +171,7 @@ def main() -> None:
     parser.add_argument("--mean-seconds", type=float, default=10.0, help="that a session stays on average (10)")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    print(table(asyncio.run(observed(options.folder, Load(options.seconds, options.mean_seconds)))))
+    print(report(asyncio.run(observed(options.folder, Load(options.seconds, options.mean_seconds)))))
 
 
 if __name__ == "__main__":

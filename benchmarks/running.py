@@ -19,7 +19,7 @@ import yaml
 from benchmarks import peers
 from service.access.keys import generate_key
 from service.store.durability import Mode
-from tests.servers import EMBEDDED, Server, own_server
+from tests.servers import EMBEDDED, Server, free_port, own_server
 
 HERE = Path(__file__).parent
 START_SECONDS = 20.0
@@ -199,13 +199,6 @@ def filled_in(template: str, words: Mapping[str, str], folder: Path) -> str:
     path = folder / template
     path.write_text(text, encoding="utf-8")
     return str(path)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _started(one: Callable[[int], int], count: int, store: Server | None, key: str = "") -> Running:

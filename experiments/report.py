@@ -61,8 +61,10 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
 
 def write_figure(figure: Figure, file: Path) -> list[Path]:
-    """Write a figure as SVG and as PNG: `file` with each ending."""
-    svg, png = (file.with_name(f"{file.name}.{ending}") for ending in ("svg", "png"))
+    """Write a figure as SVG and as PNG: `file` with each ending, which it may have already. Its folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stem = file.stem if file.suffix in (".svg", ".png") else file.name
+    svg, png = (file.with_name(f"{stem}.{ending}") for ending in ("svg", "png"))
     figure.savefig(svg, metadata={"Date": None})
     figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None})
     return [svg, png]

@@ -27,10 +27,8 @@ UNITS = ((48 * HOUR, 24 * HOUR, "days"), (2 * HOUR, HOUR, "hours"), (180.0, 60.0
 
 
 def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
-    """Write the figure as SVG and as PNG beside each other, with `.svg` and `.png` for the ending of `file`."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    stem = file.with_suffix("") if file.suffix in (".svg", ".png") else file
-    return report.write_figure(picture(evaluation, title), stem)
+    """Write the figure as SVG and as PNG beside each other."""
+    return report.write_figure(picture(evaluation, title), file)
 
 
 def picture(evaluation: Evaluation, title: str) -> Any:  # noqa: ANN401 - a matplotlib figure

@@ -36,11 +36,6 @@ class Window:
     missing_at_end: float
 
     @property
-    def is_dated(self) -> bool:
-        """Whether starts are seconds after 1970."""
-        return EARLIEST < self.origin < LATEST
-
-    @property
     def hours(self) -> list[float]:
         """The window's ends and the whole hours of the log's clock between them."""
         first = np.ceil((self.origin + self.begin) / HOUR)

@@ -28,10 +28,8 @@ COLORS = {
 
 
 def draw(fits: Sequence[ClassFit], title: str, file: Path) -> list[Path]:
-    """Write the figure as SVG and as PNG beside each other, with `.svg` and `.png` for the ending of `file`."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    stem = file.with_suffix("") if file.suffix in (".svg", ".png") else file
-    return report.write_figure(picture(fits, title), stem)
+    """Write the figure as SVG and as PNG beside each other."""
+    return report.write_figure(picture(fits, title), file)
 
 
 def picture(fits: Sequence[ClassFit], title: str) -> Any:  # noqa: ANN401 - a matplotlib figure

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import fsum
 
 from service.core.fleet import FleetSpec
 from service.core.gaps import Averages, Gaps, gaps
 from service.errors import InvalidIntegrals, UtilitiesChanged
 from service.observation.expectation import PENDING, Expected, Reason
-from service.observation.integrals import encode_integrals
+from service.observation.integrals import difference, encode_integrals
 from service.values import MICROSECONDS, Integrals, Snapshot
 
 
@@ -78,10 +77,10 @@ def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None
     if elapsed == 0:
         return None
     means = Averages(
-        pools=tuple(_difference(n, o) / elapsed for n, o in zip(newer.pools, older.pools, strict=True)),
-        sessions=_difference(newer.sessions, older.sessions) / elapsed,
-        utility=spec.integers.to_utility(_difference(newer.utility, older.utility) / elapsed),
-        momentary_optimum=spec.integers.to_utility(_difference(newer.optimum, older.optimum) / elapsed),
+        pools=tuple(difference(n, o) / elapsed for n, o in zip(newer.pools, older.pools, strict=True)),
+        sessions=difference(newer.sessions, older.sessions) / elapsed,
+        utility=spec.integers.to_utility(difference(newer.utility, older.utility) / elapsed),
+        momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
     )
     return gaps(spec.bound_ranking, means)
 
@@ -98,8 +97,3 @@ def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) 
     reports = last.reports - (known.reports if known else 0)
     difference = last.difference - (known.difference if known else 0)
     return spec.integers.to_utility(difference / reports) if reports > 0 else None
-
-
-def _difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
-    """Of two compensated sums, rounded once."""
-    return fsum((newer[0], -older[0], newer[1], -older[1]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from service.core.fleet import FleetSpec
+from service.observation.integrals import difference
 from service.values import Snapshot
 
 LOAD_WINDOW = 300
@@ -75,8 +76,7 @@ def mean_sessions(snapshot: Snapshot) -> float:
     newer, older = snapshot.integrals, snapshot.past.get(LOAD_WINDOW)
     if older is None or newer.time <= older.time:
         return float(snapshot.sessions)
-    difference = math.fsum((newer.sessions[0], -older.sessions[0], newer.sessions[1], -older.sessions[1]))
-    return max(difference, 0.0) / (newer.time - older.time)
+    return max(difference(newer.sessions, older.sessions), 0.0) / (newer.time - older.time)
 
 
 def rounded(sessions: float) -> float:

@@ -1,9 +1,10 @@
-"""Integrals as text that clients hand back."""
+"""Integrals: their differences, and as text that clients hand back."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import struct
 from itertools import chain
 
@@ -17,6 +18,11 @@ _PAIR = struct.Struct(">2d")
 _CHECK_BYTES = 6
 _LARGEST = 1e100
 """No integral comes near; NaN and infinities are not below it."""
+
+
+def difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
+    """Of two compensated sums, rounded once."""
+    return math.fsum((newer[0], -older[0], newer[1], -older[1]))
 
 
 def encode_integrals(fleet: str, integrals: Integrals) -> str:

@@ -30,11 +30,11 @@ from tests.deploy.test_queries import (
     RULES,
     Prometheus,
     asked,
-    free_port,
     metrics_of,
 )
 from tests.deploy.tree import PARTS as OF_A_WHEEL
 from tests.deploy.tree import copy_of_the_tree
+from tests.servers import free_port
 
 pytestmark = pytest.mark.compose
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.test_queries import free_port, wait_for
+from tests.deploy.test_queries import wait_for
 from tests.deploy.tree import PARTS, ROOT, build_wheel, copy_of_the_tree
+from tests.servers import free_port
 
 pytestmark = pytest.mark.install
 

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ import yaml
 from redis import Redis
 
 from deploy.grafana import dashboard
-from tests.servers import running_server
+from tests.servers import free_port, running_server
 
 pytestmark = pytest.mark.needs("prometheus")
 
@@ -60,13 +59,6 @@ def metrics_of(alert: str) -> set[str]:
     text = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)|on \([^)]*\)", "", ALERTS[alert])
     names = {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", text) if name == "up" or "slta_" in name}
     return {name for name in names if not name.startswith(SLOW)}
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -10,8 +10,6 @@ Most examples use two classes, A with marginal utilities 6, 3, 1 and B with 5, 4
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
@@ -25,6 +23,7 @@ from service.core.policies import Decision, Occupancies, Slta
 from service.core.policies.tokens import Beta
 from service.core.ranking import Coordinate, rank_coordinates
 from service.core.utility import LogShareUtility, PoolClass, TableUtility
+from tests.core.policies.drawing import chosen
 from tests.core.strategies import Fleet, fleets
 from tests.naive import power_beta
 
@@ -42,12 +41,6 @@ def slta(a: list[int | None], b: list[int | None], *, rank: int = 1, beta: Beta 
     policy = Slta(Occupancies(RANKING, [a, b]), beta)
     policy._set_rank(rank)
     return policy
-
-
-def chosen(policy_at: Callable[[], Slta], draws: int = 60) -> Counter[tuple[str, int, int]]:
-    """Where the session goes, over equally spaced draws, each from the same state."""
-    decisions = [policy_at().assign((k + 0.5) / draws) for k in range(draws)]
-    return Counter((d.token, d.pool_class, d.pool) for d in decisions)
 
 
 def test_the_example_is_what_it_says() -> None:

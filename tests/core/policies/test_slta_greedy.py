@@ -11,7 +11,6 @@ Most examples use two classes, A with marginal utilities 6, 3, 1 and B with 5, 4
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
 
@@ -23,6 +22,7 @@ from service.core.policies import Decision, Jlmu, Occupancies, Slta, SltaGreedy
 from service.core.policies.tokens import Beta
 from service.core.ranking import Coordinate, rank_coordinates
 from service.core.utility import PoolClass, TableUtility
+from tests.core.policies.drawing import chosen
 from tests.core.strategies import Fleet, fleets
 
 A, B, C = 0, 1, 2
@@ -50,12 +50,6 @@ def slta_like(policy: SltaGreedy) -> Slta:
     twin = Slta(Occupancies(policy.occupancies.full_ranking, policy.occupancies.columns), policy.beta)
     twin._set_rank(policy.rank)
     return twin
-
-
-def chosen(policy_at: Callable[[], SltaGreedy], draws: int = 60) -> Counter[tuple[str, int, int]]:
-    """Where the session goes, over equally spaced draws, each from the same state."""
-    decisions = [policy_at().assign((k + 0.5) / draws) for k in range(draws)]
-    return Counter((d.token, d.pool_class, d.pool) for d in decisions)
 
 
 # --- Steps 1 and 2
