@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
@@ -12,13 +11,11 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests import awaiting
 from tests.servers import Server, free_port
 
 QUORUM = 2
 DOWN_AFTER_MS = 500
-DEADLINE_SECONDS = 60
-"""No figure of ours: what takes longer has failed."""
-POLL_SECONDS = 0.02
 NAME = "main"
 """What the sentinels call the master."""
 
@@ -46,15 +43,8 @@ class Sentinel:
 
 
 def until(condition: Any) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        try:
-            if condition():
-                return
-        except RedisError:
-            pass
-        assert time.monotonic() < deadline, "the awaited did not happen"
-        time.sleep(POLL_SECONDS)
+    """A server that does not answer is not there yet."""
+    awaiting.until(condition, passing=(RedisError,))
 
 
 class Group:

@@ -7,22 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-DEADLINE_SECONDS = 90.0
+from tests.awaiting import DEADLINE_SECONDS, until
+
 SMALL = ["--pools", "12", "--mean-holding", "0.5", "--load", "5..12"]
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the awaited did not happen"
-        time.sleep(0.02)
 
 
 class Demo:

@@ -14,15 +14,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.edge import certificate_in
-from tests.process.test_serve import DEADLINE_SECONDS, FLEET, Serving, assign, serving, until
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.process.serving import Serving, assign, serving
 
 UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "slta.service"
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> list[str]:
-    (tmp_path / "fleet.yaml").write_text(FLEET)
-    return ["--data-dir", str(tmp_path / "data"), "--config", str(tmp_path / "fleet.yaml")]
 
 
 class Patient(Serving):

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.process.test_serve import DEADLINE_SECONDS, Serving, serving, until
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.process.serving import Serving, serving
 
 SPARE_KIB = 8192
 """What the process may grow by besides; the attacks took 100 MiB and more."""

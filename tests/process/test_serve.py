@@ -1,103 +1,17 @@
-"""`slta serve` as a process: what was placed is there whatever happened, and two on one store are one dispatcher."""
+"""`slta serve` as a process: what was placed is there whatever happened, and what is not right is one line."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
-from redis import Redis
 
-from service.store.embedded import EmbeddedStore
-from tests.servers import EMBEDDED, own_server
-
-DEADLINE_SECONDS = 60.0
-
-FLEET = """
-fleet: f
-classes:
-  - {name: small, utility: {kind: log_share, resource: 20}, capacity: 60, pools: 3}
-  - {name: large, utility: {kind: log_share, resource: 30}, capacity: 90, pools: 3}
-"""
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the awaited did not happen"
-        time.sleep(0.02)
-
-
-class Serving:
-    """One `slta serve` process."""
-
-    environment: Mapping[str, str] = {}
-    program: tuple[str, ...] = ("-m", "service.cli", "serve", "--port", "0", "--log-format", "json")
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self._log = folder / f"serve-{time.monotonic_ns()}.log"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
-        environment |= self.environment
-        environment |= {} if "--keys-file" in options else {"SLTA_AUTH": "off"}
-        command = [sys.executable, *self.program, *options]
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-
-    def events(self, name: str) -> list[dict[str, object]]:
-        lines = self._log.read_text().splitlines()
-        return [event for event in map(json.loads, lines) if event["event"] == name]
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def client(self) -> httpx.Client:
-        until(lambda: self.events("listening") or self.process.poll() is not None)
-        assert self.process.poll() is None, self.log
-        return httpx.Client(base_url=str(self.events("listening")[0]["url"]), timeout=10)
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE_SECONDS)
-
-
-@contextmanager
-def serving(folder: Path, *options: str, kind: type[Serving] = Serving) -> Iterator[tuple[Serving, httpx.Client]]:
-    service = kind(folder, *options)
-    try:
-        with service.client() as client:
-            yield service, client
-    finally:
-        if service.process.poll() is None:
-            service.end()
-
-
-@pytest.fixture
-def fleet_file(tmp_path: Path) -> Path:
-    path = tmp_path / "fleet.yaml"
-    path.write_text(FLEET)
-    return path
-
-
-@pytest.fixture
-def options(tmp_path: Path, fleet_file: Path) -> list[str]:
-    return ["--data-dir", str(tmp_path / "data"), "--config", str(fleet_file)]
-
-
-def assign(client: httpx.Client, session_id: str) -> httpx.Response:
-    return client.post("/v1/fleets/f/assign", json={"session_id": session_id})
-
-
-def where(client: httpx.Client, session_id: str) -> str:
-    return str(client.get(f"/v1/fleets/f/sessions/{session_id}").json()["pool_id"])
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.process.serving import FLEET, Serving, assign, serving, where
 
 
 def test_a_fleet_file_is_all_it_needs(tmp_path: Path, options: list[str]) -> None:
@@ -150,21 +64,6 @@ def test_a_second_service_on_the_same_folder_is_told_why_not(tmp_path: Path, opt
         assert "--store-url" in second.log
 
 
-def test_two_services_on_one_store_are_one_dispatcher(tmp_path: Path, fleet_file: Path) -> None:
-    with EmbeddedStore(tmp_path / "data") as store:
-        shared = ["--store-url", store.url, "--config", str(fleet_file)]
-        with serving(tmp_path, *shared) as (_, one), serving(tmp_path, *shared) as (_, other):
-            placed = [assign((one, other)[k % 2], f"s-{k}").json()["pool_id"] for k in range(20)]
-            assert [where((other, one)[k % 2], f"s-{k}") for k in range(20)] == placed
-            assert assign(other, "s-0").json()["replayed"]
-            assert other.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()["outcome"] == "completed"
-            again = one.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()
-            assert again["outcome"] == "already_ended"
-            states = [client.get("/v1/fleets/f/state").json() for client in (one, other)]
-            assert {state["sessions"]["active"] for state in states} == {19}
-            assert len({state["estimate_rank"] for state in states}) == 1
-
-
 def test_a_lease_ends_a_session_though_no_client_calls(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (_, client):
         client.post("/v1/fleets/f/assign", json={"session_id": "s-1", "lease_seconds": 0.2})
@@ -189,20 +88,6 @@ def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
         assert client.get("/v1/fleets/f/pools/small-1").json()["status"] == "draining"
 
 
-def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path: Path, fleet_file: Path) -> None:
-    store = EmbeddedStore(tmp_path / "data")
-    store.start()
-    url = store.url
-    store.stop()
-    with serving(tmp_path, "--store-url", url, "--config", str(fleet_file)) as (service, client):
-        assert client.get("/healthz").status_code == 200
-        assert client.get("/readyz").status_code == 503
-        assert assign(client, "s-1").json()["code"] == "store_unavailable"
-        with store:
-            until(lambda: service.events("fleet_file_applied"))
-            assert assign(client, "s-1").status_code == 201
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -225,101 +110,6 @@ def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: 
     assert service.process.wait(DEADLINE_SECONDS) == 2
     [line] = service.log.splitlines()
     assert line.startswith(message)
-
-
-def test_a_store_that_cannot_be_relied_on_ends_it_with_one_line(tmp_path: Path, fleet_file: Path) -> None:
-    with own_server(EMBEDDED, "--maxmemory-policy", "allkeys-lru") as store:
-        service = Serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file), "--log-level", "error")
-        assert service.process.wait(DEADLINE_SECONDS) == 2
-        assert service.log == (
-            "slta: the store throws keys away when its memory is full (allkeys-lru): "
-            "set its maxmemory-policy to noeviction\n"
-        )
-
-
-def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> None:
-    with own_server(EMBEDDED) as store, store.client() as admin:
-        admin.config_set("appendonly", "no")
-        store.freeze()
-        service = Serving(tmp_path, "--store-url", store.url)
-        try:
-            with service.client() as client:
-                assert client.get("/readyz").json() == {"status": "unavailable"}
-        finally:
-            store.thaw()
-        assert service.process.wait(DEADLINE_SECONDS) == 2
-        assert service.log.splitlines()[-1].startswith("slta: the store has no append-only file")
-
-
-def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with own_server(EMBEDDED) as store, store.client() as admin:
-        admin.config_set("appendonly", "no")
-        monkeypatch.setattr(Serving, "environment", {"SLTA_STORE_VOLATILE": "allow"})
-        with serving(tmp_path, "--store-url", store.url) as (_, client):
-            assert client.get("/readyz").status_code == 200
-
-
-def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
-    with own_server(EMBEDDED) as store:
-        service = Serving(tmp_path, "--store-url", store.url, "--log-level", "error")
-        assert service.process.wait(DEADLINE_SECONDS) == 2
-        assert service.log == "slta: the store syncs everysec and not each write: set its appendfsync to always\n"
-
-
-def test_its_own_store_syncs_each_write_for_fsync(
-    tmp_path: Path, options: list[str], fleet_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
-    with serving(tmp_path, *options, "--config", str(fleet_file)) as (_, client):
-        until(lambda: client.get("/readyz").json() == {"status": "ready"})
-        assert assign(client, "s-1").status_code == 201
-        [socket] = [path for path in (tmp_path / "data").rglob("*") if path.is_socket()]
-        with Redis(unix_socket_path=str(socket), decode_responses=True) as admin:
-            assert admin.config_get("appendfsync") == {"appendfsync": "always"}
-
-
-def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledged(
-    tmp_path: Path, fleet_file: Path
-) -> None:
-    with (
-        own_server(EMBEDDED) as store,
-        store.client() as admin,
-        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (service, client),
-    ):
-        fleet = str(client.get("/v1/fleets").json()["fleets"][0])
-        until(lambda: client.get(f"/v1/fleets/{fleet}/state").json()["time"] > 2)  # some ticks have told the epoch
-        image = {key: admin.dump(key) for key in admin.scan_iter(count=1000)}
-        placed = [assign(client, f"s-{k}").json()["pool_id"] for k in range(5)]
-        assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] is None
-        with admin.pipeline(transaction=True) as restoring:
-            restoring.flushall()
-            for key, dumped in image.items():
-                restoring.restore(key, 0, dumped)
-            restoring.execute()
-        until(lambda: service.events("store_went_back"))
-        assert service.events("store_went_back")[0]["put_back"] == 5
-        found = [client.get(f"/v1/fleets/{fleet}/sessions/s-{k}").json()["pool_id"] for k in range(5)]
-        assert found == placed
-        assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] < DEADLINE_SECONDS
-
-
-def test_it_says_that_its_store_is_a_replica_while_it_is_one(tmp_path: Path, fleet_file: Path) -> None:
-    with (
-        own_server(EMBEDDED) as store,
-        store.client() as admin,
-        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (_, client),
-    ):
-        admin.execute_command("REPLICAOF", "127.0.0.1", "1")
-        until(lambda: client.get("/readyz").json() == {"status": "readonly"})
-        assert client.get("/readyz").status_code == 503
-        admin.execute_command("REPLICAOF", "NO", "ONE")
-        until(lambda: client.get("/readyz").json() == {"status": "ready"})
-        assert assign(client, "s-1").status_code == 201
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path, options: list[str]) -> None:

@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +17,7 @@ import pytest
 import redis
 
 from service.store.embedded import EmbeddedStore, EmbeddedStoreError, ping
-
-DEADLINE_SECONDS = 60.0
+from tests.awaiting import until
 
 OWNER = """
 import signal, sys
@@ -29,13 +27,6 @@ with EmbeddedStore(Path(sys.argv[1])) as store:
     print("owner of", store.pid, store.url, flush=True)
     signal.pause()
 """
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the awaited did not happen"
-        time.sleep(0.01)
 
 
 def ended(pid: int) -> bool:

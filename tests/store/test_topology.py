@@ -16,7 +16,8 @@ from service.store import Store, StoreSettings
 from service.store.connection import pool_of
 from service.store.requirements import Demands
 from tests.audit import violations
-from tests.sentinels import DEADLINE_SECONDS, Group, Sentinel, group, sentinel_url, until, watching
+from tests.awaiting import DEADLINE_SECONDS
+from tests.sentinels import Group, Sentinel, group, sentinel_url, until, watching
 from tests.servers import SERVERS, Server, free_port
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
