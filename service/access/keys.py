@@ -155,7 +155,7 @@ def _read_keys(path: Path) -> dict[str, KeyEntry]:
         raise AccessError(f"{path}: {error.strerror}") from None
     except ValidationError as error:
         raise AccessError(f"{path}: {explain(error.errors(include_input=False))}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, AttributeError, KeyError, RecursionError, ValueError):  # PyYAML's, of 2001-99-99 for one
         raise AccessError(f"{path}: not valid YAML") from None
     keys = {key.id: key for key in file.keys}
     if len(keys) < len(file.keys):

@@ -149,6 +149,7 @@ def upgrade(store_url: SharedStoreUrl = None, data_dir: DataDir = Path(".slta"))
 
     from service.errors import DispatchError
     from service.process import logs
+    from service.process.auditing import existing
     from service.process.settings import SettingsError, check_store_url
     from service.process.upgrading import upgrade_at
     from service.store.embedded import EmbeddedStore, EmbeddedStoreError
@@ -157,7 +158,7 @@ def upgrade(store_url: SharedStoreUrl = None, data_dir: DataDir = Path(".slta"))
     with in_one_line(DispatchError, EmbeddedStoreError, SettingsError):
         if store_url:
             check_store_url(store_url)
-        embedded = None if store_url else EmbeddedStore(data_dir)
+        embedded = None if store_url else EmbeddedStore(existing(data_dir))
         with embedded or nullcontext():
             upgraded = asyncio.run(upgrade_at(store_url or (embedded.url if embedded else "")))
     typer.echo(f"upgraded: {', '.join(upgraded)}" if upgraded else "nothing to upgrade")

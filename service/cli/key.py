@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from service.access.keys import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
+from service.cli.mistakes import in_one_line
 
 app = typer.Typer(help="API keys.", no_args_is_help=True, add_completion=False)
 
@@ -39,7 +40,8 @@ def new(
     if file is None:
         sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
     else:
-        _add(file, entry)
+        with in_one_line(OSError):
+            _add(file, entry)
     sys.stdout.write(f"{text}\n")
 
 

@@ -88,6 +88,12 @@ _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan
 class _DecimalLoader(yaml.SafeLoader):
     """YAML whose fractions are decimals; a mapping with the same key twice is refused."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401 - whatever YAML says
+        try:
+            return super().construct_object(node, deep)
+        except (AttributeError, KeyError, ValueError):  # PyYAML's own, of 2001-99-99 or !!int x
+            self._refuse("not a value of its type", node)
+
     def construct_decimal(self, node: yaml.ScalarNode) -> Decimal:
         text = self.construct_scalar(node).replace("_", "")
         special = _SPECIAL.get(text.lower(), text)

@@ -41,9 +41,9 @@ class Predictor:
 
     async def ask(self, question: Question) -> Expected:
         """The answer; PredictionFailed."""
-        process = self._process = self._process or await _start()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
+                process = self._process = self._process or await _start()
                 line = await _exchange(process, _as_line(words_of(question)))
         except (TimeoutError, OSError, ValueError) as error:
             await self.end()

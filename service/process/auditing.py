@@ -30,10 +30,15 @@ def store_at(store_url: str | None, data_dir: Path) -> Iterator[str]:
     if store_url or socket:
         yield store_url or f"unix://{quote(str(socket))}"
         return
+    with EmbeddedStore(existing(data_dir)) as embedded:
+        yield embedded.url
+
+
+def existing(data_dir: Path) -> Path:
+    """The folder, which `slta serve` makes: who only looks into it may have mistyped it. StoreUnavailable."""
     if not data_dir.is_dir():
         raise StoreUnavailable(f"There is no data folder {data_dir}: give --data-dir or --store-url.")
-    with EmbeddedStore(data_dir) as embedded:
-        yield embedded.url
+    return data_dir
 
 
 async def audit_at(url: str, fleet: str | None, *, repair: bool) -> list[Findings]:

@@ -63,9 +63,17 @@ def _path(parts: Sequence[int | str]) -> str:
     return text
 
 
+OBJECTS = ("model_type", "model_attributes_type", "dict_type")
+"""pydantic's errors for what is no object."""
+
+
 def _reason(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
     if error["type"] == "union_tag_invalid":
         return f"kind must be one of {error['ctx']['expected_tags']}"
+    if error["type"] == "union_tag_not_found":
+        return "must say its kind"
+    if error["type"] in OBJECTS:
+        return "must be an object with fields"
     if error["type"] == "extra_forbidden":
         *above, name = error["loc"]
         near = get_close_matches(str(name), _names(schema, above), n=1)

@@ -244,7 +244,9 @@ def a_key(**changes: Any) -> dict[str, Any]:
     [
         (None, "No such file"),
         ("keys: [", "not valid YAML"),
-        ("", "input should be a valid dictionary"),
+        ("", "must be an object with fields"),
+        ("keys: 2001-99-99", "not valid YAML"),
+        ("[" * 3000, "not valid YAML"),
         ({"keys": [a_key(scopes=[])]}, "keys[0].scopes"),
         ({"keys": [a_key(scopes=["root"])]}, "keys[0].scopes"),
         ({"keys": [a_key(sha256="secret-in-the-clear")]}, "keys[0].sha256"),

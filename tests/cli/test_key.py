@@ -50,3 +50,10 @@ def test_a_key_for_nothing_or_for_the_unknown_is_not_made(arguments: list[str]) 
     refused = CliRunner().invoke(app, ["new", *arguments])
     assert refused.exit_code == 2
     assert refused.stdout == ""
+
+
+def test_a_file_that_cannot_be_written_is_one_line_and_no_key_is_told(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(app, ["new", "--scope", "read", "--file", str(tmp_path / "nowhere" / "keys.yaml")])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("slta: ")
+    assert refused.stderr.count("\n") == 1

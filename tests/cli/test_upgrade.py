@@ -75,5 +75,13 @@ def test_a_store_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
 
 
 def test_without_a_url_it_takes_the_embedded_store_s_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
     result = upgrade("--data-dir", str(tmp_path / "data"))
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "nothing to upgrade")
+
+
+def test_a_folder_that_is_not_there_is_one_line_and_is_not_made(tmp_path: Path) -> None:
+    result = upgrade("--data-dir", str(tmp_path / "dat"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"slta: There is no data folder {tmp_path}/dat: give --data-dir or --store-url.\n"
+    assert list(tmp_path.iterdir()) == []

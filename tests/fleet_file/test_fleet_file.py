@@ -79,7 +79,7 @@ def test_beta_is_an_exponent_or_fixed() -> None:
     assert beta(fixed=Decimal("0.05")).min_green(100) == 5
 
 
-def with_order(order: dict[str, Any], policy: str = "jlmu", pools: int = 4) -> FleetFile:
+def with_order(order: Any, policy: str = "jlmu", pools: int = 4) -> FleetFile:
     curve = {"kind": "linear", "slope": 1}
     classes = [{"name": "a", "capacity": 2, "utility": curve, "pools": pools}]
     return FleetFile.read({"policy": policy, "order": order, "classes": classes})
@@ -102,6 +102,8 @@ def test_the_load_of_an_index_is_shared_by_the_pools_that_are_named_or_asked_for
 @pytest.mark.parametrize(
     ("order", "policy", "pools", "reason"),
     [
+        ("kink", "jlmu", 4, "^order: must be an object with fields$"),
+        ({"load": 5}, "jlmu", 4, "^order: must say its kind$"),
         ({"kind": "best"}, "jlmu", 4, "^order: kind must be one of 'paper', 'kink', 'index'$"),
         ({"kind": "index"}, "jlmu", 4, "^order.load: field required$"),
         ({"kind": "index", "load": 0}, "jlmu", 4, "order.load: input should be greater than 0"),
@@ -271,6 +273,10 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path) -> None:
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
         ("a: " + "[" * 3000, "not valid YAML"),
         ("? [a]\n: 1", "unhashable key"),
+        (YAML.replace("edge", "2001-99-99"), r"line \d+, column \d+: not valid YAML: not a value of its type"),
+        (YAML.replace("jlmu", "!!bool jlmu"), "not a value of its type"),
+        (YAML.replace("jlmu", "!!timestamp jlmu"), "not a value of its type"),
+        (YAML.replace("2e-1", "9" * 5000), "not a value of its type"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, text: str, reason: str) -> None:

@@ -17,6 +17,7 @@ from service.core.fleet import FleetSpec
 from service.core.prediction import expected_placement_gap
 from service.fleet_file import FleetFile
 from service.observation import PENDING, Expected, Question, question_at
+from service.prediction import predictor as predictor_module
 from service.prediction import program
 from service.prediction.predictions import MOST_ANSWERS, Predictions
 from service.prediction.predictor import PredictionFailed, Predictor
@@ -107,6 +108,23 @@ async def test_a_process_that_was_killed_fails_one_question() -> None:
         await predictor.ask(question(50.0))
     assert (await predictor.ask(question(50.0))).gap is not None
     await predictor.end()
+
+
+async def test_a_process_that_cannot_start_fails_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of processes or of open files, for a while: answers come as soon as it starts."""
+    predictions, started = Predictions(pause_seconds=0), []
+
+    async def start() -> asyncio.subprocess.Process:
+        started.append(1)
+        if len(started) < 3:
+            raise BlockingIOError("no process is left")
+        return await really_start()
+
+    really_start = predictor_module._start
+    monkeypatch.setattr(predictor_module, "_start", start)
+    async with predictions.under_way():
+        await until(lambda: predictions.now(present(20), SPEC) != PENDING)
+    assert len(started) == 3
 
 
 async def test_what_would_take_too_long_is_too_large() -> None:
