@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from service.cli.mistakes import USER_ERROR, in_one_line
+from service.cli.mistakes import USER_ERROR, fail, in_one_line
 from service.cli.options import DataDir, SharedStoreUrl
 from service.values import Findings
 
@@ -20,11 +21,20 @@ CLEAN, DAMAGED, NOT_LOOKED = 0, 1, USER_ERROR
 app = typer.Typer(add_completion=False)
 
 
+def _a_name(fleet: str | None) -> str | None:
+    """An empty one, of a variable that is not set, would mean all fleets."""
+    from service.reading import NAME_PATTERN
+
+    if fleet is not None and not re.fullmatch(NAME_PATTERN, fleet):
+        raise typer.BadParameter("a fleet's name has 1 to 128 of A-Z a-z 0-9 . _ : -")
+    return fleet
+
+
 @app.command()
 def audit(
     store_url: SharedStoreUrl = None,
     data_dir: DataDir = Path(".slta"),
-    fleet: Annotated[str | None, typer.Option(help="Only this fleet.")] = None,
+    fleet: Annotated[str | None, typer.Option(help="Only this fleet.", callback=_a_name)] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild the fleets that have findings.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the findings, as JSON.")] = None,
 ) -> None:
@@ -45,15 +55,22 @@ def audit(
             check_store_url(store_url)
         with store_at(store_url, data_dir) as url:
             found = asyncio.run(audit_at(url, fleet, repair=repair))
-        if json_file:
-            json_file.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
-    _end(found)
-
-
-def _end(found: Sequence[Findings]) -> NoReturn:
     for one in found:
         _tell(one)
         _tell_repair(one)
+    if json_file:
+        _write(found, json_file)
+    _end(found)
+
+
+def _write(found: Sequence[Findings], path: Path) -> None:
+    try:
+        path.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+
+
+def _end(found: Sequence[Findings]) -> NoReturn:
     if any(one.not_looked for one in found):
         raise typer.Exit(NOT_LOOKED)
     raise typer.Exit(DAMAGED if any(one.total for one in found) else CLEAN)

@@ -88,7 +88,7 @@ _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan
 class _DecimalLoader(yaml.SafeLoader):
     """YAML whose fractions are decimals; a mapping with the same key twice is refused."""
 
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401 - whatever YAML says
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - PyYAML's
         try:
             return super().construct_object(node, deep)
         except (AttributeError, KeyError, ValueError):  # PyYAML's own, of 2001-99-99 or !!int x

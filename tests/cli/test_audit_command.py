@@ -85,6 +85,19 @@ def test_a_store_that_cannot_be_looked_at_is_2(arguments: list[str], said: str) 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["", "a b", "\udcff"])
+def test_what_no_fleet_can_be_called_is_refused_and_an_empty_name_does_not_mean_all(url: str, name: str) -> None:
+    done = slta("--store-url", url, "--repair", "--fleet", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a fleet's name has 1 to 128 of" in done.stderr
+
+
+def test_findings_are_told_though_their_file_cannot_be_written(url: str, tmp_path: Path) -> None:
+    done = slta("--store-url", url, "--json", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "f: no findings\ng: no findings\n")
+    assert done.stderr == f"slta: {tmp_path}: Is a directory\n"
+
+
 def test_a_fleet_that_is_not_there_is_2(url: str) -> None:
     done = slta("--store-url", url, "--fleet", "nobody")
     assert (done.returncode, done.stdout) == (2, "nobody: could not be looked at: unknown_fleet\n")
