@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments compose compose-test install-test lock clean
-.PHONY: bench-ending bench-live bench-curves
+.PHONY: bench-ending bench-live bench-curves bench-observed
 .PHONY: mutants walk soak bench-longest inventory
 
 help: ## Show this list
@@ -82,6 +82,9 @@ faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stop
 
 bench-ending: $(DEV) ## Requests that a stop under load loses, behind HAProxy
 	$(BIN)/python -m benchmarks.ending $(ARGS)
+
+bench-observed: $(DEV) ## A fleet that observes HAProxy, beside its log evaluated (ARGS="--help")
+	$(BIN)/python -m benchmarks.observed $(ARGS)
 
 bench-curves: $(DEV) ## How near slta fit comes to known curves: writes docs/results/curves.md
 	$(BIN)/python -m benchmarks.curves $(ARGS)

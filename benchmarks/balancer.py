@@ -32,6 +32,8 @@ WEIGHTS = {"linear": 10, "quadratic": 10, "saturating": 20}
 LOADS = (3.0, 9.0)
 """Sessions per pool, first and second half."""
 LOG_SECONDS = 10.0
+TELL = "option http-no-delay\n  http-response set-header x-pool %s"
+"""HAProxy names the pool in the answer, and does not hold the header back until more of the answer has come."""
 
 
 class Load(NamedTuple):
@@ -53,7 +55,7 @@ def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], mode: str)
     """HAProxy in front of the pools; its port and the file it logs to."""
     port = free_port()
     servers = "\n".join(f"  server {pool} 127.0.0.1:{at} weight {weight_of(pool)}" for pool, at in ports.items())
-    tell = "http-response set-header x-pool %s" if mode == "http" else ""
+    tell = TELL if mode == "http" else ""
     words = {"MODE": mode, "LOG": f"{mode}log", "PORT": str(port), "SERVERS": servers, "TELL": tell}
     configuration = filled_in("balancer-haproxy.cfg", words, folder)
     start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, {})

@@ -2,8 +2,8 @@
 
 `python -m benchmarks.observed FOLDER` starts HAProxy with leastconn and weights before twelve pools, a service with a
 fleet that observes, and a load on loopback. The load's clients report each session when the header of the answer names
-its pool, and complete it when the answer is over. Then `slta evaluate` reads HAProxy's log over the same window, and
-both are printed side by side.
+its pool, and complete it when the answer is over. Then `slta evaluate` reads HAProxy's log over the same window. Both
+are printed side by side, with the command that reads the log once more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,7 +42,10 @@ class Figures(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a run. `difference` is the mean at the moment of placing, `left_out` the reports refused."""
+    """What came of a run. `difference` is the mean at the moment of placing, `left_out` the reports refused.
+
+    `command` evaluates the log over the same window once more.
+    """
 
     observed: Figures
     evaluated: Figures
@@ -50,6 +53,7 @@ class Outcome(NamedTuple):
     left_out: int
     difference: float
     seconds: float
+    command: str
 
 
 class Reporter(Watcher):
@@ -112,10 +116,12 @@ async def observed(folder: Path, load: Load) -> Outcome:
             end, means = await reporter.averages(first["integrals"])
             log = await playing
             _, last = await reporter.state()
-    seen = await asyncio.to_thread(evaluate, folder, log, begin, end)
+    options = await asyncio.to_thread(window_options, folder, log, begin, end)
+    seen = await asyncio.to_thread(evaluate, folder, options)
     left_out = last["counters"]["left_out_over_capacity"] + last["counters"]["left_out_unknown_pool"]
     read = _read(seen)
-    return Outcome(_shown(means), read, reporter.reports, left_out, means["difference_at_placing"], end - begin)
+    shown, difference = _shown(means), means["difference_at_placing"]
+    return Outcome(shown, read, reporter.reports, left_out, difference, end - begin, " ".join(["slta", *options]))
 
 
 def _shown(means: Mapping[str, Any]) -> Figures:
@@ -134,18 +140,19 @@ def _read(seen: Mapping[str, Any]) -> Figures:
     return Figures(seen["mean_sessions"], recorded["utility"], recorded["utility_optimum"], gap)
 
 
-def evaluate(folder: Path, log: Path, begin: float, end: float) -> dict[str, Any]:
-    """`slta evaluate` of the log between two times, in seconds since 1970."""
-    whole = _evaluate(folder, log, 0, 0)["window"]
-    return _evaluate(folder, log, begin - whole["from_s"], whole["to_s"] - end)
+def window_options(folder: Path, log: Path, begin: float, end: float) -> list[str]:
+    """The words of `slta evaluate` for a log between two times, in seconds since 1970."""
+    words = ["evaluate", str(log), "--fleet", str(folder / "fleet.yaml")]
+    whole = evaluate(folder, [*words, "--warm-up", "0", "--cool-down", "0"])["window"]
+    cut = f"{begin - whole['from_s']:.6f}", f"{whole['to_s'] - end:.6f}"
+    return [*words, "--warm-up", cut[0], "--cool-down", cut[1]]
 
 
-def _evaluate(folder: Path, log: Path, warm_up: float, cool_down: float) -> dict[str, Any]:
+def evaluate(folder: Path, words: Sequence[str]) -> dict[str, Any]:
+    """Its figures."""
     out = folder / "evaluated.json"
-    options = ["--fleet", str(folder / "fleet.yaml"), "--json", str(out)]
-    options += ["--warm-up", f"{warm_up:.6f}", "--cool-down", f"{cool_down:.6f}"]
-    command = [sys.executable, "-m", "service.cli", "evaluate", str(log), *options]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "service.cli", *words, "--json", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return found
 
@@ -160,13 +167,13 @@ def report(outcome: Outcome) -> str:
     ]
     about = f"{outcome.reports} reports, {outcome.left_out} left out, a window of {outcome.seconds:.1f} s on "
     about += f"{sum(POOLS.values())} pools; difference at the moment of placing {outcome.difference:.4f}"
-    return f"{table(head, rows)}\n\n{about}"
+    return f"{table(head, rows)}\n\n{about}\n{outcome.command}"
 
 
 def main() -> None:
     """Observe, evaluate, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.observed", description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("build/observed"), help="(build/observed)")
     parser.add_argument("--seconds", type=float, default=120.0, help="during which sessions come (120)")
     parser.add_argument("--mean-seconds", type=float, default=10.0, help="that a session stays on average (10)")
     options = parser.parse_args()
