@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from planning.errors import file_named
+
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines in which the first column stands left and the others right, two spaces apart; the first row is the head."""
@@ -22,6 +24,11 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share + 0.0:.2f} %".replace("-0.00 %", "0.00 %")
 
 
+def amount(number: float) -> str:
+    """`2,444,796`, `0.1`: up to ten digits, and no powers of ten below ten thousand millions."""
+    return f"{number:,.10g}"
+
+
 def counted(count: float, one: str, many: str | None = None) -> str:
     """`1 line`, `2,000 lines`."""
     return f"{count:,.0f} {one if count == 1 else many or one + 's'}"
@@ -29,6 +36,7 @@ def counted(count: float, one: str, many: str | None = None) -> str:
 
 def write_json(data: Mapping[str, Any], file: Path) -> Path:
     """Write figures in all their digits, and make the folder where it is missing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    with file_named(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     return file

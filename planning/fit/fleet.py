@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from planning.errors import Unusable, file_named
 from planning.fit.fitting import ClassFit
 from service.core.limits import MAX_POOLS
+from service.errors import InvalidFleet
 from service.fleet_file.yaml_file import load_yaml
 
 WIDTH = 118
@@ -54,12 +57,18 @@ def _quoted(name: str) -> str:
 
 
 def write_fleet(text: str, file: Path) -> Path:
-    """Write the file once the service would take it; InvalidFleet where it would not."""
+    """Write the file once the service would take it; Unusable where it would not."""
+    if file.is_dir():
+        raise Unusable(f"{file}: is a folder")
     beside = file.with_name(f"{file.name}.new")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside.write_text(text, encoding="utf-8")
+    with file_named(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
     try:
         load_yaml(beside)
         return beside.replace(file)
+    except InvalidFleet as error:
+        why = replace(error.mistakes[0], place=None) if error.mistakes else error
+        raise Unusable(f"{file} is not written, for a fleet file has no such curves or pools: {why}") from None
     finally:
         beside.unlink(missing_ok=True)

@@ -69,7 +69,8 @@ class Levels:
         if self.spreads.max() > self.floor:
             return Noise(self, _centred(self.groups), has_repeats=True)
         rough = rough_residuals(self.at, self.means)
-        return Noise(self, rough if rough.size else np.zeros(1), has_repeats=False)
+        either_way = np.concatenate([rough, -rough])  # of a curve they have one sign, and noise has none
+        return Noise(self, either_way if rough.size else np.zeros(1), has_repeats=False)
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ class Noise:
             known = np.where(counts >= ENOUGH, spreads, pooled)
             return np.asarray(counts / np.maximum(known, SMALLEST_SHARE * pooled + self.levels.floor))
         rough = rough_residuals(self.levels.at, means)
-        pooled = (rough**2).mean(axis=-1, keepdims=True) if rough.size else np.zeros(1)
-        return counts / np.maximum(pooled, self.levels.floor)
+        pooled = (rough**2).mean(axis=-1, keepdims=True) if rough.size else np.zeros_like(means[..., :1])
+        return np.asarray(counts / np.maximum(pooled, self.levels.floor))
 
     def draw(self, generator: np.random.Generator, times: int) -> tuple[Floats, Floats]:
         """Noise of the means, and the weights that go with it, as `times` other sets of samples would have them."""

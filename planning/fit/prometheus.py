@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -22,6 +23,9 @@ MOST_STEPS = 10_000
 TIMEOUT_SECONDS = 60
 NOT_A_CLASS = ("__name__",)
 
+MOST_STEPS_ASKED = 10_000_000
+_VISIBLE = re.compile(r"[!-~]+").fullmatch
+
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -34,7 +38,9 @@ class Range:
     step: float
 
     def parts(self) -> Iterator[Range]:
-        """As several ranges that a server answers."""
+        """As several ranges that a server answers. Unusable where there would be too many."""
+        if self.end - self.start > MOST_STEPS_ASKED * self.step:
+            raise Unusable(f"more than {MOST_STEPS_ASKED:,} steps: take a longer --step, or a later --start")
         at, steps = self.start, math.floor((self.end - self.start) / self.step) + 1
         while steps > 0:
             now = min(steps, MOST_STEPS)
@@ -61,7 +67,7 @@ class Source:
     def _ask(self, query: str, part: Range) -> list[Any]:
         fields = {"query": query, "start": part.start, "end": part.end, "step": part.step}
         where = f"{self.url.rstrip('/')}/api/v1/query_range"
-        if not where.startswith(("http://", "https://")):
+        if not _is_address(where):
             raise Unusable(f"{self.url}: a Prometheus has an address like http://localhost:9090")
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         request = urllib.request.Request(where, urllib.parse.urlencode(fields).encode(), headers)  # noqa: S310 - see above
@@ -74,6 +80,16 @@ class Source:
             raise Unusable(f"{self.url} cannot be asked: {getattr(error, 'reason', error)}") from None
         except (ValueError, KeyError, TypeError):
             raise Unusable(f"{self.url} does not answer as Prometheus does") from None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and _VISIBLE(url) is not None
+        )
+    except ValueError:
+        return False
 
 
 def _result(answer: Any) -> list[Any]:  # noqa: ANN401 - JSON

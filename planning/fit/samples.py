@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from planning.errors import Unusable
+from planning.errors import Unusable, refuse_twice
 from service.core.limits import MAX_CAPACITY
-from service.reading.fields import NAME_PATTERN
+from service.reading.fields import LARGEST_MAGNITUDE, NAME_PATTERN
 
 COLUMNS = ("pool_class", "sessions", "value")
+LARGEST = 10.0 ** (LARGEST_MAGNITUDE + 1)
+"""Of a value in either direction: a fleet file has no larger numbers."""
 EXAMPLES = 5
 """Bad samples that are named."""
 
@@ -41,7 +43,7 @@ class Samples:
     def add(self, where: str, pool_class: str, sessions: str, value: str, pool: str | None = None) -> None:
         """Take a sample up, or count it as bad. Values of empty pools are kept apart: u(0) = 0 needs no samples."""
         try:
-            name, held, number = _name(pool_class), _whole(sessions), _finite(value)
+            name, held, number = _name(pool_class), _whole(sessions), _value(value)
         except ValueError as error:
             self.refuse(where, str(error))
             return
@@ -88,7 +90,14 @@ def _whole(text: str) -> int:
     return int(number)
 
 
-def _finite(text: str, name: str = "value") -> float:
+def _value(text: str) -> float:
+    number = _finite(text, "value")
+    if abs(number) >= LARGEST:
+        raise ValueError(f"value must be below {LARGEST:g} in magnitude: {text[:40]!r}")
+    return number
+
+
+def _finite(text: str, name: str) -> float:
     try:
         number = float(text)
     except ValueError:
@@ -108,6 +117,7 @@ def read_csv(path: Path) -> Samples:
             raise Unusable(
                 f"{path}: the first line must name the columns {', '.join(COLUMNS)}; {' and '.join(missing)} missing"
             )
+        refuse_twice(f"{path}: the first line", head, (*COLUMNS, "pool"))
         return _collect(head, rows)
 
 

@@ -22,6 +22,8 @@ BATCH = 100
 EXCEEDED = 10
 """After a batch with so many larger distances no more are drawn: Besag and Clifford, Biometrika 78 (1991)."""
 FEWEST_LEVELS = 3
+ROUNDING = 1e-9
+"""A distance below this for each sample is rounding: means that are off by 1/30,000 of their noise."""
 SMALL = 1e-6
 """A column this much shorter without the others is one of theirs."""
 
@@ -49,6 +51,8 @@ def shape_of(levels: Levels, cone: Cone, curve: Concave, generator: np.random.Ge
     if len(levels.at) < FEWEST_LEVELS:
         return Shape(None)
     distance = cone.misfit(curve, levels.means, levels.noise.weights)
+    if distance <= ROUNDING * levels.counts.sum():
+        return Shape(1.0)
     p_value = _p_value(levels, cone, distance, generator)
     if p_value >= REFUSED_BELOW:
         return Shape(p_value)

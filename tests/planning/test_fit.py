@@ -233,6 +233,23 @@ def test_concave_curves_are_hardly_ever_refused(worth: Callable[[float], float])
     assert sum(p < 0.05 for p in p_values) < 10
 
 
+@pytest.mark.parametrize("each", [1, 5])
+@pytest.mark.parametrize(
+    "worth", [lambda x: -x, lambda x: 2 - x / 10, lambda _: 1.0, log_share, lambda x: 1e12 - x * 1e10]
+)
+def test_concave_curves_without_noise_are_never_refused(worth: Callable[[float], float], each: int) -> None:
+    assert fit(worth, range(1, 13), each=each).shape.is_concave
+
+
+@pytest.mark.parametrize("levels", [[1], [7], [1, 2], [3, 4, 9]])
+def test_a_single_sample_at_each_level_is_fitted_and_lies_within_its_band(levels: Sequence[int]) -> None:
+    found = fit(lambda x: 1 / x**0.5, levels, Wanted(kind=TABLE))
+    u = np.array([found.taken.values[x] for x in levels])
+    assert u == pytest.approx([x**0.5 for x in levels], rel=1e-4)
+    low, high = (band[levels] for band in (found.bands.utility.low, found.bands.utility.high))
+    assert np.all((low <= u * (1 + 1e-5)) & (u * (1 - 1e-5) <= high))
+
+
 def test_two_levels_are_not_tested() -> None:
     found = fit(float, [1, 5], each=12, noise=0.1)
     assert found.shape.p_value is None

@@ -103,10 +103,11 @@ def test_a_class_that_is_not_concave_is_refused_and_no_fleet_file_is_written(tmp
 def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(tmp_path: Path) -> None:
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text("mine\n", encoding="utf-8")
-    rows = "".join(f"c,{x},{1e15 - x * 1e12}\n" for x in range(1, 5))
-    result = run(written(tmp_path, HEAD + rows), "--yaml", fleet)
+    rows = "".join(f"c,{x},{9e12 - x * 1e11}\n" for x in range(1, 5))
+    result = run(written(tmp_path, HEAD + rows), "--curve", "table", "--yaml", fleet)
     assert (result.exit_code, fleet.read_text(encoding="utf-8")) == (2, "mine\n")
     assert "must be 0 or between 1e-12 and 1e13" in result.output
+    assert f"slta: {fleet} is not written" in result.output
     assert not list(tmp_path.glob("*.new"))
 
 
@@ -120,6 +121,10 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
         (HEAD + "small,1.5,1\n", [], "line 2: sessions must be a whole number from 0 on: '1.5'"),
         (HEAD + "small,9999,1\n", [], "line 2: sessions must be at most 4,096: '9999'"),
         (HEAD + "small,1,nan\n", [], "line 2: value must be finite"),
+        (HEAD + "small,1,-1e13\n", [], "line 2: value must be below 1e+13 in magnitude: '-1e13'"),
+        (HEAD.replace("\n", ",value\n") + "small,1,2,3\n", [], "the first line names the column value twice"),
+        (samples(), ["--yaml", "."], "slta: .: is a folder"),
+        (samples(), ["--json", "/dev/full"], "slta: /dev/full: No space left on device"),
         (HEAD + "small,1,good\n", [], "line 2: value is not a number: 'good'"),
         (HEAD + "sm all,1,1\n", [], "line 2: pool_class is not a name"),
         (HEAD + "small,1\n", [], "line 2: 2 columns instead of 3"),
@@ -129,7 +134,7 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
         (samples(), ["--curve", "spline"], "spline"),
         (HEAD + "c,1,-1\nc,2,-1\n", ["--curve", "capped_linear"], "class c: no capped_linear comes near its samples"),
         (samples(), ["--prometheus", "http://localhost:1"], "give a file of samples, or --prometheus"),
-        (samples(), ["--yaml", "/dev/null/fleet.yaml"], "/dev/null"),
+        (samples(), ["--yaml", "/dev/null/fleet.yaml"], "slta: /dev/null: is no folder"),
     ],
 )
 def test_a_mistake_is_said_in_a_line_and_ends_with_2(

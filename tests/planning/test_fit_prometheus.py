@@ -144,7 +144,17 @@ def test_a_server_that_is_none_is_explained() -> None:
         deaf.bind(("127.0.0.1", 0))
         result = run(f"http://127.0.0.1:{deaf.getsockname()[1]}")
     assert (result.exit_code, "cannot be asked" in result.output) == (2, True)
-    assert "has an address like" in run("localhost:9090").output
+
+
+@pytest.mark.parametrize("url", ["localhost:9090", "http://", "http://[::1", "http://a b", "http://a:0", "ftp://a"])
+def test_an_address_that_is_none_is_explained(url: str) -> None:
+    result = run(url)
+    assert (result.exit_code, "has an address like" in result.output) == (2, True)
+
+
+def test_more_steps_than_anybody_waits_for_are_refused() -> None:
+    result = run("http://localhost:1", "--start", "-1e300")
+    assert (result.exit_code, "take a longer --step, or a later --start" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("options", [["--start", "yesterday"], ["--end", str(START - 1)], ["--step", "0"]])
