@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planning.check.trial import NO_DIFFERENCE, Trial
 from planning.playing import SEEDS
-from planning.text import columns, percent
+from planning.text import amount, columns, percent
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES
 
@@ -12,9 +12,9 @@ from service.core.policies import POLICIES
 def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
     """A table of what each policy loses, and a sentence."""
     if not trial.loads:
-        return "no load is one that the fleet can hold: no policy was tried"
+        return "no load is above 0 and one that the fleet can hold: no policy was tried"
     part = "" if trial.pools == pools else f", on {trial.pools:,} of {pools:,} pools"
-    rows = [["placement gap, % of the bound, at", *(f"{load:,g} sessions" for load in trial.loads)]]
+    rows = [["placement gap, % of the bound, at", *(f"{amount(load)} sessions" for load in trial.loads)]]
     rows += [[POLICIES[name].title, *(percent(one.mean) for one in lost)] for name, lost in trial.lost.items()]
     title = f"tried with Poisson arrivals and exponential durations, {SEEDS} runs each{part}"
     return "\n".join([title, *columns(rows), _why(spec, trial)])

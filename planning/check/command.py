@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -54,6 +55,8 @@ def command(
     Exit codes: 0 valid, also with warnings; 1 not valid; 2 not called well.
     """
     with in_one_line(Unusable), unreadable_named():
+        if not all(map(math.isfinite, load or [])):
+            raise Unusable("--load: inf is not a number of sessions")
         try:
             checked = _check(load_yaml(fleet), load or [])
         except InvalidFleet as error:

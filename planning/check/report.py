@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 
 from planning.check.facts import Facts
-from planning.text import columns, counted
+from planning.text import amount, columns, counted
 from service.core.fleet import FleetSpec
 
 MOST_ROWS = 20
@@ -83,7 +83,7 @@ def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
     head = ["sessions", "r*", "next place", "utility", "price", *(f"on a {name}" for name in names), "thresholds"]
     rows = [
         [
-            f"{at.sessions:,g}",
+            amount(at.sessions),
             str(at.rank),
             f"{names[at.coordinate.pool_class]} {at.coordinate.level}",
             f"{at.utility:,.2f}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planning.check.facts import Facts
-from planning.text import counted
+from planning.text import amount, counted
 from service.core.fleet import FleetSpec
 
 PROVED_EXPONENT = 0.5
@@ -37,7 +37,8 @@ def _of_curves(spec: FleetSpec) -> Iterator[str]:
 def _of_loads(facts: Facts) -> Iterator[str]:
     for at in facts.loads:
         if at.sessions > facts.capacity:
-            yield f"a load of {at.sessions:,g} is more than the {counted(facts.capacity, 'session')} that find a place"
+            places = counted(facts.capacity, "session")
+            yield f"a load of {amount(at.sessions)} is more than the {places} that find a place"
 
 
 def _of_beta(spec: FleetSpec, facts: Facts) -> Iterator[str]:

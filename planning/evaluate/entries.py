@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from planning.errors import Unusable
+from planning.errors import Unusable, refuse_twice
 
 FormatName = Literal["csv", "jsonl", "haproxy"]
 TIMES = ("start_s", "end_s")
+LARGEST_SECONDS = 1e11
+"""A time or duration is below this: the year 5138, counted from 1970. What is larger counts milliseconds."""
 
 
 class Entry(NamedTuple):
@@ -48,10 +50,14 @@ class Format:
 
 def csv_format(header: str) -> Format:
     """CSV with the columns start_s or end_s, duration_s, pool, and perhaps class, in any order, among others."""
-    columns = [column.strip() for column in next(csv.reader([header]), [])]
+    try:
+        columns = [column.strip() for column in next(csv.reader([header]), [])]
+    except csv.Error as error:
+        raise Unusable(f"the first line is no line of CSV: {error}") from None
     time = next((name for name in TIMES if name in columns), None)
     if time is None or not {"duration_s", "pool"} <= set(columns):
         raise Unusable("the first line of a CSV must name the columns start_s (or end_s), duration_s and pool")
+    refuse_twice("the first line of the CSV", columns, (time, "duration_s", "pool", "class"))
     return Format("csv", _csv_parser(columns, time), has_header=True, is_written_at_end=time == "end_s")
 
 
@@ -61,7 +67,7 @@ def _csv_parser(columns: Sequence[str], time: str) -> Callable[[str], Entry]:
 
     def parse(line: str) -> Entry:
         try:
-            cells = next(csv.reader([line]))
+            cells = [cell.strip() for cell in next(csv.reader([line]))]
         except csv.Error:
             raise BadLine("not a line of CSV") from None
         if len(cells) != len(columns):
@@ -113,4 +119,6 @@ def _seconds(name: str, value: object) -> float:
         raise BadLine(f"{name} is not a number: {str(value)[:40]!r}") from None
     if not math.isfinite(number):
         raise BadLine(f"{name} must be finite")
+    if abs(number) >= LARGEST_SECONDS:
+        raise BadLine(f"{name} is too large for seconds: {str(value)[:40]}")
     return number

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from itertools import chain, islice
@@ -79,7 +81,7 @@ class Log:
 
 def read_log(path: Path, named: FormatName | None, zone: tzinfo, naming: Naming, read: Read = lambda _: None) -> Log:
     """All of a log, gzipped or not. OSError, or Unusable. Memory: 24 bytes a session, then 48 for the order."""
-    with path.open("rb") as raw:
+    with path.open("rb") as raw, _whole(path):
         lines = _lines(raw, read)
         first = list(islice(lines, LOOKED_AT))
         form = _format_of(first, named, zone)
@@ -88,6 +90,15 @@ def read_log(path: Path, named: FormatName | None, zone: tzinfo, naming: Naming,
             if line.strip() and not (form.has_header and number == 1):
                 sessions.add(number, line)
     return sessions.log()
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What is not gzip to its end is Unusable."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise Unusable(f"{path}: its gzip is broken: {error}") from None
 
 
 def _lines(raw: BinaryIO, read: Read) -> Iterator[str]:
@@ -111,7 +122,7 @@ def _format_of(first: list[str], named: FormatName | None, zone: tzinfo) -> Form
         return json_format(texts[0])
     if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
         return haproxy_format(zone)
-    if named == "csv" or "duration_s" in first[0]:
+    if named == "csv" or ("duration_s" in first[0] and not first[0].startswith("[")):
         return csv_format(first[0])
     raise Unusable(
         "not a log of sessions: its first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from experiments.workload import Floats, Workload, workload_of
 from planning.errors import Unusable
 from planning.evaluate.reading import Log
+from planning.text import counted
 
 HOUR = 3600.0
 PARTS = 60
@@ -17,6 +18,9 @@ PARTS = 60
 LATEST = 4e9
 """A start in seconds after 1970 is between this and `EARLIEST`; other starts count from a moment of their own."""
 EARLIEST = 1e8
+YEAR = 365.25 * 24 * HOUR
+LONGEST = 10 * YEAR
+"""Seconds from the first start to the last; a log of more has a clock that was wrong."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,16 @@ def window_of(log: Log, warm_up: float | None, cool_down: float | None) -> Windo
     Unusable where nothing is left.
     """
     if len(log.starts) < 2:
-        raise Unusable(f"{len(log.starts)} sessions on pools of the fleet: too few to measure")
+        raise Unusable(f"{counted(len(log.starts), 'session')} on pools of the fleet: too few to measure")
     durations = log.ends - log.starts
     mean, span = float(durations.mean()), float(log.starts[-1] - log.starts[0])
     cut = mean if warm_up is None else warm_up
     rest = (mean if log.format.is_written_at_end else 0.0) if cool_down is None else cool_down
+    if span > LONGEST:
+        raise Unusable(
+            f"the starts span {span / YEAR:,.0f} years, from {log.starts[0]:.12g} to {log.starts[-1]:.12g} s: "
+            "take out the lines whose time is wrong"
+        )
     if cut + rest >= span:
         raise Unusable(
             f"the starts span {span:g} s, of which {cut:g} s at the beginning and {rest:g} s at the end are not "

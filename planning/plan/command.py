@@ -84,8 +84,8 @@ def _asked(spec: FleetSpec, costs: list[str], hours: list[Hour], floor: str | No
         spec.class_names(),
         costs_of(costs, spec.class_names()),
         hours,
-        floor_of(floor).of_a_session(spec.ranking) if floor else None,
-        positive(budget, "--budget") if budget else None,
+        floor_of(floor).of_a_session(spec.ranking) if floor is not None else None,
+        positive(budget, "--budget") if budget is not None else None,
         spec.policy.name if spec.policy.name in PLAYABLE else DEFAULT_POLICY.name,
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Any
 
-from planning.text import columns, counted, percent
+from planning.text import amount, columns, counted, percent
+from service.core.limits import MAX_POOLS
 from service.core.policies import POLICIES
 
 Data = Mapping[str, Any]
@@ -13,17 +15,24 @@ Data = Mapping[str, Any]
 
 def report(name: str, data: Data) -> str:
     """All that is printed."""
-    parts = [_answer(name, data), _classes(data), _hours(data), [*_rounds(data)], _legend(data)]
+    parts = [[*_answer(name, data)], _classes(data), _hours(data), [*_rounds(data)], _legend(data)]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def _answer(name: str, data: Data) -> list[str]:
+def _answer(name: str, data: Data) -> Iterator[str]:
     pools = ", ".join(f"{count:,} {pool_class}" for pool_class, count in data["pools"].items() if count)
     loads = [hour["sessions"] for hour in data["hours"]]
-    held = f"{loads[0]:,g} sessions" if len(loads) == 1 else f"{len(loads)} hours of up to {max(loads):,g} sessions"
-    what = "the cheapest fleet found" if data["budget"] is None else f"the best fleet for {data['budget']:,g}"
-    count = counted(sum(data["pools"].values()), "pool")
-    return [f"{name}: {what} for {held} has {count} ({pools}) and costs {data['cost']:,g}"]
+    held = (
+        f"{amount(loads[0])} sessions"
+        if len(loads) == 1
+        else f"{len(loads)} hours of up to {amount(max(loads))} sessions"
+    )
+    what = "the cheapest fleet found" if data["budget"] is None else f"the best fleet for {amount(data['budget'])}"
+    n = sum(data["pools"].values())
+    yield (f"{name}: {what} for {held} has {counted(n, 'pool')} ({pools}) and costs {amount(data['cost'])}")
+    if n > MAX_POOLS:
+        cells = ceil(n / MAX_POOLS)
+        yield f"a fleet has at most {MAX_POOLS:,} pools: take {cells} fleets, each with a part of each class's pools"
 
 
 def _classes(data: Data) -> list[str]:
@@ -32,8 +41,8 @@ def _classes(data: Data) -> list[str]:
         [
             name,
             f"{data['pools'][name]:,}",
-            f"{found['cost']:,g}",
-            f"{found['cost'] * data['pools'][name]:,g}",
+            amount(found["cost"]),
+            amount(found["cost"] * data["pools"][name]),
             f"{found['adds']:,.4g}",
             f"{found['adds_per_cost']:,.4g}",
         ]
@@ -48,7 +57,7 @@ def _hours(data: Data) -> list[str]:
     rows = [[*head, "floor", "bound", "swing gap", "placement gap", "expected", "measured"]]
     for hour in data["hours"]:
         first = [hour["hour"]] if named else []
-        rows.append([*first, f"{hour['sessions']:,g}", *_utilities(hour)])
+        rows.append([*first, amount(hour["sessions"]), *_utilities(hour)])
     return columns(rows)
 
 
@@ -64,7 +73,7 @@ def _rounds(data: Data) -> Iterator[str]:
         return
     for number, found in enumerate(data["rounds"], start=1):
         misses = f"misses the floor by {found['missing']:,.4g}" if found["missing"] else "is expected to keep the floor"
-        yield f"round {number}: a fleet for {found['cost']:,g} {misses}"
+        yield f"round {number}: a fleet for {amount(found['cost'])} {misses}"
     yield _least(data)
 
 
@@ -76,7 +85,7 @@ def _least(data: Data) -> str:
     if data["cost"] <= least:
         return "no cheaper fleet can earn the floor, however its sessions are placed"
     saved = percent(1 - least / data["cost"])
-    return f"no fleet for less than {least:,g} ({saved} less) can earn the floor, however its sessions are placed"
+    return f"no fleet for less than {amount(least)} ({saved} less) can earn the floor, however its sessions are placed"
 
 
 def _legend(data: Data) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from planning.plan.expected import Expected, PlacementGap, expected
 from planning.plan.market import Floats, Market
 from planning.plan.solving import Solution, best_for, cheapest
+from planning.text import amount
 from service.core.fleet import FleetSpec
 
 ROUNDS = 5
@@ -81,7 +82,7 @@ def best_within(search: Search, budget: float) -> list[Round]:
     """One round: the fleet with the largest mean bound that costs `budget` at most. NoFleet, Unusable."""
     solution = best_for(search.market, budget)
     if solution is None:
-        raise NoFleet(f"no fleet for {budget:,g} has the {search.market.room:,} places that these sessions need")
+        raise NoFleet(f"no fleet for {amount(budget)} has the {search.market.room:,} places that these sessions need")
     return [search.round_of(solution)]
 
 
@@ -90,6 +91,6 @@ def _nearest(rounds: Sequence[Round]) -> str:
         return "no fleet of these classes reaches the floor, not even by the bound"
     last = rounds[-1]
     return (
-        f"no fleet was found that is expected to keep the floor: the bound reaches it for {rounds[0].cost:,g}, but "
-        f"swings and placement lose too much; a fleet for {last.cost:,g} misses it by {last.missing:,.4g}"
+        f"no fleet was found that is expected to keep the floor: the bound reaches it for {amount(rounds[0].cost)}, "
+        f"but swings and placement lose too much; a fleet for {amount(last.cost)} misses it by {last.missing:,.4g}"
     )

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from planning.errors import Unusable
+from planning.errors import Unusable, refuse_twice
 from service.core.ranking import Ranking
 
 MOST_SESSIONS = 10_000_000.0
@@ -87,6 +87,7 @@ def _hours(rows: csv.DictReader[str], file: Path) -> Iterator[Hour]:
     missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if missing:
         raise Unusable(f"{file}: the first line names the columns {','.join(COLUMNS)}; {missing[0]} is missing")
+    refuse_twice(f"{file}: the first line", rows.fieldnames or (), COLUMNS)
     seen: set[str] = set()
     for row in rows:
         place = f"{file}, line {rows.line_num}"

@@ -10,10 +10,12 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from service.errors import Mistake
+from service.reading.fields import NAME_PATTERN
 
 MOST_NAMED = 5
 """Mistakes that a sentence names; of further ones it tells how many there are."""
 NOTHING: Mapping[str, Any] = {}
+NOT_A_NAME = "must be a name, which has 1 to 128 of A-Z a-z 0-9 . _ : -"
 
 
 def explain(errors: Sequence[ErrorDetails]) -> str:
@@ -78,6 +80,8 @@ def _reason(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
         *above, name = error["loc"]
         near = get_close_matches(str(name), _names(schema, above), n=1)
         return "is not a known field" + (f"; did you mean {near[0]}?" if near else "")
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
+        return NOT_A_NAME
     message = error["msg"]
     return message[0].lower() + message[1:]
 

@@ -141,7 +141,7 @@ def test_an_empty_file_is_not_valid(tmp_path: Path) -> None:
     assert (result.exit_code, result.output) == (1, f"{tmp_path}/fleet.yaml: is empty\n")
 
 
-@pytest.mark.parametrize("options", [["missing.yaml"], ["--load", "-1"], ["--lod", "1"], []])
+@pytest.mark.parametrize("options", [["missing.yaml"], ["--load", "-1"], ["--load", "inf"], ["--lod", "1"], []])
 def test_a_command_that_is_not_called_well_ends_with_2(tmp_path: Path, options: list[str]) -> None:
     path = [] if options in ([], ["missing.yaml"]) else [str(write(tmp_path, TIED))]
     assert runner.invoke(app, [*path, *options]).exit_code == 2

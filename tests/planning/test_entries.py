@@ -44,6 +44,8 @@ def test_json_lines_have_the_same_members() -> None:
         ("1,nan,a-1", "duration_s must be finite"),
         ("1e999,2,a-1", "start_s must be finite"),
         ("1\r2,3,a-1", "not a line of CSV"),
+        ("1795608000000,2,a-1", "start_s is too large for seconds: 1795608000000"),
+        ("1,1e300,a-1", "duration_s is too large for seconds: 1e300"),
     ],
 )
 def test_a_bad_line_of_csv_says_why(line: str, reason: str) -> None:
@@ -79,6 +81,17 @@ def test_a_session_that_no_pool_got_is_none() -> None:
 def test_a_csv_without_its_columns_is_refused() -> None:
     with pytest.raises(Unusable, match=r"start_s \(or end_s\), duration_s and pool"):
         csv_format("start_s,duration_s")
+
+
+def test_a_csv_whose_columns_are_not_clear_is_refused() -> None:
+    with pytest.raises(Unusable, match="names the column pool twice"):
+        csv_format("start_s,duration_s,pool,pool")
+    with pytest.raises(Unusable, match="the first line is no line of CSV"):
+        csv_format("start_s,duration_s,pool\r1,2,a-1\r")
+
+
+def test_spaces_around_a_cell_do_not_belong_to_it() -> None:
+    assert csv_format("start_s, duration_s, pool, class").parse("1, 2, web 7 , a") == Entry(1, 2, "web 7", "a")
 
 
 def test_a_line_of_httplog_is_a_session_of_its_last_timer() -> None:

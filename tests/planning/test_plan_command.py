@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,8 @@ def test_a_budget_is_not_passed(fleet: Path) -> None:
             "--floor: a session adds at most 5 on a pool of these classes, not 6",
         ),
         (["--load", "30", *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
+        (["--load", "30", *COSTS, "--budget", ""], "--budget: '' is not a number above 0"),
+        (["--load", "30", *COSTS, "--floor", ""], "--floor: '' is not a number like 0.5"),
         (["--profile", "nowhere.csv", *COSTS, "--floor", "1"], "nowhere.csv: No such file or directory"),
         (["--load", "30", *COSTS, "--floor", "1", "--refused", "0.9"], "--refused"),
         (["--load", "30", "--floor", "1"], "Missing option '--cost'"),
@@ -130,6 +133,7 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
         ("hour,load\n1,-2\n", "line 2: load: -2 is not from 0 to 10,000,000 sessions"),
         ("hour,load\n1,inf\n", "line 2: load: 'inf' is not a number of sessions"),
         ("hour,load\n1,0\n", "has no hour with a load"),
+        ("hour,load,load\n1,5,6\n", "the first line names the column load twice"),
     ],
 )
 def test_a_profile_that_cannot_be_used_is_named_with_its_line(
@@ -153,6 +157,14 @@ def test_a_fleet_file_with_mistakes_ends_with_1_and_names_them(fleet: Path) -> N
     result = plan(fleet, *COSTS, "--load", "30", "--floor", "1")
     assert result.exit_code == 1
     assert f"{fleet}:4:65: classes[0].capacity: input should be greater" in result.output
+
+
+def test_large_numbers_are_told_in_all_their_digits_and_too_many_pools_are_several_fleets(fleet: Path) -> None:
+    result = plan(fleet, *COSTS, "--load", "1234567", "--floor", "1")
+    assert result.exit_code == 0, result.output
+    assert "1,234,567 sessions has" in result.output
+    assert "e+0" not in result.output
+    assert re.search(r"a fleet has at most 65,536 pools: take \d+ fleets", result.output)
 
 
 @pytest.mark.parametrize("options", [["--budget", "2"], ["--floor", "100%"]])

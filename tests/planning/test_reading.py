@@ -52,10 +52,31 @@ def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) ->
     assert log.starts.tolist() == list(range(rows))
 
 
-@pytest.mark.parametrize(("text", "reason"), [("", "the log is empty"), ("GET / HTTP/1.1\n", "not a log of sessions")])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the log is empty"),
+        ("GET / HTTP/1.1\n", "not a log of sessions"),
+        ('[{"start_s": 1, "duration_s": 2, "pool": "a-1"}]', "nor JSON objects"),
+    ],
+)
 def test_a_log_of_no_format_is_refused(file: Path, text: str, reason: str) -> None:
     with pytest.raises(Unusable, match=reason):
         read(file, text)
+
+
+def _with(at: int, byte: int) -> bytes:
+    packed = bytearray(gzip.compress(HEAD.encode() + b"1,2,a-1\n" * 50))
+    packed[at] = byte
+    return bytes(packed)
+
+
+@pytest.mark.parametrize(
+    "packed", [_with(-1, 0)[:-9], _with(-8, 0), _with(10, 255), b"\x1f\x8bhello"], ids=["cut", "sum", "block", "none"]
+)
+def test_a_broken_gzip_is_named(file: Path, packed: bytes) -> None:
+    with pytest.raises(Unusable, match=f"{file}: its gzip is broken"):
+        read(file, packed)
 
 
 def test_the_format_that_is_named_is_taken(file: Path) -> None:
