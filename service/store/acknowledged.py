@@ -28,6 +28,16 @@ def _adopt(operation: Words, outcome: Reply) -> Words:
     return ("adopt", operation[1], outcome[1], outcome[-1], "")
 
 
+def _adopt_reported(operation: Words, outcome: Reply) -> Words:
+    """It was there: should it be elsewhere now, another dispatcher has been told of a move since."""
+    return ("adopt", operation[1], outcome[1], outcome[3], "")
+
+
+def _move(operation: Words, outcome: Reply) -> Words:
+    kind, session_id, pool_id, _, draw = operation
+    return (kind, session_id, pool_id, outcome[3], draw)
+
+
 def _at_any_time(operation: Words, _: Reply) -> Words:
     return (*operation[:4], "")
 
@@ -40,9 +50,9 @@ PUT_BACK: Mapping[tuple[str, str], Callable[[Words, Reply], Words]] = {
     ("assign", "ASSIGNED"): _adopt,
     ("assign", "REPLAYED"): _adopt,
     ("adopt", "ADOPTED"): _at_any_time,
-    ("report", "NEW"): _again,
-    ("report", "SAME"): _again,
-    ("report", "MOVED"): _again,
+    ("report", "NEW"): _adopt_reported,
+    ("report", "SAME"): _adopt_reported,
+    ("report", "MOVED"): _move,
     ("renew", "RENEWED"): _again,
     ("complete", "COMPLETED"): _again,
     ("complete", "ENDED"): _again,
@@ -93,5 +103,7 @@ def _add(found: dict[tuple[str, str], Words], operation: Words) -> None:
     if kind in ENDING:
         for other in ("adopt", "report", "renew"):
             found.pop((other, session_id), None)
+    elif kind == "report":
+        found.pop(("adopt", session_id), None)  # it has left that pool
     found.pop((kind, session_id), None)
     found[kind, session_id] = operation

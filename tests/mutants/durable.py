@@ -49,6 +49,12 @@ MUTANTS: dict[str, Mutant] = {
     "an ended session is put back as a live one": python(
         "store/acknowledged", "if kind in ENDING:", "if kind in ():", CONTINUITY
     ),
+    "a session is put back on the pool that it had left": python(
+        "store/acknowledged", 'elif kind == "report":', 'elif kind == "":', CONTINUITY
+    ),
+    "a reported session is put back with the fleet's lease": python(
+        "store/acknowledged", "return (kind, session_id, pool_id, outcome[3], draw)", "return operation", CONTINUITY
+    ),
     "everybody marks": lua("continuity", "if tonumber(epoch) ~= fleet.store_epoch then", "if false then", WENT_BACK),
     "leases end at once after a loss": lua(
         "continuity", "fleet.hold_until = fleet.time + accounting.HOLD", "fleet.hold_until = 0", WENT_BACK

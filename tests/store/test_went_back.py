@@ -94,6 +94,32 @@ async def test_a_state_from_before_is_noticed_and_what_was_acknowledged_is_put_b
     assert await counted(store) == (1, later), "it is marked once"
 
 
+async def test_what_was_reported_is_put_back_where_it_was_last_under_its_lease(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES, policy="observe", lease=600), {"small": 2, "large": 2})
+    await store.sessions.report(FLEET, "old", "small-0", None)
+    await second_passes(store)
+    image = Image(own)
+    for id_, pool in (("new", "small-0"), ("moves", "small-1"), ("ends", "small-1")):
+        await store.sessions.report(FLEET, id_, pool, 60)
+    await store.sessions.report(FLEET, "old", "large-0", 60)
+    await store.sessions.report(FLEET, "moves", "large-1", None)
+    await end(store, ["ends"])
+    image.restore(own)
+    assert (await store.sessions.get(FLEET, "old")).pool_id == "small-0"
+    with capture_logs() as logs:
+        await second_passes(store)
+    assert [(line["why"], line["put_back"], line["not_back"]) for line in logs] == [("revision", 2, 0)]
+    found = [await store.sessions.get(FLEET, id_) for id_ in ("old", "new", "moves")]
+    assert [session.pool_id for session in found] == ["large-0", "small-0", "large-1"]
+    assert [(session.lease_seconds_left or 0) > 100 for session in found] == [True, False, False]
+    with pytest.raises(errors.SessionEnded):
+        await store.sessions.get(FLEET, "ends")
+    assert (await counted(store))[0] == 1
+
+
 async def test_each_dispatcher_puts_back_what_it_was_told_and_one_of_them_marks(
     own: Server, opening: AsyncExitStack
 ) -> None:
