@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-DURABILITY, WENT_BACK, CONTINUITY, POOLS = "store/durability", "store/went_back", "store/continuity", "store/pools"
+DURABILITY, WENT_BACK, CONTINUITY = "store/durability", "store/went_back", "store/continuity"
 
 MUTANTS: dict[str, Mutant] = {
     "fewer confirmations than replicas are enough": python(
@@ -59,6 +59,4 @@ MUTANTS: dict[str, Mutant] = {
     "leases end at once after a loss": lua(
         "continuity", "fleet.hold_until = fleet.time + accounting.HOLD", "fleet.hold_until = 0", WENT_BACK
     ),
-    "a report of another epoch is taken": lua("state", "if tonumber(epoch) == fleet.store_epoch and", "if", POOLS),
-    "a report of the future is taken": lua("state", "and tonumber(time) <= fleet.time then", "then", POOLS),
 }

@@ -18,14 +18,15 @@ def _paths(tests: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"tests/{folder}/test_{name}.py" for folder, _, name in folders.values())
 
 
-FAULTS, BATCHING, EARLY = "store/faults", "store/batching", "store/early"
+FAULTS = ("store/faults/outages", "store/faults/refusals")
+BATCHING, EARLY = "store/batching", "store/early"
 
 PYTHON = {
     "a call that may have run is said not to have run": python(
-        "store/batching", "operation.may_have_run |= failed.failure.ran", "operation.may_have_run |= False", FAULTS
+        "store/batching", "operation.may_have_run |= failed.failure.ran", "operation.may_have_run |= False", *FAULTS
     ),
     "after its deadline everything may have run": python(
-        "store/waiting", "self.unknown() if self.may_have_run else StoreUnavailable()", "self.unknown()", FAULTS
+        "store/waiting", "self.unknown() if self.may_have_run else StoreUnavailable()", "self.unknown()", *FAULTS
     ),
     "an unknown outcome does not name its session": python(
         "store/waiting", "OutcomeUnknown(None, session_id=self.words[1])", "OutcomeUnknown()", "api/ids"
@@ -55,34 +56,31 @@ PYTHON = {
         "store/batching",
         "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n        self._put_back(batch)\n",
         "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n",
-        FAULTS,
+        *FAULTS,
     ),
     "a change whose reply was lost is said not to have run": python(
-        "store/caller", "OutcomeUnknown() if self.failure.ran else StoreUnavailable()", "StoreUnavailable()", FAULTS
+        "store/caller", "OutcomeUnknown() if self.failure.ran else StoreUnavailable()", "StoreUnavailable()", *FAULTS
     ),
     "every failed call is sent a second time": python(
         "store/caller",
         'if failure.kind != "function_missing":\n                raise StoreFailure(failure) from error',
         "pass",
-        FAULTS,
+        *FAULTS,
     ),
     "a library that is gone is not loaded": python(
-        "store/caller", 'if failure.kind != "function_missing":', "if True:", FAULTS
+        "store/caller", 'if failure.kind != "function_missing":', "if True:", *FAULTS
     ),
     "a read that failed may have run": python(
-        "store/caller", "raise StoreUnavailable from failed", "raise failed.as_dispatch_error() from failed", FAULTS
+        "store/caller", "raise StoreUnavailable from failed", "raise failed.as_dispatch_error() from failed", *FAULTS
     ),
     "a connection is kept that leads to a replica": python(
         "store/caller", "if failure.kind in DOUBTS:", "if False:", "store/topology"
     ),
     "a refusal may have run": python(
-        "store/connection", "return Failure(kind, ran=False)", "return Failure(kind, ran=True)", FAULTS
+        "store/connection", "return Failure(kind, ran=False)", "return Failure(kind, ran=True)", *FAULTS
     ),
     "without a connection a call may have run": python(
-        "store/connection", "replace(classify(error.__cause__), ran=False)", "classify(error.__cause__)", FAULTS
-    ),
-    "redis-py repeats calls by itself": python(
-        "store/connection", "Retry(NoBackoff(), 0)", "Retry(NoBackoff(), 2)", FAULTS
+        "store/connection", "replace(classify(error.__cause__), ran=False)", "classify(error.__cause__)", *FAULTS
     ),
     "a deleted fleet's name stays on the list when a reply was lost": python(
         "store/fleets",
@@ -90,13 +88,13 @@ PYTHON = {
         "            raise\n",
         "store/configure",
         "store/concurrency",
-        FAULTS,
+        *FAULTS,
     ),
     "a refusal within a report passes as done": python(
         "store/pools",
         "outcomes += map(checked, await",
         "outcomes += map(list, await",
-        "store/pools",
+        "store/pool_lists",
         "store/newer_fleets",
     ),
     "one fleet's trouble keeps the others from their tick": python(
@@ -209,9 +207,11 @@ LUA = {
         "store/configure",
     ),
     "a report from another life of the store is taken": lua(
-        "state", "tonumber(epoch) == fleet.store_epoch and", "", "store/pools"
+        "state", "tonumber(epoch) == fleet.store_epoch and", "", "store/pool_lists"
     ),
-    "a report from the future is taken": lua("state", " and tonumber(time) <= fleet.time then", " then", "store/pools"),
+    "a report from the future is taken": lua(
+        "state", " and tonumber(time) <= fleet.time then", " then", "store/pool_lists"
+    ),
     "a fleet of an older layout is read as one of ours": lua(
         "state", "and 'OLDER_FLEET' or error", "and 'UNKNOWN_FLEET' or error", "store/upgrade"
     ),

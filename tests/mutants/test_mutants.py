@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import deciding, durable, greedy, orders, predicting, refusing
-from tests.mutants.planting import Mutant, plant, run_tests, times_found
+from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
 MUTANTS = deciding.MUTANTS | durable.MUTANTS | greedy.MUTANTS | orders.MUTANTS | predicting.MUTANTS | refusing.MUTANTS
 
@@ -21,6 +21,13 @@ def test_the_tables_do_not_hide_each_other() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_right_text_of_a_mistake_is_still_there_once(name: str) -> None:
     assert times_found(MUTANTS[name]) == 1, f"needs new words: {MUTANTS[name]}"
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_tests_that_must_notice_it_are_there(name: str) -> None:
+    files = [test.partition("::")[0] for test in MUTANTS[name].tests]
+    assert files
+    assert [file for file in files if not (ROOT / file).exists()] == []
 
 
 @pytest.mark.campaign
