@@ -56,6 +56,9 @@ MUTANTS: dict[str, Mutant] = {
         "store/acknowledged", "return (kind, session_id, pool_id, outcome[3], draw)", "return operation", CONTINUITY
     ),
     "everybody marks": lua("continuity", "if tonumber(epoch) ~= fleet.store_epoch then", "if false then", WENT_BACK),
+    "a fleet that is made anew within a second is taken for the one before": lua(
+        "fleets", "math.max(math.floor(now / 1e6), (deleted[key] or 0) + 1)", "math.floor(now / 1e6)", WENT_BACK
+    ),
     "leases end at once after a loss": lua(
         "continuity", "fleet.hold_until = fleet.time + accounting.HOLD", "fleet.hold_until = 0", WENT_BACK
     ),

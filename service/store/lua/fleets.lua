@@ -7,10 +7,22 @@ fleets.SETTINGS = { 'utilities', 'capacities', 'lease', 'retention', 'beta_coeff
 
 local DROPPED = 1000 -- keys of levels that one command drops
 
+local deleted = {} -- epochs of fleets that were deleted within this second, by key
+
+-- A fleet that is made anew within the second of the one before gets the next epoch, so that it is known for another.
+-- O(fleets that were deleted within the second).
+local function remember_epoch(fleet)
+  local second = math.floor(fleet.clock / 1e6)
+  for key, epoch in pairs(deleted) do
+    deleted[key] = epoch >= second and epoch or nil
+  end
+  deleted[fleet.state_key] = fleet.store_epoch
+end
+
 local function create(key, now)
   local fleet = state.new(key)
   fleet.clock = now
-  fleet.store_epoch = math.floor(now / 1e6)
+  fleet.store_epoch = math.max(math.floor(now / 1e6), (deleted[key] or 0) + 1)
   return fleet
 end
 
@@ -220,6 +232,7 @@ function fleets.delete(fleet, expected)
     return { 'IN_USE' }
   end
   -- writes
+  remember_epoch(fleet)
   policies.clear(fleet)
   for position = 1, #fleet.numbers do
     drop_class(fleet, position)
