@@ -46,7 +46,7 @@ async def assign(fleet: FleetName, body: AssignBody, parts: TheParts, context: T
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
 @allow("complete", hot=True, refuses=(UnknownSession,))
 async def complete(fleet: FleetName, body: CompleteBody, parts: TheParts, context: TheContext) -> Answer:
-    """End a session: `completed`; again: `already_ended`. An unknown id: 404, and for two minutes it is not assigned."""
+    """End a session: `completed`; again: `already_ended`. An unknown id: 404, and its assign is refused for 120 s."""
     return answer_of(await parts.store.sessions.complete(fleet, body.session_id, context.arrived))
 
 
