@@ -9,6 +9,9 @@ import httpx
 import pytest
 from redis import Redis
 
+from service.api.bodies import check_body
+from service.api.context import RequestContext
+from service.api.problems import Refusal
 from tests.api.conftest import as_of, assign
 
 JSON = {"Content-Type": "application/json"}
@@ -212,6 +215,15 @@ async def test_each_body_has_its_limit_in_kib(
     within = await api.request(method, url, content=b" " * limit * 1024, headers=JSON)
     beyond = await api.request(method, url, content=b" " * (limit * 1024 + 1), headers=JSON)
     assert (within.json()["code"], beyond.json()["code"]) == ("invalid_json", "payload_too_large")
+
+
+def test_a_body_that_has_arrived_whole_has_the_same_limit() -> None:
+    # A server that reads more at once than a body may have hands such a body over whole.
+    context = RequestContext("r", {b"content-type": b"application/json"}, "", 0.0)
+    check_body(context, b" " * 64, 64)
+    with pytest.raises(Refusal) as refused:
+        check_body(context, b" " * 65, 64)
+    assert (refused.value.status, refused.value.code) == (413, "payload_too_large")
 
 
 async def test_no_answer_repeats_what_was_sent(api: httpx.AsyncClient, fleet: str) -> None:

@@ -30,8 +30,8 @@ SIX = dataclasses.replace(SPEC, classes=tuple(dataclasses.replace(SPEC.classes[0
 def test_the_load_is_the_mean_of_five_minutes() -> None:
     newer = integrals(time=400 * SECOND, sessions=(2.0**70, 700.0 * SECOND))
     older = integrals(time=100 * SECOND, sessions=(2.0**70, 100.0 * SECOND))
-    seen = snapshot([9, 1], [9, 1], integrals=newer, past={60: newer, 300: older})
-    assert mean_sessions(seen) == 2
+    seen = snapshot([9, 4], [9, 3], sessions=7, integrals=newer, past={60: newer, 300: older})
+    assert mean_sessions(seen) == 2, "it is 7 now"
     assert question_now(seen, SPEC) == question_at(seen, SPEC, [9, 9], 2.0)
 
 

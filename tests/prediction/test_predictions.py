@@ -186,6 +186,15 @@ async def test_a_read_takes_what_there_is_and_never_waits() -> None:
     assert not is_running(pid)
 
 
+async def test_an_idle_process_ends_with_the_dispatcher() -> None:
+    predictions = Predictions(pause_seconds=0)
+    async with predictions.under_way():
+        await until(lambda: predictions.now(present(20), SPEC) != PENDING)
+        pid = predictions.predictor.pid
+    assert pid is not None
+    assert not is_running(pid)
+
+
 async def test_a_fleet_is_asked_about_once_in_a_pause() -> None:
     clock = [0.0]
     predictions = Predictions(pause_seconds=10, clock=lambda: clock[0])
