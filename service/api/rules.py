@@ -25,7 +25,7 @@ class Rules:
 
     `scopes`: one of them is needed, or none when empty. `body_bytes`: at most. `offers`: the media types it answers in.
     `invalid`: what a body that does not fit is refused with. `free_query`: the endpoint checks the query itself.
-    `hot`: refused while too much waits for the store; `direct` answers it without FastAPI. `refuses`: the errors of
+    `hot`: refused while too much waits for the store; `direct` may answer it without FastAPI. `refuses`: the errors of
     the store that calls of this kind do not share (`contract` knows those).
     """
 

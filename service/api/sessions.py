@@ -1,4 +1,4 @@
-"""Sessions: assign, complete, renew, report, look up. The first three are hot: `direct` calls them without FastAPI."""
+"""Sessions: assign, complete, renew, report, look up. All but the last are hot, and `direct` calls the first three."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def renew(fleet: FleetName, body: RenewBody, parts: TheParts, context: The
 
 
 @router.put("/sessions/{session_id}", responses={200: {"model": Reported}, 201: {"model": Reported}})
-@allow("pool", refuses=(SessionEnded, OverCapacity, ReportedPoolUnknown))
+@allow("pool", hot=True, refuses=(SessionEnded, OverCapacity, ReportedPoolUnknown))
 async def report(
     fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
 ) -> Response:

@@ -52,13 +52,14 @@ async def test_hot_calls_are_refused_and_counted_and_others_are_not(
     overloaded: Store, fleet: str, new_client: NewClient
 ) -> None:
     api = new_client(overloaded)
-    for hot, body in (
-        ("assign", {"session_id": "a"}),
-        ("complete", {"session_id": "a"}),
-        ("renew", {"session_ids": ["a"]}),
-        ("operations", {"operations": [{"assign": {}}]}),
+    for method, hot, body in (
+        ("POST", "assign", {"session_id": "a"}),
+        ("POST", "complete", {"session_id": "a"}),
+        ("POST", "renew", {"session_ids": ["a"]}),
+        ("POST", "operations", {"operations": [{"assign": {}}]}),
+        ("PUT", "sessions/{session_id}", {"pool_id": "small-1"}),
     ):
-        answer = await api.post(f"{fleet}/{hot}", json=body)
+        answer = await api.request(method, f"{fleet}/{hot.format(session_id='a')}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert answer.headers["Retry-After"] == "1"
         shed = f'slta_requests_shed_total{{route="/v1/fleets/{{fleet}}/{hot}"}} 1.0'
