@@ -71,6 +71,15 @@ async def test_small_slices_find_what_a_large_one_finds(store: Store, redis: Tex
     restore(redis, saved)
 
 
+async def test_what_a_fleet_of_an_older_version_has_not_yet_is_no_damage(
+    store: Store, redis: TextRedis, fleet: None
+) -> None:
+    redis.hdel(f"{{{FLEET}}}:cold", "exponent", "went_back", "left_epoch")
+    assert (await store.audits.look(FLEET)).sentences == []
+    counters = (await store.fleets.snapshot(FLEET)).counters
+    assert counters["went_back"] == 0
+
+
 def restore(redis: TextRedis, saved: dict[str, object]) -> None:
     for name in redis.keys(f"{{{FLEET}}}:*"):
         if name not in saved:

@@ -17,13 +17,15 @@ local function are_numbers(vector, length)
   return #vector == length
 end
 
+-- Cold fields that a fleet of an older version has only once they were written. Placements by the tokens of policies
+-- that it had before may be missing too.
+local LATER = { exponent = true, went_back = true, left_epoch = true }
+
 -- A cold field is looked at as it is stored, not as operations remember it.
--- Vectors of placements by the tokens of policies that the fleet had before may be empty or missing, and so may the
--- exponent where the fleet was configured before there was one.
 local function check_field(fleet, look, field, kind, name, cold)
   local value = rawget(fleet, field)
   if cold then
-    local optional = string.find(field, 'assigned_', 1, true) or field == 'exponent'
+    local optional = LATER[field] or string.find(field, 'assigned_', 1, true)
     if optional and (cold[name] or '') == '' then
       return
     elseif not cold[name] then
