@@ -12,7 +12,7 @@ from tests.servers import Server
 def sessions(server: Server) -> Mapping[str, str]:
     """Live sessions and their pools."""
     with server.client() as redis:
-        return {session: record.split()[-1] for session, record in redis.hgetall(f"{{{FLEET}}}:sessions").items()}
+        return {session: record.split()[4] for session, record in redis.hgetall(f"{{{FLEET}}}:sessions").items()}
 
 
 def audit(server: Server) -> list[str]:

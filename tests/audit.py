@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -84,6 +85,7 @@ def _check(fleet: Fleet, found: list[str]) -> None:
     if check_rows:
         check_rows(fleet, columns, found)
     _check_leases(fleet, found)
+    _check_placed(fleet, found)
     _check_keys(fleet, found)
 
 
@@ -232,7 +234,7 @@ def _check_reports(fleet: Fleet, columns: list[dict[int, int]], found: list[str]
 
 def _check_leases(fleet: Fleet, found: list[str]) -> None:
     leased: dict[str, set[str]] = {}
-    for session, (_, _, lease, due, _) in fleet.sessions.items():
+    for session, (_, _, lease, due, *_) in fleet.sessions.items():
         _claim(found, f"{session} has a lease", int(due) > 0, int(lease) > 0)
         if int(due) > 0:
             leased.setdefault(fleet.prefix + "leases:" + due, set()).add(session)
@@ -247,6 +249,13 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
     _claim(found, "ids that were completed early", fleet.integer("early_completes"), len(early))
     remembered = {id_ for id_, forgotten in early if forgotten > fleet.integer("time")}
     _claim(found, "both live and completed early", remembered & set(fleet.sessions), set())
+
+
+def _check_placed(fleet: Fleet, found: list[str]) -> None:
+    """A record ends with the pool's id, or with one word more: the level that was taken, and the token's letter."""
+    for session, (_, _, _, _, _, *further) in fleet.sessions.items():
+        if further and not re.fullmatch("[1-9][0-9]{0,3}[a-z]?", " ".join(further)):
+            found.append(f"{session} was placed at {further}")
 
 
 def _check_keys(fleet: Fleet, found: list[str]) -> None:

@@ -138,9 +138,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _name_policies(schemas: dict[str, Any], policies: Mapping[str, Policy]) -> None:
     """The words that depend on the table of policies: which a fleet may ask for, and what a decision may name."""
-    tokens = [token for policy in policies.values() for token in policy.tokens]
+    tokens = list(dict.fromkeys(token for policy in policies.values() for token in policy.tokens))
     schemas["FleetBody"]["properties"]["policy"]["enum"] = list(policies)
-    schemas["Placement"]["properties"]["token"]["anyOf"][0]["enum"] = list(dict.fromkeys(tokens))
+    for answer in ("Placement", "Session"):
+        schemas[answer]["properties"]["token"]["anyOf"][0]["enum"] = tokens
 
 
 def _describe_call(operation: dict[str, Any], route: ApiRoute, method: str) -> None:

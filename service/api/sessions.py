@@ -71,5 +71,5 @@ async def report(
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})
 @allow("read", "assign", "complete", "pool", refuses=(SessionEnded, UnknownSession))
 async def get_session(fleet: FleetName, session_id: SessionId, store: TheStore) -> Response:
-    """Where a live session is."""
+    """Where a live session is, since when, at which level it came there and by which token."""
     return answer(await store.sessions.get(fleet, session_id))

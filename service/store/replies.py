@@ -139,11 +139,13 @@ def session(session_id: str, reply: Reply) -> Session:
         raise errors.UnknownSession
     if reply[0] == "ENDED":
         raise _ended(reply)
-    _, pool_id, pool_class, age, left = reply
+    _, pool_id, pool_class, age, left, level, token = reply
     return Session(
         session_id=session_id,
         pool_id=pool_id,
         pool_class=pool_class,
+        token=token or None,
+        level=int(level) if level else None,
         age_seconds=int(age) / MICROSECONDS,
         lease_seconds_left=max(0, int(left)) / MICROSECONDS if left else None,
     )

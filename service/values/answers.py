@@ -85,11 +85,17 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A live session."""
+    """A live session. It came to its pool as session number `level` there, and `token` is what decided.
+
+    `token` is None for a session that was adopted or reported: nobody decided here. Both are None where a dispatcher of
+    an older version wrote the session last.
+    """
 
     session_id: str
     pool_id: str
     pool_class: str
+    token: str | None
+    level: int | None
     age_seconds: float
     lease_seconds_left: float | None
 

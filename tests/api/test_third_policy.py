@@ -28,6 +28,7 @@ async def test_a_fleet_under_the_third_policy_is_made_filled_and_seen(api: httpx
     assert (following["steps"][0]["rule"], following["token"]) == ("any pool with room", "any")
     placed = [(await api.post("/v1/fleets/f/assign", json={})).json() for _ in range(14)]
     assert {placement["token"] for placement in placed} == {"any"}
+    assert (await api.get(f"/v1/fleets/f/sessions/{placed[0]['session_id']}")).json()["token"] == "any"
     assert (await api.post("/v1/fleets/f/assign", json={})).json()["code"] == "no_capacity"
     assert (await api.get("/v1/fleets/f/next")).json()["refused"] == "no_capacity"
     state = (await api.get("/v1/fleets/f/state")).json()
@@ -38,7 +39,8 @@ async def test_a_fleet_under_the_third_policy_is_made_filled_and_seen(api: httpx
 async def test_the_reference_names_the_policies_of_the_table_and_their_tokens(api: httpx.AsyncClient) -> None:
     schemas = (await api.get("/openapi.json")).json()["components"]["schemas"]
     assert schemas["FleetBody"]["properties"]["policy"]["enum"] == list(WITH_UNIFORM)
-    assert set(UNIFORM.tokens) < set(schemas["Placement"]["properties"]["token"]["anyOf"][0]["enum"])
+    for answer in ("Placement", "Session"):
+        assert set(UNIFORM.tokens) < set(schemas[answer]["properties"]["token"]["anyOf"][0]["enum"])
 
 
 async def test_a_policy_that_is_not_in_the_table_is_refused_with_those_that_are(

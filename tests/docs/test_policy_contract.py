@@ -87,6 +87,11 @@ def test_its_tokens_are_those_of_its_row_in_python(name: str) -> None:
     assert tuple(declared(name)["TOKENS"]) == WITH_UNIFORM[name].tokens
 
 
+def test_a_record_s_letter_tells_which_token_it_was() -> None:
+    words = {token for policy in WITH_UNIFORM.values() for token in policy.tokens}
+    assert len({word[0] for word in words}) == len(words)
+
+
 @each_policy
 def test_it_has_no_function_beyond_the_contract_and_has_choose_if_it_places(name: str) -> None:
     assert ("choose" in functions(name)) == WITH_UNIFORM[name].places

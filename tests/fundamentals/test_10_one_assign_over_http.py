@@ -34,8 +34,9 @@ async def test_an_assign_sets_one_bit_of_the_ledger_and_takes_the_token(tiny: Ti
 
 async def test_the_session_is_written_down_in_three_places(tiny: Tiny) -> None:
     await tiny.assign("s-1", draw=0.75)
-    # The pool's number, 65,536 · class + bit; start and length of the lease in µs; the second in which it is over.
-    assert tiny.field("sessions", "s-1") == "65537 0 21600000000 21601 large-2"
+    # The pool's number, 65,536 · class + bit; start and length of the lease in µs; the second in which it is over;
+    # and how it came there: to level 1, by a yellow token.
+    assert tiny.field("sessions", "s-1") == "65537 0 21600000000 21601 large-2 1y"
     assert tiny.members("ids:65537") == {"s-1"}
     assert tiny.members("leases:21601") == {"s-1"}
 

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import deciding, durable, greedy, orders, predicting, refusing
+from tests.mutants import deciding, durable, greedy, orders, placed, predicting, refusing
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
-MUTANTS = deciding.MUTANTS | durable.MUTANTS | greedy.MUTANTS | orders.MUTANTS | predicting.MUTANTS | refusing.MUTANTS
+TABLES = [table.MUTANTS for table in (deciding, durable, greedy, orders, placed, predicting, refusing)]
+MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}
 
 
 def test_the_tables_do_not_hide_each_other() -> None:
-    assert len(MUTANTS) == sum(
-        len(table.MUTANTS) for table in (deciding, durable, greedy, orders, predicting, refusing)
-    )
+    assert len(MUTANTS) == sum(map(len, TABLES))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -113,6 +113,7 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "a record on another pool": record(0, "0"),
     "a record of a pool that is not there": record(4, "nowhere"),
     "a record that began in the future": record(1, str(10**15)),
+    "a record whose level and token nobody can read": record(5, "green"),
     "a record deleted": lambda redis: redis.hdel(key("sessions"), "s0"),
     "a record of nobody": lambda redis: redis.hset(key("sessions"), "ghost", "0 0 0 0 small-1"),
     "a time to live on sessions": lambda redis: redis.expire(key("sessions"), 10_000),

@@ -51,6 +51,11 @@ def swap_order(redis: TextRedis) -> None:
     redis.set(key("order"), entries[6:12] + entries[:6] + entries[12:])
 
 
+def placed_at(redis: TextRedis, word: str) -> str:
+    """The record of s0 with this level and token."""
+    return " ".join([*redis.hget(key("sessions"), "s0").split()[:5], word])
+
+
 def lose_lease(redis: TextRedis) -> None:
     due = redis.hget(key("sessions"), "s0").split()[3]
     redis.srem(key(f"leases:{due}"), "s0")
@@ -58,7 +63,7 @@ def lose_lease(redis: TextRedis) -> None:
 
 def due_elsewhere(redis: TextRedis) -> None:
     record = redis.hget(key("sessions"), "s0").split()
-    redis.hset(key("sessions"), "s0", " ".join([*record[:3], str(int(record[3]) + 1), record[4]]))
+    redis.hset(key("sessions"), "s0", " ".join([*record[:3], str(int(record[3]) + 1), *record[4:]]))
 
 
 def overfill(redis: TextRedis) -> None:
@@ -80,6 +85,7 @@ BOTH: dict[str, Plant] = {
     "a session on another pool": rename_session,
     "a session without a record": lambda redis: redis.hdel(key("sessions"), "s1"),
     "a record without a session": lambda redis: redis.hset(key("sessions"), "ghost", "0 0 0 0 small-0"),
+    "a level that is none": lambda redis: redis.hset(key("sessions"), "s0", placed_at(redis, "0g")),
     "an id in two pools": copy_id,
     "a pool under another name": lambda redis: redis.hset(key("names"), "0", "small-1"),
     "a name without a pool": lambda redis: redis.hset(key("names"), "99", "ghost"),

@@ -44,6 +44,7 @@ which is why there is an audit. *Left* is what no record tells any more.
 """
 LEFT = {
     "an unreadable record": "the session, set aside in `{fleet}:aside`",
+    "a record whose level and token nobody can read": "the level and the token of the session",
     "a record deleted": "the session",
     "a record of nobody": "a session more, until its client or its pool ends it",
     "a record of a pool that is not there": "a draining pool of that name",

@@ -96,6 +96,8 @@ class World:
         self.expected: list[list[str]] = []
         self.pools: list[Pool] = []
         self.where: dict[str, Pool] = {}
+        self.placed: dict[str, str] = {}
+        """What the record of each session must say of its coming: the level, and the token's letter if one decided."""
         self.seen: Counter[str] = Counter()
         self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
         self.serial = 0
@@ -224,7 +226,7 @@ class World:
             return
         pool = next(p for p in self.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
         pool.sessions.append(session)
-        self.where[session] = pool
+        self._placed(session, pool, decision.token[0])
         self.seen[decision.token] += 1
         self.expected.append(["ASSIGNED", pool.pool_id, self.names[pool.pool_class], decision.token])
 
@@ -281,9 +283,12 @@ class World:
 
     def _enter(self, session: str, pool: Pool) -> None:
         pool.sessions.append(session)
-        self.where[session] = pool
+        self._placed(session, pool)
         if self.with_naive and pool.status != "active":
             self.naive.pool(pool.pool_class, pool.bit).occupancy += 1
+
+    def _placed(self, session: str, pool: Pool, letter: str = "") -> None:
+        self.where[session], self.placed[session] = pool, f"{len(pool.sessions)}{letter}"
 
     def depart(self, session: str) -> None:
         pool = self._leave(session)
@@ -292,6 +297,7 @@ class World:
 
     def _leave(self, session: str) -> Pool:
         pool = self.where.pop(session)
+        del self.placed[session]
         pool.sessions.remove(session)
         if pool.status == "active":
             self.spec.complete(pool.pool_class, pool.bit)
@@ -308,7 +314,7 @@ class World:
             return
         self.expected.append(["ADOPTED"])
         pool.sessions.append(session)
-        self.where[session] = pool
+        self._placed(session, pool)
         self.refresh(pool)
 
     def _queue(self, *words: Any) -> None:
@@ -444,8 +450,14 @@ class World:
                 self.reorder()
                 self.flush()
             if self.rng.random() < 0.01:
-                assert violations(self.redis, FLEET) == []
+                self.audit()
+        self.audit()
+
+    def audit(self) -> None:
+        """The fleet's invariants hold, and each session's record says how it came to its pool."""
         assert violations(self.redis, FLEET) == []
+        records = self.redis.hgetall(f"{{{FLEET}}}:sessions")
+        assert {str(session): str(record).split()[5] for session, record in records.items()} == self.placed
 
 
 def worlds(

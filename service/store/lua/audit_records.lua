@@ -2,10 +2,13 @@
 
 audit_records = {}
 
-local function check_place(fleet, look, id, number, pool_id)
-  look:claim('session ' .. id .. ': its pool', records.pool_name(fleet, number), pool_id)
-  if redis.call('SISMEMBER', keys.of_ids(fleet, number), id) == 0 then
+local function check_place(fleet, look, id, session)
+  look:claim('session ' .. id .. ': its pool', records.pool_name(fleet, session.number), session.pool_id)
+  if redis.call('SISMEMBER', keys.of_ids(fleet, session.number), id) == 0 then
     look:say('session ' .. id .. ': is not among the ids of its pool')
+  end
+  if session.placed ~= '' and not records.placement(session) then
+    look:say('session ' .. id .. ': its level and token are unreadable')
   end
 end
 
@@ -25,14 +28,14 @@ local function check_lease(fleet, look, id, lease, due)
 end
 
 local function check_record(fleet, look, id, record)
-  local number, start, lease, due, pool_id = records.parse(record)
-  if not number then
+  local session = records.parse(record)
+  if not session then
     look:say('session ' .. id .. ': its record is unreadable')
     return
   end
-  check_place(fleet, look, id, number, pool_id)
-  check_lease(fleet, look, id, lease, due)
-  if start > fleet.time then
+  check_place(fleet, look, id, session)
+  check_lease(fleet, look, id, session.lease, session.due)
+  if session.start > fleet.time then
     look:say('session ' .. id .. ': began in the future')
   end
 end
@@ -70,8 +73,8 @@ local function check_second(fleet, look, second, cursor)
   local count = math.max(10, math.ceil(look.left / 4))
   local found = redis.call('SSCAN', keys.of_leases(fleet, second), cursor, 'COUNT', count)
   for at, record in ipairs(records.read_all(fleet, found[2])) do
-    local _, _, _, due = records.parse(record)
-    if due ~= second then
+    local session = records.parse(record)
+    if not session or session.due ~= second then
       look:say(string.format('session %s: is among the leases of second %d and has none there', found[2][at], second))
     end
   end

@@ -4,7 +4,8 @@
 --
 --   LAYOUT      the layout version from which dispatchers know it: a fleet that uses it is left alone by older ones
 --   TOKENS      the words that a decision can name, the `tokens` of its row in Python; the vector `assigned_<token>`
---               counts them by class
+--               counts them by class. A session's record keeps the first letter, so different words, also of
+--               different policies, begin with different letters
 --   CLASS_ROWS  bit rows of each class, keys {fleet}:<name>:<class>
 --   FLEET_ROWS  bit rows of the fleet, keys {fleet}:<name>
 --   NUMBERS, VECTORS  its fields of the state, at 0 when a fleet gets the policy; a vector has one number per class.
@@ -55,6 +56,7 @@ policies = {}
 policies.BY_NAME = {} -- @POLICIES@
 
 local packed_fields = {} -- by policy, filled while functions run
+local by_letter -- the words of all policies, listed when they are first needed
 
 -- The fields of a policy's block of the state, in order, and which of them are vectors.
 function policies.fields(policy)
@@ -90,6 +92,17 @@ function policies.each_token(visit)
       end
     end
   end
+end
+
+-- The word of any policy that begins with this letter; nil for none.
+function policies.token(letter)
+  if not by_letter then
+    by_letter = {}
+    policies.each_token(function(token)
+      by_letter[string.sub(token, 1, 1)] = token
+    end)
+  end
+  return by_letter[letter]
 end
 
 -- Whether the fleet's policy owns a row of this name: of a class, or without `position` of the fleet.

@@ -53,19 +53,23 @@ function reads.snapshot(fleet)
   return { 'SNAPSHOT', document, state.fields(fleet), rank, texts, accounting.integrals(fleet), past, sizes }
 end
 
--- id -> {SESSION, pool_id, class, age, µs of lease left or ''} | {ENDED, reason, pool_id} | {UNKNOWN}. O(1).
+-- id -> {SESSION, pool_id, class, age, µs of lease left or '', level taken or '', token or ''}
+--   | {ENDED, reason, pool_id} | {UNKNOWN}. O(1).
 function reads.session(fleet, id)
   local session = sessions.read(fleet, id)
   if not session then
     local reason, pool_id = sessions.ended(fleet, id)
     return reason and { 'ENDED', reason, pool_id } or { 'UNKNOWN' }
   end
+  local level, token = records.placement(session)
   return {
     'SESSION',
     session.pool_id,
     fleet.class_names[(keys.locate(fleet, session.number))],
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
+    level or '',
+    token or '',
   }
 end
 

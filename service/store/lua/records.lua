@@ -1,4 +1,9 @@
--- Session records as the audit and a repair read them: without trust, and many at once.
+-- Session records: what stands in one, and how the audit and a repair read many at once, without trust.
+--
+-- A record is "number start lease due pool_id placed": the pool's number, fleet time and duration in µs, the second of
+-- fleet time in which the lease is over (0 for none), the pool's id; `placed` is the level that the session took on its
+-- pool and the first letter of the token that decided, "3g". A session that was adopted or reported has no letter, and
+-- dispatchers of older versions write no `placed` at all.
 
 records = {}
 
@@ -26,13 +31,32 @@ function records.pool_name(fleet, number)
   return redis.call('HGET', keys.of_fleet(fleet, 'names'), number)
 end
 
--- A record's number, start, lease, due and pool id; nil when it is unreadable.
+-- A record as a table, `placed` with the space before it, '' for none; nil when what stands before is unreadable.
 function records.parse(record)
-  local number, start, lease, due, pool_id = string.match(record or '', '^(%d+) (%d+) (%d+) (%d+) (%S+)$')
-  if not number then
-    return nil
-  end
-  return tonumber(number), tonumber(start), tonumber(lease), tonumber(due), pool_id
+  local number, start, lease, due, pool_id, placed =
+    string.match(record or '', '^(%d+) (%d+) (%d+) (%d+) (%S+)(.*)$')
+  return number and {
+    number = tonumber(number), start = tonumber(start), lease = tonumber(lease), due = tonumber(due),
+    pool_id = pool_id, placed = placed,
+  }
+end
+
+-- The inverse.
+function records.text(session)
+  return string.format(
+    '%d %d %d %d %s%s', session.number, session.start, session.lease, session.due, session.pool_id, session.placed
+  )
+end
+
+-- `placed` for a level, and a token where one decided.
+function records.placed(level, token)
+  return ' ' .. level .. string.sub(token or '', 1, 1)
+end
+
+-- The level and the token of a session, nil for what its record does not tell.
+function records.placement(session)
+  local level, letter = string.match(session.placed, '^ ([1-9]%d?%d?%d?)(%a?)$')
+  return tonumber(level), policies.token(letter)
 end
 
 -- The latest second in which a lease of this length can be over.

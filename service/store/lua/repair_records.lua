@@ -51,22 +51,30 @@ local function set_aside(fleet, id, record)
   redis.call('HDEL', keys.of_fleet(fleet, 'sessions'), id)
 end
 
+-- The session with the number of its pool, a start and an end of its lease that can be, and a level and token that can
+-- be read or none; nil without a pool.
+local function mend(fleet, session)
+  session.number = find_pool(fleet, session.number, session.pool_id)
+  session.start, session.due = math.min(session.start, fleet.time), mend_due(fleet, session.lease, session.due)
+  session.placed = records.placement(session) and session.placed or ''
+  return session.number and session
+end
+
 local function place(fleet, id, record)
-  local number, start, lease, due, pool_id = records.parse(record)
-  local found = number and find_pool(fleet, number, pool_id)
-  if not found then
+  local session = records.parse(record)
+  session = session and mend(fleet, session)
+  if not session then
     set_aside(fleet, id, record)
     return
   end
-  start, due = math.min(start, fleet.time), mend_due(fleet, lease, due)
-  local mended = string.format('%d %d %d %d %s', found, start, lease, due, pool_id)
+  local mended = records.text(session)
   if mended ~= record then
     redis.call('HSET', keys.of_fleet(fleet, 'sessions'), id, mended)
   end
-  redis.call('SADD', keys.of_ids(fleet, found), id)
-  if due > 0 then
-    redis.call('SADD', keys.of_leases(fleet, due), id)
-    fleet.next_due = math.min(fleet.next_due, due)
+  redis.call('SADD', keys.of_ids(fleet, session.number), id)
+  if session.due > 0 then
+    redis.call('SADD', keys.of_leases(fleet, session.due), id)
+    fleet.next_due = math.min(fleet.next_due, session.due)
   end
   forget_end(fleet, id)
 end

@@ -67,7 +67,7 @@ local function reported(fleet, id, pool_id)
     return nil, nil, leave_out(fleet, refusal)
   end
   local position, bit = keys.locate(fleet, target)
-  local pool = { number = target, status = status, position = position, bit = bit }
+  local pool = { id = pool_id, number = target, status = status, position = position, bit = bit }
   local session = sessions.read(fleet, id)
   local reason, ended_on = nil, nil
   if session and session.number == target then
@@ -100,7 +100,7 @@ function reports.take(fleet, id, pool_id, lease, draw)
   end
   local comparison = pool.status == 'active' and policies.tell(fleet, 'compare', draw, pool.position, pool.level)
   if session then
-    sessions.move(fleet, id, session, pool.number, pool_id)
+    sessions.move(fleet, id, session, pool)
   else
     sessions.begin(fleet, id, pool.number, pool_id, lease, 'adopted')
   end

@@ -1,7 +1,7 @@
--- Sessions: `sessions` maps an id to "pool start lease due pool_id" (pool number, fleet time and duration in µs, the
--- second of fleet time in which the lease is over, 0 for none). `leases:<second>` is the set of ids due in that second:
--- O(1) where a sorted set would cost a walk through cold memory. `ended:0` and `ended:1` remember ended ids as
--- "reason pool_id" in two generations, the older of which is dropped whole; `early` has ids that never were sessions.
+-- Sessions: `sessions` maps an id to its record (see `records`). `leases:<second>` is the set of ids due in that second
+-- of fleet time: O(1) where a sorted set would cost a walk through cold memory. `ended:0` and `ended:1` remember ended
+-- ids as "reason pool_id" in two generations, the older of which is dropped whole; `early` has ids that never were
+-- sessions.
 --
 -- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused. What others say of
 -- sessions, pools for one, is in `reports`.
@@ -11,22 +11,17 @@ sessions = {}
 local REAP = 32 -- sessions that one call ends because their lease is over
 local REAP_SECONDS = 1000 -- of fleet time that one call looks through
 
--- A live session as a table; nil when there is none.
+-- A live session as the table of its record; nil when there is none.
 function sessions.read(fleet, id)
   local record = gather.get(fleet, keys.of_fleet(fleet, 'sessions'), id)
   if not record then
     return nil
   end
-  local number, start, lease, due, pool_id = string.match(record, '(%d+) (%d+) (%d+) (%d+) (%S+)')
-  return {
-    number = tonumber(number), start = tonumber(start), lease = tonumber(lease), due = tonumber(due), pool_id = pool_id,
-  }
+  return records.parse(record) or error('the record of session ' .. id .. ' is unreadable')
 end
 
 local function write(fleet, id, session)
-  local record =
-    string.format('%d %d %d %d %s', session.number, session.start, session.lease, session.due, session.pool_id)
-  gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, record)
+  gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, records.text(session))
 end
 
 -- Reason and pool id of a session that has ended within the retention time, or whose complete came before its assign;
@@ -80,16 +75,20 @@ function sessions.lease(fleet, given)
   return given == '' and fleet.lease or tonumber(given)
 end
 
--- Places a session on a pool: the record, the pool's set of ids, the lease. The pool's new occupancy. Counted right
--- after the record is written: should a later step fail, a repair from the records leaves the counters right.
-function sessions.begin(fleet, id, number, pool_id, lease, counter)
-  local due = start_lease(fleet, id, lease)
-  write(fleet, id, { number = number, start = fleet.time, lease = lease, due = due, pool_id = pool_id })
+-- Places a session on a pool: the record, the pool's set of ids, the lease; `token` is nil where none decided. The
+-- pool's new occupancy. Counted right after the record is written: should a later step fail, a repair from the records
+-- leaves the counters right.
+function sessions.begin(fleet, id, number, pool_id, lease, counter, token)
+  local ids = keys.of_ids(fleet, number)
+  local level = redis.call('SCARD', ids) + 1
+  write(fleet, id, {
+    number = number, start = fleet.time, lease = lease, due = start_lease(fleet, id, lease), pool_id = pool_id,
+    placed = records.placed(level, token),
+  })
   fleet[counter] = fleet[counter] + 1
   fleet.revision = fleet.revision + 1
-  local ids = keys.of_ids(fleet, number)
   redis.call('SADD', ids, id)
-  return redis.call('SCARD', ids)
+  return level
 end
 
 -- Takes a session off the pool with this number.
@@ -100,12 +99,14 @@ function sessions.leave(fleet, id, number)
   ledger.fell(fleet, position, bit, redis.call('SCARD', ids) + 1)
 end
 
--- Puts a live session that has left its pool on another one. It began there now; its lease goes on.
-function sessions.move(fleet, id, session, number, pool_id)
-  session.number, session.pool_id, session.start = number, pool_id, fleet.time
+-- Puts a live session that has left its pool on another one, which so comes to hold `pool.level`. It began there now,
+-- and no token decided; its lease goes on.
+function sessions.move(fleet, id, session, pool)
+  session.number, session.pool_id, session.start = pool.number, pool.id, fleet.time
+  session.placed = records.placed(pool.level)
   write(fleet, id, session)
   fleet.revision = fleet.revision + 1
-  redis.call('SADD', keys.of_ids(fleet, number), id)
+  redis.call('SADD', keys.of_ids(fleet, pool.number), id)
 end
 
 -- Ends a session: its record, counted and remembered at once as in `begin`, its lease and its place.
@@ -147,7 +148,7 @@ function sessions.assign(fleet, id, lease, draw)
   local number = keys.pool_number(fleet, position, bit)
   local pool_id = pools.name(fleet, number)
   lease = sessions.lease(fleet, lease)
-  ledger.rose(fleet, position, bit, sessions.begin(fleet, id, number, pool_id, lease, 'assigned'))
+  ledger.rose(fleet, position, bit, sessions.begin(fleet, id, number, pool_id, lease, 'assigned', token))
   policies.tell(fleet, 'learn', judgement)
   local tally = fleet['assigned_' .. token]
   tally[position] = tally[position] + 1

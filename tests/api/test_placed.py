@@ -1,0 +1,130 @@
+"""What `GET …/sessions/{session_id}` tells of how a session came to its pool: the token that decided, and the level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from service.audit import repair_fleet
+from service.core.policies import PLACING
+from service.fleet_file import Specs
+from service.store import Store
+from tests.api.conftest import FLEET, as_of, assign
+
+
+async def told(api: httpx.AsyncClient, fleet: str, session_id: str) -> tuple[str | None, int | None]:
+    """Token and level."""
+    answer: dict[str, Any] = (await api.get(f"{fleet}/sessions/{session_id}")).json()
+    return answer["token"], answer["level"]
+
+
+def further(redis: Any, session_id: str) -> list[str]:
+    """What stands in a session's record behind the pool's id."""
+    record: bytes = redis.hget("{f}:sessions", session_id)
+    return record.decode().split()[5:]
+
+
+def rewrite(redis: Any, session_id: str, *words: str) -> None:
+    """The record has these words there."""
+    record: bytes = redis.hget("{f}:sessions", session_id)
+    redis.hset("{f}:sessions", session_id, " ".join([*record.decode().split()[:5], *words]))
+
+
+@pytest.mark.parametrize("policy", sorted(PLACING))
+async def test_a_session_tells_by_which_token_and_at_which_level_it_was_placed_whatever_ended_since(
+    api: httpx.AsyncClient, fleet: str, policy: str
+) -> None:
+    await api.put(fleet, json=FLEET | {"policy": policy})
+    expected: dict[str, tuple[str, int]] = {}
+    held: dict[str, list[str]] = {}
+    for k in range(24):
+        placed = (await api.post(f"{fleet}/assign", json={"session_id": f"s-{k}"})).json()
+        pool = (await api.get(f"{fleet}/pools/{placed['pool_id']}")).json()
+        expected[f"s-{k}"] = placed["token"], pool["occupancy"]
+        held.setdefault(placed["pool_id"], []).append(f"s-{k}")
+        if k % 2:
+            fullest = max(held.values(), key=len)
+            await api.post(f"{fleet}/complete", json={"session_id": fullest[0]})
+            del expected[fullest.pop(0)]
+    assert len(expected) == 12
+    assert {id_: await told(api, fleet, id_) for id_ in expected} == expected
+    assert min(expected[id_][1] for id_ in fullest) > 1, "the one that came there first has ended"
+
+
+async def test_a_renewal_and_a_replay_leave_token_and_level_as_they_were(api: httpx.AsyncClient, fleet: str) -> None:
+    await assign(api, fleet, "a", "b", "c")
+    before = [await told(api, fleet, id_) for id_ in "abc"]
+    assert all(token and level for token, level in before)
+    await api.post(f"{fleet}/renew", json={"session_ids": ["a", "b"], "lease_seconds": 99})
+    again = [{"renew": {"session_id": "c"}}, {"assign": {"session_id": "a"}}]
+    await api.post(f"{fleet}/operations", json={"operations": again})
+    assert [await told(api, fleet, id_) for id_ in "abc"] == before
+
+
+async def test_another_policy_does_not_change_what_decided(api: httpx.AsyncClient, fleet: str) -> None:
+    await assign(api, fleet, "a")
+    before = await told(api, fleet, "a")
+    await api.put(fleet, json=FLEET | {"policy": "jlmu"})
+    await assign(api, fleet, "b")
+    assert (before[0], await told(api, fleet, "a")) == ("yellow", before)
+    assert (await told(api, fleet, "b"))[0] == "open"
+
+
+async def test_no_token_decided_where_a_session_was_adopted_or_reported(api: httpx.AsyncClient, fleet: str) -> None:
+    (pool_id,) = await assign(api, fleet, "placed")
+    listed = {"as_of": await as_of(api, fleet), "session_ids": ["placed", "adopted"]}
+    await api.put(f"{fleet}/pools/{pool_id}/sessions", json=listed)
+    await api.put(f"{fleet}/sessions/reported", json={"pool_id": pool_id})
+    assert await told(api, fleet, "placed") == ("yellow", 1)
+    assert await told(api, fleet, "adopted") == (None, 2)
+    assert await told(api, fleet, "reported") == (None, 3)
+
+
+async def test_a_session_that_a_report_moves_takes_a_new_level(api: httpx.AsyncClient, fleet: str) -> None:
+    (pool_id,) = await assign(api, fleet, "a")
+    for k in range(2):
+        await api.put(f"{fleet}/sessions/there-{k}", json={"pool_id": "small-1"})
+    await api.put(f"{fleet}/sessions/a", json={"pool_id": pool_id})
+    assert await told(api, fleet, "a") == ("yellow", 1), "it was there already"
+    await api.put(f"{fleet}/sessions/a", json={"pool_id": "small-1"})
+    assert await told(api, fleet, "a") == (None, 3)
+
+
+async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(
+    api: httpx.AsyncClient, redis: Redis, fleet: str
+) -> None:
+    (pool_id,) = await assign(api, fleet, "old")
+    rewrite(redis, "old")
+    assert await told(api, fleet, "old") == (None, None)
+    await api.post(f"{fleet}/renew", json={"session_ids": ["old"]})
+    assert await told(api, fleet, "old") == (None, None)
+    other = "small-1" if pool_id != "small-1" else "small-2"
+    await api.put(f"{fleet}/sessions/old", json={"pool_id": other})
+    assert await told(api, fleet, "old") == (None, 1)
+    assert (await api.post(f"{fleet}/complete", json={"session_id": "old"})).json()["pool_id"] == other
+
+
+async def test_a_token_that_this_version_does_not_know_is_not_told_and_is_kept(
+    api: httpx.AsyncClient, redis: Redis, fleet: str
+) -> None:
+    await assign(api, fleet, "newer")
+    rewrite(redis, "newer", "3z")
+    await api.post(f"{fleet}/renew", json={"session_ids": ["newer"]})
+    assert await told(api, fleet, "newer") == (None, 3)
+    assert further(redis, "newer") == ["3z"]
+
+
+async def test_a_repair_keeps_token_and_level_and_drops_what_nobody_can_read(
+    api: httpx.AsyncClient, store: Store, redis: Redis, fleet: str
+) -> None:
+    await assign(api, fleet, "good", "old", "bad")
+    before = await told(api, fleet, "good")
+    rewrite(redis, "old")
+    rewrite(redis, "bad", "green", "3")
+    assert await told(api, fleet, "bad") == (None, None)
+    assert await repair_fleet(store, Specs(), "f")
+    assert [await told(api, fleet, id_) for id_ in ("good", "old", "bad")] == [before, (None, None), (None, None)]
+    assert (further(redis, "old"), further(redis, "bad")) == ([], [])

@@ -1,0 +1,37 @@
+"""Planted mistakes in what a session tells of its placement."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import lua, python
+
+PLACED = "api/placed"
+
+MUTANTS: dict[str, Mutant] = {
+    "a renewal drops token and level": lua(
+        "sessions", "  session.due = start_lease(", "  session.placed = ''\n  session.due = start_lease(", PLACED
+    ),
+    "a session that moves keeps its level": lua(
+        "sessions", "  session.placed = records.placed(pool.level)\n", "", PLACED
+    ),
+    "the level is what the pool held before": lua(
+        "sessions", "placed = records.placed(level, token)", "placed = records.placed(level - 1, token)", PLACED
+    ),
+    "the level is what the pool holds now": lua(
+        "reads",
+        "    level or '',\n",
+        "    level and ledger.occupancy(fleet, session.number) or '',\n",
+        PLACED,
+    ),
+    "the token is one of the present policy": lua(
+        "policies", "for _, policy in pairs(policies.BY_NAME) do", "for _, policy in pairs({ slta }) do", PLACED
+    ),
+    "a record without token and level is unreadable": lua("records", "(%S+)(.*)$", "(%S+) (.+)$", PLACED),
+    "a repair drops token and level": lua(
+        "repair_records", "records.placement(session) and session.placed or ''", "''", PLACED
+    ),
+    "a repair keeps what nobody can read": lua(
+        "repair_records", "records.placement(session) and session.placed or ''", "session.placed", PLACED
+    ),
+    "an empty word is told as a token": python("store/replies", "token=token or None", "token=token", PLACED),
+}
