@@ -28,6 +28,10 @@ STATED_5XX = {"no_capacity", "no_active_pool"}
 TEMPLATE = re.compile(r"/v1/fleets/[^/?]+")
 AUDITED_EACH = 500
 """Calls between two audits."""
+REMEMBERED = 600
+"""Seconds of fleet time for which each fleet remembers what has ended, or longer."""
+LONGEST_STEP = 5.0
+"""Seconds by which fleet time goes on at most, whatever the clock says."""
 
 Call = tuple[str, str]
 """Method and path as the OpenAPI document has it."""
@@ -55,7 +59,10 @@ class Walk:
         self.codes: Counter[str] = Counter()
         self.live: dict[str, dict[str, str]] = {}
         """By fleet, the pool of each session that must live: it has no lease."""
-        self.ended: dict[str, set[str]] = {}
+        self.ended: dict[str, dict[str, float]] = {}
+        """By fleet, when each session ended of which the fleet must still know that."""
+        self.passed = 0.0
+        """Seconds of fleet time at most."""
         self.most_live = 0
         """The most sessions of a fleet that had to live at once."""
         self.serial = 0
@@ -124,7 +131,7 @@ class Walk:
 
     def session(self, fleet: str) -> str:
         """One that lives, has ended, or is new."""
-        among = sorted(self.rng.choice([self.live.get(fleet, {}).keys(), self.ended.get(fleet, set()), set()]))
+        among = sorted(self.rng.choice([self.live.get(fleet, {}).keys(), self.ended.get(fleet, {}).keys(), set()]))
         if among:
             return self.rng.choice(among)
         self.serial += 1
@@ -138,7 +145,7 @@ class Walk:
 
     def placed(self, fleet: str, session: str, body: Mapping[str, Any]) -> None:
         """The answer of an assign that was not refused."""
-        mine, ended = self.live.setdefault(fleet, {}), self.ended.setdefault(fleet, set())
+        mine, ended = self.live.setdefault(fleet, {}), self.ended.setdefault(fleet, {})
         where = self._where((fleet, session, body))
         assert session not in ended, where
         assert mine.get(session, body["pool_id"]) == body["pool_id"], where
@@ -152,7 +159,13 @@ class Walk:
         """They have ended just now."""
         for session in sessions:
             self.live.setdefault(fleet, {}).pop(session, None)
-            self.ended.setdefault(fleet, set()).add(session)
+            self.ended.setdefault(fleet, {})[session] = self.passed
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Fleets may forget what ended as long ago as they must remember it."""
+        self.passed += max(seconds, 0.0)
+        for fleet, ended in self.ended.items():
+            self.ended[fleet] = {id_: at for id_, at in ended.items() if self.passed - at < REMEMBERED}
 
     def has_ended(self, fleet: str, session: str, pool: str | None, body: Mapping[str, Any]) -> None:
         """A completion that was not refused."""
@@ -184,7 +197,7 @@ async def report(walk: Walk) -> None:
     fleet, pool = walk.fleet(), walk.pool()
     session, body = walk.session(fleet), {"pool_id": pool, **walk.lease()}
     answer = await walk.of_fleet("PUT", f"/sessions/{session}", fleet, "/sessions/{session_id}", json=body)
-    mine, ended = walk.live.get(fleet, {}), walk.ended.get(fleet, set())
+    mine, ended = walk.live.get(fleet, {}), walk.ended.get(fleet, {})
     if not answer.is_success:
         return
     told, where = answer.json(), walk._where((fleet, session, answer.text))
@@ -252,7 +265,7 @@ async def put_fleet(walk: Walk) -> None:
     headers = {"If-Match": walk.rng.choice(['"1"', "*", '"99"'])} if walk.rng.random() < 0.1 else {}
     answer = await walk.of_fleet("PUT", "", fleet, json=_configuration(walk.rng), headers=headers)
     if answer.status_code == 201:
-        walk.live[fleet], walk.ended[fleet] = {}, set()
+        walk.live[fleet], walk.ended[fleet] = {}, {}
 
 
 def _configuration(rng: Random) -> dict[str, Any]:
@@ -261,7 +274,7 @@ def _configuration(rng: Random) -> dict[str, Any]:
         "classes": [_class(rng, name) for name in names],
         "policy": rng.choice(sorted(POLICIES)),
         "lease_seconds": 0,
-        "retention_seconds": rng.choice([600, 3600]),
+        "retention_seconds": rng.choice([REMEMBERED, 3600]),
     }
     if rng.random() < 0.1:
         file |= rng.choice([{"policy": "none"}, {"classes": []}, {"unknown": 1}, {"retention_seconds": -1}])
@@ -285,7 +298,7 @@ async def delete_fleet(walk: Walk) -> None:
     answer = await walk.of_fleet("DELETE", "", fleet)
     if answer.status_code == 204:
         assert not walk.live.get(fleet), walk._where((fleet, walk.live[fleet]))
-        walk.live[fleet], walk.ended[fleet] = {}, set()
+        walk.live[fleet], walk.ended[fleet] = {}, {}
         assert not walk.service.redis.keys(f"{{{fleet}}}:*"), walk._where(fleet)
 
 
@@ -393,7 +406,9 @@ async def talk_nonsense(walk: Walk) -> None:
 
 async def pass_time(walk: Walk) -> None:
     """A moment, or an outage; then each fleet is ticked, as by a dispatcher."""
-    walk.service.clock.now += walk.rng.choice([1, 1000, 1_000_000, 4_000_000, 3_600_000_000, -5_000_000])
+    step = walk.rng.choice([1, 1000, 1_000_000, 4_000_000, 3_600_000_000, -5_000_000])
+    walk.service.clock.now += step
+    walk.pass_seconds(min(step / 1e6, LONGEST_STEP))
     for fleet in map(str, walk.service.redis.smembers("slta:fleets")):
         await walk.service.store.fleets.tick(fleet)
 
