@@ -42,7 +42,7 @@ class Candidate:
 
 def candidates(levels: Levels, curve: Concave, capacity: int) -> list[Candidate]:
     """The table first, then the families that can be fitted and that a fleet file takes; the others are left out."""
-    top = max(capacity, int(levels.at[-1]))
+    top = max(capacity, levels.last)
     table = [Decimal(0), *cumulated(curve.marginals(top))]
     kept = {"kind": TABLE, "values": table[: capacity + 1]}
     values = np.array([float(value) for value in table])
@@ -82,7 +82,7 @@ def _values(utility: dict[str, Any], top: int) -> Floats | None:
 
 
 def _beside(levels: Levels, utility: dict[str, Any], parameters: int, values: Floats, capacity: int) -> Candidate:
-    missed = levels.means - levels.scale * values[levels.at.astype(int)]
+    missed = levels.means - levels.scale * np.interp(levels.at, np.arange(len(values)), values)
     residual = float(np.sqrt(levels.counts @ missed**2 / levels.counts.sum()))
     criterion = _criterion(levels, missed, parameters)
     return Candidate(utility["kind"], utility, parameters, values[: capacity + 1], residual, criterion)

@@ -38,9 +38,13 @@ class Concave:
         return np.cumsum(self.slopes * np.diff(self.at, prepend=0.0))
 
     def marginals(self, capacity: int) -> Floats:
-        """Δ(0), …, Δ(capacity − 1)."""
-        stretch = np.searchsorted(self.at, np.arange(1, capacity + 1))
-        return self.slopes[np.minimum(stretch, len(self.at) - 1)]
+        """Δ(0), …, Δ(capacity − 1): of a step with a level inside, both slopes, each for its part of the step."""
+        steps, last = np.arange(capacity), len(self.at) - 1
+        before = np.minimum(np.searchsorted(self.at, steps, side="right"), last)
+        after = np.minimum(np.searchsorted(self.at, steps + 1), last)
+        part = np.clip(self.at[before] - steps, 0.0, 1.0)
+        mixed = self.slopes[after] + part * (self.slopes[before] - self.slopes[after])
+        return np.minimum.accumulate(mixed)
 
     @property
     def parameters(self) -> int:

@@ -13,7 +13,7 @@ from planning.errors import Unusable
 from planning.fit.bands import Bands, bands_of, largest_below
 from planning.fit.candidates import TABLE, Candidate, candidates, choice
 from planning.fit.concave import Concave, Cone
-from planning.fit.levels import Levels
+from planning.fit.levels import ALONE, Levels
 from planning.fit.samples import ClassSamples
 from planning.fit.shape import Shape, shape_of
 
@@ -53,7 +53,7 @@ class ClassFit:
 def fit_class(name: str, samples: ClassSamples, wanted: Wanted) -> ClassFit:
     """All of one class. Unusable where there is nothing to fit."""
     levels, left_out = _levels(name, samples, wanted)
-    capacity = wanted.capacity or int(levels.at[-1])
+    capacity = wanted.capacity or levels.last
     cone, generator = Cone.of(levels), np.random.default_rng(SEED)
     curve = cone.fit(levels.means, levels.noise.weights)
     found = candidates(levels, curve, capacity)
@@ -85,7 +85,7 @@ def _levels(name: str, samples: ClassSamples, wanted: Wanted) -> tuple[Levels, i
 
 
 def _warnings(levels: Levels, curve: Concave, capacity: int, taken: Candidate) -> Iterator[str]:
-    first, last = int(levels.at[0]), int(levels.at[-1])
+    first, last = levels.first, levels.last
     assumed = "is a straight line from 0" if taken.kind == TABLE else f"is what {taken.kind} makes of the others"
     if first > 1:
         low, high = largest_below(curve, 1)
@@ -94,9 +94,11 @@ def _warnings(levels: Levels, curve: Concave, capacity: int, taken: Candidate) -
     if capacity > last:
         goes_on = f"the last slope, {curve.slopes[-1]:.4g}, goes on" if taken.kind == TABLE else f"{taken.kind} goes on"
         yield f"no samples above {last} sessions: there {goes_on}, up to the capacity of {capacity}"
-    missing = last - first + 1 - len(levels.at)
+    missing = last - first + 1 - len(levels.held)
     if missing:
         yield f"{missing} of the levels from {first} to {last} have no samples: there the table is straight"
+    if last > ALONE:
+        yield f"above {ALONE} sessions, levels within 1/{ALONE} of each other are taken together, at their mean"
     if len(levels.at) == 1:
         yield "all samples are of one level, so that nothing is known of the shape"
 

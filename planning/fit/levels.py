@@ -14,6 +14,8 @@ ENOUGH = 10
 """Samples from which on a level has a variance of its own."""
 SMALLEST_SHARE = 0.01
 """A level's own variance counts as this share of the pooled one at least: values may be alike by chance, or rounded."""
+ALONE = 128
+"""Sessions up to which each level stands by itself; above, those within this fraction of each other are one level."""
 MOST_DRAWN = 200
 """Residuals that one draw takes at a level: the mean of more is scaled instead."""
 NEGLIGIBLE = 1e-9
@@ -24,19 +26,41 @@ NEGLIGIBLE = 1e-9
 class Levels:
     """`at` are the levels with samples, ascending from 1 on; `groups` the samples at each, in their own scale.
 
+    Above `ALONE` neighbours are taken together, at the mean of their samples' sessions: a concave curve is nearly
+    straight there, and a fit of thousands of levels would take hours.
+
     `per_pool` tells that a sample is worth u(x) and not u(x)/x.
     """
 
     at: Floats
     groups: tuple[Floats, ...]
     per_pool: bool
+    held: NDArray[np.int64]
+    """The numbers of sessions of which there are samples, ascending."""
 
     @classmethod
     def of(cls, sessions: NDArray[np.int64], values: Floats, *, per_pool: bool) -> Levels:
         """Samples in any order."""
         order = np.argsort(sessions, kind="stable")
-        at, first = np.unique(sessions[order], return_index=True)
-        return cls(at.astype(np.float64), tuple(np.split(values[order], first[1:])), per_pool)
+        _, first = np.unique(_together(sessions[order]), return_index=True)
+        at = [group.mean() for group in np.split(sessions[order], first[1:])]
+        return cls(np.array(at), tuple(np.split(values[order], first[1:])), per_pool, np.unique(sessions))
+
+    def number(self, sessions: int) -> int | None:
+        """Which level so many sessions are of; None where there are no samples of it."""
+        known, wanted = np.unique(_together(self.held)), _together(np.array([sessions]))
+        at = int(np.searchsorted(known, wanted)[0])
+        return at if at < len(known) and known[at] == wanted[0] else None
+
+    @property
+    def first(self) -> int:
+        """The lowest number of sessions with samples."""
+        return int(self.held[0])
+
+    @property
+    def last(self) -> int:
+        """The highest."""
+        return int(self.held[-1])
 
     @cached_property
     def scale(self) -> Floats:
@@ -71,6 +95,12 @@ class Levels:
         rough = rough_residuals(self.at, self.means)
         either_way = np.concatenate([rough, -rough])  # of a curve they have one sign, and noise has none
         return Noise(self, either_way if rough.size else np.zeros(1), has_repeats=False)
+
+
+def _together(sessions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each sample, the same for those of one level."""
+    beyond = np.log(np.maximum(sessions, ALONE) / ALONE)
+    return np.where(sessions <= ALONE, sessions, ALONE + 1 + np.floor(ALONE * beyond).astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from experiments import report
-from planning.fit.bands import Band
 from planning.fit.candidates import Candidate
 from planning.fit.fitting import ClassFit
 from planning.fit.levels import Floats
 
+LONGEST_NAME = 36
+"""Letters of a class's name in a title."""
 MOST_DOTS = 2_000
 """Samples of a class that are drawn."""
 COLORS = {
@@ -25,6 +26,7 @@ COLORS = {
     "linear": report.COLORS["paper"],
 }
 """Of the curves that were not taken."""
+BAND = {"color": report.COLORS["SLTA"], "alpha": 0.15, "lw": 0, "label": "95 % of the table"}
 
 
 def draw(fits: Sequence[ClassFit], title: str, file: Path) -> list[Path]:
@@ -45,27 +47,32 @@ def picture(fits: Sequence[ClassFit], title: str) -> Any:  # noqa: ANN401 - a ma
 def _utility(axes: Any, fit: ClassFit) -> None:  # noqa: ANN401
     levels = fit.levels
     x = np.arange(fit.capacity + 1)
-    _band(axes, x, fit.bands.utility)
+    band = fit.bands.utility
+    axes.fill_between(x, band.low, band.high, **BAND)
     at, dots = _dots(fit)
     axes.plot(at, dots, ".", ms=3, alpha=0.25, color=report.COLORS["paper"], zorder=1, label="samples")
     axes.plot(levels.at, levels.means / levels.scale, "_", ms=9, mew=1.5, color=report.COLORS["bound"], label="means")
     for one in _others(fit):
         axes.plot(x, one.values, lw=0.9, ls="--", color=COLORS[one.kind], label=one.kind)
-    axes.plot(x, fit.taken.values, lw=2.0, color=report.COLORS["SLTA"], label=f"{fit.taken.kind}, taken")
+    taken = "taken" if fit.shape.is_concave else "the nearest"
+    axes.plot(x, fit.taken.values, lw=2.0, color=report.COLORS["SLTA"], label=f"{fit.taken.kind}, {taken}")
     refused = "" if fit.shape.is_concave else f", refused at x = {fit.shape.bend}"
-    axes.set(title=f"{fit.name}{refused}", xlabel="sessions on a pool", ylabel="u, of all of them together")
+    title = f"{_shortened(fit.name)}{refused}"
+    axes.set(title=title, xlabel="sessions on a pool", ylabel="u, of all of them together")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     _limits(axes, np.concatenate([dots, fit.taken.values]))
     axes.legend(fontsize=7)
 
 
 def _marginals(axes: Any, fit: ClassFit) -> None:  # noqa: ANN401
-    x = np.arange(fit.capacity)
-    _band(axes, x, fit.bands.marginal)
-    for one in _others(fit):
-        axes.step(x, np.diff(one.values), where="mid", lw=0.9, ls="--", color=COLORS[one.kind])
-    axes.step(x, np.diff(fit.taken.values), where="mid", lw=2.0, color=report.COLORS["SLTA"])
-    axes.set(title=f"{fit.name}, marginal", xlabel="sessions already there", ylabel="Δ, what one more adds")
+    edges = np.arange(fit.capacity + 1) - 0.5
     band = fit.bands.marginal
+    axes.stairs(band.high, edges, baseline=band.low, fill=True, **BAND)
+    for one in _others(fit):
+        axes.stairs(np.diff(one.values), edges, baseline=None, lw=0.9, ls="--", color=COLORS[one.kind])
+    axes.stairs(np.diff(fit.taken.values), edges, baseline=None, lw=2.0, color=report.COLORS["SLTA"])
+    axes.set(title="marginal utility", xlabel="sessions already there", ylabel="Δ, what one more adds")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     _limits(axes, np.concatenate([np.diff(fit.taken.values), band.low[1:], band.high[1:]]))
 
 
@@ -73,8 +80,10 @@ def _others(fit: ClassFit) -> list[Candidate]:
     return [one for one in fit.candidates if one is not fit.taken]
 
 
-def _band(axes: Any, x: Any, band: Band) -> None:  # noqa: ANN401
-    axes.fill_between(x, band.low, band.high, color=report.COLORS["SLTA"], alpha=0.15, lw=0, label="95 % of the table")
+def _shortened(name: str) -> str:
+    """Its beginning and its end: numbers stand there."""
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def _dots(fit: ClassFit) -> tuple[Floats, Floats]:

@@ -32,7 +32,7 @@ def _head(fits: Sequence[ClassFit], samples: Samples) -> list[str]:
 
 def _class(fit: ClassFit) -> list[str]:
     levels = fit.levels
-    first, last = int(levels.at[0]), int(levels.at[-1])
+    first, last = levels.first, levels.last
     span = f"of {first} to {last} sessions" if last > first else f"of {first}"
     title = f"{fit.name}: {counted(levels.counts.sum(), 'sample')} {span}, capacity {fit.capacity}"
     return [title, "", *_levels(fit), "", *_candidates(fit), "", *_choice(fit), *_concave(fit), *_left_out(fit)]
@@ -41,17 +41,22 @@ def _class(fit: ClassFit) -> list[str]:
 def _levels(fit: ClassFit) -> list[str]:
     scale = "a pool" if fit.levels.per_pool else "a session"
     rows = [["sessions", "samples", f"mean of {scale}", "fitted", "u", "table, 95 %", "the last adds", "table, 95 %"]]
-    means = dict(
-        zip(fit.levels.at.astype(int).tolist(), zip(fit.levels.counts, fit.levels.means, strict=True), strict=True)
-    )
     for x in _shown(fit.capacity):
-        count, mean = means.get(x, (0, None))
+        level = fit.levels.number(x)
         u = float(fit.taken.values[x])
         per = u if fit.levels.per_pool else u / x
         delta = u - float(fit.taken.values[x - 1])
-        measured = [f"{count:,.0f}", "–" if mean is None else _short(mean), _short(per)]
+        found = ["0", "–"] if level is None else [f"{fit.levels.counts[level]:,.0f}", _short(fit.levels.means[level])]
         rows.append(
-            [str(x), *measured, _short(u), _span(fit.bands.utility, x), _short(delta), _span(fit.bands.marginal, x - 1)]
+            [
+                str(x),
+                *found,
+                _short(per),
+                _short(u),
+                _span(fit.bands.utility, x),
+                _short(delta),
+                _span(fit.bands.marginal, x - 1),
+            ]
         )
     return columns(rows)
 

@@ -41,7 +41,7 @@ def _class(fit: ClassFit) -> dict[str, Any]:
             "marginal": {"low": bands.marginal.low.tolist(), "high": bands.marginal.high.tolist()},
         },
         "levels": [
-            {"sessions": int(at), "samples": int(count), "mean": float(mean)}
+            {"sessions": int(at) if at == int(at) else float(at), "samples": int(count), "mean": float(mean)}
             for at, count, mean in zip(levels.at, levels.counts, levels.means, strict=True)
         ],
         "candidates": {one.kind: _candidate(one) for one in fit.candidates},

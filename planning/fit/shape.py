@@ -80,4 +80,4 @@ def _worst_bend(levels: Levels, cone: Cone, curve: Concave) -> tuple[int, float,
     pulls = np.where(can_bend, free.T @ rest / np.maximum(norms, 1e-300), 0.0)
     worst = int(np.argmin(pulls))
     slopes = cone.fit(levels.means, weights, either_way=worst).slopes
-    return int(levels.at[worst]), float(slopes[worst]), float(slopes[worst + 1])
+    return round(float(levels.at[worst])), float(slopes[worst]), float(slopes[worst + 1])

@@ -280,6 +280,31 @@ def test_the_bands_hold_the_true_curve_mostly() -> None:
     assert np.mean(inside) > 0.85
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_thousands_of_levels_are_fitted_as_a_few_hundred_and_the_curve_is_the_same(noise: float) -> None:
+    found = fit(lambda x: math.log(9000 / x), range(1, 4097), Wanted(kind=TABLE), each=2, noise=noise)
+    assert len(found.levels.at) < 600
+    assert (found.capacity, found.shape.is_concave) == (4096, True)
+    places = [1, 128, 129, 200, 1000, 4095, 4096]
+    assert found.taken.values[places] == pytest.approx([x * math.log(9000 / x) for x in places], rel=1e-4 + noise)
+    assert found.levels.number(4096) == len(found.levels.at) - 1
+
+
+@pytest.mark.parametrize("per_pool", [False, True])
+def test_a_bend_upwards_is_refused_among_levels_that_are_taken_together(*, per_pool: bool) -> None:
+    scale = (lambda x: x) if per_pool else (lambda _: 1)
+    samples = samples_of(lambda x: scale(x) * (1 if x < 2000 else 2 - 2000 / x), range(900, 4000, 3), noise=0.01)
+    shape = fit_class("c", samples, Wanted(per_pool=per_pool)).shape
+    assert not shape.is_concave
+    assert shape.bend == pytest.approx(2000, rel=0.1)
+
+
+def test_a_level_between_whole_numbers_shares_its_step() -> None:
+    curve = Concave(np.array([1.0, 2.25, 5.0]), np.array([1.0, 2.0]), 0.5)
+    assert curve.slopes.tolist() == [3.5, 2.5, 0.5]
+    assert curve.marginals(6).tolist() == [3.5, 2.5, 0.25 * 2.5 + 0.75 * 0.5, 0.5, 0.5, 0.5]
+
+
 def test_an_empty_pools_value_that_is_not_0_is_told() -> None:
     samples = samples_of(lambda x: 5 + x, range(1, 9), each=12, noise=0.1)
     samples.empty_values.extend([4.9, 5.0, 5.1])
