@@ -72,7 +72,7 @@ def _traffic(policy: Policy, report: Mapping[str, Any]) -> str:
 def _utility(report: Mapping[str, Any]) -> str:
     return (
         f"Utility per pool {report['mean_utility']:.4f} of at most {report['utility_bound']:.4f}: no policy could "
-        f"have won more than {percent(report['relative_gap'])}, "
+        f"have won more than {percent(report['relative_gap'])} of that, "
         f"{percent(report['relative_placement_gap'])} by better placement (the placement gap), "
         f"{percent(report['relative_swing_gap'])} by a steadier load (the swing gap)."
     )
@@ -84,7 +84,8 @@ def _weights(report: Mapping[str, Any]) -> str:
         return ""
     return (
         f"The best fixed weights for the mean load ({weights['tuned_for_load']:.3g} sessions per pool) would have "
-        f"lost at least {percent(weights['relative_placement_gap'])} by placement."
+        f"lost at least {percent(weights['relative_placement_gap'])} by placement: the luck of single arrivals, which "
+        "every policy has, is left out there."
     )
 
 

@@ -93,7 +93,7 @@ FLEET_ROWS: tuple[ReadRow[Seen], ...] = (
     CLASS.gauge("optimal_threshold", "The threshold at the optimal rank.", lambda c: c.optimal_threshold),
     FLEET.gauge(
         "estimate_rank",
-        "The learned rank r; under JLMU the rank of the best coordinate any pool has.",
+        "The learned rank r; under JLMU and observe the best rank that any pool has free.",
         lambda seen: seen.now.estimate_rank,
     ),
     FLEET.gauge(

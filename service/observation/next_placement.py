@@ -123,6 +123,8 @@ def _sentence(
 def _where(pools: int, places: list[NextPlace]) -> str:
     if pools == 1:
         return f"a pool of {places[0].pool_class}, at level {places[0].level}"
+    if len(places) == 1:
+        return f"one of {pools} pools of {places[0].pool_class}, at level {places[0].level}"
     words = [f"{place.pools} of {place.pool_class} at level {place.level}" for place in places[:MOST_NAMED]]
     more = f" and {len(places) - MOST_NAMED} more places" if len(places) > MOST_NAMED else ""
     return f"one of {pools} pools, {', '.join(words)}{more}"

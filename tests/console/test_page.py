@@ -139,6 +139,18 @@ def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None
     assert float(usual[1]) == pytest.approx(100 * state["relative_expected_placement_gap"], rel=0.2)
 
 
+def test_where_others_place_it_says_what_that_loses_and_nothing_of_learning(
+    page: Page, service: ServiceProcess
+) -> None:
+    """40 sessions on one pool of ten, so the next rank is far from its optimum."""
+    service.call("PUT", "/v1/fleets/observed", fleet_document(small=5, large=5, policy="observe"))
+    for k in range(40):
+        service.call("PUT", f"/v1/fleets/observed/sessions/v-{k}", {"pool_id": "small-1"})
+    open_fleet(page, service, "observed")
+    said = re.compile(r"^A better placement would win \d+\.\d % of the best possible\.$")
+    expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
+
+
 def test_it_says_in_a_sentence_where_the_next_session_goes_and_why(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "switched")
     sentence = page.locator("#next-placement")

@@ -39,6 +39,14 @@ def test_a_session_that_could_be_worth_more_elsewhere() -> None:
     )
 
 
+def test_equal_pools_of_one_class_are_told_once() -> None:
+    """a holds 0 and 0; at r = 1 both are yellow."""
+    assert following([2], [2], rank=1).sentence == (
+        "The next session goes to one of 2 pools of a, at level 1, and adds 4. SLTA, step 3: a yellow token. No place "
+        "adds more."
+    )
+
+
 def test_the_draw_among_all_pools_is_told_with_a_few_places() -> None:
     """r = 1 with a at 1 and 2, b at 0, 1 and 1: no token anywhere."""
     seen = following([2, 2, 1], [3, 2], rank=1)

@@ -142,7 +142,7 @@ export function headlineGap({ state, averages }) {
 
 /** The one sentence that somebody who was woken up needs, by urgency. */
 export function verdictOf(view, rates, percent) {
-  const { state, classes } = view;
+  const { state, classes, policy } = view;
   const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
@@ -158,9 +158,10 @@ export function verdictOf(view, rates, percent) {
   if (rates.rejected > 0) return bad(`${rates.rejected} sessions were refused in the last minute.`);
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
-  if (off > FAR_RANKS) return attention(`r is ${off} ranks from its optimum, and learns with each arrival.`);
+  if (policy.has_thresholds && off > FAR_RANKS)
+    return attention(`r is ${off} ranks from its optimum, and learns with each arrival.`);
   const usual = usualGap(state, percent);
-  if (gap > LARGE_GAP) return attention(`A better placement of the same sessions would add ${percent(gap)}${usual}.`);
+  if (gap > LARGE_GAP) return attention(`A better placement would win ${percent(gap)} of the best possible${usual}.`);
   if (state.sessions.active === 0) return { level: "good", text: "No session yet: the fleet is empty." };
   return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible${usual}.` };
 }

@@ -72,10 +72,10 @@ def explain(standing: Standing) -> list[Step]:
     previous = standing.ranking.coordinate(standing.rank - 1).pool_class if standing.rank > 1 else NOTHING
     before = green[previous] if previous != NOTHING else ()
     others = [places for i, places in enumerate(green) if i != previous]
-    name = "no class" if previous == NOTHING else standing.names[previous]
+    name = "the class that" if previous == NOTHING else f"{standing.names[previous]}, which"
     return [
-        Step(f"a green token of a class other than {name}, which ranks just before r", "green", together(others)),
-        Step(f"a green token of {name}, which ranks just before r", "green", before),
+        Step(f"a green token of a class other than {name} ranks just before r", "green", together(others)),
+        Step(f"a green token of {name} ranks just before r", "green", before),
         Step("a yellow token", "yellow", standing.yellow()),
         Step("any pool with room", "none", together(standing.with_room())),
     ]

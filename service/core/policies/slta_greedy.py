@@ -75,9 +75,9 @@ def explain(standing: Standing) -> list[Step]:
     thresholds = standing.ranking.thresholds(standing.rank)
     having = [i for i, places in enumerate(green) if places]
     best = min(having, key=lambda i: standing.ranking.rank(Coordinate(i, thresholds[i])), default=NOTHING)
-    name = "no class" if best == NOTHING else standing.names[best]
+    name = "the class" if best == NOTHING else f"{standing.names[best]},"
     return [
-        Step(f"a green token of {name}, whose threshold ranks best", "green", green[best] if having else ()),
+        Step(f"a green token of {name} whose threshold ranks best", "green", green[best] if having else ()),
         Step("a yellow token", "yellow", standing.yellow()),
     ]
 

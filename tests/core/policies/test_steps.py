@@ -129,6 +129,19 @@ def test_slta_at_rank_4_takes_green_tokens_of_a_first() -> None:
     assert [step.pools for step in (first, second, third, fourth)] == [2, 2, 2, 4]
 
 
+def test_slta_at_rank_1_names_no_class_before_r() -> None:
+    first, second, third, _ = explain_slta(standing(1))
+    assert first.rule == "a green token of a class other than the class that ranks just before r"
+    assert second.rule == "a green token of the class that ranks just before r"
+    assert (first.places, second.places, third.pools) == ((), (), 1)
+
+
+def test_slta_greedy_names_no_class_without_green_tokens() -> None:
+    green, yellow = explain_slta_greedy(standing(1))
+    assert (green.rule, green.places) == ("a green token of the class whose threshold ranks best", ())
+    assert yellow.pools == 1
+
+
 def test_slta_greedy_takes_those_of_the_class_whose_threshold_ranks_best() -> None:
     """(a, 2) has rank 2, (b, 1) rank 3."""
     green, _ = explain_slta_greedy(standing(4))
