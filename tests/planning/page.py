@@ -1,6 +1,7 @@
 """The worked examples of docs/evaluate.md, docs/check.md and docs/plan.md, the same on every machine.
 
 `python -m tests.planning.page --write` puts what the commands print, and the figure, where they belong.
+`python -m tests.planning.page FOLDER` writes the files that the examples read into a folder.
 """
 
 from __future__ import annotations
@@ -29,11 +30,18 @@ MARKED = re.compile(r"(<!-- example: ([a-z]+) -->\n```text\n).*?(^```$)", re.MUL
 SECONDS = 14_400
 
 
+def write_files(folder: Path) -> list[Path]:
+    """What the examples read: the log, the fleet and the day."""
+    fleet, day = folder / "arena.yaml", folder / "day.csv"
+    fleet.write_text(FLEET, encoding="utf-8")
+    day.write_text(PLAN_PAGE.blocks("csv")[0], encoding="utf-8")
+    return [write_csv(least_connections(SECONDS), folder / "arena.csv"), fleet, day]
+
+
 def example(folder: Path) -> str:
     """What the command prints for the log, which it finds in `folder`; the figure is left there."""
-    (folder / "arena.yaml").write_text(FLEET, encoding="utf-8")
-    log = write_csv(least_connections(SECONDS), folder / "arena.csv")
-    options = [str(log), "--fleet", str(folder / "arena.yaml"), "--figure", str(folder / "evaluate")]
+    log, fleet, _ = write_files(folder)
+    options = [str(log), "--fleet", str(fleet), "--figure", str(folder / "evaluate")]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
     return result.stdout
@@ -59,8 +67,7 @@ def planned() -> str:
     """What `slta plan` prints for the call that the page names, with the page's own day."""
     call = next(line for line in PLAN_PAGE.blocks("sh")[1].replace("\\\n", " ").splitlines())
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        Path("arena.yaml").write_text(FLEET, encoding="utf-8")
-        Path("day.csv").write_text(PLAN_PAGE.blocks("csv")[0], encoding="utf-8")
+        write_files(Path())
         return CliRunner().invoke(plan, shlex.split(call)[2:]).output
 
 
@@ -86,6 +93,11 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
-        sys.exit(__doc__)
-    main()
+    match sys.argv[1:]:
+        case ["--write"]:
+            main()
+        case [folder] if Path(folder).is_dir():
+            for written in write_files(Path(folder)):
+                print(f"wrote {written}")
+        case _:
+            sys.exit(__doc__)
