@@ -16,7 +16,7 @@ from service.process.housekeeping import end_all
 from service.store import Store
 from service.values import Findings
 
-HOUR_SECONDS = 3600.0
+PAUSE_SECONDS = 3600.0
 JITTER = 0.25
 AGAIN_SECONDS = 60.0
 """After a check that the store did not let end."""
@@ -29,19 +29,19 @@ Tell = Sequence[Callable[[Sequence[Findings]], None]]
 
 @asynccontextmanager
 async def self_checks(
-    store: Store, specs: Specs, tell: Tell, hour_seconds: float = HOUR_SECONDS
+    store: Store, specs: Specs, tell: Tell, pause_seconds: float = PAUSE_SECONDS
 ) -> AsyncIterator[None]:
-    """Check all fleets meanwhile, now and then about once in `hour_seconds`; all of `tell` hear of each check."""
-    task = asyncio.create_task(_check_for_ever(store, specs, tell, hour_seconds))
+    """Check all fleets meanwhile, now and then about once in `pause_seconds`; all of `tell` hear of each check."""
+    task = asyncio.create_task(_check_for_ever(store, specs, tell, pause_seconds))
     try:
         yield
     finally:
         await end_all([task])
 
 
-async def _check_for_ever(store: Store, specs: Specs, tell: Tell, hour_seconds: float) -> None:
+async def _check_for_ever(store: Store, specs: Specs, tell: Tell, pause_seconds: float) -> None:
     while True:
-        pause = hour_seconds * random.uniform(1 - JITTER, 1 + JITTER)
+        pause = pause_seconds * random.uniform(1 - JITTER, 1 + JITTER)
         try:
             _report(tell, await audit_all(store, specs))
         except DispatchError as error:

@@ -88,15 +88,7 @@ class Dispatcher:
             server.end_at_signals()
             listener = bind(self._settings.host, self._settings.port, has_tls=self._certificate is not None)
             announce_openings(self._access, os.environ)
-            housekeeping = Housekeeping(
-                store,
-                self._specs,
-                self._access,
-                self._embedded,
-                self._file,
-                self._settings.demands,
-                take_up_certificate=lambda: self._take_up_certificate(config),
-            )
+            housekeeping = self._housekeeping(store, config)
             settle()
             checks = self_checks(store, self._specs, [self._metrics.audited, feeds.audited])
             async with housekeeping.under_way(give_up=server.stop), checks, self._predictions.under_way():
@@ -119,6 +111,17 @@ class Dispatcher:
             is_ending=lambda: limits.ending,
             proxies=TrustedProxies(self._settings.trusted_proxies) if self._settings.trusted_proxies else None,
             extra_routers=[console_router(feeds)],
+        )
+
+    def _housekeeping(self, store: Store, config: uvicorn.Config) -> Housekeeping:
+        return Housekeeping(
+            store,
+            self._specs,
+            self._access,
+            self._embedded,
+            self._file,
+            self._settings.demands,
+            take_up_certificate=lambda: self._take_up_certificate(config),
         )
 
     def _take_up_certificate(self, config: uvicorn.Config) -> bool:

@@ -8,7 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
-from service.core.limits import MAX_LEVELS, MAX_POOLS
+from service.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.store import tables
 from service.values import COUNTERS, WINDOWS
 
@@ -115,6 +115,7 @@ def _constants(layout: int) -> str:
         "ORDERS_LAYOUT": ORDERS_LAYOUT,
         "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
+        "MAX_CLASSES": MAX_CLASSES,
         "MAX_LEVELS": MAX_LEVELS,
         "CLASS_BYTES": tables.CLASS_BYTES,
         "ORDER_BYTES": tables.CLASS_BYTES + tables.LEVEL_BYTES,

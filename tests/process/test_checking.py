@@ -35,7 +35,7 @@ async def store(server: str) -> AsyncIterator[Store]:
 
 async def test_damage_is_told_by_the_first_check_or_a_later_one_and_stays(store: Store, server: str) -> None:
     told: asyncio.Queue[list[Findings]] = asyncio.Queue()
-    async with self_checks(store, Specs(), [lambda found: told.put_nowait(list(found))], hour_seconds=0.01):
+    async with self_checks(store, Specs(), [lambda found: told.put_nowait(list(found))], pause_seconds=0.01):
         assert [one.total for one in await told.get()] == [0]
         with Redis.from_url(server) as redis:
             redis.setbit("{f}:level:0:1", 0, 1)

@@ -41,14 +41,6 @@ local function check_field(fleet, look, field, kind, name, cold)
   end
 end
 
-local function read_cold(fleet)
-  local flat, cold = redis.call('HGETALL', keys.of_fleet(fleet, 'cold')), {}
-  for at = 1, #flat, 2 do
-    cold[flat[at]] = flat[at + 1]
-  end
-  return cold
-end
-
 -- What operations remember of the cold fields is what is stored.
 local function check_memory(fleet, look, cold)
   local remembered = {
@@ -86,7 +78,7 @@ end
 
 -- Within one call. O(fields + classes).
 function audit_fields.check(fleet, look)
-  local cold = read_cold(fleet)
+  local cold = state.stored_cold(fleet)
   look:claim('suspect', cold.suspect, '')
   state.each_field(fleet.rules, function(field, kind, name, is_cold)
     check_field(fleet, look, field, kind, name, is_cold and cold)

@@ -24,12 +24,9 @@ local function empty(kind, classes)
   return kind == 'vector' and vectors.zeros(classes) or kind == 'number' and 0 or kind == 'words' and {} or ''
 end
 
--- The cold fields as they are stored, not as operations remember them.
+-- The cold fields become those that are stored.
 local function read_cold(fleet)
-  local stored, flat = {}, redis.call('HGETALL', keys.of_fleet(fleet, 'cold'))
-  for at = 1, #flat, 2 do
-    stored[flat[at]] = flat[at + 1]
-  end
+  local stored = state.stored_cold(fleet)
   state.each_field(fleet.rules, function(field, kind, name, is_cold)
     if is_cold then
       rawset(fleet, field, stored[name] and vectors.decode(kind, stored[name]))
@@ -54,7 +51,7 @@ end
 -- A class's number: the lowest not taken that has these marginal utilities, else the lowest not taken.
 local function number_of(fleet, marginals, taken)
   local free
-  for number = 0, 63 do
+  for number = 0, constants.MAX_CLASSES - 1 do
     if not taken[number] then
       free = free or number
       if has_marginals(fleet, number, marginals) then

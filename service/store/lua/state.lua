@@ -52,6 +52,15 @@ local function cold_key(fleet)
   return keys.of_fleet(fleet, 'cold')
 end
 
+-- The cold fields as they are stored, and not as operations remember them: by stored name, as text. O(fields).
+function state.stored_cold(fleet)
+  local flat, stored = redis.call('HGETALL', cold_key(fleet)), {}
+  for at = 1, #flat, 2 do
+    stored[flat[at]] = flat[at + 1]
+  end
+  return stored
+end
+
 -- A field that is not there yet is read from the cold hash, or noted as one to write.
 local COLD_WHEN_USED = {
   __index = function(fleet, field)
