@@ -52,10 +52,11 @@ async def replicas_behind(scene: Scene) -> int:
     behind = await _offset(scene.servers[0]) - max([await _offset(replica) for replica in scene.servers[1:]])
     scene.servers[0].kill()
     gate.set()
-    scene.went_back = time.time(), await _served_again(scene)
+    killed, served = time.time(), asyncio.create_task(_served_again(scene))
     await asyncio.sleep(AWAY_SECONDS)
     scene.relays[0].rule = untouched
-    await asyncio.to_thread(scene.servers[0].start)
+    await asyncio.to_thread(scene.servers[0].start)  # where all replicas must confirm, nobody is served before
+    scene.went_back = killed, await served
     scene.notes["bytes behind"] = behind
     return behind if await _moved(scene) else 0
 
