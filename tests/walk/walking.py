@@ -156,10 +156,10 @@ class Walk:
             self.most_live = max(self.most_live, len(mine))
 
     def over(self, fleet: str, *sessions: str) -> None:
-        """They have ended just now."""
+        """They have ended, just now if that is news."""
         for session in sessions:
             self.live.setdefault(fleet, {}).pop(session, None)
-            self.ended.setdefault(fleet, {})[session] = self.passed
+            self.ended.setdefault(fleet, {}).setdefault(session, self.passed)
 
     def pass_seconds(self, seconds: float) -> None:
         """Fleets may forget what ended as long ago as they must remember it."""
