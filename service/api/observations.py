@@ -118,7 +118,7 @@ async def get_optimum(
 
 def _question(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
     loads = [value for name, value in query if name == "load"]
-    pools = [value.rpartition(":") for name, value in map(_today, query) if name == "pools"]
+    pools = [value.rpartition(":") for name, value in map(_in_present_form, query) if name == "pools"]
     counts = {pool_class: count for pool_class, _, count in pools}
     if len(loads) > 1 or len(counts) < len(pools):
         raise Refusal(422, "invalid_request", "query: load or a class stands twice")
@@ -128,7 +128,7 @@ def _question(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str,
     return float(loads[0]) if loads else None, {name: int(count) for name, count in counts.items()}
 
 
-def _today(parameter: tuple[str, str]) -> tuple[str, str]:
+def _in_present_form(parameter: tuple[str, str]) -> tuple[str, str]:
     """`pools.small=60`, which older clients send, as `pools=small:60`."""
     name, value = parameter
     return ("pools", f"{name.removeprefix('pools.')}:{value}") if name.startswith("pools.") else parameter

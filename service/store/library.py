@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from service.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.store import tables
-from service.values import COUNTERS, WINDOWS
+from service.values import WINDOWS
 
 LAYOUT = 4
 """The newest version of the key layout that this library knows. A fleet asks for the lowest that its features need, and
@@ -123,7 +123,6 @@ def _constants(layout: int) -> str:
         "MARGINAL_BYTES": tables.MARGINAL_BYTES,
         "BOUND_BYTES": tables.CLASS_BYTES + tables.MARGINAL_BYTES,
     }
-    lists = {"WINDOWS": map(str, WINDOWS), "COUNTERS": (f"'{name}'" for name in COUNTERS)}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
-    lines += [f"  {name} = {{ {', '.join(values)} }},\n" for name, values in lists.items()]
+    lines.append(f"  WINDOWS = {{ {', '.join(map(str, WINDOWS))} }},\n")
     return f"constants = {{\n{''.join(lines)}}}\n"
