@@ -56,7 +56,7 @@ class Figures:
 
     def see(self, state: Facts, averages: Facts | None) -> None:
         """Take in what the service says at one moment."""
-        if self.progress and not self.progress["is_arriving"]:
+        if self.arrivals_are_over:
             return
         if self.state and (elapsed := state["time"] - self.state["time"]) > 0:
             before, now = self.state["counters"], state["counters"]
@@ -71,6 +71,11 @@ class Figures:
         if state["relative_gap"] is not None and self.weights_gap_now is not None:
             swings = averages["relative_swing_gap"] if averages else None
             self.history.append(Lost(self.elapsed_seconds, state["relative_gap"], self.weights_gap_now, swings))
+
+    @property
+    def arrivals_are_over(self) -> bool:
+        """No more sessions come: what is seen is what the last ones found."""
+        return self.progress is not None and not self.progress["is_arriving"]
 
     @property
     def window(self) -> str | None:

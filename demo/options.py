@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadgen.profile import InvalidProfile, parse_profile
-from loadgen.trace import InvalidTrace, measure_trace
+from loadgen.trace import InvalidTrace, measure_trace, session_seconds_between
 from service.core.fleet import FleetSpec
 from service.errors import InvalidFleet
 from service.fleet_file import FleetFile, load_yaml
@@ -136,10 +136,13 @@ def course_of(options: Options, pools: int) -> Course:
 
 
 def _of_trace(options: Options, trace: Path, pools: int) -> Course:
+    """Its mean load is that of the time that is measured, from the warm-up to the last arrival."""
     length = measure_trace(trace, speed=options.speed)
-    mean_load = length.session_seconds / length.last_end_seconds / pools
     mean_holding = length.session_seconds / length.sessions
-    warm_up = _warm_up(options, mean_holding, length.last_start_seconds)
+    last_start = length.last_start_seconds
+    warm_up = _warm_up(options, mean_holding, last_start)
+    seconds = session_seconds_between(trace, warm_up, last_start, speed=options.speed)
+    mean_load = seconds / (last_start - warm_up) / pools if last_start > warm_up else 0.0
     return Course(None, mean_load, mean_holding, warm_up, length.last_end_seconds)
 
 

@@ -33,6 +33,7 @@ LONGEST_NAME = 20
 """Of a class; more of it is shown where there is room."""
 SCALE_COLUMNS = 20
 """Of the words that say the scale of a history."""
+OVER = "no more arrivals: the figures stand, and the last sessions end"
 LEGEND = (
     "threshold: pools of the class are filled first, up to so many sessions; right: where it should be; "
     "green: pools below it; yellow: pools that come next"
@@ -115,6 +116,8 @@ def progress(figures: Figures, width: int) -> RenderableType:
     elapsed = min(figures.elapsed_seconds, duration)
     grid = Table.grid(padding=(0, 1))
     phase = "" if figures.window else f"averages begin at {plan.course.warm_up_seconds:.0f} s"
+    if figures.arrivals_are_over:
+        phase = OVER
     bar = ProgressBar(total=duration, completed=elapsed, width=max(1, min(WIDEST_BAR, width - BESIDE_BAR)))
     grid.add_row(bar, f"{elapsed:.0f} of {duration:.0f} s", Text(phase, style="yellow"))
     return grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from demo.figures import Figures
-from demo.picture import Picture
+from demo.picture import OVER, Picture
 from demo.summary import assign_times, percent
 
 LINE_SECONDS = 5.0
@@ -46,8 +47,12 @@ class PlainLines:
         self._next_seconds = 0.0
 
     def show(self, figures: Figures) -> None:
-        """A line, if the last one was long enough ago."""
-        if figures.state and figures.progress and figures.elapsed_seconds >= self._next_seconds:
+        """A line, if the last one was long enough ago; when the arrivals are over, one that says so."""
+        if figures.arrivals_are_over:
+            if self._next_seconds < math.inf:
+                self._console.print(f"{figures.elapsed_seconds:4.0f} s  {OVER}", soft_wrap=True)
+            self._next_seconds = math.inf
+        elif figures.state and figures.progress and figures.elapsed_seconds >= self._next_seconds:
             self._next_seconds = figures.elapsed_seconds + LINE_SECONDS
             self._console.print(plain_line(figures), soft_wrap=True)
 

@@ -49,6 +49,14 @@ def measure_trace(path: Path, *, speed: float = 1.0) -> TraceLength:
     return TraceLength(sessions, last_start, last_end, session_seconds)
 
 
+def session_seconds_between(path: Path, begin_seconds: float, end_seconds: float, *, speed: float = 1.0) -> float:
+    """How long the sessions of `path` last from `begin_seconds` to `end_seconds` at this speed, all together."""
+    return math.fsum(
+        max(0.0, min(start + duration, end_seconds) - max(start, begin_seconds))
+        for start, duration in read_trace(path, speed=speed)
+    )
+
+
 def _rows(path: Path) -> Iterator[PlannedSession]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = csv.reader(file, strict=True)

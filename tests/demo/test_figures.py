@@ -163,6 +163,17 @@ def test_the_summary_of_a_run_that_hardly_began(figures: Figures) -> None:
     assert text == ["Interrupted after 0 s. Nothing was measured yet: the averages begin after 20 s."]
 
 
+def test_without_a_terminal_the_end_of_the_arrivals_is_said_once(figures: Figures) -> None:
+    console = Console(width=300)
+    lines = PlainLines(console)
+    figures.see(state_of(1200, 30.0, 1200), AVERAGES)
+    with console.capture() as capture:
+        for elapsed_seconds in (20.0, 26.0, 32.0):
+            figures.hear(PROGRESS | {"elapsed_seconds": elapsed_seconds, "is_arriving": False})
+            lines.show(figures)
+    assert capture.get() == "  20 s  no more arrivals: the figures stand, and the last sessions end\n"
+
+
 @pytest.mark.parametrize(
     ("fraction", "text"),
     [(None, "–"), (0.0, "0.000 %"), (0.00012, "0.012 %"), (0.0012, "0.12 %"), (0.0912, "9.12 %"), (0.2573, "25.7 %")],

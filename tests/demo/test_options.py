@@ -75,7 +75,20 @@ def test_a_trace_plays_to_its_end(tmp_path: Path) -> None:
     course = plan(Options(trace=trace, speed=10)).course
     assert course.text is None
     assert (course.warm_up_seconds, course.duration_seconds) == (pytest.approx(4 / 3), 10)
-    assert course.mean_load == pytest.approx((1 + 3 + 6) / 10 / 100)
+
+
+def test_the_mean_load_of_a_trace_is_that_of_the_time_that_is_measured(tmp_path: Path) -> None:
+    """From 4/3 s to 4 s: the first session has ended, the second is there from 2 s on, the third begins at the end."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,10\n20,30\n40,60000\n")
+    options = Options(trace=trace, speed=10, warm_up_seconds=4 / 3)
+    assert plan(options).course.mean_load == pytest.approx((4 - 2) / (4 - 4 / 3) / 100)
+
+
+def test_a_trace_of_one_session_has_no_load_to_tune_for(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("start_s,duration_s\n0,10\n")
+    assert plan(Options(trace=trace)).course.mean_load == 0
 
 
 def test_a_fleet_without_pools_cannot_be_shown(tmp_path: Path) -> None:

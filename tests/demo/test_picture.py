@@ -92,6 +92,12 @@ def test_before_the_first_look_there_is_a_picture_too() -> None:
     assert "SLTA fills the fleet." in shown
 
 
+def test_when_the_arrivals_are_over_the_picture_says_why_it_stands(figures: Figures) -> None:
+    assert "no more arrivals" not in words(drawn(figures, 120, 50))
+    figures.hear(PROGRESS | {"is_arriving": False})
+    assert "no more arrivals: the figures stand" in words(drawn(figures, 120, 50))
+
+
 def test_jlmu_has_no_thresholds_to_explain() -> None:
     the_plan = plan(Options(fleet=EXAMPLES / "paper.yaml", policy="jlmu"))
     figures = Figures(the_plan, FixedWeights(the_plan.spec, the_plan.pools, 975))

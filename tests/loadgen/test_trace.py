@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.trace import InvalidTrace, TraceLength, measure_trace, read_trace
+from loadgen.trace import InvalidTrace, TraceLength, measure_trace, read_trace, session_seconds_between
 from loadgen.workload import PlannedSession
 
 Trace = Callable[..., Path]
@@ -84,6 +84,12 @@ def test_a_trace_is_measured_at_the_speed_it_will_play(trace: Trace) -> None:
     assert measure_trace(path, speed=2.0) == TraceLength(
         sessions=3, last_start_seconds=10, last_end_seconds=25, session_seconds=28
     )
+
+
+def test_what_sessions_last_is_cut_off_at_both_ends(trace: Trace) -> None:
+    """At speed 2 from 2 s to 8 s: 0 to 25, 5 to 6, and 10 to 12, which is too late."""
+    path = trace("start_s,duration_s\n0,50\n10,2\n20,4\n")
+    assert session_seconds_between(path, 2, 8, speed=2.0) == 6 + 1
 
 
 def test_a_trace_without_sessions_is_refused(trace: Trace) -> None:
