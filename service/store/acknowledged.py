@@ -28,14 +28,9 @@ def _adopt(operation: Words, outcome: Reply) -> Words:
     return ("adopt", operation[1], outcome[1], outcome[-1], "")
 
 
-def _adopt_reported(operation: Words, outcome: Reply) -> Words:
-    """It was there: should it be elsewhere now, another dispatcher has been told of a move since."""
-    return ("adopt", operation[1], outcome[1], outcome[3], "")
-
-
-def _move(operation: Words, outcome: Reply) -> Words:
-    kind, session_id, pool_id, _, draw = operation
-    return (kind, session_id, pool_id, outcome[3], draw)
+def _restore(operation: Words, outcome: Reply) -> Words:
+    _, pool_id, _, lease, start, *_ = outcome
+    return ("restore", operation[1], pool_id, lease, start)
 
 
 def _at_any_time(operation: Words, _: Reply) -> Words:
@@ -50,9 +45,11 @@ PUT_BACK: Mapping[tuple[str, str], Callable[[Words, Reply], Words]] = {
     ("assign", "ASSIGNED"): _adopt,
     ("assign", "REPLAYED"): _adopt,
     ("adopt", "ADOPTED"): _at_any_time,
-    ("report", "NEW"): _adopt_reported,
-    ("report", "SAME"): _adopt_reported,
-    ("report", "MOVED"): _move,
+    ("report", "NEW"): _restore,
+    ("report", "SAME"): _restore,
+    ("report", "MOVED"): _restore,
+    ("restore", "ADOPTED"): _again,
+    ("restore", "RESTORED"): _again,
     ("renew", "RENEWED"): _again,
     ("complete", "COMPLETED"): _again,
     ("complete", "ENDED"): _again,
@@ -101,9 +98,9 @@ class Acknowledged:
 def _add(found: dict[tuple[str, str], Words], operation: Words) -> None:
     kind, session_id = operation[0], operation[1]
     if kind in ENDING:
-        for other in ("adopt", "report", "renew"):
+        for other in ("adopt", "restore", "renew"):
             found.pop((other, session_id), None)
-    elif kind == "report":
+    elif kind == "restore":
         found.pop(("adopt", session_id), None)  # it has left that pool
     found.pop((kind, session_id), None)
     found[kind, session_id] = operation

@@ -13,9 +13,8 @@ from service.store.batching import LARGEST_BATCH, Operations
 from service.store.caller import Caller
 from service.store.continuity import Continuity, Known, read_lineage
 
-MISSED = frozenset({"ADOPTED", "NEW", "COMPLETED", "ENDED_NOW"})
-"""Outcomes that say that the store had lost it, and has it again. MOVED does not: another dispatcher may have been told
-of a later move."""
+MISSED = frozenset({"ADOPTED", "RESTORED", "COMPLETED", "ENDED_NOW"})
+"""Outcomes that say that the store had lost it, and has it again."""
 NOT_BACK = frozenset({"OVER_CAPACITY", "ELSEWHERE", "UNKNOWN_POOL"})
 """Outcomes that say that it is lost, for its place is gone."""
 

@@ -84,7 +84,7 @@ def reported(session_id: str, reply: Reply) -> Reported:
         raise _ended(reply)
     if reply[0] in LEFT_OUT:
         raise LEFT_OUT[reply[0]]
-    word, pool_id, pool_class, lease, *comparison = checked(reply)
+    word, pool_id, pool_class, lease, _, *comparison = checked(reply)
     here, choice = _compared(*comparison) if comparison else (None, None)
     return Reported(
         session_id=session_id,

@@ -50,10 +50,16 @@ MUTANTS: dict[str, Mutant] = {
         "store/acknowledged", "if kind in ENDING:", "if kind in ():", CONTINUITY
     ),
     "a session is put back on the pool that it had left": python(
-        "store/acknowledged", 'elif kind == "report":', 'elif kind == "":', CONTINUITY
+        "store/acknowledged", 'elif kind == "restore":', 'elif kind == "":', CONTINUITY
     ),
     "a reported session is put back with the fleet's lease": python(
-        "store/acknowledged", "return (kind, session_id, pool_id, outcome[3], draw)", "return operation", CONTINUITY
+        "store/acknowledged", "pool_id, lease, start)", 'pool_id, "", start)', CONTINUITY
+    ),
+    "a report is put back over a later one of another dispatcher": lua(
+        "reports", "elseif session and session.start >= tonumber(start) then", "elseif false then", WENT_BACK
+    ),
+    "a session that is put back began now": lua(
+        "reports", "math.min(tonumber(start), fleet.time)", "fleet.time", WENT_BACK
     ),
     "everybody marks": lua("continuity", "if tonumber(epoch) ~= fleet.store_epoch then", "if false then", WENT_BACK),
     "a fleet that is made anew within a second is taken for the one before": lua(

@@ -157,25 +157,24 @@ def test_what_was_acknowledged_is_put_back_in_order_and_of_what_ended_the_end_al
 
 
 def test_a_reported_session_is_put_back_where_it_was_last_with_the_lease_that_it_had() -> None:
-    """Where it was new or the same it is adopted, which moves nothing that has gone elsewhere since."""
     kept = Acknowledged()
     kept.note(
         "f",
         [operation("report", "new", "p", "", "0.1"), operation("report", "same", "p", "9", "0.1"),
          operation("report", "moves", "p", "7", "0.1"), operation("assign", "placed")],
-        [["NEW", "p", "small", 60, 1, "q", "large", 2, 0], ["SAME", "p", "small", 5],
-         ["NEW", "p", "small", 7], ["ASSIGNED", "p", "small", "green", 60]],
+        [["NEW", "p", "small", 60, 11, 1, "q", "large", 2, 0], ["SAME", "p", "small", 5, 3],
+         ["NEW", "p", "small", 7, 11], ["ASSIGNED", "p", "small", "green", 60]],
     )  # fmt: skip
     kept.note(
         "f",
         [operation("report", "moves", "q", "", "0.2"), operation("report", "placed", "q", "1", "0.3")],
-        [["MOVED", "q", "large", 7, 1, "q", "large", 2, 0], ["MOVED", "q", "large", 60]],
+        [["MOVED", "q", "large", 7, 12, 1, "q", "large", 2, 0], ["MOVED", "q", "large", 60, 12]],
     )
     assert kept.put_back("f") == [
-        ("adopt", "new", "p", 60, ""),
-        ("adopt", "same", "p", 5, ""),
-        ("report", "moves", "q", 7, "0.2"),
-        ("report", "placed", "q", 60, "0.3"),
+        ("restore", "new", "p", 60, 11),
+        ("restore", "same", "p", 5, 3),
+        ("restore", "moves", "q", 7, 12),
+        ("restore", "placed", "q", 60, 12),
     ]
 
 

@@ -111,13 +111,50 @@ async def test_what_was_reported_is_put_back_where_it_was_last_under_its_lease(
     assert (await store.sessions.get(FLEET, "old")).pool_id == "small-0"
     with capture_logs() as logs:
         await second_passes(store)
-    assert [(line["why"], line["put_back"], line["not_back"]) for line in logs] == [("revision", 2, 0)]
+    assert [(line["why"], line["put_back"], line["not_back"]) for line in logs] == [("revision", 3, 0)]
     found = [await store.sessions.get(FLEET, id_) for id_ in ("old", "new", "moves")]
     assert [session.pool_id for session in found] == ["large-0", "small-0", "large-1"]
     assert [(session.lease_seconds_left or 0) > 100 for session in found] == [True, False, False]
     with pytest.raises(errors.SessionEnded):
         await store.sessions.get(FLEET, "ends")
     assert (await counted(store))[0] == 1
+
+
+async def test_a_report_is_not_put_back_over_a_later_one_that_another_dispatcher_was_told_of(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    """After a restart that lost nothing each of them does once more what it was told, in any order."""
+    first, second = [await opened(opening, own.url) for _ in range(2)]
+    await create(first, spec(*TWO_CLASSES, policy="observe"), {"small": 2, "large": 2})
+    for store in (first, second):
+        await second_passes(store)
+    for k, pool_id in enumerate(("small-0", "large-0", "small-1", "large-1")):
+        await (first, second)[k % 2].sessions.report(FLEET, "s", pool_id, None)
+    own.kill()
+    own.start()
+    with capture_logs() as logs:
+        for store in (second, first):
+            await store.check()  # hears that its connection is broken
+            await second_passes(store)
+    assert logs == []
+    assert (await second.sessions.get(FLEET, "s")).pool_id == "large-1"
+    assert (await counted(first))[0] == 0
+
+
+async def test_a_move_that_was_lost_is_put_back_though_the_dispatchers_do_so_in_another_order(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    first, second = [await opened(opening, own.url) for _ in range(2)]
+    await create(first, spec(*TWO_CLASSES, policy="observe"), {"small": 2, "large": 2})
+    for store in (first, second):
+        await second_passes(store)
+    image = Image(own)
+    for store, pool_id in ((first, "small-0"), (second, "large-1")):
+        await store.sessions.report(FLEET, "s", pool_id, None)
+    image.restore(own)
+    for store in (first, second, first, second):
+        await second_passes(store)
+    assert (await first.sessions.get(FLEET, "s")).pool_id == "large-1"
 
 
 async def test_each_dispatcher_puts_back_what_it_was_told_and_one_of_them_marks(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
+from unittest.mock import ANY
 
 from redis import Redis
 
@@ -246,7 +247,8 @@ class World:
         session = self.rng.choice(list(self.where)) if moves else f"s{self.serial}"
         draw, before = self.rng.random(), self.where.get(session)
         self._queue("report", session, pool.pool_id, "", repr(draw))
-        there = [pool.pool_id, self.names[pool.pool_class], round(self.spec_of_fleet.lease_seconds * 1e6)]
+        lease, start = round(self.spec_of_fleet.lease_seconds * 1e6), ANY
+        there = [pool.pool_id, self.names[pool.pool_class], lease, start]
         if before is pool:
             self._expect_report("SAME", *there)
         elif len(pool.sessions) >= self.capacities[pool.pool_class]:

@@ -56,8 +56,9 @@ end
 local OPERATIONS = {
   assign = sessions.assign, complete = sessions.complete, renew = sessions.renew,
   adopt = reports.adopt, ['end'] = reports.end_on, report = reports.take,
+  restore = reports.restore,
 }
-local BRINGS_NEW = { assign = true, report = true } -- operations on ids that should not be there yet
+local BRINGS_NEW = { assign = true, report = true, restore = true } -- operations on ids that should not be there yet
 local STRIDE = 5 -- operation, session id and three arguments
 
 -- Ends leases; lets many operations share their commands, and reads what they will ask for.

@@ -54,24 +54,20 @@ function reports.end_on(fleet, id, pool_id, reason, as_of)
   return { 'ENDED_NOW' }
 end
 
--- A report that the figures leave out; the policy may count it.
-local function leave_out(fleet, refusal)
-  policies.tell(fleet, 'left_out', refusal[1])
-  return refusal
-end
+local LEFT_OUT = { OVER_CAPACITY = true, UNKNOWN_POOL = true } -- the figures leave such a report out
 
 -- The session of a report, which may be live, and its pool; nil, nil and the answer where nothing is to be written.
 local function reported(fleet, id, pool_id)
   local target, status, refusal = pools.find(fleet, pool_id)
   if refusal then
-    return nil, nil, leave_out(fleet, refusal)
+    return nil, nil, refusal
   end
   local position, bit = keys.locate(fleet, target)
   local pool = { id = pool_id, number = target, status = status, position = position, bit = bit }
   local session = sessions.read(fleet, id)
   local reason, ended_on = nil, nil
   if session and session.number == target then
-    return nil, nil, { 'SAME', pool_id, fleet.class_names[position], session.lease }
+    return nil, nil, { 'SAME', pool_id, fleet.class_names[position], session.lease, session.start }
   elseif not session then
     reason, ended_on = sessions.ended(fleet, id)
   end
@@ -80,17 +76,30 @@ local function reported(fleet, id, pool_id)
   end
   pool.level = ledger.occupancy(fleet, target) + 1
   if pool.level > fleet.capacities[position] then
-    return nil, nil, leave_out(fleet, { 'OVER_CAPACITY' })
+    return nil, nil, { 'OVER_CAPACITY' }
   end
   return session, pool
 end
 
+-- The session comes to the pool, where it began at `start`; one that was live has left its own before.
+local function bring(fleet, id, session, pool, lease, start)
+  if session then
+    sessions.move(fleet, id, session, pool, start)
+  else
+    sessions.begin(fleet, id, pool.number, pool.id, lease, 'adopted', nil, start)
+  end
+  rose(fleet, pool.position, pool.bit, pool.status, pool.level)
+end
+
 -- id, pool_id, lease in µs ('' for the fleet's), draw in [0, 1): the session is on this pool, whoever put it there.
---   -> NEW pool_id class lease, what the policy compares it with | MOVED the same | SAME pool_id class lease
---    | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL. O(classes + log pools).
+--   -> NEW pool_id class lease start, what the policy compares it with | MOVED the same
+--    | SAME pool_id class lease start | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL. O(classes + log pools).
 function reports.take(fleet, id, pool_id, lease, draw)
   local session, pool, answer = reported(fleet, id, pool_id)
   if answer then
+    if LEFT_OUT[answer[1]] then
+      policies.tell(fleet, 'left_out', answer[1])
+    end
     return answer
   end
   -- writes
@@ -99,12 +108,26 @@ function reports.take(fleet, id, pool_id, lease, draw)
     sessions.leave(fleet, id, session.number)
   end
   local comparison = pool.status == 'active' and policies.tell(fleet, 'compare', draw, pool.position, pool.level)
-  if session then
-    sessions.move(fleet, id, session, pool)
-  else
-    sessions.begin(fleet, id, pool.number, pool_id, lease, 'adopted')
-  end
-  rose(fleet, pool.position, pool.bit, pool.status, pool.level)
+  bring(fleet, id, session, pool, lease, fleet.time)
   local class = fleet.class_names[pool.position]
-  return { session and 'MOVED' or 'NEW', pool_id, class, lease, unpack(comparison or {}) }
+  return { session and 'MOVED' or 'NEW', pool_id, class, lease, fleet.time, unpack(comparison or {}) }
+end
+
+-- id, pool_id, lease in µs, start: a report that was acknowledged, once more, for the store may have lost it. A session
+-- that came to another pool since stays there.
+--   -> ADOPTED | RESTORED for one that was elsewhere | SAME … | LATER | ENDED reason pool_id | OVER_CAPACITY
+--    | UNKNOWN_POOL. O(1).
+function reports.restore(fleet, id, pool_id, lease, start)
+  local session, pool, answer = reported(fleet, id, pool_id)
+  if answer then
+    return answer
+  elseif session and session.start >= tonumber(start) then
+    return { 'LATER' }
+  end
+  -- writes
+  if session then
+    sessions.leave(fleet, id, session.number)
+  end
+  bring(fleet, id, session, pool, sessions.lease(fleet, lease), math.min(tonumber(start), fleet.time))
+  return { session and 'RESTORED' or 'ADOPTED' }
 end

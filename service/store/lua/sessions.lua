@@ -75,15 +75,15 @@ function sessions.lease(fleet, given)
   return given == '' and fleet.lease or tonumber(given)
 end
 
--- Places a session on a pool: the record, the pool's set of ids, the lease; `token` is nil where none decided. The
--- pool's new occupancy. Counted right after the record is written: should a later step fail, a repair from the records
--- leaves the counters right.
-function sessions.begin(fleet, id, number, pool_id, lease, counter, token)
+-- Places a session on a pool, where it begins now, or began at `start`: the record, the pool's set of ids, the lease;
+-- `token` is nil where none decided. The pool's new occupancy. Counted right after the record is written: should a
+-- later step fail, a repair from the records leaves the counters right.
+function sessions.begin(fleet, id, number, pool_id, lease, counter, token, start)
   local ids = keys.of_ids(fleet, number)
   local level = redis.call('SCARD', ids) + 1
   write(fleet, id, {
-    number = number, start = fleet.time, lease = lease, due = start_lease(fleet, id, lease), pool_id = pool_id,
-    placed = records.placed(level, token),
+    number = number, start = start or fleet.time, lease = lease, due = start_lease(fleet, id, lease),
+    pool_id = pool_id, placed = records.placed(level, token),
   })
   fleet[counter] = fleet[counter] + 1
   fleet.revision = fleet.revision + 1
@@ -99,10 +99,10 @@ function sessions.leave(fleet, id, number)
   ledger.fell(fleet, position, bit, redis.call('SCARD', ids) + 1)
 end
 
--- Puts a live session that has left its pool on another one, which so comes to hold `pool.level`. It began there now,
--- and no token decided; its lease goes on.
-function sessions.move(fleet, id, session, pool)
-  session.number, session.pool_id, session.start = pool.number, pool.id, fleet.time
+-- Puts a live session that has left its pool on another one, which so comes to hold `pool.level`. It began there at
+-- `start`, and no token decided; its lease goes on.
+function sessions.move(fleet, id, session, pool, start)
+  session.number, session.pool_id, session.start = pool.number, pool.id, start
   session.placed = records.placed(pool.level)
   write(fleet, id, session)
   fleet.revision = fleet.revision + 1
