@@ -52,8 +52,8 @@ def csv_format(header: str) -> Format:
     """CSV with the columns start_s or end_s, duration_s, pool, and perhaps class, in any order, among others."""
     try:
         columns = [column.strip() for column in next(csv.reader([header]), [])]
-    except csv.Error as error:
-        raise Unusable(f"the first line is no line of CSV: {error}") from None
+    except csv.Error:
+        raise Unusable("the first line is no line of CSV: lines end with LF or CRLF") from None
     time = next((name for name in TIMES if name in columns), None)
     if time is None or not {"duration_s", "pool"} <= set(columns):
         raise Unusable("the first line of a CSV must name the columns start_s (or end_s), duration_s and pool")

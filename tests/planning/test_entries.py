@@ -86,7 +86,7 @@ def test_a_csv_without_its_columns_is_refused() -> None:
 def test_a_csv_whose_columns_are_not_clear_is_refused() -> None:
     with pytest.raises(Unusable, match="names the column pool twice"):
         csv_format("start_s,duration_s,pool,pool")
-    with pytest.raises(Unusable, match="the first line is no line of CSV"):
+    with pytest.raises(Unusable, match="the first line is no line of CSV: lines end with LF or CRLF"):
         csv_format("start_s,duration_s,pool\r1,2,a-1\r")
 
 
