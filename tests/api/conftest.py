@@ -18,6 +18,7 @@ from service.fleet_file import Specs
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
 from tests.contract.declared import Witness
+from tests.faults import Proxy, proxy
 from tests.servers import running_server
 
 FLEET: dict[str, Any] = {
@@ -130,3 +131,10 @@ async def as_of(api: httpx.AsyncClient, fleet: str) -> str:
 
 async def fill(api: httpx.AsyncClient, fleet: str) -> None:
     await assign(api, fleet, *(f"filling-{k}" for k in range(14)))
+
+
+@pytest.fixture
+async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy in front of the server, and the URL that leads to it."""
+    async with proxy(server) as made:
+        yield made

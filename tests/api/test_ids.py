@@ -14,16 +14,10 @@ from service.api.application import build_api
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
 from tests.api.served import served
-from tests.faults import Proxy, proxy
+from tests.faults import Proxy
 from tests.in_process import Service, service_in_process
 
 SHORT, LONG = {"lease_seconds": 15}, {"lease_seconds": 3600}
-
-
-@pytest.fixture
-async def between(server: str) -> AsyncIterator[tuple[Proxy, str]]:
-    async with proxy(server) as made:
-        yield made
 
 
 @pytest.fixture(params=[True, False], ids=["direct", "by FastAPI"])

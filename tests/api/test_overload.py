@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from redis import Redis
 
 from service.access.keys import Access
 from service.api.application import build_api
@@ -22,13 +21,7 @@ from service.store.waiting import Waiting
 from tests.api.conftest import FLEET, PATIENT, NewClient
 from tests.api.served import served
 from tests.api.test_direct import assign, call, in_one
-from tests.faults import Proxy, proxy
-
-
-@pytest.fixture
-async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
-    async with proxy(server) as made:
-        yield made
+from tests.faults import Proxy
 
 
 @pytest.fixture

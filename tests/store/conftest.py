@@ -13,6 +13,7 @@ from redis import Redis
 from service.store import Store, StoreSettings
 from service.store.fleets import FLEETS_KEY
 from tests.audit import violations
+from tests.faults import Proxy, proxy
 from tests.servers import SERVERS, running_server
 
 
@@ -85,3 +86,10 @@ async def store(server: str, redis: Redis, clock: Clock, calls: Calls) -> AsyncI
     opened = Store(settings, calls, draw=Random(1).random, clock=clock)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy in front of the server, and the URL that leads to it."""
+    async with proxy(server) as made:
+        yield made

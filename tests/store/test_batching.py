@@ -15,15 +15,9 @@ from service.store import Store, StoreSettings
 from service.store.batching import RETRY_PAUSE_SECONDS
 from service.values import Placement, Renewed
 from tests.audit import violations
-from tests.faults import Proxy, proxy
+from tests.faults import Proxy
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, field, occupancies, place, pool_class, spec
-
-
-@pytest.fixture
-async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
-    async with proxy(server) as made:
-        yield made
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from service.store import Store, StoreSettings
 from tests.audit import violations
-from tests.faults import Proxy, proxy
+from tests.faults import Proxy
 from tests.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
@@ -20,12 +19,6 @@ PATIENT: dict[str, Any] = {"call_timeout_seconds": 30, "connect_timeout_seconds"
 """For what must succeed on a slow machine too."""
 BRIEF = PATIENT | {"deadline_seconds": 0.1}
 """For what is refused at once, again and again until the deadline."""
-
-
-@pytest.fixture
-async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]:
-    async with proxy(server) as made:
-        yield made
 
 
 @pytest.fixture
