@@ -267,7 +267,7 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path) -> None:
         (YAML.replace("2e-1", "1e999"), r"values\[2\]: must be 0 or between"),
         (YAML.replace("2e-1", "9.9e+99999999999999999999"), "not a decimal number"),
         (YAML.replace("2e-1", "0.0"), "not concave"),
-        (YAML.replace("fleet: edge", "fleet: 'a/b'"), "fleet: string should match"),
+        (YAML.replace("fleet: edge", "fleet: 'a/b'"), "fleet: must be a name"),
         (YAML.replace("jlmu", "random"), "policy: must be one of slta, jlmu, slta-greedy"),
         (YAML.replace("jlmu", "[slta]"), "policy: input should be a valid string"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
