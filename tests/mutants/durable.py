@@ -56,7 +56,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/acknowledged", "pool_id, lease, start)", 'pool_id, "", start)', CONTINUITY
     ),
     "a report is put back over a later one of another dispatcher": lua(
-        "reports", "elseif session and session.start >= tonumber(start) then", "elseif false then", WENT_BACK
+        "reports", "if known and known.start >= tonumber(start) then", "if false then", WENT_BACK
     ),
     "a session that is put back began now": lua(
         "reports", "math.min(tonumber(start), fleet.time)", "fleet.time", WENT_BACK

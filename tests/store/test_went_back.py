@@ -130,6 +130,8 @@ async def test_a_report_is_not_put_back_over_a_later_one_that_another_dispatcher
         await second_passes(store)
     for k, pool_id in enumerate(("small-0", "large-0", "small-1", "large-1")):
         await (first, second)[k % 2].sessions.report(FLEET, "s", pool_id, None)
+    for k in range(4):  # the place that the first knows of is taken meanwhile
+        await second.sessions.report(FLEET, f"other-{k}", "small-1", None)
     own.kill()
     own.start()
     with capture_logs() as logs:

@@ -115,14 +115,16 @@ end
 
 -- id, pool_id, lease in µs, start: a report that was acknowledged, once more, for the store may have lost it. A session
 -- that came to another pool since stays there.
---   -> ADOPTED | RESTORED for one that was elsewhere | SAME … | LATER | ENDED reason pool_id | OVER_CAPACITY
+--   -> ADOPTED | RESTORED for one that was elsewhere | LATER | SAME … | ENDED reason pool_id | OVER_CAPACITY
 --    | UNKNOWN_POOL. O(1).
 function reports.restore(fleet, id, pool_id, lease, start)
+  local known = sessions.read(fleet, id)
+  if known and known.start >= tonumber(start) then
+    return { 'LATER' }
+  end
   local session, pool, answer = reported(fleet, id, pool_id)
   if answer then
     return answer
-  elseif session and session.start >= tonumber(start) then
-    return { 'LATER' }
   end
   -- writes
   if session then
