@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import repeat
@@ -142,7 +143,10 @@ async def test_who_reads_no_answers_is_soon_read_no_more_and_then_answered_in_or
 async def test_who_reads_no_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "STALLED_SECONDS", 0.0)
     async with edge() as here:
-        _, writer = await asyncio.open_connection("127.0.0.1", here.port, limit=1024)
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else the system takes answers for seconds
+        plain.connect(("127.0.0.1", here.port))
+        _, writer = await asyncio.open_connection(sock=plain, limit=1024)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(WHOLE * 200_000)
         with pytest.raises(ConnectionError):
