@@ -95,5 +95,5 @@ def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) 
         return None
     known = first if first and first.since == last.since else None
     reports = last.reports - (known.reports if known else 0)
-    difference = last.difference - (known.difference if known else 0)
-    return spec.integers.to_utility(difference / reports) if reports > 0 else None
+    added = last.difference - (known.difference if known else 0)
+    return spec.integers.to_utility(added / reports) if reports > 0 else None

@@ -24,9 +24,9 @@ from service import release
 from tests.deploy.engine import Engine, compose, engine
 from tests.deploy.test_queries import (
     ALERTS,
+    AT_ONCE,
     CLASSES,
     PANELS,
-    RECORDED,
     RULES,
     Prometheus,
     asked,
@@ -194,7 +194,7 @@ def test_prometheus_scrapes_both_dispatchers(stack: Stack) -> None:
     assert stack.prometheus.soon("count(slta_aggregate_utility) == 2")
 
 
-@pytest.mark.parametrize("rule", RECORDED)
+@pytest.mark.parametrize("rule", AT_ONCE)
 def test_a_recording_rule_gives_data(stack: Stack, rule: str) -> None:
     assert stack.prometheus.soon(rule)
 

@@ -205,10 +205,10 @@ def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
         EmbeddedStore(tmp_path / "file" / "data").start()
 
 
-@pytest.mark.parametrize("name", ["valkey-server", "redis-server"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("valkey-server", "redis-server")]
+)
 def test_another_server_may_be_named(name: str, tmp_path: Path) -> None:
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
     with EmbeddedStore(tmp_path, name) as store, client(store.url) as redis_client:
         redis_client.set("session", "small-7")
     with EmbeddedStore(tmp_path, name) as store, client(store.url) as redis_client:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -241,7 +240,6 @@ async def test_some_sentinels_may_be_gone(watched: tuple[Group, list[Sentinel]])
     await store.close()
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="the embedded server and valkey-server are one")
 async def test_without_sentinels_nothing_is_connected_to(tmp_path: Path) -> None:
     store = Store(StoreSettings(f"redis+sentinel://127.0.0.1:{free_port()}/main"), Calls())
     await store.check()

@@ -120,14 +120,20 @@ async def test_what_was_reported_is_put_back_where_it_was_last_under_its_lease(
     assert (await counted(store))[0] == 1
 
 
+async def two_that_observe(own: Server, opening: AsyncExitStack) -> list[Moving]:
+    """Two dispatchers with one observing fleet."""
+    stores = [await opened(opening, own.url) for _ in range(2)]
+    await create(stores[0], spec(*TWO_CLASSES, policy="observe"), {"small": 2, "large": 2})
+    for store in stores:
+        await second_passes(store)
+    return stores
+
+
 async def test_a_report_is_not_put_back_over_a_later_one_that_another_dispatcher_was_told_of(
     own: Server, opening: AsyncExitStack
 ) -> None:
     """After a restart that lost nothing each of them does once more what it was told, in any order."""
-    first, second = [await opened(opening, own.url) for _ in range(2)]
-    await create(first, spec(*TWO_CLASSES, policy="observe"), {"small": 2, "large": 2})
-    for store in (first, second):
-        await second_passes(store)
+    first, second = await two_that_observe(own, opening)
     for k, pool_id in enumerate(("small-0", "large-0", "small-1", "large-1")):
         await (first, second)[k % 2].sessions.report(FLEET, "s", pool_id, None)
     for k in range(4):  # the place that the first knows of is taken meanwhile
@@ -146,10 +152,7 @@ async def test_a_report_is_not_put_back_over_a_later_one_that_another_dispatcher
 async def test_a_move_that_was_lost_is_put_back_though_the_dispatchers_do_so_in_another_order(
     own: Server, opening: AsyncExitStack
 ) -> None:
-    first, second = [await opened(opening, own.url) for _ in range(2)]
-    await create(first, spec(*TWO_CLASSES, policy="observe"), {"small": 2, "large": 2})
-    for store in (first, second):
-        await second_passes(store)
+    first, second = await two_that_observe(own, opening)
     image = Image(own)
     for store, pool_id in ((first, "small-0"), (second, "large-1")):
         await store.sessions.report(FLEET, "s", pool_id, None)
