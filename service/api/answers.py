@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -31,16 +31,16 @@ class Answer(NamedTuple):
     content_type: str = "application/json"
 
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+_WRITERS: dict[type[Any], Callable[[Any], bytes]] = {}
 
 
 def as_json(value: object) -> bytes:
     """A value of `service.values`, or another dataclass, as JSON."""
     kind = type(value)
-    adapter = _ADAPTERS.get(kind)
-    if adapter is None:
-        adapter = _ADAPTERS[kind] = TypeAdapter(kind)
-    return adapter.dump_json(value)
+    write = _WRITERS.get(kind)
+    if write is None:
+        write = _WRITERS[kind] = TypeAdapter(kind).serializer.to_json
+    return write(value)
 
 
 def answer_of(value: object) -> Answer:

@@ -7,9 +7,9 @@ sends the same requests both ways and compares every byte.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import Scope
 
 from service.api import operations, sessions
@@ -26,11 +26,14 @@ FLEETS = "/v1/fleets/"
 
 
 class HotCall(NamedTuple):
-    """One hot call. `answer` takes fleet, body, parts and context; `route` is the template of its path."""
+    """One hot call. `answer` takes fleet, body, parts and context; `route` is the template of its path.
+
+    `validate` makes its body of an object, or raises ValidationError.
+    """
 
     route: str
     rules: Rules
-    model: type[BaseModel]
+    validate: Callable[[Mapping[str, Any]], BaseModel]
     answer: Callable[..., Awaitable[Answer]]
 
 
@@ -41,10 +44,19 @@ _FUNCTIONS: Mapping[str, tuple[type[BaseModel], Callable[..., Awaitable[Answer]]
     "operations": (OperationsBody, operations.operate),
 }
 HOT_CALLS: Mapping[str, HotCall] = {
-    name: HotCall(f"{FLEETS}{{fleet}}/{name}", rules_of(function), model, function)
+    name: HotCall(
+        f"{FLEETS}{{fleet}}/{name}", rules_of(function), TypeAdapter(model).validator.validate_python, function
+    )
     for name, (model, function) in _FUNCTIONS.items()
 }
 """By what follows the fleet in the path; the method is POST."""
+
+
+class Asked(NamedTuple):
+    """A hot call for a fleet, as the path names it."""
+
+    call: HotCall
+    fleet: str
 
 
 class Direct:
@@ -54,42 +66,38 @@ class Direct:
         self.door = door
         self._parts = parts
 
-    async def answer(self, scope: Scope, context: RequestContext, body: bytes) -> Answer:
-        """The answer to a request that `is_hot`."""
+    async def answer(self, asked: Asked, scope: Scope, context: RequestContext, body: bytes) -> Answer:
+        """The answer to a request for what was `asked`."""
         status = 0
-        fleet, call = _split(scope["path"])
-        hot = HOT_CALLS[call]
         try:
             self.door.check(scope, context)
-            answer = await self._call(hot, scope, context, fleet, body)
+            answer = await self._call(asked, scope, context, body)
             status = answer.status
         except Exception as error:  # noqa: BLE001 - the door answers it, and logs it
             answer = self.door.refuse(context, error)
             status = answer.status
         finally:
-            self.door.leave(scope, context, hot.route, status)
+            self.door.leave(scope, context, asked.call.route, status)
         return answer
 
-    async def _call(self, hot: HotCall, scope: Scope, context: RequestContext, fleet: str, body: bytes) -> Answer:
+    async def _call(self, asked: Asked, scope: Scope, context: RequestContext, body: bytes) -> Answer:
+        hot, fleet = asked
         self._parts.gate.admit(context, hot.rules, fleet)
         check_accept(context, hot.rules.offers)
         check_query(scope["query_string"], ())
         check_body(context, body, hot.rules.body_bytes)
         try:
-            asked = hot.model.model_validate(parse_body(body, hot.rules))
+            what = hot.validate(parse_body(body, hot.rules))
         except ValidationError as error:
             raise hot.rules.unfit(explain(error.errors(include_url=False, include_input=False))) from None
-        return await hot.answer(fleet, asked, self._parts, context)
+        return await hot.answer(fleet, what, self._parts, context)
 
 
-def is_hot(scope: Scope) -> bool:
-    """Whether the request is for one of the hot calls."""
-    if scope["method"] != "POST" or not scope["path"].startswith(FLEETS):
-        return False
-    fleet, call = _split(scope["path"])
-    return fleet != "" and call in HOT_CALLS
-
-
-def _split(path: str) -> tuple[str, str]:
-    fleet, _, call = path[len(FLEETS) :].partition("/")
-    return fleet, call
+def asked_by(scope: Scope) -> Asked | None:
+    """What a request asks for; None for what is no hot call."""
+    path: str = scope["path"]
+    if scope["method"] != "POST" or not path.startswith(FLEETS):
+        return None
+    fleet, _, name = path[len(FLEETS) :].partition("/")
+    hot = HOT_CALLS.get(name)
+    return Asked(hot, fleet) if hot and fleet else None

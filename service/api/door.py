@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import secrets
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from random import getrandbits
 from time import monotonic
 
 import structlog
@@ -58,19 +58,18 @@ class Door:
 
     def check(self, scope: Scope, context: RequestContext) -> None:
         """Refuse what no route would take: 400 or 403."""
-        names = [name for name, _ in scope["headers"]]
-        if names.count(b"authorization") > 1:
+        if _is_repeated(b"authorization", scope, context):
             raise Refusal(400, "repeated_authorization", "There may be one Authorization header: which one counts?")
         if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
             raise Refusal(400, "escaped_slash", "%2F in a path would be one / here and none for a proxy: send neither.")
-        if scope["path"] not in PROBES and not self._host_allowed(names, context):
+        if scope["path"] not in PROBES and not self._host_allowed(scope, context):
             raise Refusal(400, "invalid_host", "This service has another name: see its allowed hosts.")
         if scope["method"] not in SAFE_METHODS and _is_cross_site(context.headers):
             raise Refusal(403, "cross_site", "A page of another site may not change anything here.")
 
-    def _host_allowed(self, names: list[bytes], context: RequestContext) -> bool:
-        host = _PORT.sub("", context.header(b"host") or "").lower()
-        if not host or names.count(b"host") > 1:
+    def _host_allowed(self, scope: Scope, context: RequestContext) -> bool:
+        host = _without_port(context.header(b"host") or "").lower()
+        if not host or _is_repeated(b"host", scope, context):
             return False
         return self._any_host or host in self._hosts or host.endswith(self._suffixes)
 
@@ -83,20 +82,18 @@ class Door:
     def leave(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
         """Tell whoever observes; `route` is the path's template, None where none matched."""
         seconds = monotonic() - context.arrived
-        fleet, key_id = context.fleet, context.caller.key_id
-        what = (
-            context.request_id,
-            scope["method"],
-            route,
-            status,
-            seconds,
-            fleet,
-            key_id,
-            context.shed,
-            context.address,
-            context.author,
-        )
-        self._observe(RequestRecord(*what))
+        about = (status, seconds, context.fleet, context.caller.key_id, context.shed, context.address, context.author)
+        self._observe(RequestRecord(context.request_id, scope["method"], route, *about))
+
+
+def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:
+    headers = scope["headers"]
+    return len(headers) > len(context.headers) and [known for known, _ in headers].count(name) > 1
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and (port.isdecimal() or not port) else host
 
 
 def _is_cross_site(headers: Mapping[bytes, bytes]) -> bool:
@@ -111,14 +108,13 @@ def _is_cross_site(headers: Mapping[bytes, bytes]) -> bool:
     return origin is not None and origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower()
 
 
-_PORT = re.compile(r":[0-9]*\Z")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> str:
     """The client's own, when it is harmless, else a new one."""
-    text = headers.get(b"x-request-id", b"").decode("latin-1")
-    return text if _REQUEST_ID.match(text) else secrets.token_hex(8)
+    text = headers.get(b"x-request-id")
+    return text.decode() if text and _REQUEST_ID.match(text) else f"{getrandbits(64):016x}"
 
 
 def _where(error: Exception) -> dict[str, object]:

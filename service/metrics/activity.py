@@ -67,29 +67,27 @@ class Activity:
         self._findings = FINDINGS.meter(self.registry)
         self._audited = AUDITED.meter(self.registry)
         ProcessCollector(registry=self.registry)
-        self._known_requests: dict[tuple[str, str | None, int], Histogram] = {}
-        self._known_keys: dict[tuple[str, int], Counter] = {}
+        self._known_requests: dict[tuple[str, str | None, int, str], tuple[Histogram, Counter]] = {}
         self._known_functions: dict[str, Histogram] = {}
 
     def observe(self, request: RequestRecord) -> None:
         """Count an answered request."""
         method = request.method if request.method in METHODS else OTHER_METHOD
-        key = (method, request.route, request.status // 100)
-        histogram = self._known_requests.get(key)
-        if histogram is None:
-            histogram = self._requests.labels(method, request.route or NO_ROUTE, STATUS_CLASSES[key[2]])
-            self._known_requests[key] = histogram
-        histogram.observe(request.seconds)
-        self._count_key(request.key_id, request.status)
+        key = (method, request.route, request.status, request.key_id)
+        known = self._known_requests.get(key)
+        if known is None:
+            known = self._known_requests[key] = self._series(*key)
+        durations, by_key = known
+        durations.observe(request.seconds)
+        by_key.inc()
         if request.shed:
             self._shed.labels(request.route or NO_ROUTE).inc()
 
-    def _count_key(self, key_id: str, status: int) -> None:
-        counter = self._known_keys.get((key_id, status))
-        if counter is None:
-            counter = self._key_requests.labels(key_id or NO_KEY, status or STATUS_CLASSES[0])
-            self._known_keys[key_id, status] = counter
-        counter.inc()
+    def _series(self, method: str, route: str | None, status: int, key_id: str) -> tuple[Histogram, Counter]:
+        return (
+            self._requests.labels(method, route or NO_ROUTE, STATUS_CLASSES[status // 100]),
+            self._key_requests.labels(key_id or NO_KEY, status or STATUS_CLASSES[0]),
+        )
 
     def connection_refused(self, reason: str) -> None:
         """Count a connection that was refused, or ended without a request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict
 
@@ -34,12 +35,16 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._refusals = RateLimiter(REFUSALS)
+        self._tells_all = log.is_enabled_for(logging.DEBUG)
 
     def __call__(self, record: RequestRecord) -> None:
         """Log what came of a request at info, a refusal too, and all requests at debug."""
         for event in record.author.events if record.author else ():
             log.info("change", fleet=record.fleet, **_told(event))
-        say = log.info if self._is_told(record) else log.debug
+        is_told = self._is_told(record)
+        if not (is_told or self._tells_all):
+            return
+        say = log.info if is_told else log.debug
         say(
             "request",
             request_id=record.request_id,

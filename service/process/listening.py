@@ -16,8 +16,9 @@ from fastapi import FastAPI
 
 from service.api.application import direct_of
 from service.process.certificates import ListenError
+from service.process.groups import Groups
 from service.process.limits import MOST_CONNECTIONS, Limits, possible_connections
-from service.process.protocol import DirectProtocol
+from service.process.protocol import TOGETHER, DirectProtocol
 from service.process.settings import Settings
 
 BACKLOG = 2048
@@ -102,7 +103,7 @@ class Server(uvicorn.Server):
 
 def configuration(app: FastAPI, settings: Settings, limits: Limits) -> uvicorn.Config:
     """uvicorn's configuration: its log, headers and lifespan are ours or nobody's."""
-    protocol: Any = partial(DirectProtocol, direct=direct_of(app), limits=limits)
+    protocol: Any = partial(DirectProtocol, direct=direct_of(app), limits=limits, begun=Groups(TOGETHER))
     return uvicorn.Config(
         app,
         lifespan="off",

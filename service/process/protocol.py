@@ -11,12 +11,16 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.api.answers import Answer
 from service.api.context import RequestContext
-from service.api.direct import Direct, is_hot
+from service.api.direct import Asked, Direct, asked_by
 from service.process.bounded import BoundedProtocol
+from service.process.groups import Groups
 
 REST_SECONDS = 0.5
 """How long a connection is not read after a request of it was shed. With the longest wait for the store it makes a
 second: so long a client that does not heed Retry-After may wait for its answer."""
+TOGETHER = 32
+"""So many hot calls are begun in one turn of the event loop: when many have arrived, the store runs the first of them
+while the others are read."""
 
 
 class DirectProtocol(BoundedProtocol):
@@ -26,25 +30,28 @@ class DirectProtocol(BoundedProtocol):
     send its body, or comes in pieces, is left to uvicorn.
     """
 
-    def __init__(self, *, direct: Direct, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(self, *, direct: Direct, begun: Groups, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """`begun` is that of all connections."""
         super().__init__(**options)
         self._direct = direct
-        self._incomplete: tuple[RequestResponseCycle, ASGIApp] | None = None
+        self._begun = begun
+        self._incomplete: tuple[RequestResponseCycle, ASGIApp, Asked] | None = None
         self._answering: asyncio.Task[Answer] | None = None
 
     def _parse(self) -> None:
         super()._parse()
         if self._incomplete:
-            super()._start_asgi_task(*self._incomplete)  # type: ignore[arg-type]
+            cycle, app, _ = self._incomplete
             self._incomplete = None
+            super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
 
     def on_message_complete(self) -> None:
         """The body has ended."""
         super().on_message_complete()
         if self._incomplete:
-            cycle, _ = self._incomplete
+            cycle, _, asked = self._incomplete
             self._incomplete = None
-            self._answer(cycle)
+            self._will_answer(cycle, asked)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client left: what was not yet sent to the store is not sent."""
@@ -53,16 +60,22 @@ class DirectProtocol(BoundedProtocol):
             self._answering.cancel()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        if cycle.waiting_for_100_continue or not is_hot(cycle.scope):  # type: ignore[arg-type]
+        asked = None if cycle.waiting_for_100_continue else asked_by(cycle.scope)  # type: ignore[arg-type]
+        if asked is None:
             super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
         elif cycle.more_body:
-            self._incomplete = (cycle, app)
+            self._incomplete = (cycle, app, asked)
         else:
-            self._answer(cycle)
+            self._will_answer(cycle, asked)
 
-    def _answer(self, cycle: RequestResponseCycle) -> None:
+    def _will_answer(self, cycle: RequestResponseCycle, asked: Asked) -> None:
         context = self._direct.door.context(cycle.scope)  # type: ignore[arg-type]
-        answer = self._direct.answer(cycle.scope, context, bytes(cycle.body))  # type: ignore[arg-type]
+        self._begun.add(partial(self._answer, cycle, asked, context))
+
+    def _answer(self, cycle: RequestResponseCycle, asked: Asked, context: RequestContext) -> None:
+        if cycle.disconnected:
+            return
+        answer = self._direct.answer(asked, cycle.scope, context, bytes(cycle.body))  # type: ignore[arg-type]
         self._answering = self.loop.create_task(answer)
         self.tasks.add(self._answering)  # type: ignore[arg-type]
         self._answering.add_done_callback(partial(self._send, cycle, context))

@@ -6,6 +6,8 @@ import json
 from decimal import Decimal
 from typing import Any, NoReturn
 
+WHITE_SPACE = " \t\n\r"
+
 
 class InvalidJson(ValueError):
     """The text is not JSON that everybody reads alike; the message says why, and shows nothing of it."""
@@ -14,7 +16,7 @@ class InvalidJson(ValueError):
 def parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
     """The value of a UTF-8 text. Fractions are `Decimal`: exact, and 1e999 is a number to be judged later."""
     try:
-        return _DECODER.decode(body.decode())
+        return _decode(body.decode())
     except UnicodeDecodeError as error:
         raise InvalidJson(f"the body is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
@@ -27,6 +29,15 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
         raise
     except ValueError:
         raise InvalidJson("the body has a number that is too long") from None
+
+
+def _decode(text: str) -> Any:  # noqa: ANN401 - as above
+    # JSONDecoder.decode does the same, with two regular expressions for the white space.
+    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(WHITE_SPACE)))
+    rest = text[end:].lstrip(WHITE_SPACE)
+    if rest:
+        raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+    return value
 
 
 def _refuse_constant(_: str) -> NoReturn:

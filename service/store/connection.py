@@ -66,15 +66,42 @@ class ConnectionPool(BlockingConnectionPool):
 
     sentinels: Sentinels | None = None
     """Who is asked where the master is; None where the URL says it."""
+    call_seconds: float
+    """For a call as a whole, once it has a connection. A connection itself waits without end."""
+    making_seconds: float
+    """For a connection, until it is made and accepted."""
 
     async def get_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as redis-py has it
         """A connection that has been made and accepted. Unconnected, also as the cause of a cancellation."""
         try:
-            return await super().get_connection()  # type: ignore[no-untyped-call]
+            ready = await self._ready()
+            if ready:
+                return ready
+            async with asyncio.timeout(self.making_seconds):
+                return await super().get_connection()  # type: ignore[no-untyped-call]
         except asyncio.CancelledError as ended:
             raise ended from Unconnected()
         except (RedisError, OSError) as error:
             raise Unconnected from error
+
+    async def _ready(self) -> Any:  # noqa: ANN401 - as above
+        """An idle connection that can be used as it is, or None. redis-py's way to it takes five times as long."""
+        if not self._available_connections:
+            return None
+        idle = self._available_connections[-1]
+        if not idle.is_connected or idle.should_reconnect() or await idle.can_read():
+            return None
+        return self.get_available_connection()  # type: ignore[no-untyped-call]
+
+    async def release(self, connection: Any) -> None:  # noqa: ANN401 - as above
+        """A connection is free. One that works on is put back without redis-py's counts, which nobody reads."""
+        if connection.should_reconnect():
+            await super().release(connection)
+        else:
+            async with self._condition:
+                self._in_use_connections.remove(connection)
+                self._available_connections.append(connection)
+                self._condition.notify()
 
     async def renew(self) -> None:
         """Make every connection anew: idle ones close now, the others when their call is over."""
@@ -119,6 +146,7 @@ def connect(settings: StoreSettings) -> Redis:
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # a further call on connecting
     }
     server = options | dict(place.server)
+    call_seconds = server.pop("socket_timeout")
     sentinels = Sentinels(place, options) if place.sentinels else None
     if sentinels:
         over_tls = server.get("connection_class") is SSLConnection
@@ -127,8 +155,10 @@ def connect(settings: StoreSettings) -> Redis:
         timeout=settings.connect_timeout_seconds,  # for a connection to become free
         max_connections=settings.max_connections,
         redis_connect_func=partial(greet, synced=settings.asks_sync),
+        socket_timeout=None,
         **server,
     )
+    pool.call_seconds, pool.making_seconds = call_seconds, 2 * settings.connect_timeout_seconds + call_seconds
     if sentinels:
         pool.sentinels, sentinels.moved = sentinels, pool.renew
     return Redis.from_pool(pool)
@@ -166,6 +196,7 @@ DOUBTFUL = {
     Left: "left",
     Unsynced: "unsynced",
     RedisTimeoutError: "timeout",
+    TimeoutError: "timeout",
     RedisConnectionError: "connection",
     OSError: "connection",
     ResponseError: "response",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ Command = Sequence[str | int | float]
 
 
 async def exchange(pool: ConnectionPool, *commands: Command, replicas: int = 0, wait_ms: int = 0) -> list[Any]:
-    """The answers in order; the first error among them is raised. Unconfirmed, Left.
+    """The answers in order; the first error among them is raised. TimeoutError, Unconfirmed, Left.
 
     Unless `replicas` is 0, WAIT goes along: it answers how many have all that this connection has written, within
     `wait_ms`. On a connection that has not written it says nothing.
@@ -22,9 +23,10 @@ async def exchange(pool: ConnectionPool, *commands: Command, replicas: int = 0, 
     wait: list[Command] = [("WAIT", replicas, wait_ms)] if replicas else []
     connection = await pool.get_connection()
     try:
-        await connection.send_packed_command(b"".join(map(_pack, [*commands, *wait])))
-        answers = [await _answer(connection) for _ in commands]
-        confirmed = await _answer(connection) if wait else 0
+        async with asyncio.timeout(pool.call_seconds):
+            await connection.send_packed_command(b"".join(map(_pack, [*commands, *wait])))
+            answers = [await _answer(connection) for _ in commands]
+            confirmed = await _answer(connection) if wait else 0
     except BaseException:  # answers may be left on it
         await connection.disconnect(nowait=True)
         raise

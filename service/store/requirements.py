@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,8 @@ async def examine(redis: Redis, demands: Demands) -> bool:
 
 async def _information(redis: Redis) -> Mapping[str, Any] | None:
     try:
-        return await redis.info()
+        async with asyncio.timeout(pool_of(redis).call_seconds):
+            return await redis.info()
     except (RedisError, OSError) as error:
         kind = classify(error).kind
         if kind == "noperm":
@@ -68,7 +70,8 @@ async def _information(redis: Redis) -> Mapping[str, Any] | None:
 async def _ask(redis: Redis, *command: str | int) -> Any:  # noqa: ANN401 - whatever the command answers
     """The answer; None where it is forbidden. StoreUnavailable."""
     try:
-        return await redis.execute_command(*command)
+        async with asyncio.timeout(pool_of(redis).call_seconds):
+            return await redis.execute_command(*command)
     except (RedisError, OSError) as error:
         if classify(error).kind in FORBIDDEN:
             return None

@@ -50,7 +50,7 @@ class Sessions:
 
         `lease_seconds` None: the fleet's; 0: no lease.
         """
-        words = self._words(Asked("assign", session_id, lease_seconds))
+        words = self._words("assign", session_id, lease_seconds)
         return replies.placement(session_id, await self._operations.submit(fleet, words, arrived))
 
     async def report(
@@ -65,7 +65,7 @@ class Sessions:
 
     async def complete(self, fleet: str, session_id: str, arrived: float | None = None) -> Completed | AlreadyEnded:
         """End a session. UnknownSession; then a late assign of the id gets SessionEnded."""
-        words = self._words(Asked("complete", session_id))
+        words = self._words("complete", session_id)
         return replies.completion(session_id, await self._operations.submit(fleet, words, arrived))
 
     async def renew(
@@ -79,7 +79,7 @@ class Sessions:
 
     async def operate(self, fleet: str, asked: Sequence[Asked], arrived: float | None = None) -> list[Done]:
         """What became of each, in their order and with nobody else's in between; errors are values here."""
-        outcomes = await self._operations.outcomes(fleet, [self._words(one) for one in asked], arrived)
+        outcomes = await self._operations.outcomes(fleet, [self._words(*one) for one in asked], arrived)
         return [_read(one, outcome) for one, outcome in zip(asked, outcomes, strict=True)]
 
     def waiting_seconds(self, fleet: str) -> float:
@@ -90,9 +90,9 @@ class Sessions:
         """Where a live session is. UnknownSession, SessionEnded."""
         return replies.session(session_id, await self._caller.read("session", fleet, session_id))
 
-    def _words(self, asked: Asked) -> Words:
-        draw = repr(self._draw()) if asked.kind == "assign" else ""
-        return (asked.kind, asked.session_id, _microseconds(asked.lease_seconds), draw, "")
+    def _words(self, kind: str, session_id: str, lease_seconds: float | None = None) -> Words:
+        draw = repr(self._draw()) if kind == "assign" else ""
+        return (kind, session_id, _microseconds(lease_seconds), draw, "")
 
 
 def _read(asked: Asked, outcome: Outcome) -> Done:

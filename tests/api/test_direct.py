@@ -204,9 +204,9 @@ async def test_hot_calls_are_answered_directly_and_no_others(
     seen: list[str] = []
     answer = direct_module.Direct.answer
 
-    async def noted(self: Any, scope: Any, *rest: Any) -> Any:
+    async def noted(self: Any, asked: Any, scope: Any, *rest: Any) -> Any:
         seen.append(scope["path"].rpartition("/")[2])
-        return await answer(self, scope, *rest)
+        return await answer(self, asked, scope, *rest)
 
     monkeypatch.setattr(direct_module.Direct, "answer", noted)
     async with one_way(server, redis, direct=True, access=Access.open()) as here:
