@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from random import getrandbits
+from random import randbytes
 from time import monotonic
 
 import structlog
@@ -114,7 +114,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 def _request_id(headers: Mapping[bytes, bytes]) -> str:
     """The client's own, when it is harmless, else a new one."""
     text = headers.get(b"x-request-id")
-    return text.decode() if text and _REQUEST_ID.match(text) else f"{getrandbits(64):016x}"
+    return text.decode() if text and _REQUEST_ID.match(text) else randbytes(8).hex()
 
 
 def _where(error: Exception) -> dict[str, object]:
