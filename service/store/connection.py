@@ -89,7 +89,7 @@ class ConnectionPool(BlockingConnectionPool):
         if not self._available_connections:
             return None
         idle = self._available_connections[-1]
-        if not idle.is_connected or idle.should_reconnect() or await idle.can_read():
+        if not idle.is_connected or await idle.can_read():
             return None
         return self.get_available_connection()  # type: ignore[no-untyped-call]
 

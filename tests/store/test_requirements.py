@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -37,6 +38,18 @@ async def refusal(server: Server, *, volatile: bool = False) -> str:
 async def test_a_master_that_keeps_what_it_is_told_is_relied_on(own: Server) -> None:
     async with opened(own) as store:
         assert await store.examine(Demands())
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for(own: Server) -> None:
+    store = Store(StoreSettings(own.url, call_timeout_seconds=0.2, connect_timeout_seconds=5), Calls())
+    await store.examine(Demands(volatile=True))  # a connection
+    own.freeze()
+    try:
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(store.examine(Demands()), 30)
+    finally:
+        own.thaw()
+    await store.close()
 
 
 async def test_a_replica_is_refused(own: Server) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from service import errors
 from service.store import Store, StoreSettings
-from service.store.connection import pool_of
+from service.store.connection import connect, pool_of
 from service.store.requirements import Demands
 from tests.audit import violations
 from tests.awaiting import DEADLINE_SECONDS
@@ -103,6 +103,25 @@ async def test_when_the_master_is_demoted_no_connection_to_it_is_kept(pair: Grou
     until(lambda: pair.follows(1, 0))
     assert (await store.sessions.assign(FLEET, "s", None)).session_id == "s"
     await store.close()
+
+
+async def test_a_connection_in_use_while_all_are_made_anew_is_not_used_again(server: str) -> None:
+    redis = connect(StoreSettings(server))
+    pool = pool_of(redis)
+
+    async def number_of(connection: Any) -> int:
+        await connection.send_command("CLIENT", "ID")
+        return int(await connection.read_response())
+
+    numbers = []
+    for anew in (False, True, False):
+        connection = await pool.get_connection()
+        numbers.append(await number_of(connection))
+        if anew:
+            await pool.renew()
+        await pool.release(connection)
+    assert numbers[0] == numbers[1] != numbers[2]
+    await redis.aclose()
 
 
 def dispatchers_on(server: Server) -> int:

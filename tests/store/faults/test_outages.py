@@ -103,6 +103,21 @@ async def test_while_the_server_stands_still_calls_end_at_their_deadline_and_aft
     assert (await patient.fleets.snapshot(FLEET)).counters["assigned"] == 13
 
 
+async def test_a_read_ends_after_the_time_of_a_call(
+    own: Server, patient: Store, impatient: Store, calls: Calls
+) -> None:
+    await patient.fleets.snapshot(FLEET)
+    await impatient.fleets.snapshot(FLEET)  # a connection
+    calls.errors.clear()
+    own.freeze()
+    try:
+        with pytest.raises(errors.StoreUnavailable):
+            await asyncio.wait_for(impatient.fleets.snapshot(FLEET), 30)
+    finally:
+        own.thaw()
+    assert calls.errors == ["timeout"]
+
+
 async def test_the_deadline_ends_a_call_however_long_the_server_may_take(
     own: Server, patient: Store, calls: Calls
 ) -> None:
