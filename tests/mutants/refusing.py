@@ -76,6 +76,15 @@ PYTHON = {
     "a connection is kept that leads to a replica": python(
         "store/caller", "if failure.kind in DOUBTS:", "if False:", "store/topology"
     ),
+    "a connection that was in use while all were made anew is used again": python(
+        "store/connection", "if connection.should_reconnect():", "if False:", "store/topology"
+    ),
+    "a call waits for ever": python(
+        "store/exchange", "asyncio.timeout(pool.call_seconds)", "asyncio.timeout(None)", "store/faults/outages"
+    ),
+    "a connection that another one waits for is put back in silence": python(
+        "store/connection", "                self._condition.notify()\n", "", "store/faults/outages"
+    ),
     "a refusal may have run": python(
         "store/connection", "return Failure(kind, ran=False)", "return Failure(kind, ran=True)", *FAULTS
     ),
