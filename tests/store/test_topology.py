@@ -124,6 +124,11 @@ async def test_a_connection_in_use_while_all_are_made_anew_is_not_used_again(ser
     await redis.aclose()
 
 
+def test_the_time_of_a_call_is_the_setting_or_what_the_url_says() -> None:
+    for url, seconds in (("redis://localhost", 0.5), ("redis://localhost?socket_timeout=3", 3.0)):
+        assert pool_of(connect(StoreSettings(url))).call_seconds == seconds
+
+
 def dispatchers_on(server: Server) -> int:
     """Connections that a store has left open."""
     with server.client() as client:
