@@ -52,8 +52,8 @@ HOT_CALLS: Mapping[str, HotCall] = {
 """By what follows the fleet in the path; the method is POST."""
 
 
-class Asked(NamedTuple):
-    """A hot call for a fleet, as the path names it."""
+class HotRequest(NamedTuple):
+    """What a request asks for: a hot call for a fleet, both as its path names them."""
 
     call: HotCall
     fleet: str
@@ -66,7 +66,7 @@ class Direct:
         self.door = door
         self._parts = parts
 
-    async def answer(self, asked: Asked, scope: Scope, context: RequestContext, body: bytes) -> Answer:
+    async def answer(self, asked: HotRequest, scope: Scope, context: RequestContext, body: bytes) -> Answer:
         """The answer to a request for what was `asked`."""
         status = 0
         try:
@@ -80,7 +80,7 @@ class Direct:
             self.door.leave(scope, context, asked.call.route, status)
         return answer
 
-    async def _call(self, asked: Asked, scope: Scope, context: RequestContext, body: bytes) -> Answer:
+    async def _call(self, asked: HotRequest, scope: Scope, context: RequestContext, body: bytes) -> Answer:
         hot, fleet = asked
         self._parts.gate.admit(context, hot.rules, fleet)
         check_accept(context, hot.rules.offers)
@@ -93,11 +93,11 @@ class Direct:
         return await hot.answer(fleet, what, self._parts, context)
 
 
-def asked_by(scope: Scope) -> Asked | None:
+def hot_request(scope: Scope) -> HotRequest | None:
     """What a request asks for; None for what is no hot call."""
     path: str = scope["path"]
     if scope["method"] != "POST" or not path.startswith(FLEETS):
         return None
     fleet, _, name = path[len(FLEETS) :].partition("/")
     hot = HOT_CALLS.get(name)
-    return Asked(hot, fleet) if hot and fleet else None
+    return HotRequest(hot, fleet) if hot and fleet else None

@@ -35,7 +35,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._refusals = RateLimiter(REFUSALS)
-        self._tells_all = log.is_enabled_for(logging.DEBUG)
+        self._tells_all = log.is_enabled_for(logging.DEBUG)  # else most lines need not be built
 
     def __call__(self, record: RequestRecord) -> None:
         """Log what came of a request at info, a refusal too, and all requests at debug."""

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.api.answers import Answer
 from service.api.context import RequestContext
-from service.api.direct import Asked, Direct, asked_by
+from service.api.direct import Direct, HotRequest, hot_request
 from service.process.bounded import BoundedProtocol
 from service.process.groups import Groups
 
@@ -35,7 +35,7 @@ class DirectProtocol(BoundedProtocol):
         super().__init__(**options)
         self._direct = direct
         self._begun = begun
-        self._incomplete: tuple[RequestResponseCycle, ASGIApp, Asked] | None = None
+        self._incomplete: tuple[RequestResponseCycle, ASGIApp, HotRequest] | None = None
         self._answering: asyncio.Task[Answer] | None = None
 
     def _parse(self) -> None:
@@ -60,7 +60,7 @@ class DirectProtocol(BoundedProtocol):
             self._answering.cancel()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        asked = None if cycle.waiting_for_100_continue else asked_by(cycle.scope)  # type: ignore[arg-type]
+        asked = None if cycle.waiting_for_100_continue else hot_request(cycle.scope)  # type: ignore[arg-type]
         if asked is None:
             super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
         elif cycle.more_body:
@@ -68,11 +68,11 @@ class DirectProtocol(BoundedProtocol):
         else:
             self._will_answer(cycle, asked)
 
-    def _will_answer(self, cycle: RequestResponseCycle, asked: Asked) -> None:
+    def _will_answer(self, cycle: RequestResponseCycle, asked: HotRequest) -> None:
         context = self._direct.door.context(cycle.scope)  # type: ignore[arg-type]
         self._begun.add(partial(self._answer, cycle, asked, context))
 
-    def _answer(self, cycle: RequestResponseCycle, asked: Asked, context: RequestContext) -> None:
+    def _answer(self, cycle: RequestResponseCycle, asked: HotRequest, context: RequestContext) -> None:
         if cycle.disconnected:
             return
         answer = self._direct.answer(asked, cycle.scope, context, bytes(cycle.body))  # type: ignore[arg-type]

@@ -66,10 +66,16 @@ class ConnectionPool(BlockingConnectionPool):
 
     sentinels: Sentinels | None = None
     """Who is asked where the master is; None where the URL says it."""
-    call_seconds: float
-    """For a call as a whole, once it has a connection. A connection itself waits without end."""
-    making_seconds: float
-    """For a connection, until it is made and accepted."""
+
+    def __init__(self, *, call_seconds: float, making_seconds: float, **options: Any) -> None:  # noqa: ANN401
+        """`call_seconds` are for a call as a whole, once it has a connection; `options` are redis-py's.
+
+        A connection may take `making_seconds` until it is made and accepted, and then waits for a reply without end:
+        who calls has to end that.
+        """
+        super().__init__(socket_timeout=None, **options)
+        self.call_seconds = call_seconds
+        self._making_seconds = making_seconds
 
     async def get_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as redis-py has it
         """A connection that has been made and accepted. Unconnected, also as the cause of a cancellation."""
@@ -77,7 +83,7 @@ class ConnectionPool(BlockingConnectionPool):
             ready = await self._ready()
             if ready:
                 return ready
-            async with asyncio.timeout(self.making_seconds):
+            async with asyncio.timeout(self._making_seconds):
                 return await super().get_connection()  # type: ignore[no-untyped-call]
         except asyncio.CancelledError as ended:
             raise ended from Unconnected()
@@ -152,13 +158,13 @@ def connect(settings: StoreSettings) -> Redis:
         over_tls = server.get("connection_class") is SSLConnection
         server |= {"connection_class": FoundOverTls if over_tls else Found, "sentinels": sentinels}
     pool = ConnectionPool(
+        call_seconds=call_seconds,
+        making_seconds=2 * settings.connect_timeout_seconds + call_seconds,
         timeout=settings.connect_timeout_seconds,  # for a connection to become free
         max_connections=settings.max_connections,
         redis_connect_func=partial(greet, synced=settings.asks_sync),
-        socket_timeout=None,
         **server,
     )
-    pool.call_seconds, pool.making_seconds = call_seconds, 2 * settings.connect_timeout_seconds + call_seconds
     if sentinels:
         pool.sentinels, sentinels.moved = sentinels, pool.renew
     return Redis.from_pool(pool)

@@ -25,6 +25,7 @@ from service.api.direct import HOT_CALLS
 from service.api.door import Door
 from service.fleet_file import Specs
 from service.metrics import Metrics
+from service.process.protocol import TOGETHER
 from service.store import Store
 from tests.api.conftest import FLEET, PATIENT
 from tests.api.served import Served, served, without_dates
@@ -213,6 +214,26 @@ async def test_hot_calls_are_answered_directly_and_no_others(
         await here.say(*in_one(*(call(f"f/{name}", b"{}") for name in HOT_CALLS), call("f/state", method="GET")))
         await here.say(*TALKS["a body in two pieces"])
     assert seen == list(HOT_CALLS)
+
+
+async def test_of_many_hot_calls_the_first_are_with_the_store_before_the_others_are_begun(
+    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(Metrics, "call", lambda _, __, ___, operations: sizes.append(operations))
+    async with one_way(server, redis, direct=True, access=Access.open()) as here:
+        clients = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(2 * TOGETHER)]
+        for reader, writer in clients:  # so that the server has them all
+            writer.write(complete("nobody"))
+            await reader.readuntil(b"}")
+        sizes.clear()
+        for _, writer in clients:
+            writer.write(last(assign("a")))
+        said = [await reader.read() for reader, _ in clients]
+        for _, writer in clients:
+            writer.close()
+    assert all(answer.startswith(b"HTTP/1.1 20") for answer in said)
+    assert sizes == [TOGETHER, TOGETHER]
 
 
 async def test_every_answer_says_when_it_was_given(server: str, redis: Redis) -> None:

@@ -85,6 +85,9 @@ PYTHON = {
     "a connection that another one waits for is put back in silence": python(
         "store/connection", "                self._condition.notify()\n", "", "store/faults/outages"
     ),
+    "all hot calls that have arrived are begun before the first is sent": python(
+        "process/listening", "Groups(TOGETHER)", "Groups(10**6)", "api/direct"
+    ),
     "a refusal may have run": python(
         "store/connection", "return Failure(kind, ran=False)", "return Failure(kind, ran=True)", *FAULTS
     ),
