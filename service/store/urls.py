@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -16,6 +17,9 @@ OF_SENTINELS = {"sentinel_username": "username", "sentinel_password": "password"
 """Options of the URL that are meant for the sentinels, where they have users of their own."""
 OF_SERVERS = frozenset({"username", "password", "db"})
 """What is not meant for them."""
+
+HOSTS = re.compile(rf"(?:{'|'.join(map(re.escape, BEHIND_SENTINELS))})://(?:[^/?#]*@)?(?P<hosts>[^/?#]*)")
+"""Where a URL may name several."""
 
 Address = tuple[str, int]
 Options = Mapping[str, Any]
@@ -42,11 +46,8 @@ def parse(url: str) -> Place:
     scheme, separator, _ = url.partition("://")
     if scheme not in SCHEMES or not separator:
         raise InvalidUrl("must begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://")
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise InvalidUrl("has a host that is none") from None
-    place = _behind_sentinels(parts) if scheme in BEHIND_SENTINELS else Place(_one_server(parts))
+    parts, hosts = _split(url)
+    place = _behind_sentinels(parts, hosts) if scheme in BEHIND_SENTINELS else Place(_one_server(parts))
     _check_options(place.server)
     return place
 
@@ -54,10 +55,29 @@ def parse(url: str) -> Place:
 def has_password(url: str) -> bool:
     """Whether anybody who reads the URL knows a password."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        parts, _ = _split(url)
+    except InvalidUrl:
         return False
     return bool(parts.password) or not parse_qs(parts.query).keys().isdisjoint({"password", "sentinel_password"})
+
+
+def _split(url: str) -> tuple[SplitResult, list[str]]:
+    """The parts of a URL, and all hosts: of several the parts have the first. InvalidUrl.
+
+    urlsplit knows one host. Newer versions of Python refuse an IPv6 address among several.
+    """
+    found = HOSTS.match(url)
+    if found is None:
+        return _split_one(url), []
+    hosts = found["hosts"].split(",")
+    return _split_one(url[: found.start("hosts")] + hosts[0] + url[found.end("hosts") :]), hosts
+
+
+def _split_one(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise InvalidUrl("has a host that is none") from None
 
 
 def _one_server(parts: SplitResult) -> Options:
@@ -74,8 +94,8 @@ def _one_server(parts: SplitResult) -> Options:
     return _options(parts.geturl())
 
 
-def _behind_sentinels(parts: SplitResult) -> Place:
-    user, at, hosts = parts.netloc.rpartition("@")
+def _behind_sentinels(parts: SplitResult, hosts: Sequence[str]) -> Place:
+    user, at, _ = parts.netloc.rpartition("@")
     master = parts.path.strip("/")
     if not master or "/" in master:
         raise InvalidUrl(f"must end in the name that the sentinels give the master: {parts.scheme}://h1,h2,h3/name")
@@ -83,11 +103,11 @@ def _behind_sentinels(parts: SplitResult) -> Place:
     server = {name: value for name, value in options.items() if name not in OF_SENTINELS}
     sentinel = {name: value for name, value in server.items() if name not in OF_SERVERS}
     sentinel |= {OF_SENTINELS[name]: options[name] for name in OF_SENTINELS if name in options}
-    return Place(server, master, tuple(map(_sentinel, hosts.split(","))), sentinel)
+    return Place(server, master, tuple(map(_sentinel, hosts)), sentinel)
 
 
 def _sentinel(host_and_port: str) -> Address:
-    parts = urlsplit(f"//{host_and_port}")
+    parts = _split_one(f"//{host_and_port}")
     if not parts.hostname:
         raise InvalidUrl("names a sentinel without a host: redis+sentinel://h1:26379,h2:26379,h3:26379/name")
     _check_port(parts)

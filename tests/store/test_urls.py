@@ -58,6 +58,8 @@ def test_with_tls_the_sentinels_are_asked_over_tls_too() -> None:
         ("redis+sentinel://:s3cret@h/main/0", "must end in the name that the sentinels give the master"),
         ("redis+sentinel://:s3cret@h,,i/main", "names a sentinel without a host"),
         ("redis+sentinel://:s3cret@/main", "names a sentinel without a host"),
+        ("redis+sentinel://:s3cret@[h/main", "has a host that is none"),
+        ("redis+sentinel://:s3cret@h,[i/main", "has a host that is none"),
         ("redis+sentinel://:s3cret@h:port/main", "has a port"),
         ("redis+sentinel://:s3cret@h/main?sentinel_user=x", "has an option that is none: 'sentinel_user'"),
     ],
@@ -74,6 +76,7 @@ def test_what_leads_nowhere_is_told_without_the_password(url: str, why: str) -> 
     [
         ("redis://anna:s3cret@h", True),
         ("redis+sentinel://:s3cret@h:1,i:2/main", True),
+        ("redis+sentinel://:s3cret@h:1,[::1]:2/main", True),
         ("unix:///path?password=s3cret", True),
         ("redis+sentinel://h/main?sentinel_password=s3cret", True),
         ("redis://anna@h:6379/0", False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 from typing import NamedTuple
 
 from service.core.prediction.mismatch import NONE, Departures, Mismatch, Window
@@ -71,7 +72,7 @@ class Beyond:
 
     def _others(self, total: int) -> float:
         """Σ (j_i − 1) n_i without the next rank."""
-        return sum(
+        return fsum(
             (first.level - 1) * min(max(self._worse(first, total) - self._after(first, total), 0.0), first.pools)
             for first in self._firsts.values()
             if first.level > 1 and first is not self._next

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
+from math import fsum
 
 from service.core.prediction.departures import Beyond
 from service.core.prediction.mismatch import Mismatch, far_below, near, reach_of, window_at
@@ -40,7 +41,7 @@ def expected_placement_gap(
     slots = slots_of(present, pools)
     if steps_of(slots, sessions) > most_steps:
         raise TooLarge
-    total = sum(drops[rank] * mean for rank, mean in _mismatches(present, pools, slots, sessions))
+    total = fsum(drops[rank] * mean for rank, mean in _mismatches(present, pools, slots, sessions))
     return total / sum(pools)
 
 

@@ -107,18 +107,18 @@ def near(window: Window, departures: Departures, load: float) -> Mismatch:
         inflow = list(map(mul, falling, row))
         row, falling = _wide_enough(window, departures, load, beyond, inflow)
         _add(row, beyond, window, weights, sums)
-        if sum(row) > LARGEST:
+        if math.fsum(row) > LARGEST:
             for column in (row, weights, sums):
                 column[:] = [value / LARGEST for value in column]
     given = [s / w if w else 0.0 for s, w in zip(sums, weights, strict=True)]
-    return Mismatch(sum(sums) / sum(weights), window.smallest_total, given)
+    return Mismatch(math.fsum(sums) / math.fsum(weights), window.smallest_total, given)
 
 
 def _wide_enough(
     window: Window, departures: Departures, load: float, beyond: int, inflow: list[float]
 ) -> tuple[list[float], list[float]]:
     """The row of E = `beyond`, and what falls from it, for as many holes as matter: few at first, and ever more."""
-    first = sum(inflow) / load if beyond < window.most else 1.0
+    first = math.fsum(inflow) / load if beyond < window.most else 1.0
     while True:
         falling = departures(beyond, len(inflow) - 1)
         row = _row(_rising(window, beyond, falling), falling if beyond > window.fewest else [], inflow, load, first)
