@@ -96,18 +96,19 @@ class Load:
             if session.told is Told.LIVES:
                 mine.append(session)
 
-    async def assign(self, session: Session) -> None:
-        """Until an answer is final."""
+    async def assign(self, session: Session, first: int | None = None) -> None:
+        """Until an answer is final; `first` is the number of the dispatcher that is asked first, None for any."""
         known = session.pool
-        ledger.placed(session, await self._ask(lambda client: client.assign(session.session_id)), known=known)
+        ledger.placed(session, await self._ask(lambda client: client.assign(session.session_id), first), known=known)
 
-    async def complete(self, session: Session) -> None:
-        """Until an answer is final."""
-        ledger.completed(session, await self._ask(lambda client: client.complete(session.session_id)))
+    async def complete(self, session: Session, first: int | None = None) -> None:
+        """The same."""
+        ledger.completed(session, await self._ask(lambda client: client.complete(session.session_id), first))
 
-    async def _ask(self, call: Call) -> Reply:
+    async def _ask(self, call: Call, first: int | None = None) -> Reply:
         """The final answer, or the last one where none was final in time."""
-        [first] = self._random.choices(range(len(self._clients)), self.weights)
+        if first is None:
+            [first] = self._random.choices(range(len(self._clients)), self.weights)
         for attempt in range(10**9):
             reply = await call(self._clients[(first + attempt) % len(self._clients)])
             self.ledger.heard(reply, time.monotonic())

@@ -26,7 +26,7 @@ async def master_killed(scene: Scene) -> int:
     scene.servers[0].kill()
     await asyncio.sleep(AWAY_SECONDS)
     await asyncio.to_thread(scene.servers[0].start)
-    return await _moved(scene)
+    return await moved(scene)
 
 
 async def master_frozen(scene: Scene) -> int:
@@ -34,7 +34,7 @@ async def master_frozen(scene: Scene) -> int:
     scene.servers[0].freeze()
     await asyncio.sleep(FREEZE_SECONDS)
     scene.servers[0].thaw()
-    return await _moved(scene)
+    return await moved(scene)
 
 
 async def replicas_behind(scene: Scene) -> int:
@@ -58,7 +58,7 @@ async def replicas_behind(scene: Scene) -> int:
     await asyncio.to_thread(scene.servers[0].start)  # where all replicas must confirm, nobody is served before
     scene.went_back = killed, await served
     scene.notes["bytes behind"] = behind
-    return behind if await _moved(scene) else 0
+    return behind if await moved(scene) else 0
 
 
 async def _served_again(scene: Scene) -> float:
@@ -101,7 +101,7 @@ async def _partition(scene: Scene, cut_off: Sequence[int]) -> Seen:
     masters = sum([await ask(server, lambda redis: redis.role()[0] == "master") for server in both])
     heal()
     scene.went_back = (time.time(),) * 2
-    await _moved(scene)
+    await moved(scene)
     seen = Seen(masters, *(late - early for early, late in zip(before, after, strict=True)))
     scene.notes["seen"] = seen._asdict()
     return seen
@@ -138,7 +138,7 @@ async def _calls(server: Server) -> int:
     return int(stats.get("cmdstat_fcall", {"calls": 0})["calls"])
 
 
-async def _moved(scene: Scene) -> int:
+async def moved(scene: Scene) -> int:
     """Wait until all follow the new master: 1, or 0 if it is the old one."""
     new = await asyncio.to_thread(scene.settled)
     await asyncio.sleep(AFTER_SECONDS)

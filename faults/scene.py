@@ -100,6 +100,8 @@ RELAYED = Shape(relayed=True)
 SENTINEL = Shape(replicas=2, relayed=True, sentinels=True)
 FRONTED = Shape(dispatchers=1, fronted=True)
 EMBEDDED = Shape(dispatchers=1, embedded=True)
+SILENT_THIRD = Shape(dispatchers=3)
+SILENT_BEHIND_SENTINELS = Shape(dispatchers=3, replicas=2, relayed=True, sentinels=True)
 
 
 @asynccontextmanager

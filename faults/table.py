@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from faults import on_dispatchers, on_group, on_store, on_the_way, power
-from faults.scene import EMBEDDED, FRONTED, RELAYED, SENTINEL, SINGLE, Scene, Shape
+from faults import on_dispatchers, on_group, on_replay, on_store, on_the_way, power
+from faults.scene import (
+    EMBEDDED,
+    FRONTED,
+    RELAYED,
+    SENTINEL,
+    SILENT_BEHIND_SENTINELS,
+    SILENT_THIRD,
+    SINGLE,
+    Scene,
+    Shape,
+)
 
 ASYNC = ("async",)
 ALL = ("async", "replicated", "fsync")
@@ -80,6 +90,34 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "master-frozen": Fault(
         "the master stands still for 6 s", on_group.master_frozen, "failovers", SENTINEL, SEVERAL, "the master"
+    ),
+    "restarted-silent": Fault(
+        "the store is killed (-9) and lost nothing; a dispatcher was silent for 15 s",
+        on_replay.nothing_lost_by_restart,
+        "restarts",
+        SILENT_THIRD,
+    ),
+    "deleted-silent": Fault(
+        "… and a fleet was deleted and made anew meanwhile",
+        on_replay.made_anew,
+        "ended sessions that stayed ended",
+        SILENT_THIRD,
+    ),
+    "cut-silent": Fault(
+        "the store's file is cut by a second; a dispatcher looks when others have written more",
+        on_replay.lost_and_overwritten,
+        "bytes lost",
+        SILENT_THIRD,
+        ASYNC,
+        "the end of the store's file",
+    ),
+    "failover-silent": Fault(
+        "SENTINEL FAILOVER; a dispatcher was silent for 15 s",
+        on_replay.nothing_lost_by_failover,
+        "failovers",
+        SILENT_BEHIND_SENTINELS,
+        SEVERAL,
+        "the master",
     ),
     "replicas-behind": Fault(
         "the replicas hear nothing for 0.4 s, then the master is killed",

@@ -32,7 +32,7 @@ class NewerFleet(DispatchError):
 
 
 class OlderFleet(DispatchError):
-    """The fleet was written by an older version: stop its dispatchers, then run `slta upgrade`; nothing was changed."""
+    """The fleet was written by an unreleased version: delete the data folder or volume; nothing was changed."""
 
     code = "older_fleet"
 

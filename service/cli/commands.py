@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from service import release
 from service.cli.mistakes import fail, in_one_line
-from service.cli.options import DataDir, SharedStoreUrl, without_password
+from service.cli.options import without_password
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
@@ -136,29 +136,3 @@ def serve(
         settings = read_settings(**given)
         logs.configure(settings.log_level, settings.log_format)
         serving.serve(settings)
-
-
-@app.command()
-def upgrade(store_url: SharedStoreUrl = None, data_dir: DataDir = Path(".slta")) -> None:
-    """Bring the fleets of an older version to the present layout. Stop the older dispatchers first.
-
-    A dispatcher that owns its store does so when it starts.
-    """
-    import asyncio
-    from contextlib import nullcontext
-
-    from service.errors import DispatchError
-    from service.process import logs
-    from service.process.auditing import existing
-    from service.process.settings import SettingsError, check_store_url
-    from service.process.upgrading import upgrade_at
-    from service.store.embedded import EmbeddedStore, EmbeddedStoreError
-
-    logs.configure("warning")
-    with in_one_line(DispatchError, EmbeddedStoreError, SettingsError):
-        if store_url:
-            check_store_url(store_url)
-        embedded = None if store_url else EmbeddedStore(existing(data_dir))
-        with embedded or nullcontext():
-            upgraded = asyncio.run(upgrade_at(store_url or (embedded.url if embedded else "")))
-    typer.echo(f"upgraded: {', '.join(upgraded)}" if upgraded else "nothing to upgrade")

@@ -8,6 +8,6 @@
 | listening, certificates | the HTTP server; the certificate that it shows |
 | protocol, groups, bounded, heads, limits | its connections: hot calls, and what a client may take before it is known |
 | housekeeping, checking | what is done every second, and every hour |
-| auditing, upgrading | `slta audit` and `slta upgrade`, from outside a dispatcher |
+| auditing | `slta audit`, from outside a dispatcher |
 | announcing, logs, tracing | what is said of it all |
 """

@@ -26,7 +26,6 @@ from service.process.limits import Limits
 from service.process.listening import Server, bind, configuration, limits_of
 from service.process.settings import Settings
 from service.process.tracing import TracingObserver, open_spans, trace_request
-from service.process.upgrading import upgrade_fleets
 from service.requests import RequestRecord
 from service.store import Store, StoreSettings
 from service.store.embedded import EmbeddedStore
@@ -77,8 +76,6 @@ class Dispatcher:
         where = StoreSettings(url, durability=self._settings.promise, asks_sync=self._settings.asks_sync)
         store = await Store.open(where, TracingObserver(self._metrics, self._spans), self._library)
         try:
-            if self._embedded:  # nobody else has it, so no older dispatcher can be at work
-                await upgrade_fleets(store)
             feeds = Feeds(store, self._specs, self._predictions)
             limits = limits_of(self._settings, self._metrics.connection_refused)
             api = self._api(store, feeds, limits)

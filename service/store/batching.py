@@ -9,9 +9,10 @@ from functools import partial
 from time import monotonic
 
 from service.errors import StoreUnavailable
-from service.store.acknowledged import Acknowledged
 from service.store.caller import Caller, StoreFailure
-from service.store.connection import judge_late
+from service.store.connection import Failure, judge_late
+from service.store.failover.replay_log import ReplayLog
+from service.store.failover.rollback_detection import Stamp
 from service.store.pace import Pace
 from service.store.replies import REFUSALS, Reply
 from service.store.waiting import Outcome, Waiting, Words
@@ -36,13 +37,10 @@ class Operations:
     StoreUnavailable (did not run), OutcomeUnknown (may have run).
     """
 
-    def __init__(self, caller: Caller, acknowledged: Acknowledged, deadline_seconds: float) -> None:
-        """`deadline_seconds` is how long an operation may take; until then it is tried again where that is safe.
-
-        What comes of it is `acknowledged`.
-        """
+    def __init__(self, caller: Caller, replay_log: ReplayLog, deadline_seconds: float) -> None:
+        """`deadline_seconds` is how long an operation may take; until then it is tried again where that is safe."""
         self._caller = caller
-        self._acknowledged = acknowledged
+        self._replay_log = replay_log
         self._deadline_seconds = deadline_seconds
         self._pace = Pace()
         self._batchers: dict[str, Batcher] = {}
@@ -91,7 +89,7 @@ class Operations:
         batcher = self._batchers.get(fleet)
         if batcher is None:  # a fleet has one only while something waits: names that are none leave nothing behind
             batcher = Batcher(
-                self._caller, self._acknowledged, fleet, self._pace, partial(self._batchers.pop, fleet, None)
+                self._caller, self._replay_log, fleet, self._pace, partial(self._batchers.pop, fleet, None)
             )
             self._batchers[fleet] = batcher
         return batcher
@@ -104,7 +102,7 @@ class Batcher:
     """
 
     def __init__(
-        self, caller: Caller, acknowledged: Acknowledged, fleet: str, pace: Pace, at_end: Callable[[], object]
+        self, caller: Caller, replay_log: ReplayLog, fleet: str, pace: Pace, at_end: Callable[[], object]
     ) -> None:
         """`pace` is that of the server, whatever the fleet; `at_end` is called when nothing waits any more."""
         self.lanes: set[asyncio.Task[None]] = set()
@@ -112,7 +110,7 @@ class Batcher:
         self._waiting = 0
         self._calls = 0
         self._caller = caller
-        self._acknowledged = acknowledged
+        self._replay_log = replay_log
         self._fleet = fleet
         self._pace = pace
         self._at_end = at_end
@@ -184,7 +182,8 @@ class Batcher:
         arguments = [word for operation in batch for word in operation.words]
         try:
             async with asyncio.timeout_at(min(operation.deadline for operation in batch)):
-                reply = await self._caller.send(function, self._fleet, *arguments, operations=len(batch))
+                reply, stamp = await self._caller.send_stamped(function, self._fleet, *arguments, operations=len(batch))
+            not_run = self._deliver(batch, reply, stamp)
         except TimeoutError as late:  # who came first has waited long enough; the others' operations are asked again
             await self._recover(function, batch, StoreFailure(judge_late(late)))
         except StoreFailure as failed:
@@ -193,7 +192,6 @@ class Batcher:
             for operation in batch:
                 operation.settle(error)
         else:
-            not_run = self._deliver(batch, reply)
             if len(not_run) == len(batch):
                 # Not even the first operation ran: ending leases met an error before it, and will until a tick has
                 # repaired the fleet, which takes about a second. Without a pause we would ask as fast as we can.
@@ -220,14 +218,16 @@ class Batcher:
         self._queue.appendleft(list(batch))
         self._waiting += len(batch)
 
-    def _deliver(self, batch: Sequence[Waiting], reply: Reply) -> list[Waiting]:
+    def _deliver(self, batch: Sequence[Waiting], reply: Reply, stamp: Stamp) -> list[Waiting]:
         """Give everyone who waits the outcome; the operations that must be sent again."""
         refusal = REFUSALS.get(reply[0])
         if refusal:
             for operation in batch:
                 operation.settle(refusal())
             return []
-        self._acknowledged.note(self._fleet, [operation.words for operation in batch], reply[1])
+        if len(reply[1]) != len(batch):
+            raise StoreFailure(Failure("response", ran=True))
+        self._replay_log.record(self._fleet, stamp, [operation.words for operation in batch], reply[1])
         not_run = []
         for operation, outcome in zip(batch, reply[1], strict=True):
             if outcome[0] == "NOT_RUN":

@@ -14,8 +14,8 @@ from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
 from service.requests import Author
 from service.store import replies
 from service.store.connection import DOUBTS, ConnectionPool, Failure, StoreSettings, classify
-from service.store.continuity import Continuity
 from service.store.exchange import exchange
+from service.store.failover.rollback_detection import RollbackDetector, Stamp
 from service.store.library import Library
 from service.store.replies import Reply, checked
 
@@ -55,23 +55,28 @@ class Caller:
         library: Library,
         observer: StoreObserver,
         clock: Clock,
-        continuity: Continuity,
+        detector: RollbackDetector,
     ) -> None:
-        """`clock` gives the time argument, see `Store`; `continuity` hears what replies say of the store's past."""
+        """`clock` gives the time argument, see `Store`; `detector` observes the stamp of each reply."""
         self._pool = pool
         self._settings = settings
         self._source, self.digest = library
         self._observer = observer
         self._clock = clock
-        self._continuity = continuity
+        self._detector = detector
         self._loading = asyncio.Lock()
 
     async def change(self, function: str, fleet: str, *arguments: Argument) -> Reply:
         """The reply of a function that may write. A refusal, StoreUnavailable or OutcomeUnknown."""
+        return (await self.change_stamped(function, fleet, *arguments))[0]
+
+    async def change_stamped(self, function: str, fleet: str, *arguments: Argument) -> tuple[Reply, Stamp]:
+        """The same, and the stamp of the reply."""
         try:
-            return checked(await self.send(function, fleet, *arguments))
+            reply, stamp = await self.send_stamped(function, fleet, *arguments)
         except StoreFailure as failed:
             raise failed.as_dispatch_error() from failed
+        return checked(reply), stamp
 
     async def record(self, function: str, fleet: str, author: Author | None, *arguments: Argument) -> Reply:
         """The same of a function whose change is an event, of which the author learns. None: the service itself."""
@@ -87,7 +92,7 @@ class Caller:
     async def read(self, function: str, fleet: str, *arguments: Argument) -> Reply:
         """The reply of a function that only reads. A refusal or StoreUnavailable."""
         try:
-            return checked(await self._run("FCALL_RO", function, fleet, arguments, 1))
+            return checked((await self._run("FCALL_RO", function, fleet, arguments, 1))[0])
         except StoreFailure as failed:
             raise StoreUnavailable from failed
 
@@ -124,23 +129,30 @@ class Caller:
 
     async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
         """The reply of a function that may write, whatever it says. StoreFailure, for who may ask again."""
+        return (await self.send_stamped(function, fleet, *arguments, operations=operations))[0]
+
+    async def send_stamped(
+        self, function: str, fleet: str, *arguments: Argument, operations: int = 1
+    ) -> tuple[Reply, Stamp]:
+        """The same, and the stamp of the reply."""
         return await self._run("FCALL", function, fleet, arguments, operations)
 
     async def _run(
         self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
-    ) -> Reply:
+    ) -> tuple[Reply, Stamp]:
         words = (command, f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
-        sent, started = self._continuity.sending(fleet), perf_counter()
+        started = perf_counter()
         try:
-            *reply, revision = await self._attempt(words, lasting=command == "FCALL")
-            self._continuity.heard(fleet, sent, revision)
-            return reply
+            *reply, incarnation, revision = await self._attempt(words, lasting=command == "FCALL")
+            stamp = Stamp(incarnation, revision)
+            self._detector.observe(fleet, stamp)
+            return reply, stamp
         finally:
             self._observer.call(function, perf_counter() - started, operations)
 
     async def _attempt(self, words: Sequence[Argument], *, lasting: bool) -> Reply:
         try:
-            return (await self._exchange(words, lasting=lasting))[0]  # type: ignore[no-any-return]
+            return _stamped((await self._exchange(words, lasting=lasting))[0])
         except (RedisError, OSError) as error:
             failure = await self._judge(error)
             self._observer.error(failure.kind)
@@ -148,7 +160,7 @@ class Caller:
                 raise StoreFailure(failure) from error
         await self.load()
         try:
-            return (await self._exchange(words, lasting=lasting))[0]  # type: ignore[no-any-return]
+            return _stamped((await self._exchange(words, lasting=lasting))[0])
         except (RedisError, OSError) as error:
             raise StoreFailure(await self._judge(error)) from error
 
@@ -160,7 +172,6 @@ class Caller:
     async def _judge(self, error: RedisError | OSError) -> Failure:
         """What it means; where the server may no longer be the master, the connections are made anew."""
         failure = classify(error)
-        self._continuity.interrupted()
         if failure.kind in DOUBTS:
             await self._pool.renew()
         return failure
@@ -175,3 +186,10 @@ class Caller:
                     raise StoreFailure(replace(await self._judge(error), ran=False)) from error
             except (RedisError, OSError) as error:
                 raise StoreFailure(replace(await self._judge(error), ran=False)) from error
+
+
+def _stamped(answer: Any) -> list[Any]:  # noqa: ANN401 - whatever the function answers
+    """A reply with a stamp behind it. ResponseError for one that no function of ours gives."""
+    if isinstance(answer, list) and [type(number) for number in answer[-2:]] == [int, int]:
+        return answer
+    raise ResponseError("the reply has no incarnation and revision: another library has the function's name")

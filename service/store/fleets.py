@@ -9,7 +9,6 @@ from service.core.fleet import FleetSpec
 from service.requests import Author, Event
 from service.store import replies
 from service.store.caller import Caller
-from service.store.continuity import Continuity
 from service.store.repairs import PATIENCE_SECONDS, Repairs
 from service.store.snapshots import parse_snapshot
 from service.store.tables import put_arguments
@@ -34,10 +33,9 @@ SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
 class Fleets:
     """The fleets of one server. Every method may raise StoreUnavailable or OutcomeUnknown, most UnknownFleet."""
 
-    def __init__(self, caller: Caller, repairs: Repairs, continuity: Continuity) -> None:
+    def __init__(self, caller: Caller, repairs: Repairs) -> None:
         self._caller = caller
         self._repairs = repairs
-        self._continuity = continuity
 
     async def names(self) -> list[str]:
         """The names of all fleets, sorted."""
@@ -68,11 +66,6 @@ class Fleets:
         """The document and the version of a fleet's configuration."""
         _, document, version = await self._caller.read("config", fleet)
         return document, int(version)
-
-    async def upgrade(self, fleet: str) -> bool:
-        """Bring a fleet of an older layout to the present one, in one step; False where it has it. NewerFleet."""
-        reply = await self._caller.change("upgrade", fleet)
-        return bool(reply[0] == "UPGRADED")
 
     async def events(self, fleet: str, since: float = 0) -> list[Event]:
         """The last changes that were made or refused, the newest first, `since` seconds of fleet time."""
@@ -115,13 +108,11 @@ class Fleets:
 
     async def _tick(self, fleet: str) -> None:
         for _ in range(TICK_CALLS):
-            word, *told = await self._caller.change("tick", fleet)
+            word, *left = await self._caller.change("tick", fleet)
             if word == "BEGUN":
                 await self._repairs.finish(fleet)
                 continue
-            left, epoch, left_epoch = told
-            self._continuity.learned(fleet, epoch, left_epoch)
-            if not left:
+            if not left[0]:
                 return
 
     async def prove(self) -> None:

@@ -12,12 +12,11 @@ from service.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from service.store import tables
 from service.values import WINDOWS
 
-LAYOUT = 4
-"""The newest version of the key layout that this library knows. A fleet asks for the lowest that its features need, and
-a library leaves fleets of a newer one alone."""
+LAYOUT = 5
+"""The version of the key layout. A library leaves fleets of another one alone."""
 
-ORDERS_LAYOUT = 4
-"""The version from which dispatchers know other orders than the paper's."""
+INCARNATION_BITS = 24
+"""Of an incarnation's number; as many above them are the fleet's, see `lua/incarnations.lua`."""
 
 UNDER_REPAIR = 1_000_000
 """The layout of a fleet that is under repair, so that libraries that know no repair in slices leave it alone."""
@@ -41,6 +40,7 @@ BEFORE_POLICIES = (
     "gather",
     "blocks",
     "state",
+    "incarnations",
     "memory",
     "accounting",
     "order",
@@ -53,6 +53,7 @@ AFTER_POLICIES = (
     "early",
     "sessions",
     "reports",
+    "replay",
     "pools",
     "history",
     "reads",
@@ -65,7 +66,6 @@ AFTER_POLICIES = (
     "audit_pools",
     "audit_records",
     "audit_keys",
-    "continuity",
     "fleets",
     "repair",
     "repair_begin",
@@ -73,7 +73,6 @@ AFTER_POLICIES = (
     "repair_keys",
     "repair_records",
     "repair_totals",
-    "upgrade",
     "library",
 )
 """The files of `lua/` in the order they are loaded, the policies between; each but the last is a table of functions of
@@ -92,7 +91,7 @@ class Library(NamedTuple):
 
 
 def assemble(policies: Mapping[str, Traversable] = LUA_POLICIES, layout: int = LAYOUT) -> Library:
-    """The library with these policies, for fleets up to this layout."""
+    """The library with these policies, for fleets of this layout."""
     files = {name: FOLDER / f"{name}.lua" for name in BEFORE_POLICIES}
     files |= {_module(file): file for file in policies.values()}
     files |= {name: FOLDER / f"{name}.lua" for name in AFTER_POLICIES}
@@ -112,7 +111,7 @@ def _constants(layout: int) -> str:
     """What both languages must agree on, said once in Python."""
     numbers = {
         "LAYOUT": layout,
-        "ORDERS_LAYOUT": ORDERS_LAYOUT,
+        "INCARNATION_BITS": INCARNATION_BITS,
         "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,
         "MAX_CLASSES": MAX_CLASSES,

@@ -67,7 +67,7 @@ def placement(session_id: str, reply: Reply) -> Placement:
     """The reply of `assign`. SessionEnded, FleetObserves, NoCapacity, NoActivePool."""
     if reply[0] == "ENDED":
         raise _ended(reply)
-    word, pool_id, pool_class, *token, lease = checked(reply)
+    word, pool_id, pool_class, lease, _start, _due, *token = checked(reply)
     return Placement(
         session_id=session_id,
         pool_id=pool_id,
@@ -84,7 +84,7 @@ def reported(session_id: str, reply: Reply) -> Reported:
         raise _ended(reply)
     if reply[0] in LEFT_OUT:
         raise LEFT_OUT[reply[0]]
-    word, pool_id, pool_class, lease, _, *comparison = checked(reply)
+    word, pool_id, pool_class, lease, _start, _due, *comparison = checked(reply)
     here, choice = _compared(*comparison) if comparison else (None, None)
     return Reported(
         session_id=session_id,

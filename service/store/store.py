@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from typing import Self
 
-from service.errors import DispatchError
-from service.store.acknowledged import Acknowledged
 from service.store.audits import Audits
 from service.store.batching import Operations
 from service.store.caller import Caller, StoreFailure, StoreObserver
 from service.store.connection import REFUSAL_KINDS, StoreSettings, connect, pool_of
-from service.store.continuity import Continuity
+from service.store.failover.recovery import Recovery
+from service.store.failover.replay_log import ReplayLog
+from service.store.failover.rollback_detection import RollbackDetector
 from service.store.fleets import NO_FLEET, Fleets
 from service.store.library import Library, assemble
 from service.store.pools import Pools
-from service.store.recovery import Recovery
 from service.store.repairs import Repairs
 from service.store.requirements import Demands, examine
 from service.store.sessions import Sessions
@@ -45,16 +43,16 @@ class Store:
         `draw` gives numbers uniform in [0, 1); `clock` microseconds, '' for the server's own time.
         """
         self._redis = connect(settings)
-        self._continuity, self._acknowledged = Continuity(), Acknowledged()
-        self._caller = Caller(pool_of(self._redis), settings, library or assemble(), observer, clock, self._continuity)
+        self._detector, self._replay_log = RollbackDetector(), ReplayLog()
+        self._caller = Caller(pool_of(self._redis), settings, library or assemble(), observer, clock, self._detector)
         self._durability = settings.durability
-        self._operations = Operations(self._caller, self._acknowledged, settings.deadline_seconds)
-        self._recovery = Recovery(self._caller, self._operations, self._continuity, self._acknowledged)
+        self._operations = Operations(self._caller, self._replay_log, settings.deadline_seconds)
+        self._recovery = Recovery(self._caller, self._detector, self._replay_log)
         self.readiness = "starting"
         """What the last `check` found, one of `READINESS`."""
         self.audits = Audits(self._caller)
         self.repairs = Repairs(self._caller)
-        self.fleets = Fleets(self._caller, self.repairs, self._continuity)
+        self.fleets = Fleets(self._caller, self.repairs)
         self.pools = Pools(self._caller, self._operations)
         self.sessions = Sessions(self._caller, self._operations, draw)
 
@@ -100,19 +98,18 @@ class Store:
             self.readiness = failed.failure.kind if failed.failure.kind in READINESS else "unavailable"
         else:
             self.readiness = "ready"
-            with suppress(DispatchError):
-                await self._recovery.look()
+            await self._recovery.run()
 
     @property
     def doubted(self) -> asyncio.Event:
-        """Set when the store seems to have gone back in time, or to be another server: then `check` should not wait."""
-        return self._continuity.doubted
+        """Set when a fleet may have lost acknowledged writes, or sentinels tell of another master: `check` now."""
+        return self._detector.suspected
 
     async def listen(self) -> None:
         """Hear at once when the sentinels have another master; it never ends, unless there are none."""
         await pool_of(self._redis).listen(self.doubted.set)
 
     def keep_only(self, fleets: Collection[str]) -> None:
-        """Forget what was told of all other fleets."""
-        self._continuity.keep(fleets)
-        self._acknowledged.keep(fleets)
+        """Forget what was acknowledged for all other fleets."""
+        self._detector.keep(fleets)
+        self._replay_log.keep(fleets)

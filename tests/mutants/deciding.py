@@ -69,7 +69,7 @@ MUTANTS = {
     "the frontier does not rise": lua(
         "jlmu", "set_frontier(fleet, position, level + 1)", "set_frontier(fleet, position, level)"
     ),
-    "a lease ends early": lua("sessions", "(fleet.time + lease) / 1e6) + 1", "(fleet.time + lease) / 1e6)"),
+    "a lease ends early": lua("records", "(fleet.time + lease) / 1e6) + 1", "(fleet.time + lease) / 1e6)"),
     "leases end after an outage": lua("sessions", "fleet.time >= fleet.hold_until and ", ""),
     "a jump of the clock is time": lua(
         "accounting", "elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))", "elapsed = math.max(0, elapsed)"

@@ -1,11 +1,11 @@
-"""Planted mistakes in what an acknowledgement promises, and in noticing and mending a store that went back."""
+"""Planted mistakes in what an acknowledgement promises, and in noticing and replaying what a store has lost."""
 
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-DURABILITY, WENT_BACK, CONTINUITY = "store/durability", "store/went_back", "store/continuity"
+DURABILITY, WENT_BACK, REPLAY_LOG = "store/durability", "store/went_back", "store/replay_log"
 
 MUTANTS: dict[str, Mutant] = {
     "fewer confirmations than replicas are enough": python(
@@ -27,45 +27,98 @@ MUTANTS: dict[str, Mutant] = {
         "store/pools", "if not (missing or strangers):", "if False:", DURABILITY
     ),
     "any appendfsync will do": python("store/durability", "if setting == SYNCED else", "if setting else", DURABILITY),
-    "a fall is seen in a call that was sent before": python(
-        "store/continuity", "if revision < sent.revision:", "if revision < known.revision:", CONTINUITY
+    "the first call that is lost counts as present": python(
+        "store/failover/rollback_detection", "stamp.revision > last else", "stamp.revision > last + 1 else", REPLAY_LOG
     ),
-    "the offset at which two servers part does not count": python(
-        "store/continuity",
-        'return "unsure" if before.offset < now.parted else "lost"',
-        'return "unsure"',
-        CONTINUITY,
+    "an incarnation that is no longer recorded had lost nothing": python(
+        "store/failover/rollback_detection", 'return "unknown"', 'return "present"', REPLAY_LOG
+    ),
+    "what another fleet acknowledged is replayed": python(
+        "store/failover/rollback_detection", 'return "other fleet"', 'return "lost"', REPLAY_LOG
+    ),
+    "the store takes facts of another fleet": lua(
+        "library", "elseif not incarnations.is_of(fleet, args[2]) then", "elseif false then", WENT_BACK
+    ),
+    "another incarnation makes no suspect": python(
+        "store/failover/rollback_detection", "self._suspects.add(fleet)", "pass", REPLAY_LOG, WENT_BACK
+    ),
+    "everything is replayed after each restart": python(
+        "store/failover/replay_log",
+        'if history.fate(call.stamp) in ("lost", "unknown")]',
+        'if history.fate(call.stamp) != "other fleet"]',
+        REPLAY_LOG,
+    ),
+    "what was lost is not replayed": python(
+        "store/failover/recovery", "range(0, len(facts), FACTS_PER_CALL)", "range(0)", WENT_BACK
+    ),
+    "what was replayed is replayed again with the next failover": python(
+        "store/failover/replay_log", "if id(call) not in gone)", ")", REPLAY_LOG
+    ),
+    "a replay is not logged": python(
+        "store/failover/recovery", "self._log.record(fleet, stamp, some, reply[1])", "del stamp", WENT_BACK
+    ),
+    "an ended session is replayed as a live one": python(
+        "store/failover/replay_log", "end = ENDED.get(", "end = {}.get(", REPLAY_LOG
+    ),
+    "the fork is the revision that a later call finds": lua(
+        "incarnations", "process_id(), fleet.revision)", "process_id(), fleet.revision + 5)", WENT_BACK
+    ),
+    "a process takes the incarnation of another one for its own": lua(
+        "incarnations", "if is_known or not string.find(", "if is_known or false and not string.find(", WENT_BACK
+    ),
+    "a state that went back within one process is not noticed": lua(
+        "incarnations", "if is_known and fleet.revision >= highest[prefix] then", "if is_known then", WENT_BACK
+    ),
+    "each version of the library begins an incarnation": lua(
+        "incarnations", "if is_known or not string.find(", "if true or not string.find(", WENT_BACK
+    ),
+    "a state that is made anew begins another fleet": lua(
+        "incarnations", "fleet.incarnation = current[prefix] or tonumber(last)", "fleet.incarnation = nil", WENT_BACK
+    ),
+    "a replay shortens a lease": lua(
+        "sessions",
+        "local is_shorter = session.due > 0 and (due == 0 or due > session.due)",
+        "local is_shorter = true",
         WENT_BACK,
     ),
-    "a failover that may have lost something is no reason to look": python(
-        "store/continuity", "known.unsure = True", "known.unsure = False", WENT_BACK
+    "a replayed placement revives an ended session": lua(
+        "reports", "reason, ended_on = sessions.ended(fleet, id)", "", WENT_BACK
     ),
-    "what was acknowledged is not put back": python(
-        "store/recovery", "words = self._acknowledged.put_back(fleet)", "words = []", WENT_BACK
+    "ids of a short retention are forgotten at once": lua(
+        "sessions", "math.max(fleet.retention, SURE_RETENTION)", "fleet.retention", "store/sessions"
     ),
-    "the mark of another dispatcher is taken for another fleet": python(
-        "store/continuity", "lost = known.first_epoch == first_epoch", "lost = False", CONTINUITY, WENT_BACK
+    "an unknown complete leaves the revision": lua("early", "fleet.revision = fleet.revision + 1", "", WENT_BACK),
+    "an end of an unknown session is not replayed": lua(
+        "replay", "sessions.remember_end(fleet, id, reason, pool_id)", "", WENT_BACK
     ),
-    "an ended session is put back as a live one": python(
-        "store/acknowledged", "if kind in ENDING:", "if kind in ():", CONTINUITY
+    "a removed pool counts as a loss": python(
+        "store/failover/recovery",
+        'frozenset({"OVER_CAPACITY"})',
+        'frozenset({"OVER_CAPACITY", "UNKNOWN_POOL"})',
+        WENT_BACK,
     ),
-    "a session is put back on the pool that it had left": python(
-        "store/acknowledged", 'elif kind == "restore":', 'elif kind == "":', CONTINUITY
+    "a replayed place yields to none": lua(
+        "replay",
+        "session.pool_id ~= pool_id and session.start < start then",
+        "session.pool_id ~= pool_id then",
+        WENT_BACK,
     ),
-    "a reported session is put back with the fleet's lease": python(
-        "store/acknowledged", "pool_id, lease, start)", 'pool_id, "", start)', CONTINUITY
+    "a session that is replayed began now": lua(
+        "replay", "math.min(tonumber(start), fleet.time)", "fleet.time", WENT_BACK
     ),
-    "a report is put back over a later one of another dispatcher": lua(
-        "reports", "if known and known.start >= tonumber(start) then", "if false then", WENT_BACK
-    ),
-    "a session that is put back began now": lua(
-        "reports", "math.min(tonumber(start), fleet.time)", "fleet.time", WENT_BACK
-    ),
-    "everybody marks": lua("continuity", "if tonumber(epoch) ~= fleet.store_epoch then", "if false then", WENT_BACK),
-    "a fleet that is made anew within a second is taken for the one before": lua(
-        "fleets", "math.max(math.floor(now / 1e6), (deleted[key] or 0) + 1)", "math.floor(now / 1e6)", WENT_BACK
+    "everybody marks": lua(
+        "incarnations", " or fleet.marked_incarnation == fleet.incarnation then", " then", WENT_BACK
     ),
     "leases end at once after a loss": lua(
-        "continuity", "fleet.hold_until = fleet.time + accounting.HOLD", "fleet.hold_until = 0", WENT_BACK
+        "incarnations", "fleet.hold_until = fleet.time + accounting.HOLD", "fleet.hold_until = 0", WENT_BACK
+    ),
+    "a reply that cannot be read leaves its callers waiting": python(
+        "store/batching",
+        "            not_run = self._deliver(batch, reply, stamp)\n        except TimeoutError",
+        "        except TimeoutError",
+        "store/batching",
+    ),
+    "a fleet that is made anew within a second is taken for the one before": lua(
+        "fleets", "math.max(math.floor(now / 1e6), (deleted[key] or 0) + 1)", "math.floor(now / 1e6)", WENT_BACK
     ),
 }

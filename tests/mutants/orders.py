@@ -37,7 +37,6 @@ MUTANTS = {
     "curves may change within a window": lua("fleets", "if totals_differ then", "if false then"),
     "r starts anew in another order": lua("fleets", "or ledger.change_order", "or ledger.change_afresh"),
     "another order leaves the live one": lua("fleets", "or ledger.change_order", "or ledger.change_settings"),
-    "older dispatchers may touch an order": lua("state", "is_paper and 0 or constants.ORDERS_LAYOUT", "0"),
     "the default order changes every digest": Mutant(
         "service/store/tables.py", "if spec.order == PAPER:", "if spec.order is None:", STORE
     ),

@@ -9,7 +9,10 @@ PLACED = "api/placed"
 
 MUTANTS: dict[str, Mutant] = {
     "a renewal drops token and level": lua(
-        "sessions", "  session.due = start_lease(", "  session.placed = ''\n  session.due = start_lease(", PLACED
+        "sessions",
+        "  session.lease, session.due = lease, due\n",
+        "  session.lease, session.due, session.placed = lease, due, ''\n",
+        PLACED,
     ),
     "a session that moves keeps its level": lua(
         "sessions", "  session.placed = records.placed(pool.level)\n", "", PLACED

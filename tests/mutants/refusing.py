@@ -225,7 +225,7 @@ LUA = {
         "state", " and tonumber(time) <= fleet.time then", " then", "store/pool_lists"
     ),
     "a fleet of an older layout is read as one of ours": lua(
-        "state", "and 'OLDER_FLEET' or error", "and 'UNKNOWN_FLEET' or error", "store/upgrade"
+        "state", "if values[1] < constants.LAYOUT then", "if false then", "store/newer_fleets"
     ),
 }
 

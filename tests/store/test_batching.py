@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -319,3 +319,21 @@ async def test_when_memory_is_full_nothing_is_placed_but_sessions_end_down_to_ze
     finally:
         redis.config_set("maxmemory", 0)
     assert not (await store.sessions.assign(FLEET, "late", None)).replayed, "nothing of it ran"
+
+
+@pytest.mark.parametrize("reply", ["{'BATCH', {}, 1, 1}", "{'BATCH'}", "'OK'", "{}"])
+async def test_a_reply_that_is_not_of_this_library_is_an_unknown_outcome(
+    between: tuple[Proxy, str], redis: Redis, opening: AsyncExitStack, reply: str
+) -> None:
+    """As where another library has taken the function's name."""
+    store = Store(StoreSettings(between[1], deadline_seconds=0.2), Calls())
+    opening.push_async_callback(store.close)
+    redis.execute_command("FUNCTION", "FLUSH")
+    name = f"slta_{store.library_digest}_batch"
+    source = f"#!lua name=foreign\nredis.register_function('{name}', function() return {reply} end)"
+    redis.execute_command("FUNCTION", "LOAD", source)
+    assigned = await asyncio.gather(
+        *(store.sessions.assign(FLEET, f"s{k}", None) for k in range(2)), return_exceptions=True
+    )
+    redis.execute_command("FUNCTION", "FLUSH")
+    assert [type(error) for error in assigned] == [errors.OutcomeUnknown] * 2

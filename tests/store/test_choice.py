@@ -95,7 +95,7 @@ def draw_places(redis: Redis, store: Store, draws: list[float]) -> list[tuple[st
             words += ["assign", session, "0", repr(draw), "", "complete", session, "", "", ""]
         name = f"slta_{store.library_digest}_batch"
         _, outcomes, *_ = redis.execute_command("FCALL", name, 1, f"{{{FLEET}}}:state", "", *words)
-        chosen += [(outcome[1], outcome[3]) for outcome in outcomes[::2]]
+        chosen += [(outcome[1], outcome[-1]) for outcome in outcomes[::2]]
     return chosen
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -18,11 +17,10 @@ from service.core.ranking import Coordinate
 from service.core.utility import TableUtility
 from service.observation.averages import averages
 from service.store import Store
-from service.store.library import ORDERS_LAYOUT, assemble
 from service.store.tables import put_arguments
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, field, pass_seconds, place, pool_class, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, pass_seconds, place, pool_class, spec
 
 EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
@@ -144,21 +142,3 @@ def test_digests_of_fleets_in_the_papers_order_are_what_they_were() -> None:
     """Else every stored fleet would differ from its document, and its windows would end at the next PUT."""
     digest = put_arguments(spec(*TWO_CLASSES), "{}", None)[3]
     assert digest == "46f5a607b48537d2a3b7756dc3e8bdbb13ae7bd12478dfecb94fc6d93fff0611"
-
-
-async def test_dispatchers_that_know_no_orders_leave_such_a_fleet_alone(store: Store, redis: Redis) -> None:
-    older = assemble(layout=ORDERS_LAYOUT - 1)
-    redis.execute_command("FUNCTION", "LOAD", "REPLACE", older.source)
-
-    def tick() -> Sequence[str]:
-        words: Sequence[str] = redis.execute_command("FCALL", f"slta_{older.digest}_tick", 1, f"{{{FLEET}}}:state", "")
-        return words
-
-    await create(store, tied(PAPER), {"flat": 1})
-    assert tick()[0] == "TICKED"
-    await store.fleets.configure(FLEET, tied(Kink()), "{}")
-    assert field(redis, "layout") == str(ORDERS_LAYOUT)
-    assert tick()[0] == "NEWER_FLEET"
-    await store.fleets.configure(FLEET, tied(PAPER), "{}")
-    assert field(redis, "layout") == "2", "the lowest that knows slta"
-    assert tick()[0] == "TICKED"

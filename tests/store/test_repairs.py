@@ -13,7 +13,7 @@ from service.core.policies import POLICIES
 from service.fleet_file import Specs, parse_document
 from service.fleet_file.applying import apply_fleet
 from service.store import Store, StoreSettings
-from service.store.library import ORDERS_LAYOUT
+from service.store.library import LAYOUT
 from service.store.repairs import Repairs
 from service.store.tables import put_arguments
 from tests import rawstate
@@ -75,7 +75,7 @@ async def test_another_order_is_audited_and_comes_back_from_the_document(store: 
     assert await repair_fleet(store, Specs(), FLEET)
     assert redis.get(f"{{{FLEET}}}:order:full") == redis.get(f"{{{FLEET}}}:order") == order
     assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
-    assert rawstate.fields(redis, FLEET)["layout"] == str(ORDERS_LAYOUT)
+    assert rawstate.fields(redis, FLEET)["layout"] == str(LAYOUT)
 
 
 @pytest.mark.parametrize("work", [1, 40])
@@ -118,7 +118,6 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "state": lambda store: store.fleets.snapshot(FLEET),
     "configuration": lambda store: store.fleets.config(FLEET),
     "delete": lambda store: store.fleets.delete(FLEET),
-    "upgrade": lambda store: store.fleets.upgrade(FLEET),
     "drain": lambda store: store.pools.set_status(FLEET, "small-2", "draining"),
     "audit": lambda store: store.audits.look(FLEET),
 }

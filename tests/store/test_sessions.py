@@ -368,6 +368,18 @@ async def test_an_ended_id_is_remembered_for_the_retention_time_and_then_forgott
     assert not again.replayed, "at most two retention times later it is a new id"
 
 
+async def test_an_ended_id_is_remembered_for_two_minutes_whatever_the_retention_time(
+    store: Store, clock: Clock
+) -> None:
+    await create(store, spec(*TWO_CLASSES, retention=1), {"small": 1})
+    await pass_seconds(store, clock, 130)
+    await store.sessions.assign(FLEET, "s", None)
+    await store.sessions.complete(FLEET, "s")
+    await pass_seconds(store, clock, 115)
+    with pytest.raises(errors.SessionEnded):
+        await store.sessions.assign(FLEET, "s", None)
+
+
 async def test_forgetting_drops_whole_generations_so_memory_is_bounded(
     store: Store, fleet: None, clock: Clock, redis: Redis
 ) -> None:

@@ -1,8 +1,10 @@
-"""A store that has forgotten what it acknowledged: every dispatcher notices, and puts back what it was told."""
+"""A store that lost acknowledged writes: every dispatcher notices, and replays what it acknowledged, and only that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import json
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,13 +12,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from service import errors
-from service.store import Store
+from service.audit import repair_fleet
+from service.core.fleet import FleetSpec
+from service.fleet_file import Specs
+from service.store import Store, StoreSettings
 from tests import rawstate
 from tests.audit import violations
+from tests.in_process import TINY
 from tests.sentinels import Group, group, until
 from tests.servers import SERVERS, Server, own_server
+from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, spec
 from tests.store.moving import Moving, opened
+from tests.toy.uniform import LIBRARY
 
 
 @pytest.fixture(params=sorted(SERVERS))
@@ -65,9 +73,185 @@ class Image:
                 redis.restore(key, 0, dumped)
 
 
-async def test_a_state_from_before_is_noticed_and_what_was_acknowledged_is_put_back(
+async def two(own: Server, opening: AsyncExitStack, fleet: FleetSpec) -> list[Moving]:
+    """Two dispatchers that know one fleet."""
+    stores = [await opened(opening, own.url) for _ in range(2)]
+    await create(stores[0], fleet, {"small": 3, "large": 3})
+    for store in stores:
+        await second_passes(store)
+    return stores
+
+
+def restart(own: Server) -> None:
+    own.kill()
+    own.start()
+
+
+async def reconnected(*stores: Store) -> list[dict[str, object]]:
+    """What is logged until each has heard of the other process, and has had a second more."""
+    with capture_logs() as logs:
+        for store in stores:
+            await store.check()
+            for _ in range(2):
+                await second_passes(store)
+    return [dict(line) for line in logs if line["event"] == "store_went_back"]
+
+
+async def has_ended(store: Store, *ids: str) -> bool:
+    for id_ in ids:
+        with pytest.raises((errors.SessionEnded, errors.UnknownSession)):
+            await store.sessions.get(FLEET, id_)
+    return True
+
+
+async def lease_left(store: Store, id_: str = "s0") -> float:
+    left = (await store.sessions.get(FLEET, id_)).lease_seconds_left
+    return float("inf") if left is None else left
+
+
+# Where nothing was lost, nothing is replayed
+
+
+async def test_a_restart_that_lost_nothing_replays_nothing(own: Server, opening: AsyncExitStack) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES, lease=600))
+    await place(first, 6)
+    await second.sessions.renew(FLEET, ["s1"], 3600)
+    await end(second, ["s0"])
+    before = await first.fleets.snapshot(FLEET)
+    restart(own)
+    assert await reconnected(first, second) == []
+    assert (await counted(first)) == (0, before.store_epoch)
+    assert await has_ended(first, "s0")
+    assert await lease_left(first, "s1") > 3500
+
+
+async def test_a_lease_that_another_dispatcher_lengthened_is_not_shortened(
     own: Server, opening: AsyncExitStack
 ) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES, lease=600))
+    await place(first, 3)
+    await first.sessions.renew(FLEET, ["s0", "s1", "s2"], 5)
+    await second.sessions.renew(FLEET, ["s0", "s1", "s2"], 3600)
+    restart(own)
+    assert await reconnected(second, first) == []
+    assert [await lease_left(first, f"s{k}") > 3500 for k in range(3)] == [True] * 3
+
+
+@pytest.mark.parametrize("what", ["deleted and made anew", "deleted and made anew after the restart"])
+async def test_what_a_deleted_fleet_acknowledged_stays_out_of_one_of_the_same_name(
+    own: Server, opening: AsyncExitStack, what: str
+) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES))
+    await place(first, 5)
+    await end(second, [f"s{k}" for k in range(5)])
+    if what.endswith("restart"):
+        restart(own)
+        await second.check()  # hears that its connection is broken
+    await second.fleets.delete(FLEET)
+    await create(second, spec(*TWO_CLASSES), {"small": 3, "large": 3})
+    if not what.endswith("restart"):
+        restart(own)
+    assert await reconnected(first, second) == []
+    assert await occupancies(second) == dict.fromkeys(await occupancies(second), 0)
+
+
+async def test_the_store_itself_refuses_to_replay_into_another_fleet(own: Server, opening: AsyncExitStack) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    facts = ("placed", "s", "small-0", 0, 0, 0)
+    reply, stamp = await store._caller.send_stamped("replay", FLEET, 1, *facts)
+    assert reply == ["OTHER_FLEET"]
+    assert await has_ended(store, "s")
+    reply, _ = await store._caller.send_stamped("replay", FLEET, stamp.incarnation, *facts)
+    assert reply == ["BATCH", [["PLACED"]]]
+
+
+async def test_a_short_retention_lets_no_ended_session_live_again(own: Server, opening: AsyncExitStack) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES, retention=1))
+    image = Image(own)
+    await place(first, 5)
+    await end(second, [f"s{k}" for k in range(5)])
+    image.restore(own)
+    for store in (second, first):  # the end comes before the placement that it ends
+        await second_passes(store)
+    assert await has_ended(first, *(f"s{k}" for k in range(5)))
+
+
+async def test_a_pool_that_was_removed_since_is_no_loss(own: Server, opening: AsyncExitStack) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES))
+    placed = await place(first, 2)
+    await end(second, placed)
+    for pool_id in set(placed.values()):
+        await second.pools.remove(FLEET, pool_id)
+    restart(own)
+    assert await reconnected(first, second) == []
+    assert (await counted(first))[0] == 0
+
+
+async def test_a_report_from_elsewhere_is_no_loss(own: Server, opening: AsyncExitStack) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES, policy="observe"))
+    for k, pool_id in enumerate(("small-0", "large-0", "small-1", "large-1")):
+        await (first, second)[k % 2].sessions.report(FLEET, "s", pool_id, None)
+    for k in range(4):  # the place that the first knows of is taken meanwhile
+        await second.sessions.report(FLEET, f"other-{k}", "small-1", None)
+    restart(own)
+    assert await reconnected(second, first) == []
+    assert (await second.sessions.get(FLEET, "s")).pool_id == "large-1"
+    assert (await counted(first))[0] == 0
+
+
+async def test_a_library_that_is_loaded_again_is_no_failover(own: Server, opening: AsyncExitStack) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES))
+    await place(first, 3)
+    before = await first._caller.read("incarnations", FLEET)
+    with own.client() as redis:
+        redis.function_flush()
+    assert await reconnected(first, second) == []
+    assert await first._caller.read("incarnations", FLEET) == before
+
+
+async def test_two_versions_of_the_library_write_in_one_incarnation(own: Server, opening: AsyncExitStack) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 1})
+    other = Store(StoreSettings(own.url), Calls(), library=LIBRARY)
+    opening.push_async_callback(other.close)
+    for _ in range(2):
+        for one in (other, store):
+            await one.fleets.tick(FLEET)
+    assert len((await store._caller.read("incarnations", FLEET))[1:]) == 2
+
+
+async def test_every_acknowledged_operation_raises_the_revision(own: Server, opening: AsyncExitStack) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES, policy="observe"), {"small": 3})
+    await store.sessions.report(FLEET, "s0", "small-0", None)
+    revisions = []
+
+    async def told(operation: tuple[str, ...]) -> str:
+        reply, stamp = await store._caller.send_stamped("batch", FLEET, *operation)
+        revisions.append(stamp.revision)
+        return str(reply[1][0][0])
+
+    words = [
+        await told(operation)
+        for operation in (
+            ("renew", "s0", "", "", ""),
+            ("report", "s0", "small-1", "", "0.5"),
+            ("report", "s1", "small-1", "", "0.5"),
+            ("adopt", "s2", "small-2", "", ""),
+            ("end", "s2", "small-2", "failed", ""),
+            ("complete", "s0", "", "", ""),
+            ("complete", "never", "", "", ""),
+        )
+    ]
+    assert words == ["RENEWED", "MOVED", "NEW", "ADOPTED", "ENDED_NOW", "COMPLETED", "UNKNOWN"]
+    assert revisions == sorted(set(revisions))
+
+
+# What was lost is replayed
+
+
+async def test_what_a_state_from_before_lacks_is_replayed(own: Server, opening: AsyncExitStack) -> None:
     store = await opened(opening, own.url)
     await create(store, spec(*TWO_CLASSES, lease=600), {"small": 3, "large": 3})
     await place(store, 4, "old")
@@ -77,24 +261,21 @@ async def test_a_state_from_before_is_noticed_and_what_was_acknowledged_is_put_b
     await end(store, ["old0", "new0"])
     _, epoch = await counted(store)
     image.restore(own)
-    with pytest.raises(errors.UnknownSession):
-        await store.sessions.get(FLEET, "new1")
-    assert store.doubted.is_set(), "a read tells it too"
+    await store.fleets.tick(FLEET)
+    assert store.doubted.is_set()
     with capture_logs() as logs:
         await second_passes(store)
-    assert [(line["why"], line["put_back"], line["not_back"]) for line in logs] == [("revision", 6, 0)]
+    assert [(line["put_back"], line["not_back"]) for line in logs] == [(7, 0)]
     for id_ in list(placed)[1:]:
         assert (await store.sessions.get(FLEET, id_)).pool_id == placed[id_]
-    for id_ in ("old0", "new0"):
-        with pytest.raises((errors.SessionEnded, errors.UnknownSession)):
-            await store.sessions.get(FLEET, id_)
+    assert await has_ended(store, "old0", "new0")
     marks, later = await counted(store)
     assert (marks, later > epoch) == (1, True)
     await second_passes(store)
     assert await counted(store) == (1, later), "it is marked once"
 
 
-async def test_what_was_reported_is_put_back_where_it_was_last_under_its_lease(
+async def test_what_was_reported_is_replayed_where_it_was_last_under_its_lease(
     own: Server, opening: AsyncExitStack
 ) -> None:
     store = await opened(opening, own.url)
@@ -108,61 +289,77 @@ async def test_what_was_reported_is_put_back_where_it_was_last_under_its_lease(
     await store.sessions.report(FLEET, "moves", "large-1", None)
     await end(store, ["ends"])
     image.restore(own)
-    assert (await store.sessions.get(FLEET, "old")).pool_id == "small-0"
-    with capture_logs() as logs:
+    for _ in range(2):
         await second_passes(store)
-    assert [(line["why"], line["put_back"], line["not_back"]) for line in logs] == [("revision", 3, 0)]
     found = [await store.sessions.get(FLEET, id_) for id_ in ("old", "new", "moves")]
     assert [session.pool_id for session in found] == ["large-0", "small-0", "large-1"]
     assert [(session.lease_seconds_left or 0) > 100 for session in found] == [True, False, False]
-    with pytest.raises(errors.SessionEnded):
-        await store.sessions.get(FLEET, "ends")
+    assert await has_ended(store, "ends")
     assert (await counted(store))[0] == 1
 
 
-async def two_that_observe(own: Server, opening: AsyncExitStack) -> list[Moving]:
-    """Two dispatchers with one observing fleet."""
-    stores = [await opened(opening, own.url) for _ in range(2)]
-    await create(stores[0], spec(*TWO_CLASSES, policy="observe"), {"small": 2, "large": 2})
-    for store in stores:
-        await second_passes(store)
-    return stores
+Step = Callable[[Store], Awaitable[object]]
 
 
-async def test_a_report_is_not_put_back_over_a_later_one_that_another_dispatcher_was_told_of(
-    own: Server, opening: AsyncExitStack
+async def _assign(store: Store) -> object:
+    return await store.sessions.assign(FLEET, "s0", 5)
+
+
+async def _renew(store: Store) -> object:
+    return await store.sessions.renew(FLEET, ["s0"], 3600)
+
+
+async def _complete(store: Store) -> object:
+    return await store.sessions.complete(FLEET, "s0")
+
+
+async def _move(store: Store) -> object:
+    return await store.sessions.report(FLEET, "s0", "large-1", None)
+
+
+LOST: dict[str, tuple[Step, ...]] = {
+    "a placement and its renewal": (_assign, _renew),
+    "a placement and its end": (_assign, _complete),
+    "a placement and a move": (_assign, _move),
+    "a placement, its renewal and a move": (_assign, _renew, _move),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+async def test_replays_of_several_dispatchers_come_to_the_same_end_in_any_order(
+    own: Server, opening: AsyncExitStack, what: str
 ) -> None:
-    """After a restart that lost nothing each of them does once more what it was told, in any order."""
-    first, second = await two_that_observe(own, opening)
-    for k, pool_id in enumerate(("small-0", "large-0", "small-1", "large-1")):
-        await (first, second)[k % 2].sessions.report(FLEET, "s", pool_id, None)
-    for k in range(4):  # the place that the first knows of is taken meanwhile
-        await second.sessions.report(FLEET, f"other-{k}", "small-1", None)
-    own.kill()
-    own.start()
-    with capture_logs() as logs:
-        for store in (second, first):
-            await store.check()  # hears that its connection is broken
+    steps = LOST[what]
+    stores = [await opened(opening, own.url) for _ in steps]
+    await create(stores[0], spec(*TWO_CLASSES), {"small": 3, "large": 3})
+    for order in itertools.permutations(range(len(steps))):
+        for store in stores:
             await second_passes(store)
-    assert logs == []
-    assert (await second.sessions.get(FLEET, "s")).pool_id == "large-1"
-    assert (await counted(first))[0] == 0
+        image = Image(own)
+        for store, step in zip(stores, steps, strict=True):
+            await step(store)
+        expected = await told(stores[0])
+        image.restore(own)
+        await stores[0].fleets.tick(FLEET)
+        for k in order:
+            await stores[k].fleets.tick(FLEET)
+            await stores[k].check()
+        assert await told(stores[0]) == expected, order
+        image.restore(own)
+        for store in stores:  # a new past for the next order
+            store._replay_log.keep([])
 
 
-async def test_a_move_that_was_lost_is_put_back_though_the_dispatchers_do_so_in_another_order(
-    own: Server, opening: AsyncExitStack
-) -> None:
-    first, second = await two_that_observe(own, opening)
-    image = Image(own)
-    for store, pool_id in ((first, "small-0"), (second, "large-1")):
-        await store.sessions.report(FLEET, "s", pool_id, None)
-    image.restore(own)
-    for store in (first, second, first, second):
-        await second_passes(store)
-    assert (await first.sessions.get(FLEET, "s")).pool_id == "large-1"
+async def told(store: Store) -> tuple[str, bool] | None:
+    """The session's pool, and whether its lease is the long one; None where it has ended."""
+    try:
+        session = await store.sessions.get(FLEET, "s0")
+    except errors.SessionEnded:
+        return None
+    return session.pool_id, (session.lease_seconds_left or 0) > 3000
 
 
-async def test_each_dispatcher_puts_back_what_it_was_told_and_one_of_them_marks(
+async def test_each_dispatcher_replays_what_it_acknowledged_and_one_of_them_marks(
     own: Server, opening: AsyncExitStack
 ) -> None:
     stores = [await opened(opening, own.url) for _ in range(3)]
@@ -179,6 +376,30 @@ async def test_each_dispatcher_puts_back_what_it_was_told_and_one_of_them_marks(
         for id_, pool_id in sessions.items():
             assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
     assert (await counted(stores[0]))[0] == 1
+
+
+async def test_a_silent_dispatcher_replays_though_others_wrote_more_than_was_lost(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    store, other = await two(own, opening, spec(*TWO_CLASSES))
+    await place(store, 2, "old")
+    await second_passes(store)
+    image = Image(own)
+    placed = await place(store, 3, "new")
+    image.restore(own)
+    restart(own)
+    await other.check()
+    for k in range(30):  # the revision is beyond the one that is missed
+        await other.sessions.complete(FLEET, f"old{k % 2}")
+        await other.sessions.renew(FLEET, ["unknown"], None)
+    for k in range(12):
+        await place(other, 1, f"more{k}-")
+        await end(other, [f"more{k}-0"])
+    logs = await reconnected(store)
+    assert [(line["put_back"], line["not_back"]) for line in logs] == [(3, 0)]
+    assert (await counted(store))[0] == 1
+    for id_, pool_id in placed.items():
+        assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
 
 
 async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: AsyncExitStack) -> None:
@@ -210,6 +431,19 @@ async def test_no_lease_ends_for_a_while_after_a_loss(own: Server, opening: Asyn
     assert 55e6 < float(found["hold_until"]) - float(found["time"]) <= 60e6
 
 
+async def test_a_state_that_a_repair_made_anew_lost_no_operation(own: Server, opening: AsyncExitStack) -> None:
+    store, document = await opened(opening, own.url), json.dumps(TINY)
+    await store.fleets.configure(FLEET, await Specs().of(document), document)
+    await store.pools.add(FLEET, [("p", "small")])
+    await place(store, 2)
+    await second_passes(store)
+    with own.client() as redis:
+        redis.delete(f"{{{FLEET}}}:state")
+    assert await repair_fleet(store, Specs(), FLEET)
+    assert await reconnected(store) == []
+    assert await occupancies(store) == {"p": 2}
+
+
 async def test_a_fleet_that_was_deleted_and_made_anew_did_not_go_back(own: Server, opening: AsyncExitStack) -> None:
     store, other = await opened(opening, own.url), await opened(opening, own.url)
     await create(store, spec(*TWO_CLASSES), {"small": 1})
@@ -220,52 +454,9 @@ async def test_a_fleet_that_was_deleted_and_made_anew_did_not_go_back(own: Serve
     _, epoch = await counted(store)
     await store.fleets.delete(FLEET)
     await create(store, spec(*TWO_CLASSES), {"small": 1})
-    with capture_logs() as logs:
-        for _ in range(2):
-            await second_passes(other)
-            await second_passes(store)
-    assert [line for line in logs if line["event"] == "store_went_back"] == []
+    assert await reconnected(other, store) == []
     marks, later = await counted(store)
     assert (marks, later > epoch) == (0, True), "another epoch, though it was made within the same second"
-
-
-async def test_a_server_that_was_restarted_and_has_all_did_not_go_back(own: Server, opening: AsyncExitStack) -> None:
-    store = await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 3, "large": 3})
-    await second_passes(store)
-    await place(store, 6)
-    await end(store, ["s0"])
-    own.kill()
-    own.start()
-    with capture_logs() as logs:
-        await store.check()  # hears that its connection is broken
-        await second_passes(store)
-    assert logs == []
-    assert (await counted(store))[0] == 0
-
-
-async def test_one_that_lacks_something_did_though_another_dispatcher_has_done_more_since(
-    own: Server, opening: AsyncExitStack
-) -> None:
-    store, other = await opened(opening, own.url), await opened(opening, own.url)
-    await create(store, spec(*TWO_CLASSES), {"small": 3, "large": 3})
-    await place(store, 2, "old")
-    await second_passes(store)
-    image = Image(own)
-    placed = await place(store, 3, "new")
-    image.restore(own)
-    own.kill()
-    own.start()
-    await other.check()
-    for k in range(30):  # the revision is beyond the one that is missed
-        await other.sessions.complete(FLEET, f"old{k % 2}")
-    with capture_logs() as logs:
-        await store.check()
-        await second_passes(store)
-    assert [(line["why"], line["put_back"]) for line in logs if line["put_back"]] == [("missing", 3)]
-    assert (await counted(store))[0] == 1
-    for id_, pool_id in placed.items():
-        assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
 
 
 # A replica is promoted
@@ -280,9 +471,14 @@ async def on_the_pair(opening: AsyncExitStack, pair: Group) -> Moving:
     return store
 
 
-def promote(pair: Group) -> None:
-    with pair.servers[1].client() as replica:
+def promote(pair: Group, number: int = 1) -> None:
+    with pair.servers[number].client() as replica:
         replica.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def follow(pair: Group, number: int, master: int) -> None:
+    with pair.servers[number].client() as replica:
+        replica.execute_command("REPLICAOF", "127.0.0.1", str(pair.ports[master]))
 
 
 def cut_off(pair: Group) -> None:
@@ -297,14 +493,24 @@ async def test_a_promotion_that_lost_nothing_is_no_loss(pair: Group, opening: As
     until(lambda: pair.has_all_of(1, 0))
     promote(pair)
     await store.move(pair.ports[1])
-    with capture_logs() as logs:
-        await second_passes(store)
-        await second_passes(store)
-    assert logs == []
+    assert await reconnected(store) == []
     assert (await counted(store))[0] == 0
 
 
-async def test_what_the_promoted_replica_had_not_received_is_put_back_though_the_new_side_has_done_more(
+async def test_there_and_back_without_a_loss_is_no_loss(pair: Group, opening: AsyncExitStack) -> None:
+    store = await on_the_pair(opening, pair)
+    for master, replica in ((1, 0), (0, 1)):
+        await place(store, 1, f"on{replica}-")
+        until(lambda: pair.has_all_of(master, replica))  # noqa: B023 - it is called at once
+        promote(pair, master)
+        follow(pair, replica, master)
+        await store.move(pair.ports[master])
+        assert await reconnected(store) == []
+        until(lambda: pair.has_all_of(replica, master))  # noqa: B023 - as above
+    assert (await counted(store))[0] == 0
+
+
+async def test_what_the_promoted_replica_had_not_received_is_replayed_though_the_new_side_has_done_more(
     pair: Group, opening: AsyncExitStack
 ) -> None:
     store, other = await on_the_pair(opening, pair), await opened(opening, pair.url(0))
@@ -314,30 +520,10 @@ async def test_what_the_promoted_replica_had_not_received_is_put_back_though_the
     await second_passes(store)
     promote(pair)
     await other.move(pair.ports[1])
-    for k in range(30):  # the revision of the new side is beyond the old one's
-        await other.sessions.complete(FLEET, f"old{k % 2}")
+    await place(other, 8, "more")  # the revision of the new side is beyond the old one's
     await store.move(pair.ports[1])
-    with capture_logs() as logs:
-        await second_passes(store)
-    assert logs[-1]["event"] == "store_went_back"
-    assert (logs[-1]["why"], logs[-1]["put_back"]) == ("replication", 3)
-    for id_, pool_id in placed.items():
-        assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
-    assert (await counted(store))[0] == 1
-
-
-async def test_what_came_after_the_last_look_at_the_server_is_missed_too(pair: Group, opening: AsyncExitStack) -> None:
-    store, other = await on_the_pair(opening, pair), await opened(opening, pair.url(0))
-    cut_off(pair)
-    placed = await place(store, 3, "new")
-    promote(pair)
-    await other.move(pair.ports[1])
-    for k in range(30):
-        await other.sessions.complete(FLEET, f"old{k % 2}")
-    await store.move(pair.ports[1])
-    with capture_logs() as logs:
-        await second_passes(store)
-    assert [line["why"] for line in logs if line["put_back"]] == ["missing"]
+    logs = await reconnected(store)
+    assert [line["put_back"] for line in logs] == [3]
     for id_, pool_id in placed.items():
         assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
     assert (await counted(store))[0] == 1

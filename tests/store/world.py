@@ -94,7 +94,7 @@ class World:
         redis.sadd(FLEETS_KEY, FLEET)
         self.operations = 0
         self.pending: list[Any] = []
-        self.expected: list[list[str]] = []
+        self.expected: list[list[Any]] = []
         self.pools: list[Pool] = []
         self.where: dict[str, Pool] = {}
         self.placed: dict[str, str] = {}
@@ -197,7 +197,7 @@ class World:
     def run(self, function: str, *arguments: Any) -> list[Any]:
         name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
         reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
-        return reply[:-1]  # without the revision
+        return reply[:-2]  # without incarnation and revision
 
     def change(self, function: str, *arguments: Any) -> list[Any]:
         """The same of a change of which there is an event."""
@@ -229,7 +229,7 @@ class World:
         pool.sessions.append(session)
         self._placed(session, pool, decision.token[0])
         self.seen[decision.token] += 1
-        self.expected.append(["ASSIGNED", pool.pool_id, self.names[pool.pool_class], decision.token])
+        self.expected.append(["ASSIGNED", pool.pool_id, self.names[pool.pool_class], *[ANY] * 3, decision.token])
 
     def _compare_with_naive(self, decision: Decision | None, draw: float) -> None:
         placed = self.naive.assign(draw)
@@ -248,7 +248,7 @@ class World:
         draw, before = self.rng.random(), self.where.get(session)
         self._queue("report", session, pool.pool_id, "", repr(draw))
         lease, start = round(self.spec_of_fleet.lease_seconds * 1e6), ANY
-        there = [pool.pool_id, self.names[pool.pool_class], lease, start]
+        there = [pool.pool_id, self.names[pool.pool_class], lease, start, ANY]
         if before is pool:
             self._expect_report("SAME", *there)
         elif len(pool.sessions) >= self.capacities[pool.pool_class]:

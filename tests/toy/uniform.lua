@@ -1,7 +1,6 @@
 -- A toy: any pool with room, uniformly. It keeps no rows; one number shows how fields of a later layout come and go.
 
 uniform = {
-  LAYOUT = constants.LAYOUT,
   TOKENS = { 'any' },
   CLASS_ROWS = {},
   FLEET_ROWS = {},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.core.policies import POLICIES, Decision, Occupancies, Policy, Standing, Step
 from service.core.policies.steps import together
-from service.store.library import LAYOUT, LUA_POLICIES, assemble
+from service.store.library import LUA_POLICIES, assemble
 
 
 class Uniform:
@@ -51,4 +51,4 @@ UNIFORM = Policy(
 
 WITH_UNIFORM: Mapping[str, Policy] = {**POLICIES, UNIFORM.name: UNIFORM}
 LUA_WITH_UNIFORM: Mapping[str, Traversable] = {**LUA_POLICIES, UNIFORM.name: Path(__file__).with_suffix(".lua")}
-LIBRARY = assemble(LUA_WITH_UNIFORM, layout=LAYOUT + 1)
+LIBRARY = assemble(LUA_WITH_UNIFORM)

@@ -29,6 +29,7 @@ function early.remember(fleet, id)
   if not fleet.memory_full then
     local forgotten = string.format('%d', fleet.time + KEPT)
     fleet.early_completes = fleet.early_completes + redis.call('ZADD', key(fleet), forgotten, id)
+    fleet.revision = fleet.revision + 1
     drop(fleet, fleet.early_completes - MOST)
   end
 end

@@ -23,6 +23,7 @@ local function create(key, now)
   local fleet = state.new(key)
   fleet.clock = now
   fleet.store_epoch = math.max(math.floor(now / 1e6), (deleted[key] or 0) + 1)
+  incarnations.create(fleet)
   return fleet
 end
 
@@ -188,7 +189,6 @@ local function apply(fleet, given, wanted)
   for _, field in ipairs(fleets.SETTINGS) do
     fleet[field] = given[field]
   end
-  fleet.layout = state.layout(fleet)
   if tables_differ then
     fleets.write_tables(fleet, given)
     fleet.utility = ledger.utility(fleet)
@@ -233,6 +233,7 @@ function fleets.delete(fleet, expected)
   end
   -- writes
   remember_epoch(fleet)
+  incarnations.forget(fleet)
   policies.clear(fleet)
   for position = 1, #fleet.numbers do
     drop_class(fleet, position)

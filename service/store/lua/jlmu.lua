@@ -5,7 +5,6 @@
 -- counts them, 0 when the class is full or has no pools.
 
 jlmu = {
-  LAYOUT = 2,
   TOKENS = { 'open' },
   CLASS_ROWS = { 'open' },
   FLEET_ROWS = {},

@@ -1,7 +1,7 @@
 -- The functions the server runs. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
 -- own (tests state theirs); all other keys share the fleet's hash tag. No fleet answers {UNKNOWN_FLEET}, one that uses
 -- what this library does not know {NEWER_FLEET}, one of a layout before {OLDER_FLEET}: then nothing is written.
--- Behind each reply stands the fleet's revision, 0 where none was looked at.
+-- Behind each reply stand the fleet's incarnation and revision, 0 where no fleet was looked at.
 -- @DIGEST@ keeps the functions of different versions apart, so that a rolling upgrade runs both.
 
 local function clock(given)
@@ -12,14 +12,23 @@ local function clock(given)
   return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
 end
 
--- The fleet at the present time; nil and the refusal when there is none to work on.
-local function present_fleet(given, args)
+-- The fleet at the present time, read only; nil and the refusal when there is none to work on.
+local function fleet_to_read(given, args)
   local fleet, refusal = state.read(given[1])
   if not fleet then
     return nil, { refusal }
   end
   accounting.advance(fleet, clock(args[1]))
   return fleet
+end
+
+-- The same, to be changed.
+local function present_fleet(given, args)
+  local fleet, refusal = fleet_to_read(given, args)
+  if fleet then
+    incarnations.enter(fleet)
+  end
+  return fleet, refusal
 end
 
 -- A function that changes one fleet: change(fleet, arguments after the time) -> reply, the text of an event.
@@ -48,44 +57,53 @@ end
 -- A function that reads one fleet and writes nothing.
 local function reading(read)
   return function(given, args)
-    local fleet, refusal = present_fleet(given, args)
+    local fleet, refusal = fleet_to_read(given, args)
     return fleet and read(fleet, unpack(args, 2)) or refusal, fleet
   end
 end
 
+-- Kinds of batches: the functions of their operations, which take an id and further arguments; `first` is where the
+-- operations begin in ARGV, and each has `stride` words. Which are on ids that should not be there yet is `fresh`.
 local OPERATIONS = {
-  assign = sessions.assign, complete = sessions.complete, renew = sessions.renew,
-  adopt = reports.adopt, ['end'] = reports.end_on, report = reports.take,
-  restore = reports.restore,
+  first = 2, stride = 5, fresh = { assign = true, report = true },
+  functions = {
+    assign = sessions.assign, complete = sessions.complete, renew = sessions.renew,
+    adopt = reports.adopt, ['end'] = reports.end_on, report = reports.take,
+  },
 }
-local BRINGS_NEW = { assign = true, report = true, restore = true } -- operations on ids that should not be there yet
-local STRIDE = 5 -- operation, session id and three arguments
+local FACTS = {
+  first = 3, stride = 6, fresh = { placed = true, ended = true },
+  functions = { placed = replay.placed, ended = replay.ended },
+}
 
--- Ends leases; lets many operations share their commands, and reads what they will ask for.
-local function begin_batch(fleet, args)
-  if #args > 1 + STRIDE then
+-- Ends leases, unless facts may lengthen them; lets many operations share their commands, and reads what they will ask
+-- for.
+local function begin_batch(fleet, args, kind)
+  if #args >= kind.first + kind.stride then
     local ids, fresh = {}, {}
-    for at = 2, #args, STRIDE do
+    for at = kind.first, #args, kind.stride do
       ids[#ids + 1] = args[at + 1]
-      if BRINGS_NEW[args[at]] then
+      if kind.fresh[args[at]] then
         fresh[#fresh + 1] = args[at + 1]
       end
     end
     gather.begin(fleet)
     sessions.expect(fleet, ids, fresh)
   end
-  sessions.reap(fleet)
+  if kind == OPERATIONS then
+    sessions.reap(fleet)
+  end
 end
 
 -- The outcomes of operations in order, each of which sees the effect of the one before, until one ends in an error;
 -- then whether there was none, and the error.
-local function run_batch(fleet, args)
+local function run_batch(fleet, args, kind)
   local outcomes = {}
-  local sound, message = pcall(begin_batch, fleet, args)
-  for at = 2, #args, STRIDE do
+  local sound, message = pcall(begin_batch, fleet, args, kind)
+  for at = kind.first, #args, kind.stride do
     local outcome
     if sound then
-      sound, outcome = pcall(OPERATIONS[args[at]], fleet, args[at + 1], args[at + 2], args[at + 3], args[at + 4])
+      sound, outcome = pcall(kind.functions[args[at]], fleet, unpack(args, at + 1, at + kind.stride - 1))
       if not sound then
         message, outcome = outcome, { 'FAULT' }
       end
@@ -95,16 +113,10 @@ local function run_batch(fleet, args)
   return outcomes, sound, message
 end
 
--- ARGV: time, then operations of five words each -> an outcome each, in order. An unexpected error is FAULT for its
--- operation, marks the fleet suspect, and leaves those after it NOT_RUN; one in writing what they gathered is FAULT for
--- all.
-local function batch(given, args, memory_full)
-  local fleet, refusal = present_fleet(given, args)
-  if not fleet then
-    return refusal
-  end
-  fleet.memory_full = memory_full
-  local outcomes, sound, message = run_batch(fleet, args)
+-- Runs a batch -> {BATCH, an outcome each, in order}. An unexpected error is FAULT for its operation, marks the fleet
+-- suspect, and leaves those after it NOT_RUN; one in writing what they gathered is FAULT for all.
+local function run_operations(fleet, args, kind)
+  local outcomes, sound, message = run_batch(fleet, args, kind)
   local written, why = pcall(gather.write, fleet)
   if not written then
     sound, message = false, why
@@ -120,8 +132,31 @@ local function batch(given, args, memory_full)
   return { 'BATCH', outcomes }, fleet
 end
 
--- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0, what `continuity.tell` says} | {BEGUN} for a
--- repair after an error inside an operation. Idempotent; every dispatcher calls it about once a second.
+-- ARGV: time, then operations of five words each.
+local function batch(given, args, memory_full)
+  local fleet, refusal = present_fleet(given, args)
+  if not fleet then
+    return refusal
+  end
+  fleet.memory_full = memory_full
+  return run_operations(fleet, args, OPERATIONS)
+end
+
+-- ARGV: time, an incarnation of the fleet that acknowledged the facts, then facts as `replay` takes them
+--   -> {BATCH, an outcome each} | {OTHER_FLEET}.
+local function replay_facts(given, args)
+  local fleet, refusal = present_fleet(given, args)
+  if not fleet then
+    return refusal
+  elseif not incarnations.is_of(fleet, args[2]) then
+    return { 'OTHER_FLEET' }, fleet
+  end
+  fleet.memory_full = false
+  return run_operations(fleet, args, FACTS)
+end
+
+-- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0} | {BEGUN} for a repair after an error inside
+-- an operation. Idempotent; every dispatcher calls it about once a second.
 local function tick(given, args)
   local fleet, refusal = present_fleet(given, args)
   if not fleet then
@@ -134,14 +169,14 @@ local function tick(given, args)
   sessions.reap(fleet)
   history.keep(fleet)
   state.write(fleet)
-  return { 'TICKED', sessions.are_due(fleet) and 1 or 0, continuity.tell(fleet) }, fleet
+  return { 'TICKED', sessions.are_due(fleet) and 1 or 0 }, fleet
 end
 
 -- ARGV from the third on: expected version, document, policy, utilities digest, names, capacities, lease, retention,
 -- beta coefficient, beta power, exponent, order, bound, marginals of each class. nil for a policy that is not known.
 local function configuration(args)
   local rules = policies.BY_NAME[args[5]]
-  return rules and rules.LAYOUT <= constants.LAYOUT and {
+  return rules and {
     expected = args[3], document = args[4], policy = args[5], utilities = args[6],
     names = vectors.split(args[7]), capacities = vectors.split(args[8], true),
     lease = tonumber(args[9]), retention = tonumber(args[10]),
@@ -195,6 +230,7 @@ local function register(name, callback, flags)
     function_name = 'slta_@DIGEST@_' .. name,
     callback = function(given, args)
       local reply, fleet = callback(given, args)
+      reply[#reply + 1] = fleet and fleet.incarnation or 0
       reply[#reply + 1] = fleet and fleet.revision or 0
       return reply
     end,
@@ -206,9 +242,10 @@ register('batch', function(given, args) return batch(given, args, false) end)
 -- The same, for batches that only end or renew, and were refused because memory is full.
 register('release', function(given, args) return batch(given, args, true) end, { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
-register('mark', changing(continuity.mark), { 'allow-oom' })
+register('replay', replay_facts)
+register('mark', changing(incarnations.mark), { 'allow-oom' })
+register('incarnations', reading(incarnations.list), { 'no-writes' })
 register('put', recorded(put))
-register('upgrade', function(given) return upgrade.run(given[1]) end, { 'allow-oom' })
 register('delete', recorded(delete), { 'allow-oom' })
 register('add_pools', recorded(changing(events.adding_pools(pools.add))))
 register('set_status', recorded(changing(events.changing_pool('set_status', pools.set_status))), { 'allow-oom' })

@@ -7,7 +7,6 @@
 -- finds.
 
 observe = {
-  LAYOUT = 4,
   TOKENS = {},
   CLASS_ROWS = jlmu.CLASS_ROWS,
   FLEET_ROWS = {},

@@ -2,7 +2,6 @@
 -- library; nothing but a policy's own file and its row knows its name. A policy is a table that declares what it owns,
 -- each of these, {} where it has none:
 --
---   LAYOUT      the layout version from which dispatchers know it: a fleet that uses it is left alone by older ones
 --   TOKENS      the words that a decision can name, the `tokens` of its row in Python; the vector `assigned_<token>`
 --               counts them by class. A session's record keeps the first letter, so different words, also of
 --               different policies, begin with different letters

@@ -105,6 +105,7 @@ local function mend_times(fleet, now)
   fleet.store_epoch = fleet.store_epoch > 0 and fleet.store_epoch or math.floor(now / 1e6)
   fleet.config_version = math.max(1, fleet.config_version)
   fleet.ended_generation = fleet.ended_generation == 1 and 1 or 0
+  incarnations.mend(fleet)
 end
 
 -- Keys of another type than theirs are dropped, and so are events that are none and a history that is no integrals. No

@@ -52,5 +52,5 @@ function repair_totals.finish(fleet, job)
   policies.clear(fleet)
   memory.renew(fleet)
   ledger.settle(fleet, true)
-  fleet.suspect, fleet.repairs, fleet.layout = '', fleet.repairs + 1, state.layout(fleet)
+  fleet.suspect, fleet.repairs, fleet.layout = '', fleet.repairs + 1, constants.LAYOUT
 end

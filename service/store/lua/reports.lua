@@ -13,7 +13,8 @@ local function rose(fleet, position, bit, status, level)
 end
 
 -- id, pool_id, lease in µs ('' for the fleet's), as_of: a session that the pool says it holds.
---   -> ADOPTED | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL | STALE_REPORT as_of. O(1).
+--   -> ADOPTED pool_id class lease start due | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
+--    | STALE_REPORT as_of. O(1).
 function reports.adopt(fleet, id, pool_id, lease, as_of)
   local target, status, refusal = pools.find(fleet, pool_id)
   local _, stale = state.past(fleet, as_of)
@@ -31,9 +32,9 @@ function reports.adopt(fleet, id, pool_id, lease, as_of)
     return { 'OVER_CAPACITY' }
   end
   -- writes
-  local level = sessions.begin(fleet, id, target, pool_id, sessions.lease(fleet, lease), 'adopted')
+  local begun, level = sessions.begin(fleet, id, target, pool_id, sessions.lease(fleet, lease), 'adopted')
   rose(fleet, position, bit, status, level)
-  return { 'ADOPTED' }
+  return sessions.tell(fleet, 'ADOPTED', begun)
 end
 
 -- id, pool_id, reason, as_of: ends the session if it is on that pool and began before.
@@ -57,7 +58,7 @@ end
 local LEFT_OUT = { OVER_CAPACITY = true, UNKNOWN_POOL = true } -- the figures leave such a report out
 
 -- The session of a report, which may be live, and its pool; nil, nil and the answer where nothing is to be written.
-local function reported(fleet, id, pool_id)
+function reports.locate(fleet, id, pool_id)
   local target, status, refusal = pools.find(fleet, pool_id)
   if refusal then
     return nil, nil, refusal
@@ -67,7 +68,7 @@ local function reported(fleet, id, pool_id)
   local session = sessions.read(fleet, id)
   local reason, ended_on = nil, nil
   if session and session.number == target then
-    return nil, nil, { 'SAME', pool_id, fleet.class_names[position], session.lease, session.start }
+    return nil, nil, sessions.tell(fleet, 'SAME', session)
   elseif not session then
     reason, ended_on = sessions.ended(fleet, id)
   end
@@ -82,20 +83,22 @@ local function reported(fleet, id, pool_id)
 end
 
 -- The session comes to the pool, where it began at `start`; one that was live has left its own before.
-local function bring(fleet, id, session, pool, lease, start)
+function reports.bring(fleet, id, session, pool, lease, start)
   if session then
     sessions.move(fleet, id, session, pool, start)
   else
-    sessions.begin(fleet, id, pool.number, pool.id, lease, 'adopted', nil, start)
+    session = sessions.begin(fleet, id, pool.number, pool.id, lease, 'adopted', nil, start)
   end
   rose(fleet, pool.position, pool.bit, pool.status, pool.level)
+  return session
 end
 
 -- id, pool_id, lease in µs ('' for the fleet's), draw in [0, 1): the session is on this pool, whoever put it there.
---   -> NEW pool_id class lease start, what the policy compares it with | MOVED the same
---    | SAME pool_id class lease start | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL. O(classes + log pools).
+--   -> NEW pool_id class lease start due, what the policy compares it with | MOVED the same
+--    | SAME pool_id class lease start due | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL.
+-- O(classes + log pools).
 function reports.take(fleet, id, pool_id, lease, draw)
-  local session, pool, answer = reported(fleet, id, pool_id)
+  local session, pool, answer = reports.locate(fleet, id, pool_id)
   if answer then
     if LEFT_OUT[answer[1]] then
       policies.tell(fleet, 'left_out', answer[1])
@@ -108,28 +111,10 @@ function reports.take(fleet, id, pool_id, lease, draw)
     sessions.leave(fleet, id, session.number)
   end
   local comparison = pool.status == 'active' and policies.tell(fleet, 'compare', draw, pool.position, pool.level)
-  bring(fleet, id, session, pool, lease, fleet.time)
-  local class = fleet.class_names[pool.position]
-  return { session and 'MOVED' or 'NEW', pool_id, class, lease, fleet.time, unpack(comparison or {}) }
-end
-
--- id, pool_id, lease in µs, start: a report that was acknowledged, once more, for the store may have lost it. A session
--- that came to another pool since stays there.
---   -> ADOPTED | RESTORED for one that was elsewhere | LATER | SAME … | ENDED reason pool_id | OVER_CAPACITY
---    | UNKNOWN_POOL. O(1).
-function reports.restore(fleet, id, pool_id, lease, start)
-  local known = sessions.read(fleet, id)
-  if known and known.start >= tonumber(start) then
-    return { 'LATER' }
+  local brought = reports.bring(fleet, id, session, pool, lease, fleet.time)
+  local reply = sessions.tell(fleet, session and 'MOVED' or 'NEW', brought)
+  for _, value in ipairs(comparison or {}) do
+    reply[#reply + 1] = value
   end
-  local session, pool, answer = reported(fleet, id, pool_id)
-  if answer then
-    return answer
-  end
-  -- writes
-  if session then
-    sessions.leave(fleet, id, session.number)
-  end
-  bring(fleet, id, session, pool, sessions.lease(fleet, lease), math.min(tonumber(start), fleet.time))
-  return { session and 'RESTORED' or 'ADOPTED' }
+  return reply
 end

@@ -10,6 +10,7 @@ sessions = {}
 
 local REAP = 32 -- sessions that one call ends because their lease is over
 local REAP_SECONDS = 1000 -- of fleet time that one call looks through
+local SURE_RETENTION = 120e6 -- µs, longer than a dispatcher remembers what it may have to replay
 
 -- A live session as the table of its record; nil when there is none.
 function sessions.read(fleet, id)
@@ -39,7 +40,9 @@ function sessions.ended(fleet, id)
   return nil
 end
 
-local function remember_end(fleet, id, reason, pool_id)
+-- An id that has ended stays known for the retention time, and for SURE_RETENTION at least.
+function sessions.remember_end(fleet, id, reason, pool_id)
+  fleet.revision = fleet.revision + 1
   gather.set(fleet, keys.of_ended(fleet, fleet.ended_generation), id, reason .. ' ' .. pool_id)
 end
 
@@ -54,20 +57,16 @@ function sessions.expect(fleet, ids, fresh)
   end
 end
 
--- The first second of fleet time that begins after `lease` µs from now: a lease lasts at least as long as it says.
-local function start_lease(fleet, id, lease)
-  if lease == 0 then
-    return 0
+-- Notes, or no longer, that the lease of a session is over in the second `due`, 0 for never.
+local function set_due(fleet, id, due, present)
+  if due > 0 then
+    gather.member(fleet, keys.of_leases(fleet, due), id, present)
   end
-  local due = math.floor((fleet.time + lease) / 1e6) + 1
-  gather.member(fleet, keys.of_leases(fleet, due), id, true)
-  return due
 end
 
-local function end_lease(fleet, id, due)
-  if due > 0 then
-    gather.member(fleet, keys.of_leases(fleet, due), id, false)
-  end
+-- The second in which a lease that begins now is over; 0 for none.
+local function due_after(fleet, lease)
+  return lease == 0 and 0 or records.latest_due(fleet, lease)
 end
 
 -- The length of a new session's lease in µs: as given, the fleet's where '' is.
@@ -76,19 +75,27 @@ function sessions.lease(fleet, given)
 end
 
 -- Places a session on a pool, where it begins now, or began at `start`: the record, the pool's set of ids, the lease;
--- `token` is nil where none decided. The pool's new occupancy. Counted right after the record is written: should a
--- later step fail, a repair from the records leaves the counters right.
+-- `token` is nil where none decided. The session, and the pool's new occupancy. Counted right after the record is
+-- written: should a later step fail, a repair from the records leaves the counters right.
 function sessions.begin(fleet, id, number, pool_id, lease, counter, token, start)
   local ids = keys.of_ids(fleet, number)
   local level = redis.call('SCARD', ids) + 1
-  write(fleet, id, {
-    number = number, start = start or fleet.time, lease = lease, due = start_lease(fleet, id, lease),
+  local session = {
+    number = number, start = start or fleet.time, lease = lease, due = due_after(fleet, lease),
     pool_id = pool_id, placed = records.placed(level, token),
-  })
+  }
+  set_due(fleet, id, session.due, true)
+  write(fleet, id, session)
   fleet[counter] = fleet[counter] + 1
   fleet.revision = fleet.revision + 1
   redis.call('SADD', ids, id)
-  return level
+  return session, level
+end
+
+-- {word, pool_id, class, lease, start, due}: where a live session is, and until when.
+function sessions.tell(fleet, word, session)
+  local class = fleet.class_names[(keys.locate(fleet, session.number))]
+  return { word, session.pool_id, class, session.lease, session.start, session.due }
 end
 
 -- Takes a session off the pool with this number.
@@ -113,20 +120,19 @@ end
 function sessions.finish(fleet, id, session, reason)
   gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
   fleet[reason] = fleet[reason] + 1
-  fleet.revision = fleet.revision + 1
-  remember_end(fleet, id, reason, session.pool_id)
-  end_lease(fleet, id, session.due)
+  sessions.remember_end(fleet, id, reason, session.pool_id)
+  set_due(fleet, id, session.due, false)
   sessions.leave(fleet, id, session.number)
 end
 
 -- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1)
---   -> ASSIGNED pool_id class token lease | REPLAYED pool_id class lease | ENDED reason pool_id
---    | OBSERVES | NO_ACTIVE_POOL | FULL
+--   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due
+--    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL
 -- O(classes + log pools).
 function sessions.assign(fleet, id, lease, draw)
   local session = sessions.read(fleet, id)
   if session then
-    return { 'REPLAYED', session.pool_id, fleet.class_names[(keys.locate(fleet, session.number))], session.lease }
+    return sessions.tell(fleet, 'REPLAYED', session)
   end
   local reason, ended_on = sessions.ended(fleet, id)
   if reason then
@@ -146,13 +152,15 @@ function sessions.assign(fleet, id, lease, draw)
   local judgement = policies.tell(fleet, 'judge')
   local token, position, bit = policies.tell(fleet, 'choose', tonumber(draw))
   local number = keys.pool_number(fleet, position, bit)
-  local pool_id = pools.name(fleet, number)
   lease = sessions.lease(fleet, lease)
-  ledger.rose(fleet, position, bit, sessions.begin(fleet, id, number, pool_id, lease, 'assigned', token))
+  local begun, level = sessions.begin(fleet, id, number, pools.name(fleet, number), lease, 'assigned', token)
+  ledger.rose(fleet, position, bit, level)
   policies.tell(fleet, 'learn', judgement)
   local tally = fleet['assigned_' .. token]
   tally[position] = tally[position] + 1
-  return { 'ASSIGNED', pool_id, fleet.class_names[position], token, lease }
+  local reply = sessions.tell(fleet, 'ASSIGNED', begun)
+  reply[#reply + 1] = token
+  return reply
 end
 
 -- id -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN. O(1).
@@ -172,19 +180,35 @@ function sessions.complete(fleet, id)
   return { 'UNKNOWN' }
 end
 
--- id, lease in µs ('' for the session's own, 0 for none from now on) -> RENEWED | EXPIRED | UNKNOWN. O(1).
+-- A session gets another lease, which is over in the second `due`, 0 for never.
+local function give_lease(fleet, id, session, lease, due)
+  set_due(fleet, id, session.due, false)
+  set_due(fleet, id, due, true)
+  session.lease, session.due = lease, due
+  write(fleet, id, session)
+  fleet.revision = fleet.revision + 1
+end
+
+-- A lease that is over in the second `due` or later, 0 for never: it is never shortened. Whether it was lengthened.
+function sessions.lengthen(fleet, id, session, lease, due)
+  local is_shorter = session.due > 0 and (due == 0 or due > session.due)
+  if is_shorter then
+    give_lease(fleet, id, session, lease, due)
+  end
+  return is_shorter
+end
+
+-- id, lease in µs ('' for the session's own, 0 for none from now on)
+--   -> RENEWED pool_id class lease start due | EXPIRED | UNKNOWN. O(1).
 function sessions.renew(fleet, id, lease)
   local session = sessions.read(fleet, id)
   if not session then
     return { sessions.ended(fleet, id) and 'EXPIRED' or 'UNKNOWN' }
   end
   -- writes
-  end_lease(fleet, id, session.due)
-  session.lease = lease == '' and session.lease or tonumber(lease)
-  session.due = start_lease(fleet, id, session.lease)
-  write(fleet, id, session)
-  fleet.revision = fleet.revision + 1
-  return { 'RENEWED' }
+  lease = lease == '' and session.lease or tonumber(lease)
+  give_lease(fleet, id, session, lease, due_after(fleet, lease))
+  return sessions.tell(fleet, 'RENEWED', session)
 end
 
 -- Whether a second with leases that are over was not looked through yet.
@@ -208,9 +232,9 @@ function sessions.reap(fleet)
   end
 end
 
--- Drops the older generation of ended ids when the younger one is as old as the retention time. O(1).
+-- Drops the older generation of ended ids when the younger one is as old as ids are kept. O(1).
 function sessions.forget(fleet)
-  if fleet.time - fleet.ended_since >= fleet.retention then
+  if fleet.time - fleet.ended_since >= math.max(fleet.retention, SURE_RETENTION) then
     fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, fleet.ended_generation))
     fleet.ended_generation = 1 - fleet.ended_generation
     fleet.ended_since = fleet.time

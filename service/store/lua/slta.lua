@@ -1,7 +1,6 @@
 -- Self-Learning Threshold Assignment (paper section 3.2). `tokens.lua` keeps r and the tokens.
 
 slta = {
-  LAYOUT = 2,
   TOKENS = { 'green', 'yellow', 'none' },
   CLASS_ROWS = tokens.CLASS_ROWS,
   FLEET_ROWS = tokens.FLEET_ROWS,

@@ -2,7 +2,6 @@
 -- and the tokens.
 
 slta_greedy = {
-  LAYOUT = 3,
   TOKENS = { 'green', 'yellow' },
   CLASS_ROWS = tokens.CLASS_ROWS,
   FLEET_ROWS = tokens.FLEET_ROWS,

@@ -14,7 +14,7 @@ local HOT = {
   'session_count', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
   'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
   'assigned', 'completed', 'expired', 'steps_up', 'steps_down', 'pool_counts',
-  'early_completes', 'pool_list', 'revision',
+  'early_completes', 'pool_list', 'revision', 'incarnation',
 }
 local HOT_VECTORS = { pool_counts = true }
 
@@ -22,12 +22,12 @@ local COLD = {
   number = {
     'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
     'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
-    'rejected_no_active_pool', 'repairs', 'went_back', 'left_epoch', 'exponent',
+    'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent',
   },
   vector = {
     'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
   },
-  words = { 'class_names' },
+  words = { 'class_names', 'incarnations' },
   text = { 'utilities', 'suspect' },
 }
 
@@ -96,19 +96,21 @@ local function blank(key, new, classes)
 end
 
 -- A fleet as a table of its fields; nil and a word when there is none, or when it is not for this library to touch:
--- UNKNOWN_FLEET, OLDER_FLEET for one that must be upgraded first, NEWER_FLEET for a layout or policy not known here,
+-- UNKNOWN_FLEET, OLDER_FLEET for a layout before this one, NEWER_FLEET for a layout or policy not known here,
 -- REPAIRING for one that is under repair unless `repairing`.
 function state.read(key, repairing)
   local text = redis.pcall('GET', key)
   if not text then
     return nil, 'UNKNOWN_FLEET'
-  elseif type(text) == 'table' then -- not a string: the hash of layout 1
-    return nil, redis.call('TYPE', key).ok == 'hash' and 'OLDER_FLEET' or error('the state is no string')
+  elseif type(text) == 'table' then
+    error('the state is no string')
   end
   local values = { cmsgpack.unpack(text) }
   local policy = policies.BY_NAME[values[2]]
   local under_repair = values[1] == constants.UNDER_REPAIR
-  if values[1] > constants.LAYOUT and not under_repair or not policy then
+  if values[1] < constants.LAYOUT then
+    return nil, 'OLDER_FLEET'
+  elseif values[1] > constants.LAYOUT and not under_repair or not policy then
     return nil, 'NEWER_FLEET'
   elseif under_repair and not repairing then
     return nil, 'REPAIRING'
@@ -130,7 +132,7 @@ end
 -- A fleet that does not exist yet, without classes and policy, all its numbers 0.
 function state.new(key)
   local fleet = setmetatable(blank(key, true, 0), COLD_WHEN_USED)
-  fleet.layout, fleet.policy = 0, ''
+  fleet.layout, fleet.policy = constants.LAYOUT, ''
   for _, field in ipairs(HOT) do
     fleet[field] = HOT_VECTORS[field] and {} or 0
   end
@@ -155,6 +157,7 @@ function state.write(fleet)
     end
   end
   redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at - 1)))
+  incarnations.leave(fleet)
   if not next(fleet.cold) then
     memory.take_back(fleet)
     return
@@ -183,12 +186,6 @@ function state.past(fleet, as_of)
     return tonumber(time)
   end
   return nil, { 'STALE_REPORT', string.format('%d:%d', fleet.store_epoch, fleet.time) }
-end
-
--- The lowest layout that knows the fleet's policy and the kind of its order.
-function state.layout(fleet)
-  local is_paper = not string.find(fleet.utilities, ':', 1, true)
-  return math.max(fleet.rules.LAYOUT, is_paper and 0 or constants.ORDERS_LAYOUT)
 end
 
 -- The fleet gets another policy: its fields at 0, its counts of placements as they were when it was left. Those of the

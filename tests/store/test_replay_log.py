@@ -1,0 +1,161 @@
+"""Which acknowledged calls a store has lost, and what they say of sessions. Pure."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.store.failover import replay_log
+from service.store.failover.replay_log import FORGOTTEN_SECONDS, KEPT_SECONDS, ReplayLog, facts_of
+from service.store.failover.rollback_detection import Fate, History, RollbackDetector, Stamp
+from service.store.library import INCARNATION_BITS
+from service.store.waiting import Words
+
+FLEET_NUMBER = 7 << INCARNATION_BITS
+A, B, C = (FLEET_NUMBER + number for number in (1, 2, 3))
+HISTORY = History([Stamp(A, 0), Stamp(B, 100), Stamp(C, 130)])
+
+FATES: dict[str, tuple[Stamp, Fate]] = {
+    "before the fork": (Stamp(A, 99), "present"),
+    "the last before the fork": (Stamp(A, 100), "present"),
+    "the first after the fork": (Stamp(A, 101), "lost"),
+    "lost, though the next incarnation has higher revisions": (Stamp(A, 120), "lost"),
+    "of the next incarnation, before its own end": (Stamp(B, 130), "present"),
+    "of the next incarnation, after its end": (Stamp(B, 131), "lost"),
+    "of the present incarnation": (Stamp(C, 10**9), "present"),
+    "of an incarnation that is no longer recorded": (Stamp(FLEET_NUMBER + 9, 1), "unknown"),
+    "of another fleet of the same name": (Stamp((8 << INCARNATION_BITS) + 1, 101), "other fleet"),
+}
+
+
+def test_the_fate_of_a_call_follows_from_its_stamp_and_the_forks() -> None:
+    assert {case: HISTORY.fate(stamp) for case, (stamp, _) in FATES.items()} == {
+        case: fate for case, (_, fate) in FATES.items()
+    }
+
+
+# Detection
+
+
+def test_another_incarnation_makes_a_suspect_until_it_is_settled() -> None:
+    detector = RollbackDetector()
+    detector.observe("f", Stamp(A, 5))
+    detector.observe("f", Stamp(A, 3))
+    assert (detector.suspects(), detector.suspected.is_set()) == ([], False), "of two calls the later may run first"
+    detector.observe("f", Stamp(B, 4))
+    assert (detector.suspects(), detector.suspected.is_set()) == (["f"], True)
+    detector.settle("f", B)
+    assert detector.suspects() == []
+
+
+def test_a_late_reply_of_an_incarnation_before_makes_a_suspect_again() -> None:
+    detector = RollbackDetector()
+    detector.observe("f", Stamp(A, 5))
+    detector.settle("f", B)
+    detector.observe("f", Stamp(A, 6))
+    assert detector.suspects() == ["f"]
+
+
+def test_a_reply_without_a_fleet_says_nothing() -> None:
+    detector = RollbackDetector()
+    detector.observe("f", Stamp(A, 5))
+    detector.observe("f", Stamp(0, 0))
+    assert detector.suspects() == []
+
+
+def test_the_detector_forgets_fleets_that_are_gone() -> None:
+    detector = RollbackDetector()
+    for incarnation in (A, B):
+        detector.observe("f", Stamp(incarnation, 5))
+    detector.keep(["other"])
+    detector.observe("f", Stamp(C, 1))
+    assert detector.suspects() == []
+
+
+# The log
+
+
+def operation(kind: str, id_: str, *words: str) -> Words:
+    first, second, third = (*words, "", "", "")[:3]
+    return (kind, id_, first, second, third)
+
+
+def facts(log: ReplayLog, history: History = HISTORY) -> list[tuple[object, ...]]:
+    return list(asyncio.run(facts_of(log.missing("f", history))))
+
+
+def test_outcomes_become_facts_and_of_what_ended_the_end_alone() -> None:
+    log = ReplayLog()
+    log.record(
+        "f",
+        Stamp(A, 101),
+        [operation("assign", "a", "", "0.5"), operation("assign", "b", "5"), operation("assign", "full")],
+        [["ASSIGNED", "p1", "small", 60, 11, 72, "green"], ["REPLAYED", "p2", "small", 5, 1, 7], ["FULL"]],
+    )
+    log.record(
+        "f",
+        Stamp(A, 104),
+        [operation("renew", "a", "9"), operation("complete", "b"), operation("complete", "never"),
+         operation("complete", "over"), operation("x", "y")],
+        [["RENEWED", "p1", "small", 9, 11, 90], ["COMPLETED", "p2"], ["UNKNOWN"], ["ENDED", "expired", "p3"],
+         ["FAULT"]],
+    )  # fmt: skip
+    log.record(
+        "f",
+        Stamp(A, 106),
+        [operation("adopt", "s", "p", "", "1:1"), operation("end", "t", "p", "failed", "1:1"),
+         operation("report", "r", "q"), operation("report", "m", "q")],
+        [["ADOPTED", "p", "small", 60, 12, 0], ["ENDED_NOW"], ["NEW", "p", "small", 60, 13, 0, 1, "q", "large", 2, 0],
+         ["MOVED", "q", "large", 60, 14, 0]],
+    )  # fmt: skip
+    assert facts(log) == [
+        ("placed", "a", "p1", 9, 11, 90),
+        ("ended", "b", "p2", "completed", "", ""),
+        ("ended", "never", "", "", "", ""),
+        ("ended", "over", "p3", "expired", "", ""),
+        ("placed", "s", "p", 60, 12, 0),
+        ("ended", "t", "p", "failed", "", ""),
+        ("placed", "r", "p", 60, 13, 0),
+        ("placed", "m", "q", 60, 14, 0),
+    ]
+
+
+def test_only_calls_beyond_the_fork_are_missing() -> None:
+    log = ReplayLog()
+    for revision in (99, 100, 101):
+        log.record("f", Stamp(A, revision), [operation("complete", f"s{revision}")], [["UNKNOWN"]])
+    assert [fact[1] for fact in facts(log)] == ["s101"]
+
+
+def test_what_was_replayed_is_forgotten_and_the_replay_itself_is_kept() -> None:
+    log = ReplayLog()
+    log.record("f", Stamp(A, 101), [operation("complete", "s")], [["UNKNOWN"]])
+    missing = log.missing("f", HISTORY)
+    replayed = asyncio.run(facts_of(missing))
+    log.record("f", Stamp(C, 131), replayed, [["REMEMBERED"]])
+    log.forget("f", missing)
+    assert facts(log) == []
+    assert facts(log, History([Stamp(C, 130), Stamp(B, 130)])) == replayed, "lost once more with the next failover"
+
+
+def test_a_fleet_keeps_seconds_before_its_newest_call_and_nothing_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(replay_log, "monotonic", lambda: now)
+    log = ReplayLog()
+    for at, id_ in ((0, "old"), (1, "kept"), (KEPT_SECONDS + 0.5, "new")):
+        now = at
+        log.record("f", Stamp(A, 101), [operation("complete", id_)], [["UNKNOWN"]])
+    assert [fact[1] for fact in facts(log)] == ["kept", "new"]
+    log.keep(["f"])
+    assert len(facts(log)) == 2
+    now += FORGOTTEN_SECONDS + 1
+    log.keep(["f"])
+    assert facts(log) == []
+
+
+def test_the_log_forgets_fleets_that_are_gone() -> None:
+    log = ReplayLog()
+    log.record("f", Stamp(A, 101), [operation("complete", "s")], [["UNKNOWN"]])
+    log.keep(["other"])
+    assert facts(log) == []
