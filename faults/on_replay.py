@@ -103,6 +103,7 @@ async def nothing_lost_by_failover(scene: Scene) -> int:
     probe, kept = await _with_leases(scene)
     with scene.sentinels[0].client() as sentinel:
         sentinel.execute_command("SENTINEL FAILOVER", NAME)
+    await asyncio.to_thread(scene.promoted)
     seen = await moved(scene)
     await _finished(scene, probe, kept)
     return seen

@@ -54,6 +54,7 @@ AFTER_POLICIES = (
     "sessions",
     "reports",
     "replay",
+    "batches",
     "pools",
     "history",
     "reads",

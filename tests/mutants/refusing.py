@@ -171,12 +171,12 @@ PYTHON = {
 
 LUA = {
     "an error hides behind a good outcome": lua(
-        "library", "outcome = outcome, { 'FAULT' }", "outcome = outcome, { 'UNKNOWN' }", BATCHING
+        "batches", "outcome = outcome, { 'FAULT' }", "outcome = outcome, { 'UNKNOWN' }", BATCHING
     ),
-    "an error stops nothing": lua("library", "    if sound then\n", "    if true then\n", BATCHING),
-    "an error at the end of a call is hidden": lua("library", "  if not written then\n", "  if false then\n", BATCHING),
+    "an error stops nothing": lua("batches", "    if sound then\n", "    if true then\n", BATCHING),
+    "an error at the end of a call is hidden": lua("batches", "  if not written then\n", "  if false then\n", BATCHING),
     "a fleet that had an error is not suspect": lua(
-        "library", "  if not sound then\n    fleet.suspect", "  if false then\n    fleet.suspect", BATCHING
+        "batches", "  if not sound then\n    fleet.suspect", "  if false then\n    fleet.suspect", BATCHING
     ),
     "a suspect fleet is not repaired": lua("library", "if fleet.suspect ~= '' then", "if false then", BATCHING),
     "completions need memory": lua(
