@@ -402,6 +402,34 @@ async def test_a_silent_dispatcher_replays_though_others_wrote_more_than_was_los
         assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
 
 
+async def test_a_place_on_a_pool_that_was_removed_since_does_not_count_as_lost(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    first, second = await two(own, opening, spec(*TWO_CLASSES))
+    image = Image(own)
+    [pool_id] = (await place(first, 1)).values()
+    image.restore(own)
+    await second.pools.remove(FLEET, pool_id)
+    logs = await reconnected(first)
+    assert [(line["put_back"], line["not_back"]) for line in logs] == [(0, 0)]
+
+
+async def test_what_was_replayed_and_is_lost_once_more_is_replayed_once_more(
+    own: Server, opening: AsyncExitStack
+) -> None:
+    store = await opened(opening, own.url)
+    await create(store, spec(*TWO_CLASSES), {"small": 3})
+    await second_passes(store)
+    image = Image(own)
+    placed = await place(store, 3)
+    for _ in range(2):
+        image.restore(own)
+        for _ in range(2):
+            await second_passes(store)
+        for id_, pool_id in placed.items():
+            assert (await store.sessions.get(FLEET, id_)).pool_id == pool_id
+
+
 async def test_a_report_from_before_the_loss_is_refused(own: Server, opening: AsyncExitStack) -> None:
     store = await opened(opening, own.url)
     await create(store, spec(*TWO_CLASSES), {"small": 1})
@@ -437,10 +465,12 @@ async def test_a_state_that_a_repair_made_anew_lost_no_operation(own: Server, op
     await store.pools.add(FLEET, [("p", "small")])
     await place(store, 2)
     await second_passes(store)
+    before = await store._caller.read("incarnations", FLEET)
     with own.client() as redis:
         redis.delete(f"{{{FLEET}}}:state")
     assert await repair_fleet(store, Specs(), FLEET)
     assert await reconnected(store) == []
+    assert await store._caller.read("incarnations", FLEET) == before
     assert await occupancies(store) == {"p": 2}
 
 
