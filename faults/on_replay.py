@@ -123,7 +123,7 @@ async def made_anew(scene: Scene) -> int:
         await asyncio.sleep(SILENT_SECONDS)
         await restart(scene.servers[0])
         await asyncio.sleep(AFTER_SECONDS)
-    back = await ask(scene.servers[0], lambda redis: redis.hlen(f"{{{OTHER}}}:sessions"))
+    back: int = await ask(scene.servers[0], lambda redis: redis.hlen(f"{{{OTHER}}}:sessions"))
     scene.notes["back in the new fleet"] = back
     return PROBED - back
 
