@@ -81,6 +81,20 @@ async def store_of_its_own_killed(scene: Scene) -> int:
     return len(seen | {(await ask(scene.servers[0], lambda redis: redis.info("server")))["run_id"]}) - 1
 
 
+async def killed_with_its_store(scene: Scene) -> int:
+    """kill -9 of a dispatcher and of the Valkey that it owns, at once, and started again: stores that came after."""
+    [dispatcher], [store] = scene.dispatchers, scene.servers
+    seen = set()
+    for _ in range(ROUNDS):
+        told = await ask(store, lambda redis: redis.info("server"))
+        seen.add(told["run_id"])
+        os.kill(told["process_id"], signal.SIGKILL)
+        dispatcher.kill()
+        await asyncio.to_thread(dispatcher.start)
+        await asyncio.sleep(1)
+    return len(seen | {(await ask(store, lambda redis: redis.info("server")))["run_id"]}) - 1
+
+
 def _answers(server: Server) -> bool:
     with server.client() as redis:
         return bool(redis.ping())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from faults.on_store import ask
@@ -16,6 +16,8 @@ from tests.servers import Server
 FREEZE_SECONDS = 6.0
 LAG_SECONDS = 0.4
 """Below what makes sentinels call the master down."""
+JOINED_SECONDS = 3.0
+"""How long a replica that joined confirms what the other one has not received."""
 AWAY_SECONDS = 4.0
 PARTITION_SECONDS = 8.0
 AFTER_SECONDS = 3.0
@@ -50,6 +52,47 @@ async def replicas_behind(scene: Scene) -> int:
     scene.relays[0].rule = rule
     await asyncio.sleep(LAG_SECONDS)
     behind = await _offset(scene.servers[0]) - max([await _offset(replica) for replica in scene.servers[1:]])
+    return behind if await _killed_while_behind(scene, gate, behind) else 0
+
+
+async def replica_joined(scene: Scene) -> int:
+    """A replica of priority 0 joins, the other one lags, the master is killed, and the lagging one is promoted.
+
+    Bytes that it had not received.
+    """
+    gate, others = asyncio.Event(), await _replica_links(scene)
+    scene.servers.append(await asyncio.to_thread(scene.join, "--replica-priority", "0"))
+
+    async def rule(link: Link, data: bytes, from_client: bool) -> bytes:
+        if link in others and not from_client:
+            await gate.wait()
+            raise Cut
+        return data
+
+    scene.relays[0].rule = rule
+    await asyncio.to_thread(until, lambda: all(sentinel.replicas() == 2 for sentinel in scene.sentinels))
+    await asyncio.sleep(JOINED_SECONDS)
+    behind = await _offset(scene.servers[0]) - await _offset(scene.servers[1])
+    return behind if await _killed_while_behind(scene, gate, behind) else 0
+
+
+async def _replica_links(scene: Scene) -> Collection[Link]:
+    """The connections of replicas to the first master: what they acknowledge tells them from those of sentinels."""
+    found: set[Link] = set()
+
+    async def rule(link: Link, data: bytes, from_client: bool) -> bytes:
+        if from_client and b"REPLCONF" in data:
+            found.add(link)
+        return data
+
+    scene.relays[0].rule = rule
+    await asyncio.to_thread(until, lambda: found)
+    scene.relays[0].rule = untouched
+    return found
+
+
+async def _killed_while_behind(scene: Scene, gate: asyncio.Event, behind: int) -> int:
+    """The master is killed, and what the `gate` holds back is dropped: 1, once another one is the master."""
     scene.servers[0].kill()
     gate.set()
     killed, served = time.time(), asyncio.create_task(_served_again(scene))
@@ -58,7 +101,7 @@ async def replicas_behind(scene: Scene) -> int:
     await asyncio.to_thread(scene.servers[0].start)  # where all replicas must confirm, nobody is served before
     scene.went_back = killed, await served
     scene.notes["bytes behind"] = behind
-    return behind if await moved(scene) else 0
+    return await moved(scene)
 
 
 async def _served_again(scene: Scene) -> float:

@@ -28,6 +28,10 @@ class Scene:
 
     folder: Path
     mode: str
+    binary: str
+    """Of all servers."""
+    stack: AsyncExitStack
+    """Ends what was started."""
     dispatchers: list[ServiceProcess] = field(default_factory=list)
     servers: list[Server] = field(default_factory=list)
     relays: list[Relay] = field(default_factory=list)
@@ -58,6 +62,18 @@ class Scene:
         """The numbers of the servers that sentinels name as the master: for a moment there may be two."""
         ports = [relay.port for relay in self.relays]
         return {ports.index(sentinel.master_port()) for sentinel in self.sentinels}
+
+    def join(self, *options: str) -> Server:
+        """One more replica of the first master, once it follows."""
+        port = free_port()
+        home = self.folder / str(port)
+        home.mkdir()
+        master = ["--replicaof", "127.0.0.1", str(self.relays[0].port)]
+        server = Server(home, self.binary, "--port", str(port), *master, *_options(self.mode), *options)
+        self.stack.callback(server.kill)
+        server.start()
+        until(lambda: _follows(server, self.relays[0].port))
+        return server
 
     def promoted(self) -> int:
         """The new master's number, once all sentinels name one."""
@@ -98,6 +114,7 @@ class Shape:
 SINGLE = Shape()
 RELAYED = Shape(relayed=True)
 SENTINEL = Shape(replicas=2, relayed=True, sentinels=True)
+ONE_REPLICA = Shape(replicas=1, relayed=True, sentinels=True)
 FRONTED = Shape(dispatchers=1, fronted=True)
 EMBEDDED = Shape(dispatchers=1, embedded=True)
 SILENT_THIRD = Shape(dispatchers=3)
@@ -107,8 +124,8 @@ SILENT_BEHIND_SENTINELS = Shape(dispatchers=3, replicas=2, relayed=True, sentine
 @asynccontextmanager
 async def scene(folder: Path, shape: Shape, mode: str, binary: str) -> AsyncIterator[Scene]:
     """Everything started and ready, and ended by the end of the block."""
-    made = Scene(folder, mode)
     async with AsyncExitStack() as stack:
+        made = Scene(folder, mode, binary, stack)
         if not shape.embedded:
             await _start_servers(made, shape, binary, stack)
         await _start_dispatchers(made, shape, binary, stack)
@@ -121,14 +138,13 @@ async def _start_servers(made: Scene, shape: Shape, binary: str, stack: AsyncExi
     if shape.relayed:
         made.relays = [await _relay(port, stack) for port in own]
     public = [relay.port for relay in made.relays] or own
-    options = [*OPTIONS[made.mode], "--bind-source-addr", NEIGHBOUR, "--replica-announce-ip", "127.0.0.1"]
     servers = await asyncio.to_thread(
         Group,
         made.folder,
         binary,
         public,
         stack,
-        options=options,
+        options=_options(made.mode),
         behind=own,
         under=shape.watched(made.folder / str(public[0])),
     )
@@ -141,6 +157,10 @@ async def _start_servers(made: Scene, shape: Shape, binary: str, stack: AsyncExi
         )
         made.sentinels = await asyncio.to_thread(watched.__enter__)
         stack.push(watched)
+
+
+def _options(mode: str) -> list[str]:
+    return [*OPTIONS[mode], "--bind-source-addr", NEIGHBOUR, "--replica-announce-ip", "127.0.0.1"]
 
 
 async def _relay(port: int, stack: AsyncExitStack) -> Relay:

@@ -9,6 +9,7 @@ from faults import on_dispatchers, on_group, on_replay, on_store, on_the_way, po
 from faults.scene import (
     EMBEDDED,
     FRONTED,
+    ONE_REPLICA,
     RELAYED,
     SENTINEL,
     SILENT_BEHIND_SENTINELS,
@@ -81,6 +82,12 @@ FAULTS: Mapping[str, Fault] = {
     "own-store-killed": Fault(
         "its store is killed (-9) 3 times", on_dispatchers.store_of_its_own_killed, "restarts", EMBEDDED
     ),
+    "own-both-killed": Fault(
+        "the dispatcher and its store are killed (-9) at once, 6 times",
+        on_dispatchers.killed_with_its_store,
+        "restarts",
+        EMBEDDED,
+    ),
     "hostile": Fault("hostile bytes at the dispatchers", on_dispatchers.harassed, "connections ended", modes=ASYNC),
     "power": Fault(
         "the power fails", power.lost, "power failures", Shape(watched=power.watched), fails="the power of the store"
@@ -125,6 +132,14 @@ FAULTS: Mapping[str, Fault] = {
         "bytes that no replica had",
         SENTINEL,
         SEVERAL,
+        "the master, replicas behind",
+    ),
+    "replica-joined": Fault(
+        "a replica of priority 0 joins, the other one hears nothing for 3 s, then the master is killed",
+        on_group.replica_joined,
+        "bytes that the promoted replica did not have",
+        ONE_REPLICA,
+        ("replicated",),
         "the master, replicas behind",
     ),
     "partition": Fault(

@@ -37,6 +37,11 @@ class Sentinel:
         with self.client() as client:
             return int(client.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", NAME)[1])
 
+    def replicas(self) -> int:
+        """How many it knows."""
+        with self.client() as client:
+            return int(client.sentinel_master(NAME)["num-slaves"])
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
