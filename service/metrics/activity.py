@@ -28,6 +28,11 @@ STORE_CALLS = HistogramRow(
 )
 BATCHES = HistogramRow("batch_size", "Operations in one call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
 STORE_ERRORS = TallyRow("store_errors", "Calls of the store that failed.", ("kind",))
+SURPLUS_REPLICAS = MeterRow(
+    "store_surplus_replicas",
+    "Online replicas of the store beyond SLTA_STORE_REPLICAS, in the mode replicated: each must confirm writes too.",
+    (),
+)
 FINDINGS = MeterRow("audit_findings", "What the last audit by this process found damaged.", ("fleet",))
 AUDITED = MeterRow("audit_time_seconds", "When that audit ended, in seconds of Unix time; 0 before the first.", ())
 ACTIVITY_ROWS: tuple[Row, ...] = (
@@ -39,6 +44,7 @@ ACTIVITY_ROWS: tuple[Row, ...] = (
     STORE_CALLS,
     BATCHES,
     STORE_ERRORS,
+    SURPLUS_REPLICAS,
     FINDINGS,
     AUDITED,
 )
@@ -64,6 +70,7 @@ class Activity:
         self._store_calls = STORE_CALLS.histogram(self.registry)
         self._batches = BATCHES.histogram(self.registry)
         self._store_errors = STORE_ERRORS.tally(self.registry)
+        self._surplus_replicas = SURPLUS_REPLICAS.meter(self.registry)
         self._findings = FINDINGS.meter(self.registry)
         self._audited = AUDITED.meter(self.registry)
         ProcessCollector(registry=self.registry)
@@ -104,6 +111,10 @@ class Activity:
     def watch_connections(self, count: Callable[[], float]) -> None:
         """Ask `count` for the open connections at each scrape."""
         self._connections.set_function(count)
+
+    def watch_surplus_replicas(self, count: Callable[[], float]) -> None:
+        """Ask `count` for the store's replicas beyond the configured number at each scrape."""
+        self._surplus_replicas.set_function(count)
 
     def call(self, function: str, seconds: float, operations: int) -> None:
         """Count a call of the store."""

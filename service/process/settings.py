@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     durability: Mode = "async"
     """What an acknowledgement promises, see `service.store.durability`."""
     store_replicas: Annotated[int, Field(ge=1)] | None = None
-    """How many replicas must confirm each write: all that may be promoted. For `replicated`."""
+    """How many replicas must confirm each write: all that there are, of whatever priority. For `replicated`."""
     store_fsync: Literal["ask", "always"] = "ask"
     """always: the operator knows that a shared store runs with `appendfsync always`, and it need not be asked."""
     data_dir: Path = Path(".slta")
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     def _check_durability(self) -> None:
         if (self.durability == "replicated") != (self.store_replicas is not None):
             raise ValueError(
-                "durability=replicated and store_replicas go together: say how many replicas may be promoted"
+                "durability=replicated and store_replicas go together: say how many replicas the store has"
             )
         if self.store_replicas and not self.store_url:
             raise ValueError("durability=replicated needs a store_url: the store of one process has no replicas")

@@ -13,7 +13,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
 from service.requests import Author
 from service.store import replies
-from service.store.connection import DOUBTS, ConnectionPool, Failure, StoreSettings, classify
+from service.store.connection import DOUBTS, ConnectionPool, Failure, classify
 from service.store.exchange import exchange
 from service.store.failover.rollback_detection import RollbackDetector, Stamp
 from service.store.library import Library
@@ -51,7 +51,6 @@ class Caller:
     def __init__(
         self,
         pool: ConnectionPool,
-        settings: StoreSettings,
         library: Library,
         observer: StoreObserver,
         clock: Clock,
@@ -59,7 +58,6 @@ class Caller:
     ) -> None:
         """`clock` gives the time argument, see `Store`; `detector` observes the stamp of each reply."""
         self._pool = pool
-        self._settings = settings
         self._source, self.digest = library
         self._observer = observer
         self._clock = clock
@@ -166,8 +164,7 @@ class Caller:
 
     async def _exchange(self, *commands: Sequence[Argument], lasting: bool) -> list[Any]:
         """The answers; of `lasting` commands only once the write is as safe as the settings say."""
-        replicas = self._settings.durability.replicas if lasting else 0
-        return await exchange(self._pool, *commands, replicas=replicas, wait_ms=self._settings.wait_ms)
+        return await exchange(self._pool, *commands, lasting=lasting)
 
     async def _judge(self, error: RedisError | OSError) -> Failure:
         """What it means; where the server may no longer be the master, the connections are made anew."""

@@ -18,11 +18,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.store.durability import ASYNC, Durability
+from service.store.replicas import Replicas
 from service.store.topology import Found, FoundOverTls, Sentinels, Unsynced, greet
 from service.store.urls import parse
 
 WAIT_SHARE = 0.6
-"""Of a call's time, for replicas to confirm what it wrote."""
+"""Of a call's time, for replicas to confirm what it wrote: well within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,6 @@ class StoreSettings:
     durability: Durability = ASYNC
     asks_sync: bool = False
 
-    @property
-    def wait_ms(self) -> int:
-        """How long replicas may take to confirm a write: well within a call's time."""
-        return round(self.call_timeout_seconds * WAIT_SHARE * 1000)
-
 
 class Unconfirmed(RedisError):
     """Fewer replicas than are needed confirmed a write in time: it ran, and may be lost with the server."""
@@ -67,13 +63,21 @@ class ConnectionPool(BlockingConnectionPool):
     sentinels: Sentinels | None = None
     """Who is asked where the master is; None where the URL says it."""
 
-    def __init__(self, *, call_seconds: float, making_seconds: float, **options: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        *,
+        call_seconds: float,
+        making_seconds: float,
+        replicas: Replicas,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
         """`call_seconds` are for a call as a whole, once it has a connection; `options` are redis-py's.
 
         A connection may take `making_seconds` until it is made and accepted, and then waits for a reply without end:
         who calls has to end that.
         """
         super().__init__(socket_timeout=None, **options)
+        self.replicas = replicas
         self.call_seconds = call_seconds
         self._making_seconds = making_seconds
 
@@ -160,6 +164,7 @@ def connect(settings: StoreSettings) -> Redis:
     pool = ConnectionPool(
         call_seconds=call_seconds,
         making_seconds=2 * settings.connect_timeout_seconds + call_seconds,
+        replicas=Replicas(settings.durability.replicas, round(call_seconds * WAIT_SHARE * 1000)),
         timeout=settings.connect_timeout_seconds,  # for a connection to become free
         max_connections=settings.max_connections,
         redis_connect_func=partial(greet, synced=settings.asks_sync),

@@ -14,7 +14,7 @@ class Durability:
     """How far a write has got before it is acknowledged; the server has it in any case."""
 
     replicas: int = 0
-    """So many replicas have confirmed that they have it (WAIT)."""
+    """So many replicas, and all that are online, have confirmed that they have it (WAIT)."""
     on_disk: bool = False
     """The server has synced it: with `appendfsync always` it answers only then."""
 
@@ -30,7 +30,7 @@ DURABILITIES: Mapping[Mode, Callable[[int], Durability]] = {
     "replicated": lambda replicas: Durability(replicas=replicas),
     "fsync": lambda _: Durability(on_disk=True),
 }
-"""The durability of each mode, given how many replicas may be promoted.
+"""The durability of each mode, given the number of replicas.
 
 WAITAOF has no row: under everysec Redis answers it after a second, and Valkey 8.1 and 9.1 before the disk has synced.
 """

@@ -44,7 +44,7 @@ class Store:
         """
         self._redis = connect(settings)
         self._detector, self._replay_log = RollbackDetector(), ReplayLog()
-        self._caller = Caller(pool_of(self._redis), settings, library or assemble(), observer, clock, self._detector)
+        self._caller = Caller(pool_of(self._redis), library or assemble(), observer, clock, self._detector)
         self._durability = settings.durability
         self._operations = Operations(self._caller, self._replay_log, settings.deadline_seconds)
         self._recovery = Recovery(self._caller, self._detector, self._replay_log)
@@ -70,6 +70,11 @@ class Store:
         """Wait for what is under way, then disconnect."""
         await self._operations.drain()
         await self._redis.aclose()
+
+    @property
+    def surplus_replicas(self) -> int:
+        """How many replicas are online besides the configured ones, in the mode `replicated`."""
+        return pool_of(self._redis).replicas.surplus
 
     @property
     def library_digest(self) -> str:

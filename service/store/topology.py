@@ -128,6 +128,11 @@ async def _ask(connection: AbstractConnection, *command: str) -> Any:  # noqa: A
     try:
         return await connection.read_response()
     except ResponseError as error:
-        if isinstance(error, NoPermissionError) or str(error).startswith("unknown command"):
+        if is_forbidden(error):
             return None
         raise
+
+
+def is_forbidden(error: ResponseError) -> bool:
+    """Whether the user may not call the command, or the server has it under another name."""
+    return isinstance(error, NoPermissionError) or str(error).startswith("unknown command")

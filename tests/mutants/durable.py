@@ -9,13 +9,10 @@ DURABILITY, WENT_BACK, REPLAY_LOG = "store/durability", "store/went_back", "stor
 
 MUTANTS: dict[str, Mutant] = {
     "fewer confirmations than replicas are enough": python(
-        "store/exchange", "or confirmed < replicas:", "or confirmed < 0:", DURABILITY
+        "store/exchange", "missing = confirmed < replicas.needed", "missing = confirmed < 0", DURABILITY
     ),
     "nobody waits for replicas": python(
-        "store/caller",
-        "replicas = self._settings.durability.replicas if lasting else 0",
-        "replicas = 0",
-        DURABILITY,
+        "store/exchange", "if lasting and pool.replicas.needed:", "if False:", DURABILITY
     ),
     "what is written to see it confirmed writes nothing": python(
         "store/fleets",

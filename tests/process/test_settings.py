@@ -62,7 +62,7 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
             {"store_url": "redis://:s3cret@localhost:http"},
             "^store_url has a port that is not a number from 1 to 65535",
         ),
-        ({"durability": "replicated", "store_url": "redis://h"}, "say how many replicas may be promoted"),
+        ({"durability": "replicated", "store_url": "redis://h"}, "say how many replicas the store has"),
         ({"durability": "fsync", "store_replicas": 2}, "go together"),
         ({"durability": "replicated", "store_replicas": 2}, "needs a store_url"),
         ({"durability": "replicated", "store_url": "redis://h", "store_replicas": 0}, "greater than or equal to 1"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from service import errors
 from service.store import Store, StoreSettings
@@ -138,6 +139,95 @@ async def test_an_answer_that_is_refused_is_told_though_nothing_was_confirmed(pa
         await store.pools.set_status(FLEET, "small-0", "draining")
     await store.check()
     assert store.readiness == "noreplicas"
+
+
+# More replicas than are configured
+
+
+@pytest.fixture
+def three(tmp_path: Path, binary: str) -> Iterator[Group]:
+    """A master with two replicas, of which the second one is never promoted; one is configured."""
+    with group(tmp_path, binary, 3) as made:
+        with made.servers[2].client() as admin, made.servers[0].client() as master:
+            admin.config_set("replica-priority", 0)
+            master.set("key", "value")
+            assert master.wait(2, 0) == 2, "both have loaded their first copy"
+        yield made
+        with suppress(ProcessLookupError):  # a test has killed it
+            made.servers[1].thaw()
+
+
+@asynccontextmanager
+async def with_a_fleet(servers: Group) -> AsyncIterator[Store]:
+    """A store that soon hears that nothing was confirmed."""
+    async with replicated(servers) as patient:
+        await create(patient, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    async with replicated(servers, call_timeout_seconds=0.5, deadline_seconds=0.6) as store:
+        yield store
+
+
+async def test_a_replica_of_priority_0_does_not_confirm_in_the_place_of_another(three: Group) -> None:
+    async with with_a_fleet(three) as store:
+        three.servers[1].freeze()
+        with pytest.raises(errors.OutcomeUnknown):
+            await store.sessions.assign(FLEET, "s", None)
+        await store.check()
+        assert store.readiness == "unconfirmed"
+
+
+async def test_a_replica_that_joins_is_waited_for_from_the_next_call_on(three: Group) -> None:
+    with three.servers[2].client() as joining:
+        joining.execute_command("REPLICAOF", "NO", "ONE")
+        async with with_a_fleet(three) as store:
+            until(lambda: confirming(three) == 1)
+            await store.sessions.assign(FLEET, "before", None)
+            joining.execute_command("REPLICAOF", "127.0.0.1", three.ports[0])
+            until(lambda: confirming(three) == 2)
+            three.servers[1].freeze()
+            with pytest.raises(errors.OutcomeUnknown):
+                await store.sessions.assign(FLEET, "s", None)
+
+
+async def test_a_call_that_finds_a_further_replica_waits_once_more_instead_of_failing(three: Group) -> None:
+    async with with_a_fleet(three) as store:
+        assert store.surplus_replicas == 0, "nothing was written yet"
+        await store.pools.set_status(FLEET, "small-0", "draining")
+        assert store.surplus_replicas == 1
+
+
+async def test_a_surplus_replica_that_has_left_is_not_waited_for(three: Group) -> None:
+    async with with_a_fleet(three) as store:
+        await store.sessions.assign(FLEET, "s1", None)
+        three.servers[2].kill()
+        until(lambda: confirming(three) == 1)
+        await store.sessions.assign(FLEET, "s2", None)
+        assert store.surplus_replicas == 0
+
+
+async def test_a_surplus_is_logged_once(three: Group) -> None:
+    async with with_a_fleet(three) as store:
+        with capture_logs() as log:
+            for name in ("s1", "s2"):
+                await store.sessions.assign(FLEET, name, None)
+    told = [entry for entry in log if entry["event"] == "store_has_more_replicas"]
+    assert [(entry["log_level"], entry["online"], entry["configured"]) for entry in told] == [("warning", 2, 1)]
+
+
+async def test_a_user_that_may_not_ask_for_the_role_waits_for_the_configured_number(three: Group) -> None:
+    with three.servers[0].client() as admin:
+        admin.execute_command("ACL", "SETUSER", "default", "-role")
+        async with with_a_fleet(three) as store:
+            three.servers[1].freeze()
+            assert not (await store.sessions.assign(FLEET, "s", None)).replayed
+            admin.acl_log_reset()
+            await store.sessions.complete(FLEET, "s")
+            assert admin.acl_log() == [], "it was asked again"
+
+
+def confirming(servers: Group) -> int:
+    """How many replicas the master lists that have confirmed something."""
+    with servers.servers[0].client() as client:
+        return sum(int(offset) > 0 for *_, offset in client.role()[2])
 
 
 # On disk

@@ -1,0 +1,26 @@
+"""Planted mistakes in how many replicas are waited for, and in what is deployed around the dispatcher."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import python
+
+DURABILITY = "store/durability"
+
+MUTANTS: dict[str, Mutant] = {
+    "replicas beyond the configured number are not waited for": python(
+        "store/replicas", "return max(self._configured, self._online)", "return self._configured", DURABILITY
+    ),
+    "a replica that joined is waited for by the next call only": python(
+        "store/exchange", "if needed <= confirmed < replicas.needed:", "if False:", DURABILITY
+    ),
+    "a user that may not list replicas is asked again and again": python(
+        "store/replicas", "self._may_ask = not is_forbidden(role)", "pass", DURABILITY
+    ),
+    "a replica that has left is waited for": python(
+        "store/replicas", "self._online = online", "self._online = max(self._online, online)", DURABILITY
+    ),
+    "every list of replicas is logged": python(
+        "store/replicas", "and online != self._online:", "and True:", DURABILITY
+    ),
+}
