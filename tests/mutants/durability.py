@@ -23,4 +23,10 @@ MUTANTS: dict[str, Mutant] = {
     "every list of replicas is logged": python(
         "store/replicas", "and online != self._online:", "and True:", DURABILITY
     ),
+    "the unit's filter kills the process that predicts": Mutant(
+        "deploy/systemd/slta.service",
+        "SystemCallFilter=setpriority",
+        "SystemCallFilter=getpriority",
+        ("tests/deploy/test_systemd.py",),
+    ),
 }
