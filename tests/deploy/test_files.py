@@ -14,6 +14,8 @@ import yaml
 
 from deploy import make_secrets
 from service.access.keys import Access
+from service.api.forwarding import TrustedProxies
+from service.process.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -86,6 +88,16 @@ def test_a_service_is_pinned_locked_down_and_on_loopback(name: str) -> None:
 def test_only_redis_and_the_dispatchers_are_on_the_stores_network() -> None:
     assert COMPOSE["networks"]["store"] == {"internal": True}
     assert {name for name, service in SERVICES.items() if "store" in service["networks"]} == {"redis", "dispatcher"}
+
+
+def test_the_composition_believes_the_proxy_and_nobody_else_reaches_a_dispatcher() -> None:
+    dispatcher = SERVICES["dispatcher"]
+    assert "ports" not in dispatcher
+    trusted = TrustedProxies(
+        Settings(auth="off", trusted_proxies=dispatcher["environment"]["SLTA_TRUSTED_PROXIES"]).trusted_proxies
+    )
+    for proxy in ("172.18.0.5", "192.168.16.5"):  # the engine's own ranges
+        assert trusted.client_of(proxy, "203.0.113.1") == "203.0.113.1"
 
 
 def test_redis_keeps_everything_and_evicts_nothing() -> None:

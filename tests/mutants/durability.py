@@ -29,4 +29,13 @@ MUTANTS: dict[str, Mutant] = {
         "SystemCallFilter=getpriority",
         ("tests/deploy/test_systemd.py",),
     ),
+    "clients of the proxy say who they are": Mutant(
+        "deploy/haproxy/haproxy.cfg",
+        "  http-request del-header X-Forwarded-For\n",
+        "",
+        ("tests/deploy/test_haproxy.py",),
+    ),
+    "the proxy does not say who asks": Mutant(
+        "deploy/haproxy/haproxy.cfg", "  option forwardfor\n", "", ("tests/deploy/test_haproxy.py",)
+    ),
 }

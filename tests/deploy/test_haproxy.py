@@ -1,0 +1,111 @@
+"""The proxy as it is shipped, in front of a real dispatcher."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from service.access.keys import generate_key
+from tests.awaiting import until
+from tests.servers import free_port
+from tests.service_process import ServiceProcess
+
+SHIPPED = Path(__file__).resolve().parents[2] / "deploy/haproxy/haproxy.cfg"
+PROXY, CLIENT, CLAIMED = "127.0.0.1", "127.0.0.9", "203.0.113.1"
+FLEET = {"classes": [{"name": "c", "utility": {"kind": "log_share", "resource": 20}, "capacity": 4, "pools": 1}]}
+ALLOWANCE = 20
+"""Wrong keys of one address."""
+
+pytestmark = pytest.mark.needs("haproxy")
+
+
+@contextmanager
+def proxied(folder: Path, dispatcher: int) -> Iterator[httpx.Client]:
+    """A client behind the proxy of a dispatcher, with an address of its own. It claims another one."""
+    port = free_port()
+    proxy = subprocess.Popen(["haproxy", "-db", "-f", configuration(folder, port, dispatcher)])
+    transport = httpx.HTTPTransport(local_address=CLIENT)
+    try:
+        with httpx.Client(
+            base_url=f"http://{PROXY}:{port}", transport=transport, headers={"X-Forwarded-For": CLAIMED}
+        ) as client:
+            until(lambda: client.get("/readyz").is_success, passing=(httpx.HTTPError,))
+            yield client
+    finally:
+        proxy.kill()
+        proxy.wait()
+
+
+def configuration(folder: Path, port: int, dispatcher: int) -> Path:
+    """The shipped file with other addresses: no name is looked up, and nothing listens beyond loopback."""
+    text = SHIPPED.read_text(encoding="utf-8").replace("bind :8080", f"bind {PROXY}:{port}")
+    template = re.compile("server-template dispatcher 8 dispatcher:8080 .*")
+    file = folder / "haproxy.cfg"
+    file.write_text(template.sub(f"server dispatcher {PROXY}:{dispatcher}", text), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
+    """A client of a dispatcher behind the proxy, and the header with its key."""
+    folder = tmp_path_factory.mktemp("proxied")
+    key, entry = generate_key(["admin"])
+    keys = folder / "keys.yaml"
+    keys.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True)]}), encoding="utf-8")
+    settings = {"SLTA_TRUSTED_PROXIES": PROXY, "SLTA_ALLOWED_HOSTS": "proxy"}
+    dispatcher = ServiceProcess(folder, keys, settings=settings)
+    try:
+        dispatcher.start()
+        with proxied(folder, dispatcher.port) as client:
+            yield client, {"Authorization": f"Bearer {key}"}
+    finally:
+        dispatcher.kill()
+
+
+def test_wrong_keys_are_limited_by_client_whatever_address_it_claims(
+    service: tuple[httpx.Client, dict[str, str]],
+) -> None:
+    client, _ = service
+    told = []
+    for number in range(100):
+        headers = {"Authorization": "Bearer wrong", "X-Forwarded-For": f"203.0.113.{number}"}
+        told.append(client.get("/v1/fleets", headers=headers).status_code)
+    assert told[:ALLOWANCE] == [401] * ALLOWANCE
+    assert told[ALLOWANCE:].count(429) > 70, "one more is allowed each five seconds"
+
+
+def test_an_event_names_the_client_whatever_address_it_claims(service: tuple[httpx.Client, dict[str, str]]) -> None:
+    client, key = service
+    client.put("/v1/fleets/f", json=FLEET, headers=key).raise_for_status()
+    events = client.get("/v1/fleets/f/events", headers=key).json()["events"]
+    assert {event["address"] for event in events} == {CLIENT}
+
+
+def test_what_a_client_claims_does_not_get_through(tmp_path: Path) -> None:
+    got: list[Any] = []
+
+    class Recorder(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            got.append(self.headers.get_all("X-Forwarded-For"))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer((PROXY, 0), Recorder) as recorder:
+        threading.Thread(target=recorder.serve_forever, daemon=True).start()
+        with proxied(tmp_path, recorder.server_port):
+            recorder.shutdown()
+    assert [seen for seen in got if seen] == [[CLIENT]], "the checks of the proxy have none"
