@@ -32,7 +32,6 @@ ENV PATH=/opt/slta/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SLTA_HOST=0.0.0.0 SLTA_DA
 USER 10001:10001
 WORKDIR /var/lib/slta
 EXPOSE 8080
-HEALTHCHECK --interval=1s --timeout=2s --start-period=10s --retries=5 \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["python", "-m", "service.process.health"]
 ENTRYPOINT ["slta"]
 CMD ["serve"]

@@ -11,7 +11,6 @@ import argparse
 import selectors
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import NamedTuple
 
 from benchmarks import report
 from benchmarks.running import START_SECONDS, start_listening
+from tests.certificates import certificate_in
 from tests.servers import EMBEDDED, free_port, own_server
 
 CONNECTIONS = 500
@@ -134,15 +134,6 @@ def _pour(clients: list[socket.socket], endless: bytes) -> None:
                     writable.unregister(key.fileobj)
             if not writable.get_map():
                 time.sleep(QUIET_SECONDS / 10)
-
-
-def certificate_in(folder: Path) -> tuple[Path, Path]:
-    """A certificate for loopback and its key, by openssl."""
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    return certificate, key
 
 
 def main() -> int:

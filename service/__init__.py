@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 
 def release() -> str:
     """The version that is installed."""
+    from importlib.metadata import version  # noqa: PLC0415 - takes as long as starting Python does
+
     return version("slta")

@@ -9,5 +9,6 @@
 | protocol, groups, bounded, heads, limits | its connections: hot calls, and what a client may take before it is known |
 | housekeeping, checking | what is done every second, and every hour |
 | auditing | `slta audit`, from outside a dispatcher |
+| health | the health check of the image, a process of its own |
 | announcing, logs, tracing | what is said of it all |
 """

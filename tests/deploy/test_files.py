@@ -44,7 +44,7 @@ def test_the_image_is_built_from_hashes_and_runs_as_nobody_important() -> None:
     assert user
     assert min(map(int, user.groups())) >= 10_000
     assert 'ENTRYPOINT ["slta"]' in last
-    assert "HEALTHCHECK --interval=1s" in last
+    assert 'CMD ["python", "-m", "service.process.health"]' in last
 
 
 @pytest.mark.needs("docker-compose")

@@ -38,4 +38,14 @@ MUTANTS: dict[str, Mutant] = {
     "the proxy does not say who asks": Mutant(
         "deploy/haproxy/haproxy.cfg", "  option forwardfor\n", "", ("tests/deploy/test_haproxy.py",)
     ),
+    "the health check does not speak TLS": python("process/health", "if over_tls:", "if False:", "process/health"),
+    "the health check asks this machine's first address": python(
+        "process/health", "create_connection((host, port)", 'create_connection(("127.0.0.1", port)', "process/health"
+    ),
+    "the health check reads variables alone": python(
+        "process/health", "if name in files else default", "if False else default", "process/health"
+    ),
+    "whatever answers is healthy": python(
+        "process/health", 'answer.split()[1:2] == [b"200"]', "answer", "process/health"
+    ),
 }

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.edge import certificate_in
 from tests.awaiting import DEADLINE_SECONDS, until
+from tests.certificates import certificate_in
 from tests.process.serving import Serving, assign, serving
 
 UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "slta.service"
