@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from faults.on_store import ask
 from faults.scene import Scene
@@ -17,6 +20,7 @@ ROUNDS = 6
 FREEZES = 2
 FREEZE_SECONDS = 4.0
 """Longer than clients wait."""
+BUSY_BYTES = 64 << 20
 LOST_CODES = ("connect_failed", "connection_lost", "timeout")
 ASSIGN = b"POST /v1/fleets/faults/assign HTTP/1.1\r\nHost: localhost\r\n"
 HOSTILE = (
@@ -82,17 +86,41 @@ async def store_of_its_own_killed(scene: Scene) -> int:
 
 
 async def killed_with_its_store(scene: Scene) -> int:
-    """kill -9 of a dispatcher and of the Valkey that it owns, at once, and started again: stores that came after."""
+    """kill -9 of a dispatcher and of the Valkey that it owns, at once, while the disk is busy: stores that came after.
+
+    Under `everysec` Valkey keeps what it wrote to itself while a sync runs, up to two seconds; so a slow sync shows it.
+    """
     [dispatcher], [store] = scene.dispatchers, scene.servers
     seen = set()
-    for _ in range(ROUNDS):
-        told = await ask(store, lambda redis: redis.info("server"))
-        seen.add(told["run_id"])
-        os.kill(told["process_id"], signal.SIGKILL)
-        dispatcher.kill()
-        await asyncio.to_thread(dispatcher.start)
-        await asyncio.sleep(1)
+    async with _busy_disk(scene.folder):
+        for _ in range(ROUNDS):
+            await asyncio.sleep(2)
+            told = await ask(store, lambda redis: redis.info("server"))
+            seen.add(told["run_id"])
+            os.kill(told["process_id"], signal.SIGKILL)
+            dispatcher.kill()
+            await asyncio.to_thread(dispatcher.start)
     return len(seen | {(await ask(store, lambda redis: redis.info("server")))["run_id"]}) - 1
+
+
+@asynccontextmanager
+async def _busy_disk(folder: Path) -> AsyncIterator[None]:
+    """A file is written and synced again and again meanwhile."""
+    ended = threading.Event()
+
+    def write() -> None:
+        with (folder / "busy").open("wb", buffering=0) as file:
+            while not ended.is_set():
+                file.seek(0)
+                file.write(bytes(BUSY_BYTES))
+                os.fsync(file.fileno())
+
+    writing = asyncio.create_task(asyncio.to_thread(write))
+    try:
+        yield
+    finally:
+        ended.set()
+        await writing
 
 
 def _answers(server: Server) -> bool:

@@ -182,7 +182,7 @@ async def _start_dispatchers(made: Scene, shape: Shape, binary: str, stack: Asyn
         made.dispatchers.append(dispatcher)
         if shape.embedded:
             made.servers.append(_of_its_own(folder, binary))
-        stack.callback(dispatcher.kill)
+        stack.callback(dispatcher.end if shape.embedded else dispatcher.kill)  # its store saves before it ends
         if shape.fronted:
             made.fronts.append(await _relay(dispatcher.port, stack))
     await asyncio.gather(*(asyncio.to_thread(dispatcher.start) for dispatcher in made.dispatchers))

@@ -83,10 +83,11 @@ FAULTS: Mapping[str, Fault] = {
         "its store is killed (-9) 3 times", on_dispatchers.store_of_its_own_killed, "restarts", EMBEDDED
     ),
     "own-both-killed": Fault(
-        "the dispatcher and its store are killed (-9) at once, 6 times",
+        "both are killed (-9) at once 6 times, while the disk is busy",
         on_dispatchers.killed_with_its_store,
         "restarts",
         EMBEDDED,
+        fails="a dispatcher with its store",
     ),
     "hostile": Fault("hostile bytes at the dispatchers", on_dispatchers.harassed, "connections ended", modes=ASYNC),
     "power": Fault(
