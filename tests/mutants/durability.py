@@ -23,6 +23,9 @@ MUTANTS: dict[str, Mutant] = {
     "every list of replicas is logged": python(
         "store/replicas", "and online != self._online:", "and True:", DURABILITY
     ),
+    "nobody counts replicas beyond the configured number": python(
+        "process/dispatcher", "lambda: store.surplus_replicas", "lambda: 0", "process/serve_stores"
+    ),
     "the unit's filter kills the process that predicts": Mutant(
         "deploy/systemd/slta.service",
         "SystemCallFilter=setpriority",

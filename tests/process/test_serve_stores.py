@@ -10,6 +10,7 @@ from redis import Redis
 from service.store.embedded import EmbeddedStore
 from tests.awaiting import DEADLINE_SECONDS, until
 from tests.process.serving import Serving, assign, serving, where
+from tests.sentinels import group
 from tests.servers import EMBEDDED, own_server
 
 
@@ -121,6 +122,12 @@ def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledge
         found = [client.get(f"/v1/fleets/{fleet}/sessions/s-{k}").json()["pool_id"] for k in range(5)]
         assert found == placed
         assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] < DEADLINE_SECONDS
+
+
+def test_a_replica_too_many_is_a_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"})
+    with group(tmp_path, EMBEDDED, 3) as servers, serving(tmp_path, "--store-url", servers.url()) as (_, client):
+        until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics").text)
 
 
 def test_it_says_that_its_store_is_a_replica_while_it_is_one(tmp_path: Path, fleet_file: Path) -> None:
