@@ -83,7 +83,7 @@ FAULTS: Mapping[str, Fault] = {
         "its store is killed (-9) 3 times", on_dispatchers.store_of_its_own_killed, "restarts", EMBEDDED
     ),
     "own-both-killed": Fault(
-        "both are killed (-9) at once 6 times, while the disk is busy",
+        "both are killed (-9) at once 6 times, the disk being busy",
         on_dispatchers.killed_with_its_store,
         "restarts",
         EMBEDDED,
