@@ -12,7 +12,7 @@ from pathlib import Path
 
 from planning.errors import Unusable, refuse_twice
 from service.core.limits import MAX_CAPACITY
-from service.reading.fields import LARGEST_MAGNITUDE, NAME_PATTERN
+from service.reading.fields import LARGEST_MAGNITUDE, NAME_PATTERN, NAME_RULE
 
 COLUMNS = ("pool_class", "sessions", "value")
 LARGEST = 10.0 ** (LARGEST_MAGNITUDE + 1)
@@ -77,7 +77,7 @@ class Samples:
 
 def _name(text: str) -> str:
     if not re.fullmatch(NAME_PATTERN, text):
-        raise ValueError(f"pool_class is not a name: {text[:40]!r}; it has 1 to 128 of A-Z a-z 0-9 . _ : -")
+        raise ValueError(f"pool_class is not a name: {text[:40]!r}; it has {NAME_RULE}")
     return text
 
 

@@ -40,6 +40,9 @@ class RateLimiter:
         return wait
 
     def owe(self, name: str, count: int) -> None:
-        """Let `count` more pass at once; what the bucket does not hold must come in before the next may."""
+        """Let `count` more pass at once; what the bucket does not hold must come in before the next may.
+
+        A negative `count` gives back.
+        """
         left, since = self._buckets.get(name, (float(self._rate.burst), self._clock()))
         self._buckets[name] = (left - count, since)

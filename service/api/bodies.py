@@ -1,10 +1,9 @@
-"""Reading a request: what it accepts, what its body is made of, how much of it and how soon."""
+"""Reading a request: what it accepts, what its body is, how much of it and how soon."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
@@ -12,9 +11,9 @@ from starlette.types import Receive
 
 from service.api.context import RequestContext
 from service.api.problems import Refusal
-from service.api.rules import Rules
-from service.reading.strict_json import InvalidJson, parse
 
+Hold = Callable[[RequestContext, int], None]
+"""Counts a body of which so many bytes are held now, or raises Refusal: `Gate.hold`."""
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 NOT_AT_ALL = ("q=0", "q=0.0", "q=0.00", "q=0.000")
@@ -22,35 +21,34 @@ CLOSE = {"Connection": "close"}
 """What is left of the body is not read, so the connection cannot serve another request."""
 
 
-async def read_body(context: RequestContext, receive: Receive, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes; 413, 415 or 408 instead of reading on."""
+async def read_body(context: RequestContext, receive: Receive, limit: int, hold: Hold) -> bytes:
+    """The whole body, at most `limit` bytes, counted by `hold` as they come; 413, 415 or 408 instead of reading on."""
     length = context.header(b"content-length") or ""
     if length.isdecimal() and int(length[:19]) > limit:
         raise _too_large(limit)
-    body = await _in_time(_receive(receive, limit))
-    check_body(context, body, limit)
+    body = await _in_time(_receive(context, receive, limit, hold))
+    if body:
+        _check_content(context)
     return body
 
 
-def check_body(context: RequestContext, body: bytes, limit: int) -> None:
-    """413 or 415 for a whole body that is too long or of another type."""
-    if len(body) > limit:
-        raise _too_large(limit)
+async def drop_body(context: RequestContext, receive: Receive, limit: int, hold: Hold) -> None:
+    """Read the body of a call that takes none: what is not read would be kept until the answer. 413 or 408."""
+    if context.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in context.headers:
+        await _in_time(_receive(context, receive, limit, hold))
+
+
+def check_body(context: RequestContext, body: bytes, limit: int, hold: Hold) -> None:
+    """413, 415 or what `hold` raises for a body that has arrived whole."""
+    _check_size(context, len(body), limit, hold)
     if body:
         _check_content(context)
 
 
-def parse_body(body: bytes, rules: Rules) -> dict[str, Any]:
-    """The object that the body is, {} for none; 400 for what is not JSON, or what others would read differently."""
-    if not body:
-        return {}
-    try:
-        value = parse(body)
-    except InvalidJson as error:
-        raise Refusal(400, "invalid_json", f"{error}.") from None
-    if not isinstance(value, dict):
-        raise rules.unfit("the body must be an object")
-    return value
+def _check_size(context: RequestContext, size: int, limit: int, hold: Hold) -> None:
+    if size > limit:
+        raise _too_large(limit)
+    hold(context, size)
 
 
 async def _in_time(body: Awaitable[bytes]) -> bytes:
@@ -73,15 +71,14 @@ async def _in_time(body: Awaitable[bytes]) -> bytes:
         timer.cancel()
 
 
-async def _receive(receive: Receive, limit: int) -> bytes:
+async def _receive(context: RequestContext, receive: Receive, limit: int, hold: Hold) -> bytes:
     chunks = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunks += message.get("body", b"")
-        if len(chunks) > limit:
-            raise _too_large(limit)
+        _check_size(context, len(chunks), limit, hold)
         if not message.get("more_body", False):
             return bytes(chunks)
 

@@ -19,7 +19,8 @@ class RequestContext:
 
     `arrived` is in seconds of the event loop's clock. `caller` and `fleet` are set by the gate: NOBODY and '' until
     then, and where a route asks for neither. `shed` says that the gate refused it because too much waits. `author` is
-    there once a route asks who changes a fleet.
+    there once a route asks who changes a fleet. `held` and `spare` are the gate's: so many bytes of the body are
+    counted, and for so many operations the rate was charged that the call is not known to have.
     """
 
     request_id: str
@@ -30,6 +31,8 @@ class RequestContext:
     fleet: str = ""
     shed: bool = False
     author: Author | None = None
+    held: int = 0
+    spare: int = 0
 
     def header(self, name: bytes) -> str | None:
         """The value of a header."""

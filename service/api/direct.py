@@ -7,33 +7,30 @@ sends the same requests both ways and compares every byte.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 from starlette.types import Scope
 
 from service.api import operations, sessions
 from service.api.answers import Answer
-from service.api.bodies import check_accept, check_body, check_query, parse_body
+from service.api.bodies import check_accept, check_body, check_query
 from service.api.context import RequestContext
 from service.api.dependencies import Parts
 from service.api.door import Door
+from service.api.parsing import BodyParser
 from service.api.rules import Rules, rules_of
 from service.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
-from service.reading import explain
 
 FLEETS = "/v1/fleets/"
 
 
 class HotCall(NamedTuple):
-    """One hot call. `answer` takes fleet, body, parts and context; `route` is the template of its path.
-
-    `validate` makes its body of an object, or raises ValidationError.
-    """
+    """One hot call. `answer` takes fleet, body, parts and context; `route` is the template of its path."""
 
     route: str
     rules: Rules
-    validate: Callable[[Mapping[str, Any]], BaseModel]
+    parser: BodyParser
     answer: Callable[..., Awaitable[Answer]]
 
 
@@ -44,9 +41,7 @@ _FUNCTIONS: Mapping[str, tuple[type[BaseModel], Callable[..., Awaitable[Answer]]
     "operations": (OperationsBody, operations.operate),
 }
 HOT_CALLS: Mapping[str, HotCall] = {
-    name: HotCall(
-        f"{FLEETS}{{fleet}}/{name}", rules_of(function), TypeAdapter(model).validator.validate_python, function
-    )
+    name: HotCall(f"{FLEETS}{{fleet}}/{name}", rules_of(function), BodyParser(model, rules_of(function)), function)
     for name, (model, function) in _FUNCTIONS.items()
 }
 """By what follows the fleet in the path; the method is POST."""
@@ -82,15 +77,15 @@ class Direct:
 
     async def _call(self, asked: HotRequest, scope: Scope, context: RequestContext, body: bytes) -> Answer:
         hot, fleet = asked
-        self._parts.gate.admit(context, hot.rules, fleet)
-        check_accept(context, hot.rules.offers)
-        check_query(scope["query_string"], ())
-        check_body(context, body, hot.rules.body_bytes)
+        gate = self._parts.gate
+        gate.admit(context, hot.rules, fleet)
         try:
-            what = hot.validate(parse_body(body, hot.rules))
-        except ValidationError as error:
-            raise hot.rules.unfit(explain(error.errors(include_url=False, include_input=False))) from None
-        return await hot.answer(fleet, what, self._parts, context)
+            check_accept(context, hot.rules.offers)
+            check_query(scope["query_string"], ())
+            check_body(context, body, hot.rules.body_bytes, gate.hold)
+            return await hot.answer(fleet, await hot.parser.parse(body), self._parts, context)
+        finally:
+            gate.leave(context)
 
 
 def hot_request(scope: Scope) -> HotRequest | None:

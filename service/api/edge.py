@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.answers import SAFE_HEADERS
+from service.api.answers import SAFE_HEADERS, Answer
 from service.api.context import SCOPE_KEY
 from service.api.door import Door
 from service.api.routing import response_of
@@ -37,16 +37,19 @@ class Edge:
                 message["headers"] = _with_safe_headers(message.get("headers", ()), context.request_id)
             await send(message)
 
+        refusal: Answer | None = None
         try:
-            self._door.check(scope, context)
-            await self._app(scope, receive, send_safely)
-        except ClientDisconnect:
-            pass
-        except Exception as error:
-            refusal = self._door.refuse(context, error, begun=status > 0)
-            if status:
-                raise
-            await response_of(refusal)(scope, receive, send_safely)
+            try:
+                self._door.check(scope, context)
+                await self._app(scope, receive, send_safely)
+            except ClientDisconnect:
+                pass
+            except Exception as error:
+                refusal = self._door.refuse(context, error, begun=status > 0)
+                if status:
+                    raise
+            if refusal:  # by now nothing holds the frames of the error, and with them the body
+                await response_of(refusal)(scope, receive, send_safely)
         finally:
             self._door.leave(scope, context, getattr(scope.get("route"), "path", None), status)
 

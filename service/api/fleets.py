@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.api.dependencies import TheAuthor, TheCaller, TheSpecs, TheStore
 from service.api.routing import ApiRoute
-from service.api.rules import FLEET_BODY, allow
+from service.api.rules import FLEET_BODY, FLEET_PARTS, allow
 from service.api.schemas import Events, FleetBody, FleetName, FleetNames, answer
 from service.audit import repair_fleet
 from service.errors import (
@@ -84,7 +84,7 @@ async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
 
 
 @router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
-@allow("admin", body_bytes=FLEET_BODY, invalid=InvalidFleet, refuses=REFUSES_PUT)
+@allow("admin", body_bytes=FLEET_BODY, body_parts=FLEET_PARTS, invalid=InvalidFleet, refuses=REFUSES_PUT)
 async def put_fleet(
     fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore, specs: TheSpecs, author: TheAuthor
 ) -> Response:

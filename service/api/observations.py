@@ -15,6 +15,7 @@ from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import allow
 from service.api.schemas import FleetName, answer
+from service.api.worker import in_worker
 from service.core.limits import MAX_POOLS
 from service.errors import InvalidIntegrals, UnknownClass, UtilitiesChanged
 from service.observation import (
@@ -22,6 +23,7 @@ from service.observation import (
     NextPlacement,
     Observation,
     WhatIf,
+    changed,
     decode_integrals,
     next_placement,
     observe_averages,
@@ -43,7 +45,7 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predicti
     """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
     snapshot = await store.fleets.snapshot(fleet)
     spec = await specs.of(snapshot.document)
-    return answer(observe_state(snapshot, spec, predictions.now(snapshot, spec)))
+    return answer(await in_worker(observe_state, snapshot, spec, predictions.now(snapshot, spec)))
 
 
 @router.get("/next", responses={200: {"model": NextPlacement}})
@@ -51,7 +53,7 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predicti
 async def get_next(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
     """Where the next session would go, and why: the policy's steps at one instant, and each class's best place."""
     snapshot = await store.fleets.snapshot(fleet)
-    return answer(next_placement(snapshot, await specs.of(snapshot.document)))
+    return answer(await in_worker(next_placement, snapshot, await specs.of(snapshot.document)))
 
 
 @router.get("/averages", responses={200: {"model": AveragesObservation}})
@@ -71,7 +73,7 @@ async def get_averages(
     snapshot = await store.fleets.snapshot(fleet)
     beginning = older or _beginning(snapshot, int(window or 0))
     spec = await specs.of(snapshot.document)
-    return answer(observe_averages(snapshot, beginning, spec, predictions.now(snapshot, spec)))
+    return answer(await in_worker(observe_averages, snapshot, beginning, spec, predictions.now(snapshot, spec)))
 
 
 def _beginning(snapshot: Snapshot, window: int) -> Integrals:
@@ -113,7 +115,9 @@ async def get_optimum(
     snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClass
-    return answer(what_if(snapshot, await specs.of(snapshot.document), load, pools, predictions.what_if))
+    spec = await specs.of(snapshot.document)
+    expected = predictions.what_if(snapshot, spec, *changed(snapshot, load, pools))
+    return answer(await in_worker(what_if, snapshot, spec, load, pools, lambda *_: expected))
 
 
 def _question(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:

@@ -15,6 +15,7 @@ from service.api.problems import Refusal, problem_of
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
 from service.api.schemas import (
+    MOST_OPERATIONS,
     AssignOperation,
     CompleteOperation,
     FleetName,
@@ -38,7 +39,14 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 
 
 @router.post("/operations", responses={200: {"model": Outcomes}})
-@allow("assign", "complete", body_bytes=BATCH_BODY, hot=True)
+@allow(
+    "assign",
+    "complete",
+    body_bytes=BATCH_BODY,
+    body_parts=5 * MOST_OPERATIONS,
+    hot=True,
+    operations=MOST_OPERATIONS,
+)
 async def operate(fleet: FleetName, body: OperationsBody, parts: TheParts, context: TheContext) -> Answer:
     """Assign, complete and renew in order: 200, and for each what the single call would have answered."""
     _check_scopes(context.caller, body.operations)

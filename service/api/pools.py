@@ -12,6 +12,7 @@ from service.api.problems import Refusal
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
 from service.api.schemas import (
+    MOST_LISTED_SESSIONS,
     MOST_POOLS,
     FleetName,
     PoolBody,
@@ -37,7 +38,7 @@ async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, l
 
 
 @router.post("", responses={200: {"model": PoolsAdded}})
-@allow("pool", body_bytes=BATCH_BODY, refuses=(UnknownClass, PoolInOtherClass, PoolLimit))
+@allow("pool", body_bytes=BATCH_BODY, body_parts=4 * MOST_POOLS, refuses=(UnknownClass, PoolInOtherClass, PoolLimit))
 async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor) -> Response:
     """Create pools, all or none; those that exist in the same class stay as they are."""
     ids = [entry.pool_id for entry in body.pools]
@@ -92,7 +93,7 @@ async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: 
 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
-@allow("pool", body_bytes=BATCH_BODY, refuses=(UnknownPool, StaleReport))
+@allow("pool", body_bytes=BATCH_BODY, body_parts=2 * MOST_LISTED_SESSIONS, refuses=(UnknownPool, StaleReport))
 async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
     """Take the pool's own list: what was placed before `as_of` and is not listed has ended."""
     return answer(await store.pools.reconcile(fleet, pool_id, body.as_of, body.session_ids))

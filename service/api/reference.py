@@ -16,6 +16,7 @@ from service.api.contract import describe
 from service.api.problems import PROBLEM_JSON
 from service.api.routing import ApiRoute
 from service.api.rules import public
+from service.api.worker import in_worker
 
 router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 
@@ -24,7 +25,8 @@ router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 @public()
 async def get_openapi_json(request: Request) -> Response:
     """The OpenAPI document."""
-    return Response(json.dumps(describe(request.app)), media_type="application/json")
+    document = await in_worker(describe, request.app)  # the first time it takes 80 ms
+    return Response(json.dumps(document), media_type="application/json")
 
 
 STYLE = """
@@ -43,7 +45,7 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors
 @public(offers=("text/html",))
 async def get_docs(request: Request) -> Response:
     """The API as a page."""
-    page = render(describe(request.app))
+    page = render(await in_worker(describe, request.app))
     return Response(page, media_type="text/html", headers={"Content-Security-Policy": POLICY})
 
 

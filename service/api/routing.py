@@ -9,14 +9,16 @@ from typing import Any, NoReturn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
 from service.api.answers import Answer
-from service.api.bodies import check_accept, check_query, parse_body, read_body
+from service.api.bodies import check_accept, check_query, drop_body, read_body
 from service.api.context import context_of
 from service.api.dependencies import parts_of
+from service.api.parsing import BodyParser
 from service.api.problems import Refusal
 from service.api.rules import rules_of
 from service.reading import explain
@@ -37,24 +39,29 @@ class ApiRoute(APIRoute):
         always["operation_id"] = endpoint.__name__
         super().__init__(path, _responding(endpoint), **(options | always))
         self._query = {field.alias for field in self.dependant.query_params}
+        self._parser = BodyParser(self.body_field.field_info.annotation, self.rules) if self.body_field else None
 
     def get_route_handler(self) -> Handler:
         """The gate, the body, then FastAPI's handler."""
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            context = context_of(request.scope)
-            parts_of(request.app).gate.admit(context, self.rules, request.path_params.get("fleet"))
-            check_accept(context, self.rules.offers)
-            if not self.rules.free_query:
-                check_query(request.scope["query_string"], self._query)
-            if self.body_field is not None:
-                body = await read_body(context, request.receive, self.rules.body_bytes)
-                request = ParsedRequest(request, parse_body(body, self.rules))
+            context, gate = context_of(request.scope), parts_of(request.app).gate
+            gate.admit(context, self.rules, request.path_params.get("fleet"))
             try:
+                check_accept(context, self.rules.offers)
+                if not self.rules.free_query:
+                    check_query(request.scope["query_string"], self._query)
+                if self._parser:
+                    body = await read_body(context, request.receive, self.rules.body_bytes, gate.hold)
+                    request = ParsedRequest(request, await self._parser.parse(body))
+                else:
+                    await drop_body(context, request.receive, self.rules.body_bytes, gate.hold)
                 return await answer(request)
             except RequestValidationError as error:
                 raise self.rules.unfit(explain(error.errors())) from None
+            finally:
+                gate.leave(context)
 
         return handle
 
@@ -74,16 +81,16 @@ def response_of(answer: Answer) -> Response:
 
 
 class ParsedRequest(Request):
-    """A request whose body has been read and parsed, so that FastAPI does not do it in its own way."""
+    """A request whose body is a model already, which FastAPI takes as it is."""
 
-    def __init__(self, request: Request, value: dict[str, Any]) -> None:
+    def __init__(self, request: Request, model: BaseModel) -> None:
         super().__init__(request.scope, request.receive)
         self._body = b"{}"  # FastAPI asks for the value of a body only where there is one
-        self._value = value
+        self._model = model
 
-    async def json(self) -> dict[str, Any]:
-        """The body's value."""
-        return self._value
+    async def json(self) -> BaseModel:
+        """The body's model."""
+        return self._model
 
 
 def refuse_without_route(app: FastAPI) -> None:

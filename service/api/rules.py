@@ -15,6 +15,9 @@ SMALL_BODY = 64 * KIB
 FLEET_BODY = 256 * KIB
 """A table of 16,384 utilities fits."""
 BATCH_BODY = 1024 * KIB
+SMALL_PARTS = 64
+FLEET_PARTS = 20_000
+"""16,384 levels of 64 tables, each with a u(0), and some 10 for each class."""
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -23,18 +26,22 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 class Rules:
     """What one route asks.
 
-    `scopes`: one of them is needed, or none when empty. `body_bytes`: at most. `offers`: the media types it answers in.
+    `scopes`: one of them is needed, or none when empty. `body_bytes`: at most. `body_parts`: at most so many `[`, `{`
+    and `,` in the body, which are counted before it is parsed. `offers`: the media types it answers in.
     `invalid`: what a body that does not fit is refused with. `free_query`: the endpoint checks the query itself.
-    `hot`: refused while too much waits for the store; `direct` may answer it without FastAPI. `refuses`: the errors of
-    the store that calls of this kind do not share (`contract` knows those).
+    `hot`: refused while too much waits for the store; `direct` may answer it without FastAPI. `operations`: so many at
+    most are in one call. `refuses`: the errors of the store that calls of this kind do not share (`contract` knows
+    those).
     """
 
     scopes: frozenset[Scope]
     body_bytes: int = SMALL_BODY
+    body_parts: int = SMALL_PARTS
     offers: tuple[str, ...] = ("application/json",)
     invalid: type[DispatchError] | None = None
     free_query: bool = False
     hot: bool = False
+    operations: int = 1
     refuses: tuple[type[DispatchError], ...] = ()
 
     def unfit(self, detail: str) -> Exception:
@@ -46,10 +53,12 @@ class Options(TypedDict, total=False):
     """The fields of `Rules` that have defaults."""
 
     body_bytes: int
+    body_parts: int
     offers: tuple[str, ...]
     invalid: type[DispatchError]
     free_query: bool
     hot: bool
+    operations: int
     refuses: tuple[type[DispatchError], ...]
 
 

@@ -64,7 +64,7 @@ class CompleteBody(_Body):
 class RenewBody(_Body):
     """Whose leases begin anew; `lease_seconds` absent: each by its own length."""
 
-    session_ids: Annotated[list[Name], Field(max_length=MOST_RENEWALS)]
+    session_ids: Annotated[list[Name], Field(max_length=MOST_RENEWALS, fail_fast=True)]
     lease_seconds: LeaseSeconds | None = None
 
 
@@ -110,7 +110,7 @@ Operation = Annotated[
 class OperationsBody(_Body):
     """What is to be done, in this order."""
 
-    operations: Annotated[list[Operation], Field(min_length=1, max_length=MOST_OPERATIONS)]
+    operations: Annotated[list[Operation], Field(min_length=1, max_length=MOST_OPERATIONS, fail_fast=True)]
 
 
 class FleetBody(FleetFile):
@@ -129,7 +129,7 @@ class PoolEntry(_Body):
 class PoolsBody(_Body):
     """Pools to create, all or none."""
 
-    pools: Annotated[list[PoolEntry], Field(max_length=MOST_POOLS)]
+    pools: Annotated[list[PoolEntry], Field(max_length=MOST_POOLS, fail_fast=True)]
 
 
 class PoolBody(_Body):
@@ -142,7 +142,7 @@ class PoolSessionsBody(_Body):
     """The sessions that a pool held at `as_of`, a value of `state`."""
 
     as_of: Annotated[str, Field(strict=True, pattern=AS_OF_PATTERN)]
-    session_ids: Annotated[list[Name], Field(max_length=MOST_LISTED_SESSIONS)]
+    session_ids: Annotated[list[Name], Field(max_length=MOST_LISTED_SESSIONS, fail_fast=True)]
 
 
 Problem = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]

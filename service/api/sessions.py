@@ -12,6 +12,7 @@ from service.api.dependencies import TheContext, TheParts, TheStore
 from service.api.routing import ApiRoute
 from service.api.rules import BATCH_BODY, allow
 from service.api.schemas import (
+    MOST_RENEWALS,
     AssignBody,
     CompleteBody,
     FleetName,
@@ -51,7 +52,7 @@ async def complete(fleet: FleetName, body: CompleteBody, parts: TheParts, contex
 
 
 @router.post("/renew", responses={200: {"model": Renewed}})
-@allow("assign", "complete", body_bytes=BATCH_BODY, hot=True)
+@allow("assign", "complete", body_bytes=BATCH_BODY, body_parts=2 * MOST_RENEWALS, hot=True)
 async def renew(fleet: FleetName, body: RenewBody, parts: TheParts, context: TheContext) -> Answer:
     """Let leases begin anew, each by its own length unless `lease_seconds` says another."""
     renewed = await parts.store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)

@@ -23,10 +23,10 @@ app = typer.Typer(add_completion=False)
 
 def _a_name(fleet: str | None) -> str | None:
     """An empty one, of a variable that is not set, would mean all fleets."""
-    from service.reading import NAME_PATTERN
+    from service.reading import NAME_PATTERN, NAME_RULE
 
     if fleet is not None and not re.fullmatch(NAME_PATTERN, fleet):
-        raise typer.BadParameter("a fleet's name has 1 to 128 of A-Z a-z 0-9 . _ : -")
+        raise typer.BadParameter(f"a fleet's name has {NAME_RULE}")
     return fleet
 
 

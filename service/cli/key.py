@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from service.access.keys import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
 from service.cli.mistakes import in_one_line
+from service.reading import NAME_RULE
 
 app = typer.Typer(help="API keys.", no_args_is_help=True, add_completion=False)
 
@@ -36,7 +37,7 @@ def new(
     try:
         text, entry = generate_key(scopes, fleet or ())
     except ValidationError:
-        raise typer.BadParameter("a fleet's name has 1 to 128 of A-Z a-z 0-9 . _ : -") from None
+        raise typer.BadParameter(f"a fleet's name has {NAME_RULE}") from None
     if file is None:
         sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
     else:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import structlog
 
+from service.api.worker import in_worker
 from service.console.frames import (
     EVENTS_SECONDS,
     MOST_SINGLE_POOLS,
@@ -124,7 +125,7 @@ class Feed:
         spec = await self._specs.of(snapshot.document)
         expected = self._predictions.now(snapshot, spec)
         events = await self._store.fleets.events(self.fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
-        return frame(snapshot, spec, pools, expected, events, self._damages.get(self.fleet))
+        return await in_worker(frame, snapshot, spec, pools, expected, events, self._damages.get(self.fleet))
 
     async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
         """The state, and the pools of the same moment: or, where it never stands still, of just after."""

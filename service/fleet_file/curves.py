@@ -88,7 +88,7 @@ class Table(_Curve):
     """u(0) = 0, u(1), …, u(capacity) as given."""
 
     kind: Literal["table"]
-    values: Annotated[list[Number], Field(min_length=2, max_length=MAX_CAPACITY + 1)]
+    values: Annotated[list[Number], Field(min_length=2, max_length=MAX_CAPACITY + 1, fail_fast=True)]
 
     def utility(self) -> families.Utility:
         return families.TableUtility(tuple(map(Fraction, self.values)))

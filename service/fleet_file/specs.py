@@ -25,11 +25,15 @@ class Specs:
         """The spec of a document, its tables compiled."""
         spec = self._known.get(document)
         if spec is None:
-            spec = await asyncio.to_thread(compile_spec, parse_document(document), self.policies)
+            spec = await asyncio.to_thread(_compile_document, document, self.policies)
             if len(self._known) >= self.MOST:
                 self._known.pop(next(iter(self._known)))
             self._known[document] = spec
         return spec
+
+
+def _compile_document(document: str, policies: Mapping[str, Policy]) -> FleetSpec:
+    return compile_spec(parse_document(document), policies)
 
 
 def compile_spec(file: FleetFile, policies: Mapping[str, Policy] = POLICIES) -> FleetSpec:

@@ -9,7 +9,7 @@ from service.observation.expectation import PENDING, Expected, Question, questio
 from service.observation.integrals import decode_integrals, encode_integrals
 from service.observation.next_placement import NextPlacement, next_placement
 from service.observation.state import ClassObservation, Instant, Observation, enumeration, instant, observe_state
-from service.observation.what_if import WhatIf, what_if
+from service.observation.what_if import WhatIf, changed, what_if
 
 __all__ = [
     "PENDING",
@@ -22,6 +22,7 @@ __all__ = [
     "Question",
     "WhatIf",
     "averages",
+    "changed",
     "decode_integrals",
     "encode_integrals",
     "enumeration",

@@ -58,9 +58,8 @@ def what_if(
     predict: Predict = nothing_predicted,
 ) -> WhatIf:
     """The optimum with `load` sessions per pool, else those there are, on the present pools or those given."""
-    counts = [pools.get(c.name, c.counts[0]) for c in snapshot.classes]
+    counts, sessions = changed(snapshot, load, pools)
     total = sum(counts)
-    sessions = float(snapshot.sessions) if load is None else load * total
     best = optimum(spec.optimal_ranking, counts, sessions)
     target = dispatch_target(spec, counts, sessions)
     expected = predict(snapshot, spec, counts, sessions)
@@ -77,6 +76,12 @@ def what_if(
         expected_placement_gap_reason=expected.reason,
         classes=_optimal_classes(spec, counts, best, target),
     )
+
+
+def changed(snapshot: Snapshot, load: float | None, pools: Mapping[str, int]) -> tuple[list[int], float]:
+    """How many active pools each class would have, and how many sessions there would be."""
+    counts = [pools.get(c.name, c.counts[0]) for c in snapshot.classes]
+    return counts, float(snapshot.sessions) if load is None else load * sum(counts)
 
 
 def _optimal_classes(

@@ -76,6 +76,7 @@ class DirectProtocol(BoundedProtocol):
         if cycle.disconnected:
             return
         answer = self._direct.answer(asked, cycle.scope, context, bytes(cycle.body))  # type: ignore[arg-type]
+        cycle.body.clear()
         self._answering = self.loop.create_task(answer)
         self.tasks.add(self._answering)  # type: ignore[arg-type]
         self._answering.add_done_callback(partial(self._send, cycle, context))

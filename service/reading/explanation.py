@@ -10,17 +10,17 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from service.errors import Mistake
-from service.reading.fields import NAME_PATTERN
+from service.reading.fields import NAME_PATTERN, NAME_RULE
 
 MOST_NAMED = 5
 """Mistakes that a sentence names; of further ones it tells how many there are."""
 NOTHING: Mapping[str, Any] = {}
-NOT_A_NAME = "must be a name, which has 1 to 128 of A-Z a-z 0-9 . _ : -"
+NOT_A_NAME = f"must be a name, which has {NAME_RULE}"
 
 
 def explain(errors: Sequence[ErrorDetails]) -> str:
-    """The errors in words, each with the path of its field; never with a value that was sent."""
-    return in_words(mistakes_of(errors))
+    """The first few errors in words, each with the path of its field; never with a value that was sent."""
+    return in_words(_mistakes(_unknown_first(errors)[:MOST_NAMED]), len(errors))
 
 
 def mistakes_of(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = NOTHING) -> list[Mistake]:
@@ -28,8 +28,15 @@ def mistakes_of(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = NOTH
 
     A JSON `schema` of what was wanted has the names that an unknown field may stand for.
     """
-    first = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
-    return [mistake_at(_sent(error["loc"]), _reason(error, schema)) for error in first]
+    return _mistakes(_unknown_first(errors), schema)
+
+
+def _unknown_first(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    return sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
+
+
+def _mistakes(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = NOTHING) -> list[Mistake]:
+    return [mistake_at(_sent(error["loc"]), _reason(error, schema)) for error in errors]
 
 
 def mistake_at(location: tuple[int | str, ...], reason: str) -> Mistake:
@@ -37,9 +44,9 @@ def mistake_at(location: tuple[int | str, ...], reason: str) -> Mistake:
     return Mistake(location, _path(location), reason)
 
 
-def in_words(mistakes: Sequence[Mistake]) -> str:
-    """The first few as one sentence."""
-    more = len(mistakes) - MOST_NAMED
+def in_words(mistakes: Sequence[Mistake], count: int | None = None) -> str:
+    """The first few as one sentence; there are `count` of them, None for all that are given."""
+    more = (len(mistakes) if count is None else count) - MOST_NAMED
     return "; ".join(map(str, mistakes[:MOST_NAMED])) + (f"; and {more} more" if more > 0 else "")
 
 

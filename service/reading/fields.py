@@ -12,7 +12,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-NAME_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
+NAME_PATTERN = r"^([A-Za-z0-9._:-]{3,128}|[A-Za-z0-9_:-][A-Za-z0-9._:-]?|\.[A-Za-z0-9_:-])$"
+"""1 to 128 characters, but not `.` or `..`: in a URL these are path segments that clients and proxies remove (RFC 3986,
+5.2.4). Without look-around, which neither pydantic's regular expressions nor all of OpenAPI's tools have."""
+NAME_RULE = "1 to 128 of A-Z a-z 0-9 . _ : - (but not . or ..)"
 LARGEST_MAGNITUDE = 12
 """Numbers are 0 or between 10^-12 and 10^13: beyond, utilities leave the range of doubles."""
 MOST_DIGITS = 30
