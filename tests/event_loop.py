@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import thread_time
-from typing import Any
+from typing import Any, TypeVar
 
 from service.process.dispatcher import COLLECTED_AFTER
+
+Result = TypeVar("Result")
 
 
 @dataclass
 class Callbacks:
-    """The longest callback since the last `reset`: its CPU time in seconds, and what it was."""
+    """The longest callback since the last `reset`: its CPU time in seconds, and what it was.
+
+    `work` is the CPU time of the longest work that the event loop gave to a `MeasuredThread`.
+    """
 
     longest: float = 0.0
     what: str = ""
+    work: float = 0.0
 
     def ran(self, handle: asyncio.Handle, seconds: float) -> None:
         """Note a callback."""
@@ -27,7 +34,25 @@ class Callbacks:
 
     def reset(self) -> None:
         """Forget what was noted."""
-        self.longest, self.what = 0.0, ""
+        self.longest, self.what, self.work = 0.0, "", 0.0
+
+
+class MeasuredThread(ThreadPoolExecutor):
+    """One thread, whose work is measured as callbacks are."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        super().__init__(1)
+        self._callbacks = callbacks
+
+    def submit(self, work: Callable[..., Result], /, *args: Any, **options: Any) -> Future[Result]:
+        def timed() -> Result:
+            began = thread_time()
+            try:
+                return work(*args, **options)
+            finally:
+                self._callbacks.work = max(self._callbacks.work, thread_time() - began)
+
+        return super().submit(timed)
 
 
 @contextmanager

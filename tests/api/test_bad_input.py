@@ -30,6 +30,10 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "1e999": (b'{"session_id": "a", "lease_seconds": 1e999}', 422, "invalid_request"),
     "an exponent of thirty digits": (b'{"lease_seconds": 1e' + b"9" * 30 + b"}", 400, "invalid_json"),
     "10^400": (b'{"session_id": "a", "lease_seconds": 1' + b"0" * 400 + b"}", 422, "invalid_request"),
+    "an integer of 1,001 digits": (b'{"lease_seconds": ' + b"1" * 1001 + b"}", 400, "invalid_json"),
+    "a fraction of 1,001 digits": (b'{"lease_seconds": 1.' + b"1" * 1000 + b"}", 400, "invalid_json"),
+    "a dot as id": (b'{"session_id": "."}', 422, "invalid_request"),
+    "two dots as id": (b'{"session_id": ".."}', 422, "invalid_request"),
     "10^5000": (b'{"session_id": "a", "lease_seconds": 1' + b"0" * 5000 + b"}", 400, "invalid_json"),
     "a fraction of 40 digits": (b'{"lease_seconds": 1.' + b"1" * 40 + b"}", 422, "invalid_request"),
     "a lone surrogate": (rb'{"session_id": "\ud800"}', 422, "invalid_request"),
@@ -42,8 +46,12 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "a newline at the end of an id": (rb'{"session_id": "a\n"}', 422, "invalid_request"),
     "a key twice": (b'{"session_id": "a", "session_id": "b"}', 400, "invalid_json"),
     "a key twice, escaped": (rb'{"session_id": "a", "session\u005fid": "b"}', 400, "invalid_json"),
-    "30,000 brackets": (b"[" * 30_000, 400, "invalid_json"),
-    "30,000 objects": (b'{"a":' * 12_000, 400, "invalid_json"),
+    "60 brackets": (b"[" * 60, 400, "invalid_json"),
+    "30,000 brackets": (b"[" * 30_000, 422, "invalid_request"),
+    "30,000 objects": (b'{"a":' * 12_000, 422, "invalid_request"),
+    "65 members": (b"{" + b",".join(b'"%d": 1' % k for k in range(65)) + b"}", 422, "invalid_request"),
+    "21 members": (b"{" + b",".join(b'"%d": 1' % k for k in range(21)) + b"}", 400, "invalid_json"),
+    "20 members": (b"{" + b",".join(b'"%d": 1' % k for k in range(20)) + b"}", 422, "invalid_request"),
     "an unknown field": (b'{"session_id": "a", "weight": 1}', 422, "invalid_request"),
     "a list": (b'["a"]', 422, "invalid_request"),
     "a string": (b'"a"', 422, "invalid_request"),
@@ -220,9 +228,11 @@ async def test_each_body_has_its_limit_in_kib(
 def test_a_body_that_has_arrived_whole_has_the_same_limit() -> None:
     # A server that reads more at once than a body may have hands such a body over whole.
     context = RequestContext("r", {b"content-type": b"application/json"}, "", 0.0)
-    check_body(context, b" " * 64, 64)
+    held: list[int] = []
+    check_body(context, b" " * 64, 64, lambda _, size: held.append(size))
+    assert held == [64]
     with pytest.raises(Refusal) as refused:
-        check_body(context, b" " * 65, 64)
+        check_body(context, b" " * 65, 64, lambda _, size: held.append(size))
     assert (refused.value.status, refused.value.code) == (413, "payload_too_large")
 
 

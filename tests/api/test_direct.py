@@ -132,6 +132,20 @@ TALKS: dict[str, Talk] = {
     "another site": in_one(assign("a", origin="http://evil"), assign("a", sec_fetch_site="cross-site")),
     "no such fleet": in_one(call("g/assign", {"session_id": "a"}), call("{g}/assign", b"{}"), call("/assign", b"{}")),
     "a fleet's name in escapes": in_one(call("%66/assign", {"session_id": "a"}), call("f%2Fassign", b"{}")),
+    "names that a proxy removes from a path": in_one(
+        call("./assign", {"session_id": "a"}),
+        call("../assign", {"session_id": "a"}),
+        call("%2E%2e/complete", {"session_id": "a"}),
+        call(".../complete", {"session_id": "a"}),
+        call("f/assign", {"session_id": "."}),
+        call("f/renew", {"session_ids": ["..", "a"]}),
+    ),
+    "more parts than the call takes": in_one(
+        call("f/assign", b"[" * 65),
+        call("f/complete", b'{"session_id": "' + b"," * 65 + b'"}'),
+        call("f/renew", b'{"session_ids": [' + b"1," * 2000 + b"1]}"),
+        call("f/operations", {"operations": [{"assign": {f"m{k}": 1 for k in range(21)}}]}),
+    ),
     "another method": in_one(call("f/assign", method="GET"), call("f/assign", method="HEAD"), call("f/assign/", b"{}")),
     "an id that is not harmless": in_one(assign("a", x_request_id="r-2"), complete("a", x_request_id="r.3")),
     "a full fleet": in_one(*(assign(f"s-{k}") for k in range(15))),
@@ -270,6 +284,27 @@ async def test_both_ways_take_from_the_same_rate(server: str, redis: Redis) -> N
     directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=4))
     assert directly == by_fastapi
     assert directly[0].count(b"HTTP/1.1 429 ") == 2
+
+
+async def test_both_ways_take_from_the_rate_for_each_operation(server: str, redis: Redis) -> None:
+    ten = call("f/operations", {"operations": [{"complete": {"session_id": "x"}}] * 10})
+    refused = call("f/operations", {"operations": [{}] * 10})
+    talk = in_one(refused, ten, assign("a"), ten, assign("b"), assign("c"), refused)
+    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=23))
+    assert directly == by_fastapi
+    codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
+    assert codes == [b"422", b"200", b"201", b"200", b"429", b"429", b"429"], "the first PUT took one as well"
+
+
+async def test_both_ways_refuse_a_body_for_which_there_is_no_room_alike(
+    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.gate.BODIES_BYTES_BY_CALLER", 3000)
+    talks: list[Talk] = [(call("f/renew", b'{"session_ids": []}'.ljust(size)),) for size in (3001, 30_000)]
+    talks.append(in_one(call("f/renew", b'{"session_ids": []}'.ljust(3000)), assign("a")))
+    directly, by_fastapi = await both_ways(talks, server, redis)
+    assert directly == by_fastapi
+    assert [re.findall(rb"HTTP/1.1 (\d+) ", said) for said in directly] == [[b"503"], [b"503"], [b"200", b"201"]]
 
 
 @pytest.mark.needs("openssl")

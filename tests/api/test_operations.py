@@ -8,14 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from service.access.keys import Access, generate_key
 from service.access.rate_limit import Rate
+from service.api.application import build_api
+from service.api.dependencies import parts_of
 from service.api.operations import SLICE
 from service.api.schemas import MOST_OPERATIONS
 from service.metrics import Metrics
 from service.store import Store, StoreSettings
-from tests.api.conftest import FLEET, NewClient, assign, fill
+from tests.api.conftest import FLEET, NewClient, assign, fill, no_metrics
+from tests.api.served import served
+from tests.api.test_direct import call
 from tests.faults import Proxy
 
 ONE_OF_EACH = [{"assign": {"session_id": "a"}}, {"renew": {"session_id": "a"}}, {"complete": {"session_id": "a"}}]
@@ -134,6 +139,75 @@ async def test_a_call_may_overdraw_the_rate_once(store: Store, fleet: str, new_c
     calls = [await client.post(f"{fleet}/operations", json={"operations": ONE_OF_EACH * 3}) for _ in range(2)]
     assert [answer.status_code for answer in calls] == [200, 429]
     assert 12 <= int(calls[1].headers["Retry-After"]) <= 14, "six too many, and one for the next, at two seconds each"
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_a_call_is_charged_before_its_body_is_there(store: Store, fleet: str, *, direct: bool) -> None:
+    """Of many that have sent their heads the first is let in: nobody knows how many operations it will have."""
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics, rate=Rate(1e-9, burst=50))
+    request = call("f/operations", {"operations": [{"complete": {"session_id": "a"}}] * 1000}, connection="close")
+    begin, _, body = request.partition(b"\r\n\r\n")
+    async with served(app, direct=direct) as here:
+        clients = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(60)]
+        for _, writer in clients:
+            writer.write(begin + b"\r\n\r\n")
+        await asyncio.sleep(0)
+        for _, writer in clients:
+            writer.write(body)
+        answers = [await reader.read() for reader, _ in clients]
+        for _, writer in clients:
+            writer.close()
+    assert sorted(answer[9:12] for answer in answers) == [b"200"] + [b"429"] * 59
+
+
+async def balance(client: httpx.AsyncClient, fleet: str) -> int:
+    """How many single calls still pass."""
+    passed = 0
+    while (await client.post(f"{fleet}/complete", json={"session_id": "x"})).status_code != 429:
+        passed += 1
+    return passed
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "left"),
+    [
+        ({"operations": ONE_OF_EACH}, 200, 7),
+        ({"operations": ONE_OF_EACH[:1]}, 200, 9),
+        ({"operations": []}, 422, 9),
+        ({"operations": [*ONE_OF_EACH, {}]}, 422, 9),
+        ({"operations": ONE_OF_EACH * 500}, 422, 9),
+        ({}, 422, 9),
+    ],
+)
+async def test_what_a_call_did_not_use_goes_back(
+    store: Store, fleet: str, new_client: NewClient, body: dict[str, Any], status: int, left: int
+) -> None:
+    client = new_client(store, rate=Rate(1e-9, burst=10))
+    assert (await client.post(f"{fleet}/operations", json=body)).status_code == status
+    assert await balance(client, fleet) == left
+
+
+def left_of(app: FastAPI) -> list[float]:
+    """The balance of each caller."""
+    requests = parts_of(app).gate._requests
+    return [left for left, _ in requests._buckets.values()] if requests else []
+
+
+@pytest.mark.parametrize(("length", "left"), [("111", 3), ("112", 2), ("1000000", -990), ("", -990)])
+async def test_until_its_body_is_there_a_call_is_as_many_as_fit_into_it_and_without_it_one(
+    store: Store, fleet: str, length: str, left: int
+) -> None:
+    """The shortest operation has 14 bytes with its comma."""
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics, rate=Rate(1e-9, burst=10))
+    framing = {"content_length": length} if length else {"content_length": "", "transfer_encoding": "chunked"}
+    async with served(app) as here, asyncio.timeout(30):
+        _, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        writer.write(call("f/operations", content_type="application/json", **framing))
+        while left_of(app) != [left]:  # noqa: ASYNC110 - it is on its way
+            await asyncio.sleep(0.001)
+        writer.transport.abort()
+        while left_of(app) != [9]:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
 
 # A store in trouble

@@ -162,7 +162,7 @@ PYTHON = {
         "api/door", "if begun or not isinstance(error, EXPECTED):", "if begun:", "api/direct", "api/edge"
     ),
     "a body of any length is read": python(
-        "api/bodies", "    if len(body) > limit:\n", "    if False:\n", "api/direct", "api/bad_input"
+        "api/bodies", "    if size > limit:\n", "    if False:\n", "api/direct", "api/bad_input"
     ),
     "a key that stands twice is taken": python(
         "reading/strict_json", "if len(members) < len(pairs):", "if False:", "reading/strict_json", "api/bad_input"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.reading.strict_json import InvalidJson, parse
+from service.reading.strict_json import LONGEST_NUMBER, MOST_MEMBERS, InvalidJson, parse
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -45,3 +45,18 @@ def test_fractions_are_exact(number: Decimal) -> None:
 def test_what_only_some_parsers_take_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidJson):
         parse(body)
+
+
+def test_an_object_has_at_most_so_many_members() -> None:
+    members = {f"m{k}": k for k in range(MOST_MEMBERS + 1)}
+    with pytest.raises(InvalidJson, match="more than 20 members"):
+        parse(json.dumps([members]).encode())
+    members.popitem()
+    assert parse(json.dumps(members).encode()) == members
+
+
+@pytest.mark.parametrize("number", [b"1" * 1000, b"-" + b"1" * 999, b"0." + b"1" * 998, b"1e" + b"1" * 15])
+def test_a_number_has_at_most_so_many_characters(number: bytes) -> None:
+    assert parse(number) == Decimal(number.decode())
+    with pytest.raises(InvalidJson, match="number"):
+        parse(number + b"1" * (LONGEST_NUMBER + 1 - len(number)))

@@ -1,0 +1,40 @@
+"""A body is parsed in the event loop or by the worker thread, by its size."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import get_ident
+from typing import Any
+
+import pytest
+
+from service.api import parsing
+from service.api.operations import operate
+from service.api.parsing import INLINE_BYTES, BodyParser
+from service.api.problems import Refusal
+from service.api.rules import rules_of
+from service.api.schemas import OperationsBody
+from service.reading.strict_json import parse
+from tests.api.worst_bodies import compact
+
+FOUR_PARTS = {"assign": {"session_id": "a", "lease_seconds": 1}}
+
+
+@pytest.mark.parametrize(
+    ("operations", "size", "by_worker"),
+    [(1, 0, False), (1000, 0, False), (1024, 0, True), (1, INLINE_BYTES, False), (1, INLINE_BYTES + 1, True)],
+)
+async def test_a_body_that_is_large_or_has_many_parts_is_parsed_by_the_worker(
+    monkeypatch: pytest.MonkeyPatch, operations: int, size: int, *, by_worker: bool
+) -> None:
+    threads: list[int] = []
+
+    def noted(body: bytes) -> Any:
+        threads.append(get_ident())
+        return parse(body)
+
+    monkeypatch.setattr(parsing, "parse", noted)
+    body = compact({"operations": [FOUR_PARTS] * operations}).ljust(size)
+    with suppress(Refusal):  # of more than 1,000
+        await BodyParser(OperationsBody, rules_of(operate)).parse(body)
+    assert (threads != [get_ident()]) is by_worker
