@@ -11,6 +11,7 @@ from starlette.types import Receive
 
 from service.api.context import RequestContext
 from service.api.problems import Refusal
+from service.api.rules import UNCOUNTED_BYTES
 
 Hold = Callable[[RequestContext, int], None]
 """Counts a body of which so many bytes are held now, or raises Refusal: `Gate.hold`."""
@@ -40,7 +41,8 @@ async def drop_body(context: RequestContext, receive: Receive, limit: int, hold:
 
 def check_body(context: RequestContext, body: bytes, limit: int, hold: Hold) -> None:
     """413, 415 or what `hold` raises for a body that has arrived whole."""
-    _check_size(context, len(body), limit, hold)
+    if len(body) > UNCOUNTED_BYTES:
+        _check_size(context, len(body), limit, hold)
     if body:
         _check_content(context)
 
@@ -88,20 +90,23 @@ def _too_large(limit: int) -> Refusal:
 
 
 def _check_content(context: RequestContext) -> None:
-    content_type = context.header(b"content-type") or ""
-    if content_type != "application/json":
-        kind, _, parameters = content_type.partition(";")
+    content_type = context.headers.get(b"content-type", b"")
+    if content_type != b"application/json":
+        kind, _, parameters = content_type.decode("latin-1").partition(";")
         charset = parameters.strip().lower().replace('"', "")
         if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
             raise Refusal(415, "unsupported_media_type", "Send the body as application/json in UTF-8.")
-    if (context.header(b"content-encoding") or "identity").lower() != "identity":
+    if context.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refusal(415, "unsupported_media_type", "Send the body without Content-Encoding.")
 
 
 def check_accept(context: RequestContext, offers: Sequence[str]) -> None:
     """406 when the client takes nothing of what the route answers in."""
-    accept = context.header(b"accept")
-    if accept is None or accept == "*/*" or accept in offers:
+    sent = context.headers.get(b"accept", b"*/*")
+    if sent == b"*/*":
+        return
+    accept = sent.decode("latin-1")
+    if accept in offers:
         return
     families = {offer.partition("/")[0] + "/*" for offer in offers}
     for entry in accept.lower().split(","):

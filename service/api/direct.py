@@ -19,7 +19,7 @@ from service.api.context import RequestContext
 from service.api.dependencies import Parts
 from service.api.door import Door
 from service.api.parsing import BodyParser
-from service.api.rules import Rules, rules_of
+from service.api.rules import UNCOUNTED_BYTES, Rules, rules_of
 from service.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
 
 FLEETS = "/v1/fleets/"
@@ -77,15 +77,16 @@ class Direct:
 
     async def _call(self, asked: HotRequest, scope: Scope, context: RequestContext, body: bytes) -> Answer:
         hot, fleet = asked
-        gate = self._parts.gate
-        gate.admit(context, hot.rules, fleet)
+        parts, rules = self._parts, hot.rules
+        parts.gate.admit(context, rules, fleet)
         try:
-            check_accept(context, hot.rules.offers)
+            check_accept(context, rules.offers)
             check_query(scope["query_string"], ())
-            check_body(context, body, hot.rules.body_bytes, gate.hold)
-            return await hot.answer(fleet, await hot.parser.parse(body), self._parts, context)
+            check_body(context, body, rules.body_bytes, parts.gate.hold)
+            what = await hot.parser.read(body) if len(body) > UNCOUNTED_BYTES else hot.parser.parse(body)
+            return await hot.answer(fleet, what, parts, context)
         finally:
-            gate.leave(context)
+            parts.gate.leave(context)
 
 
 def hot_request(scope: Scope) -> HotRequest | None:

@@ -10,7 +10,7 @@ from service.access.rate_limit import Rate, RateLimiter
 from service.api.bodies import CLOSE
 from service.api.context import RequestContext
 from service.api.problems import Refusal
-from service.api.rules import KIB, Rules
+from service.api.rules import KIB, UNCOUNTED_BYTES, Rules
 from service.errors import UnknownFleet
 from service.reading import NAME_PATTERN, NOT_A_NAME
 from service.store import Store
@@ -25,9 +25,6 @@ BODIES_BYTES = 64 * KIB * KIB
 """Of all bodies that are held at a time."""
 BODIES_BYTES_BY_CALLER = 16 * KIB * KIB
 """Of those of one key, or of one address where access is open."""
-UNCOUNTED_BYTES = KIB
-"""Bodies of at most so much are not counted: 4,096 connections hold 4 MiB of them, and who has too much under way
-elsewhere may still assign and complete."""
 OVERLOADED = {"Retry-After": "1"}
 LEAST_OPERATION = len('{"assign":{}},')
 """Bytes."""
@@ -63,7 +60,7 @@ class Gate:
         if rules.hot and self._store.sessions.waiting_seconds(fleet or "") > LONGEST_WAIT_SECONDS:
             context.shed = True
             raise Refusal(503, "overloaded", "Too much waits here: wait as Retry-After says.", OVERLOADED)
-        self._limit(_name(context))
+        self._limit(caller.key_id or context.address)
         if not caller.may(rules.scopes):
             raise Refusal(403, "insufficient_scope", "The key does not have the scope for this.")
         if fleet is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from service.api.problems import Refusal
-from service.api.rules import KIB, Rules
+from service.api.rules import KIB, UNCOUNTED_BYTES, Rules
 from service.api.worker import in_worker
 from service.reading import explain
 from service.reading.strict_json import InvalidJson, parse
@@ -30,29 +30,27 @@ class BodyParser:
         self._validate = TypeAdapter(model).validator.validate_python
         self._rules = rules
 
-    async def parse(self, body: bytes) -> BaseModel:
-        """The model that the body is; without a body, that of {}. 400 for what is not strict JSON, else as `unfit`."""
+    async def read(self, body: bytes) -> BaseModel:
+        """As `parse`, for bodies of any size."""
+        if len(body) <= UNCOUNTED_BYTES:
+            return self.parse(body)
         parts = body.count(b",") + body.count(b"{") + body.count(b"[")
         if parts > self._rules.body_parts:
             detail = "the body has more lists, objects and members than this call takes: at most {} of [ {{ and ,"
             raise self._rules.unfit(detail.format(self._rules.body_parts))
         if len(body) <= INLINE_BYTES and parts <= INLINE_PARTS:
-            return self._parse(body)
-        return await in_worker(self._parse, body)
+            return self.parse(body)
+        return await in_worker(self.parse, body)
 
-    def _parse(self, body: bytes) -> BaseModel:
-        value = _value(body) if body else {}
-        if not isinstance(value, dict):
-            raise self._rules.unfit("the body must be an object")
+    def parse(self, body: bytes) -> BaseModel:
+        """The model that a body is; without a body, that of {}. 400 for what is not strict JSON, else as `unfit`."""
         try:
+            value = parse(body) if body else {}
+            if not isinstance(value, dict):
+                raise self._rules.unfit("the body must be an object")
             model: BaseModel = self._validate(value)
+            return model
+        except InvalidJson as error:
+            raise Refusal(400, "invalid_json", f"{error}.") from None
         except ValidationError as error:
             raise self._rules.unfit(explain(error.errors(include_url=False, include_input=False))) from None
-        return model
-
-
-def _value(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
-    try:
-        return parse(body)
-    except InvalidJson as error:
-        raise Refusal(400, "invalid_json", f"{error}.") from None

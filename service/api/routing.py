@@ -54,7 +54,7 @@ class ApiRoute(APIRoute):
                     check_query(request.scope["query_string"], self._query)
                 if self._parser:
                     body = await read_body(context, request.receive, self.rules.body_bytes, gate.hold)
-                    request = ParsedRequest(request, await self._parser.parse(body))
+                    request = ParsedRequest(request, await self._parser.read(body))
                 else:
                     await drop_body(context, request.receive, self.rules.body_bytes, gate.hold)
                 return await answer(request)

@@ -15,6 +15,9 @@ SMALL_BODY = 64 * KIB
 FLEET_BODY = 256 * KIB
 """A table of 16,384 utilities fits."""
 BATCH_BODY = 1024 * KIB
+UNCOUNTED_BYTES = KIB
+"""A body of at most so much is within every limit, and neither its bytes nor its parts are counted. 4,096 connections
+hold 4 MiB of them, and who has too much under way elsewhere may still assign and complete."""
 SMALL_PARTS = 64
 FLEET_PARTS = 20_000
 """16,384 levels of 64 tables, each with a u(0), and some 10 for each class."""

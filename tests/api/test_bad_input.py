@@ -236,6 +236,39 @@ def test_a_body_that_has_arrived_whole_has_the_same_limit() -> None:
     assert (refused.value.status, refused.value.code) == (413, "payload_too_large")
 
 
+@pytest.mark.parametrize(
+    ("method", "url", "body", "detail"),
+    [
+        (
+            "POST",
+            "operations",
+            {"operations": [{"complete": {}}] * 9},
+            "operations[0].complete.session_id: field required",
+        ),
+        ("POST", "renew", {"session_ids": ["a", *"/////"]}, "session_ids[1]: must be a name"),
+        ("POST", "pools", {"pools": [{"pool_id": "a", "pool_class": "/"}] * 9}, "pools[0].pool_class: must be a name"),
+        ("PUT", "pools/x/sessions", {"as_of": "1:1", "session_ids": [1] * 9}, "session_ids[0]: input should be"),
+        (
+            "PUT",
+            "",
+            {
+                "classes": [
+                    {"name": "a", "capacity": 4, "utility": {"kind": "table", "values": [0, "1", "2", "3", "4"]}}
+                ]
+            },
+            "classes[0].utility.values[1]: must be a number",
+        ),
+    ],
+)
+async def test_a_list_is_validated_up_to_its_first_wrong_element(
+    api: httpx.AsyncClient, fleet: str, method: str, url: str, body: Any, detail: str
+) -> None:
+    answer = await api.request(method, f"{fleet}/{url}".rstrip("/"), json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(detail)
+    assert ";" not in answer.json()["detail"]
+
+
 async def test_no_answer_repeats_what_was_sent(api: httpx.AsyncClient, fleet: str) -> None:
     for method, url, body in (
         ("POST", "assign", {"session_id": SECRET}),

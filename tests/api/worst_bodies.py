@@ -139,7 +139,7 @@ def refused_bodies() -> dict[str, tuple[str, str, Callable[[], bytes]]]:
         for call in CALLS
         for title, build in REFUSED.items()
     }
-    for members in (MOST_MEMBERS, 80):
+    for members in (1, MOST_MEMBERS, 80):
         found[f"{members} unknown members in each of 1,000"] = (
             "POST",
             "/operations",

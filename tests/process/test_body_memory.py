@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -43,15 +44,23 @@ def peak_mib(service: ServiceProcess) -> float:
 
 async def beside(service: ServiceProcess, work: Awaitable[object]) -> float:
     """The longest that `GET /healthz` took in seconds while the work was done; each must be answered."""
-    longest, working = 0.0, asyncio.ensure_future(work)
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
-        while not working.done():
+    done = threading.Event()
+    probing = asyncio.create_task(asyncio.to_thread(_probe, service.url, done))
+    try:
+        await work
+    finally:
+        done.set()
+    return await probing
+
+
+def _probe(url: str, done: threading.Event) -> float:
+    longest = 0.0
+    with httpx.Client(base_url=url, timeout=30) as client:
+        while not done.wait(0.01):
             began = time.monotonic()
-            answer = await client.get("/healthz")
+            answer = client.get("/healthz")
             longest = max(longest, time.monotonic() - began)
             assert answer.status_code == 200
-            await asyncio.sleep(0.01)
-    await working
     return longest
 
 
