@@ -21,12 +21,13 @@ class TrustedProxies:
         """
         address = peer
         for said in reversed((forwarded or "").split(",") if self._networks else ()):
-            if not self._trusts(address) or _parsed(said.strip()) is None:
+            if not self.trusts(address) or _parsed(said.strip()) is None:
                 break
             address = said.strip()
         return address
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether it is a trusted proxy's."""
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._networks)
 

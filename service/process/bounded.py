@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterable
 from typing import Any
@@ -11,24 +12,16 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api.answers import Answer, headers_as_sent
+from service.api.door import PROBES
 from service.api.problems import Refusal, problem_of
-from service.process.heads import (
-    CLOSE,
-    HEAD_END,
-    LARGEST_HEADERS,
-    SURELY_SMALL,
-    Trailers,
-    check_head,
-    headers_too_large,
-    name_host,
-    no_http,
-)
-from service.process.limits import NEVER, STALLED_SECONDS, Limits
+from service.process.framing import CHUNKED, Framing
+from service.process.heads import CLOSE, Trailers, name_host, refusal_of, too_many_connections
+from service.process.limits import REQUEST_SECONDS, STALLED_SECONDS, Limits
 
-CHUNKED = -1
-CHUNK_PIECE = 4096
 KEPT = 16_384
 """Bytes that are kept for a client that does not read, and of one that is not read, besides those of the kernel."""
+PARSED_TOGETHER = 4096
+"""Pieces of a body that are parsed in one turn of the event loop: they may have four bytes each."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -37,16 +30,20 @@ class BoundedProtocol(HttpToolsProtocol):
     The parser gets a request's head when that has arrived whole, for it keeps what is open without saying how much.
     Then it gets the body, and nothing more until the answer has been given: what a client sends ahead stays unparsed
     and the socket unread. So uvicorn's own pipeline is always empty.
+
+    It is always `due` to end at some time. While a request is under way that is REQUEST_SECONDS after its head, and
+    again where its answer has begun by then: a stream ends by its application, or when its client stops reading.
     """
 
     def __init__(self, *, limits: Limits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(**options)
-        self.due = NEVER
+        self.due = math.inf  # until the transport is there
         self._limits = limits
+        self._idle = limits.places.idle
+        self._has_place = True
         self._held = b""
         self._head_begun = False
-        self._body_left = 0  # bytes, or CHUNKED; 0 where a head comes next
-        self._framing = 0  # bytes of chunk extensions and trailers since the last byte of a body
+        self._framing = Framing()
         self._parting = False
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as above
@@ -56,11 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         transport.set_write_buffer_limits(KEPT)
         if self.scheme == "https":
             transport.set_read_buffer_limits(KEPT)  # uvloop's: of what is still encrypted
-        if len(self.connections) > self._limits.most_connections:
-            self._limits.turn_away()
-            detail = "This dispatcher has as many connections as it takes: try again, or another one."
-            self._refuse(Refusal(503, "too_many_connections", detail, {"Retry-After": "1", **CLOSE}))
-            self.transport.close()  # at once, for its place is needed
+        self._has_place = self._limits.places.enter(self, self.client[0] if self.client else "")
 
     def data_received(self, data: bytes) -> None:
         """Requests, whole or in pieces."""
@@ -72,24 +65,23 @@ class BoundedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def on_headers_complete(self) -> None:
-        """A head has ended. How long the body is follows from the headers (RFC 9112, 6.3), which the parser checked."""
-        self.due, self._head_begun = NEVER, False
-        for name, value in self.headers:
-            if name == b"content-length":
-                self._body_left = int(value)
-            elif name == b"transfer-encoding":
-                self._body_left, self._framing = CHUNKED, 0
+        """A head has ended."""
+        self._idle.pop(self, None)
+        self.due, self._head_begun = self.loop.time() + REQUEST_SECONDS, False
+        if not self._has_place:
+            self._check_place()
+        self._framing.begin_body(self.headers)
         if self.url[:1] != b"/":
             name_host(self.url, self.headers)
         super().on_headers_complete()
-        if self._limits.ending:
+        if self._limits.ending or not self._has_place:
             self.cycle.keep_alive = False
-        if self._body_left == CHUNKED:
+        if self._framing.body_left == CHUNKED:
             self.headers = Trailers()
 
     def on_body(self, body: bytes) -> None:
         """Bytes of a body. Of one that was refused already nothing is kept."""
-        self._framing = 0
+        self._framing.overhead = 0
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.body += body
@@ -99,7 +91,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body has ended."""
-        self._body_left = 0
+        self._framing.body_left = 0
         if self.cycle.response_complete:
             self._set_due()
         else:
@@ -109,10 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer was given: it is the next request's turn."""
         self._set_due()
-        if self._held:
-            self._parse()
-        if self.flow.read_paused and not self.transport.is_closing() and not (self._held and self._waits()):
-            self.flow.resume_reading()
+        self._go_on()
 
     def pause_writing(self) -> None:
         """The client does not read its answers."""
@@ -124,23 +113,36 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
         self.on_response_complete()
 
+    def eof_received(self) -> None:
+        """The client sends nothing more: the transport closes when the client has read what was written."""
+        self.due = self.loop.time() + STALLED_SECONDS
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The client left."""
         self._held = b""
+        self._limits.places.leave(self)
         super().connection_lost(exc)
 
     def give_up(self) -> None:
-        """Its time is over."""
+        """End it if its time is over."""
+        cycle: Any = self.cycle  # None before the first request
+        if self.due > self.loop.time():
+            return
         if self.transport.get_write_buffer_size():
-            self._limits.refused("stalled")
+            self._limits.refuse("stalled")
             self.transport.abort()
         elif self._is_over():
             self.transport.abort()
         elif self._head_begun:
             self._refuse(Refusal(408, "request_timeout", "The request did not arrive in time.", CLOSE))
-        else:
+        elif cycle is None or cycle.response_complete:
             self.transport.close()
             self._set_due()
+        elif cycle.response_started:
+            self._set_due()
+        else:
+            self._limits.refuse("unanswered")
+            self.transport.abort()
 
     def part(self) -> None:
         """End in two steps, so that a client that still sends can read its last answer (RFC 9112, 9.6)."""
@@ -163,62 +165,56 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _set_due(self) -> None:
         if self._is_over():
+            self._limits.places.rest(self)
             patience = STALLED_SECONDS
         elif not self.cycle.response_complete:
-            patience = NEVER
+            patience = REQUEST_SECONDS
         else:
-            patience = STALLED_SECONDS if self._body_left else self._limits.keep_alive_seconds
+            self._idle[self] = None
+            is_behind = self._framing.body_left or self.flow.write_paused
+            patience = STALLED_SECONDS if is_behind else self._limits.keep_alive_seconds
         self.due = self.loop.time() + patience
+
+    def _go_on(self) -> None:
+        if self._held:
+            self._parse()
+        if self.flow.read_paused and not self.transport.is_closing() and not (self._held and self._waits()):
+            self.flow.resume_reading()
 
     def _parse(self) -> None:
         """Parse what is held, as far as it may be parsed now."""
-        held, begin = self._held, 0
+        held, begin, pieces = self._held, 0, 0
         try:
-            while begin < len(held) and not self._waits():
-                end = self._body_end(begin) if self._body_left else self._head_end(begin)
+            while begin < len(held) and pieces < PARSED_TOGETHER and not self._waits():
+                end = self._framing.piece_end(held, begin)
                 if end == begin:
+                    self._await_more()
                     break
                 self.parser.feed_data(held[begin:end])
-                begin = end
+                begin, pieces = end, pieces + 1
         except httptools.HttpParserUpgrade:  # to what we do not speak; what follows would be in it
             self.cycle.keep_alive, begin = False, len(held)
         except (Refusal, httptools.HttpParserError) as error:
-            self._refuse(error if isinstance(error, Refusal) else no_http())
+            self._refuse(refusal_of(error))
             begin = len(held)
         self._held = held[begin:]
-        if self._body_left and self.cycle.transport is self.transport:
+        if pieces == PARSED_TOGETHER and self._held:
+            self.flow.pause_reading()
+            self.loop.call_soon(self._go_on)
+        if self._framing.body_left and not self._is_over() and self.cycle.transport is self.transport:
             self.cycle.transport = _Parting(self)  # type: ignore[assignment]
 
-    def _head_end(self, begin: int) -> int:
-        """Where the head ends that begins here, and `begin` while it is open. Raises Refusal for one too large."""
-        found = self._held.find(HEAD_END, begin)
-        end = len(self._held) if found < 0 else found + len(HEAD_END)
-        if end - begin > SURELY_SMALL:
-            check_head(self._held[begin:end])
-        if found >= 0:
-            return end
-        if not (self._held[begin : begin + 1].isalpha() or self._held[begin : begin + 1] in b"\r\n"):
-            raise no_http()
-        if not self._head_begun:
+    def _await_more(self) -> None:
+        if not (self._framing.body_left or self._head_begun):
             self._head_begun, self.due = True, self.loop.time() + self._limits.head_seconds
-        return begin
 
-    def _body_end(self, begin: int) -> int:
-        """Where the piece of a body ends that begins here, with at most one end of a request in it."""
-        if self._body_left > 0:
-            end = min(begin + self._body_left, len(self._held))
-            self._body_left -= end - begin
-            return end
-        found = self._held.find(HEAD_END, begin, begin + CHUNK_PIECE)
-        end = min(begin + CHUNK_PIECE, len(self._held)) if found < 0 else found + len(HEAD_END)
-        self._framing += end - begin
-        if self._framing > LARGEST_HEADERS:
-            raise headers_too_large()
-        return end
+    def _check_place(self) -> None:
+        if self.url.partition(b"?")[0].decode("latin-1") not in PROBES:
+            raise too_many_connections()
 
     def _refuse(self, refusal: Refusal) -> None:
         """End the connection, with an answer where none has begun."""
-        self._limits.refused(refusal.code)
+        self._limits.refuse(refusal.code)
         cycle: Any = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete or not cycle.response_started:
             request_id = secrets.token_hex(8)

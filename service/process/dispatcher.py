@@ -82,7 +82,7 @@ class Dispatcher:
             config = configuration(api, self._settings, limits)
             server = Server(config, limits, feeds.close, self._settings.lame_duck_seconds)
             self._metrics.watch_surplus_replicas(lambda: store.surplus_replicas)
-            self._metrics.watch_connections(lambda: len(server.server_state.connections))
+            self._metrics.watch_connections(lambda: len(server.server_state.connections) + len(limits.handshakes))
             server.end_at_signals()
             listener = bind(self._settings.host, self._settings.port, has_tls=self._certificate is not None)
             announce_openings(self._access, os.environ)

@@ -15,9 +15,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.api.application import direct_of
+from service.api.forwarding import TrustedProxies
+from service.process.acceptor import Acceptor
 from service.process.certificates import ListenError
 from service.process.groups import Groups
-from service.process.limits import MOST_CONNECTIONS, Limits, possible_connections
+from service.process.limits import MOST_CONNECTIONS, MOST_HANDSHAKES, Limits, possible_connections
 from service.process.protocol import TOGETHER, DirectProtocol
 from service.process.settings import Settings
 
@@ -75,13 +77,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections, and log the addresses."""
-        loop = asyncio.get_running_loop()
-        options: Any = {"ssl": self.config.ssl, "ssl_handshake_timeout": self._limits.head_seconds}
-        options = options if self.config.is_ssl else {}
-        self.servers = [
-            await loop.create_server(self._new_connection, sock=listener, backlog=BACKLOG, **options)
-            for listener in sockets or []
+        servers: Any = [
+            Acceptor(listener, self._new_connection, self._limits, self.config.ssl) for listener in sockets or []
         ]
+        self.servers = servers
         self.started = True
         scheme = "https" if self.config.is_ssl else "http"
         for listener in sockets or []:
@@ -121,15 +120,18 @@ def configuration(app: FastAPI, settings: Settings, limits: Limits) -> uvicorn.C
 
 def limits_of(settings: Settings, refused: Callable[[str], None] = lambda _: None) -> Limits:
     """What the settings grant connections. Raises ListenError for more than the process may have files open."""
-    possible = possible_connections()
+    handshakes = min(MOST_HANDSHAKES, possible_connections() // 4) if settings.tls_key else 0
+    possible = possible_connections(handshakes)
     most = settings.most_connections or min(MOST_CONNECTIONS, possible)
     if most > possible:
         raise ListenError(f"most_connections={most}: the limit of open files leaves room for {possible}")
     return Limits(
         most_connections=most,
+        most_handshakes=handshakes,
         keep_alive_seconds=settings.keep_alive_seconds,
         head_seconds=settings.head_seconds,
         refused=refused,
+        trusts=TrustedProxies(settings.trusted_proxies).trusts,
     )
 
 

@@ -12,6 +12,7 @@ import uvloop
 
 from service.core.policies import POLICIES, Policy
 from service.process.dispatcher import Dispatcher
+from service.process.limits import raise_descriptor_limit
 from service.process.listening import ENDING_SIGNALS
 from service.process.settings import Settings
 from service.store.embedded import EmbeddedStore
@@ -42,6 +43,7 @@ def serve(
     `policies` and `library` are those of `Dispatcher`. The store starts first and ends last: by then every answer has
     been given.
     """
+    raise_descriptor_limit()
     embedded = None if settings.store_url else _own_store(settings)
     try:
         for number in ENDING_SIGNALS:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import repeat
 from typing import Any
@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from service.access.keys import Access
-from service.access.rate_limit import Rate
 from service.api.application import build_api
-from service.process import bounded, heads, limits
+from service.process import bounded, framing, heads, limits
 from tests.api.conftest import no_metrics
 from tests.api.served import Served, served
 
@@ -153,13 +152,13 @@ async def test_who_reads_no_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> 
             await asyncio.wait_for(writer.drain(), PATIENCE)
 
 
-async def test_who_says_nothing_is_left_without_a_word() -> None:
+@pytest.mark.parametrize("said", [b"", b"\r\n", b"\r\n\r\n"])
+async def test_who_says_nothing_is_left_without_a_word(said: bytes) -> None:
     async with edge(head_seconds=0.01) as here:
-        said = await pour(here)
-    assert said == b""
+        assert await pour(here, said) == b""
 
 
-@pytest.mark.parametrize("begin", [b"G", b"\r\n", ASKED, WHOLE + b"G"])
+@pytest.mark.parametrize("begin", [b"G", b"\r\nG", ASKED, WHOLE + b"G"])
 async def test_a_head_that_does_not_end_in_time_gets_408_though_its_client_goes_on_dripping(begin: bytes) -> None:
     async with edge(head_seconds=0.05) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
@@ -168,7 +167,7 @@ async def test_a_head_that_does_not_end_in_time_gets_408_though_its_client_goes_
         async with asyncio.timeout(PATIENCE):
             while not hearing.done():
                 await asyncio.sleep(0.02)
-                writer.write(b"a" if begin != b"\r\n" else b"\r\n")
+                writer.write(b"a")
         writer.transport.abort()
     assert codes(await hearing) == [(408, "request_timeout")]
 
@@ -190,21 +189,60 @@ async def test_a_body_that_nobody_waits_for_is_read_for_a_while_only(monkeypatch
         writer.transport.abort()
 
 
-async def test_beyond_the_most_connections_one_is_told_so_and_the_next_free_place_is_taken() -> None:
-    async with edge(most_connections=3) as here:
-        first = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(3)]
-        for reader, writer in first:
-            writer.write(WHOLE)
-            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
-        refused = await pour(here)
-        assert codes(refused) == [(503, "too_many_connections")]
-        assert b"retry-after: 1" in refused
-        first[0][1].close()
+async def connect(here: Served, source: str, said: bytes = WHOLE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection from that address, which has said something and was answered, if that was a request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.port, local_addr=(source, 0))
+    writer.write(said)
+    if said == WHOLE:
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        await reader.readexactly(15)
+    return reader, writer
+
+
+async def ended(*connections: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> list[int]:
+    """Which of them the server has ended when it has answered the last one anew."""
+    connections[-1][1].write(WHOLE)
+    async with asyncio.timeout(PATIENCE):
+        await connections[-1][0].readuntil(b"}")
+    gone = [k for k, (reader, _) in enumerate(connections) if reader.at_eof()]
+    for _, writer in connections:
+        writer.close()
+    return gone
+
+
+async def test_when_all_places_are_taken_the_connection_that_was_idle_longest_makes_room() -> None:
+    async with edge(most_connections=4) as here:
+        known = [await connect(here, f"127.0.0.{k}") for k in range(2, 6)]
+        known[0][1].write(WHOLE)
+        await known[0][0].readuntil(b"}")
+        assert await ended(*known, await connect(here, "127.0.0.6")) == [1]
+
+
+async def test_one_address_gets_half_of_the_places() -> None:
+    async with edge(most_connections=4) as here:
+        assert await ended(*[await connect(here, "127.0.0.2") for _ in range(3)]) == [0]
+
+
+async def test_a_trusted_proxy_gets_all_places_and_its_connections_end_last() -> None:
+    async with edge(most_connections=4, trusted_proxies="127.0.0.2") as here:
+        trusted = [await connect(here, "127.0.0.2") for _ in range(3)]
+        others = [await connect(here, f"127.0.0.{k}") for k in range(3, 6)]
+        assert await ended(*trusted, *others) == [3, 4]
+
+
+async def test_where_all_work_a_probe_is_answered_and_another_request_is_refused() -> None:
+    open_body = b"PUT /v1/fleets/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
+    async with edge(Access.open(), most_connections=2) as here:
+        working = [await connect(here, f"127.0.0.{k}", open_body) for k in (2, 3)]
         async with asyncio.timeout(PATIENCE):
-            while b"200 OK" not in await pour(here, LAST):
+            while codes(refused := await pour(here, LAST.replace(b"/healthz", b"/v1/fleets"))) != [
+                (503, "too_many_connections")
+            ]:
                 pass
-        for _, writer in first:
-            writer.close()
+        assert b"retry-after: 1" in refused
+        assert b"HTTP/1.1 200 OK" in await pour(here, LAST)
+        for _, writer in working:
+            writer.transport.abort()
 
 
 REFUSED = {
@@ -248,29 +286,13 @@ async def test_what_follows_an_upgrade_is_no_request() -> None:
     assert said.count(b"HTTP/1.1 ") == 1
 
 
-HEADS = [
-    WHOLE,
-    b"\r\n" + WHOLE,
-    b"POST /v1/fleets/f/assign HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n\r\n\r\nx",
-    CHUNKED + b"4\r\n\r\n\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: u\r\n\r\n",
-    ASKED + b"Content-Length: 3\r\n\r\nabc",
-]
-
-
-def cuts() -> Iterator[tuple[bytes, ...]]:
-    whole = b"".join(HEADS) + LAST
-    yield (whole,)
-    yield from ((whole[:k], whole[k:]) for k in range(1, len(whole), 7))
-
-
-async def test_requests_are_told_apart_wherever_their_bytes_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.api.gate.FAILURES", Rate(per_second=1e6, burst=1_000_000))
+@pytest.mark.parametrize("kept", [1, 2, 3])
+async def test_a_request_behind_a_body_whose_end_arrives_in_two_readings_is_answered(kept: int) -> None:
+    """One reading is one piece of the parser's, or several of so many bytes."""
+    size = framing.CHUNK_PIECE - len(b"fff\r\n" + b"\r\n0\r\n\r\n") + kept
     async with edge() as here:
-        heard = {re.sub(rb"(date|x-request-id): .*?\r\n|\"request_id\": \"\w+\"", b"", await pour(here, *cut))
-                 for cut in cuts()}  # fmt: skip
-    assert len(heard) == 1
-    [said] = heard
-    assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"200", b"200", b"401", b"401", b"200", b"200"]
+        said = await pour(here, CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"a" * size) + LAST)
+    assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"401", b"200"]
 
 
 def test_the_most_connections_leave_room_for_what_the_process_itself_opens(monkeypatch: pytest.MonkeyPatch) -> None:

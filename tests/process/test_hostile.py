@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import resource
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -48,8 +49,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bounded,
         yield running, client
 
 
-def connect(client: httpx.Client) -> socket.socket:
-    connection = socket.create_connection((client.base_url.host, client.base_url.port), timeout=5)
+def connect(client: httpx.Client, source: str = "127.0.0.1") -> socket.socket:
+    address = (client.base_url.host, client.base_url.port)
+    connection = socket.create_connection(address, timeout=5, source_address=(source, 0))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     return connection
 
@@ -115,25 +117,48 @@ def everything(connection: socket.socket) -> bytes:
     return said
 
 
-def test_at_its_limit_it_says_so_and_serves_those_it_has(service: tuple[Bounded, httpx.Client]) -> None:
+def test_at_its_limit_it_says_so_and_serves_those_who_ask(service: tuple[Bounded, httpx.Client]) -> None:
     running, client = service
     with contextlib.ExitStack() as stack:
-        known = stack.enter_context(httpx.Client(base_url=client.base_url))
-        until(lambda: known.get("/healthz").status_code == 200)
-        for _ in range(60):
-            stack.enter_context(connect(client))
+        for k in range(60):
+            stack.enter_context(connect(client, f"127.0.1.{k + 1}"))
+        assert client.get("/healthz").status_code == 200
         until(lambda: running.events("too_many_connections"))
-        metrics = known.get("/metrics").text
-        assert re.search(r'^slta_connections_refused_total\{reason="too_many_connections"\} \d+', metrics, re.MULTILINE)
+        metrics = client.get("/metrics").text
+        assert re.search(r'^slta_connections_refused_total\{reason="evicted"\} \d+', metrics, re.MULTILINE)
         [open_now] = re.findall(r"^slta_connections (\S+)$", metrics, re.MULTILINE)
-        assert 1 <= float(open_now) <= 40  # those that said nothing may have ended meanwhile
-    until(lambda: client.get("/healthz").status_code == 200)
+        assert 1 <= float(open_now) <= 45  # those that said nothing may have ended meanwhile
+    assert {event["most"] for event in running.events("too_many_connections")} == {40}
 
 
-def test_more_connections_than_files_are_refused_at_the_start(tmp_path: Path) -> None:
+def test_where_descriptors_run_out_it_answers_all_the_same(service: tuple[Bounded, httpx.Client]) -> None:
+    running, client = service
+    process = running.process.pid
+    _, hard = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    open_files = len(list(Path(f"/proc/{process}/fd").iterdir()))
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (open_files + 3, hard))
+    try:
+        with contextlib.ExitStack() as stack:
+            for k in range(20):
+                stack.enter_context(connect(client, f"127.0.2.{k + 1}"))
+                assert httpx.get(f"{client.base_url}/healthz").status_code == 200
+        until(lambda: any("no_descriptors" in event for event in running.events("too_many_connections")))
+    finally:
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
+    tmp_path: Path,
+) -> None:
     class Greedy(Serving):
         environment: Mapping[str, str] = {"SLTA_MOST_CONNECTIONS": "100000000"}
 
-    refused = Greedy(tmp_path, "--data-dir", str(tmp_path / "data"), "--log-level", "error")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        refused = Greedy(tmp_path, "--data-dir", str(tmp_path / "data"), "--log-level", "error")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert refused.process.wait(DEADLINE_SECONDS) == 2
-    assert refused.log.startswith("slta: most_connections=100000000: the limit of open files leaves room for ")
+    room = f"the limit of open files leaves room for {hard - 128}"
+    assert refused.log.startswith(f"slta: most_connections=100000000: {room}")
