@@ -12,6 +12,7 @@ from redis import Redis
 
 from service.access.keys import Access
 from service.api.application import build_api
+from service.api.dependencies import Exposition
 from service.fleet_file import Specs
 from service.metrics import Metrics
 from service.observation import Expected, Question
@@ -79,7 +80,7 @@ async def service_in_process(url: str, predictions: Predictions | None = None) -
     clock, draws, metrics, specs = StatedClock(), StatedDraws(), Metrics(), Specs()
     store = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), metrics, draw=draws, clock=clock)
 
-    async def render(accept: str) -> tuple[bytes, str]:
+    async def render(accept: str) -> Exposition:
         return await metrics.render(store, specs, accept)
 
     app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs, predictions=predictions)

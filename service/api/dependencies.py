@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,8 +17,10 @@ from service.prediction.predictions import Predictions
 from service.requests import Author
 from service.store import Store
 
-RenderMetrics = Callable[[str], Awaitable[tuple[bytes, str]]]
-"""From an Accept header to the exposition and its content type."""
+Exposition = tuple[AsyncGenerator[bytes], Mapping[str, str]]
+"""The pieces of an exposition of metrics, and its headers."""
+RenderMetrics = Callable[[str], Awaitable[Exposition]]
+"""From an Accept header to the exposition."""
 
 
 @dataclass(frozen=True)

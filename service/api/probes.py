@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from service.api.dependencies import TheCaller, TheMetrics, TheParts
 from service.api.problems import Refusal
@@ -39,5 +43,17 @@ async def get_metrics(request: Request, caller: TheCaller, render: TheMetrics) -
     """Prometheus or OpenMetrics text, as Accept asks; of all fleets, so not for keys that see only some."""
     if caller.fleets is not None:
         raise Refusal(403, "insufficient_scope", "The metrics are of all fleets: they need a key without restriction.")
-    body, content_type = await render(request.headers.get("accept", ""))
-    return Response(body, headers={"Content-Type": content_type})
+    return _InPieces(*await render(request.headers.get("accept", "")))
+
+
+class _InPieces(StreamingResponse):
+    """An answer that is made while it is sent; what makes it is closed with it."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(pieces, headers=headers)
+        self._pieces = pieces
+
+    async def stream_response(self, send: Send) -> None:
+        """Send piece after piece, each when the client has taken most of those before."""
+        async with aclosing(self._pieces):
+            await super().stream_response(send)

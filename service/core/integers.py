@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from service.core.limits import MAX_POOLS
-from service.core.ranking import Coordinate, Ranking
+from service.core.ranking import Coordinate, Ranking, shared_coordinate
 
 LARGEST_TOTAL = 2**53
 """Integers below this are exact as doubles, the only numbers that Lua has."""
@@ -45,7 +45,7 @@ def integer_utilities(ranking: Ranking) -> IntegerUtilities:
     exponent = min(exponent, LARGEST_EXPONENT)
     while MAX_POOLS * _largest(marginals := _rounded(ranking, exponent)) >= LARGEST_TOTAL:
         exponent -= 1
-    coordinates = (Coordinate(i, x + 1) for i, column in enumerate(marginals) for x in range(len(column)))
+    coordinates = (shared_coordinate(i, x + 1) for i, column in enumerate(marginals) for x in range(len(column)))
     order = sorted(coordinates, key=lambda c: (-marginals[c.pool_class][c.level - 1], c))
     return IntegerUtilities(exponent, marginals, tuple(order))
 

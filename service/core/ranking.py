@@ -6,9 +6,10 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cmp_to_key
+from functools import cmp_to_key, lru_cache
 from typing import NamedTuple
 
+from service.core.limits import MAX_LEVELS
 from service.core.marginals import Marginal, compare
 from service.core.utility import PoolClass
 
@@ -18,6 +19,10 @@ class Coordinate(NamedTuple):
 
     pool_class: int
     level: int
+
+
+shared_coordinate = lru_cache(maxsize=MAX_LEVELS)(Coordinate)
+"""Makes a coordinate, the same object for all rankings: a thousand fleets would have a hundred thousand of them."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
 def larger_first(columns: Sequence[Sequence[Marginal]]) -> tuple[Coordinate, ...]:
     """All (i, j) by `columns[i][j-1]`, the largest first, ties by class and level. No column may rise."""
     entries = heapq.merge(
-        *([(value, Coordinate(i, x + 1)) for x, value in enumerate(col)] for i, col in enumerate(columns)),
+        *([(value, shared_coordinate(i, x + 1)) for x, value in enumerate(col)] for i, col in enumerate(columns)),
         key=cmp_to_key(_better_first),
     )
     return tuple(coordinate for _, coordinate in entries)

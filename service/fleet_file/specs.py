@@ -14,22 +14,34 @@ class Specs:
     """The specs of stored documents. Each is compiled once, and in a thread: the largest takes seconds."""
 
     MOST = 64
-    """Specs that are kept; beyond, the oldest is dropped."""
+    """Specs that are kept, however large they are."""
+    MOST_LEVELS = 131_072
+    """Levels of the specs that are kept where they are more than `MOST`; beyond, the oldest is dropped."""
 
     def __init__(self, policies: Mapping[str, Policy] = POLICIES) -> None:
         """`policies` are those that a document may name."""
         self.policies = policies
         self._known: dict[str, FleetSpec] = {}
+        self._levels = 0
 
     async def of(self, document: str) -> FleetSpec:
         """The spec of a document, its tables compiled."""
         spec = self._known.get(document)
         if spec is None:
             spec = await asyncio.to_thread(_compile_document, document, self.policies)
-            if len(self._known) >= self.MOST:
-                self._known.pop(next(iter(self._known)))
-            self._known[document] = spec
+            self._keep(document, spec)
         return spec
+
+    def _keep(self, document: str, spec: FleetSpec) -> None:
+        if document not in self._known:  # another call may have compiled it meanwhile
+            self._known[document] = spec
+            self._levels += _levels(spec)
+        while len(self._known) > self.MOST and self._levels > self.MOST_LEVELS:
+            self._levels -= _levels(self._known.pop(next(iter(self._known))))
+
+
+def _levels(spec: FleetSpec) -> int:
+    return sum(pool_class.capacity for pool_class in spec.classes)
 
 
 def _compile_document(document: str, policies: Mapping[str, Policy]) -> FleetSpec:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 
 from service.metrics.rows import HistogramRow, MeterRow, Row, TallyRow
 from service.requests import RequestRecord
+from service.store.requirements import Eviction
 from service.values import Findings
 
 REQUESTS = HistogramRow(
@@ -33,6 +34,12 @@ SURPLUS_REPLICAS = MeterRow(
     "Online replicas of the store beyond SLTA_STORE_REPLICAS, in the mode replicated: each must confirm writes too.",
     (),
 )
+VANISHED = TallyRow("fleets_vanished", "Fleets that were gone from the store though nobody had deleted them.", ())
+EVICTS = MeterRow(
+    "store_evicts",
+    "1 where the store throws keys away when its memory is full, else 0, by its maxmemory-policy.",
+    ("policy",),
+)
 FINDINGS = MeterRow("audit_findings", "What the last audit by this process found damaged.", ("fleet",))
 AUDITED = MeterRow("audit_time_seconds", "When that audit ended, in seconds of Unix time; 0 before the first.", ())
 ACTIVITY_ROWS: tuple[Row, ...] = (
@@ -45,6 +52,8 @@ ACTIVITY_ROWS: tuple[Row, ...] = (
     BATCHES,
     STORE_ERRORS,
     SURPLUS_REPLICAS,
+    VANISHED,
+    EVICTS,
     FINDINGS,
     AUDITED,
 )
@@ -71,6 +80,8 @@ class Activity:
         self._batches = BATCHES.histogram(self.registry)
         self._store_errors = STORE_ERRORS.tally(self.registry)
         self._surplus_replicas = SURPLUS_REPLICAS.meter(self.registry)
+        self._vanished = VANISHED.tally(self.registry)
+        self._evicts = EVICTS.meter(self.registry)
         self._findings = FINDINGS.meter(self.registry)
         self._audited = AUDITED.meter(self.registry)
         ProcessCollector(registry=self.registry)
@@ -107,6 +118,16 @@ class Activity:
             if one.not_looked is None:
                 self._findings.labels(one.fleet).set(one.total)
         self._audited.set_to_current_time()
+
+    def fleet_vanished(self) -> None:
+        """Count a fleet that nobody deleted and that is gone."""
+        self._vanished.inc()
+
+    def eviction(self, found: Eviction | None) -> None:
+        """Show whether the store throws keys away; None, where that is not known, has no series."""
+        self._evicts.clear()
+        if found is not None:
+            self._evicts.labels(found.policy).set(found.is_possible)
 
     def watch_connections(self, count: Callable[[], float]) -> None:
         """Ask `count` for the open connections at each scrape."""

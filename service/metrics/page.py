@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from service.metrics.activity import ACTIVITY_ROWS
 from service.metrics.exposition import LINK_ROWS
 from service.metrics.families import FLEET_ROWS
+from service.metrics.readings import MOST_OLDER, PATIENCE_SECONDS
 from service.metrics.rows import Row
 
 PAGE = """\
@@ -24,6 +25,11 @@ Every process reads these from the store when it is scraped, so every replica re
 largest of them, as `max by (cluster, job, namespace, fleet) (slta_aggregate_utility)` does, and never their sum; the
 help of each says so. The counters belong to the fleet too: they go on when a process restarts, and begin anew with
 `slta_store_epoch`.
+
+A scrape reads the fleets in groups, and the dispatcher answers other requests in between. One reading is under way at a
+time, and scrapes that come meanwhile share it. A scrape waits {patience:g} s for it; if it takes longer, the fleets are
+shown as the last complete reading found them. `slta_scrape_age_seconds` says how old the fleets' metrics are. While
+{older} older readings are still being sent to clients that read slowly, no new one begins.
 
 {fleets}
 
@@ -49,7 +55,12 @@ time, memory, open files, and when the process began.
 
 def page() -> str:
     """The whole page."""
-    return PAGE.format(fleets=_table(FLEET_ROWS), processes=_table([*LINK_ROWS, *ACTIVITY_ROWS]))
+    return PAGE.format(
+        fleets=_table(FLEET_ROWS),
+        processes=_table([*LINK_ROWS, *ACTIVITY_ROWS]),
+        patience=PATIENCE_SECONDS,
+        older=MOST_OLDER,
+    )
 
 
 def _table(rows: Iterable[Row]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 PREFIX = "slta"
@@ -49,6 +49,13 @@ class ReadRow(Row, Generic[S]):
         """The family without any samples; a remark follows its help."""
         return self.new(self.full_name, f"{self.help} {remark}".rstrip(), labels=self.labels)
 
+    def read(self, whole: S) -> GaugeMetricFamily | CounterMetricFamily:
+        """The family with what it says of `whole`."""
+        family = self.family()
+        for labels, number in self.samples(whole):
+            family.add_metric(labels, number)
+        return family
+
 
 class GaugeRow(ReadRow[S]):
     """What may rise and fall."""
@@ -90,24 +97,6 @@ def _numbers(value: Value) -> list[tuple[Labels, float]]:
     if isinstance(value, Mapping):
         return [((label,), number) for label, number in value.items()]
     return [] if value is None else [((), value)]
-
-
-class Families(Generic[S]):
-    """One scrape's families of a table."""
-
-    def __init__(self, rows: Iterable[ReadRow[S]], remark: str = "") -> None:
-        """Nothing was read yet. `remark` follows the help of each."""
-        self._families = [(row, row.family(remark)) for row in rows]
-
-    def add(self, whole: S) -> None:
-        """Read everything that the rows say of `whole`."""
-        for row, family in self._families:
-            for labels, number in row.samples(whole):
-                family.add_metric(labels, number)
-
-    def all(self) -> list[Metric]:
-        """Those that have a value."""
-        return [family for _, family in self._families if family.samples]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@
 | settings | what can be set |
 | listening, certificates | the HTTP server; the certificate that it shows |
 | protocol, groups, bounded, heads, limits | its connections: hot calls, and what a client may take before it is known |
-| housekeeping, checking | what is done every second, and every hour |
+| housekeeping, ticking, vanishing | what is done every second: every fleet's tick, and which fleets have vanished |
+| checking | what is done every hour |
 | auditing | `slta audit`, from outside a dispatcher |
 | health | the health check of the image, a process of its own |
 | announcing, logs, tracing | what is said of it all |

@@ -92,6 +92,7 @@ class Dispatcher:
             async with housekeeping.under_way(give_up=server.stop), checks, self._predictions.under_way():
                 await server.serve(sockets=[listener])
         finally:
+            await self._metrics.end()
             await store.close()
             self._spans.close()
 
@@ -119,6 +120,7 @@ class Dispatcher:
             self._embedded,
             self._file,
             self._settings.demands,
+            self._metrics,
             take_up_certificate=lambda: self._take_up_certificate(config),
         )
 

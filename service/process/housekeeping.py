@@ -10,16 +10,20 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from service.access.keys import Access, AccessError
-from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable, UnknownFleet
+from service.errors import DispatchError, OutcomeUnknown, StoreUnavailable
 from service.fleet_file import LoadedFleet, Specs
 from service.fleet_file.applying import Applied, apply_file
+from service.metrics import Activity
 from service.process.certificates import ListenError
+from service.process.ticking import Ticks
 from service.store import Store
 from service.store.embedded import EmbeddedStore
-from service.store.requirements import Demands
+from service.store.requirements import Demands, Eviction
 
 ROUND_SECONDS = 1.0
 JITTER = 0.25
+SHORTEST_PAUSE_SECONDS = 0.1
+"""After a round that took a second or longer."""
 CANCEL_AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 2.0
 """How long serving waits for a store to examine, and to apply the fleet file to; then it begins, and both follow."""
@@ -30,7 +34,7 @@ log = structlog.get_logger(__name__)
 class Housekeeping:
     """The tasks of one process. Errors are logged and tried again; only a refused store or fleet file ends it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing that is looked after
         self,
         store: Store,
         specs: Specs,
@@ -38,13 +42,14 @@ class Housekeeping:
         embedded: EmbeddedStore | None,
         file: LoadedFleet | None,
         demands: Demands,
+        metrics: Activity,
         *,
         take_up_certificate: Callable[[], bool] = lambda: False,
     ) -> None:
         """`embedded` is the store that this process owns, `file` the fleet file to apply; None where there is none.
 
-        `demands` are made on a store of others. `take_up_certificate` shows a changed one from now on, and says
-        whether it had changed.
+        `demands` are made on a store of others. `metrics` count what happens to it. `take_up_certificate` shows a
+        changed one from now on, and says whether it had changed.
         """
         self._store = store
         self._specs = specs
@@ -55,6 +60,9 @@ class Housekeeping:
         self._embedded = embedded
         self._file = file
         self._demands = demands
+        self._metrics = metrics
+        self._ticks = Ticks(store, metrics.fleet_vanished)
+        self._eviction: Eviction | None = None
         self._trouble = ""
 
     @asynccontextmanager
@@ -102,7 +110,9 @@ class Housekeeping:
 
     async def _keep_house(self) -> None:
         self._take_up_files()
-        trouble = await self._tick_fleets()
+        with suppress(DispatchError):
+            await self._watch_eviction()
+        trouble = await self._ticks.round(self._eviction.evicted_keys if self._eviction else 0)
         refused = self._store.readiness not in ("ready", "starting")
         self._say_once(self._store.readiness if refused else trouble)
 
@@ -114,25 +124,16 @@ class Housekeeping:
             except (AccessError, ListenError) as error:
                 log.error("file_not_reloaded", what=what, reason=str(error))  # noqa: TRY400 - it says all
 
-    async def _tick_fleets(self) -> str:
-        """End leases and keep the integrals of every fleet, though another fails; what was in the way, or nothing.
-
-        Every process does so, and once a second is enough.
-        """
-        trouble = ""
-        try:
-            fleets = await self._store.fleets.names()
-        except DispatchError as error:
-            return error.code
-        self._store.keep_only(fleets)
-        for fleet in fleets:
-            try:
-                await self._store.fleets.tick(fleet)
-            except UnknownFleet:
-                continue  # deleted just now
-            except DispatchError as error:
-                trouble = error.code
-        return trouble
+    async def _watch_eviction(self) -> None:
+        """Say when the store begins to throw keys away: `maxmemory-policy` can be set while it runs."""
+        before, found = self._eviction, await self._store.eviction()
+        evicted, evicts = bool(before and before.is_possible), bool(found and found.is_possible)
+        if found and evicts and found.policy != (before and before.policy):
+            log.error("store_evicts", policy=found.policy)
+        elif evicted and not evicts:
+            log.info("store_evicts_no_more")
+        self._eviction = found
+        self._metrics.eviction(found)
 
     def _say_once(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:
@@ -153,15 +154,17 @@ async def end_all(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _every_second(work: Callable[[], Awaitable[None]], sooner: asyncio.Event | None = None) -> None:
-    """Or at once, when `sooner` is set."""
+    """Begin a second after it began last, however long it took, or at once when `sooner` is set."""
     sooner = sooner or asyncio.Event()
+    clock = asyncio.get_running_loop().time
     while True:
+        due = clock() + ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)
         try:
             await work()
         except Exception:
             log.exception("round_failed")
         with suppress(TimeoutError):
-            async with asyncio.timeout(ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)):
+            async with asyncio.timeout_at(max(due, clock() + SHORTEST_PAUSE_SECONDS)):
                 await sooner.wait()
 
 

@@ -30,6 +30,14 @@ SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
 """The types of the keys that belong to no fleet."""
 
 
+NAMED_KEYS = (
+    "state", "cold", "document", "order", "order:full", "bound", "bound:full", "marginals:0", "ranks:0", "used:0",
+    "active:0", "pools", "names", "sessions", "ended:0", "ended:1", "early", "events", "past:60", "past:300",
+    "past:3600", "repair", "aside",
+)  # fmt: skip
+"""The keys of a fleet whose names are the same for all fleets; DELETE removes them with all others in one step."""
+
+
 class Fleets:
     """The fleets of one server. Every method may raise StoreUnavailable or OutcomeUnknown, most UnknownFleet."""
 
@@ -114,6 +122,10 @@ class Fleets:
                 continue
             if not left[0]:
                 return
+
+    async def keys_left(self, fleet: str) -> int:
+        """How many of `NAMED_KEYS` the fleet has."""
+        return int(await self._caller.look("EXISTS", *(f"{{{fleet}}}:{name}" for name in NAMED_KEYS)))
 
     async def prove(self) -> None:
         """Write what changes nothing, as lastingly as an assign. StoreFailure."""

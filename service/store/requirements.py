@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -15,6 +15,8 @@ from service.store.connection import classify, pool_of
 
 OLDEST_VERSION = 7
 """Of Redis, whose Functions began with it. Valkey names the Redis that it replaces."""
+NO_EVICTION = "noeviction"
+"""The only `maxmemory-policy` under which a server keeps all keys."""
 FORBIDDEN = frozenset({"noperm", "response"})
 """Kinds of failures of a question that the user may not ask, or that was renamed away."""
 REPLICA = (
@@ -52,6 +54,30 @@ async def examine(redis: Redis, demands: Demands) -> bool:
     return information is not None
 
 
+class Eviction(NamedTuple):
+    """Whether a server throws keys away: its `maxmemory-policy`, and how many it has evicted since it started."""
+
+    policy: str
+    evicted_keys: int
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it does so when its memory is full."""
+        return self.policy != NO_EVICTION
+
+
+async def eviction(redis: Redis) -> Eviction | None:
+    """As it is now, for it can be changed while the server runs; None where the user may not ask. StoreUnavailable."""
+    information = await _ask(redis, "INFO", "memory", "stats")
+    if information is None:
+        return None
+    return Eviction(_eviction_policy(information), int(information.get("evicted_keys", 0)))
+
+
+def _eviction_policy(information: Mapping[str, Any]) -> str:
+    return str(information.get("maxmemory_policy", NO_EVICTION))
+
+
 async def _information(redis: Redis) -> Mapping[str, Any] | None:
     try:
         async with asyncio.timeout(pool_of(redis).call_seconds):
@@ -81,12 +107,12 @@ async def _ask(redis: Redis, *command: str | int) -> Any:  # noqa: ANN401 - what
 def unsuitable(information: Mapping[str, Any], *, volatile: bool) -> str:
     """The worst of what is wrong, and what to do; '' if nothing is. What INFO does not tell is taken to be right."""
     version = str(information.get("redis_version", OLDEST_VERSION))
-    policy = information.get("maxmemory_policy", "noeviction")
+    policy = _eviction_policy(information)
     if int(version.partition(".")[0]) < OLDEST_VERSION:
         return f"is of version {version}, which has no functions: use Redis 7.0 or newer, or Valkey"
     if information.get("cluster_enabled") == 1:
         return "is a node of a cluster, and other nodes have most fleets' keys: use a server with cluster-enabled no"
-    if policy != "noeviction":
+    if policy != NO_EVICTION:
         return f"throws keys away when its memory is full ({policy}): set its maxmemory-policy to noeviction"
     if information.get("aof_enabled") == 0 and not volatile:
         return (

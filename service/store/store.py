@@ -18,7 +18,7 @@ from service.store.fleets import NO_FLEET, Fleets
 from service.store.library import Library, assemble
 from service.store.pools import Pools
 from service.store.repairs import Repairs
-from service.store.requirements import Demands, examine
+from service.store.requirements import Demands, Eviction, eviction, examine
 from service.store.sessions import Sessions
 
 READINESS = ("ready", "starting", "unavailable", "unconfirmed", "unsynced", *REFUSAL_KINDS.values())
@@ -84,6 +84,10 @@ class Store:
     async def examine(self, demands: Demands) -> bool:
         """Whether the server could be examined, see `requirements.examine`. UnsuitableStore, StoreUnavailable."""
         return await examine(self._redis, demands)
+
+    async def eviction(self) -> Eviction | None:
+        """Whether the server throws keys away, see `requirements.eviction`. StoreUnavailable."""
+        return await eviction(self._redis)
 
     async def check(self) -> None:
         """See whether an assign could run, and say so in `readiness`. About once a second.

@@ -13,6 +13,7 @@ from redis import Redis
 
 from service.access.keys import Access
 from service.api.application import build_api
+from service.api.dependencies import Exposition
 from service.core.policies import POLICIES, Policy
 from service.fleet_file import Specs
 from service.metrics import Metrics
@@ -62,9 +63,9 @@ async def store(server: str, redis: Redis, metrics: Metrics) -> AsyncIterator[St
 NewClient = Callable[..., httpx.AsyncClient]
 
 
-async def no_metrics(_accept: str) -> tuple[bytes, str]:
+async def no_metrics(_accept: str) -> Exposition:
     """For an API whose metrics nobody asks for."""
-    return b"", ""
+    raise NotImplementedError
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
         ) -> httpx.AsyncClient:
             specs = Specs(policies)
 
-            async def render(accept: str) -> tuple[bytes, str]:
+            async def render(accept: str) -> Exposition:
                 return await metrics.render(store, specs, accept)
 
             given: dict[str, Any] = {

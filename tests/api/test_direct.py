@@ -27,7 +27,7 @@ from service.fleet_file import Specs
 from service.metrics import Metrics
 from service.process.protocol import TOGETHER
 from service.store import Store
-from tests.api.conftest import FLEET, PATIENT
+from tests.api.conftest import FLEET, PATIENT, no_metrics
 from tests.api.served import Served, served, without_dates
 from tests.in_process import StatedClock
 
@@ -162,10 +162,7 @@ async def one_way(server: str, redis: Redis, *, direct: bool, access: Access, **
     app_options = {name: options.pop(name) for name in ("rate",) if name in options}
     specs = Specs()
 
-    async def render(accept: str) -> tuple[bytes, str]:
-        return b"", accept
-
-    app = build_api(store=store, access=access, render_metrics=render, specs=specs, **app_options)
+    app = build_api(store=store, access=access, render_metrics=no_metrics, specs=specs, **app_options)
     key = {"authorization": f"Bearer {ADMIN}"} if not access.is_open else {}
     async with served(app, direct=direct, **options) as here:
         made = await here.say(last(call("f", FLEET, method="PUT", **key)))

@@ -17,6 +17,7 @@ from service.api.application import build_api
 from service.console import Feeds, console_router
 from service.fleet_file import FleetFile, Specs, compile_spec
 from service.store import Store, StoreSettings
+from tests.api.conftest import no_metrics
 from tests.servers import running_server
 
 FLEET = "default"
@@ -77,10 +78,7 @@ async def feeds(store: Store) -> AsyncIterator[Feeds]:
 
 
 def client_of(store: Store, feeds: Feeds, access: Access, key: str | None = None) -> httpx.AsyncClient:
-    async def render(_accept: str) -> tuple[bytes, str]:
-        return b"", "text/plain"
-
-    app = build_api(store=store, access=access, render_metrics=render, extra_routers=[console_router(feeds)])
+    app = build_api(store=store, access=access, render_metrics=no_metrics, extra_routers=[console_router(feeds)])
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
 

@@ -338,15 +338,18 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
         load_yaml(tmp_path / "missing.yaml")
 
 
-async def test_a_spec_is_compiled_once_and_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Specs, "MOST", 2)
+@pytest.mark.parametrize(("most", "most_levels", "is_kept"), [(2, 8, False), (3, 8, True), (2, 9, True)])
+async def test_a_spec_is_compiled_once_and_the_oldest_is_forgotten_where_many_have_many_levels(
+    monkeypatch: pytest.MonkeyPatch, most: int, most_levels: int, is_kept: bool
+) -> None:
+    monkeypatch.setattr(Specs, "MOST", most)
+    monkeypatch.setattr(Specs, "MOST_LEVELS", most_levels)
     specs = Specs()
     documents = [file_with({"kind": "linear", "slope": k}).document() for k in (1, 2, 3)]
     first = await specs.of(documents[0])
-    assert await specs.of(documents[0]) is first
-    for document in documents[1:]:
+    for document in documents:  # of three levels each
         await specs.of(document)
-    assert await specs.of(documents[0]) is not first
+    assert (await specs.of(documents[0]) is first) == is_kept
 
 
 any_number = st.decimals(allow_nan=False, allow_infinity=False, min_value="-9e12", max_value="9e12", places=12) | (

@@ -7,7 +7,6 @@ import math
 import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -29,13 +28,13 @@ from service.observation import observe_state
 from service.observation.expectation import rounded
 from service.prediction.predictions import Predictions
 from service.requests import RequestRecord
-from service.store import Store, StoreSettings
+from service.store import Store
+from tests.expositions import text_of
 from tests.in_process import Here
+from tests.metrics.conftest import PATIENT
 from tests.servers import EMBEDDED, running_server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
-PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
-"""A slow machine is not a store that is gone."""
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
@@ -73,8 +72,7 @@ async def create(store: Store, fleet: str, file: FleetFile) -> None:
 
 
 async def exposition(metrics: Metrics, store: Store, accept: str = "", predictions: Predictions | None = None) -> str:
-    body, _ = await metrics.render(store, Specs(), accept, predictions)
-    return body.decode()
+    return await text_of(await metrics.render(store, Specs(), accept, predictions))
 
 
 async def with_expected_gap(metrics: Metrics, store: Store) -> str:
@@ -298,9 +296,9 @@ async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(s
     await create(store, "f", file)
     await asyncio.gather(*(store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
     specs = Specs()
-    await metrics.render(store, specs, "")
+    await text_of(await metrics.render(store, specs, ""))
     started = process_time()
-    await metrics.render(store, specs, "")
+    await text_of(await metrics.render(store, specs, ""))
     assert process_time() - started < 0.1
 
 

@@ -110,9 +110,9 @@ PYTHON = {
         "store/newer_fleets",
     ),
     "one fleet's trouble keeps the others from their tick": python(
-        "process/housekeeping",
-        "                trouble = error.code\n",
-        "                return error.code\n",
+        "process/ticking",
+        '            return error.code\n        return ""',
+        '            raise\n        return ""',
         "process/housekeeping",
     ),
     "an error ends the rounds": python(

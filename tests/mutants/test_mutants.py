@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import bodies, deciding, durability, durable, greedy, orders, placed, predicting, refusing
+from tests.mutants import bodies, deciding, durability, durable, greedy, orders, placed, predicting, refusing, scrape
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
 TABLES = [
-    table.MUTANTS for table in (bodies, deciding, durability, durable, greedy, orders, placed, predicting, refusing)
+    table.MUTANTS
+    for table in (bodies, deciding, durability, durable, greedy, orders, placed, predicting, refusing, scrape)
 ]
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}
 

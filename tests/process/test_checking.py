@@ -15,6 +15,7 @@ from service.metrics import Metrics
 from service.process.checking import self_checks
 from service.store import Store, StoreSettings
 from service.values import Findings
+from tests.expositions import scrape
 from tests.in_process import TINY
 from tests.servers import running_server
 
@@ -51,8 +52,8 @@ async def test_the_metrics_show_each_fleet_that_was_looked_at(store: Store) -> N
     damaged = Findings(fleet="g", sentences=["x"], total=1, slices=9)
     newer = Findings(fleet="h", sentences=[], total=0, slices=0, not_looked="newer_fleet")
     metrics.audited([sound, damaged, newer])
-    text = (await metrics.render(store, Specs(), ""))[0].decode()
+    text = await scrape(metrics, store)
     shown = [line for line in text.splitlines() if line.startswith("slta_audit_findings")]
     assert shown == ['slta_audit_findings{fleet="f"} 0.0', 'slta_audit_findings{fleet="g"} 1.0']
     metrics.audited([sound])
-    assert 'fleet="g"' not in (await metrics.render(store, Specs(), ""))[0].decode()
+    assert 'fleet="g"' not in await scrape(metrics, store)

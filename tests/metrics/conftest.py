@@ -1,0 +1,31 @@
+"""What the tests of metrics share: a patient store, and how long callbacks hold the event loop."""
+
+from __future__ import annotations
+
+from asyncio.events import Handle
+from functools import partial
+from time import thread_time
+
+import pytest
+
+from service.store import StoreSettings
+
+PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
+"""A slow machine is not a store that is gone."""
+CALLBACK_SECONDS = 0.02
+"""Of processor time, for which the event loop may be held."""
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The processor time of each callback of the event loop."""
+    seconds: list[float] = []
+    run = Handle._run
+
+    def timed(handle: Handle) -> None:
+        began = thread_time()
+        run(handle)
+        seconds.append(thread_time() - began)
+
+    monkeypatch.setattr(Handle, "_run", timed)
+    return seconds

@@ -1,0 +1,316 @@
+"""Scrapes of many fleets: what is printed, in which steps, and who shares a reading."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from prometheus_client import Metric, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from service.access.keys import Access
+from service.api.application import build_api
+from service.errors import StoreUnavailable
+from service.fleet_file import FleetFile, Specs, compile_spec
+from service.metrics import Metrics
+from service.metrics.exposition import LINK_ROWS, REPEATED, Link
+from service.metrics.families import FLEET_ROWS
+from service.metrics.readings import MOST_OLDER, Reading, Readings
+from service.metrics.seen import see
+from service.prediction.predictions import Predictions
+from service.requests import RequestRecord
+from service.store import Store, StoreSettings
+from tests.api.served import served
+from tests.expositions import scrape
+from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT
+from tests.servers import Server, own_server
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+FLEETS = 60
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with own_server() as running:
+        yield running
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def store(server: Server, metrics: Metrics) -> AsyncIterator[Store]:
+    opened = await Store.open(PATIENT(server.url), metrics)
+    yield opened
+    await metrics.end()
+    await opened.close()
+
+
+async def create(store: Store, fleet: str, capacity: int = 20, classes: int = 2) -> None:
+    """A fleet that has been ticked, and has a session."""
+    utility = {"kind": "log_share", "resource": 20}
+    of_classes = [{"name": f"c{k}", "capacity": capacity, "utility": utility, "pools": 1} for k in range(classes)]
+    file = FleetFile.read({"classes": of_classes})
+    await store.fleets.configure(fleet, compile_spec(file), file.document())
+    await store.pools.add(fleet, file.wanted_pools())
+    await store.sessions.assign(fleet, "a", None)
+    await store.fleets.tick(fleet)
+
+
+async def create_many(store: Store) -> None:
+    await asyncio.gather(*(create(store, f"fleet-{k}") for k in range(FLEETS)))
+
+
+class Printed(Collector):
+    """Families for prometheus_client to print."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._families:
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
+
+
+@pytest.mark.parametrize(
+    ("accept", "generate"), [("", generate_latest), (OPENMETRICS, openmetrics.generate_latest)], ids=["text", "open"]
+)
+async def test_each_format_is_byte_for_byte_what_prometheus_client_prints(
+    store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, accept: str, generate: Any
+) -> None:
+    await create(store, 'many "levels"', capacity=64, classes=6)  # a family of more samples than one step prints
+    await create(store, "small\\")
+    names = await store.fleets.names()
+    snapshots = {name: await store.fleets.snapshot(name) for name in names}
+    monkeypatch.setattr(store.fleets, "snapshot", lambda name: asyncio.sleep(0, snapshots[name]))
+    for status in (201, 404, 0):
+        metrics.observe(RequestRecord("r-1", "POST", "/v1/fleets/{fleet}/assign", status, 0.003, "f", 'key "1"'))
+    own = list(metrics.registry.collect())
+    monkeypatch.setattr(metrics.registry, "collect", lambda: deepcopy(own))
+    text = await scrape(metrics, store, accept)
+    age_seconds = next(float(line.split()[1]) for line in text.splitlines() if line.startswith("slta_scrape_age"))
+    families: list[Metric] = [row.read(Link(True, store.library_digest, age_seconds)) for row in LINK_ROWS]
+    for row in FLEET_ROWS:
+        family = row.family(REPEATED)
+        for snapshot in snapshots.values():
+            spec = await Specs().of(snapshot.document)
+            for labels, number in row.samples(see(snapshot, spec, Predictions().now(snapshot, spec))):
+                family.add_metric(labels, number)
+        families += [family] if family.samples else []
+    assert text == generate(Printed([*families, *deepcopy(own)])).decode()
+
+
+async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
+    store: Store, metrics: Metrics, held: list[float]
+) -> None:
+    await create_many(store)
+    worst = []
+    for _ in range(3):  # a collection of garbage may fall into one
+        held.clear()
+        assert (await scrape(metrics, store)).count("slta_store_epoch{") == FLEETS
+        assert sum(held) > CALLBACK_SECONDS, "too few fleets to tell"
+        worst.append(max(held))
+    assert min(worst) < CALLBACK_SECONDS
+
+
+async def test_nor_does_one_of_a_fleet_with_many_levels(store: Store, metrics: Metrics, held: list[float]) -> None:
+    await create(store, "f", capacity=64, classes=64)
+    worst = []
+    for _ in range(3):
+        held.clear()
+        await scrape(metrics, store)
+        assert sum(held) > CALLBACK_SECONDS, "too few levels to tell"
+        worst.append(max(held))
+    assert min(worst) < CALLBACK_SECONDS
+
+
+async def test_nor_does_printing_what_the_process_has_counted(
+    store: Store, metrics: Metrics, held: list[float]
+) -> None:
+    for key in range(3000):
+        metrics.observe(RequestRecord("r-1", "GET", "/r", 200, 0.003, "f", f"key-{key}"))
+    worst = []
+    for _ in range(3):
+        held.clear()
+        assert (await scrape(metrics, store)).count("slta_key_requests_total{") == 3000
+        worst.append(max(held))
+    assert min(worst) < CALLBACK_SECONDS
+
+
+def snapshots_taken(metrics: Metrics) -> float:
+    labels = {"function": "snapshot"}
+    return metrics.registry.get_sample_value("slta_store_duration_seconds_count", labels) or 0
+
+
+async def test_scrapes_that_come_together_share_one_reading(store: Store, metrics: Metrics) -> None:
+    await create_many(store)
+    texts = await asyncio.gather(*(scrape(metrics, store, accept) for accept in ("", OPENMETRICS, "", OPENMETRICS)))
+    assert snapshots_taken(metrics) == FLEETS
+    assert [text.count("slta_store_epoch{") for text in texts] == [FLEETS] * 4
+
+
+async def test_a_scrape_that_comes_later_reads_anew(store: Store, metrics: Metrics) -> None:
+    await create(store, "f")
+    assert 'slta_completions_total{fleet="f"} 0.0' in await scrape(metrics, store)
+    await store.sessions.complete("f", "a")
+    assert 'slta_completions_total{fleet="f"} 1.0' in await scrape(metrics, store)
+
+
+def value(text: str, name: str) -> float:
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and_its_age(
+    store: Store, metrics: Metrics, server: Server
+) -> None:
+    metrics._readings = Readings(patience_seconds=0.01)
+    await create(store, "f")
+    await scrape(metrics, store)
+    await store.sessions.complete("f", "a")
+    server.freeze()
+    ages = [value(await scrape(metrics, store), "slta_scrape_age_seconds") for _ in range(2)]
+    stale = await scrape(metrics, store)
+    metrics.error("timeout")
+    assert 'slta_completions_total{fleet="f"} 0.0' in stale
+    assert "slta_store_up 1.0" in stale
+    assert 'slta_store_errors_total{kind="timeout"} 1.0' in await scrape(metrics, store), "its own are of now"
+    server.thaw()
+    while 'slta_completions_total{fleet="f"} 1.0' not in (fresh := await scrape(metrics, store)):
+        pass
+    assert ages[0] < ages[1]
+    assert value(fresh, "slta_scrape_age_seconds") >= 0
+
+
+async def test_the_first_scrape_waits_for_a_complete_reading(store: Store, metrics: Metrics, server: Server) -> None:
+    metrics._readings = Readings(patience_seconds=0)
+    await create_many(store)
+    assert (await scrape(metrics, store)).count("slta_store_epoch{") == FLEETS
+
+
+async def test_a_call_of_the_store_that_timed_out_once_leaves_no_fleet_out(
+    store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create_many(store)
+    failing = {"fleet-7"}
+    snapshot = store.fleets.snapshot
+
+    async def fail_once(fleet: str) -> Any:
+        if fleet in failing:
+            failing.remove(fleet)
+            raise StoreUnavailable
+        return await snapshot(fleet)
+
+    monkeypatch.setattr(store.fleets, "snapshot", fail_once)
+    text = await scrape(metrics, store)
+    assert (value(text, "slta_store_up"), text.count("slta_store_epoch{")) == (1, FLEETS)
+
+
+async def test_a_store_that_is_gone_ends_a_reading_and_is_told(metrics: Metrics, server: Server) -> None:
+    store = await Store.open(StoreSettings(server.url), metrics)
+    await create(store, "f")
+    server.kill()
+    text = await scrape(metrics, store)
+    await store.close()
+    assert (value(text, "slta_store_up"), "slta_store_epoch{" in text) == (0, False)
+
+
+async def test_an_answer_that_breaks_off_lets_go_of_its_reading(store: Store, metrics: Metrics) -> None:
+    await create_many(store)
+    pieces, _ = await metrics.render(store, Specs(), "")
+    assert await anext(pieces)
+    assert metrics._readings._last.senders == 1
+    await pieces.aclose()
+    assert metrics._readings._last.senders == 0
+
+
+async def test_a_client_that_does_not_read_holds_a_reading_until_it_leaves(store: Store, metrics: Metrics) -> None:
+    await create_many(store)
+    app = build_api(
+        store=store, access=Access.open(), render_metrics=lambda accept: metrics.render(store, Specs(), accept)
+    )
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        async with served(app) as here:
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(client, ("127.0.0.1", here.port))
+            await loop.sock_sendall(client, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 200"
+            assert metrics._readings._last.senders == 1
+            client.close()
+            while metrics._readings._last.senders:  # noqa: ASYNC110 - the server is to run
+                await asyncio.sleep(0)
+
+
+async def test_the_pieces_are_small_and_not_tiny(store: Store, metrics: Metrics) -> None:
+    await create_many(store)
+    pieces, _ = await metrics.render(store, Specs(), "")
+    sizes = [len(piece) async for piece in pieces]
+    assert len(sizes) > 5
+    assert all(65_536 <= size < 200_000 for size in sizes[:-1])
+
+
+class Fleets:
+    """Readings without fleets; each waits for its turn."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.turn = asyncio.Event()
+
+    async def read(self) -> Reading:
+        self.begun += 1
+        await self.turn.wait()
+        return Reading(began=float(self.begun), families=[])
+
+
+async def test_while_slow_clients_hold_older_readings_no_new_one_begins() -> None:
+    fleets, readings = Fleets(), Readings()
+    fleets.turn.set()
+    for _ in range(MOST_OLDER + 1):
+        (await readings.newest(fleets.read)).senders += 1
+    held = [await readings.newest(fleets.read) for _ in range(2)]
+    assert fleets.begun == MOST_OLDER + 1
+    assert held[0] is held[1]
+    assert held[0].began == MOST_OLDER + 1
+    readings._older[0].senders = 0
+    assert (await readings.newest(fleets.read)).began == MOST_OLDER + 2
+
+
+async def test_an_error_of_a_reading_is_everybodys_and_the_next_scrape_reads_anew() -> None:
+    async def fail() -> Reading:
+        raise ZeroDivisionError
+
+    fleets, readings = Fleets(), Readings()
+    fleets.turn.set()
+    failed = await asyncio.gather(*(readings.newest(fail) for _ in range(2)), return_exceptions=True)
+    assert [type(one) for one in failed] == [ZeroDivisionError] * 2
+    assert (await readings.newest(fleets.read)).began == 1
+
+
+async def test_a_scrape_that_is_given_up_leaves_its_reading_to_others() -> None:
+    fleets, readings = Fleets(), Readings()
+    impatient = asyncio.create_task(readings.newest(fleets.read))
+    patient = asyncio.create_task(readings.newest(fleets.read))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    fleets.turn.set()
+    assert (await patient).began == fleets.begun == 1
+
+
+async def test_the_end_of_the_process_ends_a_reading() -> None:
+    fleets, readings = Fleets(), Readings()
+    waiting = asyncio.create_task(readings.newest(fleets.read))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await readings.end()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await readings.end()
