@@ -43,6 +43,24 @@ class Repairing(DispatchError):
     code = "repairing"
 
 
+class Damaged(DispatchError):
+    """What the store holds of the fleet is damaged: if no repair begins within seconds, run `slta audit --repair`."""
+
+    code = "fleet_damaged"
+
+
+class DocumentUnreadable(Damaged):
+    """The fleet's document is missing or unreadable, and no repair begins without one: PUT the configuration."""
+
+    code = "document_unreadable"
+
+
+class WouldSetAside(DispatchError):
+    """The repair would set aside more than 10 records, or than 1 % of the sessions: ask with `set_aside=true`."""
+
+    code = "would_set_aside"
+
+
 class UnknownPool(DispatchError):
     """No pool of the fleet has this id."""
 

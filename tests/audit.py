@@ -1,6 +1,7 @@
 """Recomputes a fleet's invariants from its raw keys: pool by pool, then row counts, then totals.
 
-It shares no code with what writes them. Each violation is a sentence; an empty list means that all hold.
+It reads all keys in one step of the server, so traffic and ticks may go on, and shares no code with what writes them.
+Each violation is a sentence; an empty list means that all hold.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import math
 import re
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -27,18 +28,71 @@ OWN_ROWS = {
 }
 
 
+READ = """
+local readers = {
+  string = function(key) return redis.call('GET', key) end,
+  hash = function(key) return redis.call('HGETALL', key) end,
+  set = function(key) return redis.call('SMEMBERS', key) end,
+  list = function(key) return redis.call('LRANGE', key, 0, -1) end,
+  zset = function(key) return redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end,
+}
+local prefix, found = '{' .. ARGV[1] .. '}:', {}
+for at, key in ipairs(redis.call('KEYS', prefix .. '*')) do
+  local kind = redis.call('TYPE', key).ok
+  local value = readers[kind] and readers[kind](key)
+  found[at] = { string.sub(key, #prefix + 1), kind, redis.call('PTTL', key), value }
+end
+local values = { cmsgpack.unpack(redis.call('GET', prefix .. 'state')) }
+for at, value in ipairs(values) do
+  values[at] = type(value) == 'number' and string.format('%.17g', value) or value
+end
+return { found, values, redis.call('SMEMBERS', 'slta:fleets') }
+"""
+"""All of a fleet's keys in one step, which nothing can come between; it writes nothing."""
+
+
+class Key(NamedTuple):
+    """A raw key: its type, the time it has to live in ms, -1 for ever, and what it holds as a flat list, or as text."""
+
+    kind: str
+    ttl: int
+    value: Any
+
+
 class Fleet:
-    """The raw keys of one fleet, read with plain commands."""
+    """The raw keys of one fleet as of one instant, also while others write."""
 
     def __init__(self, redis: TextRedis, name: str) -> None:
-        self.redis = redis
-        self.prefix = f"{{{name}}}:"
-        self.state: dict[str, str] = rawstate.fields(redis, name)
+        found, values, self.listed = redis.eval_ro(READ, 0, name)
+        self.name = name
+        self.keys = {key: Key(*rest) for key, *rest in found}
+        self.state: dict[str, str] = self.hash("cold") | rawstate.named(values)
         self.names = self.state["names"].split()
         self.numbers = self.vector("numbers")
         self.capacities = self.vector("capacities")
-        self.pools = {i: record.split() for i, record in redis.hgetall(self.prefix + "pools").items()}
-        self.sessions = {i: record.split() for i, record in redis.hgetall(self.prefix + "sessions").items()}
+        self.pools = {i: record.split() for i, record in self.hash("pools").items()}
+        self.sessions = {i: record.split() for i, record in self.hash("sessions").items()}
+
+    def _value(self, key: str, kind: str) -> Any:
+        """None where the key is not there."""
+        found = self.keys.get(key, Key(kind, -1, None))
+        if found.kind != kind:
+            raise TypeError(f"{key} is a {found.kind}")
+        return found.value
+
+    def text(self, key: str) -> str:
+        return self._value(key, "string") or ""
+
+    def hash(self, key: str) -> dict[str, str]:
+        flat = self._value(key, "hash") or []
+        return dict(zip(flat[::2], flat[1::2], strict=True))
+
+    def members(self, key: str) -> set[str]:
+        return set(self._value(key, "set") or [])
+
+    def scores(self, key: str) -> dict[str, float]:
+        flat = self._value(key, "zset") or []
+        return dict(zip(flat[::2], map(float, flat[1::2]), strict=True))
 
     def vector(self, field: str) -> list[int]:
         return [int(float(word)) for word in self.state.get(field, "").split()]
@@ -47,25 +101,19 @@ class Fleet:
         return int(float(self.state[field]))
 
     def row(self, key: str) -> set[int]:
-        data = self.redis.get(self.prefix + key)
-        if data is None:
-            return set()
-        raw = data.encode("latin-1")
+        raw = self.text(key).encode("latin-1")
         return {8 * at + bit for at, byte in enumerate(raw) for bit in range(8) if byte >> (7 - bit) & 1}
 
     def entries(self, key: str, width: int) -> list[str]:
-        text = self.redis.get(self.prefix + key) or ""
+        text = self.text(key)
         return [text[at : at + width] for at in range(0, len(text), width)]
-
-    def keys(self, pattern: str) -> list[str]:
-        return list(self.redis.scan_iter(match=self.prefix + pattern, count=1000))
 
     def marginals(self, i: int) -> list[int]:
         return [int(entry) for entry in self.entries(f"marginals:{self.numbers[i]}", 18)]
 
 
 def violations(redis: TextRedis, name: str) -> list[str]:
-    """Every broken invariant of fleet `name`; `redis` decodes as latin-1 so that rows survive.
+    """Every broken invariant of fleet `name` at one instant; `redis` decodes as latin-1 so that rows survive.
 
     What cannot be computed because something else is damaged is a violation too.
     """
@@ -98,16 +146,19 @@ def _check_pools(fleet: Fleet, found: list[str]) -> list[dict[int, int]]:
     """Per class, bit → occupancy of the active pools."""
     columns: list[dict[int, int]] = [{} for _ in fleet.numbers]
     used: list[set[int]] = [set() for _ in fleet.numbers]
+    recorded: dict[str, set[str]] = {}
+    for session, record in fleet.sessions.items():
+        recorded.setdefault(record[0], set()).add(session)
+    names = fleet.hash("names")
     draining = [0] * len(fleet.numbers)
     status_counts = {"draining": [0] * len(fleet.numbers), "failed": [0] * len(fleet.numbers)}
     for pool_id, (number_text, status) in fleet.pools.items():
         number, bit = divmod(int(number_text), 65536)
         i = fleet.numbers.index(number)
         used[i].add(bit)
-        ids = fleet.redis.smembers(f"{fleet.prefix}ids:{number_text}")
-        recorded = {s for s, record in fleet.sessions.items() if record[0] == number_text}
-        _claim(found, f"ids of {pool_id}", ids, recorded)
-        _claim(found, f"name of {pool_id}", fleet.redis.hget(fleet.prefix + "names", number_text), pool_id)
+        ids = fleet.members(f"ids:{number_text}")
+        _claim(found, f"ids of {pool_id}", ids, recorded.get(number_text, set()))
+        _claim(found, f"name of {pool_id}", names.get(number_text), pool_id)
         if len(ids) > fleet.capacities[i]:
             found.append(f"{pool_id} holds {len(ids)} sessions, capacity {fleet.capacities[i]}")
         if status == "active":
@@ -124,7 +175,7 @@ def _check_pools(fleet: Fleet, found: list[str]) -> list[dict[int, int]]:
     _claim(found, "draining sessions", fleet.vector("draining_sessions"), draining)
     _claim(found, "draining pools", fleet.vector("draining_pools"), status_counts["draining"])
     _claim(found, "failed pools", fleet.vector("failed_pools"), status_counts["failed"])
-    _claim(found, "names", fleet.redis.hlen(fleet.prefix + "names"), len(fleet.pools))
+    _claim(found, "names", len(names), len(fleet.pools))
     return columns
 
 
@@ -237,17 +288,18 @@ def _check_leases(fleet: Fleet, found: list[str]) -> None:
     for session, (_, _, lease, due, *_) in fleet.sessions.items():
         _claim(found, f"{session} has a lease", int(due) > 0, int(lease) > 0)
         if int(due) > 0:
-            leased.setdefault(fleet.prefix + "leases:" + due, set()).add(session)
+            leased.setdefault("leases:" + due, set()).add(session)
             if int(due) > (fleet.integer("time") + int(lease)) // 1_000_000 + 1:
                 found.append(f"the lease of {session} ends later than it can")
             if int(due) < fleet.integer("next_due"):
                 found.append(f"the lease of {session} is passed over")
-    _claim(found, "leases", {key: fleet.redis.smembers(key) for key in fleet.keys("leases:*")}, leased)
-    ended = set(fleet.redis.hkeys(fleet.prefix + "ended:0")) | set(fleet.redis.hkeys(fleet.prefix + "ended:1"))
+    stored = {key: fleet.members(key) for key in fleet.keys if key.startswith("leases:")}
+    _claim(found, "leases", stored, leased)
+    ended = fleet.hash("ended:0").keys() | fleet.hash("ended:1").keys()
     _claim(found, "both live and ended", ended & set(fleet.sessions), set())
-    early = fleet.redis.zrange(fleet.prefix + "early", 0, -1, withscores=True)
+    early = fleet.scores("early")
     _claim(found, "ids that were completed early", fleet.integer("early_completes"), len(early))
-    remembered = {id_ for id_, forgotten in early if forgotten > fleet.integer("time")}
+    remembered = {id_ for id_, forgotten in early.items() if forgotten > fleet.integer("time")}
     _claim(found, "both live and completed early", remembered & set(fleet.sessions), set())
 
 
@@ -259,21 +311,20 @@ def _check_placed(fleet: Fleet, found: list[str]) -> None:
 
 
 def _check_keys(fleet: Fleet, found: list[str]) -> None:
-    listed = fleet.redis.smembers("slta:fleets")
-    if listed and fleet.prefix[1:-2] not in listed:
+    if fleet.listed and fleet.name not in fleet.listed:
         found.append("the fleet is on no list")
     _claim(found, "suspect", fleet.state["suspect"], "")
-    json.loads(fleet.redis.get(fleet.prefix + "document"))
+    json.loads(fleet.text("document"))
     known = set(STATE_KEYS)
     for number, capacity in zip(fleet.numbers, fleet.capacities, strict=True):
         known |= {f"{kind}:{number}" for kind in CLASS_KEYS} | {f"level:{number}:{j + 1}" for j in range(capacity)}
     known |= {f"ids:{number}" for number, _ in fleet.pools.values()}
     foreign = tuple({row for rows in OWN_ROWS.values() for row in rows} - {*OWN_ROWS.get(fleet.state["policy"], ())})
     known = {key for key in known if not key.startswith(foreign)}
-    for key in fleet.keys("*"):
-        if key.removeprefix(fleet.prefix) not in known and not key.startswith(fleet.prefix + "leases:"):
+    for key, raw in fleet.keys.items():
+        if key not in known and not key.startswith("leases:"):
             found.append(f"stray key {key}")
-        if fleet.redis.pttl(key) != -1:
+        if raw.ttl != -1:
             found.append(f"{key} has a time to live")
 
 

@@ -67,10 +67,14 @@ def places(values: Sequence[str]) -> Mapping[str, slice]:
     return found
 
 
+def named(values: Sequence[str]) -> dict[str, str]:
+    """The fields of the packed string by name."""
+    return {name: " ".join(values[place]) for name, place in places(values).items()}
+
+
 def fields(redis: TextRedis, fleet: str) -> dict[str, str]:
     """Every field by name."""
-    values = unpack(redis, fleet)
-    hot = {name: " ".join(values[place]) for name, place in places(values).items()}
+    hot = named(unpack(redis, fleet))
     cold: dict[str, str] = redis.hgetall(f"{{{fleet}}}:cold")
     return cold | hot
 

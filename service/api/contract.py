@@ -54,7 +54,14 @@ WITH_BODY = ("invalid_json", "payload_too_large", "unsupported_media_type")
 CHANGING = ("cross_site",)
 HOT = ("overloaded",)
 IN_STORE = (errors.StoreUnavailable,)
-IN_FLEET = (errors.UnknownFleet, errors.NewerFleet, errors.OlderFleet, errors.Repairing)
+IN_FLEET = (
+    errors.UnknownFleet,
+    errors.NewerFleet,
+    errors.OlderFleet,
+    errors.Repairing,
+    errors.Damaged,
+    errors.DocumentUnreadable,
+)
 CHANGING_STORE = (errors.OutcomeUnknown,)
 
 OF_PROXIES = ("dispatcher_unavailable",)

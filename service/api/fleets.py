@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
 from service.api.dependencies import TheAuthor, TheCaller, TheSpecs, TheStore
@@ -17,12 +17,14 @@ from service.audit import repair_fleet
 from service.errors import (
     CapacityBelowOccupancy,
     ClassInUse,
+    DocumentUnreadable,
     FleetInUse,
     InvalidFleet,
     PoolInOtherClass,
     PoolLimit,
     UnknownFleet,
     VersionMismatch,
+    WouldSetAside,
 )
 from service.fleet_file.applying import apply_fleet
 from service.store import Store
@@ -34,6 +36,9 @@ _ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
 REFUSES_PUT = (VersionMismatch, CapacityBelowOccupancy, ClassInUse, PoolInOtherClass, PoolLimit)
 ETAG = {"ETag": {"description": "the configuration's version, for If-Match", "schema": {"type": "string"}}}
 FLEET: dict[str, Any] = {"model": FleetBody, "headers": ETAG}
+SetAside = Annotated[
+    Literal["true", "false"] | None, Query(description="also more records than a repair sets aside unasked")
+]
 ABSENT = 0
 """The version of a fleet that does not exist."""
 
@@ -106,6 +111,8 @@ async def put_fleet(
 async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     """The fleet's configuration, in the form that PUT takes."""
     document, version = await store.fleets.config(fleet)
+    if not document:
+        raise DocumentUnreadable
     return _fleet(fleet, document, version, 200)
 
 
@@ -117,10 +124,12 @@ async def list_events(fleet: FleetName, store: TheStore) -> Response:
 
 
 @router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
-@allow("admin")
-async def repair(fleet: FleetName, store: TheStore, specs: TheSpecs, author: TheAuthor) -> Response:
+@allow("admin", refuses=(WouldSetAside, VersionMismatch))
+async def repair(
+    fleet: FleetName, store: TheStore, specs: TheSpecs, author: TheAuthor, set_aside: SetAside = None
+) -> Response:
     """Rebuild a fleet from its session records, its pools and its document. Its other calls are refused meanwhile."""
-    repaired = await repair_fleet(store, specs, fleet, author)
+    repaired = await repair_fleet(store, specs, fleet, author, set_aside=set_aside == "true")
     return answer(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
 
 

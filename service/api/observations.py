@@ -44,7 +44,7 @@ Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of
 async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predictions: ThePredictions) -> Response:
     """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
     snapshot = await store.fleets.snapshot(fleet)
-    spec = await specs.of(snapshot.document)
+    spec = await specs.of_stored(snapshot.document)
     return answer(await in_worker(observe_state, snapshot, spec, predictions.now(snapshot, spec)))
 
 
@@ -53,7 +53,7 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predicti
 async def get_next(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
     """Where the next session would go, and why: the policy's steps at one instant, and each class's best place."""
     snapshot = await store.fleets.snapshot(fleet)
-    return answer(await in_worker(next_placement, snapshot, await specs.of(snapshot.document)))
+    return answer(await in_worker(next_placement, snapshot, await specs.of_stored(snapshot.document)))
 
 
 @router.get("/averages", responses={200: {"model": AveragesObservation}})
@@ -72,7 +72,7 @@ async def get_averages(
     older = decode_integrals(fleet, since) if since is not None else None
     snapshot = await store.fleets.snapshot(fleet)
     beginning = older or _beginning(snapshot, int(window or 0))
-    spec = await specs.of(snapshot.document)
+    spec = await specs.of_stored(snapshot.document)
     return answer(await in_worker(observe_averages, snapshot, beginning, spec, predictions.now(snapshot, spec)))
 
 
@@ -115,7 +115,7 @@ async def get_optimum(
     snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClass
-    spec = await specs.of(snapshot.document)
+    spec = await specs.of_stored(snapshot.document)
     expected = predictions.what_if(snapshot, spec, *changed(snapshot, load, pools))
     return answer(await in_worker(what_if, snapshot, spec, load, pools, lambda *_: expected))
 

@@ -7,15 +7,19 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from service.audit import Consent
 from service.cli.mistakes import USER_ERROR, fail, in_one_line
 from service.cli.options import DataDir, SharedStoreUrl
-from service.values import Findings
+from service.values import Findings, Survey
 
+SHOWN = 50
+"""Lines of a list, before somebody is asked."""
 CLEAN, DAMAGED, NOT_LOOKED = 0, 1, USER_ERROR
 
 app = typer.Typer(add_completion=False)
@@ -36,9 +40,12 @@ def audit(
     data_dir: DataDir = Path(".slta"),
     fleet: Annotated[str | None, typer.Option(help="Only this fleet.", callback=_a_name)] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild the fleets that have findings.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --repair: set aside and put back without asking.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for the findings, as JSON.")] = None,
 ) -> None:
     """Look for damage in the store. Traffic may go on, and `slta serve` may run.
+
+    --repair lists the records that it would set aside, and those that it could put back, and asks first.
 
     Exit code 0: no damage. 1: damage was found; with --repair: is left. 2: a fleet, or the store, could not be looked
     at.
@@ -54,13 +61,45 @@ def audit(
         if store_url:
             check_store_url(store_url)
         with store_at(store_url, data_dir) as url:
-            found = asyncio.run(audit_at(url, fleet, repair=repair))
+            found = asyncio.run(audit_at(url, fleet, partial(_ask, yes=yes) if repair else None))
     for one in found:
         _tell(one)
         _tell_repair(one)
     if json_file:
         _write(found, json_file)
     _end(found)
+
+
+def _ask(fleet: str, survey: Survey, *, yes: bool) -> Consent:
+    """Show the dry run of a repair; whoever answers nothing has said no."""
+    kinds = {"session": survey.sessions, "pool": survey.pools, "key": survey.keys}
+    lost = [f"{kind} {name}: {why}" for kind, records in kinds.items() for name, why in records.items()]
+    return Consent(
+        repair=_confirmed(f"{fleet}: a repair would set aside {survey}", lost, "Repair the fleet so?", yes=yes),
+        put_back=bool(survey.put_back)
+        and _confirmed(f"{fleet}: can be put back from aside", survey.put_back, "Put them back?", yes=yes),
+    )
+
+
+def _confirmed(head: str, lines: Sequence[str], question: str, *, yes: bool) -> bool:
+    if not lines:
+        return True
+    typer.echo(f"{head}:")
+    _list(lines)
+    if yes:
+        return True
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        typer.echo("\nNobody answered: give --yes to say yes.")
+        return False
+
+
+def _list(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        typer.echo(f"  {line}")
+    if len(lines) > SHOWN:
+        typer.echo(f"  … and {len(lines) - SHOWN} more")
 
 
 def _write(found: Sequence[Findings], path: Path) -> None:

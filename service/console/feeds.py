@@ -122,7 +122,7 @@ class Feed:
 
     async def _look(self) -> Frame:
         snapshot, pools = await self._read()
-        spec = await self._specs.of(snapshot.document)
+        spec = await self._specs.of_stored(snapshot.document)
         expected = self._predictions.now(snapshot, spec)
         events = await self._store.fleets.events(self.fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
         return await in_worker(frame, snapshot, spec, pools, expected, events, self._damages.get(self.fleet))

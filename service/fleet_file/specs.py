@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from service.core.fleet import FleetSpec
 from service.core.policies import POLICIES, Policy
+from service.errors import DocumentUnreadable, InvalidFleet
 from service.fleet_file.schema import FleetFile, parse_document
 
 
@@ -31,6 +32,13 @@ class Specs:
             spec = await asyncio.to_thread(_compile_document, document, self.policies)
             self._keep(document, spec)
         return spec
+
+    async def of_stored(self, document: str) -> FleetSpec:
+        """The spec of the document that a fleet has. DocumentUnreadable where it is damaged."""
+        try:
+            return await self.of(document)
+        except (InvalidFleet, ValueError):
+            raise DocumentUnreadable from None
 
     def _keep(self, document: str, spec: FleetSpec) -> None:
         if document not in self._known:  # another call may have compiled it meanwhile

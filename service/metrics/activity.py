@@ -42,6 +42,9 @@ EVICTS = MeterRow(
 )
 FINDINGS = MeterRow("audit_findings", "What the last audit by this process found damaged.", ("fleet",))
 AUDITED = MeterRow("audit_time_seconds", "When that audit ended, in seconds of Unix time; 0 before the first.", ())
+BLOCKED = MeterRow(
+    "repair_blocked", "1 while a suspect fleet is not repaired by itself, for an operator must look at it.", ("fleet",)
+)
 ACTIVITY_ROWS: tuple[Row, ...] = (
     REQUESTS,
     SHED,
@@ -56,6 +59,7 @@ ACTIVITY_ROWS: tuple[Row, ...] = (
     EVICTS,
     FINDINGS,
     AUDITED,
+    BLOCKED,
 )
 
 NO_ROUTE = NO_KEY = "none"
@@ -84,6 +88,7 @@ class Activity:
         self._evicts = EVICTS.meter(self.registry)
         self._findings = FINDINGS.meter(self.registry)
         self._audited = AUDITED.meter(self.registry)
+        self._blocked = BLOCKED.meter(self.registry)
         ProcessCollector(registry=self.registry)
         self._known_requests: dict[tuple[str, str | None, int, str], tuple[Histogram, Counter]] = {}
         self._known_functions: dict[str, Histogram] = {}
@@ -128,6 +133,13 @@ class Activity:
         self._evicts.clear()
         if found is not None:
             self._evicts.labels(found.policy).set(found.is_possible)
+
+    def repair_blocked(self, fleet: str, is_blocked: bool | None) -> None:  # noqa: FBT001 - the gauge's value
+        """Show whether the automatic repair of a fleet is blocked; None: it is gone, and so is its series."""
+        if is_blocked is None:
+            self._blocked.remove(fleet)
+        else:
+            self._blocked.labels(fleet).set(is_blocked)
 
     def watch_connections(self, count: Callable[[], float]) -> None:
         """Ask `count` for the open connections at each scrape."""

@@ -12,7 +12,17 @@ from time import perf_counter
 from typing import NamedTuple
 
 from service import release
-from service.errors import DispatchError, NewerFleet, OlderFleet, Repairing, StoreUnavailable, UnknownFleet
+from service.core.fleet import FleetSpec
+from service.errors import (
+    Damaged,
+    DispatchError,
+    DocumentUnreadable,
+    NewerFleet,
+    OlderFleet,
+    Repairing,
+    StoreUnavailable,
+    UnknownFleet,
+)
 from service.fleet_file import Specs
 from service.metrics.activity import Activity
 from service.metrics.families import FLEET_ROWS
@@ -127,8 +137,8 @@ async def read_fleets(store: Store, specs: Specs, predictions: Predictions) -> R
     try:
         for names in in_steps(await store.fleets.names(), READ_TOGETHER):
             for snapshot in await asyncio.gather(*(_snapshot(store, name) for name in names)):
-                if snapshot is not None:
-                    spec = await specs.of(snapshot.document)
+                spec = await _spec(specs, snapshot)
+                if snapshot and spec:
                     await _print(see(snapshot, spec, predictions.now(snapshot, spec)), families, turns)
     except DispatchError:
         reading.is_up = False
@@ -146,8 +156,16 @@ async def _snapshot(store: Store, fleet: str) -> Snapshot | None:
 async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:
     try:
         return await store.fleets.snapshot(fleet)
-    except (UnknownFleet, NewerFleet, OlderFleet, Repairing):
-        return None  # deleted since its name was read, or not ours to read
+    except (UnknownFleet, NewerFleet, OlderFleet, Repairing, Damaged):
+        return None  # deleted since its name was read, or not ours to read, or nobody can
+
+
+async def _spec(specs: Specs, snapshot: Snapshot | None) -> FleetSpec | None:
+    """None where the document cannot be read."""
+    try:
+        return await specs.of_stored(snapshot.document) if snapshot else None
+    except DocumentUnreadable:
+        return None
 
 
 async def _print(seen: Seen, families: Sequence[FamilyText[Seen]], turns: Turns) -> None:

@@ -77,6 +77,7 @@ class Instant:
     time: float
     store_epoch: int
     suspect: bool
+    repair_blocked: str | None
     went_back_seconds: float | None
     pools: PoolCounts
     sessions: SessionCounts
@@ -130,6 +131,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -
         time=snapshot.time / MICROSECONDS,
         store_epoch=snapshot.store_epoch,
         suspect=snapshot.suspect,
+        repair_blocked=snapshot.repair_blocked,
         went_back_seconds=_went_back_seconds(snapshot),
         pools=_all_pools(snapshot.classes),
         sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),

@@ -8,7 +8,7 @@
 | listening, certificates | the HTTP server; the certificate that it shows |
 | protocol, groups, bounded, heads, limits | its connections: hot calls, and what a client may take before it is known |
 | housekeeping, ticking, vanishing | what is done every second: every fleet's tick, and which fleets have vanished |
-| checking | what is done every hour |
+| repairing, checking | automatic repairs; what is done every hour |
 | auditing | `slta audit`, from outside a dispatcher |
 | health | the health check of the image, a process of its own |
 | announcing, logs, tracing | what is said of it all |

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from service.audit import audit_all, audit_fleet, mend
+from service.audit.mending import Ask
 from service.errors import StoreUnavailable
 from service.fleet_file import Specs
 from service.metrics import Metrics
@@ -41,14 +42,17 @@ def existing(data_dir: Path) -> Path:
     return data_dir
 
 
-async def audit_at(url: str, fleet: str | None, *, repair: bool) -> list[Findings]:
-    """Look at one fleet, or at all; with `repair` mend what was found, and look again. StoreUnavailable."""
+async def audit_at(url: str, fleet: str | None, ask: Ask | None) -> list[Findings]:
+    """Look at one fleet, or at all; mend what was found as `ask` allows, and look again. StoreUnavailable.
+
+    `ask` None repairs nothing.
+    """
     store = await Store.open(
         StoreSettings(url, call_timeout_seconds=CALL_SECONDS, deadline_seconds=2 * CALL_SECONDS), Metrics()
     )
     try:
         specs = Specs()
         found = [await audit_fleet(store, specs, fleet)] if fleet else await audit_all(store, specs)
-        return [await mend(store, specs, one) for one in found] if repair else found
+        return [await mend(store, specs, one, ask) for one in found] if ask else found
     finally:
         await store.close()

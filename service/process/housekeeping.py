@@ -15,6 +15,7 @@ from service.fleet_file import LoadedFleet, Specs
 from service.fleet_file.applying import Applied, apply_file
 from service.metrics import Activity
 from service.process.certificates import ListenError
+from service.process.repairing import AutomaticRepairs
 from service.process.ticking import Ticks
 from service.store import Store
 from service.store.embedded import EmbeddedStore
@@ -61,7 +62,8 @@ class Housekeeping:
         self._file = file
         self._demands = demands
         self._metrics = metrics
-        self._ticks = Ticks(store, metrics.fleet_vanished)
+        self._repairs = AutomaticRepairs(store, specs, metrics.repair_blocked)
+        self._ticks = Ticks(store, self._repairs, metrics.fleet_vanished)
         self._eviction: Eviction | None = None
         self._trouble = ""
 
@@ -87,6 +89,7 @@ class Housekeeping:
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
         rounds = [_every_second(self._watch_store, self._store.doubted), _every_second(self._keep_house)]
+        rounds.append(_every_second(self._repairs.round, self._repairs.asked))
         return [*rounds, self._store.listen(), *([self._embedded.supervise()] if self._embedded else [])]
 
     async def _begin(self) -> None:

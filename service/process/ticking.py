@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 import structlog
 
 from service.errors import DispatchError, UnknownFleet
+from service.process.repairing import AutomaticRepairs
 from service.process.vanishing import Absences
 from service.store import Store
 
@@ -20,9 +21,10 @@ log = structlog.get_logger(__name__)
 class Ticks:
     """Ends leases and keeps the integrals of every fleet. Every process does so, and once a second is enough."""
 
-    def __init__(self, store: Store, vanished: Callable[[], None] = lambda: None) -> None:
-        """`vanished` is called for each fleet that vanishes, see `vanishing`."""
+    def __init__(self, store: Store, repairs: AutomaticRepairs, vanished: Callable[[], None] = lambda: None) -> None:
+        """`repairs` take up suspect fleets. `vanished` is called for each fleet that vanishes, see `vanishing`."""
         self._store = store
+        self._repairs = repairs
         self._vanished = vanished
         self._absences = Absences()
 
@@ -34,6 +36,7 @@ class Ticks:
         try:
             fleets = await self._store.fleets.names()
             self._store.keep_only(fleets)
+            self._repairs.keep_only(fleets)
             outcomes = await self._tick_all(fleets)
             await self._look_for_vanished(outcomes, evicted_keys)
         except DispatchError as error:
@@ -56,7 +59,7 @@ class Ticks:
 
     async def _tick(self, fleet: str) -> str:
         try:
-            await self._store.fleets.tick(fleet)
+            self._repairs.ticked(fleet, await self._store.fleets.tick(fleet))
         except DispatchError as error:
             return error.code
         return ""

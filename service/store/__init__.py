@@ -4,6 +4,7 @@
 |---|---|
 | store | `Store`: what callers hold; `store.sessions.assign(…)` |
 | sessions, pools, fleets, audits, repairs | its rooms, as in `lua/` |
+| surveys | the dry run of a repair |
 | replies | words of the Lua as values and errors |
 | batching, waiting, pace | many requests in one call; one of them and who waits for it; how long they wait |
 | caller, exchange, connection | one call; its round trip; what a failed call means |

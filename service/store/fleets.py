@@ -12,7 +12,7 @@ from service.store.caller import Caller
 from service.store.repairs import PATIENCE_SECONDS, Repairs
 from service.store.snapshots import parse_snapshot
 from service.store.tables import put_arguments
-from service.values import Configured, Snapshot
+from service.values import Configured, Snapshot, Suspect
 
 FLEETS_KEY = "slta:fleets"
 """The set of all fleets' names. With `FILES_KEY` the only keys that belong to no fleet."""
@@ -71,9 +71,9 @@ class Fleets:
         return configured
 
     async def config(self, fleet: str) -> tuple[str, int]:
-        """The document and the version of a fleet's configuration."""
+        """The document, '' where it is lost, and the version of a fleet's configuration."""
         _, document, version = await self._caller.read("config", fleet)
-        return document, int(version)
+        return document or "", int(version)
 
     async def events(self, fleet: str, since: float = 0) -> list[Event]:
         """The last changes that were made or refused, the newest first, `since` seconds of fleet time."""
@@ -102,26 +102,27 @@ class Fleets:
         """The fleet at one instant. O(levels in use · pools / 8)."""
         return parse_snapshot(fleet, await self._caller.read("snapshot", fleet))
 
-    async def tick(self, fleet: str) -> None:
+    async def tick(self, fleet: str) -> Suspect | None:
         """End sessions whose lease is over, and keep the integrals. Idempotent; about once a second.
 
-        What `TICK_CALLS` calls leave is for the next time, so that other fleets have their turn. A fleet in which an
-        operation met an error is repaired first, and a repair that somebody left is gone on with.
+        What `TICK_CALLS` calls leave is for the next time, so that other fleets have their turn. A repair that somebody
+        left is gone on with. The answer tells of a fleet that must be repaired, which is then for the caller to do.
         """
         try:
-            await self._tick(fleet)
+            return await self._tick(fleet)
         except errors.Repairing:
             if await self._repairs.finish(fleet, PATIENCE_SECONDS):
-                await self._tick(fleet)
+                return await self._tick(fleet)
+            return None
 
-    async def _tick(self, fleet: str) -> None:
+    async def _tick(self, fleet: str) -> Suspect | None:
         for _ in range(TICK_CALLS):
-            word, *left = await self._caller.change("tick", fleet)
-            if word == "BEGUN":
-                await self._repairs.finish(fleet)
-                continue
-            if not left[0]:
-                return
+            word, *told = await self._caller.change("tick", fleet)
+            if word == "SUSPECT":
+                return Suspect(ours=bool(told[0]), blocked=told[1])
+            if not told[0]:
+                break
+        return None
 
     async def keys_left(self, fleet: str) -> int:
         """How many of `NAMED_KEYS` the fleet has."""

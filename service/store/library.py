@@ -67,13 +67,18 @@ AFTER_POLICIES = (
     "audit_pools",
     "audit_records",
     "audit_keys",
+    "configuration",
     "fleets",
     "repair",
     "repair_begin",
     "repair_pools",
+    "repair_aside",
+    "repair_orphans",
     "repair_keys",
     "repair_records",
     "repair_totals",
+    "repair_survey",
+    "upkeep",
     "library",
 )
 """The files of `lua/` in the order they are loaded, the policies between; each but the last is a table of functions of

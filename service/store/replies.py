@@ -32,6 +32,8 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "NEWER_FLEET": errors.NewerFleet,
     "OLDER_FLEET": errors.OlderFleet,
     "REPAIRING": errors.Repairing,
+    "DAMAGED": errors.Damaged,
+    "DOCUMENT_CHANGED": errors.VersionMismatch,
     "UNKNOWN_POOL": errors.UnknownPool,
     "UNKNOWN_CLASS": errors.UnknownClass,
     "IN_OTHER_CLASS": errors.PoolInOtherClass,

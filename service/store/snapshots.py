@@ -1,9 +1,10 @@
-"""The reply of the function `snapshot` as a `Snapshot`."""
+"""The reply of the function `snapshot` as a `Snapshot`. Damaged where the fleet's cold fields or document are lost."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from service.errors import Damaged, DocumentUnreadable
 from service.values import COUNTERS, WINDOWS, ClassSnapshot, Comparison, Integrals, Snapshot
 
 TALLY = "assigned_"
@@ -13,7 +14,16 @@ SHOWN_AS = {"steps_up": "learning_steps_up", "steps_down": "learning_steps_down"
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
-    """`reply` is [word, document, fields, rank, counts per class, integrals, past integrals, sizes]."""
+    """`reply` is [word, document, fields, rank, counts per class, integrals, past integrals, sizes]. Damaged."""
+    if reply[1] is None:
+        raise DocumentUnreadable
+    try:
+        return _parse(fleet, reply)
+    except (LookupError, ValueError) as error:
+        raise Damaged from error
+
+
+def _parse(fleet: str, reply: list[Any]) -> Snapshot:
     _, document, flat, rank, columns, now, past, (tokens, ledger) = reply
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     epoch = int(fields["store_epoch"])
@@ -25,6 +35,7 @@ def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
         policy=fields["policy"],
         store_epoch=epoch,
         suspect=bool(fields["suspect"]),
+        repair_blocked=fields.get("repair_blocked") or None,
         time=int(fields["time"]),
         clock=int(fields["clock"]),
         sessions=int(fields["sessions"]),

@@ -28,6 +28,8 @@ from service.values.snapshots import (
     Integrals,
     Repaired,
     Snapshot,
+    Survey,
+    Suspect,
 )
 
 __all__ = [
@@ -57,6 +59,8 @@ __all__ = [
     "Session",
     "Snapshot",
     "Status",
+    "Survey",
+    "Suspect",
 ]
 
 WINDOWS = (60, 300, 3600)

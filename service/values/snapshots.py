@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+MOST_SET_ASIDE = 10
+MOST_SHARE_SET_ASIDE = 0.01
+"""Records, and the share of the sessions, that a repair sets aside without being told to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,8 @@ class Snapshot:
     """Bytes of the rows that a choice reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
     past: dict[int, Integrals]
     """Per window in seconds (60, 300, 3600), the integrals of that long ago, or of as long as there are any."""
+    repair_blocked: str | None = None
+    """Why a suspect fleet is not repaired by itself; None where nothing is in the way."""
 
     @property
     def as_of(self) -> str:
@@ -101,6 +108,43 @@ class Configuration:
     version: str
     fields: list[str]
     digests: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A fleet that must be repaired. `ours`: by the dispatcher that was told; else another one sees to it.
+
+    `blocked` says why the last who looked did not repair it, '' where nobody did.
+    """
+
+    ours: bool
+    blocked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """The dry run of a repair: records that it would set aside, with the reason, and what it could put back.
+
+    `live` sessions have a record now. `keys` are those that no fleet can have; only a repair that somebody asked for
+    drops them. `put_back` are fields of {fleet}:aside.
+    """
+
+    live: int
+    sessions: Mapping[str, str]
+    pools: Mapping[str, str]
+    keys: Mapping[str, str]
+    put_back: Sequence[str]
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether so few records would be set aside that nobody need be asked."""
+        records = len(self.sessions) + len(self.pools)
+        return records <= MOST_SET_ASIDE and len(self.sessions) <= self.live * MOST_SHARE_SET_ASIDE
+
+    def __str__(self) -> str:
+        """What would be set aside, in numbers."""
+        parts = [f"{len(self.sessions)} of {self.live} sessions", f"{len(self.pools)} records of pools"]
+        return " and ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

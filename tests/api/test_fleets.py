@@ -9,7 +9,9 @@ import httpx
 import pytest
 from redis import Redis
 
+from service.fleet_file import Specs
 from service.store import Store
+from service.store.tables import put_arguments
 from tests.api.conftest import FLEET, assign, fill
 
 
@@ -210,14 +212,52 @@ async def test_a_repair_rebuilds_the_fleet_and_says_how(api: httpx.AsyncClient, 
     [pool_id] = await assign(api, fleet, "s")
     redis.delete("{f}:names", "{f}:level:1:1")
     answer = await api.post(f"{fleet}/repair")
-    assert (answer.status_code, answer.json()) == (200, {"fleet": "f", "slices": 8, "set_aside": 0})
+    assert (answer.status_code, answer.json()) == (200, {"fleet": "f", "slices": 10, "set_aside": 0})
     assert (await api.get(f"{fleet}/sessions/s")).json()["pool_id"] == pool_id
+
+
+async def test_a_repair_that_would_set_much_aside_is_409_until_it_is_allowed(
+    api: httpx.AsyncClient, fleet: str, redis: Redis
+) -> None:
+    assert (await api.post("/v1/fleets/nobody/repair")).json()["code"] == "unknown_fleet"
+    await assign(api, fleet, "s", "t")
+    redis.hset("{f}:sessions", "s", "rubbish")
+    answer = await api.post(f"{fleet}/repair")
+    assert (answer.status_code, answer.json()["code"]) == (409, "would_set_aside")
+    assert "1 of 2 sessions" in answer.json()["detail"]
+    assert redis.hget("{f}:sessions", "s") == b"rubbish"
+    assert (await api.post(f"{fleet}/repair?set_aside=yes")).status_code == 422
+    answer = await api.post(f"{fleet}/repair?set_aside=true")
+    assert (answer.status_code, answer.json()["set_aside"]) == (200, 1)
+    assert (await api.get(f"{fleet}/sessions/t")).status_code == 200
+
+
+async def test_a_fleet_that_cannot_be_read_is_503_fleet_damaged(
+    api: httpx.AsyncClient, fleet: str, redis: Redis
+) -> None:
+    """Of a lost document the calls that need it say so; sessions are served."""
+    redis.delete("{f}:document")
+    for path in ("", "/state", "/next", "/averages?window=60", "/optimum"):
+        answer = await api.get(f"{fleet}{path}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "document_unreadable")
+        assert "PUT the configuration" in answer.json()["detail"]
+    assert (await api.post(f"{fleet}/repair")).json()["code"] == "document_unreadable"
+    assert (await api.post(f"{fleet}/assign", json={})).status_code == 201
+    assert (await api.get("/metrics")).status_code == 200
+    assert (await api.put(fleet, json=FLEET)).status_code == 200
+    redis.delete("{f}:cold")
+    assert (await api.get(f"{fleet}/state")).json()["code"] == "fleet_damaged"
+    redis.delete("{f}:state")
+    answer = await api.post(f"{fleet}/assign", json={})
+    assert (answer.status_code, answer.json()["code"]) == (503, "fleet_damaged")
+    assert answer.headers["Retry-After"] == "1"
 
 
 async def test_meanwhile_other_calls_of_the_fleet_are_503_repairing_with_retry_after(
     api: httpx.AsyncClient, fleet: str, store: Store
 ) -> None:
-    await store.repairs.begin("f", ())
+    document = await store.repairs.document("f")
+    await store.repairs.begin("f", put_arguments(await Specs().of(document), document, None))
     for refused in (await api.post(f"{fleet}/assign", json={}), await api.get(f"{fleet}/state")):
         assert (refused.status_code, refused.json()["code"]) == (503, "repairing")
         assert refused.headers["Retry-After"] == "1"

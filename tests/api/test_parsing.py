@@ -36,5 +36,5 @@ async def test_a_body_that_is_large_or_has_many_parts_is_parsed_by_the_worker(
     monkeypatch.setattr(parsing, "parse", noted)
     body = compact({"operations": [FOUR_PARTS] * operations}).ljust(size)
     with suppress(Refusal):  # of more than 1,000
-        await BodyParser(OperationsBody, rules_of(operate)).parse(body)
+        await BodyParser(OperationsBody, rules_of(operate)).read(body)
     assert (threads != [get_ident()]) is by_worker

@@ -22,10 +22,11 @@ from tests.servers import own_server
 from tests.store.conftest import Calls
 
 
-def slta(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def slta(*arguments: str, answers: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
     return subprocess.run(
         [sys.executable, "-m", "service.cli", "audit", *arguments],
+        input=answers,
         capture_output=True,
         text=True,
         check=False,
@@ -116,10 +117,75 @@ def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
         redis.delete("{g}:level:0:1", "{g}:ids:0", "{g}:state")
         redis.hset("{g}:sessions", "s9", "rubbish")
         redis.expire("slta:fleets", 1000)
-    done = slta("--store-url", url, "--repair")
+    done = slta("--store-url", url, "--repair", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "the store: no findings\nf: no findings\ng: no findings\n  repaired in 8 slices\n"
+        "g: a repair would set aside 1 of 6 sessions and 0 records of pools:\n  session s9: its record is unreadable\n"
+        "the store: no findings\nf: no findings\ng: no findings\n  repaired in 10 slices\n"
         "  1 records that nobody can use are kept in {g}:aside\n"
     )
     assert slta("--store-url", url).returncode == 0
+
+
+WOULD_SET_ASIDE = (
+    "g: a repair would set aside 2 of 6 sessions and 1 records of pools:\n"
+    "  session s0: its record is unreadable\n  session s9: no class has the number of its pool\n"
+    "  pool ghost: its record is unreadable\n"
+)
+
+
+@pytest.fixture
+def doubtful(url: str) -> Redis:
+    """The store with a fleet of which a repair would set something aside."""
+    redis: Redis
+    with Redis.from_url(url, decode_responses=True) as redis:
+        redis.hset("{g}:sessions", mapping={"s0": "rubbish", "s9": f"{70 * 65536} 0 0 0 nowhere"})
+        redis.hset("{g}:pools", "ghost", "rubbish")
+        return redis
+
+
+def test_what_a_repair_would_set_aside_is_listed_and_stays_where_nobody_says_yes(url: str, doubtful: Redis) -> None:
+    for answers, heard in (("n\n", "[y/N]: "), ("", "Nobody answered: give --yes to say yes.\n")):
+        done = slta("--store-url", url, "--repair", answers=answers)
+        assert done.returncode == 1
+        assert done.stdout.startswith(WOULD_SET_ASIDE + "Repair the fleet so? [y/N]: ")
+        assert heard in done.stdout
+        assert "repaired" not in done.stdout
+    assert doubtful.hget("{g}:sessions", "s0") == "rubbish"
+    assert not doubtful.exists("{g}:aside")
+
+
+@pytest.mark.parametrize(("arguments", "answers"), [([], "y\n"), (["--yes"], "")])
+def test_and_is_set_aside_where_somebody_does(url: str, doubtful: Redis, arguments: list[str], answers: str) -> None:
+    done = slta("--store-url", url, "--repair", *arguments, answers=answers)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(WOULD_SET_ASIDE)
+    assert "  3 records that nobody can use are kept in {g}:aside\n" in done.stdout
+    assert set(doubtful.hkeys("{g}:aside")) == {"session s0", "session s9", "pool ghost"}
+
+
+def test_what_was_set_aside_before_is_offered_and_put_back(url: str) -> None:
+    with Redis.from_url(url, decode_responses=True) as redis:
+        record = redis.hget("{g}:sessions", "s0")
+        redis.hdel("{g}:sessions", "s0")
+        redis.srem(f"{{g}}:ids:{record.split()[0]}", "s0")
+        slta("--store-url", url, "--repair")
+        redis.hset("{g}:aside", "session s0", record)
+        offered = "g: can be put back from aside:\n  session s0\n"
+        done = slta("--store-url", url, "--repair", answers="n\n")
+        assert (done.returncode, done.stdout.startswith(offered)) == (0, True)
+        assert "repaired" not in done.stdout
+        done = slta("--store-url", url, "--repair", answers="y\n")
+        assert (done.returncode, done.stdout.startswith(offered)) == (0, True)
+        assert redis.hget("{g}:sessions", "s0") == record
+        assert not redis.exists("{g}:aside")
+
+
+def test_a_fleet_without_a_document_is_left_as_it_is(url: str) -> None:
+    with Redis.from_url(url, decode_responses=True) as redis:
+        redis.delete("{g}:document", "{g}:cold")
+        done = slta("--store-url", url, "--repair", "--yes")
+        assert done.returncode == 1
+        assert "document: is unreadable" in done.stdout or "state: cannot be read" in done.stdout
+        assert redis.hlen("{g}:sessions") == 5
+        assert not redis.exists("{g}:aside")

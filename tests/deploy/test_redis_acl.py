@@ -26,6 +26,7 @@ from service.core.utility import LogShareUtility, PoolClass
 from service.errors import UnknownSession
 from service.store import Store, StoreSettings
 from service.store.requirements import Demands
+from service.store.tables import put_arguments
 from tests.servers import SERVERS, started
 
 pytestmark = pytest.mark.needs("redis-server")
@@ -110,6 +111,21 @@ def spec(policy: str, capacity: int = 6) -> FleetSpec:
     )
 
 
+async def repair(store: Store, dispatcher: Redis, policy: str) -> None:
+    """A repair that somebody asks for, then one that nobody does."""
+    compiled = put_arguments(spec(policy), "{}", None)
+    dispatcher.hset(f"{{{policy}}}:aside", "session aside", "rubbish")
+    await store.repairs.survey(policy, compiled)
+    await store.repairs.begin(policy, compiled, put_back=True)
+    await store.repairs.finish(policy)
+    dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
+    assert await store.fleets.tick(policy)
+    await store.repairs.block(policy, "why")
+    await store.repairs.begin(policy, compiled, asked=False)
+    await store.repairs.finish(policy)
+    assert not (await store.fleets.snapshot(policy)).suspect
+
+
 @pytest.mark.parametrize("policy", PLACING)
 async def test_everything_the_store_does_is_allowed(
     store: Store, operator: Redis, dispatcher: Redis, policy: str
@@ -151,13 +167,9 @@ async def test_everything_the_store_does_is_allowed(
     assert (await store.audits.look(policy)).sentences == []
     assert await store.audits.server_keys() == []
     await store.audits.configuration(policy)
-    await store.repairs.begin(policy, ())
-    await store.repairs.finish(policy)
+    await repair(store, dispatcher, policy)
     await store.fleets.list_again(policy)
     await store.fleets.mend_lists()
-    dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
-    await store.fleets.tick(policy)
-    assert not (await store.fleets.snapshot(policy)).suspect, "the tick has rebuilt it"
     await store.fleets.configure(policy, spec(policy, 7), "{}")
     await store.fleets.remember_file(policy, "digest")
     assert await store.fleets.applied_file(policy) == "digest"

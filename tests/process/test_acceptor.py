@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.edge import certificate_in
 from tests.awaiting import DEADLINE_SECONDS, until
+from tests.certificates import certificate_in
 from tests.process.serving import Serving
 
 pytestmark = pytest.mark.needs("openssl")

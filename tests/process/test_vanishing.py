@@ -8,8 +8,10 @@ import pytest
 from redis import Redis
 
 from service.errors import NewerFleet, StoreUnavailable, UnknownFleet
+from service.fleet_file import Specs
 from service.metrics import Metrics
 from service.process import vanishing
+from service.process.repairing import AutomaticRepairs
 from service.process.ticking import Ticks
 from service.process.vanishing import ABSENT_SECONDS, Absences
 from service.store import Store, StoreSettings
@@ -134,7 +136,7 @@ class Watched:
 
     def __init__(self, store: Store) -> None:
         self.vanished = 0
-        self._ticks = Ticks(store, self._count)
+        self._ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), self._count)
 
     def _count(self) -> None:
         self.vanished += 1

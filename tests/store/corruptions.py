@@ -99,6 +99,11 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "draining sessions + 1": add("draining_sessions", 1),
     "failed pools + 1": add("failed_pools", 1),
     "the integral of U above that of U*": add("utility_high", 10**25),
+    "the low part of an integral": poke(sessions_low=3),
+    "the integral of the sessions fallen": add("sessions_high", -(10**7)),
+    "a count below 0": poke(steps_down=-5),
+    "placements above the sessions assigned": poke(assigned_green="1000 0"),
+    "a generation that is none": poke(ended_generation=3),
     # time and leases
     "next_due ahead": poke(next_due=10**9),
     "fleet time ahead by 300 years": poke(time=10**16),

@@ -14,6 +14,7 @@ from service.core.policies import POLICIES, Policy
 from service.core.policies.tokens import Beta
 from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from service.store import Store
+from service.store.tables import put_arguments
 from service.values import Pool
 from tests import rawstate
 from tests.servers import TextRedis
@@ -50,6 +51,15 @@ async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: st
     """The fleet, with pools `<class>-0`, `<class>-1`, …"""
     await store.fleets.configure(name, fleet, "{}")
     await store.pools.add(name, [(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
+
+
+async def repair_by_itself(store: Store, fleet: FleetSpec, name: str = FLEET) -> None:
+    """What dispatchers do about a fleet that `create` has made, once a tick has found it suspect."""
+    suspect = await store.fleets.tick(name)
+    assert suspect
+    assert suspect.ours
+    await store.repairs.begin(name, put_arguments(fleet, "{}", None), asked=False)
+    await store.repairs.finish(name)
 
 
 async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:

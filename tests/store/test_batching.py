@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -17,14 +17,28 @@ from service.values import Placement, Renewed
 from tests.audit import violations
 from tests.faults import Proxy
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, SMALL, TWO_CLASSES, create, field, occupancies, place, pool_class, spec
+from tests.store.fleets import (
+    FLEET,
+    SMALL,
+    TWO_CLASSES,
+    create,
+    field,
+    occupancies,
+    place,
+    pool_class,
+    repair_by_itself,
+    spec,
+)
+
+ROOMY = spec(pool_class("small", SMALL, 100))
+LEASED = spec(pool_class("small", SMALL, 6), lease=100)
 
 
 @pytest.fixture
 async def store(between: tuple[Proxy, str], calls: Calls, clock: Clock) -> AsyncIterator[Store]:
     """A store whose calls a test can hold up; a fleet with room for 600 sessions."""
     opened = Store(StoreSettings(between[1], call_timeout_seconds=10, deadline_seconds=10), calls, clock=clock)
-    await create(opened, spec(pool_class("small", SMALL, 100)), {"small": 6})
+    await create(opened, ROOMY, {"small": 6})
     yield opened
     between[0].open.set()
     await opened.close()
@@ -183,11 +197,11 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
-async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_next_tick_repairs_the_fleet(
+async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_fleet_is_repaired(
     store: Store, between: tuple[Proxy, str], redis: Redis, damage: str
 ) -> None:
     await store.fleets.delete(FLEET)
-    await create(store, spec(pool_class("small", SMALL, 6), lease=100), {"small": 2})
+    await create(store, LEASED, {"small": 2})
     placed = await place(store, 4)
     key = f"{{{FLEET}}}:{DAMAGES[damage]}"
     redis.delete(key)
@@ -204,7 +218,7 @@ async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_next_ti
     assert outcomes[0].renewed == ["s0"], "those before have their true outcome"
     assert outcomes[-1].unknown == ["never"], "those after were sent again"
     assert field(redis, "suspect")
-    await store.fleets.tick(FLEET)
+    await repair_by_itself(store, LEASED)
     assert violations(redis, FLEET) == []
     repaired = await store.fleets.snapshot(FLEET)
     assert (repaired.suspect, repaired.counters["repairs"]) == (False, 1)
@@ -217,7 +231,7 @@ async def test_an_error_in_what_a_call_writes_at_its_end_is_unknown_for_all_of_i
     store: Store, between: tuple[Proxy, str], redis: Redis
 ) -> None:
     await store.fleets.delete(FLEET)
-    await create(store, spec(pool_class("small", SMALL, 6), lease=100), {"small": 2})
+    await create(store, LEASED, {"small": 2})
     placed = await place(store, 4)
     for leases in redis.keys(f"{{{FLEET}}}:leases:*"):
         redis.set(leases, "not a set")
@@ -228,7 +242,7 @@ async def test_an_error_in_what_a_call_writes_at_its_end_is_unknown_for_all_of_i
     )
     assert {type(outcome) for outcome in outcomes} == {errors.OutcomeUnknown}
     assert "WRONGTYPE" in field(redis, "suspect")
-    await store.fleets.tick(FLEET)
+    await repair_by_itself(store, LEASED)
     assert violations(redis, FLEET) == []
 
 
@@ -239,42 +253,54 @@ async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
     with pytest.raises(errors.OutcomeUnknown):
         await store.sessions.assign(FLEET, "s", None)
-    await store.fleets.tick(FLEET)
+    await repair_by_itself(store, ROOMY)
     again = await store.sessions.assign(FLEET, "s", None)
     assert again.replayed
     assert (await occupancies(store))[again.pool_id] == 1
     assert (await store.fleets.snapshot(FLEET)).counters["assigned"] == 1
 
 
-@pytest.fixture
-async def lease_without_session(store: Store, redis: Redis, clock: Clock) -> None:
-    """What no operation leaves behind: every call that ends leases now meets an error."""
-    await store.sessions.assign(FLEET, "s", 2)
-    redis.hdel(f"{{{FLEET}}}:sessions", "s")
-    clock.advance(5)
-
-
-async def test_after_an_error_while_leases_end_operations_hear_of_the_repair_and_run_when_it_is_over(
-    store: Store, between: tuple[Proxy, str], lease_without_session: None
+async def test_a_lease_of_nobody_keeps_no_other_from_ending_and_no_operation_from_running(
+    store: Store, redis: Redis, clock: Clock
 ) -> None:
-    waiting = asyncio.create_task(store.sessions.assign(FLEET, "t", None))
-    await between[0].waiting(between[0].calls + 3)
-    await store.fleets.tick(FLEET)
-    with suppress(errors.Repairing):
-        await waiting
+    for id_ in ("gone", "unreadable", "s"):
+        await store.sessions.assign(FLEET, id_, 2)
+    redis.hdel(f"{{{FLEET}}}:sessions", "gone")
+    redis.hset(f"{{{FLEET}}}:sessions", "unreadable", "rubbish")
+    clock.advance(5)
     assert (await store.sessions.assign(FLEET, "t", None)).session_id == "t"
+    with pytest.raises(errors.SessionEnded):
+        await store.sessions.get(FLEET, "s")
+    assert not redis.keys(f"{{{FLEET}}}:leases:*")
+    assert field(redis, "suspect")
+    redis.hdel(f"{{{FLEET}}}:sessions", "unreadable")
+    await repair_by_itself(store, ROOMY)
+    assert {id_: (await store.sessions.get(FLEET, id_)).session_id for id_ in ("gone", "unreadable", "t")}
+
+
+async def test_a_lease_ends_in_its_own_second_though_another_has_the_session_too(
+    store: Store, redis: Redis, clock: Clock
+) -> None:
+    await store.sessions.assign(FLEET, "s", 4)
+    redis.sadd(f"{{{FLEET}}}:leases:2", "s")
+    clock.advance(3)
+    await repair_by_itself(store, ROOMY)
+    assert (await store.sessions.get(FLEET, "s")).lease_seconds_left
 
 
 async def test_without_a_repair_operations_end_at_their_deadline_having_asked_at_a_decent_pace(
-    server: str, store: Store, calls: Calls, clock: Clock, lease_without_session: None
+    server: str, store: Store, calls: Calls, clock: Clock, redis: Redis
 ) -> None:
+    redis.set(f"{{{FLEET}}}:ended:0", "no hash")
     impatient = Store(StoreSettings(server, deadline_seconds=0.3), calls, clock=clock)
     calls.functions.clear()
-    with pytest.raises((errors.StoreUnavailable, errors.OutcomeUnknown)):
-        await impatient.sessions.assign(FLEET, "t", None)
-    assert len(calls.functions) <= 1 + 0.3 / RETRY_PAUSE_SECONDS
+    outcomes = await asyncio.gather(
+        *(impatient.sessions.assign(FLEET, f"t{k}", None) for k in range(8)), return_exceptions=True
+    )
+    assert {type(outcome) for outcome in outcomes[1:]} <= {errors.StoreUnavailable, errors.OutcomeUnknown}
+    assert len(calls.functions) <= 2 + 0.3 / RETRY_PAUSE_SECONDS
     await impatient.close()
-    await store.fleets.tick(FLEET)
+    await repair_by_itself(store, ROOMY)
 
 
 async def test_a_suspect_fleet_says_why_in_its_state(store: Store, redis: Redis) -> None:
@@ -283,7 +309,7 @@ async def test_a_suspect_fleet_says_why_in_its_state(store: Store, redis: Redis)
     with pytest.raises(errors.OutcomeUnknown):
         await store.sessions.assign(FLEET, "s", None)
     assert "WRONGTYPE" in field(redis, "suspect")
-    await store.fleets.tick(FLEET)
+    await repair_by_itself(store, ROOMY)
     assert field(redis, "suspect") == ""
 
 

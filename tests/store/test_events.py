@@ -13,6 +13,7 @@ from service.api.problems import STATUS
 from service.requests import LONGEST_WORD, Author, Event, Facts
 from service.store import Store
 from service.store.replies import REFUSALS
+from service.store.tables import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Clock
@@ -22,7 +23,7 @@ KEY = f"{{{FLEET}}}:events"
 CHANGES = {errors.PoolInOtherClass, errors.PoolLimit, errors.PoolNotEmpty, errors.FleetInUse, errors.ClassInUse}
 CHANGES |= {errors.CapacityBelowOccupancy, errors.VersionMismatch}
 SESSIONS = {errors.SessionEnded, errors.StaleReport, errors.UtilitiesChanged}
-SESSIONS |= {errors.FleetObserves, errors.OverCapacity, errors.ReportedPoolUnknown}
+SESSIONS |= {errors.FleetObserves, errors.OverCapacity, errors.ReportedPoolUnknown, errors.WouldSetAside}
 """Refused with 409 too, and no changes of a fleet."""
 
 
@@ -152,7 +153,7 @@ async def test_a_list_that_cannot_be_written_to_stops_no_change_and_is_mended(st
     assert (await store.pools.set_status(FLEET, "small-0", "draining", author())).status == "draining"
     assert rawstate.fields(redis, FLEET)["active_pools"] == "1"
     assert (await store.audits.look(FLEET)).total
-    await store.repairs.begin(FLEET, (), author())
+    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None), author())
     await store.repairs.finish(FLEET)
     assert told(await store.fleets.events(FLEET)) == [("repair", "done", None)]
     assert (await store.audits.look(FLEET)).sentences == []
@@ -165,7 +166,7 @@ async def test_events_that_nobody_can_read_are_found_and_dropped(store: Store, r
         redis.lpush(KEY, rubbish)
     assert await store.fleets.events(FLEET) == sound
     assert (await store.audits.look(FLEET)).total == 3
-    await store.repairs.begin(FLEET, ())
+    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None))
     await store.repairs.finish(FLEET)
     assert (await store.fleets.events(FLEET))[1:] == sound
 

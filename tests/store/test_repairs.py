@@ -105,7 +105,7 @@ async def test_a_server_that_was_started_anew_begins_to_look_through_its_keys_ag
             assert await one_slice(store, 40) == "SLICE"
         redis.hset(f"{{{FLEET}}}:repair", mapping={"run": "another", "cursor": "12345"})
         assert await one_slice(store, 1) == "SLICE"
-        assert redis.hget(f"{{{FLEET}}}:repair", "stage") in ("names", "pools")
+        assert redis.hget(f"{{{FLEET}}}:repair", "stage") in ("names", "aside")
     await store.repairs.finish(FLEET)
     assert violations(redis, FLEET) == []
     assert await occupancies(store) == damaged

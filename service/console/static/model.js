@@ -146,6 +146,8 @@ export function verdictOf(view, rates, percent) {
   const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
+  if (state.repair_blocked)
+    return bad(`The fleet is damaged and is not repaired by itself: ${state.repair_blocked}. See slta audit --repair.`);
   if (state.suspect)
     return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
   if (state.went_back_seconds !== null && state.went_back_seconds < WENT_BACK_SECONDS)

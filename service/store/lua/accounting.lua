@@ -146,6 +146,33 @@ function accounting.fell(fleet, position, level)
   lower_optimum(fleet)
 end
 
+local COUNTS = {
+  'assigned', 'completed', 'expired', 'steps_up', 'steps_down', 'older_ended', 'early_completes', 'revision', 'adopted',
+  'failed', 'reported_ended', 'rejected_no_capacity', 'rejected_no_active_pool', 'repairs',
+}
+
+-- Calls visit(name, number, numbers, place) for each count that is never negative: it stands at numbers[place].
+function accounting.each_count(fleet, visit)
+  for _, field in ipairs(COUNTS) do
+    visit(field, fleet[field] or 0, fleet, field)
+  end
+  for _, token in ipairs(fleet.rules.TOKENS) do
+    local name = 'assigned_' .. token
+    for position, number in ipairs(fleet[name]) do
+      visit(name, number, fleet[name], position)
+    end
+  end
+end
+
+-- Sessions that a token of the fleet's policy placed.
+function accounting.placements(fleet)
+  local placed = 0
+  for _, token in ipairs(fleet.rules.TOKENS) do
+    placed = placed + vectors.sum(fleet['assigned_' .. token])
+  end
+  return placed
+end
+
 local function as_text(numbers)
   local words = {}
   for at = 1, #numbers do

@@ -76,6 +76,23 @@ local function check_times(fleet, look, cold)
   end
 end
 
+-- Counts are never negative, and no more sessions were placed by a token than were assigned: a class that is gone took
+-- its counts along.
+local function check_counts(fleet, look)
+  accounting.each_count(fleet, function(name, number)
+    if number < 0 then
+      look:say(name .. ': is negative')
+    end
+  end)
+  local placed = accounting.placements(fleet)
+  if placed > fleet.assigned then
+    look:say(string.format('assigned: %.0f, expected at least the %.0f placements by token', fleet.assigned, placed))
+  end
+  if fleet.ended_generation ~= 0 and fleet.ended_generation ~= 1 then
+    look:say(string.format('ended_generation: %.17g, expected 0 or 1', fleet.ended_generation))
+  end
+end
+
 -- Within one call. O(fields + classes).
 function audit_fields.check(fleet, look)
   local cold = state.stored_cold(fleet)
@@ -87,6 +104,7 @@ function audit_fields.check(fleet, look)
   check_memory(fleet, look, cold)
   check_tables_digest(fleet, look, cold)
   check_times(fleet, look, cold)
+  check_counts(fleet, look)
   for _, text in ipairs(events.unsound(fleet)) do
     look:say('events: this is none, or one too many: ' .. text)
   end

@@ -2,30 +2,6 @@
 
 audit_pools = {}
 
--- A cursor "class position:block:place", from the first class on.
-local function parse(cursor)
-  local position, block, place = string.match(cursor, '^(%d+):(%d+):(%d+)$')
-  return tonumber(position) or 1, tonumber(block) or 0, tonumber(place) or 0
-end
-
--- Calls visit(position, block, place) for each block of pools from the cursor on, until the slice's work is done; where
--- to go on. A visit that stops within the block returns the place.
-local function each_block(fleet, look, cursor, visit)
-  local first, block, place = parse(cursor)
-  for position = first, #fleet.numbers do
-    local blocks = columns.blocks(keys.of_class(fleet, 'used', position))
-    while block < blocks do
-      place = visit(position, block, place)
-      block = place and block or block + 1
-      if place or look:worked(16) then
-        return string.format('%d:%d:%d', position, block, place or 0)
-      end
-      place = 0
-    end
-    block = 0
-  end
-end
-
 -- Name, number and status of the pool at a bit agree; whether it is active, and its sessions.
 local function check_pool(fleet, look, number)
   local name = records.pool_name(fleet, number)
@@ -67,7 +43,7 @@ end
 
 -- Blocks of pools. O(work + capacity).
 function audit_pools.check_columns(fleet, look, cursor)
-  return each_block(fleet, look, cursor, function(position, block)
+  return columns.each_block(fleet, look, cursor, function(position, block)
     check_block(fleet, look, position, block)
     look:worked(fleet.capacities[position] + 4 * columns.POOLS)
   end)
@@ -87,14 +63,7 @@ end
 
 -- Pools one by one. O(work + sessions of a pool).
 function audit_pools.check_members(fleet, look, cursor)
-  return each_block(fleet, look, cursor, function(position, block, from)
-    for _, place in ipairs(columns.places(keys.of_class(fleet, 'used', position), block)) do
-      if place >= from then
-        local ids = check_ids(fleet, look, keys.pool_number(fleet, position, block * columns.POOLS + place))
-        if look:worked(2 + 2 * ids) then
-          return place + 1
-        end
-      end
-    end
+  return columns.each_pool(fleet, look, cursor, function(number)
+    return 2 + 2 * check_ids(fleet, look, number)
   end)
 end

@@ -67,6 +67,18 @@ local function check_sessions(fleet, look)
   look:claim('early_completes', fleet.early_completes, redis.call('ZCARD', keys.of_fleet(fleet, 'early')))
 end
 
+-- The high part of each integral is the double nearest to the whole, and that of the sessions does not fall.
+local function check_pairs(fleet, look)
+  for _, name in ipairs({ 'sessions', 'utility', 'optimum' }) do
+    local high, low = fleet[name .. '_high'], fleet[name .. '_low']
+    look:claim(name .. ': the high part of its integral', high, high + low)
+  end
+  local kept = history.newest(fleet)
+  if kept and kept.version == fleet.utilities_version and fleet.sessions_high + fleet.sessions_low < kept.sessions then
+    look:say('sessions: its integral is below the one that was kept')
+  end
+end
+
 local function check_integrals(fleet, look)
   local utility = fleet.utility_high + fleet.utility_low
   local optimum = fleet.optimum_high + fleet.optimum_low
@@ -87,6 +99,7 @@ function audit_totals.check(fleet, look)
   check_pools(fleet, look)
   check_sessions(fleet, look)
   check_integrals(fleet, look)
+  check_pairs(fleet, look)
   local optimum, rank, filled = fill_optimum(fleet, sessions_here)
   look:claim('optimum', fleet.optimum, optimum)
   look:claim('bound_rank', fleet.bound_rank, rank)

@@ -65,8 +65,7 @@ function batches.run(fleet, args, kind)
     end
   end
   if not sound then
-    fleet.suspect = type(message) == 'table' and message.err or tostring(message)
-    redis.log(redis.LOG_WARNING, 'fleet ' .. fleet.prefix .. ' is suspect: ' .. fleet.suspect)
+    repair.suspect(fleet, message)
   end
   state.write(fleet)
   return { 'BATCH', outcomes }, fleet

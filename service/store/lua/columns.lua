@@ -65,3 +65,39 @@ function columns.levels(occupancies, capacity, visit)
     visit(level, text)
   end
 end
+
+-- A cursor "class position:block:place", from the first class on.
+local function parse(cursor)
+  local position, block, place = string.match(cursor, '^(%d+):(%d+):(%d+)$')
+  return tonumber(position) or 1, tonumber(block) or 0, tonumber(place) or 0
+end
+
+-- Calls visit(position, block, place) for each block of pools from the cursor on, until the slice's work is done; where
+-- to go on. A visit that stops within the block returns the place. slice:worked(commands) notes work, and says whether
+-- it is done.
+function columns.each_block(fleet, slice, cursor, visit)
+  local first, block, place = parse(cursor)
+  for position = first, #fleet.numbers do
+    local blocks = columns.blocks(keys.of_class(fleet, 'used', position))
+    while block < blocks do
+      place = visit(position, block, place)
+      block = place and block or block + 1
+      if place or slice:worked(16) then
+        return string.format('%d:%d:%d', position, block, place or 0)
+      end
+      place = 0
+    end
+    block = 0
+  end
+end
+
+-- Calls visit(number) for each pool from the cursor on, likewise; it returns the commands that it called.
+function columns.each_pool(fleet, slice, cursor, visit)
+  return columns.each_block(fleet, slice, cursor, function(position, block, from)
+    for _, place in ipairs(columns.places(keys.of_class(fleet, 'used', position), block)) do
+      if place >= from and slice:worked(visit(keys.pool_number(fleet, position, block * columns.POOLS + place))) then
+        return place + 1
+      end
+    end
+  end)
+end

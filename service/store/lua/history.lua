@@ -39,6 +39,13 @@ function history.newest_time(fleet)
   return newest and time_of(newest)
 end
 
+-- Version and integral of the sessions of the newest line; nil when there is none.
+function history.newest(fleet)
+  local line = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
+  local version, high, low = string.match(line or '', '^(%S+) %S+ (%S+) (%S+)')
+  return tonumber(low) and { version = tonumber(version), sessions = tonumber(high) + tonumber(low) }
+end
+
 -- O(1) on average.
 function history.keep(fleet)
   accounting.settle_pools(fleet)

@@ -1,6 +1,7 @@
 -- The functions the server runs. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
 -- own (tests state theirs); all other keys share the fleet's hash tag. No fleet answers {UNKNOWN_FLEET}, one that uses
--- what this library does not know {NEWER_FLEET}, one of a layout before {OLDER_FLEET}: then nothing is written.
+-- what this library does not know {NEWER_FLEET}, one of a layout before {OLDER_FLEET}, one whose state is missing or
+-- unreadable {DAMAGED}: then nothing is written.
 -- Behind each reply stand the fleet's incarnation and revision, 0 where no fleet was looked at.
 -- @DIGEST@ keeps the functions of different versions apart, so that a rolling upgrade runs both.
 
@@ -12,10 +13,17 @@ local function clock(given)
   return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
 end
 
+-- Whether a fleet without a state is one that was not deleted: then its document is there.
+local function is_lost(key)
+  return redis.call('EXISTS', string.sub(key, 1, -6) .. 'document') == 1
+end
+
 -- The fleet at the present time, read only; nil and the refusal when there is none to work on.
 local function fleet_to_read(given, args)
-  local fleet, refusal = state.read(given[1])
-  if not fleet then
+  local is_read, fleet, refusal = pcall(state.read, given[1])
+  if not is_read or refusal == 'UNKNOWN_FLEET' and is_lost(given[1]) then
+    return nil, { 'DAMAGED' }
+  elseif not fleet then
     return nil, { refusal }
   end
   accounting.advance(fleet, clock(args[1]))
@@ -25,8 +33,8 @@ end
 -- The same, to be changed.
 local function present_fleet(given, args)
   local fleet, refusal = fleet_to_read(given, args)
-  if fleet then
-    incarnations.enter(fleet)
+  if fleet and not pcall(incarnations.enter, fleet) then
+    return nil, { 'DAMAGED' }
   end
   return fleet, refusal
 end
@@ -58,7 +66,11 @@ end
 local function reading(read)
   return function(given, args)
     local fleet, refusal = fleet_to_read(given, args)
-    return fleet and read(fleet, unpack(args, 2)) or refusal, fleet
+    if not fleet then
+      return refusal
+    end
+    local is_sound, reply = pcall(read, fleet, unpack(args, 2))
+    return is_sound and reply or { 'DAMAGED' }, fleet
   end
 end
 
@@ -85,34 +97,16 @@ local function replay_facts(given, args)
   return batches.run(fleet, args, batches.FACTS)
 end
 
--- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0} | {BEGUN} for a repair after an error inside
--- an operation. Idempotent; every dispatcher calls it about once a second.
+-- ARGV: time -> {TICKED, 1 when leases that are over may be left, else 0} | {SUSPECT, …}, see `repair.claim`, for a
+-- fleet that must be repaired. Idempotent; every dispatcher calls it about once a second.
 local function tick(given, args)
   local fleet, refusal = present_fleet(given, args)
-  if not fleet then
+  if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
-  elseif fleet.suspect ~= '' then
-    return (repair_begin.run(given[1], clock(args[1])))
+  elseif not fleet or not upkeep.run(fleet) then
+    return repair.claim(given[1]), fleet
   end
-  sessions.forget(fleet)
-  early.forget(fleet)
-  sessions.reap(fleet)
-  history.keep(fleet)
-  state.write(fleet)
   return { 'TICKED', sessions.are_due(fleet) and 1 or 0 }, fleet
-end
-
--- ARGV from the third on: expected version, document, policy, utilities digest, names, capacities, lease, retention,
--- beta coefficient, beta power, exponent, order, bound, marginals of each class. nil for a policy that is not known.
-local function configuration(args)
-  local rules = policies.BY_NAME[args[5]]
-  return rules and {
-    expected = args[3], document = args[4], policy = args[5], utilities = args[6],
-    names = vectors.split(args[7]), capacities = vectors.split(args[8], true),
-    lease = tonumber(args[9]), retention = tonumber(args[10]),
-    beta_coefficient = tonumber(args[11]), beta_power = tonumber(args[12]),
-    exponent = tonumber(args[13]), order = args[14], bound = args[15], marginals = { unpack(args, 16) },
-  }
 end
 
 -- ARGV: time, author, then a configuration.
@@ -121,7 +115,7 @@ local function put(given, args)
   if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
   end
-  local wanted = configuration(args)
+  local wanted = configuration.parse(args, 3)
   if not wanted then
     return { 'NEWER_FLEET' }
   end
@@ -132,13 +126,11 @@ local function put(given, args)
   return reply, nil, events.close(configured, event, reply)
 end
 
--- ARGV: time, author, then the configuration of the stored document, or nothing where that is unreadable.
+-- ARGV: time, author, '1' for a repair that somebody asked for, '1' to put back what is aside, then the configuration
+-- that was compiled from the stored document.
 local function begin_repair(given, args)
-  local wanted = args[3] and configuration(args)
-  if args[3] and not wanted then
-    return { 'NEWER_FLEET' }
-  end
-  local reply, fleet = repair_begin.run(given[1], clock(args[1]), wanted)
+  local wanted = configuration.parse(args, 5)
+  local reply, fleet = repair_begin.run(given[1], clock(args[1]), wanted, args[3], args[4])
   local event = fleet and events.begin('repair', fleet, clock(args[1]), args[2])
   return reply, nil, event and events.close(fleet, event, reply)
 end
@@ -195,7 +187,17 @@ register('audit', function(given, args)
   return audit.slice(given[1], clock(args[1]), args[2], args[3], tonumber(args[4]))
 end, { 'no-writes' })
 register('configuration', reading(audit_tables.configuration), { 'no-writes' })
+-- ARGV: time, then the configuration that was compiled from the stored document.
+register('begin_survey', function(given, args)
+  return repair_begin.survey(given[1], clock(args[1]), configuration.parse(args, 2))
+end, { 'no-writes' })
+-- ARGV: time, policy and numbers of the classes as `begin_survey` says, part ('names' is the first), cursor, work.
+register('survey', function(given, args)
+  return repair_survey.slice(given[1], args[2], args[3], args[4], args[5], tonumber(args[6]))
+end, { 'no-writes' })
 register('begin_repair', recorded(begin_repair), { 'allow-oom' })
+-- ARGV: time, why.
+register('block_repair', function(given, args) return repair.block(given[1], args[2]) end, { 'allow-oom' })
 -- ARGV: time, work, patience in µs.
 register('repair', function(given, args)
   return repair.slice(given[1], clock(args[1]), tonumber(args[2]), tonumber(args[3]))

@@ -16,7 +16,6 @@ observe = {
   fell = jlmu.fell,
   reported_rank = jlmu.reported_rank,
   rows = jlmu.rows,
-  check = jlmu.check,
 }
 
 -- Marginal utility at the reported place; pool, class and marginal utility of JLMU's choice; the exponent of both.
@@ -47,6 +46,18 @@ function observe.rebuild(fleet, afresh)
     fleet.compared_since, fleet.compared_reports, fleet.difference = fleet.time, 0, 0
   end
   jlmu.rebuild(fleet)
+end
+
+-- As JLMU's; and the comparison did not begin in the future, and is of reports. O(classes * log levels * pools / 8).
+function observe.check(fleet, claim)
+  jlmu.check(fleet, claim)
+  claim('compared_since', fleet.compared_since, math.min(fleet.compared_since, fleet.time))
+  for _, field in ipairs({ 'compared_reports', 'left_out_over_capacity', 'left_out_unknown_pool' }) do
+    claim(field, fleet[field], math.max(0, fleet[field]))
+  end
+  if fleet.compared_reports == 0 then
+    claim('difference of no reports', fleet.difference, 0)
+  end
 end
 
 -- What a line of integrals has of it. O(1).

@@ -47,10 +47,14 @@ function reads.snapshot(fleet)
   for at, window in ipairs(constants.WINDOWS) do
     past[at] = history.recall(fleet, window) or ''
   end
-  local document = redis.call('GET', keys.of_fleet(fleet, 'document'))
+  local document, fields = redis.call('GET', keys.of_fleet(fleet, 'document')), state.fields(fleet)
+  if fleet.suspect ~= '' then
+    fields[#fields + 1], fields[#fields + 2] = 'repair_blocked', repair.blocked(fleet)
+  end
   local sizes = { bytes(choosing_rows(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.tell(fleet, 'reported_rank') or 0
-  return { 'SNAPSHOT', document, state.fields(fleet), rank, texts, accounting.integrals(fleet), past, sizes }
+  assert(rank >= 0 and rank <= fleet.last_rank)
+  return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }
 end
 
 -- id -> {SESSION, pool_id, class, age, µs of lease left or '', level taken or '', token or ''}
@@ -73,7 +77,7 @@ function reads.session(fleet, id)
   }
 end
 
--- {CONFIG, document, version}.
+-- {CONFIG, document, version}; the document is nil where it is lost.
 function reads.config(fleet)
-  return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), fleet.config_version }
+  return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), assert(fleet.config_version) }
 end

@@ -26,7 +26,7 @@ end
 
 -- The cold fields become those that are stored.
 local function read_cold(fleet)
-  local stored = state.stored_cold(fleet)
+  local stored = redis.call('TYPE', keys.of_fleet(fleet, 'cold')).ok == 'hash' and state.stored_cold(fleet) or {}
   state.each_field(fleet.rules, function(field, kind, name, is_cold)
     if is_cold then
       rawset(fleet, field, stored[name] and vectors.decode(kind, stored[name]))
@@ -45,7 +45,7 @@ local function mend_fields(fleet)
 end
 
 local function has_marginals(fleet, number, marginals)
-  return number and redis.call('GET', fleet.prefix .. 'marginals:' .. number) == marginals
+  return number and redis.pcall('GET', fleet.prefix .. 'marginals:' .. number) == marginals
 end
 
 -- A class's number: the lowest not taken that has these marginal utilities, else the lowest not taken.
@@ -104,7 +104,7 @@ local function mend_times(fleet, now)
   fleet.next_due = math.floor(fleet.time / 1e6) + 1
   fleet.store_epoch = fleet.store_epoch > 0 and fleet.store_epoch or math.floor(now / 1e6)
   fleet.config_version = math.max(1, fleet.config_version)
-  fleet.ended_generation = fleet.ended_generation == 1 and 1 or 0
+  fleet.ended_generation = fleet.ended_generation == 0 and 0 or 1 -- as `keys.of_ended` has it
   incarnations.mend(fleet)
 end
 
@@ -132,46 +132,84 @@ local function mend_keys(fleet)
   end
 end
 
--- The fleet as it can be read, or a new one on the same keys; nil and the refusal when it is not for us to touch.
-local function open(key, now, given)
-  local read, fleet, refusal = pcall(state.read, key, true)
-  if read and fleet then
-    return fleet
-  elseif read and refusal ~= 'UNKNOWN_FLEET' then
-    return nil, { refusal }
-  elseif not given then
-    return nil, { 'UNKNOWN_FLEET' }
+-- The cold fields that are read with the state are there, so that the state can be read without them.
+local function mend_cold(key)
+  local cold = string.sub(key, 1, -6) .. 'cold'
+  if redis.call('TYPE', cold).ok ~= 'hash' then
+    redis.call('UNLINK', cold)
   end
-  fleet = state.new(key)
+  for _, name in ipairs({ 'names', 'numbers', 'capacities' }) do
+    redis.call('HSET', cold, name, redis.call('HGET', cold, name) or '')
+  end
+end
+
+-- A fleet of whose state nothing can be read.
+local function new(key, now, given)
+  local fleet = state.new(key)
   fleet.rules = policies.BY_NAME[given.policy]
   fleet.policy, fleet.classes, fleet.clock = given.policy, #given.names, now
   fleet.pool_counts = nil
   return fleet
 end
 
--- given: what `put` takes, compiled from the stored document; nil where that is unreadable, or for a repair after an
--- error, which keeps the tables as they are. -> {BEGUN}, the fleet | {UNKNOWN_FLEET} | {NEWER_FLEET} | {OLDER_FLEET}.
--- O(levels).
-function repair_begin.run(key, now, given)
+-- The fleet as it can be read, or a new one on the same keys; nil and the refusal when it is not for us to touch, or
+-- when its document is not the one that was compiled. `mending` may write to read more of it.
+local function open(key, now, given, mending)
+  local document = redis.pcall('GET', string.sub(key, 1, -6) .. 'document')
+  if not given then
+    return nil, { 'NEWER_FLEET' }
+  elseif document ~= given.document then
+    return nil, { document and 'DOCUMENT_CHANGED' or 'UNKNOWN_FLEET' }
+  end
+  local is_read, fleet, refusal = pcall(state.read, key, true)
+  if not is_read and mending then
+    mend_cold(key)
+    is_read, fleet, refusal = pcall(state.read, key, true)
+  end
+  if is_read and fleet then
+    return fleet
+  elseif is_read and refusal ~= 'UNKNOWN_FLEET' then
+    return nil, { refusal }
+  end
+  return new(key, now, given)
+end
+
+-- Which classes a repair with this configuration would find -> {CLASSES, policy, their numbers, sessions that have a
+-- record} | a refusal as in `repair_begin.run`. O(levels).
+function repair_begin.survey(key, now, given)
   local fleet, refusal = open(key, now, given)
   if not fleet then
     return refusal
-  elseif repair.is_under_way(fleet, UNDER_WAY) then
+  end
+  read_cold(fleet)
+  mend_fields(fleet)
+  local count = redis.pcall('HLEN', keys.of_fleet(fleet, 'sessions'))
+  return { 'CLASSES', given.policy, table.concat(find_numbers(fleet, given), ' '), tonumber(count) or 0 }
+end
+
+-- given: what `put` takes, compiled from the stored document; `asked` and `put_back` as `repair.begin` says.
+--   -> {BEGUN}, the fleet | {SOUND} for a fleet that nobody asked to repair and that needs none
+--    | {UNKNOWN_FLEET} | {DOCUMENT_CHANGED} since it was compiled | {NEWER_FLEET} | {OLDER_FLEET}. O(levels).
+function repair_begin.run(key, now, given, asked, put_back)
+  local fleet, refusal = open(key, now, given, true)
+  if not fleet then
+    return refusal
+  elseif repair.is_under_way(fleet, UNDER_WAY, asked) then
     return { 'BEGUN' }, fleet
+  elseif asked ~= '1' and not repair.is_claimed(fleet) then
+    return { 'SOUND' }
   end
   -- writes
   mend_keys(fleet)
   read_cold(fleet)
   mend_fields(fleet)
   memory.forget(fleet)
-  if given then
-    follow_document(fleet, given)
-    mend_fields(fleet)
-  end
+  follow_document(fleet, given)
+  mend_fields(fleet)
   mend_times(fleet, now)
   memory.forget(fleet)
   memory.renew(fleet)
-  local reply = repair.begin(fleet, given ~= nil)
+  local reply = repair.begin(fleet, asked, put_back)
   state.write(fleet)
   return reply, fleet
 end

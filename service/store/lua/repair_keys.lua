@@ -2,7 +2,8 @@
 
 repair_keys = {}
 
-local function is_row(name)
+-- Whether a repair writes the key anew from other keys.
+function repair_keys.is_derived(name)
   local row, number = string.match(name, '^(%a+):(%d+)')
   for _, policy in pairs(policies.BY_NAME) do
     if vectors.has(policy.FLEET_ROWS, name) or number and vectors.has(policy.CLASS_ROWS, row) then
@@ -12,13 +13,24 @@ local function is_row(name)
   return row == 'level' or row == 'ids' or row == 'leases'
 end
 
+-- Sessions of which nothing is left but their names in the set of a pool that is not there.
+local function set_ids_aside(fleet, number)
+  for _, id in ipairs(repair_orphans.of_pool(fleet, number)) do
+    repair.set_aside(fleet, 'session ' .. id, 'of pool number ' .. number)
+  end
+end
+
 local function mend_key(fleet, job, key)
   local name = string.sub(key, #fleet.prefix + 1)
   local wanted = audit_keys.type_of(fleet, name)
   local kind = redis.call('TYPE', key).ok
-  if is_row(name) or wanted and wanted ~= kind then
+  local number = string.match(name, '^ids:(%d+)$')
+  if number and not wanted then
+    set_ids_aside(fleet, tonumber(number))
+  end
+  if repair_keys.is_derived(name) or wanted and wanted ~= kind then
     redis.call('UNLINK', key)
-  elseif not wanted and job.thorough == '1' then
+  elseif not wanted and job.asked == '1' then
     repair.set_aside(fleet, 'key ' .. name, 'was a stray ' .. kind)
     redis.call('UNLINK', key)
   else

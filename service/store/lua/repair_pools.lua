@@ -23,7 +23,7 @@ end
 
 local function get_bit(fleet, row, number)
   local position, bit = keys.locate(fleet, number)
-  return redis.call('GETBIT', keys.of_class(fleet, row, position), bit)
+  return redis.pcall('GETBIT', keys.of_class(fleet, row, position), bit)
 end
 
 local function set_pool(fleet, pool_id, number, status)
@@ -35,9 +35,14 @@ end
 
 repair_pools.set = set_pool
 
+-- Whether a class has a pool of this number, by its row.
+function repair_pools.is_used(fleet, number)
+  return number and keys.locate(fleet, number) and get_bit(fleet, 'used', number) ~= 0
+end
+
 -- Where a pool's record is unreadable, or says another number than its name and its bit: what those say.
 local function mend_record(fleet, number, pool_id)
-  if not keys.locate(fleet, number) or get_bit(fleet, 'used', number) == 0 then
+  if not repair_pools.is_used(fleet, number) then
     return
   end
   local stored, status = repair_pools.parse(fleet, redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
@@ -50,9 +55,7 @@ end
 -- Some names. At the end names and bits are dropped, to be written anew from the records. O(work).
 function repair_pools.from_names(fleet, job, cursor)
   local going_on = each_field_of(keys.of_fleet(fleet, 'names'), job, cursor, function(number, pool_id)
-    if tonumber(number) then
-      mend_record(fleet, tonumber(number), pool_id)
-    end
+    mend_record(fleet, tonumber(number), pool_id)
   end)
   if not going_on then
     redis.call('UNLINK', keys.of_fleet(fleet, 'names'))
@@ -63,18 +66,33 @@ function repair_pools.from_names(fleet, job, cursor)
   return going_on
 end
 
--- Some records of pools: their names and bits. One that is unreadable, or whose number is another pool's, is set aside.
--- O(work).
+-- The lowest free number of a class; nil where it has none left.
+function repair_pools.free_number(fleet, position)
+  local bit = math.max(0, redis.call('BITPOS', keys.of_class(fleet, 'used', position), 0))
+  return bit < constants.MAX_POOLS and keys.pool_number(fleet, position, bit) or nil
+end
+
+-- The number that a pool can have: its record's, or a free one of the same class where that is another pool's. Its
+-- sessions follow it, for their records name it. nil where its record is unreadable.
+local function number_for(fleet, pool_id, number)
+  local holder = number and records.pool_name(fleet, number)
+  if holder and holder ~= pool_id then
+    return repair_pools.free_number(fleet, (keys.locate(fleet, number)))
+  end
+  return number
+end
+
+-- Some records of pools: their names and bits. One that is unreadable is set aside. O(work).
 function repair_pools.from_records(fleet, job, cursor)
   local key = keys.of_fleet(fleet, 'pools')
   return each_field_of(key, job, cursor, function(pool_id, record)
-    local number, status = repair_pools.parse(fleet, record)
-    local holder = number and records.pool_name(fleet, number)
-    if not number or holder and holder ~= pool_id then
+    local stored, status = repair_pools.parse(fleet, record)
+    local number = number_for(fleet, pool_id, stored)
+    if number then
+      set_pool(fleet, pool_id, number, status)
+    else
       repair.set_aside(fleet, 'pool ' .. pool_id, record)
       redis.call('HDEL', key, pool_id)
-    else
-      set_pool(fleet, pool_id, number, status)
     end
   end)
 end
@@ -117,21 +135,11 @@ end
 
 -- Some blocks of pools: their columns of bits from their sets of ids. O(work).
 function repair_pools.write_columns(fleet, job, cursor)
-  local first, block = string.match(cursor, '^(%d+):(%d+)$')
-  first, block = tonumber(first) or 1, tonumber(block) or 0
   if cursor == '' then
     begin_counts(fleet)
   end
-  for position = first, #fleet.numbers do
-    local blocks = columns.blocks(keys.of_class(fleet, 'used', position))
-    while block < blocks do
-      if job.left <= 0 then
-        return position .. ':' .. block
-      end
-      write_block(fleet, position, block)
-      block = block + 1
-      job.left = job.left - fleet.capacities[position] - 4 * columns.POOLS
-    end
-    block = 0
-  end
+  return columns.each_block(fleet, job, cursor, function(position, block)
+    write_block(fleet, position, block)
+    job:worked(fleet.capacities[position] + 4 * columns.POOLS)
+  end)
 end

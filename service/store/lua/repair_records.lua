@@ -2,12 +2,6 @@
 
 repair_records = {}
 
--- The lowest free bit of a class, as a pool's number.
-local function free_number(fleet, position)
-  local bit = math.max(0, redis.call('BITPOS', keys.of_class(fleet, 'used', position), 0))
-  return keys.pool_number(fleet, position, bit)
-end
-
 -- The number of the pool that a record names. A pool that has no record is there again, draining, where a class can be
 -- told from the number; else nil.
 local function find_pool(fleet, number, pool_id)
@@ -19,12 +13,11 @@ local function find_pool(fleet, number, pool_id)
     return nil
   end
   if records.pool_name(fleet, number) then
-    number = free_number(fleet, position)
+    number = repair_pools.free_number(fleet, position)
   end
-  if number >= (fleet.numbers[position] + 1) * constants.MAX_POOLS then
-    return nil
+  if number then
+    repair_pools.set(fleet, pool_id, number, 'draining')
   end
-  repair_pools.set(fleet, pool_id, number, 'draining')
   return number
 end
 

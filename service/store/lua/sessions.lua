@@ -216,14 +216,39 @@ function sessions.are_due(fleet)
   return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
 end
 
+-- Ends a session whose lease is over now. One that cannot end keeps no other from it: its lease is forgotten, and the
+-- fleet is to be repaired.
+local function expire(fleet, id)
+  local is_sound, message = pcall(function()
+    local session = sessions.read(fleet, id)
+    if not session or session.due ~= fleet.next_due then
+      error('session ' .. id .. ' is among the leases of second ' .. fleet.next_due .. ' and has none there')
+    end
+    sessions.finish(fleet, id, session, 'expired')
+  end)
+  if not is_sound then
+    end_lease(fleet, id, fleet.next_due)
+    repair.suspect(fleet, message)
+  end
+end
+
+-- Ids whose lease is over in the second that is due, `count` at most.
+local function due_ids(fleet, count)
+  local ids = redis.pcall('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), count)
+  if ids.err then
+    repair.suspect(fleet, ids)
+  end
+  return ids
+end
+
 -- Ends at most REAP sessions whose lease is over, in at most REAP_SECONDS from the first second that is due on.
 -- O(REAP + REAP_SECONDS).
 function sessions.reap(fleet)
   local ended, last = 0, fleet.next_due + REAP_SECONDS
   while ended < REAP and fleet.next_due < last and sessions.are_due(fleet) do
-    local ids = redis.call('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), REAP - ended)
+    local ids = due_ids(fleet, REAP - ended)
     for _, id in ipairs(ids) do
-      sessions.finish(fleet, id, sessions.read(fleet, id), 'expired')
+      expire(fleet, id)
     end
     ended = ended + #ids
     if ended < REAP then

@@ -1,0 +1,35 @@
+-- Sessions without a record, of which only their pool's set knows: they get a record again.
+
+repair_orphans = {}
+
+-- Those of the pool with this number that have not ended, and how many sessions its set has. O(sessions of the pool).
+function repair_orphans.of_pool(fleet, number)
+  local ids, found = redis.pcall('SMEMBERS', keys.of_ids(fleet, number)), {}
+  local are_readable = redis.call('TYPE', keys.of_fleet(fleet, 'sessions')).ok == 'hash'
+  local stored = are_readable and records.read_all(fleet, ids) or {}
+  for at, id in ipairs(ids) do
+    if not stored[at] and not repair_aside.is_over(fleet, id) then
+      found[#found + 1] = id
+    end
+  end
+  return found, #ids
+end
+
+-- A session of which only its pool is known begins now, with a whole lease of the fleet.
+local function restore(fleet, id, number, pool_id)
+  redis.call('HSET', keys.of_fleet(fleet, 'sessions'), id, records.text({
+    number = number, start = fleet.time, lease = fleet.lease, due = 0, pool_id = pool_id, placed = '',
+  }))
+end
+
+-- A repair's stage, before the sets of ids are dropped: pools one by one. O(work + sessions of a pool).
+function repair_orphans.place(fleet, job, cursor)
+  return columns.each_pool(fleet, job, cursor, function(number)
+    local pool_id = records.pool_name(fleet, number)
+    local found, count = repair_orphans.of_pool(fleet, number)
+    for _, id in ipairs(pool_id and found or {}) do
+      restore(fleet, id, number, pool_id)
+    end
+    return 2 + 2 * count
+  end)
+end

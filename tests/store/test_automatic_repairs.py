@@ -1,0 +1,461 @@
+"""Automatic repairs: only with the classes of the document, and only where next to nothing would be set aside.
+
+Each test does what dispatchers do: a tick, and what it asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Mapping
+
+import pytest
+
+from service import errors
+from service.audit import Attempt, audit_fleet, mend, repair_fleet, repair_suspect
+from service.fleet_file import Specs, parse_document
+from service.fleet_file.applying import apply_fleet
+from service.observation import Observation, observe_state
+from service.store import Store
+from service.store.tables import put_arguments
+from tests.audit import violations
+from tests.in_process import TINY
+from tests.servers import TextRedis
+from tests.store.conftest import Clock
+from tests.store.fleets import FLEET, all_pools, pass_seconds
+
+LARGE = {"kind": "log_share", "resource": 400}
+MANY = {"classes": [{"name": "only", "utility": LARGE, "capacity": 300, "pools": 4}], "lease_seconds": 300}
+SMALL = TINY | {"classes": [one | {"pools": 8} for one in TINY["classes"]], "lease_seconds": 300}
+SESSIONS, STATE, COLD, DOCUMENT, ASIDE, REPAIR = (
+    f"{{{FLEET}}}:{name}" for name in ("sessions", "state", "cold", "document", "aside", "repair")
+)
+KEYS = (
+    "state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions",
+    "ranks:0", "marginals:0", "used:0", "active:0", "green:0", "yellow", "level:0:1", "level:0:2", "level:1:1",
+    "ids:0", "ids:65536", "leases:*", "ended:*", "early", "past:60", "past:300", "past:3600", "events",
+)  # fmt: skip
+
+
+async def build(store: Store, body: Mapping[str, object], sessions: int) -> None:
+    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(body)))
+    await asyncio.gather(*(store.sessions.assign(FLEET, f"s{k}", None) for k in range(sessions)))
+
+
+@pytest.fixture
+async def fleet(store: Store, clock: Clock, redis: TextRedis) -> AsyncIterator[None]:
+    """16 pools of two classes, one draining; 40 sessions, one with a lease of its own that ends soon."""
+    await build(store, SMALL, 40)
+    await store.pools.set_status(FLEET, "large-3", "draining")
+    await store.sessions.renew(FLEET, ["s39"], 4)
+    await store.sessions.complete(FLEET, "s38")
+    with pytest.raises(errors.UnknownSession):
+        await store.sessions.complete(FLEET, "early")
+    await pass_seconds(store, clock, 2)
+    yield
+    redis.flushall()
+
+
+@pytest.fixture
+async def many(store: Store, redis: TextRedis) -> AsyncIterator[None]:
+    """1,000 sessions, so that ten are 1 % of them."""
+    await build(store, MANY, 1000)
+    yield
+    redis.flushall()
+
+
+async def round_of(store: Store, clock: Clock) -> Attempt | None:
+    """A second passes; what a dispatcher does in it. None for a fleet that it finds sound."""
+    clock.advance(1)
+    suspect = await store.fleets.tick(FLEET)
+    return await repair_suspect(store, Specs(), FLEET) if suspect and suspect.ours else None
+
+
+async def see(store: Store) -> Observation | str:
+    """What `/state` says, or the code of its refusal."""
+    try:
+        snapshot = await store.fleets.snapshot(FLEET)
+        return observe_state(snapshot, await Specs().of_stored(snapshot.document))
+    except errors.DispatchError as error:
+        return error.code
+
+
+def live(redis: TextRedis) -> set[str]:
+    return set(redis.hkeys(SESSIONS))
+
+
+def make_suspect(redis: TextRedis) -> None:
+    redis.hset(COLD, "suspect", "an error inside an operation")
+
+
+def forget_memory(redis: TextRedis) -> None:
+    """The server was started anew, as far as the library's own memory goes."""
+    redis.function_flush()
+
+
+# Loss of one key
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["", "and the server forgets"])
+@pytest.mark.parametrize("name", KEYS)
+async def test_the_loss_of_a_key_throws_no_live_session_and_no_pool_away(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str, forgets: bool
+) -> None:
+    sessions, pools = live(redis) - {"s39"}, set(redis.hkeys(f"{{{FLEET}}}:pools"))
+    redis.delete(*redis.keys(f"{{{FLEET}}}:{name}"))
+    if forgets:
+        forget_memory(redis)
+    for _ in range(5):
+        await round_of(store, clock)
+    for key, before in (("sessions", sessions), ("pools", pools)):
+        kept = set(redis.hkeys(f"{{{FLEET}}}:{key}"))
+        assert kept >= before or (name == key and not kept), "it is as it was, or nobody has touched it"
+    assert not redis.exists(ASIDE)
+    state = await see(store)
+    assert isinstance(state, Observation) or state in ("fleet_damaged", "document_unreadable")
+    if name != "document":
+        await mend(store, Specs(), await audit_fleet(store, Specs(), FLEET))
+        assert live(redis) - {"s39"} >= sessions
+        assert {pool.pool_id for pool in await all_pools(store)} == pools
+        assert violations(redis, FLEET) == []
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["", "and the server forgets"])
+@pytest.mark.parametrize("name", ["cold", "state"])
+async def test_a_fleet_whose_fields_are_lost_is_repaired_by_itself(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None, name: str, forgets: bool
+) -> None:
+    redis.delete(f"{{{FLEET}}}:{name}")
+    if forgets:
+        forget_memory(redis)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.repaired
+    assert attempt.repaired.set_aside == 0
+    assert violations(redis, FLEET) == []
+    assert isinstance(await see(store), Observation)
+    assert await round_of(store, clock) is None
+
+
+async def test_a_lost_state_is_no_unknown_fleet_and_a_deleted_fleet_is(store: Store, redis: TextRedis) -> None:
+    await build(store, SMALL, 1)
+    redis.delete(STATE)
+    for call in (store.sessions.assign(FLEET, "t", None), store.fleets.delete(FLEET), store.fleets.snapshot(FLEET)):
+        with pytest.raises(errors.Damaged):
+            await call
+    await repair_fleet(store, Specs(), FLEET)
+    await store.sessions.complete(FLEET, "s0")
+    await store.fleets.delete(FLEET)
+    with pytest.raises(errors.UnknownFleet):
+        await store.sessions.assign(FLEET, "t", None)
+
+
+async def test_sessions_without_records_get_one_from_their_pools_sets(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    pools = {id_: record.split()[4] for id_, record in redis.hgetall(SESSIONS).items()}
+    redis.delete(SESSIONS)
+    with pytest.raises(errors.UnknownSession):
+        await store.sessions.complete(FLEET, "s1")
+    make_suspect(redis)
+    assert await round_of(store, clock)
+    assert {id_: record.split()[4] for id_, record in redis.hgetall(SESSIONS).items()} == {
+        id_: pool for id_, pool in pools.items() if id_ != "s1"
+    }, "who asked for s1 was told that it is over"
+    assert (await store.sessions.get(FLEET, "s2")).lease_seconds_left == pytest.approx(300, abs=2)
+
+
+# What may be set aside
+
+
+def spoil(redis: TextRedis, count: int) -> None:
+    """Records that nobody can read."""
+    redis.hset(SESSIONS, mapping={f"s{k}": "rubbish" for k in range(count)})
+    make_suspect(redis)
+
+
+async def test_up_to_ten_records_and_one_in_a_hundred_are_set_aside(
+    store: Store, clock: Clock, redis: TextRedis, many: None
+) -> None:
+    before = live(redis)
+    spoil(redis, 10)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.repaired
+    assert attempt.survey
+    assert set(attempt.survey.sessions) == {f"s{k}" for k in range(10)}
+    assert live(redis) == before - set(attempt.survey.sessions)
+    assert redis.hlen(ASIDE) == 10
+    assert violations(redis, FLEET) == []
+
+
+async def test_with_more_than_ten_nothing_is_repaired_and_sound_sessions_are_served(
+    store: Store, clock: Clock, redis: TextRedis, many: None
+) -> None:
+    spoil(redis, 11)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.blocked == "a repair would set aside 11 of 1000 sessions and 0 records of pools"
+    assert redis.hlen(SESSIONS) == 1000
+    assert not redis.exists(ASIDE)
+    await serves_sound_sessions(store, clock)
+    state = await see(store)
+    assert isinstance(state, Observation)
+    assert (state.suspect, state.repair_blocked) == (True, attempt.blocked)
+    assert await round_of(store, clock) is None, "nobody looks again at once"
+
+
+async def serves_sound_sessions(store: Store, clock: Clock) -> None:
+    """Everything goes on but for what is damaged, also the ends of leases."""
+    calls: list[Awaitable[object]] = [store.sessions.complete(FLEET, f"s{k}") for k in range(5, 25)]
+    calls += [store.sessions.assign(FLEET, f"t{k}", 3) for k in range(20)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(one) for one in outcomes[:6]] == [errors.OutcomeUnknown] * 6, "s5 to s10 are unreadable"
+    assert not any(isinstance(one, Exception) for one in outcomes[6:])
+    assert (await store.sessions.renew(FLEET, ["s30"], 60)).renewed == ["s30"]
+    assert (await store.pools.set_status(FLEET, "only-4", "draining")).status == "draining"
+    for _ in range(5):
+        clock.advance(1)
+        assert await store.fleets.tick(FLEET)
+    with pytest.raises((errors.SessionEnded, errors.UnknownSession)):
+        await store.sessions.get(FLEET, "t3")
+
+
+async def test_in_a_small_fleet_one_record_is_too_much(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    spoil(redis, 1)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.blocked == "a repair would set aside 1 of 39 sessions and 0 records of pools"
+
+
+async def test_records_of_pools_count_too(store: Store, clock: Clock, redis: TextRedis, many: None) -> None:
+    redis.hset(f"{{{FLEET}}}:pools", mapping={f"ghost-{k}": f"{99 * 65536 + k} active" for k in range(11)})
+    make_suspect(redis)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.blocked == "a repair would set aside 0 of 1000 sessions and 11 records of pools"
+    redis.hdel(f"{{{FLEET}}}:pools", "ghost-0")
+    redis.hset(REPAIR, "claimed", "1")
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.repaired
+    assert redis.hlen(ASIDE) == 10
+    assert violations(redis, FLEET) == []
+
+
+async def test_a_pool_whose_record_is_unreadable_is_told_by_its_name_and_its_bit(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    pools = redis.hgetall(f"{{{FLEET}}}:pools")
+    redis.hset(f"{{{FLEET}}}:pools", mapping=dict.fromkeys(pools, "rubbish"))
+    make_suspect(redis)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.survey
+    assert not attempt.survey.pools
+    assert redis.hgetall(f"{{{FLEET}}}:pools") == pools
+    assert violations(redis, FLEET) == []
+
+
+async def test_two_pools_of_one_number_both_stay(store: Store, clock: Clock, redis: TextRedis, fleet: None) -> None:
+    redis.hset(f"{{{FLEET}}}:pools", "double", redis.hget(f"{{{FLEET}}}:pools", "small-1"))
+    make_suspect(redis)
+    await round_of(store, clock)
+    assert {"double", "small-1"} <= set(redis.hkeys(f"{{{FLEET}}}:pools"))
+    assert not redis.exists(ASIDE)
+    assert violations(redis, FLEET) == []
+
+
+async def test_keys_that_no_fleet_can_have_stay_unless_somebody_asks(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    redis.set(f"{{{FLEET}}}:of-a-newer-version", "x")
+    make_suspect(redis)
+    assert await round_of(store, clock)
+    assert redis.get(f"{{{FLEET}}}:of-a-newer-version") == "x"
+    await repair_fleet(store, Specs(), FLEET)
+    assert redis.hgetall(ASIDE) == {"key of-a-newer-version": "was a stray string"}
+
+
+# Without a document
+
+
+@pytest.mark.parametrize("document", [None, '{"classes": ['])
+async def test_without_a_document_nothing_is_repaired_until_there_is_one(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None, document: str | None
+) -> None:
+    before = live(redis)
+    redis.delete(COLD)
+    redis.delete(DOCUMENT) if document is None else redis.set(DOCUMENT, document)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert (attempt.blocked, attempt.repaired) == ("its document is missing or unreadable", None)
+    assert await see(store) == "fleet_damaged"
+    suspect = await store.fleets.tick(FLEET)
+    assert suspect
+    assert (suspect.ours, suspect.blocked) == (False, attempt.blocked)
+    with pytest.raises(errors.DocumentUnreadable):
+        await repair_fleet(store, Specs(), FLEET)
+    assert (await store.sessions.complete(FLEET, "s5")).outcome == "completed"
+    assert live(redis) == before - {"s5"}
+
+
+async def test_after_a_put_the_next_look_repairs_the_fleet(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    redis.delete(DOCUMENT)
+    make_suspect(redis)
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.blocked
+    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL)))
+    redis.hset(REPAIR, "claimed", "1")
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.repaired
+    assert violations(redis, FLEET) == []
+
+
+async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, redis: TextRedis, fleet: None) -> None:
+    document = await store.repairs.document(FLEET)
+    compiled = put_arguments(await Specs().of(document), document, None)
+    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL | {"lease_seconds": 77})))
+    for call in (store.repairs.survey(FLEET, compiled), store.repairs.begin(FLEET, compiled)):
+        with pytest.raises(errors.VersionMismatch):
+            await call
+    assert json.loads(redis.get(DOCUMENT))["lease_seconds"] == 77
+
+
+# Who does it
+
+
+async def test_one_dispatcher_sees_to_a_suspect_fleet_and_another_after_it_was_silent(
+    store: Store, redis: TextRedis, fleet: None
+) -> None:
+    make_suspect(redis)
+    told = [await store.fleets.tick(FLEET) for _ in range(3)]
+    assert [one.ours for one in told if one] == [True, False, False]
+    redis.hset(REPAIR, "claimed", "1")
+    suspect = await store.fleets.tick(FLEET)
+    assert suspect
+    assert suspect.ours
+    await repair_suspect(store, Specs(), FLEET)
+
+
+async def test_a_clock_that_was_set_back_holds_no_repair_up(store: Store, redis: TextRedis, fleet: None) -> None:
+    make_suspect(redis)
+    redis.hset(REPAIR, "claimed", str(2**52))
+    suspect = await store.fleets.tick(FLEET)
+    assert suspect
+    assert suspect.ours
+    await repair_suspect(store, Specs(), FLEET)
+
+
+async def test_a_fleet_that_another_dispatcher_has_repaired_is_not_repaired_again(
+    store: Store, redis: TextRedis, fleet: None
+) -> None:
+    make_suspect(redis)
+    await store.fleets.tick(FLEET)
+    assert (await repair_suspect(store, Specs(), FLEET)).repaired
+    assert not (await repair_suspect(store, Specs(), FLEET)).repaired
+    assert (await store.fleets.snapshot(FLEET)).counters["repairs"] == 1
+
+
+async def test_a_fleet_that_was_deleted_meanwhile_does_not_come_back(store: Store, redis: TextRedis) -> None:
+    await build(store, SMALL, 0)
+    document = await store.repairs.document(FLEET)
+    compiled = put_arguments(await Specs().of(document), document, None)
+    make_suspect(redis)
+    await store.fleets.tick(FLEET)
+    await store.fleets.delete(FLEET)
+    for call in (
+        repair_suspect(store, Specs(), FLEET),
+        store.repairs.begin(FLEET, compiled, asked=False),
+        store.repairs.block(FLEET, "why"),
+    ):
+        with pytest.raises(errors.UnknownFleet):
+            await call
+    assert redis.keys(f"{{{FLEET}}}:*") == []
+
+
+# Put back what was set aside
+
+
+@pytest.fixture
+async def aside(store: Store, redis: TextRedis, fleet: None) -> dict[str, str]:
+    """Ten sound sessions and a pool that were set aside, one of the sessions over since, and two that are none."""
+    records = redis.hgetall(SESSIONS)
+    taken = {f"s{k}": records[f"s{k}"] for k in range(10)}
+    for id_ in taken:
+        await store.sessions.complete(FLEET, id_)
+    redis.hdel(f"{{{FLEET}}}:ended:0", *(id_ for id_ in taken if id_ != "s9"))
+    redis.hset(ASIDE, mapping={f"session {id_}": record for id_, record in taken.items()})
+    redis.hset(ASIDE, mapping={"session bad": "rubbish", "session s20": records["s21"], "key old": "was a stray set"})
+    await store.pools.add(FLEET, [("taken", "large")])
+    redis.hset(ASIDE, "pool taken", redis.hget(f"{{{FLEET}}}:pools", "taken"))
+    await store.pools.remove(FLEET, "taken")
+    return {id_: record.split()[4] for id_, record in taken.items() if id_ != "s9"}
+
+
+async def test_a_repair_that_is_asked_for_puts_back_what_can_be(
+    store: Store, redis: TextRedis, aside: dict[str, str]
+) -> None:
+    kept = redis.hget(SESSIONS, "s20")
+    await repair_fleet(store, Specs(), FLEET)
+    assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in aside} == aside
+    assert (await store.pools.get(FLEET, "taken")).status == "active"
+    assert redis.hget(SESSIONS, "s20").split()[4] == kept.split()[4]
+    assert set(redis.hkeys(ASIDE)) == {"session bad", "session s9", "session s20", "key old"}
+    assert violations(redis, FLEET) == []
+    assert (await audit_fleet(store, Specs(), FLEET)).sentences == []
+
+
+async def test_one_that_nobody_asked_for_puts_nothing_back(
+    store: Store, clock: Clock, redis: TextRedis, aside: dict[str, str]
+) -> None:
+    before = redis.hgetall(ASIDE)
+    make_suspect(redis)
+    assert await round_of(store, clock)
+    assert redis.hgetall(ASIDE) == before
+    assert violations(redis, FLEET) == []
+
+
+async def test_more_than_a_repair_sets_aside_unasked_needs_a_word(store: Store, redis: TextRedis, fleet: None) -> None:
+    spoil(redis, 3)
+    with pytest.raises(errors.WouldSetAside, match="3 of 39 sessions"):
+        await repair_fleet(store, Specs(), FLEET)
+    assert redis.hlen(SESSIONS) == 39
+    repaired = await repair_fleet(store, Specs(), FLEET, set_aside=True)
+    assert repaired
+    assert repaired.set_aside == 3
+    assert violations(redis, FLEET) == []
+
+
+# The dry run
+
+
+@pytest.mark.parametrize("work", [1, 40])
+async def test_the_dry_run_tells_what_the_repair_then_sets_aside_and_writes_nothing(
+    store: Store, redis: TextRedis, aside: dict[str, str], work: int
+) -> None:
+    redis.hset(SESSIONS, mapping={"s11": "rubbish", "s12": f"{99 * 65536} 0 0 0 nowhere", "s13": "7 0 0 0 elsewhere"})
+    redis.hset(f"{{{FLEET}}}:pools", mapping={"ghost": "rubbish", "small-1": "rubbish"})
+    redis.sadd(f"{{{FLEET}}}:ids:4711", "lost")
+    redis.set(f"{{{FLEET}}}:scratch", "x")
+    document = await store.repairs.document(FLEET)
+    compiled = put_arguments(await Specs().of(document), document, None)
+    before = {key: redis.dump(key) for key in redis.keys("*")}
+    survey = await type(store.repairs)(store.fleets._caller, work).survey(FLEET, compiled)
+    assert {key: redis.dump(key) for key in redis.keys("*")} == before
+    assert set(survey.put_back) == {*(f"session {id_}" for id_ in aside), "pool taken"}
+    there = set(redis.hkeys(ASIDE))
+    await repair_fleet(store, Specs(), FLEET, set_aside=True)
+    told = {"session": survey.sessions, "pool": survey.pools, "key": survey.keys}
+    assert (
+        {f"{kind} {name}" for kind, records in told.items() for name in records}
+        == (set(redis.hkeys(ASIDE)) - there)
+        == {"session s11", "session s12", "session lost", "pool ghost", "key scratch"}
+    )
+    assert violations(redis, FLEET) == []
