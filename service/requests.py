@@ -72,8 +72,8 @@ class RequestRecord(NamedTuple):
 
     `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
     where there is none, `key_id` `unknown` where the key is none of ours; `shed` where it was refused because too much
-    waits; `address` the client's, as far as trusted proxies tell; `author` is there where a route may change a fleet.
-    Nothing in it is a client's free text.
+    waits or is held; `address` the client's, as far as trusted proxies tell; `author` is there where a route may change
+    a fleet. Nothing in it is a client's free text.
     """
 
     request_id: str

@@ -18,9 +18,9 @@ class RequestContext:
     """A request. `headers` by their names in lower case; `address` '' where the socket has none.
 
     `arrived` is in seconds of the event loop's clock. `caller` and `fleet` are set by the gate: NOBODY and '' until
-    then, and where a route asks for neither. `shed` says that the gate refused it because too much waits. `author` is
-    there once a route asks who changes a fleet. `held` and `spare` are the gate's: so many bytes of the body are
-    counted, and for so many operations the rate was charged that the call is not known to have.
+    then, and where a route asks for neither. `shed` says that the gate refused it because too much waits or is
+    held. `author` is there once a route asks who changes a fleet. `held` and `spare` are the gate's: so many bytes of
+    the body are counted, and for so many operations the rate was charged that the call is not known to have.
     """
 
     request_id: str

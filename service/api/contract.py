@@ -48,11 +48,12 @@ REFUSED: Mapping[str, int] = {
 
 EDGE = ("invalid_http", "request_timeout", "uri_too_long", "headers_too_large", "too_many_connections")
 DOOR = ("invalid_host", "escaped_slash", "repeated_authorization")
-EVERY = (*EDGE, *DOOR, "not_acceptable", "invalid_request", "internal_error")
+BODY = ("payload_too_large", "overloaded")
+"""A body is bounded where the call takes none, too."""
+EVERY = (*EDGE, *DOOR, *BODY, "not_acceptable", "invalid_request", "internal_error")
 WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
-WITH_BODY = ("invalid_json", "payload_too_large", "unsupported_media_type")
+WITH_BODY = ("invalid_json", "unsupported_media_type")
 CHANGING = ("cross_site",)
-HOT = ("overloaded",)
 IN_STORE = (errors.StoreUnavailable,)
 IN_FLEET = (
     errors.UnknownFleet,
@@ -110,8 +111,6 @@ def _before_the_store(route: ApiRoute, method: str) -> Iterator[str]:
         yield from WITH_BODY
     if method not in SAFE_METHODS:
         yield from CHANGING
-    if route.rules.hot:
-        yield from HOT
 
 
 def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.DispatchError]]:

@@ -19,7 +19,7 @@ REQUESTS = HistogramRow(
 )
 CONNECTIONS = MeterRow("connections", "Connections of clients that are open.", ())
 REFUSED = TallyRow("connections_refused", "Connections refused or ended before a request had arrived.", ("reason",))
-SHED = TallyRow("requests_shed", "Requests refused because what waited here would have taken too long.", ("route",))
+SHED = TallyRow("requests_shed", "Requests refused because too much waited or was held here.", ("route",))
 KEY_REQUESTS = TallyRow("key_requests", "Requests by the key that they came with, and status.", ("key_id", "status"))
 STORE_CALLS = HistogramRow(
     "store_duration_seconds",

@@ -17,6 +17,7 @@ from service.api import worker
 from service.api.application import build_api
 from service.console import Feeds, console_router
 from service.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
+from service.core.policies import POLICIES
 from service.fleet_file import Specs
 from service.store import Store
 from tests.api.conftest import as_of, no_metrics
@@ -154,7 +155,7 @@ async def test_a_long_path_takes_little_time(here: Measured, fleet: str, title: 
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("policy", ["slta", "jlmu", "slta-greedy"])
+@pytest.mark.parametrize("policy", [name for name, policy in POLICIES.items() if policy.places])
 async def test_a_fleet_whose_levels_are_all_in_use_is_shown_in_steps(here: Measured, policy: str) -> None:
     fleet = f"/v1/fleets/{policy}"
     document = json.loads(largest_fleet(MAX_CLASSES)) | {"policy": policy}
