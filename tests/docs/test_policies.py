@@ -1,19 +1,184 @@
-"""The figures of docs/policies.md are those of the study."""
+"""The figures of docs/policies.md are those of the study, and its example is what SLTA does."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from experiments.studies.which import LINES
-from tests.docs.pages import ROOT
+from service.core.policies import Occupancies, Slta
+from service.core.policies.slta import TOKENS, choose
+from service.core.policies.tokens import Beta
+from tests.docs.pages import ROOT, Page, rows
+from tests.docs.tiny import LARGE, ORDINALS, SMALL, SPEC, named
 
-PAGE = (ROOT / "docs/policies.md").read_text(encoding="utf-8")
-ROWS = json.loads((ROOT / "docs/results/which.json").read_text(encoding="utf-8"))["rows"]
+PAGE = Page(ROOT / "docs/policies.md")
+TEXT = " ".join(PAGE.prose.split())
+EXAMPLE = PAGE.section("SLTA, in numbers")
+
+STUDY: list[dict[str, Any]] = json.loads((ROOT / "docs/results/which.json").read_text(encoding="utf-8"))["rows"]
+CLASSES = {
+    "table 1": "two",
+    "figure 3, right": "three",
+    "six quadratic classes": "six quadratic",
+    "six capped classes": "six capped",
+}
+COLUMNS = ("SLTA", "SLTA-greedy", "JLMU", "JLMU, kink")
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['fleet']}, {row['n']}, {row['load']}")
-def test_a_row_of_the_study_stands_on_the_page(row: dict[str, object]) -> None:
-    gaps = " | ".join(f"{row[line]['gap']:.3f}" for line in LINES)  # type: ignore[index]
-    assert f" | {row['n']:,} | {gaps} |" in PAGE
+# The study
+
+
+def gap(row: dict[str, Any], line: str) -> float:
+    """In percent of the bound."""
+    return float(row[line]["gap"])
+
+
+def is_steady(row: dict[str, Any]) -> bool:
+    return "sine" not in row["load"]
+
+
+def is_of_two_classes(row: dict[str, Any]) -> bool:
+    return bool(row["fleet"] == "table 1")
+
+
+@pytest.mark.parametrize(("heading", "steady"), [("Gap at a steady load", True), ("Gap at a changing load", False)])
+def test_the_tables_are_those_of_the_study(heading: str, *, steady: bool) -> None:
+    assert rows(PAGE.section(heading)) == [
+        [CLASSES[row["fleet"]], f"{row['n']:,}", *(f"{gap(row, column):.3f}" for column in COLUMNS)]
+        for row in STUDY
+        if is_steady(row) == steady
+    ]
+
+
+def test_what_slta_costs_beside_jlmu_follows_from_the_tables() -> None:
+    def cost(sizes: tuple[int, int], *, two: bool) -> str:
+        found = [
+            gap(row, "SLTA") - gap(row, "JLMU") for row in STUDY if row["n"] in sizes and is_of_two_classes(row) == two
+        ]
+        low, high = f"{min(found):.2f}", f"{max(found):.2f}"
+        return low if low == high else f"{low} to {high}"
+
+    sizes = ((4, 6), (20, 24), (100, 102), (1000, 1002))
+    assert rows(PAGE.section("Why SLTA is the default")) == [
+        [f"{few:,} or {more:,}", cost((few, more), two=True), cost((few, more), two=False)] for few, more in sizes
+    ]
+    worst = max(gap(row, "SLTA") / gap(row, "JLMU") for row in STUDY if not is_of_two_classes(row))
+    assert f"SLTA's gap is up to {worst:.1f} times JLMU's" in TEXT
+
+
+def test_what_the_advice_says_of_two_classes_follows_from_the_tables() -> None:
+    two = [row for row in STUDY if is_of_two_classes(row)]
+    gained = max(gap(row, "SLTA") - gap(row, line) for row in two if row["n"] >= 20 for line in LINES)
+    assert gained < 0.01
+    assert "no policy gains more than 0.01 % of the bound" in TEXT
+    smaller = [gap(row, "JLMU") / gap(row, "SLTA") for row in two if row["n"] == 4]
+    assert smaller == pytest.approx([2 / 3] * 2, abs=0.02)
+    assert "with four pools its gap is a third smaller" in TEXT
+
+
+def test_how_near_slta_greedy_is_to_jlmu_follows_from_the_tables() -> None:
+    assert max(abs(gap(row, "SLTA-greedy") - gap(row, "JLMU")) for row in STUDY if row["n"] >= 20) < 0.02
+    assert "from 20 pools on, both gaps differ by less than 0.02 % of the bound" in TEXT
+
+
+def test_the_standard_errors_are_as_small_as_the_page_says() -> None:
+    def error(row: dict[str, Any]) -> float:
+        return max(100 * float(row[line]["gap_se"]) / gap(row, line) for line in LINES)
+
+    largest = [row for row in STUDY if is_of_two_classes(row) and row["n"] == 1000]
+    rest = math.ceil(10 * max(error(row) for row in STUDY if row not in largest)) / 10
+    assert f"at most {rest} % of a figure, and {max(map(error, largest)):.0f} % for two classes with 1,000" in TEXT
+
+
+def test_the_gap_falls_with_the_number_of_pools_as_the_page_says() -> None:
+    def factors(*, steady: bool) -> Iterator[float]:
+        for fleet in CLASSES:
+            of_fleet = [row for row in STUDY if row["fleet"] == fleet and is_steady(row) == steady]
+            for line in LINES:
+                assert all(gap(more, line) < gap(fewer, line) for fewer, more in pairwise(of_fleet))
+                yield gap(of_fleet[1], line) / gap(of_fleet[-1], line)
+
+    assert min(factors(steady=True)) >= 15
+    assert min(factors(steady=False)) >= 5
+    assert "by a factor of at least 15 at a steady load and 5 at a changing one" in TEXT
+
+
+def test_at_a_changing_load_jlmu_is_not_far_ahead() -> None:
+    changing = [row for row in STUDY if not is_steady(row) and row["n"] >= 20]
+    assert all(gap(row, "JLMU") > gap(row, other) / 2 for row in changing for other in ("SLTA", "SLTA-greedy"))
+    assert "JLMU's gap at a changing load is more than half of any other policy's" in TEXT
+
+
+def test_what_kink_removes_follows_from_the_study() -> None:
+    both = [(line, f"{line}, kink") for line in ("SLTA-greedy", "JLMU")]
+    untied = [row for row in STUDY if row["fleet"] != "six capped classes"]
+    assert all(row[paper] == row[kink] for row in untied for paper, kink in both)
+    tied = [row for row in STUDY if row["fleet"] == "six capped classes" and not is_steady(row) and row["n"] <= 102]
+    removed = [100 * (1 - gap(row, kink) / gap(row, paper)) for row in tied for paper, kink in both]
+    assert f"it removes {min(removed):.0f} to {max(removed):.0f} % of the gap at a changing load" in TEXT
+
+
+# SLTA by example
+
+
+def test_the_thresholds_at_rank_4() -> None:
+    pool_class, level = SPEC.ranking.coordinate(4)
+    assert f"Let r be 4, the {ORDINALS[level - 1]} session on a {SPEC.classes[pool_class].name} pool" in TEXT
+    small, large = SPEC.ranking.thresholds(4)
+    assert f"the thresholds are {small} for the small class and {large} for the large one" in TEXT
+
+
+def slta_at_rank_4() -> Slta:
+    """Six sessions came, and one on large-2 ended."""
+    policy = Slta(Occupancies(SPEC.ranking, [[0, 0], [0, 0]]), Beta())
+    for _ in range(6):
+        policy.assign(draw=0.0)
+    policy.complete(LARGE, 1)
+    assert (policy.occupancies.columns, policy.rank) == ([[1, 1], [2, 1]], 4)
+    return policy
+
+
+def shown(pools: list[str]) -> str:
+    return ", ".join(pools) or "none"
+
+
+def test_the_example_is_what_slta_does() -> None:
+    policy, steps = slta_at_rank_4(), []
+    for departures in ((), (), (), ((SMALL, 0), (SMALL, 1), (LARGE, 0))):
+        for departure in departures:
+            policy.complete(*departure)
+        green, yellow = policy.tokens()
+        cells = [shown(named(SMALL, green[SMALL]) + named(LARGE, green[LARGE]))]
+        cells.append(shown(named(policy.estimate.pool_class, yellow)))
+        decision = policy.assign(draw=0.0)
+        assert decision
+        steps.append([*cells, *named(decision.pool_class, [decision.pool]), str(decision.rank)])
+    table = [[green, yellow, re.split("[: ]", to)[0], rank] for _, green, yellow, to, rank in rows(EXAMPLE)]
+    assert table == steps
+
+
+def test_why_the_last_session_of_the_example_goes_to_a_large_pool() -> None:
+    assert SPEC.ranking.thresholds(5) == (2, 2)
+    assert SPEC.ranking.coordinate(4).pool_class == SMALL
+    assert "r is 5, the third session on a large pool, so both thresholds are 2. In the last row large-1 has" in TEXT
+
+
+def test_without_any_token_a_session_goes_to_any_pool_that_has_room() -> None:
+    # No green token, no yellow one, and room on the two large pools only: of these the draw takes number ⌊0.75 · 2⌋.
+    choice = choose([0, 0], 0, SMALL, LARGE, room=[0, 2], draw=0.75)
+    assert (TOKENS[choice.token], named(choice.pool_class, [choice.index])) == ("none", ["large-2"])
+    assert "if no pool has a token, to any pool that has room" in TEXT
+
+
+def test_how_many_green_tokens_are_enough() -> None:
+    _, power = Beta().coefficient_and_power()
+    least, of_4, of_100 = (Beta().min_green(pools) for pools in (1, 4, 100))
+    assert f"Of n pools n^{power:g} are enough, rounded up, but {least} at least: {of_4} of 4 pools" in TEXT
+    assert f"{of_100} of 100" in TEXT

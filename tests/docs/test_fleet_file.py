@@ -1,0 +1,88 @@
+"""docs/fleet-file.md lists the fields and curves of a fleet file with their defaults and ranges."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from service.core.policies import POLICIES
+from service.errors import InvalidFleet
+from service.fleet_file import FleetFile
+from service.fleet_file.curves import Curve
+from service.reading.fields import LONGEST_LEASE_SECONDS, LONGEST_RETENTION_SECONDS, SHORTEST_LEASE_SECONDS
+from tests.docs.pages import ROOT, Page, rows, words
+from tests.docs.tiny import FILE
+
+PAGE = Page(ROOT / "docs/fleet-file.md")
+CURVES = rows(PAGE.section("Curves"))
+FIELDS = rows(PAGE.text)[: -len(CURVES)]
+
+
+def fleet_file(**fields: Any) -> FleetFile:
+    return FleetFile.read(
+        {"classes": [{"name": "c", "utility": {"kind": "linear", "slope": 1}, "capacity": 5}], **fields}
+    )
+
+
+def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
+    assert [yaml.safe_load(block) for block in PAGE.blocks("yaml")] == [FILE]
+
+
+def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
+    defaults = json.loads(fleet_file().document()) | {"order": {"kind": "paper"}}
+    del defaults["classes"]
+    assert {words(field)[0]: yaml.safe_load(words(default)[0]) for field, default, *_ in FIELDS} == defaults
+    assert fleet_file(order={"kind": "paper"}) == fleet_file()
+    assert fleet_file().classes[0].pools == 0
+
+
+def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
+    policy, beta, lease, retention, _ = (cells[2] for cells in FIELDS)
+    assert words(policy) == list(POLICIES)
+    assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
+    assert lease == f"0 for no end, or {SHORTEST_LEASE_SECONDS} to {LONGEST_LEASE_SECONDS} (ten years)"
+    assert retention == f"1 to {LONGEST_RETENTION_SECONDS} (a week)"
+    for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
+        assert fleet_file(beta=accepted)
+    assert fleet_file(retention_seconds=1)
+    for beyond in ({"exponent": -1}, {"exponent": 2}, {"fixed": 0}, {"fixed": 2}):
+        with pytest.raises(InvalidFleet):
+            fleet_file(beta=beyond)
+    with pytest.raises(InvalidFleet):
+        fleet_file(retention_seconds=0)
+
+
+def test_the_table_of_curves_has_every_kind_with_its_fields() -> None:
+    union, _ = get_args(Curve)
+    kinds = {
+        get_args(kind.model_fields["kind"].annotation)[0]: set(kind.model_fields) - {"kind"} for kind in get_args(union)
+    }
+    table = {}
+    for curve, *_ in CURVES:
+        name, fields = re.fullmatch(r"`(\w+) \{(.*)\}`", curve).groups()
+        table[name] = {field.partition(":")[0] for field in fields.split(", ")}
+    assert table == kinds
+
+
+@pytest.mark.parametrize(
+    ("curve", "capacity", "concave"),
+    [
+        ({"kind": "capped_linear", "slope": -1, "cap": 5}, 5, True),
+        ({"kind": "capped_linear", "slope": -1, "cap": 4}, 5, False),
+        ({"kind": "quadratic", "linear": 1, "quadratic": 1}, 1, True),
+        ({"kind": "quadratic", "linear": 1, "quadratic": 1}, 2, False),
+    ],
+)
+def test_a_sign_outside_of_a_curves_range_passes_where_the_curve_is_concave(
+    curve: dict[str, Any], capacity: int, *, concave: bool
+) -> None:
+    file = FleetFile.read({"classes": [{"name": "c", "utility": curve, "capacity": capacity}]})
+    if concave:
+        assert file.to_spec()
+    else:
+        with pytest.raises(InvalidFleet):
+            file.to_spec()
