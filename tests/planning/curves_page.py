@@ -12,7 +12,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from benchmarks.curves import worked_case, write_case
+from benchmarks.curves import CASES, worked_case, write_case
 from planning.fit.command import app
 from planning.fit.fitting import Wanted, fit_class
 from planning.fit.fleet import fleet_file
@@ -21,7 +21,7 @@ from tests.planning.page import write
 
 PAGE = Page(ROOT / "docs/curves.md")
 SHOWN = {"games": "games", "refused": "playable"}
-"""Examples whose text the page shows, and their cases."""
+"""Examples whose text the page shows, and their cases; of a case with several classes it shows the first."""
 DRAWN = ("games", "video", "inference")
 """Cases whose figure the page shows."""
 FLEETS = {
@@ -35,6 +35,13 @@ FLEETS = {
 def fitted(case: str, folder: Path, *options: str) -> str:
     """What `slta fit` prints for a worked case."""
     return CliRunner().invoke(app, [str(write_case(case, folder)), *options]).stdout
+
+
+def excerpt(case: str, folder: Path) -> str:
+    """What the page shows of a worked case: the heading and the first class."""
+    _, *later = CASES[case]
+    text = fitted(case, folder)
+    return text.partition(f"\n{later[0]}: ")[0] if later else text
 
 
 def fitted_classes(fleet: str) -> str:
@@ -55,7 +62,7 @@ def main() -> None:
     """Write the page, its figures and the examples."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(PAGE, {shown: fitted(case, folder) for shown, case in SHOWN.items()})
+        write(PAGE, {shown: excerpt(case, folder) for shown, case in SHOWN.items()})
         for case in DRAWN:
             fitted(case, folder, "--figure", str(folder / "curves"))
             shutil.copy(folder / "curves.png", ROOT / f"docs/images/curves-{case}.png")

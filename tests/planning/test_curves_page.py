@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.curves import write_case
 from planning.fit.command import app
 from tests.docs.pages import ROOT, Page, rows, words
-from tests.planning.curves_page import FLEETS, PAGE, SHOWN, fitted, fitted_classes
+from tests.planning.curves_page import FLEETS, PAGE, SHOWN, excerpt, fitted_classes
 from tests.planning.page import shown
 
 AGAIN = "run python -m tests.planning.curves_page --write"
@@ -20,7 +20,7 @@ AGAIN = "run python -m tests.planning.curves_page --write"
 
 @pytest.mark.parametrize(("name", "case"), SHOWN.items())
 def test_an_example_of_a_fit_is_what_the_command_prints(name: str, case: str, tmp_path: Path) -> None:
-    assert fitted(case, tmp_path) in shown(PAGE, name), AGAIN
+    assert excerpt(case, tmp_path) in shown(PAGE, name), AGAIN
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
