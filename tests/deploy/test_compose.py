@@ -21,6 +21,7 @@ import yaml
 
 from deploy import make_secrets
 from service import release
+from tests.certificates import certificate_in
 from tests.deploy.engine import Engine, compose, engine
 from tests.deploy.test_queries import (
     ALERTS,
@@ -178,6 +179,35 @@ def test_no_secret_is_in_the_image_or_in_a_log(stack: Stack) -> None:
     for name, secret in stack.secrets.items():
         for text in (history, logs, processes):
             assert secret not in text, name
+
+
+def test_an_event_names_who_asked_the_proxy(stack: Stack) -> None:
+    for change in ("drain", "undrain"):
+        stack.call("POST", f"default/pools/small-1/{change}", "ADMIN_KEY")
+    told = {event["address"] for event in stack.call("GET", "default/events", "ADMIN_KEY")["events"] if event["key_id"]}
+    proxy = stack.inspect(stack.containers("proxy")[0])["NetworkSettings"]["Networks"].values()
+    assert len(told) == 1
+    assert not told & {network["IPAddress"] for network in proxy}
+
+
+def test_a_container_with_tls_on_another_port_is_healthy(stack: Stack, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for file in certificate_in(tmp_path):
+        file.chmod(0o644)
+    settings = {
+        "SLTA_HOST": "127.0.0.1",
+        "SLTA_PORT": "9443",
+        "SLTA_AUTH": "off",
+        "SLTA_TLS_CERTIFICATE": "/tls/certificate.pem",
+        "SLTA_TLS_KEY": "/tls/key.pem",
+    }
+    options = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+    mount = ["--volume", f"{tmp_path}:/tls:ro", "--network", "none", "--detach", "--rm"]
+    container = stack.engine.docker("run", *mount, *options, FILE["services"]["dispatcher"]["image"]).strip()
+    try:
+        until(lambda: stack.inspect(container)["State"]["Health"]["Status"] == "healthy", 60, "it is not healthy")
+    finally:
+        stack.engine.docker("kill", container)
 
 
 def test_redis_refuses_who_has_no_password(stack: Stack) -> None:
