@@ -176,9 +176,9 @@ LUA = {
     "an error stops nothing": lua("batches", "    if sound then\n", "    if true then\n", BATCHING),
     "an error at the end of a call is hidden": lua("batches", "  if not written then\n", "  if false then\n", BATCHING),
     "a fleet that had an error is not suspect": lua(
-        "batches", "  if not sound then\n    fleet.suspect", "  if false then\n    fleet.suspect", BATCHING
+        "batches", "  if not sound then\n    repair.suspect", "  if false then\n    repair.suspect", BATCHING
     ),
-    "a suspect fleet is not repaired": lua("library", "if fleet.suspect ~= '' then", "if false then", BATCHING),
+    "a suspect fleet is not repaired": lua("upkeep", "return fleet.suspect == ''", "return true", BATCHING),
     "completions need memory": lua(
         "library", "batch(given, args, true) end, { 'allow-oom' })", "batch(given, args, true) end)", EARLY, BATCHING
     ),

@@ -6,12 +6,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import bodies, deciding, durability, durable, greedy, orders, placed, predicting, refusing, scrape
+from tests.mutants import (
+    bodies,
+    deciding,
+    durability,
+    durable,
+    greedy,
+    integrity,
+    orders,
+    placed,
+    predicting,
+    refusing,
+    scrape,
+)
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
 TABLES = [
     table.MUTANTS
-    for table in (bodies, deciding, durability, durable, greedy, orders, placed, predicting, refusing, scrape)
+    for table in (
+        bodies,
+        deciding,
+        durability,
+        durable,
+        greedy,
+        integrity,
+        orders,
+        placed,
+        predicting,
+        refusing,
+        scrape,
+    )
 ]
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}
 

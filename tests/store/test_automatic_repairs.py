@@ -133,7 +133,10 @@ async def test_a_fleet_whose_fields_are_lost_is_repaired_by_itself(
     assert attempt.repaired
     assert attempt.repaired.set_aside == 0
     assert violations(redis, FLEET) == []
-    assert isinstance(await see(store), Observation)
+    state = await see(store)
+    assert isinstance(state, Observation)
+    assert (state.counters["assigned"], state.counters["completed"]) == ((39, 0) if name == "state" else (40, 1))
+    assert state.time >= 2
     assert await round_of(store, clock) is None
 
 

@@ -155,3 +155,17 @@ async def test_a_tick_leaves_a_repair_to_those_who_are_at_it_and_goes_on_with_on
 async def test_a_sound_fleet_is_not_repaired_by_a_slice(store: Store, damaged: dict[str, int]) -> None:
     assert await Repairs(store.fleets._caller).finish(OTHER) is None
     await repair_fleet(store, Specs(), FLEET)
+
+
+async def test_ends_of_a_generation_that_is_none_are_remembered_as_the_younger_ones(
+    store: Store, redis: TextRedis, clock: Clock
+) -> None:
+    await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(TINY | {"retention_seconds": 60})))
+    await place(store, 5)
+    rawstate.poke(redis, FLEET, ended_generation=3)
+    await store.sessions.complete(FLEET, "s1")
+    assert (await audit_fleet(store, Specs(), FLEET)).sentences[0] == "ended_generation: 3, expected 0 or 1"
+    await repair_fleet(store, Specs(), FLEET)
+    assert violations(redis, FLEET) == []
+    await pass_seconds(store, clock, 65)
+    assert (await store.sessions.complete(FLEET, "s1")).outcome == "already_ended"

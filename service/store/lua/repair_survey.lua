@@ -77,11 +77,11 @@ end
 local function check_ids(fleet, slice, cursor)
   local numbers = vectors.split(cursor)
   for at, number in ipairs(numbers) do
-    local found, count = repair_orphans.of_pool(fleet, number)
+    local found, commands = repair_orphans.of_pool(fleet, number)
     for _, id in ipairs(get(fleet, 'names', number) and {} or found) do
       slice:tell('lost', id, number)
     end
-    if slice:worked(2 + 2 * count) then
+    if slice:worked(commands) then
       return numbers[at + 1] and table.concat(numbers, ' ', at + 1)
     end
   end

@@ -1,0 +1,128 @@
+"""Planted mistakes in repairs that nobody asked for, in what they may set aside, and in the audit."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import BATCHING, lua, python
+
+AUTOMATIC, REPAIRS, CORRUPTIONS = "store/automatic_repairs", "store/repairs", "store/corruptions"
+COMMAND, REPAIRING, FLEETS = "cli/audit_command", "process/repairing", "api/fleets"
+
+DRY_RUN = {
+    "more than ten records are set aside unasked": python(
+        "values/snapshots", "records <= MOST_SET_ASIDE and ", "", AUTOMATIC
+    ),
+    "more than 1 % of the sessions are set aside unasked": python(
+        "values/snapshots", "and len(self.sessions) <= self.live * MOST_SHARE_SET_ASIDE", "", AUTOMATIC
+    ),
+    "records of pools do not count": python(
+        "values/snapshots", "len(self.sessions) + len(self.pools)", "len(self.sessions)", AUTOMATIC
+    ),
+    "a pool that its name tells of is said to be lost": python(
+        "store/surveys", "self.pools.items() if pool_id not in self.named", "self.pools.items()", AUTOMATIC
+    ),
+    "a session of no known class is not told of": lua(
+        "repair_survey", "      slice:tell('homeless', id, session.pool_id)\n", "", AUTOMATIC
+    ),
+    "sets of ids are not looked at before the rest": python(
+        "store/surveys", 'if part in ("ids", "aside") and not', "if False and not", AUTOMATIC
+    ),
+    "the command sets aside though nobody answered": python(
+        "cli/audit", 'say yes.")\n        return False', 'say yes.")\n        return True', COMMAND
+    ),
+    "a repair over HTTP sets aside what it finds": python(
+        "api/fleets", 'set_aside=set_aside == "true"', "set_aside=True", FLEETS
+    ),
+}
+BEGINNING = {
+    "a repair undoes a PUT that came in between": lua(
+        "repair_begin", "elseif document ~= given.document then", "elseif not document then", AUTOMATIC
+    ),
+    "a deleted fleet comes back as one that is damaged": lua(
+        "repair", "if redis.call('EXISTS', key, prefix .. 'document') == 0 then", "if false then", AUTOMATIC
+    ),
+    "a fleet is repaired once more by who comes too late": lua(
+        "repair_begin", "elseif asked ~= '1' and not repair.is_claimed(fleet) then", "elseif false then", AUTOMATIC
+    ),
+    "all dispatchers look at once": lua("repair", "'SUSPECT', 0, blocked", "'SUSPECT', 1, blocked", AUTOMATIC),
+    "a clock that was set back holds a repair up": lua(
+        "repair", "now >= claimed and now - claimed", "now - claimed", AUTOMATIC
+    ),
+    "a lost state is an unknown fleet": lua(
+        "library", " or refusal == 'UNKNOWN_FLEET' and is_lost(given[1])", "", AUTOMATIC
+    ),
+    "without the cold fields nothing of the state is read": lua(
+        "repair_begin", "if not is_read and mending then", "if false then", AUTOMATIC
+    ),
+    "an error in a tick is forgotten": lua("upkeep", "    if not is_sound then", "    if false then", CORRUPTIONS),
+    "that a repair is blocked is not shown": python(
+        "process/repairing", "            self._tell_blocked(fleet, is_blocked)\n", "", REPAIRING
+    ),
+    "a fleet that ticks find suspect is not taken up": python(
+        "process/repairing", "if suspect and suspect.ours:", "if False:", REPAIRING
+    ),
+    "a state does not say that its repair is blocked": lua(
+        "reads", "if fleet.suspect ~= '' then", "if false then", AUTOMATIC
+    ),
+    "a rank that does not exist is shown": lua(
+        "reads", "  assert(rank >= 0 and rank <= fleet.last_rank)\n", "", CORRUPTIONS
+    ),
+}
+LEASES = {
+    "a lease of nobody is met again and again": lua(
+        "sessions", "    end_lease(fleet, id, fleet.next_due)\n", "", BATCHING
+    ),
+    "a lease ends in any second whose set has the session": lua(
+        "sessions", "if not session or session.due ~= fleet.next_due then", "if not session then", BATCHING
+    ),
+}
+MENDING = {
+    "sessions without a record are dropped": lua(
+        "repair_orphans", "ipairs(pool_id and found or {})", "ipairs({})", AUTOMATIC
+    ),
+    "sessions that are over come back": lua(
+        "repair_orphans", "not repair_aside.is_over(fleet, id) and id or nil", "id", AUTOMATIC
+    ),
+    "ids of a pool that is not there are dropped in silence": lua(
+        "repair_keys", "    repair.set_aside(fleet, 'session ' .. id, 'of pool number ' .. number)\n", "", AUTOMATIC
+    ),
+    "a repair that nobody asked for puts back": lua(
+        "repair_aside", "if job.put_back ~= '1' then", "if false then", AUTOMATIC
+    ),
+    "a session that has ended is put back": lua(
+        "repair_aside", " and not repair_aside.is_over(fleet, id)", "", AUTOMATIC
+    ),
+    "a live session is put back as it was": lua(
+        "repair_aside", "return not redis.pcall('HGET', key, id) and key, id", "return key, id", AUTOMATIC
+    ),
+    "unknown keys are dropped unasked": lua("repair_keys", " and job.asked == '1'", "", AUTOMATIC),
+    "of two pools of one number one is set aside": lua(
+        "repair_pools", "return repair_pools.free_number(fleet, (keys.locate(fleet, number)))", "return nil", AUTOMATIC
+    ),
+    "the older generation is taken for the younger": lua(
+        "repair_begin", "fleet.ended_generation == 0 and 0 or 1", "fleet.ended_generation == 1 and 1 or 0", REPAIRS
+    ),
+}
+AUDIT = {
+    "any generation will do": lua(
+        "audit_fields",
+        "if fleet.ended_generation ~= 0 and fleet.ended_generation ~= 1 then",
+        "if false then",
+        CORRUPTIONS,
+    ),
+    "a count may be negative": lua("audit_fields", "    if number < 0 then", "    if false then", CORRUPTIONS),
+    "more placements than sessions will do": lua(
+        "audit_fields", "if placed > fleet.assigned then", "if false then", CORRUPTIONS
+    ),
+    "any two parts make an integral": lua("audit_totals", "high, high + low)", "high, high)", CORRUPTIONS),
+    "an integral may fall": lua(
+        "audit_totals", "fleet.sessions_high + fleet.sessions_low < kept.sessions", "false", CORRUPTIONS
+    ),
+    "the audit of the tests reads the state at another instant": Mutant(
+        "tests/audit.py",
+        'self.hash("cold") | rawstate.named(values)',
+        "rawstate.fields(redis, name)",
+        ("tests/store/test_audits.py",),
+    ),
+}
+MUTANTS: dict[str, Mutant] = DRY_RUN | BEGINNING | LEASES | MENDING | AUDIT
