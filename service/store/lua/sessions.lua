@@ -227,7 +227,7 @@ local function expire(fleet, id)
     sessions.finish(fleet, id, session, 'expired')
   end)
   if not is_sound then
-    end_lease(fleet, id, fleet.next_due)
+    set_due(fleet, id, fleet.next_due, false)
     repair.suspect(fleet, message)
   end
 end
