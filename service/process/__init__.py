@@ -5,8 +5,8 @@
 | serving | `serve`: the embedded store, the event loop, the signals |
 | dispatcher | the composition root |
 | settings | what can be set |
-| listening, certificates | the HTTP server; the certificate that it shows |
-| protocol, groups, bounded, heads, limits | its connections: hot calls, and what a client may take before it is known |
+| listening, acceptor, certificates | the HTTP server; TLS handshakes; the certificate that it shows |
+| protocol, groups, bounded, framing, heads, limits, admission | its connections: hot calls, and what a client may take before it is known |
 | housekeeping, ticking, vanishing | what is done every second: every fleet's tick, and which fleets have vanished |
 | repairing, checking | automatic repairs; what is done every hour |
 | auditing | `slta audit`, from outside a dispatcher |

@@ -51,6 +51,7 @@ AFTER_POLICIES = (
     "ledger",
     "events",
     "early",
+    "leases",
     "sessions",
     "reports",
     "replay",

@@ -138,7 +138,7 @@ def test_what_may_be_asked_again_is_asked_with_the_same_session() -> None:
 
 def test_the_page_states_how_many_sessions_end_at_a_time_and_when_none_does() -> None:
     text = " ".join(PAGE.prose.split())
-    assert f"at most {constant_in_lua('sessions', 'REAP'):g} sessions" in text
+    assert f"at most {constant_in_lua('leases', 'REAP'):g} sessions" in text
     assert f"in the first {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s after an outage" in text
 
 

@@ -84,10 +84,10 @@ def test_so_many_random_operations_are_compared() -> None:
         f"but by {constant_in_lua('accounting', 'accounting.MAX_STEP') / 1e6:g} s at most",
         f"After such a gap no lease ends for {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s",
         f"For {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s after a gap none is ended",
-        f"Each of these ends at most {constant_in_lua('sessions', 'REAP'):g} sessions",
+        f"Each of these ends at most {constant_in_lua('leases', 'REAP'):g} sessions",
         f"remembered for {constant_in_lua('early', 'KEPT') / 1e6:g} s",
         f"a fleet keeps at most {constant_in_lua('early', 'MOST'):,.0f}",
-        f"looks through at most {constant_in_lua('sessions', 'REAP_SECONDS'):,.0f} seconds of fleet time",
+        f"looks through at most {constant_in_lua('leases', 'REAP_SECONDS'):,.0f} seconds of fleet time",
         f"while leases are left, {TICK_CALLS:,} times at most",
         f"is bounded by {constant_in_lua('memory', 'MOST_LEVELS'):,.0f} levels",
         f"BITCOUNT halves the row until {constant_in_lua('rows', 'rows.SPAN'):g} bytes are left",
@@ -106,4 +106,4 @@ def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> N
 
 def test_the_steps_of_an_assign_state_the_same_limit_of_sessions_ended_by_a_batch() -> None:
     steps = " ".join(Page(ROOT / "docs/one-assign.md").prose.split())
-    assert f"ends at most {constant_in_lua('sessions', 'REAP'):g} sessions whose lease is over" in steps
+    assert f"ends at most {constant_in_lua('leases', 'REAP'):g} sessions whose lease is over" in steps

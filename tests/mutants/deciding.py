@@ -70,7 +70,7 @@ MUTANTS = {
         "jlmu", "set_frontier(fleet, position, level + 1)", "set_frontier(fleet, position, level)"
     ),
     "a lease ends early": lua("records", "(fleet.time + lease) / 1e6) + 1", "(fleet.time + lease) / 1e6)"),
-    "leases end after an outage": lua("sessions", "fleet.time >= fleet.hold_until and ", ""),
+    "leases end after an outage": lua("leases", "fleet.time >= fleet.hold_until and ", ""),
     "a jump of the clock is time": lua(
         "accounting", "elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))", "elapsed = math.max(0, elapsed)"
     ),

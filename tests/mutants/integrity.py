@@ -70,10 +70,10 @@ BEGINNING = {
 }
 LEASES = {
     "a lease of nobody is met again and again": lua(
-        "sessions", "    end_lease(fleet, id, fleet.next_due)\n", "", BATCHING
+        "leases", "    leases.set(fleet, id, fleet.next_due, false)\n", "", BATCHING
     ),
     "a lease ends in any second whose set has the session": lua(
-        "sessions", "if not session or session.due ~= fleet.next_due then", "if not session then", BATCHING
+        "leases", "if not session or session.due ~= fleet.next_due then", "if not session then", BATCHING
     ),
 }
 MENDING = {

@@ -189,7 +189,7 @@ LUA = {
     "early completes are kept for ever": lua("early", "tonumber(forgotten) > fleet.time", "true", EARLY),
     "a tick drops any number of early completes": lua("early", "math.min(over, DROPPED)", "over", EARLY),
     "leases are looked through without end": lua(
-        "sessions", "fleet.next_due + REAP_SECONDS", "fleet.next_due + 1e5", "store/sessions"
+        "leases", "fleet.next_due + REAP_SECONDS", "fleet.next_due + 1e5", "store/sessions"
     ),
     "a pool that is not empty is removed": lua(
         "pools",

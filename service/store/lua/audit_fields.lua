@@ -59,6 +59,11 @@ local function check_tables_digest(fleet, look, cold)
   end
 end
 
+local function check_incarnation(fleet, look, cold)
+  local last = string.match(cold.incarnations or '', '(%d+):%d+:%d+$')
+  look:claim('incarnation', fleet.incarnation, tonumber(last))
+end
+
 local function check_times(fleet, look, cold)
   local function not_after(name, value, latest)
     if value and value > latest then
@@ -104,6 +109,7 @@ function audit_fields.check(fleet, look)
   check_memory(fleet, look, cold)
   check_tables_digest(fleet, look, cold)
   check_times(fleet, look, cold)
+  check_incarnation(fleet, look, cold)
   check_counts(fleet, look)
   for _, text in ipairs(events.unsound(fleet)) do
     look:say('events: this is none, or one too many: ' .. text)

@@ -31,7 +31,7 @@ local function begin_batch(fleet, args, kind)
     sessions.expect(fleet, ids, fresh)
   end
   if kind == batches.OPERATIONS then
-    sessions.reap(fleet)
+    leases.reap(fleet)
   end
 end
 

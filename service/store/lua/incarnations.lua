@@ -76,10 +76,11 @@ end
 -- that of the last fork.
 function incarnations.mend(fleet)
   local prefix, words = fleet.prefix, fleet.incarnations
+  local last, fork = string.match(words[#words] or '', '^(%d+):%d+:(%d+)$')
   if number_of_fleet(fleet.incarnation) > 0 then
+    fleet.incarnation = tonumber(last) or fleet.incarnation
     return
   end
-  local last, fork = string.match(words[#words] or '', '^(%d+):%d+:(%d+)$')
   fleet.incarnation = current[prefix] or tonumber(last)
   fleet.revision = highest[prefix] or tonumber(fork)
   if not fleet.incarnation then

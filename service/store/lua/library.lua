@@ -106,7 +106,7 @@ local function tick(given, args)
   elseif not fleet or not upkeep.run(fleet) then
     return repair.claim(given[1]), fleet
   end
-  return { 'TICKED', sessions.are_due(fleet) and 1 or 0 }, fleet
+  return { 'TICKED', leases.are_due(fleet) and 1 or 0 }, fleet
 end
 
 -- ARGV: time, author, then a configuration.

@@ -1,15 +1,11 @@
--- Sessions: `sessions` maps an id to its record (see `records`). `leases:<second>` is the set of ids due in that second
--- of fleet time: O(1) where a sorted set would cost a walk through cold memory. `ended:0` and `ended:1` remember ended
--- ids as "reason pool_id" in two generations, the older of which is dropped whole; `early` has ids that never were
--- sessions.
+-- Sessions: `sessions` maps an id to its record (see `records`). `ended:0` and `ended:1` remember ended ids as
+-- "reason pool_id" in two generations, the older of which is dropped whole; `early` has ids that never were sessions.
 --
 -- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused. What others say of
 -- sessions, pools for one, is in `reports`.
 
 sessions = {}
 
-local REAP = 32 -- sessions that one call ends because their lease is over
-local REAP_SECONDS = 1000 -- of fleet time that one call looks through
 local SURE_RETENTION = 120e6 -- µs, longer than a dispatcher remembers what it may have to replay
 
 -- A live session as the table of its record; nil when there is none.
@@ -57,18 +53,6 @@ function sessions.expect(fleet, ids, fresh)
   end
 end
 
--- Notes, or no longer, that the lease of a session is over in the second `due`, 0 for never.
-local function set_due(fleet, id, due, present)
-  if due > 0 then
-    gather.member(fleet, keys.of_leases(fleet, due), id, present)
-  end
-end
-
--- The second in which a lease that begins now is over; 0 for none.
-local function due_after(fleet, lease)
-  return lease == 0 and 0 or records.latest_due(fleet, lease)
-end
-
 -- The length of a new session's lease in µs: as given, the fleet's where '' is.
 function sessions.lease(fleet, given)
   return given == '' and fleet.lease or tonumber(given)
@@ -81,10 +65,10 @@ function sessions.begin(fleet, id, number, pool_id, lease, counter, token, start
   local ids = keys.of_ids(fleet, number)
   local level = redis.call('SCARD', ids) + 1
   local session = {
-    number = number, start = start or fleet.time, lease = lease, due = due_after(fleet, lease),
+    number = number, start = start or fleet.time, lease = lease, due = leases.due_after(fleet, lease),
     pool_id = pool_id, placed = records.placed(level, token),
   }
-  set_due(fleet, id, session.due, true)
+  leases.set(fleet, id, session.due, true)
   write(fleet, id, session)
   fleet[counter] = fleet[counter] + 1
   fleet.revision = fleet.revision + 1
@@ -121,7 +105,7 @@ function sessions.finish(fleet, id, session, reason)
   gather.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
   fleet[reason] = fleet[reason] + 1
   sessions.remember_end(fleet, id, reason, session.pool_id)
-  set_due(fleet, id, session.due, false)
+  leases.set(fleet, id, session.due, false)
   sessions.leave(fleet, id, session.number)
 end
 
@@ -182,8 +166,8 @@ end
 
 -- A session gets another lease, which is over in the second `due`, 0 for never.
 local function give_lease(fleet, id, session, lease, due)
-  set_due(fleet, id, session.due, false)
-  set_due(fleet, id, due, true)
+  leases.set(fleet, id, session.due, false)
+  leases.set(fleet, id, due, true)
   session.lease, session.due = lease, due
   write(fleet, id, session)
   fleet.revision = fleet.revision + 1
@@ -207,54 +191,8 @@ function sessions.renew(fleet, id, lease)
   end
   -- writes
   lease = lease == '' and session.lease or tonumber(lease)
-  give_lease(fleet, id, session, lease, due_after(fleet, lease))
+  give_lease(fleet, id, session, lease, leases.due_after(fleet, lease))
   return sessions.tell(fleet, 'RENEWED', session)
-end
-
--- Whether a second with leases that are over was not looked through yet.
-function sessions.are_due(fleet)
-  return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
-end
-
--- Ends a session whose lease is over now. One that cannot end keeps no other from it: its lease is forgotten, and the
--- fleet is to be repaired.
-local function expire(fleet, id)
-  local is_sound, message = pcall(function()
-    local session = sessions.read(fleet, id)
-    if not session or session.due ~= fleet.next_due then
-      error('session ' .. id .. ' is among the leases of second ' .. fleet.next_due .. ' and has none there')
-    end
-    sessions.finish(fleet, id, session, 'expired')
-  end)
-  if not is_sound then
-    set_due(fleet, id, fleet.next_due, false)
-    repair.suspect(fleet, message)
-  end
-end
-
--- Ids whose lease is over in the second that is due, `count` at most.
-local function due_ids(fleet, count)
-  local ids = redis.pcall('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), count)
-  if ids.err then
-    repair.suspect(fleet, ids)
-  end
-  return ids
-end
-
--- Ends at most REAP sessions whose lease is over, in at most REAP_SECONDS from the first second that is due on.
--- O(REAP + REAP_SECONDS).
-function sessions.reap(fleet)
-  local ended, last = 0, fleet.next_due + REAP_SECONDS
-  while ended < REAP and fleet.next_due < last and sessions.are_due(fleet) do
-    local ids = due_ids(fleet, REAP - ended)
-    for _, id in ipairs(ids) do
-      expire(fleet, id)
-    end
-    ended = ended + #ids
-    if ended < REAP then
-      fleet.next_due = fleet.next_due + 1
-    end
-  end
 end
 
 -- Drops the older generation of ended ids when the younger one is as old as ids are kept. O(1).

@@ -4,7 +4,7 @@
 upkeep = {}
 
 local function work(fleet)
-  for _, part in ipairs({ sessions.forget, early.forget, sessions.reap, history.keep }) do
+  for _, part in ipairs({ sessions.forget, early.forget, leases.reap, history.keep }) do
     local is_sound, message = pcall(part, fleet)
     if not is_sound then
       repair.suspect(fleet, message)
