@@ -24,12 +24,11 @@ import httpx
 from benchmarks import report
 from benchmarks.client import begin, wrk_command
 from benchmarks.load import Load
-from benchmarks.running import Running, require, running
+from benchmarks.running import MOST_FILES, Running, require, running
 from benchmarks.sides import SIDES
 from tests.servers import EMBEDDED, Server
 
 BODY = '{"lease_seconds": 2}'
-MOST_FILES = 16_384
 STOPPED_SECONDS, RUNNING_SECONDS = 0.09, 0.01
 CALM_SECONDS, CALM_ANSWERS, NEVER_CALM_SECONDS = 0.02, 10, 30.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from service.store.durability import Mode
 from tests.servers import EMBEDDED, Server, free_port, own_server
 
 HERE = Path(__file__).parent
+MOST_FILES = 16_384
 START_SECONDS = 20.0
 END_SECONDS = 20.0
 LUA_LIBRARIES = Path("/usr/share/lua/5.1")
@@ -58,6 +60,8 @@ def ours(*, needs_key: bool = False, durability: Mode = "async") -> Start:
         access = {"SLTA_KEYS_FILE": str(keys)} if needs_key else {"SLTA_AUTH": "off"}
         settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json", "SLTA_DURABILITY": durability, **access}
         settings |= {"SLTA_STORE_REPLICAS": "1"} if durability == "replicated" else {}
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= MOST_FILES:
+            settings["SLTA_MOST_CONNECTIONS"] = str(MOST_FILES // 2)  # all clients have one address, which gets half
 
         def one(port: int) -> int:
             command = [sys.executable, "-m", "service.cli", "serve"]

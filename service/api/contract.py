@@ -40,13 +40,23 @@ REFUSED: Mapping[str, int] = {
     "rate_limited": 429,
     "headers_too_large": 431,
     "internal_error": 500,
+    "unsupported_transfer_coding": 501,
     "overloaded": 503,
     "too_many_connections": 503,
     "too_many_viewers": 503,
+    "unsupported_http_version": 505,
 }
 """What is refused before the store is asked: the status of each code."""
 
-EDGE = ("invalid_http", "request_timeout", "uri_too_long", "headers_too_large", "too_many_connections")
+EDGE = (
+    "invalid_http",
+    "request_timeout",
+    "uri_too_long",
+    "headers_too_large",
+    "unsupported_transfer_coding",
+    "too_many_connections",
+    "unsupported_http_version",
+)
 DOOR = ("invalid_host", "escaped_slash", "repeated_authorization")
 BODY = ("payload_too_large", "overloaded")
 """A body is bounded where the call takes none, too."""

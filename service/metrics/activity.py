@@ -17,7 +17,7 @@ REQUESTS = HistogramRow(
     ("method", "route", "status"),
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
-CONNECTIONS = MeterRow("connections", "Connections of clients that are open.", ())
+CONNECTIONS = MeterRow("connections", "Connections of clients that are open, TLS handshakes included.", ())
 REFUSED = TallyRow("connections_refused", "Connections refused or ended before a request had arrived.", ("reason",))
 SHED = TallyRow("requests_shed", "Requests refused because too much waited or was held here.", ("route",))
 KEY_REQUESTS = TallyRow("key_requests", "Requests by the key that they came with, and status.", ("key_id", "status"))

@@ -12,16 +12,13 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api.answers import Answer, headers_as_sent
-from service.api.door import PROBES
 from service.api.problems import Refusal, problem_of
 from service.process.framing import CHUNKED, Framing
-from service.process.heads import CLOSE, Trailers, name_host, refusal_of, too_many_connections
+from service.process.heads import CLOSE, Trailers, head_end, is_probe, name_host, refusal_of, too_many_connections
 from service.process.limits import REQUEST_SECONDS, STALLED_SECONDS, Limits
 
 KEPT = 16_384
 """Bytes that are kept for a client that does not read, and of one that is not read, besides those of the kernel."""
-PARSED_TOGETHER = 4096
-"""Pieces of a body that are parsed in one turn of the event loop: they may have four bytes each."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -68,8 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """A head has ended."""
         self._idle.pop(self, None)
         self.due, self._head_begun = self.loop.time() + REQUEST_SECONDS, False
-        if not self._has_place:
-            self._check_place()
+        if not (self._has_place or is_probe(self.url)):
+            raise too_many_connections()
         self._framing.begin_body(self.headers)
         if self.url[:1] != b"/":
             name_host(self.url, self.headers)
@@ -81,11 +78,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Bytes of a body. Of one that was refused already nothing is kept."""
-        self._framing.overhead = 0
-        cycle = self.cycle
+        cycle, framing = self.cycle, self._framing
+        framing.overhead = 0
         if not cycle.response_complete:
             cycle.body += body
-            cycle.message_event.set()
+            if framing.body_left:  # else its end is next
+                cycle.message_event.set()
             if len(cycle.body) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
 
@@ -101,7 +99,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer was given: it is the next request's turn."""
         self._set_due()
-        self._go_on()
+        if self._held or self.flow.read_paused:
+            self._go_on()
 
     def pause_writing(self) -> None:
         """The client does not read its answers."""
@@ -164,14 +163,14 @@ class BoundedProtocol(HttpToolsProtocol):
         return is_under_way or self.flow.write_paused or self._parting or self.transport.is_closing()
 
     def _set_due(self) -> None:
-        if self._is_over():
+        if self._parting or self.transport.is_closing():
             self._limits.places.rest(self)
             patience = STALLED_SECONDS
         elif not self.cycle.response_complete:
             patience = REQUEST_SECONDS
         else:
             self._idle[self] = None
-            is_behind = self._framing.body_left or self.flow.write_paused
+            is_behind = self.flow.write_paused or self._framing.body_left
             patience = STALLED_SECONDS if is_behind else self._limits.keep_alive_seconds
         self.due = self.loop.time() + patience
 
@@ -183,34 +182,35 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _parse(self) -> None:
         """Parse what is held, as far as it may be parsed now."""
-        held, begin, pieces = self._held, 0, 0
+        held, begin, framing = self._held, 0, self._framing
         try:
-            while begin < len(held) and pieces < PARSED_TOGETHER and not self._waits():
-                end = self._framing.piece_end(held, begin)
+            while begin < len(held) and (framing.body_left or not self._waits()):
+                end = framing.body_end(held, begin) if framing.body_left else head_end(held, begin)
                 if end == begin:
                     self._await_more()
                     break
                 self.parser.feed_data(held[begin:end])
-                begin, pieces = end, pieces + 1
+                begin = end
         except httptools.HttpParserUpgrade:  # to what we do not speak; what follows would be in it
             self.cycle.keep_alive, begin = False, len(held)
         except (Refusal, httptools.HttpParserError) as error:
             self._refuse(refusal_of(error))
             begin = len(held)
         self._held = held[begin:]
-        if pieces == PARSED_TOGETHER and self._held:
-            self.flow.pause_reading()
-            self.loop.call_soon(self._go_on)
-        if self._framing.body_left and not self._is_over() and self.cycle.transport is self.transport:
+        if framing.body_left and not self._is_over():
+            self._body_is_open()
+
+    def _body_is_open(self) -> None:
+        if self.cycle.transport is self.transport:
             self.cycle.transport = _Parting(self)  # type: ignore[assignment]
 
     def _await_more(self) -> None:
-        if not (self._framing.body_left or self._head_begun):
-            self._head_begun, self.due = True, self.loop.time() + self._limits.head_seconds
-
-    def _check_place(self) -> None:
-        if self.url.partition(b"?")[0].decode("latin-1") not in PROBES:
-            raise too_many_connections()
+        if not self._framing.body_left:
+            if not self._head_begun:
+                self._head_begun, self.due = True, self.loop.time() + self._limits.head_seconds
+        elif not self._framing.pieces:
+            self.flow.pause_reading()
+            self.loop.call_soon(self._go_on)
 
     def _refuse(self, refusal: Refusal) -> None:
         """End the connection, with an answer where none has begun."""
@@ -228,13 +228,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self, answer: Answer, request_id: str, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False
     ) -> None:
         """Send an answer; `headers` come first, and `last` says that the connection ends with it."""
-        head = [STATUS_LINE[answer.status]]
+        lines = [STATUS_LINE[answer.status]]
         for name, value in headers:
-            head += [name, b": ", value, b"\r\n"]
-        head.append(headers_as_sent(answer, request_id))
-        if last:
-            head.append(b"connection: close\r\n")
-        self.transport.write(b"".join([*head, b"\r\n", answer.body]))
+            lines += (name, b": ", value, b"\r\n")
+        end = b"connection: close\r\n\r\n" if last else b"\r\n"
+        lines += (headers_as_sent(answer, request_id), end, answer.body)
+        self.transport.write(b"".join(lines))
 
 
 class _Parting:

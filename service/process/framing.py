@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from service.api.problems import Refusal
-from service.process.heads import CLOSE, HEAD_END, LARGEST_HEADERS, head_end, headers_too_large
+from service.process.heads import CLOSE, HEAD_END, LARGEST_HEADERS, headers_too_large
 
 CHUNKED = -1
 CHUNK_PIECE = 4096
+PIECES_TOGETHER = 4096
+"""So many pieces of chunked bodies are parsed in one turn of the event loop: they may have four bytes each."""
 
 
 class Framing:
@@ -21,10 +23,12 @@ class Framing:
         self.body_left = 0
         self.overhead = 0
         """Bytes of chunk sizes, chunk extensions and trailers since the last byte of a body."""
+        self.pieces = 0
+        """Of chunked bodies since the last pause; 0: a pause is due."""
 
     def begin_body(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Take the body's length from the headers, which the parser checked (RFC 9112, 6.3). 501 for other codings."""
-        codings = []
+        codings: list[bytes] = []
         for name, value in headers:
             if name == b"content-length":
                 self.body_left = int(value)
@@ -35,12 +39,11 @@ class Framing:
                 raise unsupported_coding()
             self.body_left, self.overhead = CHUNKED, 0
 
-    def piece_end(self, held: bytes, begin: int) -> int:
-        """Where the piece ends that begins here; `begin` while more must arrive first. Raises Refusal."""
-        if not self.body_left:
-            return head_end(held, begin)
+    def body_end(self, held: bytes, begin: int) -> int:
+        """Where a body's piece ends that begins here; `begin` where more must arrive, or a pause is due. Refusal."""
         if self.body_left == CHUNKED:
-            return self._chunks_end(held, begin)
+            self.pieces = (self.pieces + 1) % PIECES_TOGETHER
+            return self._chunks_end(held, begin) if self.pieces else begin
         end = min(begin + self.body_left, len(held))
         self.body_left -= end - begin
         return end

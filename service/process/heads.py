@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from service.api.door import PROBES
 from service.api.problems import Refusal
 
 HEAD_END = b"\r\n\r\n"
@@ -28,8 +29,8 @@ def head_end(held: bytes, begin: int) -> int:
         check_head(held[begin:end])
     if found < 0:
         return begin
-    line_end = held.find(b"\r\n", begin)
-    if held[line_end - len(VERSIONS[0]) : line_end] not in VERSIONS:
+    line_end = held.find(b"\r", begin)
+    if not held.endswith(VERSIONS, begin, line_end):
         raise other_version(held[begin:line_end])
     return end
 
@@ -59,6 +60,11 @@ def name_host(target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     hosts = [value for name, value in headers if name == b"host"]
     if hosts and hosts != [authority]:
         headers.append((b"host", authority))
+
+
+def is_probe(target: bytes) -> bool:
+    """Whether a request asks how the process is: it is answered where others are refused."""
+    return target.partition(b"?")[0].decode("latin-1") in PROBES
 
 
 def refusal_of(error: Exception) -> Refusal:

@@ -38,8 +38,8 @@ class DirectProtocol(BoundedProtocol):
         self._incomplete: tuple[RequestResponseCycle, ASGIApp, HotRequest] | None = None
         self._answering: asyncio.Task[Answer] | None = None
 
-    def _parse(self) -> None:
-        super()._parse()
+    def _body_is_open(self) -> None:
+        super()._body_is_open()
         if self._incomplete:
             cycle, app, _ = self._incomplete
             self._incomplete = None
@@ -88,9 +88,9 @@ class DirectProtocol(BoundedProtocol):
             self.transport.close()
             return
         answer = answering.result()
-        last = not cycle.keep_alive and "Connection" not in answer.headers
-        self.write_answer(answer, context.request_id, cycle.default_headers, last=last)
-        cycle.keep_alive = cycle.keep_alive and "Connection" not in answer.headers
+        closes = "Connection" in answer.headers
+        self.write_answer(answer, context.request_id, cycle.default_headers, last=not (cycle.keep_alive or closes))
+        cycle.keep_alive = cycle.keep_alive and not closes
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.part()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import resource
@@ -14,6 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.process.acceptor import ACCEPTED_TOGETHER, Acceptor
+from service.process.limits import Limits
+from service.process.listening import bind
 from tests.awaiting import DEADLINE_SECONDS, until
 from tests.certificates import certificate_in
 from tests.process.serving import Serving
@@ -124,6 +128,27 @@ def test_a_client_that_leaves_during_its_handshake_leaves_nothing(service: Encry
         service.connect(number).close()
     until(lambda: service.metric("slta_connections") == 1)
     until(lambda: service.open_files() <= before)
+
+
+async def test_those_that_wait_are_accepted_a_few_in_a_turn() -> None:
+    accepted: list[asyncio.Protocol] = []
+
+    def protocol() -> asyncio.Protocol:
+        accepted.append(asyncio.Protocol())
+        return accepted[-1]
+
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(bind("127.0.0.1", 0))
+        for _ in range(ACCEPTED_TOGETHER + 1):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        acceptor = Acceptor(listener, protocol, Limits(most_connections=99, keep_alive_seconds=1, head_seconds=1))
+        counts = set()
+        while len(accepted) <= ACCEPTED_TOGETHER:
+            counts.add(len(accepted))
+            await asyncio.sleep(0)
+        acceptor.close()
+        await acceptor.wait_closed()
+    assert counts == {0, ACCEPTED_TOGETHER}
 
 
 KINDS: Mapping[str, Callable[[Encrypted], bytes]] = {"silent": lambda _: b"", "half a handshake": Encrypted.hello}

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from service.process import bounded
-from service.process.limits import Limits
+from service.process.limits import ENDED_TOGETHER, Limits
 from tests.process.wire import Wire, connected, quiet
 
 HEAD, KEEP_ALIVE, STALLED, REQUEST = 1000, 2000, 3000, 4000
@@ -26,7 +26,7 @@ def told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def limits() -> Limits:
-    return Limits(most_connections=10, keep_alive_seconds=KEEP_ALIVE, head_seconds=HEAD, refused=REFUSED.append)
+    return Limits(most_connections=200, keep_alive_seconds=KEEP_ALIVE, head_seconds=HEAD, refused=REFUSED.append)
 
 
 REFUSED: list[str] = []
@@ -164,3 +164,15 @@ async def test_drops_of_a_head_do_not_move_its_deadline() -> None:
     wire.arrive(b" /")
     assert protocol.due == before
     await leave(protocol)
+
+
+async def test_when_many_are_due_they_end_a_few_in_a_turn() -> None:
+    kept = limits()
+    wires = [connected(kept) for _ in range(2 * ENDED_TOGETHER)]
+    kept.look([wire.protocol for wire in wires], wires[0].protocol.loop.time() + 2 * HEAD)
+    for wire in wires:
+        wire.protocol.due = 0
+    await asyncio.sleep(0)
+    assert sum(wire.is_closing() for wire in wires) == ENDED_TOGETHER
+    await quiet()
+    assert all(wire.is_closing() for wire in wires)

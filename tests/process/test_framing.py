@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import uvicorn
@@ -12,11 +15,11 @@ import uvicorn
 from service.access.keys import Access
 from service.access.rate_limit import Rate
 from service.api.application import build_api, direct_of
-from service.process import bounded, framing, heads
+from service.process import framing, heads
 from service.process.groups import Groups
 from service.process.protocol import DirectProtocol
 from tests.api.conftest import no_metrics
-from tests.process.wire import play
+from tests.process.wire import connected, play
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 LENGTH = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n\r\n\r\nx"
@@ -151,8 +154,45 @@ async def test_the_answers_are_the_same_where_the_loop_has_its_turn_between_piec
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = await whole(name)
-    monkeypatch.setattr(bounded, "PARSED_TOGETHER", 1)
+    monkeypatch.setattr(framing, "PIECES_TOGETHER", 2)
     assert await whole(name) == expected
+
+
+TINY = {
+    "empty lines": (b"", b"\r\n"),
+    "ends in a chunk": (POST + b"fffffff\r\n", b"0\r\n\r\n"),
+    "chunks of a byte": (POST, b"1\r\na\r\n"),
+    "trailers": (POST + b"0\r\n", b"a:\r\n"),
+    "header lines": (GET[:-2], b"a:\r\n"),
+    "letters": (GET[:-2], b"a"),
+}
+READING = 65_536
+"""Bytes that arrive at once, at most."""
+TURN_SECONDS = 0.02
+"""Of processor time that a turn of the event loop may take."""
+
+
+@pytest.mark.parametrize("name", TINY)
+async def test_no_reading_holds_the_loop_up(name: str) -> None:
+    begin, tiny = TINY[name]
+    taken = []
+    for _ in range(3):
+        wire = connected()
+        wire.arrive(begin or b"\r\n")
+        before = time.thread_time()
+        wire.arrive(tiny * (READING // len(tiny)))
+        taken.append(time.thread_time() - before)
+    assert min(taken) < TURN_SECONDS
+
+
+async def test_many_small_pieces_are_parsed_in_several_turns() -> None:
+    wire = connected()
+    wire.arrive(POST + b"fffffff\r\n" + b"\r\n\r\n" * 10_000)
+    turns = []
+    while len(wire.protocol._held) > len(b"\r\n\r"):  # which could be the beginning of an end
+        turns.append(len(wire.protocol._held))
+        await asyncio.sleep(0)
+    assert [left - rest for left, rest in pairwise(turns)] == [4 * (framing.PIECES_TOGETHER - 1)]
 
 
 async def test_hot_calls_are_answered_the_same_wherever_they_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,146 @@
+"""Many clients behind the proxy that is shipped, and strangers beside it. A real HAProxy and a real dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import re
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.process.serving import FLEET, Serving
+from tests.servers import free_port
+
+pytestmark = [pytest.mark.campaign, pytest.mark.timeout(300), pytest.mark.needs("haproxy")]
+CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
+CLIENTS, STRANGERS, ROUNDS = 2000, 4000, 5
+PAUSE_SECONDS = 4.0
+"""Between two requests of a client, at most: the proxy's own checks take a second at most, also on a busy machine."""
+
+
+class Behind(Serving):
+    """It believes the proxy."""
+
+    environment: Mapping[str, str] = {"SLTA_TRUSTED_PROXIES": "127.0.0.1", "SLTA_LOG_LEVEL": "warning"}
+    program = ("-m", "service.cli", "serve", "--log-format", "json")
+
+
+@contextlib.contextmanager
+def proxy(folder: Path, dispatcher: int) -> Iterator[int]:
+    """The shipped configuration, but for the addresses; the port of HAProxy."""
+    port, text = free_port(), CONFIGURATION.read_text(encoding="utf-8")
+    text, servers = re.subn(r"server-template .*", f"server dispatcher 127.0.0.1:{dispatcher}", text)
+    text, binds = re.subn(r"bind :8080", f"bind 127.0.0.1:{port}", text)
+    assert (servers, binds) == (2, 1)
+    place = folder / "haproxy.cfg"
+    place.write_text(text, encoding="utf-8")
+    with (folder / "haproxy.log").open("wb") as log:
+        process = subprocess.Popen(["haproxy", "-db", "-f", place], stdout=log, stderr=log)
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(DEADLINE_SECONDS)
+
+
+async def client(port: int, number: int, seen: Counter[str]) -> None:
+    """Assigns and completes on one connection; counts what it is answered, and what breaks."""
+    draws = random.Random(number)
+    try:
+        await asyncio.sleep(draws.uniform(0, PAUSE_SECONDS))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for round_ in range(ROUNDS):
+            body = json.dumps({"session_id": f"s-{number}-{round_}"}).encode()
+            for call in (b"assign", b"complete"):
+                writer.write(b"POST /v1/fleets/f/%s HTTP/1.1\r\nHost: localhost\r\n" % call)
+                writer.write(b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+                seen[await answer(reader)] += 1
+                await asyncio.sleep(draws.uniform(0, PAUSE_SECONDS))
+        writer.close()
+    except (OSError, asyncio.IncompleteReadError) as error:
+        seen[type(error).__name__] += 1
+
+
+async def answer(reader: asyncio.StreamReader) -> str:
+    """`answered`, or the status that the proxy gave by itself."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    [length] = re.findall(rb"content-length: (\d+)", head.lower())
+    await reader.readexactly(int(length))
+    return "answered" if b"x-request-id" in head.lower() else head.split()[1].decode()
+
+
+async def strangers(port: int, ended: asyncio.Event) -> int:
+    """Silent connections to the dispatcher itself, each from an address of its own, opened anew when they end."""
+    opened = 0
+    there: list[socket.socket] = []
+    while not ended.is_set():
+        there = [stranger for stranger in there if is_open(stranger)]
+        for _ in range(min(100, STRANGERS - len(there))):
+            stranger = socket.socket()
+            stranger.bind((f"127.1.{opened // 250 % 250}.{1 + opened % 250}", 0))
+            stranger.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                stranger.connect(("127.0.0.1", port))
+            there.append(stranger)
+            opened += 1
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), 0.05)
+    for stranger in there:
+        stranger.close()
+    return opened
+
+
+def is_open(stranger: socket.socket) -> bool:
+    try:
+        has_ended = stranger.recv(1024) == b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        has_ended = True
+    if has_ended:
+        stranger.close()
+    return not has_ended
+
+
+def test_two_thousand_clients_behind_the_proxy_lose_nothing_while_strangers_take_all_places(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(FLEET.replace("pools: 3", "pools: 30"), encoding="utf-8")
+    port = free_port()
+    options = ("--config", str(fleet), "--data-dir", str(tmp_path / "data"), "--port", str(port))
+    service = Behind(tmp_path, *options)
+    try:
+        until(lambda: is_ready(port))
+        with proxy(tmp_path, port) as front:
+            until(lambda: is_ready(front))
+            seen, opened = asyncio.run(play(front, port))
+        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        evicted = re.findall(r'^slta_connections_refused_total\{reason="evicted"\} (\S+)', metrics, re.MULTILINE)
+    finally:
+        service.end()
+    print(f"\n{dict(seen)}, {opened} strangers, {evicted} evicted")
+    assert seen == {"answered": 2 * CLIENTS * ROUNDS}
+    assert evicted
+
+
+async def play(front: int, dispatcher: int) -> tuple[Counter[str], int]:
+    seen: Counter[str] = Counter()
+    ended = asyncio.Event()
+    beside = asyncio.create_task(strangers(dispatcher, ended))
+    await asyncio.gather(*(client(front, number, seen) for number in range(CLIENTS)))
+    ended.set()
+    return seen, await beside
+
+
+def is_ready(port: int) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    return False
