@@ -70,7 +70,10 @@ MUTANTS: dict[str, Mutant] = {
         "incarnations", "if is_known or not string.find(", "if true or not string.find(", WENT_BACK
     ),
     "a state that is made anew begins another fleet": lua(
-        "incarnations", "fleet.incarnation = current[prefix] or tonumber(last)", "fleet.incarnation = nil", WENT_BACK
+        "incarnations",
+        "fleet.incarnation = tonumber(last) or is_lost and",
+        "fleet.incarnation = is_lost and 0 or is_lost and",
+        WENT_BACK,
     ),
     "a replay shortens a lease": lua(
         "sessions",

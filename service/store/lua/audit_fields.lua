@@ -61,7 +61,9 @@ end
 
 local function check_incarnation(fleet, look, cold)
   local last = string.match(cold.incarnations or '', '(%d+):%d+:%d+$')
-  look:claim('incarnation', fleet.incarnation, tonumber(last))
+  if fleet.incarnation ~= tonumber(last) then
+    look:say('incarnation: is not the last one that was recorded')
+  end
 end
 
 local function check_times(fleet, look, cold)

@@ -30,16 +30,21 @@ local function process_id()
   return process
 end
 
--- An incarnation of the fleet that has this number begins at the present revision.
-local function begin(fleet, fleet_number)
-  local number = hash(process_id(), fleet.prefix, unpack(redis.call('TIME')))
-  fleet.incarnation = fleet_number * 2 ^ constants.INCARNATION_BITS + number
+-- The present incarnation is this process's, and began at the present revision.
+local function record(fleet)
   local words = fleet.incarnations or {}
   words[#words + 1] = string.format('%d:%d:%d', fleet.incarnation, process_id(), fleet.revision)
   if #words > KEPT then
     table.remove(words, 1)
   end
   fleet.incarnations = words
+end
+
+-- An incarnation of the fleet that has this number begins at the present revision.
+local function begin(fleet, fleet_number)
+  local number = hash(process_id(), fleet.prefix, unpack(redis.call('TIME')))
+  fleet.incarnation = fleet_number * 2 ^ constants.INCARNATION_BITS + number
+  record(fleet)
 end
 
 local function number_of_fleet(incarnation)
@@ -72,19 +77,20 @@ function incarnations.leave(fleet)
   highest[fleet.prefix] = fleet.revision
 end
 
--- A state that was lost, and is made anew from the other keys: its revision is the last that this process wrote, else
--- that of the last fork.
+-- What a repair knows: the incarnation is the last one recorded. The revision of a state that was lost is the last that
+-- this process wrote, else that of the last fork.
 function incarnations.mend(fleet)
   local prefix, words = fleet.prefix, fleet.incarnations
+  local is_lost = number_of_fleet(fleet.incarnation) == 0
   local last, fork = string.match(words[#words] or '', '^(%d+):%d+:(%d+)$')
-  if number_of_fleet(fleet.incarnation) > 0 then
-    fleet.incarnation = tonumber(last) or fleet.incarnation
-    return
+  fleet.incarnation = tonumber(last) or is_lost and current[prefix] or fleet.incarnation
+  if is_lost then
+    fleet.revision = fleet.incarnation == current[prefix] and highest[prefix] or tonumber(fork) or 0
   end
-  fleet.incarnation = current[prefix] or tonumber(last)
-  fleet.revision = highest[prefix] or tonumber(fork)
-  if not fleet.incarnation then
+  if number_of_fleet(fleet.incarnation) == 0 then
     incarnations.create(fleet)
+  elseif not last then
+    record(fleet)
   end
 end
 
