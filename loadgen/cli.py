@@ -26,8 +26,16 @@ from loadgen.show import Progress, result_tables, say, watching
 from loadgen.trace import InvalidTrace, measure_trace, read_trace
 from loadgen.workload import PlannedSession
 
+
+def _segment(fleet: str) -> str:
+    """A URL loses the segments `.` and `..`, so the calls would go elsewhere."""
+    if fleet in (".", ".."):
+        raise typer.BadParameter("a fleet cannot be called . or ..")
+    return fleet
+
+
 Url = Annotated[str, typer.Option(help="Address of the service.")]
-Fleet = Annotated[str, typer.Option(help="Name of the fleet.")]
+Fleet = Annotated[str, typer.Option(help="Name of the fleet.", callback=_segment)]
 Load = Annotated[float | None, typer.Option(min=0, help="Sessions per active pool.")]
 Rate = Annotated[float | None, typer.Option(min=0, help="Arrivals per second.")]
 Profile = Annotated[

@@ -142,6 +142,7 @@ def test_checking_fails_where_calls_failed() -> None:
         (("--load", 1, "--holding", "pareto", "--shape", 1), "shape above 1"),
         (("--load", 1, "--holding", "uniform"), "uniform"),
         (("--load", 1, "--endless", "--duration", 1), "endless"),
+        (("--load", 1, "--fleet", ".."), "a fleet cannot be called . or .."),
     ],
 )
 def test_contradictions_are_answered_with_the_usage(options: tuple[object, ...], message: str) -> None:
