@@ -56,7 +56,7 @@ async def _play(fault: Fault, mode: str, folder: Path, binary: str, plan: Plan, 
             effects = await fault.plant(made)
         await asyncio.sleep(AFTER_SECONDS)
         if not fault.shape.embedded:  # else the store would end with them
-            for dispatcher in made.dispatchers:  # their ticks must not fall between two reads of the audit
+            for dispatcher in made.dispatchers:  # nothing may change between the look at the sessions and the audit
                 dispatcher.kill()
         return await asyncio.to_thread(_record, made, plan, rate, effects)
 
