@@ -1,4 +1,4 @@
-"""Child processes of ours: none outlives us, whatever ends us, and none is ended before it is done."""
+"""Child processes that get SIGTERM when their parent ends, however it ends."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ def start(
     environment: Mapping[str, str] | None = None,
     keep_open: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a process that gets SIGTERM when this one ends, by kill -9 too (on Linux).
+    """Start a process that gets SIGTERM when this one ends, also by SIGKILL (on Linux).
 
-    Only from the main thread: the kernel sends the signal when the *thread* that started the child ends.
-    The child has a process group of its own, so that a Ctrl-C reaches us alone and we decide in which order
-    things stop.
+    Raises RuntimeError outside the main thread: the kernel signals when the *thread* that started the child ends.
+    The child has its own process group, so that a Ctrl-C reaches only this process, which sets the shutdown order.
     """
     if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("start children from the main thread: they end with the thread that started them")
+        raise RuntimeError("start child processes from the main thread: they end with the thread that started them")
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -44,21 +43,21 @@ def start(
 
 
 def end_with_parent() -> Callable[[], None] | None:
-    """What a new process runs before its program, so that it gets SIGTERM when the thread that started it ends."""
+    """`preexec_fn` that makes the kernel send SIGTERM when the thread that started the process ends; Linux only."""
     if sys.platform != "linux":
         return None
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def ask_kernel() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before we asked
+        if os.getppid() != parent:  # the parent ended before prctl
             os._exit(1)
 
     return ask_kernel
 
 
 def ask_to_end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and SIGCONT should it be stopped; a process that has ended is left alone."""
+    """Send SIGTERM, and SIGCONT in case it is stopped, unless the process has ended."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGCONT)

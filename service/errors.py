@@ -1,4 +1,4 @@
-"""Everything a call can be refused for. Each class's docstring is its message: it says what to do."""
+"""Exceptions of a dispatcher call. A class's docstring is the message that the client receives."""
 
 from __future__ import annotations
 
@@ -7,86 +7,86 @@ from dataclasses import dataclass
 
 
 class DispatchError(Exception):
-    """The dispatcher refused the call."""
+    """The dispatcher rejected the call."""
 
     code = "error"
     fact = "name"
-    """What the one fact that the store may add to a refusal is called in its `context`."""
+    """Key in `context` of the one value that the store may return with the error."""
 
     def __init__(self, detail: str | None = None, **context: str) -> None:
-        """`detail` replaces the docstring as message; `context` holds facts for programs (pool_id, reason)."""
+        """`detail` replaces the docstring as message; `context` has machine-readable values (pool_id, reason)."""
         super().__init__(detail or self.__doc__)
         self.context = context
 
 
 class UnknownFleet(DispatchError):
-    """No fleet has this name: create it with PUT /v1/fleets/{fleet}."""
+    """The fleet does not exist: create it with PUT /v1/fleets/{fleet}."""
 
     code = "unknown_fleet"
 
 
 class NewerFleet(DispatchError):
-    """The fleet uses what this dispatcher does not know yet: upgrade it, or ask another one; nothing was changed."""
+    """The fleet's stored state requires a newer dispatcher: upgrade this one or use another; nothing was changed."""
 
     code = "newer_fleet"
 
 
 class OlderFleet(DispatchError):
-    """The fleet was written by an unreleased version: delete the data folder or volume; nothing was changed."""
+    """The fleet's state is of an unreleased version; nothing was changed. Delete the data directory or volume."""
 
     code = "older_fleet"
 
 
 class Repairing(DispatchError):
-    """The fleet is being rebuilt from its records, which takes seconds; nothing was changed. Ask again."""
+    """The fleet is being rebuilt from its records, which takes seconds; nothing was changed. Retry."""
 
     code = "repairing"
 
 
 class Damaged(DispatchError):
-    """What the store holds of the fleet is damaged: if no repair begins within seconds, run `slta audit --repair`."""
+    """The fleet's stored data is damaged: if no repair begins within seconds, run `slta audit --repair`."""
 
     code = "fleet_damaged"
 
 
 class DocumentUnreadable(Damaged):
-    """The fleet's document is missing or unreadable, and no repair begins without one: PUT the configuration."""
+    """The fleet's stored configuration is missing or unreadable, and a repair needs it: PUT the configuration."""
 
     code = "document_unreadable"
 
 
 class WouldSetAside(DispatchError):
-    """The repair would set aside more than 10 records, or than 1 % of the sessions: ask with `set_aside=true`."""
+    """The repair would set aside over 10 records, or over 1 % of the sessions: allow it with `set_aside=true`."""
 
     code = "would_set_aside"
 
 
 class UnknownPool(DispatchError):
-    """No pool of the fleet has this id."""
+    """The fleet has no pool with this `pool_id`."""
 
     code = "unknown_pool"
 
 
 class UnknownClass(DispatchError):
-    """The fleet has no class of this name: add it to the fleet's configuration first."""
+    """The fleet has no class with this name: add it to `classes` of the fleet's configuration first."""
 
     code = "unknown_class"
 
 
 class UnknownSession(DispatchError):
-    """The session was never seen, or ended longer ago than `retention_seconds`."""
+    """The session does not exist, or ended more than `retention_seconds` ago."""
 
     code = "unknown_session"
 
 
 class SessionEnded(DispatchError):
-    """The session has ended; `pool_id` and `reason` say where and why. A new session needs a new id."""
+    """The session has ended; see `pool_id` and `reason`. A new session needs a new `session_id`."""
 
     code = "session_ended"
 
 
 class NoCapacity(DispatchError):
-    """Every active pool is full; nothing was changed. Try again when sessions have ended, or add pools."""
+    """Every active pool is full; nothing was changed. Retry when sessions have ended, or add pools."""
 
     code = "no_capacity"
 
@@ -98,19 +98,19 @@ class NoActivePool(DispatchError):
 
 
 class FleetObserves(DispatchError):
-    """The fleet places nothing: report where sessions go with PUT …/sessions/{session_id}, or change its policy."""
+    """The fleet's `policy` places no sessions: report them with PUT …/sessions/{session_id}, or change it."""
 
     code = "fleet_observes"
 
 
 class OverCapacity(DispatchError):
-    """The pool is full by the fleet file, and the figures leave the report out: is the class's capacity right?"""
+    """The pool already holds the `capacity` of its class, so the report was rejected: check that `capacity`."""
 
     code = "over_capacity"
 
 
 class ReportedPoolUnknown(DispatchError):
-    """No pool of the fleet has the reported id, and the figures leave the report out: create the pool first."""
+    """The fleet has no pool with the reported `pool_id`, so the report was rejected: create the pool first."""
 
     code = "reported_pool_unknown"
 
@@ -122,7 +122,7 @@ class PoolNotEmpty(DispatchError):
 
 
 class PoolInOtherClass(DispatchError):
-    """The pool exists in another class: move it with PUT …/pools/{pool_id} when it is empty."""
+    """The pool exists in another class: once it is empty, move it with PUT …/pools/{pool_id}."""
 
     code = "pool_in_other_class"
 
@@ -134,16 +134,16 @@ class PoolLimit(DispatchError):
 
 
 class FleetInUse(DispatchError):
-    """Sessions live in the fleet: complete them, or fail its pools, before deleting it."""
+    """The fleet has live sessions: complete them, or fail its pools, before deleting it."""
 
     code = "fleet_in_use"
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong at one place of what was sent, and never the value that was sent.
+    """One validation error, without the rejected value.
 
-    `location` leads to it by names and indexes. `place` is its line and column, from 1, where it came from a file.
+    `location` is the path of names and indexes; `place` the line and column, from 1, if the input was a file.
     """
 
     location: tuple[int | str, ...]
@@ -157,61 +157,61 @@ class Mistake:
 
 
 class InvalidFleet(DispatchError):
-    """The fleet's configuration is not valid."""
+    """The fleet's configuration is invalid."""
 
     code = "invalid_fleet"
 
     def __init__(self, detail: str | None = None, mistakes: Sequence[Mistake] = (), **context: str) -> None:
-        """`mistakes` are all that were found, where they have a place of their own."""
+        """`mistakes` are all validation errors that have a location."""
         super().__init__(detail, **context)
         self.mistakes = tuple(mistakes)
 
 
 class VersionMismatch(DispatchError):
-    """The configuration has changed since it was read: read it again, merge and repeat."""
+    """The configuration does not have the expected version: read it again, merge and retry."""
 
     code = "version_mismatch"
     fact = "config_version"
 
 
 class CapacityBelowOccupancy(DispatchError):
-    """A pool holds more sessions than the new capacity of its class allows; nothing was changed."""
+    """A pool holds more sessions than the new `capacity` of its class; nothing was changed."""
 
     code = "capacity_below_occupancy"
 
 
 class ClassInUse(DispatchError):
-    """A class that still has pools is missing from the new configuration; nothing was changed."""
+    """A class that still has pools is missing from the new `classes`; nothing was changed."""
 
     code = "class_in_use"
 
 
 class StaleReport(DispatchError):
-    """The list is of another time than the fleet's: read `as_of` again, list the sessions anew, and send that."""
+    """`as_of` is not a time of the fleet's present history: read it again, then list and send the sessions anew."""
 
     code = "stale_report"
     fact = "as_of"
 
 
 class UtilitiesChanged(DispatchError):
-    """Curves or capacities changed within the window: averages across the change have no meaning."""
+    """Curves or capacities changed within the window, so it has no averages: begin a new window."""
 
     code = "utilities_changed"
 
 
 class InvalidIntegrals(DispatchError):
-    """`since` is not a value that `state` or `averages` gave for this fleet."""
+    """`since` is not an `integrals` value of this fleet's `state` or `averages`."""
 
     code = "invalid_integrals"
 
 
 class StoreUnavailable(DispatchError):
-    """The store did not answer and nothing was changed: try again shortly."""
+    """The store did not respond; nothing was changed. Retry shortly."""
 
     code = "store_unavailable"
 
 
 class OutcomeUnknown(DispatchError):
-    """The store may or may not have done it: ask again with the same session id."""
+    """The store did not confirm the operation, which may have been applied: retry with the same `session_id`."""
 
     code = "outcome_unknown"

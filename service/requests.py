@@ -1,4 +1,4 @@
-"""What is known of a request once it is answered."""
+"""Request record, the author of a change, and the change events of a fleet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Action = Literal["put_fleet", "delete_fleet", "add_pools", "move_pool", "remove_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What an event tells of a fleet (version and policy of its configuration) or of a pool (class and status)."""
+    """State of a fleet (version and policy of its configuration) or of a pool (class and status) in an event."""
 
     config_version: int | None = None
     policy: str | None = None
@@ -20,12 +20,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A change of a fleet that was asked for, and what became of it.
+    """Requested change of a fleet, applied or rejected.
 
-    `at` is the store's time in seconds since 1970, `time` the fleet's, as in its state. `outcome` is `done`, or the
-    code of the refusal. Without an address the service itself did it: a fleet file at its start, or a command.
-    `pool_id` is None where it is no single pool, `pools` says how many were created, `times` how often the same was
-    refused without anything else in between. `before` is None where there was nothing, `after` where nothing is left.
+    `at` is store time in seconds since 1970, `time` fleet time in seconds. `outcome` is `done` or an error code.
+    `address` is empty for the service itself: a fleet file at startup, or a command. `pool_id` is None unless one pool
+    changed, `pools` counts created pools, `times` consecutive equal rejections. `before` is None for a creation,
+    `after` for a deletion.
     """
 
     at: float
@@ -43,12 +43,12 @@ class Event:
 
 
 LONGEST_WORD = 64
-"""Characters of each word of an author that the store is given."""
+"""Maximum characters of each field of an author in the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who asks for a change, and the events that come of it; by default the service itself."""
+    """Requester of a change, and the resulting events; by default the service itself."""
 
     request_id: str = ""
     key_id: str = ""
@@ -56,19 +56,19 @@ class Author:
     events: list[Event] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """As `lua/events.lua` reads it: three words without spaces, each of bounded length."""
+        """Encode for `lua/events.lua`: three words without spaces, each at most `LONGEST_WORD` long."""
         words = (self.request_id, self.key_id, self.address)
         return " ".join("".join(word.split())[:LONGEST_WORD] for word in words)
 
     def learn(self, event: Event) -> None:
-        """Something came of it; what goes on in a later event is that one."""
+        """Append an event; one that continues the last `add_pools` replaces it."""
         if self.events and event.pools and self.events[-1].action == event.action:
             self.events.pop()
         self.events.append(event)
 
 
 class RequestRecord(NamedTuple):
-    """An answered request.
+    """Completed request, without free text of the client.
 
     `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
     where there is none, `key_id` `unknown` where the key is none of ours; `shed` where it was refused because too much

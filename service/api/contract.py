@@ -1,7 +1,7 @@
-"""What a call promises, as OpenAPI: its operation, its body and its answers, with the codes of its refusals.
+"""OpenAPI document of the API: operations, bodies, responses and error codes.
 
-A route says in its rules what only it is refused for. What a call shares with its kind follows from what it is: it has
-a key, a body, a fleet in its path, it changes something, it is hot.
+Error codes of one route come from its rules; shared ones follow from its properties: key, body, fleet in the path,
+changing, hot.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ REFUSED: Mapping[str, int] = {
     "too_many_viewers": 503,
     "unsupported_http_version": 505,
 }
-"""What is refused before the store is asked: the status of each code."""
+"""HTTP status by error code, for errors raised before the store is called."""
 
 EDGE = (
     "invalid_http",
@@ -59,7 +59,7 @@ EDGE = (
 )
 DOOR = ("invalid_host", "escaped_slash", "repeated_authorization")
 BODY = ("payload_too_large", "overloaded")
-"""A body is bounded where the call takes none, too."""
+"""Also for operations without a body: it is limited before routing."""
 EVERY = (*EDGE, *DOOR, *BODY, "not_acceptable", "invalid_request", "internal_error")
 WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
 WITH_BODY = ("invalid_json", "unsupported_media_type")
@@ -76,11 +76,11 @@ IN_FLEET = (
 CHANGING_STORE = (errors.OutcomeUnknown,)
 
 OF_PROXIES = ("dispatcher_unavailable",)
-"""What the proxy of docker-compose.yml says by itself."""
+"""Error codes of the proxy in docker-compose.yml."""
 CODES = sorted({*REFUSED, *OF_PROXIES, *(error.code for error in STATUS)})
-RETRY_AFTER = {"Retry-After": {"description": "whole seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
+RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, whole", "schema": {"type": "integer", "minimum": 1}}}
 MAY_PASS = (429, 503)
-"""Statuses of refusals that say when to ask again."""
+"""Statuses of errors that carry Retry-After."""
 TEXT = {"type": "string"}
 
 PROBLEM = {
@@ -91,21 +91,21 @@ PROBLEM = {
         "title": TEXT,
         "status": {"type": "integer"},
         "detail": TEXT,
-        "code": {"type": "string", "enum": CODES, "description": "stable, meant for programs"},
-        "request_id": TEXT | {"description": "absent where a proxy answers"},
-        "pool_id": TEXT | {"description": "with session_ended: where"},
-        "reason": TEXT | {"description": "with session_ended: why"},
+        "code": {"type": "string", "enum": CODES, "description": "stable, machine-readable"},
+        "request_id": TEXT | {"description": "absent in responses of a proxy"},
+        "pool_id": TEXT | {"description": "with session_ended: pool of the session"},
+        "reason": TEXT | {"description": "with session_ended: why it ended"},
         "session_id": TEXT | {"description": "with outcome_unknown: the session"},
-        "name": TEXT | {"description": "what is in the way"},
-        "config_version": TEXT | {"description": "with version_mismatch: the present one"},
-        "as_of": TEXT | {"description": "with stale_report: the present time"},
-        "retry_after_seconds": {"type": "integer", "description": "in operations, instead of the header"},
+        "name": TEXT | {"description": "pool or class that caused the error"},
+        "config_version": TEXT | {"description": "with version_mismatch: the current one"},
+        "as_of": TEXT | {"description": "with stale_report: the current value"},
+        "retry_after_seconds": {"type": "integer", "description": "in `operations`, instead of the Retry-After header"},
     },
 }
 
 
 def codes_of(route: ApiRoute, method: str) -> dict[int, list[str]]:
-    """The codes that a call is refused with, by status. A proxy may answer others, and 404 and 405 have no route."""
+    """Error codes of an operation by status, without those of a proxy and of unmatched routes (404, 405)."""
     by_status: dict[int, list[str]] = {}
     refused = [(code, REFUSED[code]) for code in _before_the_store(route, method)]
     for code, status in refused + [(error.code, STATUS[error]) for error in _by_the_store(route, method)]:
@@ -135,7 +135,7 @@ def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.Dispatch
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document of an application; it is made once."""
+    """The OpenAPI document of an application, cached."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         schemas = document["components"]["schemas"]
@@ -153,7 +153,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _name_policies(schemas: dict[str, Any], policies: Mapping[str, Policy]) -> None:
-    """The words that depend on the table of policies: which a fleet may ask for, and what a decision may name."""
+    """Enumerate what depends on the policies: `policy` of a fleet, `token` of a decision."""
     tokens = list(dict.fromkeys(token for policy in policies.values() for token in policy.tokens))
     schemas["FleetBody"]["properties"]["policy"]["enum"] = list(policies)
     for answer in ("Placement", "Session"):
@@ -166,7 +166,7 @@ def _describe_call(operation: dict[str, Any], route: ApiRoute, method: str) -> N
     for status, codes in codes_of(route, method).items():
         own = answers.get(str(status), {})
         answers[str(status)] = _problem(" or ".join(codes), own.get("content", {})) | _headers(status)
-    answers["default"] = _problem("what a proxy answers by itself", {})
+    answers["default"] = _problem("error response of a proxy", {})
     if route.body_field is not None:
         operation["requestBody"]["required"] = _needs_body(route.body_field.field_info.annotation)
     _describe_access(operation, route.rules)
@@ -182,7 +182,7 @@ def _headers(status: int) -> dict[str, Any]:
 
 
 def _needs_body(model: Any) -> bool:  # noqa: ANN401 - FastAPI knows it as an annotation
-    """An absent body is read as an empty object."""
+    """Whether a body is required; an absent one is read as an empty object."""
     return any(field.is_required() for field in model.model_fields.values())
 
 

@@ -1,4 +1,4 @@
-"""Fleets: their configuration, guarded by its version."""
+"""Fleet endpoints: configuration with optimistic locking by version, change events, repair."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
 REFUSES_PUT = (VersionMismatch, CapacityBelowOccupancy, ClassInUse, PoolInOtherClass, PoolLimit)
-ETAG = {"ETag": {"description": "the configuration's version, for If-Match", "schema": {"type": "string"}}}
+ETAG = {"ETag": {"description": "version of the configuration, for If-Match", "schema": {"type": "string"}}}
 FLEET: dict[str, Any] = {"model": FleetBody, "headers": ETAG}
 SetAside = Annotated[
-    Literal["true", "false"] | None, Query(description="also more records than a repair sets aside unasked")
+    Literal["true", "false"] | None, Query(description="true: set aside more records than the default limit")
 ]
 ABSENT = 0
-"""The version of a fleet that does not exist."""
+"""Version of a fleet that does not exist."""
 
 
 class Guard(NamedTuple):
-    """What the request says about the version it expects."""
+    """Precondition headers on the configuration's version."""
 
     if_match: str | None
     if_none_match: str | None
 
     async def expected(self, store: Store, fleet: str) -> int | None:
-        """The version that must be the present one; None for any."""
+        """The version that must be the current one; None for any. Raises VersionMismatch."""
         if self.if_none_match is not None:
             if self.if_none_match.strip() != "*":
-                raise VersionMismatch("If-None-Match knows only *: the fleet must not exist yet.")
+                raise VersionMismatch("If-None-Match must be *, which requires that the fleet does not exist.")
             return ABSENT
         if self.if_match is None:
             return None
@@ -61,7 +61,7 @@ class Guard(NamedTuple):
             return await _present_version(store, fleet)
         match = _ETAG.fullmatch(self.if_match.strip())
         if match is None:
-            raise VersionMismatch('If-Match must be one ETag as GET gives it, such as "3", or *.')
+            raise VersionMismatch('If-Match must be * or one ETag as returned by GET, such as "3".')
         return int(match[1])
 
 
@@ -84,7 +84,7 @@ async def _present_version(store: Store, fleet: str) -> int:
 @router.get("", responses={200: {"model": FleetNames}})
 @allow("read", "pool", "metrics")
 async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
-    """The names of the fleets that the caller may see."""
+    """List the fleets that the key may read."""
     return answer(FleetNames(fleets=[name for name in await store.fleets.names() if caller.sees(name)]))
 
 
@@ -93,13 +93,13 @@ async def list_fleets(caller: TheCaller, store: TheStore) -> Response:
 async def put_fleet(
     fleet: FleetName, body: FleetBody, guard: TheGuard, store: TheStore, specs: TheSpecs, author: TheAuthor
 ) -> Response:
-    """Create a fleet (201) or change it (200); live sessions stay. Creates the pools that `pools: N` misses."""
+    """Create a fleet (201) or change it (200); live sessions stay. Creates the missing pools of `pools: N`."""
     if body.fleet not in (None, fleet):
         raise InvalidFleet("fleet: must be the name in the path, or absent")
     expected = await guard.expected(store, fleet)
     if body.config_version is not None:
         if expected not in (None, body.config_version):
-            raise VersionMismatch("If-Match and config_version differ.")
+            raise VersionMismatch("If-Match and config_version must be equal.")
         expected = body.config_version
     applied = await apply_fleet(store, specs, fleet, body, expected, author)
     version, created = applied.configured.config_version, applied.configured.created
@@ -109,7 +109,7 @@ async def put_fleet(
 @router.get("/{fleet}", responses={200: FLEET})
 @allow("read", "pool")
 async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
-    """The fleet's configuration, in the form that PUT takes."""
+    """Get the fleet's configuration, in the format of PUT."""
     document, version = await store.fleets.config(fleet)
     if not document:
         raise DocumentUnreadable
@@ -119,7 +119,7 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
 @router.get("/{fleet}/events", responses={200: {"model": Events}})
 @allow("read", "pool")
 async def list_events(fleet: FleetName, store: TheStore) -> Response:
-    """Who changed what, and what was refused for what the fleet was: the last hundred, the newest first."""
+    """List the last hundred changes with their authors, applied or rejected by the store, newest first."""
     return answer(Events(events=await store.fleets.events(fleet)))
 
 
@@ -128,7 +128,7 @@ async def list_events(fleet: FleetName, store: TheStore) -> Response:
 async def repair(
     fleet: FleetName, store: TheStore, specs: TheSpecs, author: TheAuthor, set_aside: SetAside = None
 ) -> Response:
-    """Rebuild a fleet from its session records, its pools and its document. Its other calls are refused meanwhile."""
+    """Rebuild a fleet from its session records, pools and configuration. Other calls get `repairing` meanwhile."""
     repaired = await repair_fleet(store, specs, fleet, author, set_aside=set_aside == "true")
     return answer(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
 
@@ -136,7 +136,7 @@ async def repair(
 @router.delete("/{fleet}", status_code=204)
 @allow("admin", refuses=(FleetInUse, VersionMismatch))
 async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore, author: TheAuthor) -> Response:
-    """Delete a fleet and its pools, when no session lives in it."""
+    """Delete a fleet without live sessions, and its pools."""
     expected = await guard.expected(store, fleet)
     try:
         await store.fleets.delete(fleet, expected, author)
@@ -148,7 +148,7 @@ async def delete_fleet(fleet: FleetName, guard: TheGuard, store: TheStore, autho
 
 
 def _fleet(fleet: str, document: str, version: int, status: int) -> Response:
-    # The document is text already, and its decimals must not pass through floats.
+    # Splice the JSON text: decimals must not pass through floats.
     head = json.dumps({"fleet": fleet, "config_version": version})
     body = f"{head[:-1]}, {document[1:]}"
     return Response(body, status, {"ETag": f'"{version}"'}, "application/json")

@@ -1,4 +1,4 @@
-"""A fleet in the paper's terms: now, next, over a window, and what if."""
+"""Observation endpoints in the paper's terms: state, next placement, time averages, optimum."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from service.values import Integrals, Snapshot
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["observations"], route_class=ApiRoute)
 
-Window = Annotated[Literal["60", "300", "3600"] | None, Query(description="seconds up to now")]
-Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of an earlier answer")]
+Window = Annotated[Literal["60", "300", "3600"] | None, Query(description="last so many seconds")]
+Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of an earlier response")]
 
 
 @router.get("/state", responses={200: {"model": Observation}})
 @allow("read", "pool")
 async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predictions: ThePredictions) -> Response:
-    """Occupancies, the estimate r and the optimum, utility and its bound, at one instant."""
+    """Occupancies, estimate r, optimum, utility and its bound, at one instant."""
     snapshot = await store.fleets.snapshot(fleet)
     spec = await specs.of_stored(snapshot.document)
     return answer(await in_worker(observe_state, snapshot, spec, predictions.now(snapshot, spec)))
@@ -51,7 +51,7 @@ async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, predicti
 @router.get("/next", responses={200: {"model": NextPlacement}})
 @allow("read", "pool")
 async def get_next(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
-    """Where the next session would go, and why: the policy's steps at one instant, and each class's best place."""
+    """Explain the placement of the next session: the policy's steps at one instant, and each class's best place."""
     snapshot = await store.fleets.snapshot(fleet)
     return answer(await in_worker(next_placement, snapshot, await specs.of_stored(snapshot.document)))
 
@@ -66,18 +66,18 @@ async def get_averages(
     since: Since = None,
     window: Window = None,
 ) -> Response:
-    """Mean utility, its bound and the gaps between, `since` an earlier answer or over a `window`."""
+    """Mean utility, its bound and the gaps between them, `since` an earlier response or over a `window`."""
     if (since is None) == (window is None):
-        raise Refusal(422, "invalid_request", "query: either since or window is needed")
+        raise Refusal(422, "invalid_request", "query: give either since or window")
     older = decode_integrals(fleet, since) if since is not None else None
     snapshot = await store.fleets.snapshot(fleet)
-    beginning = older or _beginning(snapshot, int(window or 0))
+    beginning = older or _window_start(snapshot, int(window or 0))
     spec = await specs.of_stored(snapshot.document)
     return answer(await in_worker(observe_averages, snapshot, beginning, spec, predictions.now(snapshot, spec)))
 
 
-def _beginning(snapshot: Snapshot, window: int) -> Integrals:
-    """Nothing is covered yet in a fleet's first second."""
+def _window_start(snapshot: Snapshot, window: int) -> Integrals:
+    """Start of the window; in a fleet's first second the present integrals, an empty window."""
     return snapshot.past.get(window, snapshot.integrals)
 
 
@@ -95,13 +95,13 @@ POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
                 "name": "load",
                 "in": "query",
                 "schema": {"type": "number", "minimum": 0},
-                "description": "sessions per pool; absent: the sessions there are",
+                "description": "sessions per pool; absent: the current sessions",
             },
             {
                 "name": "pools",
                 "in": "query",
                 "schema": {"type": "array", "items": {"type": "string", "pattern": POOLS_PATTERN}},
-                "description": "`<class>:<number>`: another number of active pools; may be given for each class",
+                "description": "`<class>:<number>`: active pools of a class, default the current number; repeatable",
             },
         ]
     },
@@ -110,8 +110,8 @@ POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
 async def get_optimum(
     fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs, predictions: ThePredictions
 ) -> Response:
-    """What if: the bound, the optimal occupancies, the price of load and the worth of one more pool."""
-    load, pools = _question(request.query_params.multi_items())
+    """Bound, optimal occupancies, price of load and worth of one more pool at another load or pool count."""
+    load, pools = _parse_query(request.query_params.multi_items())
     snapshot = await store.fleets.snapshot(fleet)
     if not pools.keys() <= {c.name for c in snapshot.classes}:
         raise UnknownClass
@@ -120,19 +120,19 @@ async def get_optimum(
     return answer(await in_worker(what_if, snapshot, spec, load, pools, lambda *_: expected))
 
 
-def _question(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
+def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
     loads = [value for name, value in query if name == "load"]
-    pools = [value.rpartition(":") for name, value in map(_in_present_form, query) if name == "pools"]
+    pools = [value.rpartition(":") for name, value in map(_in_current_form, query) if name == "pools"]
     counts = {pool_class: count for pool_class, _, count in pools}
     if len(loads) > 1 or len(counts) < len(pools):
-        raise Refusal(422, "invalid_request", "query: load or a class stands twice")
+        raise Refusal(422, "invalid_request", "query: duplicate load or class")
     understood = len(loads) + len(pools) == len(query) and all(map(_NUMBER.fullmatch, loads))
     if not understood or not all(_COUNT.fullmatch(count) and int(count) <= MAX_POOLS for count in counts.values()):
-        raise Refusal(422, "invalid_request", "query: load=<number ≥ 0> and pools=<class>:<0 to 65536> are known")
+        raise Refusal(422, "invalid_request", "query: must be load=<number ≥ 0> or pools=<class>:<0 to 65536>")
     return float(loads[0]) if loads else None, {name: int(count) for name, count in counts.items()}
 
 
-def _in_present_form(parameter: tuple[str, str]) -> tuple[str, str]:
-    """`pools.small=60`, which older clients send, as `pools=small:60`."""
+def _in_current_form(parameter: tuple[str, str]) -> tuple[str, str]:
+    """Rewrite the older form `pools.small=60` as `pools=small:60`."""
     name, value = parameter
     return ("pools", f"{name.removeprefix('pools.')}:{value}") if name.startswith("pools.") else parameter

@@ -1,4 +1,4 @@
-"""Many operations on sessions in one call, in order; each has the outcome that it would have had alone."""
+"""Batch endpoint: many session operations in one request, in order, each with the result of a single call."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from service.api.schemas import (
 from service.store import Asked
 
 SLICE = 32
-"""Operations of one call that wait for the store at a time; those of others come in between."""
+"""Operations of one request sent to the store at a time, so that other requests interleave."""
 SCOPES: Mapping[type, tuple[KeyScope, ...]] = {
     AssignOperation: ("assign",),
     CompleteOperation: ("complete",),
     RenewOperation: ("assign", "complete"),
 }
-"""Of which each kind of operation needs one, as the single call does."""
+"""Scopes by operation, one of which the key needs, as for the single call."""
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
@@ -48,25 +48,25 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
     operations=MOST_OPERATIONS,
 )
 async def operate(fleet: FleetName, body: OperationsBody, parts: TheParts, context: TheContext) -> Answer:
-    """Assign, complete and renew in order: 200, and for each what the single call would have answered."""
+    """Assign, complete and renew in order: 200, with the status and body of a single call for each."""
     _check_scopes(context.caller, body.operations)
     parts.gate.count(context, len(body.operations))
     outcomes: list[bytes] = []
     for start in range(0, len(body.operations), SLICE):
-        asked = [_ask(operation) for operation in body.operations[start : start + SLICE]]
+        asked = [_to_store_operation(operation) for operation in body.operations[start : start + SLICE]]
         for done in await parts.store.sessions.operate(fleet, asked, context.arrived):
             answer = problem_of(context.request_id, done) if isinstance(done, Exception) else answer_of(done)
-            outcomes.append(_show(answer))
+            outcomes.append(_encode(answer))
     return Answer(200, b'{"outcomes":[%b]}' % b",".join(outcomes))
 
 
 def _check_scopes(caller: Caller, operations: Collection[Operation]) -> None:
     for kind in {type(operation) for operation in operations}:
         if not caller.may(SCOPES[kind]):
-            raise Refusal(403, "insufficient_scope", "The key does not have the scope for each of the operations.")
+            raise Refusal(403, "insufficient_scope", "The key lacks a scope that one of the operations requires.")
 
 
-def _ask(operation: Operation) -> Asked:
+def _to_store_operation(operation: Operation) -> Asked:
     if isinstance(operation, AssignOperation):
         assign = operation.assign
         return Asked("assign", assign.session_id or secrets.token_hex(16), assign.lease_seconds)
@@ -75,7 +75,7 @@ def _ask(operation: Operation) -> Asked:
     return Asked("renew", operation.renew.session_id, operation.renew.lease_seconds)
 
 
-def _show(answer: Answer) -> bytes:
+def _encode(answer: Answer) -> bytes:
     body, wait = answer.body, answer.headers.get("Retry-After")
     if wait:
         body = b'%b, "retry_after_seconds": %b}' % (body[:-1], wait.encode())

@@ -1,4 +1,4 @@
-"""The process itself: probes and metrics."""
+"""Health probes and metrics of the process."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ router = APIRouter(tags=["process"], route_class=ApiRoute)
 @router.get("/healthz", responses={200: {"model": ProbeAnswer}})
 @public()
 async def get_healthz() -> Response:
-    """Whether the event loop turns; the store is not asked."""
+    """Liveness: the event loop responds; the store is not called."""
     return answer(ProbeAnswer(status="ok"))
 
 
 @router.get("/readyz", responses={200: {"model": ProbeAnswer}, 503: {"model": ProbeAnswer}})
 @public()
 async def get_readyz(parts: TheParts) -> Response:
-    """Whether the store took a write when it was tried last, within about a second, and the process is not ending."""
+    """Readiness: the last test write to the store, about a second ago, succeeded and the process is not stopping."""
     status = "ending" if parts.is_ending() else parts.store.readiness
     return answer(ProbeAnswer(status=status), 200 if status == "ready" else 503)
 
@@ -40,20 +40,20 @@ async def get_readyz(parts: TheParts) -> Response:
 @router.get("/metrics", responses={200: {"content": dict.fromkeys(FORMATS, TEXT)}})
 @allow("metrics", offers=FORMATS)
 async def get_metrics(request: Request, caller: TheCaller, render: TheMetrics) -> Response:
-    """Prometheus or OpenMetrics text, as Accept asks; of all fleets, so not for keys that see only some."""
+    """Metrics of all fleets as Prometheus or OpenMetrics text, by Accept; not for keys restricted to some fleets."""
     if caller.fleets is not None:
-        raise Refusal(403, "insufficient_scope", "The metrics are of all fleets: they need a key without restriction.")
+        raise Refusal(403, "insufficient_scope", "/metrics covers all fleets: use a key without `fleets`.")
     return _InPieces(*await render(request.headers.get("accept", "")))
 
 
 class _InPieces(StreamingResponse):
-    """An answer that is made while it is sent; what makes it is closed with it."""
+    """Streaming response that closes its generator."""
 
     def __init__(self, pieces: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
         super().__init__(pieces, headers=headers)
         self._pieces = pieces
 
     async def stream_response(self, send: Send) -> None:
-        """Send piece after piece, each when the client has taken most of those before."""
+        """Send chunk by chunk, as fast as the client reads."""
         async with aclosing(self._pieces):
             await super().stream_response(send)

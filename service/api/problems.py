@@ -1,4 +1,4 @@
-"""Refusals in HTTP's words: RFC 9457 problem documents of at most 1 KiB, which never repeat what was sent."""
+"""RFC 9457 problem documents of at most 1 KiB, which never echo client input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROBLEM_JSON = "application/problem+json"
 LONGEST_DETAIL = 400
 RETRY_AFTER_SECONDS = 1
 RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
-"""As RFC 9110 has them; Python had older words until 3.13."""
+"""Reason phrases of RFC 9110, which Python has from 3.13 on."""
 
 STATUS: Mapping[type[errors.DispatchError], int] = {
     errors.UnknownFleet: 404,
@@ -49,10 +49,10 @@ STATUS: Mapping[type[errors.DispatchError], int] = {
 
 
 class Refusal(Exception):
-    """A request that is refused before it reaches the store."""
+    """Request rejected before it reaches the store."""
 
     def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] = NOTHING) -> None:
-        """`code` is stable and meant for programs, `detail` for people; `headers` go with the answer."""
+        """`code` is stable and machine-readable, `detail` for people; `headers` are added to the response."""
         super().__init__(detail)
         self.status = status
         self.code = code
@@ -60,17 +60,17 @@ class Refusal(Exception):
 
 
 EXPECTED = (Refusal, errors.DispatchError)
-"""Errors that are told to the client as they are."""
+"""Errors whose message is sent to the client."""
 
 
 def problem_of(request_id: str, error: Exception) -> Answer:
-    """The problem document of an error. Of one that is not expected it says only where to look."""
+    """Problem document of an error; an unexpected one becomes `internal_error`, without its message."""
     if isinstance(error, errors.DispatchError):
         status = STATUS.get(type(error), 500)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         return _problem(request_id, status, error.code, str(error), headers, error.context)
     if not isinstance(error, Refusal):
-        error = Refusal(500, "internal_error", "Something failed here; the log has it under this request_id.")
+        error = Refusal(500, "internal_error", "Internal error; the log has the traceback under this request_id.")
     return _problem(request_id, error.status, error.code, str(error), error.headers)
 
 
@@ -82,7 +82,7 @@ def _problem(
     headers: Mapping[str, str],
     context: Mapping[str, str] = NOTHING,
 ) -> Answer:
-    """`context` holds further members of the document."""
+    """`context` has additional members of the document."""
     document = {
         "type": f"urn:slta:problem:{code}",
         "title": RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,

@@ -1,4 +1,4 @@
-"""/openapi.json, and /docs: the same as a page without scripts, which needs no other host."""
+"""API reference: /openapi.json, and /docs as an HTML page without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 @public()
 async def get_openapi_json(request: Request) -> Response:
     """The OpenAPI document."""
-    document = await in_worker(describe, request.app)  # the first time it takes 80 ms
+    document = await in_worker(describe, request.app)  # the first call takes 80 ms
     return Response(json.dumps(document), media_type="application/json")
 
 
@@ -44,7 +44,7 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors
 @router.get("/docs")
 @public(offers=("text/html",))
 async def get_docs(request: Request) -> Response:
-    """The API as a page."""
+    """The API reference as HTML."""
     page = render(await in_worker(describe, request.app))
     return Response(page, media_type="text/html", headers={"Content-Security-Policy": POLICY})
 
@@ -62,7 +62,7 @@ def render(document: dict[str, Any]) -> str:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}: API</title>"
         '<meta name=viewport content="width=device-width">'
         f"<style>{STYLE}</style><h1>{title}: API</h1><p>{summary}"
-        f"<p>The same for programs: <a href=/openapi.json>/openapi.json</a>.{body}<h2>refusals</h2>{problem}</html>"
+        f"<p>Machine-readable: <a href=/openapi.json>/openapi.json</a>.{body}<h2>errors</h2>{problem}</html>"
     )
 
 
@@ -79,7 +79,7 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
 
 
 def _answer(document: dict[str, Any], status: str, answer: dict[str, Any]) -> str:
-    """What it looks like; of a refusal the codes, for all look alike."""
+    """Shape of a response; for an error its codes, as all problem documents have one shape."""
     content = dict(answer.get("content", {}))
     codes = f"<p>{escape(answer['description'])}" if content.pop(PROBLEM_JSON, None) else ""
     return f"<h4>{escape(status)}</h4>{codes}{_content(document, content)}"
@@ -91,7 +91,7 @@ def _content(document: dict[str, Any], content: dict[str, Any]) -> str:
 
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> object:
-    """The shape of a schema: names and types."""
+    """Shape of a schema: names and types."""
     if "$ref" in schema:
         return _example(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     one_of = schema.get("anyOf") or schema.get("oneOf")

@@ -1,4 +1,4 @@
-"""Bodies and answers. What the store's values already say is answered as they are."""
+"""Request and response models of the HTTP API. Values of the store are responses as they are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_LISTED_SESSIONS = 8192
 """Twice the largest capacity."""
 
 AS_OF_PATTERN = r"^[0-9]{1,16}:[0-9]{1,16}$"
-"""An epoch, and microseconds of fleet time."""
+"""Store epoch, and fleet time in microseconds."""
 
 FleetName = Annotated[str, Path(pattern=NAME_PATTERN)]
 PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -42,53 +42,53 @@ class _Body(BaseModel):
 
 
 class AssignBody(_Body):
-    """`lease_seconds` 0: none; absent: the fleet's. Without a `session_id` the service makes one."""
+    """`lease_seconds` 0: no lease; absent: the fleet's. The service generates an absent `session_id`."""
 
     session_id: Name | None = None
     lease_seconds: LeaseSeconds | None = None
 
 
 class ReportBody(_Body):
-    """Where the session is; `lease_seconds` as in `assign`, for one that is new."""
+    """Reported pool of a session; `lease_seconds` as in `assign`, for a new session."""
 
     pool_id: Name
     lease_seconds: LeaseSeconds | None = None
 
 
 class CompleteBody(_Body):
-    """Which session is over."""
+    """Session to complete."""
 
     session_id: Name
 
 
 class RenewBody(_Body):
-    """Whose leases begin anew; `lease_seconds` absent: each by its own length."""
+    """Sessions to renew; `lease_seconds` absent: each lease keeps its length."""
 
     session_ids: Annotated[list[Name], Field(max_length=MOST_RENEWALS, fail_fast=True)]
     lease_seconds: LeaseSeconds | None = None
 
 
 class RenewOneBody(_Body):
-    """Whose lease begins anew; `lease_seconds` absent: by its own length."""
+    """Session to renew; `lease_seconds` absent: the lease keeps its length."""
 
     session_id: Name
     lease_seconds: LeaseSeconds | None = None
 
 
 class AssignOperation(_Body):
-    """`assign`, as the call of that name."""
+    """Same as `POST …/assign`."""
 
     assign: AssignBody
 
 
 class CompleteOperation(_Body):
-    """`complete`, as the call of that name."""
+    """Same as `POST …/complete`."""
 
     complete: CompleteBody
 
 
 class RenewOperation(_Body):
-    """`renew`, of one session."""
+    """Same as `POST …/renew` for one session."""
 
     renew: RenewOneBody
 
@@ -108,50 +108,50 @@ Operation = Annotated[
 
 
 class OperationsBody(_Body):
-    """What is to be done, in this order."""
+    """Operations, executed in order."""
 
     operations: Annotated[list[Operation], Field(min_length=1, max_length=MOST_OPERATIONS, fail_fast=True)]
 
 
 class FleetBody(FleetFile):
-    """A fleet file; `config_version` guards as If-Match does, so that an answer can be edited and sent back."""
+    """Fleet file; `config_version` is a precondition as If-Match is, so that a response can be edited and sent back."""
 
     config_version: Annotated[int, Field(strict=True, ge=0, le=2**53)] | None = None
 
 
 class PoolEntry(_Body):
-    """A pool to create."""
+    """Pool to create."""
 
     pool_id: Name
     pool_class: Name
 
 
 class PoolsBody(_Body):
-    """Pools to create, all or none."""
+    """Pools to create, atomically."""
 
     pools: Annotated[list[PoolEntry], Field(max_length=MOST_POOLS, fail_fast=True)]
 
 
 class PoolBody(_Body):
-    """The class of a pool."""
+    """Class of a pool."""
 
     pool_class: Name
 
 
 class PoolSessionsBody(_Body):
-    """The sessions that a pool held at `as_of`, a value of `state`."""
+    """Sessions that a pool held at `as_of`, a value of `state`."""
 
     as_of: Annotated[str, Field(strict=True, pattern=AS_OF_PATTERN)]
     session_ids: Annotated[list[Name], Field(max_length=MOST_LISTED_SESSIONS, fail_fast=True)]
 
 
 Problem = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]
-"""A problem document; `contract` describes it."""
+"""RFC 9457 problem document; schema in `contract`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationOutcome:
-    """What the single call would have answered: its status and its body, or its problem document."""
+    """Status and body that the single call would have returned; the body may be a problem document."""
 
     status: int
     body: Placement | Completed | AlreadyEnded | Renewal | Problem
@@ -159,32 +159,32 @@ class OperationOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """What became of each operation, in the order in which they were asked for."""
+    """Results of the operations, in request order."""
 
     outcomes: list[OperationOutcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetNames:
-    """The fleets that the caller may see."""
+    """Names of the fleets that the key may read."""
 
     fleets: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """The last hundred changes of a fleet that were made or refused, the newest first."""
+    """Last hundred changes of a fleet, applied or rejected, newest first."""
 
     events: list[Event]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeAnswer:
-    """`ok`, `ready`, or why it is not ready in one word."""
+    """`ok`, `ready`, or one word for why it is not ready."""
 
     status: str
 
 
 def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A value as JSON."""
+    """JSON response of a value."""
     return Response(as_json(value), status, headers, "application/json")

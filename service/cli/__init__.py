@@ -1,1 +1,1 @@
-"""The console script `slta` and its commands."""
+"""Console script `slta` and its commands."""

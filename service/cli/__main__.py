@@ -1,4 +1,4 @@
-"""The console script `slta`."""
+"""Entry point of the console script `slta`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.cli.terminal import ctrl_c_for_us_alone
 
 
 def main() -> None:
-    """Run the command. Until it takes care of signals itself, one ends it without a traceback: nothing has begun."""
+    """Run the command. Before it installs its own handlers, SIGINT and SIGTERM exit without a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with ctrl_c_for_us_alone() if sys.argv[1:2] == ["demo"] else nullcontext():

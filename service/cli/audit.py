@@ -1,4 +1,4 @@
-"""`slta audit`: look for damage in the store, and mend it."""
+"""Command `slta audit`: check the store's data for damage, and repair it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from service.cli.options import DataDir, SharedStoreUrl
 from service.values import Findings, Survey
 
 SHOWN = 50
-"""Lines of a list, before somebody is asked."""
-CLEAN, DAMAGED, NOT_LOOKED = 0, 1, USER_ERROR
+"""Maximum lines of a list before a prompt."""
+CLEAN, DAMAGED, NOT_AUDITED = 0, 1, USER_ERROR
 
 app = typer.Typer(add_completion=False)
 
 
-def _a_name(fleet: str | None) -> str | None:
-    """An empty one, of a variable that is not set, would mean all fleets."""
+def _check_name(fleet: str | None) -> str | None:
+    """Validate `--fleet`; an empty name, from an unset shell variable, must not mean all fleets."""
     from service.reading import NAME_PATTERN, NAME_RULE
 
     if fleet is not None and not re.fullmatch(NAME_PATTERN, fleet):
-        raise typer.BadParameter(f"a fleet's name has {NAME_RULE}")
+        raise typer.BadParameter(f"a fleet name has {NAME_RULE}")
     return fleet
 
 
@@ -38,17 +38,18 @@ def _a_name(fleet: str | None) -> str | None:
 def audit(
     store_url: SharedStoreUrl = None,
     data_dir: DataDir = Path(".slta"),
-    fleet: Annotated[str | None, typer.Option(help="Only this fleet.", callback=_a_name)] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Rebuild the fleets that have findings.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --repair: set aside and put back without asking.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for the findings, as JSON.")] = None,
+    fleet: Annotated[str | None, typer.Option(help="Audit only this fleet.", callback=_check_name)] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild fleets with findings.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --repair: set aside and restore records without a prompt.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings to this file, as JSON.")] = None,
 ) -> None:
-    """Look for damage in the store. Traffic may go on, and `slta serve` may run.
+    """Check the store's data for damage; safe while dispatchers serve traffic.
 
-    --repair lists the records that it would set aside, and those that it could put back, and asks first.
+    --repair lists the records that it would set aside or could restore, and prompts first.
 
-    Exit code 0: no damage. 1: damage was found; with --repair: is left. 2: a fleet, or the store, could not be looked
-    at.
+    Exit code 0: no damage. 1: damage found, or with --repair left. 2: a fleet, or the store, could not be audited.
     """
     from service.errors import DispatchError
     from service.process import logs
@@ -61,23 +62,23 @@ def audit(
         if store_url:
             check_store_url(store_url)
         with store_at(store_url, data_dir) as url:
-            found = asyncio.run(audit_at(url, fleet, partial(_ask, yes=yes) if repair else None))
+            found = asyncio.run(audit_at(url, fleet, partial(_prompt, yes=yes) if repair else None))
     for one in found:
-        _tell(one)
-        _tell_repair(one)
+        _print_findings(one)
+        _print_repair(one)
     if json_file:
         _write(found, json_file)
     _end(found)
 
 
-def _ask(fleet: str, survey: Survey, *, yes: bool) -> Consent:
-    """Show the dry run of a repair; whoever answers nothing has said no."""
+def _prompt(fleet: str, survey: Survey, *, yes: bool) -> Consent:
+    """Show the dry run of a repair and prompt; no answer means no."""
     kinds = {"session": survey.sessions, "pool": survey.pools, "key": survey.keys}
     lost = [f"{kind} {name}: {why}" for kind, records in kinds.items() for name, why in records.items()]
     return Consent(
-        repair=_confirmed(f"{fleet}: a repair would set aside {survey}", lost, "Repair the fleet so?", yes=yes),
+        repair=_confirmed(f"{fleet}: a repair would set aside {survey}", lost, "Repair the fleet?", yes=yes),
         put_back=bool(survey.put_back)
-        and _confirmed(f"{fleet}: can be put back from aside", survey.put_back, "Put them back?", yes=yes),
+        and _confirmed(f"{fleet}: can be restored from {{{fleet}}}:aside", survey.put_back, "Restore them?", yes=yes),
     )
 
 
@@ -91,7 +92,7 @@ def _confirmed(head: str, lines: Sequence[str], question: str, *, yes: bool) -> 
     try:
         return typer.confirm(question)
     except typer.Abort:
-        typer.echo("\nNobody answered: give --yes to say yes.")
+        typer.echo("\nNo answer: use --yes to confirm without a prompt.")
         return False
 
 
@@ -111,14 +112,14 @@ def _write(found: Sequence[Findings], path: Path) -> None:
 
 def _end(found: Sequence[Findings]) -> NoReturn:
     if any(one.not_looked for one in found):
-        raise typer.Exit(NOT_LOOKED)
+        raise typer.Exit(NOT_AUDITED)
     raise typer.Exit(DAMAGED if any(one.total for one in found) else CLEAN)
 
 
-def _tell(one: Findings) -> None:
+def _print_findings(one: Findings) -> None:
     name = one.fleet or "the store"
     if one.not_looked:
-        typer.echo(f"{name}: could not be looked at: {one.not_looked}")
+        typer.echo(f"{name}: could not be audited: {one.not_looked}")
         return
     typer.echo(f"{name}: {one.total or 'no'} findings")
     for sentence in one.sentences:
@@ -127,8 +128,8 @@ def _tell(one: Findings) -> None:
         typer.echo(f"  … and {one.total - len(one.sentences)} more")
 
 
-def _tell_repair(one: Findings) -> None:
+def _print_repair(one: Findings) -> None:
     if one.repaired:
         typer.echo(f"  repaired in {one.repaired.slices} slices")
         if one.repaired.set_aside:
-            typer.echo(f"  {one.repaired.set_aside} records that nobody can use are kept in {{{one.fleet}}}:aside")
+            typer.echo(f"  {one.repaired.set_aside} unusable records were moved to {{{one.fleet}}}:aside")

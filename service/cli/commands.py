@@ -1,4 +1,4 @@
-"""The commands. Each imports its part when it runs, so that the others start fast."""
+"""Command group of `slta`. Subcommands are imported when they run, so that the others start fast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LogFormat = Literal["console", "json"]
 
 
 class Part(NamedTuple):
-    """A group of commands that lives in a module of its own; it needs the modules of an extra."""
+    """Lazily imported subcommand, and the extra that it requires."""
 
     module: str
     help: str
@@ -31,32 +31,34 @@ LOAD = ("load", ("aiohttp", "ddsketch"))
 EXPERIMENTS = ("experiments", ("matplotlib", "numpy", "scipy"))
 PLANNING = ("planning", ("matplotlib", "numpy", "scipy"))
 PARTS = {
-    "demo": Part("demo.cli", "See it work: a service, a load on it, and a live view of its gap to the optimum.", *LOAD),
-    "loadgen": Part("loadgen.cli", "Open-loop load from outside, over HTTP.", *LOAD),
-    "experiments": Part("experiments.cli", "The paper's table and figures, again.", *EXPERIMENTS),
-    "evaluate": Part("planning.evaluate.command", "What a recorded placement lost: from a log.", *PLANNING),
-    "fit": Part("planning.fit.command", "Curves from samples of what sessions are worth.", *PLANNING),
-    "check": Part("planning.check.command", "What follows from a fleet file, before anything is started."),
-    "plan": Part("planning.plan.command", "The cheapest fleet for a load, or the best for a budget.", *PLANNING),
-    "key": Part("service.cli.key", "API keys."),
-    "audit": Part("service.cli.audit", "Look for damage in the store, and mend it."),
+    "demo": Part("demo.cli", "Demo: a dispatcher, a load generator, and a live view of the gap to the optimum.", *LOAD),
+    "loadgen": Part("loadgen.cli", "Open-loop HTTP load generator.", *LOAD),
+    "experiments": Part("experiments.cli", "Reproduce the paper's table and figures.", *EXPERIMENTS),
+    "evaluate": Part(
+        "planning.evaluate.command", "Evaluate the utility that recorded placements lost, from a log.", *PLANNING
+    ),
+    "fit": Part("planning.fit.command", "Fit utility curves to samples.", *PLANNING),
+    "check": Part("planning.check.command", "Validate a fleet file and show what follows from it."),
+    "plan": Part("planning.plan.command", "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING),
+    "key": Part("service.cli.key", "Manage API keys."),
+    "audit": Part("service.cli.audit", "Check the store's data for damage, and repair it."),
 }
 
 
 class LazyGroup(TyperGroup):
-    """Lists the parts by name and imports one only when it is called."""
+    """Command group that imports a subcommand only when it is called."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer keeps the type to itself
-        """The commands that are here, then the parts."""
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer does not export the type
+        """The commands of this module, then the lazy ones."""
         return [*super().list_commands(ctx), *PARTS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
-        """For the list of commands: name and help are all it needs."""
+        """For the command list: a stub with name and help."""
         part = PARTS.get(cmd_name)
         return TyperCommand(cmd_name, help=part.help) if part else super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
-        """For a call: the real thing."""
+        """For a call: the imported command."""
         part = PARTS.get(args[0])
         return (args[0], _load(args[0], part), args[1:]) if part else super().resolve_command(ctx, args)
 
@@ -65,7 +67,7 @@ def _load(name: str, part: Part) -> Any:  # noqa: ANN401
     if missing := [module for module in part.needs if find_spec(module) is None]:
         wheel = f"slta-{release()}-py3-none-any.whl"
         fail(
-            f"`slta {name}` needs {' and '.join(missing)}, of the extra {part.extra}: "
+            f"`slta {name}` requires {' and '.join(missing)} from the extra {part.extra}: "
             f"pip install '{wheel}[{part.extra}]' (in a checkout: make setup)"
         )
     command = typer.main.get_command(importlib.import_module(part.module).app)
@@ -91,37 +93,41 @@ def _show_release(wanted: bool) -> None:
 @app.callback()
 def slta(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_release, is_eager=True, help="Show the version, and end.")
+        bool, typer.Option("--version", callback=_show_release, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Names the group: without it typer would take `serve` for the whole program."""
+    """Callback of the group: without it typer would make `serve` the whole program."""
 
 
 @app.command()
 def serve(
-    config: Annotated[Path | None, typer.Option(help="Fleet file to apply at the start, if it has changed.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Fleet file to apply at startup if it has changed.")] = None,
     store_url: Annotated[
         str | None,
         typer.Option(
-            help="redis://, rediss://, unix:// or redis+sentinel:// of a shared store; else an embedded one.",
+            help="Shared store: redis://, rediss://, unix:// or redis+sentinel:// URL; default: an embedded store.",
             callback=without_password,
         ),
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded store.", show_default=".slta")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Data directory of the embedded store.", show_default=".slta")
+    ] = None,
     store_binary: Annotated[
-        str | None, typer.Option(help="A valkey-server or redis-server to embed instead of our own.")
+        str | None, typer.Option(help="valkey-server or redis-server binary to embed instead of the bundled one.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8080")] = None,
-    keys_file: Annotated[Path | None, typer.Option(help="API keys; needed beyond a loopback address.")] = None,
-    log_level: Annotated[LogLevel | None, typer.Option(help="Least level that is logged.", show_default="info")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for a free one.", show_default="8080")] = None,
+    keys_file: Annotated[
+        Path | None, typer.Option(help="API key file; required unless --host is a loopback address.")
+    ] = None,
+    log_level: Annotated[LogLevel | None, typer.Option(help="Minimum log level.", show_default="info")] = None,
     log_format: Annotated[
-        LogFormat | None, typer.Option(help="Form of the log.", show_default="console on a terminal, else json")
+        LogFormat | None, typer.Option(help="Log format.", show_default="console on a terminal, else json")
     ] = None,
 ) -> None:
     """Run the dispatcher.
 
-    Every option is also an environment variable, SLTA_<OPTION>; the documentation (docs/settings.md) lists all.
+    Each option can be set as an environment variable SLTA_<OPTION>; docs/settings.md lists all settings.
     """
     given = dict(locals())
     from service.access.keys import AccessError

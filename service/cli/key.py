@@ -1,4 +1,4 @@
-"""`slta key`: make keys."""
+"""Command `slta key`: generate API keys."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from service.access.keys import SCOPES, Access, AccessError, KeyEntry, Scope, ge
 from service.cli.mistakes import in_one_line
 from service.reading import NAME_RULE
 
-app = typer.Typer(help="API keys.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Manage API keys.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
 def key() -> None:
-    """API keys."""
+    """Manage API keys."""
 
 
 @app.command()
 def new(
-    scope: Annotated[list[str], typer.Option(help=f"What it may do, repeatable: {', '.join(SCOPES)}.")],
-    fleet: Annotated[list[str] | None, typer.Option(help="Only in this fleet, repeatable; else in all.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Key file to add it to; else its entry is printed.")] = None,
+    scope: Annotated[list[str], typer.Option(help=f"Scope, repeatable: {', '.join(SCOPES)}.")],
+    fleet: Annotated[
+        list[str] | None, typer.Option(help="Restrict the key to this fleet, repeatable; default: all fleets.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
 ) -> None:
-    """Make a key and print it, once: only its hash is kept. A running dispatcher takes up its key file by itself."""
+    """Generate a key and print it once; the key file has only its hash. Running dispatchers reload their key file."""
     scopes: list[Scope] = [known for known in SCOPES if known in scope]
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: scopes are {', '.join(SCOPES)}")
+        raise typer.BadParameter(f"unknown scope {', '.join(unknown)}; scopes are {', '.join(SCOPES)}")
     try:
         text, entry = generate_key(scopes, fleet or ())
     except ValidationError:
-        raise typer.BadParameter(f"a fleet's name has {NAME_RULE}") from None
+        raise typer.BadParameter(f"a fleet name has {NAME_RULE}") from None
     if file is None:
         sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
     else:

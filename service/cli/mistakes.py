@@ -1,4 +1,4 @@
-"""What a user can put right: one clear line and exit code 2, never a traceback."""
+"""User errors of the command line: one line on standard error and exit code 2, without a traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USER_ERROR = 2
 
 @contextmanager
 def in_one_line(*kinds: type[Exception]) -> Iterator[None]:
-    """Errors of these kinds become their message."""
+    """Print exceptions of these types as one line and exit."""
     try:
         yield
     except kinds as error:
@@ -22,6 +22,6 @@ def in_one_line(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def fail(message: str) -> NoReturn:
-    """Say what is wrong and end."""
+    """Print an error and exit with code 2."""
     sys.stderr.write(f"slta: {message}\n")
     raise typer.Exit(USER_ERROR)

@@ -1,4 +1,4 @@
-"""Options that commands share: which store they speak to."""
+"""Command-line options shared by commands: the store's URL and the data directory."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from service.cli.mistakes import fail
 
 
 def without_password(context: typer.Context, option: typer.CallbackParam, url: str | None) -> str | None:
-    """The URL as it is; ends where everybody on the machine could read its password in the list of processes."""
+    """Return the URL; exit with an error if the process list would expose its password."""
     from service.store.urls import has_password
 
     source = context.get_parameter_source(str(option.name))
     if url and source and source.name == "COMMANDLINE" and has_password(url):
-        fail("--store-url shows its password in the list of processes: set SLTA_STORE_URL to this URL instead")
+        fail("--store-url exposes its password in the process list: set SLTA_STORE_URL to this URL instead")
     return url
 
 
 SharedStoreUrl = Annotated[
     str | None,
-    typer.Option(envvar="SLTA_STORE_URL", help="The shared store; else the embedded one.", callback=without_password),
+    typer.Option(
+        envvar="SLTA_STORE_URL", help="URL of the shared store; default: the embedded store.", callback=without_password
+    ),
 ]
-DataDir = Annotated[Path, typer.Option(envvar="SLTA_DATA_DIR", help="Folder of the embedded store.")]
+DataDir = Annotated[Path, typer.Option(envvar="SLTA_DATA_DIR", help="Data directory of the embedded store.")]

@@ -1,4 +1,4 @@
-"""Who gets the Ctrl-C of the terminal."""
+"""Foreground process group of the terminal, which receives its Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def ctrl_c_for_us_alone() -> Iterator[None]:
-    """Be the terminal's foreground process group meanwhile.
+    """Make this process the terminal's foreground process group meanwhile.
 
-    Otherwise `make`, which is in one group with us, would get the Ctrl-C too, die of it, and hide that we ended well.
-    Nothing changes without a terminal, in the background, or when a shell started us: then the group is ours already.
+    Otherwise `make`, in the same group, would be killed by the Ctrl-C and hide the exit code. No effect without a
+    terminal, in the background, or when a shell already gave this process its own group.
     """
     group = os.getpgrp()
     try:
@@ -26,8 +26,8 @@ def ctrl_c_for_us_alone() -> Iterator[None]:
         yield
         return
     os.setpgid(0, 0)
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # sent when a process in the background changes the terminal
-    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a Ctrl-Z would stop us, and nobody would notice
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # sent when a background process changes the terminal
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a Ctrl-Z would stop this process, with no shell to continue it
     os.tcsetpgrp(terminal, os.getpgrp())
     try:
         yield

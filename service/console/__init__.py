@@ -1,4 +1,4 @@
-"""The live page at `/`: figure 4 of the paper, drawn from a fleet as it is now."""
+"""Dashboard at `/`: figure 4 of the paper, drawn live from a fleet."""
 
 from service.console.feeds import Feeds
 from service.console.router import console_router

@@ -1,4 +1,4 @@
-"""One feed a fleet: a snapshot each second while anybody watches, shared by all who do."""
+"""Event feeds of the dashboard: per fleet one snapshot a second, shared by all viewers, only while there are any."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from service.values import MICROSECONDS, Findings, Pool, Snapshot
 
 INTERVAL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 3.0
-"""A comment goes out when nothing else did for so long: a page that hears nothing at all connects anew."""
+"""Interval of keep-alive comments on an idle stream; the page reconnects without them."""
 LONGEST_SECONDS = 300.0
-"""A stream ends after this and the page asks again: so a key that was removed soon shows nothing more."""
+"""Maximum duration of a stream; the page then reconnects, so that a revoked key loses access."""
 RETRY_MS = 1000
 POINTS = 600
 TRIES = 3
 MOST_VIEWERS = 64
 HEARTBEAT = ": still here\n\n"
-CLOSING = event("closing", Trouble(code="closing", detail="The service is ending."))
+CLOSING = event("closing", Trouble(code="closing", detail="The service is shutting down."))
 
 log = structlog.get_logger(__name__)
 
 
 class Feed:
-    """One fleet's frames. The newest is kept; a slow viewer misses some and delays nobody."""
+    """Event feed of one fleet. Only the newest event is kept: a slow viewer skips events and delays no other."""
 
     def __init__(
         self,
@@ -72,27 +72,27 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Take snapshots until nobody watches any more."""
+        """Publish snapshots in a task that ends with the last viewer."""
         if self._task is None or self._task.done():
             self._number = 0
             self._task = asyncio.create_task(self._run())
 
     def stop(self) -> None:
-        """Wake the viewers, and look no more."""
+        """Cancel the task and wake the viewers."""
         if self._task is not None:
             self._task.cancel()
         self._number += 1
         self._changed.set()
 
     def publish(self, text: str) -> None:
-        """Hand an event to all viewers."""
+        """Send an event to all viewers."""
         self._number += 1
         self._newest = text
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def after(self, number: int) -> tuple[int, str] | None:
-        """The newest event, once there is one beyond `number`; None when that takes too long."""
+        """Number and text of the newest event, awaiting one after `number`; None on timeout."""
         if self._number <= number:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
@@ -105,22 +105,27 @@ class Feed:
         clock = asyncio.get_running_loop().time
         while self.viewers and not self.gone:
             due = clock() + self._interval_seconds
-            self.publish(await self._take())
+            self.publish(await self._next_event())
             await asyncio.sleep(max(due - clock(), self._interval_seconds / 10))
 
-    async def _take(self) -> str:
+    async def _next_event(self) -> str:
         try:
-            seen = await self._look()
+            latest = await self._read_frame()
         except DispatchError as error:
             self.gone = isinstance(error, UnknownFleet)
             return event("trouble", Trouble(code=error.code, detail=str(error)))
         except Exception:
             log.exception("live_page_failed", fleet=self.fleet)
-            return event("trouble", Trouble(code="internal_error", detail="The page's data could not be made."))
-        self._remember(seen)
-        return event("frame", seen)
+            return event(
+                "trouble",
+                Trouble(
+                    code="internal_error", detail="Internal error; the log has the traceback under live_page_failed."
+                ),
+            )
+        self._append_point(latest)
+        return event("frame", latest)
 
-    async def _look(self) -> Frame:
+    async def _read_frame(self) -> Frame:
         snapshot, pools = await self._read()
         spec = await self._specs.of_stored(snapshot.document)
         expected = self._predictions.now(snapshot, spec)
@@ -128,7 +133,7 @@ class Feed:
         return await in_worker(frame, snapshot, spec, pools, expected, events, self._damages.get(self.fleet))
 
     async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
-        """The state, and the pools of the same moment: or, where it never stands still, of just after."""
+        """Snapshot and matching pools; after `TRIES` mismatches under constant change, pools of just after."""
         for _ in range(TRIES):
             snapshot = await self._store.fleets.snapshot(self.fleet)
             pools = await self._pools() if shows_single_pools(snapshot) else None
@@ -137,7 +142,7 @@ class Feed:
         return snapshot, pools
 
     async def _pools(self) -> list[Pool] | None:
-        """All pools; None when there have become too many."""
+        """All pools; None if more than `MOST_SINGLE_POOLS`."""
         page = await self._store.pools.page(self.fleet, None, MOST_SINGLE_POOLS + 1)
         pools = list(page.pools)
         while page.next_cursor is not None and len(pools) <= MOST_SINGLE_POOLS:
@@ -145,15 +150,15 @@ class Feed:
             pools += page.pools
         return pools if len(pools) <= MOST_SINGLE_POOLS else None
 
-    def _remember(self, seen: Frame) -> None:
-        if seen.state.store_epoch != self.epoch:
+    def _append_point(self, latest: Frame) -> None:
+        if latest.state.store_epoch != self.epoch:
             self.points.clear()
-            self.epoch = seen.state.store_epoch
-        self.points.append(seen.point)
+            self.epoch = latest.state.store_epoch
+        self.points.append(latest.point)
 
 
 class Feeds:
-    """The feeds of one process. Call `close` when the process is asked to end: open streams would hold it up."""
+    """Feeds of one process. Call `close` at shutdown: open streams would delay it."""
 
     def __init__(
         self,
@@ -176,33 +181,33 @@ class Feeds:
 
     @property
     def viewers(self) -> int:
-        """Open streams."""
+        """Number of open streams."""
         return sum(feed.viewers for feed in self._feeds.values())
 
     @property
     def has_room(self) -> bool:
-        """Whether one more may watch."""
+        """Whether another stream may be opened."""
         return not self._closing and self.viewers < self._most_viewers
 
     def audited(self, found: Sequence[Findings]) -> None:
-        """Show what an audit of all fleets found, until the next one."""
+        """Show the findings of an audit of all fleets until the next audit."""
         damaged = {one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total}
         self._damages.clear()
         self._damages.update(damaged)
 
     def close(self) -> None:
-        """End every stream, at once and for good. Call it in the event loop's thread."""
+        """Close all streams permanently. Call it in the event loop's thread."""
         self._closing = True
         for feed in self._feeds.values():
             feed.stop()
 
     async def watch(self, fleet: str, page_version: str) -> AsyncGenerator[str]:
-        """A viewer's stream of events; it begins with what happened before."""
+        """Event stream of a viewer, beginning with the history."""
         feed = self._feed(fleet)
         feed.viewers += 1
         try:
             feed.start()
-            yield f"retry: {RETRY_MS}\n\n{event('beginning', self._beginning(feed, page_version))}"
+            yield f"retry: {RETRY_MS}\n\n{event('beginning', self._first_event(feed, page_version))}"
             async for text in self._events(feed):
                 yield text
         finally:
@@ -210,7 +215,7 @@ class Feeds:
             if feed.gone and self._feeds.get(fleet) is feed:
                 del self._feeds[fleet]
 
-    def _beginning(self, feed: Feed, page_version: str) -> Beginning:
+    def _first_event(self, feed: Feed, page_version: str) -> Beginning:
         return Beginning(
             page_version=page_version,
             policies=[show_policy(policy) for policy in self._specs.policies.values()],

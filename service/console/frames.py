@@ -1,4 +1,4 @@
-"""What the page is told each second, as server-sent events."""
+"""Server-sent events of the dashboard, and the conversion of a snapshot to a frame."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from service.requests import Event
 from service.values import Pool, Snapshot
 
 WINDOW_SECONDS = 60
-"""The gaps that the page shows are averages over the last minute: one instant says little."""
+"""Window of the displayed gaps: instantaneous ones are too noisy."""
 
 EVENTS_SECONDS = 600
-"""As far back as the page's charts reach."""
+"""Time range of the charts."""
 
 MOST_SINGLE_POOLS = 200
-"""Larger fleets are shown by their distribution."""
+"""Maximum pools drawn individually; larger fleets are drawn as distributions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """(i_r, j_r): the coordinate that r stands for; pools of this class below this level have yellow tokens."""
+    """(i_r, j_r), the coordinate of rank r: pools of this class below this level have yellow tokens."""
 
     pool_class: str
     level: int
@@ -44,7 +44,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """What the charts keep of a frame; gaps relative to the bound."""
+    """Data point of the charts; gaps are relative to the bound."""
 
     time: float
     utility_per_pool: float | None
@@ -57,7 +57,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPolicy:
-    """A row of the table of policies, as far as the page shows it."""
+    """Policy as displayed."""
 
     name: str
     title: str
@@ -68,7 +68,7 @@ class ShownPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """What the last audit by this process found damaged: how much, and the first of it as a sentence."""
+    """Findings of the last audit by this process: their number, and the first."""
 
     findings: int
     first: str
@@ -76,12 +76,11 @@ class Damage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A fleet at one instant: `state` and `averages` as the API gives them.
+    """Fleet at one instant: `state` and `averages` as in the API.
 
-    `pools` is null for large fleets; where sessions come and go all the time they may be some further than the state.
-    `averages` is null within the first second, and while curves or capacities changed in the window. `events` are those
-    of the time that the charts show, the newest first. `damage` is null where no audit found any. `next_placement` says
-    where the next session goes, and why.
+    `pools` is null for large fleets, and may be slightly newer than `state` under constant change. `averages` is null
+    in the first second, and if curves or capacities changed in the window. `events` cover the charts' time range,
+    newest first. `damage` is null without findings. `next_placement` is the sentence of `GET …/next`.
     """
 
     state: Observation
@@ -97,7 +96,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """What a page learns first: its newest version, what it may offer, and what happened before it was opened."""
+    """First event of a stream: version of the page, available policies, and chart history."""
 
     page_version: str
     policies: list[ShownPolicy]
@@ -107,7 +106,7 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why there is no frame now."""
+    """Error instead of a frame."""
 
     code: str
     detail: str
@@ -118,7 +117,7 @@ _adapters = {kind: TypeAdapter(kind) for kind in (Frame, Beginning, Trouble)}
 
 
 def event(name: EventName, value: Frame | Beginning | Trouble) -> str:
-    """A server-sent event. JSON has no raw line breaks, so `data` is one line."""
+    """Format a server-sent event. JSON has no raw line breaks, so `data` is one line."""
     adapter: TypeAdapter[object] = _adapters[type(value)]
     return f"event: {name}\ndata: {adapter.dump_json(value).decode()}\n\n"
 
@@ -131,7 +130,7 @@ def frame(
     events: list[Event],
     damage: Damage | None,
 ) -> Frame:
-    """A snapshot in the page's terms."""
+    """Frame of a snapshot."""
     state, averages = observe_state(snapshot, spec, expected), _averages(snapshot, spec, expected)
     return Frame(
         state=state,
@@ -147,13 +146,13 @@ def frame(
 
 
 def shows_single_pools(snapshot: Snapshot) -> bool:
-    """Whether there are few enough pools."""
+    """Whether the fleet is small enough to draw individual pools."""
     pools = sum(c.counts[0] + c.draining_pools + c.failed_pools for c in snapshot.classes)
     return pools <= MOST_SINGLE_POOLS
 
 
 def show_policy(policy: Policy) -> ShownPolicy:
-    """A policy in the page's terms."""
+    """Policy as displayed."""
     return ShownPolicy(
         name=policy.name,
         title=policy.title,
@@ -193,7 +192,7 @@ def _point(state: Observation, averages: AveragesObservation | None) -> Point:
 
 
 def agree(snapshot: Snapshot, pools: list[Pool]) -> bool:
-    """Whether the pools hold what the snapshot counts."""
+    """Whether pools and snapshot have the same occupancies."""
     held = Counter((pool.pool_class, pool.occupancy) for pool in pools if pool.status == "active")
     counted = Counter(
         {

@@ -1,4 +1,4 @@
-"""The files of the page, read once, and the headers they go out with."""
+"""Static files of the dashboard and their response headers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONTENT_TYPES = {
     "tables.js": JAVASCRIPT,
     "tiles.js": JAVASCRIPT,
 }
-"""All there is to be had: nothing else in the folder is served."""
+"""Served files; all others in the folder are not served."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -46,12 +46,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""no-cache: kept by browsers, but asked for by ETag each time, so that a new version shows at once."""
+"""no-cache: browsers revalidate by ETag each time, so that a new version is loaded at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """A file as it is sent."""
+    """Response body and headers of a file."""
 
     body: bytes
     content_type: str
@@ -59,12 +59,12 @@ class PageFile:
 
 
 def read_page() -> dict[str, PageFile]:
-    """The files of `CONTENT_TYPES` by name."""
+    """Read the files of `CONTENT_TYPES`, by name."""
     return {name: _read(FOLDER / name, content_type) for name, content_type in CONTENT_TYPES.items()}
 
 
 def version_of(files: dict[str, PageFile]) -> str:
-    """Changes with any file: an open page learns from it that there is a newer one."""
+    """Digest of all files, by which an open page detects a newer version."""
     return _digest("".join(file.etag for file in files.values()).encode())
 
 

@@ -1,4 +1,4 @@
-"""The page's routes: its files for everybody, what it shows for who may read the fleet."""
+"""Routes of the dashboard: public static files, and event streams for keys that may read the fleet."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from service.console.feeds import Feeds
 from service.console.page import HEADERS, PAGE, PageFile, read_page, version_of
 
 SEND_SECONDS = 20.0
-"""A viewer that takes nothing for so long is let go."""
+"""Send timeout, after which a viewer that does not read is disconnected."""
 BUSY_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerRights:
-    """The fleets that the caller may see, and what its key lets the page offer."""
+    """Fleets that the key may read, and the changes that it may make."""
 
     fleets: list[str]
     may_change_pools: bool
@@ -34,7 +34,7 @@ class ViewerRights:
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events to a viewer who keeps reading."""
+    """Server-sent events with a send timeout."""
 
     def __init__(self, events: AsyncGenerator[str]) -> None:
         self._events = events
@@ -42,7 +42,7 @@ class EventStream(StreamingResponse):
         super().__init__(events, headers=headers, media_type="text/event-stream")
 
     async def stream_response(self, send: Send) -> None:
-        """As the base does, but never waiting long for a viewer."""
+        """Send the events; end the stream if one send takes over `SEND_SECONDS`."""
 
         async def send_soon(message: Message) -> None:
             async with asyncio.timeout(SEND_SECONDS):
@@ -57,7 +57,7 @@ class EventStream(StreamingResponse):
 
 
 def console_router(feeds: Feeds) -> APIRouter:
-    """The live page, to be mounted by `build_api(extra_routers=…)`."""
+    """Router of the dashboard, for `build_api(extra_routers=…)`."""
     router = APIRouter(route_class=ApiRoute, include_in_schema=False)
     files = read_page()
     version = version_of(files)
@@ -65,13 +65,13 @@ def console_router(feeds: Feeds) -> APIRouter:
     @router.get("/")
     @public(offers=("text/html",), free_query=True)
     async def get_page(request: Request) -> Response:
-        """The page."""
+        """Get the page."""
         return _answer_file(files[PAGE], request)
 
     @router.get("/console/static/{name}")
     @public(offers=("text/html", "text/css", "text/javascript", "image/svg+xml"))
     async def get_page_file(name: str, request: Request) -> Response:
-        """A part of the page."""
+        """Get a static file of the page."""
         if name not in files:
             raise Refusal(404, "not_found", "There is nothing at this path.")
         return _answer_file(files[name], request)
@@ -79,7 +79,7 @@ def console_router(feeds: Feeds) -> APIRouter:
     @router.get("/console/fleets")
     @allow("read", "pool")
     async def get_viewer_rights(caller: TheCaller, store: TheStore) -> Response:
-        """What the page may show and offer to the caller."""
+        """Get the fleets and changes that the key permits."""
         fleets = [name for name in await store.fleets.names() if caller.sees(name)]
         return answer(
             ViewerRights(
@@ -92,10 +92,10 @@ def console_router(feeds: Feeds) -> APIRouter:
     @router.get("/console/{fleet}/events")
     @allow("read", "pool", offers=("text/event-stream",))
     async def get_events(fleet: FleetName, store: TheStore) -> Response:
-        """A frame each second, until the viewer leaves or the service ends."""
+        """Stream a frame each second until the viewer disconnects or the service shuts down."""
         await store.fleets.config(fleet)
         if not feeds.has_room:
-            detail = "As many as may are watching this process: try again later, or ask another."
+            detail = "This process has the maximum number of viewers: retry later, or use another dispatcher."
             raise Refusal(503, "too_many_viewers", detail, {"Retry-After": str(BUSY_RETRY_SECONDS)})
         return EventStream(feeds.watch(fleet, version))
 

@@ -1,4 +1,4 @@
-"""The paper in code: Goldsztajn, Borst, van Leeuwaarden, *Utility maximizing load balancing policies* (2023).
+"""Model of the paper: Goldsztajn, Borst, van Leeuwaarden, *Utility maximizing load balancing policies* (2023).
 
 Pure: standard library only, no clock, no I/O, no global random.
 
@@ -17,12 +17,12 @@ Pure: standard library only, no clock, no I/O, no global random.
 | r, tokens, β_n | `Tokens.rank`, `Tokens.tokens`, `Beta` | policies.tokens | 3.2 |
 | Λ(q, i, j), dq/dt | `fluid.arrival_rates`, `fluid.derivative` | fluid | 4.1, eq. 10 |
 
-Beside the paper:
+Not in the paper:
 
 | here | module |
 |---|---|
-| a fleet with its limits, and its marginal utilities as integers | fleet, limits, integers |
+| fleet specification, limits, marginal utilities as integers | fleet, limits, integers |
 | other orders of coordinates | orders |
-| policies that the paper has not | policies.slta_greedy, policies.observe |
-| the placement gap that is to be expected of JLMU | prediction |
+| other policies | policies.slta_greedy, policies.observe |
+| expected placement gap of JLMU | prediction |
 """

@@ -1,4 +1,4 @@
-"""What a fleet is: its classes, how it is dispatched, and the tables its decisions are made of."""
+"""Fleet specification: classes, policy, leases, and the compiled ranking tables."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import PoolClass
 
 LEASE_SECONDS = 21_600
-"""How long a session lives without a renewal, unless the fleet says otherwise."""
+"""Default lease of a session without renewal."""
 
 RETENTION_SECONDS = 600
-"""How long the outcome of an ended session is remembered, unless the fleet says otherwise."""
+"""Default retention of an ended session's outcome."""
 
 
 @dataclass(frozen=True)
 class FleetSpec:
-    """A fleet's configuration. `classes` in the order of the file, which settles ties (section 2.3)."""
+    """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3)."""
 
     classes: tuple[PoolClass, ...]
     policy: Policy = DEFAULT_POLICY
@@ -45,29 +45,29 @@ class FleetSpec:
 
     @cached_property
     def ranking(self) -> Ranking:
-        """The order in which coordinates are dispatched to; compiled once."""
+        """Dispatch order of coordinates, compiled once."""
         return self.order.arrange(self.classes, self.paper_ranking)
 
     @cached_property
     def paper_ranking(self) -> Ranking:
-        """The order ▷ of section 2.3, whatever order dispatches."""
+        """Order ▷ of section 2.3, independent of the dispatch order."""
         return rank_coordinates(self.classes)
 
     @property
     def optimal_ranking(self) -> Ranking:
-        """An order that fills the optimum: the one that dispatches if it is by marginal utility, else the paper's."""
+        """Order that fills the optimum: the dispatch order if it is by marginal utility, else the paper's."""
         return self.ranking if self.order.by_marginal else self.paper_ranking
 
     @cached_property
     def integers(self) -> IntegerUtilities:
-        """The marginal utilities as the store adds them up."""
+        """Marginal utilities as the integers that the store sums."""
         return integer_utilities(self.paper_ranking)
 
     @cached_property
     def bound_ranking(self) -> Ranking:
-        """The integers' own order, which U*(N, A) fills."""
+        """Order by integer marginal utility, which U*(N, A) fills."""
         return self.integers.ranking()
 
     def class_names(self) -> Sequence[str]:
-        """The names of the classes, in order."""
+        """Names of the classes, in order."""
         return [c.name for c in self.classes]

@@ -1,4 +1,4 @@
-"""The fluid limit of JLMU, eq. (10) (paper section 4.1)."""
+"""Fluid limit of JLMU, eq. (10) (paper section 4.1)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from service.core.ranking import Ranking
 
 Trajectory = Sequence[Sequence[float]]
-"""q: `q[i][j]` is the fraction of pools that are of class i with at least j sessions; `q[i][0]` is α(i)."""
+"""q: `q[i][j]` is the fraction of pools of class i with at least j sessions, `q[i][0]` is α(i)."""
 
 
 def frontier_rank(ranking: Ranking, q: Trajectory) -> int:
-    """The rank of σ(q): the best (i, j) with q(i, j − 1) > q(i, j) (eq. 6); one past the last when all is full."""
+    """Rank of σ(q): the best (i, j) with q(i, j − 1) > q(i, j) (eq. 6); one past the last if all pools are full."""
     for rank, (i, j) in enumerate(ranking.order, start=1):
         if q[i][j - 1] > q[i][j]:
             return rank
@@ -19,9 +19,9 @@ def frontier_rank(ranking: Ranking, q: Trajectory) -> int:
 
 
 def arrival_rates(ranking: Ranking, q: Trajectory, arrival_rate: float, service_rate: float) -> list[list[float]]:
-    """Λ(q, i, j): the rate at which sessions join class i at level j, per pool of the system (after eq. 10).
+    """Λ(q, i, j): arrival rate of class i at level j, per pool of the system (after eq. 10).
 
-    Levels better than σ(q) are refilled as fast as they empty; σ(q) takes the rest of λ = `arrival_rate`.
+    Levels better than σ(q) are refilled at their departure rate; σ(q) gets the rest of λ = `arrival_rate`.
     """
     rates = [[0.0] * len(column) for column in q]
     left = arrival_rate
@@ -37,7 +37,7 @@ def arrival_rates(ranking: Ranking, q: Trajectory, arrival_rate: float, service_
 
 
 def derivative(ranking: Ranking, q: Trajectory, arrival_rate: float, service_rate: float) -> list[list[float]]:
-    """dq/dt of eq. (10a); `q[i]` holds levels 0 to the capacity of class i, level 0 does not move."""
+    """dq/dt of eq. (10a); `q[i]` has levels 0 to the capacity of class i, level 0 is constant."""
     rates = arrival_rates(ranking, q, arrival_rate, service_rate)
     return [
         [0.0]

@@ -1,4 +1,4 @@
-"""Time averages beside their bound, and the two gaps between them (paper sections 2.4 and 3.4.1)."""
+"""Placement gap and swing gap between time averages and their bound (paper sections 2.4 and 3.4.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.core.ranking import Ranking
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """Time averages of totals over a window in which utilities did not change.
+    """Time averages of totals over a window with constant utility functions.
 
     `pools[i]` = ⟨A(i)⟩, `sessions` = ⟨N⟩, `utility` = ⟨U⟩, `momentary_optimum` = ⟨U*(N, A)⟩.
     """
@@ -23,9 +23,9 @@ class Averages:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """⟨u⟩ ≤ ⟨u*(s)⟩ ≤ u*(⟨s⟩), all per pool, and what lies between them (sections 2.4 and 3.4.1).
+    """⟨u⟩ ≤ ⟨u*(s)⟩ ≤ u*(⟨s⟩), all per pool, and their differences (sections 2.4 and 3.4.1).
 
-    `placement_gap` is what better placement could win, `swing_gap` what the load's own swings cost.
+    `placement_gap` is the possible gain of better placement, `swing_gap` the loss by fluctuations of the load.
     """
 
     mean_pools: float
@@ -50,15 +50,15 @@ class Gaps:
         return self.utility_bound - self.utility_mean
 
     def relative(self, gap: float) -> float | None:
-        """A gap as a fraction of |u*(⟨s⟩)|; None where that is 0."""
+        """A gap as a fraction of |u*(⟨s⟩)|; None if that is 0."""
         return gap / abs(self.utility_bound) if self.utility_bound else None
 
 
 def gaps(ranking: Ranking, averages: Averages) -> Gaps | None:
-    """The averages per pool beside their bound U*(⟨N⟩, ⟨A⟩); None where no pool was active.
+    """Averages per pool and their bound U*(⟨N⟩, ⟨A⟩); None if no pool was active.
 
-    Two pools whose first session adds 4 and second 2. Half of the time two sessions share one pool, worth 6 where 8
-    are possible; half of the time there are four, worth 12.
+    Two pools whose first session adds 4 and second 2. Half of the time two sessions share one pool, utility 6 of
+    optimal 8; half of the time there are four, utility 12.
 
     >>> from service.core.ranking import Coordinate
     >>> ranking = Ranking((Coordinate(0, 1), Coordinate(0, 2)), ((4.0, 2.0),))

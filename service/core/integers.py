@@ -1,4 +1,4 @@
-"""Marginal utilities as integers, so that the store's sums of them are exact."""
+"""Integer marginal utilities, for exact sums in the store."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from service.core.limits import MAX_POOLS
 from service.core.ranking import Coordinate, Ranking, shared_coordinate
 
 LARGEST_TOTAL = 2**53
-"""Integers below this are exact as doubles, the only numbers that Lua has."""
+"""Integers below this are exact as doubles, Lua's only number type."""
 
 LARGEST_EXPONENT = 300
-"""10^300 is still a double: utilities below 1e-290 lose digits."""
+"""10^300 is a finite double: utilities below 1e-290 lose digits."""
 
 
 @dataclass(frozen=True)
 class IntegerUtilities:
-    """Marginal utilities as integers: round(Δ · 10^exponent), so that sums are exact everywhere.
+    """Marginal utilities as integers round(Δ · 10^exponent), whose sums are exact.
 
-    `order` sorts them from the largest: greedy filling along it maximises the integer utility exactly, whatever
-    order dispatches.
+    `order` sorts them from the largest: filling in this order maximises the integer utility exactly.
     """
 
     exponent: int
@@ -30,16 +29,16 @@ class IntegerUtilities:
     order: tuple[Coordinate, ...]
 
     def to_utility(self, total: float) -> float:
-        """A total in units of the fleet file."""
+        """Convert a total to the unit of the fleet file."""
         return total / 10.0**self.exponent
 
     def ranking(self) -> Ranking:
-        """The same as a `Ranking` in units of the fleet file, to evaluate bounds with."""
+        """The integers as a `Ranking` in the unit of the fleet file, for bounds."""
         return Ranking(self.order, tuple(tuple(map(self.to_utility, column)) for column in self.marginals))
 
 
 def integer_utilities(ranking: Ranking) -> IntegerUtilities:
-    """Integers in the largest power of ten for which MAX_POOLS pools stay below `LARGEST_TOTAL`."""
+    """Scale by the largest power of ten at which MAX_POOLS pools stay below `LARGEST_TOTAL`."""
     largest = _largest(ranking.marginals) or 1.0
     exponent = math.ceil(math.log10(LARGEST_TOTAL / MAX_POOLS) - math.log10(largest))
     exponent = min(exponent, LARGEST_EXPONENT)
@@ -55,5 +54,5 @@ def _rounded(ranking: Ranking, exponent: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _largest(marginals: Sequence[Sequence[float]]) -> float:
-    """The largest |Δ| or |u| of one pool."""
+    """Largest |Δ| or |u| of one pool."""
     return max((abs(u) for column in marginals for u in (*column, *accumulate(column))), default=0)

@@ -1,8 +1,7 @@
-"""Marginal utilities that compare exactly (paper section 2.3).
+"""Marginal utilities with exact comparison (paper section 2.3).
 
-A marginal utility Δ(x) = u(x+1) − u(x) is a rational, or the logarithm of a rational. Rounding would otherwise turn
-`0.1 x` into a curve that is not concave, and lose the true ties between classes on which the order of section 2.3
-depends. Irrational powers compare to 1e-12.
+A marginal utility Δ(x) = u(x+1) − u(x) is a rational, or the logarithm of a rational. Rounding would make `0.1 x` not
+concave, and lose ties between classes, on which the order of section 2.3 depends. Irrational powers compare to 1e-12.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from fractions import Fraction
 from functools import lru_cache
 
 TOLERANCE = 1e-12
-"""Floats closer than this do not decide an order: the exact forms do, where they exist."""
+"""Relative difference below which floats are compared by their exact form, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rational:
-    """A marginal utility that is a rational number."""
+    """Rational marginal utility."""
 
     value: Fraction
 
@@ -27,14 +26,14 @@ class Rational:
         return float(self.value)
 
     def decimal(self, digits: int) -> Decimal:
-        """To so many digits."""
+        """The value to `digits` digits."""
         with localcontext(prec=digits):
             return Decimal(self.value.numerator) / self.value.denominator
 
 
 @dataclass(frozen=True, slots=True)
 class LogShare:
-    """The marginal utility log(r · x^x / (x+1)^(x+1)) of `x log(r/x)`."""
+    """Marginal utility log(r · x^x / (x+1)^(x+1)) of `x log(r/x)`."""
 
     resource: Fraction
     sessions: int
@@ -45,7 +44,7 @@ class LogShare:
         return math.log(self.resource / (self.sessions + 1)) - tail
 
     def decimal(self, digits: int) -> Decimal:
-        """Computed with so many digits; those that log r and (x+1) log(x+1) have before the point are lost."""
+        """Computed with `digits` digits, minus the integer digits of log r and (x+1) log(x+1)."""
         x = self.sessions
         with localcontext(prec=digits):
             return _log(self.resource, digits) + x * _log(x or 1, digits) - (x + 1) * _log(x + 1, digits)
@@ -58,7 +57,7 @@ class LogShare:
 
 @dataclass(frozen=True, slots=True)
 class Irrational:
-    """A marginal utility that is compared as a float."""
+    """Marginal utility compared as a float."""
 
     value: float
 
@@ -66,21 +65,21 @@ class Irrational:
         return self.value
 
     def decimal(self, digits: int) -> Decimal:
-        """The float to so many digits."""
+        """The float to `digits` digits."""
         with localcontext(prec=digits):
             return +Decimal(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class PowerShare(Irrational):
-    """The marginal utility r^(1−α) [(x+1)^α − x^α] / (1−α) of an irrational power; `value` is it as a float."""
+    """Marginal utility r^(1−α) [(x+1)^α − x^α] / (1−α) of an irrational power; `value` is its float."""
 
     resource: Fraction
     alpha: Fraction
     sessions: int
 
     def decimal(self, digits: int) -> Decimal:
-        """Computed with so many digits; those that the difference of the powers loses are lost."""
+        """Computed with `digits` digits, minus the cancellation in the difference of powers."""
         x, alpha = self.sessions, self.alpha
         with localcontext(prec=digits):
             grown = _power(x + 1, alpha, digits) - (_power(x, alpha, digits) if x else 0)
@@ -104,9 +103,9 @@ Marginal = Rational | LogShare | Irrational
 
 
 def compare(left: Marginal, right: Marginal) -> int:
-    """−1, 0 or 1 as `left` is smaller than, equal to or larger than `right`; exact but for `Irrational`.
+    """−1, 0 or 1 for `left` <, = or > `right`; exact except for `Irrational`.
 
-    The first session on a pool of resource 5 and the second on one of 20 add the same, log 5 = log(100/20):
+    The first session on a pool of resource 5 and the second on one of 20 have equal marginals, log 5 = log(100/20):
 
     >>> compare(LogShare(Fraction(5), sessions=0), LogShare(Fraction(20), sessions=1))
     0
@@ -116,7 +115,7 @@ def compare(left: Marginal, right: Marginal) -> int:
     a, b = float(left), float(right)
     if isinstance(left, Irrational) or isinstance(right, Irrational):
         return _sign(a - b) if abs(a - b) > TOLERANCE * max(abs(a), abs(b)) else 0
-    # Near 0 a logarithm's float is wrong by 1e-16 absolutely, which no relative tolerance would forgive.
+    # Near 0 a logarithm's float has an absolute error of 1e-16, beyond any relative tolerance.
     if abs(a - b) > TOLERANCE * max(abs(a), abs(b), 1.0):
         return _sign(a - b)
     return _compare_exactly(left, right)
@@ -138,7 +137,7 @@ def _compare_logs(left: LogShare, right: LogShare) -> int:
 
 
 def _compare_log(left: LogShare, right: Rational) -> int:
-    """Compare log(a/b) with p/q: equal only when both are 0, for e^(p/q) is irrational unless p = 0."""
+    """Compare log(a/b) with p/q: equal only if both are 0, as e^(p/q) is irrational unless p = 0."""
     a, b = left.ratio()
     if right.value == 0:
         return _sign(Fraction(a - b))

@@ -1,4 +1,4 @@
-"""The occupancy state q, its sessions and its utility (paper section 2.1)."""
+"""Occupancy state q, its sessions and its utility (paper section 2.1)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from service.core.ranking import Ranking
 
 Counts = Sequence[Sequence[float]]
-"""n·q: `counts[i][j]` pools of class i hold at least j sessions; `counts[i][0]` is A(i)."""
+"""n·q: `counts[i][j]` pools of class i have at least j sessions; `counts[i][0]` is A(i)."""
 
 
 def counts_of(occupancies: Iterable[Sequence[int]]) -> list[list[int]]:
-    """n·q of the occupancies X(i, k) of each class's pools.
+    """n·q from the occupancies X(i, k) of each class's pools.
 
-    >>> counts_of([[3, 0, 1]])  # three pools hold at least 0 sessions, two at least 1, one at least 2, and 3
+    >>> counts_of([[3, 0, 1]])  # three pools have at least 0 sessions, two at least 1, one at least 2, and 3
     [[3, 2, 1, 1]]
     """
     return [[sum(x >= j for x in column) for j in range(max(column, default=0) + 1)] for column in occupancies]
@@ -25,7 +25,7 @@ def total_sessions(counts: Counts) -> float:
 
 
 def total_utility(ranking: Ranking, counts: Counts) -> float:
-    """n·u(q) = Σ n·q(i, j) Δ(i, j − 1): linear in q, so it may be taken of averages too (eq. 3)."""
+    """n·u(q) = Σ n·q(i, j) Δ(i, j − 1): linear in q, hence also valid for averages (eq. 3)."""
     return sum(
         pools * marginal
         for i, column in enumerate(counts)

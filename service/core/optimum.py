@@ -14,12 +14,11 @@ from service.core.ranking import Coordinate, Ranking
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """q* for N sessions on A(i) pools: coordinates better than σ* are full, σ* holds the rest (eq. 4).
+    """q* for N sessions on A(i) pools: coordinates better than σ* are full, σ* has the remainder (eq. 4).
 
-    `rank` is r*, the rank of σ*. `filled` counts the sessions at σ*: fewer than the pools of its class, or as many
-    where the sessions fill the whole fleet. `price` is what one more session would add, Δ at σ*; it may be negative.
-    `overload` tells that there are more sessions than the fleet can hold: `utility` is then that of the full fleet,
-    and `price` is 0.
+    `rank` is r*, the rank of σ*. `filled` is the number of sessions at σ*: fewer than the pools of its class, or equal
+    if the fleet is full. `price` is Δ at σ*, the utility that one more session would add; it may be negative.
+    `overload`: more sessions than capacity; `utility` is then that of the full fleet, and `price` is 0.
     """
 
     rank: int
@@ -34,7 +33,7 @@ def optimum(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimu
     """σ*, q* and U*(N, A) by filling ranks from the best (eq. 4 and 5); None without pools. O(r*).
 
     `pools[i]` is A(i), `sessions` N, both totals (or both per pool: then the utility is u*(ρ)). In (5) the left
-    side is ≤ and the right side <, so an integral load puts σ* on the next coordinate with nothing in it.
+    side is ≤ and the right side <, so at an integral load σ* is the next coordinate, empty.
 
     One pool of class 0 and two of class 1, three sessions: one adds 4, two add 3 each, and a fourth would add 2.
 
@@ -63,13 +62,13 @@ def optimum(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimu
 
 
 def utility_bound(ranking: Ranking, fractions: Sequence[float], offered_load: float) -> float:
-    """u*(ρ), Theorem 1: no policy has a larger mean utility per pool at load ρ. 0 without pools."""
+    """u*(ρ), Theorem 1: upper bound of every policy's mean utility per pool at load ρ. 0 without pools."""
     best = optimum(ranking, fractions, offered_load)
     return best.utility if best else 0.0
 
 
 def optimal_assignment(ranking: Ranking, pools: Sequence[float], best: Optimum) -> list[list[float]]:
-    """q*(i, j) for j from 0 to ℓ_i + 1, in pools: column i is `[A(i), A(i), …, the part at σ*]` (eq. 4)."""
+    """q*(i, j) for j from 0 to ℓ_i + 1, in pools: column i is `[A(i), A(i), …, sessions at σ*]` (eq. 4)."""
     columns = []
     for i, threshold in enumerate(ranking.thresholds(best.rank)):
         column = [float(pools[i])] * (threshold + 1 if pools[i] > 0 else 1)
@@ -80,12 +79,11 @@ def optimal_assignment(ranking: Ranking, pools: Sequence[float], best: Optimum) 
 
 
 def pool_worth(ranking: Ranking, pool_class: int, best: Optimum) -> float:
-    """∂U*/∂A(i), what one more pool of class i would add: the sum of Δ − price over its levels better than σ*.
+    """∂U*/∂A(i), the utility that one more pool of class i adds: the sum of Δ − price over its levels better than σ*.
 
-    This worth and the price of load, ∂U*/∂N = `best.price`, are dual solutions of the linear programme (2): a change
-    of load and pools never gains more than they predict. U* has a kink where σ* is empty: the price is then what one
-    session more would add, and the worth what one pool less would lose. Under overload a new pool is filled at once
-    with sessions that have no place, and its worth is the utility of a full pool.
+    Worth and price of load, ∂U*/∂N = `best.price`, are dual solutions of the linear programme (2), hence an upper bound
+    of the gain of any change of load and pools. U* has a kink where σ* is empty: there the price is the gain of one
+    session more, the worth the loss of one pool less. Under overload the worth is the utility of a full pool.
     """
     if best.overload:
         return sum(ranking.marginals[pool_class])

@@ -1,4 +1,4 @@
-"""The order ▷ of coordinates, their ranks and the thresholds (paper sections 2.3 and 3.2)."""
+"""Ranking of coordinates by the order ▷, and thresholds (paper sections 2.3 and 3.2)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from service.core.utility import PoolClass
 
 
 class Coordinate(NamedTuple):
-    """(i, j): a pool of class i with j − 1 sessions. Classes count from 0 here, levels from 1."""
+    """(i, j): a pool of class i with j − 1 sessions. Classes are numbered from 0, levels from 1."""
 
     pool_class: int
     level: int
 
 
 shared_coordinate = lru_cache(maxsize=MAX_LEVELS)(Coordinate)
-"""Makes a coordinate, the same object for all rankings: a thousand fleets would have a hundred thousand of them."""
+"""Interned coordinate, shared by all rankings: a thousand fleets would have a hundred thousand."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """An enumeration of coordinates from the best, (i_1, j_1), (i_2, j_2), …, rank 1 the best.
+    """Enumeration of coordinates (i_1, j_1), (i_2, j_2), … from the best, rank 1.
 
     `order[k-1]` has rank k; `marginals[i][x]` is Δ(i, x) for x below the class's capacity.
-    Within a class ranks rise with the level. Classes that are left out have no ranks.
+    Within a class ranks rise with the level. Excluded classes have no ranks.
 
     >>> order = (Coordinate(0, 1), Coordinate(1, 1), Coordinate(0, 2))
     >>> ranking = Ranking(order, marginals=((4.0, 2.0), (3.0,)))
@@ -53,7 +53,7 @@ class Ranking:
 
     @property
     def class_count(self) -> int:
-        """m, counting the classes that are left out too."""
+        """m, including excluded classes."""
         return len(self.marginals)
 
     def coordinate(self, rank: int) -> Coordinate:
@@ -61,7 +61,7 @@ class Ranking:
         return self.order[rank - 1]
 
     def rank(self, coordinate: Coordinate) -> int:
-        """The rank of a coordinate whose class is not left out."""
+        """Rank of a coordinate whose class is not excluded."""
         return self.ranks[coordinate.pool_class][coordinate.level - 1]
 
     def marginal_at(self, rank: int) -> float:
@@ -78,13 +78,13 @@ class Ranking:
         return tuple(self.threshold(i, rank) for i in range(self.class_count))
 
     def restricted_to(self, pool_classes: Collection[int]) -> Ranking:
-        """The enumeration of these classes alone, those with active pools: the paper assumes α(i) > 0."""
+        """Enumeration of these classes only, those with active pools: the paper assumes α(i) > 0."""
         return Ranking(tuple(c for c in self.order if c.pool_class in pool_classes), self.marginals)
 
     def rank_at_or_after(self, coordinate: Coordinate, full: Ranking) -> int:
-        """The rank of `coordinate`, or where its class is left out, of the next worse coordinate that has a rank here.
+        """Rank of `coordinate`, or if its class is excluded, of the next worse coordinate that has a rank, or the last.
 
-        `full` is the enumeration of all classes. Where nothing worse has a rank, the last rank.
+        `full` is the enumeration of all classes.
         """
         for candidate in full.order[full.rank(coordinate) - 1 :]:
             if self.ranks[candidate.pool_class]:
@@ -93,9 +93,9 @@ class Ranking:
 
 
 def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
-    """The order ▷ on all (i, j) with j up to the capacity of class i.
+    """Order ▷ of all (i, j) with j up to the capacity of class i.
 
-    Larger marginal first; on a tie the smaller class index, then the smaller level (section 2.3).
+    Larger marginal first; ties by smaller class index, then smaller level (section 2.3).
 
     >>> from fractions import Fraction
     >>> from service.core.utility import LogShareUtility
@@ -109,7 +109,7 @@ def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
 
 
 def larger_first(columns: Sequence[Sequence[Marginal]]) -> tuple[Coordinate, ...]:
-    """All (i, j) by `columns[i][j-1]`, the largest first, ties by class and level. No column may rise."""
+    """All (i, j) by `columns[i][j-1]`, largest first, ties by class and level. Columns must not increase."""
     entries = heapq.merge(
         *([(value, shared_coordinate(i, x + 1)) for x, value in enumerate(col)] for i, col in enumerate(columns)),
         key=cmp_to_key(_better_first),
@@ -125,7 +125,7 @@ def _better_first(left: tuple[Marginal, Coordinate], right: tuple[Marginal, Coor
 
 
 def tied(classes: Sequence[PoolClass], order: Iterable[Coordinate]) -> Iterator[tuple[Coordinate, ...]]:
-    """Runs of an order by marginals within which all are equal; where nothing ties, of one coordinate each."""
+    """Groups of consecutive coordinates with equal marginals, of one coordinate without a tie."""
     run: list[tuple[Marginal, Coordinate]] = []
     for coordinate in order:
         marginal = classes[coordinate.pool_class].utility.marginal(coordinate.level - 1)

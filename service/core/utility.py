@@ -1,4 +1,4 @@
-"""Utility families u_i(x), and the classes of pools that have them (paper section 2.1)."""
+"""Utility functions u_i(x), and pool classes (paper section 2.1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.core.marginals import LogShare, Marginal, PowerShare, Rational, com
 
 
 class Utility(ABC):
-    """A concave function u of the number of sessions x of a pool, with u(0) = 0."""
+    """Concave function u of a pool's number of sessions x, with u(0) = 0."""
 
     @abstractmethod
     def marginal(self, sessions: int) -> Marginal:
@@ -27,7 +27,7 @@ class Utility(ABC):
 class LogShareUtility(Utility):
     """`x log(r/x)`: each of x sessions gets r/x of the resource and values its logarithm (section 2.3.1).
 
-    It is largest near r/e; beyond, each further session takes more from the others than it adds.
+    Its maximum is near r/e; beyond it the marginal utility is negative.
 
     >>> curve = LogShareUtility(Fraction(20))
     >>> [round(curve.value(x), 3) for x in (1, 7, 8)]
@@ -78,7 +78,7 @@ class AlphaFairUtility(Utility):
 
 @dataclass(frozen=True, slots=True)
 class LinearUtility(Utility):
-    """`a x`: sessions do not disturb each other."""
+    """`a x`: sessions do not interfere."""
 
     slope: Fraction
 
@@ -101,7 +101,7 @@ class QuadraticUtility(Utility):
 
 @dataclass(frozen=True, slots=True)
 class CappedLinearUtility(Utility):
-    """`a min(x, cap)`: a class that saturates (figure 3, right: a = 3/2, cap = 20)."""
+    """`a min(x, cap)`: saturates at the cap (figure 3, right: a = 3/2, cap = 20)."""
 
     slope: Fraction
     cap: Fraction
@@ -110,13 +110,13 @@ class CappedLinearUtility(Utility):
         _require(self.cap >= 0, "cap must not be negative")
 
     def marginal(self, sessions: int) -> Marginal:
-        """a while x + 1 ≤ cap, then what is left, then 0."""
+        """a while x + 1 ≤ cap, then the remainder, then 0."""
         return Rational(self.slope * (min(Fraction(sessions + 1), self.cap) - min(Fraction(sessions), self.cap)))
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedLeastConnectionsUtility(Utility):
-    """`−x (x+1) / (2w)`: JLMU with it is weighted least connections with weight w."""
+    """`−x (x+1) / (2w)`: makes JLMU weighted least connections with weight w."""
 
     weight: Fraction
 
@@ -135,13 +135,15 @@ class TableUtility(Utility):
     values: tuple[Fraction, ...]
 
     def __post_init__(self) -> None:
-        _require(len(self.values) > 1, "values must hold u(0) and u(1) at least")
-        _require(self.values[0] == 0, "values must begin with u(0) = 0: state what sessions add to an empty pool")
+        _require(len(self.values) > 1, "values must have at least u(0) and u(1)")
+        _require(
+            self.values[0] == 0, "values must begin with u(0) = 0: give the utility that sessions add to an empty pool"
+        )
 
     def marginal(self, sessions: int) -> Marginal:
         """values[x+1] − values[x]; x below the last index."""
         last = len(self.values) - 1
-        _require(sessions < last, f"values end at u({last}): state them up to the capacity")
+        _require(sessions < last, f"values end at u({last}): give them up to the capacity")
         return Rational(self.values[sessions + 1] - self.values[sessions])
 
 
@@ -151,7 +153,7 @@ def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - an assert
 
 
 def first_convex_point(utility: Utility, capacity: int) -> int | None:
-    """The first x in 1 … capacity − 1 with Δ(x) > Δ(x−1), or None: the curve is concave up to `capacity`.
+    """The first x in 1 … capacity − 1 with Δ(x) > Δ(x−1), or None if the curve is concave up to `capacity`.
 
     >>> first_convex_point(TableUtility(tuple(map(Fraction, (0, 3, 4, 6)))), capacity=3)  # Δ: 3, 1, 2
     2
@@ -174,7 +176,7 @@ def _is_finite(utility: Utility, capacity: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PoolClass:
-    """Class i of server pools: what sessions are worth on one of its pools, and how many it may hold."""
+    """Class i of server pools: the utility and the capacity of one pool."""
 
     name: str
     utility: Utility
@@ -184,4 +186,4 @@ class PoolClass:
         _require(self.capacity >= 1, f"class {self.name}: capacity must be at least 1")
         _require(_is_finite(self.utility, self.capacity), f"class {self.name}: the utility is too large for a float")
         x = first_convex_point(self.utility, self.capacity)
-        _require(x is None, f"class {self.name}: the utility is not concave: it bends the wrong way at x = {x}")
+        _require(x is None, f"class {self.name}: the utility is not concave: its marginal utility rises at x = {x}")

@@ -1,12 +1,12 @@
-"""The fleet file, as YAML or as the body of PUT: what an operator writes, checked, in exact numbers.
+"""Fleet file, as YAML or as the body of PUT: validation, exact numbers, and application to the store.
 
 | module | owns |
 |---|---|
 | schema | `FleetFile`: shape, limits, `to_spec`, `document` |
-| curves, orders | the kinds of curves, and of orders |
+| curves, orders | utility curves and orders by `kind` |
 | yaml_file | `load_yaml`, `LoadedFleet` |
-| specs | compiled specs, kept in memory |
-| applying | a file's fleet and pools, brought into the store; import it from there, it knows the store |
+| specs | cache of compiled specs |
+| applying | `apply_fleet`, `apply_file`; not exported here, as it imports the store |
 """
 
 from service.fleet_file.schema import FleetFile, parse_document

@@ -1,4 +1,4 @@
-"""Bringing a fleet to what a file asks for: the one way, for a PUT and for the file that a service starts with."""
+"""Apply a fleet file to the store: for `PUT /v1/fleets/{fleet}` and the file given at startup."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.values import Configured, PoolsAdded
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done: the document as it is kept, the fleet's new version, and the pools that `pools: N` asked for."""
+    """Result: the stored document, the fleet's new version, and the pools of `pools: N`."""
 
     document: str
     configured: Configured
@@ -31,9 +31,9 @@ async def apply_fleet(
     expected_version: int | None = None,
     author: Author | None = None,
 ) -> Applied:
-    """Create or change a fleet, and create the pools that are missing. Safe to repeat.
+    """Create or change a fleet, and create its missing pools. Idempotent.
 
-    InvalidFleet, VersionMismatch, ClassInUse, CapacityBelowOccupancy, PoolInOtherClass, PoolLimit.
+    Raises InvalidFleet, VersionMismatch, ClassInUse, CapacityBelowOccupancy, PoolInOtherClass, PoolLimit.
     """
     document, wanted = await asyncio.to_thread(_unfold, file)
     spec = await specs.of(document)
@@ -42,7 +42,7 @@ async def apply_fleet(
 
 
 async def _add_pools(store: Store, fleet: str, wanted: list[tuple[str, str]], author: Author | None) -> PoolsAdded:
-    """Slice by slice, so that the event loop has its turn in between."""
+    """Add pools slice by slice, so that the event loop is not blocked."""
     created: list[str] = []
     unchanged: list[str] = []
     for start in range(0, len(wanted), POOLS_PER_CALL):
@@ -53,12 +53,12 @@ async def _add_pools(store: Store, fleet: str, wanted: list[tuple[str, str]], au
 
 
 def _unfold(file: FleetFile) -> tuple[str, list[tuple[str, str]]]:
-    """The document and the pools of a file; the largest takes 30 ms."""
+    """Document and pools of a file; up to 30 ms."""
     return file.document(), file.wanted_pools()
 
 
 async def apply_file(store: Store, specs: Specs, loaded: LoadedFleet) -> Applied | None:
-    """Apply a file unless it was the last one applied to its fleet: what was changed since then stays. Then None."""
+    """Apply a file; None if it was the last one applied to its fleet, so that later changes by API stay."""
     if await store.fleets.applied_file(loaded.name) == loaded.digest:
         return None
     applied = await apply_fleet(store, specs, loaded.name, loaded.file)

@@ -1,4 +1,4 @@
-"""The kinds of curves that a fleet file may name, and the exact families they are."""
+"""Utility curves of the fleet file by `kind`, and the exact families of `core.utility` that they map to."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from service.reading.fields import Number, Part, Positive
 
 
 class _Curve(Part, ABC):
-    """What sessions are worth on one pool."""
+    """Utility of the sessions of one pool."""
 
     @abstractmethod
     def utility(self) -> families.Utility:
-        """The curve in exact numbers."""
+        """The curve in exact arithmetic."""
 
 
 class LogShare(_Curve):
@@ -75,7 +75,7 @@ class CappedLinear(_Curve):
 
 
 class WeightedLeastConnections(_Curve):
-    """`-x (x+1) / (2 weight)`: dispatches as weighted least connections does."""
+    """`-x (x+1) / (2 weight)`: equivalent to weighted least connections."""
 
     kind: Literal["weighted_least_connections"]
     weight: Positive

@@ -1,4 +1,4 @@
-"""The orders of coordinates that a fleet file may name."""
+"""Orders of coordinates in the fleet file, by `kind`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from service.reading.fields import Number, Part
 
 
 class _Order(Part, ABC):
-    """How coordinates are ranked."""
+    """Ranking of coordinates."""
 
     @abstractmethod
     def order(self, pools: int) -> orders.Order:
-        """The order; the classes of the file ask for so many `pools`. ValueError."""
+        """The order; `pools` is the total of `pools` of the file's classes. Raises ValueError."""
 
 
 class Paper(_Order):
@@ -41,7 +41,7 @@ class Kink(_Order):
 class Index(_Order):
     """By the price of a session at a load.
 
-    `load` is in sessions per pool. `pools` are those of the fleet, where the classes ask for none.
+    `load` is in sessions per pool. `pools` is the fleet's number of pools, if the classes have no `pools`.
     """
 
     kind: Literal["index"]
@@ -50,7 +50,7 @@ class Index(_Order):
 
     def order(self, pools: int) -> orders.Order:
         if not (self.pools or pools):
-            raise ValueError("must say how many pools share the load: order.pools, or pools of the classes")
+            raise ValueError("requires order.pools, or pools of the classes: how many pools share the load")
         return orders.Index(float(self.load) * (self.pools or pools))
 
 

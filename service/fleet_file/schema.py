@@ -1,4 +1,4 @@
-"""The fleet file itself: its shape, its limits, and the `FleetSpec` that it describes."""
+"""Schema of the fleet file: fields, limits, and conversion to a `FleetSpec`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from service.reading.fields import (
 
 
 class ClassFile(Part):
-    """A class of pools; `pools: N` asks for `<name>-1` to `<name>-N`, which are created where they are missing."""
+    """Class of pools; with `pools: N` missing pools of `<name>-1` to `<name>-N` are created."""
 
     name: Name
     utility: Curve
@@ -45,18 +45,22 @@ class ClassFile(Part):
     @model_validator(mode="after")
     def _pool_ids_fit(self) -> Self:
         if self.pools and not re.fullmatch(NAME_PATTERN, f"{self.name}-{self.pools}"):
-            raise PydanticCustomError("name_length", "name is too long to number pools after it")
+            raise PydanticCustomError(
+                "name_length", "name is too long: the pool ids `<name>-<number>` must have at most 128 characters"
+            )
         return self
 
     @model_validator(mode="after")
     def _table_reaches_capacity(self) -> Self:
         if isinstance(self.utility, Table) and len(self.utility.values) != self.capacity + 1:
-            raise PydanticCustomError("table_length", "utility.values must hold u(0) to u(capacity)")
+            raise PydanticCustomError(
+                "table_length", "utility.values must have capacity + 1 values, u(0) to u(capacity)"
+            )
         return self
 
 
 class BetaFile(Part):
-    """β_n: `n^-exponent`, or `fixed` for every n. One of the two must be given."""
+    """β_n: either `n^-exponent`, or `fixed` for every n."""
 
     exponent: Annotated[Number, Field(ge=0, le=1)] | None = None
     fixed: Annotated[Number, Field(gt=0, le=1)] | None = None
@@ -68,18 +72,18 @@ class BetaFile(Part):
         return self
 
     def beta(self) -> Beta:
-        """β as the policy takes it."""
+        """β in exact numbers."""
         if self.fixed is not None:
             return Beta(exponent=None, fixed=Fraction(self.fixed))
         return Beta(exponent=Fraction(self.exponent or 0))
 
 
-UNMEASURED = "{} is not for {}: thresholds along it were not measured; take paper or kink, or the policy jlmu"
+UNMEASURED = "kind {} does not support policy {}: use kind paper or kink, or policy jlmu"
 DEFAULT_ORDER = Paper(kind="paper")
 
 
 class FleetFile(Part):
-    """A fleet: how it dispatches and what its classes are. The order of the classes settles what ties remain."""
+    """Configuration of a fleet. The order of the classes breaks remaining ties."""
 
     fleet: Name | None = None
     policy: Name = DEFAULT_POLICY.name
@@ -104,7 +108,7 @@ class FleetFile(Part):
 
     @classmethod
     def read(cls, parsed: object) -> Self:
-        """From parsed YAML or JSON whose fractions are `Decimal`; raises InvalidFleet with all mistakes."""
+        """Validate parsed YAML or JSON whose fractions are `Decimal`; raises InvalidFleet with all mistakes."""
         try:
             return cls.model_validate(parsed)
         except ValidationError as error:
@@ -114,8 +118,7 @@ class FleetFile(Part):
     def to_spec(self, policies: Mapping[str, Policy] = POLICIES) -> FleetSpec:
         """The fleet in exact numbers, its policy a row of `policies`.
 
-        Raises InvalidFleet with all mistakes: a policy that is not in the table, and for each curve that is not
-        concave the first x.
+        Raises InvalidFleet with all mistakes: an unknown policy, and the first x at which a curve is not concave.
         """
         classes, found = self._pool_classes()
         if self.policy not in policies:
@@ -133,7 +136,7 @@ class FleetFile(Part):
         )
 
     def _order(self, policy: Policy, found: list[Mistake]) -> orders.Order:
-        """The order that the file asks for; the default, and one more mistake, where it cannot be."""
+        """The file's order; if it is invalid the default, and a mistake is appended to `found`."""
         try:
             order = self.order.order(sum(c.pools for c in self.classes))
         except ValueError as error:
@@ -144,7 +147,7 @@ class FleetFile(Part):
         return order
 
     def _pool_classes(self) -> tuple[list[PoolClass], list[Mistake]]:
-        """The classes with valid curves, and what is wrong with the others."""
+        """The classes with valid curves, and the mistakes of the others."""
         classes, found = [], []
         for i, entry in enumerate(self.classes):
             try:
@@ -154,13 +157,13 @@ class FleetFile(Part):
         return classes, found
 
     def wanted_pools(self) -> list[tuple[str, str]]:
-        """`(pool_id, class name)` of the pools that `pools: N` asks for."""
+        """`(pool_id, class name)` of the pools of `pools: N`."""
         return [(f"{c.name}-{k}", c.name) for c in self.classes for k in range(1, c.pools + 1)]
 
     def document(self) -> str:
         """Canonical JSON: all fields but the fleet's name, numbers as plain decimals.
 
-        The default order is left out: documents from before there were others stay as they are.
+        The default order is omitted, so that documents without `order` are unchanged.
         """
         left_out = {"fleet", "order"} if self.order == DEFAULT_ORDER else {"fleet"}
         return _to_json(self.model_dump(include=FleetFile.model_fields.keys() - left_out, exclude_none=True))
@@ -183,5 +186,5 @@ def _to_json(value: object) -> str:
 
 
 def parse_document(text: str) -> FleetFile:
-    """Read what `FleetFile.document` wrote; raises InvalidFleet."""
+    """Parse the output of `FleetFile.document`; raises InvalidFleet."""
     return FleetFile.read(json.loads(text, parse_float=Decimal))

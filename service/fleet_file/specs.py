@@ -1,4 +1,4 @@
-"""The compiled specs of fleets, kept in memory."""
+"""Cache of compiled fleet specs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from service.fleet_file.schema import FleetFile, parse_document
 
 
 class Specs:
-    """The specs of stored documents. Each is compiled once, and in a thread: the largest takes seconds."""
+    """Specs of stored documents, each compiled once, in a thread: the largest takes seconds."""
 
     MOST = 64
-    """Specs that are kept, however large they are."""
+    """Specs cached regardless of their size."""
     MOST_LEVELS = 131_072
-    """Levels of the specs that are kept where they are more than `MOST`; beyond, the oldest is dropped."""
+    """Maximum total levels of more than `MOST` specs; above it the oldest is evicted."""
 
     def __init__(self, policies: Mapping[str, Policy] = POLICIES) -> None:
-        """`policies` are those that a document may name."""
+        """`policies` by name, those that a document may use."""
         self.policies = policies
         self._known: dict[str, FleetSpec] = {}
         self._levels = 0
 
     async def of(self, document: str) -> FleetSpec:
-        """The spec of a document, its tables compiled."""
+        """The compiled spec of a document."""
         spec = self._known.get(document)
         if spec is None:
             spec = await asyncio.to_thread(_compile_document, document, self.policies)
@@ -34,7 +34,7 @@ class Specs:
         return spec
 
     async def of_stored(self, document: str) -> FleetSpec:
-        """The spec of the document that a fleet has. DocumentUnreadable where it is damaged."""
+        """The compiled spec of a fleet's stored document; raises DocumentUnreadable."""
         try:
             return await self.of(document)
         except (InvalidFleet, ValueError):
@@ -57,7 +57,7 @@ def _compile_document(document: str, policies: Mapping[str, Policy]) -> FleetSpe
 
 
 def compile_spec(file: FleetFile, policies: Mapping[str, Policy] = POLICIES) -> FleetSpec:
-    """`to_spec` with its tables, which are otherwise compiled at first use."""
+    """`to_spec`, with the tables that are otherwise compiled at first use."""
     spec = file.to_spec(policies)
     _ = spec.ranking, spec.integers, spec.bound_ranking
     return spec

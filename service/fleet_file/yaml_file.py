@@ -1,4 +1,4 @@
-"""Fleet files as YAML: fractions are read as decimals, and no key may appear twice."""
+"""YAML loader of fleet files: fractions become decimals, duplicate keys are an error."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from service.fleet_file.schema import FleetFile
 
 @dataclass(frozen=True)
 class LoadedFleet:
-    """A fleet file that was read: the fleet's name, what it says, and a digest that changes with what it says.
+    """Validated fleet file: the fleet's name, the configuration, and a digest of both.
 
-    Layout and comments do not change the digest; the name does.
+    Layout and comments do not change the digest.
     """
 
     name: str
@@ -30,23 +30,23 @@ class LoadedFleet:
 
 
 def load_yaml(path: Path | str, policies: Mapping[str, Policy] = POLICIES) -> LoadedFleet:
-    """Read and check a fleet file; without a name it is of the fleet `default`.
+    """Read and validate a fleet file; the fleet's name defaults to `default`.
 
-    Raises InvalidFleet with the path, and with all mistakes and their lines and columns.
+    Raises InvalidFleet with the path and all mistakes, with line and column.
     """
     parsed, root = _parse(path)
     try:
         file = FleetFile.read(parsed)
         file.to_spec(policies)
     except InvalidFleet as error:
-        found = [replace(mistake, place=_place(root, mistake.location)) for mistake in error.mistakes]
+        found = [replace(mistake, place=_position(root, mistake.location)) for mistake in error.mistakes]
         raise InvalidFleet(f"{path}: {'; '.join(map(str, found))}", found) from None
     name = file.fleet or "default"
     return LoadedFleet(name, file, hashlib.sha256(f"{name}\n{file.document()}".encode()).hexdigest())
 
 
 def _parse(path: Path | str) -> tuple[dict[Any, Any], yaml.Node]:
-    """What a file says, and the same as nodes, which know their lines."""
+    """The file's content, and the same as YAML nodes, which have line numbers."""
     try:
         loader = _DecimalLoader(Path(path).read_text(encoding="utf-8"))
         root = loader.get_single_node()
@@ -59,7 +59,7 @@ def _parse(path: Path | str) -> tuple[dict[Any, Any], yaml.Node]:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidFleet(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if root is None or not isinstance(parsed, dict):
-        raise InvalidFleet(f"{path}: {'is empty' if parsed is None else 'must have fields, such as classes'}")
+        raise InvalidFleet(f"{path}: {'is empty' if parsed is None else 'must be a mapping with the field classes'}")
     return parsed, root
 
 
@@ -68,8 +68,8 @@ def _line_and_column(error: yaml.MarkedYAMLError) -> tuple[int, int] | None:
     return (mark.line + 1, mark.column + 1) if mark else None
 
 
-def _place(root: yaml.Node, location: Sequence[int | str]) -> tuple[int, int]:
-    """The line and column of a field's name, or of an item; where it is missing, of what it is missing from."""
+def _position(root: yaml.Node, location: Sequence[int | str]) -> tuple[int, int]:
+    """Line and column of a field's name or an item; of a missing one, those of its parent."""
     node = mark = root
     for part in location:
         if isinstance(node, yaml.MappingNode):
@@ -86,13 +86,13 @@ _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan
 
 
 class _DecimalLoader(yaml.SafeLoader):
-    """YAML whose fractions are decimals; a mapping with the same key twice is refused."""
+    """YAML loader whose fractions are decimals; rejects duplicate keys."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - PyYAML's
         try:
             return super().construct_object(node, deep)
-        except (AttributeError, KeyError, ValueError):  # PyYAML's own, of 2001-99-99 or !!int x
-            self._refuse("not a value of its type", node)
+        except (AttributeError, KeyError, ValueError):  # raised by PyYAML for 2001-99-99 or !!int x
+            self._refuse("value does not match its YAML type", node)
 
     def construct_decimal(self, node: yaml.ScalarNode) -> Decimal:
         text = self.construct_scalar(node).replace("_", "")
@@ -105,7 +105,7 @@ class _DecimalLoader(yaml.SafeLoader):
     def construct_unique(self, node: yaml.MappingNode) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
         if len(set(map(str, keys))) < len(keys):
-            self._refuse("a key stands twice", node)
+            self._refuse("duplicate key", node)
         return self.construct_mapping(node, deep=True)
 
     def _refuse(self, problem: str, node: yaml.Node) -> NoReturn:

@@ -1,7 +1,7 @@
-"""What a snapshot says in the paper's terms: pure, for the API, the metrics and the live page alike.
+"""Observations: a snapshot in the paper's terms, for the API, the metrics and the live page. Pure.
 
-Totals are in sessions and in the unit of the fleet file, times in seconds. What does not exist without active
-pools is None.
+Totals are in sessions and in the unit of the fleet file, times in seconds. Values undefined without active pools are
+None.
 """
 
 from service.observation.averages import AveragesObservation, averages, mean_difference, observe_averages

@@ -1,4 +1,4 @@
-"""Time averages between two integrals, and the gaps to their bounds."""
+"""Time averages between two integrals, and their gaps to the utility bound."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from service.values import MICROSECONDS, Integrals, Snapshot
 class AveragesObservation:
     """Time averages per pool since earlier integrals: `GET …/averages`.
 
-    `difference_at_placing` is a mean over reports, in utility per session: how much more a session would have added at
-    JLMU's choice than where it was reported to be. It is None where no report of the window was compared.
+    `difference_at_placing` is the mean over reports of the marginal utility at JLMU's choice minus that at the reported
+    place; None without a compared report in the window.
     """
 
     window_seconds: float
@@ -42,7 +42,7 @@ class AveragesObservation:
 def observe_averages(
     snapshot: Snapshot, older: Integrals, spec: FleetSpec, expected: Expected = PENDING
 ) -> AveragesObservation:
-    """Everything `GET …/averages` says; raises UtilitiesChanged and InvalidIntegrals."""
+    """Response of `GET …/averages`; raises UtilitiesChanged and InvalidIntegrals."""
     found = averages(snapshot.integrals, older, spec)
     return AveragesObservation(
         window_seconds=(snapshot.integrals.time - older.time) / MICROSECONDS,
@@ -66,14 +66,19 @@ def observe_averages(
 
 
 def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
-    """⟨u⟩, ⟨u*(s)⟩ and u*(⟨s⟩) between two integrals; None where no time passed or no pool was active."""
+    """⟨u⟩, ⟨u*(s)⟩ and u*(⟨s⟩) between two integrals; None if no time passed or no pool was active.
+
+    Raises UtilitiesChanged and InvalidIntegrals.
+    """
     if newer.store_epoch != older.store_epoch:
-        raise UtilitiesChanged("The fleet was created anew since: begin a new window.")
+        raise UtilitiesChanged("The fleet was created anew within the window: begin a new window.")
     if newer.utilities_version != older.utilities_version or len(newer.pools) != len(older.pools):
         raise UtilitiesChanged
     elapsed = newer.time - older.time
     if elapsed < 0:
-        raise InvalidIntegrals("`since` lies in the future: the store was restored from an older state.")
+        raise InvalidIntegrals(
+            "`since` is in the future: the store was restored from an older state. Begin a new window."
+        )
     if elapsed == 0:
         return None
     means = Averages(
@@ -86,9 +91,9 @@ def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None
 
 
 def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:
-    """The mean over reports between two integrals, or all there are; None where none was compared.
+    """Mean difference per report between two integrals, or over all reports; None without a compared report.
 
-    Reports before the fleet got its present curves and policy are not counted: theirs may be in another unit.
+    Reports under earlier curves or another policy are excluded: their unit may differ.
     """
     last, first = newer.comparison, older.comparison if older else None
     if last is None:

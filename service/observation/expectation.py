@@ -1,4 +1,4 @@
-"""The placement gap that is to be expected of a fleet: when there is one, for which load, and how it is told."""
+"""Expected placement gap of a fleet: when it is defined, the load to predict for, and its result type."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from service.observation.integrals import difference
 from service.values import Snapshot
 
 LOAD_WINDOW = 300
-"""Seconds whose mean load counts."""
+"""Seconds over which the load is averaged."""
 LOAD_STEP = 1.002
-"""Loads are rounded to whole powers of this, so that small swings ask nothing new."""
+"""Loads are rounded to integer powers of this, so that small swings need no new prediction."""
 NEARLY_FULL = 3.0
-"""Standard deviations of the number of sessions, Poisson, that must be free: else arrivals are refused now and then."""
+"""Free capacity required, in standard deviations of a Poisson number of sessions: below it arrivals are rejected."""
 
 Reason = Literal["pending", "policy", "order", "pools_draining", "no_active_pool", "nearly_full", "too_large"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """The placement gap per pool that JLMU has in the mean at a steady load, and as a part of |u*(ρ)|.
+    """JLMU's mean placement gap per pool at a steady load, and as a fraction of |u*(ρ)|.
 
-    `reason` says why there is none; `relative` is None as well where u*(ρ) is 0.
+    `reason` explains an absent gap; `relative` is also None if u*(ρ) is 0.
     """
 
     gap: float | None = None
@@ -38,7 +38,7 @@ PENDING = Expected(reason="pending")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a prediction depends on: the fleet's configuration, its active pools and its sessions in the mean."""
+    """Input of a prediction: the fleet's configuration, active pools and mean number of sessions."""
 
     fleet: str
     store_epoch: int
@@ -49,7 +49,7 @@ class Question:
 
 
 def question_now(snapshot: Snapshot, spec: FleetSpec) -> Question | Expected:
-    """What to ask about the fleet as it is, at its mean load; or why not."""
+    """Prediction input for the current pools and mean load; or the reason why there is no prediction."""
     if any(c.draining_pools for c in snapshot.classes):
         return Expected(reason="pools_draining")
     load = mean_sessions(snapshot)
@@ -57,7 +57,7 @@ def question_now(snapshot: Snapshot, spec: FleetSpec) -> Question | Expected:
 
 
 def question_at(snapshot: Snapshot, spec: FleetSpec, pools: Sequence[int], sessions: float) -> Question | Expected:
-    """The same at other pools and another load."""
+    """Prediction input for given pools and load; or the reason why there is no prediction."""
     reason = _reason(spec, pools, sessions)
     if reason:
         return Expected(reason=reason)
@@ -72,7 +72,7 @@ def question_at(snapshot: Snapshot, spec: FleetSpec, pools: Sequence[int], sessi
 
 
 def mean_sessions(snapshot: Snapshot) -> float:
-    """Sessions on active pools, the mean of `LOAD_WINDOW`, or of as long as there are integrals."""
+    """Mean sessions on active pools over `LOAD_WINDOW`, or the fleet's age if shorter."""
     newer, older = snapshot.integrals, snapshot.past.get(LOAD_WINDOW)
     if older is None or newer.time <= older.time:
         return float(snapshot.sessions)
@@ -80,7 +80,7 @@ def mean_sessions(snapshot: Snapshot) -> float:
 
 
 def rounded(sessions: float) -> float:
-    """To 0.2 %.
+    """Round to 0.2 %.
 
     >>> rounded(1000.0) == rounded(1000.5), rounded(1000.0) == rounded(1004.0)
     (True, False)

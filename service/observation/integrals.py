@@ -1,4 +1,4 @@
-"""Integrals: their differences, and as text that clients hand back."""
+"""Integrals: differences, and encoding as an opaque text for clients."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from service.values import Comparison, Integrals
 
 _PLAIN, _COMPARING = 1, 2
 _HEADS = {_PLAIN: struct.Struct(">BQIQ6d"), _COMPARING: struct.Struct(">BQIQ6d3d")}
-"""By the format's version, which stands first. The pools follow."""
+"""Header by format version, its first byte. The pools follow."""
 _PAIR = struct.Struct(">2d")
 _CHECK_BYTES = 6
 _LARGEST = 1e100
-"""No integral comes near; NaN and infinities are not below it."""
+"""Above any valid integral; also rejects NaN and infinities."""
 
 
 def difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
-    """Of two compensated sums, rounded once."""
+    """Difference of two compensated sums, rounded once."""
     return math.fsum((newer[0], -older[0], newer[1], -older[1]))
 
 
 def encode_integrals(fleet: str, integrals: Integrals) -> str:
-    """URL-safe text that only `decode_integrals` of the same fleet takes back."""
+    """Encode as URL-safe text for `decode_integrals` of the same fleet."""
     compared = integrals.comparison
     version = _COMPARING if compared else _PLAIN
     head = _HEADS[version].pack(
@@ -44,7 +44,7 @@ def encode_integrals(fleet: str, integrals: Integrals) -> str:
 
 
 def decode_integrals(fleet: str, text: str) -> Integrals:
-    """The inverse; raises InvalidIntegrals for anything else."""
+    """Decode the text of `encode_integrals`; raises InvalidIntegrals."""
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -75,5 +75,5 @@ def _comparison(since: float, reports: float, difference: float) -> Comparison:
 
 
 def _check(fleet: str, payload: bytes) -> bytes:
-    """Against typing errors and other fleets' values, not against forgery: a forger only misleads himself."""
+    """Checksum against typing errors and values of other fleets; forgery harms only the forger."""
     return hashlib.blake2b(payload, digest_size=_CHECK_BYTES, key=hashlib.sha256(fleet.encode()).digest()).digest()

@@ -1,4 +1,4 @@
-"""Where the next session would go, and why: from one snapshot, by the policy's own steps."""
+"""Next placement: where the policy would assign a session now, and by which step, from one snapshot."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from service.observation.state import enumeration
 from service.values import Snapshot
 
 MOST_NAMED = 3
-"""Places that the sentence names."""
+"""Maximum number of places named in the sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextPlace:
-    """`pools` pools of the class hold `level` − 1 sessions; one more there adds `marginal_utility`."""
+    """`pools` pools of the class have `level` − 1 sessions; one more adds `marginal_utility`."""
 
     pool_class: str
     level: int
@@ -26,7 +26,7 @@ class NextPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """A step of the policy, the token that it goes by, and among how many pools it could choose now."""
+    """Step of the policy, its token, and its number of candidate pools."""
 
     rule: str
     token: str
@@ -35,10 +35,10 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextPlacement:
-    """`GET …/next`: the next session goes to one of the pools of `places`, each as likely as any other.
+    """`GET …/next`: the next session goes to a pool of `places`, drawn uniformly.
 
-    The first of `steps` that has pools decides: number `decides`, counted from 1. `best_places` has the best place of
-    each class, best marginal utility first. `refused` says why no session can be placed now.
+    The first of `steps` that has pools decides: number `decides`, from 1. `best_places` has the best place of each
+    class, best marginal utility first. `refused` is the code of the error if no pool has room.
     """
 
     fleet: str
@@ -55,7 +55,7 @@ class NextPlacement:
 
 
 def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
-    """What the policy would do for a session that came at this instant. O(levels)."""
+    """Placement of a session that would arrive at this instant. O(levels)."""
     standing = _standing(snapshot, spec)
     best = standing.best_places()
     steps = list(spec.policy.explain(standing)) if best else []
@@ -108,9 +108,9 @@ def _sentence(
     title: str, number: int | None, deciding: Step | None, places: list[NextPlace], best: list[NextPlace]
 ) -> str:
     if not best:
-        return "The next session would be refused: no active pool has room."
+        return "The next session would be rejected: no active pool has room."
     if deciding is None:
-        return f"{title} does not say where the next session goes. {_best(best[0])}"
+        return f"{title} does not predict where the next session goes. {_best(best[0])}"
     worth = sorted({place.marginal_utility for place in places})
     adds = f"adds {worth[0]:.4g}" if len(worth) == 1 else f"adds {worth[0]:.4g} to {worth[-1]:.4g}"
     compared = "No place adds more." if worth[0] >= best[0].marginal_utility else _best(best[0])

@@ -1,4 +1,4 @@
-"""A fleet at one instant, and the optimum beside it."""
+"""State of a fleet at one instant, compared with the optimum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.values import MICROSECONDS, ClassSnapshot, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolCounts:
-    """Pools by status."""
+    """Number of pools by status."""
 
     active: int
     draining: int
@@ -25,7 +25,7 @@ class PoolCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCounts:
-    """Sessions on active pools, and on those that are emptying."""
+    """Number of sessions on active and on draining pools."""
 
     active: int
     draining: int
@@ -33,7 +33,7 @@ class SessionCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """Pools of a class with a green token, and with a yellow one."""
+    """Number of pools of a class with a green and with a yellow token."""
 
     green: int
     yellow: int
@@ -43,9 +43,9 @@ class Tokens:
 class ClassObservation:
     """Class i of pools.
 
-    `occupancy[j]` = n·q(i, j), `optimal_occupancy` the same of q*, `marginal_utilities[x]` = Δ(i, x); `threshold`
-    is ℓ_i(r), `optimal_threshold` ℓ_i(r*); `marginal_utility` is what one more session is worth on the emptiest
-    pool of the class, None when the class is full; `pool_worth` what one more pool would add.
+    `occupancy[j]` = n·q(i, j), `optimal_occupancy` the same of q*, `marginal_utilities[x]` = Δ(i, x); `threshold` is
+    ℓ_i(r), `optimal_threshold` ℓ_i(r*); `marginal_utility` is that of the emptiest pool, None if the class is full;
+    `pool_worth` is the utility that one more pool would add.
     """
 
     name: str
@@ -64,10 +64,10 @@ class ClassObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant:
-    """A fleet at one instant.
+    """Fleet at one instant.
 
-    `difference_at_placing` is the mean over all reports since the fleet got its curves and policy, see `averages`; None
-    where it places sessions itself.
+    `difference_at_placing` is the mean over all reports since curves and policy were set, see `averages`; None if the
+    fleet places sessions itself.
     """
 
     fleet: str
@@ -102,20 +102,20 @@ class Instant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation(Instant):
-    """`GET …/state`: the instant, and its integrals as text from which a client can begin a window."""
+    """`GET …/state`: the instant, and its encoded integrals, with which a client can begin a window."""
 
     integrals: str
 
 
 def observe_state(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Observation:
-    """Everything `GET …/state` says. O(levels)."""
+    """Response of `GET …/state`. O(levels)."""
     seen = instant(snapshot, spec, expected)
     facts = {field.name: getattr(seen, field.name) for field in fields(seen)}
     return Observation(**facts, integrals=encode_integrals(snapshot.fleet, snapshot.integrals))
 
 
 def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -> Instant:
-    """The snapshot beside the optimum at its sessions and pools. O(levels)."""
+    """Snapshot compared with the optimum for its sessions and pools. O(levels)."""
     pools = [c.counts[0] for c in snapshot.classes]
     active = sum(pools)
     ranking = enumeration(spec, pools)
@@ -156,20 +156,20 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: Expected = PENDING) -
 
 
 def _went_back_seconds(snapshot: Snapshot) -> float | None:
-    """Since the store was seen to have gone back; its epoch is the second in which it was."""
+    """Seconds since a rollback of the store was detected, which sets the epoch; None without one."""
     if not snapshot.counters.get("went_back"):
         return None
     return max(0.0, snapshot.clock / MICROSECONDS - snapshot.store_epoch)
 
 
 def dispatch_target(spec: FleetSpec, pools: Sequence[float], sessions: float) -> Coordinate | None:
-    """Where the sessions end that fill the order of dispatch from its best, as r* does; None without pools."""
+    """Coordinate of r*: the last one that sessions use when they fill the dispatch order. None without pools."""
     found = optimum(spec.ranking, pools, sessions)
     return found.coordinate if found else None
 
 
 def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:
-    """The ranking of the classes that have pools."""
+    """The ranking restricted to classes that have pools."""
     if all(pools):
         return spec.ranking
     return spec.ranking.restricted_to([i for i, count in enumerate(pools) if count])

@@ -1,4 +1,4 @@
-"""The optimum at another load, or with other pools."""
+"""Optimum for a hypothetical load or number of pools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.values import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassOptimum:
-    """Class i in the optimal assignment."""
+    """Optimal assignment of class i."""
 
     name: str
     pools: int
@@ -26,7 +26,7 @@ class ClassOptimum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """The optimum at a load and pool counts: `GET …/optimum`."""
+    """`GET …/optimum`: the optimum for a load and numbers of pools."""
 
     load: float | None
     sessions: float
@@ -42,11 +42,11 @@ class WhatIf:
 
 
 Predict = Callable[[Snapshot, FleetSpec, Sequence[int], float], Expected]
-"""What is known of the gap that is to be expected with these pools and so many sessions; never waits."""
+"""Returns the expected placement gap for pools and sessions, from a cache, without blocking."""
 
 
 def nothing_predicted(_snapshot: Snapshot, _spec: FleetSpec, _pools: Sequence[int], _sessions: float) -> Expected:
-    """Where nobody predicts."""
+    """Without a predictor."""
     return PENDING
 
 
@@ -57,7 +57,7 @@ def what_if(
     pools: Mapping[str, int],
     predict: Predict = nothing_predicted,
 ) -> WhatIf:
-    """The optimum with `load` sessions per pool, else those there are, on the present pools or those given."""
+    """Optimum for `load` sessions per pool, default the current sessions, on the current or given `pools`."""
     counts, sessions = changed(snapshot, load, pools)
     total = sum(counts)
     best = optimum(spec.optimal_ranking, counts, sessions)
@@ -79,7 +79,7 @@ def what_if(
 
 
 def changed(snapshot: Snapshot, load: float | None, pools: Mapping[str, int]) -> tuple[list[int], float]:
-    """How many active pools each class would have, and how many sessions there would be."""
+    """Hypothetical active pools by class, and number of sessions."""
     counts = [pools.get(c.name, c.counts[0]) for c in snapshot.classes]
     return counts, float(snapshot.sessions) if load is None else load * sum(counts)
 

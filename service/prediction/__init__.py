@@ -1,5 +1,5 @@
-"""The gap that is to be expected, computed in a process of its own: no read ever waits for it.
+"""Expected placement gap, computed in a subprocess without blocking reads.
 
-`program` is that process, `predictor` starts and ends it, and `predictions` knows what was asked and answered. This
-file imports nothing, so that the process stays small.
+`program` is the subprocess, `predictor` its client, `predictions` the cache. This file imports nothing, to keep the
+subprocess small.
 """

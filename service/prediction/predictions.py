@@ -1,4 +1,4 @@
-"""What was asked and answered about the gap that is to be expected: a read takes what there is."""
+"""Cache of expected placement gaps: a read returns the cached value and schedules a missing one."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from service.prediction.predictor import PredictionFailed, Predictor
 from service.values import Snapshot
 
 PAUSE_SECONDS = 10.0
-"""From one prediction of a fleet to its next."""
+"""Minimum interval between predictions of one fleet."""
 IDLE_SECONDS = 60.0
-"""Without a question the process ends after this."""
+"""Idle time after which the subprocess is stopped."""
 KEPT_SECONDS = 600.0
-"""A fleet that nobody asks about is forgotten after this."""
+"""Time since the last read after which a fleet is evicted."""
 MOST_ANSWERS = 16
-"""Answers of one fleet that are kept."""
+"""Maximum cached predictions per fleet."""
 NEAR = 0.02
-"""So far may the load be from that of an answer which stands in until there is a newer one."""
+"""Maximum relative difference in load at which a cached prediction substitutes for a pending one."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ Kind = Literal["now", "what if"]
 
 @dataclass
 class _Fleet:
-    """One fleet: answers from the oldest, of each kind the newest question that waits, and when it is its turn."""
+    """Cache entry of a fleet: predictions from the oldest, pending question by kind, due time and last read."""
 
     answers: dict[Question, Expected] = field(default_factory=dict)
     waiting: dict[Kind, Question] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class _Fleet:
 
 
 class Predictions:
-    """The answers that one dispatcher has. They are found while it is `under_way`, and only if somebody asks."""
+    """Predictions of one dispatcher, computed on demand while the context `under_way` is entered."""
 
     def __init__(
         self,
@@ -53,25 +53,25 @@ class Predictions:
         idle_seconds: float = IDLE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing was asked yet, and no process runs. `predictor` None starts one; `clock` gives seconds."""
+        """`predictor` defaults to a new one, whose subprocess starts on demand; `clock` returns seconds."""
         self._pause_seconds = pause_seconds
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._fleets: dict[str, _Fleet] = {}
-        self._woken = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self.predictor = predictor or Predictor()
 
     def now(self, snapshot: Snapshot, spec: FleetSpec) -> Expected:
-        """What is to be expected of the fleet at its mean load; never waits."""
+        """Expected gap at the current pools and mean load, without blocking."""
         return self._answer("now", question_now(snapshot, spec))
 
     def what_if(self, snapshot: Snapshot, spec: FleetSpec, pools: Sequence[int], sessions: float) -> Expected:
-        """The same with other pools or at another load; never waits."""
+        """Expected gap at given pools and load, without blocking."""
         return self._answer("what if", question_at(snapshot, spec, pools, sessions))
 
     @asynccontextmanager
     async def under_way(self) -> AsyncIterator[None]:
-        """Find answers meanwhile."""
+        """Compute predictions in a background task meanwhile."""
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -89,15 +89,15 @@ class Predictions:
         if question in fleet.answers:
             return fleet.answers[question]
         fleet.waiting[kind] = question
-        self._woken.set()
+        self._wake_up.set()
         return (kind == "now" and _nearest(fleet.answers, question)) or PENDING
 
     async def _run(self) -> None:
         while True:
-            self._forget()
+            self._evict()
             fleet = self._next()
             if fleet is not None and fleet.due <= self._clock():
-                await self._find(fleet)
+                await self._predict(fleet)
             elif not await self._wait(fleet) and fleet is None:
                 await self.predictor.end()
 
@@ -106,15 +106,15 @@ class Predictions:
         return min(waiting, key=lambda fleet: fleet.due, default=None)
 
     async def _wait(self, fleet: _Fleet | None) -> bool:
-        """Until something new is asked; False if it is the fleet's turn before, or nobody asks for long."""
-        self._woken.clear()
+        """Wait for a new question; False on timeout: the fleet is due, or without one the idle time is over."""
+        self._wake_up.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(fleet.due - self._clock() if fleet else self._idle_seconds):
-                return await self._woken.wait()
+                return await self._wake_up.wait()
         return False
 
-    async def _find(self, fleet: _Fleet) -> None:
-        """Answer the question that has waited longest."""
+    async def _predict(self, fleet: _Fleet) -> None:
+        """Compute the fleet's oldest pending question."""
         question = fleet.waiting.pop(next(iter(fleet.waiting)))
         fleet.due = self._clock() + self._pause_seconds
         try:
@@ -124,13 +124,13 @@ class Predictions:
         if len(fleet.answers) > MOST_ANSWERS:
             fleet.answers.pop(next(iter(fleet.answers)))
 
-    def _forget(self) -> None:
+    def _evict(self) -> None:
         oldest = self._clock() - KEPT_SECONDS
         self._fleets = {name: fleet for name, fleet in self._fleets.items() if fleet.read > oldest}
 
 
 def _nearest(answers: dict[Question, Expected], question: Question) -> Expected | None:
-    """The answer for the same pools and configuration at the nearest load, if that is near."""
+    """The cached prediction for the same pools and configuration at the nearest load, within `NEAR`."""
     distances = {
         abs(known.sessions - question.sessions): answer
         for known, answer in answers.items()

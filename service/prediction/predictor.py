@@ -1,4 +1,4 @@
-"""The process that predicts, from outside: started at the first question, ended when asked or when we end."""
+"""Client of the prediction subprocess: started on the first question, stopped by `end` or with its parent."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from service.child import end_with_parent
 from service.observation import Expected, Question
 
 PATIENCE_SECONDS = 60.0
-"""For one answer. The process itself gives up after some seconds of processor time, but it may wait long for them."""
+"""Timeout of one answer. The subprocess has a CPU time limit, but low priority, so that it may take far longer."""
 LONGEST_ANSWER = 2**16
 ROOT = Path(service.__file__).resolve().parent.parent
-"""Where our own package lies, whoever else has one of this name."""
+"""Import path of the subprocess, so that no other package named `service` is imported."""
 COMMAND = (sys.executable, "-S", "-P", "-m", "service.prediction.program")
-"""Without the installed packages: it needs none."""
+"""Without site-packages: the program needs only the standard library."""
 
 
 class PredictionFailed(Exception):
-    """The process ended, or did not answer in time. The next question starts another."""
+    """The subprocess exited or timed out. The next question starts a new one."""
 
 
 class Predictor:
-    """One process at most, one question at a time. Use it in the main thread's event loop only."""
+    """At most one subprocess, one question at a time. Only for the event loop of the main thread."""
 
     def __init__(self) -> None:
-        """Nothing runs yet."""
+        """Starts no subprocess yet."""
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int | None:
-        """Of the process, None while there is none."""
+        """Process id, None if not running."""
         return self._process.pid if self._process else None
 
     async def ask(self, question: Question) -> Expected:
-        """The answer; PredictionFailed."""
+        """Compute one prediction; raises PredictionFailed."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 process = self._process = self._process or await _start()
@@ -57,7 +57,7 @@ class Predictor:
         return Expected(**json.loads(line))
 
     async def end(self) -> None:
-        """End the process, if there is one."""
+        """Kill the subprocess if it runs."""
         process, self._process = self._process, None
         if process is not None:
             with suppress(ProcessLookupError):
@@ -85,7 +85,7 @@ async def _exchange(process: asyncio.subprocess.Process, line: bytes) -> bytes:
 
 
 def words_of(question: Question) -> dict[str, Any]:
-    """A question as `program.answer` takes it."""
+    """Serialize a question for `program.answer`."""
     ranking = question.spec.ranking
     return {
         "classes": [c.pool_class for c in ranking.order],

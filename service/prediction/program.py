@@ -1,6 +1,6 @@
-"""The process that predicts: a question a line on standard input, an answer a line on standard output, in JSON.
+"""Prediction subprocess: JSON lines, a question on standard input, its answer on standard output.
 
-It is given way to by everything else, needs the standard library alone, and ends with its input.
+It runs at the lowest priority, needs only the standard library, and exits at end of input.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from service.core.prediction import NotByMarginal, TooLarge, expected_placement_
 from service.core.ranking import Coordinate, Ranking
 
 LONGEST_SECONDS = 5.0
-"""Of processor time for one answer, so that a busy machine does not change what is too large."""
+"""CPU time limit of one answer; not wall time, so that load on the machine does not change what is too large."""
 LOWEST_PRIORITY = 19
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """`classes` is the order of dispatch as class positions, `marginals[i][x]` Δ(i, x), `pools` A(i), `sessions` N."""
+    """Compute one prediction.
+
+    `classes` is the dispatch order as class indexes, `marginals[i][x]` is Δ(i, x), `pools` A(i), `sessions` N.
+    """
     ranking = _ranking(question["classes"], question["marginals"])
     pools, sessions = question["pools"], question["sessions"]
     try:
@@ -45,15 +48,15 @@ def _ranking(classes: list[int], marginals: list[list[float]]) -> Ranking:
     return Ranking(tuple(order), tuple(map(tuple, marginals)))
 
 
-def _give_up(_number: int, _frame: FrameType | None) -> NoReturn:
+def _on_cpu_limit(_number: int, _frame: FrameType | None) -> NoReturn:
     raise TooLarge
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer questions until end of input."""
     os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the dispatcher, which ends us
-    signal.signal(signal.SIGPROF, _give_up)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the dispatcher handles Ctrl-C and stops us
+    signal.signal(signal.SIGPROF, _on_cpu_limit)
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
         try:

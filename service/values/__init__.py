@@ -1,4 +1,4 @@
-"""What the store answers: frozen values, as the HTTP API gives them, field by field."""
+"""Result types of the store: frozen dataclasses with the fields of the HTTP API."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 WINDOWS = (60, 300, 3600)
-"""Seconds: a fleet remembers its integrals of these ago."""
+"""Seconds: ages at which a fleet keeps its integrals."""
 
 COUNTERS = (
     "assigned",
@@ -82,7 +82,7 @@ COUNTERS = (
     "steps_up",
     "steps_down",
 )
-"""What a fleet counts since it began."""
+"""Counters of a fleet since its creation."""
 
 MICROSECONDS = 1_000_000
-"""In a second: the store's unit of time."""
+"""Per second: the store's unit of time."""

@@ -1,4 +1,4 @@
-"""Sessions and pools as calls answer them."""
+"""Result types of calls on sessions and pools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EndReason = Literal["completed", "expired", "failed", "reported_ended", "complet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """A session on a pool. `token` is what decided (None in a replay), `lease_seconds` 0 for no lease."""
+    """Assignment of a session. `token` is the one that decided (None in a replay), `lease_seconds` 0 for no lease."""
 
     session_id: str
     pool_id: str
@@ -23,7 +23,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Where JLMU would have put a session at the state that it found, and what it would have added there."""
+    """JLMU's choice for a reported session in the state just before it, and the session's marginal utility there."""
 
     pool_id: str
     pool_class: str
@@ -32,10 +32,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A session where it was reported to be; `lease_seconds` 0 for no lease.
+    """Reported session; `lease_seconds` 0 for no lease.
 
-    `marginal_utility` is what it added on its pool when it came there. It and `jlmu_choice` are None where nothing is
-    compared: the session was there before, its pool is not active, or the fleet places sessions itself.
+    `marginal_utility` is that of the session on its pool at its arrival. It and `jlmu_choice` are None without a
+    comparison: the session was already there, its pool is not active, or the fleet places sessions itself.
     """
 
     session_id: str
@@ -49,7 +49,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """The session ended with this call."""
+    """Session ended by this call."""
 
     session_id: str
     pool_id: str
@@ -58,7 +58,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyEnded:
-    """The session had ended before, on `pool_id`."""
+    """Session that had already ended, on `pool_id`."""
 
     session_id: str
     pool_id: str
@@ -68,7 +68,7 @@ class AlreadyEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
-    """Session ids by what became of their leases."""
+    """Session ids by result of the renewal."""
 
     renewed: list[str]
     expired: list[str]
@@ -77,7 +77,7 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """The session's lease has begun anew."""
+    """Session whose lease was restarted."""
 
     session_id: str
     outcome: Literal["renewed"] = "renewed"
@@ -85,10 +85,9 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A live session. It came to its pool as session number `level` there, and `token` is what decided.
+    """Live session. `level` is its number on the pool at arrival, `token` the one that decided.
 
-    `token` is None for a session that was adopted or reported: nobody decided here. Both are None where a dispatcher of
-    an older version wrote the session last.
+    `token` is None for an adopted or reported session. Both are None if an older dispatcher last wrote the session.
     """
 
     session_id: str
@@ -102,7 +101,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A server pool and the sessions it holds."""
+    """Server pool and its number of sessions."""
 
     pool_id: str
     pool_class: str
@@ -112,7 +111,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPage:
-    """Some pools, and where to go on."""
+    """Page of pools, and the cursor of the next page."""
 
     pools: list[Pool]
     next_cursor: str | None
@@ -120,7 +119,7 @@ class PoolPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolsAdded:
-    """Pool ids by whether they are new."""
+    """Pool ids, created and already existing."""
 
     created: list[str]
     unchanged: list[str]
@@ -128,7 +127,7 @@ class PoolsAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolFailed:
-    """A failed pool and the sessions that ended with it."""
+    """Failed pool and the sessions that it ended."""
 
     pool_id: str
     pool_class: str
@@ -139,7 +138,7 @@ class PoolFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """A fleet after PUT."""
+    """Result of configuring a fleet."""
 
     config_version: int
     created: bool
@@ -147,7 +146,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """What a pool's own list of sessions changed; lists of session ids."""
+    """Session ids by result of a reconciliation with a pool's own list."""
 
     ended: list[str]
     adopted: list[str]

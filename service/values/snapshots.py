@@ -1,4 +1,4 @@
-"""A fleet at one instant, and what is found of it as a whole."""
+"""Snapshot types: a fleet at one instant, its configuration, audit findings and repair."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 
 MOST_SET_ASIDE = 10
 MOST_SHARE_SET_ASIDE = 0.01
-"""Records, and the share of the sessions, that a repair sets aside without being told to."""
+"""Maximum records, and share of the sessions, that a repair sets aside without confirmation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Reports that were compared with JLMU's choice since a fleet time in µs, at which the fleet got curves and policy.
+    """Comparison of reports with JLMU's choices since fleet time `since` in µs, when curves and policy were set.
 
-    `difference` is the sum over them of the marginal utility at JLMU's choice less that of the reported place, in the
-    store's integers. Only its mean over reports has a meaning.
+    `difference` sums over reports the marginal utility at JLMU's choice minus that at the reported place, in the
+    store's integers. Only its mean per report is meaningful.
     """
 
     since: int
@@ -26,11 +26,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integrals:
-    """Time integrals of totals since the fleet began, exact differences: pairs (high, low) of doubles.
+    """Time integrals of totals since the fleet's creation, as pairs (high, low) of doubles with exact differences.
 
-    In microseconds of fleet time, `utility` and `optimum` times the store's integers, `sessions` times sessions and
-    `pools[i]` times pools. `utilities_version` changes with curves and capacities. `comparison` is None
-    where the fleet places sessions itself.
+    Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
+    `utilities_version` changes with curves and capacities. `comparison` is None if the fleet places sessions itself.
     """
 
     store_epoch: int
@@ -58,9 +57,9 @@ class ClassSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A fleet at one instant, read atomically.
+    """Fleet at one instant, read atomically.
 
-    `utility` and `optimum` are U and U*(N, A) in the store's integers, `clock` the server's microseconds. `rank` is r
+    `utility` and `optimum` are U and U*(N, A) in the store's integers, `clock` the server's time in µs. `rank` is r
     among the classes with active pools (under JLMU the rank of σ(q)), or 0. `yellow` tokens are of the class of `rank`.
     """
 
@@ -83,25 +82,25 @@ class Snapshot:
     counters: dict[str, int]
     integrals: Integrals
     row_bytes: dict[Literal["tokens", "ledger"], int]
-    """Bytes of the rows that a choice reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
+    """Bytes of the rows that a decision reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
     past: dict[int, Integrals]
-    """Per window in seconds (60, 300, 3600), the integrals of that long ago, or of as long as there are any."""
+    """Integrals by age in seconds (60, 300, 3600); of a younger fleet, the oldest."""
     repair_blocked: str | None = None
-    """Why a suspect fleet is not repaired by itself; None where nothing is in the way."""
+    """Reason why a suspect fleet is not repaired automatically, if any."""
 
     @property
     def as_of(self) -> str:
-        """This instant as `lua/state.lua` reads it again."""
+        """This instant, in the format that `lua/state.lua` parses."""
         return f"{self.store_epoch}:{self.time}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What is stored of a fleet's document and of what was compiled from it, for a comparison.
+    """Stored configuration of a fleet, to compare with its compiled document.
 
-    `fields` are those that `put` takes after the document: policy, digest of the utilities, names, capacities, lease,
-    retention, beta's coefficient and power, exponent ('' where there was none yet). `digests` are SHA-1 of the tables:
-    order, bound, each class's marginals.
+    `fields` are the arguments of `put` after the document: policy, digest of the utilities, names, capacities, lease,
+    retention, beta's coefficient and power, exponent ('' if not stored yet). `digests` are SHA-1 of the tables: order,
+    bound, each class's marginals.
     """
 
     document: str
@@ -112,9 +111,9 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """A fleet that must be repaired. `ours`: by the dispatcher that was told; else another one sees to it.
+    """Fleet that needs a repair. `ours`: by this dispatcher, else by another one.
 
-    `blocked` says why the last who looked did not repair it, '' where nobody did.
+    `blocked` is the reason of the last dispatcher that did not repair it, or ''.
     """
 
     ours: bool
@@ -123,10 +122,10 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """The dry run of a repair: records that it would set aside, with the reason, and what it could put back.
+    """Dry run of a repair: records to set aside, with the reason, and records to restore.
 
-    `live` sessions have a record now. `keys` are those that no fleet can have; only a repair that somebody asked for
-    drops them. `put_back` are fields of {fleet}:aside.
+    `live` is the number of session records. `keys` are invalid store keys, which only a requested repair deletes.
+    `put_back` are fields of {fleet}:aside.
     """
 
     live: int
@@ -137,19 +136,19 @@ class Survey:
 
     @property
     def is_harmless(self) -> bool:
-        """Whether so few records would be set aside that nobody need be asked."""
+        """Whether so few records would be set aside that no confirmation is needed."""
         records = len(self.sessions) + len(self.pools)
         return records <= MOST_SET_ASIDE and len(self.sessions) <= self.live * MOST_SHARE_SET_ASIDE
 
     def __str__(self) -> str:
-        """What would be set aside, in numbers."""
+        """Numbers of records to set aside."""
         parts = [f"{len(self.sessions)} of {self.live} sessions", f"{len(self.pools)} records of pools"]
         return " and ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """A fleet after its repair. `set_aside` counts what nobody could use and is kept in {fleet}:aside."""
+    """Result of a repair. `set_aside` counts unusable records, kept in {fleet}:aside."""
 
     fleet: str
     slices: int
@@ -158,13 +157,13 @@ class Repaired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What an audit found of one fleet: sentences, of each slice at most 20, and how many there were in all."""
+    """Audit findings of one fleet: at most 20 sentences per slice, and their total number."""
 
     fleet: str
     sentences: list[str]
     total: int
     slices: int
     not_looked: str | None = None
-    """Why the fleet could not be looked at, as an error's code; None where it was."""
+    """Error code if the fleet could not be audited."""
     repaired: Repaired | None = None
-    """The repair after which this was found; None where there was none."""
+    """The repair before this audit, if any."""

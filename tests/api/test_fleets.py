@@ -61,7 +61,7 @@ async def test_an_index_under_thresholds_is_refused_and_nothing_changes(api: htt
     answer = await api.put(fleet, json=changed(order={"kind": "index", "load": 1}))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_fleet")
     assert answer.json()["detail"] == (
-        "order: index is not for slta: thresholds along it were not measured; take paper or kink, or the policy jlmu"
+        "order: kind index does not support policy slta: use kind paper or kink, or policy jlmu"
     )
     assert (await api.get(fleet)).json() == before
 
@@ -178,8 +178,8 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
         (with_class(utility={"kind": "log_share", "resource": "20"}), "classes[0].utility.resource: must be a number"),
         (with_class(utility={"kind": "log_share", "resource": True}), "classes[0].utility.resource: must be a number"),
         (with_class(utility={"kind": "linear"}), "classes[0].utility.slope: field required"),
-        (with_class(utility=TABLE), "class small: the utility is not concave: it bends the wrong way at x = 2"),
-        (with_class(utility=TABLE | {"values": [0, 1]}), "classes[0]: utility.values must hold u(0) to u(capacity)"),
+        (with_class(utility=TABLE), "class small: the utility is not concave: its marginal utility rises at x = 2"),
+        (with_class(utility=TABLE | {"values": [0, 1]}), "classes[0]: utility.values must have capacity + 1 values"),
         (with_class(utility=TABLE | {"values": [1, 2, 3, 4]}), "classes[0].utility: values must begin with u(0) = 0"),
         (with_class(pools=65_537), "classes[0].pools: input should be less than or equal to 65536"),
         ({"classes": [FLEET["classes"][0]] * 2}, "classes must have different names"),

@@ -74,7 +74,7 @@ def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--store-url", "unix:///nowhere/at/all"], "slta: The store did not answer"),
+        (["--store-url", "unix:///nowhere/at/all"], "slta: The store did not respond"),
         (["--store-url", "http://x"], "slta: "),
         (["--data-dir", "/nowhere/at/all"], "slta: There is no data folder /nowhere/at/all"),
     ],
@@ -90,7 +90,7 @@ def test_a_store_that_cannot_be_looked_at_is_2(arguments: list[str], said: str) 
 def test_what_no_fleet_can_be_called_is_refused_and_an_empty_name_does_not_mean_all(url: str, name: str) -> None:
     done = slta("--store-url", url, "--repair", "--fleet", name)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "a fleet's name has 1 to 128 of" in done.stderr
+    assert "a fleet name has 1 to 128 of" in done.stderr
 
 
 def test_findings_are_told_though_their_file_cannot_be_written(url: str, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_findings_are_told_though_their_file_cannot_be_written(url: str, tmp_pat
 
 def test_a_fleet_that_is_not_there_is_2(url: str) -> None:
     done = slta("--store-url", url, "--fleet", "nobody")
-    assert (done.returncode, done.stdout) == (2, "nobody: could not be looked at: unknown_fleet\n")
+    assert (done.returncode, done.stdout) == (2, "nobody: could not be audited: unknown_fleet\n")
 
 
 def test_the_embedded_store_is_looked_at_while_a_dispatcher_owns_it_and_after(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
     assert done.stdout == (
         "g: a repair would set aside 1 of 6 sessions and 0 records of pools:\n  session s9: its record is unreadable\n"
         "the store: no findings\nf: no findings\ng: no findings\n  repaired in 10 slices\n"
-        "  1 records that nobody can use are kept in {g}:aside\n"
+        "  1 unusable records were moved to {g}:aside\n"
     )
     assert slta("--store-url", url).returncode == 0
 
@@ -145,10 +145,10 @@ def doubtful(url: str) -> Redis:
 
 
 def test_what_a_repair_would_set_aside_is_listed_and_stays_where_nobody_says_yes(url: str, doubtful: Redis) -> None:
-    for answers, heard in (("n\n", "[y/N]: "), ("", "Nobody answered: give --yes to say yes.\n")):
+    for answers, heard in (("n\n", "[y/N]: "), ("", "No answer: use --yes to confirm without a prompt.\n")):
         done = slta("--store-url", url, "--repair", answers=answers)
         assert done.returncode == 1
-        assert done.stdout.startswith(WOULD_SET_ASIDE + "Repair the fleet so? [y/N]: ")
+        assert done.stdout.startswith(WOULD_SET_ASIDE + "Repair the fleet? [y/N]: ")
         assert heard in done.stdout
         assert "repaired" not in done.stdout
     assert doubtful.hget("{g}:sessions", "s0") == "rubbish"
@@ -160,7 +160,7 @@ def test_and_is_set_aside_where_somebody_does(url: str, doubtful: Redis, argumen
     done = slta("--store-url", url, "--repair", *arguments, answers=answers)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(WOULD_SET_ASIDE)
-    assert "  3 records that nobody can use are kept in {g}:aside\n" in done.stdout
+    assert "  3 unusable records were moved to {g}:aside\n" in done.stdout
     assert set(doubtful.hkeys("{g}:aside")) == {"session s0", "session s9", "pool ghost"}
 
 
@@ -171,7 +171,7 @@ def test_what_was_set_aside_before_is_offered_and_put_back(url: str) -> None:
         redis.srem(f"{{g}}:ids:{record.split()[0]}", "s0")
         slta("--store-url", url, "--repair")
         redis.hset("{g}:aside", "session s0", record)
-        offered = "g: can be put back from aside:\n  session s0\n"
+        offered = "g: can be restored from {g}:aside:\n  session s0\n"
         done = slta("--store-url", url, "--repair", answers="n\n")
         assert (done.returncode, done.stdout.startswith(offered)) == (0, True)
         assert "repaired" not in done.stdout

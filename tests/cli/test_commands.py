@@ -76,7 +76,7 @@ def test_without_an_extra_one_sentence_says_how_to_install_it(command: str, modu
     result = slta(command, "--help", before=f"sys.modules['{module}'] = None")
     assert result.returncode == 2
     assert result.stderr == (
-        f"slta: `slta {command}` needs {module}, of the extra {extra}: "
+        f"slta: `slta {command}` requires {module} from the extra {extra}: "
         f"pip install 'slta-{release()}-py3-none-any.whl[{extra}]' (in a checkout: make setup)\n"
     )
 

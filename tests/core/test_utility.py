@@ -171,7 +171,7 @@ def test_marginals_never_rise_along_an_accepted_curve(utility: Utility, capacity
 def test_a_curve_that_is_not_concave_is_refused_with_the_first_x_where_it_bends_the_wrong_way(
     utility: Utility, x: int
 ) -> None:
-    with pytest.raises(ValueError, match=f"class wrong: .* not concave: it bends the wrong way at x = {x}$"):
+    with pytest.raises(ValueError, match=f"class wrong: .* not concave: its marginal utility rises at x = {x}$"):
         PoolClass("wrong", utility, 3 if isinstance(utility, TableUtility) else 10)
 
 
@@ -190,7 +190,7 @@ def test_a_bend_beyond_the_capacity_does_not_matter() -> None:
         (lambda: AlphaFairUtility(Fraction(1), Fraction(17)), "alpha must be from 0 to 16"),
         (lambda: CappedLinearUtility(Fraction(1), Fraction(-1)), "cap must not be negative"),
         (lambda: WeightedLeastConnectionsUtility(Fraction(0)), "weight must be positive"),
-        (lambda: table(0), "values must hold"),
+        (lambda: table(0), "values must have"),
         (lambda: table(1, 2), "values must begin with u"),
         (
             lambda: PoolClass("small", LinearUtility(Fraction(1)), 0),

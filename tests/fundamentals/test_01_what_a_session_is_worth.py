@@ -37,5 +37,5 @@ def test_every_further_session_adds_less_and_in_the_end_it_costs() -> None:
 def test_a_curve_whose_sessions_add_more_and_more_is_refused() -> None:
     # 3, then 1, then 2: the third session adds more than the second.
     curve = TableUtility((Fraction(0), Fraction(3), Fraction(4), Fraction(6)))
-    with pytest.raises(ValueError, match="not concave: it bends the wrong way at x = 2"):
+    with pytest.raises(ValueError, match="not concave: its marginal utility rises at x = 2"):
         PoolClass("wrong", curve, capacity=3)

@@ -153,7 +153,7 @@ PYTHON = {
     ),
     "an unexpected error tells its text": python(
         "api/problems",
-        '"Something failed here; the log has it under this request_id."',
+        '"Internal error; the log has the traceback under this request_id."',
         "repr(error)",
         "api/direct",
         "api/edge",

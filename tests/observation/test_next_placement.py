@@ -59,11 +59,13 @@ def test_a_fleet_without_room_and_one_without_pools() -> None:
     assert (full.refused, empty.refused) == ("no_capacity", "no_active_pool")
     for seen in (full, empty):
         assert (seen.steps, seen.decides, seen.token, seen.places, seen.best_places) == ([], None, None, [], [])
-        assert seen.sentence == "The next session would be refused: no active pool has room."
+        assert seen.sentence == "The next session would be rejected: no active pool has room."
 
 
 def test_a_policy_that_explains_nothing_has_the_best_places_all_the_same() -> None:
     silent = dataclasses.replace(SPEC, policy=dataclasses.replace(POLICIES["jlmu"], title="Silent", explain=no_steps))
     seen = following([2, 1], [2], rank=2, spec=silent)
     assert (seen.steps, seen.decides, seen.token, seen.places) == ([], None, None, [])
-    assert seen.sentence == "Silent does not say where the next session goes. The best place, at level 1 of a, adds 4."
+    assert (
+        seen.sentence == "Silent does not predict where the next session goes. The best place, at level 1 of a, adds 4."
+    )

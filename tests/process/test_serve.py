@@ -99,7 +99,7 @@ def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
         (["--store-url", "redis://h:port"], "slta: store_url has a port that is not a number from 1 to 65535"),
         (["--store-url", "http://h"], "slta: store_url must begin with redis://"),
         (["--store-url", "redis://[h"], "slta: store_url has a host that is none"),
-        (["--store-url", "redis://ann:s3cret@h"], "slta: --store-url shows its password in the list of processes"),
+        (["--store-url", "redis://ann:s3cret@h"], "slta: --store-url exposes its password in the process list"),
     ],
 )
 def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-// What somebody changed, in words: for the marks in the charts, and for their table.
+// Descriptions of change events, for chart marks and their table.
 
 const STATUS_WORDS = { active: "returned", draining: "drained", failed: "failed" };
 
-/** Each action in words, of an event that was done. */
+/** Descriptions of applied changes by action. */
 const DONE = {
   put_fleet: configured,
   delete_fleet: () => "fleet deleted",
@@ -13,7 +13,7 @@ const DONE = {
   set_status: ({ pool_id, after }) => `${pool_id} ${STATUS_WORDS[after.status] ?? after.status}`,
 };
 
-/** What was refused, in words. */
+/** Descriptions of rejected changes by action. */
 const REFUSED = {
   put_fleet: "change of the configuration",
   delete_fleet: "deletion of the fleet",
@@ -35,7 +35,7 @@ export function wordsOf(event) {
   return `${what}${event.pool_id ? ` of ${event.pool_id}` : ""} refused: ${event.outcome}${often}`;
 }
 
-/** Who asked: a key, or an address where no key is needed, or the service itself. */
+/** Author: a key and its address, an address if no key is required, or the service itself. */
 export const askedBy = ({ key_id: key, address }) => [key, address].filter(Boolean).join(", ") || "the service";
 
 export const marksOf = (events) =>

@@ -1,4 +1,4 @@
-// One line chart that moves with time. Lines differ by their dashes, not only by colour.
+// Line chart with a moving time axis. Lines differ by dashes, not only by colour.
 
 import { drawList, element, setAttributes, setText, shape } from "./dom.js";
 import { duration } from "./format.js";
@@ -9,13 +9,12 @@ const BOTTOM = 20;
 const LEFT = 58;
 const RIGHT = 8;
 const SHORTEST_SECONDS = 60;
-const BREAK_SECONDS = 4; // longer without a point: the line stops
-const NEAR_PIXELS = 6; // of a mark, where it is read out
+const BREAK_SECONDS = 4; // a longer gap between points breaks the line
+const NEAR_PIXELS = 6; // distance from a mark at which its text is shown
 
 /**
- * `series`: [{key, label, line}], drawn in order, `line` a class of the style sheet; `format` of a value;
- * `fromZero`: from 0 to at least this, so that noise is not blown up; `whole` for integers; `between` shades the
- * room between the first two.
+ * `series`: [{key, label, line}], drawn in order, `line` a CSS class; `format` of a value; `fromZero`: y axis from 0 to
+ * at least this, so that noise is not magnified; `whole` for integers; `between` shades the area between the first two.
  */
 export class Chart {
   #points = [];
@@ -33,7 +32,7 @@ export class Chart {
     new ResizeObserver(() => this.draw(this.#points, this.#marks)).observe(this.svg);
   }
 
-  /** `marks`: [{time, text, refused}], upright lines where something happened. */
+  /** `marks`: [{time, text, refused}], vertical lines at changes. */
   draw(points, marks) {
     this.#points = points;
     this.#marks = marks.filter(({ time }) => time >= points[0]?.time);
@@ -157,7 +156,7 @@ export class Chart {
   }
 }
 
-/** Points that follow each other without a break and have all the values. */
+/** Runs of consecutive points without a break that have all values. */
 function runs(points, keys) {
   const found = [];
   let before = -Infinity;
@@ -184,7 +183,7 @@ function sample(line) {
   return shape("svg", { width: 26, height: 12, "aria-hidden": "true" }, path);
 }
 
-/** Three to five round values around all of them. */
+/** Three to five round ticks that span the values. */
 function ticks(values, fromZero, whole) {
   let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
   if (fromZero) [low, high] = [low < -fromZero / 100 ? low : 0, Math.max(high, fromZero)];

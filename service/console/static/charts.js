@@ -1,16 +1,16 @@
-// The charts: what is earned, what is lost to whom, and how well r has learned.
+// Charts: utility and bound, gaps, and estimate r.
 
 import { Chart } from "./chart.js";
 import { amount, count, fixed, percent } from "./format.js";
 
-/** Decimals that tell two ticks apart. */
+/** Decimals that distinguish two ticks. */
 const decimals = (step) => Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 
 const perPool = (value, step) => (step && value !== null ? fixed(value, decimals(step)) : amount(value));
 const share = (value, step) =>
   step && value !== null ? `${fixed(100 * value, decimals(100 * step))} %` : percent(value);
 
-/** `line` is a class of the style sheet. */
+/** `line` is a CSS class. */
 const series = (key, label, line) => ({ key, label, line });
 const UTILITY = {
   title: "Utility per pool, and its bound",
@@ -35,7 +35,7 @@ const gap = (title, key, line) => ({
 const PLACEMENT = gap("Placement gap", "placement_gap", "placement");
 const SWING = gap("Swing gap", "swing_gap", "swing");
 
-/** Draws points of History, and marks where something was changed. */
+/** Draws points of History, and marks changes. */
 export class Charts {
   constructor(root) {
     this.charts = [PLACEMENT, UTILITY, SWING, RANKS].map((options) => new Chart(root, options));

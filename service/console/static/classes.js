@@ -1,4 +1,4 @@
-// The classes side by side, as far as they fit: each with its facts and its drawing.
+// Layout of the classes side by side, each with its figures and its drawing.
 
 import { element, setHidden, setText, shape } from "./dom.js";
 import { AXIS, RIGHT } from "./figure.js";
@@ -48,7 +48,7 @@ export class Classes {
     Object.assign(this, { root, hint, legend, onSelect });
   }
 
-  /** `mode` is pools or profile. */
+  /** `mode` is `pools` or `profile`. */
   draw(view, mode, selected) {
     setText(this.hint, HINTS[mode]);
     drawLegend(this.legend, legendOf(mode, view.policy));
@@ -66,7 +66,7 @@ export class Classes {
     this.#blocks = new Map(classes.map((c) => [c.name, new Block(this.root, c.name, mode, this.onSelect)]));
   }
 
-  /** Grows at once, shrinks only after a while: a scale that jumps cannot be read. */
+  /** Grows at once, shrinks with delay: a jumping scale is unreadable. */
   #steady(needed) {
     const { shown, unused } = this.#levels;
     const lower = needed < shown ? unused + 1 : 0;
@@ -121,7 +121,7 @@ class Block {
   }
 }
 
-/** How wide columns and classes are; as many classes in a row as fit, long classes in several rows of columns. */
+/** Widths of columns and classes: classes fill rows, long classes have several rows of columns. */
 function layOut(classes, width, mode) {
   if (mode === "profile") return layOutProfiles(classes, width);
   if (width < NARROW_PAGE)
@@ -135,7 +135,7 @@ function layOut(classes, width, mode) {
   return { widthOf: (c) => Math.min(Math.max(wide(c), NARROWEST_BLOCK), width), columnsOf: () => columns };
 }
 
-/** Columns as wide as fit side by side, but not too narrow to be seen: rather several rows. */
+/** Column width that fits side by side, with a minimum, below which columns wrap into rows. */
 function fit(room, pools, width) {
   const column = Math.min(Math.max(Math.floor((2 * room) / (pools || 1)) / 2, NARROWEST_COLUMN), WIDEST_COLUMN);
   return { column, perRow: Math.max(Math.floor((width - SIDE) / column), 1) };

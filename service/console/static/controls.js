@@ -1,4 +1,4 @@
-// What can be done from here: look a pool up, drain it, switch the policy. Each change is asked for twice.
+// Controls: inspect and drain a pool, switch the policy. Each change requires a confirmation.
 
 import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
 import { plural } from "./format.js";
@@ -7,7 +7,7 @@ import { factsOf } from "./pools.js";
 import { changePool, fetchPool, switchPolicy } from "./service.js";
 import { announce } from "./status.js";
 
-/** Asks in a dialog; whether the answer was yes. */
+/** Shows a confirmation dialog; resolves to whether it was accepted. */
 export function confirmed(title, text, verb) {
   const dialog = byId("confirm");
   setText(byId("confirm-title"), title);
@@ -20,7 +20,7 @@ export function confirmed(title, text, verb) {
   });
 }
 
-/** The pool that was clicked or typed, and what it may be told. */
+/** The selected pool and its actions. */
 export class PoolInspector {
   #view = null;
   #fleet = "";
@@ -69,7 +69,7 @@ export class PoolInspector {
     return this.#show(found ?? null, found ? "" : "No such pool.");
   }
 
-  /** Single pools of large fleets do not come with the stream: they are asked for, and again with each frame. */
+  /** Large fleets' streams have no individual pools: fetch the selected one, again with each frame. */
   #lookFar(id) {
     if (this.#pool?.pool_id === id) return this.#ask();
     return this.#show(null, this.#answer.id === id ? this.#answer.problem : "Press Enter to look it up.");
@@ -127,7 +127,7 @@ function drawIds(view) {
   list.replaceChildren(...ids.map((id) => element("option", { value: id })));
 }
 
-/** Which policy is in force, and the switch for who may. */
+/** Current policy, and its switch if the key permits. */
 export class PolicyControl {
   #fleet = "";
   #shown = "";
@@ -146,10 +146,10 @@ export class PolicyControl {
     this.#mayChange = mayChange;
     for (const choice of this.#choices) choice.disabled = !mayChange;
     setHidden(byId("switch-policy"), !mayChange);
-    setText(byId("rights"), mayChange ? "" : "A key with the scope admin may switch it.");
+    setText(byId("rights"), mayChange ? "" : "Switching requires a key with the scope admin.");
   }
 
-  /** The policies that there are: [{name, title, summary}]. */
+  /** Available policies: [{name, title, summary}]. */
   offer(policies) {
     if (JSON.stringify(policies) === JSON.stringify(this.#policies)) return;
     this.#policies = policies;
@@ -161,7 +161,7 @@ export class PolicyControl {
     return [...byId("policies").querySelectorAll("input")];
   }
 
-  /** Follows the fleet's policy, but leaves a choice that is being made alone. */
+  /** Follows the fleet's policy without overriding a pending selection. */
   draw({ policy }) {
     if (policy.name === this.#shown) return;
     this.#shown = policy.name;

@@ -1,4 +1,4 @@
-// Building and changing elements; a change that changes nothing touches nothing.
+// DOM helpers: create and update elements; an update without a difference writes nothing.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -34,7 +34,7 @@ export function setHidden(node, hidden) {
   if (node.hidden !== hidden) node.hidden = hidden;
 }
 
-/** Calls `act` where the browser would send the form. */
+/** Calls `act` instead of submitting the form. */
 export function onSubmit(form, act) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -42,7 +42,7 @@ export function onSubmit(form, act) {
   });
 }
 
-/** As many children as items, each brought up to date with its item; elements stay, and with them the focus. */
+/** Updates the children to match the items; elements are reused, so that they keep the focus. */
 export function drawList(parent, items, create, update) {
   while (parent.children.length > items.length) parent.lastChild.remove();
   items.forEach((item, index) => {
@@ -51,7 +51,7 @@ export function drawList(parent, items, create, update) {
   });
 }
 
-/** Signs that tell states apart without colour, on a 16 × 16 field. */
+/** Icon paths that distinguish states without colour, on a 16 × 16 grid. */
 export const MARKS = {
   good: "M8 1a7 7 0 1 1 0 14A7 7 0 0 1 8 1M4.5 8.2l2.5 2.5 4.7-5.2",
   attention: "M8 1.5L15 14.5H1zM8 6v4M8 12v.6",

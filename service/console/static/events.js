@@ -1,6 +1,6 @@
-// The text of server-sent events, cut into events.
+// Parser of server-sent events.
 
-/** Takes text as it comes in; gives whole events: {name, data}. Comments are dropped. */
+/** Accepts chunks of text, returns complete events: {name, data}. Comments are dropped. */
 export class EventParser {
   #rest = "";
 

@@ -1,4 +1,4 @@
-// What both drawings of a class share: levels upwards, their numbers, and the threshold across.
+// Shared parts of both class drawings: level axis, labels, and the threshold line.
 
 import { drawList, setAttributes, setText, shape } from "./dom.js";
 
@@ -15,7 +15,7 @@ export function scaleOf(levels) {
   return { levels, height, y: (level) => TOP + PLOT - Math.min(level, levels) * height };
 }
 
-/** Level numbers; the threshold's own is always there, and strong. */
+/** Level labels; the threshold's is always shown, in bold. */
 export function drawAxis(group, scale, threshold) {
   const step = roundStep(SMALLEST_LABEL / scale.height);
   const levels = [];
@@ -42,7 +42,7 @@ function roundStep(least) {
   }
 }
 
-/** Lines between the levels, where they are far enough apart to be seen. */
+/** Lines between levels, if they are far enough apart to distinguish. */
 export function drawCuts(group, scale, capacity, width) {
   const wanted = scale.height >= SMALLEST_CUT ? Math.min(scale.levels, capacity) : 0;
   const levels = Array.from({ length: wanted }, (_, level) => level);
@@ -54,7 +54,7 @@ export function drawCuts(group, scale, capacity, width) {
   );
 }
 
-/** The thick line; a dashed one where the optimum's threshold is another. */
+/** Threshold line, and a dashed one at a differing optimal threshold. */
 export function drawThresholds({ thick, dashed }, scale, { threshold, optimal_threshold: optimal }, width) {
   const across = (level) => `M${AXIS - 4} ${scale.y(level)}H${AXIS + width + 4}`;
   setAttributes(thick, { d: threshold === null ? "" : across(threshold) });
@@ -69,7 +69,7 @@ export function createFrame(svg) {
   return parts;
 }
 
-/** An asterisk with its centre at x, y. */
+/** An asterisk centred at x, y. */
 export function star(x, y, radius) {
   const [a, b] = [radius * 0.866, radius * 0.5];
   return `M${x} ${y - radius}v${2 * radius}M${x - a} ${y - b}l${2 * a} ${2 * b}M${x - a} ${y + b}l${2 * a} ${-2 * b}`;

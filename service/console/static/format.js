@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Number formatting.
 
 const formats = new Map();
 
@@ -28,7 +28,7 @@ export function amount(value) {
   return fixed(value, size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3);
 }
 
-/** A fraction as percent, with digits enough to tell a small gap from none. */
+/** A fraction as percent, with enough digits to distinguish a small gap from 0. */
 export function percent(fraction) {
   if (fraction === null || fraction === undefined) return NONE;
   const value = Math.abs(fraction) < 1e-9 ? 0 : fraction * 100;

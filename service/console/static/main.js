@@ -1,4 +1,4 @@
-// Wires the parts: who may see what, one stream, and what is drawn from it.
+// Entry point: permissions, one stream, and the views drawn from it.
 
 import { marksOf } from "./changes.js";
 import { Charts } from "./charts.js";
@@ -14,7 +14,7 @@ import { drawClassTable, drawEventTable, drawLevelTable, drawPoolTable } from ".
 import { drawTiles } from "./tiles.js";
 
 const ASK_AGAIN_MS = 3000;
-const HIDDEN_MS = 60_000; // a page that nobody sees for so long stops asking
+const HIDDEN_MS = 60_000; // a page hidden for this long closes its stream
 
 class Page {
   #stream = null;
@@ -47,7 +47,7 @@ class Page {
     new ResizeObserver(() => this.#drawPools()).observe(byId("classes"));
   }
 
-  /** Ask what may be seen, until there is something. */
+  /** Poll the permitted fleets until there are any. */
   async begin() {
     try {
       this.#rights = await fetchRights();
@@ -97,13 +97,13 @@ class Page {
     setHidden(byId("live"), true);
   }
 
-  /** A defect of the page is no reason to call the service anew. */
+  /** Logs errors of the page, so that they do not cause a reconnect. */
   #takeSafely(name, value) {
     try {
       this.#take(name, value);
     } catch (defect) {
       reportError(defect);
-      this.status.trouble("This page could not draw what came: a defect of the page.");
+      this.status.trouble("This page failed to draw a frame: this is a defect of the page.");
     }
   }
 
@@ -170,7 +170,7 @@ class Page {
     if (failure.code === "unknown_fleet") this.#loseFleet();
   }
 
-  /** The fleet was deleted: look at another one, or wait for it. */
+  /** The fleet was deleted: select another one, or wait. */
   #loseFleet() {
     this.#stopWatching();
     this.#fleet = "";
@@ -179,7 +179,7 @@ class Page {
     this.begin();
   }
 
-  /** Ask for a key when that is what is missing; whether it is. */
+  /** Ask for a key if it is missing or rejected; returns whether. */
   #needsKey(failure) {
     if (!(failure instanceof Refused) || (failure.status !== 401 && failure.status !== 403)) return false;
     this.#stopWatching();

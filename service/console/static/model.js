@@ -1,4 +1,4 @@
-// A frame of the stream in the page's terms. Pure: no document, no clock.
+// View model of a frame, and history for the charts. Pure: no DOM, no clock.
 
 export const WINDOW_SECONDS = 600;
 const WENT_BACK_SECONDS = 900;
@@ -8,7 +8,7 @@ const NEARLY_FULL = 0.95;
 const LARGE_GAP = 0.01;
 const FAR_RANKS = 3;
 
-/** Classes with their pools as columns, tokens, and the level where one more session adds most. */
+/** View of a frame: classes with pools as columns, tokens, and the level with the largest marginal utility. */
 export function viewOf(frame) {
   const { state, averages, estimate, policy, pools, events } = frame;
   const next = bestClass(state.classes);
@@ -34,7 +34,7 @@ function classView(c, isNext, estimate, policy) {
   };
 }
 
-/** The class whose emptiest pool gains most; on a tie the first, as the paper breaks it. */
+/** The class with the largest marginal utility; ties: the first, as in the paper. */
 function bestClass(classes) {
   const open = classes.filter((c) => c.marginal_utility !== null);
   return open.reduce((best, c) => (!best || c.marginal_utility > best.marginal_utility ? c : best), null);
@@ -68,7 +68,7 @@ export function tokenWords(column) {
   return column.yellow ? "yellow token" : "no token";
 }
 
-/** The levels that the drawing needs. */
+/** Number of levels to draw. */
 export function levelsInUse(classes) {
   const most = classes.map((c) =>
     Math.max(
@@ -82,7 +82,7 @@ export function levelsInUse(classes) {
   return Math.max(Math.min(Math.max(...most) + 1, capacity), 1);
 }
 
-/** What the charts show: points of the last minutes, from before the page was opened too. */
+/** Chart history: points of the last minutes, including those before the page was opened. */
 export class History {
   points = [];
   #epoch = null;
@@ -105,7 +105,7 @@ export class History {
     this.#counters = this.#counters.filter((counters) => counters.time >= last - REJECTION_SECONDS);
   }
 
-  /** Arrivals and completions per second, what was refused in the last minute; null before a second look. */
+  /** Arrivals and completions per second, null before the second frame; rejections of the last minute. */
   rates() {
     const last = this.#counters.at(-1);
     const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
@@ -120,7 +120,7 @@ export class History {
     };
   }
 
-  /** A fleet that was made anew, or restored from an older state, has another history. */
+  /** Clear the history of a fleet that was created anew or restored from an older state. */
   #follow(epoch, time) {
     const backwards = time < this.points.at(-1)?.time;
     if (epoch === this.#epoch && !backwards) return;
@@ -135,29 +135,29 @@ const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended
 export const leftOut = (c) => c.left_out_over_capacity + c.left_out_unknown_pool;
 export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;
 
-/** The relative placement gap: of the last minute, or of now as long as there is no minute. */
+/** Relative placement gap of the last minute, or of now before the first minute. */
 export function headlineGap({ state, averages }) {
   return averages?.relative_placement_gap ?? state.relative_gap;
 }
 
-/** The one sentence that somebody who was woken up needs, by urgency. */
+/** One-sentence status, the most urgent condition first. */
 export function verdictOf(view, rates, percent) {
   const { state, classes, policy } = view;
   const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
   if (state.repair_blocked)
-    return bad(`The fleet is damaged and is not repaired by itself: ${state.repair_blocked}. See slta audit --repair.`);
+    return bad(`The fleet is damaged and its automatic repair is blocked: ${state.repair_blocked}. Run slta audit --repair.`);
   if (state.suspect)
-    return bad("The store found itself inconsistent: do not trust these numbers until it is repaired.");
+    return bad("The store's data is inconsistent: do not trust these numbers until the fleet is repaired.");
   if (state.went_back_seconds !== null && state.went_back_seconds < WENT_BACK_SECONDS)
-    return bad("The store may have lost sessions that were acknowledged: let the pools report theirs.");
+    return bad("The store may have lost acknowledged sessions: let the pools report their sessions.");
   if (state.utility > state.utility_bound + 1e-9 * Math.abs(state.utility_bound)) {
-    return bad("Utility above its proven bound: this is a defect of the service.");
+    return bad("Utility exceeds its proven bound: this is a defect of the service.");
   }
-  if (state.pools.active === 0) return bad("No active pool: every new session is refused.");
-  if (rates.leftOut > 0) return attention(`${rates.leftOut} reports of the last minute are in no figure here.`);
-  if (rates.rejected > 0) return bad(`${rates.rejected} sessions were refused in the last minute.`);
+  if (state.pools.active === 0) return bad("No active pool: every new session is rejected.");
+  if (rates.leftOut > 0) return attention(`${rates.leftOut} reports of the last minute were rejected.`);
+  if (rates.rejected > 0) return bad(`${rates.rejected} sessions were rejected in the last minute.`);
   if (state.sessions.active >= NEARLY_FULL * state.capacity) return attention("The fleet is nearly full.");
   if (emptied) return attention(`Class ${emptied.name} has no active pool.`);
   if (policy.has_thresholds && off > FAR_RANKS)
@@ -168,7 +168,7 @@ export function verdictOf(view, rates, percent) {
   return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible${usual}.` };
 }
 
-/** The end of a sentence about the gap; nothing where no gap is expected. */
+/** Suffix with the expected gap; empty without one. */
 function usualGap({ relative_expected_placement_gap: expected }, percent) {
   return expected === null ? "" : `; ${percent(expected)} is usual for this fleet at this load`;
 }

@@ -1,4 +1,4 @@
-// Figure 4 of the paper: each pool a column, each session a filled box, tokens beneath.
+// Drawing of individual pools as in figure 4: each pool a column, each session a filled box, tokens below.
 
 import { drawList, setAttributes, setText, shape } from "./dom.js";
 import { AXIS, createFrame, drawAxis, drawCuts, drawThresholds, PLOT, RIGHT, scaleOf, star, TOP } from "./figure.js";
@@ -117,7 +117,7 @@ function drawNumber(node, one, k, column) {
 
 const createHit = () => shape("rect", {}, shape("title"));
 
-/** The whole height of a column can be clicked, and tells what it is. */
+/** Click target and tooltip over the full height of a column. */
 function drawHit(node, one, k, column, selected, c) {
   const size = { x: left(k, column), y: TOP - 4, width: column, height: PLOT + 8 + 2 * TOKEN_ROW };
   setAttributes(node, { ...size, "data-pool": one.pool_id, class: one.pool_id === selected ? "selected" : null });
@@ -148,7 +148,7 @@ function describe(c, columns) {
     .join(", ");
 }
 
-/** Pieces of at most `most`, about equally long. */
+/** Chunks of at most `most`, of nearly equal length. */
 function chunks(items, most) {
   const size = Math.ceil(items.length / Math.ceil(items.length / most));
   return Array.from({ length: Math.ceil(items.length / size) }, (_, k) => items.slice(k * size, (k + 1) * size));

@@ -1,4 +1,4 @@
-// The same for thousands of pools: a class's active pools ordered by occupancy, against the optimal assignment.
+// Profile of a class with thousands of pools: active pools by occupancy, against the optimal assignment.
 
 import { setAttributes, setText, shape } from "./dom.js";
 import { AXIS, createFrame, drawAxis, drawCuts, drawThresholds, PLOT, RIGHT, scaleOf, star, TOP } from "./figure.js";
@@ -7,7 +7,7 @@ import { count, plural } from "./format.js";
 const HEIGHT = TOP + PLOT + 18;
 const MOST_STEPS = 256;
 
-/** Level j is a bar as wide as there are pools with at least j sessions. */
+/** Level j is a bar whose width is the number of pools with at least j sessions. */
 export class ProfileDrawing {
   constructor(root) {
     this.svg = shape("svg", { role: "img", class: "profile", height: HEIGHT });
@@ -55,7 +55,7 @@ export class ProfileDrawing {
   }
 }
 
-/** Levels, or every so many of them where there are more than can be seen. */
+/** Levels, thinned if there are too many to distinguish. */
 function stepsOf(levels) {
   const size = Math.ceil(levels / MOST_STEPS);
   return Array.from({ length: Math.ceil(levels / size) }, (_, k) => ({ from: k * size, to: (k + 1) * size }));
@@ -76,7 +76,7 @@ function outline(steps, { scale, x }, best) {
   return `M${x(best(0))} ${scale.y(0)}${corners.join("")}H${x(0)}`;
 }
 
-/** At the next level of the emptiest pools. */
+/** Mark at the next level of the emptiest pools. */
 function starPath(c, { scale, x }) {
   if (c.nextLevel === null) return "";
   const middle = x(c.occupancy[0] - c.nextPools / 2);

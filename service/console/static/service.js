@@ -1,4 +1,4 @@
-// The service as this page uses it: the key, requests, and refusals in words.
+// API client: key, requests, and error messages.
 
 const KEY = "slta-key";
 
@@ -6,7 +6,7 @@ export const heldKey = () => sessionStorage.getItem(KEY);
 export const holdKey = (key) => sessionStorage.setItem(KEY, key);
 export const forgetKey = () => sessionStorage.removeItem(KEY);
 
-/** A request that was refused; `code` as in the problem document. */
+/** HTTP error response; `code` as in the problem document. */
 export class Refused extends Error {
   constructor(status, code, detail) {
     super(detail);
@@ -15,7 +15,7 @@ export class Refused extends Error {
   }
 }
 
-/** EventSource cannot send a key, so the stream is fetched as everything else is. */
+/** Also used for the stream, as EventSource cannot send a key. */
 export async function request(path, { method = "GET", headers = {}, ...options } = {}) {
   const key = heldKey();
   const all = key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
@@ -43,7 +43,7 @@ export async function changePool(fleet, poolId, verb) {
   return (await request(path, { method: "POST" })).json();
 }
 
-/** Changes the policy and nothing else, and only if nobody else changed the fleet meanwhile. */
+/** Changes only the policy; If-Match rejects concurrent changes of the fleet. */
 export async function switchPolicy(fleet, policy) {
   const path = `/v1/fleets/${fleet}`;
   const current = await request(path);
@@ -52,13 +52,13 @@ export async function switchPolicy(fleet, policy) {
   return (await request(path, { method: "PUT", headers, body })).json();
 }
 
-/** Without pool counts: with them, pools that were removed on purpose would come back. */
+/** Omits pool counts, which would recreate removed pools. */
 function withPolicy(document, policy) {
   const classes = document.classes.map(({ pools, ...others }) => others);
   return { ...document, policy, classes };
 }
 
-/** Numbers stay as they are written: a rounded curve would be another curve. */
+/** Keeps the source text of numbers: rounding would change a curve. */
 function readExactly(text) {
   if (!JSON.rawJSON) return JSON.parse(text);
   return JSON.parse(text, (_, value, { source }) => (typeof value === "number" ? JSON.rawJSON(source) : value));

@@ -1,4 +1,4 @@
-// Whether what is shown is now, and how old it is otherwise.
+// Connection status, age of the data, and the verdict.
 
 import { byId, MARKS, setAttributes, setHidden, setText } from "./dom.js";
 import { duration } from "./format.js";
@@ -10,7 +10,7 @@ const CONNECTION_MARKS = { connecting: MARKS.waiting, live: MARKS.good, stale: M
 export class Status {
   #seenAt = null;
   #reason = "";
-  #told = "";
+  #announced = "";
   #verdict = "";
 
   constructor() {
@@ -18,20 +18,20 @@ export class Status {
     this.show();
   }
 
-  /** A frame came in. */
+  /** A frame was received. */
   seen() {
     this.#seenAt = performance.now();
     this.#reason = "";
     this.show();
   }
 
-  /** No frame, and why. */
+  /** No frame, with the reason. */
   trouble(reason) {
     this.#reason = reason;
     this.show();
   }
 
-  /** Another fleet: nothing of it was seen yet. */
+  /** Another fleet without frames yet. */
   reset() {
     this.#seenAt = null;
     this.#reason = "";
@@ -46,7 +46,7 @@ export class Status {
     this.#verdict = level;
   }
 
-  /** What the last audit found, or null. */
+  /** Findings of the last audit, or null. */
   damage(found) {
     setHidden(byId("damage"), found === null);
     setText(byId("damage"), found === null ? "" : damageText(found));
@@ -62,29 +62,29 @@ export class Status {
     const trouble = state === "live" ? "" : this.#explain(state);
     setText(byId("trouble"), trouble);
     setHidden(byId("trouble"), trouble === "");
-    this.#tell(state);
+    this.#announce(state);
   }
 
   #explain(state) {
-    const reason = this.#reason || "The service does not answer.";
-    if (state === "stale") return `${reason} What you see is old; this page keeps trying.`;
+    const reason = this.#reason || "The service does not respond.";
+    if (state === "stale") return `${reason} The data is stale; reconnecting.`;
     return this.#reason;
   }
 
-  #tell(state) {
-    if (state === this.#told) return;
+  #announce(state) {
+    if (state === this.#announced) return;
     if (state === "stale") announce("The numbers are stale.");
-    if (state === "live" && this.#told === "stale") announce("The numbers are live again.");
-    this.#told = state;
+    if (state === "live" && this.#announced === "stale") announce("The numbers are live again.");
+    this.#announced = state;
   }
 }
 
 function damageText({ findings, first }) {
   const others = findings > 1 ? ` (1 of ${findings} findings)` : "";
-  return `The last audit found damage: ${first}${others}. See it all and mend it with slta audit.`;
+  return `The last audit found damage: ${first}${others}. List and repair all with slta audit.`;
 }
 
-/** Said by screen readers: changes of state only, never each second's numbers. */
+/** Announces to screen readers: changes of state only, not each second's numbers. */
 export function announce(text) {
   byId("announcer").textContent = text;
 }

@@ -1,4 +1,4 @@
-// The stream of one fleet: kept open, opened anew when it breaks, given up only when the key is refused.
+// Event stream of one fleet: reconnects with backoff, and stops only if the key is rejected.
 
 import { EventParser } from "./events.js";
 import { eventsPath, Refused, request } from "./service.js";
@@ -33,7 +33,7 @@ export class Stream {
     }
   }
 
-  /** What broke the stream; null when it was ended by the service. */
+  /** The error that broke the stream; null if the service ended it. */
   async #readToEnd(fleet, on) {
     const silence = new Silence(SILENCE_MS);
     const signal = AbortSignal.any([this.#stopped.signal, silence.signal]);
@@ -67,7 +67,7 @@ async function readEvents(reader, silence, on) {
   }
 }
 
-/** Aborts when nothing was heard for long: a half-open connection tells nothing by itself. */
+/** Read timeout: aborts a silent stream, as a half-open connection raises no error. */
 class Silence {
   #controller = new AbortController();
   #timer;

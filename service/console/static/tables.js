@@ -1,4 +1,4 @@
-// The same numbers as tables: for screen readers, for copying, and for exact reading.
+// Tables of the same numbers, for screen readers and copying.
 
 import { askedBy, wordsOf } from "./changes.js";
 import { drawList, element, setText } from "./dom.js";
@@ -57,7 +57,7 @@ export function drawEventTable(table, { state, events }) {
   drawTable(table, EVENT_COLUMNS, events.map(row));
 }
 
-/** Levels that all pools have reached, and the optimum has them reach, tell nothing. */
+/** Omits levels that all pools have reached, in the state and in the optimum. */
 function levelRows({ name, occupancy, optimal_occupancy: best }) {
   const rows = [];
   for (let level = 1; level < Math.max(occupancy.length, best.length); level += 1) {

@@ -1,10 +1,10 @@
-// The numbers above everything else.
+// Tiles with the key figures.
 
 import { drawList, element, setText } from "./dom.js";
 import { amount, count, fixed, percent, plural, rate } from "./format.js";
 import { headlineGap, leftOut, rejections } from "./model.js";
 
-/** `rates` as History gives them. */
+/** `rates` as returned by History. */
 export function drawTiles(list, view, rates) {
   const { state, averages, policy } = view;
   const tiles = [
@@ -85,7 +85,7 @@ function sessionsTile({ sessions, capacity }) {
   return { id: "tile-sessions", title: "Sessions", value: count(sessions.active), note: full + draining };
 }
 
-/** A mean over reports, never a sum: what can be won is the placement gap. */
+/** A mean over reports, never a sum: the possible gain is the placement gap. */
 function differenceTile({ state, averages }) {
   const recent = averages?.difference_at_placing ?? null;
   return {
@@ -96,7 +96,7 @@ function differenceTile({ state, averages }) {
   };
 }
 
-/** Reports that were refused: their sessions are in no figure here. */
+/** Rejected reports, whose sessions are not counted. */
 function leftOutTile({ counters }, { leftOut: recent }) {
   const { left_out_over_capacity: full, left_out_unknown_pool: unknown } = counters;
   const note = `${count(full)} on full pools, ${count(unknown)} on unknown ones; ${count(recent)} in the last minute`;

@@ -1,7 +1,7 @@
-"""The orders in which a fleet may dispatch to its coordinates: what `order` in the fleet file names.
+"""Dispatch orders of coordinates, by `order.kind` of the fleet file.
 
-`PAPER` is the paper's, by marginal utility; `Kink` settles its ties otherwise; `Index` ranks by another price. The
-bound is filled by marginal utility under each.
+`PAPER` is the paper's, by marginal utility; `Kink` breaks its ties differently; `Index` ranks by another price. The
+bound always uses marginal utility.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ __all__ = ["PAPER", "Index", "Kink", "Order", "Paper"]
 
 
 class Order(Protocol):
-    """An order of coordinates. Within a class it is that of the levels.
+    """Order of coordinates, ascending by level within a class.
 
-    `kind` is what a fleet file says; `title` and `ties` are for people: by what it ranks, and what it does with places
-    of equal marginal utility. `by_marginal` tells whether no coordinate comes before one of a larger marginal
-    utility; only such an order is for the policies that learn thresholds.
+    `kind` is the name in the fleet file; `title` and `ties` describe its criterion and its tie-breaking for people.
+    `by_marginal`: no coordinate precedes one of larger marginal utility, as threshold-learning policies require.
     """
 
     kind: ClassVar[str]
@@ -32,8 +31,8 @@ class Order(Protocol):
     by_marginal: ClassVar[bool]
 
     def arrange(self, classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
-        """The coordinates of `classes` in this order; `ranking` is the paper's order of them."""
+        """Rank the coordinates of `classes`; `ranking` is the paper's order."""
 
 
 PAPER: Order = Paper()
-"""The default."""
+"""Default order."""

@@ -1,9 +1,9 @@
-"""An order for small fleets, by the price of a session at which one level more breaks even. Not in the paper.
+"""Order by Whittle index, for small fleets. Not in the paper.
 
-A pool that accepts arrivals of rate Λ up to threshold T is an Erlang loss system. Raising T to T + 1 earns
-E_{T+1}[u] − E_T[u] in utility and takes E_{T+1}[X] − E_T[X] sessions more. The quotient is W(T): at this price per
-session raising the threshold neither gains nor loses (Whittle, Restless bandits, 1988). A marginal utility looks one
-session ahead; W also counts what a session is worth as a reserve for when others leave. As Λ grows W tends to Δ.
+A pool that accepts arrivals of rate Λ up to threshold T is an Erlang loss system. Raising T to T + 1 adds
+E_{T+1}[u] − E_T[u] in utility and E_{T+1}[X] − E_T[X] sessions. The quotient is W(T), the price per session at which
+raising the threshold breaks even (Whittle, Restless bandits, 1988). Unlike the marginal utility, W includes a session's
+value as a reserve for departures. As Λ grows W tends to Δ.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from service.core.utility import PoolClass
 
 @dataclass(frozen=True)
 class Index:
-    """`{kind: index, load: …}`: by W at Λ = `sessions`, how many the whole fleet is expected to hold.
+    """`{kind: index, load: …}`: by W at Λ = `sessions`, the expected number in the whole fleet.
 
-    Prices that agree to 1e-12 count as equal; ties by class and level.
+    Prices equal to 1e-12 tie; ties by class and level.
     """
 
     kind: ClassVar[str] = "index"
@@ -41,10 +41,10 @@ def prices(marginals: Sequence[float], arrival_rate: float) -> tuple[float, ...]
     """W(T) for T = 0, 1, … below the capacity; `arrival_rate` is Λ in arrivals per mean holding time.
 
     With B the Erlang-B blocking at T + 1, the occupancy under threshold T + 1 is T + 1 with probability B
-    and else as under T. So both differences carry the factor B, and W(T) = (u(T+1) − E_T[u]) / (T + 1 −
-    E_T[X]). W does not rise with T: where rounding lets it, it stays as it was.
+    and otherwise distributed as under T. So both differences have the factor B, and W(T) = (u(T+1) − E_T[u]) /
+    (T + 1 − E_T[X]). W is clamped to be non-increasing in T despite rounding.
 
-    >>> prices((1.0, 0.0), arrival_rate=1.0)  # with one session half of the time, a second frees its place in part
+    >>> prices((1.0, 0.0), arrival_rate=1.0)  # (u(2) − E_1[u]) / (2 − E_1[X]) = (1 − 1/2) / (2 − 1/2)
     (1.0, 0.3333333333333333)
     """
     found: list[float] = []

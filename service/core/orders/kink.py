@@ -1,11 +1,11 @@
-"""The paper's order with its ties between classes settled by the kinks behind them. Not in the paper.
+"""Order by marginal utility, with ties between classes broken by preceding kinks of the curve. Not in the paper.
 
 For a pool of class i with x sessions let d be the smallest d from 1 to x with Δ(i, x − d) > Δ(i, x), and
 w = x (x−1) … (x−d+1) · (Δ(i, x − d) − Δ(i, x)). Among coordinates of equal marginal utility the smaller d comes first,
 then the larger w, then those without a d, flat from the empty pool on; then the smaller class, then the smaller level.
 
-The price W of `index` at a large load Λ is Δ + w/Λ^d + …: of equal marginals the order takes first those out of which
-departures soonest make a place that is worth more. Within a class d rises along a flat run, so levels keep their order.
+The price W of `index` at a large load Λ is Δ + w/Λ^d + …: of equal marginals, first come those where departures soonest
+free a more valuable place. Within a class d rises along a flat run, so levels keep their order.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from service.core.ranking import Coordinate, Ranking, tied
 from service.core.utility import PoolClass
 
 DIGITS = 50
-"""Weights with a logarithm or a power in them that agree in so many digits count as equal."""
+"""Irrational weights equal to this many digits tie."""
 GUARD = 30
-"""Digits more to compute with: what the differences of differences may lose."""
+"""Additional digits, for cancellation in differences."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Kink:
     by_marginal: ClassVar[bool] = True
 
     def arrange(self, classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
-        """The paper's order, each of its ties between classes merged anew."""
+        """The paper's order, with its ties between classes re-sorted."""
         columns = [steps(i, pool_class) for i, pool_class in enumerate(classes)]
         order: list[Coordinate] = []
         for group in tied(classes, ranking.order):
@@ -49,7 +49,7 @@ class Kink:
 
 
 def _merged(columns: Sequence[Iterator[Step]], group: Sequence[Coordinate]) -> Iterator[Coordinate]:
-    """Equal coordinates in their order; each class gives its next ones. Products live while they are compared."""
+    """Merge the tied coordinates of all classes. Products live only while they are compared."""
     counts = Counter(coordinate.pool_class for coordinate in group)
     taken = (islice(columns[i], count) for i, count in counts.items())
     return (step.coordinate for step in heapq.merge(*taken, key=cmp_to_key(_better_first)))
@@ -57,7 +57,7 @@ def _merged(columns: Sequence[Iterator[Step]], group: Sequence[Coordinate]) -> I
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A coordinate and the last kink behind it: d (infinite without one), x (x−1) … (x−d+1), Δ(x − d) and Δ(x)."""
+    """Coordinate and its last preceding kink: d (infinite without one), x (x−1) … (x−d+1), Δ(x − d) and Δ(x)."""
 
     coordinate: Coordinate
     distance: float
@@ -67,7 +67,7 @@ class Step:
 
     @cached_property
     def ratio(self) -> tuple[int, int] | None:
-        """w as numerator and denominator, not reduced; None where a marginal is not rational."""
+        """w as numerator and denominator, not reduced; None for an irrational marginal."""
         if not (isinstance(self.before, Rational) and isinstance(self.marginal, Rational)):
             return None
         drop = self.before.value - self.marginal.value
@@ -75,14 +75,14 @@ class Step:
 
     @cached_property
     def weight(self) -> Decimal:
-        """w to `DIGITS` digits and some more."""
+        """w to `DIGITS` digits, computed with `GUARD` more."""
         digits = DIGITS + GUARD
         with localcontext(prec=digits):
             return self.product * (self.before.decimal(digits) - self.marginal.decimal(digits))
 
 
 def steps(number: int, pool_class: PoolClass) -> Iterator[Step]:
-    """The levels of class `number`; d and the product are carried along a flat run."""
+    """The levels of class `number`; d and the product accumulate along a flat run."""
     before = marginal = pool_class.utility.marginal(0)
     distance, product = math.inf, 1
     for x in range(pool_class.capacity):
@@ -104,7 +104,7 @@ def _better_first(left: Step, right: Step) -> int:
 
 
 def compare_weights(left: Step, right: Step) -> int:
-    """−1, 0 or 1 as w of `left` is smaller than, equal to or larger than that of `right`; both have the same d."""
+    """−1, 0 or 1 for w of `left` <, = or > that of `right`; both have the same d."""
     if (left.product, left.before, left.marginal) == (right.product, right.before, right.marginal):
         return 0
     if left.ratio and right.ratio:

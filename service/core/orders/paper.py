@@ -1,4 +1,4 @@
-"""The paper's order: larger marginal utility first, ties by class and level (section 2.3)."""
+"""Order of the paper: larger marginal utility first, ties by class and level (section 2.3)."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Paper:
     by_marginal: ClassVar[bool] = True
 
     def arrange(self, _classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
-        """The paper's order as it is."""
+        """The paper's order."""
         return ranking

@@ -1,6 +1,6 @@
-"""The dispatching policies as executable specification: occupancies and a draw in, a pool out (paper section 3).
+"""Dispatching policies as executable specification: occupancies and a draw in, a pool out (paper section 3).
 
-`POLICIES` is the table of those that a fleet file may name. A further policy is a module here and a row there.
+`POLICIES` is the table of policies of the fleet file. A new policy is a module here and a row there.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ __all__ = [
 
 
 class Specification(Protocol):
-    """A policy on whole occupancies, one session at a time."""
+    """Policy on full occupancies, one session at a time."""
 
     occupancies: Occupancies
 
     def assign(self, draw: float) -> Decision | None:
-        """Place one session, `draw` in [0, 1); None, and nothing changed, where no active pool has room."""
+        """Assign one session, `draw` in [0, 1); None, without a change, if no active pool has room."""
 
     def complete(self, pool_class: int, pool: int) -> None:
-        """One session of an active pool ends."""
+        """End one session of an active pool."""
 
     def pools_changed(self) -> None:
-        """Follow `occupancies` after pools came or went there."""
+        """Update after pools of `occupancies` were added or removed."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """One row of the table: a policy's names, and what others must know of it.
+    """Row of the policy table: names and properties.
 
-    `name` is what a fleet file says, `title` and `summary` are for people. `tokens` are the words that a decision
-    can name; a policy without any places nothing. `has_thresholds` tells whether it keeps r, thresholds, and green and
-    yellow tokens. `explain` gives the steps that it would take for the next session, some active pool having room.
-    JLMU's expected placement gap is offered as the policy's own in fleets of at most `predicted_classes`.
+    `name` is that in the fleet file, `title` and `summary` are for people. `tokens` are the possible tokens of a
+    decision; a policy without any places no sessions. `has_thresholds`: it keeps r, thresholds, green and yellow
+    tokens. `explain` lists its steps for the next session, if some active pool has room. JLMU's expected placement gap
+    applies to the policy in fleets of at most `predicted_classes` classes.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Policy:
 
     @property
     def places(self) -> bool:
-        """Whether it says where sessions go; else it takes reports of where they went."""
+        """Whether it assigns sessions; otherwise it accepts reports."""
         return bool(self.tokens)
 
 
@@ -94,7 +94,7 @@ POLICIES: Mapping[str, Policy] = {
         Policy(
             name="jlmu",
             title="JLMU",
-            summary="Join the Largest Marginal Utility: a session goes to a pool where it adds most now.",
+            summary="Join the Largest Marginal Utility: a session goes to a pool where it adds most utility now.",
             specification=lambda occupancies, _beta: Jlmu(occupancies),
             tokens=jlmu.TOKENS,
             has_thresholds=False,
@@ -104,7 +104,7 @@ POLICIES: Mapping[str, Policy] = {
         Policy(
             name="slta-greedy",
             title="SLTA-greedy",
-            summary="SLTA that takes green tokens by the worth of their class: not in the paper, closer to JLMU.",
+            summary="SLTA that takes green tokens by their class's marginal utility: not in the paper, closer to JLMU.",
             specification=SltaGreedy,
             tokens=slta_greedy.TOKENS,
             has_thresholds=True,
@@ -114,16 +114,16 @@ POLICIES: Mapping[str, Policy] = {
         Policy(
             name="observe",
             title="Observe",
-            summary="Places nothing: others report where sessions went, and the figures show what that is worth.",
+            summary="Places no sessions: clients report placements, and the utility and its gap are measured.",
             specification=lambda occupancies, _beta: Observe(occupancies),
             tokens=observe.TOKENS,
             has_thresholds=False,
         ),
     )
 }
-"""By name; the first row is the default."""
+"""Policies by name; the first row is the default."""
 
 PLACING: Mapping[str, Policy] = {name: policy for name, policy in POLICIES.items() if policy.places}
-"""Those that say where sessions go."""
+"""Policies that place sessions."""
 
 DEFAULT_POLICY = next(iter(POLICIES.values()))

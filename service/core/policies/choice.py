@@ -1,4 +1,4 @@
-"""The uniform choice among pools that are counted by class, and the decision that comes of it."""
+"""Uniform choice among pools counted by class, and the resulting decision."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 NOTHING = -1
-"""No class. In a `Choice`: no pool has room. As the class to exclude: exclude nothing."""
+"""No class. In a `Choice`: no pool has room. As the excluded class: exclude none."""
 
 
 class Choice(NamedTuple):
-    """The `index`-th (from 0) of the pools of class `pool_class` that hold what `token` names."""
+    """The `index`-th (from 0) of the pools of class `pool_class` with the token `token`."""
 
     token: int
     pool_class: int
-    index: int  # type: ignore[assignment] # hides tuple.index, which nobody asks a choice for
+    index: int  # type: ignore[assignment] # hides tuple.index, which is unused
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a session went: token name, class, the pool's place in its class, and r afterwards (0 under JLMU)."""
+    """Assignment of a session: token name, class, the pool's index in its class, and the new r (0 under JLMU)."""
 
     token: str
     pool_class: int
@@ -29,9 +29,9 @@ class Decision:
 
 
 def pick(counts: Sequence[int], excluded: int, draw: float) -> tuple[int, int]:
-    """A uniform choice among pools counted by class, as (class, index): number ⌊draw · total⌋, `draw` in [0, 1).
+    """Choose uniformly among pools counted by class: (class, index) of number ⌊draw · total⌋, `draw` in [0, 1).
 
-    The pools are numbered class by class, without those of class `excluded`. (NOTHING, 0) where there are none.
+    The pools are numbered class by class, without those of class `excluded`. (NOTHING, 0) without pools.
 
     >>> pick([2, 0, 3], NOTHING, 0.5)  # number 2 of 5: the first pool of class 2
     (2, 0)

@@ -1,7 +1,7 @@
-"""Join the Largest Marginal Utility (paper section 3.1), as executable specification.
+"""Policy Join the Largest Marginal Utility, JLMU (paper section 3.1), as executable specification.
 
-An arriving session goes to a pool drawn uniformly among those with the best-ranked coordinates that any pool
-now has (eq. 6). A class's best coordinate is its frontier: the lowest level that not all of its pools have reached.
+An arriving session goes to a pool drawn uniformly among those with the best-ranked coordinate of any pool (eq. 6). A
+class's best coordinate is its frontier: the lowest level that not all of its pools have reached.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ TOKENS = ("open",)
 
 
 def choose(frontier_ranks: Sequence[int], open_counts: Sequence[int], draw: float) -> Choice:
-    """The best of the classes' frontiers, then one of its open pools, `draw` in [0, 1).
+    """Choose the best frontier, then one of its open pools, `draw` in [0, 1).
 
-    `frontier_ranks[i]` ranks the frontier of class i, `open_counts[i]` counts the pools there: 0 when the
-    class is full or has no pools. Without room anywhere the class is NOTHING.
+    `frontier_ranks[i]` is the rank of class i's frontier, `open_counts[i]` its number of pools: 0 if the class is full
+    or has no pools. Without room in any class the result's class is NOTHING.
 
     >>> choose([4, 2], [3, 5], 0.5)  # class 1 has the better rank; number ⌊5 · 0.5⌋ of its five pools
     Choice(token=0, pool_class=1, index=2)
@@ -36,19 +36,19 @@ def choose(frontier_ranks: Sequence[int], open_counts: Sequence[int], draw: floa
 
 
 def explain(standing: Standing) -> list[Step]:
-    """The one step as it stands for the next session; some pool has room."""
+    """The only step, for the next session; some pool must have room."""
     best = min(standing.best_places(), key=standing.rank_of)
-    return [Step("a pool of those whose next level ranks best", TOKENS[OPEN], (best,))]
+    return [Step("a pool whose next level ranks best", TOKENS[OPEN], (best,))]
 
 
 class Jlmu:
-    """JLMU on whole occupancies: assign and complete, one at a time."""
+    """JLMU on full occupancies, one session at a time."""
 
     def __init__(self, occupancies: Occupancies) -> None:
         self.occupancies = occupancies
 
     def frontier(self, pool_class: int) -> tuple[int, list[int]]:
-        """The rank of a class's best coordinate and the pools that have it; (0, []) when it is full or empty."""
+        """Rank and pools of a class's best coordinate; (0, []) if it is full or has no pools."""
         state = self.occupancies
         lowest = min((x for x in state.columns[pool_class] if x is not None), default=None)
         if lowest is None or lowest >= len(state.full_ranking.marginals[pool_class]):
@@ -56,7 +56,7 @@ class Jlmu:
         return state.ranking.rank(Coordinate(pool_class, lowest + 1)), state.below(pool_class, lowest + 1)
 
     def choice(self, draw: float) -> Decision | None:
-        """Where one session would go; None where no active pool has room."""
+        """Decision for one session; None if no active pool has room."""
         frontiers = [self.frontier(i) for i in range(self.occupancies.full_ranking.class_count)]
         choice = choose([rank for rank, _ in frontiers], [len(pools) for _, pools in frontiers], draw)
         if choice.pool_class == NOTHING:
@@ -65,16 +65,16 @@ class Jlmu:
         return Decision(TOKENS[choice.token], choice.pool_class, pool, 0)
 
     def assign(self, draw: float) -> Decision | None:
-        """Place one session; None, and nothing changed, where no active pool has room."""
+        """Assign one session; None, without a change, if no active pool has room."""
         decision = self.choice(draw)
         if decision:
             self.occupancies.join(decision.pool_class, decision.pool)
         return decision
 
     def complete(self, pool_class: int, pool: int) -> None:
-        """One session of an active pool ends."""
+        """End one session of an active pool."""
         self.occupancies.leave(pool_class, pool)
 
     def pools_changed(self) -> None:
-        """After pools came or went."""
+        """Update after pools were added or removed."""
         self.occupancies.refresh()

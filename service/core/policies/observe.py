@@ -1,8 +1,8 @@
-"""Observe, as executable specification: nothing is placed, and what others place is compared with JLMU (section 3.1).
+"""Policy Observe, as executable specification: reported placements are compared with JLMU (section 3.1).
 
-A session that somebody else puts on a pool adds Δ there; JLMU would have added the largest Δ that any pool had just
-before. The difference of the two says how that one session was placed. Differences must not be summed up to a gain: had
-the session gone elsewhere, the next one would have found another state. What can be won is the placement gap.
+A reported session has Δ of its pool; JLMU would have chosen the largest Δ of any pool just before. Their difference
+rates that one placement. Differences must not be summed as a gain: another placement would have changed the state for
+the next session. The possible gain is the placement gap.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TOKENS = ()
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A reported session, and JLMU's choice at the state that it found; both Δ in the unit of the ranking."""
+    """Reported session, and JLMU's choice in the state just before it; both Δ in the unit of the ranking."""
 
     marginal_utility: float
     choice: Decision
@@ -25,14 +25,14 @@ class Comparison:
 
 
 class Observe(Jlmu):
-    """Reports and completions, one at a time."""
+    """Observe on full occupancies: reports and completions, one at a time."""
 
     def assign(self, draw: float) -> Decision | None:  # noqa: ARG002 - as the others
-        """None, and nothing changed, always: who asks for a place is refused."""
+        """Always None, without a change: the policy places no sessions."""
         return None
 
     def report(self, pool_class: int, pool: int, draw: float) -> Comparison:
-        """Somebody put a session on an active pool with room; `draw` in [0, 1) decides among JLMU's best."""
+        """Add a session to an active pool with room; `draw` in [0, 1) decides JLMU's choice. Raises ValueError."""
         choice = self.choice(draw)
         if choice is None:
             raise ValueError("no active pool has room")

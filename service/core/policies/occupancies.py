@@ -1,4 +1,4 @@
-"""The occupancies of all pools, on which the specifications place sessions."""
+"""Occupancies of all pools, the state of the executable specifications."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from service.core.ranking import Ranking
 
 
 class Occupancies:
-    """X(i, k): the sessions of every pool k of class i; None stands for a pool that is not active."""
+    """X(i, k): the sessions of pool k of class i; None for a pool that is not active."""
 
     def __init__(self, ranking: Ranking, columns: Sequence[Sequence[int | None]]) -> None:
         """`ranking` enumerates all classes up to their capacities; `columns[i][k]` is X(i, k)."""
@@ -18,7 +18,7 @@ class Occupancies:
         self.refresh()
 
     def refresh(self) -> None:
-        """Leave classes without active pools out of the enumeration: the paper assumes α(i) > 0."""
+        """Restrict the enumeration to classes with active pools: the paper assumes α(i) > 0."""
         self.ranking = self.full_ranking.restricted_to([i for i, count in enumerate(self.pools) if count])
 
     @property
@@ -32,22 +32,22 @@ class Occupancies:
         return sum(x for column in self.columns for x in column if x is not None)
 
     def below(self, pool_class: int, level: int) -> list[int]:
-        """The active pools of class i with fewer than `level` sessions, in order."""
+        """Active pools of class i with fewer than `level` sessions, in order."""
         return [k for k, x in enumerate(self.columns[pool_class]) if x is not None and x < level]
 
     def with_room(self) -> list[list[int]]:
-        """The active pools of each class that are below its capacity."""
+        """Active pools below capacity, by class."""
         return [self.below(i, len(m)) for i, m in enumerate(self.full_ranking.marginals)]
 
     def join(self, pool_class: int, pool: int) -> None:
-        """One session more on an active pool."""
+        """Add a session to an active pool."""
         self.columns[pool_class][pool] += 1  # type: ignore[operator] # an active pool
 
     def leave(self, pool_class: int, pool: int) -> None:
-        """One session less."""
+        """Remove a session from an active pool."""
         self.columns[pool_class][pool] -= 1  # type: ignore[operator] # an active pool
 
     def optimal_rank(self) -> int:
-        """r* at the present number of sessions; 0 without active pools."""
+        """r* for the current number of sessions; 0 without active pools."""
         best = optimum(self.ranking, self.pools, self.sessions)
         return best.rank if best else 0

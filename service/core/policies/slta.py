@@ -1,14 +1,14 @@
-"""Self-Learning Threshold Assignment (paper section 3.2 and appendix A), as executable specification.
+"""Policy Self-Learning Threshold Assignment, SLTA (section 3.2 and appendix A), as executable specification.
 
 A pool of class i with x sessions has a green token iff x < ℓ_i(r), and a yellow token iff i = i_r and x < j_r.
 An arriving session goes to a pool drawn uniformly among
 
-1. the green tokens of classes other than i_{r−1}; if there are none,
-2. the green tokens of class i_{r−1}; if there are none,
-3. the yellow tokens; if there are none,
+1. the green tokens of classes other than i_{r−1}; without any,
+2. the green tokens of class i_{r−1}; without any,
+3. the yellow tokens; without any,
 4. all pools, here all that have room.
 
-Then r moves, judged on the state just before the arrival:
+Then r is updated from the state just before the arrival:
 
 - r ← r − 1 if r > 1, at least nβ_n tokens are green, and at least one of them is of class i_{r−1};
 - r ← r + 1 if no token is green and at most one is yellow.
@@ -30,7 +30,7 @@ def choose(
 ) -> Choice:
     """Steps 1 to 4: `green[i]` and `yellow` count tokens, `room[i]` pools; `previous_class` is i_{r−1}, if r > 1.
 
-    `draw` is in [0, 1). Without room anywhere the class is NOTHING.
+    `draw` is in [0, 1). Without room in any class the result's class is NOTHING.
 
     >>> choose([1, 2], 3, 0, 0, [4, 4], 0.5)  # step 1: a green token of class 1, for class 0 is i_{r−1}
     Choice(token=0, pool_class=1, index=1)
@@ -67,7 +67,7 @@ def next_rank(rank: int, last_rank: int, green: Sequence[int], yellow: int, prev
 
 
 def explain(standing: Standing) -> list[Step]:
-    """Steps 1 to 4 as they stand for the next session."""
+    """Steps 1 to 4 for the next session."""
     green = standing.green()
     previous = standing.ranking.coordinate(standing.rank - 1).pool_class if standing.rank > 1 else NOTHING
     before = green[previous] if previous != NOTHING else ()
@@ -82,10 +82,10 @@ def explain(standing: Standing) -> list[Step]:
 
 
 class Slta(Tokens):
-    """SLTA on whole occupancies: assign and complete, one at a time."""
+    """SLTA on full occupancies, one session at a time."""
 
     def assign(self, draw: float) -> Decision | None:
-        """Place one session; None, and nothing changed, where no active pool has room."""
+        """Assign one session; None, without a change, if no active pool has room."""
         state = self.occupancies
         room = state.with_room()
         if not any(room):

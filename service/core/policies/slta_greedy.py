@@ -1,20 +1,20 @@
-"""SLTA that takes green tokens by the worth of their class, as executable specification. Not in the paper.
+"""Policy SLTA-greedy, as executable specification: SLTA with green tokens in ranking order. Not in the paper.
 
 It keeps the tokens and r of `slta` (paper section 3.2). An arriving session goes to a pool drawn uniformly among
 
 0. first, while no pool has a token, r ← r + 1; some pool has room, so r stays in the ranking; then
-1. the green tokens of one class: of the classes that have any, the one whose coordinate (i, ℓ_i(r)) ranks best;
-   if there are none,
+1. the green tokens of one class: of the classes with any, the one whose coordinate (i, ℓ_i(r)) ranks best;
+   without any,
 2. the yellow tokens.
 
-Then r moves, judged on the state after step 0 and just before the arrival:
+Then r is updated from the state after step 0, just before the arrival:
 
-- r ← r − 1 if r > 1 and at least nβ_n tokens are green, of whatever classes;
+- r ← r − 1 if r > 1 and at least nβ_n tokens are green, of any classes;
 - r ← r + 1 if no token is green and at most one is yellow.
 
-Against `slta`: the classes with green tokens are visited in the order of the ranking, and class i_{r−1} is last by
-itself, as its coordinate is the worst of them. r need not wait for a green token of that class. So r can fall past
-a level that is full; step 0 mends that, where `slta` would draw among all pools.
+Compared with `slta`, classes with green tokens are used in ranking order, in which class i_{r−1} is last, as its
+coordinate is the worst; r can decrease without a green token of that class. So r can fall below a full level; step 0
+then raises it, where `slta` would draw among all pools.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOKENS = ("green", "yellow")
 def choose(green: Sequence[int], threshold_ranks: Sequence[int], yellow: int, yellow_class: int, draw: float) -> Choice:
     """Steps 1 and 2: `green[i]` and `yellow` count tokens, `threshold_ranks[i]` ranks (i, ℓ_i(r)), if ℓ_i(r) > 0.
 
-    `draw` is in [0, 1). Without any token the class is NOTHING.
+    `draw` is in [0, 1). Without tokens the result's class is NOTHING.
 
     >>> choose([1, 2], [4, 3], 3, 0, 0.5)  # class 1 has the better rank; number ⌊2 · 0.5⌋ of its two tokens
     Choice(token=0, pool_class=1, index=1)
@@ -53,7 +53,7 @@ def choose(green: Sequence[int], threshold_ranks: Sequence[int], yellow: int, ye
 def next_rank(rank: int, last_rank: int, green: Sequence[int], yellow: int, min_green: int) -> int:
     """r after an arrival, from the counts just before it; `min_green` is nβ_n rounded up.
 
-    >>> next_rank(3, 6, [2, 0], 1, 2)  # two green tokens are enough, whichever class they are of
+    >>> next_rank(3, 6, [2, 0], 1, 2)  # two green tokens suffice, of any class
     2
     """
     green_total = 0
@@ -67,9 +67,9 @@ def next_rank(rank: int, last_rank: int, green: Sequence[int], yellow: int, min_
 
 
 def explain(standing: Standing) -> list[Step]:
-    """Steps 1 and 2 as they stand for the next session, after step 0."""
+    """Steps 1 and 2 for the next session, after step 0."""
     green = standing.green()
-    if not any(green) and not standing.yellow():  # the first r to give a token is that of a frontier
+    if not any(green) and not standing.yellow():  # the first r with a token is the rank of a frontier
         standing = standing.at(min(map(standing.rank_of, standing.best_places())))
         green = standing.green()
     thresholds = standing.ranking.thresholds(standing.rank)
@@ -83,10 +83,10 @@ def explain(standing: Standing) -> list[Step]:
 
 
 class SltaGreedy(Tokens):
-    """The rule on whole occupancies: assign and complete, one at a time."""
+    """SLTA-greedy on full occupancies, one session at a time."""
 
     def assign(self, draw: float) -> Decision | None:
-        """Place one session; None, and nothing changed, where no active pool has room."""
+        """Assign one session; None, without a change, if no active pool has room."""
         state = self.occupancies
         if not any(state.with_room()):
             return None
@@ -101,12 +101,12 @@ class SltaGreedy(Tokens):
         return Decision(TOKENS[choice.token], choice.pool_class, pool, self.rank)
 
     def rise_to_a_token(self) -> None:
-        """Step 0; a pool has room."""
+        """Step 0; some pool must have room."""
         while not any(map(len, (*self.tokens()[0], self.tokens()[1]))):
             self._set_rank(self.rank + 1)
 
     def threshold_ranks(self) -> list[int]:
-        """The rank of (i, ℓ_i(r)) by class; 0 where the threshold is 0, and no pool can have a green token."""
+        """Rank of (i, ℓ_i(r)) by class; 0 for threshold 0, without green tokens."""
         ranking = self.occupancies.ranking
         thresholds = ranking.thresholds(self.rank)
         return [ranking.rank(Coordinate(i, level)) if level else 0 for i, level in enumerate(thresholds)]

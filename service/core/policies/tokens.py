@@ -1,4 +1,4 @@
-"""r, thresholds and tokens on whole occupancies: what the policies have in common that learn r (paper section 3.2).
+"""Tokens, thresholds and estimate r on full occupancies, shared by the policies that learn r (paper section 3.2).
 
 A pool of class i with x sessions has a green token iff x < ℓ_i(r), and a yellow token iff i = i_r and x < j_r.
 """
@@ -15,7 +15,7 @@ from service.core.ranking import Ranking
 GREEN, YELLOW, NO_TOKEN = 0, 1, 2
 
 EXPONENT = Fraction(45, 100)
-"""γ of β_n = n^−γ in the paper's runs; it proves its results for γ < 1/2."""
+"""γ of β_n = n^−γ in the paper's simulations; its proofs require γ < 1/2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,16 @@ class Beta:
     fixed: Fraction | None = None
 
     def coefficient_and_power(self) -> tuple[float, float]:
-        """c and p with nβ_n = c · n^p."""
+        """(c, p) with nβ_n = c · n^p."""
         if self.fixed is not None:
             return float(self.fixed), 1.0
         return 1.0, float(1 - (self.exponent or 0))
 
     def min_green(self, pools: int) -> int:
-        """The fewest green tokens that are at least nβ_n, for n = `pools`; 2 at least.
+        """⌈nβ_n⌉ for n = `pools`, the green tokens needed to decrement r; at least 2.
 
-        With nβ_n ≤ 1 a step down could leave no yellow token, and sessions would be placed at random: so nβ_n counts
-        as just above 1. A rounding error never asks for a token more: 100 · 0.05 needs 5, not 6.
+        With nβ_n ≤ 1 a decrement could leave no yellow token, and sessions would be placed at random: so nβ_n counts
+        as just above 1. Rounding errors are tolerated: 100 · 0.05 gives 5, not 6.
 
         >>> Beta().min_green(100)  # 100^0.55 = 12.59
         13
@@ -45,12 +45,12 @@ class Beta:
 
 
 class Tokens:
-    """r and the tokens, which follow the occupancies; a policy that learns r adds how it assigns."""
+    """Estimate r and the tokens derived from the occupancies; a subclass adds `assign`."""
 
     def __init__(self, occupancies: Occupancies, beta: Beta) -> None:
-        """r starts at its optimum for the sessions there are: at 1 when everything is empty.
+        """Set r to its optimum for the current sessions, 1 for an empty fleet.
 
-        Without active pools r is 0; once pools come, it starts at the best rank that then exists.
+        Without active pools r is 0, and starts at the best rank once pools are added.
         """
         self.occupancies = occupancies
         self.beta = beta
@@ -59,18 +59,18 @@ class Tokens:
         self._set_rank(self.rank)
 
     def tokens(self) -> tuple[list[list[int]], list[int]]:
-        """The pools with a green token by class, and those with a yellow one (all of class i_r)."""
+        """Pools with a green token by class, and those with a yellow one (all of class i_r)."""
         state = self.occupancies
         green = [state.below(i, threshold) for i, threshold in enumerate(state.ranking.thresholds(self.rank))]
         return green, state.below(self.estimate.pool_class, self.estimate.level)
 
     def complete(self, pool_class: int, pool: int) -> None:
-        """One session of an active pool ends; r stays."""
+        """End one session of an active pool; r is unchanged."""
         self.occupancies.leave(pool_class, pool)
         self._set_rank(self.rank)
 
     def pools_changed(self) -> None:
-        """After pools came or went: r keeps its coordinate, else takes the next worse that exists, else the last."""
+        """Update after pools were added or removed: r keeps its coordinate, or takes the next worse, or the last."""
         self.occupancies.refresh()
         ranking: Ranking = self.occupancies.ranking
         if len(ranking):
@@ -79,7 +79,7 @@ class Tokens:
             self.rank = 0
 
     def _set_rank(self, rank: int) -> None:
-        # A single pool can never gather two green tokens, so r could not fall: it is known without learning.
+        # A single pool never has two green tokens, so r could not decrease: it is set to its optimum.
         self.rank = self.occupancies.optimal_rank() if sum(self.occupancies.pools) == 1 else rank
         if self.rank:
             self.estimate = self.occupancies.ranking.coordinate(self.rank)

@@ -1,4 +1,4 @@
-"""How fast sessions leave the pools whose top session is worse than a rank."""
+"""Departure rate of the pools whose top session is beyond a rank."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.core.ranking import Coordinate
 
 
 class First(NamedTuple):
-    """The best coordinate of a class beyond the rank: its rank and level, its pools, and the slots better than it."""
+    """Best coordinate of a class beyond the rank: its rank and level, its pools, and the slots better than it."""
 
     rank: int
     level: int
@@ -20,37 +20,37 @@ class First(NamedTuple):
 
 
 class Beyond:
-    """The ranks worse than k, while k falls from the worst.
+    """Ranks worse than k, for k decreasing from the worst.
 
-    A pool whose top session is beyond k holds the j sessions up to its first level beyond, and those above. So as many
-    leave such pools as there are sessions beyond, and j − 1 more for each at a first coordinate (i, j):
+    A pool whose top session is beyond k has the j sessions up to its first level beyond, and those above. So the
+    departure rate is the number of sessions beyond, and j − 1 more for each at a first coordinate (i, j):
 
         e = E + Σ_i (j_i − 1) n_i
 
-    n_i, of rank l, is estimated as E_{l−1} − E_l: with E itself for E_k, and for the worse ranks, which were solved
-    before, with E_l = max(0, N − C_l) + E[min(H_l, E_l) | N]. Only this mean makes the chain inexact.
+    n_i, of rank l, is estimated as E_{l−1} − E_l: with E itself for E_k, and for worse ranks, solved before, with
+    E_l = max(0, N − C_l) + E[min(H_l, E_l) | N]. This mean is the only approximation of the chain.
     """
 
     def __init__(self) -> None:
-        """Nothing is beyond."""
+        """Start with no rank beyond."""
         self._firsts: dict[int, First] = {}
         self._next = First(0, 0, 0, 0)
         self._mismatches: dict[int, Mismatch] = {}
 
     def include(self, coordinate: Coordinate, rank: int, pools: int, slots: int) -> None:
-        """`rank`, the next better one, is beyond from now on; it has `pools` slots, and `slots` are better."""
+        """Add the next better rank; it has `pools` slots, and `slots` are better."""
         self._next = self._firsts[coordinate.pool_class] = First(rank, coordinate.level, pools, slots)
 
     def solved(self, rank: int, mismatch: Mismatch) -> None:
-        """What is misplaced around a rank that will be beyond."""
+        """Store the mismatch of a rank that will be beyond."""
         self._mismatches[rank] = mismatch
 
     def rate(self, beyond: int, total: int) -> float:
-        """e where there are no holes: E = `beyond` of N = `total`."""
+        """e without holes: E = `beyond` of N = `total`."""
         return self._row(beyond, [total], [self._after_next(total)], [self._others(total)])[0]
 
     def departures(self, window: Window) -> Departures:
-        """e for the rows of a window."""
+        """Function that returns e for the rows of a window."""
         totals = range(window.slots + window.most, window.smallest_total - 1, -1)
         after, others = list(map(self._after_next, totals)), list(map(self._others, totals))
 
@@ -61,7 +61,7 @@ class Beyond:
         return departures
 
     def _row(self, beyond: int, totals: Sequence[int], after: Sequence[float], others: Sequence[float]) -> list[float]:
-        """e for one E and some N: what is after the next rank, and what the other first coordinates add, goes by N."""
+        """e for one E and several N; `after` is E_l of the next rank, `others` the sum of the other classes, by N."""
         pools, more = self._next.pools, self._next.level - 1
         steepest = beyond * max(first.level for first in self._firsts.values())
         rates = [
@@ -71,7 +71,7 @@ class Beyond:
         return [max(beyond, min(rate, total, steepest)) for rate, total in zip(rates, totals, strict=True)]
 
     def _others(self, total: int) -> float:
-        """Σ (j_i − 1) n_i without the next rank."""
+        """Σ (j_i − 1) n_i, excluding the next rank."""
         return fsum(
             (first.level - 1) * min(max(self._worse(first, total) - self._after(first, total), 0.0), first.pools)
             for first in self._firsts.values()

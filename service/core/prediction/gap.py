@@ -1,4 +1,4 @@
-"""The ranks added up: what JLMU loses to the best placement in the mean."""
+"""Expected placement gap of JLMU: the sum over ranks of the mean mismatch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from service.core.prediction.mismatch import Mismatch, far_below, near, reach_of
 from service.core.ranking import Ranking
 
 MOST_STEPS = 12_000_000
-"""States of all ranks, at most, for one gap; of these 0.3 to 1.2 µs each, for most need not be looked at."""
+"""Maximum states of all ranks for one gap; 0.3 to 1.2 µs each, as most are skipped."""
 TOLERANCE = 1e-9
-"""Marginal utilities that compare as equal may differ by so much as floats, relative to the largest."""
+"""Float tolerance of equal marginal utilities, relative to the largest."""
 NEGLIGIBLE = 1e-12
-"""Holes at a rank or better, in the mean: there are no more at any better rank."""
+"""Mean mismatch below which better ranks are skipped: they have no more holes."""
 
 
 class NotByMarginal(ValueError):
-    """The order is not one by marginal utility, which the prediction needs."""
+    """The order is not by marginal utility, as the prediction requires."""
 
 
 class TooLarge(ValueError):
-    """The gap would take more than the steps that were allowed."""
+    """The computation would exceed the maximum number of steps."""
 
 
 def expected_placement_gap(
@@ -31,8 +31,8 @@ def expected_placement_gap(
 ) -> float:
     """⟨U*(N) − U⟩ per pool under JLMU, for Poisson arrivals and exponential holding times.
 
-    `ranking` is the order of dispatch: largest marginal first, ties in any order. `pools[i]` is A(i), `sessions` the
-    mean number of sessions. 0 without pools or sessions. NotByMarginal, TooLarge.
+    `ranking` is the dispatch order: largest marginal first, ties in any order. `pools[i]` is A(i), `sessions` the
+    mean number of sessions. 0 without pools or sessions. Raises NotByMarginal, TooLarge.
     """
     present = ranking.restricted_to([i for i, count in enumerate(pools) if count])
     if not sessions or not len(present):
@@ -46,12 +46,12 @@ def expected_placement_gap(
 
 
 def slots_of(ranking: Ranking, pools: Sequence[int]) -> list[int]:
-    """C_k, the sessions that fit at rank k or better, for k from 0."""
+    """C_k, the slots at rank k or better, for k from 0."""
     return list(accumulate((pools[c.pool_class] for c in ranking.order), initial=0))
 
 
 def steps_of(slots: Sequence[int], sessions: float) -> int:
-    """How many states of how many ranks the prediction looks at."""
+    """Number of states over all ranks that the prediction visits."""
     return sum(
         window_at(count, slots[-1] - count, sessions).steps
         for count in slots
@@ -71,7 +71,7 @@ def _drops(ranking: Ranking) -> list[float]:
 def _mismatches(
     ranking: Ranking, pools: Sequence[int], slots: Sequence[int], load: float
 ) -> Iterator[tuple[int, float]]:
-    """Each rank whose mean of min(H, E) is not 0, from the worst, with this mean."""
+    """Ranks with a non-zero mean of min(H, E), from the worst, and this mean."""
     beyond = Beyond()
     for rank in range(len(ranking) - 1, 0, -1):
         worse = ranking.coordinate(rank + 1)

@@ -1,4 +1,4 @@
-"""The mean of min(H, E) at one rank: H holes at it or better, E sessions placed worse."""
+"""Mismatch of one rank, the mean of min(H, E): H holes at it or better, E sessions at worse ranks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from operator import mul, sub
 from typing import NamedTuple
 
 WIDTH = 5.0
-"""Standard deviations of the number of sessions, Poisson, that are looked at on each side of its mean."""
+"""Width of the window on each side of the mean, in standard deviations of a Poisson number of sessions."""
 NEGLIGIBLE = 1e-10
-"""Where the weight of so many holes is below this part of the largest for an E, more holes are not looked at."""
+"""Relative weight below which larger numbers of holes are truncated."""
 LARGEST = 1e200
-"""Weights that grow beyond are scaled down."""
+"""Weight above which all weights are rescaled."""
 
 
 class Window(NamedTuple):
-    """The states (H, E) that are looked at: H from 0 to `most_holes`, E from `fewest` to `most`."""
+    """Visited states (H, E): H from 0 to `most_holes`, E from `fewest` to `most`."""
 
     slots: int
     most_holes: int
@@ -26,27 +26,27 @@ class Window(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """How many states there are."""
+        """Number of states."""
         return (self.most_holes + 1) * (self.most - self.fewest + 1)
 
     @property
     def smallest_total(self) -> int:
-        """The least N = slots − H + E."""
+        """Smallest N = slots − H + E."""
         return self.slots - self.most_holes + self.fewest
 
     @property
     def totals(self) -> int:
-        """How many different N there are."""
+        """Number of different N."""
         return self.most_holes + self.most - self.fewest + 1
 
 
 def reach_of(load: float) -> float:
-    """How far from its mean the number of sessions may be, in sessions."""
+    """Half width of the window, in sessions."""
     return WIDTH * (math.sqrt(load) + 1)
 
 
 def window_at(slots: int, beyond: int, load: float) -> Window:
-    """The states of a rank with `slots` places at it or better and `beyond` places at worse ones."""
+    """States of a rank with `slots` places at it or better and `beyond` at worse ranks."""
     reach = reach_of(load)
     return Window(
         slots,
@@ -58,14 +58,14 @@ def window_at(slots: int, beyond: int, load: float) -> Window:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """E[min(H, E)], and the same given N: `given[N - smallest_total]`, `mean` for any N where `given` is empty."""
+    """E[min(H, E)], and given N: `given[N - smallest_total]`, or `mean` if `given` is empty."""
 
     mean: float
     smallest_total: int = 0
     given: Sequence[float] = ()
 
     def at(self, total: int) -> float:
-        """E[min(H, E) | N = total]; 0 where such N were not looked at."""
+        """E[min(H, E) | N = total]; 0 outside the window."""
         if not self.given:
             return self.mean
         place = total - self.smallest_total
@@ -73,17 +73,17 @@ class Mismatch:
 
 
 NONE = Mismatch(0.0)
-"""Of a rank that no session goes beyond."""
+"""Mismatch of a rank without sessions beyond."""
 
 Departures = Callable[[int, int], list[float]]
-"""`departures(E, M)[H]`: the rate out of pools whose top session is worse than the rank, for H from 0 to M."""
+"""`departures(E, M)[H]`: departure rate of pools whose top session is beyond the rank, for H from 0 to M."""
 
 
 def far_below(total: int, departures: float, load: float) -> Mismatch:
-    """A rank so good that there are always sessions beyond it: holes are a birth and death process, and all count.
+    """Mismatch of a rank that always has sessions beyond it: H is a birth-death process, and min(H, E) = H.
 
-    A session that arrives takes a hole, at the rate `load`. One that leaves a pool without a session beyond makes one:
-    of `total` sessions leave `departures` elsewhere.
+    An arrival, at rate `load`, fills a hole. A departure, at rate `total`, creates one, except those at the rate
+    `departures` from pools with a session beyond.
     """
     weight, weights, holes = 1.0, 1.0, 0.0
     for hole in range(1, int(reach_of(load)) + 2):
@@ -94,12 +94,12 @@ def far_below(total: int, departures: float, load: float) -> Mismatch:
 
 
 def near(window: Window, departures: Departures, load: float) -> Mismatch:
-    """A rank near the frontier. The mean holding time is 1.
+    """Mismatch of a rank near the frontier. The mean holding time is 1.
 
-    An arrival, at the rate `load`, takes a hole, or goes beyond where there is none. A departure takes E down at the
-    rate `departures`, else H up, at N in all. E rises only where H = 0, so what falls from E is what rises from E − 1,
-    which gives P(0, E − 1). The rest of a row then is one tridiagonal system: from the largest E downwards, without
-    iterating and without subtracting like terms.
+    An arrival, at rate `load`, fills a hole, or increments E without one. A departure, at total rate N, decrements E
+    at rate `departures`, else increments H. E rises only where H = 0, so the flow from E to E − 1 equals the flow back,
+    which gives P(0, E − 1). The rest of a row is one tridiagonal system: solved from the largest E down, without
+    iteration or cancellation.
     """
     weights, sums = [0.0] * window.totals, [0.0] * window.totals
     row, falling = [1.0], [0.0]
@@ -117,7 +117,7 @@ def near(window: Window, departures: Departures, load: float) -> Mismatch:
 def _wide_enough(
     window: Window, departures: Departures, load: float, beyond: int, inflow: list[float]
 ) -> tuple[list[float], list[float]]:
-    """The row of E = `beyond`, and what falls from it, for as many holes as matter: few at first, and ever more."""
+    """The row of E = `beyond` and its flow to E − 1, extended until the truncated holes are negligible."""
     first = math.fsum(inflow) / load if beyond < window.most else 1.0
     while True:
         falling = departures(beyond, len(inflow) - 1)
@@ -129,7 +129,7 @@ def _wide_enough(
 
 
 def _rising(window: Window, beyond: int, falling: Sequence[float]) -> list[float]:
-    """The rate at which H rises, for each H; not beyond the last."""
+    """Rate of H → H + 1 for each H; 0 for the last."""
     total = window.slots + beyond
     return [*map(sub, range(total, total - len(falling) + 1, -1), falling), 0.0]
 
@@ -137,10 +137,10 @@ def _rising(window: Window, beyond: int, falling: Sequence[float]) -> list[float
 def _row(
     rising: Sequence[float], falling: Sequence[float], inflow: Sequence[float], load: float, first: float
 ) -> list[float]:
-    """P(H, E) for each H of one E, up to a factor, with P(0, E) = `first`.
+    """P(H, E) for each H of one E, unnormalized, with P(0, E) = `first`.
 
-    The balance of H ≥ 1: P(H) (rising + load + falling) = P(H − 1) rising + P(H + 1) load + inflow. From the largest H
-    down it becomes P(H) = fixed + factor · P(H − 1).
+    Balance for H ≥ 1: P(H) (rising + load + falling) = P(H − 1) rising + P(H + 1) load + inflow. Elimination from the
+    largest H gives P(H) = fixed + factor · P(H − 1).
     """
     last = len(rising) - 1
     fixed, factor, steps = 0.0, 0.0, []
@@ -158,7 +158,7 @@ def _row(
 
 
 def _add(row: Sequence[float], beyond: int, window: Window, weights: list[float], sums: list[float]) -> None:
-    """Add P(H, E), and min(H, E) times that, to what is known of N = slots − H + E."""
+    """Add P(H, E) and min(H, E) P(H, E) to the sums for N = slots − H + E."""
     at = beyond - window.fewest + window.most_holes
     for holes, weight in enumerate(row):
         weights[at - holes] += weight
