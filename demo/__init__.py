@@ -1,1 +1,1 @@
-"""See it work: a fleet, a load and a live view, all real processes that talk over HTTP."""
+"""Demonstration: a fleet, a load generator and a live view, as real processes that talk over HTTP."""

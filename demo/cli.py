@@ -1,5 +1,5 @@
-"""The command `slta demo`."""
-# ruff: noqa: FBT002, PLR0913 - one argument an option, and one is a flag
+"""Command line of `slta demo`."""
+# ruff: noqa: FBT002, PLR0913 - one argument per option; one is a flag
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def demo(
     fleet: Annotated[Path | None, typer.Option(help="Fleet file.", show_default="examples/saturating.yaml")] = None,
-    policy: Annotated[str | None, typer.Option(help="Instead of the file's.")] = None,
-    pools: Annotated[int | None, typer.Option(help="Pools in all; scales the classes in proportion.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Policy; default: the fleet file's.")] = None,
+    pools: Annotated[int | None, typer.Option(help="Total number of pools; scales the classes in proportion.")] = None,
     load: Annotated[
-        str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a course (5@30,5..12@20).")
+        str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a profile (5@30,5..12@20).")
     ] = "5..12",
-    mean_holding: Annotated[float, typer.Option(help="Mean duration of a session in seconds.")] = 5.0,
+    mean_holding: Annotated[float, typer.Option(help="Mean session duration in seconds.")] = 5.0,
     duration: Annotated[
-        float, typer.Option(help="Seconds of arrivals, warm-up included; a course brings its own.")
+        float, typer.Option(help="Duration of the arrivals in seconds, warm-up included; ignored for a profile.")
     ] = 60.0,
     warm_up: Annotated[
         float | None,
-        typer.Option(help="Seconds before the course and the averages.", show_default="5 holding times, at most 1/3"),
+        typer.Option(
+            help="Warm-up in seconds, before the profile and the averages.", show_default="5 holding times, at most 1/3"
+        ),
     ] = None,
-    trace: Annotated[Path | None, typer.Option(help="CSV start_s,duration_s to replay instead, to its end.")] = None,
-    speed: Annotated[float, typer.Option(help="With --trace: 10 plays an hour in six minutes.")] = 1.0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
-    seed: Annotated[int, typer.Option(help="Of arrivals and holding times.")] = 1,
-    port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.")] = 0,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the service and its page up at the end.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="CSV trace with start_s,duration_s to replay to its end, instead of --load.")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Replay speed of --trace; 10 plays an hour in six minutes.")] = 1.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of arrivals and holding times.")] = 1,
+    port: Annotated[int, typer.Option(help="Port of the service; 0 picks a free one.")] = 0,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the service and its page running at the end.")] = False,
 ) -> None:
-    """See it work: a service with its store, a load on it, and a live view of how close to the optimum it is."""
+    """Run a demonstration: a service with its store, a load, and a live view of the distance from the optimum."""
     with in_one_line(DemoError):
         show(
             Options(

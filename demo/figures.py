@@ -1,4 +1,4 @@
-"""What was seen of a demonstration: the latest of everything, and the figures it ends with."""
+"""State of a demonstration: the latest observations, and the final report."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ AVERAGES = (
     *("utility_bound", "utility_gap", "relative_gap", "placement_gap", "relative_placement_gap"),
     *("swing_gap", "relative_swing_gap", "mean_sessions_per_pool"),
 )
-"""What the report takes from the averages as it is."""
+"""Averages that the report copies unchanged."""
 
 
 class Lost(NamedTuple):
-    """What is lost at one moment, as fractions of the best possible; `swings` is None during the warm-up."""
+    """Losses at one moment as fractions of the bound; `swings` is None during the warm-up."""
 
     seconds: float
     placement: float
@@ -29,9 +29,9 @@ class Lost(NamedTuple):
 
 @dataclass
 class Figures:
-    """`state` and `averages` as the API gives them, `progress` and `result` as the load generator does.
+    """Observations so far: `state` and `averages` from the API, `progress` and `result` from the load generator.
 
-    Once the arrivals are over the service is looked at no more: what follows is no load.
+    Observations of the service stop with the arrivals, because the load then only drains.
     """
 
     plan: Plan
@@ -47,7 +47,7 @@ class Figures:
     _lost_by_weights: list[tuple[float, float]] = field(default_factory=list)
 
     def hear(self, line: Facts) -> None:
-        """Take in a line of the load generator's report."""
+        """Process a line of the load generator's output."""
         match line["kind"]:
             case "progress":
                 self.progress = line
@@ -55,7 +55,7 @@ class Figures:
                 self.result = line
 
     def see(self, state: Facts, averages: Facts | None) -> None:
-        """Take in what the service says at one moment."""
+        """Process a state of the service."""
         if self.arrivals_are_over:
             return
         if self.state and (elapsed := state["time"] - self.state["time"]) > 0:
@@ -74,28 +74,28 @@ class Figures:
 
     @property
     def arrivals_are_over(self) -> bool:
-        """No more sessions come: what is seen is what the last ones found."""
+        """Whether the arrivals have ended; the figures are then final."""
         return self.progress is not None and not self.progress["is_arriving"]
 
     @property
     def window(self) -> str | None:
-        """Where the averages begin; None during the warm-up."""
+        """Start of the averages; None during the warm-up."""
         return self.progress["since"] if self.progress else None
 
     @property
     def elapsed_seconds(self) -> float:
-        """Since the first arrival was due."""
+        """Time since the first scheduled arrival."""
         return float(self.progress["elapsed_seconds"]) if self.progress else 0.0
 
     @property
     def weights_gap_mean(self) -> float | None:
-        """What fixed weights would have lost since the warm-up, by the loads that were seen."""
+        """Mean gap of fixed weights since the warm-up, computed from the observed loads."""
         best = sum(bound for bound, _ in self._lost_by_weights)
         return (best - sum(reached for _, reached in self._lost_by_weights)) / abs(best) if best else None
 
 
 def report(figures: Figures) -> dict[str, Any]:
-    """The figures as they are written to a file; None for what an interrupted run does not have."""
+    """Report for --json; missing figures of an interrupted run are None."""
     plan, result = figures.plan, figures.result or {}
     totals: Facts = result.get("totals") or (figures.progress or {}).get("totals") or {}
     counted: Facts = result.get("summary") or {}

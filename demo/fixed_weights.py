@@ -1,8 +1,7 @@
-"""What the best fixed weights would reach: weighted least connections, tuned for one load and kept.
+"""Fixed weights baseline: weighted least connections, tuned for one load.
 
-Weighted least connections with weight w is JLMU with marginal utility −(x+1)/w, so the weights that place
-best at a load are the optimal occupancies at that load. At other loads they fill in the same proportions, and
-lose.
+Weighted least connections with weight w is JLMU with marginal utility −(x+1)/w, so the best weights at a load are its
+optimal occupancies. At other loads the same proportions are suboptimal.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from service.core.ranking import Ranking, rank_coordinates
 from service.core.utility import PoolClass, WeightedLeastConnectionsUtility
 
 NO_WEIGHT = Fraction(1, 10**9)
-"""Stands for 0: such a class gets sessions only when all others are full."""
+"""Substitute for weight 0: the class gets sessions only when all others are full."""
 FINEST_WEIGHT = 1000
 
 
 def best_weights(ranking: Ranking, pools: Sequence[float], sessions: float) -> list[Fraction]:
-    """The mean occupancy of each class at the optimum for `sessions` on `pools`: totals, or per pool."""
+    """Best weights: mean occupancy of each class at the optimum for `sessions` on `pools`, both totals or per pool."""
     best = optimum(ranking, pools, sessions)
     if best is None:
         return [NO_WEIGHT] * len(pools)
@@ -32,7 +31,7 @@ def best_weights(ranking: Ranking, pools: Sequence[float], sessions: float) -> l
 
 
 class FixedWeights:
-    """Weights tuned for `sessions` on `pools`, judged by the fleet's true utilities at any load."""
+    """Weights tuned for `sessions` on `pools`, evaluated by the fleet's true utilities at any load."""
 
     def __init__(self, spec: FleetSpec, pools: Sequence[float], sessions: float) -> None:
         self.weights = best_weights(spec.ranking, pools, sessions)
@@ -45,12 +44,12 @@ class FixedWeights:
         )
 
     def utility(self, pools: Sequence[float], sessions: float) -> float:
-        """The utility when sessions are spread as the weights say, without the luck of arrivals."""
+        """Utility when sessions are spread by the weights, without random fluctuation."""
         best = optimum(self._fill, pools, sessions)
         return total_utility(self._true, optimal_assignment(self._fill, pools, best)) if best else 0.0
 
     def relative_gap(self, pools: Sequence[float], sessions: float) -> float | None:
-        """What they lose against U*(N, A), as a fraction of it; None where that is 0."""
+        """Gap to U*(N, A) as a fraction of it; None if that is 0."""
         best = optimum(self._true, pools, sessions)
         if best is None or not best.utility:
             return None

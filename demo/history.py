@@ -1,4 +1,4 @@
-"""The course of a figure as bars, in the eighths of a character cell."""
+"""Bar chart of a time series, in eighths of a character cell."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 def in_columns(points: Sequence[tuple[float, float]], duration_seconds: float, columns: int) -> list[float]:
-    """The mean of the points, (seconds, value) in order, in each column: `columns` of them share the duration.
+    """Mean of the points, (seconds, value) in order, in each of `columns` equal parts of the duration.
 
-    A column without a point repeats the one before; behind the last point there is none.
+    A column without a point repeats the previous one; columns after the last point are omitted.
 
     >>> in_columns([(1, 4.0), (2, 6.0), (9, 8.0)], duration_seconds=20, columns=5)
     [5.0, 5.0, 8.0]
@@ -27,9 +27,9 @@ def in_columns(points: Sequence[tuple[float, float]], duration_seconds: float, c
 
 
 def bars(values: Sequence[float], top: float, rows: int) -> str:
-    """A bar for each value, `rows` lines high for `top`: one eighth at least, so that the smallest is seen.
+    """Vertical bars, `rows` lines high at `top` and at least one eighth, so that the smallest is visible.
 
-    There are as many lines as the highest bar takes.
+    The number of lines is that of the highest bar.
 
     >>> print(bars([0.0, 1.0, 2.0], top=2.0, rows=2))
       █

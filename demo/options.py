@@ -1,4 +1,4 @@
-"""What a demonstration plays: a fleet, scaled, and a load on it."""
+"""Options of a demonstration: a scaled fleet and its load."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from service.fleet_file import FleetFile, load_yaml
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE / "examples" if (HERE / "examples").is_dir() else HERE.parent / "examples"
-"""A wheel has a copy of the checkout's."""
+"""A wheel contains a copy of the checkout's examples."""
 SWING_HOLDINGS = 12
-"""A swing takes this many mean holding times: slow enough for sessions to follow."""
+"""Period of a swing in mean holding times: slow enough for sessions to follow."""
 SWING_POINTS = 24
 WARM_UP_HOLDINGS = 5
-"""After this many the memory of the empty start is below 1 %."""
-LONGEST_WARM_UP = 1 / 3
-"""Of the duration."""
+"""Default warm-up in mean holding times: leaves less than 1 % of the empty start."""
+MAX_WARM_UP = 1 / 3
+"""Fraction of the duration."""
 
 
 class DemoError(Exception):
-    """The demonstration cannot run; the message says why."""
+    """The demonstration cannot run; the message gives the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """As given on the command line. `load` is sessions per pool: a number, `5..12`, or `5@30,5..12@20,12@30`."""
+    """Command line options. `load` is sessions per pool: a number, `5..12`, or `5@30,5..12@20,12@30`."""
 
     fleet: Path = EXAMPLES / "saturating.yaml"
     policy: str | None = None
@@ -53,10 +53,10 @@ class Options:
 
 
 class Course(NamedTuple):
-    """How the load goes. `duration_seconds` is when everything is over, warm-up included.
+    """Load over time. `duration_seconds` is the end, warm-up included.
 
-    `text` is the offered load per pool after the warm-up, as the load generator reads a profile. It is repeated until
-    the arrivals are over. A trace brings its own sessions and has none.
+    `text` is the offered load per pool after the warm-up as a load profile, repeated until the arrivals end; None for a
+    trace.
     """
 
     text: str | None
@@ -68,7 +68,7 @@ class Course(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is played. `document` is the fleet file; `pools` counts them by class."""
+    """Demonstration plan. `document` is the fleet file; `pools` counts them by class."""
 
     fleet: str
     document: str
@@ -81,7 +81,7 @@ class Plan:
 
 
 def plan(options: Options) -> Plan:
-    """Check everything that can be wrong before anything is started; raises DemoError."""
+    """Validate all options before anything starts; raises DemoError."""
     try:
         loaded = load_yaml(options.fleet)
         file = chosen(loaded.file, options.policy, options.pools)
@@ -89,7 +89,7 @@ def plan(options: Options) -> Plan:
         course = course_of(options, sum(pools))
         spec = file.to_spec()
         if not spec.policy.places:
-            raise DemoError(f"the policy {spec.policy.name} places no session: choose another with --policy")
+            raise DemoError(f"--policy: {spec.policy.name} places no sessions; choose another")
     except (InvalidFleet, InvalidProfile, InvalidTrace, ValueError) as error:
         raise DemoError(str(error)) from None
     except OSError as error:
@@ -107,10 +107,10 @@ def plan(options: Options) -> Plan:
 
 
 def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
-    """The fleet with another policy, or with its classes scaled in proportion to `pools` in all."""
+    """The fleet file with another policy, or with its classes scaled to `pools` in total."""
     counts = [c.pools for c in file.classes]
     if not sum(counts):
-        raise DemoError("the fleet has no pools: give its classes some with `pools`")
+        raise DemoError("the fleet file has no pools: set `pools` of its classes")
     if pools is not None:
         counts = in_proportion(counts, pools)
     classes = [c.model_copy(update={"pools": n}) for c, n in zip(file.classes, counts, strict=True)]
@@ -120,7 +120,7 @@ def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
 
 
 def in_proportion(counts: Sequence[int], total: int) -> list[int]:
-    """`total` split in the proportions of `counts`: whole numbers first, then the largest remainders."""
+    """Split `total` in proportion to `counts`: floors first, then the largest remainders."""
     if total < 1:
         raise DemoError("--pools must be at least 1")
     whole = [count * total // sum(counts) for count in counts]
@@ -131,12 +131,12 @@ def in_proportion(counts: Sequence[int], total: int) -> list[int]:
 
 
 def course_of(options: Options, pools: int) -> Course:
-    """The course of the load on so many pools."""
+    """Load over time on this number of pools."""
     return _of_trace(options, options.trace, pools) if options.trace else _of_load(options)
 
 
 def _of_trace(options: Options, trace: Path, pools: int) -> Course:
-    """Its mean load is that of the time that is measured, from the warm-up to the last arrival."""
+    """Load of a trace; the mean covers the measured time, from the warm-up to the last arrival."""
     length = measure_trace(trace, speed=options.speed)
     mean_holding = length.session_seconds / length.sessions
     last_start = length.last_start_seconds
@@ -162,20 +162,20 @@ def _of_load(options: Options) -> Course:
 
 def _warm_up(options: Options, mean_holding_seconds: float, arrivals_seconds: float) -> float:
     if options.warm_up_seconds is None:
-        return min(WARM_UP_HOLDINGS * mean_holding_seconds, LONGEST_WARM_UP * arrivals_seconds)
+        return min(WARM_UP_HOLDINGS * mean_holding_seconds, MAX_WARM_UP * arrivals_seconds)
     if not 0 <= options.warm_up_seconds < arrivals_seconds:
         raise DemoError("--warm-up must end before the arrivals do")
     return options.warm_up_seconds
 
 
 def parse_load(text: str, swing_seconds: float, duration_seconds: float) -> str:
-    """A number or a swing as a course that takes `duration_seconds`, or is repeated until they are over.
+    """Convert a number or a swing to a profile of `duration_seconds`, repeated until then.
 
-    One swing takes about `swing_seconds`: as many as come nearest fill the whole time.
+    A swing takes about `swing_seconds`, rounded to fill the whole time.
     """
     numbers = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?", text.strip(), re.ASCII)
     if not numbers:
-        raise DemoError(f"--load is a number, a swing (5..12) or a course (5@30,5..12@20), not {text!r}")
+        raise DemoError(f"--load must be a number, a swing (5..12) or a profile (5@30,5..12@20), not {text!r}")
     low, high = (float(number) for number in numbers.groups(numbers[1]))
     if low == high:
         return f"{low:.9f}@{duration_seconds:.9f}"
@@ -184,7 +184,7 @@ def parse_load(text: str, swing_seconds: float, duration_seconds: float) -> str:
 
 
 def swing(low: float, high: float, seconds: float) -> str:
-    """From `low` to `high` and back, along a cosine."""
+    """Swing from `low` to `high` and back, along a cosine."""
     loads = [
         (low + high) / 2 - (high - low) / 2 * math.cos(2 * math.pi * k / SWING_POINTS) for k in range(SWING_POINTS + 1)
     ]

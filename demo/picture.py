@@ -1,4 +1,4 @@
-"""The live picture of a demonstration: as much of it as the terminal has room for, the most important first."""
+"""Terminal dashboard of a demonstration; shows what fits, in order of importance."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from demo.history import bars, in_columns
 from demo.summary import assign_times, percent, verdict
 
 FRAME = 2
-"""Lines, and on each side columns, of the frame around everything; a line more is the cursor's."""
+"""Width of the frame on each side, in lines or columns; one more line is the cursor's."""
 PER_CENT_COLUMNS = 7
 GAPS_COLUMNS = 6
-"""Between the four columns of the losses."""
-MOST_ROWS = 10
-"""Of a bar."""
+"""Gaps between the four columns of the losses."""
+MAX_ROWS = 10
+"""Height of a bar."""
 WIDEST_BAR = 60
 BESIDE_BAR = 45
-"""Columns of the words beside the bar of progress."""
+"""Columns of the text beside the progress bar."""
 UNLIMITED = 10_000
-"""Columns: a measure of what would be cut off at the real width."""
-LONGEST_NAME = 20
-"""Of a class; more of it is shown where there is room."""
+"""Columns: measures what would be cut off at the real width."""
+MAX_NAME = 20
+"""Length of a class name; more is shown if it fits."""
 SCALE_COLUMNS = 20
-"""Of the words that say the scale of a history."""
+"""Columns of the scale's label."""
 OVER = "no more arrivals: the figures stand, and the last sessions end"
 LEGEND = (
     "threshold: pools of the class are filled first, up to so many sessions; right: where it should be; "
@@ -41,14 +41,14 @@ LEGEND = (
 
 
 class Part(NamedTuple):
-    """A piece of the picture: the first of its forms that fits. `rank` 1 is placed first, wherever it stands."""
+    """Part of the dashboard: the first of its forms that fits. `rank` is its priority, 1 is placed first."""
 
     rank: int
     forms: Sequence[RenderableType]
 
 
 class Picture:
-    """Everything that is known now, drawn in the width and height that there are."""
+    """The dashboard, drawn in the available width and height."""
 
     def __init__(self, figures: Figures, addresses: Sequence[str]) -> None:
         """`addresses` are lines, the most important first."""
@@ -56,13 +56,13 @@ class Picture:
         self._addresses = addresses
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """A frame around the parts that fit; what height is left makes the bars of the history higher."""
+        """A frame around the parts that fit; the remaining height goes to the bars."""
         inside = options.update(width=options.max_width - 2 * FRAME)
         room = console.height - FRAME - 1
         chosen = fitted(console, inside, self._parts(inside.max_width, 1), room)
         left = room - sum(lines for _, lines in chosen) - (len(chosen) - 1)
         if left > 0:
-            chosen = fitted(console, inside, self._parts(inside.max_width, min(MOST_ROWS, 1 + left // 2)), room)
+            chosen = fitted(console, inside, self._parts(inside.max_width, min(MAX_ROWS, 1 + left // 2)), room)
         pieces = [piece for piece, _ in chosen]
         if left >= 0:
             pieces = [pieces[0], *(Padding(piece, (1, 0, 0, 0)) for piece in pieces[1:])]
@@ -97,7 +97,7 @@ class Picture:
 def fitted(
     console: Console, options: ConsoleOptions, parts: Sequence[Part], room: int
 ) -> list[tuple[RenderableType, int]]:
-    """What of the parts has room on so many lines, in the order of the parts, each with its lines."""
+    """Parts that fit into this many lines, in their order, each with its height."""
     chosen: dict[int, tuple[RenderableType, int]] = {}
     for place, part in sorted(enumerate(parts), key=lambda numbered: numbered[1].rank):
         for form in part.forms:
@@ -111,7 +111,7 @@ def fitted(
 
 
 def progress(figures: Figures, width: int) -> RenderableType:
-    """How far the arrivals are."""
+    """Progress of the arrivals."""
     plan, duration = figures.plan, figures.plan.course.duration_seconds
     elapsed = min(figures.elapsed_seconds, duration)
     grid = Table.grid(padding=(0, 1))
@@ -124,7 +124,7 @@ def progress(figures: Figures, width: int) -> RenderableType:
 
 
 class Series(NamedTuple):
-    """One of the losses: now, on average, and (seconds, loss) so far, all as fractions of the best possible."""
+    """A loss: now, on average, and its history of (seconds, loss), all as fractions of the bound."""
 
     label: str
     now: float | None
@@ -133,7 +133,7 @@ class Series(NamedTuple):
 
 
 def series_of(figures: Figures) -> tuple[Series, Series, Series]:
-    """What we lose by placement, what fixed weights would lose, and what the load's swings cost under any policy."""
+    """Three losses: by placement, of fixed weights, and by the load's swings under any policy."""
     history, averages = figures.history, figures.averages or {}
     return (
         Series(
@@ -158,7 +158,7 @@ def series_of(figures: Figures) -> tuple[Series, Series, Series]:
 
 
 def losses(figures: Figures, width: int, rows: int) -> RenderableType:
-    """The three series beside each other, all bars on one scale."""
+    """The three series side by side, with a common scale."""
     ours, weights, swings = series = series_of(figures)
     columns = width - max(len(one.label) for one in series) - 2 * PER_CENT_COLUMNS - GAPS_COLUMNS
     duration = figures.plan.course.duration_seconds
@@ -176,13 +176,13 @@ def losses(figures: Figures, width: int, rows: int) -> RenderableType:
 
 
 def colours(ours: Series, weights: Series) -> tuple[str, str]:
-    """Of our loss and of the weights': green and red where ours is the smaller, else none."""
+    """Colours of our loss and of the weights': green and red if ours is smaller, else neutral."""
     mine, theirs = (ours.now, weights.now) if ours.mean is None else (ours.mean, weights.mean)
     return ("bold green", "red") if mine is not None and theirs is not None and mine < theirs else ("bold", "")
 
 
 def traffic(figures: Figures, state: Facts) -> RenderableType:
-    """What goes on."""
+    """Sessions and traffic."""
     totals = (figures.progress or {}).get("totals", {})
     return Text(
         f"{state['sessions']['active']} sessions, {state['offered_load_estimate'] or 0.0:.2f} per pool; "
@@ -192,7 +192,7 @@ def traffic(figures: Figures, state: Facts) -> RenderableType:
 
 
 def worth(state: Facts) -> RenderableType:
-    """Utility and its bound, with what they mean."""
+    """Utility and its bound, explained."""
     return Text(
         f"all sessions together are worth {state['utility'] or 0:.2f} (their utility), "
         f"at the best placement {state['utility_bound'] or 0:.2f}"
@@ -200,7 +200,7 @@ def worth(state: Facts) -> RenderableType:
 
 
 def reach(figures: Figures, state: Facts) -> RenderableType:
-    """Where r stands, with what it means."""
+    """The estimate r, explained."""
     what = "r, the estimate of" if figures.plan.spec.policy.has_thresholds else "the rank of the best free place,"
     return Text(
         f"{what} how far down the list of all places, best first, this load reaches, is {state['estimate_rank']}; "
@@ -209,7 +209,7 @@ def reach(figures: Figures, state: Facts) -> RenderableType:
 
 
 def class_tables(figures: Figures, state: Facts) -> list[RenderableType]:
-    """The classes with their thresholds and tokens and what these mean, and without."""
+    """Tables of the classes, with thresholds and tokens explained, and without."""
     plain = class_table(state, with_tokens=False)
     if not figures.plan.spec.policy.has_thresholds:
         return [plain]
@@ -217,10 +217,10 @@ def class_tables(figures: Figures, state: Facts) -> list[RenderableType]:
 
 
 def class_table(state: Facts, *, with_tokens: bool) -> Table:
-    """How the sessions are spread, and how they would be at the best."""
+    """Occupancies by class, actual and optimal."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     longest = max(len(c["name"]) for c in state["classes"])
-    table.add_column("class", no_wrap=True, min_width=min(longest, LONGEST_NAME))
+    table.add_column("class", no_wrap=True, min_width=min(longest, MAX_NAME))
     names = ("threshold", "right", "[green]green[/]", "[yellow]yellow[/]") if with_tokens else ()
     for name in ("pools", "sessions", "per pool", "at best", *names):
         table.add_column(name, justify="right", no_wrap=True, min_width=Text.from_markup(name).cell_len)

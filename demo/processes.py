@@ -1,4 +1,4 @@
-"""The two processes of a demonstration: the service, which owns its Valkey, and the load generator."""
+"""Child processes of a demonstration: the service, which owns its Valkey, and the load generator."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from service.store.data_folder import DataFolder, FolderInUse
 POLL_SECONDS = 0.02
 LAST_LINES = 12
 VALKEY_SECONDS = 5.0
-"""How long a Valkey whose service was killed may take to save."""
+"""Time for Valkey to save after its service was killed."""
 
 
 class Service:
-    """`slta serve` on a data folder of its own, without access control, on a loopback address."""
+    """`slta serve` with its own data folder, without access control, on loopback."""
 
     def __init__(self, folder: Path, document: str, port: int) -> None:
-        """Start it; it gets ready meanwhile."""
+        """Start the process; it becomes ready in the background."""
         self._log = folder / "service.log"
         self._data = folder / "data"
         file = folder / "fleet.yaml"
@@ -48,28 +48,28 @@ class Service:
             self._process = child.start(command, output=output, environment=environment)
 
     async def ready(self) -> str:
-        """Its address, once it listens; DemoError when it ends instead."""
+        """Its address, once it listens; DemoError if it exits first."""
         while True:
             for event in self._events():
                 if event.get("event") == "listening":
                     return str(event["url"])
             if self._process.poll() is not None:
-                raise DemoError(f"the service ended with status {self._process.returncode}:\n{last_lines(self._log)}")
+                raise DemoError(f"the service exited with status {self._process.returncode}:\n{last_lines(self._log)}")
             await asyncio.sleep(POLL_SECONDS)
 
     @property
     def ended(self) -> bool:
-        """Whether it is not there any more."""
+        """Whether the process has exited."""
         return self._process.poll() is not None
 
     async def end(self) -> None:
-        """Ask it to end, and wait until it and its Valkey have: should it have been killed, the latter ends alone."""
+        """Terminate it, and wait for it and its Valkey; after a kill Valkey exits by itself."""
         await end(self._process)
         with suppress(FolderInUse):
             await asyncio.to_thread(lambda: DataFolder(self._data, VALKEY_SECONDS).release())
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """End of its log."""
         return last_lines(self._log)
 
     def _events(self) -> list[Mapping[str, Any]]:
@@ -78,17 +78,17 @@ class Service:
 
 
 class LoadGenerator:
-    """`slta loadgen` on a service, so that drawing the view does not delay its requests; and what it tells."""
+    """`slta loadgen` as a process of its own, so that drawing does not delay requests; and its output."""
 
     def __init__(self, plan: Plan, url: str, folder: Path) -> None:
-        """Start it."""
+        """Start the process."""
         self._errors = folder / "loadgen.log"
         with self._errors.open("wb") as errors:
             command = [sys.executable, "-m", "service.cli", "loadgen", *load_options(plan, url)]
             self._process = child.start(command, output=subprocess.PIPE, errors=errors)
 
     async def lines(self) -> AsyncIterator[Mapping[str, Any]]:
-        """What it tells, until it ends; DemoError when it ends without a result."""
+        """Its output lines until it exits; DemoError if there is no result."""
         reader = asyncio.StreamReader(limit=1 << 20)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self._process.stdout)
@@ -100,21 +100,21 @@ class LoadGenerator:
         finally:
             transport.close()
         if line.get("kind") != "result":
-            raise DemoError(f"the load generator ended early:\n{last_lines(self._errors)}")
+            raise DemoError(f"the load generator exited early:\n{last_lines(self._errors)}")
 
     def ask_to_end(self) -> None:
-        """End the arrivals; its result follows."""
+        """End the arrivals; the result follows."""
         child.ask_to_end(self._process)
 
     async def end(self) -> None:
-        """End it without a result; nothing that it holds has to be saved."""
+        """Terminate it without a result; it has nothing to save."""
         if self._process.poll() is None:
             self._process.kill()
         await end(self._process)
 
 
 def load_options(plan: Plan, url: str) -> list[str]:
-    """The words after `slta loadgen` that play the plan. A trace plays to its end."""
+    """Arguments of `slta loadgen` for the plan. A trace plays to its end."""
     course = plan.course
     options = {
         "--url": url,
@@ -137,11 +137,11 @@ def load_options(plan: Plan, url: str) -> list[str]:
 
 
 def last_lines(log: Path) -> str:
-    """The end of a log, which says why."""
+    """End of a log, with the reason of a failure."""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and wait."""
+    """Send SIGTERM and wait."""
     child.ask_to_end(process)
     await asyncio.to_thread(process.wait)

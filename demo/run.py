@@ -1,4 +1,4 @@
-"""One demonstration: start everything, show it, stop everything, sum it up; nothing is left behind."""
+"""Runner of a demonstration: starts the processes, shows the view, stops everything and prints the summary."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from loadgen.client import Client, ServiceError
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_SECONDS = 0.5
 RESULT_SECONDS = 10.0
-"""How long an interrupted load generator may take to complete its sessions and sum up."""
+"""Time for an interrupted load generator to complete its sessions and report."""
 
 
 def show(options: Options) -> None:
-    """Run a demonstration until it is over or interrupted, which is no error; raises DemoError."""
+    """Run a demonstration to its end or an interrupt, which is no error; raises DemoError."""
     the_plan = plan(options)
     if options.json_path and not options.json_path.parent.is_dir():
-        raise DemoError(f"--json: there is no folder {options.json_path.parent}")
+        raise DemoError(f"--json: no such folder: {options.json_path.parent}")
     console = Console(highlight=False)
     asyncio.run(Demonstration(the_plan, options, console).run())
 
 
 class Demonstration:
-    """What is going on, and what has to be stopped in the end."""
+    """State of a demonstration, and what must be stopped."""
 
     def __init__(self, the_plan: Plan, options: Options, console: Console) -> None:
-        """Nothing is started yet."""
+        """Starts nothing yet."""
         self._plan = the_plan
         self._options = options
         self._console = console
@@ -50,7 +50,7 @@ class Demonstration:
         self._figures = Figures(the_plan, weights)
 
     async def run(self) -> None:
-        """From start to end, whatever happens in between."""
+        """Run from start to end, cleaning up in all cases."""
         loop = asyncio.get_running_loop()
         for number in ENDING_SIGNALS:
             loop.add_signal_handler(number, self._interrupt)
@@ -70,14 +70,14 @@ class Demonstration:
             self._options.json_path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
     def _say(self, text: str) -> None:
-        """On a terminal wrapped between words, elsewhere as one line."""
+        """Print, wrapped between words on a terminal, otherwise as one line."""
         if self._console.is_interactive:
             self._console.print(Padding(text, (0, 2, 0, 0), expand=False))
         else:
             self._console.print(text, soft_wrap=True)
 
     async def _keep(self, service: Service) -> None:
-        """Until somebody ends it; DemoError when it ends by itself."""
+        """Wait until the service is stopped; DemoError if it exits by itself."""
         self._say(
             f"\nThe service stays up without load: {await service.ready()}. Ctrl-C, or kill {os.getpid()}, ends it."
         )
@@ -85,7 +85,7 @@ class Demonstration:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), LOOK_SECONDS)
         if service.ended:
-            raise DemoError(f"the service ended by itself:\n{service.last_words()}")
+            raise DemoError(f"the service exited unexpectedly:\n{service.last_words()}")
 
     def _interrupt(self) -> None:
         if self._ending.is_set():
@@ -93,7 +93,7 @@ class Demonstration:
         self._ending.set()
 
     async def _play(self, folder: Path, started: AsyncExitStack) -> Service | None:
-        """The service behind the demonstration; None when we are interrupted before it listens."""
+        """Run the demonstration; return its service, None if interrupted before it listens."""
         self._console.print("Starting the service with its embedded Valkey …")
         service = Service(folder, self._plan.document, self._options.port)
         started.push_async_callback(service.end)
@@ -110,7 +110,7 @@ class Demonstration:
         return service
 
     async def _address(self, service: Service) -> str | None:
-        """Where the service listens; None when we are interrupted before it does."""
+        """Address of the service; None if interrupted before it listens."""
         ready = asyncio.create_task(service.ready())
         ending = asyncio.create_task(self._ending.wait())
         await asyncio.wait([ready, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -121,14 +121,14 @@ class Demonstration:
         return None
 
     async def _follow(self, service: Service, load: LoadGenerator, client: Client, view: View) -> None:
-        """Until the load generator has given its result, or an interrupted one takes too long."""
+        """Show the figures until the load generator reports, or takes too long after an interrupt."""
         hearing = asyncio.create_task(self._hear(load))
         looking = asyncio.create_task(self._look(service, client, view))
         ending = asyncio.create_task(self._ending.wait())
         try:
             await asyncio.wait([hearing, looking, ending], return_when=asyncio.FIRST_COMPLETED)
             if service.ended:
-                raise DemoError(f"the service ended by itself:\n{service.last_words()}")
+                raise DemoError(f"the service exited unexpectedly:\n{service.last_words()}")
             if looking.done():
                 await looking
             if not self._ending.is_set():

@@ -1,4 +1,4 @@
-"""What a demonstration has shown, in sentences."""
+"""Summary of a demonstration, in sentences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.core.policies import Policy
 
 
 def percent(fraction: float | None) -> str:
-    """Small gaps need their digits, large ones do not."""
+    """Format a fraction as a percentage; small ones with more digits."""
     if fraction is None:
         return "–"
     digits = 1 if abs(fraction) >= 0.1 else 2 if abs(fraction) >= 0.001 else 3
@@ -18,12 +18,12 @@ def percent(fraction: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """With the digits a person reads: two below one millisecond."""
+    """Format milliseconds; two digits below 1 ms."""
     return "–" if value is None else f"{value:.{1 if value >= 1 else 2}f} ms"
 
 
 def assign_times(figures: Figures) -> str:
-    """Of assigns from the scheduled moment, and how much of it the load generator was late."""
+    """Latency of assigns from the scheduled moment, and the load generator's share of it."""
     progress = figures.progress or {}
     assign, lateness = progress.get("assign_ms", {}), progress.get("lateness_ms", {})
     return (
@@ -33,7 +33,7 @@ def assign_times(figures: Figures) -> str:
 
 
 def verdict(figures: Figures) -> str:
-    """How well it goes, in one sentence."""
+    """The result in one sentence."""
     title = figures.plan.spec.policy.title
     if figures.averages is None:
         return f"{title} fills the fleet. How well it does so is measured once the warm-up is over."
@@ -45,7 +45,7 @@ def verdict(figures: Figures) -> str:
 
 
 def summarise(figures: Figures, report: Mapping[str, Any], *, interrupted: bool) -> list[str]:
-    """The summary by paragraphs; `report` as it is written to a file."""
+    """Paragraphs of the summary; `report` is the content of --json."""
     begin = f"Interrupted after {figures.elapsed_seconds:.0f} s." if interrupted else "Done."
     if report["mean_utility"] is None:
         return [f"{begin} Nothing was measured yet: the averages begin after {report['warm_up_seconds']:.3g} s."]

@@ -1,4 +1,4 @@
-"""What a demonstration looks like while it runs: a live picture on a terminal, else a line every few seconds."""
+"""View of a running demonstration: a live dashboard on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = (
 
 
 class View(Protocol):
-    """Shows the figures whenever they are new."""
+    """Shows new figures."""
 
     def show(self, figures: Figures) -> None:
         """Show them now."""
@@ -30,7 +30,7 @@ class View(Protocol):
 
 @contextmanager
 def view_on(console: Console, addresses: Sequence[str]) -> Iterator[View]:
-    """The view that fits the console."""
+    """The view for this console."""
     if not console.is_interactive:
         console.print(WORDS, soft_wrap=True)
         yield PlainLines(console)
@@ -40,14 +40,14 @@ def view_on(console: Console, addresses: Sequence[str]) -> Iterator[View]:
 
 
 class PlainLines:
-    """For files and pipes."""
+    """Line output for files and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next_seconds = 0.0
 
     def show(self, figures: Figures) -> None:
-        """A line, if the last one was long enough ago; when the arrivals are over, one that says so."""
+        """Print a line at most every few seconds, and one when the arrivals end."""
         if figures.arrivals_are_over:
             if self._next_seconds < math.inf:
                 self._console.print(f"{figures.elapsed_seconds:4.0f} s  {OVER}", soft_wrap=True)
@@ -58,7 +58,7 @@ class PlainLines:
 
 
 def plain_line(figures: Figures) -> str:
-    """Everything that matters now, in one line."""
+    """Format the key figures as one line."""
     state = figures.state or {}
     averages = figures.averages
     gap = f"placement gap {percent(averages['relative_placement_gap'])}" if averages else "warming up"
@@ -71,12 +71,12 @@ def plain_line(figures: Figures) -> str:
 
 
 class OnTerminal:
-    """For terminals."""
+    """Live dashboard for terminals."""
 
     def __init__(self, live: Live, addresses: Sequence[str]) -> None:
         self._live = live
         self._addresses = addresses
 
     def show(self, figures: Figures) -> None:
-        """Draw it anew."""
+        """Redraw."""
         self._live.update(Picture(figures, self._addresses), refresh=True)

@@ -1,1 +1,1 @@
-"""The paper's experiments, run in virtual time."""
+"""The paper's experiments, simulated in virtual time."""

@@ -1,4 +1,4 @@
-"""`slta experiments …`: the paper's tables and figures, each alone or all of them."""
+"""Command line of `slta experiments`: the paper's tables and figures, one or all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from experiments.report import Report
 
 app = typer.Typer(
-    help="The paper's results, computed in virtual time by the code that production is checked against.",
+    help="Reproduce the paper's tables and figures by simulation.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -29,10 +29,10 @@ RESULTS = Path("docs/results")
 
 @dataclass(frozen=True)
 class Study:
-    """One row: a command, run by `study` of `experiments.studies.NAME`.
+    """A command that runs `study` of `experiments.studies.NAME`.
 
-    `options` are those it has besides --out and --json, with their defaults, by the names of `study`'s arguments.
-    `committed` are the words on the command line that made docs/results.
+    `options` are its options besides --out and --json, with their defaults, by the names of `study`'s arguments.
+    `committed` are the arguments that produced docs/results.
     """
 
     name: str
@@ -41,16 +41,16 @@ class Study:
     committed: tuple[str, ...] = ()
 
     def run(self, **options: Any) -> Report:  # noqa: ANN401 - as `study` takes them
-        """Run the study. It is imported only now, so that the command line starts fast."""
+        """Run the study. The import is deferred so that the command line starts fast."""
         report: Report = import_module(f"experiments.studies.{self.name}").study(**options)
         return report
 
 
 STUDIES = (
-    Study("figure3", "Figure 3: optimal assignments of both sets of utilities. Exact.", {}),
+    Study("figure3", "Figure 3: optimal assignments of both sets of utilities; exact.", {}),
     Study(
         "table1",
-        "Table 1: the gap of JLMU and SLTA, beside the paper's, and three planted misreadings.",
+        "Table 1: the gaps of JLMU and SLTA beside the paper's, and three planted misreadings.",
         {
             "sizes": "50,100,150,200,250,300,350,400,450,500",
             "loads": "9.75,10",
@@ -62,34 +62,32 @@ STUDIES = (
     ),
     Study(
         "fluid",
-        "The fluid limit of eq. (10) beside simulated paths, from an empty and from a badly wrong start.",
+        "Fluid limit of eq. (10) beside simulated paths, from an empty and a badly balanced start.",
         {"processes": 0},
     ),
     Study(
         "learning",
-        "How r is learned: from empty, through steps of the load, without a class, and with which β.",
+        "Learning of r: from empty, through load steps, without a class, and for several β.",
         {"seeds": 8, "processes": 0},
     ),
     Study(
         "cells",
-        "What splitting a fleet into 1 to 64 cells by hashing costs.",
+        "Cost of splitting a fleet into 1 to 64 cells by hashing.",
         {"sizes": "2000,20000", "seeds": 3, "processes": 0},
         committed=("--seeds", "2"),
     ),
-    Study(
-        "policies", "Nine policies side by side on the same arrivals, on three fleets.", {"seeds": 4, "processes": 0}
-    ),
+    Study("policies", "Nine policies on the same arrivals, on three fleets.", {"seeds": 4, "processes": 0}),
     Study(
         "suboptimal",
-        "Section 9.3: where JLMU loses to the true optimum of a small fleet.",
+        "Section 9.3: loss of JLMU to the true optimum of small fleets.",
         {"seeds": 40, "processes": 0},
     ),
     Study(
         "assumptions",
-        "Other holding times, other arrivals, a day, a recorded trace: does the bound hold, how does the gap split?",
+        "Other holding times, other arrivals, a day, a recorded trace: the bound, and the parts of the gap.",
         {"seeds": 4, "trace": None, "processes": 0},
     ),
-    Study("state", "What each policy stores and hears if the pools keep their own occupancy.", {"processes": 0}),
+    Study("state", "State and messages of each policy if the pools keep their own occupancy.", {"processes": 0}),
     Study(
         "index",
         "JLMU's rule on another order of coordinates, for small fleets, beside the optimum.",
@@ -98,30 +96,30 @@ STUDIES = (
     ),
     Study(
         "greedy",
-        "What SLTA and SLTA-greedy lose to JLMU: two, three and six classes, steady and moving loads.",
+        "Loss of SLTA and SLTA-greedy to JLMU: two, three and six classes, steady and moving loads.",
         {"seeds": 24, "processes": 0},
     ),
     Study(
         "prediction",
-        "The gap that is to be expected beside simulated ones, on 40 fleets that were drawn at random.",
+        "Predicted gap beside simulated ones, on 40 random fleets.",
         {"seeds": 20, "processes": 0},
     ),
     Study(
         "which",
-        "Which policy on which order: two, three and six classes, 4 to 1,000 pools, steady and swinging.",
+        "Policies and orders: two, three and six classes, 4 to 1,000 pools, steady and swinging loads.",
         {"seeds": 20, "processes": 0},
     ),
     Study(
         "orders",
-        "What the orders by kinks and by the index win: random fleets full of ties, small ones beside their optimum.",
+        "Gain of the orders by kinks and by the index: random fleets with many ties, small ones beside their optimum.",
         {"seeds": 20, "processes": 0},
     ),
-    Study("speed", "What an event costs by n, compiled and in plain Python.", {}),
+    Study("speed", "Cost of an event by n, compiled and in plain Python.", {}),
 )
 
 
 def add_command(study: Study) -> None:
-    """A command with the options of the row."""
+    """Register a command with the study's options."""
 
     def command(*, out: Out = None, json: Json = None, **options: Any) -> None:  # noqa: ANN401 - as `study` takes them
         try:
@@ -135,13 +133,13 @@ def add_command(study: Study) -> None:
         for name, default in study.options.items()
     ]
     written = inspect.signature(command, eval_str=True).parameters
-    # typer makes options of a signature; this one says which `options` there are.
+    # typer derives options from a signature; this one lists the study's `options`.
     command.__signature__ = inspect.Signature([*own, written["out"], written["json"]])  # type: ignore[attr-defined]
     app.command(study.name, help=study.summary)(command)
 
 
 def emit(report: Report, out: Path | None, json: Path | None) -> None:
-    """Print the tables; write what was asked for."""
+    """Print the tables, and write the requested files."""
     from experiments.report import write_json, write_report  # noqa: PLC0415 - imports matplotlib
 
     typer.echo(report.markdown)
@@ -160,11 +158,11 @@ for row in STUDIES:
 
 @app.command("all")
 def everything(
-    out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="Directory for tables and figures.")] = RESULTS,
     trace: Trace = None,
     processes: Processes = 0,
 ) -> None:
-    """Every table and figure, with the seeds of the committed results (some ten minutes of one core)."""
+    """Run all studies with the seeds of the committed results (about ten minutes on one core)."""
     command = typer.main.get_command(app)
     for study in STUDIES:
         words = [study.name, "--out", str(out), *study.committed]

@@ -1,4 +1,4 @@
-"""The fleets that the studies run on."""
+"""Fleets of the studies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from service.core.utility import (
 
 @dataclass(frozen=True)
 class FleetShape:
-    """Classes of pools and their shares of the fleet: `shares[i]` pools of class i in every sum(shares)."""
+    """Classes of pools and their shares: `shares[i]` pools of class i in every sum(shares)."""
 
     name: str
     classes: tuple[PoolClass, ...]
@@ -30,12 +30,12 @@ class FleetShape:
 
     @cached_property
     def ranking(self) -> Ranking:
-        """The order ▷ of the classes' coordinates."""
+        """Order ▷ of the classes' coordinates."""
         return rank_coordinates(self.classes)
 
     @property
     def capacities(self) -> tuple[int, ...]:
-        """The most sessions a pool of each class may hold."""
+        """Maximum sessions of a pool, by class."""
         return tuple(c.capacity for c in self.classes)
 
     @property
@@ -44,9 +44,11 @@ class FleetShape:
         return tuple(Fraction(share, sum(self.shares)) for share in self.shares)
 
     def pools(self, n: int) -> tuple[int, ...]:
-        """A(i) of a fleet of n pools, which the shares must divide."""
+        """A(i) of n pools; n must be a multiple of the sum of the shares."""
         if n <= 0 or n % sum(self.shares):
-            raise ValueError(f"{n} pools cannot be shared out as {self.shares}: take a multiple of {sum(self.shares)}")
+            raise ValueError(
+                f"{n} pools cannot be divided in the ratio {self.shares}; use a multiple of {sum(self.shares)}"
+            )
         return tuple(n // sum(self.shares) * share for share in self.shares)
 
     def bound(self, offered_load: float) -> float:
@@ -60,7 +62,7 @@ class FleetShape:
         return best
 
     def mean_occupancies(self, offered_load: float) -> list[float]:
-        """Sessions per pool of each class under the optimal assignment at ρ."""
+        """Sessions per pool of each class in the optimal assignment at ρ."""
         fractions = [float(f) for f in self.fractions]
         best = optimum(self.ranking, fractions, offered_load)
         assert best is not None  # noqa: S101 - every shape has classes and every class pools
@@ -68,17 +70,17 @@ class FleetShape:
         return [sum(column[1:]) / column[0] for column in columns]
 
     def ordered_by(self, utilities: tuple[Utility, ...]) -> Ranking:
-        """The order of other curves on the same coordinates, to dispatch by."""
+        """Dispatch order of other curves on the same coordinates."""
         return rank_coordinates(
             [PoolClass(c.name, u, c.capacity) for c, u in zip(self.classes, utilities, strict=True)]
         )
 
     def arranged(self, order: Order) -> Ranking:
-        """The coordinates in an order that a fleet file can name."""
+        """Coordinates in an order of the fleet file."""
         return order.arrange(self.classes, self.ranking)
 
     def weighted(self, weights: tuple[float, ...]) -> Ranking:
-        """The order of weighted least connections with a weight a class; equal weights: least connections."""
+        """Order of weighted least connections, one weight per class; equal weights: least connections."""
         return self.ordered_by(tuple(WeightedLeastConnectionsUtility(Fraction(w)) for w in weights))
 
 
@@ -89,7 +91,7 @@ def log_share(name: str, resources: tuple[int, ...], shares: tuple[int, ...], ca
 
 
 TABLE_1 = log_share("table 1", (20, 30), (1, 1), 96)
-"""Two classes of equal size, r = (20, 30). Capacity 96 is never met at the loads studied."""
+"""Two classes of equal size, r = (20, 30). Capacity 96 is never reached at the loads studied."""
 
 FIGURE_3_LEFT = log_share("figure 3, left", (5, 10, 15), (2, 1, 1), 64)
 

@@ -1,4 +1,4 @@
-"""Plausible misreadings of section 3.2 and of slta-greedy, planted to show that the measurements would notice them."""
+"""Planted misreadings of section 3.2 and of slta-greedy, to test that the measurements detect them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.core.policies.choice import NOTHING, Choice
 
 @inner
 def count_again(state: State, order: DispatchOrder, memory: Memory, yellow: int) -> int:  # noqa: ARG001 - the misreading
-    """The learning tests read the state after the session was placed."""
+    """Count the tokens after the session was placed."""
     return count_tokens(state, order, memory)
 
 
@@ -27,7 +27,7 @@ def choose_any_green(
     room: Sequence[int],
     draw: float,
 ) -> Choice:
-    """Green tokens of all classes alike: step 1 leaves out no class."""
+    """Choose among the green tokens of all classes; step 1 excludes no class."""
     return slta.choose(green, yellow, yellow_class, NOTHING, room, draw)
 
 
@@ -35,7 +35,7 @@ def choose_any_green(
 def next_rank_late(
     rank: int, last_rank: int, green: Sequence[int], yellow: int, previous_class: int, min_green: int
 ) -> int:
-    """r ← r + 1 only when no yellow token is left, not at the last one."""
+    """r ← r + 1 only without yellow tokens, not at the last one."""
     return slta.next_rank(rank, last_rank, green, yellow + 1, previous_class, min_green)
 
 
@@ -48,7 +48,7 @@ MISREADINGS: Mapping[str, Policy] = {
 
 @inner
 def choose_any_class(state: State, order: DispatchOrder, memory: Memory, yellow: int, draw: float) -> Choice:
-    """Green tokens of all classes alike; where there is no token, any pool with room."""
+    """Choose among the green tokens of all classes; without tokens, any pool with room."""
     yellow_class = order.rank_class[memory.rank[0]]
     for i in range(len(state.first)):
         memory.room[i] = state.below[state.base[i] + state.capacity[i]]
@@ -57,7 +57,7 @@ def choose_any_class(state: State, order: DispatchOrder, memory: Memory, yellow:
 
 @inner
 def choose_or_any_pool(state: State, order: DispatchOrder, memory: Memory, yellow: int, draw: float) -> Choice:
-    """The rule, but any pool with room where there is no token."""
+    """The rule, but without tokens any pool with room."""
     if has_token(memory, yellow):
         return choose(state, order, memory, yellow, draw)
     return choose_any_class(state, order, memory, yellow, draw)
@@ -65,7 +65,7 @@ def choose_or_any_pool(state: State, order: DispatchOrder, memory: Memory, yello
 
 @inner
 def rise_once(state: State, order: DispatchOrder, memory: Memory) -> int:
-    """r rises by one at most before a session is placed."""
+    """Raise r by at most one before a session is placed."""
     yellow = count_tokens(state, order, memory)
     if not has_token(memory, yellow):
         step(state, order, memory, memory.rank[0] + 1)
@@ -75,7 +75,7 @@ def rise_once(state: State, order: DispatchOrder, memory: Memory) -> int:
 
 @inner
 def learn_by_class(order: DispatchOrder, memory: Memory, yellow: int) -> int:
-    """r falls only where a green token is of class i_{r−1}, as under SLTA."""
+    """Lower r only if a green token is of class i_{r−1}, as in SLTA."""
     r = memory.rank[0]
     previous = order.rank_class[r - 1] if r > 1 else NOTHING
     return slta.next_rank(r, len(order.rank_class) - 1, memory.green, yellow, previous, memory.min_green[0])

@@ -1,9 +1,8 @@
-"""Small fleets as Markov decision processes: the true optimum, and any order's exact value, by value
-iteration.
+"""Markov decision processes of small fleets: the true optimum, and the exact value of any order, by value iteration.
 
-Pools of a class are alike, so a state lists each class's occupancies from the fullest down. Holding times are
-exponential with mean 1, arrivals Poisson. Uniformisation turns rates into probabilities; relative value
-iteration brackets the mean reward (Puterman, Markov Decision Processes, section 8.5).
+Pools of a class are alike, so a state lists each class's occupancies in descending order. Holding times are
+exponential with mean 1, arrivals Poisson. Uniformisation turns rates into probabilities; relative value iteration
+brackets the mean reward (Puterman, Markov Decision Processes, section 8.5).
 """
 
 from __future__ import annotations
@@ -21,32 +20,32 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 PRECISION = 1e-8
-"""Width of the bracket around the mean reward, relative to the largest reward."""
+"""Width of the bracket of the mean reward, relative to the largest reward."""
 MAX_SWEEPS = 200_000
 
 Occupied = tuple[tuple[int, ...], ...]
-"""For each class, its pools' occupancies from the fullest down."""
+"""Occupancies of each class's pools, in descending order."""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The controlled chain of one small fleet. A joint action sends a session to class i's pools with x sessions."""
+    """Controlled Markov chain of a small fleet. A joint action sends a session to class i's pools with x sessions."""
 
     states: list[Occupied]
     rewards: Floats
     """Total utility in each state."""
     joins: Integers
-    """joins[s, a]: the state after action a, or −1 where no such pool is."""
+    """joins[s, a]: state after action a, or −1 without such a pool."""
     actions: list[Coordinate]
     """Action a fills coordinates (i, x + 1)."""
     departures: csr_matrix
-    """Rates from state to state."""
+    """Transition rates."""
     out_rates: Floats
     sessions: Floats
 
 
 def chain_of(ranking: Ranking, pools: tuple[int, ...], capacity: int) -> Chain:
-    """The chain of `pools[i]` pools a class, each holding at most `capacity` sessions."""
+    """Chain of `pools[i]` pools per class, each with at most `capacity` sessions."""
     columns = [
         [tuple(sorted(c, reverse=True)) for c in combinations_with_replacement(range(capacity + 1), count)]
         for count in pools
@@ -70,7 +69,7 @@ def chain_of(ranking: Ranking, pools: tuple[int, ...], capacity: int) -> Chain:
 
 
 def moved(state: Occupied, pool_class: int, occupancy: int, change: int) -> Occupied:
-    """The state after one pool of class i with this occupancy gains or loses a session; () if there is none."""
+    """State after one pool of class i with this occupancy gains or loses a session; () if there is no such pool."""
     column = list(state[pool_class])
     if occupancy not in column:
         return ()
@@ -79,7 +78,7 @@ def moved(state: Occupied, pool_class: int, occupancy: int, change: int) -> Occu
 
 
 def mean_reward(chain: Chain, arrival_rate: float, joined: Integers | None = None) -> tuple[float, Integers]:
-    """The largest mean total utility, and in each state the best action.
+    """Largest mean total utility, and the best action in each state.
 
     `joined` fixes a policy instead: the state after each arrival.
     """
@@ -97,11 +96,11 @@ def mean_reward(chain: Chain, arrival_rate: float, joined: Integers | None = Non
         value = updated - updated[0]
         if change.max() - change.min() < PRECISION * scale:
             return float(change.max() + change.min()) / 2, after.argmax(axis=1)
-    raise RuntimeError("value iteration did not settle: take a smaller capacity or a larger PRECISION")
+    raise RuntimeError("value iteration did not converge: use a smaller capacity or a larger PRECISION")
 
 
 def joined_by(chain: Chain, order: Ranking) -> Integers:
-    """JLMU on `order`: the state after each arrival; a full system stays as it is."""
+    """State after each arrival under JLMU on `order`; a full system does not change."""
     ranks = np.array([order.rank(a) for a in chain.actions])
     possible = chain.joins >= 0
     action = np.where(possible, ranks, np.iinfo(np.int64).max).argmin(axis=1)
@@ -110,6 +109,6 @@ def joined_by(chain: Chain, order: Ranking) -> Integers:
 
 
 def best_and_ordered(chain: Chain, arrival_rate: float, orders: dict[str, Ranking]) -> tuple[float, dict[str, float]]:
-    """The optimal mean total utility, and the exact one of JLMU on each order."""
+    """Optimal mean total utility, and the exact one of JLMU on each order."""
     best, _ = mean_reward(chain, arrival_rate)
     return best, {name: mean_reward(chain, arrival_rate, joined_by(chain, order))[0] for name, order in orders.items()}

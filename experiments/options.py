@@ -1,4 +1,4 @@
-"""The options of the studies' commands, and what is made of the words that are given for them."""
+"""Options of the studies' commands, and parsers of their values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Number = TypeVar("Number", int, float)
 
 
 def numbers(kind: Callable[[str], Number]) -> Callable[[typer.CallbackParam, str], list[Number]]:
-    """How to read `50,100` as numbers above 0, each once."""
+    """Parser of a list like `50,100` of unique numbers above 0."""
 
     def read(param: typer.CallbackParam, value: str) -> list[Number]:
         try:
@@ -29,14 +29,14 @@ def numbers(kind: Callable[[str], Number]) -> Callable[[typer.CallbackParam, str
 
 
 def positive(value: float) -> float:
-    """The time as given; refused unless it is above 0 and finite."""
+    """Require a time above 0 and finite."""
     if not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{value} is not a positive time")
+        raise typer.BadParameter(f"{value} is not a positive, finite time")
     return value
 
 
 def readable(trace: Path | None) -> Path | None:
-    """The trace as given; one that cannot be read is refused before anything long begins."""
+    """Validate the trace before any long run."""
     try:
         if trace:
             measure_trace(trace)
@@ -46,25 +46,25 @@ def readable(trace: Path | None) -> Path | None:
 
 
 def workers(processes: int) -> int:
-    """The processes to use: as many as there are cores for 0."""
+    """Number of processes; 0: one per core."""
     from experiments.parallel import available_processes  # noqa: PLC0415 - imports rich
 
     return processes or available_processes()
 
 
-Out = Annotated[Path | None, typer.Option(help="Folder for tables (Markdown, JSON) and figures (SVG, PNG).")]
-Json = Annotated[Path | None, typer.Option("--json", help="File for the numbers alone.")]
-Processes = Annotated[int, typer.Option(min=0, help="Processes to use; 0: one for each core.", callback=workers)]
+Out = Annotated[Path | None, typer.Option(help="Directory for tables (Markdown, JSON) and figures (SVG, PNG).")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")]
+Processes = Annotated[int, typer.Option(min=0, help="Number of processes; 0: one per core.", callback=workers)]
 Trace = Annotated[
-    Path | None, typer.Option(help="A recorded workload: CSV with start_s,duration_s.", callback=readable)
+    Path | None, typer.Option(help="Recorded workload: CSV file with start_s,duration_s.", callback=readable)
 ]
 
 OPTIONS: Mapping[str, Any] = {
     "sizes": Annotated[str, typer.Option("--n", help="Fleet sizes.", callback=numbers(int))],
     "loads": Annotated[str, typer.Option("--load", help="Loads ρ per pool.", callback=numbers(float))],
-    "seeds": Annotated[int, typer.Option(min=1, help="Independent runs a cell, seeds 0, 1, …")],
+    "seeds": Annotated[int, typer.Option(min=1, help="Independent runs per cell, seeds 0, 1, …")],
     "horizon": Annotated[float, typer.Option(help="Measured time of a run, in mean holding times.", callback=positive)],
     "trace": Trace,
     "processes": Processes,
 }
-"""By the name of the argument that `study` takes."""
+"""Options by the argument names of `study`."""

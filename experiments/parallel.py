@@ -1,4 +1,4 @@
-"""Independent runs on several processes, with a progress bar."""
+"""Process pool for independent runs, with a progress bar."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Result = TypeVar("Result")
 
 
 def available_processes() -> int:
-    """The cores that this process may use."""
+    """Cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def each(function: Callable[[Item], Result], items: Sequence[Item], title: str, processes: int = 1) -> list[Result]:
-    """`function` of every item, in order. With one process nothing is started."""
+    """Map `function` over items, in order. With one process nothing is started."""
     with progress_bar() as bar:
         task = bar.add_task(title, total=len(items))
         results = []
@@ -46,6 +46,6 @@ def each(function: Callable[[Item], Result], items: Sequence[Item], title: str, 
 
 
 def progress_bar() -> Progress:
-    """A bar on standard error that disappears when it is done."""
+    """Progress bar on standard error, removed at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)

@@ -1,4 +1,4 @@
-"""What a study leaves behind: numbers as JSON, tables as Markdown, figures as SVG and PNG."""
+"""Report of a study: numbers as JSON, tables as Markdown, figures as SVG and PNG."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STYLE: Any = {
 
 @dataclass
 class Report:
-    """One study's results. `figures` by name; the first is named like the study."""
+    """Results of a study. `figures` by name; the first is named like the study."""
 
     name: str
     data: dict[str, Any]
@@ -61,7 +61,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
 
 def write_figure(figure: Figure, file: Path) -> list[Path]:
-    """Write a figure as SVG and as PNG: `file` with each ending, which it may have already. Its folder is made."""
+    """Write `file` as SVG and as PNG, replacing a given ending, and create its directory."""
     file.parent.mkdir(parents=True, exist_ok=True)
     stem = file.stem if file.suffix in (".svg", ".png") else file.name
     svg, png = (file.with_name(f"{stem}.{ending}") for ending in ("svg", "png"))
@@ -71,12 +71,12 @@ def write_figure(figure: Figure, file: Path) -> list[Path]:
 
 
 def write_json(data: dict[str, Any], file: Path) -> None:
-    """Numbers with seven digits, one object a line where it is short; what is not finite is null."""
+    """Write JSON with seven digits, short objects on one line; non-finite numbers become null."""
     file.write_text(to_json(plain(data)) + "\n", encoding="utf-8")
 
 
 def to_json(value: Any, indent: str = "") -> str:  # noqa: ANN401 - JSON
-    """Nested as deep as it must be, short parts on one line."""
+    """Format nested JSON, short parts on one line."""
     line = json.dumps(value, ensure_ascii=False)
     if len(line) + len(indent) <= 200 or not isinstance(value, dict | list) or is_flat(value):
         return line
@@ -88,12 +88,12 @@ def to_json(value: Any, indent: str = "") -> str:  # noqa: ANN401 - JSON
 
 
 def is_flat(value: Any) -> bool:  # noqa: ANN401 - JSON
-    """A list of numbers, which stays on its line."""
+    """True for a list of numbers, which is kept on one line."""
     return isinstance(value, list) and not any(isinstance(v, dict | list) for v in value)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Numbers and containers of Python only."""
+    """Convert to plain Python numbers and containers."""
     if isinstance(value, dict):
         return {str(key): plain(v) for key, v in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
@@ -106,14 +106,14 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; its first column is aligned left, the others right."""
+    """Markdown table, first column left-aligned, others right-aligned."""
     body = [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in rows]
     rule = ["---", *("---:" for _ in header[1:])]
     return "\n".join("| " + " | ".join(line) + " |" for line in [list(header), rule, *body]) + "\n"
 
 
 def number(value: object) -> str:
-    """A cell: what is missing is a dash."""
+    """Format a cell; None is a dash."""
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -122,7 +122,7 @@ def number(value: object) -> str:
 def mean_and_error(
     values: Sequence[float] | np.ndarray[Any, Any],
 ) -> tuple[float, float | None, float | None]:
-    """Mean, its standard error, and the standard deviation of one; None from a single value."""
+    """Mean, its standard error, and the standard deviation; None for a single value."""
     array = np.asarray(values, dtype=np.float64)
     if len(array) < 2:
         return float(array.mean()), None, None
@@ -141,12 +141,12 @@ def page(title: str, *parts: str) -> str:
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and of those it started and saw end."""
+    """Processor time of this process and its finished children."""
     return sum(os.times()[:4])
 
 
 def figure(width: float = 8.0, height: float = 4.5, **layout: Any) -> tuple[Figure, Any]:  # noqa: ANN401
-    """A figure with its axes; sets the style of all figures."""
+    """Figure with its axes, in the common style."""
     mpl.rcParams.update(STYLE)
     canvas = Figure(figsize=(width, height), layout="constrained")
     return canvas, canvas.subplots(**layout)

@@ -1,4 +1,4 @@
-"""The best fixed weights of weighted least connections for one workload, searched for by running it."""
+"""Weight search: the best fixed weights of weighted least connections for one workload, by simulation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from experiments.workload import Workload
 
 @dataclass(frozen=True)
 class Search:
-    """The weights to begin with, best of all, and the factors that each weight is then tried with, in turn.
+    """Initial weights, the best first, and the factors tried on each weight in turn.
 
-    `least` is the smallest weight: such a class is used when every other is many times as full. The loss is not convex
-    in the weights, so others may be better than those that are found.
+    `least` is the smallest weight: such a class is used when all others are many times as full. The loss is not convex
+    in the weights, so the search may miss better ones.
     """
 
     starts: Sequence[Sequence[float]]
@@ -24,14 +24,14 @@ class Search:
 
     @property
     def runs(self) -> int:
-        """How many weights are tried."""
+        """Number of weights tried."""
         return len(self.starts) + len(self.factors) * len(self.starts[0])
 
 
 def best_weights(
     shape: FleetShape, n: int, workload: Workload, run: Run, search: Search, tried: Callable[[], None] = lambda: None
 ) -> tuple[float, ...]:
-    """The weights with the smallest placement gap that were found; `tried` is called after each that is tried."""
+    """Weights with the smallest placement gap found; `tried` is called after each trial."""
 
     def gap(weights: Sequence[float]) -> float:
         order = shape.weighted(tuple(round(w, 4) for w in weights))

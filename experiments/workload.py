@@ -1,4 +1,4 @@
-"""Arrivals and holding times in virtual time, drawn once and shared by every policy. Mean holding time: 1."""
+"""Workload in virtual time: arrivals and holding times, drawn once and shared by every policy. Mean holding time: 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WARM_UP = 10.0
-"""Mean holding times before measurement, where a start is near equilibrium but not in it."""
+"""Default warm-up in mean holding times, for a start near equilibrium."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -30,12 +30,12 @@ class Workload:
 
     @property
     def sessions(self) -> int:
-        """All sessions, present or to come."""
+        """Number of sessions, present or to come."""
         return self.initial + len(self.arrivals)
 
 
 def workload_of(initial: int, arrivals: Floats, ends: Floats, draws: Floats) -> Workload:
-    """A workload in which session s ends at `ends[s]`; sorted once, for all policies."""
+    """Workload in which session s ends at `ends[s]`; sorted once, for all policies."""
     departing = np.argsort(ends, kind="stable")
     return Workload(initial, arrivals, ends[departing], departing, draws)
 
@@ -63,7 +63,7 @@ def from_present(rng: np.random.Generator, initial: int, load: float, horizon: f
 
 
 def stepped(rng: np.random.Generator, initial: int, loads: list[tuple[float, float]], horizon: float) -> Workload:
-    """Poisson arrivals whose rate changes: `loads` lists (from when, nρ); exponential holding times."""
+    """Poisson arrivals with a stepwise rate: `loads` lists (start, nρ); exponential holding times."""
     ends_of_steps = [start for start, _ in loads[1:]] + [horizon]
     pieces = [poisson_times(rng, load, start, end) for (start, load), end in zip(loads, ends_of_steps, strict=True)]
     arrivals = np.concatenate(pieces)
@@ -72,9 +72,9 @@ def stepped(rng: np.random.Generator, initial: int, loads: list[tuple[float, flo
 
 
 def varying(rng: np.random.Generator, load_at: Callable[[Floats], Floats], most: float, horizon: float) -> Workload:
-    """The same under a load that varies: `load_at` gives nρ(t), `most` at most, for an array of times.
+    """The same under a varying load: `load_at` gives nρ(t), at most `most`, for an array of times.
 
-    A Poisson number of its value at time 0 is present there.
+    A Poisson number with its value at time 0 is present there.
     """
     initial = int(rng.poisson(float(load_at(np.zeros(1))[0])))
     points = poisson_times(rng, most, 0.0, horizon)
@@ -84,5 +84,5 @@ def varying(rng: np.random.Generator, load_at: Callable[[Floats], Floats], most:
 
 
 def poisson_times(rng: np.random.Generator, rate: float, start: float, end: float) -> Floats:
-    """The points of a Poisson process on [start, end), in order."""
+    """Points of a Poisson process on [start, end), in order."""
     return np.sort(rng.uniform(start, end, size=rng.poisson(rate * (end - start))))

@@ -1,1 +1,1 @@
-"""A load generator and measuring client that knows only the HTTP API."""
+"""Load generator and measuring client; it uses only the HTTP API."""

@@ -1,4 +1,4 @@
-"""What is to be done when: calls at moments of a clock, as punctual as the system's timers are."""
+"""Timer queue: callbacks at given times, with the resolution of the kernel's timers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadgen.kernel_timer import timer_of
 
 
 class Appointment:
-    """A call that is due at a moment, unless it is cancelled before."""
+    """A pending callback that can be cancelled."""
 
     __slots__ = ("_act",)
 
@@ -23,15 +23,15 @@ class Appointment:
         self._act = None
 
     def keep(self) -> None:
-        """Call what was agreed on."""
+        """Run the callback."""
         if self._act:
             self._act()
 
 
 class Agenda:
-    """Appointments of a running event loop. One that is past is kept at once, before the loop goes on to wait.
+    """Timer queue of a running event loop. An overdue callback runs at once, before the loop waits again.
 
-    O(log n) each; a cancelled one is dropped when it would have been due.
+    O(log n) each; a cancelled entry is dropped at its due time.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -43,14 +43,14 @@ class Agenda:
         self._timer = timer_of(self._loop, self._keep_due)
 
     def at(self, moment_seconds: float, act: Callable[[], None]) -> Appointment:
-        """`act` on the loop when the clock shows the moment, or as soon as possible after."""
+        """Schedule `act` on the loop for this moment; if it is past, as soon as possible."""
         appointment = Appointment(act)
         heappush(self._entries, (moment_seconds, next(self._serial), appointment))
         self._wait_for_next()
         return appointment
 
     async def sleep_until(self, moment_seconds: float) -> None:
-        """Yields even when it is late, so that others proceed."""
+        """Sleep, and yield even if the moment is past."""
         if moment_seconds <= self._clock():
             await asyncio.sleep(0)
             return
@@ -62,7 +62,7 @@ class Agenda:
             appointment.cancel()
 
     def close(self) -> None:
-        """No appointment is kept any more."""
+        """Cancel everything that is pending."""
         self._entries.clear()
         self._timer.close()
 

@@ -1,4 +1,4 @@
-"""Does the service tell the same story as our own record? Meaningful if nobody else uses the fleet."""
+"""Consistency check: the service's statistics against the load generator's record, without other clients."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from loadgen.client import Client
 from loadgen.record import Mark, mean_sessions_per_pool
 from loadgen.sessions import Sessions
 
-# The two clocks see each change half a round trip apart, and the window's ends likewise.
+# Tolerance for clock skew: each change is seen half a round trip apart, and so are the window's ends.
 _MEAN_TOLERANCE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class WindowStart:
-    """The same moment in the service's integrals and in the record's."""
+    """Start of the compared window: the service's integrals and the record's at the same moment."""
 
     integrals: str
     mark: Mark
@@ -24,7 +24,7 @@ class WindowStart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreement:
-    """⟨s⟩ by the record and by the service, and the pools whose occupancies differ: id → (record, service)."""
+    """Comparison: ⟨s⟩ by record and service, and the pools that differ: id → occupancy (record, service)."""
 
     window_seconds: float
     recorded_mean_sessions_per_pool: float
@@ -39,7 +39,7 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """The means within 0.1 %, every occupancy exactly."""
+        """True if the means agree within 0.1 % and all occupancies exactly."""
         return self.relative_difference <= _MEAN_TOLERANCE and not self.differing_pools
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,13 +47,13 @@ class Agreement:
 
 
 async def begin_window(client: Client, sessions: Sessions) -> WindowStart:
-    """To be called while the replay runs, usually when it has warmed up."""
+    """Begin the window. Call it while the replay runs, usually after the warm-up."""
     state = await client.state()
     return WindowStart(state["integrals"], sessions.mark())
 
 
 async def compare(client: Client, sessions: Sessions, start: WindowStart) -> Agreement:
-    """To be called with no call in flight: after `run` with `Drain.KEEP`. O(pools), a page a thousand."""
+    """Compare record and service. Requires no call in flight: after `run` with `Drain.KEEP`. O(pools), 1,000 a page."""
     averages = await client.averages(since=start.integrals)
     end = sessions.mark()
     mean_pools = averages["mean_pools"]
@@ -66,7 +66,7 @@ async def compare(client: Client, sessions: Sessions, start: WindowStart) -> Agr
 
 
 def differing_pools(recorded: Mapping[str, int], pools: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
-    """Pool id → (recorded, served) occupancy, where they are not the same."""
+    """Pools whose occupancies differ: id → (recorded, served)."""
     served = {pool["pool_id"]: pool["occupancy"] for pool in pools}
     return {
         pool_id: (recorded.get(pool_id, 0), served.get(pool_id, 0))

@@ -1,4 +1,4 @@
-"""Many operations in one call: what is due together is sent together (`POST …/operations`, docs/api.md)."""
+"""Bulk client: operations that are due together share one request (`POST …/operations`, docs/api.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadgen.client import MALFORMED, Client, Reply, Written, as_reply
 
 
 class _Operation(NamedTuple):
-    """`asked` is its own JSON; `reply` is what its sender waits for."""
+    """A queued operation: `asked` is its JSON, `reply` the future of its result."""
 
     asked: bytes
     written: Written | None
@@ -19,10 +19,10 @@ class _Operation(NamedTuple):
 
 
 class BulkClient(Client):
-    """Assigns and completes in calls of at most `most_operations`; everything else as in `Client`.
+    """Client that sends assigns and completes in bulk calls of at most `most_operations`; otherwise like `Client`.
 
-    An operation that is alone goes at once. Those that come while a call is under way go out together as the next
-    one, or earlier if they fill one. Each has an outcome of its own; of a call that failed, all share the failure.
+    A single operation is sent at once. Operations that arrive during a call form the next one, which is sent early
+    when full. Each operation has its own result; if a call fails, all its operations fail alike.
     """
 
     def __init__(self, url: str, fleet: str, *, most_operations: int, **options: Any) -> None:  # noqa: ANN401
@@ -47,7 +47,7 @@ class BulkClient(Client):
         return await operation.reply
 
     def _look_soon(self) -> None:
-        """After all that the loop has to do now: what is due at the same moment goes together."""
+        """Schedule the send after the loop's ready callbacks, so that operations due at the same moment are batched."""
         if not self._is_looking:
             self._is_looking = True
             asyncio.get_running_loop().call_soon(self._look)
@@ -81,7 +81,7 @@ class BulkClient(Client):
 
 
 def outcomes_of(reply: Reply, count: int) -> Sequence[Reply]:
-    """A reply for each of `count` operations."""
+    """Split a bulk reply into `count` replies, one for each operation."""
     if not reply.ok:
         return [reply] * count
     outcomes = reply.body.get("outcomes")

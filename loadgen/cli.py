@@ -1,5 +1,5 @@
-"""The commands `run` and `replay`: load for a running service, from outside."""
-# ruff: noqa: FBT002, PLR0913 - one argument an option, and some are flags
+"""Command line of the load generator: `run` and `replay`."""
+# ruff: noqa: FBT002, PLR0913 - one argument per option; some are flags
 
 from __future__ import annotations
 
@@ -34,41 +34,51 @@ def _segment(fleet: str) -> str:
     return fleet
 
 
-Url = Annotated[str, typer.Option(help="Address of the service.")]
+Url = Annotated[str, typer.Option(help="Base URL of the service.")]
 Fleet = Annotated[str, typer.Option(help="Name of the fleet.", callback=_segment)]
 Load = Annotated[float | None, typer.Option(min=0, help="Sessions per active pool.")]
 Rate = Annotated[float | None, typer.Option(min=0, help="Arrivals per second.")]
 Profile = Annotated[
     str | None,
-    typer.Option(help="Steps 5@30,10@30, ramps 5..12@20 or day, times --load or --rate.", show_default="load 1"),
+    typer.Option(
+        help="Load profile: steps 5@30,10@30, ramps 5..12@20, or day; multiplies --load or --rate.",
+        show_default="load 1",
+    ),
 ]
 MeanHolding = Annotated[float, typer.Option(help="Mean holding time in seconds.")]
-Kind = Annotated[HoldingKind, typer.Option(help="How holding times are distributed.")]
-Cv = Annotated[float | None, typer.Option(help="Of lognormal (1) and hyperexponential (2) times.")]
-Shape = Annotated[float | None, typer.Option(help="Of Pareto times, above 1 (2.5).")]
-Duration = Annotated[float | None, typer.Option(min=0, help="Seconds; else the profile's, or 60.")]
-WarmUp = Annotated[float, typer.Option(min=0, help="Seconds before the counting begins.")]
-Endless = Annotated[bool, typer.Option("--endless", help="Repeat the profile until interrupted.")]
-Seed = Annotated[int, typer.Option(help="Of arrivals and holding times.")]
-SeededIds = Annotated[bool, typer.Option("--seeded-ids", help="Session ids follow from the seed.")]
-Trace = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: start_s,duration_s.")]
-Speed = Annotated[float, typer.Option(min=1e-6, help="10 plays an hour in six minutes.")]
-Bulk = Annotated[
-    int | None, typer.Option(min=1, max=1000, help="Send what is due together, at most so many in one call.")
+Kind = Annotated[HoldingKind, typer.Option(help="Distribution of holding times.")]
+Cv = Annotated[
+    float | None, typer.Option(help="Coefficient of variation: lognormal (default 1) or hyperexponential (default 2).")
 ]
-Lease = Annotated[float | None, typer.Option(min=0, help="Lease of a session in seconds; else the fleet's.")]
-Ending = Annotated[Drain, typer.Option(help="What becomes of live sessions when the arrivals are over.")]
-ApiKey = Annotated[str | None, typer.Option(envvar="SLTA_API_KEY", help="Sent as a bearer token.")]
-Telling = Annotated[Progress, typer.Option("--progress", help="json: an object a line, the report being the last.")]
-Report = Annotated[Path | None, typer.Option("--json", help="Write the report to this file (-: print it).")]
-Check = Annotated[bool, typer.Option("--check", help="Exit with 1 on errors or a service that disagrees.")]
+Shape = Annotated[float | None, typer.Option(help="Shape of Pareto holding times, above 1 (default 2.5).")]
+Duration = Annotated[float | None, typer.Option(min=0, help="Duration in seconds; default: the profile's, or 60.")]
+WarmUp = Annotated[float, typer.Option(min=0, help="Warm-up in seconds, excluded from the report.")]
+Endless = Annotated[bool, typer.Option("--endless", help="Repeat the profile until interrupted.")]
+Seed = Annotated[int, typer.Option(help="Seed of arrivals and holding times.")]
+SeededIds = Annotated[bool, typer.Option("--seeded-ids", help="Derive session ids from the seed.")]
+Trace = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="CSV file with the columns start_s,duration_s.")
+]
+Speed = Annotated[float, typer.Option(min=1e-6, help="Replay speed; 10 plays an hour in six minutes.")]
+Bulk = Annotated[
+    int | None,
+    typer.Option(min=1, max=1000, help="Batch operations that are due together, at most this many per call."),
+]
+Lease = Annotated[float | None, typer.Option(min=0, help="Session lease in seconds; default: the fleet's.")]
+Ending = Annotated[Drain, typer.Option(help="What to do with live sessions after the last arrival.")]
+ApiKey = Annotated[str | None, typer.Option(envvar="SLTA_API_KEY", help="API key, sent as a bearer token.")]
+Telling = Annotated[
+    Progress, typer.Option("--progress", help="Output format; json: one object per line, the report last.")
+]
+Report = Annotated[Path | None, typer.Option("--json", help="Write the report to this file (-: standard output).")]
+Check = Annotated[bool, typer.Option("--check", help="Exit with 1 on errors or if the service's figures differ.")]
 
 app = typer.Typer(help="Open-loop load from outside, over HTTP.", no_args_is_help=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What to play, and to whom. `workload` makes the sessions, given the number of active pools."""
+    """Parsed options: target and workload. `workload` yields the sessions for a number of active pools."""
 
     url: str
     fleet: str
@@ -80,7 +90,7 @@ class _Order:
     bulk: int | None = None
 
     def client(self) -> Client:
-        """Sends each operation by itself, or many together."""
+        """HTTP client: single or bulk calls."""
         if self.bulk is None:
             return Client(self.url, self.fleet, api_key=self.api_key)
         return BulkClient(self.url, self.fleet, api_key=self.api_key, most_operations=self.bulk)
@@ -88,10 +98,12 @@ class _Order:
 
 @contextmanager
 def _options_checked() -> Iterator[None]:
-    """What the user stated wrongly is answered with the usage, not with a traceback."""
+    """Turn invalid option values into usage errors."""
     try:
         yield
-    except (InvalidHolding, InvalidPlan, InvalidProfile, InvalidTrace) as error:
+    except InvalidProfile as error:
+        raise typer.BadParameter(str(error), param_hint="--profile") from error
+    except (InvalidHolding, InvalidPlan, InvalidTrace) as error:
         raise typer.BadParameter(str(error)) from error
 
 
@@ -120,7 +132,7 @@ def run(
     check: Check = False,
     api_key: ApiKey = None,
 ) -> None:
-    """Poisson arrivals, constant or after a profile, with holding times of a given mean."""
+    """Generate Poisson arrivals, constant or by a profile, with holding times of a given mean."""
     plan = Plan(
         holding=holding_of_kind(holding, mean_holding, cv=cv, shape=shape),
         load=load,
@@ -154,7 +166,7 @@ def replay(
     check: Check = False,
     api_key: ApiKey = None,
 ) -> None:
-    """The sessions of a trace, at their own moments."""
+    """Replay the sessions of a trace at their recorded times."""
     length = measure_trace(trace, speed=speed)
     settings = ReplaySettings(warm_up_seconds=warm_up, drain=drain, lease_seconds=lease)
     described = {"trace": trace.name, "speed": speed, **asdict(length)}

@@ -1,4 +1,4 @@
-"""The HTTP API as seen by its client (docs/api.md): every answer, or the lack of one, becomes a value."""
+"""HTTP client of the API (docs/api.md). Every response, and every failure to get one, is returned as a value."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, NamedTuple, Self
 import aiohttp
 from yarl import URL
 
-# Servers close idle connections after a time of their own: ours after 65 s, a plain uvicorn after 5 s. We give them up
-# sooner, so that one is seldom used just as it closes.
+# Idle connections are closed before the server does it (ours after 65 s, a plain uvicorn after 5 s), so that requests
+# rarely hit a closing connection.
 _KEEP_ALIVE_SECONDS = 4.0
 
 _NOTHING_HAPPENED = frozenset({"connect_failed", "store_unavailable"})
 
-# Refused for lack of room: an answer, not a failure.
+# Codes of rejections for lack of room; they are not errors.
 REJECTIONS = frozenset({"no_capacity", "no_active_pool"})
 
 
 class Reply(NamedTuple):
-    """What came back. `status` is 0 if no HTTP answer did; `code` is the problem's, or names the outcome.
+    """Result of a call. `status` is 0 without an HTTP response; `code` is the problem's, or names the outcome.
 
-    Of the client itself: `timeout`, `connect_failed`, `connection_lost`, `malformed_reply`, `http_<status>`.
+    Codes of the client itself: `timeout`, `connect_failed`, `connection_lost`, `malformed_reply`, `http_<status>`.
     """
 
     status: int
@@ -36,34 +36,34 @@ class Reply(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """Asking again would not help."""
+        """True if a retry cannot change the result."""
         return self.code in REJECTIONS or (0 < self.status < 500 and self.status != 429)
 
     @property
     def may_have_happened(self) -> bool:
-        """The service may or may not have done it."""
+        """True if the operation may have been applied."""
         return not (self.is_final or self.status == 429 or self.code in _NOTHING_HAPPENED)
 
 
 MALFORMED = Reply(0, "malformed_reply", {})
 
 Written = Callable[[], None]
-"""Called when a request has been written to its connection."""
+"""Callback: a request was written to its connection."""
 
 
 class ServiceError(Exception):
-    """The service refused a call, or did not answer; `code` is the problem's."""
+    """A call failed or had no response; `code` is the problem's."""
 
     def __init__(self, call: str, reply: Reply) -> None:
-        super().__init__(f"{call}: {reply.code}: {reply.body.get('detail', 'no answer')}")
+        super().__init__(f"{call}: {reply.code}: {reply.body.get('detail', 'no response')}")
         self.code = reply.code
         self.status = reply.status
 
 
 class Client:
-    """Calls on one fleet. Use it as `async with Client(url, fleet) as client`.
+    """HTTP client of one fleet. Use it as `async with Client(url, fleet) as client`.
 
-    `connections` bounds the sockets; further requests wait for one, within their time-out.
+    `connections` limits the sockets; further requests wait for one, within their timeout.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Client:
     async def assign(
         self, session_id: str, lease_seconds: float | None = None, written: Written | None = None
     ) -> Reply:
-        """Code `placed`, or `replayed` if the same id was placed before; the body has `pool_id`."""
+        """Assign a session. Code `placed`, or `replayed` for an id placed before; the body has `pool_id`."""
         lease = "" if lease_seconds is None else f', "lease_seconds": {lease_seconds}'
         body = f'{{"session_id": "{session_id}"{lease}}}'
         reply = await self.ask("assign", body.encode(), written)
@@ -112,12 +112,12 @@ class Client:
         return reply._replace(code="replayed" if reply.body.get("replayed") else "placed")
 
     async def complete(self, session_id: str) -> Reply:
-        """Code `completed` or `already_ended`."""
+        """Complete a session. Code `completed` or `already_ended`."""
         reply = await self.ask("complete", f'{{"session_id": "{session_id}"}}'.encode())
         return reply._replace(code=str(reply.body.get("outcome"))) if reply.ok else reply
 
     async def renew(self, session_ids: Sequence[str], lease_seconds: float | None = None) -> Reply:
-        """The body lists the `renewed`, `expired` and `unknown` ids."""
+        """Renew leases. The body lists the `renewed`, `expired` and `unknown` ids."""
         body: dict[str, object] = {"session_ids": list(session_ids)}
         if lease_seconds is not None:
             body["lease_seconds"] = lease_seconds
@@ -127,12 +127,12 @@ class Client:
         return await self.call("GET", "state")
 
     async def averages(self, *, since: str | None = None, window: int = 60) -> Mapping[str, Any]:
-        """Averages since the `integrals` of an earlier answer, or over the last 60, 300 or 3600 seconds."""
+        """Averages since the `integrals` of an earlier response, or over the last 60, 300 or 3600 seconds."""
         query = {"window": str(window)} if since is None else {"since": since}
         return await self.call("GET", "averages", query=query)
 
     async def pools(self) -> list[Mapping[str, Any]]:
-        """Every pool, page by page, with `pool_id`, `pool_class`, `status` and `occupancy`."""
+        """All pools, read page by page, with `pool_id`, `pool_class`, `status` and `occupancy`."""
         pools: list[Mapping[str, Any]] = []
         query = {"limit": "1000"}
         while True:
@@ -153,7 +153,7 @@ class Client:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
-        """Any call below the fleet's own address, such as `POST pools/small-1/drain`. Raises ServiceError."""
+        """Call any path below the fleet's URL, such as `POST pools/small-1/drain`. Raises ServiceError."""
         url = (self._fleet_url.joinpath(path) if path else self._fleet_url).with_query(query)
         reply = await self._send(method, url, json.dumps(body).encode() if body is not None else None)
         if not reply.ok:
@@ -161,11 +161,11 @@ class Client:
         return reply.body
 
     async def ask(self, call: str, body: bytes, written: Written | None = None) -> Reply:
-        """An assign or a complete."""
+        """Send an assign or a complete."""
         return await self.send(call, body, written)
 
     async def send(self, call: str, body: bytes, written: Written | None = None) -> Reply:
-        """One of the calls that many requests are of."""
+        """Send one request of the hot path."""
         return await self._send("POST", self._urls[call], body, written)
 
     async def _send(self, method: str, url: URL, data: bytes | None, written: Written | None = None) -> Reply:
@@ -198,5 +198,5 @@ def _reply(status: int, content: bytes) -> Reply:
 
 
 def as_reply(status: int, body: Mapping[str, Any]) -> Reply:
-    """With the code of the problem, if it is one."""
+    """A reply with the problem's code, if it is one."""
     return Reply(status, str(body.get("code", f"http_{status}")), body)

@@ -1,4 +1,4 @@
-"""One replay from start to finish: interruptible, watched, compared with the service, drained."""
+"""Driver of one replay: run, interrupt, show progress, compare with the service, drain."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _TOTALS = ("arrivals", "placed", "completions", "rejections", "errors")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A replay under way. `totals` count from its first arrival, warm-up included.
+    """Progress of a replay. `totals` count from the first arrival, warm-up included.
 
-    `since` are the service's integrals at the end of the warm-up, None before it.
+    `since` are the service's integrals at the end of the warm-up, None before.
     """
 
     replay: Replay
@@ -35,7 +35,7 @@ Watch = Callable[[Look], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`agreement` is None where the service could not be compared; then `not_compared` says why."""
+    """Result of a replay. `agreement` is None if the comparison failed; `not_compared` has the reason."""
 
     summary: Summary
     totals: Mapping[str, int]
@@ -44,7 +44,7 @@ class Result:
 
     @property
     def is_clean(self) -> bool:
-        """No errors, nothing left unsettled, and the service agrees with the record."""
+        """True without errors and unsettled sessions, and if the service agrees with the record."""
         return (
             not self.summary.errors
             and not self.summary.unsettled_sessions
@@ -64,8 +64,8 @@ class Result:
 async def drive(client: Client, workload: Iterable[PlannedSession], settings: ReplaySettings, watch: Watch) -> Result:
     """Play `workload`; call `watch` twice a second, and once more before live sessions are drained.
 
-    The first interrupt ends the arrivals, the second everything. The comparison is made while sessions still live, so
-    draining at once waits until it is done.
+    The first interrupt ends the arrivals, the second the run. The comparison needs live sessions, so an immediate drain
+    waits for it.
     """
     keeps = Drain.KEEP if settings.drain is Drain.NOW else settings.drain
     replay = Replay(client, workload, replace(settings, drain=keeps))
@@ -82,7 +82,7 @@ async def drive(client: Client, workload: Iterable[PlannedSession], settings: Re
 
 
 class _Driven:
-    """A replay, its tally of the warm-up, and the window that begins after it."""
+    """A replay, its warm-up tally, and the window after the warm-up."""
 
     def __init__(self, client: Client, replay: Replay, watch: Watch) -> None:
         self._client = client
@@ -104,7 +104,7 @@ class _Driven:
         self._watch(Look(self._replay, self.totals(), self._start.integrals if self._start else None))
 
     async def run_and_compare(self) -> tuple[Agreement | None, str | None]:
-        """The agreement, or why there is none."""
+        """Run the replay; return the agreement, or the reason why it is missing."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._replay.run())
             await self._replay.warmed_up()

@@ -1,4 +1,4 @@
-"""How long sessions hold their place: distributions with a given mean, in seconds."""
+"""Distributions of holding times with a given mean, in seconds."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Protocol
 
 
 class InvalidHolding(ValueError):
-    """A distribution with such parameters does not exist."""
+    """Invalid parameters of a holding time distribution."""
 
 
 class Holding(Protocol):
-    """A distribution of holding times. `cv` is the standard deviation over the mean."""
+    """Distribution of holding times. `cv` is the standard deviation over the mean."""
 
     @property
     def mean_seconds(self) -> float: ...
     @property
     def cv(self) -> float: ...
     def draw(self, rng: random.Random) -> float:
-        """One holding time."""
+        """Draw one holding time."""
 
 
 class HoldingKind(StrEnum):
@@ -64,7 +64,7 @@ class Deterministic:
 
 @dataclass(frozen=True, slots=True)
 class Lognormal:
-    """exp of a normal with variance log(1 + cv²), any cv > 0."""
+    """Lognormal: exp of a normal with variance log(1 + cv²), cv > 0."""
 
     mean_seconds: float
     cv: float = 1.0
@@ -72,7 +72,7 @@ class Lognormal:
     def __post_init__(self) -> None:
         _require_mean(self.mean_seconds)
         if not 0 < self.cv < math.inf:
-            raise InvalidHolding(f"a lognormal cv must be positive, not {self.cv}")
+            raise InvalidHolding(f"--cv: a lognormal cv must be positive, not {self.cv}")
 
     def draw(self, rng: random.Random) -> float:
         variance = math.log1p(self.cv**2)
@@ -81,7 +81,7 @@ class Lognormal:
 
 @dataclass(frozen=True, slots=True)
 class Pareto:
-    """P(T > t) = (scale / t)^shape beyond scale = mean (shape − 1) / shape; a mean exists for shape > 1."""
+    """Pareto: P(T > t) = (scale / t)^shape beyond scale = mean (shape − 1) / shape; the mean exists for shape > 1."""
 
     mean_seconds: float
     shape: float = 2.5
@@ -89,11 +89,11 @@ class Pareto:
     def __post_init__(self) -> None:
         _require_mean(self.mean_seconds)
         if not 1 < self.shape < math.inf:
-            raise InvalidHolding(f"a Pareto distribution has a mean only for a shape above 1, not {self.shape}")
+            raise InvalidHolding(f"--shape: a Pareto shape must be above 1, not {self.shape}")
 
     @property
     def cv(self) -> float:
-        """Infinite up to shape 2."""
+        """Coefficient of variation; infinite up to shape 2."""
         return 1 / math.sqrt(self.shape * (self.shape - 2)) if self.shape > 2 else math.inf
 
     @property
@@ -106,7 +106,7 @@ class Pareto:
 
 @dataclass(frozen=True, slots=True)
 class Hyperexponential:
-    """Two exponential phases with balanced means: each phase brings half of the mean. cv ≥ 1."""
+    """Hyperexponential: two exponential phases with balanced means, each contributing half of the mean. cv ≥ 1."""
 
     mean_seconds: float
     cv: float = 2.0
@@ -114,7 +114,7 @@ class Hyperexponential:
     def __post_init__(self) -> None:
         _require_mean(self.mean_seconds)
         if not 1 <= self.cv < math.inf:
-            raise InvalidHolding(f"a hyperexponential cv is at least 1, not {self.cv}")
+            raise InvalidHolding(f"--cv: a hyperexponential cv must be at least 1, not {self.cv}")
 
     @property
     def short_phase_probability(self) -> float:
@@ -130,11 +130,11 @@ class Hyperexponential:
 def holding_of_kind(
     kind: HoldingKind, mean_seconds: float, *, cv: float | None = None, shape: float | None = None
 ) -> Holding:
-    """The distribution named `kind`. `cv` and `shape` are refused where a kind has none."""
+    """Distribution named `kind`. Raises InvalidHolding if `cv` or `shape` does not apply to it."""
     if cv is not None and kind not in {HoldingKind.LOGNORMAL, HoldingKind.HYPEREXPONENTIAL}:
-        raise InvalidHolding(f"a cv cannot be chosen for {kind} holding times")
+        raise InvalidHolding(f"--cv: {kind} holding times have no cv")
     if shape is not None and kind is not HoldingKind.PARETO:
-        raise InvalidHolding(f"a shape cannot be chosen for {kind} holding times")
+        raise InvalidHolding(f"--shape: {kind} holding times have no shape")
     match kind:
         case HoldingKind.EXPONENTIAL:
             return Exponential(mean_seconds)
@@ -150,4 +150,4 @@ def holding_of_kind(
 
 def _require_mean(mean_seconds: float) -> None:
     if not 0 < mean_seconds < math.inf:
-        raise InvalidHolding(f"a mean holding time must be positive and finite, not {mean_seconds}")
+        raise InvalidHolding(f"--mean-holding must be positive and finite, not {mean_seconds}")

@@ -1,4 +1,4 @@
-"""A timer of the kernel's own resolution: event loops count in milliseconds, and round up."""
+"""Timer with the kernel's resolution (timerfd); event loops round up to milliseconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORTEST_SECONDS = 1e-6  # 0 would disarm it
 
 
 class Timer(Protocol):
-    """Calls back once each time it is set; setting it again replaces the moment."""
+    """One-shot timer; setting it again replaces the moment."""
 
     def set(self, delay_seconds: float) -> None: ...
 
@@ -23,18 +23,18 @@ class Timer(Protocol):
 
 
 def timer_of(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> Timer:
-    """The kernel's where there is one (Linux), else the loop's."""
+    """A kernel timer on Linux, else the event loop's."""
     return KernelTimer(loop, act) if sys.platform == "linux" else LoopTimer(loop, act)
 
 
 class _Moments(ctypes.Structure):
-    """struct itimerspec: how often, and when first; seconds and nanoseconds of each."""
+    """struct itimerspec: interval, then first expiry; seconds and nanoseconds each."""
 
     _fields_ = [(name, ctypes.c_long) for name in ("every_s", "every_ns", "first_s", "first_ns")]
 
 
 class KernelTimer:
-    """timerfd_create(2) as a file that the loop reads. Python itself has it from 3.13 on."""
+    """timerfd_create(2) as a file descriptor in the event loop. Python's own API needs 3.13."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
         self._loop = loop
@@ -53,7 +53,7 @@ class KernelTimer:
         os.close(self._file)
 
     def _fire(self) -> None:
-        with suppress(BlockingIOError):  # it was set anew meanwhile
+        with suppress(BlockingIOError):  # re-armed in the meantime
             os.read(self._file, 8)
             self._act()
 
@@ -65,7 +65,7 @@ def _checked(result: int) -> int:
 
 
 class LoopTimer:
-    """The event loop's own."""
+    """Timer of the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
         self._loop = loop

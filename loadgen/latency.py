@@ -9,12 +9,12 @@ from ddsketch import DDSketch
 
 _RELATIVE_ERROR = 0.005
 _RECENT_SECONDS = 10
-_SHORTEST_MS = 0.001  # so that the number of buckets stays bounded: 2,400 up to a day
+_SHORTEST_MS = 0.001  # limits the number of buckets: 2,400 up to a day
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Percentiles:
-    """Milliseconds. None where nothing was recorded."""
+    """Percentiles in milliseconds; None without data."""
 
     count: int
     p50: float | None
@@ -24,7 +24,7 @@ class Percentiles:
 
 
 class Latency:
-    """Durations, recorded at moments that do not fall. The maximum is exact; memory is constant."""
+    """Histogram of durations, recorded in order of time. The maximum is exact; memory is constant."""
 
     def __init__(self) -> None:
         self._overall = _Durations()
@@ -42,7 +42,7 @@ class Latency:
         return self._overall.percentiles()
 
     def recent(self, at_seconds: float) -> Percentiles:
-        """Of what was recorded in the ten seconds, counted by whole seconds, up to `at_seconds`."""
+        """Percentiles of the ten seconds up to `at_seconds`, by whole seconds."""
         merged = _Durations()
         for second, durations in self._by_second:
             if second > at_seconds - _RECENT_SECONDS:
@@ -76,5 +76,5 @@ class _Durations:
         )
 
     def _quantile_ms(self, fraction: float) -> float:
-        """Never beyond the maximum, although the middle of its bucket may be."""
+        """Quantile, capped at the maximum, which the middle of its bucket may exceed."""
         return min(float(self._sketch.get_quantile_value(fraction) or 0.0), self._longest_ms)

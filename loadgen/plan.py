@@ -1,4 +1,4 @@
-"""From what the user states (load or rate, profile, holding times, duration) to a workload."""
+"""Load plan: turns options (load or rate, profile, holding times, duration) into a workload."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _DEFAULT_DURATION_SECONDS = 60.0
 
 
 class InvalidPlan(ValueError):
-    """The options contradict each other."""
+    """Contradictory options."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """`load` is in sessions per active pool, `rate` in arrivals per second; the profile multiplies one of them.
+    """Load plan. `load` is in sessions per active pool, `rate` in arrivals per second; the profile scales either.
 
-    `profile` is `day` or what `parse_profile` reads; alone it is in sessions per pool. It begins after the
-    warm-up, which runs at its first rate, and repeats until `duration_seconds` (None: once) are over.
+    `profile` is `day` or text for `parse_profile`; alone it is in sessions per pool. It begins after the warm-up,
+    which runs at its first rate, and repeats until `duration_seconds` (None: once).
     """
 
     holding: Holding
@@ -36,30 +36,30 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.load is not None and self.rate is not None:
-            raise InvalidPlan("state a load or a rate, not both")
+            raise InvalidPlan("give --load or --rate, not both")
         if self.load is None and self.rate is None and self.profile is None:
-            raise InvalidPlan("state a load, a rate or a profile")
+            raise InvalidPlan("give --load, --rate or --profile")
         if self.endless and self.duration_seconds is not None:
-            raise InvalidPlan("an endless run has no duration")
+            raise InvalidPlan("--duration cannot be combined with --endless")
 
     @property
     def total_seconds(self) -> float:
-        """When the arrivals end, warm-up included; infinite if they do not."""
+        """Time of the last arrival, warm-up included; infinite for an endless run."""
         if self.endless:
             return math.inf
         return self.warm_up_seconds + (self.duration_seconds or self._course().duration_seconds)
 
     def rate_profile(self, active_pools: int) -> RateProfile:
-        """Arrivals per second. By Little's law a load ρ on n pools takes the rate nρ / mean holding time."""
+        """Arrival rate. By Little's law a load ρ on n pools takes the rate nρ / mean holding time."""
         if self.rate is not None:
             return self._course().scaled(self.rate)
         if not active_pools:
-            raise InvalidPlan("a load is per active pool, and the fleet has none: state a rate, or add pools")
+            raise InvalidPlan("--load: the fleet has no active pools; give --rate, or add pools")
         load = 1.0 if self.load is None else self.load
         return self._course().scaled(load * active_pools / self.holding.mean_seconds)
 
     def workload(self, active_pools: int) -> Iterator[PlannedSession]:
-        """Without end: `total_seconds` cuts it. The same seed gives the same sessions."""
+        """Endless workload; `total_seconds` cuts it. The same seed gives the same sessions."""
         arrivals = after_warm_up(
             self.warm_up_seconds,
             self.rate_profile(active_pools),
@@ -69,7 +69,7 @@ class Plan:
         return workload(arrivals, self.holding, random_stream(self.seed, "holding"))
 
     def _course(self) -> RateProfile:
-        """The profile in units of the load or rate."""
+        """Profile in units of the load or rate."""
         if self.profile is None:
             return constant(1.0, self.duration_seconds or _DEFAULT_DURATION_SECONDS)
         if self.profile == "day":

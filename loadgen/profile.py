@@ -1,4 +1,4 @@
-"""Piecewise linear rates: steps, ramps and a day, as text and as a function with its integral and inverse."""
+"""Load profiles: piecewise linear rates (steps, ramps, a day), their syntax, integral and inverse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 DAY_SECONDS = 86_400.0
 
-# Hour by hour, in the manner of evening entertainment: illustrative, not measured. Only the shape counts.
+# Relative rate by hour, in the manner of evening entertainment; illustrative, not measured.
 _DAY_BY_HOUR = (
     *(0.85, 0.62, 0.46, 0.36, 0.31, 0.32, 0.40, 0.54, 0.68, 0.80, 0.90, 0.98),
     *(1.06, 1.10, 1.12, 1.15, 1.20, 1.28, 1.40, 1.55, 1.66, 1.65, 1.47, 1.14),
@@ -24,11 +24,11 @@ _SEGMENT = re.compile(rf"({_NUMBER})(?:\.\.({_NUMBER}))?@({_NUMBER})", re.ASCII)
 
 
 class InvalidProfile(ValueError):
-    """A profile is not well-formed, or has no arrivals."""
+    """Invalid profile, or one without arrivals."""
 
 
 class Segment(NamedTuple):
-    """A stretch on which the rate goes in a straight line from `start_rate` to `end_rate` (per second)."""
+    """Segment with a linear rate from `start_rate` to `end_rate` (per second)."""
 
     duration_seconds: float
     start_rate: float
@@ -46,26 +46,26 @@ class Segment(NamedTuple):
         return (self.start_rate + self.slope * seconds / 2) * seconds
 
     def moment_of(self, expected: float) -> float:
-        """The inverse of `expected_by`, in the form that does not cancel where the slope is small."""
+        """Inverse of `expected_by`, in the form without cancellation at small slopes."""
         root = math.sqrt(max(0.0, self.start_rate**2 + 2 * self.slope * expected))
-        reached = self.start_rate + root  # 0 at the start of a ramp, also where the product is too small for a double
+        reached = self.start_rate + root  # 0 at the start of a ramp, also if the product underflows
         return 2 * expected / reached if reached > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class RateProfile:
-    """λ(t) from 0 to `duration_seconds`, in arrivals per second or any unit that a factor turns into it."""
+    """Rate profile λ(t) from 0 to `duration_seconds`, in arrivals per second or a unit proportional to it."""
 
     segments: tuple[Segment, ...]
 
     def __post_init__(self) -> None:
         for duration_seconds, *rates in self.segments:
             if not 0 < duration_seconds < math.inf:
-                raise InvalidProfile(f"a segment lasts a positive number of seconds, not {duration_seconds}")
+                raise InvalidProfile(f"the duration of a segment must be positive, not {duration_seconds} s")
             if not all(0 <= rate < math.inf for rate in rates):
-                raise InvalidProfile(f"a rate is finite and not negative: {rates}")
+                raise InvalidProfile(f"rates must be finite and not negative, not {rates}")
         if not 0 < self.expected_arrivals < math.inf:
-            raise InvalidProfile("the profile has no arrivals: some rate must be positive")
+            raise InvalidProfile("the profile has no arrivals: at least one rate must be positive")
 
     @cached_property
     def _ends_seconds(self) -> list[float]:
@@ -81,7 +81,7 @@ class RateProfile:
 
     @property
     def expected_arrivals(self) -> float:
-        """Λ over the whole profile."""
+        """Λ of the whole profile."""
         return self._expected_by_end[-1] if self.segments else 0.0
 
     @property
@@ -99,7 +99,7 @@ class RateProfile:
         return expected_before + segment.expected_by(since_start)
 
     def moment_of(self, expected: float) -> float:
-        """Λ⁻¹: when the expected number of arrivals passes `expected` (below `expected_arrivals`)."""
+        """Λ⁻¹: time at which the expected number of arrivals reaches `expected` (below `expected_arrivals`)."""
         k = min(bisect_right(self._expected_by_end, expected), len(self.segments) - 1)
         before_seconds = self._ends_seconds[k - 1] if k else 0.0
         expected_before = self._expected_by_end[k - 1] if k else 0.0
@@ -107,7 +107,7 @@ class RateProfile:
         return min(before_seconds + within_seconds, self._ends_seconds[k])
 
     def scaled(self, factor: float) -> RateProfile:
-        """The same course at `factor` times the rate."""
+        """The profile at `factor` times the rate."""
         return RateProfile(
             tuple(
                 Segment(duration, start_rate * factor, end_rate * factor)
@@ -129,25 +129,25 @@ def constant(rate: float, duration_seconds: float) -> RateProfile:
 
 
 def through(rates: Sequence[float], duration_seconds: float) -> RateProfile:
-    """Straight lines between `rates` at equal distances."""
+    """Linear interpolation of equidistant `rates`."""
     step_seconds = duration_seconds / (len(rates) - 1)
     return RateProfile(tuple(Segment(step_seconds, start, end) for start, end in pairwise(rates)))
 
 
 def day(mean_rate: float, duration_seconds: float = DAY_SECONDS) -> RateProfile:
-    """A day with a quiet morning and a busy evening, pressed into `duration_seconds`."""
+    """Daily profile with a quiet morning and a busy evening, scaled to `duration_seconds`."""
     shape = through((*_DAY_BY_HOUR, _DAY_BY_HOUR[0]), duration_seconds)
     return shape.scaled(mean_rate / shape.mean_rate)
 
 
 def parse_profile(text: str) -> RateProfile:
-    """`RATE@SECONDS` is a step, `RATE..RATE@SECONDS` a ramp; commas between: `5@30,5..12@20,12@30`."""
+    """Parse comma-separated `RATE@SECONDS` (step) and `RATE..RATE@SECONDS` (ramp): `5@30,5..12@20,12@30`."""
     return RateProfile(tuple(_parse_segment(part.strip()) for part in text.split(",")))
 
 
 def _parse_segment(text: str) -> Segment:
     match = _SEGMENT.fullmatch(text)
     if not match:
-        raise InvalidProfile(f"{text!r} is not RATE@SECONDS or RATE..RATE@SECONDS, such as 5@30 or 5..12@20")
+        raise InvalidProfile(f"expected RATE@SECONDS or RATE..RATE@SECONDS, such as 5@30 or 5..12@20, not {text!r}")
     start_rate, end_rate, duration_seconds = match.groups()
     return Segment(float(duration_seconds), float(start_rate), float(end_rate or start_rate))

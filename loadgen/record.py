@@ -1,4 +1,4 @@
-"""The load generator's own account of the fleet, from (pool, reply to assign, reply to complete) alone."""
+"""Occupancy record of the load generator, derived from (pool, reply to assign, reply to complete) alone."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ class _PoolLine:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The integrals of the occupancies at one moment; two of them give the averages between."""
+    """Integrals of the occupancies at one moment; two marks give averages."""
 
     at_seconds: float
     session_seconds: Mapping[str, float]
 
 
 class Record:
-    """Occupancy of each pool, and its integral over time. Moments must not fall. Memory: O(pools)."""
+    """Occupancy of each pool and its integral over time. Requires non-decreasing times. Memory: O(pools)."""
 
     def __init__(self) -> None:
         self._pools: dict[str, _PoolLine] = {}
 
     def placed(self, pool_id: str, at_seconds: float) -> None:
-        """The reply to an assign arrived."""
+        """Count a session at the reply to its assign."""
         self._step(pool_id, at_seconds, +1)
 
     def ended(self, pool_id: str, at_seconds: float) -> None:
-        """The reply to a complete arrived (or the service said that the session is over)."""
+        """Remove a session at the reply to its complete, or when the service reports its end."""
         self._step(pool_id, at_seconds, -1)
 
     def occupancies(self) -> dict[str, int]:
-        """Sessions by pool now; pools without any are left out."""
+        """Current sessions by pool; empty pools are omitted."""
         return {pool_id: line.occupancy for pool_id, line in self._pools.items() if line.occupancy}
 
     def mark(self, at_seconds: float) -> Mark:
-        """O(pools)."""
+        """Integrals now. O(pools)."""
         for line in self._pools.values():
             line.advance(at_seconds)
         return Mark(at_seconds, {pool_id: line.session_seconds for pool_id, line in self._pools.items()})
@@ -58,7 +58,7 @@ class Record:
 
 
 def mean_sessions_by_pool(start: Mark, end: Mark) -> dict[str, float]:
-    """Time averages of the occupancies between two marks; a pool that never held a session is left out."""
+    """Time averages of the occupancies between two marks; pools without sessions are omitted."""
     window_seconds = end.at_seconds - start.at_seconds
     if window_seconds <= 0:
         raise ValueError(f"a window must have a positive length, not {window_seconds} s")
@@ -69,5 +69,5 @@ def mean_sessions_by_pool(start: Mark, end: Mark) -> dict[str, float]:
 
 
 def mean_sessions_per_pool(start: Mark, end: Mark, pools: float) -> float:
-    """⟨s⟩ between two marks, over `pools` pools."""
+    """⟨s⟩ between two marks, per pool."""
     return sum(mean_sessions_by_pool(start, end).values()) / pools

@@ -1,4 +1,4 @@
-"""The open loop: arrivals keep to their schedule whatever the service does, and latency counts from it."""
+"""Open-loop replay: arrivals keep their schedule whatever the service does, and latency counts from it."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from loadgen.workload import PlannedSession
 
 
 class Drain(StrEnum):
-    """What becomes of live sessions when the arrivals are over."""
+    """What to do with live sessions after the last arrival."""
 
     NOW = "now"
-    """They are completed at once."""
+    """Complete them at once."""
     SCHEDULE = "schedule"
-    """They are completed when they would have been."""
+    """Complete them on schedule."""
     KEEP = "keep"
-    """They stay, with no call in flight and unsettled ones ended; `Sessions.complete_all` ends them too."""
+    """Keep them, with no call in flight and unsettled ones ended; `Sessions.complete_all` ends them later."""
 
 
 def new_id_prefix(seed: int | str = "") -> str:
-    """Differs in every run, so that no id is ever used twice."""
+    """Prefix of session ids, unique per run so that ids are never reused."""
     return f"lg{seed}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplaySettings:
-    """What would arrive from `duration_seconds` on does not.
+    """Replay settings. Arrivals from `duration_seconds` on are dropped.
 
-    Counts and latencies begin after `warm_up_seconds`. `lease_seconds` None leaves the lease to the fleet.
+    Counts and latencies begin after `warm_up_seconds`. With `lease_seconds` None the fleet's lease applies.
     """
 
     duration_seconds: float = math.inf
@@ -53,15 +53,15 @@ class ReplaySettings:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", self.id_prefix):
-            raise ValueError(f"an id prefix is 1 to 100 of [A-Za-z0-9._:-], not {self.id_prefix!r}")
+            raise ValueError(f"an id prefix must be 1 to 100 of [A-Za-z0-9._:-], not {self.id_prefix!r}")
 
 
 class Replay:
-    """One workload, played once to one fleet by `run`; everything else may be read and called meanwhile.
+    """Replay of one workload on one fleet, once, by `run`; other methods may be called meanwhile.
 
-    What becomes of it is in `sessions`; its tally begins anew after the warm-up.
-    A session ends its planned duration after its scheduled arrival, or with the reply to its assign if later.
-    Memory: O(live sessions + pools + calls in flight), the last bounded by the client's time-out.
+    Results are in `sessions`; the tally restarts after the warm-up.
+    A session ends its planned duration after its scheduled arrival, or at the reply to its assign if that is later.
+    Memory: O(live sessions + pools + calls in flight), the last limited by the client's timeout.
     """
 
     def __init__(
@@ -90,12 +90,12 @@ class Replay:
 
     @property
     def calls_in_flight(self) -> int:
-        """Assigns and completes without an answer yet."""
+        """Assigns and completes in flight."""
         return self._in_flight
 
     @property
     def is_arriving(self) -> bool:
-        """Whether further sessions may arrive."""
+        """Whether more sessions may arrive."""
         return not self._all_sent
 
     @property
@@ -105,22 +105,22 @@ class Replay:
 
     @property
     def elapsed_seconds(self) -> float:
-        """Since the run began, warm-up included."""
+        """Time since the start, warm-up included."""
         return self._clock() - self._start_seconds
 
     async def warmed_up(self) -> None:
-        """Returns when the counting begins, or the run is over."""
+        """Wait for the end of the warm-up or of the run."""
         await self._warmed_up.wait()
 
     def stop(self) -> None:
-        """End the arrivals now, wait for no schedule and let `run` drain; also before `run`, and again."""
+        """End the arrivals, ignore the schedule and let `run` drain. Idempotent; also valid before `run`."""
         self._stopping = True
         self._nothing_to_wait_for.set()
         if self._sending:
             self._sending.cancel()
 
     async def run(self) -> None:
-        """Play the workload, then drain. No call and no timer outlives it, even if it is cancelled."""
+        """Play the workload, then drain. Leaves no call and no timer behind, even if cancelled."""
         self._start_seconds = self._clock()
         warm_up = self._begin_warm_up()
         self._agenda = Agenda(self._clock)
@@ -147,7 +147,7 @@ class Replay:
             self._warmed_up.set()
 
     async def _play(self) -> None:
-        """Leaves nothing that would begin another call; those in flight may still be."""
+        """Play the arrivals. On return nothing will start another call; some may be in flight."""
         background = [
             self._calls.create_task(self.sessions.keep_settling()),
             self._calls.create_task(self.sessions.keep_renewing()),

@@ -1,4 +1,4 @@
-"""What a replay has to say: counts and latencies while it runs, a summary of them at any moment."""
+"""Report of a replay: counts and latencies while it runs, and a summary at any moment."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from loadgen.retry import Answer
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """A replay since its warm-up. `window_seconds` end when the last arrival was sent, in time or late.
+    """Summary of a replay since its warm-up. `window_seconds` ends when the last arrival was sent, on time or late.
 
-    Each of the `arrivals` was `placed`, or is one of the `rejections` (no room) or `errors` (no usable
-    answer), or waits for its answer. `completions` are those on schedule; failed ones are `errors` too.
-    `target_rate` is the arrivals per second of their schedule, `achieved_rate` what was placed or rejected
-    per second of the window. `unsettled_sessions` may still hold a place.
+    Each of the `arrivals` was `placed`, is one of the `rejections` (no room) or `errors` (no usable response), or is
+    in flight. `completions` are those on schedule; failed ones are `errors` too. `target_rate` is the scheduled
+    arrivals per second, `achieved_rate` those placed or rejected per second of the window. `unsettled_sessions`
+    may still occupy a pool.
 
-    `assign_ms` and `complete_ms` count from the scheduled moment to the last answer, retries included. Those of assigns
-    have two parts: `lateness_ms`, until the first request was written, is the load generator's own; `service_ms`, from
-    then on, is the service's. `outcomes[call][code]` counts last answers, `settle` and `drain` being the calls out of
-    schedule.
+    `assign_ms` and `complete_ms` count from the scheduled moment to the last reply, retries included. For assigns they
+    split into `lateness_ms`, until the first request was written (the load generator's share), and `service_ms`, the
+    rest. `outcomes[call][code]` counts last replies; `settle` and `drain` are calls off schedule.
     """
 
     window_seconds: float
@@ -46,12 +45,12 @@ class Summary:
     outcomes: Mapping[str, Mapping[str, int]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers, strings and dicts only, ready for JSON."""
+        """Plain dicts, numbers and strings, ready for JSON."""
         return asdict(self)
 
 
 class Latencies(NamedTuple):
-    """Of assigns, in milliseconds: the whole from the scheduled moment, and its two parts."""
+    """Latencies of assigns in milliseconds: total from the scheduled moment, and its two parts."""
 
     assign: Percentiles
     lateness: Percentiles
@@ -59,7 +58,7 @@ class Latencies(NamedTuple):
 
 
 class Tally:
-    """Counts since `since_seconds`. Each call adds its last answer to the tally under which it began."""
+    """Counters since `since_seconds`. A call counts in the tally under which it began."""
 
     def __init__(self, since_seconds: float) -> None:
         self.since_seconds = since_seconds
@@ -82,7 +81,7 @@ class Tally:
         self._scheduled_until_seconds = due_seconds
 
     def assigned(self, answer: Answer, due_seconds: float, written_seconds: float | None, at_seconds: float) -> None:
-        """`written_seconds` is None if no request could be written, for want of a connection."""
+        """Count an assign. `written_seconds` is None if no connection was free to send it."""
         self.count("assign", answer)
         self.assign.record(at_seconds - due_seconds, at_seconds)
         if written_seconds is not None:
@@ -108,11 +107,11 @@ class Tally:
         self.retries += answer.retries
 
     def recent(self, at_seconds: float) -> Latencies:
-        """Of the last ten seconds."""
+        """Latencies of the last ten seconds."""
         return Latencies(*(of.recent(at_seconds) for of in (self.assign, self.lateness, self.service)))
 
     def close(self, at_seconds: float, schedule_end_seconds: float) -> None:
-        """The arrivals are over, perhaps late. An infinite end of their schedule stands for the last of them."""
+        """End the window, perhaps late. With an infinite schedule it ends at the last arrival."""
         self._closed = (at_seconds, self.placed + self.rejections)
         if schedule_end_seconds < math.inf:
             self._scheduled_until_seconds = schedule_end_seconds

@@ -1,4 +1,4 @@
-"""Asking again: how often, how soon, and how much of the traffic may be repetition."""
+"""Retry policy with backoff, jitter and a budget."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from loadgen.client import Reply
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """Full jitter below a bound that doubles from `first_delay_seconds` to `longest_delay_seconds`.
+    """Retry policy: full jitter below a limit that doubles from `first_delay_seconds` to `longest_delay_seconds`.
 
-    A tenth of the calls may be retries (`budget_ratio`) besides a reserve of `budget_reserve`: a service in
-    trouble is not buried under repetition. What stays unsettled is asked about every `settle_every_seconds`.
+    The budget allows one retry per ten calls (`budget_ratio`) plus `budget_reserve`, which limits the load on a
+    failing service. Unsettled sessions are retried every `settle_every_seconds`.
     """
 
     attempts: int = 4
@@ -27,15 +27,15 @@ class RetryPolicy:
     settle_every_seconds: float = 1.0
 
     def delay_seconds(self, retry: int, rng: random.Random) -> float:
-        """How long to wait before retry 0, 1, …"""
+        """Delay before retry 0, 1, …"""
         bound = min(self.longest_delay_seconds, self.first_delay_seconds * 2**retry)
         return rng.uniform(0.0, bound)
 
 
 class Answer(NamedTuple):
-    """The last reply to a call and its repetitions.
+    """Last reply to a call and its retries.
 
-    `in_doubt`: none was final, and one of the attempts may have had its effect.
+    `in_doubt`: no reply was final, and an attempt may have been applied.
     """
 
     reply: Reply
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Retrying:
-    """Repeats calls within one budget shared by all of them."""
+    """Retries calls within one shared budget."""
 
     def __init__(self, policy: RetryPolicy, rng: random.Random) -> None:
         self._policy = policy
@@ -52,7 +52,7 @@ class Retrying:
         self._budget = policy.budget_reserve
 
     async def answer(self, send: Callable[[], Awaitable[Reply]]) -> Answer:
-        """Send until a reply is final, the attempts are used up or the budget is."""
+        """Send until a reply is final or the attempts or the budget are exhausted."""
         self._budget = min(self._policy.budget_reserve, self._budget + self._policy.budget_ratio)
         retries, in_doubt = 0, False
         while True:

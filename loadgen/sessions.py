@@ -1,4 +1,4 @@
-"""The sessions of a replay: asked for, placed, renewed, ended, and settled where an answer was lost."""
+"""Session lifecycle of a replay: assign, renew, complete, and settle after a lost reply."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _RENEWED_PER_CALL = 500
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """`due_seconds` and `ends_seconds` are its scheduled arrival and end, on the replay's clock.
+    """A session; `due_seconds` and `ends_seconds` are its scheduled arrival and end on the replay's clock.
 
-    `written_seconds` is when the first request for its place was written; None before.
+    `written_seconds` is when its first assign was written; None before.
     """
 
     session_id: str
@@ -37,11 +37,11 @@ class Session:
 
 
 class Sessions:
-    """Sends assigns and completes, and keeps what is known of each session until it has surely ended.
+    """Sends assigns and completes and tracks each session until its end is certain.
 
-    `live` sessions are placed and not yet completed. `unsettled` ones may hold a place against our will: a
-    call about them got no final answer. Only an assign that was answered is followed by a complete.
-    `record` is who holds what, by our own account; `tally` counts since `begin_counting`, at first since now.
+    `live` sessions are placed and not completed. `unsettled` sessions may still occupy a pool because a call had no
+    final reply. Only an answered assign is followed by a complete. `record` has the occupancies, `tally` the counts
+    since `begin_counting`, or since creation.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Sessions:
         self.tally = Tally(clock())
 
     def begin_counting(self) -> None:
-        """Start a new tally. Calls under way are counted where they began."""
+        """Start a new tally. Calls in flight count in the old one."""
         self.tally = Tally(self._clock())
 
     def summary(self) -> Summary:
@@ -73,15 +73,15 @@ class Sessions:
         return self.tally.summary(self._clock(), live_sessions=len(self.live), unsettled_sessions=len(self.unsettled))
 
     def recent_ms(self) -> Latencies:
-        """Of the last ten seconds."""
+        """Latencies of the last ten seconds."""
         return self.tally.recent(self._clock())
 
     def mark(self) -> Mark:
-        """The record's integrals now: two marks give the mean occupancies between them."""
+        """The record's integrals now; two marks give mean occupancies."""
         return self.record.mark(self._clock())
 
     async def assign(self, session: Session) -> bool:
-        """Ask for a place. True: the session is live now."""
+        """Assign a session. True if it is live."""
         tally = self.tally
         tally.arrived(session.due_seconds)
         answer = await self._ask_for_place(session)
@@ -93,7 +93,7 @@ class Sessions:
         return answer.reply.ok
 
     async def complete(self, session: Session) -> None:
-        """End a live session at its scheduled end, or late."""
+        """Complete a live session at its scheduled end, or late."""
         tally, due_seconds = self.tally, min(session.ends_seconds, self._clock())
         answer = await self._ask_for_end(session)
         now = self._clock()
@@ -102,9 +102,9 @@ class Sessions:
             self._leave_unsettled(session)
 
     async def keep_renewing(self) -> None:
-        """Renew all live sessions, three times a lease, until cancelled.
+        """Renew all live sessions three times per lease, until cancelled.
 
-        What gets no answer is made up for by the next round; what the service has ended is taken off.
+        A failed renewal is repeated by the next round; sessions that the service has ended are removed.
         """
         await self._lease_is_known.wait()
         lease_seconds = self._granted_lease_seconds
@@ -117,7 +117,7 @@ class Sessions:
                     self._found_ended(session_id)
 
     def _found_ended(self, session_id: str) -> None:
-        """The service has ended the session by itself, unless our complete is on its way."""
+        """Remove a session that the service has ended, unless our complete is in flight."""
         session = self.live.get(session_id)
         if session and session.end_timer:
             del self.live[session_id]
@@ -125,18 +125,18 @@ class Sessions:
             self.tally.outcomes["renew"]["ended"] += 1
 
     async def keep_settling(self) -> None:
-        """Ask again about unsettled sessions, one by one; while there is no answer, one each time."""
+        """Retry unsettled sessions one by one; one per round while the service does not respond."""
         while True:
             await asyncio.sleep(self._settle_every_seconds)
             while self.unsettled and await self._settle(next(iter(self.unsettled.values())), "settle"):
                 pass
 
     async def settle_all(self) -> None:
-        """Ask once more about all that are unsettled."""
+        """Retry all unsettled sessions once."""
         await self._settle_each([*self.unsettled.values()], "settle")
 
     async def complete_all(self) -> None:
-        """Complete all that are live or unsettled. Without a final answer one is unsettled."""
+        """Complete all live and unsettled sessions. Without a final reply a session stays unsettled."""
         await self._settle_each([*self.live.values(), *self.unsettled.values()], "drain")
 
     async def _settle_each(self, sessions: Iterable[Session], call: str) -> None:
@@ -151,7 +151,7 @@ class Sessions:
                 calls.create_task(settle_in_turn())
 
     async def _settle(self, session: Session, call: str) -> bool:
-        """See to it that the session has ended. False: it is unsettled, behind the others."""
+        """End an unsettled session. False: it stays unsettled, at the end of the queue."""
         if session.pool_id is None:
             answer = await self._ask_for_place(session)
             self.tally.count(call, answer)
@@ -197,7 +197,7 @@ class Sessions:
         return answer
 
     def _ended(self, session: Session) -> None:
-        """Counts once, whichever of complete and renewal brings the news first."""
+        """Count the end once, whichever of complete and renewal reports it first."""
         if session.pool_id is not None:
             self.record.ended(session.pool_id, self._clock())
             session.pool_id = None

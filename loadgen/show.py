@@ -1,4 +1,4 @@
-"""How a replay looks in a terminal, and to a program that reads its output."""
+"""Progress output of a replay, for terminals and for programs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from loadgen.report import Summary
 
 
 class Progress(StrEnum):
-    """How it is told."""
+    """Progress format."""
 
     LINE = "line"
-    """A line that is kept up to date, on a terminal."""
+    """One line, updated in place on a terminal."""
     JSON = "json"
-    """JSON objects, one a line on standard output: `progress` twice a second, `result` at the end."""
+    """JSON lines on standard output: `progress` twice a second, `result` at the end."""
 
 
 @contextmanager
 def watching(progress: Progress, console: Console) -> Iterator[Watch]:
-    """Shows a replay as long as it runs."""
+    """Show a replay while it runs."""
     if progress is Progress.JSON:
         yield tell
         return
@@ -43,7 +43,7 @@ def watching(progress: Progress, console: Console) -> Iterator[Watch]:
 
 
 def tell(look: Look) -> None:
-    """One line of progress. Latencies are those of the last ten seconds."""
+    """Print one progress line. Latencies are of the last ten seconds."""
     replay, recent = look.replay, look.replay.sessions.recent_ms()
     say(
         "progress",
@@ -56,12 +56,12 @@ def tell(look: Look) -> None:
 
 
 def say(kind: str, **facts: object) -> None:
-    """A JSON object on a line of its own."""
+    """Print one JSON object as a line."""
     print(json.dumps({"kind": kind, **facts}, allow_nan=False), flush=True)  # noqa: T201 - who started us reads it
 
 
 def live_line(replay: Replay) -> str:
-    """The state of a running replay, within 100 columns. Latencies are those of the last ten seconds."""
+    """State of a running replay within 100 columns. Latencies are of the last ten seconds."""
     tally, recent = replay.sessions.tally, replay.sessions.recent_ms()
     return (
         f"{replay.elapsed_seconds:.0f} s  {tally.arrivals} arrivals  {len(replay.sessions.live)} live  "

@@ -1,4 +1,4 @@
-"""Recorded workloads: CSV files with the columns `start_s,duration_s`, read as a stream."""
+"""Trace files: CSV with the columns `start_s,duration_s`, read as a stream."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ COLUMNS = ["start_s", "duration_s"]
 
 
 class InvalidTrace(ValueError):
-    """A trace has a line that cannot be replayed; the message begins with file and line."""
+    """Invalid line of a trace; the message begins with file and line."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceLength:
-    """What a trace asks for, at the speed it was read with."""
+    """Totals of a trace at the speed it was read with."""
 
     sessions: int
     last_start_seconds: float
@@ -28,17 +28,17 @@ class TraceLength:
 
 
 def read_trace(path: Path, *, speed: float = 1.0) -> Iterator[PlannedSession]:
-    """The sessions of `path`, in order of their starts; at `speed` 10 an hour takes six minutes.
+    """Sessions of `path` in order of their starts; `speed` 10 plays an hour in six minutes.
 
-    Raises InvalidTrace at the first bad line, OSError if the file cannot be read. Memory: one line.
+    Raises InvalidTrace at the first invalid line, OSError if the file cannot be read. Memory: one line.
     """
     if not 0 < speed < math.inf:
-        raise ValueError(f"a speed must be positive, not {speed}")
+        raise ValueError(f"--speed must be positive, not {speed}")
     return (PlannedSession(start / speed, duration / speed) for start, duration in _rows(path))
 
 
 def measure_trace(path: Path, *, speed: float = 1.0) -> TraceLength:
-    """Read all of `path` once, so that a bad line shows before the replay begins and not in its middle."""
+    """Read all of `path` once, so that an invalid line is found before the replay begins."""
     sessions, last_start, last_end, session_seconds = 0, 0.0, 0.0, 0.0
     for start, duration in read_trace(path, speed=speed):
         sessions += 1
@@ -50,7 +50,7 @@ def measure_trace(path: Path, *, speed: float = 1.0) -> TraceLength:
 
 
 def session_seconds_between(path: Path, begin_seconds: float, end_seconds: float, *, speed: float = 1.0) -> float:
-    """How long the sessions of `path` last from `begin_seconds` to `end_seconds` at this speed, all together."""
+    """Total session time of `path` from `begin_seconds` to `end_seconds` at this speed."""
     return math.fsum(
         max(0.0, min(start + duration, end_seconds) - max(start, begin_seconds))
         for start, duration in read_trace(path, speed=speed)

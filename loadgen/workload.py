@@ -1,4 +1,4 @@
-"""A workload: what arrives when, and for how long. Seconds from 0; no clock: real and virtual time read the same."""
+"""Workload: session arrivals and holding times in seconds from 0, without a clock, for real and virtual time."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ class PlannedSession(NamedTuple):
 
 
 def workload(arrivals: Iterable[float], holding: Holding, rng: random.Random) -> Iterator[PlannedSession]:
-    """Each arrival with a holding time of its own.
+    """Sessions from arrivals and holding times.
 
-    Give arrivals and holding times streams of their own: then a change of one leaves the other as it was.
+    Use separate random streams for both, so that changing one leaves the other as it was.
     """
     return (PlannedSession(moment, holding.draw(rng)) for moment in arrivals)
 
 
 def random_stream(seed: int | str, name: str) -> random.Random:
-    """An independent stream of random numbers for one purpose, the same in every process and version."""
+    """Independent random stream for one purpose, the same in every process and version."""
     return random.Random(f"{seed}/{name}")
 
 
 def poisson(rate_per_second: float, rng: random.Random) -> Iterator[float]:
-    """A Poisson process without end. The rate is positive and finite."""
+    """Endless Poisson process. The rate must be positive and finite."""
     if not 0 < rate_per_second < math.inf:
         raise ValueError(f"an arrival rate must be positive and finite, not {rate_per_second}")
     return accumulate(rng.expovariate(rate_per_second) for _ in repeat(None))
 
 
 def profiled(profile: RateProfile, rng: random.Random, *, cyclic: bool = False) -> Iterator[float]:
-    """A Poisson process whose rate follows `profile`, once or for ever.
+    """Poisson process whose rate follows `profile`, once or endlessly.
 
-    Exact inversion (Çinlar): a process of rate 1 seen through Λ⁻¹, so every random number makes one arrival.
+    Exact inversion (Çinlar): a process of rate 1 mapped by Λ⁻¹; each random number makes one arrival.
     """
     profile_start = 0.0
     expected = 0.0
@@ -55,14 +55,14 @@ def profiled(profile: RateProfile, rng: random.Random, *, cyclic: bool = False) 
 
 
 def until(end_seconds: float, arrivals: Iterable[float]) -> Iterator[float]:
-    """The arrivals before `end_seconds`."""
+    """Arrivals before `end_seconds`."""
     return takewhile(lambda moment: moment < end_seconds, arrivals)
 
 
 def after_warm_up(
     warm_up_seconds: float, profile: RateProfile, rng: random.Random, *, cyclic: bool = False
 ) -> Iterator[float]:
-    """`profiled`, begun after a while at the profile's first rate."""
+    """`profiled`, preceded by a warm-up at the profile's first rate."""
     first_rate = profile.rate_at(0.0)
     warm_up = until(warm_up_seconds, poisson(first_rate, rng)) if first_rate else ()
     return chain(warm_up, (warm_up_seconds + moment for moment in profiled(profile, rng, cyclic=cyclic)))

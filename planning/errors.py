@@ -1,4 +1,4 @@
-"""What a user can put right."""
+"""Errors that the user can correct."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 
 
 class Unusable(Exception):
-    """What was given cannot be used; the message says why and what to do."""
+    """Unusable input; the message gives the reason and the remedy."""
 
 
 @contextmanager
 def unreadable_named() -> Iterator[None]:
-    """A file that cannot be read or written becomes Unusable, with its name and the reason."""
+    """Convert OSError to Unusable with file name and reason."""
     try:
         yield
-    except FileExistsError as error:  # of a folder that was to be made
+    except FileExistsError as error:  # a directory was to be created
         raise Unusable(f"{error.filename}: is no folder") from None
     except OSError as error:
-        name = error.filename2 or error.filename  # of two the one that was to be written
+        name = error.filename2 or error.filename  # of two names, the one to be written
         raise Unusable(f"{name}: {error.strerror}" if name else str(error.strerror or error)) from None
 
 
 def refuse_twice(what: str, columns: Sequence[str | None], known: Sequence[str]) -> None:
-    """Unusable where a column that is read stands twice: nobody knows which is meant."""
+    """Raise Unusable for a duplicate column, which would be ambiguous."""
     for name in known:
         if columns.count(name) > 1:
             raise Unusable(f"{what} names the column {name} twice")
@@ -32,7 +32,7 @@ def refuse_twice(what: str, columns: Sequence[str | None], known: Sequence[str])
 
 @contextmanager
 def file_named(file: Path) -> Iterator[None]:
-    """An error of writing that names no file, as of a full disk, gets the name of this one."""
+    """Add this file's name to write errors that have none, such as a full disk."""
     try:
         yield
     except OSError as error:

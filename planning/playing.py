@@ -1,4 +1,4 @@
-"""A fleet in virtual time: each policy on the same arrivals, by the experiments' engine."""
+"""Simulation of a fleet: each policy on the same arrivals, by the experiments' engine."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from service.core.ranking import Ranking
 from service.core.utility import PoolClass
 
 PLAYABLE = {name: policy for name, policy in POLICIES.items() if policy.title in PLAYED}
-"""The policies of fleet files that place sessions."""
+"""Policies of fleet files that place sessions."""
 SEEDS = 4
-MOST_SESSIONS = 20_000
-"""Sessions at once in a run: a larger fleet is played by a part of it."""
+MAX_SESSIONS = 20_000
+"""Maximum of concurrent sessions in a run; a larger fleet is simulated in part."""
 SESSION_TIMES = 200_000
-"""Sessions times mean durations that a run measures, within 20 and 1,000 mean durations."""
+"""Sessions times mean durations measured in a run, within 20 and 1,000 mean durations."""
 
 
 class Measured(NamedTuple):
-    """The mean over the seeds, and the mean's standard error."""
+    """Mean over the seeds, and its standard error."""
 
     mean: float
     error: float
 
 
 def measured(values: Sequence[float]) -> Measured:
-    """Of two runs or more."""
+    """Mean of two or more runs."""
     return Measured(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))))
 
 
 def shape_of(classes: Sequence[PoolClass], pools: Sequence[int]) -> FleetShape:
-    """The classes that have pools."""
+    """Classes with pools."""
     present = [(c, count) for c, count in zip(classes, pools, strict=True) if count]
     return FleetShape("fleet", tuple(c for c, _ in present), tuple(count for _, count in present))
 
 
 def part_of(spec: FleetSpec, pools: Sequence[int], most: float) -> tuple[FleetShape, float]:
-    """The classes with pools, and the part of the fleet that is played where `most` sessions come at most."""
-    part = min(1.0, MOST_SESSIONS / most) if most else 1.0
+    """Classes with pools, and the simulated part of the fleet for at most `most` sessions."""
+    part = min(1.0, MAX_SESSIONS / most) if most else 1.0
     shape = shape_of(spec.classes, [max(1, round(count * part)) if count else 0 for count in pools])
     return shape, sum(shape.shares) / sum(pools)
 
 
 def play(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Iterator[Gaps]:
-    """A run for each seed, with Poisson arrivals and exponential durations, `load` sessions of the whole fleet."""
+    """A run per seed with Poisson arrivals, exponential durations and `load` sessions of the whole fleet."""
     order = order_of(shape, spec, title)
     end = WARM_UP + min(max(SESSION_TIMES / load, 20.0), 1000.0)
     for seed in range(SEEDS):
@@ -62,6 +62,6 @@ def play(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Iterato
 
 
 def order_of(shape: FleetShape, spec: FleetSpec, title: str) -> Ranking:
-    """The file's order of these classes, or the paper's where the policy of this title may not have it."""
+    """The file's order of these classes, or the paper's if the policy does not accept it."""
     learns = any(policy.has_thresholds for policy in POLICIES.values() if policy.title == title)
     return shape.arranged(PAPER if learns and not spec.order.by_marginal else spec.order)

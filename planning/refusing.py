@@ -1,4 +1,4 @@
-"""A fleet file that is not valid: each mistake on a line of its own."""
+"""Error report of an invalid fleet file: one line per error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_VALID = 1
 
 
 def refuse(fleet: Path, error: InvalidFleet, json: Path | None) -> NoReturn:
-    """Say each mistake, with its place as compilers write it, and end with 1."""
+    """Print each error with its position, as compilers do, and exit with 1."""
     lines = [f"{_at(fleet, mistake.place)}{replace(mistake, place=None)}" for mistake in error.mistakes]
     typer.echo("\n".join(lines or [str(error)]), err=True)
     if lines:

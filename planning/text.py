@@ -1,4 +1,4 @@
-"""Figures for people, as text that reads the same in a terminal and in a pipe, and for programs, as JSON."""
+"""Formatting of figures: text for terminals and pipes, and JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from planning.errors import file_named
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines in which the first column stands left and the others right, two spaces apart; the first row is the head."""
+    """Aligned columns, two spaces apart, the first left and the others right; the first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
@@ -20,12 +20,12 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def percent(share: float | None) -> str:
-    """`6.93 %`; a dash where there is none. What rounding alone leaves below 0 is 0."""
+    """`6.93 %`; a dash for None. Negative rounding errors become 0."""
     return "–" if share is None else f"{100 * share + 0.0:.2f} %".replace("-0.00 %", "0.00 %")
 
 
 def amount(number: float) -> str:
-    """`2,444,796`, `0.1`: up to ten digits, and no powers of ten below ten thousand millions."""
+    """`2,444,796`, `0.1`: up to ten digits, without exponents below 10¹⁰."""
     return f"{number:,.10g}"
 
 
@@ -35,7 +35,7 @@ def counted(count: float, one: str, many: str | None = None) -> str:
 
 
 def write_json(data: Mapping[str, Any], file: Path) -> Path:
-    """Write figures in all their digits, and make the folder where it is missing."""
+    """Write figures with all their digits, creating the directory."""
     with file_named(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,1 +1,1 @@
-"""The event loop in virtual time, at a constant cost per event, with the rules of `service.core` inside."""
+"""Simulation engine: event loop in virtual time, O(1) per event, that runs the rules of `service.core`."""

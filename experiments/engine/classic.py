@@ -1,4 +1,4 @@
-"""Policies that know no utility: a random pool, round robin, the less occupied of two."""
+"""Baseline policies without utilities: random, round robin, power of two choices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.core.policies.choice import NOTHING
 
 @inner
 def join_unless_full(state: State, pool: int) -> int:
-    """Put the session on this pool. NOTHING where the pool is full: the session is lost."""
+    """Place the session on this pool. NOTHING if the pool is full: the session is lost."""
     if state.occupancy[pool] >= state.capacity[state.pool_class[pool]]:
         return NOTHING
     join(state, pool)
@@ -19,13 +19,13 @@ def join_unless_full(state: State, pool: int) -> int:
 
 @inner
 def place_at_random(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
-    """A pool uniform among all."""
+    """Uniform random choice among all pools."""
     return join_unless_full(state, int(draw * len(state.occupancy)))
 
 
 @inner
 def place_in_turn(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
-    """The pools in turn; `Memory.room` holds the next one."""
+    """Round robin; `Memory.room` holds the next pool."""
     pool: int = memory.room[0]
     memory.room[0] = (pool + 1) % len(state.occupancy)
     return join_unless_full(state, pool)
@@ -33,7 +33,7 @@ def place_in_turn(state: State, order: DispatchOrder, memory: Memory, draw: floa
 
 @inner
 def place_on_less_occupied_of_two(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:  # noqa: ARG001 - as all
-    """Two pools uniform among all, the draw's digits to base n; the less occupied, or the first of equals."""
+    """Two uniform random pools, from the draw's digits to base n; the less occupied, or the first if equal."""
     n = len(state.occupancy)
     first, second = divmod(int(draw * n * n), n)
     return join_unless_full(state, second if state.occupancy[second] < state.occupancy[first] else first)

@@ -1,10 +1,10 @@
-"""Compile the loop and the functions it calls where numba is installed; run the same source in Python where not.
+"""Optional compilation of the event loop and its functions by numba; without numba the same source runs in Python.
 
-The functions of the engine and the rules of `service.core` are plain Python. `inner` tells numba that compiled code
-may call one; `outer` compiles what Python calls.
+The engine's functions and the rules of `service.core` are plain Python. `inner` marks a function that compiled code
+calls; `outer` compiles one that Python calls.
 
-numba's own key of its cache on disk knows the text of the one function that Python calls. Ours is a digest of all
-the sources, so a change of a rule is never answered by yesterday's machine code.
+numba's disk cache is keyed by the source of the outer function only. Ours is keyed by a digest of all sources, so that
+a changed rule invalidates it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import service.core.policies
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 NO_NUMBA = "SLTA_EXPERIMENTS_WITHOUT_NUMBA"
-"""Set to 1, this environment variable runs everything in plain Python."""
+"""Environment variable; 1 disables numba."""
 
 NO_REFERENCE_COUNTS = False
-"""numba's `_nrt`: the loop allocates nothing, and counting references to its arrays costs 9/10 of its time."""
+"""numba's `_nrt`: the loop allocates nothing, and counting references to its arrays takes 9/10 of its time."""
 
 
 @cache
@@ -37,7 +37,7 @@ def has_numba() -> bool:
 
 @cache
 def sources_digest() -> str:
-    """One name for the present text of the rules, the engine and the misreadings."""
+    """Digest of the sources of rules, engine and misreadings."""
     here = Path(__file__).parent
     folders = [Path(service.core.policies.__file__).parent, here]
     files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
@@ -46,7 +46,7 @@ def sources_digest() -> str:
 
 
 def inner(function: Function) -> Function:
-    """Let compiled code call `function`, as a part of its caller; to Python it stays what it is."""
+    """Mark `function` as callable from compiled code; Python still sees the original."""
     if has_numba():
         register: Any = import_module("numba.extending").register_jitable
         register(forceinline=True, _nrt=NO_REFERENCE_COUNTS)(function)
@@ -54,7 +54,7 @@ def inner(function: Function) -> Function:
 
 
 def outer(function: Function, name: str) -> Function:
-    """`function` compiled, cached on disk under `name`, which stands for the functions that it calls."""
+    """Compile `function`, cached on disk under `name`, which identifies the functions it calls."""
     if not has_numba():
         return function
     numba: Any = import_module("numba")

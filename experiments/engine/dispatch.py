@@ -1,8 +1,7 @@
-"""The policies as the loop runs them: count, let the rule of `service.core.policies` choose, place, learn.
+"""Policies of the event loop: count, choose by the rule of `service.core.policies`, place, learn.
 
-A policy is two functions. `place(state, order, memory, draw)` puts one session somewhere and returns its
-pool, or NOTHING where there is no room. `departed(state, order, memory, pool)` follows after a session left
-`pool`.
+A policy is two functions. `place(state, order, memory, draw)` places one session and returns its pool, or NOTHING
+without room. `departed(state, order, memory, pool)` runs after a session left `pool`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ for rule in (pick, slta.choose, slta.next_rank, jlmu.choose):
 
 
 class DispatchOrder(NamedTuple):
-    """The order to dispatch in and the marginal utilities, flat; rank r is `rank_class[r]`, `rank_level[r]`."""
+    """Dispatch order and marginal utilities as flat arrays; rank r is `rank_class[r]`, `rank_level[r]`."""
 
     ranks: Integers
     """ranks[base[i] + x]: the rank of (i, x + 1)."""
@@ -36,21 +35,21 @@ class DispatchOrder(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What a dispatcher remembers, room for its counts, and what we count about it."""
+    """Dispatcher state, scratch space for its counts, and statistics."""
 
     rank: Integers
-    """r, alone."""
+    """r, one element."""
     thresholds: Integers
     """ℓ_i(r)."""
     min_green: Integers
-    """nβ_n rounded up, alone."""
+    """nβ_n rounded up, one element."""
     green: Integers
     room: Integers
     counters: Integers
 
 
 class Policy(NamedTuple):
-    """A policy as the loop calls it."""
+    """Policy as called by the loop."""
 
     place: Callable[[State, DispatchOrder, Memory, float], int]
     departed: Callable[[State, DispatchOrder, Memory, int], None]
@@ -58,7 +57,7 @@ class Policy(NamedTuple):
 
 @inner
 def count_tokens(state: State, order: DispatchOrder, memory: Memory) -> int:
-    """Fill `memory.green` and `memory.room`; the number of yellow tokens. O(classes)."""
+    """Fill `memory.green` and `memory.room`; return the number of yellow tokens. O(classes)."""
     for i in range(len(state.first)):
         memory.green[i] = state.below[state.base[i] + memory.thresholds[i]]
         memory.room[i] = state.below[state.base[i] + state.capacity[i]]
@@ -69,13 +68,13 @@ def count_tokens(state: State, order: DispatchOrder, memory: Memory) -> int:
 
 @inner
 def counted_before(state: State, order: DispatchOrder, memory: Memory, yellow: int) -> int:  # noqa: ARG001 - it is known
-    """r is judged on the tokens as they were just before the arrival."""
+    """r is judged by the tokens just before the arrival."""
     return yellow
 
 
 @inner
 def step(state: State, order: DispatchOrder, memory: Memory, rank: int) -> None:
-    """r moves to `rank`, one away: one threshold moves by one, and its class hears of it."""
+    """Move r to the adjacent `rank`: one threshold moves by one, and its class is notified."""
     old = memory.rank[0]
     counters = memory.counters
     counters[BROADCASTS] += 1
@@ -92,7 +91,7 @@ def step(state: State, order: DispatchOrder, memory: Memory, rank: int) -> None:
 
 @inner
 def count_placement(state: State, order: DispatchOrder, memory: Memory, pool: int, token: int) -> None:
-    """Count the branch that placed a session, and the report of a pool that thereby reached a threshold."""
+    """Count the branch that placed a session, and the report of a pool that reached a threshold."""
     i = state.pool_class[pool]
     x = state.occupancy[pool]
     r = memory.rank[0]
@@ -103,7 +102,7 @@ def count_placement(state: State, order: DispatchOrder, memory: Memory, pool: in
 
 @inner
 def report_departure(state: State, order: DispatchOrder, memory: Memory, pool: int) -> None:
-    """A pool whose occupancy fell below a threshold reports its new token."""
+    """Count the report of a pool whose occupancy fell below a threshold."""
     i = state.pool_class[pool]
     x = state.occupancy[pool]
     r = memory.rank[0]
@@ -140,12 +139,12 @@ def slta_policy(
 
 @inner
 def ignore_departure(state: State, order: DispatchOrder, memory: Memory, pool: int) -> None:
-    """A departure that the dispatcher need not follow."""
+    """Ignore a departure."""
 
 
 @inner
 def place_by_jlmu(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
-    """One session by JLMU; `memory.green` holds the classes' frontier ranks, `memory.room` the pools there."""
+    """Place a session by JLMU; `memory.green` holds the classes' frontier ranks, `memory.room` the pools there."""
     for i in range(len(state.first)):
         x = state.lowest[i]
         memory.room[i] = 0
@@ -161,4 +160,4 @@ def place_by_jlmu(state: State, order: DispatchOrder, memory: Memory, draw: floa
 
 
 JLMU = Policy(place_by_jlmu, ignore_departure)
-"""JLMU (section 3.1). On other orders it is join the shortest queue and weighted least connections too."""
+"""JLMU (section 3.1). On other orders it is join the shortest queue or weighted least connections."""

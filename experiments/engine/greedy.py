@@ -1,4 +1,4 @@
-"""SLTA-greedy as the loop runs it, by the rule of `service.core.policies.slta_greedy`."""
+"""SLTA-greedy policy of the event loop, by the rule of `service.core.policies.slta_greedy`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.core.policies import slta_greedy
 from service.core.policies.choice import NOTHING, Choice
 
 Ready = Callable[[State, DispatchOrder, Memory], int]
-"""Step 0; the number of yellow tokens after it, with the green ones in `Memory.green`."""
+"""Step 0; returns the number of yellow tokens after it, with the green ones in `Memory.green`."""
 Choose = Callable[[State, DispatchOrder, Memory, int, float], Choice]
 """Steps 1 and 2, from the yellow tokens and the draw."""
 Learn = Callable[[DispatchOrder, Memory, int], int]
@@ -49,7 +49,7 @@ def has_room(state: State) -> bool:
 
 @inner
 def rise_to_a_token(state: State, order: DispatchOrder, memory: Memory) -> int:
-    """r ← r + 1 until a pool has a token; some pool has room."""
+    """r ← r + 1 until a pool has a token; requires room."""
     yellow = count_tokens(state, order, memory)
     while not has_token(memory, yellow):
         step(state, order, memory, memory.rank[0] + 1)
@@ -59,7 +59,7 @@ def rise_to_a_token(state: State, order: DispatchOrder, memory: Memory) -> int:
 
 @inner
 def choose(state: State, order: DispatchOrder, memory: Memory, yellow: int, draw: float) -> Choice:
-    """The rule, from counts; `memory.room` holds the ranks of (i, ℓ_i(r))."""
+    """Choice by the rule; `memory.room` holds the ranks of (i, ℓ_i(r))."""
     for i in range(len(state.first)):
         memory.room[i] = order.ranks[state.base[i] + max(memory.thresholds[i] - 1, 0)]
     yellow_class = order.rank_class[memory.rank[0]]
@@ -68,13 +68,13 @@ def choose(state: State, order: DispatchOrder, memory: Memory, yellow: int, draw
 
 @inner
 def learn(order: DispatchOrder, memory: Memory, yellow: int) -> int:
-    """The rule, from counts."""
+    """Next r by the rule."""
     last_rank = len(order.rank_class) - 1
     return slta_greedy.next_rank(memory.rank[0], last_rank, memory.green, yellow, memory.min_green[0])
 
 
 def greedy_policy(ready: Ready = rise_to_a_token, choose: Choose = choose, learn: Learn = learn) -> Policy:
-    """Step 0 by `ready`, dispatch by `choose`, then r by `learn` from the tokens between the two."""
+    """Policy: step 0 by `ready`, dispatch by `choose`, then r by `learn` from the tokens between the two."""
 
     @inner
     def place(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:

@@ -1,4 +1,4 @@
-"""The event loop: arrivals and departures in order of time, each in O(1), and exact integrals in between."""
+"""Event loop: arrivals and departures in order of time, O(1) each, with exact integrals in between."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from service.core.policies.choice import NOTHING
 
 
 class Events(NamedTuple):
-    """What happens, the same for every policy. The sessions present at time 0 have the first numbers.
+    """Events, the same for every policy. Sessions present at time 0 have the first numbers.
 
-    `arrivals` and `departures` are in order of time and end with an infinity; session `departing[k]` ends at
-    `departures[k]`. At the same moment arrivals come first, so a session may last no time at all.
+    `arrivals` and `departures` are in order of time and end with infinity; session `departing[k]` ends at
+    `departures[k]`. At equal times arrivals come first, so a session may have length zero.
     """
 
     arrivals: Floats
     draws: Floats
-    """One draw in [0, 1) for each arrival."""
+    """One draw in [0, 1) per arrival."""
     departures: Floats
     departing: Integers
     pools: Integers
-    """Each session's pool, written as they are placed."""
+    """Pool of each session, filled during the run."""
 
 
 class Meter(NamedTuple):
-    """What is measured: totals now, their integrals from the warm-up's end, and samples at given times."""
+    """Measurements: current totals, their integrals from the end of the warm-up, and samples at given times."""
 
     totals: Floats
-    """N, U and the time up to which the integrals are done."""
+    """N, U and the time of the last integration."""
     areas: Floats
     """∫N dt, ∫U dt, ∫U*(N) dt."""
     optimum_at: Floats
     """U*(N) for N = 0, 1, …"""
     sample_times: Floats
-    """Ends with an infinity."""
+    """Ends with infinity."""
     samples: Floats
-    """Row by row: r, N, U, U*(N), the integrals so far, then `State.below` as it was."""
+    """Rows of r, N, U, U*(N), the integrals so far, and `State.below`."""
     row: Integers
-    """The next row, alone."""
+    """Next row, one element."""
     reached: Floats
-    """reached[r]: when r first had this value after an arrival; infinity if never."""
+    """reached[r]: first time of r after an arrival; infinity if never."""
 
 
 SESSIONS, UTILITY, TIME = 0, 1, 2
@@ -54,7 +54,7 @@ SAMPLE_HEAD = 7
 
 @inner
 def sample(state: State, memory: Memory, meter: Meter) -> None:
-    """Write down a row of samples."""
+    """Store a row of samples."""
     at = meter.row[0] * (SAMPLE_HEAD + len(state.below))
     meter.samples[at] = memory.rank[0]
     meter.samples[at + 1] = meter.totals[SESSIONS]
@@ -69,7 +69,7 @@ def sample(state: State, memory: Memory, meter: Meter) -> None:
 
 @inner
 def integrate(meter: Meter, now: float) -> None:
-    """Add what the time up to `now` is worth, at the present totals."""
+    """Add the integrals up to `now` at the current totals."""
     totals, areas = meter.totals, meter.areas
     span = now - totals[TIME]
     if span > 0:
@@ -81,7 +81,7 @@ def integrate(meter: Meter, now: float) -> None:
 
 @inner
 def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
-    """Take the samples that are due, and integrate up to each and up to `now`."""
+    """Take due samples, and integrate up to each and up to `now`."""
     while meter.sample_times[meter.row[0]] <= now:
         integrate(meter, meter.sample_times[meter.row[0]])
         sample(state, memory, meter)
@@ -90,7 +90,7 @@ def advance(state: State, memory: Memory, meter: Meter, now: float) -> None:
 
 @inner
 def count_arrival(state: State, order: DispatchOrder, memory: Memory, meter: Meter, pool: int) -> None:
-    """A new session was placed on `pool`, or nowhere."""
+    """Count a new session on `pool`, or NOTHING."""
     if pool == NOTHING:
         memory.counters[REJECTIONS] += 1
         return
@@ -103,7 +103,7 @@ def count_arrival(state: State, order: DispatchOrder, memory: Memory, meter: Met
 
 @inner
 def count_departure(state: State, order: DispatchOrder, meter: Meter, pool: int) -> None:
-    """A session left `pool`."""
+    """Count a session that left `pool`."""
     meter.totals[SESSIONS] -= 1
     level = state.base[state.pool_class[pool]] + state.occupancy[pool]
     meter.totals[UTILITY] -= order.marginals[level]
@@ -113,7 +113,7 @@ Loop = Callable[[State, DispatchOrder, Memory, Events, Meter, float], None]
 
 
 def event_loop(policy: Policy) -> Loop:
-    """`run(state, order, memory, events, meter, horizon)`: everything that happens before `horizon`."""
+    """`run(state, order, memory, events, meter, horizon)`: process all events before `horizon`."""
     place, departed = policy
 
     def run(state: State, order: DispatchOrder, memory: Memory, events: Events, meter: Meter, horizon: float) -> None:

@@ -1,4 +1,4 @@
-"""One policy on one fleet and one workload: what `service.core.gaps` says of its averages."""
+"""Simulation of one policy on one fleet and one workload, with the gaps of `service.core.gaps`."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ POLICIES: Mapping[str, Policy] = {
 
 @dataclass(frozen=True)
 class Samples:
-    """What was seen at `times`: r, sessions per pool, u and u*(s) per pool, and `below` (see `State`).
+    """Samples at `times`: r, sessions per pool, u and u*(s) per pool, and `below` (see `State`).
 
-    `areas` are ∫N, ∫U and ∫U*(N) from the warm-up's end up to each time, of the whole fleet.
+    `areas` are ∫N, ∫U and ∫U*(N) of the whole fleet from the end of the warm-up.
     """
 
     times: NDArray[np.float64]
@@ -50,7 +50,7 @@ class Samples:
     below: NDArray[np.float64]
 
     def assignment(self, shape: FleetShape, n: int, row: int) -> list[list[float]]:
-        """q at one of the times: `q[i][j]` is the fraction of pools of class i with at least j sessions."""
+        """q at one of the times: of all pools, `q[i][j]` are of class i with at least j sessions."""
         columns, at = [], 0
         for pools, capacity in zip(shape.pools(n), shape.capacities, strict=True):
             columns.append([float(pools - b) / n for b in self.below[row, at : at + capacity + 1]])
@@ -60,9 +60,9 @@ class Samples:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's averages per pool and their gaps, what was counted, when each r was reached, and samples.
+    """Averages per pool, their gaps, counters, first times of each r, and samples of a run.
 
-    `pools` has each session's pool, or NOTHING where it was turned away or did not come before the horizon.
+    `pools` has each session's pool, or NOTHING if it was rejected or arrives after the horizon.
     """
 
     gaps: Gaps
@@ -75,10 +75,9 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """How to run: times in mean holding times, `order` to dispatch by (the utilities' own if None).
+    """Run settings; times in mean holding times, `order` to dispatch by (None: that of the utilities).
 
-    `columns` are the occupancies at time 0 (the optimum for the sessions there are, if None), `rank` is r
-    then (r* for them, if None).
+    `columns` are the occupancies at time 0 (None: the optimum for the sessions present), `rank` is r then (None: r*).
     """
 
     horizon: float
@@ -92,12 +91,12 @@ class Run:
 
 @cache
 def loop_of(policy: str) -> Loop:
-    """The event loop with this policy inside, compiled where that is possible."""
+    """Event loop of this policy, compiled if possible."""
     return outer(event_loop(POLICIES[policy]), policy)
 
 
 def simulate(shape: FleetShape, n: int, policy: str, workload: Workload, run: Run) -> Outcome:
-    """Play `workload` to `run.horizon` and average from `run.warm_up` on. O(events + pools + levels)."""
+    """Simulate `workload` to `run.horizon`, with averages from `run.warm_up` on. O(events + pools + levels)."""
     columns = run.columns or optimal_columns(shape, n, workload.initial)
     state = state_of(columns, shape.capacities)
     order = dispatch_order(shape, run.order or shape.ranking, state)
@@ -118,7 +117,7 @@ def simulate(shape: FleetShape, n: int, policy: str, workload: Workload, run: Ru
 
 
 def optimal_columns(shape: FleetShape, n: int, sessions: int) -> list[list[int]]:
-    """Occupancies of an optimal assignment of so many sessions (eq. 4)."""
+    """Occupancies of an optimal assignment of this number of sessions (eq. 4)."""
     best = shape.optimum(n, sessions)
     thresholds = shape.ranking.thresholds(best.rank)
     columns = []
@@ -129,7 +128,7 @@ def optimal_columns(shape: FleetShape, n: int, sessions: int) -> list[list[int]]
 
 
 def dispatch_order(shape: FleetShape, order: Ranking, state: State) -> DispatchOrder:
-    """The order to dispatch in and the shape's utilities, flat."""
+    """Flat arrays of the dispatch order and the shape's utilities."""
     ranks, marginals = [0] * len(state.below), [0.0] * len(state.below)
     for i, base in enumerate(state.base):
         ranks[base : base + len(order.ranks[i])] = order.ranks[i]
@@ -143,7 +142,7 @@ def dispatch_order(shape: FleetShape, order: Ranking, state: State) -> DispatchO
 
 
 def memory_of(shape: FleetShape, order: Ranking, rank: int, min_green: int) -> Memory:
-    """A dispatcher whose estimate of σ*'s rank is `rank`."""
+    """Dispatcher state whose estimate of σ*'s rank is `rank`."""
     zeros = [0] * len(shape.classes)
     return Memory(
         rank=integers([rank]),
@@ -167,7 +166,7 @@ def optimum_table(shape: FleetShape, n: int, most: int) -> NDArray[np.float64]:
 
 
 def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: DispatchOrder) -> Meter:
-    """A meter at zero, but for the totals at time 0."""
+    """Meter at zero, except for the totals at time 0."""
     columns = run.columns or optimal_columns(shape, n, workload.initial)
     values = [np.concatenate(([0.0], np.cumsum(m))) for m in shape.ranking.marginals]
     utility = sum(float(v[np.asarray(c, dtype=np.int64)].sum()) for v, c in zip(values, columns, strict=True))
@@ -184,13 +183,13 @@ def meter_of(shape: FleetShape, n: int, run: Run, workload: Workload, order: Dis
 
 
 def most_sessions(workload: Workload) -> int:
-    """The most sessions that are ever there at once; at the same moment arrivals come first."""
+    """Maximum of concurrent sessions; at equal times arrivals come first."""
     left = np.searchsorted(workload.departures, workload.arrivals)
     return workload.initial + int((np.arange(1, len(left) + 1) - left).max(initial=0))
 
 
 def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
-    """The workload for one run; sessions present at time 0 sit where `columns` says, and those beyond nowhere."""
+    """Events of a run; sessions present at time 0 are on the pools of `columns`, those beyond on none."""
     occupancy = np.concatenate([np.asarray(c, dtype=np.int64) for c in columns])
     pools = np.full(workload.sessions, NOTHING)
     present = np.repeat(np.arange(len(occupancy)), occupancy)
@@ -205,7 +204,7 @@ def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
 
 
 def gaps_of(shape: FleetShape, n: int, run: Run, meter: Meter) -> Gaps:
-    """The averages per pool beside their bound."""
+    """Averages per pool, and their bound."""
     span = run.horizon - run.warm_up
     sessions, utility, best = (float(area) / span for area in meter.areas)
     measured = gaps(shape.ranking, Averages(tuple(map(float, shape.pools(n))), sessions, utility, best))
@@ -214,7 +213,7 @@ def gaps_of(shape: FleetShape, n: int, run: Run, meter: Meter) -> Gaps:
 
 
 def samples_of(n: int, run: Run, meter: Meter) -> Samples:
-    """What was seen, per pool."""
+    """Samples per pool."""
     count = len(run.sample_times)
     rows = np.asarray(meter.samples).reshape(count, len(meter.samples) // count if count else SAMPLE_HEAD)
     return Samples(

@@ -1,9 +1,9 @@
-"""The occupancies of all pools, kept so that a session joins or leaves, and any prefix is counted, in O(1).
+"""Fleet state: occupancies of all pools; joins, leaves and prefix counts in O(1).
 
-The pools of a class are kept in order of occupancy. A session that joins or leaves swaps its pool with the
-end of its run of equals. So the pools of class i with fewer than j sessions are always the first `below` of
-its members: every set that the policies choose from (green tokens, yellow tokens, JLMU's open pools, pools
-with room) is such a prefix, and a step of r moves a boundary instead of rebuilding a set.
+The pools of a class are sorted by occupancy. A join or leave swaps its pool with the end of its run of equals. The
+pools of class i with fewer than j sessions are thus the first `below` of its members: all sets that policies choose
+from (green and yellow tokens, JLMU's open pools, pools with room) are such prefixes, and a step of r moves a boundary
+instead of rebuilding a set.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ Floats: TypeAlias = Any
 
 
 class State(NamedTuple):
-    """X(i, k) of a fleet. Pools are numbered class by class, `below` holds capacity + 2 counts a class."""
+    """X(i, k) of a fleet. Pools are numbered class by class; `below` has capacity + 2 counts per class."""
 
     first: Integers
-    """Class i's first pool, and its first place in `members`."""
+    """First pool of each class, and its first position in `members`."""
     base: Integers
-    """Where class i's counts begin in `below`, and its levels in a `DispatchOrder`."""
+    """Offset of each class in `below`, and of its levels in a `DispatchOrder`."""
     capacity: Integers
     pool_class: Integers
     occupancy: Integers
     members: Integers
-    """The pools, class by class, in order of occupancy."""
+    """Pools class by class, sorted by occupancy."""
     position: Integers
-    """Each pool's place in `members`."""
+    """Position of each pool in `members`."""
     below: Integers
-    """below[base[i] + x]: the pools of class i with fewer than x sessions, x from 0 to capacity + 1."""
+    """below[base[i] + x]: number of pools of class i with fewer than x sessions, x from 0 to capacity + 1."""
     lowest: Integers
-    """The smallest occupancy in class i."""
+    """Minimum occupancy of each class."""
 
 
 def integers(values: ArrayLike) -> Integers:
-    """Numbers as the loop wants them: an array when it is compiled, else a list."""
+    """int64 array if the loop is compiled, else a list."""
     return np.asarray(values, dtype=np.int64) if has_numba() else np.asarray(values, dtype=np.int64).tolist()
 
 
 def floats(values: ArrayLike) -> Floats:
-    """Numbers as the loop wants them: an array when it is compiled, else a list."""
+    """float64 array if the loop is compiled, else a list."""
     return np.asarray(values, dtype=np.float64) if has_numba() else np.asarray(values, dtype=np.float64).tolist()
 
 
 def state_of(columns: Sequence[Sequence[int]], capacities: Sequence[int]) -> State:
-    """The state with occupancies `columns[i][k]`; every class has at least one pool. O(pools + levels)."""
+    """State with occupancies `columns[i][k]`; every class needs a pool. O(pools + levels)."""
     sizes = np.array([len(column) for column in columns])
     first = np.concatenate(([0], np.cumsum(sizes)[:-1]))
     spans = np.array(capacities) + 2
@@ -76,7 +76,7 @@ def state_of(columns: Sequence[Sequence[int]], capacities: Sequence[int]) -> Sta
 
 @inner
 def swap(state: State, pool: int, place: int) -> None:
-    """Exchange `pool` with the pool that has `place` in `members`."""
+    """Swap `pool` with the pool at `place` in `members`."""
     other = state.members[place]
     state.members[state.position[pool]] = other
     state.position[other] = state.position[pool]
@@ -86,7 +86,7 @@ def swap(state: State, pool: int, place: int) -> None:
 
 @inner
 def join(state: State, pool: int) -> None:
-    """One session more on a pool. O(1)."""
+    """Add a session to a pool. O(1)."""
     i = state.pool_class[pool]
     x = state.occupancy[pool]
     at = state.base[i] + x + 1
@@ -99,7 +99,7 @@ def join(state: State, pool: int) -> None:
 
 @inner
 def leave(state: State, pool: int) -> None:
-    """One session less. O(1)."""
+    """Remove a session from a pool. O(1)."""
     i = state.pool_class[pool]
     x = state.occupancy[pool]
     at = state.base[i] + x

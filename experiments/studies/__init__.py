@@ -1,5 +1,5 @@
-"""One module a study, of the same name as its command; each answers one question with tables and figures."""
+"""Studies: one module per command, of the same name; each answers one question with tables and figures."""
 
 
 class Unsuitable(ValueError):
-    """The study cannot be run with these values; the message says which are possible."""
+    """Invalid option values of a study; the message names valid ones."""

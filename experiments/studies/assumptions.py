@@ -1,4 +1,4 @@
-"""Beyond the paper's assumptions: other holding times, other arrivals, a day, a recorded trace."""
+"""Robustness study beyond the paper's assumptions: other holding times, other arrivals, a day, a recorded trace."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from loadgen.workload import poisson, profiled, until
 LOAD = 9.75
 SIZES = (50, 500)
 WARM_UP = 30.0
-"""From empty: long enough for the heavy tails, whose residual times last."""
+"""From empty; long enough for the residual times of heavy tails."""
 HORIZON = 90.0
 DAY = 45.0
-"""Mean holding times in a day: sessions of half an hour."""
+"""Mean holding times per day: sessions of half an hour."""
 POLICIES = ("SLTA", "JLMU", "random")
 
 HOLDINGS: dict[str, Holding] = {
@@ -41,12 +41,12 @@ HOLDINGS: dict[str, Holding] = {
 
 
 def renewal(gap: Holding, rng: random.Random) -> Iterator[float]:
-    """Arrivals with independent gaps."""
+    """Renewal process with independent gaps."""
     return accumulate(gap.draw(rng) for _ in repeat(None))
 
 
 def batches(rate: float, size: int, rng: random.Random) -> Iterator[float]:
-    """Poisson moments at which `size` sessions arrive at once."""
+    """Batch arrivals: Poisson moments with `size` sessions each."""
     return (moment for moment in poisson(rate / size, rng) for _ in range(size))
 
 
@@ -67,7 +67,7 @@ CASES = tuple(
 
 
 def parts_of(case: str) -> tuple[Arrivals, Holding]:
-    """The arrivals and the holding times of a case."""
+    """Arrivals and holding times of a case."""
     arrivals: Arrivals = next((a for name, a in ARRIVALS.items() if case.startswith(name)), poisson)
     holding = next((h for name, h in HOLDINGS.items() if f"{name.split(', C')[0]} holding" in case), None)
     return arrivals, holding or HOLDINGS[next(name for name in HOLDINGS if case.startswith(name))]
@@ -75,7 +75,7 @@ def parts_of(case: str) -> tuple[Arrivals, Holding]:
 
 @dataclass(frozen=True)
 class Trial:
-    """One workload, met by every policy."""
+    """A workload, the same for every policy."""
 
     case: str
     n: int
@@ -83,7 +83,7 @@ class Trial:
 
 
 def workload(trial: Trial) -> Workload:
-    """The case's sessions from an empty system; the load generator's own distributions."""
+    """Sessions of the case from an empty system, drawn from the load generator's distributions."""
     end = WARM_UP + HORIZON
     rng = random.Random(f"{trial.case} {trial.n} {trial.seed}")
     make, holding = parts_of(trial.case)
@@ -94,11 +94,11 @@ def workload(trial: Trial) -> Workload:
 
 
 Measured = dict[str, tuple[float, float, float, float]]
-"""By policy: u*(⟨s⟩), its gap, the placement part, the part of the swings."""
+"""By policy: u*(⟨s⟩), the gap, its placement part, its swing part."""
 
 
 def measure(n: int, sessions: Workload, run: Run) -> Measured:
-    """Every policy on one workload."""
+    """Run every policy on one workload."""
     found = {}
     for policy in POLICIES:
         gaps = simulate(TABLE_1, n, policy, sessions, run).gaps
@@ -107,12 +107,12 @@ def measure(n: int, sessions: Workload, run: Run) -> Measured:
 
 
 def trial_gaps(trial: Trial) -> Measured:
-    """One trial."""
+    """Run one trial."""
     return measure(trial.n, workload(trial), Run(horizon=WARM_UP + HORIZON, warm_up=WARM_UP, rank=1))
 
 
 def trace_gaps(trace: Path, seed: int) -> tuple[int, Measured]:
-    """A recorded trace on as many pools as bring its mean concurrency to ρ, time in its mean holding times."""
+    """Trace on the number of pools that brings its mean concurrency to ρ, in units of its mean holding time."""
     sessions = list(read_trace(trace))
     starts = np.array([s.start_seconds for s in sessions])
     durations = np.array([s.duration_seconds for s in sessions])
@@ -125,7 +125,7 @@ def trace_gaps(trace: Path, seed: int) -> tuple[int, Measured]:
 
 
 def row(case: str, n: int, policy: str, runs: list[Measured]) -> dict[str, Any]:
-    """Means over the seeds, and the smallest gap of any: it must not be negative."""
+    """Means over the seeds, and the smallest gap, which must not be negative."""
     gap, error, _ = report.mean_and_error([r[policy][1] for r in runs])
     return {
         "case": case,
@@ -143,7 +143,7 @@ def row(case: str, n: int, policy: str, runs: list[Measured]) -> dict[str, Any]:
 
 
 def study(seeds: int, trace: Path | None, processes: int) -> report.Report:
-    """Every case; the trace too where one is given."""
+    """Run every case, and the trace if given."""
     started = report.processor_seconds()
     trials = [Trial(case, n, seed) for n in reversed(SIZES) for case in CASES for seed in range(seeds)]
     results = each(trial_gaps, trials, "assumptions", processes)
@@ -163,7 +163,7 @@ def study(seeds: int, trace: Path | None, processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """How the gap splits, case by case."""
+    """Parts of the gap by case."""
     run = data["run"]
     table = report.markdown_table(
         ["case", "n", "policy", "u*(⟨s⟩)", "gap", "placement", "swings"],
@@ -191,7 +191,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def split_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Placement and swing gap of SLTA, case by case, at the largest n."""
+    """Placement and swing gap of SLTA by case, at the largest n."""
     rows = [r for r in data["rows"] if r["policy"] == "SLTA" and (r["n"] == SIZES[-1] or "trace" in r["case"])]
     canvas, ax = report.figure(9.0, 4.2)
     places = np.arange(len(rows))

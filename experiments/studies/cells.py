@@ -1,4 +1,4 @@
-"""What splitting a fleet into cells costs: sessions are hashed to cells, each of which dispatches alone."""
+"""Cells study: cost of splitting a fleet; sessions are hashed to cells, which dispatch independently."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HORIZON = {2_000: 60.0, 20_000: 10.0}
 
 @dataclass(frozen=True)
 class Split:
-    """One workload for a fleet of n pools, split into each number of cells in turn."""
+    """A workload for n pools, split into each number of cells in turn."""
 
     n: int
     load: float
@@ -36,7 +36,7 @@ class Split:
 
 
 def buckets_of(sessions: int, salt: int) -> NDArray[np.int64]:
-    """Each session's bucket: the SplitMix64 finaliser of its number, a hash as good as a random bucket."""
+    """Bucket of each session: SplitMix64 finaliser of its number, as good as a random bucket."""
     z = np.arange(1, sessions + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -44,7 +44,7 @@ def buckets_of(sessions: int, salt: int) -> NDArray[np.int64]:
 
 
 def part_of(workload: Workload, mine: NDArray[np.bool_]) -> Workload:
-    """The sessions of one cell, as its own workload."""
+    """Workload of one cell."""
     numbers = np.cumsum(mine) - 1
     departing_here = mine[workload.departing]
     return Workload(
@@ -57,20 +57,20 @@ def part_of(workload: Workload, mine: NDArray[np.bool_]) -> Workload:
 
 
 def pools_of_cells(n: int, cells: int) -> list[int]:
-    """Pools dealt evenly, each class too: every cell has the fleet's own shape, up to a pair of pools."""
+    """Pools per cell, evenly by class: every cell has the fleet's shape, up to a pair of pools."""
     pairs = n // 2
     return [2 * (pairs // cells + (c < pairs % cells)) for c in range(cells)]
 
 
 def cell_of_bucket(n: int, cells: int) -> NDArray[np.int64]:
-    """Buckets in proportion to pools, as an operator would set them: 1,024 are enough to be fair to 64 cells."""
+    """Buckets in proportion to pools, as an operator would assign them; 1,024 suffice for 64 cells."""
     pools = np.array(pools_of_cells(n, cells))
     edges = np.round(np.cumsum(pools) * BUCKETS / n).astype(np.int64)
     return np.searchsorted(edges, np.arange(BUCKETS), side="right")
 
 
 def measure(split: Split) -> list[dict[str, Any]]:
-    """The mean utility per pool of the whole fleet, for each number of cells and each policy."""
+    """Mean utility per pool of the whole fleet, by number of cells and policy."""
     n, end = split.n, WARM_UP + HORIZON[split.n]
     workload = stationary(generator(8, split.seed, n, round(1000 * split.load)), n * split.load, end)
     buckets = buckets_of(workload.sessions, split.seed)
@@ -90,9 +90,9 @@ def measure(split: Split) -> list[dict[str, Any]]:
 
 
 def study(sizes: Sequence[int], seeds: int, processes: int) -> report.Report:
-    """Utility lost to splitting, on the same sessions, by number of cells."""
+    """Utility lost to splitting on the same sessions, by number of cells."""
     if not set(sizes) <= set(SIZES):
-        raise Unsuitable(f"n: choose from {', '.join(map(str, SIZES))}")
+        raise Unsuitable(f"--n: must be one of {', '.join(map(str, SIZES))}")
     started = report.processor_seconds()
     splits = [Split(n, load, seed) for n in sorted(sizes, reverse=True) for load in LOADS for seed in range(seeds)]
     measured = [row for rows in each(measure, splits, "cells", processes) for row in rows]
@@ -109,7 +109,7 @@ def study(sizes: Sequence[int], seeds: int, processes: int) -> report.Report:
 
 
 def summary(measured: list[dict[str, Any]], n: int, load: float, cells: int, policy: str) -> dict[str, Any]:
-    """The loss against the whole fleet under the same policy, and what the loads of the cells alone explain."""
+    """Loss against the whole fleet under the same policy, and the part explained by the cells' loads."""
 
     def seen(what: str, count: int) -> NDArray[np.float64]:
         wanted = (n, load, count, policy)
@@ -135,7 +135,7 @@ def summary(measured: list[dict[str, Any]], n: int, load: float, cells: int, pol
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """One table a fleet size."""
+    """A table per fleet size."""
     run = data["run"]
     intro = (
         f"Table 1's classes; one stream of sessions, hashed to {BUCKETS:,} buckets, the buckets to cells; pools are "
@@ -154,7 +154,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def loss_table(rows: list[dict[str, Any]]) -> str:
-    """What splitting costs one fleet size."""
+    """Cost of splitting at one fleet size."""
     return report.markdown_table(
         ["ρ", "policy", "cells", "pools per cell", "loss", "in %", "placement", "swings", "rest"],
         [
@@ -173,7 +173,7 @@ def loss_table(rows: list[dict[str, Any]]) -> str:
 
 
 def cost_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Loss in percent of the bound against pools per cell: one curve for every fleet size."""
+    """Loss in percent of the bound against pools per cell, a curve per fleet size."""
     canvas, axes = report.figure(9.0, 4.0, nrows=1, ncols=len(LOADS), sharey=True)
     markers = dict(zip(dict.fromkeys(r["n"] for r in data["rows"]), "os", strict=False))
     for ax, load in zip(axes, LOADS, strict=True):

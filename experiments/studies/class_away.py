@@ -1,4 +1,4 @@
-"""A class of pools leaves and returns: played on the specification itself, which is slow but has every case."""
+"""Scenario of a class of pools that leaves and returns, run on the specification, which is slow but complete."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from service.core.policies import Occupancies, Slta
 from service.core.policies.tokens import Beta
 
 GRID = 0.1
-"""Time between samples."""
+"""Sampling interval."""
 
 
 def class_away(n: int = 40, end: float = 60.0, away: tuple[float, float] = (20.0, 40.0)) -> dict[str, Any]:
-    """Class 2 leaves at `away[0]` (its sessions run on, uncounted) and returns at `away[1]`; ρ = 6 over all
-    pools.
+    """Class 2 leaves at `away[0]` (its sessions continue, uncounted) and returns at `away[1]`; ρ = 6 over all pools.
 
-    Played on the specification itself: r must leave out the ranks of the empty class, or it would stick.
+    Run on the specification: r must skip the ranks of the empty class, or it would get stuck.
     """
     pools, rng = TABLE_1.pools(n), random.Random(4)
     policy = Slta(Occupancies(TABLE_1.ranking, [[0] * p for p in pools]), Beta())
@@ -46,7 +45,7 @@ def class_away(n: int = 40, end: float = 60.0, away: tuple[float, float] = (20.0
 def finish(
     policy: Slta, parked: list[int | None], ends: list[tuple[float, int, int]], now: float
 ) -> list[tuple[float, int, int]]:
-    """End the sessions that are over by `now`; those of a class that is away end where it parked them."""
+    """Complete the sessions that end by `now`; those of the absent class in the parked occupancies."""
     for _, pool_class, pool in (e for e in sorted(ends) if e[0] <= now):
         if pool_class == 1 and parked:
             parked[pool] -= 1  # type: ignore[operator]
@@ -56,7 +55,7 @@ def finish(
 
 
 def swap_class(policy: Slta, parked: list[int | None], pools: int) -> list[int | None]:
-    """Take class 2's occupancies out of the dispatcher's sight, or put them back; returns what is out of sight."""
+    """Remove class 2's occupancies from the dispatcher, or restore them; return the parked ones."""
     columns = policy.occupancies.columns
     if parked:
         columns[1], parked = parked, []
@@ -67,7 +66,7 @@ def swap_class(policy: Slta, parked: list[int | None], pools: int) -> list[int |
 
 
 def snapshot(policy: Slta) -> dict[str, Any]:
-    """r beside r*, both as ranks of the full enumeration, and the utility of the active pools beside its optimum."""
+    """r and r* as ranks of the full enumeration; utility of the active pools and its optimum."""
     state = policy.occupancies
     pools, sessions = state.pools, state.sessions
     best = optimum(state.ranking, pools, sessions)

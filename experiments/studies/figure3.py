@@ -1,4 +1,4 @@
-"""Figure 3: how an optimal assignment spreads the load over classes (paper section 2.3.1)."""
+"""Figure 3: optimal assignments over classes, by load (paper section 2.3.1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLASS_COLORS = ("#3d5a80", "#d1495b", "#edae49")
 
 
 def occupancies(shape: FleetShape, load: float) -> list[list[tuple[float, int]]]:
-    """The optimal assignment at ρ: for each class its parts (fraction of all pools, sessions), fullest first."""
+    """Optimal assignment at ρ: parts of each class as (fraction of all pools, sessions), fullest first."""
     fractions = [float(f) for f in shape.fractions]
     best = optimum(shape.ranking, fractions, load)
     assert best is not None  # noqa: S101 - every shape has pools
@@ -29,7 +29,7 @@ def occupancies(shape: FleetShape, load: float) -> list[list[tuple[float, int]]]
 
 
 def study() -> report.Report:
-    """Both plots, as numbers on a grid of loads and as figures. Exact: no randomness."""
+    """Both plots, as numbers on a grid of loads and as figures; exact."""
     plots = [
         {
             "plot": shape.name,
@@ -46,7 +46,7 @@ def study() -> report.Report:
 
 
 def markdown() -> str:
-    """The drawn loads as a table."""
+    """Table of the plotted loads."""
     parts = ["Optimal assignments of eq. (4), α = (1/2, 1/4, 1/4). Sessions per pool of each class; exact."]
     for shape in (FIGURE_3_LEFT, FIGURE_3_RIGHT):
         rows = [
@@ -59,7 +59,7 @@ def markdown() -> str:
 
 
 def both_plots() -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Above: the paper's plots, pools as columns. Below: the mean occupancy of each class against ρ."""
+    """Above the paper's plots, pools as columns; below the mean occupancy of each class against ρ."""
     canvas, axes = report.figure(9.5, 7.0, nrows=2, ncols=2)
     for k, shape in enumerate((FIGURE_3_LEFT, FIGURE_3_RIGHT)):
         draw_columns(axes[0][k], shape)
@@ -72,7 +72,7 @@ def both_plots() -> Any:  # noqa: ANN401 - a matplotlib figure
 
 
 def draw_columns(ax: Any, shape: FleetShape) -> None:  # noqa: ANN401 - matplotlib axes
-    """Each pool is a column; a darker shade is filled at a smaller load."""
+    """A column per pool; darker shades are filled at smaller loads."""
     loads = DRAWN[shape.name]
     for load, shade in zip(reversed(loads), SHADES, strict=True):
         parts = [part for parts in occupancies(shape, load) for part in parts]

@@ -1,4 +1,4 @@
-"""The fluid limit of JLMU, eq. (10), beside simulated paths (paper section 4)."""
+"""Fluid limit of JLMU, eq. (10), beside simulated paths (paper section 4)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ STARTS = {"empty": (0, 0), "24 sessions on every pool of class 1, none on class 
 HORIZON = 10.0
 TIMES = tuple(np.linspace(0.0, HORIZON, 201).tolist())
 FULL = 1e-9
-"""A level counts as full when less than this is missing: an integrator never lands on equality."""
+"""Tolerance of a full level, because an integrator never reaches equality."""
 
 Columns = list[list[float]]
 Floats = NDArray[np.float64]
 
 
 def columns_of(shape: FleetShape, flat: Floats) -> Columns:
-    """q as columns from level 0, from levels 1 up in one vector; levels that are nearly full are made full."""
+    """q as columns from level 0, from a vector of levels 1 up; nearly full levels are rounded."""
     columns, at = [], 0
     for fraction, capacity in zip(shape.fractions, shape.capacities, strict=True):
         share = float(fraction)
@@ -43,7 +43,7 @@ def columns_of(shape: FleetShape, flat: Floats) -> Columns:
 
 
 def admissible(shape: FleetShape, q: Columns, arrival_rate: float) -> Columns:
-    """Enforce (10b): where arrivals cannot keep every better level full, the worst of them begins to empty."""
+    """Enforce (10b): if arrivals cannot keep all better levels full, the worst of them starts to empty."""
     while True:
         frontier = frontier_rank(shape.ranking, q)
         if frontier > len(shape.ranking):
@@ -63,7 +63,7 @@ def right_side(_: float, flat: Floats, shape: FleetShape, arrival_rate: float) -
 
 
 def integrate(shape: FleetShape, start: Sequence[int], arrival_rate: float, times: Sequence[float]) -> Floats:
-    """q at `times` (rows) from a start with `start[i]` sessions on every pool of class i."""
+    """q at `times` (rows), starting with `start[i]` sessions on every pool of class i."""
     flat = np.concatenate(
         [
             float(f) * (np.arange(1, c + 1) <= x)
@@ -98,7 +98,7 @@ def optimal(shape: FleetShape, load: float) -> Floats:
 
 
 def simulated(shape: FleetShape, load: float, n: int, start: Sequence[int]) -> Floats:
-    """One path of JLMU with n pools at the same times."""
+    """Simulated path of JLMU with n pools at the same times."""
     columns = [[x] * pools for x, pools in zip(start, shape.pools(n), strict=True)]
     present = sum(map(sum, columns))
     workload = from_present(generator(3, n, *start), present, n * load, HORIZON + 1)
@@ -109,7 +109,7 @@ def simulated(shape: FleetShape, load: float, n: int, start: Sequence[int]) -> F
 
 
 def one_start(load: float, start: tuple[int, int]) -> dict[str, Any]:
-    """The fluid path and the simulated ones from one start, as distances and totals."""
+    """Fluid and simulated paths from one start: distances and totals."""
     fluid = integrate(SHAPE, start, load, TIMES)
     target = optimal(SHAPE, load)
     initial = float(fluid[0].sum())
@@ -138,7 +138,7 @@ def one_start(load: float, start: tuple[int, int]) -> dict[str, Any]:
 
 
 def study(processes: int) -> report.Report:
-    """Both starts at ρ = 9.75; seeds fixed by n and the start."""
+    """Both starts at ρ = 9.75; seeds are fixed by n and the start."""
     started = report.processor_seconds()
     results = each(partial(one_start, LOAD), list(STARTS.values()), "fluid limit", processes)
     data: dict[str, Any] = {
@@ -151,7 +151,7 @@ def study(processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """Distances and totals as a table."""
+    """Table of distances and totals."""
     rows = []
     for start in data["starts"]:
         fluid = ("fluid", start["fluid_sessions_error"], None, start["fluid_distance_end"])
@@ -174,7 +174,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def distance_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Total sessions, and the distance from q*, from each start."""
+    """Total sessions and distance from q*, by start."""
     canvas, axes = report.figure(9.5, 6.5, nrows=2, ncols=len(data["starts"]), sharex=True)
     for k, start in enumerate(data["starts"]):
         curves, times = start["curves"], data["times"]

@@ -1,4 +1,4 @@
-"""What SLTA and SLTA-greedy lose to JLMU, on two, three and six classes, under steady and moving loads."""
+"""Greedy study: loss of SLTA and SLTA-greedy to JLMU on two, three and six classes, under steady and moving loads."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from experiments.parallel import each
 from experiments.workload import WARM_UP, Floats, Workload, generator, varying
 
 HORIZON = 120.0
-"""Mean holding times measured; whole periods of every load."""
+"""Measured mean holding times; full periods of every load."""
 MEAN, SWING = 8.5, 3.5
-"""Moving loads of figure 3's right fleet, sessions per pool: around its kinks at 6.25 and 7.5."""
+"""Moving loads of figure 3's right fleet, sessions per pool, around its kinks at 6.25 and 7.5."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """ρ(t): steady, swinging as a sine, or stepping between the two extremes half a period each."""
+    """ρ(t): steady, a sine, or steps between the two extremes every half period."""
 
     kind: str
     mean: float
@@ -34,7 +34,7 @@ class Load:
 
     @property
     def name(self) -> str:
-        """As the tables say it."""
+        """Name in tables."""
         if self.kind == "steady":
             return f"{self.mean:g}"
         return f"{self.mean:g} ± {self.swing:g}, {self.kind} of {self.period:g}"
@@ -63,13 +63,13 @@ CELLS: tuple[tuple[FleetShape, tuple[int, ...], tuple[Load, ...]], ...] = (
 )
 SHAPES: Mapping[str, FleetShape] = {shape.name: shape for shape, _, _ in CELLS}
 MISREAD_AT = ((FIGURE_3_RIGHT.name, 20, MOVING[0]), (SIX_CAPPED.name, 24, steady(6.0)[0]))
-"""Where the misreadings are planted."""
+"""Cells with planted misreadings."""
 LINES = ("SLTA", "SLTA-greedy")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One workload, met by every policy."""
+    """A workload, the same for every policy."""
 
     fleet: str
     n: int
@@ -79,7 +79,7 @@ class Trial:
     horizon: float = HORIZON
 
     def workload(self) -> Workload:
-        """The sessions, the same for all policies."""
+        """Sessions, the same for all policies."""
         load = self.load
         key = (
             11,
@@ -94,7 +94,7 @@ class Trial:
 
 
 def measure(trial: Trial) -> dict[str, tuple[float, float]]:
-    """By policy: the placement gap in percent of the bound ⟨u*(s)⟩, and steps of r per arrival."""
+    """By policy: placement gap in percent of the bound ⟨u*(s)⟩, and steps of r per arrival."""
     workload, run = trial.workload(), Run(horizon=WARM_UP + HORIZON)
     found = {}
     for line in ("JLMU", *LINES, *(GREEDY_MISREADINGS if trial.misread else ())):
@@ -106,7 +106,7 @@ def measure(trial: Trial) -> dict[str, tuple[float, float]]:
 
 
 def row_of(trial: Trial, results: list[dict[str, tuple[float, float]]]) -> dict[str, Any]:
-    """One cell: JLMU's gap, and what each policy loses to it on the same sessions."""
+    """A cell: JLMU's gap, and the paired loss of each policy to it."""
     gap, error, _ = report.mean_and_error([r["JLMU"][0] for r in results])
     row: dict[str, Any] = {
         "fleet": trial.fleet,
@@ -123,7 +123,7 @@ def row_of(trial: Trial, results: list[dict[str, tuple[float, float]]]) -> dict[
 
 
 def study(seeds: int, processes: int) -> report.Report:
-    """Every cell, and the misreadings of SLTA-greedy in two of them."""
+    """Run every cell, and the misreadings of SLTA-greedy in two of them."""
     started = report.processor_seconds()
     cells = [(shape.name, n, load) for shape, sizes, loads in CELLS for n in sizes for load in loads]
     trials = [Trial(*cell, seed, cell in MISREAD_AT) for cell in cells for seed in range(seeds)]
@@ -135,7 +135,7 @@ def study(seeds: int, processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """The cells, then the misreadings."""
+    """Tables of the cells and of the misreadings."""
     run = data["run"]
     return report.page(
         "What is lost to JLMU",
@@ -149,7 +149,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def table_of(rows: list[dict[str, Any]]) -> str:
-    """A row a cell."""
+    """A row per cell."""
     header = [
         "fleet",
         "n",
@@ -170,7 +170,7 @@ def cells_of(row: dict[str, Any]) -> list[str]:
 
 
 def misread_table(rows: list[dict[str, Any]]) -> str:
-    """What each misreading loses to JLMU, beside the rule as it is."""
+    """Loss of each misreading to JLMU, beside the correct rule."""
     cells = [row for row in rows if (row["fleet"], row["n"], row["load"]) in misread_names()]
     header = ["misreading", *(f"{row['fleet']}, n = {row['n']}, {row['load']}" for row in cells)]
     lines = {"none": "SLTA-greedy", **{name: name for name in GREEDY_MISREADINGS}}
@@ -184,12 +184,12 @@ def misread_table(rows: list[dict[str, Any]]) -> str:
 
 
 def misread_names() -> set[tuple[str, int, str]]:
-    """The cells with misreadings, as rows name them."""
+    """Keys of the cells with misreadings."""
     return {(fleet, n, load.name) for fleet, n, load in MISREAD_AT}
 
 
 def figure_of(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """The losses of both policies, side by side."""
+    """Losses of both policies, side by side."""
     canvas, ax = report.figure(8.0, 7.0)
     shown = rows[::-1]
     for shift, line, color in ((0.2, "SLTA", report.COLORS["SLTA"]), (-0.2, "SLTA-greedy", report.COLORS["accent"])):

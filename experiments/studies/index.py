@@ -1,4 +1,4 @@
-"""Beyond greedy for small fleets: JLMU's rule on the order of indifference prices (`service.core.orders.index`)."""
+"""Index study: JLMU's rule on the order of indifference prices for small fleets (`service.core.orders.index`)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from service.core.ranking import Ranking
 SIZES = (2, 4, 10, 20, 50, 100)
 EXACT_SIZES = (2, 4)
 LOAD_FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""Multiples of a shape's load in the exact sweep for two pools."""
+"""Multiples of a shape's load in the exact sweep of two pools."""
 POOL_TIME = 40_000.0
 """n times the horizon of a simulated run."""
 ORDERS = ("JLMU", "ties reversed", "index")
 
 
 def orders(shape: FleetShape, n: int, load: float) -> dict[str, Ranking]:
-    """The orders compared: ▷, the same with ties between classes the other way round, and W."""
+    """Orders compared: ▷, ▷ with ties between classes reversed, and W."""
     return {"JLMU": shape.ranking, "ties reversed": reversed_ties(shape), "index": shape.arranged(Index(n * load))}
 
 
 def exact(job: tuple[str, int, float]) -> dict[str, Any]:
-    """The loss of each order to the optimum, in percent, for one small fleet at one load."""
+    """Loss of each order to the optimum in percent, for one small fleet and load."""
     name, n, factor = job
     shape, nominal, capacity = SMALL_FLEETS[name]
     load = nominal * factor
@@ -44,7 +44,7 @@ def exact(job: tuple[str, int, float]) -> dict[str, Any]:
 
 
 def exact_jobs() -> list[tuple[str, int, float]]:
-    """Two pools at all loads, four at the nominal one where the states are few enough."""
+    """Two pools at all loads, four at the nominal one if the state space is small enough."""
     jobs = []
     for name, (_, load, _) in SMALL_FLEETS.items():
         factors = LOAD_FACTORS if load < 5 else tuple(f for f in LOAD_FACTORS if f <= 1)
@@ -55,7 +55,7 @@ def exact_jobs() -> list[tuple[str, int, float]]:
 
 @dataclass(frozen=True)
 class Trial:
-    """One coupled run of all orders."""
+    """A run of all orders on one workload."""
 
     fleet: str
     n: int
@@ -63,7 +63,7 @@ class Trial:
 
 
 def simulated(trial: Trial) -> dict[str, float]:
-    """The mean utility per pool under each order, on one workload."""
+    """Mean utility per pool under each order, on one workload."""
     shape, load, _ = SMALL_FLEETS[trial.fleet]
     end = WARM_UP + POOL_TIME / trial.n
     number = list(SMALL_FLEETS).index(trial.fleet)
@@ -75,7 +75,7 @@ def simulated(trial: Trial) -> dict[str, float]:
 
 
 def simulated_row(fleet: str, n: int, runs: list[dict[str, float]]) -> dict[str, Any]:
-    """What each order gains over JLMU, in percent of JLMU's utility."""
+    """Gain of each order over JLMU, in percent of JLMU's utility."""
     row: dict[str, Any] = {"fleet": fleet, "n": n, "load": SMALL_FLEETS[fleet][1], "seeds": len(runs)}
     for order in ORDERS[1:]:
         mean, error, _ = report.mean_and_error([100 * (r[order] / r["JLMU"] - 1) for r in runs])
@@ -113,7 +113,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def lost_table(rows: list[dict[str, Any]]) -> str:
-    """What each order loses to the optimum."""
+    """Loss of each order to the optimum."""
     return report.markdown_table(
         ["fleet", "n", "ρ", "optimum per pool", *(f"{order} loses %" for order in ORDERS)],
         [
@@ -130,7 +130,7 @@ def lost_table(rows: list[dict[str, Any]]) -> str:
 
 
 def gains_table(rows: list[dict[str, Any]]) -> str:
-    """What the other orders gain over JLMU's."""
+    """Gain of the other orders over JLMU's."""
     return report.markdown_table(
         ["fleet", "n", "ρ", "index: gain in %", "ties reversed: gain in %"],
         [
@@ -147,7 +147,7 @@ def gains_table(rows: list[dict[str, Any]]) -> str:
 
 
 def index_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Above: exact losses of two pools by load. Below: the index's gain by n."""
+    """Above exact losses of two pools by load; below the index's gain by n."""
     names = list(SMALL_FLEETS)
     canvas, axes = report.figure(13.0, 6.0, nrows=2, ncols=len(names))
     colors = dict(zip(ORDERS, (report.COLORS["JLMU"], report.COLORS["accent"], report.COLORS["SLTA"]), strict=True))

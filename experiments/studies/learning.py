@@ -1,4 +1,4 @@
-"""How SLTA learns r: from empty, through steps of the load, without and with a class, and what β does (3.2)."""
+"""Learning study of SLTA's r: from empty, through load steps, without and with a class, and for several β (3.2)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GRID = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of one part."""
+    """A run of one part."""
 
     n: int
     seed: int
@@ -57,12 +57,12 @@ def from_empty(trial: Trial) -> Outcome:
 
 
 def first_times(trial: Trial) -> float:
-    """When r first was r*, from empty."""
+    """First time of r = r*, from empty."""
     return from_empty(trial).reached[TABLE_1.optimum(trial.n, trial.n * LOAD).rank]
 
 
 def through_steps(trial: Trial) -> Outcome:
-    """Loads 5, 10 and 5 again, twenty holding times each, from the optimum for load 5."""
+    """Loads 5, 10 and 5, twenty holding times each, from the optimum for load 5."""
     n = trial.n
     rng = generator(41, trial.seed, n)
     loads = [(start, n * load) for start, load in STEPS]
@@ -72,7 +72,7 @@ def through_steps(trial: Trial) -> Outcome:
 
 
 def steady(trial: Trial) -> dict[str, float]:
-    """SLTA at ρ = 9.75 in equilibrium: what placement it loses to JLMU, and how often r moves."""
+    """SLTA at ρ = 9.75 in equilibrium: placement loss to JLMU, and rate of r's moves."""
     n, end = trial.n, WARM_UP + 60.0
     workload = stationary(generator(42, trial.seed, n), n * LOAD, end)
     mine = simulate(TABLE_1, n, "SLTA", workload, Run(horizon=end, beta=BETAS[trial.beta]))
@@ -85,7 +85,7 @@ def steady(trial: Trial) -> dict[str, float]:
 
 
 def lag(outcome: Outcome, n: int, start: float, end: float) -> float:
-    """The mean distance of r from r* for the sessions there are, over the samples from `start` to `end`."""
+    """Mean distance of r from r* for the current sessions, over the samples from `start` to `end`."""
     samples = outcome.samples
     within = np.flatnonzero((samples.times >= start) & (samples.times < end))
     best = [TABLE_1.optimum(n, round(samples.sessions[row] * n)).rank for row in within]
@@ -93,7 +93,7 @@ def lag(outcome: Outcome, n: int, start: float, end: float) -> float:
 
 
 def beta_row(name: str, n: int, seeds: int) -> dict[str, Any]:
-    """One β at one n: steady loss against JLMU, and how closely r follows steps of the load."""
+    """One β at one n: steady loss against JLMU, and tracking of load steps."""
     trials = [Trial(n, seed, name) for seed in range(seeds)]
     steadies = [steady(trial) for trial in trials]
     loss, error, _ = report.mean_and_error([s["loss"] for s in steadies])
@@ -127,7 +127,7 @@ def curves_from_empty() -> Iterator[dict[str, Any]]:
 
 
 def step_curve() -> dict[str, Any]:
-    """r, r* for the sessions there are, and the placement gap now, through the steps."""
+    """r, r* for the current sessions, and the current placement gap, through the steps."""
     samples = through_steps(Trial(STEP_SIZE, 0)).samples
     best = [TABLE_1.optimum(STEP_SIZE, round(s * STEP_SIZE)).rank for s in samples.sessions]
     return {"n": STEP_SIZE, "rank": samples.rank, "best_rank": best, "gap": samples.optimum - samples.utility}
@@ -167,7 +167,7 @@ def study(seeds: int, processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """Times to learn, and what β does."""
+    """Tables of learning times and of β."""
     times = report.markdown_table(
         ["n", "time until r = r*"],
         [(str(r["n"]), report.with_error(r["time_mean"], r["time_se"], 3)) for r in data["times"]],
@@ -186,7 +186,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def beta_table(rows: list[dict[str, Any]]) -> str:
-    """What each β costs at each n."""
+    """Cost of each β at each n."""
     return report.markdown_table(
         ["β", "n", "nβ_n", "loss to JLMU", "moves of r", "at random", "lag at 10", "lag back at 5", "gap, stepped"],
         [

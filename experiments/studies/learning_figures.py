@@ -1,4 +1,4 @@
-"""The figure of the learning study."""
+"""Figure of the learning study."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from experiments import report
 
 
 def learning_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """r from empty, time to learn, load steps, a class away, and β."""
+    """r from empty, learning time, load steps, a class away, and β."""
     canvas, axes = report.figure(10.0, 9.5, nrows=3, ncols=2)
     draw_from_empty(axes[0][0], data)
     draw_times(axes[0][1], data)
@@ -65,7 +65,7 @@ def draw_class_away(ax: Any, data: dict[str, Any]) -> None:  # noqa: ANN401 - ma
 
 
 def draw_betas(ax: Any, data: dict[str, Any], key: str, title: str, error: str) -> None:  # noqa: ANN401
-    """One number for each β, a line for each n."""
+    """A value per β, a line per n."""
     names = list(dict.fromkeys(b["beta"] for b in data["betas"]))
     sizes = sorted({b["n"] for b in data["betas"]})
     for n, color in zip(sizes, ("#edae49", "#6db596", "#0b6e4f"), strict=True):

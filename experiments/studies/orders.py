@@ -1,4 +1,4 @@
-"""What the orders of the fleet file win: kinks on random fleets full of ties, and the index beside the true optimum."""
+"""Orders study: gain of kinks on random fleets with many ties, and of the index beside the true optimum."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ POOL_TIME = 10_000.0
 """n times the horizon of a run, in mean holding times."""
 POLICIES = ("JLMU", "SLTA-greedy")
 NOTICEABLE = 0.02
-"""Percent of the bound: differences below count as none."""
+"""Percent of the bound; smaller differences count as zero."""
 SURE = 2.0
-"""Standard errors by which a difference must be from none, as well."""
+"""Standard errors that a difference must exceed as well."""
 STEPS = (0, 1, 2, 4)
-"""Marginal utilities of the random curves: few, so that classes tie at most levels."""
+"""Marginal utilities of the random curves; few, so that classes tie at most levels."""
 EXACT_LOADS = (1.0, 1.5)
-"""The index's load by the true one."""
+"""Load assumed by the index, relative to the true one."""
 EXACT_POOLS = (2, 4)
 EXACT_CAPACITY = 14
-"""Sessions of a pool in the exact sums of four pools."""
+"""Capacity in the exact sums of four pools."""
 ORDERS = ("paper", "kink", *(f"index at {factor:g} ρ" for factor in EXACT_LOADS))
 
 
 @cache
 def tied_fleet(number: int) -> tuple[FleetShape, int, float]:
-    """Fleet `number` of the draw: 2 to 5 classes of falling steps, 6 to 100 pools, and a load per pool.
+    """Random fleet `number`: 2 to 5 classes of decreasing steps, 6 to 100 pools, and a load per pool.
 
-    The load fills a fifth to four fifths of the levels that add something.
+    The load fills between 1/5 and 4/5 of the levels with positive marginal utility.
     """
     chance = random.Random(f"orders {number}")
     classes = tuple(PoolClass(f"class {i + 1}", stepped(chance), CAPACITY) for i in range(chance.randint(2, 5)))
@@ -60,7 +60,7 @@ def tied_fleet(number: int) -> tuple[FleetShape, int, float]:
 
 
 def stepped(chance: random.Random) -> TableUtility:
-    """Some levels at each of two or more of `STEPS`, from the largest down; the rest at the last."""
+    """Some levels at each of two or more of `STEPS`, descending; the rest at the last."""
     values = [Fraction(0)]
     for step in sorted(chance.sample(STEPS, chance.randint(2, len(STEPS))), reverse=True):
         values += [values[-1] + step * (k + 1) for k in range(chance.randint(1, 5))]
@@ -72,14 +72,14 @@ def stepped(chance: random.Random) -> TableUtility:
 
 @dataclass(frozen=True)
 class Trial:
-    """One workload of one fleet, met in both orders by each policy."""
+    """A workload of one fleet, met in both orders by each policy."""
 
     fleet: int
     seed: int
 
 
 def measure(trial: Trial) -> dict[str, float]:
-    """The placement gap in percent of the bound, by policy and order."""
+    """Placement gap in percent of the bound, by policy and order."""
     shape, n, load = tied_fleet(trial.fleet)
     end = WARM_UP + POOL_TIME / n
     workload = stationary(generator(12, trial.seed, trial.fleet), n * load, end)
@@ -92,7 +92,7 @@ def measure(trial: Trial) -> dict[str, float]:
 
 
 def row_of(number: int, results: list[dict[str, float]]) -> dict[str, Any]:
-    """One fleet: the gap in the paper's order, and what kinks change, paired."""
+    """A fleet: gap in the paper's order, and the paired change by kinks."""
     shape, n, load = tied_fleet(number)
     row: dict[str, Any] = {"fleet": number + 1, "classes": len(shape.classes), "n": n, "load": load}
     for policy in POLICIES:
@@ -103,7 +103,7 @@ def row_of(number: int, results: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def count_of(rows: list[dict[str, Any]], policy: str) -> dict[str, Any]:
-    """In how many fleets kinks are better and worse, and by how much."""
+    """Number of fleets where kinks are better and worse, and by how much."""
     changes = [row[policy]["change"] for row in rows]
     sure = [c for c, row in zip(changes, rows, strict=True) if abs(c) > SURE * (row[policy]["change_se"] or 0.0)]
     return {
@@ -119,7 +119,7 @@ def count_of(rows: list[dict[str, Any]], policy: str) -> dict[str, Any]:
 
 
 def exact(job: tuple[str, int]) -> dict[str, Any]:
-    """What each order loses to the optimum of one small fleet, in percent of it."""
+    """Loss of each order to the optimum of one small fleet, in percent of it."""
     name, n = job
     shape, load, capacity = SMALL_FLEETS[name]
     chain = chain_of(shape.ranking, shape.pools(n), EXACT_CAPACITY if n > 2 else max(capacity, EXACT_CAPACITY))
@@ -129,18 +129,18 @@ def exact(job: tuple[str, int]) -> dict[str, Any]:
 
 
 def small_orders(shape: FleetShape, sessions: float) -> dict[str, Ranking]:
-    """By the names of `ORDERS`."""
+    """Orders by the names of `ORDERS`."""
     orders = [shape.ranking, shape.arranged(Kink()), *(shape.arranged(Index(f * sessions)) for f in EXACT_LOADS)]
     return dict(zip(ORDERS, orders, strict=True))
 
 
 def exact_jobs() -> list[tuple[str, int]]:
-    """Two pools, and four where the states are few enough."""
+    """Two pools, and four if the state space is small enough."""
     return [(name, n) for name, (_, load, _) in SMALL_FLEETS.items() for n in EXACT_POOLS if n == 2 or load < 5]
 
 
 def study(seeds: int, processes: int) -> report.Report:
-    """The random fleets in both orders, then the small ones beside their optimum."""
+    """Random fleets in both orders, then small ones beside their optimum."""
     started = report.processor_seconds()
     trials = [Trial(fleet, seed) for fleet in range(FLEETS) for seed in range(seeds)]
     results = each(measure, trials, "orders", processes)
@@ -152,7 +152,7 @@ def study(seeds: int, processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """Counts, the optimum of small fleets, then each fleet."""
+    """Tables: counts, the optimum of small fleets, all fleets."""
     run = data["run"]
     return report.page(
         "The orders of the fleet file",
@@ -169,7 +169,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def counts_table(counts: list[dict[str, Any]]) -> str:
-    """A row a policy."""
+    """A row per policy."""
     header = ["policy", "better", "worse", "within 0.02 %", "mean gap", "mean change", "best change", "worst change"]
     keys = ("mean_gap", "mean_change", "best_change", "worst_change")
     return report.markdown_table(
@@ -178,7 +178,7 @@ def counts_table(counts: list[dict[str, Any]]) -> str:
 
 
 def lost_table(rows: list[dict[str, Any]]) -> str:
-    """A row a small fleet."""
+    """A row per small fleet."""
     header = ["fleet", "n", "ρ", "optimum per pool", *ORDERS]
     return report.markdown_table(
         header,
@@ -196,7 +196,7 @@ def lost_table(rows: list[dict[str, Any]]) -> str:
 
 
 def fleets_table(rows: list[dict[str, Any]]) -> str:
-    """A row a fleet."""
+    """A row per fleet."""
     header = ["fleet", "classes", "n", "ρ"]
     for policy in POLICIES:
         header += [f"{policy}, paper", f"{policy}, kink − paper"]
@@ -220,7 +220,7 @@ def fleets_table(rows: list[dict[str, Any]]) -> str:
 
 
 def figure_of(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """The change of each fleet, sorted, by policy."""
+    """Change of each fleet, sorted, by policy."""
     canvas, ax = report.figure(8.0, 4.0)
     shown = sorted(rows, key=lambda row: float(row["JLMU"]["change"]))
     for shift, policy, color in ((-0.2, "JLMU", report.COLORS["JLMU"]), (0.2, "SLTA-greedy", report.COLORS["accent"])):

@@ -1,4 +1,4 @@
-"""Policies side by side on the same arrivals: what an operator gives up with each, fleet by fleet."""
+"""Policy comparison on the same arrivals, fleet by fleet."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ FLEETS: dict[str, tuple[FleetShape, float, tuple[float, ...]]] = {
         (STRONG, 15.0, (5.0, 15.0, 30.0)),
     )
 }
-"""By name: the shape, the load its weights are tuned for, and the loads it is run at."""
+"""By name: shape, load that the weights are tuned for, and loads of the runs."""
 HORIZON = 40.0
 SWEEP = tuple(float(k) for k in range(1, 15))
 SWEEP_SIZE = 100
 LEAST = 0.001
-"""The weight of a class that should take nothing: it is used when every other is a thousand times as full."""
+"""Minimum weight: the class is used when all others are a thousand times as full."""
 LINES = ("random", "round robin", "two choices", "least connections", "tuned weights", "JLMU", "SLTA", "SLTA-greedy")
 
 
 @cache
 def tuned_weights(fleet: str) -> tuple[float, ...]:
-    """The best weights of weighted least connections for one workload at the nominal load, n = 100.
+    """Best weights of weighted least connections for one workload at the nominal load, n = 100.
 
-    Searched from the optimal occupancies there.
+    The search starts at the optimal occupancies.
     """
     shape, load, _ = FLEETS[fleet]
     end = WARM_UP + HORIZON
@@ -46,7 +46,7 @@ def tuned_weights(fleet: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Trial:
-    """One workload, met by every policy."""
+    """A workload, the same for every policy."""
 
     fleet: str
     n: int
@@ -55,7 +55,7 @@ class Trial:
 
 
 def trial_gaps(trial: Trial) -> dict[str, tuple[float, float, float]]:
-    """By policy: the gap, its placement part, and the bound u*(⟨s⟩) it is measured from."""
+    """By policy: the gap, its placement part, and the bound u*(⟨s⟩)."""
     shape, _, _ = FLEETS[trial.fleet]
     end = WARM_UP + HORIZON
     number = list(FLEETS).index(trial.fleet)
@@ -122,7 +122,7 @@ def study(seeds: int, processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """A table a fleet: the placement gap of each policy, the only part a policy can change."""
+    """A table per fleet: placement gap of each policy, the only part that a policy can change."""
     run = data["run"]
     intro = (
         "Placement gap ⟨u*(s)⟩ − ⟨u⟩ per pool: what better placement could win. All policies meet the same sessions. "
@@ -152,7 +152,7 @@ def line_of(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def sweep_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """How much of what is possible each policy gets, as the load moves."""
+    """Utility of each policy in percent of the bound, by load."""
     canvas, ax = report.figure(8.0, 4.5)
     styles = {
         "random": ("#b8b8b8", "random"),

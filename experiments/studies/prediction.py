@@ -1,4 +1,4 @@
-"""How near the gap that is to be expected comes to simulated ones, on fleets that were drawn at random."""
+"""Prediction study: predicted placement gaps beside simulated ones, on random fleets."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from service.core.utility import (
 )
 
 KEY = 13
-"""Of the draws: no other study has them."""
+"""Key of the draws, unique among the studies."""
 FLEETS = 20
-"""Of each group."""
+"""Fleets per group."""
 HORIZON = 180.0
-"""Mean holding times measured."""
+"""Measured mean holding times."""
 CAPACITY = 64
 GROUPS = {"50 to 300 pools": (50, 300), "10 to 50 pools": (10, 50)}
-"""Fleets are drawn for each: from how many pools to how many."""
+"""Groups of random fleets, with minimum and maximum pools."""
 LINES = ("JLMU", "SLTA-greedy", "SLTA")
 SMALLEST_GAP, LARGEST_ERROR = 1e-5, 0.15
-"""A fleet counts in the summary if its gap is above this part of the bound, and known to this part of itself."""
+"""A fleet counts in the summary if its gap exceeds this fraction of the bound, with at most this relative error."""
 
 Rng = np.random.Generator
 
@@ -66,17 +66,17 @@ class Cell:
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """Of its draws."""
+        """Key of its draws."""
         return KEY, list(GROUPS).index(self.group), self.number
 
     @property
     def expected(self) -> float:
-        """The gap that is to be expected, per pool."""
+        """Predicted gap per pool."""
         return expected_placement_gap(self.shape.ranking, self.shape.pools(self.n), self.n * self.load)
 
 
 def draw_cell(group: str, number: int) -> Cell:
-    """2 to 6 classes of any family in shares of 1 to 3, and 2 to 12 sessions per pool."""
+    """2 to 6 classes of any family with shares 1 to 3, and 2 to 12 sessions per pool."""
     rng = generator(KEY, list(GROUPS).index(group), number)
     count = int(rng.integers(2, 7))
     classes = tuple(PoolClass(f"c{i}", FAMILIES[int(rng.integers(len(FAMILIES)))](rng), CAPACITY) for i in range(count))
@@ -87,7 +87,7 @@ def draw_cell(group: str, number: int) -> Cell:
 
 
 def measure(trial: tuple[str, int, int]) -> dict[str, tuple[float, float]]:
-    """By policy: the placement gap and |u*| per pool of one seed on one fleet."""
+    """By policy: placement gap and |u*| per pool of one seed on one fleet."""
     group, number, seed = trial
     cell = draw_cell(group, number)
     workload = stationary(generator(*cell.key, 1 + seed), cell.n * cell.load, WARM_UP + HORIZON)
@@ -97,7 +97,7 @@ def measure(trial: tuple[str, int, int]) -> dict[str, tuple[float, float]]:
 
 
 def row_of(group: str, number: int, results: list[dict[str, tuple[float, float]]]) -> dict[str, Any]:
-    """A fleet: what is expected and what was measured, and by what part of it the expectation is too large."""
+    """A fleet: predicted and measured gap, and the relative error."""
     cell = draw_cell(group, number)
     gaps = {line: report.mean_and_error([r[line][0] for r in results]) for line in LINES}
     mean, error, _ = gaps["JLMU"]
@@ -118,7 +118,7 @@ def row_of(group: str, number: int, results: list[dict[str, tuple[float, float]]
 
 
 def summary_of(rows: list[dict[str, Any]], group: str) -> dict[str, Any]:
-    """The errors of a group: |expected / measured − 1|."""
+    """Errors of a group: |expected / measured − 1|."""
     errors = [abs(row["error"]) for row in rows if row["group"] == group and row["error"] is not None]
     return {
         "group": group,
@@ -144,7 +144,7 @@ def study(seeds: int, processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """The summary, then a row a fleet."""
+    """The summary, then a row per fleet."""
     run = data["run"]
     return report.page(
         "The gap to be expected, and the gap that was simulated",
@@ -160,7 +160,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def summary_table(summary: list[dict[str, Any]]) -> str:
-    """A row a group."""
+    """A row per group."""
     header = ["fleets", "that count", "mean error", "median", "worst", "within 10 %", "within 20 %"]
     return report.markdown_table(
         header,
@@ -178,7 +178,7 @@ def summary_table(summary: list[dict[str, Any]]) -> str:
 
 
 def fleet_table(rows: list[dict[str, Any]]) -> str:
-    """A row a fleet."""
+    """A row per fleet."""
     header = ["classes", "n", "load", "JLMU", "of the bound", "expected", "error", *(f"{line} /" for line in LINES)]
     return report.markdown_table(
         header,
@@ -204,7 +204,7 @@ def percent(part: float | None) -> str | None:
 
 
 def figure_of(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Measured against expected, both as parts of the bound."""
+    """Measured against predicted gaps, as fractions of the bound."""
     canvas, ax = report.figure(6.0, 5.0)
     for group, color in zip(GROUPS, (report.COLORS["SLTA"], report.COLORS["accent"]), strict=True):
         shown = [row for row in rows if row["group"] == group and row["error"] is not None]

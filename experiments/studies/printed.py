@@ -1,4 +1,4 @@
-"""Table 1 as the paper prints it."""
+"""Table 1 of the paper, as printed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PRINTED = {
 
 
 def printed_gap(policy: str, n: int, load: float) -> float | None:
-    """u*(⟨s⟩) − ⟨u⟩ as the paper prints it; None where it does not."""
+    """u*(⟨s⟩) − ⟨u⟩ as printed; None if the paper has no value."""
     row = PRINTED.get(load, {}).get(n)
     return round(row[0] - row[1 + COLUMNS.index(policy)], 4) if row else None
 

@@ -1,4 +1,4 @@
-"""The small fleets that the questions of section 9.3 are asked of."""
+"""Small fleets for the questions of section 9.3."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pair(name: str, first: Utility, second: Utility) -> FleetShape:
 
 
 def table_of(marginals: Sequence[Fraction]) -> TableUtility:
-    """A table from its marginals, continued by the last."""
+    """Table from its marginals, continued by the last."""
     values = [Fraction(0)]
     for x in range(CAPACITY):
         values.append(values[-1] + marginals[min(x, len(marginals) - 1)])
@@ -45,7 +45,7 @@ TIED = pair(
     table_of([Fraction(1), Fraction(1), Fraction(1), Fraction(1, 10)]),
     table_of([Fraction(1), Fraction(1, 10)]),
 )
-"""Marginals of 1 and of 0.1 in both classes: nearly every comparison is a tie."""
+"""Marginals 1 and 0.1 in both classes: nearly every comparison is a tie."""
 
 TABLE_1_SMALL = log_share("table 1's fleet", (20, 30), (1, 1), 48)
 
@@ -56,11 +56,11 @@ SMALL_FLEETS: dict[str, tuple[FleetShape, float, int]] = {
     TIED.name: (TIED, 2.0, 16),
     TABLE_1_SMALL.name: (TABLE_1_SMALL, 9.75, 40),
 }
-"""By name: the shape, the load ρ per pool that is studied, and a capacity that two pools hardly ever need more of."""
+"""By name: shape, load ρ per pool, and a capacity that two pools rarely exceed."""
 
 
 def reversed_ties(shape: FleetShape) -> Ranking:
-    """The order with ties between classes broken the other way: the larger class index first."""
+    """Order with ties between classes reversed: the larger class index first."""
     last = len(shape.classes) - 1
     mirrored = rank_coordinates(tuple(reversed(shape.classes)))
     order = tuple(c._replace(pool_class=last - c.pool_class) for c in mirrored.order)

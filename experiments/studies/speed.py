@@ -1,4 +1,4 @@
-"""What one event costs: with and without compiled code, by policy and by n."""
+"""Benchmark of one event: compiled and not, by policy and n."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiments.workload import from_present, generator
 SIZES = (50, 100, 500, 2_000, 10_000, 20_000)
 LOAD = 9.75
 SESSIONS = {True: 1_000_000, False: 50_000}
-"""Arrivals of a timed run, compiled or not."""
+"""Arrivals of a timed run, by whether it is compiled."""
 POLICIES = ("SLTA", "JLMU")
 REPEATS = 3
 
@@ -33,7 +33,7 @@ class Trial:
 
 
 def nanoseconds_per_event(trial: Trial) -> float:
-    """Processor time of the loop and of laying out its events, the least of a few, per arrival or departure."""
+    """Processor time of the loop and of preparing its events, per arrival or departure; minimum of a few runs."""
     present = round(trial.n * LOAD)
     horizon = SESSIONS[trial.compiled] / present
     workload = from_present(generator(20, trial.n), present, present, horizon)
@@ -49,7 +49,7 @@ def nanoseconds_per_event(trial: Trial) -> float:
 
 
 def timed(compiled: bool) -> list[dict[str, Any]]:  # noqa: FBT001 - one of the two kinds of run
-    """All sizes and policies in a process of their own, with compiled code or without."""
+    """All sizes and policies in a separate process, compiled or not."""
     os.environ[NO_NUMBA] = "0" if compiled else "1"
     trials = [Trial(policy, n, compiled) for policy in POLICIES for n in SIZES]
     try:
@@ -68,7 +68,7 @@ def study() -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """Nanoseconds an event."""
+    """Table of nanoseconds per event."""
     by_key = {(r["policy"], r["compiled"], r["n"]): r["ns_per_event"] for r in data["rows"]}
     kinds = dict.fromkeys((policy, compiled) for policy, compiled, _ in by_key)
     table = report.markdown_table(

@@ -1,4 +1,4 @@
-"""State and messages: what each policy stores and hears if the pools keep their own occupancy (section 3.2)."""
+"""State and messages study: storage and traffic of each policy if the pools keep their own occupancy (section 3.2)."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ CASES: dict[str, tuple[FleetShape, float]] = {
 }
 SIZES = (20, 100, 1_000, 10_000)
 SESSIONS = 400_000
-"""Arrivals measured in a run."""
+"""Measured arrivals of a run."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of SLTA."""
+    """A run of SLTA."""
 
     case: str
     n: int
 
 
 def measure(trial: Trial) -> dict[str, Any]:
-    """What SLTA's dispatcher hears and sends, per arrival, and the bits it stores."""
+    """Messages that SLTA's dispatcher receives and sends per arrival, and the bits it stores."""
     shape, load = CASES[trial.case]
     rate = trial.n * load
     end = WARM_UP + SESSIONS / rate
@@ -57,7 +57,7 @@ def measure(trial: Trial) -> dict[str, Any]:
 
 
 def study(processes: int) -> report.Report:
-    """State and messages by fleet and size; one seed, many arrivals."""
+    """State and messages by fleet and size; one seed with many arrivals."""
     started = report.processor_seconds()
     trials = [Trial(case, n) for case in CASES for n in SIZES]
     data: dict[str, Any] = {"rows": each(measure, trials, "state", processes), "sessions": SESSIONS}
@@ -66,7 +66,7 @@ def study(processes: int) -> report.Report:
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """What is stored and what is said."""
+    """Tables of stored state and messages."""
     return report.page(
         "State and messages",
         "If the pools keep their own occupancy, what must the dispatcher store and hear?",
@@ -81,7 +81,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def compared_table() -> str:
-    """What a dispatcher of each policy needs."""
+    """Requirements of each policy's dispatcher."""
     return report.markdown_table(
         ["policy", "the dispatcher stores", "per arrival it hears", "per arrival it sends besides the session"],
         [
@@ -97,7 +97,7 @@ def compared_table() -> str:
 
 
 def counted_table(rows: list[dict[str, Any]]) -> str:
-    """What SLTA's dispatcher stored and heard."""
+    """State and messages of SLTA's dispatcher."""
     return report.markdown_table(
         ["fleet", "n", "bits, SLTA", "bits, JLMU", "departures", "steps", "hears", "joins", "all", "broadcasts"],
         [
@@ -119,7 +119,7 @@ def counted_table(rows: list[dict[str, Any]]) -> str:
 
 
 def message_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Reports per arrival beside JLMU's one, and bits a pool."""
+    """Reports per arrival beside JLMU's, and bits per pool."""
     canvas, (left, right) = report.figure(10.0, 4.0, nrows=1, ncols=2)
     for case, color in zip(CASES, ("#0b6e4f", "#6db596", "#3d5a80", "#98c1d9", "#edae49"), strict=True):
         rows = [r for r in data["rows"] if r["case"] == case]

@@ -1,4 +1,4 @@
-"""Where greedy loses: section 9.3's two pools, exact and simulated, and the true optimum of small fleets."""
+"""Suboptimality study of greedy placement: section 9.3's two pools, and the true optimum of small fleets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HORIZON = 20_000.0
 CAPACITY = 24
 SIZES = (2, 4)
 LARGEST = 15_000
-"""States beyond which a fleet is left out."""
+"""Fleets with more states are skipped."""
 
 
 def greedy(epsilon: float, load: float) -> float:
@@ -33,27 +33,27 @@ def greedy(epsilon: float, load: float) -> float:
 
 
 def all_to_two(load: float) -> float:
-    """E[V] with a = 1: the second pool is an M/M/∞ queue and earns while it is not empty."""
+    """E[V] with a = 1: the second pool is an M/M/∞ queue and earns while not empty."""
     return 1 - math.exp(-load)
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """One run of JLMU on the two pools."""
+    """A run of JLMU on the two pools."""
 
     load: float
     seed: int
 
 
 def simulated(trial: Simulated) -> float:
-    """The mean total utility of one run."""
+    """Mean total utility of one run."""
     end = WARM_UP + HORIZON
     workload = stationary(generator(5, trial.seed, round(1000 * trial.load)), trial.load, end)
     return 2 * simulate(section_9_3(EPSILON), 2, "JLMU", workload, Run(horizon=end)).gaps.utility_mean
 
 
 def momentary_bound(shape: FleetShape, n: int, load: float) -> float:
-    """E U*(N), N Poisson(nρ): no policy has a larger mean total utility."""
+    """E U*(N), N Poisson(nρ): upper bound of the mean total utility of any policy."""
     from scipy.stats import poisson  # noqa: PLC0415 - slow to import
 
     most = int(n * load + 12 * math.sqrt(n * load)) + 30
@@ -77,7 +77,7 @@ def exact_row(load: float) -> dict[str, Any]:
 
 
 def small_row(job: tuple[str, int]) -> dict[str, Any] | None:
-    """JLMU against the optimum of one small fleet; None where there are too many states."""
+    """JLMU against the optimum of one small fleet; None if there are too many states."""
     name, n = job
     shape, load, capacity = SMALL_FLEETS[name]
     capacity = capacity if n == 2 else min(capacity, 14)
@@ -97,7 +97,7 @@ def small_row(job: tuple[str, int]) -> dict[str, Any] | None:
 
 
 def decisions(load: float, size: int = 6) -> list[str]:
-    """The optimal decisions of section 9.3's two pools, a row a y: `1` or `2`, marked where JLMU differs."""
+    """Optimal decisions for section 9.3's two pools, a row per y: `1` or `2`, marked where JLMU differs."""
     shape = section_9_3(EPSILON)
     chain = chain_of(shape.ranking, (1, 1), CAPACITY)
     _, best = mean_reward(chain, load)
@@ -115,7 +115,7 @@ def decisions(load: float, size: int = 6) -> list[str]:
 
 
 def study(seeds: int, processes: int) -> report.Report:
-    """Exact values, simulated ones, and the optimum."""
+    """Exact values, simulated values, and the optimum."""
     started = report.processor_seconds()
     trials = [Simulated(load, seed) for load in SIMULATED for seed in range(seeds)]
     values = each(simulated, trials, "section 9.3", processes)
@@ -157,7 +157,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def exact_table(rows: list[dict[str, Any]]) -> str:
-    """Section 9.3, load by load."""
+    """Section 9.3 by load."""
     return report.markdown_table(
         ["ρ (total)", "JLMU, formula", "JLMU, simulated", "all to two", "optimum", "E U*(N)", "2u*(ρ/2)"],
         [
@@ -173,7 +173,7 @@ def exact_table(rows: list[dict[str, Any]]) -> str:
 
 
 def small_table(rows: list[dict[str, Any]]) -> str:
-    """JLMU beside the optimum, fleet by fleet."""
+    """JLMU beside the optimum, by fleet."""
     return report.markdown_table(
         ["fleet", "n", "ρ", "optimum", "JLMU", "lost in %", "E u*(N/n)"],
         [

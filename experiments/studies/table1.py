@@ -1,4 +1,4 @@
-"""Table 1: the gap u*(⟨s⟩) − ⟨u⟩ of both policies, and whether a misread SLTA would show (paper section 3.4.1)."""
+"""Table 1: gap u*(⟨s⟩) − ⟨u⟩ of both policies, and detection of planted misreadings of SLTA (paper section 3.4.1)."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from experiments.workload import WARM_UP, generator, stationary
 from service.core.gaps import Gaps
 
 MAX_LOAD = 60.0
-"""Beyond it pools of capacity 96 might fill, and sessions be refused."""
+"""Above it pools of capacity 96 might fill and reject sessions."""
 POLICIES = ("JLMU", "SLTA")
 PLANTED = (50, 9.75)
-"""n and ρ at which the misreadings are planted."""
+"""n and ρ of the planted misreadings."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One coupled run: all policies meet the same arrivals and holding times."""
+    """A coupled run: all policies have the same arrivals and holding times."""
 
     n: int
     load: float
@@ -39,7 +39,7 @@ class Cell:
 
     @property
     def policies(self) -> tuple[str, ...]:
-        """Both, and where they are planted the misreadings."""
+        """Both policies, and the misreadings in their cell."""
         return (*POLICIES, *MISREADINGS) if (self.n, self.load) == PLANTED else POLICIES
 
 
@@ -48,7 +48,7 @@ Measured = dict[str, Gaps]
 
 
 def measure_cell(cell: Cell) -> tuple[Cell, Measured]:
-    """Play one workload under each policy, from equilibrium."""
+    """Simulate one workload under each policy, from equilibrium."""
     rng = generator(1, cell.seed, cell.n, round(1000 * cell.load))
     end = WARM_UP + cell.horizon
     workload = stationary(rng, cell.n * cell.load, end)
@@ -57,7 +57,7 @@ def measure_cell(cell: Cell) -> tuple[Cell, Measured]:
 
 
 def expected_swing(n: int, load: float) -> float:
-    """u*(ρ) − E u*(N/n) with N Poisson(nρ): what every policy loses, since u ≤ u*(s) at every moment."""
+    """u*(ρ) − E u*(N/n) with N Poisson(nρ): loss of every policy, since u ≤ u*(s) at every moment."""
     from scipy.stats import poisson  # noqa: PLC0415 - slow to import
 
     mean = n * load
@@ -67,11 +67,11 @@ def expected_swing(n: int, load: float) -> float:
 
 
 def study(sizes: Sequence[int], loads: Sequence[float], seeds: int, horizon: float, processes: int) -> report.Report:
-    """Table 1 over `seeds` independent runs a cell; times in mean holding times."""
+    """Table 1 over `seeds` independent runs per cell; times in mean holding times."""
     if any(size % 2 or size < 4 for size in sizes):
-        raise Unsuitable("the two classes are of equal size: every n must be even, 4 at least")
+        raise Unsuitable("--n: the two classes are of equal size, so every n must be even and at least 4")
     if max(loads) > MAX_LOAD:
-        raise Unsuitable(f"pools hold {TABLE_1.capacities[0]} sessions here: the load must be at most {MAX_LOAD:g}")
+        raise Unsuitable(f"--load: must be at most {MAX_LOAD:g}, as pools hold {TABLE_1.capacities[0]} sessions here")
     started, processor_started = time.perf_counter(), report.processor_seconds()
     cells = [
         Cell(n, load, seed, horizon) for seed in range(seeds) for n in sorted(sizes, reverse=True) for load in loads
@@ -120,11 +120,10 @@ def row(policy: str, n: int, load: float, measured: list[Measured]) -> dict[str,
 
 
 def z_at_its_load(n: int, load: float, paper: float | None, gaps: list[float], sessions: list[float]) -> float | None:
-    """The same z given how many sessions the paper's run happened to have, which moves its gap.
+    """z given the number of sessions in the paper's run, which affects its gap.
 
-    A run whose ⟨s⟩ is away from ρ has another swing gap: u*'s slope breaks more at 10 than at 9.5. Our gaps
-    are regressed on the expected swing gap at their own ⟨s⟩, and the paper's is compared with the line at
-    its ⟨s⟩.
+    A run whose ⟨s⟩ differs from ρ has another swing gap: u*'s slope changes more at 10 than at 9.5. Our gaps are
+    regressed on the expected swing gap at their own ⟨s⟩, and the paper's is compared with the line at its ⟨s⟩.
     """
     bound = printed_bound(n, load)
     if paper is None or bound is None or len(gaps) < 3:
@@ -136,7 +135,7 @@ def z_at_its_load(n: int, load: float, paper: float | None, gaps: list[float], s
 
 
 def load_with(bound: float) -> float:
-    """The load at which u* is `bound`, on the falling side, where both loads of table 1 are."""
+    """Load with u* = `bound`, on the decreasing side, as both loads of table 1."""
     low, high = 9.3, 11.0
     while high - low > 1e-6:
         middle = (low + high) / 2
@@ -145,13 +144,13 @@ def load_with(bound: float) -> float:
 
 
 def paired(policy: str, n: int, load: float, measured: list[Measured]) -> dict[str, Any]:
-    """The difference of the gaps on the same workloads, policy − JLMU."""
+    """Difference of the gaps on the same workloads, policy − JLMU."""
     mean, error, _ = report.mean_and_error([m[policy].utility_gap - m["JLMU"].utility_gap for m in measured])
     return {"n": n, "load": load, "difference_mean": mean, "difference_se": error}
 
 
 def misreading(name: str, measured: list[Measured]) -> dict[str, Any]:
-    """How far a misreading moves the paired difference, in standard errors of the two differences together."""
+    """Shift of the paired difference by a misreading, in combined standard errors."""
     n, load = PLANTED
     planted, right = paired(name, n, load, measured), paired("SLTA", n, load, measured)
     moved = planted["difference_mean"] - right["difference_mean"]

@@ -1,4 +1,4 @@
-"""Table 1 as a page and as a figure."""
+"""Report of Table 1: page and figure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from experiments.studies.printed import COLUMNS
 
 
 def markdown(data: dict[str, Any]) -> str:
-    """The tables, in words that stand alone."""
+    """Page with self-contained tables."""
     run = data["run"]
     intro = (
         f"Gap u*(⟨s⟩) − ⟨u⟩ per pool, {run['seeds']} seeds a cell (0 to {run['seeds'] - 1}), horizon "
@@ -34,7 +34,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def gap_table(rows: list[dict[str, Any]]) -> str:
-    """The gap of each policy in each cell."""
+    """Gap of each policy in each cell."""
     return report.markdown_table(
         ["ρ", "n", "policy", "our gap", "paper", "z", "z at its ⟨s⟩", "placement", "swings"],
         [
@@ -54,7 +54,7 @@ def gap_table(rows: list[dict[str, Any]]) -> str:
 
 
 def planted_table(data: dict[str, Any]) -> str:
-    """What the misreadings do to the paired difference."""
+    """Effect of the misreadings on the paired difference."""
     if not data["misreadings"]:
         return ""
     n, load = (data["misreadings"][0][key] for key in ("n", "load"))
@@ -74,7 +74,7 @@ def planted_table(data: dict[str, Any]) -> str:
 
 
 def gap_figure(data: dict[str, Any]) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Gap against n, log-log, with the paper's points."""
+    """Gap against n, log-log, with the paper's values."""
     loads = sorted({r["load"] for r in data["rows"]})
     canvas, axes = report.figure(9.5, 4.2, nrows=1, ncols=len(loads), sharey=True, squeeze=False)
     for ax, load in zip(axes[0], loads, strict=True):

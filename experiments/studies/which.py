@@ -1,4 +1,4 @@
-"""Which policy, on which order, at which size: what is left to gain, from a few pools to a thousand."""
+"""Policy and order comparison by fleet size, from a few pools to a thousand."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from experiments.workload import WARM_UP
 from service.core.orders import PAPER, Index, Kink, Order
 
 POOL_TIME = 9600.0
-"""Pools times mean holding times of one run, so that small fleets are measured as well as large ones."""
+"""Pools times mean holding times of a run: equal for small and large fleets."""
 LEAST_HORIZON = 120.0
 FEW_SEEDS_FROM = 1000
-"""Pools; from here on a run has so many sessions that a quarter of the seeds will do."""
+"""Pools; from here on a quarter of the seeds suffices, since runs have many sessions."""
 CELLS: tuple[tuple[FleetShape, tuple[int, ...], tuple[Load, ...]], ...] = (
     (TABLE_1, (4, 20, 100, 1000), (*steady(9.75), Load("sine", 9.75, 4.0, 24.0))),
     (FIGURE_3_RIGHT, (4, 20, 100, 1000), (*steady(8.0), Load("sine", 8.5, 3.5, 24.0))),
     (SIX_QUADRATIC, (6, 24, 102, 1002), (*steady(6.0), Load("sine", 6.0, 3.0, 24.0))),
     (SIX_CAPPED, (6, 24, 102, 1002), (*steady(6.0), Load("sine", 6.0, 3.0, 24.0))),
 )
-"""Two classes without ties; three of which one has a kink; six without ties; six whose levels nearly all tie."""
+"""Two classes without ties; three, one with a kink; six without ties; six with ties at nearly all levels."""
 LINES = ("SLTA", "SLTA-greedy", "SLTA-greedy, kink", "JLMU", "JLMU, kink", "JLMU, index")
 
 
 def order_of(line: str, trial: Trial) -> Order:
-    """The order of a line; `index` is told the mean load."""
+    """Order of a line; `index` gets the mean load."""
     if line.endswith("kink"):
         return Kink()
     return Index(trial.n * trial.load.mean) if line.endswith("index") else PAPER
 
 
 def measure(trial: Trial) -> Mapping[str, float]:
-    """By line: the placement gap in percent of the bound ⟨u*(s)⟩, all on the same sessions."""
+    """By line: placement gap in percent of the bound ⟨u*(s)⟩, all on the same sessions."""
     workload, shape, found = trial.workload(), SHAPES[trial.fleet], {}
     for line in LINES:
         run = Run(horizon=WARM_UP + trial.horizon, order=shape.arranged(order_of(line, trial)))
@@ -47,14 +47,14 @@ def measure(trial: Trial) -> Mapping[str, float]:
 
 
 def trials_of(shape: FleetShape, n: int, load: Load, seeds: int) -> list[Trial]:
-    """The runs of a cell."""
+    """Runs of a cell."""
     periods = max(1, round(POOL_TIME / n / LEAST_HORIZON))
     some = max(1, seeds // 4) if n >= FEW_SEEDS_FROM else seeds
     return [replace(Trial(shape.name, n, load, seed), horizon=periods * LEAST_HORIZON) for seed in range(some)]
 
 
 def row_of(trials: list[Trial], results: list[Mapping[str, float]]) -> dict[str, Any]:
-    """One cell: each line's gap, and its difference from SLTA's."""
+    """A cell: each line's gap, and its paired difference from SLTA's."""
     first = trials[0]
     row: dict[str, Any] = {"fleet": first.fleet, "n": first.n, "load": first.load.name, "seeds": len(trials)}
     for line in LINES:
@@ -90,7 +90,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def table_of(rows: list[dict[str, Any]], what: str) -> str:
-    """A row a cell."""
+    """A row per cell."""
     header = ["fleet", "n", "load", "seeds", *LINES]
     return report.markdown_table(
         header,

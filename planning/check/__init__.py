@@ -1,10 +1,10 @@
-"""`slta check`: a fleet file before anything is started.
+"""`slta check`: validation and analysis of a fleet file before anything is started.
 
 | module | owns |
 |---|---|
-| facts | what follows from a fleet file, exactly |
-| warnings | what is valid, and probably not meant |
-| trial, advice | which policy suits the fleet and load, by the experiments' engine; the same in words |
+| facts | exact properties of a fleet file |
+| warnings | warnings: valid, but probably not intended |
+| trial, advice | policy recommendation by simulation; as text |
 | report | the facts as text |
-| command | the command line |
+| command | command line |
 """

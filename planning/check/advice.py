@@ -1,4 +1,4 @@
-"""Which policy suits the fleet, in words: what was tried, what came of it, and why."""
+"""Policy recommendation as text: what was simulated, the results, and the reason."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from service.core.policies import POLICIES
 
 
 def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
-    """A table of what each policy loses, and a sentence."""
+    """A table of each policy's loss, and a recommendation."""
     if not trial.loads:
-        return "no load is above 0 and one that the fleet can hold: no policy was tried"
+        return "no policy was tried: every load is 0 or above the fleet's capacity"
     part = "" if trial.pools == pools else f", on {trial.pools:,} of {pools:,} pools"
     rows = [["placement gap, % of the bound, at", *(f"{amount(load)} sessions" for load in trial.loads)]]
     rows += [[POLICIES[name].title, *(percent(one.mean) for one in lost)] for name, lost in trial.lost.items()]

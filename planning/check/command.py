@@ -1,4 +1,4 @@
-"""`slta check`: the command line."""
+"""Command line of `slta check`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from service.fleet_file.specs import compile_spec
 from service.fleet_file.yaml_file import LoadedFleet, load_yaml
 
 NEEDED = ("numpy", "scipy", "matplotlib", "experiments")
-MISSING = "which policy to take was not tried: that needs the extra planning (in a checkout: make setup)"
+MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A valid file: what was found, and as JSON."""
+    """Result for a valid file, as text and as JSON."""
 
     text: str
     warnings: list[str]
@@ -45,18 +45,20 @@ def command(
     fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
     load: Annotated[
         list[float] | None,
-        typer.Option(min=0, help="Sessions of the whole fleet to look at, repeatable.", show_default="four shares"),
+        typer.Option(
+            min=0, help="Load to analyse, in sessions of the whole fleet; repeatable.", show_default="four shares"
+        ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="A warning is a mistake.")] = False,  # noqa: FBT002
-    json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,  # noqa: FBT002
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
 ) -> None:
-    """Check a fleet file and say what follows from it, without starting anything.
+    """Validate a fleet file and report what follows from it, without starting anything.
 
-    Exit codes: 0 valid, also with warnings; 1 not valid; 2 not called well.
+    Exit codes: 0 valid, possibly with warnings; 1 invalid; 2 usage error.
     """
     with in_one_line(Unusable), unreadable_named():
         if not all(map(math.isfinite, load or [])):
-            raise Unusable("--load: inf is not a number of sessions")
+            raise Unusable("--load: must be a finite number of sessions, not inf")
         try:
             checked = _check(load_yaml(fleet), load or [])
         except InvalidFleet as error:
@@ -72,7 +74,7 @@ def command(
 
 
 def _check(loaded: LoadedFleet, loads: list[float]) -> Checked:
-    """Everything of a valid file."""
+    """Analyse a valid file."""
     spec = compile_spec(loaded.file)
     asked = [c.pools for c in loaded.file.classes]
     pools = asked if any(asked) else [1] * len(asked)
@@ -86,7 +88,7 @@ def _check(loaded: LoadedFleet, loads: list[float]) -> Checked:
 
 
 def _try(spec: FleetSpec, facts: Facts) -> tuple[str, dict[str, Any]]:
-    """Which policy to take, in words and as JSON; without the extra, that it is missing."""
+    """Policy recommendation as text and JSON; without the extra, that it is missing."""
     if any(find_spec(name) is None for name in NEEDED):
         return MISSING, {}
     from planning.check.advice import advice  # noqa: PLC0415 - numpy is an extra
@@ -102,7 +104,7 @@ def _try(spec: FleetSpec, facts: Facts) -> tuple[str, dict[str, Any]]:
 
 
 def _figures(spec: FleetSpec, facts: Facts) -> dict[str, Any]:
-    """The facts as JSON; classes by their names."""
+    """Facts as JSON, with class names."""
     names = spec.class_names()
     return {
         "classes": {

@@ -1,4 +1,4 @@
-"""What follows from a fleet file: order, capacity, thresholds and optimal occupancies at some loads, β, ties."""
+"""Facts of a fleet file: order, capacity, β, ties, and thresholds and optimal occupancies at some loads."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from service.core.optimum import optimal_assignment, optimum
 from service.core.ranking import Coordinate, tied
 
 SHARES = (0.25, 0.5, 0.75, 0.95)
-"""Loads that are looked at, as shares of the sessions that add something."""
+"""Default loads, as fractions of the sessions that add utility."""
 
 
 class Stretch(NamedTuple):
-    """Consecutive ranks of one class: from level `first` to `last`, and the marginal utilities there."""
+    """Consecutive ranks of one class: levels `first` to `last`, and their marginal utilities."""
 
     rank: int
     pool_class: int
@@ -27,7 +27,7 @@ class Stretch(NamedTuple):
 
 
 class AtLoad(NamedTuple):
-    """The optimum at so many sessions of the whole fleet (section 2.3)."""
+    """Optimum at a load of the whole fleet (section 2.3)."""
 
     sessions: float
     rank: int
@@ -40,7 +40,7 @@ class AtLoad(NamedTuple):
 
 
 class Tie(NamedTuple):
-    """Levels of different classes that add exactly the same: the order of the file settles which is filled first."""
+    """Levels of different classes with equal marginal utility; the order of the file decides which is filled first."""
 
     marginal: float
     coordinates: tuple[Coordinate, ...]
@@ -48,7 +48,7 @@ class Tie(NamedTuple):
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything of a fleet of `pools[i]` pools; `useful` sessions add something, `capacity` find a place."""
+    """Facts of a fleet of `pools[i]` pools; `useful` sessions add utility, `capacity` find a place."""
 
     pools: tuple[int, ...]
     capacity: int
@@ -60,7 +60,7 @@ class Facts:
 
 
 def facts_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> Facts:
-    """The facts, at `loads` in sessions of the whole fleet, or at `SHARES` where there are none."""
+    """Compute the facts at `loads`, in sessions of the whole fleet, by default at `SHARES`."""
     marginals = spec.ranking.marginals
     useful = sum(count * sum(m > 0 for m in column) for count, column in zip(pools, marginals, strict=True))
     capacity = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
@@ -73,7 +73,7 @@ def facts_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> F
 
 
 def at_load(spec: FleetSpec, pools: Sequence[int], sessions: float) -> AtLoad:
-    """The optimum at one load; the fleet has pools."""
+    """Optimum at one load; requires pools."""
     best, target = optimum(spec.optimal_ranking, pools, sessions), optimum(spec.ranking, pools, sessions)
     assert best is not None  # noqa: S101 - it has pools
     assert target is not None  # noqa: S101 - it has pools
@@ -97,7 +97,7 @@ def _stretches(spec: FleetSpec) -> tuple[Stretch, ...]:
 
 
 def _ties(spec: FleetSpec, most_rank: int) -> tuple[Tie, ...]:
-    """Ties among ranks up to `most_rank`. Equal marginals stand side by side in an order by marginals."""
+    """Ties among ranks up to `most_rank`. Equal marginals are adjacent in an order by marginals."""
     return tuple(
         Tie(spec.ranking.marginals[group[0].pool_class][group[0].level - 1], group)
         for group in tied(spec.classes, spec.optimal_ranking.order[:most_rank])

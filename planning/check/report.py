@@ -1,4 +1,4 @@
-"""The facts of a fleet file as text."""
+"""Report of a fleet file's facts as text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from planning.check.facts import Facts
 from planning.text import amount, columns, counted
 from service.core.fleet import FleetSpec
 
-MOST_ROWS = 20
-"""Stretches of the order, and ties, that are shown."""
+MAX_ROWS = 20
+"""Maximum of stretches, and of ties, that are shown."""
 WIDTH = 60
-"""Columns of the plot: of a larger capacity each column stands for several levels."""
+"""Columns of the plot; above this capacity a column stands for several levels."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def report(spec: FleetSpec, facts: Facts) -> str:
-    """What follows from the file."""
+    """Format the facts."""
     parts = [_fleet(spec, facts), _plot(spec), _order(spec, facts), _loads(spec, facts), [*_beta(spec, facts)]]
     return "\n\n".join("\n".join(part) for part in [*parts, _ties(spec, facts)] if part)
 
@@ -40,7 +40,7 @@ def _fleet(spec: FleetSpec, facts: Facts) -> list[str]:
 
 
 def _plot(spec: FleetSpec) -> list[str]:
-    """The marginal utilities of each class by level, on one scale."""
+    """Plot of the marginal utilities of each class by level, on one scale."""
     levels = max(c.capacity for c in spec.classes)
     wide = ceil(levels / WIDTH)
     largest = max((max(column) for column in spec.ranking.marginals), default=0.0)
@@ -61,7 +61,7 @@ def _block(marginal: float, largest: float) -> str:
 
 def _order(spec: FleetSpec, facts: Facts) -> list[str]:
     rows = [["in this order places are filled", "levels", "marginal utility"]]
-    for stretch in facts.order[:MOST_ROWS]:
+    for stretch in facts.order[:MAX_ROWS]:
         name = spec.classes[stretch.pool_class].name
         rows.append(
             [
@@ -70,7 +70,7 @@ def _order(spec: FleetSpec, facts: Facts) -> list[str]:
                 _range(f"{stretch.largest:.4g}", f"{stretch.smallest:.4g}"),
             ]
         )
-    more = len(facts.order) - MOST_ROWS
+    more = len(facts.order) - MAX_ROWS
     return [*columns(rows), *([f"and {counted(more, 'stretch', 'stretches')} more"] if more > 0 else [])]
 
 
@@ -111,9 +111,9 @@ def _ties(spec: FleetSpec, facts: Facts) -> list[str]:
     rows = [
         f"tie at {tie.marginal:.4g}: "
         + ", ".join(f"{spec.classes[i].name} {_levels(levels)}" for i, levels in _by_class(tie.coordinates).items())
-        for tie in facts.ties[:MOST_ROWS]
+        for tie in facts.ties[:MAX_ROWS]
     ]
-    more = len(facts.ties) - MOST_ROWS
+    more = len(facts.ties) - MAX_ROWS
     if more > 0:
         rows.append(f"and {counted(more, 'tie')} more")
     return [*rows, f"of a tie, {spec.order.ties}"] if rows else []

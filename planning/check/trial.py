@@ -1,4 +1,4 @@
-"""Which policy suits a fleet and its loads: each of them on the same arrivals, by the experiments' engine."""
+"""Policy trial: simulate each policy on the same arrivals and choose one for the fleet and its loads."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from planning.playing import PLAYABLE, Measured, measured, part_of, play
 from service.core.fleet import FleetSpec
 
 TRIED = tuple(sorted(PLAYABLE, key=lambda name: not PLAYABLE[name].has_thresholds))
-"""The policies: first those that need two bits of each pool, last those that need its occupancy."""
+"""Policies by the state they need: first two bits per pool, then its occupancy."""
 NO_DIFFERENCE = 0.0005
-"""Less than this share of the bound is not worth a policy that must know more."""
+"""Losses closer than this fraction of the bound count as equal."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What each policy lost at each load on `pools` pools, as a fraction of the bound; `choice` is the one to take."""
+    """Loss of each policy at each load on `pools` pools, as a fraction of the bound; `choice` is recommended."""
 
     pools: int
     loads: tuple[float, ...]
@@ -28,12 +28,12 @@ class Trial:
     choice: str
 
     def mean(self, policy: str) -> float:
-        """Over the loads."""
+        """Mean over the loads."""
         return float(np.mean([lost.mean for lost in self.lost[policy]]))
 
 
 def trial_of(spec: FleetSpec, facts: Facts, ran: Callable[[int, int], None]) -> Trial:
-    """Poisson arrivals and exponential durations at each load that the fleet can hold; `ran` hears of each run."""
+    """Simulate Poisson arrivals and exponential durations at each feasible load; `ran` is called after each run."""
     loads = [at.sessions for at in facts.loads if 0 < at.sessions <= facts.capacity]
     shape, part = part_of(spec, facts.pools, max(loads, default=0.0))
     lost: dict[str, list[Measured]] = {name: [] for name in TRIED}
@@ -50,7 +50,7 @@ def _lost(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Measur
 
 
 def _choice(lost: Mapping[str, Sequence[Measured]]) -> str:
-    """The first policy of the table that loses no more than the best but for noise and what is no difference."""
+    """First policy of the table whose loss equals the best, up to noise and NO_DIFFERENCE."""
     means = {name: float(np.mean([one.mean for one in rows])) for name, rows in lost.items()}
     errors = {name: float(np.sqrt(sum(one.error**2 for one in rows)) / len(rows)) for name, rows in lost.items()}
     best = min(means, key=lambda name: means[name])

@@ -1,4 +1,4 @@
-"""What is valid and probably not meant."""
+"""Warnings about a fleet file: valid, but probably not intended."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from planning.text import amount, counted
 from service.core.fleet import FleetSpec
 
 PROVED_EXPONENT = 0.5
-"""The paper proves its results for β_n = n^−γ with γ below this (section 3.2)."""
+"""The paper's proofs need β_n = n^−γ with γ below this (section 3.2)."""
 
 
 def warnings_of(spec: FleetSpec, facts: Facts, declared: int) -> list[str]:
-    """All of them, in sentences; `declared` are the pools that the file asks for."""
+    """All warnings as sentences; `declared` is the file's number of pools."""
     return [*_of_pools(spec, facts, declared), *_of_curves(spec), *_of_loads(facts), *_of_beta(spec, facts)]
 
 
 def _of_pools(spec: FleetSpec, facts: Facts, declared: int) -> Iterator[str]:
     if not declared:
-        yield "no class has pools: the figures are those of one pool of each class"
+        yield "no class has pools: the figures assume one pool of each class"
         return
     empty = [c.name for c, count in zip(spec.classes, facts.pools, strict=True) if not count]
     if empty:
-        yield f"{', '.join(empty)}: no pools, so no session goes there until pools are created"
+        yield f"{', '.join(empty)}: no pools; no session goes there until pools are created"
     if sum(facts.pools) == 1:
         yield "there is a single pool: every session goes there"
 
@@ -48,4 +48,4 @@ def _of_beta(spec: FleetSpec, facts: Facts) -> Iterator[str]:
     if spec.beta.exponent is not None and spec.beta.exponent >= PROVED_EXPONENT:
         yield f"beta: the paper proves its results for exponents below {PROVED_EXPONENT}"
     if n > 2 and facts.green_enough == n:
-        yield "beta: r falls only when as many tokens are green as there are pools: it hardly falls"
+        yield "beta: r falls only with as many green tokens as pools, so it hardly falls"

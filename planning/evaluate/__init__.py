@@ -1,15 +1,15 @@
-"""`slta evaluate`: a log of sessions beside the best that was possible.
+"""`slta evaluate`: evaluation of a session log against the best possible placement.
 
 | module | owns |
 |---|---|
-| entries | a line as an entry: CSV, JSON lines, HAProxy |
-| haproxy | a line of HAProxy's log |
-| naming | names of pools as numbers |
-| reading | a file as arrays, with what was left out |
-| window | which part of a log is measured |
-| replay | the recorded placement and the policies on the same sessions |
+| entries | parsers of log lines: CSV, JSON lines, HAProxy |
+| haproxy | parser of HAProxy's log lines |
+| naming | pool numbers from pool names |
+| reading | log reader: arrays, and what was left out |
+| window | the measured part of a log |
+| replay | replay of the recorded placement and of the policies |
 | results | the figures as JSON |
 | report | the figures as text |
-| picture | the figures as a figure |
-| command | the command line |
+| picture | the plot |
+| command | command line |
 """

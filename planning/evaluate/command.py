@@ -1,4 +1,4 @@
-"""`slta evaluate`: the command line."""
+"""Command line of `slta evaluate`."""
 
 from __future__ import annotations
 
@@ -34,40 +34,47 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise typer.BadParameter(f"{name!r} is not a time zone; a name is like Europe/Berlin") from None
+        raise typer.BadParameter(f"unknown time zone {name!r}; use a name like Europe/Berlin") from None
 
 
 @app.command()
 def command(
     log: Annotated[
-        Path, typer.Argument(metavar="LOG", help="CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped.")
+        Path,
+        typer.Argument(
+            metavar="LOG", help="Session log: CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped."
+        ),
     ],
-    fleet: Annotated[Path, typer.Option(help="Fleet file with the classes, their curves and numbers of pools.")],
+    fleet: Annotated[Path, typer.Option(help="Fleet file with classes, curves and numbers of pools.")],
     format_: Annotated[
-        FormatName | None, typer.Option("--format", help="Form of the log.", show_default="seen from its first lines")
+        FormatName | None,
+        typer.Option("--format", help="Format of the log.", show_default="detected from its first lines"),
     ] = None,
-    timezone: Annotated[tzinfo, typer.Option(help="Of HAProxy's dates, and of those shown.", parser=_zone)] = "UTC",  # type: ignore[assignment]
+    timezone: Annotated[
+        tzinfo, typer.Option(help="Time zone of HAProxy's dates and of the report.", parser=_zone)
+    ] = "UTC",  # type: ignore[assignment]
     warm_up: Annotated[
         float | None,
-        typer.Option(min=0, help="Seconds at the beginning that are not measured.", show_default="a mean duration"),
+        typer.Option(min=0, help="Seconds to exclude at the beginning.", show_default="a mean duration"),
     ] = None,
     cool_down: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Seconds at the end that are not measured.",
-            show_default="a mean duration where lines are written when sessions end, else 0",
+            help="Seconds to exclude at the end.",
+            show_default="a mean duration if lines are written at the end of sessions, else 0",
         ),
     ] = None,
     max_left_out: Annotated[
-        float, typer.Option(min=0, max=1, help="Largest share of lines that may be bad, or of unknown or full pools.")
+        float,
+        typer.Option(min=0, max=1, help="Maximum fraction of lines that are invalid or name an unknown or full pool."),
     ] = 0.01,
-    json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Figure, written as SVG and as PNG.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Write the plot to this file, as SVG and PNG.")] = None,
 ) -> None:
-    """What a recorded placement lost, and what others would have lost on the same sessions.
+    """Evaluate a recorded placement, and other policies on the same sessions.
 
-    Pools are named <class>-<k>, or have a column `class`. Exit code 2: the log or the fleet cannot be used.
+    Pools are named <class>-<k>, or have a column `class`. Exit code 2: unusable log or fleet file.
     """
     with in_one_line(InvalidFleet, Unusable), unreadable_named():
         loaded = load_yaml(fleet)
@@ -99,7 +106,7 @@ def _replay(progress: Progress, spec: FleetSpec, log: Log, window: Window) -> Ev
 
 
 def _refuse_if_too_many(lines: Lines, most: float) -> None:
-    """Unusable where a larger share of the lines is left out."""
+    """Raise Unusable if a larger fraction of the lines is left out."""
     if lines.left_out <= most * lines.read:
         return
     why = [*lines.bad_lines, *(f"unknown pool {pool} ({count:,} times)" for pool, count in lines.unknown_pools.items())]

@@ -1,4 +1,4 @@
-"""One line of a log as an entry. Formats: CSV with a header, JSON lines, HAProxy's httplog and tcplog."""
+"""Parsers of log lines. Formats: CSV with a header, JSON lines, HAProxy's httplog and tcplog."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from planning.errors import Unusable, refuse_twice
 
 FormatName = Literal["csv", "jsonl", "haproxy"]
 TIMES = ("start_s", "end_s")
-LARGEST_SECONDS = 1e11
-"""A time or duration is below this: the year 5138, counted from 1970. What is larger counts milliseconds."""
+MAX_SECONDS = 1e11
+"""Times and durations are below this (year 5138 since 1970); larger values are milliseconds."""
 
 
 class Entry(NamedTuple):
-    """A session as a line tells it: seconds, its pool's name, and its class where the line has one."""
+    """A session from a log line: times in seconds, pool name, and class if the line has one."""
 
     start: float
     duration: float
@@ -27,19 +27,19 @@ class Entry(NamedTuple):
 
 
 class BadLine(ValueError):
-    """A line that is no session; the message says why."""
+    """Invalid line; the message gives the reason."""
 
 
 class NotPlaced(Exception):
-    """A line of a session that no pool got: refused or aborted before."""
+    """The session reached no pool: it was refused or aborted."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """How the lines of a log are read; `parse` raises BadLine or NotPlaced.
+    """Log format; `parse` raises BadLine or NotPlaced.
 
-    `is_written_at_end` tells that a line is written when its session ends, as proxies do: sessions that were open when
-    the log ended are then not in it.
+    `is_written_at_end`: lines are written when sessions end, as by proxies, so the log lacks the sessions open at its
+    end.
     """
 
     name: FormatName
@@ -49,11 +49,11 @@ class Format:
 
 
 def csv_format(header: str) -> Format:
-    """CSV with the columns start_s or end_s, duration_s, pool, and perhaps class, in any order, among others."""
+    """CSV with the columns start_s or end_s, duration_s, pool and optionally class, in any order, among others."""
     try:
         columns = [column.strip() for column in next(csv.reader([header]), [])]
     except csv.Error:
-        raise Unusable("the first line is no line of CSV: lines end with LF or CRLF") from None
+        raise Unusable("the first line is not CSV: lines must end with LF or CRLF") from None
     time = next((name for name in TIMES if name in columns), None)
     if time is None or not {"duration_s", "pool"} <= set(columns):
         raise Unusable("the first line of a CSV must name the columns start_s (or end_s), duration_s and pool")
@@ -79,7 +79,7 @@ def _csv_parser(columns: Sequence[str], time: str) -> Callable[[str], Entry]:
 
 
 def json_format(first_line: str) -> Format:
-    """JSON lines: an object a line, with the members that a CSV has as columns."""
+    """JSON lines: one object per line, with CSV's columns as members."""
     time = "end_s" if '"end_s"' in first_line else "start_s"
 
     def parse(line: str) -> Entry:
@@ -98,13 +98,13 @@ def json_format(first_line: str) -> Format:
 
 
 def entry(time: str, at: object, duration: object, pool: object, pool_class: object) -> Entry:
-    """An entry of values as they were read."""
+    """Build an entry from parsed values."""
     seconds = _seconds("duration_s", duration)
     if seconds < 0:
         raise BadLine(f"duration_s is negative: {duration}")
     moment = _seconds(time, at)
     if not isinstance(pool, str) or not isinstance(pool_class, str | None):
-        raise BadLine("pool and class must be texts")
+        raise BadLine("pool and class must be strings")
     if not pool:
         raise NotPlaced
     return Entry(moment - seconds if time == "end_s" else moment, seconds, pool, pool_class or None)
@@ -119,6 +119,6 @@ def _seconds(name: str, value: object) -> float:
         raise BadLine(f"{name} is not a number: {str(value)[:40]!r}") from None
     if not math.isfinite(number):
         raise BadLine(f"{name} must be finite")
-    if abs(number) >= LARGEST_SECONDS:
+    if abs(number) >= MAX_SECONDS:
         raise BadLine(f"{name} is too large for seconds: {str(value)[:40]}")
     return number

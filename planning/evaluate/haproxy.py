@@ -1,7 +1,7 @@
-"""A session as HAProxy logs it by `option httplog` or `option tcplog` (HAProxy configuration manual, section 8.2).
+"""Parser of HAProxy's `option httplog` and `option tcplog` (HAProxy configuration manual, section 8.2).
 
-Both put `[accept_date] frontend backend/server timers` into each line, behind whatever syslog put before it. The last
-timer is the whole time: %Ta of httplog, %Tt of tcplog, in ms. The date is local and names no time zone.
+Both contain `[accept_date] frontend backend/server timers` after any syslog prefix. The last timer is the total time
+in ms: %Ta of httplog, %Tt of tcplog. The date is local, without a time zone.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 
 def haproxy_format(zone: tzinfo) -> Format:
-    """HAProxy's lines, their dates in a time zone."""
+    """HAProxy's format, with dates in this time zone."""
     minute_of = _minutes(zone)
 
     def parse(line: str) -> Entry:
         found = LINE.search(line)
         if found is None:
-            raise BadLine("no session of option httplog or tcplog")
+            raise BadLine("not a session of option httplog or tcplog")
         minute, second, server, timers = found.groups()
-        if server.startswith("<"):  # <NOSRV>, or a page of HAProxy's own
+        if server.startswith("<"):  # <NOSRV>, or one of HAProxy's own pages
             raise NotPlaced
         return Entry(minute_of(minute) + float(second), _duration(timers), server)
 
@@ -37,14 +37,14 @@ def haproxy_format(zone: tzinfo) -> Format:
 def _duration(timers: str) -> float:
     whole = timers.rpartition("/")[2]
     if whole.startswith("+"):
-        raise BadLine("logged before the session ended (option logasap)")
+        raise BadLine("logged before the session ended: remove option logasap")
     if not whole.isdigit():
         raise BadLine(f"no duration: the last timer is {whole}")
     return int(whole) / 1000
 
 
 def _minutes(zone: tzinfo) -> Callable[[str], float]:
-    """Minutes as seconds since 1970; those of the last line are kept, for most lines have the same."""
+    """Parser of dates to the minute, as seconds since 1970; caches the last, as most lines repeat it."""
     kept: dict[str, float] = {}
 
     def seconds(text: str) -> float:
@@ -62,4 +62,4 @@ def _timestamp(text: str, zone: tzinfo) -> float:
     try:
         return datetime(year, MONTHS.index(month) + 1, int(day), hour, minute, tzinfo=zone).timestamp()
     except ValueError:
-        raise BadLine(f"no such date: {text}") from None
+        raise BadLine(f"invalid date: {text}") from None

@@ -1,4 +1,4 @@
-"""The names of pools in a log as numbers: `<class>-<k>`, or any name beside a class."""
+"""Pool numbers from the names in a log: `<class>-<k>`, or any name with a class."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ UNKNOWN = -1
 
 
 class Naming:
-    """Numbers each pool by the order in which it is first seen; afterwards `places` says where it stands."""
+    """Numbers pools in order of first appearance; `places` then gives their positions."""
 
     def __init__(self, declared: Mapping[str, int]) -> None:
-        """`declared` are the pools of each class by the fleet file; 0: as many as the log has."""
+        """`declared` is the fleet file's pools of each class; 0: as many as the log has."""
         self._most = {name: pools or MAX_POOLS for name, pools in declared.items()}
         self._pools = dict(declared)
         self._numbers: dict[tuple[str, str | None], int] = {}
@@ -25,7 +25,7 @@ class Naming:
         self._in_column = dict.fromkeys(declared, 0)
 
     def number(self, entry: Entry) -> int:
-        """The number of an entry's pool, or UNKNOWN."""
+        """Number of the entry's pool, or UNKNOWN."""
         key = (entry.pool, entry.pool_class)
         number = self._numbers.get(key)
         return self._new(key) if number is None else number
@@ -51,10 +51,10 @@ class Naming:
         return name, index
 
     def pools(self, classes: Sequence[str]) -> list[int]:
-        """A(i): as many as the file says, or else as the log has."""
+        """A(i): from the fleet file, or else from the log."""
         return [self._pools[name] for name in classes]
 
     def places(self, classes: Sequence[str]) -> NDArray[np.int64]:
-        """The place of each numbered pool when pools are counted class by class."""
+        """Position of each numbered pool when pools are counted class by class."""
         first = dict(zip(classes, np.cumsum([0, *self.pools(classes)]), strict=False))
         return np.array([first[name] + index for name, index in self._seen], dtype=np.int64)

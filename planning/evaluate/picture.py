@@ -1,4 +1,4 @@
-"""The figure: what each placement lost, and the sessions there were, over the window."""
+"""Plot of an evaluation: placement losses and sessions over the window."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ STYLES = {
     **{name: (color, 1.5) for name, color in zip(OTHERS, cycle(OTHER_COLORS), strict=False)},
 }
 UNITS = ((48 * HOUR, 24 * HOUR, "days"), (2 * HOUR, HOUR, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
-"""From how many seconds on, of so many seconds each, the unit of the axis of time."""
+"""Time axis: minimum span in seconds, seconds per unit, unit."""
 
 
 def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
-    """Write the figure as SVG and as PNG beside each other."""
+    """Write the plot as SVG and PNG."""
     return report.write_figure(picture(evaluation, title), file)
 
 
 def picture(evaluation: Evaluation, title: str) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Above the placement gaps in % of the bound, below the sessions."""
+    """Placement gaps in % of the bound above, sessions below."""
     edges = evaluation.window.parts
     _, unit, unit_name = next(row for row in UNITS if edges[-1] - edges[0] >= row[0])
     at = [edge / unit for edge in edges]

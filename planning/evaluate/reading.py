@@ -1,4 +1,4 @@
-"""A log's sessions as arrays, in order of their starts, with what was left out and why."""
+"""Log reader: sessions as arrays in order of their starts, and counts of what was left out."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from planning.evaluate.entries import (
 from planning.evaluate.haproxy import LINE, haproxy_format
 from planning.evaluate.naming import UNKNOWN, Naming
 
-LONGEST_LINE = 65_536
-"""Bytes; what is longer counts as several bad lines."""
+MAX_LINE_BYTES = 65_536
+"""Bytes; a longer line counts as several invalid ones."""
 EXAMPLES = 5
-"""Bad lines, and unknown pools, that are named."""
+"""Maximum number of invalid lines, and of unknown pools, in the report."""
 CLOCK_TOLERANCE_SECONDS = 1.0
-"""Lines of several threads are written a little out of order; that is no clock that went back."""
+"""Lines of concurrent writers may be this much out of order; more means that the clock went back."""
 LOOKED_AT = 20
-"""Lines among which the format is looked for: proxies log their start before their sessions."""
+"""Lines that format detection examines: proxies log their startup first."""
 
 Read = Callable[[int], None]
-"""Told how many bytes were read since it was told last."""
+"""Progress callback: number of bytes read since the last call."""
 
 
 @dataclass
 class Lines:
-    """What became of a log's lines. `read` are all but the header and empty ones.
+    """Counts of a log's lines. `read` excludes the header and empty lines.
 
-    `overlapping` sessions began on a pool that held as many as its capacity. `open_at_end` ended after the window.
-    `clock_back` lines are used, but stand after lines that both start and end later.
+    `overlapping` sessions began on a full pool. `open_at_end` sessions ended after the window. `clock_back` lines are
+    used, but follow lines that start and end later.
     """
 
     read: int = 0
@@ -63,13 +63,13 @@ class Lines:
 
     @property
     def left_out(self) -> int:
-        """Lines that ought to be in the figures and are not."""
+        """Lines missing from the figures."""
         return self.bad + self.unknown_pool + self.overlapping
 
 
 @dataclass(frozen=True)
 class Log:
-    """Sessions in order of their starts: when each starts and ends, in seconds, and its pool's number in `naming`."""
+    """Sessions in order of their starts: start and end in seconds, and the pool's number in `naming`."""
 
     format: Format
     lines: Lines
@@ -80,7 +80,7 @@ class Log:
 
 
 def read_log(path: Path, named: FormatName | None, zone: tzinfo, naming: Naming, read: Read = lambda _: None) -> Log:
-    """All of a log, gzipped or not. OSError, or Unusable. Memory: 24 bytes a session, then 48 for the order."""
+    """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 24 bytes a session, then 48 to sort."""
     with path.open("rb") as raw, _whole(path):
         lines = _lines(raw, read)
         first = list(islice(lines, LOOKED_AT))
@@ -94,20 +94,20 @@ def read_log(path: Path, named: FormatName | None, zone: tzinfo, naming: Naming,
 
 @contextmanager
 def _whole(path: Path) -> Iterator[None]:
-    """What is not gzip to its end is Unusable."""
+    """Raise Unusable for an incomplete or corrupt gzip file."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Unusable(f"{path}: its gzip is broken: {error}") from None
+        raise Unusable(f"{path}: invalid gzip: {error}") from None
 
 
 def _lines(raw: BinaryIO, read: Read) -> Iterator[str]:
-    """Lines as text, whatever their bytes; `read` is told of the bytes of the file, not of what they unfold to."""
+    """Decode lines, replacing invalid bytes; `read` gets bytes of the file, before decompression."""
     stream: BinaryIO = raw
     if raw.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined] # a buffered reader
         stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))
     told = 0
-    for count, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b"")):
+    for count, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES), b"")):
         yield line.decode("utf-8-sig" if count == 0 else "utf-8", errors="replace").rstrip("\r\n")
         if count % 4096 == 0 and raw.seekable():
             read(raw.tell() - told)
@@ -125,8 +125,8 @@ def _format_of(first: list[str], named: FormatName | None, zone: tzinfo) -> Form
     if named == "csv" or ("duration_s" in first[0] and not first[0].startswith("[")):
         return csv_format(first[0])
     raise Unusable(
-        "not a log of sessions: its first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "
-        "these members, nor lines of HAProxy's option httplog or tcplog"
+        "not a session log: the first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "
+        "these members, nor HAProxy's option httplog or tcplog"
     )
 
 

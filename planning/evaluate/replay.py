@@ -1,4 +1,4 @@
-"""The recorded placement and the policies, each on the same sessions in virtual time."""
+"""Replay of a log in virtual time: the recorded placement and the policies on the same sessions."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from service.core.ranking import Ranking
 SEED = 0x517A
 RECORDED = "recorded"
 FACTORS = (2.0, 0.5, 1.5, 1 / 1.5, 1.2, 1 / 1.2, 1.05, 1 / 1.05)
-"""By which each of the fixed weights in turn is tried."""
+"""Search steps: factors tried on each fixed weight in turn."""
 
 Ran = Callable[[int, int], None]
-"""Told after each run: how many are done, and of how many."""
+"""Progress callback after each run: runs done, and their total."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of each placement, by name: `recorded` first. `weights` are the best fixed ones, by class."""
+    """Result of each placement by name, `recorded` first. `weights` are the best fixed ones, by class."""
 
     shape: FleetShape
     n: int
@@ -45,7 +45,7 @@ class Evaluation:
     weights: Mapping[str, float]
 
     def over(self, name: str, begin: float, end: float) -> Gaps:
-        """The averages of a placement between two of the times that were sampled, beside their bound."""
+        """Averages of a placement between two sample times, and their bound."""
         samples = self.outcomes[name].samples
         first, last = np.searchsorted(samples.times, [begin, end])
         areas = (samples.areas[last] - samples.areas[first]) / (end - begin)
@@ -56,12 +56,12 @@ class Evaluation:
 
 
 def shape_of_log(spec: FleetSpec, log: Log) -> FleetShape:
-    """The classes that have pools, by the fleet file or by the log."""
+    """Classes with pools, by the fleet file or the log."""
     return shape_of(spec.classes, log.naming.pools(spec.class_names()))
 
 
 def evaluate(spec: FleetSpec, log: Log, window: Window, ran: Ran = lambda _done, _all: None) -> Evaluation:
-    """Replay a log. Sessions that began on a full pool are counted in `log.lines`, and no placement gets them."""
+    """Replay a log. Sessions that began on a full pool are counted in `log.lines` and excluded everywhere."""
     shape = shape_of_log(spec, log)
     n = sum(shape.shares)
     times = sorted({*window.hours, *window.parts})
@@ -78,7 +78,7 @@ def evaluate(spec: FleetSpec, log: Log, window: Window, ran: Ran = lambda _done,
 def _recorded(
     shape: FleetShape, n: int, spec: FleetSpec, log: Log, window: Window, run: Run
 ) -> tuple[Outcome, NDArray[np.bool_]]:
-    """The log's own placement, and the sessions that its pools had room for."""
+    """Replay the log's placement; keep the sessions that its pools had room for."""
     draws = _draws_to(log.naming.places(spec.class_names())[log.pools], n)
     kept = np.ones(len(draws), dtype=np.bool_)
     outcome = simulate(shape, n, "random", workload_of_log(log, window, draws, kept), run)
@@ -86,19 +86,19 @@ def _recorded(
         kept[: outcome.arrivals] = outcome.pools[: outcome.arrivals] != NOTHING
         outcome = simulate(shape, n, "random", workload_of_log(log, window, draws, kept), run)
     if not outcome.gaps.mean_sessions_per_pool:
-        raise Unusable("no session is open between the warm-up and the end: nothing to measure")
+        raise Unusable("no session is open between the warm-up and the end: shorten --warm-up or --cool-down")
     return outcome, kept
 
 
 def _draws_to(places: NDArray[np.int64], n: int) -> Floats:
-    """The draws with which a pool uniform among n is the one that the log names."""
+    """Draws that make a uniform choice among n pools pick the log's pool."""
     return (places + 0.5) / n
 
 
 def _policies(
     shape: FleetShape, spec: FleetSpec, workload: Workload, run: Run, recorded: Outcome, ran: Ran
 ) -> tuple[dict[str, Outcome], tuple[float, ...]]:
-    """Each policy on the workload, and the weights found."""
+    """Replay each policy; return results and the weights found."""
     n = sum(shape.shares)
     search = Search(_starts(shape, recorded), FACTORS)
     done = itertools.count(1)
@@ -120,9 +120,9 @@ def _policies(
 
 
 def _starts(shape: FleetShape, recorded: Outcome) -> list[list[float]]:
-    """Weights to begin a search with: the optimal occupancies at the mean, least and largest load, their mean, equal.
+    """Initial weights of the search: optimal occupancies at the mean, least and largest load, their mean, and equal.
 
-    Weights that suit one load may lose at the others, so where the load swings their mean may be better.
+    Weights that fit one load may lose at others, so under a varying load their mean may be better.
     """
     loads = recorded.samples.sessions
     there = [shape.mean_occupancies(float(load)) for load in loads]

@@ -1,4 +1,4 @@
-"""The figures of an evaluation as text."""
+"""Report of an evaluation as text."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ TITLES = {
     "best_fixed_weights": "best fixed weights",
     **{policy.name: policy.title for policy in PLAYABLE.values()},
 }
-MOST_HOURS = 24
-"""Rows of the table by the hour; of a longer log those hours stand in which most was lost."""
+MAX_HOURS = 24
+"""Maximum of rows of the hourly table; of a longer log the worst hours are shown."""
 HEAD = ["", "utility", "of the bound", "placement gap", "swing gap"]
 
 Data = Mapping[str, Any]
 
 
 def report(data: Data, zone: tzinfo) -> str:
-    """All that is printed."""
+    """Format the report."""
     parts = [_summary(data, zone), _warnings(data), _placements(data), _hours(data, zone), [_conclusion(data)]]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
@@ -50,7 +50,7 @@ def _warnings(data: Data) -> list[str]:
 
 
 def _left_out(lines: Data) -> Iterator[str]:
-    """What became of lines that are not in the figures, or are in them only in part."""
+    """Lines that are missing from the figures or only partly included."""
     if lines["bad"]:
         yield f"{counted(lines['bad'], 'bad line')} of {lines['read']:,} left out: {'; '.join(lines['bad_lines'])}" + (
             "; …" if lines["bad"] > len(lines["bad_lines"]) else ""
@@ -59,7 +59,7 @@ def _left_out(lines: Data) -> Iterator[str]:
         named = ", ".join(f"{pool} ({count:,})" for pool, count in lines["unknown_pools"].items())
         yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {named}"
     if lines["overlapping"]:
-        yield f"{counted(lines['overlapping'], 'session')} left out: the pool already held as many as its capacity"
+        yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
     if lines["not_placed"]:
         yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
     if lines["clock_back"]:
@@ -98,11 +98,11 @@ def _hours(data: Data, zone: tzinfo) -> list[str]:
     hours = data["hours"]
     if len(hours) < 2:
         return []
-    worst = sorted(hours, key=lambda hour: -(hour[RECORDED]["relative_placement_gap"] or 0))[:MOST_HOURS]
+    worst = sorted(hours, key=lambda hour: -(hour[RECORDED]["relative_placement_gap"] or 0))[:MAX_HOURS]
     shown = sorted(worst, key=lambda hour: hour["from_s"])
     head = ["placement gap, hour by hour", "sessions", *TITLES.values(), "swing gap"]
     lines = columns([head, *(_hour(hour, zone) for hour in shown)])
-    return lines if len(shown) == len(hours) else [*lines, f"The {MOST_HOURS} worst of {len(hours)} hours."]
+    return lines if len(shown) == len(hours) else [*lines, f"The {MAX_HOURS} worst of {len(hours)} hours."]
 
 
 def _hour(hour: Data, zone: tzinfo) -> list[str]:
@@ -123,7 +123,7 @@ def _conclusion(data: Data) -> str:
 
 
 def moment(seconds: float, zone: tzinfo) -> str:
-    """A time of the log: a date where it counts from 1970, else hours, minutes and seconds of the log's own clock."""
+    """Format a time of the log: a date if it counts from 1970, else hours, minutes and seconds of its own clock."""
     if EARLIEST < seconds < LATEST:
         return datetime.fromtimestamp(seconds, zone).isoformat(" ", "seconds")
     sign, whole = "-" if seconds < 0 else "", round(abs(seconds))

@@ -1,4 +1,4 @@
-"""An evaluation as JSON. Utilities are those of the whole fleet, on average over time."""
+"""Results of an evaluation as JSON. Utilities are time averages of the whole fleet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.core.gaps import Gaps
 
 
 def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
-    """All figures: of the whole window, and of each hour."""
+    """Figures of the whole window and of each hour."""
     window = evaluation.window
     hours = list(pairwise(window.hours))
     return {
@@ -29,7 +29,7 @@ def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
 
 
 def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
-    """The figures between two times of the window."""
+    """Figures between two times of the window."""
     found = {name: evaluation.over(name, begin, end) for name in evaluation.outcomes}
     recorded = found.pop(RECORDED)
     return {

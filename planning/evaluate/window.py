@@ -1,4 +1,4 @@
-"""Which part of a log is measured, and what may be missing from it."""
+"""Measurement window of a log, and estimates of the sessions missing from it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from planning.text import counted
 
 HOUR = 3600.0
 PARTS = 60
-"""Parts of the window that the figure draws."""
+"""Parts of the window in the plot."""
 LATEST = 4e9
-"""A start in seconds after 1970 is between this and `EARLIEST`; other starts count from a moment of their own."""
+"""Starts between `EARLIEST` and this are seconds since 1970; others count from a moment of their own."""
 EARLIEST = 1e8
 YEAR = 365.25 * 24 * HOUR
-LONGEST = 10 * YEAR
-"""Seconds from the first start to the last; a log of more has a clock that was wrong."""
+MAX_SPAN = 10 * YEAR
+"""Maximum span of the starts in seconds; a longer log has wrong times."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What is measured: from `begin` to `end`, in seconds after the first start, which is `origin` of the log.
+    """Measurement window from `begin` to `end`, in seconds after the first start, which is `origin` of the log.
 
-    Sessions that were open when the log began are not in it, nor, where lines are written when sessions end, those
-    that were open when it ended. `missing_at_begin` and `missing_at_end` say how many may still be missing at the
-    window's two ends: the rate of arrivals times the mean of what a duration is longer than the time cut off.
+    A log lacks the sessions open at its beginning and, if lines are written when sessions end, those open at its end.
+    `missing_at_begin` and `missing_at_end` estimate how many are still missing at the window's ends: the arrival rate
+    times the mean excess of a duration over the time cut off.
     """
 
     origin: float
@@ -41,21 +41,21 @@ class Window:
 
     @property
     def hours(self) -> list[float]:
-        """The window's ends and the whole hours of the log's clock between them."""
+        """Ends of the window and the full hours of the log's clock between them."""
         first = np.ceil((self.origin + self.begin) / HOUR)
         inside = np.arange(first, (self.origin + self.end) / HOUR) * HOUR - self.origin
         return [self.begin, *(float(h) for h in inside if self.begin < h < self.end), self.end]
 
     @property
     def parts(self) -> list[float]:
-        """The window in equal parts."""
+        """Equal parts of the window."""
         return [float(t) for t in np.linspace(self.begin, self.end, PARTS + 1)]
 
 
 def window_of(log: Log, warm_up: float | None, cool_down: float | None) -> Window:
-    """First to last start, less `warm_up` and `cool_down` seconds; None: a mean duration where sessions may be missing.
+    """First to last start, less `warm_up` and `cool_down` seconds; None: a mean duration if sessions may be missing.
 
-    Unusable where nothing is left.
+    Raises Unusable if nothing is left.
     """
     if len(log.starts) < 2:
         raise Unusable(f"{counted(len(log.starts), 'session')} on pools of the fleet: too few to measure")
@@ -63,10 +63,10 @@ def window_of(log: Log, warm_up: float | None, cool_down: float | None) -> Windo
     mean, span = float(durations.mean()), float(log.starts[-1] - log.starts[0])
     cut = mean if warm_up is None else warm_up
     rest = (mean if log.format.is_written_at_end else 0.0) if cool_down is None else cool_down
-    if span > LONGEST:
+    if span > MAX_SPAN:
         raise Unusable(
-            f"the starts span {span / YEAR:,.0f} years, from {log.starts[0]:.12g} to {log.starts[-1]:.12g} s: "
-            "take out the lines whose time is wrong"
+            f"the starts span {span / YEAR:,.0f} years, from {log.starts[0]:.12g} to {log.starts[-1]:.12g} s: remove "
+            "the lines with wrong times"
         )
     if cut + rest >= span:
         raise Unusable(
@@ -90,6 +90,6 @@ def _mean_excess(durations: NDArray[np.float64], cut: float) -> float:
 
 
 def workload_of_log(log: Log, window: Window, draws: Floats, kept: NDArray[np.bool_]) -> Workload:
-    """The sessions that are `kept`, from an empty fleet on."""
+    """The sessions in `kept`, starting from an empty fleet."""
     starts, ends = log.starts[kept] - window.origin, log.ends[kept] - window.origin
     return workload_of(0, starts, ends, draws[kept])

@@ -1,5 +1,5 @@
-"""Bands: where the curve would lie with other samples of the same kind (Efron and Tibshirani, "An introduction to
-the bootstrap" (1993), chapter 13: percentiles).
+"""Bootstrap bands of a fitted curve (Efron and Tibshirani, "An introduction to the bootstrap" (1993), chapter 13:
+percentiles).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PERCENTILES = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Band:
-    """Lower and upper limit at 0, 1, …: of u at x, or of Δ(x)."""
+    """Lower and upper limit at 0, 1, …: of u(x), or of Δ(x)."""
 
     low: Floats
     high: Floats
@@ -25,14 +25,14 @@ class Band:
 
 @dataclass(frozen=True)
 class Bands:
-    """95 % of u(0) … u(capacity), and of Δ(0) … Δ(capacity − 1); each x by itself."""
+    """Pointwise 95 % bands of u(0) … u(capacity) and Δ(0) … Δ(capacity − 1)."""
 
     utility: Band
     marginal: Band
 
 
 def bands_of(levels: Levels, cone: Cone, capacity: int, generator: np.random.Generator) -> Bands:
-    """The concave curve fitted again to means with other noise of the same kind."""
+    """Refit the concave curve to means with resampled noise."""
     noise, weights = levels.noise.draw(generator, DRAWS)
     curves = [cone.fit(levels.means + n, w) for n, w in zip(noise, weights, strict=True)]
     marginals = np.stack([curve.marginals(capacity) for curve in curves])
@@ -46,10 +46,10 @@ def _band(drawn: Floats) -> Band:
 
 
 def largest_below(curve: Concave, sessions: int) -> tuple[float, float]:
-    """How small and how large u(`sessions`) can be below the first level of a concave curve that is known from there.
+    """Range of u(`sessions`) below the first level of a concave curve.
 
-    It lies above the chord from 0 and below the line of the first stretch that is known, drawn back; of a single level
-    nothing bounds it.
+    It lies above the chord from 0 and below the first known segment, extended back; with a single level it is
+    unbounded.
     """
     first, value = float(curve.at[0]), float(curve.values[0])
     chord = value * sessions / first

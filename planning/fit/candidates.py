@@ -1,4 +1,4 @@
-"""What a fleet file could say of a class: the table and each family, beside the samples, and which of them is taken."""
+"""Candidate curves of a class for the fleet file, the table and each family, and the choice among them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CURVE: TypeAdapter[Any] = TypeAdapter(Curve)
 
 @dataclass(frozen=True)
 class Candidate:
-    """A curve as a fleet file says it, `utility`, and how near it comes to the samples.
+    """Candidate curve: its `utility` in the fleet file, and its distance from the samples.
 
-    `values` are u(0), u(1), … u(capacity). `residual` is the root of the mean squared distance of a level's mean, by
-    the number of its samples, in the samples' scale. `criterion` is Schwarz's: the misfit and a price for each of the
-    `parameters`; the smallest is taken.
+    `values` are u(0), u(1), … u(capacity). `residual` is the root mean square distance from the level means,
+    weighted by sample counts, on the samples' scale. `criterion` is Schwarz's (BIC): the misfit plus a penalty
+    for each of the `parameters`; the smallest is taken.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Candidate:
 
 
 def candidates(levels: Levels, curve: Concave, capacity: int) -> list[Candidate]:
-    """The table first, then the families that can be fitted and that a fleet file takes; the others are left out."""
+    """The table first, then the families that can be fitted and written to a fleet file."""
     top = max(capacity, levels.last)
     table = [Decimal(0), *cumulated(curve.marginals(top))]
     kept = {"kind": TABLE, "values": table[: capacity + 1]}
@@ -50,7 +50,7 @@ def candidates(levels: Levels, curve: Concave, capacity: int) -> list[Candidate]
 
 
 def cumulated(marginals: Floats) -> Iterator[Decimal]:
-    """u(1), u(2), …: sums of rounded marginal utilities, for these stay in order where rounded sums would not."""
+    """u(1), u(2), …: sums of rounded marginal utilities, which stay in order where rounded sums would not."""
     largest = float(np.abs(marginals).max())
     exponent = math.floor(math.log10(largest)) + 1 - PLACES if largest > 0 else 0
     step, total = Decimal(1).scaleb(exponent), Decimal(0)
@@ -72,7 +72,7 @@ def _families(levels: Levels, top: int, capacity: int) -> Iterator[Candidate]:
 
 
 def _values(utility: dict[str, Any], top: int) -> Floats | None:
-    """As the service would compute them; None where a fleet file cannot say it, as with numbers beyond its range."""
+    """Values as the service computes them; None if a fleet file cannot express the curve, such as for its range."""
     try:
         curve = _CURVE.validate_python(utility).utility()
         marginals = [float(curve.marginal(x)) for x in range(top)]
@@ -91,7 +91,8 @@ def _beside(levels: Levels, utility: dict[str, Any], parameters: int, values: Fl
 def _criterion(levels: Levels, missed: Floats, parameters: int) -> float:
     """Schwarz, "Estimating the dimension of a model", The Annals of Statistics 6 (1978); −2 log of the likelihood.
 
-    Where samples of one level differ, their variance is known and all samples count. Else it is what is left over.
+    With repeated samples at a level their variance is known and all samples count; otherwise the residual variance is
+    used.
     """
     if levels.noise.has_repeats:
         return float(levels.noise.weights @ missed**2) + parameters * math.log(levels.counts.sum())
@@ -100,12 +101,12 @@ def _criterion(levels: Levels, missed: Floats, parameters: int) -> float:
 
 
 def best(found: Sequence[Candidate]) -> Candidate:
-    """The one with the smallest criterion; a family before a table that is no nearer."""
+    """Candidate with the smallest criterion; a family wins over a table that is no closer."""
     return min(found, key=lambda one: (round(one.criterion, 3), one.kind == TABLE))
 
 
 def choice(found: Sequence[Candidate], wanted: str | None) -> Candidate | None:
-    """The one that is wanted, None where it could not be fitted; else the best. A straight table is `linear`."""
+    """The `wanted` candidate, None if it could not be fitted; else the best. A straight table is `linear`."""
     if wanted is None:
         return best(found)
     return next((one for one in found if one.kind == wanted), None)

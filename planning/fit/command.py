@@ -1,4 +1,4 @@
-"""`slta fit`: the command line."""
+"""Command line of `slta fit`."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def command(
     step: options.Step = 300.0,
     token_file: options.TokenFile = None,
 ) -> None:
-    """Fit concave curves to samples of what sessions are worth, and write a fleet file.
+    """Fit concave utility curves to samples, and write a fleet file.
 
-    Exit codes: 0 fitted; 1 a class is refused, for its means are not concave, and no fleet file is written; 2 not
-    called well, or samples that cannot be used.
+    Exit codes: 0 fitted; 1 the means of a class are not concave, no fleet file is written; 2 usage error or unusable
+    samples.
     """
     with in_one_line(InvalidFleet, Unusable), unreadable_named():
         if samples and not prometheus:
@@ -59,7 +59,7 @@ def command(
             asked = Range(*options.range_of(start, end), step)
             source, found = value, read_prometheus(Source(prometheus, token), sessions, value, class_label, asked)
         else:
-            raise typer.BadParameter("give a file of samples, or --prometheus with --sessions and --value")
+            raise typer.BadParameter("give a CSV file of samples, or --prometheus with --sessions and --value")
         found.refuse_if_too_many(max_left_out)
         options.check_names("--capacity", capacity or [], list(found.classes))
         options.check_names("--pools", pools or [], list(found.classes))
@@ -90,9 +90,7 @@ def _tell(fits: Sequence[ClassFit], samples: Samples) -> None:
         for warning in fit.warnings:
             typer.echo(f"warning: {fit.name}: {warning}", err=True)
         if not fit.shape.is_concave:
-            typer.echo(
-                f"slta: class {fit.name} is refused; --capacity {fit.name}=N leaves samples above N out", err=True
-            )
+            typer.echo(f"slta: class {fit.name} is refused; --capacity {fit.name}=N excludes samples above N", err=True)
 
 
 def _write(

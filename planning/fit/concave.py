@@ -1,7 +1,7 @@
-"""The best concave curve with u(0) = 0 through levels: u(x) = Σ a_k min(x, k) + b x, a ≥ 0, by least squares.
+"""Concave least squares with u(0) = 0: u(x) = Σ a_k min(x, k) + b x, a ≥ 0.
 
-The least squares of a cone: Lawson and Hanson, "Solving least squares problems" (1974), chapter 23. b may have any
-sign, so it is eliminated first.
+Least squares on a cone: Lawson and Hanson, "Solving least squares problems" (1974), chapter 23. b may have any sign, so
+it is eliminated first.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from scipy.optimize import nnls
 from planning.fit.levels import Floats, Levels
 
 NOTHING = 1e-9
-"""A bend below this share of the largest slope is rounding."""
+"""A bend below this fraction of the largest slope is rounding."""
 
 
 @dataclass(frozen=True)
 class Concave:
-    """A fitted curve: straight from level to level and from 0 to the first one; `bends[k]` is a_k at level k."""
+    """Fitted curve, piecewise linear between 0 and the levels; `bends[k]` is a_k at level k."""
 
     at: Floats
     bends: Floats
     slope: float
-    """b: of the last stretch, and beyond."""
+    """b: slope of the last segment, and beyond."""
 
     @cached_property
     def slopes(self) -> Floats:
-        """Of the stretch that ends at each level; never rising, to the last bit."""
+        """Slope of the segment before each level; non-increasing, to the last bit."""
         return self.slope + np.append(np.cumsum(self.bends[::-1])[::-1], 0.0)
 
     @cached_property
@@ -38,7 +38,7 @@ class Concave:
         return np.cumsum(self.slopes * np.diff(self.at, prepend=0.0))
 
     def marginals(self, capacity: int) -> Floats:
-        """Δ(0), …, Δ(capacity − 1): of a step with a level inside, both slopes, each for its part of the step."""
+        """Δ(0), …, Δ(capacity − 1); a step across a level averages both slopes by length."""
         steps, last = np.arange(capacity), len(self.at) - 1
         before = np.minimum(np.searchsorted(self.at, steps, side="right"), last)
         after = np.minimum(np.searchsorted(self.at, steps + 1), last)
@@ -48,20 +48,20 @@ class Concave:
 
     @property
     def parameters(self) -> int:
-        """Numbers that were chosen: the last slope, and each bend there is."""
+        """Number of free parameters: the last slope and each bend."""
         return 1 + int((self.bends > NOTHING * np.abs(self.slopes).max()).sum())
 
 
 @dataclass(frozen=True)
 class Cone:
-    """The concave curves on some levels, in the scale of the samples."""
+    """Cone of concave curves on some levels, on the samples' scale."""
 
     at: Floats
     scale: Floats
 
     @classmethod
     def of(cls, levels: Levels) -> Cone:
-        """On the levels of samples."""
+        """The cone on the samples' levels."""
         return cls(levels.at, levels.scale)
 
     @cached_property
@@ -71,11 +71,11 @@ class Cone:
 
     @cached_property
     def bent(self) -> Floats:
-        """u(x) = min(x, k), a column for each level but the last, where it is no other than x."""
+        """u(x) = min(x, k): a column for each level but the last, where it equals x."""
         return np.minimum.outer(self.at, self.at[:-1]) * self.scale[:, None]
 
     def fit(self, means: Floats, weights: Floats, either_way: int | None = None) -> Concave:
-        """The curve with the least Σ weights (means − curve)²; at the level `either_way` it may bend up as well."""
+        """Minimise Σ weights (means − curve)²; at the level `either_way` the bend may have either sign."""
         root = np.sqrt(weights / weights.max())
         line, bent, target = root * self.line, root[:, None] * self.bent, root * means
         if either_way is not None:
@@ -94,7 +94,7 @@ class Cone:
 
 
 def _not_negative(columns: Floats, target: Floats) -> Floats:
-    """Least squares with coefficients ≥ 0, on one scale."""
+    """Least squares with normalised columns and coefficients ≥ 0."""
     if not columns.size:
         return np.zeros(columns.shape[1])
     norms = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)

@@ -1,4 +1,4 @@
-"""The families of curves that a fleet file knows, fitted to means per level by weighted least squares."""
+"""Parametric families of a fleet file, fitted to level means by weighted least squares."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from service.core.limits import MAX_ALPHA
 from service.reading.fields import LARGEST_MAGNITUDE
 
 NEAR_ONE = 0.02
-"""alpha_fair is not looked at nearer to α = 1 than this: there it is log_share, and r no longer has a finite value."""
+"""Excluded range of alpha_fair around α = 1, where it becomes log_share and r diverges."""
 DIGITS = 10
 
 
 class Problem(NamedTuple):
-    """Means at levels, in the samples' scale: a sample at level x is `scale` times u(x)."""
+    """Level means on the samples' scale: a sample at level x is `scale` times u(x)."""
 
     at: Floats
     scale: Floats
@@ -27,11 +27,11 @@ class Problem(NamedTuple):
     weights: Floats
 
     def part(self, chosen: slice) -> Problem:
-        """Some of the levels."""
+        """Subset of the levels."""
         return Problem(self.at[chosen], self.scale[chosen], self.means[chosen], self.weights[chosen])
 
     def coefficient(self, shape: Floats) -> float:
-        """The c of the best c · shape(x)."""
+        """Least squares coefficient c of c · shape(x)."""
         sampled = shape * self.scale
         return float((self.weights * sampled) @ self.means / ((self.weights * sampled) @ sampled))
 
@@ -41,7 +41,7 @@ class Problem(NamedTuple):
 
 
 Fields = Mapping[str, float]
-"""Of a curve, as a fleet file has them."""
+"""Fields of a curve in a fleet file."""
 
 
 def linear(problem: Problem) -> Fields | None:
@@ -50,7 +50,7 @@ def linear(problem: Problem) -> Fields | None:
 
 
 def quadratic(problem: Problem) -> Fields | None:
-    """b x + c x², c ≤ 0: where the best c is above 0, the best is a line."""
+    """b x + c x², c ≤ 0; a line if the best c is positive."""
     root = np.sqrt(problem.weights)
     columns = (root * problem.scale)[:, None] * np.column_stack([problem.at, problem.at**2])
     (b, c), *_ = np.linalg.lstsq(columns, root * problem.means)
@@ -58,7 +58,7 @@ def quadratic(problem: Problem) -> Fields | None:
 
 
 def capped_linear(problem: Problem) -> Fields | None:
-    """a min(x, c): of each stretch between two levels the best cap in it."""
+    """a min(x, c): the best over the caps of each segment between two levels."""
     found = [(problem.misfit(a * np.minimum(problem.at, cap)), a, cap) for a, cap in _caps(problem) if a > 0]
     if not found:
         return None
@@ -67,7 +67,7 @@ def capped_linear(problem: Problem) -> Fields | None:
 
 
 def _caps(problem: Problem) -> Iterator[tuple[float, float]]:
-    """Before the cap u is a x, behind it a c, each fitted by itself, unless c then leaves its stretch."""
+    """Below the cap u is a x, above it a c, each fitted separately, unless c leaves its segment."""
     for k in range(1, len(problem.at)):
         before, behind = problem.part(slice(k)), problem.part(slice(k, None))
         slope = before.coefficient(before.at)
@@ -85,7 +85,7 @@ def log_share(problem: Problem) -> Fields | None:
 
 
 def alpha_fair(problem: Problem) -> Fields | None:
-    """s x^α with s = r^(1−α)/(1−α): below α = 1 s is positive, beyond it is negative."""
+    """s x^α with s = r^(1−α)/(1−α): positive below α = 1, negative above."""
 
     def misfit(alpha: float) -> float:
         fields = _alpha_fair(problem, alpha)
@@ -96,7 +96,7 @@ def alpha_fair(problem: Problem) -> Fields | None:
 
 
 def _best_alpha(misfit: Callable[[float], float], low: float, high: float) -> tuple[float, float]:
-    """From the best of some values on: there may be several valleys."""
+    """Local search from the best of some values, as there may be several minima."""
     grid = np.linspace(low, high, 33)
     best = int(np.argmin([misfit(alpha) for alpha in grid]))
     around = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
@@ -119,7 +119,7 @@ def _power(fields: Fields, at: Floats) -> Floats:
 
 
 def _with_resource(log_resource: float) -> dict[str, float] | None:
-    """None where a fleet file could not have it."""
+    """None if a fleet file cannot express it."""
     return {"resource": math.exp(log_resource)} if abs(log_resource) < LARGEST_MAGNITUDE * math.log(10) else None
 
 
@@ -130,4 +130,4 @@ FAMILIES: Mapping[str, Callable[[Problem], Fields | None]] = {
     "capped_linear": capped_linear,
     "linear": linear,
 }
-"""By their kind in a fleet file. None: no curve of this kind comes near, or a simpler one is as good."""
+"""Fits by `kind` in a fleet file. None: no curve of this kind fits, or a simpler one is as good."""

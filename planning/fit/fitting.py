@@ -1,4 +1,4 @@
-"""The fit of one class, from its samples to the curve that is taken."""
+"""Fit of one class, from its samples to the chosen curve."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from planning.fit.samples import ClassSamples
 from planning.fit.shape import Shape, shape_of
 
 SEED = 13
-"""Draws are the same in each run."""
+"""Seed of the draws, fixed for reproducible results."""
 DIFFERS = 3.0
-"""Standard errors from which on the mean of empty pools is not 0."""
+"""Standard errors from which the mean of empty pools differs from 0."""
 
 
 class Wanted(NamedTuple):
-    """What was asked for. `capacity` None: the highest level with samples. `kind` None: the best."""
+    """Requested fit. `capacity` None: the highest level with samples. `kind` None: the best."""
 
     per_pool: bool = False
     capacity: int | None = None
@@ -33,9 +33,7 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassFit:
-    """A class as it was fitted. `curve` is the concave fit; `taken` is among `candidates`. `left_out` are the samples
-    beyond the capacity.
-    """
+    """Fit of a class. `curve` is concave; `taken` is one of `candidates`. `left_out` samples exceed the capacity."""
 
     name: str
     levels: Levels
@@ -51,7 +49,7 @@ class ClassFit:
 
 
 def fit_class(name: str, samples: ClassSamples, wanted: Wanted) -> ClassFit:
-    """All of one class. Unusable where there is nothing to fit."""
+    """Fit one class. Raises Unusable without samples."""
     levels, left_out = _levels(name, samples, wanted)
     capacity = wanted.capacity or levels.last
     cone, generator = Cone.of(levels), np.random.default_rng(SEED)
@@ -59,7 +57,7 @@ def fit_class(name: str, samples: ClassSamples, wanted: Wanted) -> ClassFit:
     found = candidates(levels, curve, capacity)
     taken = choice(found, wanted.kind)
     if taken is None:
-        raise Unusable(f"class {name}: no {wanted.kind} comes near its samples")
+        raise Unusable(f"--curve: class {name} cannot be fitted by {wanted.kind}; leave it out for the best curve")
     return ClassFit(
         name,
         levels,
@@ -96,11 +94,11 @@ def _warnings(levels: Levels, curve: Concave, capacity: int, taken: Candidate) -
         yield f"no samples above {last} sessions: there {goes_on}, up to the capacity of {capacity}"
     missing = last - first + 1 - len(levels.held)
     if missing:
-        yield f"{missing} of the levels from {first} to {last} have no samples: there the table is straight"
+        yield f"{missing} of the levels from {first} to {last} have no samples: the table is straight there"
     if last > ALONE:
-        yield f"above {ALONE} sessions, levels within 1/{ALONE} of each other are taken together, at their mean"
+        yield f"above {ALONE} sessions, levels within 1/{ALONE} of each other are merged at their mean"
     if len(levels.at) == 1:
-        yield "all samples are of one level, so that nothing is known of the shape"
+        yield "all samples have the same level, so the shape of the curve is unknown"
 
 
 def _of_empty_pools(samples: ClassSamples, wanted: Wanted) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Fitted curves as a fleet file."""
+"""Fleet file from fitted curves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 118
 
 
 def fleet_file(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str) -> str:
-    """The file. A class has the pools that are asked for, else as many as there were in the samples."""
+    """The fleet file. Numbers of pools are as requested, by default those in the samples."""
     lines = [f"# Curves fitted to {source} by slta fit.", "fleet: default", "policy: slta", "classes:"]
     for fit in fits:
         count = min(pools.get(fit.name, fit.pools), MAX_POOLS)
@@ -36,7 +36,7 @@ def _utility(fields: Mapping[str, Any]) -> list[str]:
 
 
 def _wrapped(numbers: Sequence[str]) -> list[str]:
-    """A list in lines of limited width."""
+    """A list, wrapped to the line width."""
     lines, line = [], "        ["
     for number in numbers:
         if len(line) + len(number) + 2 > WIDTH:
@@ -47,19 +47,19 @@ def _wrapped(numbers: Sequence[str]) -> list[str]:
 
 
 def _number(value: Decimal | str) -> str:
-    """A decimal in plain digits."""
+    """A decimal without exponent."""
     return value if isinstance(value, str) else f"{value.normalize():f}"
 
 
 def _quoted(name: str) -> str:
-    """A name that YAML could take for a number or another value stands in quotes."""
+    """Quote a name that YAML could read as a number or another type."""
     return f'"{name}"'
 
 
 def write_fleet(text: str, file: Path) -> Path:
-    """Write the file once the service would take it; Unusable where it would not."""
+    """Write the file; Unusable if the service would refuse it."""
     if file.is_dir():
-        raise Unusable(f"{file}: is a folder")
+        raise Unusable(f"{file}: is a directory")
     beside = file.with_name(f"{file.name}.new")
     with file_named(file):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +69,6 @@ def write_fleet(text: str, file: Path) -> Path:
         return beside.replace(file)
     except InvalidFleet as error:
         why = replace(error.mistakes[0], place=None) if error.mistakes else error
-        raise Unusable(f"{file} is not written, for a fleet file has no such curves or pools: {why}") from None
+        raise Unusable(f"{file} was not written: a fleet file does not accept these curves or pools: {why}") from None
     finally:
         beside.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Samples of one class level by level: counts, means and the noise of the means."""
+"""Sample statistics of one class by level: counts, means and the noise of the means."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 ENOUGH = 10
-"""Samples from which on a level has a variance of its own."""
-SMALLEST_SHARE = 0.01
-"""A level's own variance counts as this share of the pooled one at least: values may be alike by chance, or rounded."""
+"""Samples from which a level has a variance of its own."""
+MIN_SHARE = 0.01
+"""Minimum of a level's variance as a fraction of the pooled one: values may coincide by chance or rounding."""
 ALONE = 128
-"""Sessions up to which each level stands by itself; above, those within this fraction of each other are one level."""
-MOST_DRAWN = 200
-"""Residuals that one draw takes at a level: the mean of more is scaled instead."""
+"""Up to this level each level is separate; above, levels within this fraction of each other are merged."""
+MAX_DRAWN = 200
+"""Residuals per draw at a level; for more samples their mean is scaled instead."""
 NEGLIGIBLE = 1e-9
-"""Noise below this share of the largest mean is rounding."""
+"""Noise below this fraction of the largest mean is rounding."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """`at` are the levels with samples, ascending from 1 on; `groups` the samples at each, in their own scale.
+    """`at` are the levels with samples, ascending from 1; `groups` the samples at each, on their own scale.
 
-    Above `ALONE` neighbours are taken together, at the mean of their samples' sessions: a concave curve is nearly
-    straight there, and a fit of thousands of levels would take hours.
+    Above `ALONE` neighbours are merged at the mean of their samples' sessions: a concave curve is nearly straight
+    there, and fitting thousands of levels would take hours.
 
-    `per_pool` tells that a sample is worth u(x) and not u(x)/x.
+    `per_pool`: a sample is u(x) and not u(x)/x.
     """
 
     at: Floats
     groups: tuple[Floats, ...]
     per_pool: bool
     held: NDArray[np.int64]
-    """The numbers of sessions of which there are samples, ascending."""
+    """Numbers of sessions with samples, ascending."""
 
     @classmethod
     def of(cls, sessions: NDArray[np.int64], values: Floats, *, per_pool: bool) -> Levels:
-        """Samples in any order."""
+        """Group samples, in any order."""
         order = np.argsort(sessions, kind="stable")
         _, first = np.unique(_together(sessions[order]), return_index=True)
         at = [group.mean() for group in np.split(sessions[order], first[1:])]
         return cls(np.array(at), tuple(np.split(values[order], first[1:])), per_pool, np.unique(sessions))
 
     def number(self, sessions: int) -> int | None:
-        """Which level so many sessions are of; None where there are no samples of it."""
+        """Index of the level of this number of sessions; None without samples."""
         known, wanted = np.unique(_together(self.held)), _together(np.array([sessions]))
         at = int(np.searchsorted(known, wanted)[0])
         return at if at < len(known) and known[at] == wanted[0] else None
 
     @property
     def first(self) -> int:
-        """The lowest number of sessions with samples."""
+        """Lowest number of sessions with samples."""
         return int(self.held[0])
 
     @property
     def last(self) -> int:
-        """The highest."""
+        """Highest number of sessions with samples."""
         return int(self.held[-1])
 
     @cached_property
     def scale(self) -> Floats:
-        """What turns u(x) into a sample: 1/x, or 1."""
+        """Factor from u(x) to a sample: 1/x, or 1."""
         return np.ones_like(self.at) if self.per_pool else 1 / self.at
 
     @cached_property
@@ -79,35 +79,35 @@ class Levels:
 
     @cached_property
     def floor(self) -> float:
-        """A variance that is no noise any more."""
+        """Variance below which noise is rounding."""
         return float((NEGLIGIBLE * max(np.abs(self.means).max(), 1e-100)) ** 2)
 
     @cached_property
     def spreads(self) -> Floats:
-        """Variance of the samples at each level; 0 of a single one."""
+        """Sample variance at each level; 0 for a single sample."""
         return np.array([group.var(ddof=1) if len(group) > 1 else 0.0 for group in self.groups])
 
     @cached_property
     def noise(self) -> Noise:
-        """What differs within levels, or, where nothing does, what neighbouring levels leave open."""
+        """Noise within levels, or, without repeated samples, estimated from neighbouring levels."""
         if self.spreads.max() > self.floor:
             return Noise(self, _centred(self.groups), has_repeats=True)
         rough = rough_residuals(self.at, self.means)
-        either_way = np.concatenate([rough, -rough])  # of a curve they have one sign, and noise has none
+        either_way = np.concatenate([rough, -rough])  # a curve's have one sign, those of noise do not
         return Noise(self, either_way if rough.size else np.zeros(1), has_repeats=False)
 
 
 def _together(sessions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A number for each sample, the same for those of one level."""
+    """Level index of each sample."""
     beyond = np.log(np.maximum(sessions, ALONE) / ALONE)
     return np.where(sessions <= ALONE, sessions, ALONE + 1 + np.floor(ALONE * beyond).astype(np.int64))
 
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of samples; `residuals` are those of all levels, with the variance of one sample.
+    """Noise of samples; `residuals` are those of all levels, scaled to the variance of one sample.
 
-    Without repeated samples (`has_repeats` false) it is estimated from neighbours, and is the same at all levels.
+    Without repeated samples (`has_repeats` false) it is estimated from neighbours, and equal at all levels.
     """
 
     levels: Levels
@@ -116,29 +116,29 @@ class Noise:
 
     @cached_property
     def weights(self) -> Floats:
-        """One over the variance of each level's mean."""
+        """Inverse variance of each level's mean."""
         return self._weights(self.levels.means, self.levels.spreads)
 
     def _weights(self, means: Floats, spreads: Floats) -> Floats:
-        """Of one set of samples, or of many along the first axis."""
+        """Weights of one set of samples, or of many along the first axis."""
         counts = self.levels.counts
         if self.has_repeats:
             pooled = np.asarray(spreads @ (counts - 1) / (counts - 1).sum())[..., None]
             known = np.where(counts >= ENOUGH, spreads, pooled)
-            return np.asarray(counts / np.maximum(known, SMALLEST_SHARE * pooled + self.levels.floor))
+            return np.asarray(counts / np.maximum(known, MIN_SHARE * pooled + self.levels.floor))
         rough = rough_residuals(self.levels.at, means)
         pooled = (rough**2).mean(axis=-1, keepdims=True) if rough.size else np.zeros_like(means[..., :1])
         return np.asarray(counts / np.maximum(pooled, self.levels.floor))
 
     def draw(self, generator: np.random.Generator, times: int) -> tuple[Floats, Floats]:
-        """Noise of the means, and the weights that go with it, as `times` other sets of samples would have them."""
+        """Noise of the means and their weights in `times` resampled sets."""
         drawn = [self._draw(group, generator, times) for group in self.levels.groups]
         means, spreads = (np.stack(column, axis=1) for column in zip(*drawn, strict=True))
         return means, self._weights(means, spreads)
 
     def _draw(self, group: Floats, generator: np.random.Generator, times: int) -> tuple[Floats, Floats]:
         own = self.has_repeats and len(group) >= ENOUGH
-        taken = min(len(group), MOST_DRAWN)
+        taken = min(len(group), MAX_DRAWN)
         source = _centred((group,)) if own else self.residuals
         some = source[generator.integers(len(source), size=(times, taken))]
         means = some.mean(axis=1) * (taken / len(group)) ** 0.5
@@ -146,13 +146,13 @@ class Noise:
 
 
 def _centred(groups: tuple[Floats, ...]) -> Floats:
-    """Residuals of groups of two and more, with the variance of a sample."""
+    """Residuals of groups of two or more, scaled to the variance of a sample."""
     parts = [(group - group.mean()) * (len(group) / (len(group) - 1)) ** 0.5 for group in groups if len(group) > 1]
     return np.concatenate(parts)
 
 
 def rough_residuals(at: Floats, means: Floats) -> Floats:
-    """Each inner mean beside the straight line of its neighbours, with the variance of a mean; along the last axis.
+    """Residual of each inner mean from the line through its neighbours, scaled to the variance of a mean; last axis.
 
     Gasser, Sroka and Jennen-Steinmetz, "Residual variance and residual pattern in nonlinear regression", Biometrika
     73 (1986).

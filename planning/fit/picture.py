@@ -1,4 +1,4 @@
-"""The figure: of each class u and Δ, with the samples."""
+"""Plot of fitted curves: u and Δ of each class, with the samples."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from planning.fit.candidates import Candidate
 from planning.fit.fitting import ClassFit
 from planning.fit.levels import Floats
 
-LONGEST_NAME = 36
-"""Letters of a class's name in a title."""
-MOST_DOTS = 2_000
-"""Samples of a class that are drawn."""
+MAX_NAME = 36
+"""Maximum length of a class name in a title."""
+MAX_DOTS = 2_000
+"""Maximum number of samples drawn of a class."""
 COLORS = {
     "table": report.COLORS["bound"],
     "log_share": report.COLORS["JLMU"],
@@ -25,17 +25,17 @@ COLORS = {
     "capped_linear": report.COLORS["other"],
     "linear": report.COLORS["paper"],
 }
-"""Of the curves that were not taken."""
+"""Colours of the rejected curves."""
 BAND = {"color": report.COLORS["SLTA"], "alpha": 0.15, "lw": 0, "label": "95 % of the table"}
 
 
 def draw(fits: Sequence[ClassFit], title: str, file: Path) -> list[Path]:
-    """Write the figure as SVG and as PNG beside each other."""
+    """Write the plot as SVG and PNG."""
     return report.write_figure(picture(fits, title), file)
 
 
 def picture(fits: Sequence[ClassFit], title: str) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """A row for each class: left what a pool's sessions are worth together, right what a further one adds."""
+    """A row per class: the utility of a pool left, the marginal utility right."""
     canvas, axes = report.figure(9.0, 3.4 * len(fits) + 0.4, nrows=len(fits), ncols=2, squeeze=False)
     for fit, (left, right) in zip(fits, axes, strict=True):
         _utility(left, fit)
@@ -81,21 +81,21 @@ def _others(fit: ClassFit) -> list[Candidate]:
 
 
 def _shortened(name: str) -> str:
-    """Its beginning and its end: numbers stand there."""
-    half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
+    """Shorten a name in the middle, keeping the end with its numbers."""
+    half = MAX_NAME // 2
+    return name if len(name) <= MAX_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def _dots(fit: ClassFit) -> tuple[Floats, Floats]:
     """Samples as values of a pool, thinned evenly."""
     at = np.repeat(fit.levels.at, fit.levels.counts.astype(int))
     values = np.concatenate(fit.levels.groups) / np.repeat(fit.levels.scale, fit.levels.counts.astype(int))
-    step = -(-len(at) // MOST_DOTS)
+    step = -(-len(at) // MAX_DOTS)
     return at[::step], values[::step]
 
 
 def _limits(axes: Any, values: Floats) -> None:  # noqa: ANN401
-    """What matters is in sight: other curves may leave it."""
+    """Limit the axes to the relevant values; other curves may exceed them."""
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     room = 0.05 * (high - low or 1.0)
     axes.set_ylim(low - room, high + room)

@@ -1,6 +1,6 @@
-"""Samples from Prometheus: two range queries, one of sessions and one of values, whose series have the same labels.
+"""Samples from Prometheus: range queries of sessions and of values, joined by labels.
 
-The protocol: Prometheus, "HTTP API", section Range queries.
+Protocol: Prometheus, "HTTP API", section Range queries.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 from planning.errors import Unusable
 from planning.fit.samples import Samples
 
-MOST_STEPS = 10_000
-"""Steps of one request: a server refuses more than 11,000."""
+MAX_STEPS = 10_000
+"""Steps per request; servers refuse more than 11,000."""
 TIMEOUT_SECONDS = 60
 NOT_A_CLASS = ("__name__",)
 
-MOST_STEPS_ASKED = 10_000_000
+MAX_STEPS_ASKED = 10_000_000
 _VISIBLE = re.compile(r"[!-~]+").fullmatch
 
 Labels = tuple[tuple[str, str], ...]
@@ -31,32 +31,32 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Range:
-    """Which steps are asked for; times in seconds since 1970, both ends included."""
+    """Time range of a query in seconds since 1970, both ends included."""
 
     start: float
     end: float
     step: float
 
     def parts(self) -> Iterator[Range]:
-        """As several ranges that a server answers. Unusable where there would be too many."""
-        if self.end - self.start > MOST_STEPS_ASKED * self.step:
-            raise Unusable(f"more than {MOST_STEPS_ASKED:,} steps: take a longer --step, or a later --start")
+        """Split into ranges that a server accepts. Raises Unusable if there are too many steps."""
+        if self.end - self.start > MAX_STEPS_ASKED * self.step:
+            raise Unusable(f"more than {MAX_STEPS_ASKED:,} steps: use a longer --step or a later --start")
         at, steps = self.start, math.floor((self.end - self.start) / self.step) + 1
         while steps > 0:
-            now = min(steps, MOST_STEPS)
+            now = min(steps, MAX_STEPS)
             yield Range(at, at + (now - 1) * self.step, self.step)
             at, steps = at + now * self.step, steps - now
 
 
 @dataclass(frozen=True)
 class Source:
-    """A server: `url` as in a browser, `token` for `Authorization: Bearer`."""
+    """Prometheus server: base `url`, and `token` for `Authorization: Bearer`."""
 
     url: str
     token: str | None = None
 
     def series(self, query: str, wanted: Range) -> dict[Labels, dict[float, str]]:
-        """Values by labels and time. Unusable, with what the server says."""
+        """Values by labels and time. Raises Unusable with the server's message."""
         found: dict[Labels, dict[float, str]] = {}
         for part in wanted.parts():
             for one in self._ask(query, part):
@@ -68,7 +68,7 @@ class Source:
         fields = {"query": query, "start": part.start, "end": part.end, "step": part.step}
         where = f"{self.url.rstrip('/')}/api/v1/query_range"
         if not _is_address(where):
-            raise Unusable(f"{self.url}: a Prometheus has an address like http://localhost:9090")
+            raise Unusable(f"--prometheus: {self.url} is not a URL like http://localhost:9090")
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         request = urllib.request.Request(where, urllib.parse.urlencode(fields).encode(), headers)  # noqa: S310 - see above
         try:
@@ -77,9 +77,9 @@ class Source:
         except urllib.error.HTTPError as error:
             raise Unusable(f"Prometheus refused {query!r}: {_reason(error)}") from None
         except (urllib.error.URLError, OSError) as error:
-            raise Unusable(f"{self.url} cannot be asked: {getattr(error, 'reason', error)}") from None
+            raise Unusable(f"{self.url}: the query failed: {getattr(error, 'reason', error)}") from None
         except (ValueError, KeyError, TypeError):
-            raise Unusable(f"{self.url} does not answer as Prometheus does") from None
+            raise Unusable(f"{self.url}: the response is not one of Prometheus") from None
 
 
 def _is_address(url: str) -> bool:
@@ -112,14 +112,14 @@ def read_prometheus(source: Source, sessions: str, value: str, class_label: str,
     shared = [labels for labels in held if labels in valued]
     if not shared:
         raise Unusable(
-            "no series of --sessions has the same labels as one of --value (the name apart): "
-            f"{_some(held)} of --sessions, {_some(valued)} of --value"
+            f"no series of --sessions has the same labels as one of --value (except the name): {_some(held)} of "
+            f"--sessions, {_some(valued)} of --value"
         )
     samples = Samples()
     for labels in shared:
         names = dict(labels)
         if class_label not in names:
-            raise Unusable(f"the series {_shown(labels)} has no label {class_label}: --class-label names another")
+            raise Unusable(f"the series {_shown(labels)} has no label {class_label}: set --class-label to another")
         for at in sorted(held[labels].keys() & valued[labels].keys()):
             where = f"{_shown(labels)} at {at:.0f}"
             samples.add(where, names[class_label], held[labels][at], valued[labels][at], _shown(labels))

@@ -1,4 +1,4 @@
-"""A fit as text."""
+"""Report of a fit as text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from planning.fit.samples import Samples
 from planning.fit.shape import REFUSED_BELOW
 from planning.text import columns, counted
 
-MOST_ROWS = 12
-"""Levels that are shown of a class."""
+MAX_ROWS = 12
+"""Maximum number of levels shown of a class."""
 
 
 def report(fits: Sequence[ClassFit], samples: Samples) -> str:
-    """All that is printed."""
+    """Format the report."""
     parts = [_head(fits, samples), *(_class(fit) for fit in fits)]
     return "\n\n".join("\n".join(part) for part in parts)
 
@@ -62,8 +62,8 @@ def _levels(fit: ClassFit) -> list[str]:
 
 
 def _shown(capacity: int) -> list[int]:
-    """1, the capacity, and some between."""
-    return sorted({int(x) for x in np.linspace(1, capacity, min(MOST_ROWS, capacity)).round()})
+    """Levels to show: 1, the capacity, and some between."""
+    return sorted({int(x) for x in np.linspace(1, capacity, min(MAX_ROWS, capacity)).round()})
 
 
 def _span(band: Band, x: int) -> str:
@@ -101,7 +101,7 @@ def _choice(fit: ClassFit) -> Iterator[str]:
 def _concave(fit: ClassFit) -> Iterator[str]:
     shape = fit.shape
     if shape.p_value is None:
-        yield "not tested whether the means are concave: that takes three levels"
+        yield "concavity not tested: this needs samples at three levels"
     elif shape.is_concave:
         yield f"the means may come from a concave curve (p = {shape.p_value:.2g})"
     else:
@@ -109,7 +109,7 @@ def _concave(fit: ClassFit) -> Iterator[str]:
 
 
 def _refusal(fit: ClassFit) -> str:
-    """Why a class has no concave curve, and where."""
+    """Reason and place of a non-concave class."""
     shape = fit.shape
     return (
         f"refused: the means are not concave (p = {shape.p_value:.2g}, below {REFUSED_BELOW:g}). At x = {shape.bend} "

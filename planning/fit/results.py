@@ -1,4 +1,4 @@
-"""A fit as JSON."""
+"""Results of a fit as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of what sessions are worth, by class: how many sessions a pool held, and what was measured of them."""
+"""Samples of utility by class: the sessions of a pool, and a value measured for them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from service.core.limits import MAX_CAPACITY
 from service.reading.fields import LARGEST_MAGNITUDE, NAME_PATTERN, NAME_RULE
 
 COLUMNS = ("pool_class", "sessions", "value")
-LARGEST = 10.0 ** (LARGEST_MAGNITUDE + 1)
-"""Of a value in either direction: a fleet file has no larger numbers."""
+MAX_VALUE = 10.0 ** (LARGEST_MAGNITUDE + 1)
+"""Maximum magnitude of a value, as in fleet files."""
 EXAMPLES = 5
-"""Bad samples that are named."""
+"""Maximum number of invalid samples in the report."""
 
 
 @dataclass
 class ClassSamples:
-    """One class: `sessions[k] ≥ 1` on a pool when `values[k]` was measured; `pools` by name, where they have one."""
+    """Samples of a class: `sessions[k] ≥ 1` of a pool when `values[k]` was measured; `pools` by name, if given."""
 
     sessions: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
@@ -33,7 +33,7 @@ class ClassSamples:
 
 @dataclass
 class Samples:
-    """All classes in the order in which they came, and what became of the lines."""
+    """Samples of all classes in order of appearance, and counts of lines."""
 
     classes: dict[str, ClassSamples] = field(default_factory=dict)
     read: int = 0
@@ -41,7 +41,7 @@ class Samples:
     bad_lines: list[str] = field(default_factory=list)
 
     def add(self, where: str, pool_class: str, sessions: str, value: str, pool: str | None = None) -> None:
-        """Take a sample up, or count it as bad. Values of empty pools are kept apart: u(0) = 0 needs no samples."""
+        """Add a sample, or count it as invalid. Values of empty pools are kept apart: u(0) = 0 needs no samples."""
         try:
             name, held, number = _name(pool_class), _whole(sessions), _value(value)
         except ValueError as error:
@@ -58,33 +58,33 @@ class Samples:
             one.empty_values.append(number)
 
     def refuse(self, where: str, why: str) -> None:
-        """Count a bad sample."""
+        """Count an invalid sample."""
         self.read += 1
         self.bad += 1
         if self.bad <= EXAMPLES:
             self.bad_lines.append(f"{where}: {why}")
 
     def refuse_if_too_many(self, most: float) -> None:
-        """Unusable where a larger share is bad, or where nothing is left."""
+        """Raise Unusable if a larger fraction is invalid, or nothing is left."""
         if self.bad > most * self.read:
             raise Unusable(
                 f"{self.bad:,} of {self.read:,} samples cannot be used, more than --max-left-out {most:g} allows"
                 + "".join(f"\n  {line}" for line in self.bad_lines)
             )
         if not any(one.sessions for one in self.classes.values()):
-            raise Unusable("there are no samples of pools with sessions")
+            raise Unusable("no samples of pools with sessions")
 
 
 def _name(text: str) -> str:
     if not re.fullmatch(NAME_PATTERN, text):
-        raise ValueError(f"pool_class is not a name: {text[:40]!r}; it has {NAME_RULE}")
+        raise ValueError(f"invalid pool_class {text[:40]!r}: it must have {NAME_RULE}")
     return text
 
 
 def _whole(text: str) -> int:
     number = _finite(text, "sessions")
     if number != int(number) or number < 0:
-        raise ValueError(f"sessions must be a whole number from 0 on: {text[:40]!r}")
+        raise ValueError(f"sessions must be a whole number, 0 or more: {text[:40]!r}")
     if number > MAX_CAPACITY:
         raise ValueError(f"sessions must be at most {MAX_CAPACITY:,}: {text[:40]!r}")
     return int(number)
@@ -92,8 +92,8 @@ def _whole(text: str) -> int:
 
 def _value(text: str) -> float:
     number = _finite(text, "value")
-    if abs(number) >= LARGEST:
-        raise ValueError(f"value must be below {LARGEST:g} in magnitude: {text[:40]!r}")
+    if abs(number) >= MAX_VALUE:
+        raise ValueError(f"value must be below {MAX_VALUE:g} in magnitude: {text[:40]!r}")
     return number
 
 
@@ -108,7 +108,7 @@ def _finite(text: str, name: str) -> float:
 
 
 def read_csv(path: Path) -> Samples:
-    """A CSV with the columns of `COLUMNS`, and perhaps `pool`, in any order, among others. OSError, or Unusable."""
+    """CSV with `COLUMNS` and optionally `pool`, in any order; other columns are ignored. Raises OSError or Unusable."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         rows = csv.reader(stream)
         head = [name.strip() for name in next(rows, [])]
@@ -138,7 +138,7 @@ def _collect(head: list[str], rows: Iterator[list[str]]) -> Samples:
 
 
 def _readable(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Rows; one that is no CSV, such as with a NUL, has a single empty cell."""
+    """Rows; a row that is not CSV, such as one with NUL, becomes a single empty cell."""
     while True:
         try:
             yield next(rows)

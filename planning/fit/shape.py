@@ -1,10 +1,10 @@
-"""Whether means per level can come from a concave curve.
+"""Concavity test of level means.
 
-The statistic is the squared distance of the means from the nearest concave curve, each weighted by the noise of its
-mean: the lack of fit beside the pure error. It is largest, at the same noise, where the true curve is straight: a
-concave curve plus the noise's own nearest concave curve is concave too, so the distance of curve and noise together
-is at most that of the noise alone. (So Robertson, Wright and Dykstra, "Order restricted statistical inference"
-(1988), section 2.3.) So draws of the noise alone give a p-value that no concave curve makes too small.
+The statistic is the squared distance of the means from the nearest concave curve, weighted by the noise of each mean
+(lack of fit against pure error). For given noise it is largest if the true curve is straight: a concave curve plus the
+noise's own nearest concave curve is concave, so the distance of their sum is at most that of the noise alone
+(Robertson, Wright and Dykstra, "Order restricted statistical inference" (1988), section 2.3). Draws of the noise alone
+therefore give a p-value that is never too small for a concave curve.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ REFUSED_BELOW = 0.001
 DRAWS = 4_999
 BATCH = 100
 EXCEEDED = 10
-"""After a batch with so many larger distances no more are drawn: Besag and Clifford, Biometrika 78 (1991)."""
+"""Draws stop after a batch with this many larger distances: Besag and Clifford, Biometrika 78 (1991)."""
 FEWEST_LEVELS = 3
 ROUNDING = 1e-9
-"""A distance below this for each sample is rounding: means that are off by 1/30,000 of their noise."""
+"""A distance per sample below this is rounding: means off by 1/30,000 of their noise."""
 SMALL = 1e-6
-"""A column this much shorter without the others is one of theirs."""
+"""A column that the others shorten by this factor depends on them."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """`p_value` of a concave curve; None where too few levels, or no noise to compare with, leave it open.
+    """Result of the test; `p_value` is None if levels or noise do not suffice.
 
-    `bend` is the level at which the means bend the wrong way most, with the slopes before and after it.
+    `bend` is the level of the worst convex bend, with the slopes before and after it.
     """
 
     p_value: float | None
@@ -42,12 +42,12 @@ class Shape:
 
     @property
     def is_concave(self) -> bool:
-        """Unless the test says otherwise."""
+        """True unless the test rejects it."""
         return self.p_value is None or self.p_value >= REFUSED_BELOW
 
 
 def shape_of(levels: Levels, cone: Cone, curve: Concave, generator: np.random.Generator) -> Shape:
-    """The test, and where the means are not concave also the worst bend."""
+    """Run the test; if it rejects, locate the worst bend."""
     if len(levels.at) < FEWEST_LEVELS:
         return Shape(None)
     distance = cone.misfit(curve, levels.means, levels.noise.weights)
@@ -69,7 +69,7 @@ def _p_value(levels: Levels, cone: Cone, distance: float, generator: np.random.G
 
 
 def _worst_bend(levels: Levels, cone: Cone, curve: Concave) -> tuple[int, float, float]:
-    """The level where a bend the wrong way would bring the curve nearest to the means, and the slopes around it."""
+    """Level where a convex bend most improves the fit, and the slopes around it."""
     weights = levels.noise.weights
     root = np.sqrt(weights)
     bent, rest = root[:, None] * cone.bent, root * (levels.means - cone.scale * curve.values)

@@ -1,13 +1,13 @@
-"""`slta plan`: the cheapest fleet that keeps a floor, or the best for a budget.
+"""`slta plan`: the cheapest fleet for a floor, or the best for a budget.
 
 | module | owns |
 |---|---|
-| wanted | costs, loads and the floor, as they are asked for |
-| market | what pools cost and add, in numbers that a solver takes |
+| wanted | parsers of costs, loads and the floor |
+| market | costs and worths of pools as input of the solver |
 | solving | the two integer programmes |
-| expected | what a fleet is expected to earn: the bound less what swings and placement lose |
-| search | rounds: solve, see what is lost, raise the floor by it |
-| worth | what one more pool of each class adds |
+| expected | expected utility of a fleet: the bound less swing and placement gaps |
+| search | rounds: solve, evaluate the gaps, raise the floor by them |
+| worth | worth of one more pool of each class |
 | report, results | a plan as text and as JSON |
-| command | the command line |
+| command | command line |
 """

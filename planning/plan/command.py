@@ -1,4 +1,4 @@
-"""`slta plan`: the command line."""
+"""Command line of `slta plan`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from planning.plan.results import Answer, Asked, results
 from planning.plan.search import ROUNDS, NoFleet, Round, Search, best_within, cheapest_for
 from planning.plan.wanted import Hour, costs_of, floor_of, load_of, positive, read_profile
 from planning.plan.worth import worths_of
-from planning.playing import MOST_SESSIONS, PLAYABLE, Measured
+from planning.playing import MAX_SESSIONS, PLAYABLE, Measured
 from planning.refusing import NOT_VALID, refuse
 from planning.text import write_json
 from service.cli.mistakes import in_one_line
@@ -34,22 +34,26 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def command(
     fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
-    cost: Annotated[list[str], typer.Option(metavar="CLASS=COST", help="What one pool costs, for each class.")],
-    load: Annotated[str | None, typer.Option(help="Sessions of the whole fleet, on average.")] = None,
-    profile: Annotated[Path | None, typer.Option(help="A day instead: CSV with the columns hour,load.")] = None,
-    floor: Annotated[
-        str | None, typer.Option(help="Utility per session, or a share of the most that one can add, like 95%.")
+    cost: Annotated[
+        list[str], typer.Option(metavar="CLASS=COST", help="Cost of one pool (CLASS=COST), for each class.")
+    ],
+    load: Annotated[str | None, typer.Option(help="Mean sessions of the whole fleet.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="Daily load instead of --load: CSV file with the columns hour,load.")
     ] = None,
-    budget: Annotated[str | None, typer.Option(help="The best fleet for so much, instead of a floor.")] = None,
+    floor: Annotated[
+        str | None,
+        typer.Option(help="Minimum utility per session, or a percentage of the most that one can add, like 95%."),
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Budget of the best fleet, instead of --floor.")] = None,
     refused: Annotated[
-        float, typer.Option(min=1e-9, max=0.5, help="Largest share of sessions that may find no place.")
+        float, typer.Option(min=1e-9, max=0.5, help="Maximum fraction of sessions that may be refused.")
     ] = 0.001,
-    json: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
 ) -> None:
-    """Find the cheapest fleet that earns a floor, at a load or through a day, or the best fleet for a budget.
+    """Find the cheapest fleet for a floor, at a load or through a day, or the best fleet for a budget.
 
-    The numbers of pools in the file do not count. Exit codes: 0 found; 1 the file is not valid, or no fleet does it;
-    2 not called well.
+    The file's numbers of pools are ignored. Exit codes: 0 found; 1 invalid file or no such fleet; 2 usage error.
     """
     with in_one_line(Unusable), unreadable_named():
         try:
@@ -91,7 +95,7 @@ def _asked(spec: FleetSpec, costs: list[str], hours: list[Hour], floor: str | No
 
 
 def _answer(spec: FleetSpec, asked: Asked, refused: float) -> Answer:
-    """Search, then play the fleet found. NoFleet, Unusable."""
+    """Search, then simulate the fleet found. Raises NoFleet, Unusable."""
     market = market_of(spec, asked.costs, asked.hours, refused)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -109,8 +113,8 @@ def _rounds(search: Search, asked: Asked) -> list[Round]:
 
 
 def _played(spec: FleetSpec, asked: Asked, plan: Round, hour: int) -> Measured | None:
-    """What an hour earns in virtual time; None without sessions, or with more than are played."""
+    """Measured utility of an hour; None without sessions, or with too many to simulate."""
     sessions = asked.hours[hour].sessions
-    if not 0 < sessions <= MOST_SESSIONS:
+    if not 0 < sessions <= MAX_SESSIONS:
         return None
     return played_utility(spec, PLAYABLE[asked.policy], plan.pools, sessions, plan.hours[hour])

@@ -1,4 +1,4 @@
-"""What a fleet is expected to earn at a load: the bound, less what swings and placement lose."""
+"""Expected utility of a fleet at a load: the bound less the swing and placement gaps."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from service.core.prediction import NotByMarginal, TooLarge, expected_placement_
 
 
 class Lost(NamedTuple):
-    """What placement loses, of the whole fleet; `predicted` from curves, pools and load, else as the engine has it."""
+    """Placement gap of the whole fleet: `predicted` from curves, pools and load, or else simulated."""
 
     gap: float
     predicted: bool
 
 
 PlacementGap = Callable[[Sequence[int], float], Lost]
-"""By a fleet's pools and its sessions."""
+"""Placement gap by pools and sessions."""
 
 
 class Expected(NamedTuple):
-    """A fleet at a load: utilities of the whole fleet, on average over time.
+    """Expected figures of a fleet at a load: time averages of the whole fleet.
 
-    `bound` is U*(N, A) at the mean, `swing_gap` what the swings of Poisson arrivals cost any placement, `refused` the
-    share of sessions that find all places taken, `price` what one more session would add.
+    `bound` is U*(N, A) at the mean, `swing_gap` the cost of Poisson fluctuation under any placement, `refused` the
+    fraction of refused sessions, `price` the marginal utility of one more session.
     """
 
     bound: float
@@ -46,21 +46,21 @@ class Expected(NamedTuple):
 
     @property
     def placement_gap(self) -> float:
-        """What placement loses."""
+        """Placement gap."""
         return self.lost.gap
 
     @property
     def utility(self) -> float:
-        """The bound less both gaps."""
+        """Bound less both gaps."""
         return self.bound - self.swing_gap - self.placement_gap
 
 
 NOTHING = Expected(0.0, 0.0, Lost(0.0, predicted=True), 0.0, 0.0)
-"""Without sessions."""
+"""Figures without sessions."""
 
 
 def expected(spec: FleetSpec, pools: Sequence[int], sessions: float, lost: PlacementGap) -> Expected:
-    """At a load that the fleet has places for."""
+    """Figures at a load within the capacity."""
     if not sessions:
         return NOTHING
     best = optimum(spec.ranking, pools, sessions)
@@ -72,9 +72,9 @@ def expected(spec: FleetSpec, pools: Sequence[int], sessions: float, lost: Place
 
 
 def mean_optimum(shape: FleetShape, places: int, sessions: float) -> float:
-    """E U*(N) where N is Poisson, but never above `places`: what no placement exceeds. O(sessions + ranks).
+    """E U*(N), N Poisson, truncated at `places`: the bound of any placement. O(sessions + ranks).
 
-    For Poisson arrivals and any durations the sessions of a fleet that only refuses when it is full are so.
+    Poisson arrivals with any durations have this distribution if sessions are refused only by a full fleet.
     """
     spread = 10 * sessions**0.5 + 30
     counts = np.arange(max(0, floor(sessions - spread)), min(places, ceil(sessions + spread)) + 1)
@@ -84,7 +84,7 @@ def mean_optimum(shape: FleetShape, places: int, sessions: float) -> float:
 
 
 def placement_gap(spec: FleetSpec, policy: Policy) -> PlacementGap:
-    """JLMU's expected gap where it is offered as this policy's own, else what the experiments' engine measures."""
+    """JLMU's predicted gap if it applies to this policy, else the simulated one."""
 
     def lost(pools: Sequence[int], sessions: float) -> Lost:
         if sum(count > 0 for count in pools) <= policy.predicted_classes:
@@ -98,7 +98,7 @@ def placement_gap(spec: FleetSpec, policy: Policy) -> PlacementGap:
 
 
 def played_utility(spec: FleetSpec, policy: Policy, pools: Sequence[int], sessions: float, seen: Expected) -> Measured:
-    """What the fleet earns in virtual time, corrected for the runs' own numbers of sessions by the price of one."""
+    """Simulated utility, corrected by `price` for the runs' own numbers of sessions."""
     shape = shape_of(spec.classes, pools)
     runs = list(play(shape, spec, policy.title, sessions))
     n, arrived = sum(pools), sessions * (1 - seen.refused)

@@ -1,9 +1,8 @@
-"""What pools cost and add, in numbers that a solver takes.
+"""Market model: costs and worths of pools as input of the solver.
 
-U*(N, A) is the smallest of p N + Σ_i A_i w_i(p) over the prices p of a session, w_i(p) = Σ_j max(Δ(i, j) − p, 0) being
-the worth of a pool at that price (the dual of programme (2), section 2.4). The smallest is at one of the marginal
-utilities. So U*(N, A) ≥ F is one row for each of them, and as the left sides do not depend on N, several loads with a
-floor each need no more rows than one.
+U*(N, A) is the minimum of p N + Σ_i A_i w_i(p) over the prices p of a session, where w_i(p) = Σ_j max(Δ(i, j) − p, 0)
+is the worth of a pool at that price (dual of programme (2), section 2.4). The minimum is at a marginal utility. So
+U*(N, A) ≥ F is one row per price. The left sides do not depend on N, so several loads with floors share the rows.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Market:
-    """Classes by their costs and capacities, hours by their loads.
+    """Market of classes, with costs and capacities, and of hours, with loads.
 
-    `worths[k, i]` is what a pool of class i is worth where a session costs `prices[k]`. `room` is how many places the
-    fleet must have, `most` a number of pools of one class beyond which more add nothing.
+    `worths[k, i]` is the worth of a pool of class i at `prices[k]`. `room` is the required number of places, `most` a
+    number of pools of one class beyond which more add nothing.
     """
 
     costs: Floats
@@ -40,7 +39,7 @@ class Market:
 
 
 def market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Hour], refused: float) -> Market:
-    """The market for these hours; at most the share `refused` of the sessions may find all places taken."""
+    """Market for these hours; at most the fraction `refused` of the sessions may be refused."""
     columns = [np.array(column) for column in spec.ranking.marginals]
     prices = np.unique(np.concatenate(columns))
     loads = np.array([hour.sessions for hour in hours])
@@ -57,7 +56,7 @@ def market_of(spec: FleetSpec, costs: Sequence[float], hours: Sequence[Hour], re
 
 
 def worths(marginals: Floats, prices: Floats) -> Floats:
-    """w(p) of a pool with these marginal utilities, largest first, at each price. O((levels + prices) log levels)."""
+    """w(p) of a pool at each price; marginals in descending order. O((levels + prices) log levels)."""
     sums = np.concatenate(([0.0], np.cumsum(marginals)))
     dearer = np.searchsorted(-marginals, -prices)
     found: Floats = sums[dearer] - prices * dearer
@@ -65,7 +64,7 @@ def worths(marginals: Floats, prices: Floats) -> Floats:
 
 
 def places_for(load: float, refused: float) -> int:
-    """The fewest places of which Poisson arrivals find all taken with a probability of `refused` at most (Erlang B)."""
+    """Minimum number of places for which Poisson arrivals are refused with probability `refused` at most (Erlang B)."""
     low, high = 0, ceil(load + 40 * load**0.5 + 100)
     while low < high:
         middle = (low + high) // 2
@@ -74,6 +73,6 @@ def places_for(load: float, refused: float) -> int:
 
 
 def blocking(load: float, places: float) -> float:
-    """Erlang B: the share of sessions that find all places taken, for any durations and Poisson arrivals."""
+    """Erlang B: fraction of refused sessions for Poisson arrivals and any durations."""
     reached = float(poisson.cdf(places, load))
     return float(poisson.pmf(places, load)) / reached if reached else 1.0

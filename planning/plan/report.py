@@ -1,4 +1,4 @@
-"""A plan as text, from its figures."""
+"""Report of a plan as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Data = Mapping[str, Any]
 
 
 def report(name: str, data: Data) -> str:
-    """All that is printed."""
+    """Format the report."""
     parts = [[*_answer(name, data)], _classes(data), _hours(data), [*_rounds(data)], _legend(data)]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
@@ -32,7 +32,7 @@ def _answer(name: str, data: Data) -> Iterator[str]:
     yield (f"{name}: {what} for {held} has {counted(n, 'pool')} ({pools}) and costs {amount(data['cost'])}")
     if n > MAX_POOLS:
         cells = ceil(n / MAX_POOLS)
-        yield f"a fleet has at most {MAX_POOLS:,} pools: take {cells} fleets, each with a part of each class's pools"
+        yield f"a fleet has at most {MAX_POOLS:,} pools: use {cells} fleets, each with a part of each class's pools"
 
 
 def _classes(data: Data) -> list[str]:
@@ -78,7 +78,7 @@ def _rounds(data: Data) -> Iterator[str]:
 
 
 def _least(data: Data) -> str:
-    """What is known of cheaper fleets."""
+    """Lower bound of the cost."""
     if not data["proven"]:
         return "the solver ran out of time: there may be a cheaper fleet"
     least = data["rounds"][0]["cost"]

@@ -1,4 +1,4 @@
-"""A plan as JSON. Utilities are of the whole fleet, on average over time."""
+"""Results of a plan as JSON. Utilities are time averages of the whole fleet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from planning.playing import Measured
 
 @dataclass(frozen=True)
 class Asked:
-    """The question: costs by class, hours, and a floor of a session or a budget."""
+    """Parsed options: costs by class, hours, and a floor per session or a budget."""
 
     classes: Sequence[str]
     costs: Sequence[float]
@@ -27,7 +27,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """The rounds, the last the plan; `played` has a measured utility for each hour, None where it was not played."""
+    """The rounds, the last being the plan; `played` is the measured utility of each hour, None if not simulated."""
 
     rounds: Sequence[Round]
     worths: Sequence[Worth]

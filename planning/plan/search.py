@@ -1,6 +1,6 @@
-"""Rounds: solve by the bound, see what swings and placement lose there, raise the floors by it, solve again.
+"""Search of a plan in rounds: solve by the bound, compute the gaps, raise the floors by them, repeat.
 
-What is lost is not linear in the pools, so it cannot be a row of the programme.
+The gaps are not linear in the pools, so they cannot be rows of the programme.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from service.core.fleet import FleetSpec
 
 ROUNDS = 5
 TOLERANCE = 1e-6
-"""Of a floor: so exactly is it kept."""
+"""Relative tolerance of a floor."""
 
 Ran = Callable[[], None]
-"""Told after each load that was looked at."""
+"""Progress callback after each evaluated load."""
 
 
 class NoFleet(Exception):
-    """No fleet was found; the message says what comes nearest."""
+    """No fleet was found; the message names the closest."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """A fleet and what it is expected to earn at each load; `missing` is by how much it misses a floor at worst."""
+    """A fleet and its expected figures at each load; `missing` is the largest shortfall from a floor."""
 
     pools: tuple[int, ...]
     proven: bool
@@ -41,7 +41,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Search:
-    """What is the same in every round."""
+    """Constants of all rounds."""
 
     spec: FleetSpec
     market: Market
@@ -49,7 +49,7 @@ class Search:
     ran: Ran
 
     def round_of(self, solution: Solution, floors: Floats | None = None) -> Round:
-        """The fleet of a solution, looked at at each load."""
+        """Evaluate a solution's fleet at each load."""
         hours = []
         for load in self.market.loads:
             hours.append(expected(self.spec, solution.pools, float(load), self.lost))
@@ -61,9 +61,9 @@ class Search:
 
 
 def cheapest_for(search: Search, floors: Floats) -> list[Round]:
-    """Rounds up to the cheapest fleet found that is expected to earn `floors`, of the whole fleet. NoFleet, Unusable.
+    """Rounds up to the cheapest fleet found with expected utility `floors`. Raises NoFleet, Unusable.
 
-    The first round's cost, where `proven`, is the least that any fleet for these floors can have.
+    If `proven`, the first round's cost is a lower bound for these floors.
     """
     rounds: list[Round] = []
     raised = np.zeros(len(floors))
@@ -79,7 +79,7 @@ def cheapest_for(search: Search, floors: Floats) -> list[Round]:
 
 
 def best_within(search: Search, budget: float) -> list[Round]:
-    """One round: the fleet with the largest mean bound that costs `budget` at most. NoFleet, Unusable."""
+    """One round: the fleet with the largest mean bound within `budget`. Raises NoFleet, Unusable."""
     solution = best_for(search.market, budget)
     if solution is None:
         raise NoFleet(f"no fleet for {amount(budget)} has the {search.market.room:,} places that these sessions need")
@@ -88,7 +88,7 @@ def best_within(search: Search, budget: float) -> list[Round]:
 
 def _nearest(rounds: Sequence[Round]) -> str:
     if not rounds:
-        return "no fleet of these classes reaches the floor, not even by the bound"
+        return "no fleet of these classes reaches the floor, even with the best placement: lower --floor"
     last = rounds[-1]
     return (
         f"no fleet was found that is expected to keep the floor: the bound reaches it for {amount(rounds[0].cost)}, "

@@ -1,4 +1,4 @@
-"""The two integer programmes: the cheapest fleet for floors, and the best fleet for a budget."""
+"""Integer programmes: the cheapest fleet for floors, and the best fleet for a budget."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from planning.errors import Unusable
 from planning.plan.market import Floats, Market
 
 SECONDS = 60.0
-"""After so long the best fleet found so far is taken, and not said to be the best there is."""
+"""Time limit; the best fleet found by then is used, without proof of optimality."""
 OPTIMAL, INFEASIBLE = 0, 2
-SMALLEST = 1e-3
-"""A row is scaled by what it must reach, but not by less than this part of what the largest must."""
+MIN_SCALE = 1e-3
+"""A row is scaled by its right side, but at least by this fraction of the largest."""
 
 
 class Solution(NamedTuple):
-    """Pools of each class; `proven` tells that by the bound no fleet is better."""
+    """Pools of each class; `proven`: no fleet has a better bound."""
 
     pools: tuple[int, ...]
     proven: bool
 
 
 def cheapest(market: Market, floors: Floats) -> Solution | None:
-    """The cheapest fleet whose bound reaches the floor of each load; None where there is none. Unusable."""
+    """Cheapest fleet whose bound reaches each load's floor; None if infeasible. Raises Unusable."""
     needed = (floors - np.outer(market.prices, market.loads)).max(axis=1)
     binding = needed > 0
     rows = [LinearConstraint(market.capacities[None, :], lb=market.room)]
     if binding.any():
-        scale = np.maximum(needed[binding], SMALLEST * needed.max())
+        scale = np.maximum(needed[binding], MIN_SCALE * needed.max())
         rows.append(LinearConstraint(market.worths[binding] / scale[:, None], lb=needed[binding] / scale))
     return _solved(market, market.costs / market.costs.max(), rows, hours=0)
 
 
 def best_for(market: Market, budget: float) -> Solution | None:
-    """The fleet of at most this cost with the largest mean bound over the loads; None where none has room. Unusable.
+    """Fleet within `budget` with the largest mean bound over the loads; None if infeasible. Raises Unusable.
 
-    Each load's bound is a variable beside the pools, below p N + Σ_i A_i w_i(p) for each price p.
+    Each load's bound is a variable, at most p N + Σ_i A_i w_i(p) for each price p.
     """
     hours, prices = len(market.loads), len(market.prices)
     scale = max(float(np.abs(market.prices).max() * market.loads.max()), 1.0)
@@ -57,7 +57,7 @@ def best_for(market: Market, budget: float) -> Solution | None:
 
 
 def _solved(market: Market, objective: Floats, rows: list[LinearConstraint], hours: int) -> Solution | None:
-    """The integers first, one for each class; then a bound for each of so many hours."""
+    """Solve; the variables are the integers, one per class, then the bounds of the hours."""
     classes = len(market.costs)
     free = np.full(hours, np.inf)
     result = milp(
@@ -70,5 +70,5 @@ def _solved(market: Market, objective: Floats, rows: list[LinearConstraint], hou
     if result.status == INFEASIBLE:
         return None
     if result.x is None:
-        raise Unusable(f"no fleet was found within {SECONDS:g} s: {result.message}")
+        raise Unusable(f"the solver found no fleet within {SECONDS:g} s: {result.message}")
     return Solution(tuple(round(count) for count in result.x[:classes]), result.status == OPTIMAL)

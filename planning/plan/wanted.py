@@ -1,4 +1,4 @@
-"""Costs, loads and the floor, as they are asked for."""
+"""Parsers of costs, loads and the floor."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import NamedTuple
 from planning.errors import Unusable, refuse_twice
 from service.core.ranking import Ranking
 
-MOST_SESSIONS = 10_000_000.0
-"""The largest load that is planned for."""
+MAX_SESSIONS = 10_000_000.0
+"""Maximum load."""
 COLUMNS = ("hour", "load")
 
 
 class Hour(NamedTuple):
-    """A row of a profile: its name, and the mean sessions of the whole fleet then. A single load has no name."""
+    """Row of a profile: name and mean sessions of the whole fleet. A single load has no name."""
 
     name: str
     sessions: float
@@ -27,13 +27,13 @@ class Hour(NamedTuple):
 
 @dataclass(frozen=True)
 class Floor:
-    """What the sessions must earn on average: so much each, or a share of the most that one can add to a pool."""
+    """Minimum mean utility: per session, or as a fraction of the largest marginal utility."""
 
     amount: float
     is_share: bool
 
     def of_a_session(self, ranking: Ranking) -> float:
-        """In utility per session. Unusable where no fleet of these classes can reach it."""
+        """Utility per session. Raises Unusable if no fleet of these classes can reach it."""
         best = max(column[0] for column in ranking.marginals)
         if self.is_share and best <= 0:
             raise Unusable("--floor: no session adds anything on a pool of these classes: give a utility per session")
@@ -44,16 +44,16 @@ class Floor:
 
 
 def floor_of(text: str) -> Floor:
-    """`0.5`, utility per session, or `95%`, a share of max Δ(i, 0). Unusable."""
+    """Parse `0.5`, utility per session, or `95%`, a fraction of max Δ(i, 0). Raises Unusable."""
     is_share = text.endswith("%")
     amount = _number(text.removesuffix("%"), "--floor", "a number like 0.5, or a share like 95%")
     if is_share and not 0 < amount <= 100:
-        raise Unusable(f"--floor: {text} is not a share above 0% and up to 100%")
+        raise Unusable(f"--floor: {text} is not above 0% and at most 100%")
     return Floor(amount / 100 if is_share else amount, is_share)
 
 
 def costs_of(texts: Sequence[str], names: Sequence[str]) -> tuple[float, ...]:
-    """`small=1` for each class, in the order of the fleet file. Unusable."""
+    """Parse `small=1` for each class, in the fleet file's order. Raises Unusable."""
     found: dict[str, float] = {}
     for text in texts:
         name, equals, amount = text.partition("=")
@@ -67,47 +67,47 @@ def costs_of(texts: Sequence[str], names: Sequence[str]) -> tuple[float, ...]:
             raise Unusable(f"--cost: {name} has two costs")
         found[name] = positive(amount, f"--cost {name}")
     if missing := [name for name in names if name not in found]:
-        raise Unusable("every class needs a cost: add " + " ".join(f"--cost {name}=…" for name in missing))
+        raise Unusable("--cost: every class needs a cost: add " + " ".join(f"--cost {name}=…" for name in missing))
     return tuple(found[name] for name in names)
 
 
 def read_profile(file: Path) -> list[Hour]:
-    """CSV with the columns `hour` and `load`; an hour may be any name, each once. Unusable, with the line."""
+    """CSV with the columns `hour` and `load`; hour names must be unique. Raises Unusable with the line."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         try:
             hours = list(_hours(csv.DictReader(lines, skipinitialspace=True), file))
         except (csv.Error, UnicodeDecodeError) as error:
             raise Unusable(f"{file}: is not CSV: {error}") from None
     if not any(hour.sessions for hour in hours):
-        raise Unusable(f"{file}: has no hour with a load")
+        raise Unusable(f"{file}: contains no hours")
     return hours
 
 
 def _hours(rows: csv.DictReader[str], file: Path) -> Iterator[Hour]:
     missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if missing:
-        raise Unusable(f"{file}: the first line names the columns {','.join(COLUMNS)}; {missing[0]} is missing")
+        raise Unusable(f"{file}: the first line must name the columns {','.join(COLUMNS)}; {missing[0]} is missing")
     refuse_twice(f"{file}: the first line", rows.fieldnames or (), COLUMNS)
     seen: set[str] = set()
     for row in rows:
         place = f"{file}, line {rows.line_num}"
         name = (row["hour"] or "").strip()
         if not name or name in seen:
-            raise Unusable(f"{place}: " + (f"hour {name} is there twice" if name else "the hour is missing"))
+            raise Unusable(f"{place}: " + (f"duplicate hour {name}" if name else "the hour is missing"))
         seen.add(name)
         yield Hour(name, load_of(row["load"] or "", f"{place}: load", least=0.0))
 
 
 def load_of(text: str, what: str, least: float) -> float:
-    """A load in sessions of the whole fleet: from `least` to the largest that is planned for. Unusable."""
+    """Parse a load in sessions of the whole fleet, from `least` to the maximum. Raises Unusable."""
     sessions = _number(text, what, "a number of sessions")
-    if not least <= sessions <= MOST_SESSIONS:
-        raise Unusable(f"{what}: {text.strip()} is not from {least:g} to {MOST_SESSIONS:,.0f} sessions")
+    if not least <= sessions <= MAX_SESSIONS:
+        raise Unusable(f"{what}: {text.strip()} is not from {least:g} to {MAX_SESSIONS:,.0f} sessions")
     return sessions
 
 
 def positive(text: str, what: str) -> float:
-    """A number above 0. Unusable."""
+    """Parse a number above 0. Raises Unusable."""
     number = _number(text, what, "a number above 0")
     if number <= 0:
         raise Unusable(f"{what}: {text} is not above 0")

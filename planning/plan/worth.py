@@ -1,4 +1,4 @@
-"""What one more pool of each class adds to a plan."""
+"""Worth of one more pool of each class in a plan."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from service.core.optimum import optimum, pool_worth
 
 
 class Worth(NamedTuple):
-    """Means over the loads. `adds`: to the bound. `metric`: as `slta_pool_worth` shows it, never less than `adds`."""
+    """Means over the loads. `adds`: to the bound. `metric`: as in `slta_pool_worth`, at least `adds`."""
 
     adds: float
     metric: float
 
 
 def worths_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> list[Worth]:
-    """One more pool of each class, in utility of the whole fleet."""
+    """Worth of one more pool of each class, in utility of the whole fleet."""
     found = []
     for i in range(len(pools)):
         more = [count + (k == i) for k, count in enumerate(pools)]

@@ -96,14 +96,14 @@ def test_the_version_is_the_distribution_s() -> None:
     ("arguments", "message"),
     [
         (["demo", "--fleet", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
-        (["demo", "--load", "many"], "--load is a number, a swing (5..12) or a course"),
+        (["demo", "--load", "many"], "--load must be a number, a swing (5..12) or a profile"),
         (["demo", "--load", "0"], "has no arrivals"),
         (["demo", "--mean-holding", "0"], "--mean-holding must be positive"),
         (["demo", "--duration", "-1"], "--duration must be positive"),
         (["demo", "--warm-up", "60"], "--warm-up must end before the arrivals do"),
         (["demo", "--pools", "0"], "--pools must be at least 1"),
         (["demo", "--trace", "nowhere.csv"], "nowhere.csv: No such file or directory"),
-        (["demo", "--json", "nowhere/out.json"], "there is no folder nowhere"),
+        (["demo", "--json", "nowhere/out.json"], "--json: no such folder: nowhere"),
         (["serve", "--port", "65536"], "port: Input should be less than or equal to 65535"),
     ],
 )

@@ -94,5 +94,5 @@ def test_a_trace_of_one_session_has_no_load_to_tune_for(tmp_path: Path) -> None:
 def test_a_fleet_without_pools_cannot_be_shown(tmp_path: Path) -> None:
     file = tmp_path / "fleet.yaml"
     file.write_text("classes: [{name: a, utility: {kind: linear, slope: 1}, capacity: 1}]")
-    with pytest.raises(DemoError, match="the fleet has no pools"):
+    with pytest.raises(DemoError, match="the fleet file has no pools"):
         plan(Options(fleet=file))

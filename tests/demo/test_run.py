@@ -142,7 +142,7 @@ def test_a_service_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
         if ours and "serve" in words:
             os.kill(int(cmdline.parent.name), signal.SIGKILL)
     assert demo.ended() == 2
-    assert "slta: the service ended by itself" in demo.output
+    assert "slta: the service exited unexpectedly" in demo.output
 
 
 def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) -> None:

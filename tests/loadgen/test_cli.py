@@ -137,9 +137,9 @@ def test_checking_fails_where_calls_failed() -> None:
     ("options", "message"),
     [
         (("--load", 1, "--rate", 1), "not both"),
-        ((), "state a load, a rate or a profile"),
+        ((), "give --load, --rate or --profile"),
         (("--profile", "5@"), "RATE@SECONDS"),
-        (("--load", 1, "--holding", "pareto", "--shape", 1), "shape above 1"),
+        (("--load", 1, "--holding", "pareto", "--shape", 1), "shape must be above 1"),
         (("--load", 1, "--holding", "uniform"), "uniform"),
         (("--load", 1, "--endless", "--duration", 1), "endless"),
         (("--load", 1, "--fleet", ".."), "a fleet cannot be called . or .."),

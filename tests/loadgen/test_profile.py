@@ -82,7 +82,7 @@ def test_a_profile_that_is_not_one_is_refused(text: str) -> None:
 
 
 def test_the_refusal_names_the_part() -> None:
-    with pytest.raises(InvalidProfile, match=r"'5\.\.@30' is not RATE@SECONDS"):
+    with pytest.raises(InvalidProfile, match=r"expected RATE@SECONDS .* not '5\.\.@30'"):
         parse_profile("5@30,5..@30")
 
 

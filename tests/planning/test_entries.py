@@ -61,8 +61,8 @@ def test_a_bad_line_of_csv_says_why(line: str, reason: str) -> None:
         ("[1]", "not a JSON object"),
         ('{"start_s": 1, "pool": "a-1"}', "no duration_s"),
         ('{"start_s": true, "duration_s": 1, "pool": "a-1"}', "start_s is not a number"),
-        ('{"start_s": 1, "duration_s": 1, "pool": 7}', "pool and class must be texts"),
-        ('{"start_s": 1, "duration_s": 1, "pool": "a", "class": 7}', "pool and class must be texts"),
+        ('{"start_s": 1, "duration_s": 1, "pool": 7}', "pool and class must be strings"),
+        ('{"start_s": 1, "duration_s": 1, "pool": "a", "class": 7}', "pool and class must be strings"),
         ('{"start_s": ' + "9" * 400 + ', "duration_s": 1, "pool": "a"}', "start_s"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_csv_without_its_columns_is_refused() -> None:
 def test_a_csv_whose_columns_are_not_clear_is_refused() -> None:
     with pytest.raises(Unusable, match="names the column pool twice"):
         csv_format("start_s,duration_s,pool,pool")
-    with pytest.raises(Unusable, match="the first line is no line of CSV: lines end with LF or CRLF"):
+    with pytest.raises(Unusable, match="the first line is not CSV: lines must end with LF or CRLF"):
         csv_format("start_s,duration_s,pool\r1,2,a-1\r")
 
 
@@ -110,11 +110,11 @@ def test_the_date_is_of_the_time_zone_that_is_given() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("Proxy front started.", "no session of option httplog or tcplog"),
+        ("Proxy front started.", "not a session of option httplog or tcplog"),
         (HTTP.format("+109"), "logasap"),
         (HTTP.format("-1"), "no duration: the last timer is -1"),
-        (HTTP.format(109).replace("25/Nov", "31/Nov"), "no such date: 31/Nov/2026:10:55"),
-        (HTTP.format(109).replace("25/Nov", "25/Nix"), "no such date"),
+        (HTTP.format(109).replace("25/Nov", "31/Nov"), "invalid date: 31/Nov/2026:10:55"),
+        (HTTP.format(109).replace("25/Nov", "25/Nix"), "invalid date"),
     ],
 )
 def test_a_line_of_haproxy_that_is_no_session_says_why(line: str, reason: str) -> None:

@@ -15,7 +15,7 @@ from planning.fit.bands import largest_below
 from planning.fit.candidates import TABLE, candidates, cumulated
 from planning.fit.concave import Concave, Cone
 from planning.fit.fitting import ClassFit, Wanted, fit_class
-from planning.fit.levels import SMALLEST_SHARE, Levels, rough_residuals
+from planning.fit.levels import MIN_SHARE, Levels, rough_residuals
 from planning.fit.samples import ClassSamples
 from planning.fit.shape import shape_of
 
@@ -106,7 +106,7 @@ def test_a_level_whose_samples_are_all_alike_does_not_count_for_everything() -> 
     samples.values.extend([60.0] * 12)
     levels = levels_of(samples)
     pooled = np.mean([np.var(group, ddof=1) for group in levels.groups])
-    assert levels.counts[1] / levels.noise.weights[1] == pytest.approx(SMALLEST_SHARE * pooled)
+    assert levels.counts[1] / levels.noise.weights[1] == pytest.approx(MIN_SHARE * pooled)
 
 
 def test_the_noise_of_single_samples_is_seen_beside_their_neighbours() -> None:
@@ -128,7 +128,7 @@ def test_u_below_the_first_level_is_said_to_be_within_what_a_concave_curve_can_b
 def test_of_a_single_level_nothing_bounds_u_from_above() -> None:
     warnings = fit(log_share, [5], each=4, noise=0.1).warnings
     assert any("anything from" in warning for warning in warnings)
-    assert any("all samples are of one level" in warning for warning in warnings)
+    assert any("all samples have the same level" in warning for warning in warnings)
 
 
 # Rounding

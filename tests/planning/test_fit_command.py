@@ -107,7 +107,7 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
     result = run(written(tmp_path, HEAD + rows), "--curve", "table", "--yaml", fleet)
     assert (result.exit_code, fleet.read_text(encoding="utf-8")) == (2, "mine\n")
     assert "must be 0 or between 1e-12 and 1e13" in result.output
-    assert f"slta: {fleet} is not written" in result.output
+    assert f"slta: {fleet} was not written" in result.output
     assert not list(tmp_path.glob("*.new"))
 
 
@@ -116,24 +116,24 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
     [
         ("", [], "the first line must name the columns pool_class, sessions, value"),
         ("pool_class,value\n", [], "sessions missing"),
-        (HEAD, [], "there are no samples of pools with sessions"),
-        (HEAD + "small,0,1\n", [], "there are no samples of pools with sessions"),
-        (HEAD + "small,1.5,1\n", [], "line 2: sessions must be a whole number from 0 on: '1.5'"),
+        (HEAD, [], "no samples of pools with sessions"),
+        (HEAD + "small,0,1\n", [], "no samples of pools with sessions"),
+        (HEAD + "small,1.5,1\n", [], "line 2: sessions must be a whole number, 0 or more: '1.5'"),
         (HEAD + "small,9999,1\n", [], "line 2: sessions must be at most 4,096: '9999'"),
         (HEAD + "small,1,nan\n", [], "line 2: value must be finite"),
         (HEAD + "small,1,-1e13\n", [], "line 2: value must be below 1e+13 in magnitude: '-1e13'"),
         (HEAD.replace("\n", ",value\n") + "small,1,2,3\n", [], "the first line names the column value twice"),
-        (samples(), ["--yaml", "."], "slta: .: is a folder"),
+        (samples(), ["--yaml", "."], "slta: .: is a directory"),
         (samples(), ["--json", "/dev/full"], "slta: /dev/full: No space left on device"),
         (HEAD + "small,1,good\n", [], "line 2: value is not a number: 'good'"),
-        (HEAD + "sm all,1,1\n", [], "line 2: pool_class is not a name"),
+        (HEAD + "sm all,1,1\n", [], "line 2: invalid pool_class"),
         (HEAD + "small,1\n", [], "line 2: 2 columns instead of 3"),
-        (samples(), ["--capacity", "tiny=3"], "there are no samples of a class tiny, but of small, large"),
-        (samples(), ["--capacity", "0"], "a number is from 1 to 4,096"),
+        (samples(), ["--capacity", "tiny=3"], "no samples of class tiny; the classes are small, large"),
+        (samples(), ["--capacity", "0"], "is not a number from 1 to 4,096"),
         (samples(), ["--pools", "3"], "must be like small=50"),
         (samples(), ["--curve", "spline"], "spline"),
-        (HEAD + "c,1,-1\nc,2,-1\n", ["--curve", "capped_linear"], "class c: no capped_linear comes near its samples"),
-        (samples(), ["--prometheus", "http://localhost:1"], "give a file of samples, or --prometheus"),
+        (HEAD + "c,1,-1\nc,2,-1\n", ["--curve", "capped_linear"], "--curve: class c cannot be fitted by capped_linear"),
+        (samples(), ["--prometheus", "http://localhost:1"], "give a CSV file of samples, or --prometheus"),
         (samples(), ["--yaml", "/dev/null/fleet.yaml"], "slta: /dev/null: is no folder"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from planning.fit.command import app
-from planning.fit.prometheus import MOST_STEPS, Range
+from planning.fit.prometheus import MAX_STEPS, Range
 from service.fleet_file import load_yaml
 from tests.servers import free_port
 
@@ -117,10 +117,10 @@ def test_more_steps_than_a_server_answers_at_once_are_asked_for_in_parts(prometh
 
 
 def test_the_parts_are_all_steps_once() -> None:
-    parts = [*Range(5.0, 5.0 + 2.5 * MOST_STEPS, 0.5).parts()]
-    assert [round((part.end - part.start) / part.step) + 1 for part in parts] == [MOST_STEPS] * 5 + [1]
+    parts = [*Range(5.0, 5.0 + 2.5 * MAX_STEPS, 0.5).parts()]
+    assert [round((part.end - part.start) / part.step) + 1 for part in parts] == [MAX_STEPS] * 5 + [1]
     assert all(b.start == a.end + a.step for a, b in pairwise(parts))
-    assert parts[-1].end == 5.0 + 2.5 * MOST_STEPS
+    assert parts[-1].end == 5.0 + 2.5 * MAX_STEPS
 
 
 @pytest.mark.needs("prometheus", "promtool")
@@ -143,18 +143,18 @@ def test_a_server_that_is_none_is_explained() -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         result = run(f"http://127.0.0.1:{deaf.getsockname()[1]}")
-    assert (result.exit_code, "cannot be asked" in result.output) == (2, True)
+    assert (result.exit_code, "the query failed" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("url", ["localhost:9090", "http://", "http://[::1", "http://a b", "http://a:0", "ftp://a"])
 def test_an_address_that_is_none_is_explained(url: str) -> None:
     result = run(url)
-    assert (result.exit_code, "has an address like" in result.output) == (2, True)
+    assert (result.exit_code, "is not a URL like" in result.output) == (2, True)
 
 
 def test_more_steps_than_anybody_waits_for_are_refused() -> None:
     result = run("http://localhost:1", "--start", "-1e300")
-    assert (result.exit_code, "take a longer --step, or a later --start" in result.output) == (2, True)
+    assert (result.exit_code, "use a longer --step or a later --start" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("options", [["--start", "yesterday"], ["--end", str(START - 1)], ["--step", "0"]])

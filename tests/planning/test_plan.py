@@ -178,7 +178,7 @@ def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
     found = market(spec, (2.0, 1.5), 20.0, refused=0.001)
     with pytest.raises(NoFleet, match=r"swings and placement lose too much; a fleet for .* misses it by"):
         cheapest_for(search(spec, found, 4.0), np.array([180.0]))
-    with pytest.raises(NoFleet, match="not even by the bound"):
+    with pytest.raises(NoFleet, match="even with the best placement"):
         cheapest_for(search(spec, found, 0.0), np.array([241.0]))
     with pytest.raises(NoFleet, match=r"no fleet for 2 has the \d+ places"):
         best_within(search(spec, found, 0.0), 2.0)

@@ -103,7 +103,7 @@ def test_a_budget_is_not_passed(fleet: Path) -> None:
         (["--load", "many", *COSTS, "--floor", "1"], "--load: 'many' is not a number of sessions"),
         (["--load", "0", *COSTS, "--floor", "1"], "--load: 0 is not from 1 to 10,000,000 sessions"),
         (["--load", "30", *COSTS, "--floor", "high"], "--floor: 'high' is not a number like 0.5, or a share like 95%"),
-        (["--load", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not a share above 0% and up to 100%"),
+        (["--load", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not above 0% and at most 100%"),
         (
             ["--load", "30", *COSTS, "--floor", "6"],
             "--floor: a session adds at most 5 on a pool of these classes, not 6",
@@ -125,14 +125,14 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the first line names the columns hour,load; hour is missing"),
+        ("", "the first line must name the columns hour,load; hour is missing"),
         ("hour,sessions\n1,2\n", "load is missing"),
-        ("hour,load\n1,2\n1,3\n", "line 3: hour 1 is there twice"),
+        ("hour,load\n1,2\n1,3\n", "line 3: duplicate hour 1"),
         ("hour,load\n,2\n", "line 2: the hour is missing"),
         ("hour,load\n1,2\n2\n", "line 3: load: '' is not a number of sessions"),
         ("hour,load\n1,-2\n", "line 2: load: -2 is not from 0 to 10,000,000 sessions"),
         ("hour,load\n1,inf\n", "line 2: load: 'inf' is not a number of sessions"),
-        ("hour,load\n1,0\n", "has no hour with a load"),
+        ("hour,load\n1,0\n", "contains no hours"),
         ("hour,load,load\n1,5,6\n", "the first line names the column load twice"),
     ],
 )
@@ -164,7 +164,7 @@ def test_large_numbers_are_told_in_all_their_digits_and_too_many_pools_are_sever
     assert result.exit_code == 0, result.output
     assert "1,234,567 sessions has" in result.output
     assert "e+0" not in result.output
-    assert re.search(r"a fleet has at most 65,536 pools: take \d+ fleets", result.output)
+    assert re.search(r"a fleet has at most 65,536 pools: use \d+ fleets", result.output)
 
 
 @pytest.mark.parametrize("options", [["--budget", "2"], ["--floor", "100%"]])

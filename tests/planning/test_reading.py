@@ -8,7 +8,7 @@ import pytest
 
 from planning.errors import Unusable
 from planning.evaluate.naming import Naming
-from planning.evaluate.reading import LONGEST_LINE, LOOKED_AT, Log, read_log
+from planning.evaluate.reading import LOOKED_AT, MAX_LINE_BYTES, Log, read_log
 
 HEAD = "start_s,duration_s,pool\n"
 HAPROXY = f"[NOTICE] haproxy starts\n1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/a-1 0/0/{900} 212 -- 0/0/0/0/3 0/0\n"
@@ -56,7 +56,7 @@ def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) ->
     ("text", "reason"),
     [
         ("", "the log is empty"),
-        ("GET / HTTP/1.1\n", "not a log of sessions"),
+        ("GET / HTTP/1.1\n", "not a session log"),
         ('[{"start_s": 1, "duration_s": 2, "pool": "a-1"}]', "nor JSON objects"),
     ],
 )
@@ -75,7 +75,7 @@ def _with(at: int, byte: int) -> bytes:
     "packed", [_with(-1, 0)[:-9], _with(-8, 0), _with(10, 255), b"\x1f\x8bhello"], ids=["cut", "sum", "block", "none"]
 )
 def test_a_broken_gzip_is_named(file: Path, packed: bytes) -> None:
-    with pytest.raises(Unusable, match=f"{file}: its gzip is broken"):
+    with pytest.raises(Unusable, match=f"{file}: invalid gzip"):
         read(file, packed)
 
 
@@ -90,7 +90,7 @@ def test_bad_lines_are_counted_and_the_first_are_named(file: Path) -> None:
 
 
 def test_bytes_that_are_no_text_and_endless_lines_are_bad_lines(file: Path) -> None:
-    lines = read(file, HEAD.encode() + b"\xff\xfe\n" + b"y" * (2 * LONGEST_LINE) + b"\n1,2,a-1\n").lines
+    lines = read(file, HEAD.encode() + b"\xff\xfe\n" + b"y" * (2 * MAX_LINE_BYTES) + b"\n1,2,a-1\n").lines
     assert (lines.bad, lines.read) == (3, 4)
 
 
