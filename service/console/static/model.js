@@ -147,7 +147,9 @@ export function verdictOf(view, rates, percent) {
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
   if (state.repair_blocked)
-    return bad(`The fleet is damaged and its automatic repair is blocked: ${state.repair_blocked}. Run slta audit --repair.`);
+    return bad(
+      `The fleet is damaged and its automatic repair is blocked: ${state.repair_blocked}. Run slta audit --repair.`,
+    );
   if (state.suspect)
     return bad("The store's data is inconsistent: do not trust these numbers until the fleet is repaired.");
   if (state.went_back_seconds !== null && state.went_back_seconds < WENT_BACK_SECONDS)
