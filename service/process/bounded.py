@@ -195,9 +195,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive, begin = False, len(held)
         except (Refusal, httptools.HttpParserError) as error:
             self._refuse(refusal_of(error))
-            begin = len(held)
+            begin, framing.body_left = len(held), 0
         self._held = held[begin:]
-        if framing.body_left and not self._is_over():
+        if framing.body_left:
             self._body_is_open()
 
     def _body_is_open(self) -> None:

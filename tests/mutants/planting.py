@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("service", "tests", "loadgen", "deploy", "pyproject.toml")
+COPIED = ("service", "tests", "benchmarks", "loadgen", "deploy", "pyproject.toml")
 ONE_SERVER = "not redis-server and not valkey-server"
 """The tests of the store run on the embedded server alone."""
 

@@ -18,6 +18,7 @@ from tests.mutants import (
     predicting,
     refusing,
     scrape,
+    server,
 )
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
@@ -35,6 +36,7 @@ TABLES = [
         predicting,
         refusing,
         scrape,
+        server,
     )
 ]
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}

@@ -148,7 +148,8 @@ async def test_a_connection_is_idle_between_its_requests_and_while_its_head_is_o
 async def test_a_connection_that_is_ending_is_idle() -> None:
     room = Room(1)
     wire = room.connect()
-    wire.arrive(OPEN.replace(b"5", b"5x"))
+    wire.arrive(OPEN.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked") + b"x\r\n")
+    assert wire.is_closing()
     await quiet()
     assert list(room.limits.places.idle) == [wire.protocol]
 

@@ -131,20 +131,17 @@ def test_at_its_limit_it_says_so_and_serves_those_who_ask(service: tuple[Bounded
     assert {event["most"] for event in running.events("too_many_connections")} == {40}
 
 
-def test_where_descriptors_run_out_it_answers_all_the_same(service: tuple[Bounded, httpx.Client]) -> None:
-    running, client = service
-    process = running.process.pid
-    _, hard = resource.prlimit(process, resource.RLIMIT_NOFILE)
-    open_files = len(list(Path(f"/proc/{process}/fd").iterdir()))
-    resource.prlimit(process, resource.RLIMIT_NOFILE, (open_files + 3, hard))
-    try:
+def test_where_descriptors_run_out_it_answers_all_the_same(tmp_path: Path) -> None:
+    with serving(tmp_path, "--data-dir", str(tmp_path / "data")) as (running, client):
+        process = running.process.pid
+        assert client.get("/healthz").status_code == 200
+        open_files = len(list(Path(f"/proc/{process}/fd").iterdir()))
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (open_files + 3, open_files + 3))
         with contextlib.ExitStack() as stack:
             for k in range(20):
                 stack.enter_context(connect(client, f"127.0.2.{k + 1}"))
                 assert httpx.get(f"{client.base_url}/healthz").status_code == 200
         until(lambda: any("no_descriptors" in event for event in running.events("too_many_connections")))
-    finally:
-        resource.prlimit(process, resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
