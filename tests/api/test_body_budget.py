@@ -18,6 +18,7 @@ from service.access.keys import Access, generate_key
 from service.api.application import build_api
 from service.api.dependencies import parts_of
 from service.metrics import Metrics
+from service.requests import RequestRecord
 from service.store import Store, StoreSettings
 from tests.api.conftest import PATIENT, no_metrics
 from tests.api.served import Served, served
@@ -232,7 +233,8 @@ async def test_where_access_is_open_an_address_is_the_caller(
     store: Store, fleet: str, new_client: Callable[..., httpx.AsyncClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.api.gate.BODIES_BYTES_BY_CALLER", BY_CALLER)
-    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
+    seen: list[RequestRecord] = []
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics, observe_request=seen.append)
     parts_of(app).gate.bodies.take("10.0.0.1", 90 * KIB)
     body, headers = b'{"session_ids": []}'.ljust(20 * KIB), {"Content-Type": "application/json"}
     statuses = []
@@ -241,3 +243,4 @@ async def test_where_access_is_open_an_address_is_the_caller(
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             statuses.append((await client.post(f"{fleet}/renew", content=body, headers=headers)).status_code)
     assert statuses == [503, 200]
+    assert [record.shed for record in seen] == [True, False], "so slta_requests_shed_total counts the first"
