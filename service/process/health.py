@@ -12,7 +12,7 @@ import ssl
 import sys
 from pathlib import Path
 
-ANSWER_SECONDS = 1.5
+ANSWER_SECONDS = 2.0
 REQUEST = b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n"
 
 
