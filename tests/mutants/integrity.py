@@ -5,9 +5,21 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import BATCHING, lua, python
 
-AUTOMATIC, REPAIRS, CORRUPTIONS = "store/automatic_repairs", "store/repairs", "store/corruptions"
+AUTOMATIC, REPAIRS = "store/automatic_repairs", "store/repairs"
 COMMAND, REPAIRING, FLEETS = "cli/audit_command", "process/repairing", "api/fleets"
 
+
+def planted(module: str, right: str, wrong: str, *names: str) -> Mutant:
+    """A mistake that tests of planted corruptions notice; the page that they are written to is not in a copy."""
+    return Mutant(
+        f"service/store/lua/{module}.lua",
+        right,
+        wrong,
+        tuple(f"tests/store/test_corruptions.py::test_{name}" for name in names),
+    )
+
+
+NOTICED, TOLD = "each_is_noticed", "the_state_is_told_or_refused_for_a_reason"
 DRY_RUN = {
     "more than ten records are set aside unasked": python(
         "values/snapshots", "records <= MOST_SET_ASIDE and ", "", AUTOMATIC
@@ -54,7 +66,7 @@ BEGINNING = {
     "without the cold fields nothing of the state is read": lua(
         "repair_begin", "if not is_read and mending then", "if false then", AUTOMATIC
     ),
-    "an error in a tick is forgotten": lua("upkeep", "    if not is_sound then", "    if false then", CORRUPTIONS),
+    "an error in a tick is forgotten": lua("upkeep", "    if not is_sound then", "    if false then", AUTOMATIC),
     "that a repair is blocked is not shown": python(
         "process/repairing", "            self._tell_blocked(fleet, is_blocked)\n", "", REPAIRING
     ),
@@ -64,8 +76,8 @@ BEGINNING = {
     "a state does not say that its repair is blocked": lua(
         "reads", "if fleet.suspect ~= '' then", "if false then", AUTOMATIC
     ),
-    "a rank that does not exist is shown": lua(
-        "reads", "  assert(rank >= 0 and rank <= fleet.last_rank)\n", "", CORRUPTIONS
+    "a rank that does not exist is shown": planted(
+        "reads", "  assert(rank >= 0 and rank <= fleet.last_rank)\n", "", TOLD
     ),
 }
 LEASES = {
@@ -104,19 +116,25 @@ MENDING = {
     ),
 }
 AUDIT = {
-    "any generation will do": lua(
+    "any generation will do": planted(
         "audit_fields",
         "if fleet.ended_generation ~= 0 and fleet.ended_generation ~= 1 then",
         "if false then",
-        CORRUPTIONS,
+        NOTICED,
     ),
-    "a count may be negative": lua("audit_fields", "    if number < 0 then", "    if false then", CORRUPTIONS),
-    "more placements than sessions will do": lua(
-        "audit_fields", "if placed > fleet.assigned then", "if false then", CORRUPTIONS
+    "a count may be negative": planted("audit_fields", "    if number < 0 then", "    if false then", NOTICED),
+    "more placements than sessions will do": planted(
+        "audit_fields", "if placed > fleet.assigned then", "if false then", NOTICED
     ),
-    "any two parts make an integral": lua("audit_totals", "high, high + low)", "high, high)", CORRUPTIONS),
-    "an integral may fall": lua(
-        "audit_totals", "fleet.sessions_high + fleet.sessions_low < kept.sessions", "false", CORRUPTIONS
+    "any two parts make an integral": planted("audit_totals", "high, high + low)", "high, high)", NOTICED),
+    "an integral may fall": planted(
+        "audit_totals", "fleet.sessions_high + fleet.sessions_low < kept.sessions", "false", NOTICED
+    ),
+    "any incarnation will do": planted(
+        "audit_fields", "if fleet.incarnation ~= tonumber(last) then", "if not tonumber(fork) then", NOTICED
+    ),
+    "a revision may be below the fork": planted(
+        "audit_fields", "elseif fleet.revision < tonumber(fork) then", "elseif false then", NOTICED
     ),
     "the audit of the tests reads the state at another instant": Mutant(
         "tests/audit.py",

@@ -104,6 +104,10 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "a count below 0": poke(steps_down=-5),
     "placements above the sessions assigned": poke(assigned_green="1000 0"),
     "a generation that is none": poke(ended_generation=3),
+    "another incarnation": add("incarnation", 1),
+    "the revision below the fork": lambda redis: (
+        redis.hset(key("cold"), "incarnations", f"{rawstate.fields(redis, FLEET)['incarnation']}:1:99"),
+    ),
     # time and leases
     "next_due ahead": poke(next_due=10**9),
     "fleet time ahead by 300 years": poke(time=10**16),

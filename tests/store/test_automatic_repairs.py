@@ -168,6 +168,23 @@ async def test_sessions_without_records_get_one_from_their_pools_sets(
     assert (await store.sessions.get(FLEET, "s2")).lease_seconds_left == pytest.approx(300, abs=2)
 
 
+async def test_an_error_in_one_part_of_a_tick_makes_the_fleet_suspect_and_the_other_parts_go_on(
+    store: Store, clock: Clock, redis: TextRedis, fleet: None
+) -> None:
+    redis.hdel(COLD, "retention")
+    redis.delete(f"{{{FLEET}}}:past:60")
+    await pass_seconds(store, clock, 3)
+    assert (await store.fleets.snapshot(FLEET)).suspect
+    assert redis.exists(f"{{{FLEET}}}:past:60")
+    with pytest.raises(errors.SessionEnded):
+        await store.sessions.get(FLEET, "s39")
+    redis.hset(REPAIR, "claimed", "1")
+    attempt = await round_of(store, clock)
+    assert attempt
+    assert attempt.repaired
+    assert violations(redis, FLEET) == []
+
+
 # What may be set aside
 
 

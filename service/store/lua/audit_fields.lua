@@ -59,10 +59,13 @@ local function check_tables_digest(fleet, look, cold)
   end
 end
 
+-- The state's incarnation is the last one recorded, and its revision is not below the fork.
 local function check_incarnation(fleet, look, cold)
-  local last = string.match(cold.incarnations or '', '(%d+):%d+:%d+$')
+  local last, fork = string.match(cold.incarnations or '', '(%d+):%d+:(%d+)$')
   if fleet.incarnation ~= tonumber(last) then
     look:say('incarnation: is not the last one that was recorded')
+  elseif fleet.revision < tonumber(fork) then
+    look:say(string.format('revision: %.0f, expected at least %s', fleet.revision, fork))
   end
 end
 

@@ -85,8 +85,9 @@ function incarnations.mend(fleet)
   local last, fork = string.match(words[#words] or '', '^(%d+):%d+:(%d+)$')
   fleet.incarnation = tonumber(last) or is_lost and current[prefix] or fleet.incarnation
   if is_lost then
-    fleet.revision = fleet.incarnation == current[prefix] and highest[prefix] or tonumber(fork) or 0
+    fleet.revision = fleet.incarnation == current[prefix] and highest[prefix] or 0
   end
+  fleet.revision = math.max(fleet.revision, tonumber(fork) or 0)
   if number_of_fleet(fleet.incarnation) == 0 then
     incarnations.create(fleet)
   elseif not last then
