@@ -40,7 +40,7 @@ DRY_RUN = {
         "store/surveys", 'if part in ("ids", "aside") and not', "if False and not", AUTOMATIC
     ),
     "the command sets aside though nobody answered": python(
-        "cli/audit", 'say yes.")\n        return False', 'say yes.")\n        return True', COMMAND
+        "cli/audit", 'without a prompt.")\n        return False', 'without a prompt.")\n        return True', COMMAND
     ),
     "a repair over HTTP sets aside what it finds": python(
         "api/fleets", 'set_aside=set_aside == "true"', "set_aside=True", FLEETS
