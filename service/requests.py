@@ -70,10 +70,9 @@ class Author:
 class RequestRecord(NamedTuple):
     """Completed request, without free text of the client.
 
-    `route` is the path's template, None where none matched; `status` 0 when the client left; `fleet` and `key_id` ''
-    where there is none, `key_id` `unknown` where the key is none of ours; `shed` where it was refused because too much
-    waits or is held; `address` the client's, as far as trusted proxies tell; `author` is there where a route may change
-    a fleet. Nothing in it is a client's free text.
+    `route` is the path template, None if no route matched; `status` 0 if the client disconnected; `fleet` and `key_id`
+    '' if absent, `key_id` `unknown` for an unknown key; `shed` if rejected by load shedding or memory limits;
+    `address` the client's, according to trusted proxies; `author` is set on routes that change a fleet.
     """
 
     request_id: str
