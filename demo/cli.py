@@ -24,18 +24,12 @@ def demo(
         str, typer.Option(help="Sessions per pool: a number, a swing (5..12) or a profile (5@30,5..12@20).")
     ] = "5..12",
     mean_holding: Annotated[float, typer.Option(help="Mean session duration in seconds.")] = 5.0,
-    duration: Annotated[
-        float, typer.Option(help="Duration of the arrivals in seconds, warm-up included; ignored for a profile.")
-    ] = 60.0,
+    duration: Annotated[float, typer.Option(help="Seconds, warm-up included; ignored for a profile.")] = 60.0,
     warm_up: Annotated[
         float | None,
-        typer.Option(
-            help="Warm-up in seconds, before the profile and the averages.", show_default="5 holding times, at most 1/3"
-        ),
+        typer.Option(help="Warm-up in seconds, not averaged.", show_default="5 holding times, at most 1/3"),
     ] = None,
-    trace: Annotated[
-        Path | None, typer.Option(help="CSV trace with start_s,duration_s to replay to its end, instead of --load.")
-    ] = None,
+    trace: Annotated[Path | None, typer.Option(help="CSV trace to replay to its end, instead of --load.")] = None,
     speed: Annotated[float, typer.Option(help="Replay speed of --trace; 10 plays an hour in six minutes.")] = 1.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of arrivals and holding times.")] = 1,

@@ -16,7 +16,7 @@ def unreadable_named() -> Iterator[None]:
     """Convert OSError to Unusable with file name and reason."""
     try:
         yield
-    except FileExistsError as error:  # a directory was to be created
+    except FileExistsError as error:  # a directory that was to be created
         raise Unusable(f"{error.filename}: is no folder") from None
     except OSError as error:
         name = error.filename2 or error.filename  # of two names, the one to be written

@@ -189,7 +189,7 @@ def most_sessions(workload: Workload) -> int:
 
 
 def events_of(workload: Workload, columns: Sequence[Sequence[int]]) -> Events:
-    """Events of a run; sessions present at time 0 are on the pools of `columns`, those beyond on none."""
+    """Events of a run; sessions present at time 0 are on the pools of `columns`; excess ones are unplaced."""
     occupancy = np.concatenate([np.asarray(c, dtype=np.int64) for c in columns])
     pools = np.full(workload.sessions, NOTHING)
     present = np.repeat(np.arange(len(occupancy)), occupancy)

@@ -41,18 +41,14 @@ def _zone(name: str) -> tzinfo:
 def command(
     log: Annotated[
         Path,
-        typer.Argument(
-            metavar="LOG", help="Session log: CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped."
-        ),
+        typer.Argument(metavar="LOG", help="CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped."),
     ],
     fleet: Annotated[Path, typer.Option(help="Fleet file with classes, curves and numbers of pools.")],
     format_: Annotated[
         FormatName | None,
         typer.Option("--format", help="Format of the log.", show_default="detected from its first lines"),
     ] = None,
-    timezone: Annotated[
-        tzinfo, typer.Option(help="Time zone of HAProxy's dates and of the report.", parser=_zone)
-    ] = "UTC",  # type: ignore[assignment]
+    timezone: Annotated[tzinfo, typer.Option(help="Of HAProxy's dates and the report.", parser=_zone)] = "UTC",  # type: ignore[assignment]
     warm_up: Annotated[
         float | None,
         typer.Option(min=0, help="Seconds to exclude at the beginning.", show_default="a mean duration"),

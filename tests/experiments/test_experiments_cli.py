@@ -25,7 +25,7 @@ runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
         (["table1", "--n", "-50"], "every number must be positive"),
         (["table1", "--load", "x"], "'x' is not a list like 9.75,10"),
         (["table1", "--load", "90"], "at most 60"),
-        (["table1", "--horizon", "-1"], "not a positive time"),
+        (["table1", "--horizon", "-1"], "not a positive, finite time"),
         (["table1", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["cells", "--n", "3000"], "must be one of 2000, 20000"),
         (["cells", "--n", "many"], "'many' is not a list like 2000,20000"),
