@@ -29,7 +29,7 @@ def demo(
         float | None,
         typer.Option(help="Warm-up in seconds, not averaged.", show_default="5 holding times, at most 1/3"),
     ] = None,
-    trace: Annotated[Path | None, typer.Option(help="CSV trace to replay to its end, instead of --load.")] = None,
+    trace: Annotated[Path | None, typer.Option(help="CSV start_s,duration_s to replay, instead of --load.")] = None,
     speed: Annotated[float, typer.Option(help="Replay speed of --trace; 10 plays an hour in six minutes.")] = 1.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of arrivals and holding times.")] = 1,

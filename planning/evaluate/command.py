@@ -61,10 +61,7 @@ def command(
             show_default="a mean duration if lines are written at the end of sessions, else 0",
         ),
     ] = None,
-    max_left_out: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Maximum fraction of lines that are invalid or name an unknown or full pool."),
-    ] = 0.01,
+    max_left_out: Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of lines left out.")] = 0.01,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Write the plot to this file, as SVG and PNG.")] = None,
 ) -> None:
