@@ -24,12 +24,12 @@ class Places(Generic[Occupant]):
     ) -> None:
         """`evict` ends a connection that makes room; `trusts` knows the addresses of trusted proxies."""
         self.most = most
-        self.idle: dict[Occupant, None] = {}
-        """Whoever has no request under way, the longest idle first. Occupants take themselves off, and put back."""
         self._evict = evict
         self._trusts = trusts
         self._share = max(1, most // 2)
         self._spare = spare_places(most)
+        self._idle: dict[Occupant, None] = {}
+        self._trusted_idle: dict[Occupant, None] = {}
         self._networks: dict[Occupant, str | bytes | None] = {}
         self._taken: Counter[str | bytes | None] = Counter()
 
@@ -42,24 +42,30 @@ class Places(Generic[Occupant]):
         network = None if self._trusts(address) else network_of(address)
         if self._is_at_its_share(network):
             self._make_room(network)
-        elif len(self) >= self.most and len(self.idle) >= self._spare:
+        elif len(self) >= self.most and len(self._idle) + len(self._trusted_idle) >= self._spare:
             self.make_room()
         has_place = len(self) < self.most and not self._is_at_its_share(network)
         self._networks[occupant] = network
         if network is not None:
             self._taken[network] += 1
-        self.idle[occupant] = None
+        self.idle_with(occupant)[occupant] = None
         return has_place
+
+    def idle_with(self, occupant: Occupant) -> dict[Occupant, None]:
+        """The list, longest idle first, that it takes itself off for a request, and puts itself back on."""
+        return self._trusted_idle if self._networks[occupant] is None else self._idle
 
     def rest(self, occupant: Occupant) -> None:
         """It has no request under way any more; nothing happens where it has left."""
         if occupant in self._networks:
-            self.idle[occupant] = None
+            self.idle_with(occupant)[occupant] = None
 
     def leave(self, occupant: Occupant) -> None:
         """Its place is free, if it had one."""
-        network = self._networks.pop(occupant, None)
-        self.idle.pop(occupant, None)
+        if occupant not in self._networks:
+            return
+        self.idle_with(occupant).pop(occupant, None)
+        network = self._networks.pop(occupant)
         if network is not None:
             self._taken[network] -= 1
             if not self._taken[network]:
@@ -67,11 +73,10 @@ class Places(Generic[Occupant]):
 
     def make_room(self) -> bool:
         """End the one that has been idle longest; False where nobody is idle."""
-        stranger = next((occupant for occupant in self.idle if self._networks[occupant] is not None), None)
-        return self._end(stranger or next(iter(self.idle), None))
+        return self._end(next(iter(self._idle or self._trusted_idle), None))
 
     def _make_room(self, network: str | bytes | None) -> bool:
-        return self._end(next((occupant for occupant in self.idle if self._networks[occupant] == network), None))
+        return self._end(next((occupant for occupant in self._idle if self._networks[occupant] == network), None))
 
     def _end(self, occupant: Occupant | None) -> bool:
         if occupant is None:

@@ -36,7 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(**options)
         self.due = math.inf  # until the transport is there
         self._limits = limits
-        self._idle = limits.places.idle
+        self._idle: dict[Any, None] = {}
         self._has_place = True
         self._held = b""
         self._head_begun = False
@@ -50,7 +50,9 @@ class BoundedProtocol(HttpToolsProtocol):
         transport.set_write_buffer_limits(KEPT)
         if self.scheme == "https":
             transport.set_read_buffer_limits(KEPT)  # uvloop's: of what is still encrypted
-        self._has_place = self._limits.places.enter(self, self.client[0] if self.client else "")
+        places = self._limits.places
+        self._has_place = places.enter(self, self.client[0] if self.client else "")
+        self._idle = places.idle_with(self)
 
     def data_received(self, data: bytes) -> None:
         """Requests, whole or in pieces."""

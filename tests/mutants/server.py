@@ -78,14 +78,14 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "the newest makes room": python(
         "process/admission",
-        "(occupant for occupant in self.idle if self._networks[occupant] is not None)",
-        "(occupant for occupant in reversed(self.idle) if self._networks[occupant] is not None)",
+        "next(iter(self._idle or self._trusted_idle), None)",
+        "next(reversed(self._idle or self._trusted_idle), None)",
         ADMISSION,
     ),
     "a trusted proxy's connection makes room like any other": python(
         "process/admission",
-        "self._end(stranger or next(iter(self.idle), None))",
-        "self._end(next(iter(self.idle), None))",
+        "self._idle or self._trusted_idle",
+        "self._trusted_idle or self._idle",
         ADMISSION,
     ),
     "one address may have all places": python("process/admission", "max(1, most // 2)", "most", ADMISSION),

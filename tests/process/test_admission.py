@@ -22,6 +22,11 @@ def places(most: int) -> tuple[Places[str], list[str]]:
     return Places(most, ended.append, lambda address: address == PROXY), ended
 
 
+def work(room: Places[str], *occupants: str) -> None:
+    for who in occupants:
+        room.idle_with(who).pop(who)
+
+
 def fill(room: Places[str], *occupants: str) -> list[bool]:
     """Each from an address of its own, but those of the proxy."""
     return [room.enter(who, PROXY if who.startswith("p") else f"10.1.0.{who}") for who in occupants]
@@ -30,8 +35,8 @@ def fill(room: Places[str], *occupants: str) -> list[bool]:
 def test_the_longest_idle_makes_room() -> None:
     room, ended = places(4)
     assert fill(room, "1", "2", "3", "4") == [True] * 4
-    room.idle.pop("1")  # it works
-    room.idle.pop("3")
+    work(room, "1")
+    work(room, "3")
     room.rest("3")
     assert fill(room, "5", "6", "7") == [True] * 3
     assert ended == ["2", "4", "3"]
@@ -42,8 +47,8 @@ def test_those_of_trusted_proxies_make_room_last() -> None:
     room, ended = places(4)
     fill(room, "p1", "p2", "1", "2", "3", "4")
     assert ended == ["1", "2"]
-    room.idle.pop("3")
-    room.idle.pop("4")
+    work(room, "3")
+    work(room, "4")
     fill(room, "5")
     assert ended[2:] == ["p1"]
 
@@ -65,7 +70,7 @@ def test_a_trusted_proxy_may_have_all() -> None:
 def test_where_nobody_is_idle_a_few_come_in_without_a_place() -> None:
     room, ended = places(16)
     fill(room, *(str(k) for k in range(16)))
-    room.idle.clear()
+    work(room, *(str(k) for k in range(16)))
     assert fill(room, "21", "22") == [False, False]
     assert ended == []
     assert fill(room, "23", "24") == [False, False]
@@ -77,7 +82,7 @@ def test_an_address_at_its_share_whose_connections_all_work_gets_no_place() -> N
     room, ended = places(4)
     room.enter("a", "10.2.0.1")
     room.enter("b", "10.2.0.1")
-    room.idle.clear()
+    work(room, "a", "b")
     assert room.enter("c", "10.2.0.1") is False
     assert room.enter("d", "10.2.0.1") is False, "and c had none either"
     assert ended == ["c"]
@@ -91,7 +96,7 @@ def test_a_place_is_free_when_its_connection_has_left() -> None:
     room.leave("1")
     room.rest("1")
     assert fill(room, "3") == [True]
-    assert (ended, len(room), list(room.idle)) == ([], 2, ["2", "3"])
+    assert (ended, len(room), list(room._idle)) == ([], 2, ["2", "3"])
     assert [room.enter(who, "10.1.0.1") for who in "45"] == [True, True]
     assert ended == ["2", "4"], "what address 1 had had is forgotten"
 
@@ -134,7 +139,7 @@ class Room:
 async def test_a_connection_is_idle_between_its_requests_and_while_its_head_is_open() -> None:
     room = Room(1)
     wire = room.connect()
-    idle = room.limits.places.idle
+    idle = room.limits.places.idle_with(wire.protocol)
     assert list(idle) == [wire.protocol]
     wire.arrive(GET + b"GET")
     assert list(idle) == []
@@ -151,7 +156,7 @@ async def test_a_connection_that_is_ending_is_idle() -> None:
     wire.arrive(OPEN.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked") + b"x\r\n")
     assert wire.is_closing()
     await quiet()
-    assert list(room.limits.places.idle) == [wire.protocol]
+    assert list(room.limits.places.idle_with(wire.protocol)) == [wire.protocol]
 
 
 async def test_one_that_is_idle_ends_when_another_comes() -> None:
