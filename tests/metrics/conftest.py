@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from asyncio.events import Handle
+from collections.abc import Iterator
 from functools import partial
 from time import thread_time
 
 import pytest
 
+from service.process.dispatcher import settle
 from service.store import StoreSettings
 
 PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
@@ -29,3 +32,13 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(Handle, "_run", timed)
     return seconds
+
+
+@pytest.fixture
+def settled() -> Iterator[None]:
+    """As a dispatcher is when it begins to serve."""
+    thresholds = gc.get_threshold()
+    settle()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)

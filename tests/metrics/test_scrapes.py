@@ -108,6 +108,7 @@ async def test_each_format_is_byte_for_byte_what_prometheus_client_prints(
     assert text == generate(Printed([*families, *deepcopy(own)])).decode()
 
 
+@pytest.mark.usefixtures("settled")
 async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
     store: Store, metrics: Metrics, held: list[float]
 ) -> None:
@@ -121,6 +122,7 @@ async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
     assert min(worst) < CALLBACK_SECONDS
 
 
+@pytest.mark.usefixtures("settled")
 async def test_nor_does_one_of_a_fleet_with_many_levels(store: Store, metrics: Metrics, held: list[float]) -> None:
     await create(store, "f", capacity=64, classes=64)
     worst = []
@@ -132,6 +134,7 @@ async def test_nor_does_one_of_a_fleet_with_many_levels(store: Store, metrics: M
     assert min(worst) < CALLBACK_SECONDS
 
 
+@pytest.mark.usefixtures("settled")
 async def test_nor_does_printing_what_the_process_has_counted(
     store: Store, metrics: Metrics, held: list[float]
 ) -> None:

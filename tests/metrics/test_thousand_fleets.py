@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from service.access.keys import Access
 from service.api.application import build_api
 from service.fleet_file import FleetFile, Specs, compile_spec
 from service.metrics import Metrics
-from service.process.dispatcher import settle
 from service.process.housekeeping import Housekeeping
 from service.store import Store
 from service.store.requirements import Demands
@@ -57,16 +55,6 @@ def document(k: int, pools: int = 5) -> dict[str, Any]:
             for name, capacity, resource in classes
         ]
     }
-
-
-@pytest.fixture
-def settled() -> Iterator[None]:
-    """As a dispatcher is when it begins to serve."""
-    thresholds = gc.get_threshold()
-    settle()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*thresholds)
 
 
 async def in_groups(work: Callable[[int], Awaitable[None]]) -> None:
