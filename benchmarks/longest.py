@@ -98,7 +98,7 @@ def looked_at(fleet: Limits) -> Iterator[Measured]:
         place = reply[1:3]
         if not place[0]:
             break
-    yield "repair: its beginning", fleet.timed("begin_repair", "", *fleet.configuration(20))
+    yield "repair: its beginning", fleet.timed("begin_repair", "", 1, 0, *fleet.configuration(20))
     word = ""
     while word != "REPAIRED":
         reply, ms = fleet.answered("repair", WORK, 0)

@@ -24,9 +24,7 @@ CLOSE = {"Connection": "close"}
 
 async def read_body(context: RequestContext, receive: Receive, limit: int, hold: Hold) -> bytes:
     """The whole body, at most `limit` bytes, counted by `hold` as they come; 413, 415 or 408 instead of reading on."""
-    length = context.header(b"content-length") or ""
-    if length.isdecimal() and int(length[:19]) > limit:
-        raise _too_large(limit)
+    _check_declared(context, limit)
     body = await _in_time(_receive(context, receive, limit, hold))
     if body:
         _check_content(context)
@@ -36,7 +34,14 @@ async def read_body(context: RequestContext, receive: Receive, limit: int, hold:
 async def drop_body(context: RequestContext, receive: Receive, limit: int, hold: Hold) -> None:
     """Read the body of a call that takes none: what is not read would be kept until the answer. 413 or 408."""
     if context.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in context.headers:
+        _check_declared(context, limit)
         await _in_time(_receive(context, receive, limit, hold))
+
+
+def _check_declared(context: RequestContext, limit: int) -> None:
+    length = context.header(b"content-length") or ""
+    if length.isdecimal() and int(length[:19]) > limit:
+        raise _too_large(limit)
 
 
 def check_body(context: RequestContext, body: bytes, limit: int, hold: Hold) -> None:
