@@ -278,7 +278,7 @@ def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(
     with page.expect_response(lambda answer: answer.request.method == "PUT") as refused:
         held[0].continue_()
     assert refused.value.status == 412
-    expect(page.locator("#rights")).to_contain_text("changed since")
+    expect(page.locator("#rights")).to_contain_text("does not have the expected version")
     assert service.call("GET", "/v1/fleets/default")["policy"] == "slta"
     assert "412" in complaints.pop()
 
@@ -291,7 +291,7 @@ def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
     service.end()
     expect(page.locator("#connection")).to_have_text("Stale", timeout=PATIENT_MS)
     expect(page.locator("#age")).to_have_text(re.compile(r"for \d+ s"))
-    expect(page.locator("#trouble")).to_contain_text("old")
+    expect(page.locator("#trouble")).to_contain_text("stale")
     assert float(page.locator("#tiles").evaluate("tiles => getComputedStyle(tiles).opacity")) < 1
     expect(page.get_by_role("status")).to_have_text("The numbers are stale.")
     service.start()
