@@ -97,12 +97,12 @@ class Library(NamedTuple):
     digest: str
 
 
-def assemble(policies: Mapping[str, Traversable] = LUA_POLICIES, layout: int = LAYOUT) -> Library:
+def assemble(policies: Mapping[str, Traversable] = LUA_POLICIES) -> Library:
     """The library with these policies, for fleets of this layout."""
     files = {name: FOLDER / f"{name}.lua" for name in BEFORE_POLICIES}
     files |= {_module(file): file for file in policies.values()}
     files |= {name: FOLDER / f"{name}.lua" for name in AFTER_POLICIES}
-    bodies = [_constants(layout), *(file.read_text(encoding="utf-8") for file in files.values())]
+    bodies = [_constants(), *(file.read_text(encoding="utf-8") for file in files.values())]
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
     source = f"local constants, {', '.join(name for name in files if name != 'library')}\n"
     source += "".join(f"do\n{body}end\n" for body in bodies).replace("{} -- @POLICIES@", f"{{ {rows} }}")
@@ -114,10 +114,10 @@ def _module(policy: Traversable) -> str:
     return policy.name.removesuffix(".lua")
 
 
-def _constants(layout: int) -> str:
+def _constants() -> str:
     """What both languages must agree on, said once in Python."""
     numbers = {
-        "LAYOUT": layout,
+        "LAYOUT": LAYOUT,
         "INCARNATION_BITS": INCARNATION_BITS,
         "UNDER_REPAIR": UNDER_REPAIR,
         "MAX_POOLS": MAX_POOLS,

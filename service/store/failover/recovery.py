@@ -42,14 +42,18 @@ class Recovery:
         facts = await facts_of(missing)
         is_lost = bool(facts) and any(history.fate(call.stamp) == "lost" for call in missing)
         if is_lost:  # before the replay, which may take longer than a lease
-            await self._caller.change("mark", fleet, history.incarnation)
+            await self._mark(fleet, history)
         outcomes = await self._replay(fleet, history, facts)
         restored, refused = (sum(outcomes[word] for word in words) for words in (RESTORED, REFUSED))
+        if not is_lost and (restored or refused):
+            await self._mark(fleet, history)
         if is_lost or restored or refused:
-            await self._caller.change("mark", fleet, history.incarnation)
             log.warning("store_went_back", fleet=fleet, put_back=restored, not_back=refused)
         self._log.forget(fleet, missing)
         self._detector.settle(fleet, history.incarnation)
+
+    async def _mark(self, fleet: str, history: History) -> None:
+        await self._caller.change("mark", fleet, history.incarnation)
 
     async def _history(self, fleet: str) -> History:
         _, *numbers = await self._caller.read("incarnations", fleet)
