@@ -32,6 +32,6 @@ ENV PATH=/opt/slta/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SLTA_HOST=0.0.0.0 SLTA_DA
 USER 10001:10001
 WORKDIR /var/lib/slta
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-m", "service.process.health"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-m", "slta.runtime.health_check"]
 ENTRYPOINT ["slta"]
 CMD ["serve"]

@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format house test test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments compose compose-test install-test lock clean
+.PHONY: help setup demo check format lines test test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments studies compose compose-test install-test lock clean
 .PHONY: bench-ending bench-live bench-curves bench-observed
 .PHONY: mutants walk soak bench-longest inventory
 
@@ -27,22 +27,22 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/oxlint --deny-warnings service/console/static
-	$(BIN)/oxfmt --check service/console/static
+	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
+	$(BIN)/oxfmt --check service/slta/dashboard/static
 
 format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, rules and dashboard
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/oxfmt service/console/static
-	$(BIN)/python -m service.metrics.page > docs/metrics.md
+	$(BIN)/oxfmt service/slta/dashboard/static
+	$(BIN)/python -m slta.metrics.docs_page > docs/metrics.md
 	$(BIN)/python -m deploy.prometheus.write_rules
 	$(BIN)/python -m deploy.grafana.dashboard
 
-house: $(DEV) ## How long functions, modules and the way of an assign are, and who names a policy
-	$(BIN)/python -m tests.house
+lines: $(DEV) ## Code lines by folder, length of functions and modules, files that name a policy
+	$(BIN)/python -m tests.code_metrics
 
 test: $(DEV) ## Tests, with branch coverage of service, loadgen and demo (ARGS="…" goes to pytest)
-	$(PYTEST) -n auto --dist loadfile --cov $(ARGS)
+	SLTA_TEST_SERVERS=$${SLTA_TEST_SERVERS:-all} $(PYTEST) -n auto --dist loadfile --cov $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 	$(PYTEST) -m campaign --timeout 3600 $(ARGS)
@@ -51,49 +51,52 @@ mutants: $(DEV) ## Plant each mistake of tests/mutants in a copy of the tree: a 
 	$(PYTEST) -m "campaign or not campaign" tests/mutants --timeout 900 $(ARGS)
 
 walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers
-	$(PYTEST) -m campaign tests/walk --timeout 3600 -s $(ARGS)
+	$(PYTEST) -m campaign tests/api_fuzz --timeout 3600 -s $(ARGS)
 
 test-browser: $(DEV) ## The live page in a real Chromium
 	$(PYTEST) -m browser $(ARGS)
 
 bench: $(DEV) ## Operations per second over HTTP, beside what operators use today (ARGS="--help")
-	$(BIN)/python -m benchmarks.http $(ARGS)
+	$(BIN)/python -m lab.benchmarks.http $(ARGS)
 
 bench-store: $(DEV) ## Operations per second of the atomic step
-	$(BIN)/python -m benchmarks.store $(ARGS)
+	$(BIN)/python -m lab.benchmarks.store $(ARGS)
 
 bench-repair: $(DEV) ## Audit and repair of the largest fleet, and how long another fleet's calls wait
-	$(BIN)/python -m benchmarks.repair $(ARGS)
+	$(BIN)/python -m lab.benchmarks.repair $(ARGS)
 
 bench-longest: $(DEV) ## The longest call of each kind at 65,536 pools and 655,360 sessions
-	$(BIN)/python -m benchmarks.longest $(ARGS)
+	$(BIN)/python -m lab.benchmarks.longest $(ARGS)
 
 soak: $(DEV) ## An hour at 60 % of what a dispatcher can do: what it uses stays the same (ARGS="--seconds 86400" for a day)
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	$(BIN)/python -m lab.benchmarks.soak $(ARGS)
 
 bench-live: $(DEV) ## What each policy loses live, in turns of a minute each (ARGS="--turns 5")
-	$(BIN)/python -m benchmarks.live $(ARGS)
+	$(BIN)/python -m lab.benchmarks.live $(ARGS)
 
 bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
-	$(BIN)/python -m benchmarks.overload $(ARGS)
+	$(BIN)/python -m lab.benchmarks.overload $(ARGS)
 
 faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stopped (ARGS="--help")
-	$(BIN)/python -m faults $(ARGS)
+	$(BIN)/python -m lab.faults $(ARGS)
 
 bench-ending: $(DEV) ## Requests that a stop under load loses, behind HAProxy
-	$(BIN)/python -m benchmarks.ending $(ARGS)
+	$(BIN)/python -m lab.benchmarks.ending $(ARGS)
 
 bench-observed: $(DEV) ## A fleet that observes HAProxy, beside its log evaluated (ARGS="--help")
-	$(BIN)/python -m benchmarks.observed $(ARGS)
+	$(BIN)/python -m lab.benchmarks.observed $(ARGS)
 
 bench-curves: $(DEV) ## How near slta fit comes to known curves: writes docs/results/curves.md
-	$(BIN)/python -m benchmarks.curves $(ARGS)
+	$(BIN)/python -m lab.benchmarks.curves $(ARGS)
 
 bench-edge: $(DEV) ## Memory a connection of 500 hostile clients without a key, of each kind
-	$(BIN)/python -m benchmarks.edge $(ARGS)
+	$(BIN)/python -m lab.benchmarks.edge $(ARGS)
 
 experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)
+
+studies: $(DEV) ## The studies beside the paper, again: policies, orders, cells, assumptions
+	$(BIN)/python -m lab.studies all $(ARGS)
 
 compose: ## Service, store, Prometheus and Grafana in containers
 	@$(PYTHON) deploy/make_secrets.py
@@ -147,9 +150,9 @@ define install
 	@touch $@
 endef
 
-$(RUNTIME): requirements.txt | $(BIN)/python
+$(RUNTIME): requirements.txt pyproject.toml setup.py | $(BIN)/python
 	$(install)
 
-$(DEV): requirements-dev.txt | $(BIN)/python
+$(DEV): requirements-dev.txt pyproject.toml setup.py | $(BIN)/python
 	$(install)
 	@touch $(RUNTIME)

@@ -9,13 +9,13 @@ HERE = Path(__file__).parent
 
 
 class BuildWithExamples(build_py):
-    """The packages, and the example fleets inside of `demo`."""
+    """The packages, and the example fleets inside of `slta_demo`."""
 
     def run(self) -> None:
         """Build the packages, then copy the examples."""
         super().run()
         if not self.editable_mode:
-            self.copy_tree(str(HERE / "examples"), str(Path(self.build_lib) / "demo/examples"))
+            self.copy_tree(str(HERE / "examples"), str(Path(self.build_lib) / "slta_demo/examples"))
 
 
 setup(cmdclass={"build_py": BuildWithExamples})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import Any, TypeVar
 
-from service.process.dispatcher import COLLECTED_AFTER
+from slta.runtime.bootstrap import GC_THRESHOLD
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ def measured_callbacks() -> Iterator[Callbacks]:
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER)
+    gc.set_threshold(GC_THRESHOLD)
     handle_class._run = timed
     try:
         yield callbacks

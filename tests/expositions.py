@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from service.api.dependencies import Exposition
-from service.fleet_file import Specs
-from service.metrics import Metrics
-from service.store import Store
+from slta.api.http.dependencies import Exposition
+from slta.fleet_file import Specs
+from slta.metrics import Metrics
+from slta.store import Store
 
 
 async def scrape(metrics: Metrics, store: Store, accept: str = "") -> str:

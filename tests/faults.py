@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.relay import Cut, Link, Relay
+from tests.relay import CutError, Link, Relay
 
 
 class Proxy(Relay):
@@ -34,7 +34,7 @@ class Proxy(Relay):
     async def _treat(self, link: Link, data: bytes, from_client: bool) -> bytes:
         if not from_client:
             if "lost" in link.notes:
-                raise Cut
+                raise CutError
             return data
         return await self._call(link, data) if b"\r\nFCALL" in data[:32] else data
 

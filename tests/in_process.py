@@ -10,16 +10,16 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from service.access.keys import Access
-from service.api.application import build_api
-from service.api.dependencies import Exposition
-from service.fleet_file import Specs
-from service.metrics import Metrics
-from service.observation import Expected, Question
-from service.prediction.predictions import Predictions
-from service.prediction.predictor import Predictor, words_of
-from service.prediction.program import answer
-from service.store import Store, StoreSettings
+from slta.api.app import build_api
+from slta.api.http.dependencies import Exposition
+from slta.auth.keys import Access
+from slta.expected_gap.cache import ExpectedGapCache
+from slta.expected_gap.worker import answer
+from slta.expected_gap.worker_client import ExpectedGapWorker, arguments_of
+from slta.fleet_file import Specs
+from slta.metrics import Metrics
+from slta.store import Store, StoreSettings
+from slta.views import ExpectedGap, ExpectedGapQuestion
 
 TINY: dict[str, Any] = {
     "classes": [
@@ -50,11 +50,11 @@ class StatedDraws:
         return self.waiting.pop(0)
 
 
-class Here(Predictor):
+class Here(ExpectedGapWorker):
     """Answers in this process at once, by the function that a process of its own runs at the lowest priority."""
 
-    async def ask(self, question: Question) -> Expected:
-        return Expected(**answer(words_of(question)))
+    async def ask(self, question: ExpectedGapQuestion) -> ExpectedGap:
+        return ExpectedGap(**answer(arguments_of(question)))
 
 
 @dataclass
@@ -75,15 +75,15 @@ class Service:
 
 
 @asynccontextmanager
-async def service_in_process(url: str, predictions: Predictions | None = None) -> AsyncIterator[Service]:
-    """A dispatcher without access control on the emptied server at `url`; it predicts where `predictions` do."""
+async def service_in_process(url: str, expected_gaps: ExpectedGapCache | None = None) -> AsyncIterator[Service]:
+    """A dispatcher without access control on the emptied server at `url`; it predicts where `expected_gaps` do."""
     clock, draws, metrics, specs = StatedClock(), StatedDraws(), Metrics(), Specs()
     store = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), metrics, draw=draws, clock=clock)
 
     async def render(accept: str) -> Exposition:
         return await metrics.render(store, specs, accept)
 
-    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs, predictions=predictions)
+    app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs, expected_gaps=expected_gaps)
     transport = httpx.ASGITransport(app)
     with Redis.from_url(url, encoding="latin-1", decode_responses=True) as redis:
         redis.flushall()

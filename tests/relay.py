@@ -31,7 +31,7 @@ class Link:
         self.server.close()
 
 
-class Cut(Exception):
+class CutError(Exception):
     """The link ends here. `last` still goes on."""
 
     def __init__(self, last: bytes = b"") -> None:
@@ -108,7 +108,7 @@ class Relay:
             while data := await reader.read(CHUNK):
                 writer.write(await self.rule(link, data, from_client))
                 await writer.drain()
-        except Cut as cut:
+        except CutError as cut:
             writer.write(cut.last)
         except OSError:
             pass

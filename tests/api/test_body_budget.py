@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.access.byte_budget import ByteBudget
-from service.access.keys import Access, generate_key
-from service.api.application import build_api
-from service.api.dependencies import parts_of
-from service.metrics import Metrics
-from service.requests import RequestRecord
-from service.store import Store, StoreSettings
+from slta.api.app import build_api
+from slta.api.http.dependencies import dependencies_of
+from slta.auth.byte_budget import ByteBudget
+from slta.auth.keys import Access, generate_key
+from slta.metrics import Metrics
+from slta.models.request_record import RequestRecord
+from slta.store import Store, StoreSettings
 from tests.api.conftest import PATIENT, no_metrics
 from tests.api.served import Served, served
-from tests.api.test_direct import call, last
+from tests.api.test_fast_path import call, last
 from tests.faults import Proxy
 
 KIB = 1024
@@ -38,13 +38,13 @@ def test_a_budget_takes_what_fits_in_all_and_for_its_name_and_what_is_given_back
     budget, held = ByteBudget(15, 10), {"a": 0, "b": 0}
     for name, count in steps:
         fits = held[name] + count <= 10 and sum(held.values()) + count <= 15
-        assert budget.take(name, count) is fits
+        assert budget.acquire(name, count) is fits
         if fits:
             held[name] += count
         elif held[name]:
-            budget.give_back(name, held[name])
+            budget.release(name, held[name])
             held[name] = 0
-        assert budget.held == sum(held.values())
+        assert budget.used == sum(held.values())
 
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -63,9 +63,9 @@ class Here:
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """A connection whose body has come so far, and is not complete."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.served.port)
-        before = self.budget.held
+        before = self.budget.used
         writer.write(renewing(size + KIB, key)[:-KIB])
-        await until(lambda: self.budget.held == before + size)
+        await until(lambda: self.budget.used == before + size)
         yield reader, writer
         writer.close()
 
@@ -90,17 +90,17 @@ def renewing(size: int, key: str = A, content: bytes | None = None) -> bytes:
 async def here(
     request: pytest.FixtureRequest, store: Store, fleet: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Here]:
-    async with small_budget(store, monkeypatch, direct=request.param) as made:
+    async with small_budget(store, monkeypatch, fast_path=request.param) as made:
         yield made
 
 
 @asynccontextmanager
-async def small_budget(store: Store, monkeypatch: pytest.MonkeyPatch, *, direct: bool) -> AsyncIterator[Here]:
-    monkeypatch.setattr("service.api.gate.BODIES_BYTES_BY_CALLER", BY_CALLER)
-    monkeypatch.setattr("service.api.gate.BODIES_BYTES", IN_ALL)
+async def small_budget(store: Store, monkeypatch: pytest.MonkeyPatch, *, fast_path: bool) -> AsyncIterator[Here]:
+    monkeypatch.setattr("slta.api.http.authorization.BODIES_BYTES_BY_CALLER", BY_CALLER)
+    monkeypatch.setattr("slta.api.http.authorization.BODIES_BYTES", IN_ALL)
     app = build_api(store=store, access=KEYS, render_metrics=no_metrics)
-    async with served(app, direct=direct) as serving:
-        yield Here(serving, parts_of(app).gate.bodies)
+    async with served(app, fast_path=fast_path) as serving:
+        yield Here(serving, dependencies_of(app).authorizer.bodies)
 
 
 def assert_overloaded(said: bytes) -> None:
@@ -115,7 +115,7 @@ async def test_who_holds_too_many_bytes_is_refused_at_once_and_others_are_not(he
     async with here.holding(80 * KIB):
         assert_overloaded(await here.say(renewing(90 * KIB)[: -30 * KIB]))
         assert_overloaded(await here.say(renewing(30 * KIB)))
-        assert here.budget.held == 80 * KIB
+        assert here.budget.used == 80 * KIB
         assert b" 200 " in (await here.say(renewing(60 * KIB, B)))[:15]
         assert b" 200 " in (await here.say(renewing(20 * KIB)))[:15]
 
@@ -136,7 +136,7 @@ async def test_a_body_that_is_complete_is_answered_and_held_no_more(here: Here) 
     async with here.holding(80 * KIB) as (reader, writer):
         writer.write(b" " * KIB)
         assert b" 200 " in (await reader.read())[:15]
-        assert here.budget.held == 0
+        assert here.budget.used == 0
 
 
 ENDINGS = {
@@ -160,16 +160,16 @@ ENDINGS = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_its_bytes_are_given_back_when(here: Here, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.api.bodies.BODY_SECONDS", 0.1 if ending == "it never ends" else 10)
+    monkeypatch.setattr("slta.api.http.bodies.BODY_SECONDS", 0.1 if ending == "it never ends" else 10)
     request, status = ENDINGS[ending]
     assert b" %b " % status in (await here.say(request))[:15]
-    assert here.budget.held == 0
+    assert here.budget.used == 0
 
 
 async def test_its_bytes_are_given_back_when_the_client_leaves_before_its_end(here: Here) -> None:
     async with here.holding(80 * KIB) as (_, writer):
         writer.transport.abort()
-        await until(lambda: here.budget.held == 0)
+        await until(lambda: here.budget.used == 0)
 
 
 async def test_a_body_that_no_call_takes_is_bounded_too(here: Here) -> None:
@@ -191,40 +191,40 @@ async def behind(between: tuple[Proxy, str], fleet: str, metrics: Metrics) -> As
     await store.close()
 
 
-@pytest.mark.parametrize("direct", [True, False], ids=["directly", "by FastAPI"])
+@pytest.mark.parametrize("fast_path", [True, False], ids=["directly", "by FastAPI"])
 async def test_a_body_is_held_while_the_store_is_asked_and_given_back_with_the_answer(
-    behind: Store, between: tuple[Proxy, str], monkeypatch: pytest.MonkeyPatch, *, direct: bool
+    behind: Store, between: tuple[Proxy, str], monkeypatch: pytest.MonkeyPatch, *, fast_path: bool
 ) -> None:
-    async with small_budget(behind, monkeypatch, direct=direct) as here:
+    async with small_budget(behind, monkeypatch, fast_path=fast_path) as here:
         between[0].open.clear()
         answer = asyncio.create_task(here.say(renewing(30 * KIB)))
         await between[0].waiting(between[0].calls + 1)
-        assert here.budget.held == 30 * KIB
+        assert here.budget.used == 30 * KIB
         between[0].open.set()
         assert b" 200 " in (await answer)[:15]
-        assert here.budget.held == 0
+        assert here.budget.used == 0
 
 
 async def test_its_bytes_are_given_back_when_the_client_leaves_while_the_store_is_asked(
     behind: Store, between: tuple[Proxy, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with small_budget(behind, monkeypatch, direct=True) as here:
+    async with small_budget(behind, monkeypatch, fast_path=True) as here:
         between[0].open.clear()
         _, writer = await asyncio.open_connection("127.0.0.1", here.served.port)
         writer.write(renewing(30 * KIB))
         await between[0].waiting(between[0].calls + 1)
         writer.transport.abort()
-        await until(lambda: here.budget.held == 0)
+        await until(lambda: here.budget.used == 0)
 
 
 async def test_its_bytes_are_given_back_when_the_store_does_not_answer(
     between: tuple[Proxy, str], fleet: str, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await Store.open(StoreSettings(between[1], call_timeout_seconds=5, deadline_seconds=0.3), metrics)
-    async with small_budget(store, monkeypatch, direct=True) as here:
+    async with small_budget(store, monkeypatch, fast_path=True) as here:
         between[0].open.clear()
         assert b" 503 " in (await here.say(renewing(30 * KIB)))[:15]
-        assert here.budget.held == 0
+        assert here.budget.used == 0
         between[0].open.set()
     await store.close()
 
@@ -232,10 +232,10 @@ async def test_its_bytes_are_given_back_when_the_store_does_not_answer(
 async def test_where_access_is_open_an_address_is_the_caller(
     store: Store, fleet: str, new_client: Callable[..., httpx.AsyncClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.gate.BODIES_BYTES_BY_CALLER", BY_CALLER)
+    monkeypatch.setattr("slta.api.http.authorization.BODIES_BYTES_BY_CALLER", BY_CALLER)
     seen: list[RequestRecord] = []
     app = build_api(store=store, access=Access.open(), render_metrics=no_metrics, observe_request=seen.append)
-    parts_of(app).gate.bodies.take("10.0.0.1", 90 * KIB)
+    dependencies_of(app).authorizer.bodies.acquire("10.0.0.1", 90 * KIB)
     body, headers = b'{"session_ids": []}'.ljust(20 * KIB), {"Content-Type": "application/json"}
     statuses = []
     for address in ("10.0.0.1", "10.0.0.2"):

@@ -11,14 +11,14 @@ import structlog
 from redis import Redis
 from structlog.testing import capture_logs
 
-from service.access.keys import Access, generate_key
-from service.api.application import build_api
-from service.api.forwarding import TrustedProxies
-from service.fleet_file import Specs
-from service.process import announcing
-from service.process.announcing import RequestLog
-from service.process.settings import Settings
-from service.store import Store
+from slta.api.app import build_api
+from slta.api.http.proxy_headers import TrustedProxies
+from slta.auth.keys import Access, generate_key
+from slta.fleet_file import Specs
+from slta.runtime import request_log
+from slta.runtime.request_log import RequestLog
+from slta.runtime.settings import Settings
+from slta.store import Store
 from tests.api.conftest import FLEET, no_metrics
 
 VERSION_1 = {"config_version": 1, "policy": "slta", "pool_class": None, "status": None}
@@ -26,11 +26,11 @@ VERSION_1 = {"config_version": 1, "policy": "slta", "pool_class": None, "status"
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> RequestLog:
-    monkeypatch.setattr(announcing, "log", structlog.get_logger())
+    monkeypatch.setattr(request_log, "log", structlog.get_logger())
     return RequestLog()
 
 
-def client_of(store: Store, log: RequestLog, access: Access | None = None) -> httpx.AsyncClient:
+def client_with(store: Store, log: RequestLog, access: Access | None = None) -> httpx.AsyncClient:
     """A client at 198.51.100.9, which a proxy that is trusted asks for."""
     proxies = TrustedProxies(Settings(auth="off", trusted_proxies="127.0.0.1").trusted_proxies)
     app = build_api(
@@ -60,7 +60,7 @@ async def test_a_change_and_a_refusal_say_who_and_from_where_and_the_log_says_th
     store: Store, log: RequestLog
 ) -> None:
     secret, entry = generate_key(["admin"])
-    async with client_of(store, log, Access({entry.id: entry})) as client:
+    async with client_with(store, log, Access({entry.id: entry})) as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         with capture_logs() as logs:
             await client.put("/v1/fleets/f", json=FLEET)
@@ -88,7 +88,7 @@ async def test_a_change_and_a_refusal_say_who_and_from_where_and_the_log_says_th
 
 
 async def test_sessions_and_reports_are_no_events(store: Store, log: RequestLog, redis: Redis) -> None:
-    async with client_of(store, log) as client:
+    async with client_with(store, log) as client:
         await client.put("/v1/fleets/f", json=FLEET)
         before, newest = await events(client), redis.lrange("{f}:events", 0, -1)
         with capture_logs() as logs:
@@ -108,7 +108,7 @@ async def test_sessions_and_reports_are_no_events(store: Store, log: RequestLog,
 async def test_nobody_without_a_key_pushes_an_event_off_the_list(store: Store, log: RequestLog, redis: Redis) -> None:
     admin, entry = generate_key(["admin"])
     pool, weak = generate_key(["assign"])
-    async with client_of(store, log, Access({entry.id: entry, weak.id: weak})) as client:
+    async with client_with(store, log, Access({entry.id: entry, weak.id: weak})) as client:
         as_admin = {"Authorization": f"Bearer {admin}"}
         await client.put("/v1/fleets/f", json=FLEET, headers=as_admin)
         newest = redis.lrange("{f}:events", 0, -1)
@@ -124,7 +124,7 @@ async def test_nobody_without_a_key_pushes_an_event_off_the_list(store: Store, l
 
 
 async def test_a_fail_and_a_repair_are_events_too(store: Store, log: RequestLog) -> None:
-    async with client_of(store, log) as client:
+    async with client_with(store, log) as client:
         await client.put("/v1/fleets/f", json=FLEET)
         await client.post("/v1/fleets/f/pools/small-1/fail")
         await client.post("/v1/fleets/f/repair")

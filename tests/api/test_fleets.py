@@ -9,9 +9,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.fleet_file import Specs
-from service.store import Store
-from service.store.tables import put_arguments
+from slta.fleet_file import Specs
+from slta.store import Store
+from slta.store.encoding import put_arguments
 from tests.api.conftest import FLEET, assign, fill
 
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.access.keys import Access
-from service.api.application import build_api
-from service.metrics import Metrics
-from service.store import Store, StoreSettings
+from slta.api.app import build_api
+from slta.auth.keys import Access
+from slta.metrics import Metrics
+from slta.store import Store, StoreSettings
 from tests.api.served import served
 from tests.faults import Proxy
 from tests.in_process import Service, service_in_process
@@ -28,7 +28,7 @@ async def hasty(
     store = Store(StoreSettings(between[1], call_timeout_seconds=30, deadline_seconds=0.3), metrics)
     app = build_api(store=store, access=Access.open(), render_metrics=NotImplemented)
     async with (
-        served(app, direct=request.param) as here,
+        served(app, fast_path=request.param) as here,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{here.port}") as client,
     ):
         yield client

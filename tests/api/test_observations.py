@@ -10,9 +10,9 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.core.policies import PLACING
-from service.store import Store
-from service.values import WINDOWS
+from slta.core.policies import PLACING
+from slta.models import WINDOWS
+from slta.store import Store
 from tests.api.conftest import FLEET, assign, fill
 
 

@@ -10,17 +10,17 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.access.keys import Access, generate_key
-from service.access.rate_limit import Rate
-from service.api.application import build_api
-from service.api.dependencies import parts_of
-from service.api.operations import SLICE
-from service.api.schemas import MOST_OPERATIONS
-from service.metrics import Metrics
-from service.store import Store, StoreSettings
+from slta.api.app import build_api
+from slta.api.http.dependencies import dependencies_of
+from slta.api.routes.operations import SLICE
+from slta.api.schemas import MAX_OPERATIONS
+from slta.auth.keys import Access, generate_key
+from slta.auth.rate_limit import Rate
+from slta.metrics import Metrics
+from slta.store import Store, StoreSettings
 from tests.api.conftest import FLEET, NewClient, assign, fill, no_metrics
 from tests.api.served import served
-from tests.api.test_direct import call
+from tests.api.test_fast_path import call
 from tests.faults import Proxy
 
 ONE_OF_EACH = [{"assign": {"session_id": "a"}}, {"renew": {"session_id": "a"}}, {"complete": {"session_id": "a"}}]
@@ -84,7 +84,7 @@ async def test_the_largest_call_keeps_its_order_and_asked_again_it_is_replayed(
 ) -> None:
     pairs = [
         operation
-        for k in range(MOST_OPERATIONS // 2 - 5)
+        for k in range(MAX_OPERATIONS // 2 - 5)
         for operation in ({"assign": {"session_id": f"s-{k}"}}, {"complete": {"session_id": f"s-{k}"}})
     ]
     kept = [{"assign": {"session_id": f"kept-{k}"}} for k in range(10)]
@@ -141,13 +141,13 @@ async def test_a_call_may_overdraw_the_rate_once(store: Store, fleet: str, new_c
     assert 12 <= int(calls[1].headers["Retry-After"]) <= 14, "six too many, and one for the next, at two seconds each"
 
 
-@pytest.mark.parametrize("direct", [True, False])
-async def test_a_call_is_charged_before_its_body_is_there(store: Store, fleet: str, *, direct: bool) -> None:
+@pytest.mark.parametrize("fast_path", [True, False])
+async def test_a_call_is_charged_before_its_body_is_there(store: Store, fleet: str, *, fast_path: bool) -> None:
     """Of many that have sent their heads the first is let in: nobody knows how many operations it will have."""
     app = build_api(store=store, access=Access.open(), render_metrics=no_metrics, rate=Rate(1e-9, burst=50))
     request = call("f/operations", {"operations": [{"complete": {"session_id": "a"}}] * 1000}, connection="close")
     begin, _, body = request.partition(b"\r\n\r\n")
-    async with served(app, direct=direct) as here:
+    async with served(app, fast_path=fast_path) as here:
         clients = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(60)]
         for _, writer in clients:
             writer.write(begin + b"\r\n\r\n")
@@ -189,7 +189,7 @@ async def test_what_a_call_did_not_use_goes_back(
 
 def left_of(app: FastAPI) -> list[float]:
     """The balance of each caller."""
-    requests = parts_of(app).gate._requests
+    requests = dependencies_of(app).authorizer._requests
     return [left for left, _ in requests._buckets.values()] if requests else []
 
 

@@ -10,17 +10,18 @@ from typing import Any
 import httpx
 import pytest
 
-from service.access.keys import Access
-from service.api.application import build_api
-from service.api.gate import LONGEST_WAIT_SECONDS
-from service.metrics import Metrics
-from service.process import protocol
-from service.store import Store, batching
-from service.store.batching import LARGEST_BATCH
-from service.store.waiting import Waiting
+from slta.api.app import build_api
+from slta.api.http.authorization import MAX_WAIT_SECONDS
+from slta.auth.keys import Access
+from slta.metrics import Metrics
+from slta.server import protocol
+from slta.store import Store
+from slta.store.batching import batcher
+from slta.store.batching.batcher import MAX_BATCH
+from slta.store.batching.pending import PendingOperation
 from tests.api.conftest import FLEET, PATIENT, NewClient
 from tests.api.served import served
-from tests.api.test_direct import assign, call, in_one
+from tests.api.test_fast_path import assign, call, in_one
 from tests.faults import Proxy
 
 
@@ -36,7 +37,7 @@ async def behind(between: tuple[Proxy, str], fleet: str, metrics: Metrics) -> As
 @pytest.fixture
 def overloaded(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that says of the fleet `f` that too much waits for it."""
-    waiting = {"f": LONGEST_WAIT_SECONDS + 0.01, "g": LONGEST_WAIT_SECONDS}
+    waiting = {"f": MAX_WAIT_SECONDS + 0.01, "g": MAX_WAIT_SECONDS}
     monkeypatch.setattr(store.sessions, "waiting_seconds", lambda fleet: waiting[fleet])
     return store
 
@@ -72,7 +73,7 @@ async def test_what_waits_is_told_from_the_queue_and_from_a_call_that_does_not_c
 
     async def come(operations: int, seconds_later: float) -> float:
         now = monotonic()
-        monkeypatch.setattr(batching, "monotonic", lambda: now + seconds_later)
+        monkeypatch.setattr(batcher, "monotonic", lambda: now + seconds_later)
         waiting.extend(asyncio.create_task(behind.sessions.complete("f", f"s-{k}")) for k in range(operations))
         await asyncio.sleep(0)
         monkeypatch.undo()
@@ -80,7 +81,7 @@ async def test_what_waits_is_told_from_the_queue_and_from_a_call_that_does_not_c
 
     await come(1, 0)
     await between[0].waiting(before + 1)
-    few = await come(3 * LARGEST_BATCH, 0)
+    few = await come(3 * MAX_BATCH, 0)
     assert 3 * 0.001 < few < 0.3, "three calls wait, at some milliseconds each"
     assert await come(1, 0.09) == pytest.approx(few + 0.09, abs=0.05), "the call under way takes longer"
     assert await come(1, 7) == pytest.approx(few + 0.19, abs=0.09), "but it may be us who stood still for 7 s"
@@ -95,12 +96,12 @@ async def test_a_connection_that_was_refused_is_not_read_for_a_while_and_others_
 ) -> None:
     rests: list[Any] = []
     app = build_api(store=overloaded, access=Access.open(), render_metrics=NotImplemented)
-    async with served(app, direct=True) as here:
+    async with served(app, fast_path=True) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
         loop, later = asyncio.get_running_loop(), asyncio.get_running_loop().call_later
 
         def noted(seconds: float, callback: Any, *args: Any, **options: Any) -> asyncio.TimerHandle:
-            if seconds != protocol.REST_SECONDS:
+            if seconds != protocol.SHED_PAUSE_SECONDS:
                 return later(seconds, callback, *args, **options)
             rests.append(callback)
             return later(1e6, callback)
@@ -120,7 +121,7 @@ async def test_a_connection_that_was_refused_is_not_read_for_a_while_and_others_
         writer.close()
 
 
-def waiting_operations(store: Store) -> list[Waiting]:
+def waiting_operations(store: Store) -> list[PendingOperation]:
     """What waits for a call to the store for fleet f."""
     return [operation for together in store._operations._batchers["f"]._queue for operation in together]
 
@@ -129,7 +130,7 @@ async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_se
     behind: Store, between: tuple[Proxy, str], fleet: str, api: httpx.AsyncClient
 ) -> None:
     app = build_api(store=behind, access=Access.open(), render_metrics=NotImplemented)
-    async with served(app, direct=True) as here:
+    async with served(app, fast_path=True) as here:
         between[0].open.clear()
         before = between[0].calls
         _, first = await asyncio.open_connection("127.0.0.1", here.port)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from service.api import parsing
-from service.api.operations import operate
-from service.api.parsing import INLINE_BYTES, BodyParser
-from service.api.problems import Refusal
-from service.api.rules import rules_of
-from service.api.schemas import OperationsBody
-from service.reading.strict_json import parse
+from slta.api.http import parsing
+from slta.api.http.parsing import INLINE_BYTES, BodyParser
+from slta.api.http.problems import HttpError
+from slta.api.http.route_options import route_options_of
+from slta.api.routes.operations import operate
+from slta.api.schemas import OperationsBody
+from slta.parsing.strict_json import parse
 from tests.api.worst_bodies import compact
 
 FOUR_PARTS = {"assign": {"session_id": "a", "lease_seconds": 1}}
@@ -35,6 +35,6 @@ async def test_a_body_that_is_large_or_has_many_parts_is_parsed_by_the_worker(
 
     monkeypatch.setattr(parsing, "parse", noted)
     body = compact({"operations": [FOUR_PARTS] * operations}).ljust(size)
-    with suppress(Refusal):  # of more than 1,000
-        await BodyParser(OperationsBody, rules_of(operate)).read(body)
+    with suppress(HttpError):  # of more than 1,000
+        await BodyParser(OperationsBody, route_options_of(operate)).read(body)
     assert (threads != [get_ident()]) is by_worker

@@ -8,10 +8,10 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.audit import repair_fleet
-from service.core.policies import PLACING
-from service.fleet_file import Specs
-from service.store import Store
+from slta.audit import repair_fleet
+from slta.core.policies import PLACING
+from slta.fleet_file import Specs
+from slta.store import Store
 from tests.api.conftest import FLEET, as_of, assign
 
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.store import Store
-from service.store.store import READINESS
+from slta.store import Store
+from slta.store.store import READINESS
 from tests.api.conftest import NewClient
 
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.metrics import Metrics
-from service.store import Store, StoreSettings
+from slta.metrics import Metrics
+from slta.store import Store, StoreSettings
 from tests.api.conftest import FLEET, PATIENT, NewClient, assign
 from tests.servers import EMBEDDED, running_server
 

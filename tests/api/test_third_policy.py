@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from service.core.policies import POLICIES
-from service.metrics import Metrics
-from service.store import Store
+from slta.core.policies import POLICIES
+from slta.metrics import Metrics
+from slta.store import Store
 from tests.api.conftest import FLEET, PATIENT, NewClient
 from tests.toy.uniform import LIBRARY, UNIFORM, WITH_UNIFORM
 

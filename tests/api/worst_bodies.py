@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from service.core.limits import MAX_CLASSES, MAX_LEVELS
-from service.reading.strict_json import LONGEST_NUMBER, MOST_MEMBERS
+from slta.core.limits import MAX_CLASSES, MAX_LEVELS
+from slta.parsing.strict_json import MAX_MEMBERS, MAX_NUMBER
 
 KIB = 1024
 IDS = [f"{'s' * 124}{number:04d}" for number in range(8192)]
@@ -61,13 +61,13 @@ def _text(field: str, size: int, letter: str) -> bytes:
 REFUSED: dict[str, Build] = {
     "lists": _repeated("[],"),
     "objects": _repeated("{},"),
-    "full objects": _repeated("{" + ",".join(f'"{k}":1' for k in range(MOST_MEMBERS)) + "},"),
+    "full objects": _repeated("{" + ",".join(f'"{k}":1' for k in range(MAX_MEMBERS)) + "},"),
     "fractions": _repeated("1.5,"),
     "integers": _repeated("7,"),
     "texts": _repeated('"\\u0041",'),
-    "long integers": _repeated("9" * LONGEST_NUMBER + ","),
+    "long integers": _repeated("9" * MAX_NUMBER + ","),
     "integers that are too long": _repeated("9" * 4300 + ","),
-    "long fractions": _repeated("1." + "9" * (LONGEST_NUMBER - 2) + ","),
+    "long fractions": _repeated("1." + "9" * (MAX_NUMBER - 2) + ","),
     "nesting": _repeated("["),
     "nested objects": _repeated('{"a":'),
     "unknown members": _members,
@@ -128,7 +128,7 @@ def unknown_in_operations(members: int) -> bytes:
 
 def mistaken_fleet() -> bytes:
     """As many mistakes as a fleet file can have."""
-    unknown = {f"m{k}": 1 for k in range(MOST_MEMBERS - 2)}
+    unknown = {f"m{k}": 1 for k in range(MAX_MEMBERS - 2)}
     return compact({"classes": [{"utility": {"kind": "table", **unknown}, **unknown}] * MAX_CLASSES})
 
 
@@ -139,7 +139,7 @@ def refused_bodies() -> dict[str, tuple[str, str, Callable[[], bytes]]]:
         for call in CALLS
         for title, build in REFUSED.items()
     }
-    for members in (1, MOST_MEMBERS, 80):
+    for members in (1, MAX_MEMBERS, 80):
         found[f"{members} unknown members in each of 1,000"] = (
             "POST",
             "/operations",

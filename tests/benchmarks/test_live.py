@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.live import POLICIES, SETTING, Run, run, summary
-from service.core.policies import PLACING
+from lab.benchmarks.live import POLICIES, SETTING, Run, run, summary
+from slta.core.policies import PLACING
 
 SHORT = SETTING | {"--mean-holding": 0.4, "--duration": 5, "--warm-up": 1}
 

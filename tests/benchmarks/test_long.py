@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.limits import Size
-from benchmarks.longest import measure, report
-from benchmarks.samples import Sample, as_table, growth
+from lab.benchmarks.limits import Size
+from lab.benchmarks.longest import measure, report
+from lab.benchmarks.samples import Sample, as_table, growth
 from tests.servers import EMBEDDED, own_server
 
 SMALL = Size(pools=1200, capacities=(6, 7), sessions=3000, rounds=1)

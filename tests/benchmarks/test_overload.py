@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.client import begin
-from benchmarks.load import Load
-from benchmarks.overload import CASES, Case, Outcome, measure, medians
-from benchmarks.running import running
-from benchmarks.sides import SIDES
+from lab.benchmarks.client import begin
+from lab.benchmarks.load import Load
+from lab.benchmarks.overload import CASES, Case, Outcome, measure, medians
+from lab.benchmarks.running import running
+from lab.benchmarks.sides import SIDES
 
 
 def outcome(case: str, round_: int, rate: float) -> Outcome:

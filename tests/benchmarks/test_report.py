@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.client import combined, read_wrk
-from benchmarks.http import start
-from benchmarks.load import Load, fleet_document
-from benchmarks.markdown import medians_table, ratios_table
-from benchmarks.processor import Spent, seconds_of, with_processor_time
-from benchmarks.report import Run, medians, ratios, summary, to_json
-from benchmarks.sides import MEANINGS, SIDES
-from service.fleet_file import FleetFile
+from lab.benchmarks.bench_tables import Run, medians, ratios, summary, to_json
+from lab.benchmarks.client import combined, read_wrk
+from lab.benchmarks.http import start
+from lab.benchmarks.load import Load, fleet_document
+from lab.benchmarks.markdown import medians_table, ratios_table
+from lab.benchmarks.processor import Spent, seconds_of, with_processor_time
+from lab.benchmarks.sides import MEANINGS, SIDES
+from slta.fleet_file import FleetFile
 
 OURS, PEERS = ["pairs"], ["nginx-lua", "haproxy"]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from service.fleet_file import Specs, parse_document
-from service.fleet_file.applying import apply_fleet
-from service.store import Store, StoreSettings
-from service.store.embedded import EmbeddedStore
+from slta.fleet_file import Specs, parse_document
+from slta.fleet_file.applying import apply_fleet
+from slta.store import Store, StoreSettings
+from slta.store.embedded.server import EmbeddedStore
 from tests.in_process import TINY
 from tests.servers import own_server
 from tests.store.conftest import Calls
@@ -25,7 +25,7 @@ from tests.store.conftest import Calls
 def slta(*arguments: str, answers: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
     return subprocess.run(
-        [sys.executable, "-m", "service.cli", "audit", *arguments],
+        [sys.executable, "-m", "slta.cli", "audit", *arguments],
         input=answers,
         capture_output=True,
         text=True,
@@ -66,7 +66,7 @@ def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None
     assert done.stdout.startswith("f: no findings\ng: ")
     sound, damaged = json.loads((tmp_path / "found.json").read_text())
     assert (sound["fleet"], sound["total"]) == ("f", 0)
-    assert "{g}:level:0:1: bits of the pools from 0 on" in damaged["sentences"]
+    assert "{g}:level:0:1: wrong bits of pools from 0 on" in damaged["sentences"]
     assert f"  {damaged['sentences'][0]}\n" in done.stdout
     assert slta("--store-url", url, "--fleet", "f").returncode == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from service import release
-from service.cli.commands import PARTS, app
+from slta import release
+from slta.cli.commands import PARTS, app
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("aiohttp", "fastapi", "matplotlib", "numba", "numpy", "prometheus_client", "pydantic", "redis", "uvicorn")
@@ -20,7 +21,7 @@ HEAVY = ("aiohttp", "fastapi", "matplotlib", "numba", "numpy", "prometheus_clien
 
 def slta(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
     """The real command, in a process of its own; `before` runs first."""
-    code = f"import sys; {before}; from service.cli.__main__ import main; main()"
+    code = f"import sys; {before}; from slta.cli.__main__ import main; main()"
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
 
@@ -53,6 +54,15 @@ def test_each_level_explains_itself(arguments: Sequence[str], words: Sequence[st
     assert page.split("Usage: ")[1].startswith(" ".join(["slta", *arguments]))
     for word in words:
         assert word in page
+
+
+def test_the_bare_command_completes_in_the_shell() -> None:
+    request = {"_SLTA_COMPLETE": "complete_bash", "COMP_WORDS": "slta ex", "COMP_CWORD": "1"}
+    code = "from slta.cli.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | request, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["experiments"]
 
 
 def test_help_needs_none_of_the_parts() -> None:

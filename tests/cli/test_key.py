@@ -8,8 +8,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from service.access.keys import Access
-from service.cli.key import app
+from slta.auth.keys import Access
+from slta.cli.key import app
 
 
 def test_what_it_prints_is_a_key_and_an_entry_that_fit_together(tmp_path: Path) -> None:

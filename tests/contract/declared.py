@@ -8,9 +8,9 @@ import httpx
 from fastapi import FastAPI
 from starlette.routing import Match
 
-from service.api.contract import codes_of
-from service.api.problems import PROBLEM_JSON
-from service.api.routing import ApiRoute
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.openapi import codes_of
+from slta.api.http.problems import PROBLEM_JSON
 
 
 class Witness:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.access.keys import Access
-from service.api.application import build_api
-from service.api.contract import describe
+from slta.api.app import build_api
+from slta.api.http.openapi import describe
+from slta.auth.keys import Access
 
 
 def openapi() -> dict[str, Any]:

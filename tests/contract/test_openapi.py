@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from service.api.contract import CODES
+from slta.api.http.openapi import CODES
 from tests.contract.document import openapi
 
 Operation = dict[str, Any]

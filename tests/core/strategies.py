@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from service.core.ranking import Ranking, rank_coordinates
-from service.core.utility import (
+from slta.core.ranking import Ranking, rank_coordinates
+from slta.core.utility import (
     AlphaFairUtility,
     CappedLinearUtility,
     LinearUtility,

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of `service.core` are run."""
+"""The examples in the docstrings of `slta.core` are run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from types import ModuleType
 
 import pytest
 
-import service.core
+import slta.core
 
-MODULES = [
-    importlib.import_module(found.name) for found in pkgutil.walk_packages(service.core.__path__, "service.core.")
-]
+MODULES = [importlib.import_module(found.name) for found in pkgutil.walk_packages(slta.core.__path__, "slta.core.")]
 WITH_EXAMPLES = [module for module in MODULES if ">>> " in inspect.getsource(module)]
 
 
@@ -30,4 +28,4 @@ READ_FIRST = ["gaps", "optimum", "ranking", "utility", "policies.jlmu", "policie
 
 @pytest.mark.parametrize("name", READ_FIRST)
 def test_what_newcomers_read_has_an_example(name: str) -> None:
-    assert f"service.core.{name}" in [module.__name__ for module in WITH_EXAMPLES]
+    assert f"slta.core.{name}" in [module.__name__ for module in WITH_EXAMPLES]

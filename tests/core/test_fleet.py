@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from service.core.fleet import FleetSpec
-from service.core.utility import LinearUtility, LogShareUtility, PoolClass
+from slta.core.fleet import FleetSpec
+from slta.core.utility import LinearUtility, LogShareUtility, PoolClass
 
 
 def classes(*capacities: int) -> tuple[PoolClass, ...]:

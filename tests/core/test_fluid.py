@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.fluid import arrival_rates, derivative, frontier_rank
-from service.core.optimum import optimal_assignment, optimum
-from service.core.ranking import Ranking, rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.fluid import arrival_rates, derivative, frontier_rank
+from slta.core.optimum import optimal_assignment, optimum
+from slta.core.ranking import Ranking, rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 from tests.core.strategies import Fleet, fleets
 
 # Δ(1, ·) = log 5, log 1.25, log 0.74, Δ(2, ·) = log 10, log 2.5, log 1.48; the order is therefore

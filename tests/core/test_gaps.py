@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.gaps import Averages, Gaps, gaps
-from service.core.occupancy import counts_of, total_sessions, total_utility
-from service.core.optimum import optimum
-from service.core.ranking import rank_coordinates
-from service.core.utility import PoolClass, TableUtility
+from slta.core.gaps import Averages, Gaps, gaps
+from slta.core.occupancy import counts_of, total_sessions, total_utility
+from slta.core.optimum import optimum
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import PoolClass, TableUtility
 from tests.core.strategies import Fleet, fleets
 
 FOUR_THEN_TWO = rank_coordinates([PoolClass("only", TableUtility((Fraction(0), Fraction(4), Fraction(6))), 2)])

@@ -8,10 +8,10 @@ from itertools import accumulate
 import pytest
 from hypothesis import given
 
-from service.core.integers import LARGEST_TOTAL, IntegerUtilities, integer_utilities
-from service.core.limits import MAX_POOLS
-from service.core.ranking import rank_coordinates
-from service.core.utility import CappedLinearUtility, LinearUtility, PoolClass, Utility
+from slta.core.integers import MAX_TOTAL, IntegerUtilities, integer_utilities
+from slta.core.limits import MAX_POOLS
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import CappedLinearUtility, LinearUtility, PoolClass, Utility
 from tests.core.strategies import class_lists
 
 
@@ -39,16 +39,16 @@ def test_extreme_utilities_have_integers_too(slope: str, exponent: int) -> None:
     # At 10^−290 one pool counts 10^10; at 10^300 digits are lost but nothing overflows; zeros take any power.
     integers = integers_of(LinearUtility(Fraction(slope)), capacity=2)
     assert integers.exponent == exponent
-    assert MAX_POOLS * sum(integers.marginals[0]) < LARGEST_TOTAL
+    assert MAX_POOLS * sum(integers.marginals[0]) < MAX_TOTAL
 
 
 @given(classes=class_lists())
 def test_no_state_of_65536_pools_has_a_utility_that_a_double_cannot_count(classes: list[PoolClass]) -> None:
     integers = integer_utilities(rank_coordinates(classes))
     largest = max(abs(u) for column in integers.marginals for u in (*column, *accumulate(column)))
-    assert MAX_POOLS * largest < LARGEST_TOTAL
+    assert MAX_POOLS * largest < MAX_TOTAL
     # And no precision is given away: ten times as much would not fit, but for half a unit a level.
-    assert largest == 0 or MAX_POOLS * (10 * largest + 60) >= LARGEST_TOTAL
+    assert largest == 0 or MAX_POOLS * (10 * largest + 60) >= MAX_TOTAL
 
 
 @given(classes=class_lists())

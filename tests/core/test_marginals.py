@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.marginals import Irrational, LogShare, Marginal, Rational, compare
-from service.core.utility import AlphaFairUtility, LogShareUtility
+from slta.core.marginals import Irrational, LogShare, Marginal, Rational, compare
+from slta.core.utility import AlphaFairUtility, LogShareUtility
 from tests.core.strategies import exact_utilities, resources, utilities
 
 ZERO = Rational(Fraction(0))

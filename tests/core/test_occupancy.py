@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 
-from service.core.occupancy import counts_of, total_sessions, total_utility
-from service.core.ranking import rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.occupancy import counts_of, total_sessions, total_utility
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 from tests.core.strategies import Fleet, fleets
 
 RANKING = rank_coordinates([PoolClass("only", LogShareUtility(Fraction(20)), 40)])

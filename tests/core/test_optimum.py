@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.core.integers import integer_utilities
-from service.core.optimum import Optimum, optimal_assignment, optimum, pool_worth, utility_bound
-from service.core.ranking import Coordinate, Ranking, rank_coordinates
-from service.core.utility import (
+from slta.core.integers import integer_utilities
+from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth, utility_bound
+from slta.core.ranking import Coordinate, Ranking, rank_coordinates
+from slta.core.utility import (
     CappedLinearUtility,
     LinearUtility,
     LogShareUtility,

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.fleet import FleetSpec
-from service.core.marginals import compare
-from service.core.optimum import optimum
-from service.core.orders import PAPER, Index, Kink, Order
-from service.core.orders.index import prices
-from service.core.ranking import Coordinate, rank_coordinates, tied
-from service.core.utility import (
+from slta.core.fleet import FleetSpec
+from slta.core.marginals import compare
+from slta.core.optimum import optimum
+from slta.core.orders import PAPER, Index, Kink, Order
+from slta.core.orders.index import prices
+from slta.core.ranking import Coordinate, rank_coordinates, tied
+from slta.core.utility import (
     AlphaFairUtility,
     CappedLinearUtility,
     LinearUtility,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.marginals import compare
-from service.core.ranking import Coordinate, Ranking, rank_coordinates
-from service.core.utility import (
+from slta.core.marginals import compare
+from slta.core.ranking import Coordinate, Ranking, rank_coordinates
+from slta.core.utility import (
     AlphaFairUtility,
     CappedLinearUtility,
     LinearUtility,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.limits import MAX_ALPHA
-from service.core.marginals import LogShare, Rational, compare
-from service.core.utility import (
+from slta.core.limits import MAX_ALPHA
+from slta.core.marginals import LogShare, Rational, compare
+from slta.core.utility import (
     AlphaFairUtility,
     CappedLinearUtility,
     LinearUtility,

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from demo.figures import Figures, report
-from demo.fixed_weights import FixedWeights
-from demo.options import Options, plan
-from demo.summary import percent, summarise
-from demo.view import PlainLines, plain_line
+from slta_demo.figures import Figures, report
+from slta_demo.fixed_weights import FixedWeights
+from slta_demo.options import Options, plan
+from slta_demo.summary import percent, summarise
+from slta_demo.view import PlainLines, plain_line
 
 KEYS = {
     *("policy", "pools", "duration_seconds", "arrivals", "completions", "rejections", "errors", "mean_utility"),

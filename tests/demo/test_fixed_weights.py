@@ -6,15 +6,15 @@ from fractions import Fraction
 
 import pytest
 
-from demo.fixed_weights import NO_WEIGHT, FixedWeights
-from service.core.fleet import FleetSpec
-from service.core.utility import (
+from slta.core.fleet import FleetSpec
+from slta.core.utility import (
     CappedLinearUtility,
     LinearUtility,
     PoolClass,
     QuadraticUtility,
     WeightedLeastConnectionsUtility,
 )
+from slta_demo.fixed_weights import NO_WEIGHT, FixedWeights
 
 POOLS = (50, 25, 25)
 SATURATING = FleetSpec(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.history import bars, in_columns
+from slta_demo.history import bars, in_columns
 
 
 def test_columns_hold_means_and_repeat_what_was_before() -> None:

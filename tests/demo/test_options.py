@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
-from demo.processes import load_options
-from loadgen.profile import parse_profile
-from service.fleet_file import FleetFile
+from slta.fleet_file import FleetFile
+from slta_demo.options import EXAMPLES, DemoError, Options, in_proportion, parse_load, plan
+from slta_demo.processes import load_options
+from slta_loadgen.profile import parse_profile
 
 
 def test_by_default_the_saturating_fleet_sees_a_load_between_5_and_12() -> None:

@@ -7,10 +7,10 @@ import math
 import pytest
 from rich.console import Console
 
-from demo.figures import Figures
-from demo.fixed_weights import FixedWeights
-from demo.options import EXAMPLES, Options, plan
-from demo.picture import Picture, Series, colours
+from slta_demo.figures import Figures
+from slta_demo.fixed_weights import FixedWeights
+from slta_demo.options import EXAMPLES, Options, plan
+from slta_demo.picture import Picture, Series, colours
 from tests.demo.test_figures import AVERAGES, PROGRESS, WARMING_UP, state_of
 
 ADDRESSES = [f"{name} http://127.0.0.1:46383{path}" for name, path in (("live page", ""), ("metrics", "/metrics"))]

@@ -27,7 +27,7 @@ class Demo:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "demo", *options],
+                [sys.executable, "-m", "slta.cli", "demo", *options],
                 stdout=output,
                 stderr=output,
                 env=environment | {"TMPDIR": str(self.temporary)},

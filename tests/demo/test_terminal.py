@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 DEADLINE_SECONDS = 90.0
-DEMO = f"{sys.executable} -m service.cli demo --pools 12 --mean-holding 0.5 --duration 300 --warm-up 100"
+DEMO = f"{sys.executable} -m slta.cli demo --pools 12 --mean-holding 0.5 --duration 300 --warm-up 100"
 
 
 class Terminal:

@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from deploy.grafana import dashboard
 from deploy.identity import FLEET, INSTALLATION
+from tests.inventory import each
 
 PROVISIONING = Path(dashboard.__file__).parent / "provisioning"
 BOARD = json.loads(dashboard.FILE.read_text(encoding="utf-8"))
@@ -27,7 +27,7 @@ def test_the_json_is_what_the_python_builds() -> None:
     assert dashboard.FILE.read_text(encoding="utf-8") == dashboard.text(), "run python -m deploy.grafana.dashboard"
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+@each("panel", PANELS)
 def test_a_panel_explains_itself_and_asks_the_chosen_source(panel: dict[str, Any]) -> None:
     assert 20 < len(panel["description"]) < 260
     assert panel["description"].endswith(".")
@@ -55,7 +55,7 @@ def test_each_label_of_a_fleet_is_chosen_among_those_of_the_labels_before_it() -
         assert not VARIABLES[label]["includeAll"], "two installations would be one line"
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@each("query", QUERIES)
 def test_a_query_asks_one_installation(query: str) -> None:
     selectors = re.findall(r"\{([^{}]*)\}", query)
     assert selectors

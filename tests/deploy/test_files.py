@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from deploy import make_secrets
-from service.access.keys import Access
-from service.api.forwarding import TrustedProxies
-from service.process.settings import Settings
+from slta.api.http.proxy_headers import TrustedProxies
+from slta.auth.keys import Access
+from slta.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_the_image_is_built_from_hashes_and_runs_as_nobody_important() -> None:
     assert user
     assert min(map(int, user.groups())) >= 10_000
     assert 'ENTRYPOINT ["slta"]' in last
-    assert 'CMD ["python", "-m", "service.process.health"]' in last
+    assert 'CMD ["python", "-m", "slta.runtime.health_check"]' in last
 
 
 @pytest.mark.needs("docker-compose")
@@ -97,7 +97,7 @@ def test_the_composition_believes_the_proxy_and_nobody_else_reaches_a_dispatcher
         Settings(auth="off", trusted_proxies=dispatcher["environment"]["SLTA_TRUSTED_PROXIES"]).trusted_proxies
     )
     for proxy in ("172.18.0.5", "192.168.16.5"):  # the engine's own ranges
-        assert trusted.client_of(proxy, "203.0.113.1") == "203.0.113.1"
+        assert trusted.forwarded_client(proxy, "203.0.113.1") == "203.0.113.1"
 
 
 def test_redis_keeps_everything_and_evicts_nothing() -> None:

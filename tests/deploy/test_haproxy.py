@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 
-from service.access.keys import generate_key
+from slta.auth.keys import generate_key
 from tests.awaiting import until
 from tests.servers import free_port
 from tests.service_process import ServiceProcess

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from tests.awaiting import DEADLINE_SECONDS, until
-from tests.process.serving import FLEET, Serving
 from tests.servers import free_port
+from tests.serving import FLEET, Serving
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(300), pytest.mark.needs("haproxy")]
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
@@ -31,7 +31,7 @@ class Behind(Serving):
     """It believes the proxy."""
 
     environment: Mapping[str, str] = {"SLTA_TRUSTED_PROXIES": "127.0.0.1", "SLTA_LOG_LEVEL": "warning"}
-    program = ("-m", "service.cli", "serve", "--log-format", "json")
+    program = ("-m", "slta.cli", "serve", "--log-format", "json")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import yaml
 
 from deploy.identity import INSTALLATION
 from deploy.prometheus import write_rules
+from tests.inventory import each
 
 pytestmark = pytest.mark.needs("promtool")
 
@@ -59,12 +60,12 @@ def test_the_rules_are_valid() -> None:
     promtool("check", "rules", "--lint-fatal", *RULES)
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+@each("path", TESTS)
 def test_the_rules_pass_their_tests(path: Path) -> None:
     promtool("test", "rules", path)
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@each("alert", ALERTS)
 def test_an_alert_is_tested_to_fire_and_not_to(alert: str) -> None:
     cases = [
         bool(case["exp_alerts"])
@@ -77,7 +78,7 @@ def test_an_alert_is_tested_to_fire_and_not_to(alert: str) -> None:
     assert False in cases, "no test in which it does not"
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@each("alert", ALERTS)
 def test_an_alert_says_what_it_means_and_what_to_do(alert: str) -> None:
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
@@ -99,9 +100,7 @@ SHARED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "rule", [*rules("record").values(), *ALERTS.values()], ids=lambda rule: next(iter(rule.values()))
-)
+@each("rule", [*rules("record").values(), *ALERTS.values()])
 def test_a_rule_takes_replicas_together_and_never_installations(rule: dict[str, Any]) -> None:
     expression = " ".join(rule["expr"].split())
     assert "without" not in expression
@@ -111,9 +110,7 @@ def test_a_rule_takes_replicas_together_and_never_installations(rule: dict[str, 
         assert set(INSTALLATION) <= set(labels.split(", ")), labels
 
 
-@pytest.mark.parametrize(
-    "rule", [*rules("record").values(), *ALERTS.values()], ids=lambda rule: next(iter(rule.values()))
-)
+@each("rule", [*rules("record").values(), *ALERTS.values()])
 def test_shared_state_is_never_added_up_over_replicas(rule: dict[str, Any]) -> None:
     expression = " ".join(rule["expr"].split())
     for metric in SHARED:

@@ -21,6 +21,7 @@ import yaml
 from redis import Redis
 
 from deploy.grafana import dashboard
+from tests.inventory import each
 from tests.servers import free_port, running_server
 
 pytestmark = pytest.mark.needs("prometheus")
@@ -30,7 +31,7 @@ FLEET = ROOT / "examples/paper.yaml"
 FLEET_NAME = "default"
 CLASSES = ("small", "large")
 NAMESPACES = ("prod", "staging")
-SLTA = (sys.executable, "-m", "service.cli")
+SLTA = (sys.executable, "-m", "slta.cli")
 WAIT_SECONDS = 60
 
 RULES = [
@@ -187,7 +188,7 @@ def test_each_installation_has_its_own_sessions(prometheus: Prometheus) -> None:
     assert prometheus.soon(f"{sessions % 'staging'} * 3 < on (fleet) {sessions % 'prod'}")
 
 
-@pytest.mark.parametrize("rule", AT_ONCE)
+@each("rule", AT_ONCE)
 def test_a_recording_rule_gives_data_of_each_installation(prometheus: Prometheus, rule: str) -> None:
     for namespace in NAMESPACES:
         assert prometheus.soon(f'{rule}{{namespace="{namespace}"}}')
@@ -217,7 +218,7 @@ def test_a_panel_shows_one_installation(prometheus: Prometheus) -> None:
     assert prometheus.soon(f"{staging} * 3 < {prod}")
 
 
-@pytest.mark.parametrize("mark", MARKS)
+@each("mark", MARKS)
 def test_a_mark_s_query_is_understood(prometheus: Prometheus, mark: str) -> None:
     assert prometheus.values(f"({asked(MARKS[mark], 'prod', 'small')}) or vector(0)")
 
@@ -230,7 +231,7 @@ def test_a_changed_configuration_is_marked_in_its_own_installation(prometheus: P
     assert prometheus.values(asked(changed, "staging", "small")) == []
 
 
-@pytest.mark.parametrize("alert", ALERTS)
+@each("alert", ALERTS)
 def test_what_an_alert_watches_exists(prometheus: Prometheus, alert: str) -> None:
     for metric in metrics_of(alert):
         assert prometheus.soon(metric), metric

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,14 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.retry import Retry
 
 from deploy import make_secrets
-from service.core.fleet import FleetSpec
-from service.core.policies import PLACING, POLICIES
-from service.core.policies.tokens import Beta
-from service.core.utility import LogShareUtility, PoolClass
-from service.errors import UnknownSession
-from service.store import Store, StoreSettings
-from service.store.requirements import Demands
-from service.store.tables import put_arguments
+from slta.core.fleet import FleetSpec
+from slta.core.policies import PLACING, POLICIES
+from slta.core.policies.tokens import Beta
+from slta.core.utility import LogShareUtility, PoolClass
+from slta.models.errors import UnknownSessionError
+from slta.store import Store, StoreSettings
+from slta.store.client.preflight import ServerRequirements
+from slta.store.encoding import put_arguments
 from tests.servers import SERVERS, started
 
 pytestmark = pytest.mark.needs("redis-server")
@@ -121,7 +120,7 @@ async def repair(store: Store, dispatcher: Redis, policy: str) -> None:
     dispatcher.hset(f"{{{policy}}}:cold", "suspect", "an error inside an operation")
     assert await store.fleets.tick(policy)
     await store.repairs.block(policy, "why")
-    await store.repairs.begin(policy, compiled, asked=False)
+    await store.repairs.begin(policy, compiled, requested=False)
     await store.repairs.finish(policy)
     assert not (await store.fleets.snapshot(policy)).suspect
 
@@ -131,7 +130,7 @@ async def test_everything_the_store_does_is_allowed(
     store: Store, operator: Redis, dispatcher: Redis, policy: str
 ) -> None:
     operator.acl_log_reset()
-    assert await store.examine(Demands(confirmed=True))
+    assert await store.preflight(ServerRequirements(confirmed=True))
     await store.check()
     assert store.readiness == "ready"
     await store.fleets.configure(policy, spec(policy), "{}")
@@ -144,7 +143,7 @@ async def test_everything_the_store_does_is_allowed(
     await store.sessions.get(policy, ids[0])
     for id_ in ids[20:]:
         await store.sessions.complete(policy, id_)
-    with pytest.raises(UnknownSession):
+    with pytest.raises(UnknownSessionError):
         await store.sessions.complete(policy, "never-seen")
     await store.sessions.assign(policy, "short", 0.001)
     await store.sessions.report(policy, "reported", "small-0", None)
@@ -164,12 +163,12 @@ async def test_everything_the_store_does_is_allowed(
     await store.pools.page(policy, None, 10)
     await store.fleets.snapshot(policy)
     assert policy in await store.audits.census()
-    assert (await store.audits.look(policy)).sentences == []
+    assert (await store.audits.inspect(policy)).sentences == []
     assert await store.audits.server_keys() == []
     await store.audits.configuration(policy)
     await repair(store, dispatcher, policy)
-    await store.fleets.list_again(policy)
-    await store.fleets.mend_lists()
+    await store.fleets.relist(policy)
+    await store.fleets.repair_server_keys()
     await store.fleets.configure(policy, spec(policy, 7), "{}")
     await store.fleets.remember_file(policy, "digest")
     assert await store.fleets.applied_file(policy) == "digest"
@@ -276,9 +275,9 @@ def test_no_command_is_granted_that_the_store_does_not_use() -> None:
         line for line in make_secrets.acl_file(SECRETS, TEMPLATE).splitlines() if line.startswith("user dispatcher")
     )
     granted = set(re.findall(r"\+(\S+)", line))
-    store = resources.files("service.store")
-    lua = "".join(file.read_text() for file in (store / "lua").iterdir() if file.name.endswith(".lua"))
-    python = "".join(file.read_text() for file in store.iterdir() if file.name.endswith(".py"))
+    store = Path(__file__).resolve().parents[2] / "service/slta/store"
+    lua = "".join(file.read_text(encoding="utf-8") for file in store.rglob("*.lua"))
+    python = "".join(file.read_text(encoding="utf-8") for file in store.rglob("*.py"))
     used = set(re.findall(r"redis\.p?call\(\s*'([A-Z]+)'", lua)) | set(re.findall(r'_plain\(\s*"([A-Z]+)"', python))
     calls = {"fcall", "fcall_ro", "function|load", "client|setinfo", "role", "info", "wait"}
     assert granted == {word.lower() for word in used} | calls

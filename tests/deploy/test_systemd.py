@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from service.store.data_folder import SOCKET_NAME
+from slta.store.embedded.data_dir import SOCKET_NAME
 from tests.sentinels import until
 from tests.service_process import ServiceProcess
 
@@ -39,7 +39,7 @@ def test_the_filter_kills_a_process_that_makes_another_call() -> None:
 
 
 def test_a_dispatcher_with_a_store_of_its_own_places_predicts_and_ends_under_the_filter(tmp_path: Path) -> None:
-    service = ServiceProcess(tmp_path, program=(*CONFINED, sys.executable, "-m", "service.cli", "serve"))
+    service = ServiceProcess(tmp_path, program=(*CONFINED, sys.executable, "-m", "slta.cli", "serve"))
     try:
         service.start()
         service.call("PUT", "/v1/fleets/f", FLEET)

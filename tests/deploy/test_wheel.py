@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from service import release
+from slta import release
 from tests.deploy.tree import ROOT, build_wheel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PACKAGES = ("demo", "experiments", "loadgen", "planning", "service")
+PACKAGES = {path.parent.name: path.parent for path in ROOT.glob("*/slta*/__init__.py")}
+"""Import packages by name."""
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +30,42 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_has_a_copy_of_the_examples(unpacked: Path) -> None:
-    copies = {path.name: path.read_bytes() for path in (unpacked / "demo/examples").iterdir()}
+    copies = {path.name: path.read_bytes() for path in (unpacked / "slta_demo/examples").iterdir()}
     assert copies == {path.name: path.read_bytes() for path in (ROOT / "examples").iterdir()}
 
 
-def test_each_package_says_that_it_has_types(unpacked: Path) -> None:
-    assert {path.name for path in unpacked.iterdir() if path.suffix != ".dist-info"} == set(PACKAGES)
+def test_it_installs_only_names_that_begin_with_slta_and_each_has_types(unpacked: Path) -> None:
+    installed = {path.name for path in unpacked.iterdir() if path.suffix != ".dist-info"}
+    assert installed == PACKAGES.keys()
+    assert all(name.startswith("slta") for name in installed)
     assert all((unpacked / package / "py.typed").is_file() for package in PACKAGES)
 
 
 def test_it_has_every_file_that_the_service_reads(unpacked: Path) -> None:
-    for package in PACKAGES:
-        wanted = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*") if path.is_file()}
-        assert all((unpacked / path).is_file() for path in wanted if "__pycache__" not in path.parts)
+    wanted = [
+        path.relative_to(folder.parent) for folder in PACKAGES.values() for path in folder.rglob("*") if path.is_file()
+    ]
+    assert [path for path in wanted if "__pycache__" not in path.parts and not (unpacked / path).is_file()] == []
+
+
+def test_its_metadata_has_a_homepage(unpacked: Path) -> None:
+    [metadata] = unpacked.glob("*.dist-info/METADATA")
+    assert "\nProject-URL: Homepage, https://" in metadata.read_text(encoding="utf-8")
+
+
+def test_the_command_runs_beside_foreign_packages_of_common_names(unpacked: Path, tmp_path: Path) -> None:
+    for name in ("service", "demo", "loadgen", "planning", "experiments"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('a foreign package')\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(unpacked)])}
+    command = [sys.executable, "-m", "slta.cli", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"slta {release()}\n")
 
 
 def test_its_demonstration_finds_its_example(unpacked: Path, tmp_path: Path) -> None:
     options = ["--pools", "8", "--load", "3", "--duration", "2", "--mean-holding", "0.5", "--json", "out.json"]
-    command = [sys.executable, "-m", "service.cli", "demo", *options]
+    command = [sys.executable, "-m", "slta.cli", "demo", *options]
     environment = os.environ | {"PYTHONPATH": str(unpacked)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

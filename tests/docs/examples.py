@@ -15,14 +15,14 @@ from typing import Any
 
 import httpx
 
-from service.prediction.predictions import Predictions
+from slta.expected_gap.cache import ExpectedGapCache
 from tests.docs.pages import ROOT, Page
 from tests.in_process import TINY, Here, Service, service_in_process
 from tests.servers import running_server
 
 PAGE = Page(ROOT / "docs/api.md")
 WIDTH = 116
-LONGEST_TEXT = 72
+MAX_TEXT = 72
 MARKED = re.compile(r"(<!-- example: ([a-z-]+) -->\n```http\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -44,7 +44,7 @@ def _assign(name: str, session_id: str, draw: float, seconds_before: int = 0) ->
 
 NOT_CONCAVE = {"classes": [{"name": "odd", "utility": {"kind": "table", "values": [0, 1, 3]}, "capacity": 2}]}
 
-TOGETHER = {
+MAX_PER_ITERATION = {
     "operations": [
         {"assign": {"session_id": "a"}},
         {"renew": {"session_id": "s-1"}},
@@ -72,12 +72,10 @@ STORY = (
     Call("add-pools", "POST", "/pools", {"pools": [{"pool_id": "small-3", "pool_class": "small"}]}),
     Call("pools", "GET", "/pools?limit=2"),
     Call("drain", "POST", "/pools/large-1/drain"),
-    Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),
-    Call("operations", "POST", "/operations", TOGETHER),
-    Call("operations-again", "POST", "/operations", TOGETHER),
-    Call("fail", "POST", "/pools/large-1/fail"),
-    Call("", "DELETE", "/pools/small-2", seconds_before=2),
     Call("events", "GET", "/events"),
+    Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),
+    Call("operations", "POST", "/operations", MAX_PER_ITERATION),
+    Call("fail", "POST", "/pools/large-1/fail"),
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
     Call("", "PUT", "", TINY | {"policy": "observe"}),
     Call("report", "PUT", "/sessions/v-1", {"pool_id": "small-2"}),
@@ -87,9 +85,9 @@ STORY = (
 async def play() -> dict[str, str]:
     """The story on a fresh server: each named call and its answer as the page shows them."""
     shown = {}
-    predictions = Predictions(Here(), pause_seconds=0)
+    expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
     with running_server() as url:
-        async with service_in_process(url, predictions) as service, predictions.under_way():
+        async with service_in_process(url, expected_gaps) as service, expected_gaps.under_way():
             for call in STORY:
                 answer = await _make(service, call)
                 while answer.json().get("expected_placement_gap_reason") == "pending":
@@ -138,7 +136,7 @@ def _cut(value: Any) -> Any:
         return {name: _cut(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_cut(item) for item in value]
-    return f"{value[:16]}…" if isinstance(value, str) and len(value) > LONGEST_TEXT and " " not in value else value
+    return f"{value[:16]}…" if isinstance(value, str) and len(value) > MAX_TEXT and " " not in value else value
 
 
 def filled(text: str, shown: dict[str, str]) -> str:

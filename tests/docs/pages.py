@@ -101,7 +101,7 @@ def alternatives(path: str) -> Iterator[str]:
 
 def constant_in_lua(file: str, name: str) -> float:
     """A number that a file of the Lua library gives a name."""
-    text = (ROOT / f"service/store/lua/{file}.lua").read_text(encoding="utf-8")
+    text = (ROOT / f"service/slta/store/lua/{file}.lua").read_text(encoding="utf-8")
     (value,) = re.findall(rf"^(?:local )?{re.escape(name)} = (\S+)", text, re.MULTILINE)
     return float(value)
 

@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import pytest
 from starlette.routing import Route
 
-from service.access.keys import SCOPES, Access
-from service.api.application import build_api
-from service.api.contract import CODES, MAY_PASS, REFUSED
-from service.api.problems import RETRY_AFTER_SECONDS, STATUS
-from service.console.router import BUSY_RETRY_SECONDS
+from slta.api.app import build_api
+from slta.api.http.openapi import CODES, MAY_PASS, REFUSED
+from slta.api.http.problems import RETRY_AFTER_SECONDS, STATUS
+from slta.auth.keys import SCOPES, Access
+from slta.dashboard.routes import BUSY_RETRY_SECONDS
 from tests.docs.examples import MARKED, PAGE, play
 from tests.docs.pages import PAGES, ROOT, Page, constant_in_lua, rows, words
+from tests.inventory import each
 
 PLACEHOLDER = re.compile(r"\{\w+\}")
 
@@ -60,7 +60,7 @@ def test_the_page_names_every_call() -> None:
     assert calls_named(PAGE.text) >= routes() - {("GET", "/docs"), ("GET", "/openapi.json")}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@each("page", PAGES)
 def test_no_document_names_a_call_that_does_not_exist(page: Page) -> None:
     assert calls_named(page.prose) - routes() <= {("GET", "/")}, "the live page is mounted beside the API"
 
@@ -72,7 +72,7 @@ def refusals() -> Iterator[tuple[str, int]]:
     """Code and status of everything that the service's sources refuse with."""
     for path in (ROOT / "service").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Refusal", "_problem"}:
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"HttpError", "_problem"}:
                 values = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
                 if len(values) > 1 and isinstance(values[0], int):
                     yield str(values[1]), values[0]
@@ -85,18 +85,21 @@ def test_the_codes_of_the_openapi_document_are_those_that_the_sources_refuse_wit
 
 
 class Row(NamedTuple):
-    """One row of the table of errors."""
+    """One row of the tables of errors. `after` is empty where the same request must not be sent again."""
 
     code: str
     status: int
     means: str
-    again: str
-    after: str
-    session_id: str
+    after: str = ""
 
 
-CELLS = rows(PAGE.section("Errors"))
-ROWS = [Row(words(code)[0], int(status), *rest) for code, status, *rest in CELLS]
+def errors_below(heading: str) -> list[Row]:
+    """The rows of one table, whose first cell is status and code: 503 `no_capacity`."""
+    return [Row(words(error)[0], int(error.split()[0]), *rest) for error, *rest in rows(PAGE.section(heading))]
+
+
+RETRIED = errors_below("Retry unchanged")
+ROWS = RETRIED + errors_below("Do not retry unchanged")
 PROXYS = re.compile(r"""http-error status (\d+) .*hdr Retry-After (\d+) string '.*"code":"(\w+)".*'""")
 
 
@@ -127,10 +130,10 @@ def test_the_table_gives_seconds_where_the_service_does() -> None:
     assert told == {code: f"{wait} s" for code, wait in seconds.items()}
 
 
-def test_what_may_be_asked_again_is_asked_with_the_same_session() -> None:
-    assert {row.session_id for row in ROWS if row.again == "yes"} <= {"the same", ""}
-    assert [row.code for row in ROWS if row.session_id == "a new one"] == ["session_ended"]
-    assert {row.again for row in ROWS} == {"yes", "changed", "no", "at a newer one"}
+def test_what_may_pass_is_retried_unchanged_and_an_ended_session_with_another_id() -> None:
+    assert {row.code for row in ROWS if row.status in MAY_PASS} <= {row.code for row in RETRIED}
+    assert all(row.after for row in RETRIED)
+    assert [row.code for row in ROWS if "new `session_id`" in row.means] == ["session_ended"]
 
 
 # Leases
@@ -138,8 +141,8 @@ def test_what_may_be_asked_again_is_asked_with_the_same_session() -> None:
 
 def test_the_page_states_how_many_sessions_end_at_a_time_and_when_none_does() -> None:
     text = " ".join(PAGE.prose.split())
-    assert f"at most {constant_in_lua('leases', 'REAP'):g} sessions" in text
-    assert f"in the first {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s after an outage" in text
+    assert f"at most {constant_in_lua('leases', 'MAX_REAPED'):g} sessions" in text
+    assert f"in the first {constant_in_lua('ledger/accounting', 'accounting.HOLD') / 1e6:g} s after an outage" in text
 
 
 # Access

@@ -1,4 +1,4 @@
-"""docs/architecture.md has the same rooms as the import contract, and as the folders."""
+"""docs/architecture.md has the layers of the import contract, the fields of the state and the limits of the code."""
 
 from __future__ import annotations
 
@@ -6,57 +6,75 @@ import re
 import tomllib
 from typing import Any
 
-import pytest
-
-from service.api.operations import SLICE
-from service.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
-from service.core.policies import POLICIES
-from service.store.batching import LARGEST_BATCH
-from service.store.connection import StoreSettings
-from service.store.fleets import TICK_CALLS
-from service.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
+from slta.api.routes.operations import SLICE
+from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
+from slta.core.policies import POLICIES
+from slta.runtime.background import STARTUP_SECONDS
+from slta.store.batching.batcher import MAX_BATCH, MIN_SECOND_CALL
+from slta.store.client.connection_pool import StoreSettings
+from slta.store.failover.replay_log import KEPT_SECONDS
+from slta.store.fleets import TICK_CALLS
+from slta.store.pools import POOLS_PER_CALL, SESSIONS_PER_CALL
 from tests import rawstate
 from tests.core.policies import test_agreement as agreement
 from tests.docs.pages import ROOT, Page, alternatives, constant_in_lua, rows, words
+from tests.inventory import each
 from tests.servers import SERVERS
 from tests.store import test_decisions as decisions
 
 PAGE = Page(ROOT / "docs/architecture.md")
 PROSE = " ".join(PAGE.prose.split())
-ROOMS = PAGE.section("Rooms")
+FOLDERS_SECTION = PAGE.section("Where things are")
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 FOLDERS = ("service", "loadgen", "demo", "experiments", "planning")
+PACKAGES = {"slta": "service", **{f"slta_{folder}": folder for folder in FOLDERS[1:]}}
+SERVICE = ROOT / "service/slta"
 
 
-def floors() -> list[list[str]]:
-    return [words(first) for first, *rest in rows(ROOMS) if len(rest) == 1]
+def layers() -> list[list[str]]:
+    return [words(first) for first, *_ in rows(PAGE.section("Layers"))]
 
 
 def contract(name: str) -> dict[str, Any]:
     return next(one for one in CONTRACTS if one["id"] == name)
 
 
-def test_the_floors_are_those_of_the_import_contract() -> None:
-    assert floors() == [layer.split(" | ") for layer in contract("rooms")["layers"]]
+def in_folder(module: str) -> str:
+    """A module by its folder: `slta_demo.run` is in `demo.run`."""
+    package, *rest = module.split(".")
+    return ".".join((PACKAGES[package], *rest))
 
 
-def test_every_room_is_a_folder_or_a_module_and_the_other_way_round() -> None:
-    modules = {path.stem for path in (ROOT / "service").glob("*.py")} - {"__init__"}
-    folders = {path.parent.name for path in (ROOT / "service").glob("*/__init__.py")}
-    assert {room for floor in floors() for room in floor} == modules | folders
+def test_the_layers_are_those_of_the_import_contract() -> None:
+    assert layers() == [layer.split(" | ") for layer in contract("rooms")["layers"]]
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_what_a_folder_never_imports_is_what_the_contracts_forbid_it(folder: str) -> None:
+def test_every_package_and_module_of_the_service_is_in_a_layer() -> None:
+    modules = {path.stem for path in SERVICE.glob("*.py")} - {"__init__"}
+    folders = {path.parent.name for path in SERVICE.glob("*/__init__.py")}
+    assert {name for layer in layers() for name in layer} == modules | folders
+
+
+@each("folder", FOLDERS)
+def test_what_a_folder_must_not_import_is_what_the_contracts_forbid_it(folder: str) -> None:
     forbidden = {
-        module
+        in_folder(module)
         for one in CONTRACTS
-        if one["type"] == "forbidden" and one["source_modules"] == [folder]
+        if one["type"] == "forbidden" and [PACKAGES.get(name) for name in one["source_modules"]] == [folder]
         for module in one["forbidden_modules"]
-        if module.split(".")[0] in FOLDERS
+        if module.split(".")[0] in PACKAGES
     }
-    (row,) = (row for row in rows(ROOMS) if len(row) == 3 and words(row[0]) == [folder])
-    assert {module for word in words(row[2]) for module in alternatives(word)} == forbidden
+    (row,) = (row for row in rows(FOLDERS_SECTION) if words(row[1]) == [folder])
+    assert {module for word in words(row[3]) for module in alternatives(word)} == forbidden
+
+
+def test_a_path_in_the_service_that_the_page_names_exists() -> None:
+    packages = {path.parent.name for path in SERVICE.glob("*/__init__.py")}
+    named = [
+        path for span in PAGE.spans if span.split("/")[0] in packages and "/" in span for path in alternatives(span)
+    ]
+    assert [path for path in named if not (SERVICE / path).exists()] == []
+    assert len(named) > 20
 
 
 def test_the_fields_of_the_packed_state_are_those_that_the_audit_unpacks() -> None:
@@ -74,30 +92,34 @@ def test_so_many_random_operations_are_compared() -> None:
     with_naive = len(POLICIES) * agreement.FLEETS * agreement.OPERATIONS
     all_three = len(POLICIES) * decisions.FLEETS_WITH_NAIVE * decisions.OPERATIONS_WITH_NAIVE
     assert f"compares the Lua with the specification over {with_lua:,} random operations" in PROSE
-    assert f"the specification with the third over {with_naive:,}" in PROSE
-    assert f"all three side by side over {all_three:,} on each server" in PROSE
+    assert f"the specification with the naive one over {with_naive:,}" in PROSE
+    assert f"all three over {all_three:,} on each server" in PROSE
 
 
-@pytest.mark.parametrize(
+@each(
     "sentence",
     [
-        f"but by {constant_in_lua('accounting', 'accounting.MAX_STEP') / 1e6:g} s at most",
-        f"After such a gap no lease ends for {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s",
-        f"For {constant_in_lua('accounting', 'accounting.HOLD') / 1e6:g} s after a gap none is ended",
-        f"Each of these ends at most {constant_in_lua('leases', 'REAP'):g} sessions",
-        f"remembered for {constant_in_lua('early', 'KEPT') / 1e6:g} s",
-        f"a fleet keeps at most {constant_in_lua('early', 'MOST'):,.0f}",
-        f"looks through at most {constant_in_lua('leases', 'REAP_SECONDS'):,.0f} seconds of fleet time",
-        f"while leases are left, {TICK_CALLS:,} times at most",
-        f"is bounded by {constant_in_lua('memory', 'MOST_LEVELS'):,.0f} levels",
-        f"BITCOUNT halves the row until {constant_in_lua('rows', 'rows.SPAN'):g} bytes are left",
-        f"with the next call: at most {LARGEST_BATCH}, in order",
+        f"but by {constant_in_lua('ledger/accounting', 'accounting.MAX_STEP') / 1e6:g} s at most",
+        f"after a gap no lease ends for {constant_in_lua('ledger/accounting', 'accounting.HOLD') / 1e6:g} s",
+        f"A batch or tick ends at most {constant_in_lua('leases', 'MAX_REAPED'):g} sessions",
+        f"looks through at most {constant_in_lua('leases', 'MAX_SECONDS'):,.0f} seconds of leases",
+        f"while leases are left, at most {TICK_CALLS:,} times",
+        f"leaves a tombstone for {constant_in_lua('tombstones', 'RETENTION') / 1e6:g} s",
+        f"at most {constant_in_lua('tombstones', 'MAX_IDS'):,.0f} per fleet",
+        f"is bounded by {constant_in_lua('state/cache', 'MAX_LEVELS'):,.0f} levels",
+        f"and {constant_in_lua('state/cache', 'MAX_NAMES'):,.0f} pool names",
+        f"BITCOUNT halves the row until {constant_in_lua('ledger/rows', 'rows.SPAN'):g} bytes are left",
+        f"with the next call, at most {MAX_BATCH} in order",
+        f"Where {MIN_SECOND_CALL} wait, a second call",
         f"until {StoreSettings('').deadline_seconds} s have passed",
-        f"missing pools are created, {'a thousand' if POOLS_PER_CALL == 1000 else POOLS_PER_CALL} at a time",
-        f"they end, {SESSIONS_PER_CALL} at a time",
-        f"**operations**: up to {SLICE} in each step",
+        f"acknowledged calls of the last {KEPT_SECONDS:g} s",
+        f"the last {constant_in_lua('events', 'MAX_EVENTS'):g} changes",
+        f"create missing pools, {POOLS_PER_CALL:,} in each step",
+        f"end its sessions, {SESSIONS_PER_CALL} in each step",
+        f"up to {MAX_BATCH} leases, up to {SLICE} operations in each step",
         f"at most {MAX_POOLS:,} pools, {MAX_CLASSES} classes, a capacity of {MAX_CAPACITY:,} per class",
         f"and {MAX_LEVELS:,} levels in all",
+        f"after {STARTUP_SECONDS:g} s serving begins",
     ],
 )
 def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
@@ -106,4 +128,4 @@ def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> N
 
 def test_the_steps_of_an_assign_state_the_same_limit_of_sessions_ended_by_a_batch() -> None:
     steps = " ".join(Page(ROOT / "docs/one-assign.md").prose.split())
-    assert f"ends at most {constant_in_lua('leases', 'REAP'):g} sessions whose lease is over" in steps
+    assert f"ends at most {constant_in_lua('leases', 'MAX_REAPED'):g} expired sessions" in steps

@@ -9,13 +9,14 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from service.core.policies import POLICIES
-from service.errors import InvalidFleet
-from service.fleet_file import FleetFile
-from service.fleet_file.curves import Curve
-from service.reading.fields import LONGEST_LEASE_SECONDS, LONGEST_RETENTION_SECONDS, SHORTEST_LEASE_SECONDS
+from slta.core.policies import POLICIES
+from slta.fleet_file import FleetFile
+from slta.fleet_file.curves import Curve
+from slta.models.errors import InvalidFleetError
+from slta.parsing.fields import MAX_LEASE_SECONDS, MAX_RETENTION_SECONDS, MIN_LEASE_SECONDS
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.docs.tiny import FILE
+from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/fleet-file.md")
 CURVES = rows(PAGE.section("Curves"))
@@ -44,15 +45,15 @@ def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
     policy, beta, lease, retention, _ = (cells[2] for cells in FIELDS)
     assert words(policy) == list(POLICIES)
     assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
-    assert lease == f"0 for no end, or {SHORTEST_LEASE_SECONDS} to {LONGEST_LEASE_SECONDS} (ten years)"
-    assert retention == f"1 to {LONGEST_RETENTION_SECONDS} (a week)"
+    assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
+    assert retention == f"1 to {MAX_RETENTION_SECONDS} (a week)"
     for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
         assert fleet_file(beta=accepted)
     assert fleet_file(retention_seconds=1)
     for beyond in ({"exponent": -1}, {"exponent": 2}, {"fixed": 0}, {"fixed": 2}):
-        with pytest.raises(InvalidFleet):
+        with pytest.raises(InvalidFleetError):
             fleet_file(beta=beyond)
-    with pytest.raises(InvalidFleet):
+    with pytest.raises(InvalidFleetError):
         fleet_file(retention_seconds=0)
 
 
@@ -68,7 +69,7 @@ def test_the_table_of_curves_has_every_kind_with_its_fields() -> None:
     assert table == kinds
 
 
-@pytest.mark.parametrize(
+@each(
     ("curve", "capacity", "concave"),
     [
         ({"kind": "capped_linear", "slope": -1, "cap": 5}, 5, True),
@@ -84,5 +85,5 @@ def test_a_sign_outside_of_a_curves_range_passes_where_the_curve_is_concave(
     if concave:
         assert file.to_spec()
     else:
-        with pytest.raises(InvalidFleet):
+        with pytest.raises(InvalidFleetError):
             file.to_spec()

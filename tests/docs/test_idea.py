@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from service.core.policies import Jlmu, Occupancies
+from slta.core.policies import Jlmu, Occupancies
 from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import FILE, LARGE, ORDINALS, SMALL, SPEC, best, named, worth
 

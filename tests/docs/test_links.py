@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.docs.pages import PAGES, Page
+from tests.inventory import each
 
 LINKS = [(page, link) for page in PAGES for link in page.links if "://" not in link]
 
 
-@pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
+@each(("page", "link"), LINKS)
 def test_a_relative_link_leads_to_a_file_and_its_fragment_to_a_heading(page: Page, link: str) -> None:
     path, _, fragment = link.partition("#")
     target = Page((page.path.parent / path).resolve()) if path else page

@@ -6,15 +6,14 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
+from tests.code_metrics import FOLDERS
 from tests.docs.pages import ROOT, rows
-from tests.house import ROOMS
+from tests.inventory import each
 
 HEADS = ("| module | owns |", "| folder | owns |")
 PACKAGES = [
     path.parent
-    for room in ROOMS
+    for room in FOLDERS
     for path in sorted((ROOT / room).rglob("__init__.py"))
     if any(head in path.read_text(encoding="utf-8") for head in HEADS)
 ]
@@ -31,12 +30,12 @@ def modules(package: Path) -> set[str]:
     return {name for name in files | folders if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: str(package.relative_to(ROOT)))
+@each("package", PACKAGES)
 def test_the_table_has_every_module_and_no_other(package: Path) -> None:
     named = [name.strip() for first, *_ in rows(docstring(package)) for name in first.split(",")]
     assert sorted(named) == sorted(modules(package))
 
 
 def test_the_map_of_the_paper_and_of_what_is_beside_it_has_every_module_of_core() -> None:
-    named = set(re.findall(r"\w+", docstring(ROOT / "service/core")))
-    assert modules(ROOT / "service/core") <= named
+    named = set(re.findall(r"\w+", docstring(ROOT / "service/slta/core")))
+    assert modules(ROOT / "service/slta/core") <= named

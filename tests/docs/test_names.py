@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-import pytest
 import typer
 import yaml
 
-from service.cli.commands import app
-from service.process.settings import Settings
+from slta.cli.commands import app
+from slta.runtime.settings import Settings
 from tests.docs.pages import PAGES, ROOT, Page, alternatives, rows, words
+from tests.inventory import each
 
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} | {".ci"}
 SOURCES = (".py", ".lua", ".js", ".html", ".md", ".toml")
@@ -28,9 +28,8 @@ ALERTS = {
 }
 
 
-def each(*lists: list[tuple[Page, str]]) -> pytest.MarkDecorator:
-    cases = [case for cases in lists for case in dict.fromkeys(cases)]
-    return pytest.mark.parametrize(("page", "named"), cases, ids=str)
+def each_named(*lists: list[tuple[Page, str]]) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    return each(("page", "named"), [case for cases in lists for case in dict.fromkeys(cases)])
 
 
 # Files
@@ -43,7 +42,7 @@ def is_a_file_of_ours(span: str) -> bool:
     return span.partition("/")[0] in FOLDERS if "/" in span else span.endswith(SOURCES)
 
 
-@each([(page, span) for page in PAGES for span in page.spans if is_a_file_of_ours(span)])
+@each_named([(page, span) for page in PAGES for span in page.spans if is_a_file_of_ours(span)])
 def test_a_file_that_is_named_exists(page: Page, named: str) -> None:
     for path in alternatives(named):
         assert any(ROOT.glob(path)) or any(page.path.parent.glob(path)), f"{page} names {path}"
@@ -63,7 +62,7 @@ def make_targets(page: Page) -> list[tuple[Page, str]]:
     return [(page, name) for line in command_lines(page) for name in re.findall(r"\bmake ([a-z][a-z-]*)", line)]
 
 
-@each(*(make_targets(page) for page in PAGES))
+@each_named(*(make_targets(page) for page in PAGES))
 def test_a_target_of_make_that_is_named_exists(page: Page, named: str) -> None:
     assert named in TARGETS, f"{page} names make {named}"
 
@@ -90,7 +89,7 @@ def known_options(words: list[str]) -> set[str]:
     return {option for parameter in command.params for option in parameter.opts} | {"--help"}
 
 
-@each(*(slta_commands(page) for page in PAGES))
+@each_named(*(slta_commands(page) for page in PAGES))
 def test_a_command_of_slta_that_is_named_exists_and_has_its_options(page: Page, named: str) -> None:
     words = shlex.split(re.sub(r"[…\[\]]", " ", named))
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
@@ -100,12 +99,12 @@ def test_a_command_of_slta_that_is_named_exists_and_has_its_options(page: Page, 
 # Settings, alerts
 
 
-@each([(page, name) for page in PAGES for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
+@each_named([(page, name) for page in PAGES for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
 def test_a_setting_that_is_named_exists(page: Page, named: str) -> None:
     assert named in {*(field.upper() for field in Settings.model_fields), "API_KEY"}, f"{page} names SLTA_{named}"
 
 
-@each([(page, name) for page in PAGES for name in re.findall(r"\bSlta[A-Z]\w+", page.text)])
+@each_named([(page, name) for page in PAGES for name in re.findall(r"\bSlta[A-Z]\w+", page.text)])
 def test_an_alert_that_is_named_exists(page: Page, named: str) -> None:
     assert named in ALERTS, f"{page} names {named}"
 
@@ -119,6 +118,16 @@ def known_metrics() -> set[str]:
     return {*names, *(f"{name}{series}" for name in names for series in ("_bucket", "_sum", "_count"))}
 
 
-@each([(page, name) for page in PAGES for name in re.findall(r"\bslta_[a-z][a-z_]*[a-z]\b(?!>)", page.text)])
+PACKAGES = {init.parent.name for init in ROOT.glob("*/slta_*/__init__.py")}
+
+
+@each_named(
+    [
+        (page, name)
+        for page in PAGES
+        for name in re.findall(r"\bslta_[a-z][a-z_]*[a-z]\b(?!>)", page.text)
+        if name not in PACKAGES
+    ]
+)
 def test_a_metric_that_is_named_exists(page: Page, named: str) -> None:
     assert named in known_metrics(), f"{page} names {named}"

@@ -1,16 +1,17 @@
-"""docs/one-assign.md leads to functions that exist, and tells of one assign what really happens."""
+"""docs/one-assign.md links to existing functions, names each file that an assign enters, and shows real values."""
 
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
 from pathlib import Path
 
-import pytest
-
+from tests.docs.assign_trace import files_of_one_assign
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.in_process import TINY, service_in_process
+from tests.inventory import each
 from tests.servers import running_server
 
 PAGE = Page(ROOT / "docs/one-assign.md")
@@ -29,7 +30,7 @@ def names_in(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return [node.name]
     if isinstance(node, ast.ClassDef):
-        return [f"{node.name}.{name}" for inner in node.body for name in names_in(inner)]
+        return [node.name, *(f"{node.name}.{name}" for inner in node.body for name in names_in(inner))]
     return []
 
 
@@ -37,9 +38,16 @@ def test_there_are_ten_steps() -> None:
     assert re.findall(r"^(\d+)\. \*\*", PAGE.prose, re.MULTILINE) == [str(step) for step in range(1, 11)]
 
 
-@pytest.mark.parametrize(("function", "file"), STEPS)
+@each(("function", "file"), STEPS)
 def test_a_function_that_is_linked_is_in_that_file(function: str, file: str) -> None:
     assert function in functions_of(ROOT / file), f"{file} has no {function}"
+
+
+def test_the_page_names_each_file_that_an_assign_enters_once() -> None:
+    with running_server() as url:
+        entered = asyncio.run(files_of_one_assign(url))
+    named = [file for _, file in STEPS]
+    assert sorted(named) == sorted(entered)
 
 
 async def test_the_bits_before_and_after_and_the_answer_are_those_of_a_service() -> None:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from experiments.studies.which import LINES
-from service.core.policies import Occupancies, Slta
-from service.core.policies.slta import TOKENS, choose
-from service.core.policies.tokens import Beta
+from lab.studies.which import LINES
+from slta.core.policies import Occupancies, Slta
+from slta.core.policies.slta import TOKENS, choose
+from slta.core.policies.tokens import Beta
 from tests.docs.pages import ROOT, Page, rows
 from tests.docs.tiny import LARGE, ORDINALS, SMALL, SPEC, named
+from tests.inventory import each
 
 PAGE = Page(ROOT / "docs/policies.md")
 TEXT = " ".join(PAGE.prose.split())
@@ -48,7 +49,7 @@ def is_of_two_classes(row: dict[str, Any]) -> bool:
     return bool(row["fleet"] == "table 1")
 
 
-@pytest.mark.parametrize(("heading", "steady"), [("Gap at a steady load", True), ("Gap at a changing load", False)])
+@each(("heading", "steady"), [("Gap at a steady load", True), ("Gap at a changing load", False)])
 def test_the_tables_are_those_of_the_study(heading: str, *, steady: bool) -> None:
     assert rows(PAGE.section(heading)) == [
         [CLASSES[row["fleet"]], f"{row['n']:,}", *(f"{gap(row, column):.3f}" for column in COLUMNS)]

@@ -1,4 +1,4 @@
-"""The contract at the head of service/store/lua/policies.lua is what the policies keep to, the toy of the tests too."""
+"""All policies, including the toy of the tests, follow the contract in service/slta/store/lua/policies/policies.lua."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from tests.docs.pages import ROOT
 from tests.toy.uniform import LUA_WITH_UNIFORM, WITH_UNIFORM
 
-HEAD = (ROOT / "service/store/lua/policies.lua").read_text(encoding="utf-8").partition("\npolicies = {}")[0]
-SNAPSHOTS = (ROOT / "service/store/snapshots.py").read_text(encoding="utf-8")
-LENDING = {known: ROOT / f"service/store/lua/{known}.lua" for known in ("tokens", "jlmu")}
+HEAD = (
+    (ROOT / "service/slta/store/lua/policies/policies.lua").read_text(encoding="utf-8").partition("\npolicies = {}")[0]
+)
+SNAPSHOTS = (ROOT / "service/slta/store/snapshots.py").read_text(encoding="utf-8")
+LENDING = {known: ROOT / f"service/slta/store/lua/policies/{known}.lua" for known in ("tokens", "jlmu")}
 """Modules that policies have lists and functions from."""
 
 each_policy = pytest.mark.parametrize("name", LUA_WITH_UNIFORM)
@@ -64,7 +66,7 @@ def fields_written(name: str) -> set[str]:
 
 def of_the_fleet() -> set[str]:
     """The fields of the fleet that the contract lets a policy read."""
-    listed = HEAD.partition("these fields of the fleet:\n")[2].partition("-- `choose` and `judge`")[0]
+    listed = HEAD.partition("these fields of the fleet:\n")[2].partition("-- `choose`, `learning_step`")[0]
     return {
         word for names in re.findall(r"^--   ((?:\w+, )*\w+)  ", listed, re.MULTILINE) for word in names.split(", ")
     }
@@ -109,7 +111,8 @@ def test_the_fields_of_the_fleet_that_policies_read_are_those_that_the_contract_
 
 @each_policy
 def test_a_policy_with_thresholds_has_the_fields_that_a_snapshot_reads(name: str) -> None:
-    named = set(re.findall(r"`(\w+)`", HEAD.partition("three of its fields")[2].partition(":")[0]))
+    named = set(re.findall(r"`(\w+)`", HEAD.partition("`has_thresholds` has the fields")[2].partition(", which")[0]))
+    assert named
     assert all(f'"{field}"' in SNAPSHOTS for field in named)
     assert (named <= own_fields(name)) == WITH_UNIFORM[name].has_thresholds
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from service.core.optimum import Optimum, optimum
-from service.fleet_file import FleetFile
+from slta.core.optimum import Optimum, optimum
+from slta.fleet_file import FleetFile
 from tests.in_process import TINY
 
 SPEC = FleetFile.read(json.loads(json.dumps(TINY), parse_float=Decimal)).to_spec()

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.fleets import TABLE_1
-from experiments.studies import assumptions, state
-from experiments.studies.cells import BUCKETS, buckets_of, cell_of_bucket, part_of, pools_of_cells
-from experiments.studies.policies import tuned_weights
-from experiments.workload import generator, stationary
-from loadgen.holding import Lognormal, Pareto
+from lab.studies import assumptions, state
+from lab.studies.cells import BUCKETS, buckets_of, cell_of_bucket, part_of, pools_of_cells
+from lab.studies.policies import tuned_weights
+from slta_experiments.fleets import TABLE_1
+from slta_experiments.workload import generator, stationary
+from slta_loadgen.holding import Lognormal, Pareto
 
 
 def test_cells_share_out_every_session_and_keep_their_order() -> None:

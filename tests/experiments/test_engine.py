@@ -15,9 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.engine.compiling import has_numba, sources_digest
-from experiments.engine.loop import event_loop
-from experiments.engine.simulate import (
+from slta.core.orders import PAPER, Index, Kink, Order
+from slta.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
+from slta.core.policies.choice import NOTHING
+from slta.core.policies.tokens import Beta
+from slta.core.utility import PoolClass, TableUtility
+from slta_experiments.engine.compiling import has_numba, sources_digest
+from slta_experiments.engine.loop import event_loop
+from slta_experiments.engine.simulate import (
     POLICIES,
     Run,
     dispatch_order,
@@ -30,15 +35,10 @@ from experiments.engine.simulate import (
     optimum_table,
     simulate,
 )
-from experiments.engine.state import State, join, leave, state_of
-from experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_share
-from experiments.misreadings import GREEDY_MISREADINGS
-from experiments.workload import from_present, generator, stationary, stepped, workload_of
-from service.core.orders import PAPER, Index, Kink, Order
-from service.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
-from service.core.policies.choice import NOTHING
-from service.core.policies.tokens import Beta
-from service.core.utility import PoolClass, TableUtility
+from slta_experiments.engine.state import State, join, leave, state_of
+from slta_experiments.fleets import FIGURE_3_RIGHT, STRONG, TABLE_1, FleetShape, log_share
+from slta_experiments.misreadings import GREEDY_MISREADINGS
+from slta_experiments.workload import from_present, generator, stationary, stepped, workload_of
 
 SMALL = log_share("small", (5, 9), (1, 1), 6)
 KINKED = FleetShape(
@@ -183,9 +183,9 @@ def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy: str) -> No
 def test_another_process_finds_the_compiled_loop(tmp_path: Path) -> None:
     code = """
 import json
-from experiments.engine.simulate import Run, loop_of, simulate
-from experiments.fleets import TABLE_1
-from experiments.workload import generator, stationary
+from slta_experiments.engine.simulate import Run, loop_of, simulate
+from slta_experiments.fleets import TABLE_1
+from slta_experiments.workload import generator, stationary
 simulate(TABLE_1, 4, "JLMU", stationary(generator(1), 20.0, 2.0), Run(horizon=2.0, warm_up=0.0))
 seen = loop_of("JLMU").stats
 print(json.dumps([sum(seen.cache_hits.values()), sum(seen.cache_misses.values())]))

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from experiments.cli import STUDIES, Study, app
-from experiments.report import Report, markdown_table, plain, to_json
+from lab.studies.__main__ import STUDIES as LAB_STUDIES
+from lab.studies.__main__ import app as lab
+from slta_experiments.cli import STUDIES, Study, app
+from slta_experiments.study_report import Report, markdown_table, plain, to_json
+from tests.inventory import each
 
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 
@@ -35,22 +38,22 @@ runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
     ],
 )
 def test_a_bad_option_gets_a_clear_message(arguments: list[str], message: str) -> None:
-    result = runner.invoke(app, arguments)
+    result = runner.invoke(lab if arguments[0] in {study.name for study in LAB_STUDIES} else app, arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.replace("│", " ").split())
 
 
-def test_every_experiment_has_a_command() -> None:
-    names = {command.name for command in app.registered_commands}
-    assert names == {
-        *("table1", "figure3", "fluid", "learning", "suboptimal", "policies"),
-        *("assumptions", "cells", "state", "index", "greedy", "orders", "which", "prediction", "speed", "all"),
+def test_every_study_has_a_command() -> None:
+    assert {command.name for command in app.registered_commands} == {"table1", "figure3", "fluid", "learning", "all"}
+    assert {command.name for command in lab.registered_commands} == {
+        *("suboptimal", "policies", "assumptions", "cells", "state", "index", "greedy", "orders", "which"),
+        *("expected_gap", "speed", "all"),
     }
 
 
-@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+@each("study", [*STUDIES, *LAB_STUDIES])
 def test_a_command_has_the_options_that_its_study_takes(study: Study) -> None:
-    taken = inspect.signature(import_module(f"experiments.studies.{study.name}").study).parameters
+    taken = inspect.signature(import_module(f"{study.package}.{study.name}").study).parameters
     assert set(study.options) == set(taken)
 
 
@@ -72,9 +75,10 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
 ) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,1\n2,1\n")
-    result = runner.invoke(app, ["all", "--out", str(tmp_path), "--trace", str(trace), "--processes", "1"])
-    assert result.exit_code == 0, result.output
-    assert list(runs) == [study.name for study in STUDIES]
+    for command in (app, lab):
+        result = runner.invoke(command, ["all", "--out", str(tmp_path), "--trace", str(trace), "--processes", "1"])
+        assert result.exit_code == 0, result.output
+    assert list(runs) == [study.name for study in (*STUDIES, *LAB_STUDIES)]
     seeds = {
         "table1": 24,
         "cells": 2,
@@ -86,7 +90,7 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
         "greedy": 24,
         "orders": 20,
         "which": 20,
-        "prediction": 20,
+        "expected_gap": 20,
     }
     assert {name: options["seeds"] for name, options in runs.items() if "seeds" in options} == seeds
     assert {options["processes"] for options in runs.values() if "processes" in options} == {1}
@@ -96,7 +100,7 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
 
 
 def test_a_trace_that_cannot_be_read_is_told_before_anything_is_run(runs: dict[str, dict[str, Any]]) -> None:
-    result = runner.invoke(app, ["all", "--trace", "missing.csv"])
+    result = runner.invoke(lab, ["all", "--trace", "missing.csv"])
     assert (result.exit_code, runs) == (2, {})
 
 

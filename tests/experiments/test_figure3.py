@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from slta_experiments.fleets import FIGURE_3_LEFT, FIGURE_3_RIGHT
+from slta_experiments.studies.figure3 import LOADS, occupancies, study
+from tests.inventory import each
 
-from experiments.fleets import FIGURE_3_LEFT, FIGURE_3_RIGHT
-from experiments.studies.figure3 import LOADS, occupancies, study
 
-
-@pytest.mark.parametrize("load", LOADS[1:])
+@each("load", LOADS[1:])
 def test_left_the_occupancies_keep_their_ratios_up_to_rounding(load: float) -> None:
     # "server pools with roughly r(i)/c(r, ρ) tasks": one c serves all classes, to within one task.
     lows, highs = [], []
@@ -19,7 +18,7 @@ def test_left_the_occupancies_keep_their_ratios_up_to_rounding(load: float) -> N
     assert max(lows) < min(highs)
 
 
-@pytest.mark.parametrize("multiple", range(1, 6))
+@each("multiple", range(1, 6))
 def test_left_at_some_loads_all_pools_hold_exactly_their_share(multiple: int) -> None:
     # x = (1, 2, 3) · k on α = (1/2, 1/4, 1/4): ρ = 1.75 k.
     parts = occupancies(FIGURE_3_LEFT, 1.75 * multiple)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.fleets import log_share
-from experiments.studies.fluid import admissible, columns_of, integrate, optimal, right_side
-from experiments.workload import Floats
+from slta_experiments.fleets import log_share
+from slta_experiments.studies.fluid import admissible, columns_of, integrate, optimal, right_side
+from slta_experiments.workload import Floats
 
 KIND = log_share("small", (4, 6), (1, 1), 12)
 TIMES = np.linspace(0, 12, 25).tolist()

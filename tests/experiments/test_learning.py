@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.fleets import TABLE_1
-from experiments.studies.class_away import class_away
-from experiments.studies.learning import Trial, beta_row, first_times, lag, through_steps
+from slta_experiments.fleets import TABLE_1
+from slta_experiments.studies.class_away import class_away
+from slta_experiments.studies.learning import Trial, beta_row, first_times, lag, through_steps
 
 
 def test_from_empty_r_reaches_its_optimum_when_the_fluid_limit_says() -> None:

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from experiments.studies import orders
-from experiments.studies.orders import FLEETS, LARGEST, Trial, count_of, measure, row_of, small_orders, tied_fleet
-from experiments.studies.small import TIED
-from service.core.orders import Index, Kink
-from service.core.ranking import tied
+from lab.studies import orders
+from lab.studies.orders import FLEETS, LARGEST, Trial, count_of, measure, row_of, small_orders, tied_fleet
+from lab.studies.small import TIED
+from slta.core.orders import Index, Kink
+from slta.core.ranking import tied
+from tests.inventory import each
 
 
-@pytest.mark.parametrize("number", range(FLEETS))
+@each("number", range(FLEETS))
 def test_every_fleet_of_the_draw_has_ties_that_kinks_move_and_pools_as_stated(number: int) -> None:
     shape, n, load = tied_fleet(number)
     assert min(6, sum(shape.shares)) <= n <= LARGEST + sum(shape.shares)

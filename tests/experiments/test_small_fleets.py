@@ -9,15 +9,15 @@ from itertools import accumulate
 
 import pytest
 
-from experiments.engine.simulate import Run, simulate
-from experiments.fleets import TABLE_1, FleetShape
-from experiments.optimal_control import best_and_ordered, chain_of
-from experiments.studies.index import orders
-from experiments.studies.small import KINKED, SMOOTH, TIED, reversed_ties, section_9_3
-from experiments.studies.suboptimal import all_to_two, exact_row, greedy, momentary_bound
-from experiments.workload import generator, stationary
-from service.core.orders import Index
-from service.core.orders.index import prices
+from lab.studies.index import orders
+from lab.studies.small import KINKED, SMOOTH, TIED, reversed_ties, section_9_3
+from lab.studies.suboptimal import all_to_two, exact_row, greedy, momentary_bound
+from slta.core.orders import Index
+from slta.core.orders.index import prices
+from slta_experiments.engine.simulate import Run, simulate
+from slta_experiments.fleets import TABLE_1, FleetShape
+from slta_experiments.optimal_control import best_and_ordered, chain_of
+from slta_experiments.workload import generator, stationary
 
 
 @pytest.mark.parametrize("load", [0.3, 1.0, 3.0])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.engine.compiling import has_numba
-from experiments.misreadings import MISREADINGS
-from experiments.studies.printed import printed_gap
-from experiments.studies.table1 import Cell, expected_swing, load_with, measure_cell, paired, row, study
-from service.core.gaps import Gaps
+from slta.core.gaps import Gaps
+from slta_experiments.engine.compiling import has_numba
+from slta_experiments.misreadings import MISREADINGS
+from slta_experiments.studies.printed import printed_gap
+from slta_experiments.studies.table1 import Cell, expected_swing, load_with, measure_cell, paired, row, study
 
 SEEDS = 12 if has_numba() else 4
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.limits import MAX_POOLS
-from service.core.marginals import Rational
-from service.core.orders import Index, Kink, Paper
-from service.core.policies import POLICIES, Policy
-from service.core.policies.tokens import Beta
-from service.core.utility import LogShareUtility, TableUtility
-from service.errors import InvalidFleet
-from service.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
+from slta.core.limits import MAX_POOLS
+from slta.core.marginals import Rational
+from slta.core.orders import Index, Kink, Paper
+from slta.core.policies import POLICIES, Policy
+from slta.core.policies.tokens import Beta
+from slta.core.utility import LogShareUtility, TableUtility
+from slta.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
+from slta.models.errors import InvalidFleetError
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
@@ -103,7 +103,7 @@ def test_the_load_of_an_index_is_shared_by_the_pools_that_are_named_or_asked_for
     ("order", "policy", "pools", "reason"),
     [
         ("kink", "jlmu", 4, "^order: must be an object with fields$"),
-        ({"load": 5}, "jlmu", 4, "^order: must say its kind$"),
+        ({"load": 5}, "jlmu", 4, "^order: requires the field kind$"),
         ({"kind": "best"}, "jlmu", 4, "^order: kind must be one of 'paper', 'kink', 'index'$"),
         ({"kind": "index"}, "jlmu", 4, "^order.load: field required$"),
         ({"kind": "index", "load": 0}, "jlmu", 4, "order.load: input should be greater than 0"),
@@ -126,7 +126,7 @@ def test_the_load_of_an_index_is_shared_by_the_pools_that_are_named_or_asked_for
     ],
 )
 def test_an_order_that_cannot_be_says_why(order: dict[str, Any], policy: str, pools: int, reason: str) -> None:
-    with pytest.raises(InvalidFleet, match=reason):
+    with pytest.raises(InvalidFleetError, match=reason):
         with_order(order, policy, pools).to_spec()
 
 
@@ -177,7 +177,7 @@ def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decim
 def test_pools_are_not_numbered_after_a_name_that_leaves_no_room_for_the_number() -> None:
     a_class = {"name": "a" * 126, "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
     assert FleetFile.read({"classes": [a_class | {"pools": 9}]}).wanted_pools()[-1][0] == "a" * 126 + "-9"
-    with pytest.raises(InvalidFleet, match="name is too long: the pool ids"):
+    with pytest.raises(InvalidFleetError, match="name is too long: the pool ids"):
         FleetFile.read({"classes": [a_class | {"pools": 10}]})
 
 
@@ -204,7 +204,7 @@ def test_equal_numbers_written_differently_are_the_same_document() -> None:
     ],
 )
 def test_a_number_that_is_not_exact_or_out_of_range_is_refused(number: object, reason: str) -> None:
-    with pytest.raises(InvalidFleet, match=reason) as caught:
+    with pytest.raises(InvalidFleetError, match=reason) as caught:
         file_with({"kind": "linear", "slope": number})
     assert str(caught.value).startswith("classes[0].utility.slope: ")
 
@@ -212,9 +212,9 @@ def test_a_number_that_is_not_exact_or_out_of_range_is_refused(number: object, r
 def test_a_curve_that_bends_the_wrong_way_is_refused_with_the_first_x() -> None:
     values = [Decimal(text) for text in ("0", "1", "1.9", "2.7", "3.6", "5")]
     file = file_with({"kind": "table", "values": values}, capacity=5)
-    with pytest.raises(InvalidFleet, match=r"class a: the utility is not concave.* x = 3"):
+    with pytest.raises(InvalidFleetError, match=r"class a: the utility is not concave.* x = 3"):
         file.to_spec()
-    with pytest.raises(InvalidFleet, match="x = 1"):
+    with pytest.raises(InvalidFleetError, match="x = 1"):
         file_with({"kind": "quadratic", "linear": 1, "quadratic": Decimal("0.000001")}).to_spec()
 
 
@@ -289,7 +289,7 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path) -> None:
 )
 def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, text: str, reason: str) -> None:
     path = write(tmp_path, text)
-    with pytest.raises(InvalidFleet, match=reason) as caught:
+    with pytest.raises(InvalidFleetError, match=reason) as caught:
         load_yaml(path)
     assert str(caught.value).startswith(str(path))
 
@@ -309,7 +309,7 @@ beta: {exponnt: 0.4}
 
 def test_every_mistake_is_named_with_its_place_and_unknown_fields_come_first(tmp_path: Path) -> None:
     path = write(tmp_path, MISTAKEN)
-    with pytest.raises(InvalidFleet) as caught:
+    with pytest.raises(InvalidFleetError) as caught:
         load_yaml(path)
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         "line 8, column 8: beta.exponnt: is not a known field; did you mean exponent?",
@@ -326,7 +326,7 @@ def test_every_mistake_is_named_with_its_place_and_unknown_fields_come_first(tmp
 def test_the_policy_and_each_curve_that_is_not_concave_are_named_together(tmp_path: Path) -> None:
     convex = "{name: %s, capacity: 2, utility: {kind: table, values: [0, 1, 3]}}"
     path = write(tmp_path, f"policy: best\nclasses:\n  - {convex % 'a'}\n  - {convex % 'b'}\n")
-    with pytest.raises(InvalidFleet) as caught:
+    with pytest.raises(InvalidFleetError) as caught:
         load_yaml(path)
     assert [mistake.field for mistake in caught.value.mistakes] == [
         "policy",
@@ -337,12 +337,12 @@ def test_the_policy_and_each_curve_that_is_not_concave_are_named_together(tmp_pa
 
 
 def test_a_request_hears_of_the_first_mistakes_and_how_many_more_there_are() -> None:
-    with pytest.raises(InvalidFleet, match=r"^a: is not a known field; .*; e: is not a known field; and 2 more$"):
+    with pytest.raises(InvalidFleetError, match=r"^a: is not a known field; .*; e: is not a known field; and 2 more$"):
         FleetFile.read(dict.fromkeys("abcdef", 1))
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFleet, match="No such file"):
+    with pytest.raises(InvalidFleetError, match="No such file"):
         load_yaml(tmp_path / "missing.yaml")
 
 
@@ -350,8 +350,8 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 async def test_a_spec_is_compiled_once_and_the_oldest_is_forgotten_where_many_have_many_levels(
     monkeypatch: pytest.MonkeyPatch, most: int, most_levels: int, is_kept: bool
 ) -> None:
-    monkeypatch.setattr(Specs, "MOST", most)
-    monkeypatch.setattr(Specs, "MOST_LEVELS", most_levels)
+    monkeypatch.setattr(Specs, "MAX_SPECS", most)
+    monkeypatch.setattr(Specs, "MAX_LEVELS", most_levels)
     specs = Specs()
     documents = [file_with({"kind": "linear", "slope": k}).document() for k in (1, 2, 3)]
     first = await specs.of(documents[0])
@@ -378,7 +378,7 @@ def test_whatever_numbers_a_file_has_it_compiles_or_is_refused(utilities: list[d
     classes = [{"name": f"c{i}", "capacity": 3, "utility": utility} for i, utility in enumerate(utilities)]
     try:
         spec = compile_spec(FleetFile.read({"classes": classes}))
-    except InvalidFleet as refused:
+    except InvalidFleetError as refused:
         assert "classes[" in str(refused)  # noqa: PT017 - either outcome is right
         return
     assert len(spec.ranking) == 3 * len(classes)
@@ -402,5 +402,5 @@ async def test_stored_documents_are_compiled_with_the_table_of_the_process() -> 
     table = {"third": third_policy()}
     document = file_with({"kind": "linear", "slope": 1}).document().replace("slta", "third")
     assert (await Specs(table).of(document)).policy is table["third"]
-    with pytest.raises(InvalidFleet, match="policy: must be one of slta, jlmu, slta-greedy"):
+    with pytest.raises(InvalidFleetError, match="policy: must be one of slta, jlmu, slta-greedy"):
         await Specs().of(document)

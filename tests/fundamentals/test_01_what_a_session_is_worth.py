@@ -10,7 +10,7 @@ from math import log
 
 import pytest
 
-from service.core.utility import LogShareUtility, PoolClass, TableUtility
+from slta.core.utility import LogShareUtility, PoolClass, TableUtility
 
 pool = LogShareUtility(resource=Fraction(20))
 

@@ -7,8 +7,8 @@ Classes count from 0 here, levels and ranks from 1.
 
 from fractions import Fraction
 
-from service.core.ranking import rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 
 SMALL, LARGE = 0, 1
 

@@ -11,9 +11,9 @@ from math import log
 
 import pytest
 
-from service.core.optimum import optimal_assignment, optimum
-from service.core.ranking import rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.optimum import optimal_assignment, optimum
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 
 small, large = LogShareUtility(Fraction(20)), LogShareUtility(Fraction(30))
 ranking = rank_coordinates([PoolClass("small", small, capacity=60), PoolClass("large", large, capacity=60)])

@@ -6,9 +6,9 @@ number in [0, 1) that is handed in, so that the same state and the same draw alw
 
 from fractions import Fraction
 
-from service.core.policies import Decision, Jlmu, Occupancies
-from service.core.ranking import rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.policies import Decision, Jlmu, Occupancies
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 
 SMALL, LARGE = 0, 1
 ranking = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), capacity=3) for r in (20, 30)])

@@ -8,10 +8,10 @@ rank r − 1, has one of them). Both are judged on the state just before an arri
 from fractions import Fraction
 from random import Random
 
-from service.core.policies import Occupancies, Slta
-from service.core.policies.tokens import Beta
-from service.core.ranking import rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.policies import Occupancies, Slta
+from slta.core.policies.tokens import Beta
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 
 ranking = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), capacity=60) for r in (20, 30)])
 

@@ -9,11 +9,11 @@ from fractions import Fraction
 
 import pytest
 
-from service.core.gaps import Averages, gaps
-from service.core.occupancy import counts_of, total_sessions, total_utility
-from service.core.optimum import optimum
-from service.core.ranking import rank_coordinates
-from service.core.utility import PoolClass, TableUtility
+from slta.core.gaps import Averages, gaps
+from slta.core.occupancy import counts_of, total_sessions, total_utility
+from slta.core.optimum import optimum
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import PoolClass, TableUtility
 
 # The first session on a pool is worth 4, the second 2.
 ranking = rank_coordinates([PoolClass("only", TableUtility((Fraction(0), Fraction(4), Fraction(6))), capacity=2)])

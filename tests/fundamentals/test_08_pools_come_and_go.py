@@ -7,11 +7,11 @@ changes, r keeps its coordinates, not its number.
 
 from fractions import Fraction
 
-from service.core.optimum import optimum, pool_worth
-from service.core.policies import Occupancies, Slta
-from service.core.policies.tokens import Beta
-from service.core.ranking import Coordinate, rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.optimum import optimum, pool_worth
+from slta.core.policies import Occupancies, Slta
+from slta.core.policies.tokens import Beta
+from slta.core.ranking import Coordinate, rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 
 SMALL, LARGE = 0, 1
 ranking = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), capacity=3) for r in (20, 30)])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.core.fleet import FleetSpec
-from service.core.optimum import optimal_assignment, optimum
-from service.fleet_file import load_yaml
+from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimal_assignment, optimum
+from slta.fleet_file import load_yaml
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

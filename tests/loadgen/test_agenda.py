@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from loadgen.agenda import Agenda
-from loadgen.kernel_timer import KernelTimer, LoopTimer, Timer
+from slta_loadgen.agenda import Agenda
+from slta_loadgen.kernel_timer import KernelTimer, LoopTimer, Timer
 
 TIMERS = [
     pytest.param(KernelTimer, marks=pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")),

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from loadgen.agreement import Agreement, begin_window, compare, differing_pools
-from loadgen.client import Client
-from loadgen.replay import Drain, Replay, ReplaySettings
-from loadgen.workload import PlannedSession
+from slta_loadgen.agreement import Agreement, begin_window, compare, differing_pools
+from slta_loadgen.client import Client
+from slta_loadgen.replay import Drain, Replay, ReplaySettings
+from slta_loadgen.workload import PlannedSession
 from tests.loadgen.standin import StandIn, eventually
 
 

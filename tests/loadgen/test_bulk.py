@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
-from loadgen.bulk import BulkClient, outcomes_of
-from loadgen.client import Reply
-from loadgen.replay import Drain, Replay, ReplaySettings
-from loadgen.retry import Retrying, RetryPolicy
-from loadgen.workload import PlannedSession
+from slta_loadgen.bulk import BulkClient, outcomes_of
+from slta_loadgen.client import Reply
+from slta_loadgen.replay import Drain, Replay, ReplaySettings
+from slta_loadgen.retry import Retrying, RetryPolicy
+from slta_loadgen.workload import PlannedSession
 from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn
 
 QUICK = RetryPolicy(first_delay_seconds=0.001, longest_delay_seconds=0.001, settle_every_seconds=0.01)

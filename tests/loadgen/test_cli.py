@@ -10,7 +10,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 from typer.testing import CliRunner, Result
 
-from loadgen.cli import app
+from slta_loadgen.cli import app
 from tests.loadgen.standin import StandIn
 
 

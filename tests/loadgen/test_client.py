@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from loadgen.client import Client, ServiceError
+from slta_loadgen.client import Client, ServiceError
 from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn
 
 

@@ -3,13 +3,13 @@ import random
 
 import pytest
 
-from loadgen.holding import (
+from slta_loadgen.holding import (
     Deterministic,
     Exponential,
     Holding,
     HoldingKind,
     Hyperexponential,
-    InvalidHolding,
+    InvalidHoldingError,
     Lognormal,
     Pareto,
     holding_of_kind,
@@ -104,12 +104,12 @@ def test_every_kind_has_the_mean_asked_for(kind: HoldingKind) -> None:
     ],
 )
 def test_parameters_that_make_no_distribution_are_refused(kind: HoldingKind, options: dict[str, float]) -> None:
-    with pytest.raises(InvalidHolding):
+    with pytest.raises(InvalidHoldingError):
         holding_of_kind(kind, 10.0, **options)
 
 
 @pytest.mark.parametrize("mean", [0.0, -1.0, math.inf, math.nan])
 @pytest.mark.parametrize("kind", HoldingKind)
 def test_a_mean_is_positive_and_finite(kind: HoldingKind, mean: float) -> None:
-    with pytest.raises(InvalidHolding, match="mean"):
+    with pytest.raises(InvalidHoldingError, match="mean"):
         holding_of_kind(kind, mean)

@@ -2,7 +2,8 @@ import random
 
 import pytest
 
-from loadgen.latency import Latency, Percentiles
+from slta_loadgen.latency import Latency, Percentiles
+from tests.inventory import each
 
 NOTHING = Percentiles(count=0, p50=None, p99=None, p999=None, max=None)
 
@@ -24,7 +25,7 @@ def test_percentiles_are_within_half_a_percent() -> None:
     assert overall.max == ordered[-1]
 
 
-@pytest.mark.parametrize("duration", [0.1 + 0.0001 * k for k in range(100)])
+@each("duration", [0.1 + 0.0001 * k for k in range(100)])
 def test_no_percentile_lies_beyond_the_maximum(duration: float) -> None:
     latency = Latency()
     latency.record(duration, at_seconds=0.0)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from loadgen.holding import Deterministic, Exponential
-from loadgen.plan import InvalidPlan, Plan
+from slta_loadgen.holding import Deterministic, Exponential
+from slta_loadgen.plan import InvalidPlanError, Plan
 from tests.loadgen.statistics import sigmas
 
 TEN = Exponential(10.0)
@@ -21,7 +21,7 @@ def test_a_rate_needs_no_pools() -> None:
 
 
 def test_a_load_needs_some() -> None:
-    with pytest.raises(InvalidPlan, match="no"):
+    with pytest.raises(InvalidPlanError, match="no"):
         Plan(holding=TEN, load=3.0).rate_profile(active_pools=0)
 
 
@@ -67,7 +67,7 @@ def test_arrivals_end_after_the_duration_or_the_profile(options: dict[str, Any],
     [{}, {"load": 1.0, "rate": 1.0}, {"load": 1.0, "endless": True, "duration_seconds": 5.0}],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidPlan):
+    with pytest.raises(InvalidPlanError):
         Plan(holding=TEN, **options)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.profile import InvalidProfile, RateProfile, Segment, constant, day, parse_profile, through
+from slta_loadgen.profile import InvalidProfileError, RateProfile, Segment, constant, day, parse_profile, through
 
 rates = st.one_of(st.just(0.0), st.floats(0.001, 1_000))
 segments = st.builds(Segment, st.floats(0.01, 10_000), rates, rates)
@@ -77,12 +77,12 @@ def test_the_rate_at_a_step_is_the_one_after_it() -> None:
     "text", ["", "5", "5@", "@30", "5..@30", "5@0", "-5@30", "5@30,", "5@30;6@30", "nan@3", "1e3@3", "0@10", "0..0@5"]
 )
 def test_a_profile_that_is_not_one_is_refused(text: str) -> None:
-    with pytest.raises(InvalidProfile):
+    with pytest.raises(InvalidProfileError):
         parse_profile(text)
 
 
 def test_the_refusal_names_the_part() -> None:
-    with pytest.raises(InvalidProfile, match=r"expected RATE@SECONDS .* not '5\.\.@30'"):
+    with pytest.raises(InvalidProfileError, match=r"expected RATE@SECONDS .* not '5\.\.@30'"):
         parse_profile("5@30,5..@30")
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.record import Record, mean_sessions_by_pool, mean_sessions_per_pool
+from slta_loadgen.record import Record, mean_sessions_by_pool, mean_sessions_per_pool
 
 
 def test_the_mean_over_a_window_is_the_integral_over_its_length() -> None:

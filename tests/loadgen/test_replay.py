@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import unused_port
 
-from loadgen.client import Client
-from loadgen.replay import Drain, Replay, ReplaySettings
-from loadgen.retry import RetryPolicy
-from loadgen.workload import PlannedSession
+from slta_loadgen.client import Client
+from slta_loadgen.replay import Drain, Replay, ReplaySettings
+from slta_loadgen.retry import RetryPolicy
+from slta_loadgen.workload import PlannedSession
 from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn, eventually
 
 QUICK = RetryPolicy(first_delay_seconds=0.001, longest_delay_seconds=0.001, settle_every_seconds=0.01)

@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from loadgen.client import Reply
-from loadgen.retry import Answer, Retrying, RetryPolicy
+from slta_loadgen.client import Reply
+from slta_loadgen.retry import FinalReply, Retrying, RetryPolicy
 
 DONE = Reply(201, "placed", {})
 FULL = Reply(503, "no_capacity", {})
@@ -19,7 +19,7 @@ SLOW_DOWN = Reply(429, "rate_limited", {})
 QUICK = RetryPolicy(attempts=3, first_delay_seconds=0.0)
 
 
-async def ask(retrying: Retrying, *replies: Reply) -> tuple[Answer, int]:
+async def ask(retrying: Retrying, *replies: Reply) -> tuple[FinalReply, int]:
     """The answer, and how many of the replies it took."""
     left = list(replies)
 

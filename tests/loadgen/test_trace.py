@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.trace import InvalidTrace, TraceLength, measure_trace, read_trace, session_seconds_between
-from loadgen.workload import PlannedSession
+from slta_loadgen.trace import InvalidTraceError, TraceLength, measure_trace, read_trace, session_seconds_between
+from slta_loadgen.workload import PlannedSession
 
 Trace = Callable[..., Path]
 
@@ -62,14 +62,14 @@ def test_a_trace_is_streamed_not_loaded(trace: Trace) -> None:
 def test_a_bad_line_is_named(trace: Trace, text: str, message: str) -> None:
     path = trace(text)
 
-    with pytest.raises(InvalidTrace) as error:
+    with pytest.raises(InvalidTraceError) as error:
         list(read_trace(path))
 
     assert f"{path}, {message}" in str(error.value)
 
 
 def test_a_file_that_is_not_text_is_refused(trace: Trace) -> None:
-    with pytest.raises(InvalidTrace):
+    with pytest.raises(InvalidTraceError):
         list(read_trace(trace("start_s,duration_s\n0,1\n", encoding="utf-16")))
 
 
@@ -93,5 +93,5 @@ def test_what_sessions_last_is_cut_off_at_both_ends(trace: Trace) -> None:
 
 
 def test_a_trace_without_sessions_is_refused(trace: Trace) -> None:
-    with pytest.raises(InvalidTrace, match="no sessions"):
+    with pytest.raises(InvalidTraceError, match="no sessions"):
         measure_trace(trace("start_s,duration_s\n"))

@@ -4,9 +4,9 @@ from itertools import islice, pairwise
 
 import pytest
 
-from loadgen.holding import Deterministic, Exponential, Holding
-from loadgen.profile import parse_profile
-from loadgen.workload import PlannedSession, after_warm_up, poisson, profiled, random_stream, until, workload
+from slta_loadgen.holding import Deterministic, Exponential, Holding
+from slta_loadgen.profile import parse_profile
+from slta_loadgen.workload import PlannedSession, after_warm_up, poisson, profiled, random_stream, until, workload
 from tests.loadgen.statistics import kolmogorov_distance, kolmogorov_limit, sigmas
 
 

@@ -1,4 +1,4 @@
-"""The Lua keeps to the limits of the Python, and every server loads it."""
+"""The Lua library passes lint checks, and every server loads it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
-import service.store
-from service.store.library import AFTER_POLICIES, BEFORE_POLICIES, LUA_POLICIES, assemble
+import slta.store
+from slta.store.library import AFTER_POLICIES, BEFORE_POLICIES, LUA_POLICIES, assemble
+from tests.inventory import each
 from tests.servers import SERVERS, own_server
 
-FOLDER = Path(service.store.__file__).parent / "lua"
-MODULES = (*BEFORE_POLICIES, *(Path(file.name).stem for file in LUA_POLICIES.values()), *AFTER_POLICIES)
-FILES = sorted(FOLDER.glob("*.lua"))
+FOLDER = Path(slta.store.__file__).parent / "lua"
+ORDER = (*BEFORE_POLICIES, *(file.name for file in LUA_POLICIES.values()), *AFTER_POLICIES)
+MODULES = [Path(name).stem for name in ORDER]
+FILES = sorted(FOLDER.rglob("*.lua"))
 COLUMNS = 120
 NOT_IN_REDIS = ("debug", "dofile", "io", "loadfile", "module", "os", "package", "print", "require")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@each("file", FILES)
 def test_lines_have_at_most_120_columns(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
 
@@ -33,8 +35,8 @@ def test_every_file_is_part_of_the_library() -> None:
 
 
 @pytest.mark.needs("luacheck")
-def test_no_name_is_unknown_or_unused() -> None:
-    """Servers find an unknown name only when the line runs, and an unused one never."""
+def test_no_name_is_undefined_or_unused() -> None:
+    """Servers detect an undefined name only when the line runs, and an unused one never."""
     known = [
         "--std",
         "lua51",
@@ -55,7 +57,7 @@ def test_no_name_is_unknown_or_unused() -> None:
 
 
 def test_every_function_of_a_module_is_called_somewhere() -> None:
-    """Luacheck does not look into tables. Policies are told of events by name, so names count alone."""
+    """Luacheck ignores table fields. Policy functions are called by name, so only names are compared."""
     code = {file.stem: re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8")) for file in FILES}
 
     assert uncalled(code) == []
@@ -71,12 +73,12 @@ def uncalled(code: Mapping[str, str]) -> list[str]:
     ]
 
 
-def test_a_function_that_nobody_calls_is_found() -> None:
+def test_a_function_that_is_never_called_is_found() -> None:
     assert uncalled({"a": "function a.f()\nend\nfunction a.g()\n  a.f()\nend\n"}) == ["a.g"]
 
 
 @pytest.mark.parametrize("name", sorted(SERVERS))
-def test_the_library_loads_and_registers_what_it_says(name: str) -> None:
+def test_the_library_loads_and_registers_its_functions(name: str) -> None:
     source, digest = assemble()
     with own_server(SERVERS[name]) as server, server.client() as redis:
         assert redis.function_load(source) == f"slta_{digest}"

@@ -11,8 +11,8 @@ from time import thread_time
 
 import pytest
 
-from service.process.dispatcher import settle
-from service.store import StoreSettings
+from slta.runtime.bootstrap import freeze_startup_objects
+from slta.store import StoreSettings
 
 PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
 """A slow machine is not a store that is gone."""
@@ -39,7 +39,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def settled() -> Iterator[None]:
     """As a dispatcher is when it begins to serve."""
     thresholds = gc.get_threshold()
-    settle()
+    freeze_startup_objects()
     yield
     gc.unfreeze()
     gc.set_threshold(*thresholds)

@@ -16,19 +16,19 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from redis import Redis
 
-from service import release
-from service.core.optimum import utility_bound
-from service.core.policies import POLICIES
-from service.core.prediction import expected_placement_gap
-from service.fleet_file import FleetFile, Specs, compile_spec
-from service.metrics import Metrics
-from service.metrics.exposition import REPEATED
-from service.metrics.page import page
-from service.observation import observe_state
-from service.observation.expectation import rounded
-from service.prediction.predictions import Predictions
-from service.requests import RequestRecord
-from service.store import Store
+from slta import release
+from slta.core.expected_gap import expected_placement_gap
+from slta.core.optimum import utility_bound
+from slta.core.policies import POLICIES
+from slta.expected_gap.cache import ExpectedGapCache
+from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.metrics import Metrics
+from slta.metrics.docs_page import page
+from slta.metrics.exposition import REPEATED
+from slta.models.request_record import RequestRecord
+from slta.store import Store
+from slta.views import observe_state
+from slta.views.expected_gap import rounded
 from tests.expositions import text_of
 from tests.in_process import Here
 from tests.metrics.conftest import PATIENT
@@ -71,16 +71,18 @@ async def create(store: Store, fleet: str, file: FleetFile) -> None:
     await store.pools.add(fleet, file.wanted_pools())
 
 
-async def exposition(metrics: Metrics, store: Store, accept: str = "", predictions: Predictions | None = None) -> str:
-    return await text_of(await metrics.render(store, Specs(), accept, predictions))
+async def exposition(
+    metrics: Metrics, store: Store, accept: str = "", expected_gaps: ExpectedGapCache | None = None
+) -> str:
+    return await text_of(await metrics.render(store, Specs(), accept, expected_gaps))
 
 
 async def with_expected_gap(metrics: Metrics, store: Store) -> str:
     """A scrape after the first answer."""
-    predictions = Predictions(Here(), pause_seconds=0)
-    async with asyncio.timeout(60), predictions.under_way():
+    expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
+    async with asyncio.timeout(60), expected_gaps.under_way():
         while True:
-            text = await exposition(metrics, store, "", predictions)
+            text = await exposition(metrics, store, "", expected_gaps)
             if "slta_expected_placement_gap{" in text:
                 return text
             await asyncio.sleep(0.02)
@@ -140,7 +142,7 @@ async def test_a_scrape_writes_no_integrals_for_clients(
     store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await create(store, "f", small_fleet())
-    monkeypatch.setattr("service.observation.state.encode_integrals", None)
+    monkeypatch.setattr("slta.views.state.encode_integrals", None)
     assert "slta_aggregate_utility" in await exposition(metrics, store)
 
 

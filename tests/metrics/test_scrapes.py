@@ -13,18 +13,18 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from service.access.keys import Access
-from service.api.application import build_api
-from service.errors import StoreUnavailable
-from service.fleet_file import FleetFile, Specs, compile_spec
-from service.metrics import Metrics
-from service.metrics.exposition import LINK_ROWS, REPEATED, Link
-from service.metrics.families import FLEET_ROWS
-from service.metrics.readings import MOST_OLDER, Reading, Readings
-from service.metrics.seen import see
-from service.prediction.predictions import Predictions
-from service.requests import RequestRecord
-from service.store import Store, StoreSettings
+from slta.api.app import build_api
+from slta.auth.keys import Access
+from slta.expected_gap.cache import ExpectedGapCache
+from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.metrics import Metrics
+from slta.metrics.exposition import LINK_ROWS, REPEATED, Link
+from slta.metrics.families import FLEET_ROWS
+from slta.metrics.fleet_view import view_of
+from slta.metrics.readings import MAX_OLDER, Reading, Readings
+from slta.models.errors import StoreUnavailableError
+from slta.models.request_record import RequestRecord
+from slta.store import Store, StoreSettings
 from tests.api.served import served
 from tests.expositions import scrape
 from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT
@@ -102,7 +102,7 @@ async def test_each_format_is_byte_for_byte_what_prometheus_client_prints(
         family = row.family(REPEATED)
         for snapshot in snapshots.values():
             spec = await Specs().of(snapshot.document)
-            for labels, number in row.samples(see(snapshot, spec, Predictions().now(snapshot, spec))):
+            for labels, number in row.samples(view_of(snapshot, spec, ExpectedGapCache().now(snapshot, spec))):
                 family.add_metric(labels, number)
         families += [family] if family.samples else []
     assert text == generate(Printed([*families, *deepcopy(own)])).decode()
@@ -174,7 +174,7 @@ def value(text: str, name: str) -> float:
 async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and_its_age(
     store: Store, metrics: Metrics, server: Server
 ) -> None:
-    metrics._readings = Readings(patience_seconds=0.01)
+    metrics._readings = Readings(max_wait_seconds=0.01)
     await create(store, "f")
     await scrape(metrics, store)
     await store.sessions.complete("f", "a")
@@ -193,7 +193,7 @@ async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and
 
 
 async def test_the_first_scrape_waits_for_a_complete_reading(store: Store, metrics: Metrics, server: Server) -> None:
-    metrics._readings = Readings(patience_seconds=0)
+    metrics._readings = Readings(max_wait_seconds=0)
     await create_many(store)
     assert (await scrape(metrics, store)).count("slta_store_epoch{") == FLEETS
 
@@ -208,7 +208,7 @@ async def test_a_call_of_the_store_that_timed_out_once_leaves_no_fleet_out(
     async def fail_once(fleet: str) -> Any:
         if fleet in failing:
             failing.remove(fleet)
-            raise StoreUnavailable
+            raise StoreUnavailableError
         return await snapshot(fleet)
 
     monkeypatch.setattr(store.fleets, "snapshot", fail_once)
@@ -277,14 +277,14 @@ class Fleets:
 async def test_while_slow_clients_hold_older_readings_no_new_one_begins() -> None:
     fleets, readings = Fleets(), Readings()
     fleets.turn.set()
-    for _ in range(MOST_OLDER + 1):
+    for _ in range(MAX_OLDER + 1):
         (await readings.newest(fleets.read)).senders += 1
     held = [await readings.newest(fleets.read) for _ in range(2)]
-    assert fleets.begun == MOST_OLDER + 1
+    assert fleets.begun == MAX_OLDER + 1
     assert held[0] is held[1]
-    assert held[0].began == MOST_OLDER + 1
+    assert held[0].began == MAX_OLDER + 1
     readings._older[0].senders = 0
-    assert (await readings.newest(fleets.read)).began == MOST_OLDER + 2
+    assert (await readings.newest(fleets.read)).began == MAX_OLDER + 2
 
 
 async def test_an_error_of_a_reading_is_everybodys_and_the_next_scrape_reads_anew() -> None:

@@ -16,13 +16,13 @@ import httpx
 import pytest
 from redis import Redis
 
-from service.access.keys import Access
-from service.api.application import build_api
-from service.fleet_file import FleetFile, Specs, compile_spec
-from service.metrics import Metrics
-from service.process.housekeeping import Housekeeping
-from service.store import Store
-from service.store.requirements import Demands
+from slta.api.app import build_api
+from slta.auth.keys import Access
+from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.metrics import Metrics
+from slta.runtime.background import BackgroundTasks
+from slta.store import Store
+from slta.store.client.preflight import ServerRequirements
 from tests import rawstate
 from tests.api.served import served
 from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT
@@ -86,7 +86,7 @@ async def test_no_callback_of_the_event_loop_takes_more_than_20_ms(server: Serve
     app = build_api(
         store=store, access=Access.open(), render_metrics=lambda accept: metrics.render(store, specs, accept)
     )
-    house = Housekeeping(store, specs, Access.open(), None, None, Demands(), metrics)
+    house = BackgroundTasks(store, specs, Access.open(), None, None, ServerRequirements(), metrics)
     worst = []
     async with house.under_way(lambda: None), served(app) as here:
         for _ in range(4):
@@ -142,7 +142,7 @@ async def measured(process: ServiceProcess, server: Server, folder: Path) -> tup
         await client.get("/metrics")  # the first compiles each document
         options = ["--rate", str(PER_SECOND // 2), "--mean-holding", "2", "--duration", str(SECONDS)]
         target = ["--url", process.url, "--fleet", LOADED, "--json", str(folder / "report.json")]
-        command = [sys.executable, "-m", "service.cli", "loadgen", "run", *target, *options]
+        command = [sys.executable, "-m", "slta.cli", "loadgen", "run", *target, *options]
         load = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         figures, until = Figures(), time.monotonic() + SECONDS
         with server.client() as redis:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant
+from tests.mutants.planting import Mutant, lua_file
 
 TESTS = tuple(
     f"tests/store/test_{name}.py"
     for name in (
         "sessions",
-        "early",
+        "tombstones",
         "configure",
         "newer_fleets",
         "pools",
@@ -23,11 +23,11 @@ TESTS = tuple(
 
 
 def lua(module: str, right: str, wrong: str) -> Mutant:
-    return Mutant(f"service/store/lua/{module}.lua", right, wrong, TESTS)
+    return Mutant(lua_file(module), right, wrong, TESTS)
 
 
 MUTANTS = {
-    "select one bit too far": lua("rows", "if index < count then", "if index <= count then"),
+    "select one bit too far": lua("rows", "if nth < count then", "if nth <= count then"),
     "halving stops too late": lua("rows", "low = middle\n", "low = middle + 1\n"),
     "tokens by NOT": lua(
         "rows",
@@ -37,9 +37,7 @@ MUTANTS = {
     "green tokens of all classes at once": lua(
         "slta", "choice.pick(green, previous_class, draw)", "choice.pick(green, 0, draw)"
     ),
-    "full pools have room": lua(
-        "rows", "bytes[position] = bytes[position] - without[position]", "bytes[position] = bytes[position]"
-    ),
+    "full pools have room": lua("rows", "bytes[i] = bytes[i] - without[i]", "bytes[i] = bytes[i]"),
     "yellow before the last green": lua("slta", "previous_class > 0 and green[previous_class] > 0 then", "false then"),
     "r steps down a token early": lua("slta", "green >= fleet.min_green", "green >= fleet.min_green - 1"),
     "r steps down without a green token of its class": lua(
@@ -47,27 +45,29 @@ MUTANTS = {
     ),
     "r steps up with two yellow tokens": lua("slta", "fleet.yellow <= 1", "fleet.yellow <= 2"),
     "r is judged after the arrival": lua(
-        "sessions", "fleet, 'learn', judgement)", "fleet, 'learn', policies.tell(fleet, 'judge'))"
+        "sessions", "fleet, 'update', step)", "fleet, 'update', policies.call(fleet, 'learning_step'))"
     ),
     "green tokens are not taken at the threshold": lua(
-        "tokens", "bit, 0)\n    fleet.green[position] = fleet.green[position] - 1", "bit, 1)"
+        "tokens", "pool_index, 0)\n    fleet.green[class_index] = fleet.green[class_index] - 1", "pool_index, 1)"
     ),
     "a single pool learns": lua(
         "tokens",
-        "active_pools == 1 then\n    return\n  elseif direction",
-        "active_pools == -1 then\n    return\n  elseif direction",
+        "active_pools == 1 then\n    return\n  elseif step",
+        "active_pools == -1 then\n    return\n  elseif step",
     ),
     "r starts again when pools change": lua(
         "tokens", "return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "return 1"
     ),
     "the threshold counts its own rank": lua("order", "middle) < rank then", "middle) <= rank then"),
-    "an emptied class stays in the order": lua("ledger", "if support_changed then", "if afresh then"),
+    "an emptied class stays in the order": lua("ledger", "if support_changed then", "if reset then"),
     "the worst of two classes": lua(
-        "jlmu", "frontier_ranks[position] < frontier_ranks[best]", "frontier_ranks[position] > frontier_ranks[best]"
+        "jlmu",
+        "frontier_ranks[class_index] < frontier_ranks[best]",
+        "frontier_ranks[class_index] > frontier_ranks[best]",
     ),
-    "the frontier does not fall": lua("jlmu", "if level < fleet.frontiers[position] then", "if false then"),
+    "the frontier does not fall": lua("jlmu", "if level < fleet.frontiers[class_index] then", "if false then"),
     "the frontier does not rise": lua(
-        "jlmu", "set_frontier(fleet, position, level + 1)", "set_frontier(fleet, position, level)"
+        "jlmu", "set_frontier(fleet, class_index, level + 1)", "set_frontier(fleet, class_index, level)"
     ),
     "a lease ends early": lua("records", "(fleet.time + lease) / 1e6) + 1", "(fleet.time + lease) / 1e6)"),
     "leases end after an outage": lua("leases", "fleet.time >= fleet.hold_until and ", ""),
@@ -77,7 +77,7 @@ MUTANTS = {
     "an ended id is forgotten at once": lua(
         "sessions", "  if reason then\n    return { 'ENDED', reason", "  if false then\n    return { 'ENDED', reason"
     ),
-    "a late assign is placed": lua("sessions", "early.remember(fleet, id)", "local _ = nil"),
+    "a late assign is placed": lua("sessions", "tombstones.add(fleet, id)", "local _ = nil"),
     "retention drops the younger generation": lua(
         "sessions", "fleet.ended_generation = 1 - fleet.ended_generation\n", "\n"
     ),
@@ -86,27 +86,31 @@ MUTANTS = {
     ),
     "pools are integrated with what they became": lua(
         "ledger",
-        "  accounting.settle_pools(fleet)\n  local before",
+        "  accounting.integrate_pools(fleet)\n  local before",
         "  local before",
     ),
     "the optimum forgets to move on": lua(
-        "accounting", "if fleet.bound_filled == fleet.pool_counts[position] then", "if false then"
+        "accounting", "if fleet.bound_filled == fleet.pools[class_index] then", "if false then"
     ),
-    "a full pool adopts": lua("reports", ">= fleet.capacities[position] then", "> fleet.capacities[position] then"),
+    "a full pool adopts": lua(
+        "reports", ">= fleet.capacities[class_index] then", "> fleet.capacities[class_index] then"
+    ),
     "sessions placed after the list end": lua("reports", "session.start >= before", "false"),
     "drained sessions stay in the rows": lua(
         "pools",
-        "ledger.write_column(fleet, position, bit, occupancy, 0)",
-        "ledger.write_column(fleet, position, bit, 0, 0)",
+        "ledger.write_column(fleet, class_index, pool_index, occupancy, 0)",
+        "ledger.write_column(fleet, class_index, pool_index, 0, 0)",
     ),
     "more than 65,536 pools": lua("pools", "#ids > constants.MAX_POOLS", "#ids - 1 > constants.MAX_POOLS"),
-    "a smaller capacity is not checked": lua("fleets", "largest_occupancy(fleet, position) > wanted[name]", "false"),
+    "a smaller capacity is not checked": lua("fleets", "largest_occupancy(fleet, class_index) > wanted[name]", "false"),
     "a policy leaves its rows": lua("fleets", "    policies.clear(fleet)\n", "\n"),
-    "a newer layout is taken for ours": lua("state", "values[1] > constants.LAYOUT and not under_repair or", ""),
-    "an unknown policy is taken for ours": lua("state", " or not policy then", " then"),
-    "unknown fields are lost": lua("blocks", "if at < last then\n", "if false then\n"),
+    "a newer layout is taken for ours": lua(
+        "state", "values[1] > constants.LAYOUT and not under_repair then", "false then"
+    ),
+    "an unknown policy is taken for ours": lua("state", "elseif not policy then", "elseif false then"),
+    "unknown fields are lost": lua("codec", "if at < last then\n", "if false then\n"),
     "unknown blocks are lost": lua("state", "if at <= #values then", "if false then"),
-    "a copy of another configuration is used": lua("memory", "known.tables ~= fleet.tables", "false"),
+    "a copy of another configuration is used": lua("cache", "entry.tables ~= fleet.tables", "false"),
     "an unknown status is taken for ours": lua("pools", "if not pools.COUNTED_IN[status] then", "if false then"),
     "the past is cut short": lua("history", "'LTRIM', key, 0, 60)", "'LTRIM', key, 0, 58)"),
 }

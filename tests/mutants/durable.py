@@ -5,14 +5,14 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
-DURABILITY, WENT_BACK, REPLAY_LOG = "store/durability", "store/went_back", "store/replay_log"
+DURABILITY, WENT_BACK, REPLAY_LOG = "store/durability", "store/rollback", "store/replay_log"
 
 MUTANTS: dict[str, Mutant] = {
     "fewer confirmations than replicas are enough": python(
-        "store/exchange", "missing = confirmed < replicas.needed", "missing = confirmed < 0", DURABILITY
+        "store/client/pipeline", "missing = confirmed < replicas.needed", "missing = confirmed < 0", DURABILITY
     ),
     "nobody waits for replicas": python(
-        "store/exchange", "if lasting and pool.replicas.needed:", "if False:", DURABILITY
+        "store/client/pipeline", "if durable and pool.replicas.needed:", "if False:", DURABILITY
     ),
     "what is written to see it confirmed writes nothing": python(
         "store/fleets",
@@ -21,9 +21,11 @@ MUTANTS: dict[str, Mutant] = {
         DURABILITY,
     ),
     "a report that finds nothing to do confirms nothing": python(
-        "store/pools", "if not (missing or strangers):", "if False:", DURABILITY
+        "store/pools", "if not (missing or unknown):", "if False:", DURABILITY
     ),
-    "any appendfsync will do": python("store/durability", "if setting == SYNCED else", "if setting else", DURABILITY),
+    "any appendfsync will do": python(
+        "store/client/durability", "if setting == SYNCED else", "if setting else", DURABILITY
+    ),
     "the first call that is lost counts as present": python(
         "store/failover/rollback_detection", "stamp.revision > last else", "stamp.revision > last + 1 else", REPLAY_LOG
     ),
@@ -52,7 +54,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/failover/replay_log", "if id(call) not in gone)", ")", REPLAY_LOG
     ),
     "a replay is not logged": python(
-        "store/failover/recovery", "self._log.record(fleet, stamp, some, reply[1])", "del stamp", WENT_BACK
+        "store/failover/recovery", "self._log.record(fleet, stamp, chunk, reply[1])", "del stamp", WENT_BACK
     ),
     "an ended session is replayed as a live one": python(
         "store/failover/replay_log", "end = ENDED.get(", "end = {}.get(", REPLAY_LOG
@@ -85,11 +87,11 @@ MUTANTS: dict[str, Mutant] = {
         "reports", "reason, ended_on = sessions.ended(fleet, id)", "", WENT_BACK
     ),
     "ids of a short retention are forgotten at once": lua(
-        "sessions", "math.max(fleet.retention, SURE_RETENTION)", "fleet.retention", "store/sessions"
+        "sessions", "math.max(fleet.retention, MIN_RETENTION)", "fleet.retention", "store/sessions"
     ),
-    "an unknown complete leaves the revision": lua("early", "fleet.revision = fleet.revision + 1", "", WENT_BACK),
+    "an unknown complete leaves the revision": lua("tombstones", "fleet.revision = fleet.revision + 1", "", WENT_BACK),
     "an end of an unknown session is not replayed": lua(
-        "replay", "sessions.remember_end(fleet, id, reason, pool_id)", "", WENT_BACK
+        "replay", "sessions.add_ended(fleet, id, reason, pool_id)", "", WENT_BACK
     ),
     "a removed pool counts as a loss": python(
         "store/failover/recovery",
@@ -113,7 +115,7 @@ MUTANTS: dict[str, Mutant] = {
         "incarnations", "fleet.hold_until = fleet.time + accounting.HOLD", "fleet.hold_until = 0", WENT_BACK
     ),
     "a reply that cannot be read leaves its callers waiting": python(
-        "store/batching",
+        "store/batching/batcher",
         "            not_run = self._deliver(batch, reply, stamp)\n        except TimeoutError",
         "        except TimeoutError",
         "store/batching",

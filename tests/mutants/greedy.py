@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant
+from tests.mutants.planting import Mutant, lua_file
 
 DECISIONS = "test_the_lua_chooses_pool_token_and_rank_as_the_specification_does[embedded-slta-greedy]"
 TESTS = ("tests/store/test_slta_greedy.py", f"tests/store/test_decisions.py::{DECISIONS}")
 
 
 def lua(module: str, right: str, wrong: str) -> Mutant:
-    return Mutant(f"service/store/lua/{module}.lua", right, wrong, TESTS)
+    return Mutant(lua_file(module), right, wrong, TESTS)
 
 
 MUTANTS = {
@@ -21,23 +21,25 @@ MUTANTS = {
     "greedy: no order among classes": lua(
         "slta_greedy",
         "  local best, best_rank = 0, math.huge\n",
-        "  local first, index = choice.pick(green, 0, draw)\n"
-        "  if first then\n    return 'green', first, index\n  end\n"
+        "  local first, nth = choice.pick(green, 0, draw)\n"
+        "  if first then\n    return 'green', first, nth\n  end\n"
         "  local best, best_rank = 0, math.huge\n",
     ),
     "greedy: the worst class first": lua(
-        "slta_greedy", "rank_of(position) < best_rank", "-rank_of(position) < best_rank"
+        "slta_greedy", "rank_of(class_index) < best_rank", "-rank_of(class_index) < best_rank"
     ),
     "greedy: no step 0": lua("slta_greedy", "if not tokens.exist(fleet) then", "if false then"),
     "greedy: step 0 only once": lua(
         "slta_greedy", "tokens.rise_to(fleet, best_open_rank(fleet))", "tokens.rise_to(fleet, fleet.rank + 1)"
     ),
     "greedy: step 0 counts as one step": lua(
-        "tokens", "fleet.steps_up = fleet.steps_up + rank - fleet.rank", "fleet.steps_up = fleet.steps_up + 1"
+        "tokens",
+        "fleet.learning_steps_up = fleet.learning_steps_up + rank - fleet.rank",
+        "fleet.learning_steps_up = fleet.learning_steps_up + 1",
     ),
     "greedy: r is judged before step 0": lua(
         "sessions",
-        "  policies.tell(fleet, 'ready')\n  local judgement = policies.tell(fleet, 'judge')\n",
-        "  local judgement = policies.tell(fleet, 'judge')\n  policies.tell(fleet, 'ready')\n",
+        "  policies.call(fleet, 'prepare')\n  local step = policies.call(fleet, 'learning_step')\n",
+        "  local step = policies.call(fleet, 'learning_step')\n  policies.call(fleet, 'prepare')\n",
     ),
 }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant
+from tests.mutants.planting import Mutant, lua_file
 from tests.mutants.refusing import BATCHING, lua, python
 
 AUTOMATIC, REPAIRS = "store/automatic_repairs", "store/repairs"
-COMMAND, REPAIRING, FLEETS = "cli/audit_command", "process/repairing", "api/fleets"
+COMMAND, REPAIRING, FLEETS = "cli/audit_command", "runtime/automatic_repairs", "api/fleets"
 
 
 def planted(module: str, right: str, wrong: str, *names: str) -> Mutant:
     """A mistake that tests of planted corruptions notice; the page that they are written to is not in a copy."""
     return Mutant(
-        f"service/store/lua/{module}.lua",
+        lua_file(module),
         right,
         wrong,
         tuple(f"tests/store/test_corruptions.py::test_{name}" for name in names),
@@ -22,19 +22,19 @@ def planted(module: str, right: str, wrong: str, *names: str) -> Mutant:
 NOTICED, TOLD = "each_is_noticed", "the_state_is_told_or_refused_for_a_reason"
 DRY_RUN = {
     "more than ten records are set aside unasked": python(
-        "values/snapshots", "records <= MOST_SET_ASIDE and ", "", AUTOMATIC
+        "models/snapshots", "records <= MAX_SET_ASIDE and ", "", AUTOMATIC
     ),
     "more than 1 % of the sessions are set aside unasked": python(
-        "values/snapshots", "and len(self.sessions) <= self.live * MOST_SHARE_SET_ASIDE", "", AUTOMATIC
+        "models/snapshots", "and len(self.sessions) <= self.live * MAX_SHARE_SET_ASIDE", "", AUTOMATIC
     ),
     "records of pools do not count": python(
-        "values/snapshots", "len(self.sessions) + len(self.pools)", "len(self.sessions)", AUTOMATIC
+        "models/snapshots", "len(self.sessions) + len(self.pools)", "len(self.sessions)", AUTOMATIC
     ),
     "a pool that its name tells of is said to be lost": python(
         "store/surveys", "self.pools.items() if pool_id not in self.named", "self.pools.items()", AUTOMATIC
     ),
     "a session of no known class is not told of": lua(
-        "repair_survey", "      slice:tell('homeless', id, session.pool_id)\n", "", AUTOMATIC
+        "repair_survey", "      slice:add('homeless', id, session.pool_id)\n", "", AUTOMATIC
     ),
     "sets of ids are not looked at before the rest": python(
         "store/surveys", 'if part in ("ids", "aside") and not', "if False and not", AUTOMATIC
@@ -43,7 +43,7 @@ DRY_RUN = {
         "cli/audit", 'without a prompt.")\n        return False', 'without a prompt.")\n        return True', COMMAND
     ),
     "a repair over HTTP sets aside what it finds": python(
-        "api/fleets", 'set_aside=set_aside == "true"', "set_aside=True", FLEETS
+        "api/routes/fleets", 'set_aside=set_aside == "true"', "set_aside=True", FLEETS
     ),
 }
 BEGINNING = {
@@ -61,17 +61,17 @@ BEGINNING = {
         "repair", "now >= claimed and now - claimed", "now - claimed", AUTOMATIC
     ),
     "a lost state is an unknown fleet": lua(
-        "library", " or refusal == 'UNKNOWN_FLEET' and is_lost(given[1])", "", AUTOMATIC
+        "library", " or refusal == 'UNKNOWN_FLEET' and is_lost(key_list[1])", "", AUTOMATIC
     ),
     "without the cold fields nothing of the state is read": lua(
-        "repair_begin", "if not is_read and mending then", "if false then", AUTOMATIC
+        "repair_begin", "if not is_read and can_write then", "if false then", AUTOMATIC
     ),
-    "an error in a tick is forgotten": lua("upkeep", "    if not is_sound then", "    if false then", AUTOMATIC),
+    "an error in a tick is forgotten": lua("upkeep", "    if not ok then", "    if false then", AUTOMATIC),
     "that a repair is blocked is not shown": python(
-        "process/repairing", "            self._tell_blocked(fleet, is_blocked)\n", "", REPAIRING
+        "runtime/automatic_repairs", "            self._on_blocked(fleet, is_blocked)\n", "", REPAIRING
     ),
     "a fleet that ticks find suspect is not taken up": python(
-        "process/repairing", "if suspect and suspect.ours:", "if False:", REPAIRING
+        "runtime/automatic_repairs", "if suspect and suspect.ours:", "if False:", REPAIRING
     ),
     "a state does not say that its repair is blocked": lua(
         "reads", "if fleet.suspect ~= '' then", "if false then", AUTOMATIC
@@ -96,7 +96,10 @@ MENDING = {
         "repair_orphans", "not repair_aside.is_over(fleet, id) and id or nil", "id", AUTOMATIC
     ),
     "ids of a pool that is not there are dropped in silence": lua(
-        "repair_keys", "    repair.set_aside(fleet, 'session ' .. id, 'of pool number ' .. number)\n", "", AUTOMATIC
+        "repair_keys",
+        "    repair.set_aside(fleet, 'session ' .. id, 'of pool number ' .. pool_number)\n",
+        "",
+        AUTOMATIC,
     ),
     "a repair that nobody asked for puts back": lua(
         "repair_aside", "if job.put_back ~= '1' then", "if false then", AUTOMATIC
@@ -109,7 +112,10 @@ MENDING = {
     ),
     "unknown keys are dropped unasked": lua("repair_keys", " and job.asked == '1'", "", AUTOMATIC),
     "of two pools of one number one is set aside": lua(
-        "repair_pools", "return repair_pools.free_number(fleet, (keys.locate(fleet, number)))", "return nil", AUTOMATIC
+        "repair_pools",
+        "return repair_pools.free_number(fleet, (keys.locate(fleet, pool_number)))",
+        "return nil",
+        AUTOMATIC,
     ),
     "the older generation is taken for the younger": lua(
         "repair_begin", "fleet.ended_generation == 0 and 0 or 1", "fleet.ended_generation == 1 and 1 or 0", REPAIRS
@@ -122,7 +128,7 @@ AUDIT = {
         "if false then",
         NOTICED,
     ),
-    "a count may be negative": planted("audit_fields", "    if number < 0 then", "    if false then", NOTICED),
+    "a count may be negative": planted("audit_fields", "    if count < 0 then", "    if false then", NOTICED),
     "more placements than sessions will do": planted(
         "audit_fields", "if placed > fleet.assigned then", "if false then", NOTICED
     ),

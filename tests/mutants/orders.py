@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant
+from tests.mutants.planting import Mutant, lua_file
 
 CORE = ("tests/core/test_orders.py", "tests/core/policies/test_agreement.py")
 STORE = ("tests/store/test_orders.py",)
 
 
 def kink(right: str, wrong: str) -> Mutant:
-    return Mutant("service/core/orders/kink.py", right, wrong, CORE)
+    return Mutant("service/slta/core/orders/kink.py", right, wrong, CORE)
 
 
 def lua(module: str, right: str, wrong: str) -> Mutant:
-    return Mutant(f"service/store/lua/{module}.lua", right, wrong, STORE)
+    return Mutant(lua_file(module), right, wrong, STORE)
 
 
 MUTANTS = {
@@ -28,16 +28,19 @@ MUTANTS = {
     ),
     "kink: nothing counts as equal": kink(".scaleb(-DIGITS):", ".scaleb(-2 * DIGITS):"),
     "index: a place is worth its marginal utility": Mutant(
-        "service/core/orders/index.py", "for price in prices(column, self.sessions)", "for price in column", CORE
+        "service/slta/core/orders/index.py", "for price in prices(column, self.sessions)", "for price in column", CORE
     ),
     "the bound follows the index": Mutant(
-        "service/core/fleet.py", "self.ranking if self.order.by_marginal else self.paper_ranking", "self.ranking", CORE
+        "service/slta/core/fleet.py",
+        "self.ranking if self.order.by_marginal else self.paper_ranking",
+        "self.ranking",
+        CORE,
     ),
     "a change of order ends the windows": lua("fleets", "if totals_differ then", "if tables_differ then"),
     "curves may change within a window": lua("fleets", "if totals_differ then", "if false then"),
-    "r starts anew in another order": lua("fleets", "or ledger.change_order", "or ledger.change_afresh"),
+    "r starts anew in another order": lua("fleets", "or ledger.change_order", "or ledger.change_and_reset"),
     "another order leaves the live one": lua("fleets", "or ledger.change_order", "or ledger.change_settings"),
     "the default order changes every digest": Mutant(
-        "service/store/tables.py", "if spec.order == PAPER:", "if spec.order is None:", STORE
+        "service/slta/store/encoding.py", "if spec.order == PAPER:", "if spec.order is None:", STORE
     ),
 }

@@ -23,7 +23,7 @@ MUTANTS: dict[str, Mutant] = {
     "the level is what the pool holds now": lua(
         "reads",
         "    level or '',\n",
-        "    level and ledger.occupancy(fleet, session.number) or '',\n",
+        "    level and ledger.occupancy(fleet, session.pool_number) or '',\n",
         PLACED,
     ),
     "the token is one of the present policy": lua(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("service", "tests", "benchmarks", "loadgen", "deploy", "pyproject.toml")
+COPIED = ("service", "tests", "lab", "loadgen", "deploy", "pyproject.toml")
+ROOTS = ("", "service", "loadgen", "demo", "planning", "experiments")
 ONE_SERVER = "not redis-server and not valkey-server"
 """The tests of the store run on the embedded server alone."""
 
@@ -22,6 +23,12 @@ class Mutant(NamedTuple):
     right: str
     wrong: str
     tests: tuple[str, ...]
+
+
+def lua_file(module: str) -> str:
+    """Where a module of the Lua library is."""
+    [file] = (ROOT / "service/slta/store/lua").rglob(f"{module}.lua")
+    return str(file.relative_to(ROOT))
 
 
 def times_found(mutant: Mutant) -> int:
@@ -46,7 +53,10 @@ def run_tests(mutant: Mutant, folder: Path) -> str | None:
     """The name of the first test that fails in the copy, None when all pass; RuntimeError when none could be run."""
     options = ["-n", "0", "-x", "-q", "--tb=no", "-k", ONE_SERVER, "--timeout", "60", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", "--no-cov", *options, *mutant.tests]
-    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(str(folder / root) for root in ROOTS),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise RuntimeError(done.stdout + done.stderr)

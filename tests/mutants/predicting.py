@@ -7,17 +7,17 @@ from tests.mutants.planting import Mutant
 
 def core(module: str, right: str, wrong: str) -> Mutant:
     """In the mathematics."""
-    return Mutant(f"service/core/prediction/{module}.py", right, wrong, ("tests/core/test_prediction.py",))
+    return Mutant(f"service/slta/core/expected_gap/{module}.py", right, wrong, ("tests/core/test_expected_gap.py",))
 
 
 def asking(module: str, right: str, wrong: str) -> Mutant:
     """In the process, and in what is remembered of its answers."""
-    return Mutant(f"service/prediction/{module}.py", right, wrong, ("tests/prediction",))
+    return Mutant(f"service/slta/expected_gap/{module}.py", right, wrong, ("tests/expected_gap",))
 
 
 def question(right: str, wrong: str) -> Mutant:
     """In what is asked."""
-    return Mutant("service/observation/expectation.py", right, wrong, ("tests/observation/test_expectation.py",))
+    return Mutant("service/slta/views/expected_gap.py", right, wrong, ("tests/views/test_expected_gap.py",))
 
 
 MUTANTS = {
@@ -28,23 +28,25 @@ MUTANTS = {
     "holes far below do not count": core("mismatch", "return Mismatch(holes / weights)", "return Mismatch(0.0)"),
     "rows are cut off at once": core("mismatch", "if not missing or row[-1]", "if True or row[-1]"),
     "weights are not scaled down together": core("mismatch", "in (row, weights, sums):", "in (row, weights):"),
-    "any order is taken": core("gap", "        raise NotByMarginal\n", "        return [0.0, *drops]\n"),
-    "nothing is too large": core("gap", "        raise TooLarge\n", "        return 0.0\n"),
-    "the process has the dispatcher's priority": asking("program", "LOWEST_PRIORITY = 19", "LOWEST_PRIORITY = 0"),
-    "a question may take for ever": asking("program", "signal.ITIMER_PROF, LONGEST_SECONDS", "signal.ITIMER_PROF, 0"),
-    "it outlives a dispatcher that is killed": asking("predictor", "preexec_fn=end_with_parent()", "preexec_fn=None"),
+    "any order is taken": core("gap", "        raise NotByMarginalError\n", "        return [0.0, *drops]\n"),
+    "nothing is too large": core("gap", "        raise TooLargeError\n", "        return 0.0\n"),
+    "the process has the dispatcher's priority": asking("worker", "MAX_NICENESS = 19", "MAX_NICENESS = 0"),
+    "a question may take for ever": asking("worker", "signal.ITIMER_PROF, MAX_SECONDS", "signal.ITIMER_PROF, 0"),
+    "it outlives a dispatcher that is killed": asking(
+        "worker_client", "preexec_fn=end_with_parent()", "preexec_fn=None"
+    ),
     "a dispatcher that ends leaves it behind": asking(
-        "predictions",
-        "                await task\n            await self.predictor.end()\n",
+        "cache",
+        "                await task\n            await self.worker.end()\n",
         "                await task\n",
     ),
     "an idle process is kept": asking(
-        "predictions", "is None:\n                await self.predictor.end()", "is None:\n                pass"
+        "cache", "is None:\n                await self.worker.end()", "is None:\n                pass"
     ),
-    "a fleet has no pause": asking("predictions", "self._clock() + self._pause_seconds", "self._clock()"),
-    "any answer of the fleet stands in": asking("predictions", "nearest <= NEAR * question.sessions", "True"),
-    "answers are never dropped": asking("predictions", "if len(fleet.answers) > MOST_ANSWERS:", "if False:"),
-    "what if waits before the present": asking("predictions", "fleet.waiting[kind] =", "fleet.waiting['now'] ="),
+    "a fleet has no pause": asking("cache", "self._clock() + self._pause_seconds", "self._clock()"),
+    "any answer of the fleet stands in": asking("cache", "nearest <= NEAR * question.sessions", "True"),
+    "answers are never dropped": asking("cache", "if len(fleet.answers) > MAX_ANSWERS:", "if False:"),
+    "what if waits before the present": asking("cache", "fleet.waiting[kind] =", "fleet.waiting['now'] ="),
     "any order has a prediction": question("if not spec.order.by_marginal:", "if False:"),
     "draining pools are overlooked": question("if any(c.draining_pools for c in snapshot.classes):", "if False:"),
     "classes without pools count": question("sum(count > 0 for count in pools)", "len(pools)"),

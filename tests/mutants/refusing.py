@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant
+from tests.mutants.planting import Mutant, lua_file
 
 
 def python(file: str, right: str, wrong: str, *tests: str) -> Mutant:
-    return Mutant(f"service/{file}.py", right, wrong, _paths(tests))
+    return Mutant(f"service/slta/{file}.py", right, wrong, _paths(tests))
 
 
 def lua(module: str, right: str, wrong: str, *tests: str) -> Mutant:
-    return Mutant(f"service/store/lua/{module}.lua", right, wrong, _paths(tests))
+    return Mutant(lua_file(module), right, wrong, _paths(tests))
 
 
 def _paths(tests: tuple[str, ...]) -> tuple[str, ...]:
@@ -19,84 +19,108 @@ def _paths(tests: tuple[str, ...]) -> tuple[str, ...]:
 
 
 FAULTS = ("store/faults/outages", "store/faults/refusals")
-BATCHING, EARLY = "store/batching", "store/early"
+BATCHING, EARLY = "store/batching", "store/tombstones"
 
 PYTHON = {
     "a call that may have run is said not to have run": python(
-        "store/batching", "operation.may_have_run |= failed.failure.ran", "operation.may_have_run |= False", *FAULTS
+        "store/batching/batcher",
+        "operation.may_have_run |= failed.failure.ran",
+        "operation.may_have_run |= False",
+        *FAULTS,
     ),
     "after its deadline everything may have run": python(
-        "store/waiting", "self.unknown() if self.may_have_run else StoreUnavailable()", "self.unknown()", *FAULTS
+        "store/batching/pending",
+        "self.outcome_unknown() if self.may_have_run else StoreUnavailableError()",
+        "self.outcome_unknown()",
+        *FAULTS,
     ),
     "an unknown outcome does not name its session": python(
-        "store/waiting", "OutcomeUnknown(None, session_id=self.words[1])", "OutcomeUnknown()", "api/ids"
+        "store/batching/pending",
+        "OutcomeUnknownError(None, session_id=self.arguments[1])",
+        "OutcomeUnknownError()",
+        "api/ids",
     ),
     "completions are refused when memory is full": python(
-        "store/batching",
+        "store/batching/batcher",
         'failed.failure.kind == "oom" and function',
         'failed.failure.kind == "full" and function',
         EARLY,
     ),
     "an assign that memory refused may have run": python(
-        "store/batching",
-        "operation.settle(StoreUnavailable())",
-        "operation.settle(operation.unknown())",
+        "store/batching/batcher",
+        "operation.resolve(StoreUnavailableError())",
+        "operation.resolve(operation.outcome_unknown())",
         "api/store_failures",
     ),
     "what was not run is told as an outcome": python(
-        "store/batching", 'if outcome[0] == "NOT_RUN":', 'if outcome[0] == "NEVER":', BATCHING
+        "store/batching/batcher", 'if outcome[0] == "NOT_RUN":', 'if outcome[0] == "NEVER":', BATCHING
     ),
     "a fault is told as an outcome": python(
-        "store/batching", 'if outcome[0] == "FAULT" else outcome', 'if outcome[0] == "NEVER" else outcome', BATCHING
+        "store/batching/batcher",
+        'if outcome[0] == "FAULT" else outcome',
+        'if outcome[0] == "NEVER" else outcome',
+        BATCHING,
     ),
     "after a call that ran nothing it asks as fast as it can": python(
-        "store/batching", "if len(not_run) == len(batch):", "if False:", BATCHING
+        "store/batching/batcher", "if len(not_run) == len(batch):", "if False:", BATCHING
     ),
     "a refused batch is not sent again": python(
-        "store/batching",
-        "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n        self._put_back(batch)\n",
+        "store/batching/batcher",
+        "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n        self._requeue(batch)\n",
         "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n",
         *FAULTS,
     ),
     "a change whose reply was lost is said not to have run": python(
-        "store/caller", "OutcomeUnknown() if self.failure.ran else StoreUnavailable()", "StoreUnavailable()", *FAULTS
+        "store/client/functions",
+        "OutcomeUnknownError() if self.failure.ran else StoreUnavailableError()",
+        "StoreUnavailableError()",
+        *FAULTS,
     ),
     "every failed call is sent a second time": python(
-        "store/caller",
-        'if failure.kind != "function_missing":\n                raise StoreFailure(failure) from error',
+        "store/client/functions",
+        'if failure.kind != "function_missing":\n                raise StoreCallError(failure) from error',
         "pass",
         *FAULTS,
     ),
     "a library that is gone is not loaded": python(
-        "store/caller", 'if failure.kind != "function_missing":', "if True:", *FAULTS
+        "store/client/functions", 'if failure.kind != "function_missing":', "if True:", *FAULTS
     ),
     "a read that failed may have run": python(
-        "store/caller", "raise StoreUnavailable from failed", "raise failed.as_dispatch_error() from failed", *FAULTS
+        "store/client/functions",
+        "raise StoreUnavailableError from failed",
+        "raise failed.as_dispatch_error() from failed",
+        *FAULTS,
     ),
     "a connection is kept that leads to a replica": python(
-        "store/caller", "if failure.kind in DOUBTS:", "if False:", "store/topology"
+        "store/client/functions", "if failure.kind in FAILOVER_KINDS:", "if False:", "store/sentinel"
     ),
     "a connection that was in use while all were made anew is used again": python(
-        "store/connection", "if connection.should_reconnect():", "if False:", "store/topology"
+        "store/client/connection_pool", " and not connection.should_reconnect()", "", "store/sentinel"
     ),
     "a call waits for ever": python(
-        "store/exchange", "asyncio.timeout(pool.call_seconds)", "asyncio.timeout(None)", "store/faults/outages"
+        "store/client/pipeline", "asyncio.timeout(pool.call_seconds)", "asyncio.timeout(None)", "store/faults/outages"
     ),
     "a connection that another one waits for is put back in silence": python(
-        "store/connection", "                self._condition.notify()\n", "", "store/faults/outages"
+        "store/client/connection_pool",
+        "        self.busy.discard(connection)\n        self._free.release()\n",
+        "        self.busy.discard(connection)\n",
+        "store/faults/outages",
     ),
     "all hot calls that have arrived are begun before the first is sent": python(
-        "process/listening", "Groups(TOGETHER)", "Groups(10**6)", "api/direct"
+        "runtime/bootstrap", "CallbackQueue(MAX_PER_ITERATION)", "CallbackQueue(10**6)", "api/fast_path"
     ),
     "a refusal may have run": python(
-        "store/connection", "return Failure(kind, ran=False)", "return Failure(kind, ran=True)", *FAULTS
+        "store/client/failures", "return Failure(kind, ran=False)", "return Failure(kind, ran=True)", *FAULTS
     ),
     "without a connection a call may have run": python(
-        "store/connection", "replace(classify(error.__cause__), ran=False)", "classify(error.__cause__)", *FAULTS
+        "store/client/failures",
+        "replace(classify(error.__cause__), ran=False)",
+        "classify(error.__cause__)",
+        *FAULTS,
     ),
     "a deleted fleet's name stays on the list when a reply was lost": python(
         "store/fleets",
-        "            await self._strike_off(fleet)\n            raise\n",
+        "            await self._unlist(fleet)\n            raise\n",
         "            raise\n",
         "store/configure",
         "store/concurrency",
@@ -110,62 +134,73 @@ PYTHON = {
         "store/newer_fleets",
     ),
     "one fleet's trouble keeps the others from their tick": python(
-        "process/ticking",
+        "runtime/ticks",
         '            return error.code\n        return ""',
         '            raise\n        return ""',
-        "process/housekeeping",
+        "runtime/background",
     ),
     "an error ends the rounds": python(
-        "process/housekeeping",
+        "runtime/background",
         '            log.exception("round_failed")\n',
         "            raise\n",
-        "process/housekeeping",
+        "runtime/background",
     ),
     "an unusable key file ends the round": python(
-        "process/housekeeping",
+        "runtime/background",
         "except (AccessError, ListenError) as error:",
         "except ListenError as error:",
-        "process/housekeeping",
+        "runtime/background",
     ),
     "an unusable key file takes the keys away": python(
-        "access/keys",
-        "self._take_up(_read_keys(self._path))",
-        "self._take_up({}); self._take_up(_read_keys(self._path))",
-        "api/access",
+        "auth/keys",
+        "self._replace_keys(_read_keys(self._path))",
+        "self._replace_keys({}); self._replace_keys(_read_keys(self._path))",
+        "api/auth",
     ),
-    "a wrong secret opens": python("access/keys", "if same and key else None", "if key else None", "api/access"),
-    "wrong keys are not counted": python("api/gate", "wait = self._failures.take(address)", "wait = 0", "api/access"),
-    "another's fleet is seen": python("api/gate", "if not caller.sees(fleet):", "if False:", "api/access"),
+    "a wrong secret opens": python("auth/keys", "if matches and key else None", "if key else None", "api/auth"),
+    "wrong keys are not counted": python(
+        "api/http/authorization", "wait = self._failures.take(address)", "wait = 0", "api/auth"
+    ),
+    "another's fleet is seen": python(
+        "api/http/authorization", "if not principal.sees(fleet):", "if False:", "api/auth"
+    ),
     "nothing is refused when too much waits": python(
-        "api/gate",
-        "> LONGEST_WAIT_SECONDS:\n            context.shed = True",
+        "api/http/authorization",
+        "> MAX_WAIT_SECONDS:\n            context.shed = True",
         "> 1e9:\n            context.shed = True",
         "api/overload",
     ),
     "scopes within a call of many are not checked": python(
-        "api/operations", "if not caller.may(SCOPES[kind]):", "if False:", "api/operations"
+        "api/routes/operations", "if not principal.may(SCOPES[kind]):", "if False:", "api/operations"
     ),
     "a problem within a call of many does not say when to come back": python(
-        "api/operations", "    if wait:\n", "    if False:\n", "api/operations"
+        "api/routes/operations", "    if wait:\n", "    if False:\n", "api/operations"
     ),
     "a problem does not say when to come back": python(
-        "api/problems", "if status == HTTPStatus.SERVICE_UNAVAILABLE else {}", "if status == 0 else {}", "api/problems"
+        "api/http/problems",
+        "if status == HTTPStatus.SERVICE_UNAVAILABLE else {}",
+        "if status == 0 else {}",
+        "api/problems",
     ),
     "an unexpected error tells its text": python(
-        "api/problems",
+        "api/http/problems",
         '"Internal error; the log has the traceback under this request_id."',
         "repr(error)",
-        "api/direct",
-        "api/edge",
+        "api/fast_path",
+        "api/middleware",
     ),
     "an unexpected error is not logged": python(
-        "api/door", "if begun or not isinstance(error, EXPECTED):", "if begun:", "api/direct", "api/edge"
+        "api/http/guards",
+        "if started or not isinstance(error, EXPECTED):",
+        "if started:",
+        "api/fast_path",
+        "api/middleware",
     ),
     "a body of any length is read": python(
-        "api/bodies", "    if size > limit:\n", "    if False:\n", "api/direct", "api/bad_input"
+        "api/http/bodies", "    if size > limit:\n", "    if False:\n", "api/fast_path", "api/bad_input"
     ),
     "a key that stands twice is taken": python(
-        "reading/strict_json", "if len(members) < len(pairs):", "if False:", "reading/strict_json", "api/bad_input"
+        "parsing/strict_json", "if len(members) < len(pairs):", "if False:", "parsing/strict_json", "api/bad_input"
     ),
 }
 
@@ -173,38 +208,44 @@ LUA = {
     "an error hides behind a good outcome": lua(
         "batches", "outcome = outcome, { 'FAULT' }", "outcome = outcome, { 'UNKNOWN' }", BATCHING
     ),
-    "an error stops nothing": lua("batches", "    if sound then\n", "    if true then\n", BATCHING),
+    "an error stops nothing": lua("batches", "    if ok then\n", "    if true then\n", BATCHING),
     "an error at the end of a call is hidden": lua("batches", "  if not written then\n", "  if false then\n", BATCHING),
     "a fleet that had an error is not suspect": lua(
-        "batches", "  if not sound then\n    repair.suspect", "  if false then\n    repair.suspect", BATCHING
+        "batches", "  if not ok then\n    repair.mark_suspect", "  if false then\n    repair.mark_suspect", BATCHING
     ),
     "a suspect fleet is not repaired": lua("upkeep", "return fleet.suspect == ''", "return true", BATCHING),
     "completions need memory": lua(
-        "library", "batch(given, args, true) end, { 'allow-oom' })", "batch(given, args, true) end)", EARLY, BATCHING
+        "library",
+        "batch(key_list, args, true) end, { 'allow-oom' })",
+        "batch(key_list, args, true) end)",
+        EARLY,
+        BATCHING,
     ),
-    "early completes grow when memory is full": lua("early", "if not fleet.memory_full then", "if true then", EARLY),
+    "early completes grow when memory is full": lua(
+        "tombstones", "if not fleet.memory_full then", "if true then", EARLY
+    ),
     "early completes grow without end": lua(
-        "early", "drop(fleet, fleet.early_completes - MOST)", "local _ = MOST", EARLY
+        "tombstones", "drop(fleet, fleet.early_completes - MAX_IDS)", "local _ = MAX_IDS", EARLY
     ),
-    "early completes are kept for ever": lua("early", "tonumber(forgotten) > fleet.time", "true", EARLY),
-    "a tick drops any number of early completes": lua("early", "math.min(over, DROPPED)", "over", EARLY),
+    "early completes are kept for ever": lua("tombstones", "tonumber(expiry) > fleet.time", "true", EARLY),
+    "a tick drops any number of early completes": lua("tombstones", "math.min(over, MAX_DROPPED)", "over", EARLY),
     "leases are looked through without end": lua(
-        "leases", "fleet.next_due + REAP_SECONDS", "fleet.next_due + 1e5", "store/sessions"
+        "leases", "fleet.next_due + MAX_SECONDS", "fleet.next_due + 1e5", "store/sessions"
     ),
     "a pool that is not empty is removed": lua(
         "pools",
-        "elseif ledger.occupancy(fleet, number) > 0 then\n    return { 'NOT_EMPTY' }\n  end\n  -- writes",
+        "elseif ledger.occupancy(fleet, pool_number) > 0 then\n    return { 'NOT_EMPTY' }\n  end\n  -- writes",
         "end\n  -- writes",
         "store/pools",
     ),
     "a pool that is not empty moves": lua(
         "pools",
-        "    if ledger.occupancy(fleet, number) > 0 then\n      return",
+        "    if ledger.occupancy(fleet, pool_number) > 0 then\n      return",
         "    if false then\n      return",
         "store/pools",
     ),
     "a pool is created in two classes": lua(
-        "pools", "if present and present ~= position then", "if false then", "store/pools"
+        "pools", "if present and present ~= class_index then", "if false then", "store/pools"
     ),
     "a fleet with sessions is deleted": lua(
         "fleets", "if redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then", "if false then", "store/configure"

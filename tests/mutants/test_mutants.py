@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.inventory import each
 from tests.mutants import (
     bodies,
     deciding,
@@ -46,12 +47,12 @@ def test_the_tables_do_not_hide_each_other() -> None:
     assert len(MUTANTS) == sum(map(len, TABLES))
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@each("name", MUTANTS)
 def test_the_right_text_of_a_mistake_is_still_there_once(name: str) -> None:
     assert times_found(MUTANTS[name]) == 1, f"needs new words: {MUTANTS[name]}"
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@each("name", MUTANTS)
 def test_the_tests_that_must_notice_it_are_there(name: str) -> None:
     files = [test.partition("::")[0] for test in MUTANTS[name].tests]
     assert files
@@ -70,7 +71,7 @@ def test_every_mistake_is_noticed(tmp_path: Path, name: str) -> None:
 
 def test_a_change_that_is_no_mistake_is_not_noticed(tmp_path: Path) -> None:
     harmless = Mutant(
-        "service/errors.py", "The dispatcher refused the call.", "Refused.", ("tests/api/test_problems.py",)
+        "service/slta/models/errors.py", "The dispatcher refused the call.", "Refused.", ("tests/api/test_problems.py",)
     )
     plant(harmless, tmp_path)
     assert run_tests(harmless, tmp_path) is None

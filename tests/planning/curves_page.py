@@ -12,16 +12,16 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from benchmarks.curves import CASES, worked_case, write_case
-from planning.fit.command import app
-from planning.fit.fitting import Wanted, fit_class
-from planning.fit.fleet import fleet_file
+from lab.benchmarks.curves import CASES, worked_case, write_case
+from slta_planning.fit.command import app
+from slta_planning.fit.fitting import Wanted, fit_class
+from slta_planning.fit.fleet import fleet_file
 from tests.docs.pages import ROOT, Page
 from tests.planning.page import write
 
 PAGE = Page(ROOT / "docs/curves.md")
 SHOWN = {"games": "games", "refused": "playable"}
-"""Examples whose text the page shows, and their cases; of a case with several classes it shows the first."""
+"""Examples whose text the page shows, and their cases."""
 DRAWN = ("games", "video", "inference")
 """Cases whose figure the page shows."""
 FLEETS = {
@@ -38,10 +38,10 @@ def fitted(case: str, folder: Path, *options: str) -> str:
 
 
 def excerpt(case: str, folder: Path) -> str:
-    """What the page shows of a worked case: the heading and the first class."""
+    """What the page shows of a worked case: of several classes the heading and the first, of one the last line."""
     _, *later = CASES[case]
     text = fitted(case, folder)
-    return text.partition(f"\n{later[0]}: ")[0] if later else text
+    return text.partition(f"\n{later[0]}: ")[0] if later else text.rpartition("\n\n")[2]
 
 
 def fitted_classes(fleet: str) -> str:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from planning.check.command import app as check
-from planning.evaluate.command import app
-from planning.plan.command import app as plan
+from slta_planning.check.command import app as check
+from slta_planning.evaluate.command import app
+from slta_planning.plan.command import app as plan
 from tests.docs.pages import ROOT, Page
 from tests.planning.recorded import FLEET, least_connections, write_csv
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from service.core.fleet import FleetSpec
+from slta.core.fleet import FleetSpec
 
 WEIGHTS = {"linear": 1, "quadratic": 1, "saturating": 2}
 POOLS = {"linear": 6, "quadratic": 3, "saturating": 3}

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from experiments.fleets import FleetShape
-from planning.check import command as checking
-from planning.check.advice import advice
-from planning.check.command import app
-from planning.check.facts import facts_of
-from planning.check.trial import Trial, _choice
-from planning.playing import Measured, order_of
-from service.core.fleet import FleetSpec
-from service.core.orders import Index
-from service.core.policies import PLACING, POLICIES, Occupancies
-from service.core.ranking import Coordinate
-from service.core.utility import PoolClass, TableUtility
-from service.fleet_file import compile_spec, load_yaml
+from slta.core.fleet import FleetSpec
+from slta.core.orders import Index
+from slta.core.policies import PLACING, POLICIES, Occupancies
+from slta.core.ranking import Coordinate
+from slta.core.utility import PoolClass, TableUtility
+from slta.fleet_file import compile_spec, load_yaml
+from slta_experiments.fleets import FleetShape
+from slta_planning.check import command as checking
+from slta_planning.check.advice import advice
+from slta_planning.check.command import app
+from slta_planning.check.facts import facts_of
+from slta_planning.check.trial import Trial, _choice
+from slta_planning.playing import Measured, order_of
 from tests.docs.pages import ROOT
 from tests.planning.recorded import FLEET
 

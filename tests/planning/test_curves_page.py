@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.curves import write_case
-from planning.fit.command import app
+from lab.benchmarks.curves import write_case
+from slta_planning.fit.command import app
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.planning.curves_page import FLEETS, PAGE, SHOWN, excerpt, fitted_classes
 from tests.planning.page import shown

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from planning.errors import Unusable
-from planning.evaluate.entries import BadLine, Entry, NotPlaced, csv_format, json_format
-from planning.evaluate.haproxy import haproxy_format
+from slta_planning.errors import UnusableError
+from slta_planning.evaluate.entries import Entry, LineError, NotPlacedError, csv_format, json_format
+from slta_planning.evaluate.haproxy import haproxy_format
 
 HTTP = (
     "Nov 25 10:55:21 lb haproxy[7]: 10.0.1.2:33317 [25/Nov/2026:10:55:21.777] front~ pools/large-2 "
@@ -49,7 +49,7 @@ def test_json_lines_have_the_same_members() -> None:
     ],
 )
 def test_a_bad_line_of_csv_says_why(line: str, reason: str) -> None:
-    with pytest.raises(BadLine, match=reason):
+    with pytest.raises(LineError, match=reason):
         csv_format("start_s,duration_s,pool").parse(line)
 
 
@@ -67,26 +67,26 @@ def test_a_bad_line_of_csv_says_why(line: str, reason: str) -> None:
     ],
 )
 def test_a_bad_line_of_json_says_why(line: str, reason: str) -> None:
-    with pytest.raises(BadLine, match=reason):
+    with pytest.raises(LineError, match=reason):
         json_format('{"start_s": 1}').parse(line)
 
 
 def test_a_session_that_no_pool_got_is_none() -> None:
-    with pytest.raises(NotPlaced):
+    with pytest.raises(NotPlacedError):
         csv_format("start_s,duration_s,pool").parse("1,2,")
-    with pytest.raises(NotPlaced):
+    with pytest.raises(NotPlacedError):
         haproxy_format(UTC).parse(HTTP.format(109).replace("large-2", "<NOSRV>"))
 
 
 def test_a_csv_without_its_columns_is_refused() -> None:
-    with pytest.raises(Unusable, match=r"start_s \(or end_s\), duration_s and pool"):
+    with pytest.raises(UnusableError, match=r"start_s \(or end_s\), duration_s and pool"):
         csv_format("start_s,duration_s")
 
 
 def test_a_csv_whose_columns_are_not_clear_is_refused() -> None:
-    with pytest.raises(Unusable, match="names the column pool twice"):
+    with pytest.raises(UnusableError, match="names the column pool twice"):
         csv_format("start_s,duration_s,pool,pool")
-    with pytest.raises(Unusable, match="the first line is not CSV: lines must end with LF or CRLF"):
+    with pytest.raises(UnusableError, match="the first line is not CSV: lines must end with LF or CRLF"):
         csv_format("start_s,duration_s,pool\r1,2,a-1\r")
 
 
@@ -118,13 +118,13 @@ def test_the_date_is_of_the_time_zone_that_is_given() -> None:
     ],
 )
 def test_a_line_of_haproxy_that_is_no_session_says_why(line: str, reason: str) -> None:
-    with pytest.raises(BadLine, match=reason):
+    with pytest.raises(LineError, match=reason):
         haproxy_format(UTC).parse(line)
 
 
 def test_a_bad_date_does_not_stand_for_the_next_line() -> None:
     parse = haproxy_format(UTC).parse
     for _ in range(2):
-        with pytest.raises(BadLine):
+        with pytest.raises(LineError):
             parse(TCP.replace("25/Nov", "31/Nov"))
     assert parse(TCP).duration == 5.007

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from planning.evaluate.command import app
-from service.core.policies import PLACING
-from service.fleet_file import compile_spec, load_yaml
+from slta.core.policies import PLACING
+from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.evaluate.command import app
 from tests.planning.recorded import FIRST_START, FLEET, POOLS, Session, least_connections, means, write_csv
 
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
@@ -107,11 +107,11 @@ def test_weights_that_were_recorded_are_replayed_nearly_as_they_were(folder: Pat
     """WEIGHTS are among weights like the best; replayed with its own weights a log loses what it lost."""
     from datetime import UTC
 
-    from experiments.engine.simulate import Run, simulate
-    from experiments.workload import generator, workload_of
-    from planning.evaluate.naming import Naming
-    from planning.evaluate.reading import read_log
-    from planning.evaluate.replay import shape_of_log
+    from slta_experiments.engine.simulate import Run, simulate
+    from slta_experiments.workload import generator, workload_of
+    from slta_planning.evaluate.naming import Naming
+    from slta_planning.evaluate.reading import read_log
+    from slta_planning.evaluate.replay import shape_of_log
 
     spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
     log = read_log(folder / "log.csv", None, UTC, Naming(POOLS))

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
-from planning.fit.bands import largest_below
-from planning.fit.candidates import TABLE, candidates, cumulated
-from planning.fit.concave import Concave, Cone
-from planning.fit.fitting import ClassFit, Wanted, fit_class
-from planning.fit.levels import MIN_SHARE, Levels, rough_residuals
-from planning.fit.samples import ClassSamples
-from planning.fit.shape import shape_of
+from slta_planning.fit.bands import largest_below
+from slta_planning.fit.candidates import TABLE, candidates, cumulated
+from slta_planning.fit.concave import Concave, Cone
+from slta_planning.fit.fitting import ClassFit, Wanted, fit_class
+from slta_planning.fit.levels import MIN_SHARE, Levels, rough_residuals
+from slta_planning.fit.samples import ClassSamples
+from slta_planning.fit.shape import shape_of
 
 PLAIN = Wanted()
 

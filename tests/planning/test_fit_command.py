@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.curves import CASES, write_case
-from planning.check.command import app as check
-from planning.fit.command import app
-from service.fleet_file import compile_spec, load_yaml
+from lab.benchmarks.curves import CASES, write_case
+from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.check.command import app as check
+from slta_planning.fit.command import app
 from tests.service_process import ServiceProcess
 
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
@@ -42,7 +42,7 @@ def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     checked = runner.invoke(check, [str(fleet), "--strict"])
     assert checked.exit_code == 0, checked.output
-    service = ServiceProcess(tmp_path, program=("service.cli", "serve", "--config", str(fleet)))
+    service = ServiceProcess(tmp_path, program=("slta.cli", "serve", "--config", str(fleet)))
     service.start()
     try:
         placed = service.call("POST", "/v1/fleets/default/assign", {"session_id": "s-1"})

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from planning.fit.command import app
-from planning.fit.prometheus import MAX_STEPS, Range
-from service.fleet_file import load_yaml
+from slta.fleet_file import load_yaml
+from slta_planning.fit.command import app
+from slta_planning.fit.prometheus import MAX_STEPS, Range
 from tests.servers import free_port
 
 MINUTES = 240

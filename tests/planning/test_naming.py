@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from planning.evaluate.entries import Entry
-from planning.evaluate.naming import UNKNOWN, Naming
+from slta_planning.evaluate.entries import Entry
+from slta_planning.evaluate.naming import UNKNOWN, Naming
 
 CLASSES = ["small", "a-b"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.balancer import Load
-from benchmarks.observed import observed
+from lab.benchmarks.balancer import Load
+from lab.benchmarks.observed import observed
 
 LOAD = Load(seconds=16.0, mean_seconds=8.0)
 

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from planning.evaluate.command import app
-from planning.plan.command import app as plan
-from service.metrics.families import FLEET_ROWS
+from slta.metrics.families import FLEET_ROWS
+from slta_planning.evaluate.command import app
+from slta_planning.plan.command import app as plan
 from tests.docs.pages import rows, words
 from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, PLAN_PAGE, checked, example, planned, shown
 from tests.planning.recorded import FLEET, least_connections, write_csv

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from planning.plan.expected import Lost, PlacementGap, expected, mean_optimum, placement_gap, played_utility
-from planning.plan.market import Market, blocking, market_of, places_for
-from planning.plan.search import NoFleet, Search, best_within, cheapest_for
-from planning.plan.solving import best_for, cheapest
-from planning.plan.wanted import Hour
-from planning.plan.worth import worths_of
-from planning.playing import shape_of
-from service.core.fleet import FleetSpec
-from service.core.optimum import optimum, pool_worth
-from service.core.policies import PLACING, POLICIES
-from service.core.utility import LogShareUtility, PoolClass, TableUtility
+from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimum, pool_worth
+from slta.core.policies import PLACING, POLICIES
+from slta.core.utility import LogShareUtility, PoolClass, TableUtility
+from slta_planning.plan.expected import Lost, PlacementGap, expected, mean_optimum, placement_gap, played_utility
+from slta_planning.plan.market import Market, blocking, market_of, places_for
+from slta_planning.plan.search import NoFleetError, Search, best_within, cheapest_for
+from slta_planning.plan.solving import best_for, cheapest
+from slta_planning.plan.wanted import Hour
+from slta_planning.plan.worth import worths_of
+from slta_planning.playing import shape_of
 
 HALF = 0.5
 """Share that may be refused: so small cases need little room beyond their load."""
@@ -176,11 +176,11 @@ def test_rounds_end_with_a_fleet_that_is_expected_to_keep_every_floor() -> None:
 def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
     spec = spec_of((10, 8, 6), (12, 6, 1))
     found = market(spec, (2.0, 1.5), 20.0, refused=0.001)
-    with pytest.raises(NoFleet, match=r"swings and placement lose too much; a fleet for .* misses it by"):
+    with pytest.raises(NoFleetError, match=r"swings and placement lose too much; a fleet for .* misses it by"):
         cheapest_for(search(spec, found, 4.0), np.array([180.0]))
-    with pytest.raises(NoFleet, match="even with the best placement"):
+    with pytest.raises(NoFleetError, match="even with the best placement"):
         cheapest_for(search(spec, found, 0.0), np.array([241.0]))
-    with pytest.raises(NoFleet, match=r"no fleet for 2 has the \d+ places"):
+    with pytest.raises(NoFleetError, match=r"no fleet for 2 has the \d+ places"):
         best_within(search(spec, found, 0.0), 2.0)
 
 

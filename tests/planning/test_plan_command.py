@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from planning.plan.command import app
-from planning.plan.wanted import costs_of, floor_of, read_profile
-from service.core.optimum import optimum
-from service.fleet_file import compile_spec, load_yaml
+from slta.core.optimum import optimum
+from slta.fleet_file import compile_spec, load_yaml
+from slta_planning.plan.command import app
+from slta_planning.plan.wanted import costs_of, floor_of, read_profile
 
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 

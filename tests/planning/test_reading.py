@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from planning.errors import Unusable
-from planning.evaluate.naming import Naming
-from planning.evaluate.reading import LOOKED_AT, MAX_LINE_BYTES, Log, read_log
+from slta_planning.errors import UnusableError
+from slta_planning.evaluate.naming import Naming
+from slta_planning.evaluate.reading import LOOKED_AT, MAX_LINE_BYTES, Log, read_log
 
 HEAD = "start_s,duration_s,pool\n"
 HAPROXY = f"[NOTICE] haproxy starts\n1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/a-1 0/0/{900} 212 -- 0/0/0/0/3 0/0\n"
@@ -61,7 +61,7 @@ def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) ->
     ],
 )
 def test_a_log_of_no_format_is_refused(file: Path, text: str, reason: str) -> None:
-    with pytest.raises(Unusable, match=reason):
+    with pytest.raises(UnusableError, match=reason):
         read(file, text)
 
 
@@ -75,7 +75,7 @@ def _with(at: int, byte: int) -> bytes:
     "packed", [_with(-1, 0)[:-9], _with(-8, 0), _with(10, 255), b"\x1f\x8bhello"], ids=["cut", "sum", "block", "none"]
 )
 def test_a_broken_gzip_is_named(file: Path, packed: bytes) -> None:
-    with pytest.raises(Unusable, match=f"{file}: invalid gzip"):
+    with pytest.raises(UnusableError, match=f"{file}: invalid gzip"):
         read(file, packed)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from faults.ledger import Ledger, Session, completed, judge, placed
-from loadgen.client import Reply
+from lab.faults.ledger import Ledger, Session, completed, judge, placed
+from slta_loadgen.client import Reply
 
 NO_ANSWER = Reply(0, "timeout", {})
 UNKNOWN = Reply(404, "unknown_session", {})

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from faults import __main__ as command
-from faults import power, report, witness
-from faults.ledger import judge
-from faults.load import FLEET, Load, Plan
-from faults.noticed import noticed
-from faults.on_the_way import AtByte, cut_at_every_byte
-from faults.run import Record
-from faults.scene import RELAYED, SINGLE, Scene, scene
-from tests.relay import Cut, Link
+from lab.faults import __main__ as command
+from lab.faults import independent_audit, power, reliability_page
+from lab.faults.ledger import judge
+from lab.faults.load import FLEET, Load, Plan
+from lab.faults.noticed import noticed
+from lab.faults.on_the_way import AtByte, cut_at_every_byte
+from lab.faults.run import Record
+from lab.faults.scene import RELAYED, SINGLE, Scene, scene
+from tests.relay import CutError, Link
 from tests.sentinels import until
 from tests.servers import EMBEDDED, Server, started
 
@@ -43,13 +43,13 @@ async def test_what_was_changed_behind_the_service_is_seen_as_what_it_is(made: S
             await load.assign(session)
         await load.complete(sessions[0])
         assert not any(seen_of(load, server)[name] for name in ("lost", "back", "leaked", "doubled", "unknown"))
-        assert witness.audit(server) == []
+        assert independent_audit.audit(server) == []
         with server.client() as redis:
             record = take_away(redis, "s1")
             redis.hset(f"{{{FLEET}}}:sessions", mapping={"s0": record, "stranger": record})
         seen = seen_of(load, server)
         assert (seen["acknowledged"], seen["lost"], seen["back"], seen["leaked"]) == (6, 1, 1, 1)
-        assert witness.audit(server) != []
+        assert independent_audit.audit(server) != []
         await load.complete(sessions[1])
         assert seen_of(load, server)["losses"] == {"complete: unknown_session": 1}
 
@@ -62,7 +62,7 @@ def take_away(redis: Redis, session: str) -> str:
 
 
 def seen_of(load: Load, server: Server) -> dict[str, Any]:
-    verdict = judge(load.ledger, witness.sessions(server))
+    verdict = judge(load.ledger, independent_audit.sessions(server))
     return {name: getattr(verdict, name) for name in verdict.__slots__}
 
 
@@ -72,8 +72,8 @@ async def test_a_load_calls_keeps_its_sessions_and_ends_without_a_doubt(made: Sc
     seen = seen_of(load, made.servers[0])
     assert seen["acknowledged"] > 100
     assert not any(seen[name] for name in ("refused", "unknown", "lost", "doubled", "leaked", "back"))
-    assert witness.sessions(made.servers[0])
-    assert witness.audit(made.servers[0]) == []
+    assert independent_audit.sessions(made.servers[0])
+    assert independent_audit.audit(made.servers[0]) == []
 
 
 async def test_a_connection_is_cut_at_each_byte_of_the_request_and_the_reply() -> None:
@@ -81,13 +81,13 @@ async def test_a_connection_is_cut_at_each_byte_of_the_request_and_the_reply() -
     for after in range(len(b"FCALL s1\r\n") + 1):
         rule = AtByte(b"s1", after, in_reply=False)
         assert await rule(link, b"PING\r\n", True) == b"PING\r\n"
-        with pytest.raises(Cut) as cut:
+        with pytest.raises(CutError) as cut:
             await rule(link, b"FCALL s1\r\n", True)
         assert cut.value.last == b"FCALL s1\r\n"[:after]
         assert rule.did_cut
     rule = AtByte(b"s1", 3, in_reply=True)
     assert await rule(link, b"FCALL s1\r\n", True) == b"FCALL s1\r\n"
-    with pytest.raises(Cut) as cut:
+    with pytest.raises(CutError) as cut:
         await rule(link, b"+done\r\n", False)
     assert cut.value.last == b"+do"
     beyond = AtByte(b"s1", 99, in_reply=False)
@@ -147,22 +147,22 @@ def test_it_is_noticed_when_the_first_dispatcher_says_so_after_the_store_can_be_
         "b": [("2026-11-25T09:59:59Z", 1)],
         "c": [],
     }.items():
-        events = [{"event": "store_went_back", "timestamp": at, "put_back": count} for at, count in lines]
+        events = [{"event": "store_went_back", "timestamp": at, "replayed": count} for at, count in lines]
         text = "\n".join(["Traceback", '"text"', '{"event": "listening"}', *map(json.dumps, events)])
         (tmp_path / name).write_text(text, encoding="utf-8")
     logs = sorted(tmp_path.iterdir())
     ten = datetime(2026, 11, 25, 10, tzinfo=UTC).timestamp()
-    assert noticed(logs, ten, ten) == {"noticed_seconds": 0.25, "put_back": 8}
-    assert noticed(logs, ten, ten + 1) == {"noticed_seconds": 0, "put_back": 8}, "before any client's call succeeded"
-    assert noticed(logs, ten + 60, ten + 61) == {"noticed_seconds": None, "put_back": 8}
-    assert noticed(logs[2:], 0, 0) == {"noticed_seconds": None, "put_back": 0}
+    assert noticed(logs, ten, ten) == {"noticed_seconds": 0.25, "replayed": 8}
+    assert noticed(logs, ten, ten + 1) == {"noticed_seconds": 0, "replayed": 8}, "before any client's call succeeded"
+    assert noticed(logs, ten + 60, ten + 61) == {"noticed_seconds": None, "replayed": 8}
+    assert noticed(logs[2:], 0, 0) == {"noticed_seconds": None, "replayed": 0}
 
 
 # Runs
 
 
 def record(fault: str = "store-killed", mode: str = "async", **changed: Any) -> Record:
-    counts = dict.fromkeys(report.COUNTS, 0)
+    counts = dict.fromkeys(reliability_page.COUNTS, 0)
     known = {"run": 0, "server": "embedded", "date": "2026-11-25", "commit": "abc", "void": "", "audit": []}
     return {"fault": fault, "mode": mode, **known, **counts, "longest_silence_seconds": 0.5, **changed}
 
@@ -190,7 +190,7 @@ def test_a_machine_that_is_too_busy_is_given_up(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(command, "play", lambda name, mode, number, _: record(name, mode, run=number, void="slow"))
     options = Namespace(results=tmp_path / "runs.jsonl", runs=2, per_second=400)
     command.complete("cut", "async", options)
-    assert [run["void"] for run in command.read(options.results)] == ["slow"] * command.MOST_VOID
+    assert [run["void"] for run in command.read(options.results)] == ["slow"] * command.MAX_VOID
 
 
 def test_the_page_adds_up_the_runs_that_count() -> None:
@@ -201,18 +201,23 @@ def test_the_page_adds_up_the_runs_that_count() -> None:
             acknowledged=500,
             lost=7,
             noticed_seconds=0.84,
-            put_back=9,
+            replayed=9,
             longest_silence_seconds=1.2,
             audit=["sessions: 3, expected 4"],
         ),
         record("power", acknowledged=900, lost=900, void="no effect was seen"),
         record("store-killed", acknowledged=100),
+        record("store-killed", "fsync", acknowledged=70),
     ]
-    statement, table = report.statement(runs), report.table(runs)
+    statement, table = reliability_page.statement(runs), reliability_page.table(runs)
     assert "| `async` | the power of the store | 2 | 1,500 | 47 | 40 | 3 | 1.2 | 1 of 2, in 0.8 s | 9 |" in statement
     assert "| `async` | a process or a connection | 1 | 100 | 0 | 0 | 0 | 0.5 | – | 0 |" in statement
-    assert "| the power fails | `async` | 2 + 1 void | 1,500 | 0 | 0 | 47 | 0 | 0 | 3 | 1.2 | 1 broken |" in table
+    assert "| the power fails | `async` | 2 + 1 void | 1,500 | 47 | 3 | 1.2 | 1 broken |" in table
+    assert "| the store is killed (-9) 4 times | `async` | 1 | 100 |" in table
+    assert "\n|  | `fsync` | 1 | 70 |" in table
+    assert "In all of them refused, unknown, doubled, leaked are 0." in reliability_page.provenance(runs)
+    assert "All audits are clean." in reliability_page.provenance([record(lost=1)])
 
 
 def test_the_page_says_what_the_kept_runs_say() -> None:
-    assert report.PAGE.read_text(encoding="utf-8") == report.page(command.read(command.RESULTS))
+    assert reliability_page.PAGE.read_text(encoding="utf-8") == reliability_page.page(command.read(command.RESULTS))

@@ -10,8 +10,8 @@ from random import Random
 import pytest
 from redis import Redis
 
-from service.store import Store, StoreSettings
-from service.store.fleets import FLEETS_KEY
+from slta.store import Store, StoreSettings
+from slta.store.fleets import FLEETS_KEY
 from tests.audit import violations
 from tests.faults import Proxy, proxy
 from tests.servers import SERVERS, running_server

@@ -101,7 +101,7 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "the integral of U above that of U*": add("utility_high", 10**25),
     "the low part of an integral": poke(sessions_low=3),
     "the integral of the sessions fallen": add("sessions_high", -(10**7)),
-    "a count below 0": poke(steps_down=-5),
+    "a count below 0": poke(learning_steps_down=-5),
     "placements above the sessions assigned": poke(assigned_green="1000 0"),
     "a generation that is none": poke(ended_generation=3),
     "another incarnation": add("incarnation", 1),

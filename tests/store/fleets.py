@@ -8,14 +8,13 @@ from fractions import Fraction
 
 from redis import Redis
 
-from service import errors
-from service.core.fleet import FleetSpec
-from service.core.policies import POLICIES, Policy
-from service.core.policies.tokens import Beta
-from service.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
-from service.store import Store
-from service.store.tables import put_arguments
-from service.values import Pool
+from slta.core.fleet import FleetSpec
+from slta.core.policies import POLICIES, Policy
+from slta.core.policies.tokens import Beta
+from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
+from slta.models import Pool, errors
+from slta.store import Store
+from slta.store.encoding import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Clock
@@ -58,7 +57,7 @@ async def repair_by_itself(store: Store, fleet: FleetSpec, name: str = FLEET) ->
     suspect = await store.fleets.tick(name)
     assert suspect
     assert suspect.ours
-    await store.repairs.begin(name, put_arguments(fleet, "{}", None), asked=False)
+    await store.repairs.begin(name, put_arguments(fleet, "{}", None), requested=False)
     await store.repairs.finish(name)
 
 
@@ -71,7 +70,7 @@ async def bring(store: Store, session_id: str, name: str = FLEET) -> str:
     """A new session, placed by the fleet's policy; where that observes, reported on the emptiest pool. Its pool."""
     try:
         return (await store.sessions.assign(name, session_id, None)).pool_id
-    except errors.FleetObserves:
+    except errors.FleetObservesError:
         pools = (await store.pools.page(name, None, 1000)).pools
         emptiest = min((pool for pool in pools if pool.status == "active"), key=lambda pool: pool.occupancy)
         return (await store.sessions.report(name, session_id, emptiest.pool_id, None)).pool_id

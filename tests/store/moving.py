@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
-from service.store import Store, StoreSettings
+from slta.store import Store, StoreSettings
 from tests.store.conftest import Calls
 
 PATIENT: dict[str, Any] = {"connect_timeout_seconds": 30.0, "call_timeout_seconds": 30.0, "deadline_seconds": 60.0}
@@ -15,11 +16,8 @@ class Moving(Store):
     """A store whose address can be pointed at another server, as a name that follows the master."""
 
     async def move(self, port: int) -> None:
-        pool: Any = self._redis.connection_pool
-        pool.connection_kwargs["port"] = port
-        for connection in pool._available_connections:
-            connection.port = port
-        await self._caller._pool.renew()
+        self._pool.new_connection = partial(self._pool.new_connection, port=port)
+        await self._pool.renew()
 
 
 async def opened(opening: AsyncExitStack, url: str, **settings: Any) -> Moving:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from service.store import Store
+from slta.store import Store
 from tests import rawstate
 from tests.audit import violations
 from tests.servers import TextRedis, running_server
@@ -164,7 +164,7 @@ async def sound(store: Store, clock: Clock, redis: TextRedis, request: pytest.Fi
     for id_ in list(placed)[10:]:
         await store.sessions.complete(FLEET, id_)
     assert violations(redis, FLEET) == []
-    assert (await store.audits.look(FLEET)).sentences == []
+    assert (await store.audits.inspect(FLEET)).sentences == []
     assert (await store.sessions.get(FLEET, "s0")).session_id == "s0"
 
 
@@ -175,7 +175,7 @@ async def planted(
     """What both audits say of one corruption; the fleet is sound again afterwards."""
     saved = everything(redis)
     request.param(redis)
-    found = violations(redis, FLEET), (await store.audits.look(FLEET)).sentences
+    found = violations(redis, FLEET), (await store.audits.inspect(FLEET)).sentences
     for name in redis.keys("*"):
         if name.startswith(key("")) and name not in saved:
             redis.delete(name)

@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 
 import pytest
 
-from service import errors
-from service.audit import Attempt, audit_fleet, mend, repair_fleet, repair_suspect
-from service.fleet_file import Specs, parse_document
-from service.fleet_file.applying import apply_fleet
-from service.observation import Observation, observe_state
-from service.store import Store
-from service.store.tables import put_arguments
+from slta.audit import Attempt, audit_fleet, mend, repair_fleet, repair_suspect
+from slta.fleet_file import Specs, parse_document
+from slta.fleet_file.applying import apply_fleet
+from slta.models import errors
+from slta.store import Store
+from slta.store.encoding import put_arguments
+from slta.views import Observation, observe_state
 from tests.audit import violations
 from tests.in_process import TINY
 from tests.servers import TextRedis
@@ -49,7 +49,7 @@ async def fleet(store: Store, clock: Clock, redis: TextRedis) -> AsyncIterator[N
     await store.pools.set_status(FLEET, "large-3", "draining")
     await store.sessions.renew(FLEET, ["s39"], 4)
     await store.sessions.complete(FLEET, "s38")
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "early")
     await pass_seconds(store, clock, 2)
     yield
@@ -144,12 +144,12 @@ async def test_a_lost_state_is_no_unknown_fleet_and_a_deleted_fleet_is(store: St
     await build(store, SMALL, 1)
     redis.delete(STATE)
     for call in (store.sessions.assign(FLEET, "t", None), store.fleets.delete(FLEET), store.fleets.snapshot(FLEET)):
-        with pytest.raises(errors.Damaged):
+        with pytest.raises(errors.DamagedError):
             await call
     await repair_fleet(store, Specs(), FLEET)
     await store.sessions.complete(FLEET, "s0")
     await store.fleets.delete(FLEET)
-    with pytest.raises(errors.UnknownFleet):
+    with pytest.raises(errors.UnknownFleetError):
         await store.sessions.assign(FLEET, "t", None)
 
 
@@ -158,7 +158,7 @@ async def test_sessions_without_records_get_one_from_their_pools_sets(
 ) -> None:
     pools = {id_: record.split()[4] for id_, record in redis.hgetall(SESSIONS).items()}
     redis.delete(SESSIONS)
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "s1")
     make_suspect(redis)
     assert await round_of(store, clock)
@@ -176,7 +176,7 @@ async def test_an_error_in_one_part_of_a_tick_makes_the_fleet_suspect_and_the_ot
     await pass_seconds(store, clock, 3)
     assert (await store.fleets.snapshot(FLEET)).suspect
     assert redis.exists(f"{{{FLEET}}}:past:60")
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await store.sessions.get(FLEET, "s39")
     redis.hset(REPAIR, "claimed", "1")
     attempt = await round_of(store, clock)
@@ -230,14 +230,14 @@ async def serves_sound_sessions(store: Store, clock: Clock) -> None:
     calls: list[Awaitable[object]] = [store.sessions.complete(FLEET, f"s{k}") for k in range(5, 25)]
     calls += [store.sessions.assign(FLEET, f"t{k}", 3) for k in range(20)]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(one) for one in outcomes[:6]] == [errors.OutcomeUnknown] * 6, "s5 to s10 are unreadable"
+    assert [type(one) for one in outcomes[:6]] == [errors.OutcomeUnknownError] * 6, "s5 to s10 are unreadable"
     assert not any(isinstance(one, Exception) for one in outcomes[6:])
     assert (await store.sessions.renew(FLEET, ["s30"], 60)).renewed == ["s30"]
     assert (await store.pools.set_status(FLEET, "only-4", "draining")).status == "draining"
     for _ in range(5):
         clock.advance(1)
         assert await store.fleets.tick(FLEET)
-    with pytest.raises((errors.SessionEnded, errors.UnknownSession)):
+    with pytest.raises((errors.SessionEndedError, errors.UnknownSessionError)):
         await store.sessions.get(FLEET, "t3")
 
 
@@ -316,7 +316,7 @@ async def test_without_a_document_nothing_is_repaired_until_there_is_one(
     suspect = await store.fleets.tick(FLEET)
     assert suspect
     assert (suspect.ours, suspect.blocked) == (False, attempt.blocked)
-    with pytest.raises(errors.DocumentUnreadable):
+    with pytest.raises(errors.DocumentUnreadableError):
         await repair_fleet(store, Specs(), FLEET)
     assert (await store.sessions.complete(FLEET, "s5")).outcome == "completed"
     assert live(redis) == before - {"s5"}
@@ -343,7 +343,7 @@ async def test_a_repair_never_undoes_a_put_that_came_in_between(store: Store, re
     compiled = put_arguments(await Specs().of(document), document, None)
     await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL | {"lease_seconds": 77})))
     for call in (store.repairs.survey(FLEET, compiled), store.repairs.begin(FLEET, compiled)):
-        with pytest.raises(errors.VersionMismatch):
+        with pytest.raises(errors.VersionMismatchError):
             await call
     assert json.loads(redis.get(DOCUMENT))["lease_seconds"] == 77
 
@@ -392,10 +392,10 @@ async def test_a_fleet_that_was_deleted_meanwhile_does_not_come_back(store: Stor
     await store.fleets.delete(FLEET)
     for call in (
         repair_suspect(store, Specs(), FLEET),
-        store.repairs.begin(FLEET, compiled, asked=False),
+        store.repairs.begin(FLEET, compiled, requested=False),
         store.repairs.block(FLEET, "why"),
     ):
-        with pytest.raises(errors.UnknownFleet):
+        with pytest.raises(errors.UnknownFleetError):
             await call
     assert redis.keys(f"{{{FLEET}}}:*") == []
 
@@ -444,7 +444,7 @@ async def test_one_that_nobody_asked_for_puts_nothing_back(
 
 async def test_more_than_a_repair_sets_aside_unasked_needs_a_word(store: Store, redis: TextRedis, fleet: None) -> None:
     spoil(redis, 3)
-    with pytest.raises(errors.WouldSetAside, match="3 of 39 sessions"):
+    with pytest.raises(errors.WouldSetAsideError, match="3 of 39 sessions"):
         await repair_fleet(store, Specs(), FLEET)
     assert redis.hlen(SESSIONS) == 39
     repaired = await repair_fleet(store, Specs(), FLEET, set_aside=True)
@@ -467,7 +467,7 @@ async def test_the_dry_run_tells_what_the_repair_then_sets_aside_and_writes_noth
     document = await store.repairs.document(FLEET)
     compiled = put_arguments(await Specs().of(document), document, None)
     before = {key: redis.dump(key) for key in redis.keys("*")}
-    survey = await type(store.repairs)(store.fleets._caller, work).survey(FLEET, compiled)
+    survey = await type(store.repairs)(store.fleets._functions, work).survey(FLEET, compiled)
     assert {key: redis.dump(key) for key in redis.keys("*")} == before
     assert set(survey.put_back) == {*(f"session {id_}" for id_ in aside), "pool taken"}
     there = set(redis.hkeys(ASIDE))

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service import errors
-from service.store import Store, StoreSettings
-from service.store.batching import RETRY_PAUSE_SECONDS
-from service.values import Placement, Renewed
+from slta.models import Placement, Renewed, errors
+from slta.store import Store, StoreSettings
+from slta.store.batching.batcher import RETRY_PAUSE_SECONDS
 from tests.audit import violations
 from tests.faults import Proxy
 from tests.store.conftest import Calls, Clock
@@ -64,7 +63,7 @@ async def test_what_arrives_during_a_call_goes_out_with_the_next_of_at_most_128(
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert not (await first).replayed
     assert sorted(size for _, size in calls.functions) == [1, 60, 128, 128, 128, 128, 128]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacity)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacityError)]
     assert len(refused) == 101, "600 places, one taken"
     assert len(redis.hkeys(f"{{{FLEET}}}:sessions")) == 600
 
@@ -94,10 +93,10 @@ async def test_every_operation_sees_the_effect_of_the_one_before(store: Store, b
     a, done, again, ended, b, replay, renewed, unknown = outcomes
     await first
     assert (a.replayed, done.outcome, again.outcome) == (False, "completed", "already_ended")
-    assert isinstance(ended, errors.SessionEnded)
+    assert isinstance(ended, errors.SessionEndedError)
     assert (b.replayed, replay.replayed, replay.pool_id) == (False, True, b.pool_id)
     assert renewed == Renewed(renewed=["b"], expired=["a"], unknown=["c"])
-    assert isinstance(unknown, errors.UnknownSession)
+    assert isinstance(unknown, errors.UnknownSessionError)
 
 
 async def test_operations_on_different_fleets_do_not_wait_for_each_other(
@@ -119,12 +118,12 @@ async def test_everyone_who_waits_for_a_fleet_that_is_not_there_hears_of_it(
     await asyncio.sleep(0)
     between[0].open.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {errors.UnknownFleet}
+    assert {type(outcome) for outcome in outcomes} == {errors.UnknownFleetError}
 
 
 async def test_names_that_are_no_fleet_leave_nothing_behind_in_a_dispatcher(store: Store) -> None:
     for k in range(20):
-        with pytest.raises(errors.UnknownFleet):
+        with pytest.raises(errors.UnknownFleetError):
             await store.sessions.assign(f"nobody-{k}", "s", None)
     await store._operations.drain()
     assert not store._operations._batchers
@@ -155,7 +154,7 @@ async def test_callers_that_are_cancelled_undo_nothing_and_mix_no_replies(
             assert (await store.sessions.get(FLEET, id_)).pool_id == outcome.pool_id
             assert outcome.session_id == id_
     for id_ in unsent:
-        with pytest.raises(errors.UnknownSession):
+        with pytest.raises(errors.UnknownSessionError):
             await store.sessions.get(FLEET, id_)
     assert sum((await occupancies(store)).values()) == 202, "what was sent is placed, cancelled or not"
 
@@ -214,7 +213,7 @@ async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_fleet_i
         *(store.sessions.assign(FLEET, f"t{k}", None) for k in range(4)),
         store.sessions.renew(FLEET, ["never"], None),
     )
-    assert any(isinstance(outcome, errors.OutcomeUnknown) for outcome in outcomes)
+    assert any(isinstance(outcome, errors.OutcomeUnknownError) for outcome in outcomes)
     assert outcomes[0].renewed == ["s0"], "those before have their true outcome"
     assert outcomes[-1].unknown == ["never"], "those after were sent again"
     assert field(redis, "suspect")
@@ -240,7 +239,7 @@ async def test_an_error_in_what_a_call_writes_at_its_end_is_unknown_for_all_of_i
         store,
         *(store.sessions.complete(FLEET, id_) for id_ in placed),
     )
-    assert {type(outcome) for outcome in outcomes} == {errors.OutcomeUnknown}
+    assert {type(outcome) for outcome in outcomes} == {errors.OutcomeUnknownError}
     assert "WRONGTYPE" in field(redis, "suspect")
     await repair_by_itself(store, LEASED)
     assert violations(redis, FLEET) == []
@@ -251,7 +250,7 @@ async def test_a_session_whose_assign_failed_half_way_is_where_a_repeated_assign
 ) -> None:
     redis.delete(f"{{{FLEET}}}:level:0:1")
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(errors.OutcomeUnknownError):
         await store.sessions.assign(FLEET, "s", None)
     await repair_by_itself(store, ROOMY)
     again = await store.sessions.assign(FLEET, "s", None)
@@ -269,7 +268,7 @@ async def test_a_lease_of_nobody_keeps_no_other_from_ending_and_no_operation_fro
     redis.hset(f"{{{FLEET}}}:sessions", "unreadable", "rubbish")
     clock.advance(5)
     assert (await store.sessions.assign(FLEET, "t", None)).session_id == "t"
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await store.sessions.get(FLEET, "s")
     assert not redis.keys(f"{{{FLEET}}}:leases:*")
     assert field(redis, "suspect")
@@ -297,7 +296,7 @@ async def test_without_a_repair_operations_end_at_their_deadline_having_asked_at
     outcomes = await asyncio.gather(
         *(impatient.sessions.assign(FLEET, f"t{k}", None) for k in range(8)), return_exceptions=True
     )
-    assert {type(outcome) for outcome in outcomes[1:]} <= {errors.StoreUnavailable, errors.OutcomeUnknown}
+    assert {type(outcome) for outcome in outcomes[1:]} <= {errors.StoreUnavailableError, errors.OutcomeUnknownError}
     assert len(calls.functions) <= 2 + 0.3 / RETRY_PAUSE_SECONDS
     await impatient.close()
     await repair_by_itself(store, ROOMY)
@@ -306,7 +305,7 @@ async def test_without_a_repair_operations_end_at_their_deadline_having_asked_at
 async def test_a_suspect_fleet_says_why_in_its_state(store: Store, redis: Redis) -> None:
     redis.delete(f"{{{FLEET}}}:level:0:1")
     redis.lpush(f"{{{FLEET}}}:level:0:1", "x")
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(errors.OutcomeUnknownError):
         await store.sessions.assign(FLEET, "s", None)
     assert "WRONGTYPE" in field(redis, "suspect")
     await repair_by_itself(store, ROOMY)
@@ -330,7 +329,7 @@ async def test_when_memory_is_full_nothing_is_placed_but_sessions_end_down_to_ze
             store.sessions.renew(FLEET, ["s150"], 50),
             store.sessions.assign(FLEET, "later", None),
         )
-        assert [type(outcomes[at]) for at in (0, -1)] == [errors.StoreUnavailable] * 2
+        assert [type(outcomes[at]) for at in (0, -1)] == [errors.StoreUnavailableError] * 2
         assert outcomes[-2].renewed == ["s150"]
         assert {outcome.outcome for outcome in outcomes[1:101]} == {"completed"}
         assert "oom" in calls.errors
@@ -340,7 +339,7 @@ async def test_when_memory_is_full_nothing_is_placed_but_sessions_end_down_to_ze
         assert (failed.status, failed.ended_session_ids) == ("failed", [])
         await store.pools.set_status(FLEET, "small-0", "active")
         assert sum((await occupancies(store)).values()) == 0
-        with pytest.raises(errors.StoreUnavailable):
+        with pytest.raises(errors.StoreUnavailableError):
             await store.pools.add(FLEET, [("p", "small")])
     finally:
         redis.config_set("maxmemory", 0)
@@ -362,4 +361,4 @@ async def test_a_reply_that_is_not_of_this_library_is_an_unknown_outcome(
         *(store.sessions.assign(FLEET, f"s{k}", None) for k in range(2)), return_exceptions=True
     )
     redis.execute_command("FUNCTION", "FLUSH")
-    assert [type(error) for error in assigned] == [errors.OutcomeUnknown] * 2
+    assert [type(error) for error in assigned] == [errors.OutcomeUnknownError] * 2

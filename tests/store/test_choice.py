@@ -8,24 +8,26 @@ from collections.abc import Iterator
 from copy import deepcopy
 from fractions import Fraction
 from importlib import resources
+from pathlib import Path
 from random import Random
 from uuid import uuid4
 
 import pytest
 from redis import Redis
 
-from service.core.policies import POLICIES, Policy
-from service.core.policies.tokens import Tokens
-from service.core.utility import LinearUtility
-from service.store import Store
+from slta.core.policies import POLICIES, Policy
+from slta.core.policies.tokens import Tokens
+from slta.core.utility import LinearUtility
+from slta.store import Store
 from tests.servers import TextRedis
 from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, spec
-from tests.store.world import FLEET as WORLD
-from tests.store.world import World
+from tests.store.model import FLEET as WORLD
+from tests.store.model import World
 
 
 def module(name: str) -> str:
-    return (resources.files("service.store") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    [file] = Path(str(resources.files("slta.store") / "lua")).rglob(f"{name}.lua")
+    return file.read_text(encoding="utf-8")
 
 
 # Rank-select

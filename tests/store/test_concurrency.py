@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 from redis import Redis
 
-from service import errors
-from service.core.policies import PLACING
-from service.store import Store, StoreSettings
-from service.values import Completed, Placement
+from slta.core.policies import PLACING
+from slta.models import Completed, Placement, errors
+from slta.store import Store, StoreSettings
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
 
@@ -40,7 +39,7 @@ async def test_100_callers_fill_a_fleet_exactly_and_the_others_are_rejected(stor
         *(stores[k % 5].sessions.assign(FLEET, f"s{k}", None) for k in range(CALLERS)), return_exceptions=True
     )
     placed = [outcome for outcome in outcomes if isinstance(outcome, Placement)]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacity)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.NoCapacityError)]
     assert (len(placed), len(refused)) == (58, CALLERS - 58), "6 * 3 + 8 * 5 places"
     counted = Counter(placement.pool_id for placement in placed)
     assert counted == {f"small-{k}": 3 for k in range(6)} | {f"large-{k}": 5 for k in range(8)}
@@ -70,7 +69,7 @@ async def test_100_callers_that_come_and_go_never_exceed_a_capacity(
     kept: list[Placement] = []
     ended = 0
 
-    async def caller(number: int) -> None:
+    async def functions(number: int) -> None:
         nonlocal ended
         rng = random.Random(number)
         mine: list[Placement] = []
@@ -84,14 +83,14 @@ async def test_100_callers_that_come_and_go_never_exceed_a_capacity(
                 continue
             try:
                 placed = await store.sessions.assign(FLEET, f"{number}-{turn}", None)
-            except errors.NoCapacity:
+            except errors.NoCapacityError:
                 continue
             held[placed.pool_id] += 1
             most[placed.pool_id] = max(most[placed.pool_id], held[placed.pool_id])
             mine.append(placed)
         kept.extend(mine)
 
-    await asyncio.gather(*(caller(number) for number in range(CALLERS)))
+    await asyncio.gather(*(functions(number) for number in range(CALLERS)))
     assert max(most.values()) == 4, "full at times, never fuller"
     assert await occupancies(stores[0]) == {f"small-{k}": held[f"small-{k}"] for k in range(15)}
     assert (field(redis, "assigned"), field(redis, "completed")) == (str(len(kept) + ended), str(ended))

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service import errors
-from service.core.fleet import FleetSpec
-from service.core.policies import PLACING, POLICIES
-from service.core.policies.tokens import Beta
-from service.core.utility import LinearUtility, TableUtility
-from service.store import Store, StoreSettings
-from service.store.fleets import FLEETS_KEY
+from slta.core.fleet import FleetSpec
+from slta.core.policies import PLACING, POLICIES
+from slta.core.policies.tokens import Beta
+from slta.core.utility import LinearUtility, TableUtility
+from slta.models import errors
+from slta.store import Store, StoreSettings
+from slta.store.fleets import FLEETS_KEY
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
@@ -36,8 +36,8 @@ from tests.store.fleets import (
     spec,
     with_beta,
 )
-from tests.store.world import FLEET as WORLD
-from tests.store.world import World, log_curve, rational_curve
+from tests.store.model import FLEET as WORLD
+from tests.store.model import World, log_curve, rational_curve
 
 EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
@@ -76,14 +76,14 @@ async def test_the_version_guards_against_lost_updates(store: Store, redis: Redi
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=1)
     before = everything(redis)
     for stale in (0, 1, 3):
-        with pytest.raises(errors.VersionMismatch) as refused:
+        with pytest.raises(errors.VersionMismatchError) as refused:
             await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), '{"x": 1}', expected_version=stale)
         assert refused.value.context == {"config_version": "2"}
     assert everything(redis) == before
 
 
 async def test_a_version_of_a_fleet_that_is_not_there_creates_nothing(store: Store, redis: Redis) -> None:
-    with pytest.raises(errors.VersionMismatch):
+    with pytest.raises(errors.VersionMismatchError):
         await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", expected_version=3)
     assert redis.keys("*") == []
     assert await store.fleets.names() == []
@@ -200,7 +200,7 @@ async def test_a_capacity_below_what_a_pool_holds_is_refused_and_nothing_changes
     await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
     await place(store, 20)
     before = everything(redis)
-    with pytest.raises(errors.CapacityBelowOccupancy) as refused:
+    with pytest.raises(errors.CapacityBelowOccupancyError) as refused:
         await store.fleets.configure(FLEET, spec(TWO_CLASSES[0], pool_class("large", LARGE, 5), policy=policy), "{}")
     assert refused.value.context == {"name": "large"}
     assert everything(redis) == before
@@ -210,11 +210,11 @@ async def test_sessions_on_draining_pools_count_against_a_smaller_capacity(store
     await create(store, spec(pool_class("small", SMALL, 4)), {"small": 1})
     await place(store, 3)
     await store.pools.set_status(FLEET, "small-0", "draining")
-    with pytest.raises(errors.CapacityBelowOccupancy):
+    with pytest.raises(errors.CapacityBelowOccupancyError):
         await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, 2)), "{}")
     await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, 3)), "{}")
     await store.pools.set_status(FLEET, "small-0", "active")
-    with pytest.raises(errors.NoCapacity):
+    with pytest.raises(errors.NoCapacityError):
         await store.sessions.assign(FLEET, "late", None)
 
 
@@ -224,7 +224,7 @@ async def test_a_capacity_may_shrink_to_what_is_held_and_grow_again(store: Store
         await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, capacity), policy=policy), "{}")
         await store.pools.add(FLEET, [("p", "small")])
         placed = await place(store, capacity, f"{capacity}-")
-        with pytest.raises(errors.NoCapacity):
+        with pytest.raises(errors.NoCapacityError):
             await store.sessions.assign(FLEET, "late", None)
         for id_ in placed:
             await store.sessions.complete(FLEET, id_)
@@ -238,7 +238,7 @@ async def test_capacities_follow_their_classes_when_the_order_changes_too(store:
         await store.sessions.complete(FLEET, id_)
     await store.fleets.configure(FLEET, spec(pool_class("b", LARGE, 2), pool_class("a", SMALL, 3)), "{}")
     await place(store, 10, "t")
-    with pytest.raises(errors.NoCapacity):
+    with pytest.raises(errors.NoCapacityError):
         await store.sessions.assign(FLEET, "late", None)
 
 
@@ -250,7 +250,7 @@ async def test_a_class_that_has_pools_cannot_go_whatever_their_status(store: Sto
     for status in ("active", "draining", "failed"):
         await store.pools.set_status(FLEET, "large-0", status)
         before = everything(redis)
-        with pytest.raises(errors.ClassInUse) as refused:
+        with pytest.raises(errors.ClassInUseError) as refused:
             await store.fleets.configure(FLEET, spec(TWO_CLASSES[0]), "{}")
         assert refused.value.context == {"name": "large"}
         assert everything(redis) == before
@@ -309,14 +309,14 @@ async def test_deleting_leaves_no_key(store: Store, redis: Redis, policy: str) -
     await store.sessions.renew(FLEET, list(placed), 100)
     await store.fleets.tick(FLEET)
     await store.fleets.remember_file(FLEET, "digest")
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "never")
     for id_ in placed:
         await store.sessions.complete(FLEET, id_)
     await store.fleets.delete(FLEET)
     assert redis.keys("*") == []
     for call in (store.sessions.assign(FLEET, "s", None), store.fleets.config(FLEET), store.fleets.delete(FLEET)):
-        with pytest.raises(errors.UnknownFleet):
+        with pytest.raises(errors.UnknownFleetError):
             await call
 
 
@@ -324,7 +324,7 @@ async def test_a_fleet_with_sessions_is_not_deleted(store: Store, placed: dict[s
     for pool in ("small-0", "small-1", "large-0", "large-1"):
         await store.pools.set_status(FLEET, pool, "draining")
     before = everything(redis)
-    with pytest.raises(errors.FleetInUse):
+    with pytest.raises(errors.FleetInUseError):
         await store.fleets.delete(FLEET)
     assert everything(redis) == before
     assert await store.fleets.names() == [FLEET]
@@ -355,17 +355,17 @@ class Interrupted(Store):
     """A store just before one of whose commands something else happens, once."""
 
     def interrupt(self, command: str, act: Callable[[], Awaitable[object]]) -> None:
-        caller: Any = self._caller
-        send = caller._exchange
+        functions: Any = self._functions
+        send = functions._exchange
 
-        async def act_first(*commands: Sequence[object], lasting: bool) -> Any:
+        async def act_first(*commands: Sequence[object], durable: bool) -> Any:
             words = commands[0]
             if command in (words[0], str(words[1]).rpartition("_")[2]):
-                caller._exchange = send
+                functions._exchange = send
                 await act()
-            return await send(*commands, lasting=lasting)
+            return await send(*commands, durable=durable)
 
-        caller._exchange = act_first
+        functions._exchange = act_first
 
 
 @pytest.fixture
@@ -398,7 +398,7 @@ async def test_a_fleet_deleted_while_another_dispatcher_creates_its_namesake_is_
 
 async def test_deleting_again_after_a_lost_reply_strikes_the_name_off(store: Store, redis: Redis) -> None:
     redis.sadd(FLEETS_KEY, FLEET)
-    with pytest.raises(errors.UnknownFleet):
+    with pytest.raises(errors.UnknownFleetError):
         await store.fleets.delete(FLEET)
     assert await store.fleets.names() == []
 

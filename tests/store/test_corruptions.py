@@ -14,17 +14,16 @@ from typing import NamedTuple
 import pytest
 from redis import Redis
 
-from service import errors
-from service.audit import audit_all, mend, repair_suspect
-from service.fleet_file import Specs, parse_document
-from service.fleet_file.applying import apply_fleet
-from service.observation import observe_state
-from service.store import Store, StoreSettings
-from service.values import Findings
+from slta.audit import audit_all, mend, repair_suspect
+from slta.fleet_file import Specs, parse_document
+from slta.fleet_file.applying import apply_fleet
+from slta.models import Findings, errors
+from slta.store import Store, StoreSettings
+from slta.views import observe_state
 from tests import rawstate
 from tests.audit import violations
 from tests.in_process import TINY
-from tests.servers import SERVERS, TextRedis, running_server
+from tests.servers import EMBEDDED, TextRedis, running_server
 from tests.store.conftest import Calls, Clock
 from tests.store.corruptions import CORRUPTIONS, Plant
 from tests.store.fleets import FLEET, pass_seconds, place
@@ -83,8 +82,8 @@ UNTOLD = {
     "utility_low": "less than half of the last binary place of the high part is right",
     "optimum_high": "a sum of what was. It is noticed below that of `utility`",
     "optimum_low": "as `utility_low`",
-    "steps_up": "a count of what was, of which nothing is left",
-    "steps_down": "as `steps_up`",
+    "learning_steps_up": "a count of what was, of which nothing is left",
+    "learning_steps_down": "as `learning_steps_up`",
     "pool_list": "a mark that is only compared with another: names of pools are read once more",
     "length of the policy's block": "there is nothing beyond the last block, and each call writes its length anew",
     "revision": "a count of what was. It is noticed below the fork of the present incarnation",
@@ -108,7 +107,7 @@ class Alone(NamedTuple):
     """Why `/state` could not be told, '' where it could."""
 
 
-class Seen(NamedTuple):
+class CorruptionResult(NamedTuple):
     """One corruption, and what became of it."""
 
     found: list[Findings]
@@ -155,7 +154,7 @@ class Bench:
             return f"`{error.code}`"
         return "nothing"
 
-    async def see(self, name: str) -> Seen:
+    async def see(self, name: str) -> CorruptionResult:
         self.put_back()
         CORRUPTIONS[name](self._redis)
         heard = await self._call()
@@ -168,7 +167,8 @@ class Bench:
             await mend(self._store, self._specs, one)
         left = await audit_all(self._store, self._specs)
         changed = {pool_id for pool_id, _ in pools ^ self._statuses()}
-        return Seen(found, heard, alone, left, violations(self._redis, FLEET), before - self._sessions(), changed)
+        lost = before - self._sessions()
+        return CorruptionResult(found, heard, alone, left, violations(self._redis, FLEET), lost, changed)
 
     async def _leave_alone(self, plant: Plant) -> Alone:
         """Three seconds of calls and ticks."""
@@ -224,11 +224,11 @@ class Bench:
         return {(id_, record.split()[-1]) for id_, record in self._redis.hgetall(f"{{{FLEET}}}:pools").items()}
 
 
-async def see_all() -> tuple[dict[str, Seen], dict[str, list[str]]]:
+async def see_all() -> tuple[dict[str, CorruptionResult], dict[str, list[str]]]:
     """What became of each corruption, and what is found of each number."""
     clock = Clock()
     with (
-        running_server(SERVERS["embedded"]) as url,
+        running_server(EMBEDDED) as url,
         Redis.from_url(url, encoding="latin-1", decode_responses=True) as redis,
     ):
         settings = StoreSettings(url, call_timeout_seconds=30, deadline_seconds=2)
@@ -241,7 +241,7 @@ async def see_all() -> tuple[dict[str, Seen], dict[str, list[str]]]:
     return seen, numbers
 
 
-def page(seen: dict[str, Seen], numbers: dict[str, list[str]]) -> str:
+def page(seen: dict[str, CorruptionResult], numbers: dict[str, list[str]]) -> str:
     rows = "".join(
         f"| {name} | {_first(one.found)} | {one.heard} | {one.alone.did} | {LEFT.get(name, 'nothing')} |\n"
         for name, one in seen.items()
@@ -259,17 +259,17 @@ def _cell(sentence: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def everything() -> tuple[dict[str, Seen], dict[str, list[str]]]:
+def everything() -> tuple[dict[str, CorruptionResult], dict[str, list[str]]]:
     return asyncio.run(see_all())
 
 
 @pytest.fixture(scope="module")
-def seen(everything: tuple[dict[str, Seen], dict[str, list[str]]]) -> dict[str, Seen]:
+def seen(everything: tuple[dict[str, CorruptionResult], dict[str, list[str]]]) -> dict[str, CorruptionResult]:
     return everything[0]
 
 
 @pytest.fixture(scope="module")
-def numbers(everything: tuple[dict[str, Seen], dict[str, list[str]]]) -> dict[str, list[str]]:
+def numbers(everything: tuple[dict[str, CorruptionResult], dict[str, list[str]]]) -> dict[str, list[str]]:
     return everything[1]
 
 
@@ -278,36 +278,36 @@ def test_there_are_at_least_fifty() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_each_is_noticed(seen: dict[str, Seen]) -> None:
+def test_each_is_noticed(seen: dict[str, CorruptionResult]) -> None:
     assert [name for name, one in seen.items() if not any(found.total for found in one.found)] == []
 
 
 @pytest.mark.timeout(600)
-def test_each_is_mended_but_for_what_the_table_says(seen: dict[str, Seen]) -> None:
+def test_each_is_mended_but_for_what_the_table_says(seen: dict[str, CorruptionResult]) -> None:
     left = {name: [s for found in one.left for s in found.sentences] for name, one in seen.items()}
     assert {name: sentences for name, sentences in left.items() if sentences and name not in UNMENDED} == {}
     assert {name: one.witness for name, one in seen.items() if one.witness and name not in UNMENDED} == {}
 
 
 @pytest.mark.timeout(600)
-def test_no_other_session_is_lost(seen: dict[str, Seen]) -> None:
+def test_no_other_session_is_lost(seen: dict[str, CorruptionResult]) -> None:
     lost = {name: one.lost for name, one in seen.items() if one.lost}
     assert lost == {"an unreadable record": {"s0"}}
 
 
 @pytest.mark.timeout(600)
-def test_every_pool_has_its_status_again(seen: dict[str, Seen]) -> None:
+def test_every_pool_has_its_status_again(seen: dict[str, CorruptionResult]) -> None:
     changed = {name: one.pools for name, one in seen.items() if one.pools}
     assert changed == {"a record of a pool that is not there": {"nowhere"}}
 
 
 @pytest.mark.timeout(600)
-def test_without_anybody_who_looks_no_session_loses_its_record(seen: dict[str, Seen]) -> None:
+def test_without_anybody_who_looks_no_session_loses_its_record(seen: dict[str, CorruptionResult]) -> None:
     assert {name for name, one in seen.items() if one.alone.lost} == BY_LEASES
 
 
 @pytest.mark.timeout(600)
-def test_the_state_is_told_or_refused_for_a_reason(seen: dict[str, Seen]) -> None:
+def test_the_state_is_told_or_refused_for_a_reason(seen: dict[str, CorruptionResult]) -> None:
     assert {one.alone.said for one in seen.values()} == {"", "fleet_damaged", "document_unreadable"}
 
 
@@ -319,7 +319,7 @@ def test_each_number_of_the_state_is_noticed_but_for_those_of_which_nobody_can_t
 
 
 @pytest.mark.timeout(600)
-def test_the_page_says_so(seen: dict[str, Seen], numbers: dict[str, list[str]]) -> None:
+def test_the_page_says_so(seen: dict[str, CorruptionResult], numbers: dict[str, list[str]]) -> None:
     assert PAGE.read_text(encoding="utf-8") == page(seen, numbers)
 
 

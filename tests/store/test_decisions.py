@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from service.core.policies import POLICIES, Policy
+from slta.core.policies import POLICIES, Policy
 from tests.servers import SERVERS
-from tests.store.world import worlds
+from tests.store.model import worlds
 from tests.toy.uniform import LIBRARY, UNIFORM
 
 FLEETS = 40

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service import errors
-from service.store import Store, StoreSettings
-from service.store.durability import Durability
-from service.store.embedded import EmbeddedStore
-from service.store.requirements import Demands, UnsuitableStore
+from slta.models import errors
+from slta.store import Store, StoreSettings
+from slta.store.client.durability import Durability
+from slta.store.client.pipeline import exchange
+from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
+from slta.store.embedded.server import EmbeddedStore
 from tests.sentinels import Group, group, until
 from tests.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls
@@ -74,10 +75,10 @@ async def test_what_the_replica_does_not_confirm_is_unknown_though_it_is_asked_a
     pair.servers[1].freeze()
     for _ in range(2):
         async with impatient(pair) as other:
-            with pytest.raises(errors.OutcomeUnknown) as unknown:
+            with pytest.raises(errors.OutcomeUnknownError) as unknown:
                 await other.sessions.assign(FLEET, "s", None)
             assert unknown.value.context == {"session_id": "s"}
-            with pytest.raises(errors.OutcomeUnknown):
+            with pytest.raises(errors.OutcomeUnknownError):
                 await other.sessions.complete(FLEET, "never seen")
     pair.servers[1].thaw()
     assert (await store.sessions.assign(FLEET, "s", None)).replayed
@@ -100,10 +101,12 @@ CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
 async def test_every_change_is_confirmed_and_so_is_its_repetition(pair: Group, store: Store, change: str) -> None:
     pair.servers[1].freeze()
     async with impatient(pair) as other:
-        with pytest.raises(errors.OutcomeUnknown):
+        with pytest.raises(errors.OutcomeUnknownError):
             await CHANGES[change](other)
     async with impatient(pair) as another:
-        with pytest.raises((errors.OutcomeUnknown, errors.UnknownPool)):  # a pool that is gone is no news to keep
+        with pytest.raises(
+            (errors.OutcomeUnknownError, errors.UnknownPoolError)
+        ):  # a pool that is gone is no news to keep
             await CHANGES[change](another)
     pair.servers[1].thaw()
 
@@ -126,7 +129,7 @@ async def test_readiness_tells_whether_the_replica_confirms(pair: Group, store: 
 async def test_no_replica_is_as_bad_as_one_that_does_not_answer(pair: Group, store: Store) -> None:
     pair.servers[1].kill()
     async with impatient(pair) as other:
-        with pytest.raises(errors.OutcomeUnknown):
+        with pytest.raises(errors.OutcomeUnknownError):
             await other.sessions.assign(FLEET, "s", None)
         await other.check()
         assert other.readiness == "unconfirmed"
@@ -135,7 +138,7 @@ async def test_no_replica_is_as_bad_as_one_that_does_not_answer(pair: Group, sto
 async def test_an_answer_that_is_refused_is_told_though_nothing_was_confirmed(pair: Group, store: Store) -> None:
     with pair.servers[0].client() as admin:
         admin.config_set("min-replicas-to-write", 2)
-    with pytest.raises(errors.StoreUnavailable):
+    with pytest.raises(errors.StoreUnavailableError):
         await store.pools.set_status(FLEET, "small-0", "draining")
     await store.check()
     assert store.readiness == "noreplicas"
@@ -169,7 +172,7 @@ async def with_a_fleet(servers: Group) -> AsyncIterator[Store]:
 async def test_a_replica_of_priority_0_does_not_confirm_in_the_place_of_another(three: Group) -> None:
     async with with_a_fleet(three) as store:
         three.servers[1].freeze()
-        with pytest.raises(errors.OutcomeUnknown):
+        with pytest.raises(errors.OutcomeUnknownError):
             await store.sessions.assign(FLEET, "s", None)
         await store.check()
         assert store.readiness == "unconfirmed"
@@ -184,7 +187,7 @@ async def test_a_replica_that_joins_is_waited_for_from_the_next_call_on(three: G
             joining.execute_command("REPLICAOF", "127.0.0.1", three.ports[0])
             until(lambda: confirming(three) == 2)
             three.servers[1].freeze()
-            with pytest.raises(errors.OutcomeUnknown):
+            with pytest.raises(errors.OutcomeUnknownError):
                 await store.sessions.assign(FLEET, "s", None)
 
 
@@ -239,11 +242,13 @@ def own(binary: str) -> Iterator[Server]:
         yield server
 
 
-async def refusal(server: Server, demands: Demands = Demands(), *, asks_sync: bool = False) -> str:  # noqa: B008 - frozen
-    store = Store(StoreSettings(server.url, call_timeout_seconds=30, asks_sync=asks_sync), Calls())
+async def refusal(
+    server: Server, requirements: ServerRequirements = ServerRequirements(), *, requires_fsync: bool = False
+) -> str:
+    store = Store(StoreSettings(server.url, call_timeout_seconds=30, requires_fsync=requires_fsync), Calls())
     try:
-        await store.examine(demands)
-    except UnsuitableStore as refused:
+        await store.preflight(requirements)
+    except UnsuitableStoreError as refused:
         return str(refused)
     finally:
         await store.close()
@@ -251,16 +256,18 @@ async def refusal(server: Server, demands: Demands = Demands(), *, asks_sync: bo
 
 
 async def test_a_server_that_syncs_later_than_it_answers_is_refused(own: Server) -> None:
-    assert "syncs everysec and not each write: set its appendfsync to always" in await refusal(own, asks_sync=True)
+    assert "has appendfsync everysec, which does not sync each write: set it to always" in await refusal(
+        own, requires_fsync=True
+    )
     with own.client() as admin:
         admin.config_set("appendfsync", "always")
-    assert await refusal(own, asks_sync=True) == ""
+    assert await refusal(own, requires_fsync=True) == ""
 
 
 async def test_one_that_may_not_be_asked_is_relied_on_when_the_operator_says_how_it_runs(own: Server) -> None:
     with own.client() as admin:
         admin.execute_command("ACL", "SETUSER", "default", "-config")
-    assert "SLTA_STORE_FSYNC=always" in await refusal(own, asks_sync=True)
+    assert "SLTA_STORE_FSYNC=always" in await refusal(own, requires_fsync=True)
     assert await refusal(own) == ""
 
 
@@ -269,11 +276,13 @@ async def test_the_next_master_is_asked_too_and_acknowledges_nothing_until_it_sy
 ) -> None:
     with pair.servers[0].client() as admin:
         admin.config_set("appendfsync", "always")
-    store = await opened(opening, pair.url(0), durability=Durability(on_disk=True), asks_sync=True, deadline_seconds=1)
+    store = await opened(
+        opening, pair.url(0), durability=Durability(on_disk=True), requires_fsync=True, deadline_seconds=1
+    )
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     pair.swap()
     await store.move(pair.ports[1])
-    with pytest.raises(errors.StoreUnavailable):
+    with pytest.raises(errors.StoreUnavailableError):
         await store.sessions.assign(FLEET, "s", None)
     await store.check()
     assert store.readiness == "unsynced"
@@ -285,16 +294,16 @@ async def test_the_next_master_is_asked_too_and_acknowledges_nothing_until_it_sy
 
 
 async def test_a_user_that_may_not_wait_for_replicas_is_refused(own: Server) -> None:
-    assert await refusal(own, Demands(confirmed=True)) == ""
+    assert await refusal(own, ServerRequirements(confirmed=True)) == ""
     with own.client() as admin:
         admin.execute_command("ACL", "SETUSER", "default", "-wait")
-    assert "forbids WAIT" in await refusal(own, Demands(confirmed=True))
+    assert "forbids WAIT" in await refusal(own, ServerRequirements(confirmed=True))
 
 
 @pytest.mark.parametrize(("synced", "setting"), [(True, "always"), (False, "everysec")])
 async def test_our_own_server_is_started_as_the_mode_asks(tmp_path: Path, *, synced: bool, setting: str) -> None:
     with EmbeddedStore(tmp_path, synced=synced) as own:
         store = Store(StoreSettings(own.url), Calls())
-        found = await store._redis.config_get("appendfsync")
+        [found] = await exchange(store._pool, ("CONFIG", "GET", "appendfsync"))
         await store.close()
     assert found == {"appendfsync": setting}

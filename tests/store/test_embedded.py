@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from service.store.embedded import EmbeddedStore, EmbeddedStoreError, ping
+from slta.store.embedded.server import EmbeddedStore, EmbeddedStoreError, ping
 from tests.awaiting import until
 
 OWNER = """
 import signal, sys
 from pathlib import Path
-from service.store.embedded import EmbeddedStore
+from slta.store.embedded.server import EmbeddedStore
 with EmbeddedStore(Path(sys.argv[1])) as store:
     print("owner of", store.pid, store.url, flush=True)
     signal.pause()
@@ -201,7 +201,7 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedStoreError, match="cannot use data folder"):
+    with pytest.raises(EmbeddedStoreError, match="cannot use data directory"):
         EmbeddedStore(tmp_path / "file" / "data").start()
 
 

@@ -8,22 +8,33 @@ from importlib import resources
 
 import pytest
 
-from service import errors
-from service.api.problems import STATUS
-from service.requests import LONGEST_WORD, Author, Event, Facts
-from service.store import Store
-from service.store.replies import REFUSALS
-from service.store.tables import put_arguments
+from slta.api.http.problems import STATUS
+from slta.models import errors
+from slta.models.request_record import MAX_WORD, Author, Event, Facts
+from slta.store import Store
+from slta.store.encoding import put_arguments
+from slta.store.replies import REFUSALS
 from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, place, spec
 
 KEY = f"{{{FLEET}}}:events"
-CHANGES = {errors.PoolInOtherClass, errors.PoolLimit, errors.PoolNotEmpty, errors.FleetInUse, errors.ClassInUse}
-CHANGES |= {errors.CapacityBelowOccupancy, errors.VersionMismatch}
-SESSIONS = {errors.SessionEnded, errors.StaleReport, errors.UtilitiesChanged}
-SESSIONS |= {errors.FleetObserves, errors.OverCapacity, errors.ReportedPoolUnknown, errors.WouldSetAside}
+CHANGES = {
+    errors.PoolInOtherClassError,
+    errors.PoolLimitError,
+    errors.PoolNotEmptyError,
+    errors.FleetInUseError,
+    errors.ClassInUseError,
+}
+CHANGES |= {errors.CapacityBelowOccupancyError, errors.VersionMismatchError}
+SESSIONS = {errors.SessionEndedError, errors.StaleReportError, errors.UtilitiesChangedError}
+SESSIONS |= {
+    errors.FleetObservesError,
+    errors.OverCapacityError,
+    errors.ReportedPoolUnknownError,
+    errors.WouldSetAsideError,
+}
 """Refused with 409 too, and no changes of a fleet."""
 
 
@@ -86,15 +97,15 @@ async def test_a_refusal_is_told_and_the_same_once_more_counts(store: Store) -> 
     await create(store, spec(*TWO_CLASSES), {"small": 1, "large": 1})
     await place(store, 4)
     for _ in range(3):
-        with pytest.raises(errors.PoolNotEmpty):
+        with pytest.raises(errors.PoolNotEmptyError):
             await store.pools.remove(FLEET, "large-0", author())
-    with pytest.raises(errors.VersionMismatch):
+    with pytest.raises(errors.VersionMismatchError):
         await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", 7, author())
-    with pytest.raises(errors.FleetInUse):
+    with pytest.raises(errors.FleetInUseError):
         await store.fleets.delete(FLEET, None, author())
-    with pytest.raises(errors.VersionMismatch):
+    with pytest.raises(errors.VersionMismatchError):
         await store.fleets.delete(FLEET, 7, author())
-    with pytest.raises(errors.PoolInOtherClass):
+    with pytest.raises(errors.PoolInOtherClassError):
         await store.pools.add(FLEET, [("new", "small"), ("small-0", "large")], author())
     found = (await store.fleets.events(FLEET))[:5]
     assert [(*one, event.times) for one, event in zip(told(found), found, strict=True)] == [
@@ -140,7 +151,7 @@ async def test_a_deletion_is_told_to_who_asked_and_leaves_no_key(store: Store, r
 
 async def test_a_refusal_where_there_is_no_fleet_leaves_no_key(store: Store, redis: TextRedis) -> None:
     who = author()
-    with pytest.raises(errors.VersionMismatch):
+    with pytest.raises(errors.VersionMismatchError):
         await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", 3, who)
     assert told(who.events) == [("put_fleet", "version_mismatch", None)]
     assert not redis.exists(KEY)
@@ -152,11 +163,11 @@ async def test_a_list_that_cannot_be_written_to_stops_no_change_and_is_mended(st
     redis.set(KEY, "x")
     assert (await store.pools.set_status(FLEET, "small-0", "draining", author())).status == "draining"
     assert rawstate.fields(redis, FLEET)["active_pools"] == "1"
-    assert (await store.audits.look(FLEET)).total
+    assert (await store.audits.inspect(FLEET)).total
     await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None), author())
     await store.repairs.finish(FLEET)
     assert told(await store.fleets.events(FLEET)) == [("repair", "done", None)]
-    assert (await store.audits.look(FLEET)).sentences == []
+    assert (await store.audits.inspect(FLEET)).sentences == []
 
 
 async def test_events_that_nobody_can_read_are_found_and_dropped(store: Store, redis: TextRedis) -> None:
@@ -165,7 +176,7 @@ async def test_events_that_nobody_can_read_are_found_and_dropped(store: Store, r
     for rubbish in ("rubbish", "[]", json.dumps(json.loads(redis.lindex(KEY, 0)) | {"at": "now"})):
         redis.lpush(KEY, rubbish)
     assert await store.fleets.events(FLEET) == sound
-    assert (await store.audits.look(FLEET)).total == 3
+    assert (await store.audits.inspect(FLEET)).total == 3
     await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None))
     await store.repairs.finish(FLEET)
     assert (await store.fleets.events(FLEET))[1:] == sound
@@ -175,12 +186,12 @@ async def test_a_client_cannot_make_an_event_long(store: Store, redis: TextRedis
     await create(store, spec(*TWO_CLASSES), {"small": 2})
     await store.pools.set_status(FLEET, "small-0", "draining", Author("r" * 5000, "k k", "a" * 5000))
     newest, *_ = await store.fleets.events(FLEET)
-    assert (newest.request_id, newest.key_id, newest.address) == ("r" * LONGEST_WORD, "kk", "a" * LONGEST_WORD)
+    assert (newest.request_id, newest.key_id, newest.address) == ("r" * MAX_WORD, "kk", "a" * MAX_WORD)
     assert len(redis.lindex(KEY, 0)) < 1000
 
 
 def test_the_store_keeps_what_the_api_refuses_with_409_and_412() -> None:
-    lua = (resources.files("service.store") / "lua" / "events.lua").read_text(encoding="utf-8")
+    lua = (resources.files("slta.store") / "lua" / "events.lua").read_text(encoding="utf-8")
     block = lua[lua.index("local REFUSED") : lua.index("local DONE")]
     assert {REFUSALS[word] for word in re.findall(r"(\w+) = true", block)} == CHANGES
     assert {error for error, status in STATUS.items() if status in (409, 412)} == CHANGES | SESSIONS

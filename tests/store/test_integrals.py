@@ -10,11 +10,10 @@ from fractions import Fraction
 import pytest
 from redis import Redis
 
-from service import errors
-from service.core.fleet import FleetSpec
-from service.core.policies import PLACING
-from service.store import Store
-from service.values import Integrals
+from slta.core.fleet import FleetSpec
+from slta.core.policies import PLACING
+from slta.models import Integrals, errors
+from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.fleets import (
@@ -116,7 +115,7 @@ class History:
         self.twin.call()
         try:
             pool = (await self.store.sessions.assign(FLEET, f"s{self.serial}", None)).pool_id
-        except (errors.NoCapacity, errors.NoActivePool):
+        except (errors.NoCapacityError, errors.NoActivePoolError):
             return
         self.where[f"s{self.serial}"] = pool
         i, x, on = self.twin.pools[pool]
@@ -140,7 +139,7 @@ class History:
 
     async def refused(self) -> None:
         self.twin.call()
-        with pytest.raises(errors.UnknownSession):
+        with pytest.raises(errors.UnknownSessionError):
             await self.store.sessions.complete(FLEET, f"never{self.rng.random()}")
 
     async def tick(self) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service import errors
-from service.store import Store
-from service.store.fleets import FLEETS_KEY
-from service.store.library import LAYOUT, Library, assemble
-from service.store.tables import put_arguments
+from slta.models import errors
+from slta.store import Store
+from slta.store.encoding import put_arguments
+from slta.store.fleets import FLEETS_KEY
+from slta.store.library import LAYOUT, Library, assemble
 from tests import rawstate
 from tests.audit import violations
 from tests.store.fleets import (
@@ -62,7 +62,7 @@ async def test_a_fleet_of_an_older_layout_is_left_alone(store: Store, redis: Red
     rawstate.poke(redis, FLEET, layout=LAYOUT - 1)
     before = everything(redis)
     for call in (store.sessions.assign(FLEET, "s", None), store.fleets.tick(FLEET), store.fleets.snapshot(FLEET)):
-        with pytest.raises(errors.OlderFleet):
+        with pytest.raises(errors.OlderLayoutError):
             await call
     assert everything(redis) == before
     rawstate.poke(redis, FLEET, layout=LAYOUT)
@@ -93,7 +93,7 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
         lambda: store.fleets.delete(FLEET),
     ]
     for call in calls:
-        with pytest.raises(errors.NewerFleet):
+        with pytest.raises(errors.NewerFleetError):
             await call()
     assert everything(redis) == before
     redis.srem(FLEETS_KEY, FLEET)  # the audit after each test knows no newer fleets either
@@ -111,7 +111,7 @@ async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Re
         lambda: store.pools.get(FLEET, "small-0"),
         lambda: store.pools.fail(FLEET, "small-0"),
     ):
-        with pytest.raises(errors.NewerFleet):
+        with pytest.raises(errors.NewerFleetError):
             await call()
     assert everything(redis) == before
     redis.hset(f"{{{FLEET}}}:pools", "small-0", "0 active")
@@ -130,9 +130,9 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     assert newer("put", "", *put("uniform"))[0] == "CONFIGURED"
     assert field(redis, "uniform_placements") == "0"
     assert newer("batch", "assign", "x", "", "0.5", "")[1][0][-1] == "any"
-    with pytest.raises(errors.NewerFleet):
+    with pytest.raises(errors.NewerFleetError):
         await store.sessions.assign(FLEET, "y", None)
-    with pytest.raises(errors.NewerFleet):
+    with pytest.raises(errors.NewerFleetError):
         await store.fleets.tick(FLEET)
     assert (field(redis, "suspect"), field(redis, "repairs")) == ("", "0")
 
@@ -156,7 +156,7 @@ async def test_curves_that_another_version_changed_are_not_remembered_as_they_we
 async def test_a_configuration_that_the_library_does_not_know_is_refused(store: Store, redis: Redis) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     before = everything(redis)
-    with pytest.raises(errors.NewerFleet):
+    with pytest.raises(errors.NewerFleetError):
         await store.fleets.configure(FLEET, with_policy(spec(*TWO_CLASSES), WITH_UNIFORM["uniform"]), "{}")
     assert everything(redis) == before
 

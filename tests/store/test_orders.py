@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service.core.fleet import FleetSpec
-from service.core.orders import PAPER, Index, Kink
-from service.core.policies import PLACING, POLICIES
-from service.core.ranking import Coordinate
-from service.core.utility import TableUtility
-from service.observation.averages import averages
-from service.store import Store
-from service.store.tables import put_arguments
+from slta.core.fleet import FleetSpec
+from slta.core.orders import PAPER, Index, Kink
+from slta.core.policies import PLACING, POLICIES
+from slta.core.ranking import Coordinate
+from slta.core.utility import TableUtility
+from slta.store import Store
+from slta.store.encoding import put_arguments
+from slta.views.averages import averages
 from tests.audit import violations
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, pass_seconds, place, pool_class, spec

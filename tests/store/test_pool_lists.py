@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from service import errors
-from service.store import Store
+from slta.models import errors
+from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
@@ -36,7 +36,7 @@ async def test_a_pool_s_list_ends_what_is_not_on_it_and_keeps_what_is(store: Sto
     await pass_seconds(store, clock, 1)
     told = await store.pools.reconcile(FLEET, "large-0", await as_of(store), mine[1:])
     assert (told.ended, told.adopted, told.elsewhere) == ([mine[0]], [], [])
-    with pytest.raises(errors.SessionEnded) as refused:
+    with pytest.raises(errors.SessionEndedError) as refused:
         await store.sessions.get(FLEET, mine[0])
     assert refused.value.context == {"pool_id": "large-0", "reason": "reported_ended"}
     assert (await store.pools.get(FLEET, "large-0")).occupancy == len(mine) - 1
@@ -71,7 +71,7 @@ async def test_strangers_on_the_list_are_adopted_as_far_as_there_is_room(store: 
 async def test_an_ended_id_on_the_list_is_not_brought_back(store: Store, fleet: None) -> None:
     placed = await store.sessions.assign(FLEET, "s", None)
     await store.sessions.complete(FLEET, "s")
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "overtook")
     told = await store.pools.reconcile(FLEET, placed.pool_id, await as_of(store), ["s", "overtook"])
     assert (told.already_ended, told.adopted) == (["s", "overtook"], [])
@@ -109,7 +109,7 @@ async def refused_as_stale(store: Store, redis: Redis, pool_id: str, old: str) -
     """Whatever is on the list; and the refusal says what would be right."""
     before = everything(redis)
     for ids in ([], ["s"], ["stranger"]):
-        with pytest.raises(errors.StaleReport) as refused:
+        with pytest.raises(errors.StaleReportError) as refused:
             await store.pools.reconcile(FLEET, pool_id, old, ids)
         assert refused.value.context == {"as_of": await as_of(store)}
     assert everything(redis) == before
@@ -132,7 +132,7 @@ async def test_a_store_that_is_lost_while_a_report_is_taken_ends_and_adopts_noth
 
     monkeypatch.setattr(store.pools, "_session_ids", lose_the_store)
     for ids in ([], ["s", "stranger"]):
-        with pytest.raises(errors.StaleReport):
+        with pytest.raises(errors.StaleReportError):
             await store.pools.reconcile(FLEET, placed.pool_id, then, ids)
         rawstate.poke(redis, FLEET, store_epoch=int(then.partition(":")[0]))
     assert await occupancies(store) == {"small-0": 0, "small-1": 0, "large-0": 0, "large-1": 0} | {placed.pool_id: 1}

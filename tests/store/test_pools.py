@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from service import errors
-from service.core.policies import PLACING
-from service.store import Store
-from service.values import PoolPage, PoolsAdded
+from slta.core.policies import PLACING
+from slta.models import PoolPage, PoolsAdded, errors
+from slta.store import Store
 from tests.store.conftest import Calls
 from tests.store.fleets import (
     FLEET,
@@ -54,9 +53,9 @@ async def test_an_id_twice_in_one_list_is_one_pool(store: Store, fleet: None) ->
 @pytest.mark.parametrize(
     ("pools", "error"),
     [
-        ([("a", "small"), ("b", "unheard of")], errors.UnknownClass),
-        ([("a", "small"), ("small-0", "large")], errors.PoolInOtherClass),
-        ([("a", "small"), ("b", "small"), ("a", "large")], errors.PoolInOtherClass),
+        ([("a", "small"), ("b", "unheard of")], errors.UnknownClassError),
+        ([("a", "small"), ("small-0", "large")], errors.PoolInOtherClassError),
+        ([("a", "small"), ("b", "small"), ("a", "large")], errors.PoolInOtherClassError),
     ],
 )
 async def test_a_list_with_one_bad_pool_adds_none(
@@ -73,7 +72,7 @@ async def test_a_fleet_holds_65536_pools_and_not_one_more(store: Store, redis: R
     await store.pools.add(FLEET, [(f"a{k}", "a") for k in range(65_000)])
     await store.pools.add(FLEET, [(f"b{k}", "b") for k in range(536)])
     for pools in ([("one", "a")], [("b0", "b"), ("one", "b")]):
-        with pytest.raises(errors.PoolLimit):
+        with pytest.raises(errors.PoolLimitError):
             await store.pools.add(FLEET, pools)
     assert (await store.pools.add(FLEET, [("a0", "a")])).created == [], "those there are may be named again"
     placed = await place(store, 40)
@@ -110,7 +109,7 @@ async def test_a_full_fleet_has_room_again_when_a_drained_pool_returns(store: St
     drained = next(pool for pool, count in (await occupancies(store)).items() if count)
     await store.pools.set_status(FLEET, drained, "draining")
     await place(store, 2, "t")
-    with pytest.raises(errors.NoCapacity):
+    with pytest.raises(errors.NoCapacityError):
         await store.sessions.assign(FLEET, "late", None)
     await store.pools.set_status(FLEET, drained, "active")
     assert (await store.sessions.assign(FLEET, "late", None)).pool_id == drained
@@ -154,7 +153,7 @@ async def test_failing_a_pool_ends_its_sessions_and_says_which(store: Store, fle
     failed = await store.pools.fail(FLEET, pool)
     assert (failed.status, failed.occupancy) == ("failed", 0)
     assert set(failed.ended_session_ids) == {id_ for id_, where in placed.items() if where == pool}
-    with pytest.raises(errors.SessionEnded) as refused:
+    with pytest.raises(errors.SessionEndedError) as refused:
         await store.sessions.assign(FLEET, "s0", None)
     assert refused.value.context == {"pool_id": pool, "reason": "failed"}
     assert (await store.fleets.snapshot(FLEET)).counters["failed"] == len(failed.ended_session_ids)
@@ -174,7 +173,7 @@ async def test_failing_a_pool_of_300_sessions_ends_them_in_slices(store: Store, 
 
 async def test_only_an_empty_pool_is_removed_and_then_it_is_gone(store: Store, fleet: None) -> None:
     placed = await store.sessions.assign(FLEET, "s", None)
-    with pytest.raises(errors.PoolNotEmpty):
+    with pytest.raises(errors.PoolNotEmptyError):
         await store.pools.remove(FLEET, placed.pool_id)
     await store.sessions.complete(FLEET, "s")
     await store.pools.remove(FLEET, placed.pool_id)
@@ -185,7 +184,7 @@ async def test_only_an_empty_pool_is_removed_and_then_it_is_gone(store: Store, f
         store.pools.fail(FLEET, placed.pool_id),
         store.pools.reconcile(FLEET, placed.pool_id, "", []),
     ):
-        with pytest.raises(errors.UnknownPool):
+        with pytest.raises(errors.UnknownPoolError):
             await call
     assert placed.pool_id not in await occupancies(store)
 
@@ -226,10 +225,10 @@ async def test_moving_an_unknown_pool_creates_it(store: Store, fleet: None) -> N
 async def test_a_pool_with_sessions_stays_in_its_class(store: Store, fleet: None) -> None:
     placed = await store.sessions.assign(FLEET, "s", None)
     other = {"small": "large", "large": "small"}[placed.pool_class]
-    with pytest.raises(errors.PoolNotEmpty):
+    with pytest.raises(errors.PoolNotEmptyError):
         await store.pools.move(FLEET, placed.pool_id, other)
     assert (await store.pools.move(FLEET, placed.pool_id, placed.pool_class))[0].occupancy == 1
-    with pytest.raises(errors.UnknownClass):
+    with pytest.raises(errors.UnknownClassError):
         await store.pools.move(FLEET, "small-0", "unheard of")
 
 

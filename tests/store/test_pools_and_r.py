@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from service.core.fleet import FleetSpec
-from service.core.optimum import optimum
-from service.store import Store
-from service.values import Snapshot
+from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimum
+from slta.models import Snapshot
+from slta.store import Store
 from tests.store.conftest import Clock
 from tests.store.fleets import (
     FLEET,

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from service import errors
-from service.audit import audit_fleet, repair_fleet
-from service.core.policies import POLICIES
-from service.fleet_file import Specs, parse_document
-from service.fleet_file.applying import apply_fleet
-from service.store import Store, StoreSettings
-from service.store.library import LAYOUT
-from service.store.repairs import Repairs
-from service.store.tables import put_arguments
+from slta.audit import audit_fleet, repair_fleet
+from slta.core.policies import POLICIES
+from slta.fleet_file import Specs, parse_document
+from slta.fleet_file.applying import apply_fleet
+from slta.models import errors
+from slta.store import Store, StoreSettings
+from slta.store.encoding import put_arguments
+from slta.store.library import LAYOUT
+from slta.store.repairs import Repairs
 from tests import rawstate
 from tests.audit import violations
 from tests.in_process import TINY
@@ -49,7 +49,7 @@ async def begin(store: Store) -> None:
 
 
 async def one_slice(store: Store, work: int) -> str:
-    reply = await store.fleets._caller.change("repair", FLEET, work, 0)
+    reply = await store.fleets._functions.change("repair", FLEET, work, 0)
     return str(reply[0])
 
 
@@ -119,7 +119,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "configuration": lambda store: store.fleets.config(FLEET),
     "delete": lambda store: store.fleets.delete(FLEET),
     "drain": lambda store: store.pools.set_status(FLEET, "small-2", "draining"),
-    "audit": lambda store: store.audits.look(FLEET),
+    "audit": lambda store: store.audits.inspect(FLEET),
 }
 
 
@@ -134,7 +134,7 @@ async def begun(store: Store, damaged: dict[str, int]) -> AsyncIterator[None]:
 async def test_calls_of_the_fleet_are_refused_meanwhile_and_those_of_others_are_not(
     store: Store, begun: None, call: str
 ) -> None:
-    with pytest.raises(errors.Repairing):
+    with pytest.raises(errors.RepairingError):
         await CALLS[call](store)
     await bring(store, "s", OTHER)
     await store.fleets.tick(OTHER)
@@ -153,7 +153,7 @@ async def test_a_tick_leaves_a_repair_to_those_who_are_at_it_and_goes_on_with_on
 
 
 async def test_a_sound_fleet_is_not_repaired_by_a_slice(store: Store, damaged: dict[str, int]) -> None:
-    assert await Repairs(store.fleets._caller).finish(OTHER) is None
+    assert await Repairs(store.fleets._functions).finish(OTHER) is None
     await repair_fleet(store, Specs(), FLEET)
 
 

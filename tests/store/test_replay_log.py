@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from service.store.failover import replay_log
-from service.store.failover.replay_log import FORGOTTEN_SECONDS, KEPT_SECONDS, ReplayLog, facts_of
-from service.store.failover.rollback_detection import Fate, History, RollbackDetector, Stamp
-from service.store.library import INCARNATION_BITS
-from service.store.waiting import Words
+from slta.store.batching.pending import OperationArgs
+from slta.store.failover import replay_log
+from slta.store.failover.replay_log import KEPT_SECONDS, MAX_IDLE_SECONDS, ReplayLog, facts_of
+from slta.store.failover.rollback_detection import Fate, History, RollbackDetector, Stamp
+from slta.store.library import INCARNATION_BITS
 
 FLEET_NUMBER = 7 << INCARNATION_BITS
 A, B, C = (FLEET_NUMBER + number for number in (1, 2, 3))
@@ -45,14 +45,14 @@ def test_another_incarnation_makes_a_suspect_until_it_is_settled() -> None:
     assert (detector.suspects(), detector.suspected.is_set()) == ([], False), "of two calls the later may run first"
     detector.observe("f", Stamp(B, 4))
     assert (detector.suspects(), detector.suspected.is_set()) == (["f"], True)
-    detector.settle("f", B)
+    detector.resolve("f", B)
     assert detector.suspects() == []
 
 
 def test_a_late_reply_of_an_incarnation_before_makes_a_suspect_again() -> None:
     detector = RollbackDetector()
     detector.observe("f", Stamp(A, 5))
-    detector.settle("f", B)
+    detector.resolve("f", B)
     detector.observe("f", Stamp(A, 6))
     assert detector.suspects() == ["f"]
 
@@ -76,7 +76,7 @@ def test_the_detector_forgets_fleets_that_are_gone() -> None:
 # The log
 
 
-def operation(kind: str, id_: str, *words: str) -> Words:
+def operation(kind: str, id_: str, *words: str) -> OperationArgs:
     first, second, third = (*words, "", "", "")[:3]
     return (kind, id_, first, second, third)
 
@@ -149,7 +149,7 @@ def test_a_fleet_keeps_seconds_before_its_newest_call_and_nothing_for_ever(monke
     assert [fact[1] for fact in facts(log)] == ["kept", "new"]
     log.keep(["f"])
     assert len(facts(log)) == 2
-    now += FORGOTTEN_SECONDS + 1
+    now += MAX_IDLE_SECONDS + 1
     log.keep(["f"])
     assert facts(log) == []
 

@@ -8,12 +8,11 @@ import random
 import pytest
 from redis import Redis
 
-from service import errors
-from service.core.fleet import FleetSpec
-from service.core.policies import PLACING
-from service.observation import decode_integrals, encode_integrals, mean_difference
-from service.store import Store, StoreSettings
-from service.values import AlreadyEnded, Choice, Reported
+from slta.core.fleet import FleetSpec
+from slta.core.policies import PLACING
+from slta.models import AlreadyEnded, Choice, Reported, errors
+from slta.store import Store, StoreSettings
+from slta.views import decode_integrals, encode_integrals, mean_difference
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
@@ -96,7 +95,7 @@ async def test_a_session_that_is_reported_elsewhere_moves_under_its_lease(
     assert await occupancies(store) == {"steps-0": 0, "steps-1": 0, "small-0": 1, "small-1": 0}
     assert (await store.sessions.get(FLEET, "s")).pool_id == "small-0"
     await pass_seconds(store, clock, 14)
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await store.sessions.get(FLEET, "s")
     assert (await store.fleets.snapshot(FLEET)).counters["adopted"] == 1
 
@@ -112,13 +111,13 @@ async def test_a_list_from_before_a_session_moved_here_does_not_end_it(store: St
 
 
 async def test_a_session_whose_end_came_first_is_not_reported_any_more(store: Store, fleet: None) -> None:
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "s")
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await report(store, "s", "steps-0")
     await report(store, "t", "steps-0")
     await store.sessions.complete(FLEET, "t")
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await report(store, "t", "steps-0")
     assert isinstance(await store.sessions.complete(FLEET, "t"), AlreadyEnded)
 
@@ -126,15 +125,15 @@ async def test_a_session_whose_end_came_first_is_not_reported_any_more(store: St
 async def test_what_the_figures_leave_out_is_refused_and_counted(store: Store, fleet: None) -> None:
     for k in range(4):
         await report(store, f"s{k}", "steps-0")
-    for pool, error in (("steps-0", errors.OverCapacity), ("nobody", errors.ReportedPoolUnknown)):
+    for pool, error in (("steps-0", errors.OverCapacityError), ("nobody", errors.ReportedPoolUnknownError)):
         with pytest.raises(error):
             await report(store, "late", pool)
     assert await left_out(store) == (1, 1)
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.get(FLEET, "late")
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "late")
-    with pytest.raises(errors.SessionEnded):  # its end was told though its beginning was left out
+    with pytest.raises(errors.SessionEndedError):  # its end was told though its beginning was left out
         await report(store, "late", "steps-1")
 
 
@@ -150,7 +149,7 @@ async def test_reports_of_pools_that_are_not_active_are_compared_with_nothing(st
 
 async def test_a_fleet_that_observes_refuses_to_place_but_knows_the_sessions_it_has(store: Store, fleet: None) -> None:
     await report(store, "s", "steps-0")
-    with pytest.raises(errors.FleetObserves):
+    with pytest.raises(errors.FleetObservesError):
         await store.sessions.assign(FLEET, "t", None)
     replayed = await store.sessions.assign(FLEET, "s", None)
     assert (replayed.replayed, replayed.pool_id) == (True, "steps-0")
@@ -172,7 +171,7 @@ async def test_pools_that_come_and_go_leave_the_mean_and_the_counts_and_other_cu
     store: Store, fleet: None
 ) -> None:
     await report(store, "a", "small-0")
-    with pytest.raises(errors.ReportedPoolUnknown):
+    with pytest.raises(errors.ReportedPoolUnknownError):
         await report(store, "b", "nobody")
     before = await mean(store)
     await store.pools.add(FLEET, [("steps-9", "steps")])
@@ -209,7 +208,7 @@ async def test_where_a_policy_places_a_report_is_adoption(store: Store, policy: 
     assert (await report(store, "s", "large-0")).outcome == "moved"
     replayed = await store.sessions.assign(FLEET, "s", None)
     assert (replayed.replayed, replayed.pool_id) == (True, "large-0")
-    with pytest.raises(errors.ReportedPoolUnknown):
+    with pytest.raises(errors.ReportedPoolUnknownError):
         await report(store, "s", "nobody")
     snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.counters["adopted"], snapshot.integrals.comparison) == (1, None)
@@ -251,7 +250,7 @@ async def test_switching_between_observing_and_placing_under_load_keeps_every_se
                 id_ = f"{caller}-{rng.getrandbits(60)}"
                 try:
                     live[id_] = await bring(store, id_)
-                except (errors.OverCapacity, errors.NoCapacity):
+                except (errors.OverCapacityError, errors.NoCapacityError):
                     continue
                 mine.append(id_)
 
@@ -260,7 +259,7 @@ async def test_switching_between_observing_and_placing_under_load_keeps_every_se
         policy = ("observe", *PLACING)[at % (1 + len(PLACING))]
         await store.fleets.configure(FLEET, spec(*observing().classes, policy=policy), "{}")
         await store.fleets.tick(FLEET)
-        assert (await store.audits.look(FLEET)).sentences == []
+        assert (await store.audits.inspect(FLEET)).sentences == []
     over = True
     await asyncio.gather(*callers)
     assert {id_: (await store.sessions.get(FLEET, id_)).pool_id for id_ in live} == live

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from service import errors
-from service.core.policies import PLACING
-from service.store import Store
-from service.values import AlreadyEnded, Completed, Renewed
+from slta.core.policies import PLACING
+from slta.models import AlreadyEnded, Completed, Renewed, errors
+from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
@@ -37,7 +36,7 @@ async def fleet(store: Store) -> None:
 async def expired(store: Store, session_id: str) -> bool:
     try:
         await store.sessions.get(FLEET, session_id)
-    except errors.SessionEnded as ended:
+    except errors.SessionEndedError as ended:
         return ended.context["reason"] == "expired"
     return False
 
@@ -80,7 +79,7 @@ async def test_ids_of_128_characters_of_every_kind_that_is_allowed_work(store: S
     assert (await store.sessions.get(FLEET, longest)).pool_id == placed.pool_id
     assert (await store.sessions.renew(FLEET, [longest], None)).renewed == [longest]
     assert (await store.sessions.complete(FLEET, longest)).pool_id == placed.pool_id
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await store.sessions.assign(FLEET, longest, None)
 
 
@@ -105,13 +104,13 @@ async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
         store.fleets.delete("nobody"),
         store.fleets.config("nobody"),
     ):
-        with pytest.raises(errors.UnknownFleet):
+        with pytest.raises(errors.UnknownFleetError):
             await call
 
 
 async def test_without_active_pools_nothing_is_placed_and_the_rejection_is_counted(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES), {})
-    with pytest.raises(errors.NoActivePool):
+    with pytest.raises(errors.NoActivePoolError):
         await store.sessions.assign(FLEET, "s", None)
     snapshot = await store.fleets.snapshot(FLEET)
     assert snapshot.counters["rejected_no_active_pool"] == 1
@@ -123,7 +122,7 @@ async def test_a_full_fleet_refuses_until_a_session_ends(store: Store, policy: s
     await create(store, spec(pool_class("small", capacity=2), policy=policy), {"small": 3})
     await place(store, 6)
     before = await store.fleets.snapshot(FLEET)
-    with pytest.raises(errors.NoCapacity):
+    with pytest.raises(errors.NoCapacityError):
         await store.sessions.assign(FLEET, "late", None)
     after = await store.fleets.snapshot(FLEET)
     assert after.counters["rejected_no_capacity"] == before.counters["rejected_no_capacity"] + 1
@@ -135,7 +134,7 @@ async def test_a_full_fleet_refuses_until_a_session_ends(store: Store, policy: s
 async def test_a_refused_session_may_ask_again_with_the_same_id(store: Store) -> None:
     await create(store, spec(pool_class("small", capacity=1)), {"small": 1})
     await store.sessions.assign(FLEET, "first", None)
-    with pytest.raises(errors.NoCapacity):
+    with pytest.raises(errors.NoCapacityError):
         await store.sessions.assign(FLEET, "second", None)
     await store.sessions.complete(FLEET, "first")
     assert not (await store.sessions.assign(FLEET, "second", None)).replayed
@@ -160,7 +159,7 @@ async def test_an_ended_id_cannot_be_placed_again_and_hears_where_it_was_and_why
     placed = await store.sessions.assign(FLEET, "s", None)
     await store.sessions.complete(FLEET, "s")
     for call in (store.sessions.assign(FLEET, "s", None), store.sessions.get(FLEET, "s")):
-        with pytest.raises(errors.SessionEnded) as refused:
+        with pytest.raises(errors.SessionEndedError) as refused:
             await call
         assert refused.value.context == {"pool_id": placed.pool_id, "reason": "completed"}
     assert (await store.fleets.snapshot(FLEET)).sessions == 0
@@ -170,9 +169,9 @@ async def test_a_complete_that_overtakes_its_assign_keeps_the_session_from_being
     store: Store, fleet: None
 ) -> None:
     for _ in range(2):
-        with pytest.raises(errors.UnknownSession):
+        with pytest.raises(errors.UnknownSessionError):
             await store.sessions.complete(FLEET, "s")
-    with pytest.raises(errors.SessionEnded) as refused:
+    with pytest.raises(errors.SessionEndedError) as refused:
         await store.sessions.assign(FLEET, "s", None)
     assert refused.value.context["reason"] == "completed_before_assign"
     snapshot = await store.fleets.snapshot(FLEET)
@@ -180,7 +179,7 @@ async def test_a_complete_that_overtakes_its_assign_keeps_the_session_from_being
 
 
 async def test_an_id_that_was_never_seen_is_unknown(store: Store, fleet: None) -> None:
-    with pytest.raises(errors.UnknownSession):
+    with pytest.raises(errors.UnknownSessionError):
         await store.sessions.get(FLEET, "s")
     assert (await store.sessions.renew(FLEET, ["s"], None)).unknown == ["s"]
 
@@ -361,7 +360,7 @@ async def test_an_ended_id_is_remembered_for_the_retention_time_and_then_forgott
     await store.sessions.assign(FLEET, "s", None)
     await store.sessions.complete(FLEET, "s")
     await pass_seconds(store, clock, 600)
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await store.sessions.assign(FLEET, "s", None)
     await pass_seconds(store, clock, 600)
     again = await store.sessions.assign(FLEET, "s", None)
@@ -376,7 +375,7 @@ async def test_an_ended_id_is_remembered_for_two_minutes_whatever_the_retention_
     await store.sessions.assign(FLEET, "s", None)
     await store.sessions.complete(FLEET, "s")
     await pass_seconds(store, clock, 115)
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await store.sessions.assign(FLEET, "s", None)
 
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 import pytest
 from redis import Redis
 
-from service import errors
-from service.core.policies import Occupancies, SltaGreedy
-from service.core.policies.tokens import Beta
-from service.core.utility import QuadraticUtility
-from service.store import Store
+from slta.core.policies import Occupancies, SltaGreedy
+from slta.core.policies.tokens import Beta
+from slta.core.utility import QuadraticUtility
+from slta.models import errors
+from slta.store import Store
 from tests.store.fleets import FLEET, LARGE, as_of, create, field, pool_class, spec
 
 CAPACITY, HELD = 900, 800
@@ -35,7 +35,7 @@ def specification(columns: list[list[int | None]], rank: int) -> SltaGreedy:
 
 async def test_after_reports_r_leaps_as_far_as_the_specification_walks(store: Store, redis: Redis) -> None:
     await create(store, spec(*CLASSES, policy="slta-greedy"), {"a": 2, "b": 2, "c": 2})
-    assert (field(redis, "rank"), field(redis, "steps_up")) == ("1", "0")
+    assert (field(redis, "rank"), field(redis, "learning_steps_up")) == ("1", "0")
     for pool in ("a-0", "a-1", "b-0", "b-1", "c-0", "c-1"):
         await report(store, pool, HELD)
     assert field(redis, "rank") == "1", "reports move nothing"
@@ -49,7 +49,7 @@ async def test_after_reports_r_leaps_as_far_as_the_specification_walks(store: St
 
     assert placed.token == decision.token == "yellow"
     assert int(field(redis, "rank")) == decision.rank
-    assert int(field(redis, "steps_up")) == decision.rank - 1 > 1500, "each rank passed is a step up"
+    assert int(field(redis, "learning_steps_up")) == decision.rank - 1 > 1500, "each rank passed is a step up"
     written = sum(after[f"cmdstat_{name}"]["calls"] - before[f"cmdstat_{name}"]["calls"] for name in ("bitop",))
     assert written < 12, "the token rows are written once, however far r goes"
 
@@ -58,7 +58,7 @@ async def test_an_assign_that_is_refused_moves_no_r(store: Store, redis: Redis) 
     await create(store, spec(pool_class("a", LARGE, 2), policy="slta-greedy"), {"a": 2})
     for pool in ("a-0", "a-1"):
         await report(store, pool, 2)
-    before = field(redis, "rank"), field(redis, "steps_up")
-    with pytest.raises(errors.NoCapacity):
+    before = field(redis, "rank"), field(redis, "learning_steps_up")
+    with pytest.raises(errors.NoCapacityError):
         await store.sessions.assign(FLEET, "one-too-many", None)
-    assert (field(redis, "rank"), field(redis, "steps_up")) == before
+    assert (field(redis, "rank"), field(redis, "learning_steps_up")) == before

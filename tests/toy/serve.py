@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from service.process import logs, serving
-from service.process.settings import read_settings
+from slta.runtime import logs
+from slta.runtime import main as dispatcher
+from slta.runtime.settings import read_settings
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     options = parser.parse_args()
     logs.configure("info", "json")
-    serving.serve(read_settings(**vars(options)), WITH_UNIFORM, LIBRARY)
+    dispatcher.serve(read_settings(**vars(options)), WITH_UNIFORM, LIBRARY)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
--- A toy: any pool with room, uniformly. It keeps no rows; one number shows how fields of a later layout come and go.
+-- The toy policy of the tests: any pool with room, uniformly. It has no rows and one number of its own.
 
 uniform = {
   TOKENS = { 'any' },
@@ -10,10 +10,10 @@ uniform = {
 
 -- O(classes * pools / 8).
 function uniform.choose(fleet, draw)
-  local position, index = choice.pick(choice.room(fleet), 0, draw)
-  return 'any', position, choice.bit_with_room(fleet, position, index)
+  local class_index, nth = choice.pick(choice.room(fleet), 0, draw)
+  return 'any', class_index, choice.select_with_room(fleet, class_index, nth)
 end
 
-function uniform.rose(fleet)
+function uniform.on_increment(fleet)
   fleet.uniform_placements = fleet.uniform_placements + 1
 end

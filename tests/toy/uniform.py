@@ -1,4 +1,4 @@
-"""A third policy that lives in the tests alone: it is added through the two tables, and nothing else is touched."""
+"""A toy policy for tests, added through the two tables of policies alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from service.core.policies import POLICIES, Decision, Occupancies, Policy, Standing, Step
-from service.core.policies.steps import together
-from service.store.library import LUA_POLICIES, assemble
+from slta.core.policies import POLICIES, Decision, Occupancies, Policy, Standing, Step
+from slta.core.policies.steps import together
+from slta.store.library import LUA_POLICIES, assemble
 
 
 class Uniform:
@@ -35,14 +35,14 @@ class Uniform:
 
 
 def explain(standing: Standing) -> list[Step]:
-    """Its one step."""
+    """The steps for the next session: one."""
     return [Step("any pool with room", "any", together(standing.with_room()))]
 
 
 UNIFORM = Policy(
     name="uniform",
     title="Uniform",
-    summary="A toy: any pool with room, uniformly.",
+    summary="A toy policy: any pool with room, uniformly.",
     specification=lambda occupancies, _beta: Uniform(occupancies),
     tokens=("any",),
     has_thresholds=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from service.core.policies import Specification
+from slta.core.policies import Specification
 
 
 def chosen(policy_at: Callable[[], Specification], draws: int = 60) -> Counter[tuple[str, int, int]]:

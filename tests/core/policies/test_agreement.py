@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from service.core.orders import PAPER, Index, Kink
-from service.core.policies import PLACING, POLICIES, Occupancies
-from service.core.policies.tokens import Beta, Tokens
-from service.core.ranking import rank_coordinates
-from service.core.utility import (
+from slta.core.orders import PAPER, Index, Kink
+from slta.core.policies import PLACING, POLICIES, Occupancies
+from slta.core.policies.tokens import Beta, Tokens
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import (
     CappedLinearUtility,
     LinearUtility,
     LogShareUtility,

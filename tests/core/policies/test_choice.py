@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.policies.choice import NOTHING, pick
+from slta.core.policies.choice import NOTHING, pick
 
 
 @pytest.mark.parametrize(

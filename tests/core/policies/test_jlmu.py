@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.occupancy import counts_of, total_utility
-from service.core.optimum import optimum
-from service.core.policies import Decision, Jlmu, Occupancies
-from service.core.ranking import Ranking, rank_coordinates
-from service.core.utility import (
+from slta.core.occupancy import counts_of, total_utility
+from slta.core.optimum import optimum
+from slta.core.policies import Decision, Jlmu, Occupancies
+from slta.core.ranking import Ranking, rank_coordinates
+from slta.core.utility import (
     CappedLinearUtility,
     LinearUtility,
     LogShareUtility,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from service.core.policies import Occupancies
-from service.core.ranking import rank_coordinates
-from service.core.utility import CappedLinearUtility, LinearUtility, PoolClass
+from slta.core.policies import Occupancies
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import CappedLinearUtility, LinearUtility, PoolClass
 
 RANKING = rank_coordinates(
     [PoolClass("a", LinearUtility(Fraction(2)), 2), PoolClass("b", CappedLinearUtility(Fraction(3), Fraction(1)), 2)]

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.occupancy import counts_of
-from service.core.optimum import optimum
-from service.core.policies import Decision, Occupancies, Slta
-from service.core.policies.tokens import Beta
-from service.core.ranking import Coordinate, rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass, TableUtility
+from slta.core.occupancy import counts_of
+from slta.core.optimum import optimum
+from slta.core.policies import Decision, Occupancies, Slta
+from slta.core.policies.tokens import Beta
+from slta.core.ranking import Coordinate, rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass, TableUtility
 from tests.core.policies.drawing import chosen
 from tests.core.strategies import Fleet, fleets
 from tests.naive import power_beta

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.policies import Decision, Jlmu, Occupancies, Slta, SltaGreedy
-from service.core.policies.tokens import Beta
-from service.core.ranking import Coordinate, rank_coordinates
-from service.core.utility import PoolClass, TableUtility
+from slta.core.policies import Decision, Jlmu, Occupancies, Slta, SltaGreedy
+from slta.core.policies.tokens import Beta
+from slta.core.ranking import Coordinate, rank_coordinates
+from slta.core.utility import PoolClass, TableUtility
 from tests.core.policies.drawing import chosen
 from tests.core.strategies import Fleet, fleets
 

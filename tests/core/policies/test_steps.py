@@ -9,14 +9,14 @@ from fractions import Fraction
 
 import pytest
 
-from service.core.policies import POLICIES, Occupancies, Specification, Standing
-from service.core.policies.jlmu import explain as explain_jlmu
-from service.core.policies.slta import explain as explain_slta
-from service.core.policies.slta_greedy import explain as explain_slta_greedy
-from service.core.policies.steps import Place
-from service.core.policies.tokens import Beta
-from service.core.ranking import rank_coordinates
-from service.core.utility import LinearUtility, LogShareUtility, PoolClass, QuadraticUtility, TableUtility, Utility
+from slta.core.policies import POLICIES, Occupancies, Specification, Standing
+from slta.core.policies.jlmu import explain as explain_jlmu
+from slta.core.policies.slta import explain as explain_slta
+from slta.core.policies.slta_greedy import explain as explain_slta_greedy
+from slta.core.policies.steps import Opening
+from slta.core.policies.tokens import Beta
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, QuadraticUtility, TableUtility, Utility
 from tests.toy.uniform import WITH_UNIFORM
 
 CURVES: tuple[Utility, ...] = (
@@ -112,7 +112,7 @@ RANKING = rank_coordinates(
         PoolClass("b", TableUtility(tuple(map(Fraction, (0, 3, 5)))), 2),
     ]
 )
-A_AND_B = (Place(0, 1, 1), Place(0, 2, 1)), (Place(1, 1, 2),)
+A_AND_B = (Opening(0, 1, 1), Opening(0, 2, 1)), (Opening(1, 1, 2),)
 """a holds 0 and 1, b holds 0 and 0."""
 
 
@@ -152,8 +152,8 @@ def test_slta_greedy_raises_r_until_a_pool_has_a_token() -> None:
     """At r = 1 nobody has one when a holds 1 and 1: (a, 2) has rank 2, and gives both a yellow one."""
     full = Standing(names="ab", ranking=RANKING, counts=[[2, 2], [2]], rank=1)
     green, yellow = explain_slta_greedy(full)
-    assert (green.places, yellow.places) == ((), (Place(0, 2, 2),))
+    assert (green.places, yellow.places) == ((), (Opening(0, 2, 2),))
 
 
 def test_jlmu_takes_the_best_frontier() -> None:
-    assert [step.places for step in explain_jlmu(standing(0))] == [(Place(0, 1, 1),)]
+    assert [step.places for step in explain_jlmu(standing(0))] == [(Opening(0, 1, 1),)]

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import pytest
 
-from service.core.policies import DEFAULT_POLICY, PLACING, POLICIES, Observe, Occupancies, Policy
-from service.core.policies.tokens import Beta
-from service.core.ranking import rank_coordinates
-from service.core.utility import LogShareUtility, PoolClass
+from slta.core.policies import DEFAULT_POLICY, PLACING, POLICIES, Observe, Occupancies, Policy
+from slta.core.policies.tokens import Beta
+from slta.core.ranking import rank_coordinates
+from slta.core.utility import LogShareUtility, PoolClass
 
 RANKING = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 3) for r in (20, 30)])
 

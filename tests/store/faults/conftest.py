@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.store import Store, StoreSettings
+from slta.store import Store, StoreSettings
 from tests.audit import violations
 from tests.faults import Proxy
 from tests.servers import SERVERS, Server, own_server

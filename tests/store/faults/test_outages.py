@@ -7,9 +7,8 @@ import asyncio
 import pytest
 from redis import Redis
 
-from service import errors
-from service.store import Store, StoreSettings
-from service.values import AlreadyEnded
+from slta.models import AlreadyEnded, errors
+from slta.store import Store, StoreSettings
 from tests.faults import Proxy
 from tests.servers import Server
 from tests.store.conftest import Calls, Clock
@@ -62,14 +61,14 @@ async def test_an_administrative_call_whose_reply_is_lost_is_unknown(
     distant: Store, between: tuple[Proxy, str]
 ) -> None:
     between[0].lose = 1
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(errors.OutcomeUnknownError):
         await distant.pools.set_status(FLEET, "small-0", "draining")
     assert (await distant.pools.get(FLEET, "small-0")).status == "draining"
 
 
 async def test_a_read_whose_reply_is_lost_has_changed_nothing(distant: Store, between: tuple[Proxy, str]) -> None:
     between[0].lose = 1
-    with pytest.raises(errors.StoreUnavailable):
+    with pytest.raises(errors.StoreUnavailableError):
         await distant.fleets.snapshot(FLEET)
 
 
@@ -90,8 +89,8 @@ async def test_while_the_server_stands_still_calls_end_at_their_deadline_and_aft
         read = await asyncio.gather(impatient.fleets.snapshot(FLEET), impatient.check(), return_exceptions=True)
     finally:
         own.thaw()
-    assert {type(outcome) for outcome in written} == {errors.OutcomeUnknown}, "sent, and never answered"
-    assert isinstance(read[0], errors.StoreUnavailable), "a read changes nothing"
+    assert {type(outcome) for outcome in written} == {errors.OutcomeUnknownError}, "sent, and never answered"
+    assert isinstance(read[0], errors.StoreUnavailableError), "a read changes nothing"
     assert read[1] is None
     assert impatient.readiness == "unavailable"
     again = await asyncio.gather(*(patient.sessions.assign(FLEET, f"s{k}", None) for k in range(12)))
@@ -111,7 +110,7 @@ async def test_a_read_ends_after_the_time_of_a_call(
     calls.errors.clear()
     own.freeze()
     try:
-        with pytest.raises(errors.StoreUnavailable):
+        with pytest.raises(errors.StoreUnavailableError):
             await asyncio.wait_for(impatient.fleets.snapshot(FLEET), 30)
     finally:
         own.thaw()
@@ -125,9 +124,9 @@ async def test_the_deadline_ends_a_call_however_long_the_server_may_take(
     await unhurried.fleets.snapshot(FLEET)  # a connection
     own.freeze()
     try:
-        with pytest.raises(errors.OutcomeUnknown):
+        with pytest.raises(errors.OutcomeUnknownError):
             await unhurried.sessions.assign(FLEET, "first", None)
-        with pytest.raises(errors.StoreUnavailable):  # it gets no connection any more, so nothing was sent
+        with pytest.raises(errors.StoreUnavailableError):  # it gets no connection any more, so nothing was sent
             await unhurried.sessions.assign(FLEET, "second", None)
     finally:
         own.thaw()
@@ -153,7 +152,7 @@ async def test_calls_that_were_never_sent_say_that_nothing_was_changed(
         nowhere.pools.add(FLEET, [("p", "small")]),
         nowhere.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
     ):
-        with pytest.raises(errors.StoreUnavailable):
+        with pytest.raises(errors.StoreUnavailableError):
             await call
     await nowhere.check()
     assert nowhere.readiness == "unavailable"
@@ -182,12 +181,12 @@ async def test_sessions_are_there_after_the_server_was_killed_and_started_again(
     placed = await place(patient, 15)
     await patient.sessions.complete(FLEET, "s0")
     own.kill()
-    with pytest.raises((errors.OutcomeUnknown, errors.StoreUnavailable)):
+    with pytest.raises((errors.OutcomeUnknownError, errors.StoreUnavailableError)):
         await impatient.sessions.assign(FLEET, "meanwhile", None)
     own.start()
     for id_, pool in list(placed.items())[1:]:
         assert (await patient.sessions.get(FLEET, id_)).pool_id == pool
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionEndedError):
         await patient.sessions.get(FLEET, "s0")
     assert (await patient.sessions.assign(FLEET, "meanwhile", None)).session_id == "meanwhile"
 
@@ -257,7 +256,7 @@ async def test_a_deadline_that_passes_before_there_is_a_connection_leaves_nothin
     own.freeze()
     try:
         for id_ in ("first", "second"):
-            with pytest.raises(errors.StoreUnavailable):
+            with pytest.raises(errors.StoreUnavailableError):
                 await unconnected.sessions.assign(FLEET, id_, None)
     finally:
         own.thaw()

@@ -14,9 +14,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from service import errors
-from service.store import Store, StoreSettings
-from service.store.connection import Failure, Unconnected, classify
+from slta.models import errors
+from slta.store import Store, StoreSettings
+from slta.store.client.failures import Failure, NotSentError, classify
 from tests.faults import Proxy
 from tests.servers import Server
 from tests.store.conftest import Calls
@@ -50,7 +50,7 @@ async def test_a_refusal_means_that_nothing_ran_and_is_asked_again_until_it_pass
     assert calls.errors == [kind] * 2
     for call in (distant.fleets.tick, distant.fleets.snapshot):
         between[0].refusals = [ANSWERS[kind]]
-        with pytest.raises(errors.StoreUnavailable):
+        with pytest.raises(errors.StoreUnavailableError):
             await call(FLEET)
     between[0].refusals = []
     assert field(redis, "assigned") == "2"
@@ -73,16 +73,16 @@ async def assert_unavailable(store: Store) -> None:
     it would be so each time.
     """
     for _ in range(8):
-        with pytest.raises((errors.StoreUnavailable, errors.OutcomeUnknown)) as refused:
+        with pytest.raises((errors.StoreUnavailableError, errors.OutcomeUnknownError)) as refused:
             await store.sessions.assign(FLEET, "refused", None)
-        if refused.type is errors.StoreUnavailable:
+        if refused.type is errors.StoreUnavailableError:
             return
     raise AssertionError("no refusal was known to have changed nothing")
 
 
 async def test_an_error_that_nobody_knows_may_have_run(distant: Store, between: tuple[Proxy, str]) -> None:
     between[0].refusals = ["ERR something new in version 12"]
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(errors.OutcomeUnknownError):
         await distant.fleets.tick(FLEET)
 
 
@@ -104,8 +104,8 @@ def test_what_is_not_a_known_refusal_may_have_run_unless_there_was_no_connection
     error: RedisError | OSError, failure: Failure
 ) -> None:
     assert classify(error) == failure
-    with pytest.raises(Unconnected) as unconnected:
-        raise Unconnected from error
+    with pytest.raises(NotSentError) as unconnected:
+        raise NotSentError from error
     assert classify(unconnected.value) == Failure(failure.kind, ran=False)
 
 
@@ -198,14 +198,14 @@ async def test_a_real_server_s_refusal_is_unavailable_and_passes(
     with provoked(kind, own):
         connecting = Store(StoreSettings(own.url, **BRIEF), calls)
         if kind in REFUSE_CONNECTIONS:
-            with pytest.raises(errors.StoreUnavailable):
+            with pytest.raises(errors.StoreUnavailableError):
                 await connecting.sessions.assign(FLEET, "s", None)
         else:
             await assert_unavailable(connecting)
         await connecting.check()
         assert connecting.readiness in {"unavailable", *WORDS.get(kind, {kind})} - {"connection"}
         if kind in REFUSE_READS:
-            with pytest.raises(errors.StoreUnavailable):
+            with pytest.raises(errors.StoreUnavailableError):
                 await connecting.fleets.snapshot(FLEET)
         else:
             reading = Store(StoreSettings(own.url, **PATIENT), calls)
@@ -225,7 +225,7 @@ async def test_a_server_that_is_busy_with_a_script_is_unavailable_until_that_end
         stuck: Any = AsyncRedis.from_url(own.url)
         script = asyncio.create_task(stuck.eval("while true do end", 0))
         while "busy" not in calls.errors:
-            with suppress(errors.StoreUnavailable, errors.OutcomeUnknown):
+            with suppress(errors.StoreUnavailableError, errors.OutcomeUnknownError):
                 await impatient.sessions.assign(FLEET, "s", None)
         admin.script_kill()
         with pytest.raises(ResponseError):

@@ -1,1 +1,0 @@
-"""Simulation engine: event loop in virtual time, O(1) per event, that runs the rules of `service.core`."""

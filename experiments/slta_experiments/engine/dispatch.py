@@ -1,0 +1,163 @@
+"""Policies of the event loop: count, choose by the rule of `slta.core.policies`, place, learn.
+
+A policy is two functions. `place(state, order, memory, draw)` places one session and returns its pool, or NOTHING
+without room. `departed(state, order, memory, pool)` runs after a session left `pool`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from slta.core.policies import jlmu, slta
+from slta.core.policies.choice import NOTHING, Choice, pick
+from slta_experiments.engine.compiling import inner
+from slta_experiments.engine.state import Floats, Integers, State, join
+
+UP, DOWN = 3, 4
+JOIN_REPORTS, DEPARTURE_REPORTS, STEP_REPORTS, BROADCASTS, REJECTIONS = 5, 6, 7, 8, 9
+COUNTERS = 10
+"""`Memory.counters`: sessions placed by a green, a yellow and no token (0 to 2), then the names above."""
+
+for rule in (pick, slta.choose, slta.next_rank, jlmu.choose):
+    inner(rule)
+
+
+class DispatchOrder(NamedTuple):
+    """Dispatch order and marginal utilities as flat arrays; rank r is `rank_class[r]`, `rank_level[r]`."""
+
+    ranks: Integers
+    """ranks[base[i] + x]: the rank of (i, x + 1)."""
+    rank_class: Integers
+    rank_level: Integers
+    marginals: Floats
+    """marginals[base[i] + x] = Δ(i, x)."""
+
+
+class Memory(NamedTuple):
+    """Dispatcher state, scratch space for its counts, and statistics."""
+
+    rank: Integers
+    """r, one element."""
+    thresholds: Integers
+    """ℓ_i(r)."""
+    min_green: Integers
+    """nβ_n rounded up, one element."""
+    green: Integers
+    room: Integers
+    counters: Integers
+
+
+class Policy(NamedTuple):
+    """Policy as called by the loop."""
+
+    place: Callable[[State, DispatchOrder, Memory, float], int]
+    departed: Callable[[State, DispatchOrder, Memory, int], None]
+
+
+@inner
+def count_tokens(state: State, order: DispatchOrder, memory: Memory) -> int:
+    """Fill `memory.green` and `memory.room`; return the number of yellow tokens. O(classes)."""
+    for i in range(len(state.first)):
+        memory.green[i] = state.below[state.base[i] + memory.thresholds[i]]
+        memory.room[i] = state.below[state.base[i] + state.capacity[i]]
+    r = memory.rank[0]
+    yellow: int = state.below[state.base[order.rank_class[r]] + order.rank_level[r]]
+    return yellow
+
+
+@inner
+def counted_before(state: State, order: DispatchOrder, memory: Memory, yellow: int) -> int:  # noqa: ARG001 - it is known
+    """r is judged by the tokens just before the arrival."""
+    return yellow
+
+
+@inner
+def step(state: State, order: DispatchOrder, memory: Memory, rank: int) -> None:
+    """Move r to the adjacent `rank`: one threshold moves by one, and its class is notified."""
+    old = memory.rank[0]
+    counters = memory.counters
+    counters[BROADCASTS] += 1
+    if rank > old:
+        counters[UP] += 1
+        memory.thresholds[order.rank_class[old]] += 1
+        level = state.base[order.rank_class[rank]] + order.rank_level[rank]
+        counters[STEP_REPORTS] += state.below[level]
+    else:
+        counters[DOWN] += 1
+        memory.thresholds[order.rank_class[rank]] -= 1
+    memory.rank[0] = rank
+
+
+@inner
+def count_placement(state: State, order: DispatchOrder, memory: Memory, pool: int, token: int) -> None:
+    """Count the branch that placed a session, and the report of a pool that reached a threshold."""
+    i = state.pool_class[pool]
+    x = state.occupancy[pool]
+    r = memory.rank[0]
+    memory.counters[token] += 1
+    if x == memory.thresholds[i] or (i == order.rank_class[r] and x == order.rank_level[r]):
+        memory.counters[JOIN_REPORTS] += 1
+
+
+@inner
+def report_departure(state: State, order: DispatchOrder, memory: Memory, pool: int) -> None:
+    """Count the report of a pool whose occupancy fell below a threshold."""
+    i = state.pool_class[pool]
+    x = state.occupancy[pool]
+    r = memory.rank[0]
+    if x + 1 == memory.thresholds[i] or (i == order.rank_class[r] and x + 1 == order.rank_level[r]):
+        memory.counters[DEPARTURE_REPORTS] += 1
+
+
+def slta_policy(
+    choose: Callable[..., Choice] = slta.choose,
+    next_rank: Callable[..., int] = slta.next_rank,
+    judged: Callable[[State, DispatchOrder, Memory, int], int] = counted_before,
+) -> Policy:
+    """SLTA (section 3.2): dispatch by `choose`, then learn by `next_rank` from the tokens that `judged` counts."""
+
+    @inner
+    def place(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
+        yellow = count_tokens(state, order, memory)
+        r = memory.rank[0]
+        previous = order.rank_class[r - 1] if r > 1 else NOTHING
+        choice = choose(memory.green, yellow, order.rank_class[r], previous, memory.room, draw)
+        if choice.pool_class == NOTHING:
+            return NOTHING
+        pool: int = state.members[state.first[choice.pool_class] + choice.index]
+        join(state, pool)
+        count_placement(state, order, memory, pool, choice.token)
+        yellow = judged(state, order, memory, yellow)
+        rank = next_rank(r, len(order.rank_class) - 1, memory.green, yellow, previous, memory.min_green[0])
+        if rank != r:
+            step(state, order, memory, rank)
+        return pool
+
+    return Policy(place, report_departure)
+
+
+@inner
+def ignore_departure(state: State, order: DispatchOrder, memory: Memory, pool: int) -> None:
+    """Ignore a departure."""
+
+
+@inner
+def place_by_jlmu(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
+    """Place a session by JLMU; `memory.green` holds the classes' frontier ranks, `memory.room` the pools there."""
+    for i in range(len(state.first)):
+        x = state.lowest[i]
+        memory.room[i] = 0
+        if x < state.capacity[i]:
+            memory.green[i] = order.ranks[state.base[i] + x]
+            memory.room[i] = state.below[state.base[i] + x + 1]
+    choice = jlmu.choose(memory.green, memory.room, draw)
+    if choice.pool_class == NOTHING:
+        return NOTHING
+    pool: int = state.members[state.first[choice.pool_class] + choice.index]
+    join(state, pool)
+    return pool
+
+
+JLMU = Policy(place_by_jlmu, ignore_departure)
+"""JLMU (section 3.1). On other orders it is join the shortest queue or weighted least connections."""

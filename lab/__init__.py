@@ -1,0 +1,1 @@
+"""What only maintainers need: benchmarks and fault injection. Not packaged."""

@@ -1,0 +1,202 @@
+"""A log of a real balancer: HAProxy or nginx, least connections with weights, real sessions of known length.
+
+`python -m lab.benchmarks.balancer FOLDER` leaves a fleet file, the balancer's own log, and the client's record of the
+same sessions in FOLDER, and says how to evaluate them. Everything is on loopback. The mean load is changed half way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.benchmarks.running import filled_in, require, start_listening
+from tests.servers import free_port
+
+FLEET = """\
+fleet: behind-a-balancer
+classes:
+  - {name: linear, utility: {kind: linear, slope: 1}, capacity: 60, pools: 4}
+  - {name: quadratic, utility: {kind: quadratic, linear: 2, quadratic: -0.05}, capacity: 40, pools: 4}
+  - {name: saturating, utility: {kind: capped_linear, slope: 1.5, cap: 20}, capacity: 40, pools: 4}
+"""
+POOLS = {"linear": 4, "quadratic": 4, "saturating": 4}
+WEIGHTS = {"linear": 10, "quadratic": 10, "saturating": 20}
+"""As an operator sets them who knows that the last class serves twice as many."""
+LOADS = (3.0, 9.0)
+"""Sessions per pool, first and second half."""
+LOG_SECONDS = 10.0
+TELL = "option http-no-delay\n  http-response set-header x-pool %s"
+"""HAProxy names the pool in the answer, and does not hold the header back until more of the answer has come."""
+
+
+class Load(NamedTuple):
+    """How long sessions come, and how long each stays on average, in seconds."""
+
+    seconds: float
+    mean_seconds: float
+
+
+class Session(NamedTuple):
+    """One session as its client saw it, in seconds since 1970."""
+
+    start: float
+    duration: float
+    pool: str
+
+
+def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], mode: str) -> tuple[int, Path]:
+    """HAProxy in front of the pools; its port and the file it logs to."""
+    port = free_port()
+    servers = "\n".join(f"  server {pool} 127.0.0.1:{at} weight {weight_of(pool)}" for pool, at in ports.items())
+    tell = TELL if mode == "http" else ""
+    words = {"MODE": mode, "LOG": f"{mode}log", "PORT": str(port), "SERVERS": servers, "TELL": tell}
+    configuration = filled_in("balancer-haproxy.cfg", words, folder)
+    start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, {})
+    return port, folder / f"{port}.log"
+
+
+def nginx(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> tuple[int, Path]:
+    """nginx in front of the pools; its port and the file it logs to."""
+    port = free_port()
+    words = {
+        "USER": "user root;" if os.geteuid() == 0 else "",
+        "FOLDER": str(folder),
+        "PORT": str(port),
+        "NAMES": "\n".join(f"    127.0.0.1:{at} {pool};" for pool, at in ports.items()),
+        "SERVERS": "\n".join(f"    server 127.0.0.1:{at} weight={weight_of(pool)};" for pool, at in ports.items()),
+    }
+    configuration = filled_in("balancer-nginx.conf", words, folder)
+    start_listening(stack, folder, [require("nginx"), "-p", str(folder), "-c", configuration], port, {})
+    return port, folder / f"{port}.log"
+
+
+Start = Callable[[ExitStack, Path, Mapping[str, int]], tuple[int, Path]]
+
+BALANCERS: Mapping[str, Start] = {
+    "haproxy-http": lambda stack, folder, ports: haproxy(stack, folder, ports, "http"),
+    "haproxy-tcp": lambda stack, folder, ports: haproxy(stack, folder, ports, "tcp"),
+    "nginx": nginx,
+}
+
+
+def weight_of(pool: str) -> int:
+    """The weight of a pool's class."""
+    return WEIGHTS[pool.rpartition("-")[0]]
+
+
+@asynccontextmanager
+async def pools() -> AsyncIterator[dict[str, int]]:
+    """A server for each pool, whose answer to GET /SECONDS begins at once and ends after so many; the port of each."""
+    async with AsyncExitStack() as stack:
+        ports = {}
+        for pool in (f"{name}-{k}" for name, count in POOLS.items() for k in range(1, count + 1)):
+            server = await asyncio.start_server(_holding(pool), "127.0.0.1", 0)
+            ports[pool] = server.sockets[0].getsockname()[1]
+            await stack.enter_async_context(server)
+        yield ports
+
+
+def _holding(pool: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readline()
+        if request:
+            writer.write(b"HTTP/1.1 200 OK\r\nx-server: %s\r\ncontent-length: 1\r\n" % pool.encode())
+            writer.write(b"connection: close\r\n\r\n")
+            await asyncio.sleep(float(request.split()[1].lstrip(b"/")))
+            writer.write(b".")
+        writer.close()
+
+    return hold
+
+
+class Watcher:
+    """Hears of each session while it lives; `id_` is one for each."""
+
+    async def began(self, id_: str, pool: str) -> None:
+        """The answer's header has come: the session is on this pool."""
+
+    async def ended(self, id_: str) -> None:
+        """The answer is over."""
+
+
+async def play(port: int, load: Load, watcher: Watcher) -> list[Session]:
+    """Sessions as a Poisson process with exponential durations, each on a connection of its own, to their ends."""
+    draws = random.Random(7)
+    began = time.time()
+    at = 0.0
+    sessions: list[asyncio.Task[Session]] = []
+    async with asyncio.TaskGroup() as group:
+        while at < load.seconds:
+            rate = LOADS[at >= load.seconds / 2] * sum(POOLS.values()) / load.mean_seconds
+            at += draws.expovariate(rate)
+            await asyncio.sleep(max(0.0, began + at - time.time()))
+            seconds, id_ = draws.expovariate(1 / load.mean_seconds), f"s-{len(sessions)}"
+            sessions.append(group.create_task(_session(port, seconds, id_, watcher)))
+    return [session.result() for session in sessions]
+
+
+async def _session(port: int, seconds: float, id_: str, watcher: Watcher) -> Session:
+    start = time.time()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /%f HTTP/1.1\r\nhost: pools\r\nconnection: close\r\n\r\n" % seconds)
+    head = await reader.readuntil(b"\r\n\r\n")
+    pool = _header(head, "x-pool") or _header(head, "x-server") or ""  # the balancer's word, else the server's own
+    await watcher.began(id_, pool)
+    await reader.read()
+    writer.close()
+    duration = time.time() - start
+    await watcher.ended(id_)
+    return Session(start, duration, pool)
+
+
+def _header(head: bytes, name: str) -> str | None:
+    values = [line.partition(": ")[2] for line in head.decode().splitlines() if line.lower().startswith(f"{name}: ")]
+    return values[0] if values else None
+
+
+async def record(folder: Path, balancer: str, load: Load, watcher: Watcher | None = None) -> Path:
+    """Play the load; write fleet.yaml and client.csv into `folder`, and return the balancer's log. Raises Missing."""
+    with ExitStack() as stack:
+        async with pools() as ports:
+            port, log = await asyncio.to_thread(BALANCERS[balancer], stack, folder, ports)
+            sessions = await play(port, load, watcher or Watcher())
+            await asyncio.to_thread(_wait_for, log, len(sessions))
+    (folder / "fleet.yaml").write_text(FLEET, encoding="utf-8")
+    (folder / "client.csv").write_text(_as_csv(sessions), encoding="utf-8")
+    return log
+
+
+def _wait_for(log: Path, sessions: int) -> None:
+    """Wait until the balancer has logged the last sessions, which it does after their clients have left."""
+    deadline = time.monotonic() + LOG_SECONDS
+    while log.read_text(encoding="utf-8").count("\n") < sessions and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _as_csv(sessions: Sequence[Session]) -> str:
+    rows = [f"{s.start:.6f},{s.duration:.6f},{s.pool}" for s in sessions]
+    return "\n".join(["start_s,duration_s,pool", *rows, ""])
+
+
+def main() -> None:
+    """Record a log."""
+    parser = argparse.ArgumentParser(prog="python -m lab.benchmarks.balancer", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--balancer", choices=tuple(BALANCERS), default="haproxy-http")
+    parser.add_argument("--seconds", type=float, default=60.0, help="during which sessions come (60)")
+    parser.add_argument("--mean-seconds", type=float, default=3.0, help="that a session stays on average (3)")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    log = asyncio.run(record(options.folder, options.balancer, Load(options.seconds, options.mean_seconds)))
+    print(f"slta evaluate {log} --fleet {options.folder / 'fleet.yaml'}")
+
+
+if __name__ == "__main__":
+    main()

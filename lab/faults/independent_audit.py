@@ -1,0 +1,21 @@
+"""What the store holds in the end, read with plain commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.faults.load import FLEET
+from tests.audit import violations
+from tests.servers import Server
+
+
+def sessions(server: Server) -> Mapping[str, str]:
+    """Live sessions and their pools."""
+    with server.client() as redis:
+        return {session: record.split()[4] for session, record in redis.hgetall(f"{{{FLEET}}}:sessions").items()}
+
+
+def audit(server: Server) -> list[str]:
+    """Broken invariants, in sentences."""
+    with server.client() as redis:
+        return violations(redis, FLEET)

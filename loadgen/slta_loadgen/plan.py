@@ -1,0 +1,77 @@
+"""Load plan: turns options (load or rate, profile, holding times, duration) into a workload."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slta_loadgen.holding import Holding
+from slta_loadgen.profile import DAY_SECONDS, RateProfile, constant, day, parse_profile
+from slta_loadgen.workload import PlannedSession, after_warm_up, random_stream, workload
+
+_DEFAULT_DURATION_SECONDS = 60.0
+
+
+class InvalidPlanError(ValueError):
+    """Contradictory options."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Load plan. `load` is in sessions per active pool, `rate` in arrivals per second; the profile scales either.
+
+    `profile` is `day` or text for `parse_profile`; alone it is in sessions per pool. It begins after the warm-up,
+    which runs at its first rate, and repeats until `duration_seconds` (None: once).
+    """
+
+    holding: Holding
+    load: float | None = None
+    rate: float | None = None
+    profile: str | None = None
+    duration_seconds: float | None = None
+    warm_up_seconds: float = 0.0
+    endless: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.load is not None and self.rate is not None:
+            raise InvalidPlanError("give --load or --rate, not both")
+        if self.load is None and self.rate is None and self.profile is None:
+            raise InvalidPlanError("give --load, --rate or --profile")
+        if self.endless and self.duration_seconds is not None:
+            raise InvalidPlanError("--duration cannot be combined with --endless")
+
+    @property
+    def total_seconds(self) -> float:
+        """Time of the last arrival, warm-up included; infinite for an endless run."""
+        if self.endless:
+            return math.inf
+        return self.warm_up_seconds + (self.duration_seconds or self._course().duration_seconds)
+
+    def rate_profile(self, active_pools: int) -> RateProfile:
+        """Arrival rate. By Little's law a load ρ on n pools takes the rate nρ / mean holding time."""
+        if self.rate is not None:
+            return self._course().scaled(self.rate)
+        if not active_pools:
+            raise InvalidPlanError("--load: the fleet has no active pools; give --rate, or add pools")
+        load = 1.0 if self.load is None else self.load
+        return self._course().scaled(load * active_pools / self.holding.mean_seconds)
+
+    def workload(self, active_pools: int) -> Iterator[PlannedSession]:
+        """Endless workload; `total_seconds` cuts it. The same seed gives the same sessions."""
+        arrivals = after_warm_up(
+            self.warm_up_seconds,
+            self.rate_profile(active_pools),
+            random_stream(self.seed, "arrivals"),
+            cyclic=True,
+        )
+        return workload(arrivals, self.holding, random_stream(self.seed, "holding"))
+
+    def _course(self) -> RateProfile:
+        """Profile in units of the load or rate."""
+        if self.profile is None:
+            return constant(1.0, self.duration_seconds or _DEFAULT_DURATION_SECONDS)
+        if self.profile == "day":
+            return day(1.0, self.duration_seconds or DAY_SECONDS)
+        return parse_profile(self.profile)

@@ -1,0 +1,15 @@
+"""Offline planning tools for operators, on `slta.core` and the experiments' engine.
+
+| folder | owns |
+|---|---|
+| check | validation of a fleet file, and what follows from it |
+| plan | the cheapest fleet for a floor, or the best for a budget |
+| fit | utility curves, fitted to samples |
+| evaluate | losses of a recorded placement, and of policies on the same sessions |
+
+| module | owns |
+|---|---|
+| playing | simulation of a fleet, each policy on the same arrivals |
+| refusing, errors | reports of an invalid fleet file; errors that the user can correct |
+| text | formatting as text and JSON |
+"""

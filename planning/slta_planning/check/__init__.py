@@ -1,0 +1,10 @@
+"""`slta check`: validation and analysis of a fleet file before anything is started.
+
+| module | owns |
+|---|---|
+| facts | exact properties of a fleet file |
+| warnings | warnings: valid, but probably not intended |
+| trial, advice | policy recommendation by simulation; as text |
+| check_report | the facts as text |
+| command | command line |
+"""

@@ -1,0 +1,136 @@
+"""Command line of `slta check`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from slta.cli.error_messages import in_one_line
+from slta.core.fleet import FleetSpec
+from slta.fleet_file.specs import compile_spec
+from slta.fleet_file.yaml_file import LoadedFleet, load_yaml
+from slta.models.errors import InvalidFleetError
+from slta_planning.check.check_report import report
+from slta_planning.check.facts import AtLoad, Facts, facts_of
+from slta_planning.check.warnings import warnings_of
+from slta_planning.errors import UnusableError, unreadable_named
+from slta_planning.refusing import NOT_VALID, refuse
+from slta_planning.text import counted, write_json
+
+NEEDED = ("numpy", "scipy", "matplotlib", "experiments")
+MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Result for a valid file, as text and as JSON."""
+
+    text: str
+    warnings: list[str]
+    data: dict[str, Any]
+
+
+@app.command()
+def command(
+    fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
+    load: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0, help="Load to analyse, in sessions of the whole fleet; repeatable.", show_default="four shares"
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,  # noqa: FBT002
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
+) -> None:
+    """Validate a fleet file and report what follows from it, without starting anything.
+
+    Exit codes: 0 valid, possibly with warnings; 1 invalid; 2 usage error.
+    """
+    with in_one_line(UnusableError), unreadable_named():
+        if not all(map(math.isfinite, load or [])):
+            raise UnusableError("--load: must be a finite number of sessions, not inf")
+        try:
+            checked = _check(load_yaml(fleet), load or [])
+        except InvalidFleetError as error:
+            refuse(fleet, error, json)
+        typer.echo(checked.text)
+        for warning in checked.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        fails = strict and bool(checked.warnings)
+        if json:
+            write_json({"valid": not fails, "mistakes": [], "warnings": checked.warnings, **checked.data}, json)
+    if fails:
+        raise typer.Exit(NOT_VALID)
+
+
+def _check(loaded: LoadedFleet, loads: list[float]) -> Checked:
+    """Analyse a valid file."""
+    spec = compile_spec(loaded.file)
+    asked = [c.pools for c in loaded.file.classes]
+    pools = asked if any(asked) else [1] * len(asked)
+    facts = facts_of(spec, pools, loads)
+    found = warnings_of(spec, facts, sum(asked))
+    words, tried = _try(spec, facts)
+    head = f"{loaded.name} is valid: {counted(len(asked), 'class', 'classes')}, {spec.policy.title}"
+    if found:
+        head += f", {counted(len(found), 'warning')}"
+    return Checked(f"{head}\n\n{report(spec, facts)}\n\n{words}", found, _figures(spec, facts) | tried)
+
+
+def _try(spec: FleetSpec, facts: Facts) -> tuple[str, dict[str, Any]]:
+    """Policy recommendation as text and JSON; without the extra, that it is missing."""
+    if any(find_spec(name) is None for name in NEEDED):
+        return MISSING, {}
+    from slta_planning.check.advice import advice  # noqa: PLC0415 - numpy is an extra
+    from slta_planning.check.trial import trial_of  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("trying policies", total=None)
+        trial = trial_of(spec, facts, lambda done, of: progress.update(task, completed=done, total=of))
+    lost = {name: [one._asdict() for one in rows] for name, rows in trial.lost.items()}
+    policies = {"pools": trial.pools, "loads": trial.loads, "relative_placement_gap": lost, "choice": trial.choice}
+    return advice(spec, trial, sum(facts.pools)), {"policies": policies}
+
+
+def _figures(spec: FleetSpec, facts: Facts) -> dict[str, Any]:
+    """Facts as JSON, with class names."""
+    names = spec.class_names()
+    return {
+        "classes": {
+            name: {"pools": count, "capacity": len(column), "marginals": column}
+            for name, count, column in zip(names, facts.pools, spec.ranking.marginals, strict=True)
+        },
+        "capacity": facts.capacity,
+        "useful": facts.useful,
+        "order": [{"class": names[i], "level": level} for i, level in spec.ranking.order],
+        "loads": [_at_load(names, at) for at in facts.loads],
+        "green_enough": facts.green_enough if spec.policy.has_thresholds else None,
+        "ties": [
+            {"marginal": tie.marginal, "levels": [{"class": names[i], "level": j} for i, j in tie.coordinates]}
+            for tie in facts.ties
+        ],
+    }
+
+
+def _at_load(names: Sequence[str], at: AtLoad) -> dict[str, Any]:
+    return {
+        "sessions": at.sessions,
+        "rank": at.rank,
+        "class": names[at.coordinate.pool_class],
+        "level": at.coordinate.level,
+        "thresholds": dict(zip(names, at.thresholds, strict=True)),
+        "occupancies": dict(zip(names, at.occupancies, strict=True)),
+        "utility": at.utility,
+        "price": at.price,
+    }

@@ -1,0 +1,61 @@
+"""Policy trial: simulate each policy on the same arrivals and choose one for the fleet and its loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slta.core.fleet import FleetSpec
+from slta_experiments.fleets import FleetShape
+from slta_planning.check.facts import Facts
+from slta_planning.playing import PLAYABLE, Measured, measured, part_of, play
+
+TRIED = tuple(sorted(PLAYABLE, key=lambda name: not PLAYABLE[name].has_thresholds))
+"""Policies by the state they need: first two bits per pool, then its occupancy."""
+NO_DIFFERENCE = 0.0005
+"""Losses closer than this fraction of the bound count as equal."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Loss of each policy at each load on `pools` pools, as a fraction of the bound; `choice` is recommended."""
+
+    pools: int
+    loads: tuple[float, ...]
+    lost: Mapping[str, tuple[Measured, ...]]
+    choice: str
+
+    def mean(self, policy: str) -> float:
+        """Mean over the loads."""
+        return float(np.mean([lost.mean for lost in self.lost[policy]]))
+
+
+def trial_of(spec: FleetSpec, facts: Facts, ran: Callable[[int, int], None]) -> Trial:
+    """Simulate Poisson arrivals and exponential durations at each feasible load; `ran` is called after each run."""
+    loads = [at.sessions for at in facts.loads if 0 < at.sessions <= facts.capacity]
+    shape, part = part_of(spec, facts.pools, max(loads, default=0.0))
+    lost: dict[str, list[Measured]] = {name: [] for name in TRIED}
+    for k, load in enumerate(loads):
+        for j, name in enumerate(TRIED):
+            lost[name].append(_lost(shape, spec, PLAYABLE[name].title, load * part))
+            ran(k * len(TRIED) + j + 1, len(loads) * len(TRIED))
+    found = {name: tuple(rows) for name, rows in lost.items()}
+    return Trial(sum(shape.shares), tuple(loads), found, _choice(found) if loads else spec.policy.name)
+
+
+def _lost(shape: FleetShape, spec: FleetSpec, title: str, load: float) -> Measured:
+    return measured([gaps.relative(gaps.placement_gap) or 0.0 for gaps in play(shape, spec, title, load)])
+
+
+def _choice(lost: Mapping[str, Sequence[Measured]]) -> str:
+    """First policy of the table whose loss equals the best, up to noise and NO_DIFFERENCE."""
+    means = {name: float(np.mean([one.mean for one in rows])) for name, rows in lost.items()}
+    errors = {name: float(np.sqrt(sum(one.error**2 for one in rows)) / len(rows)) for name, rows in lost.items()}
+    best = min(means, key=lambda name: means[name])
+    return next(
+        name
+        for name, mean in means.items()
+        if mean - means[best] <= max(NO_DIFFERENCE, 2 * (errors[name] + errors[best]))
+    )

@@ -1,0 +1,40 @@
+"""Errors that the user can correct."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class UnusableError(Exception):
+    """Unusable input; the message gives the reason and the remedy."""
+
+
+@contextmanager
+def unreadable_named() -> Iterator[None]:
+    """Convert OSError to Unusable with file name and reason."""
+    try:
+        yield
+    except FileExistsError as error:  # a directory that was to be created
+        raise UnusableError(f"{error.filename}: is no folder") from None
+    except OSError as error:
+        name = error.filename2 or error.filename  # of two names, the one to be written
+        raise UnusableError(f"{name}: {error.strerror}" if name else str(error.strerror or error)) from None
+
+
+def refuse_twice(what: str, columns: Sequence[str | None], known: Sequence[str]) -> None:
+    """Raise Unusable for a duplicate column, which would be ambiguous."""
+    for name in known:
+        if columns.count(name) > 1:
+            raise UnusableError(f"{what} names the column {name} twice")
+
+
+@contextmanager
+def file_named(file: Path) -> Iterator[None]:
+    """Add this file's name to write errors that have none, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise

@@ -1,0 +1,15 @@
+"""`slta evaluate`: evaluation of a session log against the best possible placement.
+
+| module | owns |
+|---|---|
+| entries | parsers of log lines: CSV, JSON lines, HAProxy |
+| haproxy | parser of HAProxy's log lines |
+| naming | pool numbers from pool names |
+| reading | log reader: arrays, and what was left out |
+| window | the measured part of a log |
+| replay | replay of the recorded placement and of the policies |
+| results | the figures as JSON |
+| evaluate_report | the figures as text |
+| picture | the plot |
+| command | command line |
+"""

@@ -1,0 +1,124 @@
+"""Parsers of log lines. Formats: CSV with a header, JSON lines, HAProxy's httplog and tcplog."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from slta_planning.errors import UnusableError, refuse_twice
+
+FormatName = Literal["csv", "jsonl", "haproxy"]
+TIMES = ("start_s", "end_s")
+MAX_SECONDS = 1e11
+"""Times and durations are below this (year 5138 since 1970); larger values are milliseconds."""
+
+
+class Entry(NamedTuple):
+    """A session from a log line: times in seconds, pool name, and class if the line has one."""
+
+    start: float
+    duration: float
+    pool: str
+    pool_class: str | None = None
+
+
+class LineError(ValueError):
+    """Invalid line; the message gives the reason."""
+
+
+class NotPlacedError(Exception):
+    """The session reached no pool: it was refused or aborted."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Log format; `parse` raises LineError or NotPlacedError.
+
+    `is_written_at_end`: lines are written when sessions end, as by proxies, so the log lacks the sessions open at its
+    end.
+    """
+
+    name: FormatName
+    parse: Callable[[str], Entry]
+    has_header: bool = False
+    is_written_at_end: bool = False
+
+
+def csv_format(header: str) -> Format:
+    """CSV with the columns start_s or end_s, duration_s, pool and optionally class, in any order, among others."""
+    try:
+        columns = [column.strip() for column in next(csv.reader([header]), [])]
+    except csv.Error:
+        raise UnusableError("the first line is not CSV: lines must end with LF or CRLF") from None
+    time = next((name for name in TIMES if name in columns), None)
+    if time is None or not {"duration_s", "pool"} <= set(columns):
+        raise UnusableError("the first line of a CSV must name the columns start_s (or end_s), duration_s and pool")
+    refuse_twice("the first line of the CSV", columns, (time, "duration_s", "pool", "class"))
+    return Format("csv", _csv_parser(columns, time), has_header=True, is_written_at_end=time == "end_s")
+
+
+def _csv_parser(columns: Sequence[str], time: str) -> Callable[[str], Entry]:
+    at_time, at_duration, at_pool = (columns.index(name) for name in (time, "duration_s", "pool"))
+    at_class = columns.index("class") if "class" in columns else None
+
+    def parse(line: str) -> Entry:
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line]))]
+        except csv.Error:
+            raise LineError("not a line of CSV") from None
+        if len(cells) != len(columns):
+            raise LineError(f"{len(cells)} columns instead of {len(columns)}")
+        pool_class = None if at_class is None else cells[at_class]
+        return entry(time, cells[at_time], cells[at_duration], cells[at_pool], pool_class)
+
+    return parse
+
+
+def json_format(first_line: str) -> Format:
+    """JSON lines: one object per line, with CSV's columns as members."""
+    time = "end_s" if '"end_s"' in first_line else "start_s"
+
+    def parse(line: str) -> Entry:
+        try:
+            members = json.loads(line)
+        except (ValueError, RecursionError):
+            raise LineError("not JSON") from None
+        if not isinstance(members, dict):
+            raise LineError("not a JSON object")
+        missing = [name for name in (time, "duration_s", "pool") if name not in members]
+        if missing:
+            raise LineError(f"no {missing[0]}")
+        return entry(time, members[time], members["duration_s"], members["pool"], members.get("class"))
+
+    return Format("jsonl", parse, is_written_at_end=time == "end_s")
+
+
+def entry(time: str, at: object, duration: object, pool: object, pool_class: object) -> Entry:
+    """Build an entry from parsed values."""
+    seconds = _seconds("duration_s", duration)
+    if seconds < 0:
+        raise LineError(f"duration_s is negative: {duration}")
+    moment = _seconds(time, at)
+    if not isinstance(pool, str) or not isinstance(pool_class, str | None):
+        raise LineError("pool and class must be strings")
+    if not pool:
+        raise NotPlacedError
+    return Entry(moment - seconds if time == "end_s" else moment, seconds, pool, pool_class or None)
+
+
+def _seconds(name: str, value: object) -> float:
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise LineError(f"{name} is not a number")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise LineError(f"{name} is not a number: {str(value)[:40]!r}") from None
+    if not math.isfinite(number):
+        raise LineError(f"{name} must be finite")
+    if abs(number) >= MAX_SECONDS:
+        raise LineError(f"{name} is too large for seconds: {str(value)[:40]}")
+    return number

@@ -1,0 +1,130 @@
+"""Report of an evaluation as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from slta.core.policies import DEFAULT_POLICY
+from slta_planning.evaluate.replay import RECORDED
+from slta_planning.evaluate.window import EARLIEST, HOUR, LATEST
+from slta_planning.playing import PLAYABLE
+from slta_planning.text import columns, counted, percent
+
+TITLES = {
+    RECORDED: "recorded",
+    "least_connections": "least connections",
+    "best_fixed_weights": "best fixed weights",
+    **{policy.name: policy.title for policy in PLAYABLE.values()},
+}
+MAX_HOURS = 24
+"""Maximum of rows of the hourly table; of a longer log the worst hours are shown."""
+HEAD = ["", "utility", "of the bound", "placement gap", "swing gap"]
+
+Data = Mapping[str, Any]
+
+
+def report(data: Data, zone: tzinfo) -> str:
+    """Format the report."""
+    parts = [_summary(data, zone), _warnings(data), _placements(data), _hours(data, zone), [_conclusion(data)]]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _summary(data: Data, zone: tzinfo) -> list[str]:
+    window = data["window"]
+    pools = ", ".join(f"{count} {name}" for name, count in data["pools"].items())
+    begin, end = (moment(window[key], zone) for key in ("from_s", "to_s"))
+    sessions = f"{counted(data['sessions'], 'session')} on {counted(sum(data['pools'].values()), 'pool')} ({pools})"
+    cut = f"the first {window['warm_up_s']:,.1f} s" + (
+        f" and the last {window['cool_down_s']:,.1f} s of starts" if window["cool_down_s"] else ""
+    )
+    return [
+        f"{sessions}, {data['mean_sessions']:,.1f} at once on average",
+        f"measured from {begin} to {end}: {window['seconds']:,.0f} s, without {cut}",
+    ]
+
+
+def _warnings(data: Data) -> list[str]:
+    return [*_left_out(data["lines"]), *_missing(data)]
+
+
+def _left_out(lines: Data) -> Iterator[str]:
+    """Lines that are missing from the figures or only partly included."""
+    if lines["bad"]:
+        yield f"{counted(lines['bad'], 'bad line')} of {lines['read']:,} left out: {'; '.join(lines['bad_lines'])}" + (
+            "; …" if lines["bad"] > len(lines["bad_lines"]) else ""
+        )
+    if lines["unknown_pool"]:
+        named = ", ".join(f"{pool} ({count:,})" for pool, count in lines["unknown_pools"].items())
+        yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {named}"
+    if lines["overlapping"]:
+        yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
+    if lines["not_placed"]:
+        yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
+    if lines["clock_back"]:
+        yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
+
+
+def _missing(data: Data) -> Iterator[str]:
+    window, lines = data["window"], data["lines"]
+    if lines["open_at_end"]:
+        yield f"{counted(lines['open_at_end'], 'session')} still open at the end of the window, counted up to it"
+    if window["missing_at_begin"] >= 1:
+        yield (
+            f"about {window['missing_at_begin']:,.0f} sessions that were open before the log began may be missing "
+            "at the beginning: a longer --warm-up has fewer"
+        )
+    if window["missing_at_end"] >= 1:
+        yield (
+            f"about {window['missing_at_end']:,.0f} sessions that had not ended when the log did may be missing "
+            "at the end: a longer --cool-down has fewer"
+        )
+
+
+def _placements(data: Data) -> list[str]:
+    bound, placements = data["bound"], {RECORDED: data[RECORDED], **data["policies"]}
+    rows = [HEAD, ["bound", f"{bound:,.2f}", "100.00 %" if bound else "–", "", ""]]
+    for name, title in TITLES.items():
+        found = placements[name]
+        share = found["utility"] / bound if bound > 0 else None
+        gaps = [percent(found[f"relative_{kind}_gap"]) for kind in ("placement", "swing")]
+        rows.append([title, f"{found['utility']:,.2f}", percent(share), *gaps])
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in data["weights"].items())
+    return [*columns(rows), f"The best fixed weights that were found for this log: {weights}."]
+
+
+def _hours(data: Data, zone: tzinfo) -> list[str]:
+    hours = data["hours"]
+    if len(hours) < 2:
+        return []
+    worst = sorted(hours, key=lambda hour: -(hour[RECORDED]["relative_placement_gap"] or 0))[:MAX_HOURS]
+    shown = sorted(worst, key=lambda hour: hour["from_s"])
+    head = ["placement gap, hour by hour", "sessions", *TITLES.values(), "swing gap"]
+    lines = columns([head, *(_hour(hour, zone) for hour in shown)])
+    return lines if len(shown) == len(hours) else [*lines, f"The {MAX_HOURS} worst of {len(hours)} hours."]
+
+
+def _hour(hour: Data, zone: tzinfo) -> list[str]:
+    placements = {RECORDED: hour[RECORDED], **hour["policies"]}
+    gaps = [percent(placements[name]["relative_placement_gap"]) for name in TITLES]
+    swing = percent(hour[RECORDED]["relative_swing_gap"])
+    return [f"from {moment(hour['from_s'], zone)}", f"{hour['mean_sessions']:,.1f}", *gaps, swing]
+
+
+def _conclusion(data: Data) -> str:
+    names = (RECORDED, "best_fixed_weights", DEFAULT_POLICY.name)
+    placements = {RECORDED: data[RECORDED], **data["policies"]}
+    lost, weights, ours = (percent(placements[name]["relative_placement_gap"]) for name in names)
+    return (
+        f"The recorded placement lost {lost} of the bound. On the same sessions the best fixed weights "
+        f"would have lost {weights} and {DEFAULT_POLICY.title} {ours}."
+    )
+
+
+def moment(seconds: float, zone: tzinfo) -> str:
+    """Format a time of the log: a date if it counts from 1970, else hours, minutes and seconds of its own clock."""
+    if EARLIEST < seconds < LATEST:
+        return datetime.fromtimestamp(seconds, zone).isoformat(" ", "seconds")
+    sign, whole = "-" if seconds < 0 else "", round(abs(seconds))
+    return f"{sign}{whole // int(HOUR)}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -1,0 +1,52 @@
+"""Plot of an evaluation: placement losses and sessions over the window."""
+
+from __future__ import annotations
+
+from itertools import cycle, pairwise
+from pathlib import Path
+from typing import Any
+
+from slta.core.policies import DEFAULT_POLICY
+from slta_experiments import study_report
+from slta_planning.evaluate.evaluate_report import TITLES
+from slta_planning.evaluate.replay import RECORDED, Evaluation
+from slta_planning.evaluate.window import HOUR
+from slta_planning.playing import PLAYABLE
+
+OTHERS = [name for name in PLAYABLE if name != DEFAULT_POLICY.name]
+OTHER_COLORS = (study_report.COLORS["accent"], study_report.COLORS["purple"])
+STYLES = {
+    RECORDED: (study_report.COLORS["JLMU"], 2.5),
+    "least_connections": (study_report.COLORS["paper"], 1.5),
+    "best_fixed_weights": (study_report.COLORS["blue"], 1.5),
+    DEFAULT_POLICY.name: (study_report.COLORS["SLTA"], 2.5),
+    **{name: (color, 1.5) for name, color in zip(OTHERS, cycle(OTHER_COLORS), strict=False)},
+}
+UNITS = ((48 * HOUR, 24 * HOUR, "days"), (2 * HOUR, HOUR, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+"""Time axis: minimum span in seconds, seconds per unit, unit."""
+
+
+def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
+    """Write the plot as SVG and PNG."""
+    return study_report.write_figure(picture(evaluation, title), file)
+
+
+def picture(evaluation: Evaluation, title: str) -> Any:  # noqa: ANN401 - a matplotlib figure
+    """Placement gaps in % of the bound above, sessions below."""
+    edges = evaluation.window.parts
+    _, unit, unit_name = next(row for row in UNITS if edges[-1] - edges[0] >= row[0])
+    at = [edge / unit for edge in edges]
+    parts = list(pairwise(edges))
+    canvas, (above, below) = study_report.figure(8.0, 5.5, nrows=2, sharex=True, height_ratios=(3, 1))
+    for name, (color, width) in STYLES.items():
+        found = [evaluation.over(name, *part) for part in parts]
+        lost = [100 * (gaps.relative(gaps.placement_gap) or 0.0) for gaps in found]
+        above.stairs(lost, at, color=color, lw=width, label=TITLES[name], baseline=None)
+    sessions = [evaluation.over(RECORDED, *part).mean_sessions_per_pool * evaluation.n for part in parts]
+    below.stairs(sessions, at, color=study_report.COLORS["bound"], lw=1.5, baseline=None)
+    above.set(ylabel="placement gap, % of the bound", title=title)
+    above.set_ylim(bottom=0.0)
+    below.set(xlabel=f"{unit_name} after the first start", ylabel="sessions")
+    below.set_ylim(bottom=0.0)
+    above.legend(ncols=len(STYLES), loc="lower center", bbox_to_anchor=(0.5, -0.16), fontsize=8, columnspacing=1.2)
+    return canvas

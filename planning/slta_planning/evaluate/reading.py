@@ -1,0 +1,180 @@
+"""Log reader: sessions as arrays in order of their starts, and counts of what was left out."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slta_planning.errors import UnusableError
+from slta_planning.evaluate.entries import (
+    Entry,
+    Format,
+    FormatName,
+    LineError,
+    NotPlacedError,
+    csv_format,
+    json_format,
+)
+from slta_planning.evaluate.haproxy import LINE, haproxy_format
+from slta_planning.evaluate.naming import UNKNOWN, Naming
+
+MAX_LINE_BYTES = 65_536
+"""Bytes; a longer line counts as several invalid ones."""
+EXAMPLES = 5
+"""Maximum number of invalid lines, and of unknown pools, in the report."""
+CLOCK_TOLERANCE_SECONDS = 1.0
+"""Lines of concurrent writers may be this much out of order; more means that the clock went back."""
+LOOKED_AT = 20
+"""Lines that format detection examines: proxies log their startup first."""
+
+Read = Callable[[int], None]
+"""Progress callback: number of bytes read since the last call."""
+
+
+@dataclass
+class Lines:
+    """Counts of a log's lines. `read` excludes the header and empty lines.
+
+    `overlapping` sessions began on a full pool. `open_at_end` sessions ended after the window. `clock_back` lines are
+    used, but follow lines that start and end later.
+    """
+
+    read: int = 0
+    bad: int = 0
+    not_placed: int = 0
+    unknown_pool: int = 0
+    overlapping: int = 0
+    open_at_end: int = 0
+    clock_back: int = 0
+    bad_lines: list[str] = field(default_factory=list)
+    unknown_pools: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> int:
+        """Lines missing from the figures."""
+        return self.bad + self.unknown_pool + self.overlapping
+
+
+@dataclass(frozen=True)
+class Log:
+    """Sessions in order of their starts: start and end in seconds, and the pool's number in `naming`."""
+
+    format: Format
+    lines: Lines
+    naming: Naming
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    pools: NDArray[np.int64]
+
+
+def read_log(path: Path, named: FormatName | None, zone: tzinfo, naming: Naming, read: Read = lambda _: None) -> Log:
+    """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 24 bytes a session, then 48 to sort."""
+    with path.open("rb") as raw, _whole(path):
+        lines = _lines(raw, read)
+        first = list(islice(lines, LOOKED_AT))
+        form = _format_of(first, named, zone)
+        sessions = _Sessions(form, naming)
+        for number, line in enumerate(chain(first, lines), start=1):
+            if line.strip() and not (form.has_header and number == 1):
+                sessions.add(number, line)
+    return sessions.log()
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Raise Unusable for an incomplete or corrupt gzip file."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnusableError(f"{path}: invalid gzip: {error}") from None
+
+
+def _lines(raw: BinaryIO, read: Read) -> Iterator[str]:
+    """Decode lines, replacing invalid bytes; `read` gets bytes of the file, before decompression."""
+    stream: BinaryIO = raw
+    if raw.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined] # a buffered reader
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))
+    told = 0
+    for count, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES), b"")):
+        yield line.decode("utf-8-sig" if count == 0 else "utf-8", errors="replace").rstrip("\r\n")
+        if count % 4096 == 0 and raw.seekable():
+            read(raw.tell() - told)
+            told = raw.tell()
+
+
+def _format_of(first: list[str], named: FormatName | None, zone: tzinfo) -> Format:
+    texts = [line for line in first if line.strip()]
+    if not texts:
+        raise UnusableError("the log is empty")
+    if named == "jsonl" or (named is None and texts[0].lstrip().startswith("{")):
+        return json_format(texts[0])
+    if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
+        return haproxy_format(zone)
+    if named == "csv" or ("duration_s" in first[0] and not first[0].startswith("[")):
+        return csv_format(first[0])
+    raise UnusableError(
+        "not a session log: the first lines are neither CSV with start_s,duration_s,pool, nor JSON objects with "
+        "these members, nor HAProxy's option httplog or tcplog"
+    )
+
+
+class _Sessions:
+    """Collects sessions and counts lines."""
+
+    def __init__(self, form: Format, naming: Naming) -> None:
+        self.form, self.naming = form, naming
+        self.lines = Lines()
+        self.starts, self.ends, self.pools = array("d"), array("d"), array("q")
+        self.latest_start = self.latest_end = float("-inf")
+
+    def add(self, number: int, line: str) -> None:
+        lines = self.lines
+        lines.read += 1
+        try:
+            entry = self.form.parse(line)
+        except NotPlacedError:
+            lines.not_placed += 1
+            return
+        except LineError as error:
+            lines.bad += 1
+            if lines.bad <= EXAMPLES:
+                lines.bad_lines.append(f"line {number}: {error}")
+            return
+        pool = self.naming.number(entry)
+        if pool == UNKNOWN:
+            self._count_unknown(entry)
+            return
+        self._append(entry, pool)
+
+    def _count_unknown(self, entry: Entry) -> None:
+        pool = entry.pool if entry.pool_class is None else f"{entry.pool} of class {entry.pool_class}"
+        self.lines.unknown_pool += 1
+        if pool in self.lines.unknown_pools or len(self.lines.unknown_pools) < EXAMPLES:
+            self.lines.unknown_pools[pool] = self.lines.unknown_pools.get(pool, 0) + 1
+
+    def _append(self, entry: Entry, pool: int) -> None:
+        end = entry.start + entry.duration
+        late = CLOCK_TOLERANCE_SECONDS
+        self.lines.clock_back += entry.start < self.latest_start - late and end < self.latest_end - late
+        self.latest_start, self.latest_end = max(self.latest_start, entry.start), max(self.latest_end, end)
+        self.starts.append(entry.start)
+        self.ends.append(end)
+        self.pools.append(pool)
+
+    def log(self) -> Log:
+        starts, ends = np.frombuffer(self.starts), np.frombuffer(self.ends)
+        pools = np.frombuffer(self.pools, dtype=np.int64)
+        order = np.argsort(starts, kind="stable")
+        return Log(self.form, self.lines, self.naming, starts[order], ends[order], pools[order])

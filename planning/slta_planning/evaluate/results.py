@@ -1,0 +1,64 @@
+"""Results of an evaluation as JSON. Utilities are time averages of the whole fleet."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+from slta.core.gaps import Gaps
+from slta_planning.evaluate.reading import Log
+from slta_planning.evaluate.replay import RECORDED, Evaluation
+from slta_planning.evaluate.window import Window
+
+
+def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
+    """Figures of the whole window and of each hour."""
+    window = evaluation.window
+    hours = list(pairwise(window.hours))
+    return {
+        "format": log.format.name,
+        "lines": asdict(log.lines),
+        "pools": {c.name: k for c, k in zip(evaluation.shape.classes, evaluation.shape.shares, strict=True)},
+        "window": _window(window),
+        "sessions": evaluation.sessions,
+        **over(evaluation, window.begin, window.end),
+        "weights": dict(evaluation.weights),
+        "hours": [_times(window, begin, end) | over(evaluation, begin, end) for begin, end in hours],
+    }
+
+
+def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
+    """Figures between two times of the window."""
+    found = {name: evaluation.over(name, begin, end) for name in evaluation.outcomes}
+    recorded = found.pop(RECORDED)
+    return {
+        "mean_sessions": recorded.mean_sessions_per_pool * evaluation.n,
+        "bound": recorded.utility_bound * evaluation.n,
+        RECORDED: _placement(recorded, evaluation.n),
+        "policies": {name: _placement(gaps, evaluation.n) for name, gaps in found.items()},
+    }
+
+
+def _placement(gaps: Gaps, n: int) -> dict[str, Any]:
+    return {
+        "utility": gaps.utility_mean * n,
+        "utility_optimum": gaps.utility_optimum_mean * n,
+        "relative_placement_gap": gaps.relative(gaps.placement_gap),
+        "relative_swing_gap": gaps.relative(gaps.swing_gap),
+    }
+
+
+def _times(window: Window, begin: float, end: float) -> dict[str, float]:
+    return {"from_s": window.origin + begin, "to_s": window.origin + end}
+
+
+def _window(window: Window) -> dict[str, float]:
+    return {
+        **_times(window, window.begin, window.end),
+        "seconds": window.end - window.begin,
+        "warm_up_s": window.begin,
+        "cool_down_s": window.last_start - window.end,
+        "missing_at_begin": window.missing_at_begin,
+        "missing_at_end": window.missing_at_end,
+    }

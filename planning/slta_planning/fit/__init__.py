@@ -1,0 +1,20 @@
+"""`slta fit`: fits utility curves of pool classes to samples.
+
+| module | owns |
+|---|---|
+| samples | samples by class, from a CSV file |
+| prometheus | samples from two range queries |
+| levels | samples by level: counts, means, noise |
+| concave | concave least squares |
+| shape | concavity test of the means |
+| bands | bootstrap bands of the curve |
+| families | parametric families of a fleet file, fitted |
+| candidates | candidate curves, table and families, and the choice |
+| fitting | the fit of one class |
+| fleet | the curves as a fleet file |
+| results | the figures as JSON |
+| fit_report | the figures as text |
+| picture | the plot |
+| options | parsers of options |
+| command | command line |
+"""

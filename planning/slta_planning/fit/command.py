@@ -1,0 +1,104 @@
+"""Command line of `slta fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from slta.cli.error_messages import in_one_line
+from slta.models.errors import InvalidFleetError
+from slta_planning.errors import UnusableError, unreadable_named
+from slta_planning.fit import options
+from slta_planning.fit.fit_report import report
+from slta_planning.fit.fitting import ClassFit, Wanted, fit_class
+from slta_planning.fit.fleet import fleet_file, write_fleet
+from slta_planning.fit.prometheus import Range, Source, read_prometheus
+from slta_planning.fit.results import results
+from slta_planning.fit.samples import Samples, read_csv
+from slta_planning.text import write_json
+
+REFUSED = 1
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def command(
+    samples: options.CsvFile = None,
+    per_pool: options.PerPool = False,  # noqa: FBT002 - a command-line option
+    capacity: options.Capacity = None,
+    curve: options.CurveKind = None,
+    pools: options.Pools = None,
+    max_left_out: options.MaxLeftOut = 0.01,
+    yaml: options.YamlFile = None,
+    json: options.JsonFile = None,
+    figure: options.FigureFile = None,
+    prometheus: options.Server = None,
+    sessions: options.SessionsQuery = None,
+    value: options.ValueQuery = None,
+    class_label: options.ClassLabel = "pool_class",
+    start: options.Start = None,
+    end: options.End = None,
+    step: options.Step = 300.0,
+    token_file: options.TokenFile = None,
+) -> None:
+    """Fit concave utility curves to samples, and write a fleet file.
+
+    Exit codes: 0 fitted; 1 the means of a class are not concave, no fleet file is written; 2 usage error or unusable
+    samples.
+    """
+    with in_one_line(InvalidFleetError, UnusableError), unreadable_named():
+        if samples and not prometheus:
+            source, found = samples.name, read_csv(samples)
+        elif prometheus and sessions and value and not samples:
+            token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+            asked = Range(*options.range_of(start, end), step)
+            source, found = value, read_prometheus(Source(prometheus, token), sessions, value, class_label, asked)
+        else:
+            raise typer.BadParameter("give a CSV file of samples, or --prometheus with --sessions and --value")
+        found.refuse_if_too_many(max_left_out)
+        options.check_names("--capacity", capacity or [], list(found.classes))
+        options.check_names("--pools", pools or [], list(found.classes))
+        counts = options.by_class("--pools", pools or [])
+        fits = _fit(found, Wanted(per_pool, None, curve), capacity or [])
+        _tell(fits, found)
+        for file in _write(fits, found, source, json, figure):
+            typer.echo(f"wrote {file}", err=True)
+        if any(not fit.shape.is_concave for fit in fits):
+            raise typer.Exit(REFUSED)
+        if yaml:
+            typer.echo(f"wrote {write_fleet(fleet_file(fits, counts, source), yaml)}", err=True)
+
+
+def _fit(samples: Samples, wanted: Wanted, capacity: Sequence[str]) -> list[ClassFit]:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        classes = {name: one for name, one in samples.classes.items() if one.sessions}
+        return [
+            fit_class(name, one, wanted._replace(capacity=options.capacity_of(capacity, name)))
+            for name, one in progress.track(classes.items(), description="fitting")
+        ]
+
+
+def _tell(fits: Sequence[ClassFit], samples: Samples) -> None:
+    typer.echo(report(fits, samples))
+    for fit in fits:
+        for warning in fit.warnings:
+            typer.echo(f"warning: {fit.name}: {warning}", err=True)
+        if not fit.shape.is_concave:
+            typer.echo(f"slta: class {fit.name} is refused; --capacity {fit.name}=N excludes samples above N", err=True)
+
+
+def _write(
+    fits: Sequence[ClassFit], samples: Samples, source: str, json: Path | None, figure: Path | None
+) -> Iterator[Path]:
+    if json:
+        yield write_json(results(fits, samples), json)
+    if figure:
+        from slta_planning.fit.picture import draw  # noqa: PLC0415 - imports matplotlib, which is slow
+
+        yield from draw(fits, f"curves fitted to {source}", figure)

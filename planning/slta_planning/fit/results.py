@@ -1,0 +1,68 @@
+"""Results of a fit as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from slta_planning.fit.candidates import Candidate
+from slta_planning.fit.fitting import ClassFit
+from slta_planning.fit.samples import Samples
+
+
+def results(fits: Sequence[ClassFit], samples: Samples) -> dict[str, Any]:
+    """All figures."""
+    return {
+        "samples": {"read": samples.read, "bad": samples.bad, "bad_lines": samples.bad_lines},
+        "classes": {fit.name: _class(fit) for fit in fits},
+    }
+
+
+def _class(fit: ClassFit) -> dict[str, Any]:
+    levels, bands = fit.levels, fit.bands
+    return {
+        "samples": int(levels.counts.sum()),
+        "left_out": fit.left_out,
+        "pools": fit.pools,
+        "capacity": fit.capacity,
+        "concave": {
+            "accepted": fit.shape.is_concave,
+            "p_value": fit.shape.p_value,
+            "x": fit.shape.bend,
+            "slope_before": fit.shape.before,
+            "slope_after": fit.shape.after,
+        },
+        "choice": fit.taken.kind,
+        "utility": _plain(fit.taken.utility),
+        "values": fit.taken.values.tolist(),
+        "bands": {
+            "utility": {"low": bands.utility.low.tolist(), "high": bands.utility.high.tolist()},
+            "marginal": {"low": bands.marginal.low.tolist(), "high": bands.marginal.high.tolist()},
+        },
+        "levels": [
+            {"sessions": int(at) if at == int(at) else float(at), "samples": int(count), "mean": float(mean)}
+            for at, count, mean in zip(levels.at, levels.counts, levels.means, strict=True)
+        ],
+        "candidates": {one.kind: _candidate(one) for one in fit.candidates},
+        "warnings": fit.warnings,
+    }
+
+
+def _candidate(one: Candidate) -> dict[str, Any]:
+    return {
+        "utility": _plain(one.utility),
+        "parameters": one.parameters,
+        "residual": one.residual,
+        "criterion": one.criterion,
+    }
+
+
+def _plain(utility: dict[str, Any]) -> dict[str, Any]:
+    return {name: _json(value) for name, value in utility.items()}
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    return float(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,120 @@
+"""Command line of `slta plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from slta.cli.error_messages import in_one_line
+from slta.core.fleet import FleetSpec
+from slta.core.policies import DEFAULT_POLICY
+from slta.fleet_file.specs import compile_spec
+from slta.fleet_file.yaml_file import load_yaml
+from slta.models.errors import InvalidFleetError
+from slta_planning.errors import UnusableError, unreadable_named
+from slta_planning.plan.expected import placement_gap, played_utility
+from slta_planning.plan.market import market_of
+from slta_planning.plan.plan_report import report
+from slta_planning.plan.results import Plan, PlanRequest, results
+from slta_planning.plan.search import ROUNDS, NoFleetError, Round, Search, best_within, cheapest_for
+from slta_planning.plan.wanted import Hour, costs_of, floor_of, load_of, positive, read_profile
+from slta_planning.plan.worth import worths_of
+from slta_planning.playing import MAX_SESSIONS, PLAYABLE, Measured
+from slta_planning.refusing import NOT_VALID, refuse
+from slta_planning.text import write_json
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def command(
+    fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
+    cost: Annotated[
+        list[str], typer.Option(metavar="CLASS=COST", help="Cost of one pool (CLASS=COST), for each class.")
+    ],
+    load: Annotated[str | None, typer.Option(help="Mean sessions of the whole fleet.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="Daily load instead of --load: CSV file with the columns hour,load.")
+    ] = None,
+    floor: Annotated[
+        str | None,
+        typer.Option(help="Minimum utility per session, or a percentage of the most that one can add, like 95%."),
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Budget of the best fleet, instead of --floor.")] = None,
+    refused: Annotated[
+        float, typer.Option(min=1e-9, max=0.5, help="Maximum fraction of sessions that may be refused.")
+    ] = 0.001,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
+) -> None:
+    """Find the cheapest fleet for a floor, at a load or through a day, or the best fleet for a budget.
+
+    The file's numbers of pools are ignored. Exit codes: 0 found; 1 invalid file or no such fleet; 2 usage error.
+    """
+    with in_one_line(UnusableError), unreadable_named():
+        try:
+            loaded = load_yaml(fleet)
+            spec = compile_spec(loaded.file)
+        except InvalidFleetError as error:
+            refuse(fleet, error, json)
+        asked = _asked(spec, cost, _hours(load, profile), floor, budget)
+        try:
+            answer = _answer(spec, asked, refused)
+        except NoFleetError as error:
+            typer.echo(f"{loaded.name}: {error}", err=True)
+            raise typer.Exit(NOT_VALID) from None
+        data = results(asked, answer)
+        typer.echo(report(loaded.name, data))
+        if json:
+            write_json(data, json)
+
+
+def _hours(load: str | None, profile: Path | None) -> list[Hour]:
+    if (load is None) == (profile is None):
+        raise UnusableError("give either --load or --profile")
+    if profile:
+        return read_profile(profile)
+    return [Hour("", load_of(load or "", "--load", least=1.0))]
+
+
+def _asked(spec: FleetSpec, costs: list[str], hours: list[Hour], floor: str | None, budget: str | None) -> PlanRequest:
+    if (floor is None) == (budget is None):
+        raise UnusableError("give either --floor or --budget")
+    return PlanRequest(
+        spec.class_names(),
+        costs_of(costs, spec.class_names()),
+        hours,
+        floor_of(floor).of_a_session(spec.ranking) if floor is not None else None,
+        positive(budget, "--budget") if budget is not None else None,
+        spec.policy.name if spec.policy.name in PLAYABLE else DEFAULT_POLICY.name,
+    )
+
+
+def _answer(spec: FleetSpec, asked: PlanRequest, refused: float) -> Plan:
+    """Search, then simulate the fleet found. Raises NoFleetError, Unusable."""
+    market = market_of(spec, asked.costs, asked.hours, refused)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("planning", total=ROUNDS * len(asked.hours))
+        search = Search(spec, market, placement_gap(spec, PLAYABLE[asked.policy]), lambda: progress.advance(task))
+        rounds = _rounds(search, asked)
+        played = [_played(spec, asked, rounds[-1], k) for k, _ in enumerate(asked.hours)]
+    return Plan(rounds, worths_of(spec, rounds[-1].pools, [hour.sessions for hour in asked.hours]), played)
+
+
+def _rounds(search: Search, asked: PlanRequest) -> list[Round]:
+    if asked.floor is None:
+        return best_within(search, asked.budget or 0.0)
+    return cheapest_for(search, asked.floor * np.array([hour.sessions for hour in asked.hours]))
+
+
+def _played(spec: FleetSpec, asked: PlanRequest, plan: Round, hour: int) -> Measured | None:
+    """Measured utility of an hour; None without sessions, or with too many to simulate."""
+    sessions = asked.hours[hour].sessions
+    if not 0 < sessions <= MAX_SESSIONS:
+        return None
+    return played_utility(spec, PLAYABLE[asked.policy], plan.pools, sessions, plan.hours[hour])

@@ -1,0 +1,107 @@
+"""Expected utility of a fleet at a load: the bound less the swing and placement gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import ceil, floor
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import poisson
+
+from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap
+from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimum
+from slta.core.policies import Policy
+from slta_experiments.engine.simulate import optimum_table
+from slta_experiments.fleets import FleetShape
+from slta_planning.plan.market import blocking
+from slta_planning.playing import Measured, measured, part_of, play, shape_of
+
+
+class Lost(NamedTuple):
+    """Placement gap of the whole fleet: `predicted` from curves, pools and load, or else simulated."""
+
+    gap: float
+    predicted: bool
+
+
+PlacementGap = Callable[[Sequence[int], float], Lost]
+"""Placement gap by pools and sessions."""
+
+
+class ExpectedFigures(NamedTuple):
+    """Expected figures of a fleet at a load: time averages of the whole fleet.
+
+    `bound` is U*(N, A) at the mean, `swing_gap` the cost of Poisson fluctuation under any placement, `refused` the
+    fraction of refused sessions, `price` the marginal utility of one more session.
+    """
+
+    bound: float
+    swing_gap: float
+    lost: Lost
+    refused: float
+    price: float
+
+    @property
+    def placement_gap(self) -> float:
+        """Placement gap."""
+        return self.lost.gap
+
+    @property
+    def utility(self) -> float:
+        """Bound less both gaps."""
+        return self.bound - self.swing_gap - self.placement_gap
+
+
+NOTHING = ExpectedFigures(0.0, 0.0, Lost(0.0, predicted=True), 0.0, 0.0)
+"""Figures without sessions."""
+
+
+def expected(spec: FleetSpec, pools: Sequence[int], sessions: float, lost: PlacementGap) -> ExpectedFigures:
+    """Figures at a load within the capacity."""
+    if not sessions:
+        return NOTHING
+    best = optimum(spec.ranking, pools, sessions)
+    assert best is not None  # noqa: S101 - it has places, so it has pools
+    shape = shape_of(spec.classes, pools)
+    places = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
+    swing_gap = best.utility - mean_optimum(shape, places, sessions)
+    return ExpectedFigures(best.utility, swing_gap, lost(pools, sessions), blocking(sessions, places), best.price)
+
+
+def mean_optimum(shape: FleetShape, places: int, sessions: float) -> float:
+    """E U*(N), N Poisson, truncated at `places`: the bound of any placement. O(sessions + ranks).
+
+    Poisson arrivals with any durations have this distribution if sessions are refused only by a full fleet.
+    """
+    spread = 10 * sessions**0.5 + 30
+    counts = np.arange(max(0, floor(sessions - spread)), min(places, ceil(sessions + spread)) + 1)
+    weights = poisson.pmf(counts, sessions)
+    table = optimum_table(shape, sum(shape.shares), int(counts[-1]))
+    return float(weights @ table[counts] / weights.sum())
+
+
+def placement_gap(spec: FleetSpec, policy: Policy) -> PlacementGap:
+    """JLMU's predicted gap if it applies to this policy, else the simulated one."""
+
+    def lost(pools: Sequence[int], sessions: float) -> Lost:
+        if sum(count > 0 for count in pools) <= policy.predicted_classes:
+            with suppress(NotByMarginalError, TooLargeError):
+                return Lost(expected_placement_gap(spec.ranking, pools, sessions) * sum(pools), predicted=True)
+        shape, part = part_of(spec, pools, sessions)
+        gaps = [run.placement_gap for run in play(shape, spec, policy.title, sessions * part)]
+        return Lost(float(np.mean(gaps)) * sum(pools), predicted=False)
+
+    return lost
+
+
+def played_utility(
+    spec: FleetSpec, policy: Policy, pools: Sequence[int], sessions: float, seen: ExpectedFigures
+) -> Measured:
+    """Simulated utility, corrected by `price` for the runs' own numbers of sessions."""
+    shape = shape_of(spec.classes, pools)
+    runs = list(play(shape, spec, policy.title, sessions))
+    n, arrived = sum(pools), sessions * (1 - seen.refused)
+    return measured([n * run.utility_mean - seen.price * (n * run.mean_sessions_per_pool - arrived) for run in runs])

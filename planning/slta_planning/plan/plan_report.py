@@ -1,0 +1,107 @@
+"""Report of a plan as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import ceil
+from typing import Any
+
+from slta.core.limits import MAX_POOLS
+from slta.core.policies import POLICIES
+from slta_planning.text import amount, columns, counted, percent
+
+Data = Mapping[str, Any]
+
+
+def report(name: str, data: Data) -> str:
+    """Format the report."""
+    parts = [[*_answer(name, data)], _classes(data), _hours(data), [*_rounds(data)], _legend(data)]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _answer(name: str, data: Data) -> Iterator[str]:
+    pools = ", ".join(f"{count:,} {pool_class}" for pool_class, count in data["pools"].items() if count)
+    loads = [hour["sessions"] for hour in data["hours"]]
+    held = (
+        f"{amount(loads[0])} sessions"
+        if len(loads) == 1
+        else f"{len(loads)} hours of up to {amount(max(loads))} sessions"
+    )
+    what = "the cheapest fleet found" if data["budget"] is None else f"the best fleet for {amount(data['budget'])}"
+    n = sum(data["pools"].values())
+    yield (f"{name}: {what} for {held} has {counted(n, 'pool')} ({pools}) and costs {amount(data['cost'])}")
+    if n > MAX_POOLS:
+        cells = ceil(n / MAX_POOLS)
+        yield f"a fleet has at most {MAX_POOLS:,} pools: use {cells} fleets, each with a part of each class's pools"
+
+
+def _classes(data: Data) -> list[str]:
+    head = ["class", "pools", "cost of one", "cost", "one more adds", "per cost"]
+    rows = [
+        [
+            name,
+            f"{data['pools'][name]:,}",
+            amount(found["cost"]),
+            amount(found["cost"] * data["pools"][name]),
+            f"{found['adds']:,.4g}",
+            f"{found['adds_per_cost']:,.4g}",
+        ]
+        for name, found in data["classes"].items()
+    ]
+    return columns([head, *rows])
+
+
+def _hours(data: Data) -> list[str]:
+    named = data["hours"][0]["hour"] is not None
+    head = ["hour", "sessions"] if named else ["sessions"]
+    rows = [[*head, "floor", "bound", "swing gap", "placement gap", "expected", "measured"]]
+    for hour in data["hours"]:
+        first = [hour["hour"]] if named else []
+        rows.append([*first, amount(hour["sessions"]), *_utilities(hour)])
+    return columns(rows)
+
+
+def _utilities(hour: Data) -> Iterator[str]:
+    yield "–" if hour["floor"] is None else f"{hour['floor']:,.2f}"
+    for name in ("bound", "expected_swing_gap", "expected_placement_gap", "expected_utility"):
+        yield f"{hour[name]:,.2f}".replace("-0.00", "0.00")
+    yield "–" if hour["measured_utility"] is None else f"{hour['measured_utility']:,.2f} ± {hour['measured_error']:.2f}"
+
+
+def _rounds(data: Data) -> Iterator[str]:
+    if data["budget"] is not None:
+        return
+    for number, found in enumerate(data["rounds"], start=1):
+        misses = f"misses the floor by {found['missing']:,.4g}" if found["missing"] else "is expected to keep the floor"
+        yield f"round {number}: a fleet for {amount(found['cost'])} {misses}"
+    yield _least(data)
+
+
+def _least(data: Data) -> str:
+    """Lower bound of the cost."""
+    if not data["proven"]:
+        return "the solver ran out of time: there may be a cheaper fleet"
+    least = data["rounds"][0]["cost"]
+    if data["cost"] <= least:
+        return "no cheaper fleet can earn the floor, however its sessions are placed"
+    saved = percent(1 - least / data["cost"])
+    return f"no fleet for less than {amount(least)} ({saved} less) can earn the floor, however its sessions are placed"
+
+
+def _legend(data: Data) -> list[str]:
+    title = POLICIES[data["policy"]].title
+    return [
+        "utilities are of the whole fleet, on average over time",
+        "bound: the most that any placement can earn at this mean load",
+        "swing gap: what the load's own swings cost any placement, for Poisson arrivals",
+        f"placement gap: what {title} is expected to lose against the best placement, {_source(data)}",
+        "expected: the bound less both; the floor is held against this",
+        f"measured: {title} in virtual time on this fleet, with its standard error",
+        "one more adds: to the bound, per hour on average",
+    ]
+
+
+def _source(data: Data) -> str:
+    ways = {hour["predicted"] for hour in data["hours"]}
+    words = {True: "predicted", False: "measured in virtual time"}
+    return words[ways.pop()] if len(ways) == 1 else "predicted, or measured in virtual time where that is not offered"

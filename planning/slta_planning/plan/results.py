@@ -1,0 +1,73 @@
+"""Results of a plan as JSON. Utilities are time averages of the whole fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slta_planning.plan.expected import ExpectedFigures
+from slta_planning.plan.search import Round
+from slta_planning.plan.wanted import Hour
+from slta_planning.plan.worth import Worth
+from slta_planning.playing import Measured
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """Parsed options: costs by class, hours, and a floor per session or a budget."""
+
+    classes: Sequence[str]
+    costs: Sequence[float]
+    hours: Sequence[Hour]
+    floor: float | None
+    budget: float | None
+    policy: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The rounds, the last being the plan; `played` is the measured utility of each hour, None if not simulated."""
+
+    rounds: Sequence[Round]
+    worths: Sequence[Worth]
+    played: Sequence[Measured | None]
+
+
+def results(asked: PlanRequest, answer: Plan) -> dict[str, Any]:
+    """All figures."""
+    plan = answer.rounds[-1]
+    return {
+        "policy": asked.policy,
+        "pools": dict(zip(asked.classes, plan.pools, strict=True)),
+        "cost": plan.cost,
+        "proven": answer.rounds[0].proven,
+        "floor": asked.floor,
+        "budget": asked.budget,
+        "hours": [_hour(asked, *row) for row in zip(asked.hours, plan.hours, answer.played, strict=True)],
+        "classes": {
+            name: {"cost": cost, "adds": worth.adds, "adds_per_cost": worth.adds / cost, "pool_worth": worth.metric}
+            for name, cost, worth in zip(asked.classes, asked.costs, answer.worths, strict=True)
+        },
+        "rounds": [
+            {"pools": dict(zip(asked.classes, r.pools, strict=True)), "cost": r.cost, "missing": r.missing}
+            for r in answer.rounds
+        ],
+    }
+
+
+def _hour(asked: PlanRequest, hour: Hour, seen: ExpectedFigures, played: Measured | None) -> dict[str, Any]:
+    return {
+        "hour": hour.name or None,
+        "sessions": hour.sessions,
+        "floor": None if asked.floor is None else asked.floor * hour.sessions,
+        "bound": seen.bound,
+        "expected_swing_gap": seen.swing_gap,
+        "expected_placement_gap": seen.placement_gap,
+        "predicted": seen.lost.predicted,
+        "expected_utility": seen.utility,
+        "refused": seen.refused,
+        "price": seen.price,
+        "measured_utility": played.mean if played else None,
+        "measured_error": played.error if played else None,
+    }

@@ -1,0 +1,14 @@
+"""HTTP without routes: what the FastAPI routes and the fast path share.
+
+| module | owns |
+|---|---|
+| context | the request context: id, headers, client address, principal |
+| guards | request guards: Host, cross-site requests; errors to responses |
+| proxy_headers | the client address from X-Forwarded-For |
+| authorization | authentication, scopes, rate limits, load shedding |
+| bodies, parsing, worker | reading a body; validating it; the worker thread for large ones |
+| responses, problems | responses; RFC 9457 problem documents |
+| middleware, dependencies | the ASGI middleware; injected dependencies |
+| api_route, route_options | the FastAPI route class; the options of a route |
+| openapi, docs_page | the OpenAPI document; its HTML page |
+"""

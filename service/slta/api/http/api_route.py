@@ -1,0 +1,116 @@
+"""A FastAPI route class with authorization and strict body parsing before the endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, NoReturn
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from slta.api.http.bodies import check_accept, check_query, discard_body, read_body
+from slta.api.http.context import context_of
+from slta.api.http.dependencies import dependencies_of
+from slta.api.http.parsing import BodyParser
+from slta.api.http.problems import HttpError
+from slta.api.http.responses import ApiResponse
+from slta.api.http.route_options import route_options_of
+from slta.parsing import explain
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Endpoint = Callable[..., Coroutine[Any, Any, Response | ApiResponse]]
+
+
+class ApiRoute(APIRoute):
+    """A FastAPI route with `route_options`. Use it in other routers too: `APIRouter(route_class=ApiRoute)`.
+
+    The endpoint returns a Starlette Response or an ApiResponse.
+    """
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:  # noqa: ANN401 - handed on
+        self.route_options = route_options_of(endpoint)
+        fixed: dict[str, Any] = {"response_model": None, "response_class": Response, "strict_content_type": False}
+        fixed["operation_id"] = endpoint.__name__
+        super().__init__(path, _with_starlette_response(endpoint), **(options | fixed))
+        self._query = {field.alias for field in self.dependant.query_params}
+        self._parser = (
+            BodyParser(self.body_field.field_info.annotation, self.route_options) if self.body_field else None
+        )
+
+    def get_route_handler(self) -> Handler:
+        """Authorize, read the body, then call FastAPI's handler."""
+        call_endpoint = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            context, authorizer = context_of(request.scope), dependencies_of(request.app).authorizer
+            authorizer.authorize(context, self.route_options, request.path_params.get("fleet"))
+            try:
+                check_accept(context, self.route_options.offers)
+                if not self.route_options.free_query:
+                    check_query(request.scope["query_string"], self._query)
+                if self._parser:
+                    body = await read_body(context, request.receive, self.route_options.body_bytes, authorizer.reserve)
+                    request = ParsedRequest(request, await self._parser.read(body))
+                else:
+                    await discard_body(context, request.receive, self.route_options.body_bytes, authorizer.reserve)
+                return await call_endpoint(request)
+            except RequestValidationError as error:
+                raise self.route_options.validation_error(explain(error.errors())) from None
+            finally:
+                authorizer.release(context)
+
+        return handle
+
+
+def _with_starlette_response(endpoint: Endpoint) -> Callable[..., Coroutine[Any, Any, Response]]:
+    @wraps(endpoint)
+    async def respond(*args: Any, **options: Any) -> Response:  # noqa: ANN401 - handed on
+        response = await endpoint(*args, **options)
+        return starlette_response(response) if isinstance(response, ApiResponse) else response
+
+    return respond
+
+
+def starlette_response(response: ApiResponse) -> Response:
+    """Convert an ApiResponse to a Starlette Response."""
+    return Response(response.body, response.status, dict(response.headers), response.content_type)
+
+
+class ParsedRequest(Request):
+    """Request whose body is already a validated model, which FastAPI passes through."""
+
+    def __init__(self, request: Request, model: BaseModel) -> None:
+        super().__init__(request.scope, request.receive)
+        self._body = b"{}"  # FastAPI calls json() only for a non-empty body
+        self._model = model
+
+    async def json(self) -> BaseModel:
+        """The body's model."""
+        return self._model
+
+
+def refuse_without_route(app: FastAPI) -> None:
+    """Install the handlers of 404 for an unknown path and 405 for an unsupported method."""
+    app.add_exception_handler(404, _refuse_path)
+    app.add_exception_handler(405, _refuse_method)
+
+
+async def _refuse_path(_request: Request, _error: Exception) -> NoReturn:
+    raise HttpError(404, "not_found", "There is nothing at this path.")
+
+
+async def _refuse_method(request: Request, _error: Exception) -> NoReturn:
+    """Allow lists the methods of all routes that match the path, not only of the first."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    allow = {"Allow": ", ".join(sorted(methods))}
+    raise HttpError(405, "method_not_allowed", "The path does not support this method: see Allow.", allow)

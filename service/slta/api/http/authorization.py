@@ -1,0 +1,140 @@
+"""Authorization of requests: authentication, scopes, fleets, rate limits, load shedding and the body budget."""
+
+from __future__ import annotations
+
+import re
+
+from slta.api.http.bodies import CLOSE
+from slta.api.http.context import RequestContext
+from slta.api.http.problems import HttpError
+from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
+from slta.auth.byte_budget import ByteBudget
+from slta.auth.keys import UNAUTHENTICATED, Access, Principal
+from slta.auth.rate_limit import Rate, RateLimiter
+from slta.models.errors import UnknownFleetError
+from slta.parsing import NAME_PATTERN, NOT_A_NAME
+from slta.store import Store
+
+MAX_WAIT_SECONDS = 0.5
+"""Maximum queueing delay; a hot request that would wait longer is shed."""
+CHALLENGE = 'Bearer realm="slta"'
+FAILURES = Rate(per_second=0.2, burst=20)
+"""Rate limit of invalid keys per address: 429 above it. A valid key is never affected."""
+
+BODIES_BYTES = 64 * KIB * KIB
+"""Maximum bytes of all bodies in memory."""
+BODIES_BYTES_BY_CALLER = 16 * KIB * KIB
+"""Maximum of one key, or of one address without authentication."""
+RETRY_AFTER = {"Retry-After": "1"}
+MIN_OPERATION_BYTES = len('{"assign":{}},')
+
+_is_name = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z").match
+
+
+class Authorizer:
+    """Authorizes requests. One per process."""
+
+    def __init__(self, access: Access, rate: Rate | None, store: Store) -> None:
+        """`rate` limits each key, or each address without authentication; None for no limit.
+
+        `store` estimates the queueing delay of an operation.
+        """
+        self._store = store
+        self._access = access
+        self._requests = RateLimiter(rate) if rate else None
+        self._failures = RateLimiter(FAILURES)
+        self.bodies = ByteBudget(BODIES_BYTES, BODIES_BYTES_BY_CALLER)
+
+    def authorize(self, context: RequestContext, route_options: RouteOptions, fleet: str | None) -> None:
+        """Authorize a request or raise HttpError: 401, 403, 404 for a fleet that the key may not access, 422, 429, 503.
+
+        `fleet` is the one in the path, or None. An authorized request must be released with `release`.
+        """
+        if not route_options.scopes:
+            return
+        principal = self._access.identify(context.header(b"authorization"))
+        context.principal = principal or UNAUTHENTICATED
+        if principal is None:
+            raise self._unauthenticated(context.address)
+        if route_options.hot and self._store.sessions.waiting_seconds(fleet or "") > MAX_WAIT_SECONDS:
+            context.shed = True
+            raise HttpError(
+                503, "overloaded", "The dispatcher is overloaded: wait as long as Retry-After says.", RETRY_AFTER
+            )
+        self._limit(principal.key_id or context.address)
+        if not principal.may(route_options.scopes):
+            raise HttpError(403, "insufficient_scope", "The key lacks the scope that this call requires.")
+        if fleet is not None:
+            _check_fleet(fleet, principal)
+            context.fleet = fleet
+        if route_options.operations > 1:
+            self._charge(context, max(0, _max_operations(context, route_options) - 1))
+
+    def reserve(self, context: RequestContext, size: int) -> None:
+        """Reserve body memory for an authorized request, `size` bytes in total; 503 if the budget is exhausted."""
+        if size <= UNCOUNTED_BYTES or size == context.reserved_bytes:
+            return
+        if not self.bodies.acquire(_quota_name(context), size - context.reserved_bytes):
+            context.shed = True
+            detail = "The memory for request bodies is exhausted: wait as long as Retry-After says."
+            raise HttpError(503, "overloaded", detail, {**RETRY_AFTER, **CLOSE})
+        context.reserved_bytes = size
+
+    def charge(self, context: RequestContext, operations: int) -> None:
+        """Charge the rate limit for a batch: it passes whole, and later requests wait until the bucket has refilled."""
+        self._charge(context, operations - 1 - context.unused_charge)
+        context.unused_charge = 0
+
+    def release(self, context: RequestContext) -> None:
+        """Release the body budget of an authorized request, and refund charged operations that it did not have."""
+        if context.reserved_bytes:
+            self.bodies.release(_quota_name(context), context.reserved_bytes)
+            context.reserved_bytes = 0
+        if context.unused_charge:
+            self._charge(context, -context.unused_charge)
+
+    def _charge(self, context: RequestContext, operations: int) -> None:
+        if self._requests:
+            context.unused_charge += operations
+            self._requests.charge(_quota_name(context), operations)
+
+    def _unauthenticated(self, address: str) -> HttpError:
+        wait = self._failures.take(address)
+        if wait:
+            return _too_many(wait)
+        detail = "Send a valid key as Authorization: Bearer <key>."
+        return HttpError(401, "unauthenticated", detail, {"WWW-Authenticate": CHALLENGE})
+
+    def _limit(self, name: str) -> None:
+        wait = self._requests.take(name) if self._requests else 0
+        if wait:
+            raise _too_many(wait)
+
+
+def _quota_name(context: RequestContext) -> str:
+    """Name of the rate limit and budget of a request: key id, or address without authentication."""
+    return context.principal.key_id or context.address
+
+
+def _max_operations(context: RequestContext, route_options: RouteOptions) -> int:
+    """Upper bound of the operations in a batch, from Content-Length."""
+    length = context.header(b"content-length") or ""
+    return (
+        min(route_options.operations, int(length[:19]) // MIN_OPERATION_BYTES)
+        if length.isdecimal()
+        else route_options.operations
+    )
+
+
+def _check_fleet(fleet: str, principal: Principal) -> None:
+    """422 for an invalid name; a fleet that the key may not access looks like one that does not exist."""
+    if not _is_name(fleet):
+        raise HttpError(422, "invalid_request", f"fleet: {NOT_A_NAME}")
+    if not principal.sees(fleet):
+        raise UnknownFleetError
+
+
+def _too_many(wait: int) -> HttpError:
+    return HttpError(
+        429, "rate_limited", "Too many requests: wait as long as Retry-After says.", {"Retry-After": str(wait)}
+    )

@@ -1,0 +1,46 @@
+"""The request context: one object per request, filled in by the guard and the authorizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from slta.auth.keys import ANONYMOUS, Principal
+from slta.models.request_record import Author
+
+SCOPE_KEY = "service.request"
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Context of a request. `headers` have lower-case names; `address` is '' if the socket has none.
+
+    `arrived` is in seconds of the event loop's clock. The authorizer sets `principal` and `fleet` (ANONYMOUS and ''
+    before, and on public routes), `shed` if it refused the request because of overload, `reserved_bytes` of the body
+    budget, and `unused_charge`: operations charged to the rate limit that the batch is not yet known to have. `author`
+    is set for routes that change a fleet.
+    """
+
+    request_id: str
+    headers: Mapping[bytes, bytes]
+    address: str
+    arrived: float
+    principal: Principal = ANONYMOUS
+    fleet: str = ""
+    shed: bool = False
+    author: Author | None = None
+    reserved_bytes: int = 0
+    unused_charge: int = 0
+
+    def header(self, name: bytes) -> str | None:
+        """Value of a header, or None."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+def context_of(scope: Scope) -> RequestContext:
+    """Context that the middleware has put into the scope."""
+    context: RequestContext = scope[SCOPE_KEY]
+    return context

@@ -1,0 +1,134 @@
+"""Request guards: request id, path, Host and cross-site checks before routing; and errors to responses after it."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from random import randbytes
+from time import monotonic
+
+import structlog
+from starlette.types import Scope
+
+from slta.api.http.context import RequestContext
+from slta.api.http.problems import EXPECTED, HttpError, problem_of
+from slta.api.http.proxy_headers import TrustedProxies
+from slta.api.http.responses import ApiResponse
+from slta.models.request_record import RequestRecord
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""Safe methods (RFC 9110, 9.2.1)."""
+
+PROBES = ("/healthz", "/readyz")
+"""Exempt from the Host check, as probes use the address; their responses reveal nothing."""
+
+log = structlog.get_logger(__name__)
+
+
+class RequestGuard:
+    """Guard of all requests of one process. `scope` is the ASGI scope."""
+
+    def __init__(
+        self,
+        allowed_hosts: Iterable[str],
+        observe: Callable[[RequestRecord], None],
+        proxies: TrustedProxies | None = None,
+    ) -> None:
+        """`allowed_hosts`: names without port; `*` for any, `*.example.org` for its subdomains.
+
+        `observe` is called once per request, also if the client disconnected.
+        """
+        names = [name.lower() for name in allowed_hosts]
+        self._observe = observe
+        self._proxies = proxies
+        self._hosts = frozenset(name for name in names if not name.startswith("*"))
+        self._suffixes = tuple(name[1:] for name in names if name.startswith("*."))
+        self._any_host = "*" in names
+
+    def context(self, scope: Scope) -> RequestContext:
+        """Create the context of a request that arrives now."""
+        headers, client = dict(scope["headers"]), scope.get("client")
+        address = str(client[0]) if client else ""
+        if self._proxies:
+            forwarded = headers.get(b"x-forwarded-for", b"")
+            address = self._proxies.forwarded_client(address, forwarded.decode("latin-1"))
+        return RequestContext(_request_id(headers), headers, address, monotonic())
+
+    def check(self, scope: Scope, context: RequestContext) -> None:
+        """Raise HttpError 400 or 403 for a request that no route would accept."""
+        if _is_repeated(b"authorization", scope, context):
+            raise HttpError(400, "repeated_authorization", "The request has more than one Authorization header.")
+        if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
+            raise HttpError(
+                400, "escaped_slash", "The path contains %2F, which proxies and servers decode differently."
+            )
+        if scope["path"] not in PROBES and not self._host_allowed(scope, context):
+            raise HttpError(400, "invalid_host", "The Host header is not one of this service's allowed hosts.")
+        if scope["method"] not in SAFE_METHODS and _is_cross_site(context.headers):
+            raise HttpError(403, "cross_site", "Cross-site requests may not change anything.")
+
+    def _host_allowed(self, scope: Scope, context: RequestContext) -> bool:
+        host = _without_port(context.header(b"host") or "").lower()
+        if not host or _is_repeated(b"host", scope, context):
+            return False
+        return self._any_host or host in self._hosts or host.endswith(self._suffixes)
+
+    def error_response(self, context: RequestContext, error: Exception, *, started: bool = False) -> ApiResponse:
+        """Response for an exception; logged if it is unexpected, or if the response had already started."""
+        if started or not isinstance(error, EXPECTED):
+            log.error("request_failed", request_id=context.request_id, **_traceback_of(error))
+        return problem_of(context.request_id, error)
+
+    def finish(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
+        """Report a finished request to `observe`; `route` is the path template, None if no route matched."""
+        seconds = monotonic() - context.arrived
+        about = (
+            status,
+            seconds,
+            context.fleet,
+            context.principal.key_id,
+            context.shed,
+            context.address,
+            context.author,
+        )
+        self._observe(RequestRecord(context.request_id, scope["method"], route, *about))
+
+
+def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:
+    headers = scope["headers"]
+    return len(headers) > len(context.headers) and [known for known, _ in headers].count(name) > 1
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and (port.isdecimal() or not port) else host
+
+
+def _is_cross_site(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a browser sends this for a page of another origin; other clients send neither header.
+
+    Requests without a body need no CORS preflight (Fetch standard, CORS-safelisted requests), so without
+    authentication any web page could drain a pool.
+    """
+    if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
+        return True
+    origin = headers.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower()
+
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    """The client's X-Request-Id if it is well-formed, otherwise a new id."""
+    text = headers.get(b"x-request-id")
+    return text.decode() if text and _REQUEST_ID.match(text) else randbytes(8).hex()
+
+
+def _traceback_of(error: Exception) -> dict[str, object]:
+    """Type and traceback of an exception, without its message and variables, which may contain input or secrets."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "traceback": lines[-12:]}

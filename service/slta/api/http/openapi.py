@@ -1,0 +1,191 @@
+"""OpenAPI document of the API: operations, bodies, responses and error codes.
+
+Route-specific error codes come from its `route_options`; shared ones follow from its properties: key, body, fleet in
+the path, changing, hot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.dependencies import dependencies_of
+from slta.api.http.guards import SAFE_METHODS
+from slta.api.http.problems import PROBLEM_JSON, STATUS
+from slta.api.http.route_options import RouteOptions
+from slta.core.policies import Policy
+from slta.models import errors
+
+REFUSED: Mapping[str, int] = {
+    "invalid_json": 400,
+    "invalid_http": 400,
+    "invalid_host": 400,
+    "escaped_slash": 400,
+    "repeated_authorization": 400,
+    "unauthenticated": 401,
+    "insufficient_scope": 403,
+    "cross_site": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "request_timeout": 408,
+    "payload_too_large": 413,
+    "uri_too_long": 414,
+    "unsupported_media_type": 415,
+    "invalid_request": 422,
+    "rate_limited": 429,
+    "headers_too_large": 431,
+    "internal_error": 500,
+    "unsupported_transfer_coding": 501,
+    "overloaded": 503,
+    "too_many_connections": 503,
+    "too_many_viewers": 503,
+    "unsupported_http_version": 505,
+}
+"""HTTP status by error code, for errors raised before the store is called."""
+
+SERVER = (
+    "invalid_http",
+    "request_timeout",
+    "uri_too_long",
+    "headers_too_large",
+    "unsupported_transfer_coding",
+    "too_many_connections",
+    "unsupported_http_version",
+)
+GUARD = ("invalid_host", "escaped_slash", "repeated_authorization")
+BODY = ("payload_too_large", "overloaded")
+"""Also for operations without a body: it is limited before routing."""
+EVERY = (*SERVER, *GUARD, *BODY, "not_acceptable", "invalid_request", "internal_error")
+WITH_KEY = ("unauthenticated", "insufficient_scope", "rate_limited")
+WITH_BODY = ("invalid_json", "unsupported_media_type")
+CHANGING = ("cross_site",)
+IN_STORE = (errors.StoreUnavailableError,)
+IN_FLEET = (
+    errors.UnknownFleetError,
+    errors.NewerFleetError,
+    errors.RepairingError,
+    errors.DamagedError,
+    errors.DocumentUnreadableError,
+)
+CHANGING_STORE = (errors.OutcomeUnknownError,)
+
+OF_PROXIES = ("dispatcher_unavailable",)
+"""Error codes of the proxy in docker-compose.yml."""
+CODES = sorted({*REFUSED, *OF_PROXIES, *(error.code for error in STATUS)})
+RETRY_AFTER = {"Retry-After": {"description": "seconds to wait, whole", "schema": {"type": "integer", "minimum": 1}}}
+MAY_PASS = (429, 503)
+"""Statuses of errors that carry Retry-After."""
+TEXT = {"type": "string"}
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": TEXT,
+        "title": TEXT,
+        "status": {"type": "integer"},
+        "detail": TEXT,
+        "code": {"type": "string", "enum": CODES, "description": "stable, machine-readable"},
+        "request_id": TEXT | {"description": "absent in responses of a proxy"},
+        "pool_id": TEXT | {"description": "with session_ended: pool of the session"},
+        "reason": TEXT | {"description": "with session_ended: why it ended"},
+        "session_id": TEXT | {"description": "with outcome_unknown: the session"},
+        "name": TEXT | {"description": "pool or class that caused the error"},
+        "config_version": TEXT | {"description": "with version_mismatch: the current one"},
+        "as_of": TEXT | {"description": "with stale_report: the current value"},
+        "retry_after_seconds": {"type": "integer", "description": "in `operations`, instead of the Retry-After header"},
+    },
+}
+
+
+def codes_of(route: ApiRoute, method: str) -> dict[int, list[str]]:
+    """Error codes of an operation by status, without those of a proxy and of unmatched routes (404, 405)."""
+    by_status: dict[int, list[str]] = {}
+    refused = [(code, REFUSED[code]) for code in _before_the_store(route, method)]
+    for code, status in refused + [(error.code, STATUS[error]) for error in _by_the_store(route, method)]:
+        by_status.setdefault(status, []).append(code)
+    return dict(sorted(by_status.items()))
+
+
+def _before_the_store(route: ApiRoute, method: str) -> Iterator[str]:
+    yield from EVERY
+    if route.route_options.scopes:
+        yield from WITH_KEY
+    if route.body_field is not None:
+        yield from WITH_BODY
+    if method not in SAFE_METHODS:
+        yield from CHANGING
+
+
+def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.DispatchError]]:
+    if route.path.startswith("/v1/"):
+        yield from IN_STORE
+        yield from CHANGING_STORE if method not in SAFE_METHODS else ()
+    if "{fleet}" in route.path:
+        yield from IN_FLEET
+    if route.route_options.invalid:
+        yield route.route_options.invalid
+    yield from route.route_options.refuses
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of an application, cached."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schemas = document["components"]["schemas"]
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        schemas["Problem"] = PROBLEM
+        _name_policies(schemas, dependencies_of(app).specs.policies)
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        for route in app.routes:
+            if isinstance(route, ApiRoute) and route.include_in_schema:
+                for method in route.methods or ():
+                    _describe_call(document["paths"][route.path_format][method.lower()], route, method)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _name_policies(schemas: dict[str, Any], policies: Mapping[str, Policy]) -> None:
+    """Enumerate what depends on the policies: `policy` of a fleet, `token` of a decision."""
+    tokens = list(dict.fromkeys(token for policy in policies.values() for token in policy.tokens))
+    schemas["FleetBody"]["properties"]["policy"]["enum"] = list(policies)
+    for model in ("Placement", "Session"):
+        schemas[model]["properties"]["token"]["anyOf"][0]["enum"] = tokens
+
+
+def _describe_call(operation: dict[str, Any], route: ApiRoute, method: str) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    for status, codes in codes_of(route, method).items():
+        own = responses.get(str(status), {})
+        responses[str(status)] = _problem(" or ".join(codes), own.get("content", {})) | _headers(status)
+    responses["default"] = _problem("error response of a proxy", {})
+    if route.body_field is not None:
+        operation["requestBody"]["required"] = _needs_body(route.body_field.field_info.annotation)
+    _describe_access(operation, route.route_options)
+
+
+def _problem(description: str, other_content: Mapping[str, Any]) -> dict[str, Any]:
+    content = {**other_content, PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": description, "content": content}
+
+
+def _headers(status: int) -> dict[str, Any]:
+    return {"headers": RETRY_AFTER} if status in MAY_PASS else {}
+
+
+def _needs_body(model: Any) -> bool:  # noqa: ANN401 - FastAPI knows it as an annotation
+    """Whether a body is required; an absent one is read as an empty object."""
+    return any(field.is_required() for field in model.model_fields.values())
+
+
+def _describe_access(operation: dict[str, Any], route_options: RouteOptions) -> None:
+    if route_options.scopes:
+        operation["security"] = [{"key": []}]
+        operation["description"] = f"{operation['description']}\n\nScope: {' or '.join(sorted(route_options.scopes))}."

@@ -1,0 +1,58 @@
+"""Parsing of bodies: from bytes to a validated model, without blocking the event loop.
+
+No callback of the event loop takes more than 20 ms of CPU time. So `[`, `{` and `,` are counted before anything is
+parsed, an object has at most 20 members, a list is validated up to its first invalid element, and large bodies are
+parsed in the worker thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from slta.api.http.problems import HttpError
+from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
+from slta.api.http.worker import in_worker
+from slta.parsing import explain
+from slta.parsing.strict_json import InvalidJsonError, parse
+
+INLINE_BYTES = 64 * KIB
+INLINE_PARTS = 4096
+"""Limits up to which a body is parsed in the event loop: at most 5 ms; the worker thread adds 0.1 ms."""
+
+
+class BodyParser:
+    """Parses the bodies of one route."""
+
+    def __init__(self, model: Any, route_options: RouteOptions) -> None:  # noqa: ANN401 - a type, or one that is annotated
+        """`model` is the type of the body, a JSON object."""
+        self._validate = TypeAdapter(model).validator.validate_python
+        self._route_options = route_options
+
+    async def read(self, body: bytes) -> BaseModel:
+        """Same as `parse`, for bodies of any size."""
+        if len(body) <= UNCOUNTED_BYTES:
+            return self.parse(body)
+        parts = body.count(b",") + body.count(b"{") + body.count(b"[")
+        if parts > self._route_options.body_parts:
+            detail = "the body has too many lists, objects and members for this call: at most {} of [ {{ and ,"
+            raise self._route_options.validation_error(detail.format(self._route_options.body_parts))
+        if len(body) <= INLINE_BYTES and parts <= INLINE_PARTS:
+            return self.parse(body)
+        return await in_worker(self.parse, body)
+
+    def parse(self, body: bytes) -> BaseModel:
+        """Model of a body; without a body, that of {}. 400 for invalid JSON, otherwise see `validation_error`."""
+        try:
+            value = parse(body) if body else {}
+            if not isinstance(value, dict):
+                raise self._route_options.validation_error("the body must be an object")
+            model: BaseModel = self._validate(value)
+            return model
+        except InvalidJsonError as error:
+            raise HttpError(400, "invalid_json", f"{error}.") from None
+        except ValidationError as error:
+            raise self._route_options.validation_error(
+                explain(error.errors(include_url=False, include_input=False))
+            ) from None

@@ -1,0 +1,95 @@
+"""RFC 9457 problem documents of at most 1 KiB, which never echo client input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from slta.api.http.responses import NO_HEADERS, ApiResponse
+from slta.models import errors
+
+PROBLEM_JSON = "application/problem+json"
+MAX_DETAIL = 400
+RETRY_AFTER_SECONDS = 1
+RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+"""Reason phrases of RFC 9110, which Python has from 3.13 on."""
+
+STATUS: Mapping[type[errors.DispatchError], int] = {
+    errors.UnknownFleetError: 404,
+    errors.UnknownPoolError: 404,
+    errors.UnknownSessionError: 404,
+    errors.SessionEndedError: 409,
+    errors.FleetObservesError: 409,
+    errors.OverCapacityError: 409,
+    errors.ReportedPoolUnknownError: 409,
+    errors.PoolNotEmptyError: 409,
+    errors.PoolInOtherClassError: 409,
+    errors.PoolLimitError: 409,
+    errors.FleetInUseError: 409,
+    errors.CapacityBelowOccupancyError: 409,
+    errors.ClassInUseError: 409,
+    errors.StaleReportError: 409,
+    errors.UtilitiesChangedError: 409,
+    errors.WouldSetAsideError: 409,
+    errors.VersionMismatchError: 412,
+    errors.UnknownClassError: 422,
+    errors.InvalidFleetError: 422,
+    errors.InvalidIntegralsError: 422,
+    errors.NewerFleetError: 503,
+    errors.OlderLayoutError: 503,
+    errors.RepairingError: 503,
+    errors.DamagedError: 503,
+    errors.DocumentUnreadableError: 503,
+    errors.NoCapacityError: 503,
+    errors.NoActivePoolError: 503,
+    errors.StoreUnavailableError: 503,
+    errors.OutcomeUnknownError: 503,
+}
+
+
+class HttpError(Exception):
+    """Request rejected before it reaches the store."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        """`code` is stable and machine-readable, `detail` for people; `headers` are added to the response."""
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+
+EXPECTED = (HttpError, errors.DispatchError)
+"""Errors whose message is sent to the client."""
+
+
+def problem_of(request_id: str, error: Exception) -> ApiResponse:
+    """Problem document of an error; an unexpected one becomes `internal_error`, without its message."""
+    if isinstance(error, errors.DispatchError):
+        status = STATUS.get(type(error), 500)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return _problem(request_id, status, error.code, str(error), headers, error.context)
+    if not isinstance(error, HttpError):
+        error = HttpError(500, "internal_error", "Internal error; the log has the traceback under this request_id.")
+    return _problem(request_id, error.status, error.code, str(error), error.headers)
+
+
+def _problem(
+    request_id: str,
+    status: int,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str],
+    context: Mapping[str, str] = NO_HEADERS,
+) -> ApiResponse:
+    """`context` has additional members of the document."""
+    document = {
+        "type": f"urn:slta:problem:{code}",
+        "title": RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…",
+        "code": code,
+        "request_id": request_id,
+        **{name: value for name, value in context.items() if value},
+    }
+    return ApiResponse(status, json.dumps(document, ensure_ascii=False).encode(), headers, PROBLEM_JSON)

@@ -1,0 +1,57 @@
+"""Responses without a web framework: status, headers and encoded body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
+
+from slta.models import Placement
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+SAFE_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""Security headers, unless a route sets its own."""
+
+
+class ApiResponse(NamedTuple):
+    """Response; `headers` without Content-Length and Content-Type."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = NO_HEADERS
+    content_type: str = "application/json"
+
+
+_WRITERS: dict[type[Any], Callable[[Any], bytes]] = {}
+
+
+def as_json(value: object) -> bytes:
+    """Encode a value of `slta.models`, or another dataclass, as JSON."""
+    kind = type(value)
+    write = _WRITERS.get(kind)
+    if write is None:
+        write = _WRITERS[kind] = TypeAdapter(kind).serializer.to_json
+    return write(value)
+
+
+def response_with(value: object) -> ApiResponse:
+    """Response with a value: 201 for a new placement, otherwise 200."""
+    return ApiResponse(201 if isinstance(value, Placement) and not value.replayed else 200, as_json(value))
+
+
+def encode_headers(response: ApiResponse, request_id: str) -> bytes:
+    """Encode the header lines, in the same order as responses of the ASGI application."""
+    own = "".join([f"{name.lower()}: {value}\r\n" for name, value in response.headers.items()])
+    entity = f"content-length: {len(response.body)}\r\ncontent-type: {response.content_type}\r\n"
+    return f"{own}{entity}{_SAFE_LINES}x-request-id: {request_id}\r\n".encode("latin-1")
+
+
+_SAFE_LINES = "".join([f"{name.decode()}: {value.decode()}\r\n" for name, value in SAFE_HEADERS])

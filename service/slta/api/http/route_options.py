@@ -1,0 +1,92 @@
+"""Route options: scopes, body limits and error codes, declared beside the endpoint, enforced by `ApiRoute`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from slta.api.http.problems import HttpError
+from slta.auth.keys import SCOPES, Scope
+from slta.models.errors import DispatchError
+
+KIB = 1024
+SMALL_BODY = 64 * KIB
+FLEET_BODY = 256 * KIB
+"""A table of 16,384 utilities fits."""
+BATCH_BODY = 1024 * KIB
+UNCOUNTED_BYTES = KIB
+"""Bodies up to this size are exempt from the body budget and the count of parts: 4 MiB in total for 4,096 connections.
+So a client with an exhausted budget can still assign and complete."""
+SMALL_PARTS = 64
+FLEET_PARTS = 20_000
+"""16,384 levels in 64 tables, each with a u(0), and about 10 parts for each class."""
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOptions:
+    """Options of a route.
+
+    `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number of
+    `[`, `{` and `,` in the body, counted before parsing. `offers`: media types of the response. `invalid`: error for a
+    body that fails validation. `free_query`: the endpoint validates the query itself. `hot`: shed under overload; may
+    take the fast path. `operations`: maximum operations in one request. `refuses`: errors of the store specific to this
+    route (`openapi` has the shared ones).
+    """
+
+    scopes: frozenset[Scope]
+    body_bytes: int = SMALL_BODY
+    body_parts: int = SMALL_PARTS
+    offers: tuple[str, ...] = ("application/json",)
+    invalid: type[DispatchError] | None = None
+    free_query: bool = False
+    hot: bool = False
+    operations: int = 1
+    refuses: tuple[type[DispatchError], ...] = ()
+
+    def validation_error(self, detail: str) -> Exception:
+        """Error for a body or parameter that fails validation."""
+        return self.invalid(detail) if self.invalid else HttpError(422, "invalid_request", detail)
+
+
+class Options(TypedDict, total=False):
+    """Fields of `RouteOptions` with defaults."""
+
+    body_bytes: int
+    body_parts: int
+    offers: tuple[str, ...]
+    invalid: type[DispatchError]
+    free_query: bool
+    hot: bool
+    operations: int
+    refuses: tuple[type[DispatchError], ...]
+
+
+def allow(*scopes: Scope, **options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:
+    """Declare an endpoint's options; goes below the route decorator."""
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise ValueError(f"scopes must be of {SCOPES}")
+    return _declare(RouteOptions(frozenset(scopes), **options))
+
+
+def public(**options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]:
+    """Declare an endpoint that requires no key."""
+    return _declare(RouteOptions(frozenset(), **options))
+
+
+def _declare(route_options: RouteOptions) -> Callable[[Endpoint], Endpoint]:
+    def declare(endpoint: Endpoint) -> Endpoint:
+        endpoint.route_options = route_options  # type: ignore[attr-defined]
+        return endpoint
+
+    return declare
+
+
+def route_options_of(endpoint: Callable[..., Any]) -> RouteOptions:
+    """Options of an endpoint; TypeError if none were declared."""
+    route_options = getattr(endpoint, "route_options", None)
+    if not isinstance(route_options, RouteOptions):
+        raise TypeError(f"{endpoint.__qualname__} declares neither @allow(…) nor @public()")
+    return route_options

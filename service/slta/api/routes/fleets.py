@@ -1,0 +1,165 @@
+"""Fleet endpoints: configuration with optimistic locking by version, change events, repair."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal, NamedTuple
+
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.responses import Response
+
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheSpecs, TheStore
+from slta.api.http.route_options import FLEET_BODY, FLEET_PARTS, allow
+from slta.api.schemas import Events, FleetBody, FleetName, FleetNames, json_response
+from slta.audit import repair_fleet
+from slta.fleet_file.applying import apply_fleet
+from slta.models import Repaired
+from slta.models.errors import (
+    CapacityBelowOccupancyError,
+    ClassInUseError,
+    DocumentUnreadableError,
+    FleetInUseError,
+    InvalidFleetError,
+    PoolInOtherClassError,
+    PoolLimitError,
+    UnknownFleetError,
+    VersionMismatchError,
+    WouldSetAsideError,
+)
+from slta.store import Store
+
+router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
+
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
+REFUSES_PUT = (
+    VersionMismatchError,
+    CapacityBelowOccupancyError,
+    ClassInUseError,
+    PoolInOtherClassError,
+    PoolLimitError,
+)
+ETAG = {"ETag": {"description": "version of the configuration, for If-Match", "schema": {"type": "string"}}}
+FLEET: dict[str, Any] = {"model": FleetBody, "headers": ETAG}
+SetAside = Annotated[
+    Literal["true", "false"] | None, Query(description="true: set aside more records than the default limit")
+]
+ABSENT = 0
+"""Version of a fleet that does not exist."""
+
+
+class Precondition(NamedTuple):
+    """Precondition headers on the configuration's version."""
+
+    if_match: str | None
+    if_none_match: str | None
+
+    async def expected(self, store: Store, fleet: str) -> int | None:
+        """The version that must be the current one; None for any. Raises VersionMismatchError."""
+        if self.if_none_match is not None:
+            if self.if_none_match.strip() != "*":
+                raise VersionMismatchError("If-None-Match must be *, which requires that the fleet does not exist.")
+            return ABSENT
+        if self.if_match is None:
+            return None
+        if self.if_match.strip() == "*":
+            return await _current_version(store, fleet)
+        match = _ETAG.fullmatch(self.if_match.strip())
+        if match is None:
+            raise VersionMismatchError('If-Match must be * or one ETag as returned by GET, such as "3".')
+        return int(match[1])
+
+
+async def _precondition(
+    if_match: Annotated[str | None, Header()] = None, if_none_match: Annotated[str | None, Header()] = None
+) -> Precondition:
+    return Precondition(if_match, if_none_match)
+
+
+ThePrecondition = Annotated[Precondition, Depends(_precondition)]
+
+
+async def _current_version(store: Store, fleet: str) -> int:
+    try:
+        return (await store.fleets.config(fleet))[1]
+    except UnknownFleetError:
+        raise VersionMismatchError from None
+
+
+@router.get("", responses={200: {"model": FleetNames}})
+@allow("read", "pool", "metrics")
+async def list_fleets(principal: ThePrincipal, store: TheStore) -> Response:
+    """List the fleets that the key may read."""
+    return json_response(FleetNames(fleets=[name for name in await store.fleets.names() if principal.sees(name)]))
+
+
+@router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
+@allow("admin", body_bytes=FLEET_BODY, body_parts=FLEET_PARTS, invalid=InvalidFleetError, refuses=REFUSES_PUT)
+async def put_fleet(
+    fleet: FleetName,
+    body: FleetBody,
+    precondition: ThePrecondition,
+    store: TheStore,
+    specs: TheSpecs,
+    author: TheAuthor,
+) -> Response:
+    """Create a fleet (201) or change it (200); live sessions stay. Creates the missing pools of `pools: N`."""
+    if body.fleet not in (None, fleet):
+        raise InvalidFleetError("fleet: must be the name in the path, or absent")
+    expected = await precondition.expected(store, fleet)
+    if body.config_version is not None:
+        if expected not in (None, body.config_version):
+            raise VersionMismatchError("If-Match and config_version must be equal.")
+        expected = body.config_version
+    applied = await apply_fleet(store, specs, fleet, body, expected, author)
+    version, created = applied.configured.config_version, applied.configured.created
+    return _fleet(fleet, applied.document, version, 201 if created else 200)
+
+
+@router.get("/{fleet}", responses={200: FLEET})
+@allow("read", "pool")
+async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
+    """Get the fleet's configuration, in the format of PUT."""
+    document, version = await store.fleets.config(fleet)
+    if not document:
+        raise DocumentUnreadableError
+    return _fleet(fleet, document, version, 200)
+
+
+@router.get("/{fleet}/events", responses={200: {"model": Events}})
+@allow("read", "pool")
+async def list_events(fleet: FleetName, store: TheStore) -> Response:
+    """List the last hundred changes with their authors, applied or rejected by the store, newest first."""
+    return json_response(Events(events=await store.fleets.events(fleet)))
+
+
+@router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
+@allow("admin", refuses=(WouldSetAsideError, VersionMismatchError))
+async def repair(
+    fleet: FleetName, store: TheStore, specs: TheSpecs, author: TheAuthor, set_aside: SetAside = None
+) -> Response:
+    """Rebuild a fleet from its session records, pools and configuration. Other calls get `repairing` meanwhile."""
+    repaired = await repair_fleet(store, specs, fleet, author, set_aside=set_aside == "true")
+    return json_response(repaired or Repaired(fleet=fleet, slices=0, set_aside=0))
+
+
+@router.delete("/{fleet}", status_code=204)
+@allow("admin", refuses=(FleetInUseError, VersionMismatchError))
+async def delete_fleet(fleet: FleetName, precondition: ThePrecondition, store: TheStore, author: TheAuthor) -> Response:
+    """Delete a fleet without live sessions, and its pools."""
+    expected = await precondition.expected(store, fleet)
+    try:
+        await store.fleets.delete(fleet, expected, author)
+    except UnknownFleetError:
+        if expected is None:
+            raise
+        raise VersionMismatchError from None
+    return Response(status_code=204)
+
+
+def _fleet(fleet: str, document: str, version: int, status: int) -> Response:
+    # Splice the JSON text: decimals must not pass through floats.
+    head = json.dumps({"fleet": fleet, "config_version": version})
+    body = f"{head[:-1]}, {document[1:]}"
+    return Response(body, status, {"ETag": f'"{version}"'}, "application/json")

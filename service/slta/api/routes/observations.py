@@ -1,0 +1,138 @@
+"""Observation endpoints in the paper's terms: state, next placement, time averages, optimum."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.dependencies import TheExpectedGaps, TheSpecs, TheStore
+from slta.api.http.problems import HttpError
+from slta.api.http.route_options import allow
+from slta.api.http.worker import in_worker
+from slta.api.schemas import FleetName, json_response
+from slta.core.limits import MAX_POOLS
+from slta.models import Integrals, Snapshot
+from slta.models.errors import InvalidIntegralsError, UnknownClassError, UtilitiesChangedError
+from slta.parsing import NAME_PATTERN
+from slta.views import (
+    AveragesObservation,
+    NextPlacement,
+    Observation,
+    WhatIf,
+    changed,
+    decode_integrals,
+    next_placement,
+    observe_averages,
+    observe_state,
+    what_if,
+)
+
+router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["observations"], route_class=ApiRoute)
+
+Window = Annotated[Literal["60", "300", "3600"] | None, Query(description="length in seconds, up to now")]
+Since = Annotated[str | None, Query(max_length=4096, description="`integrals` of an earlier response")]
+
+
+@router.get("/state", responses={200: {"model": Observation}})
+@allow("read", "pool")
+async def get_state(fleet: FleetName, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps) -> Response:
+    """Occupancies, estimate r, optimum, utility and its bound, at one instant."""
+    snapshot = await store.fleets.snapshot(fleet)
+    spec = await specs.of_stored(snapshot.document)
+    return json_response(await in_worker(observe_state, snapshot, spec, expected_gaps.now(snapshot, spec)))
+
+
+@router.get("/next", responses={200: {"model": NextPlacement}})
+@allow("read", "pool")
+async def get_next(fleet: FleetName, store: TheStore, specs: TheSpecs) -> Response:
+    """Explain the placement of the next session: the policy's steps at one instant, and each class's best place."""
+    snapshot = await store.fleets.snapshot(fleet)
+    return json_response(await in_worker(next_placement, snapshot, await specs.of_stored(snapshot.document)))
+
+
+@router.get("/averages", responses={200: {"model": AveragesObservation}})
+@allow("read", "pool", refuses=(UtilitiesChangedError, InvalidIntegralsError))
+async def get_averages(
+    fleet: FleetName,
+    store: TheStore,
+    specs: TheSpecs,
+    expected_gaps: TheExpectedGaps,
+    since: Since = None,
+    window: Window = None,
+) -> Response:
+    """Mean utility, its bound and the gaps between them, `since` an earlier response or over a `window`."""
+    if (since is None) == (window is None):
+        raise HttpError(422, "invalid_request", "query: give either since or window")
+    older = decode_integrals(fleet, since) if since is not None else None
+    snapshot = await store.fleets.snapshot(fleet)
+    start = older or _window_start(snapshot, int(window or 0))
+    spec = await specs.of_stored(snapshot.document)
+    return json_response(await in_worker(observe_averages, snapshot, start, spec, expected_gaps.now(snapshot, spec)))
+
+
+def _window_start(snapshot: Snapshot, window: int) -> Integrals:
+    """Start of the window; in a fleet's first second the present integrals, an empty window."""
+    return snapshot.past.get(window, snapshot.integrals)
+
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
+_COUNT = re.compile(r"[0-9]{1,5}")
+POOLS_PATTERN = rf"{NAME_PATTERN.removesuffix('$')}:{_COUNT.pattern}$"
+
+
+@router.get(
+    "/optimum",
+    responses={200: {"model": WhatIf}},
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "load",
+                "in": "query",
+                "schema": {"type": "number", "minimum": 0},
+                "description": "sessions per pool; absent: the current sessions",
+            },
+            {
+                "name": "pools",
+                "in": "query",
+                "schema": {"type": "array", "items": {"type": "string", "pattern": POOLS_PATTERN}},
+                "description": "`<class>:<number>`: active pools of a class, default the current number; repeatable",
+            },
+        ]
+    },
+)
+@allow("read", "pool", free_query=True, refuses=(UnknownClassError,))
+async def get_optimum(
+    fleet: FleetName, request: Request, store: TheStore, specs: TheSpecs, expected_gaps: TheExpectedGaps
+) -> Response:
+    """Bound, optimal occupancies, price of load and worth of one more pool at another load or pool count."""
+    load, pools = _parse_query(request.query_params.multi_items())
+    snapshot = await store.fleets.snapshot(fleet)
+    if not pools.keys() <= {c.name for c in snapshot.classes}:
+        raise UnknownClassError
+    spec = await specs.of_stored(snapshot.document)
+    expected = expected_gaps.what_if(snapshot, spec, *changed(snapshot, load, pools))
+    return json_response(await in_worker(what_if, snapshot, spec, load, pools, lambda *_: expected))
+
+
+def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
+    loads = [value for name, value in query if name == "load"]
+    pools = [value.rpartition(":") for name, value in map(_in_current_form, query) if name == "pools"]
+    counts = {pool_class: count for pool_class, _, count in pools}
+    if len(loads) > 1 or len(counts) < len(pools):
+        raise HttpError(422, "invalid_request", "query: duplicate load or class")
+    understood = len(loads) + len(pools) == len(query) and all(map(_NUMBER.fullmatch, loads))
+    if not understood or not all(_COUNT.fullmatch(count) and int(count) <= MAX_POOLS for count in counts.values()):
+        raise HttpError(422, "invalid_request", "query: must be load=<number ≥ 0> or pools=<class>:<0 to 65536>")
+    return float(loads[0]) if loads else None, {name: int(count) for name, count in counts.items()}
+
+
+def _in_current_form(parameter: tuple[str, str]) -> tuple[str, str]:
+    """Rewrite the older form `pools.small=60` as `pools=small:60`."""
+    name, value = parameter
+    return ("pools", f"{name.removeprefix('pools.')}:{value}") if name.startswith("pools.") else parameter

@@ -1,0 +1,111 @@
+"""Pool endpoints: create, move, remove, drain, fail, and reconcile with a pool's own list of sessions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.dependencies import TheAuthor, TheStore
+from slta.api.http.problems import HttpError
+from slta.api.http.route_options import BATCH_BODY, allow
+from slta.api.schemas import (
+    MAX_LISTED_SESSIONS,
+    MAX_POOLS,
+    FleetName,
+    PoolBody,
+    PoolId,
+    PoolsBody,
+    PoolSessionsBody,
+    json_response,
+)
+from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation
+from slta.models.errors import (
+    PoolInOtherClassError,
+    PoolLimitError,
+    PoolNotEmptyError,
+    StaleReportError,
+    UnknownClassError,
+    UnknownPoolError,
+)
+
+router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
+
+Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$", description="`next_cursor` of the previous page")]
+Limit = Annotated[int, Query(ge=1, le=MAX_POOLS)]
+
+
+@router.get("", responses={200: {"model": PoolPage}})
+@allow("read", "pool")
+async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """List pools, paginated."""
+    return json_response(await store.pools.page(fleet, cursor, limit))
+
+
+@router.post("", responses={200: {"model": PoolsAdded}})
+@allow(
+    "pool",
+    body_bytes=BATCH_BODY,
+    body_parts=4 * MAX_POOLS,
+    refuses=(UnknownClassError, PoolInOtherClassError, PoolLimitError),
+)
+async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor) -> Response:
+    """Create pools atomically; existing pools of the same class are unchanged."""
+    ids = [entry.pool_id for entry in body.pools]
+    if len(set(ids)) < len(ids):
+        raise HttpError(422, "invalid_request", "pools: duplicate pool_id")
+    pools = [(entry.pool_id, entry.pool_class) for entry in body.pools]
+    return json_response(await store.pools.add(fleet, pools, author))
+
+
+@router.get("/{pool_id}", responses={200: {"model": Pool}})
+@allow("read", "pool", refuses=(UnknownPoolError,))
+async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+    """Get a pool."""
+    return json_response(await store.pools.get(fleet, pool_id))
+
+
+@router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
+@allow("pool", refuses=(UnknownClassError, PoolNotEmptyError, PoolLimitError))
+async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor) -> Response:
+    """Create a pool (201), or move an empty one to another class (200)."""
+    pool, created = await store.pools.move(fleet, pool_id, body.pool_class, author)
+    return json_response(pool, 201 if created else 200)
+
+
+@router.delete("/{pool_id}", status_code=204)
+@allow("pool", refuses=(UnknownPoolError, PoolNotEmptyError))
+async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
+    """Remove an empty pool."""
+    await store.pools.remove(fleet, pool_id, author)
+    return Response(status_code=204)
+
+
+@router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
+@allow("pool", refuses=(UnknownPoolError,))
+async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
+    """Stop assigning sessions to a pool; live sessions stay."""
+    return json_response(await store.pools.set_status(fleet, pool_id, "draining", author))
+
+
+@router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
+@allow("pool", refuses=(UnknownPoolError,))
+async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
+    """Assign sessions to a pool again."""
+    return json_response(await store.pools.set_status(fleet, pool_id, "active", author))
+
+
+@router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
+@allow("pool", refuses=(UnknownPoolError,))
+async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
+    """Stop assigning sessions to a pool and end its live sessions."""
+    return json_response(await store.pools.fail(fleet, pool_id, author))
+
+
+@router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
+@allow("pool", body_bytes=BATCH_BODY, body_parts=2 * MAX_LISTED_SESSIONS, refuses=(UnknownPoolError, StaleReportError))
+async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
+    """Reconcile with a pool's own list: sessions assigned before `as_of` and not listed are ended."""
+    return json_response(await store.pools.reconcile(fleet, pool_id, body.as_of, body.session_ids))

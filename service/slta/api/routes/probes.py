@@ -1,0 +1,59 @@
+"""Health probes and metrics of the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
+
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.dependencies import TheDependencies, TheMetrics, ThePrincipal
+from slta.api.http.problems import HttpError
+from slta.api.http.route_options import allow, public
+from slta.api.schemas import ProbeAnswer, json_response
+
+FORMATS = ("text/plain", "application/openmetrics-text")
+TEXT = {"schema": {"type": "string"}}
+
+router = APIRouter(tags=["process"], route_class=ApiRoute)
+
+
+@router.get("/healthz", responses={200: {"model": ProbeAnswer}})
+@public()
+async def get_healthz() -> Response:
+    """Liveness: the event loop responds; the store is not called."""
+    return json_response(ProbeAnswer(status="ok"))
+
+
+@router.get("/readyz", responses={200: {"model": ProbeAnswer}, 503: {"model": ProbeAnswer}})
+@public()
+async def get_readyz(dependencies: TheDependencies) -> Response:
+    """Readiness: the last test write to the store, about a second ago, succeeded and the process is not stopping."""
+    status = "ending" if dependencies.is_ending() else dependencies.store.readiness
+    return json_response(ProbeAnswer(status=status), 200 if status == "ready" else 503)
+
+
+@router.get("/metrics", responses={200: {"content": dict.fromkeys(FORMATS, TEXT)}})
+@allow("metrics", offers=FORMATS)
+async def get_metrics(request: Request, principal: ThePrincipal, render: TheMetrics) -> Response:
+    """Metrics of all fleets as Prometheus or OpenMetrics text, by Accept; not for keys restricted to some fleets."""
+    if principal.fleets is not None:
+        raise HttpError(403, "insufficient_scope", "/metrics covers all fleets: use a key without `fleets`.")
+    return _ClosingStream(*await render(request.headers.get("accept", "")))
+
+
+class _ClosingStream(StreamingResponse):
+    """Streaming response that closes its generator."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(chunks, headers=headers)
+        self._chunks = chunks
+
+    async def stream_response(self, send: Send) -> None:
+        """Send chunk by chunk, as fast as the client reads."""
+        async with aclosing(self._chunks):
+            await super().stream_response(send)

@@ -1,0 +1,78 @@
+"""Session endpoints: assign, complete, renew, report, look up. The fast path calls the first three."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.dependencies import TheContext, TheDependencies, TheStore
+from slta.api.http.responses import ApiResponse, response_with
+from slta.api.http.route_options import BATCH_BODY, allow
+from slta.api.schemas import (
+    MAX_RENEWALS,
+    AssignBody,
+    CompleteBody,
+    FleetName,
+    RenewBody,
+    ReportBody,
+    SessionId,
+    json_response,
+)
+from slta.models import AlreadyEnded, Completed, Placement, Renewed, Reported, Session
+from slta.models.errors import (
+    FleetObservesError,
+    NoActivePoolError,
+    NoCapacityError,
+    OverCapacityError,
+    ReportedPoolUnknownError,
+    SessionEndedError,
+    UnknownSessionError,
+)
+
+router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
+
+
+@router.post("/assign", status_code=201, responses={200: {"model": Placement}, 201: {"model": Placement}})
+@allow("assign", hot=True, refuses=(SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError))
+async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
+    """Assign a session to a pool: 201; for a live `session_id`: 200 and the same pool."""
+    session_id = body.session_id or secrets.token_hex(16)
+    placement = await dependencies.store.sessions.assign(fleet, session_id, body.lease_seconds, context.arrived)
+    return response_with(placement)
+
+
+@router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
+@allow("complete", hot=True, refuses=(UnknownSessionError,))
+async def complete(
+    fleet: FleetName, body: CompleteBody, dependencies: TheDependencies, context: TheContext
+) -> ApiResponse:
+    """End a session: `completed`; again: `already_ended`. Unknown: 404, and assigning the id fails for 120 s."""
+    return response_with(await dependencies.store.sessions.complete(fleet, body.session_id, context.arrived))
+
+
+@router.post("/renew", responses={200: {"model": Renewed}})
+@allow("assign", "complete", body_bytes=BATCH_BODY, body_parts=2 * MAX_RENEWALS, hot=True)
+async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
+    """Restart leases, each with its own length or with `lease_seconds`."""
+    renewed = await dependencies.store.sessions.renew(fleet, body.session_ids, body.lease_seconds, context.arrived)
+    return response_with(renewed)
+
+
+@router.put("/sessions/{session_id}", responses={200: {"model": Reported}, 201: {"model": Reported}})
+@allow("pool", hot=True, refuses=(SessionEndedError, OverCapacityError, ReportedPoolUnknownError))
+async def report(
+    fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
+) -> Response:
+    """Report the pool of a session that was placed elsewhere: `new` (201), `same` or `moved` (200)."""
+    reported = await store.sessions.report(fleet, session_id, body.pool_id, body.lease_seconds, context.arrived)
+    return json_response(reported, 201 if reported.outcome == "new" else 200)
+
+
+@router.get("/sessions/{session_id}", responses={200: {"model": Session}})
+@allow("read", "assign", "complete", "pool", refuses=(SessionEndedError, UnknownSessionError))
+async def get_session(fleet: FleetName, session_id: SessionId, store: TheStore) -> Response:
+    """Pool of a live session, its age, its level at arrival and the token that decided."""
+    return json_response(await store.sessions.get(fleet, session_id))

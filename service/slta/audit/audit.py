@@ -1,0 +1,79 @@
+"""Audit of a fleet: the findings of the store, and a comparison of the tables with the document."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from slta.fleet_file import Specs
+from slta.models import Configuration, Findings
+from slta.models.errors import (
+    DispatchError,
+    InvalidFleetError,
+    NewerFleetError,
+    RepairingError,
+    UnknownFleetError,
+)
+from slta.store import Store
+from slta.store.audits import differences
+from slta.store.encoding import put_arguments
+
+UNLISTED = "name: is not on the list slta:fleets"
+NOT_AUDITED = (UnknownFleetError, NewerFleetError, RepairingError)
+
+
+async def audit_all(store: Store, specs: Specs) -> list[Findings]:
+    """Audit the server's keys, then by name each fleet that is listed or has keys. StoreUnavailableError.
+
+    A listed name without keys, left by an interrupted PUT, is skipped.
+    """
+    fleets = [await audit_fleet(store, specs, name) for name in await _names(store)]
+    server = await store.audits.server_keys()
+    server_findings = Findings(fleet="", sentences=server, total=len(server), slices=0)
+    existing = [findings for findings in fleets if findings.not_looked != UnknownFleetError.code]
+    return ([server_findings] if server else []) + existing
+
+
+async def _names(store: Store) -> list[str]:
+    try:
+        listed = set(await store.fleets.names())
+    except DispatchError:  # the list has the wrong type
+        listed = set()
+    return sorted(listed | await store.audits.census())
+
+
+async def audit_fleet(store: Store, specs: Specs, fleet: str) -> Findings:
+    """Audit one fleet. StoreUnavailableError."""
+    try:
+        findings = await store.audits.inspect(fleet)
+    except NOT_AUDITED as error:
+        return Findings(fleet=fleet, sentences=[], total=0, slices=0, not_looked=error.code)
+    more = await _configuration(store, specs, fleet) + await _listing(store, fleet)
+    return replace(findings, sentences=findings.sentences + more, total=findings.total + len(more))
+
+
+async def _configuration(store: Store, specs: Specs, fleet: str) -> list[str]:
+    try:
+        stored = await store.audits.configuration(fleet)
+    except DispatchError:  # already in the findings of the slices
+        return []
+    return await compare(specs, stored)
+
+
+async def compare(specs: Specs, stored: Configuration) -> list[str]:
+    """Findings on stored fields and tables that differ from the compiled document."""
+    try:
+        spec = await specs.of(stored.document)
+    except (InvalidFleetError, ValueError):
+        return ["document: is unreadable"]
+    _, _, *arguments = map(str, put_arguments(spec, stored.document, None))
+    digests = [hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in arguments[9:]]
+    return differences(stored, arguments[:9], digests, spec.class_names())
+
+
+async def _listing(store: Store, fleet: str) -> list[str]:
+    try:
+        listed = await store.fleets.names()
+    except DispatchError:
+        listed = []
+    return [] if fleet in listed else [UNLISTED]

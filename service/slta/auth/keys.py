@@ -1,0 +1,181 @@
+"""API keys with scopes, stored as hashes.
+
+A key is `<id>.<secret>`, sent as `Authorization: Bearer <key>`. The secret has 256 bits, so a single SHA-256 is
+enough. Any number of keys may be active: to rotate one, add its successor, move the clients, remove the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slta.parsing import Name, explain
+from slta.parsing.file_watch import stamp_of
+
+Scope = Literal["assign", "complete", "pool", "read", "metrics", "admin"]
+"""assign: assign sessions and renew leases; complete: end sessions and renew leases; pool: the calls of pools and
+autoscalers; read: fleets, pools and sessions; metrics: scrape; admin: everything."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+_KEY = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{16,128})")
+_DUMMY_HASH = hashlib.sha256(b"").hexdigest()
+
+
+class AccessError(Exception):
+    """The key file is invalid; the message is the reason."""
+
+
+class KeyEntry(BaseModel):
+    """One key of the key file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    scopes: Annotated[frozenset[Scope], Field(min_length=1)]
+    fleets: Annotated[frozenset[Name], Field(min_length=1)] | None = None
+
+
+class KeyFile(BaseModel):
+    """The key file, YAML or JSON: `keys: [{id, sha256, scopes, fleets?}, …]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keys: list[KeyEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Authenticated caller: key id, scopes, and fleets (None for all)."""
+
+    key_id: str
+    scopes: frozenset[Scope]
+    fleets: frozenset[str] | None = None
+
+    def may(self, scopes: Collection[Scope]) -> bool:
+        """Whether the key has one of the scopes."""
+        return "admin" in self.scopes or not self.scopes.isdisjoint(scopes)
+
+    def sees(self, fleet: str) -> bool:
+        """Whether the key may access the fleet."""
+        return self.fleets is None or fleet in self.fleets
+
+
+UNRESTRICTED = Principal("", frozenset({"admin"}))
+"""Every caller, if authentication is off."""
+UNAUTHENTICATED = Principal("unknown", frozenset(), frozenset())
+"""Caller without a valid key on a route that requires one."""
+ANONYMOUS = Principal("", frozenset(), frozenset())
+"""Caller of a public route: no scopes, no fleets."""
+
+
+class Access:
+    """Access control of one process; `Access.open()` for none."""
+
+    def __init__(self, keys: Mapping[str, KeyEntry] | None, path: Path | None = None) -> None:
+        """`keys` by id; None: authentication is off."""
+        self._path = path
+        self._stamp = stamp_of(path)
+        self._keys: Mapping[str, KeyEntry] | None = None
+        self._replace_keys(keys)
+
+    @classmethod
+    def open(cls) -> Self:
+        """Turn authentication off."""
+        return cls(None)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Load a key file. Raises AccessError."""
+        return cls(_read_keys(path), path)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether authentication is off."""
+        return self._keys is None
+
+    @property
+    def entries(self) -> list[KeyEntry]:
+        """Entries of the key file."""
+        return list((self._keys or {}).values())
+
+    def reload_if_changed(self) -> bool:
+        """Reload the key file if it has changed; return whether it had. Raises AccessError, keeping the old keys."""
+        stamp = stamp_of(self._path)
+        if self._path is None or stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        self._replace_keys(_read_keys(self._path))
+        return True
+
+    def last_change(self) -> dict[str, list[str]]:
+        """Ids of the keys that the last reload added, removed or changed."""
+        return self._changed
+
+    def _replace_keys(self, keys: Mapping[str, KeyEntry] | None) -> None:
+        self._changed = _diff(self._keys or {}, keys or {})
+        self._keys = keys
+        self._principals = {key.id: Principal(key.id, key.scopes, key.fleets) for key in (keys or {}).values()}
+
+    def identify(self, authorization: str | None) -> Principal | None:
+        """Authenticate an Authorization header; None if invalid. Takes the same time whatever the reason."""
+        if self._keys is None:
+            return UNRESTRICTED
+        scheme, _, text = (authorization or "").partition(" ")
+        match = _KEY.fullmatch(text.strip())
+        key_id, secret = match.groups() if match and scheme.lower() == "bearer" else ("", "")
+        key = self._keys.get(key_id)
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        matches = hmac.compare_digest(digest, key.sha256 if key else _DUMMY_HASH)
+        return self._principals[key_id] if matches and key else None
+
+
+def _diff(before: Mapping[str, KeyEntry], after: Mapping[str, KeyEntry]) -> dict[str, list[str]]:
+    changed = [key_id for key_id in before.keys() & after.keys() if before[key_id] != after[key_id]]
+    return {
+        "added": sorted(after.keys() - before.keys()),
+        "removed": sorted(before.keys() - after.keys()),
+        "changed": sorted(changed),
+    }
+
+
+def _read_keys(path: Path) -> dict[str, KeyEntry]:
+    try:
+        file = KeyFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise AccessError(f"{path}: {error.strerror}") from None
+    except ValidationError as error:
+        raise AccessError(f"{path}: {explain(error.errors(include_input=False))}") from None
+    except (
+        yaml.YAMLError,
+        AttributeError,
+        KeyError,
+        RecursionError,
+        ValueError,
+    ):  # PyYAML's, as for 2001-99-99
+        raise AccessError(f"{path}: not valid YAML") from None
+    keys = {key.id: key for key in file.keys}
+    if len(keys) < len(file.keys):
+        raise AccessError(f"{path}: two keys have the same id")
+    return keys
+
+
+def generate_key(scopes: Collection[Scope], fleets: Collection[str] = ()) -> tuple[str, KeyEntry]:
+    """Generate a key, to be shown once, and its entry for the key file."""
+    key_id, secret = f"slta-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
+    entry = KeyEntry(
+        id=key_id,
+        sha256=hashlib.sha256(secret.encode()).hexdigest(),
+        scopes=frozenset(scopes),
+        fleets=frozenset(fleets) or None,
+    )
+    return f"{key_id}.{secret}", entry

@@ -1,0 +1,135 @@
+"""Command `slta audit`: check the store's data for damage, and repair it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from slta.audit import Consent
+from slta.cli.error_messages import USER_ERROR, fail, in_one_line
+from slta.cli.options import DataDir, SharedStoreUrl
+from slta.models import Findings, Survey
+
+SHOWN = 50
+"""Maximum lines of a list before a prompt."""
+CLEAN, DAMAGED, NOT_AUDITED = 0, 1, USER_ERROR
+
+app = typer.Typer(add_completion=False)
+
+
+def _check_name(fleet: str | None) -> str | None:
+    """Validate `--fleet`; an empty name, from an unset shell variable, must not mean all fleets."""
+    from slta.parsing import NAME_PATTERN, NAME_RULE
+
+    if fleet is not None and not re.fullmatch(NAME_PATTERN, fleet):
+        raise typer.BadParameter(f"a fleet name has {NAME_RULE}")
+    return fleet
+
+
+@app.command()
+def audit(
+    store_url: SharedStoreUrl = None,
+    data_dir: DataDir = Path(".slta"),
+    fleet: Annotated[str | None, typer.Option(help="Audit only this fleet.", callback=_check_name)] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild fleets with findings.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --repair: set aside and restore records without a prompt.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings to this file, as JSON.")] = None,
+) -> None:
+    """Check the store's data for damage; safe while dispatchers serve traffic.
+
+    --repair lists the records that it would set aside or could restore, and prompts first.
+
+    Exit code 0: no damage. 1: damage found, or with --repair left. 2: a fleet, or the store, could not be audited.
+    """
+    from slta.models.errors import DispatchError
+    from slta.runtime import logs
+    from slta.runtime.offline_audit import audit_at, store_at
+    from slta.runtime.settings import SettingsError, check_store_url
+    from slta.store.embedded.server import EmbeddedStoreError
+
+    logs.configure("warning")
+    with in_one_line(DispatchError, EmbeddedStoreError, OSError, SettingsError):
+        if store_url:
+            check_store_url(store_url)
+        with store_at(store_url, data_dir) as url:
+            found = asyncio.run(audit_at(url, fleet, partial(_prompt, yes=yes) if repair else None))
+    for one in found:
+        _print_findings(one)
+        _print_repair(one)
+    if json_file:
+        _write(found, json_file)
+    _end(found)
+
+
+def _prompt(fleet: str, survey: Survey, *, yes: bool) -> Consent:
+    """Show the dry run of a repair and prompt; no answer means no."""
+    kinds = {"session": survey.sessions, "pool": survey.pools, "key": survey.keys}
+    lost = [f"{kind} {name}: {why}" for kind, records in kinds.items() for name, why in records.items()]
+    return Consent(
+        repair=_confirmed(f"{fleet}: a repair would set aside {survey}", lost, "Repair the fleet?", yes=yes),
+        put_back=bool(survey.put_back)
+        and _confirmed(f"{fleet}: can be restored from {{{fleet}}}:aside", survey.put_back, "Restore them?", yes=yes),
+    )
+
+
+def _confirmed(head: str, lines: Sequence[str], question: str, *, yes: bool) -> bool:
+    if not lines:
+        return True
+    typer.echo(f"{head}:")
+    _list(lines)
+    if yes:
+        return True
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        typer.echo("\nNo answer: use --yes to confirm without a prompt.")
+        return False
+
+
+def _list(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        typer.echo(f"  {line}")
+    if len(lines) > SHOWN:
+        typer.echo(f"  … and {len(lines) - SHOWN} more")
+
+
+def _write(found: Sequence[Findings], path: Path) -> None:
+    try:
+        path.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+
+
+def _end(found: Sequence[Findings]) -> NoReturn:
+    if any(one.not_looked for one in found):
+        raise typer.Exit(NOT_AUDITED)
+    raise typer.Exit(DAMAGED if any(one.total for one in found) else CLEAN)
+
+
+def _print_findings(one: Findings) -> None:
+    name = one.fleet or "the store"
+    if one.not_looked:
+        typer.echo(f"{name}: could not be audited: {one.not_looked}")
+        return
+    typer.echo(f"{name}: {one.total or 'no'} findings")
+    for sentence in one.sentences:
+        typer.echo(f"  {sentence}")
+    if one.total > len(one.sentences):
+        typer.echo(f"  … and {one.total - len(one.sentences)} more")
+
+
+def _print_repair(one: Findings) -> None:
+    if one.repaired:
+        typer.echo(f"  repaired in {one.repaired.slices} slices")
+        if one.repaired.set_aside:
+            typer.echo(f"  {one.repaired.set_aside} unusable records were moved to {{{one.fleet}}}:aside")

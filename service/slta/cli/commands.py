@@ -1,0 +1,147 @@
+"""Command group of `slta`. Subcommands are imported when they run, so that the others start fast."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from slta import release
+from slta.cli.error_messages import fail, in_one_line
+from slta.cli.options import without_password
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["console", "json"]
+
+
+class Part(NamedTuple):
+    """Lazily imported subcommand, and the extra that it requires."""
+
+    module: str
+    help: str
+    extra: str = ""
+    needs: tuple[str, ...] = ()
+
+
+LOAD = ("load", ("aiohttp", "ddsketch"))
+EXPERIMENTS = ("experiments", ("matplotlib", "numpy", "scipy"))
+PLANNING = ("planning", ("matplotlib", "numpy", "scipy"))
+PARTS = {
+    "demo": Part(
+        "slta_demo.cli", "Demo: a dispatcher, a load generator, and a live view of the gap to the optimum.", *LOAD
+    ),
+    "loadgen": Part("slta_loadgen.cli", "Open-loop HTTP load generator.", *LOAD),
+    "experiments": Part("slta_experiments.cli", "Reproduce the paper's table and figures.", *EXPERIMENTS),
+    "evaluate": Part(
+        "slta_planning.evaluate.command", "Evaluate the utility that recorded placements lost, from a log.", *PLANNING
+    ),
+    "fit": Part("slta_planning.fit.command", "Fit utility curves to samples.", *PLANNING),
+    "check": Part("slta_planning.check.command", "Validate a fleet file and show what follows from it."),
+    "plan": Part(
+        "slta_planning.plan.command", "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING
+    ),
+    "key": Part("slta.cli.key", "Manage API keys."),
+    "audit": Part("slta.cli.audit", "Check the store's data for damage, and repair it."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Command group that imports a subcommand only when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer does not export the type
+        """The commands of this module, then the lazy ones."""
+        return [*super().list_commands(ctx), *PARTS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+        """For the command list: a stub with name and help."""
+        part = PARTS.get(cmd_name)
+        return TyperCommand(cmd_name, help=part.help) if part else super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
+        """For a call: the imported command."""
+        part = PARTS.get(args[0])
+        return (args[0], _load(args[0], part), args[1:]) if part else super().resolve_command(ctx, args)
+
+
+def _load(name: str, part: Part) -> Any:  # noqa: ANN401
+    if missing := [module for module in part.needs if find_spec(module) is None]:
+        wheel = f"slta-{release()}-py3-none-any.whl"
+        fail(
+            f"`slta {name}` requires {' and '.join(missing)} from the extra {part.extra}: "
+            f"pip install '{wheel}[{part.extra}]' (in a checkout: make setup)"
+        )
+    command = typer.main.get_command(importlib.import_module(part.module).app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    help="A session dispatcher that places by utility, and shows how far from the proven optimum it is.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_release(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"slta {release()}")
+        raise typer.Exit
+
+
+@app.callback()
+def slta(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_release, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Callback of the group: without it typer would make `serve` the whole program."""
+
+
+@app.command()
+def serve(
+    config: Annotated[Path | None, typer.Option(help="Fleet file to apply at startup if it has changed.")] = None,
+    store_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Shared store: redis://, rediss://, unix:// or redis+sentinel:// URL; default: an embedded store.",
+            callback=without_password,
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Data directory of the embedded store.", show_default=".slta")
+    ] = None,
+    store_binary: Annotated[
+        str | None, typer.Option(help="valkey-server or redis-server binary to embed instead of the bundled one.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for a free one.", show_default="8080")] = None,
+    keys_file: Annotated[
+        Path | None, typer.Option(help="API key file; required unless --host is a loopback address.")
+    ] = None,
+    log_level: Annotated[LogLevel | None, typer.Option(help="Minimum log level.", show_default="info")] = None,
+    log_format: Annotated[
+        LogFormat | None, typer.Option(help="Log format.", show_default="console on a terminal, else json")
+    ] = None,
+) -> None:
+    """Run the dispatcher.
+
+    Each option can be set as an environment variable SLTA_<OPTION>; docs/settings.md lists all settings.
+    """
+    given = dict(locals())
+    from slta.auth.keys import AccessError
+    from slta.models.errors import DispatchError
+    from slta.runtime import logs, main
+    from slta.runtime.settings import SettingsError, read_settings
+    from slta.server.certificates import ListenError
+    from slta.store.client.preflight import UnsuitableStoreError
+    from slta.store.embedded.server import EmbeddedStoreError
+
+    with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError, UnsuitableStoreError):
+        settings = read_settings(**given)
+        logs.configure(settings.log_level, settings.log_format)
+        main.serve(settings)

@@ -1,0 +1,69 @@
+"""Command `slta key`: generate API keys."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from slta.auth.keys import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
+from slta.cli.error_messages import in_one_line
+from slta.parsing import NAME_RULE
+
+app = typer.Typer(help="Manage API keys.", no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def key() -> None:
+    """Manage API keys."""
+
+
+@app.command()
+def new(
+    scope: Annotated[list[str], typer.Option(help=f"Scope, repeatable: {', '.join(SCOPES)}.")],
+    fleet: Annotated[
+        list[str] | None, typer.Option(help="Restrict the key to this fleet, repeatable; default: all fleets.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
+) -> None:
+    """Generate a key and print it once; the key file has only its hash. Running dispatchers reload their key file."""
+    scopes: list[Scope] = [known for known in SCOPES if known in scope]
+    unknown = sorted(set(scope) - set(SCOPES))
+    if unknown:
+        raise typer.BadParameter(f"unknown scope {', '.join(unknown)}; scopes are {', '.join(SCOPES)}")
+    try:
+        text, entry = generate_key(scopes, fleet or ())
+    except ValidationError:
+        raise typer.BadParameter(f"a fleet name has {NAME_RULE}") from None
+    if file is None:
+        sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
+    else:
+        with in_one_line(OSError):
+            _add(file, entry)
+    sys.stdout.write(f"{text}\n")
+
+
+def _add(path: Path, entry: KeyEntry) -> None:
+    try:
+        entries = [*Access.load(path).entries, entry] if path.exists() else [entry]
+    except AccessError as error:
+        raise typer.BadParameter(str(error)) from None
+    temporary = path.with_name(f"{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
+        stream.write(_as_yaml({"keys": [_fields(one) for one in entries]}))
+    temporary.replace(path)
+
+
+def _fields(entry: KeyEntry) -> dict[str, Any]:
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in entry if value}
+
+
+def _as_yaml(value: object) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=200)
+    return text

@@ -1,0 +1,73 @@
+"""Fleet specification: classes, policy, leases, and the compiled ranking tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from slta.core.integers import IntegerUtilities, integer_utilities
+from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS
+from slta.core.orders import PAPER, Order
+from slta.core.policies import DEFAULT_POLICY, Policy
+from slta.core.policies.tokens import Beta
+from slta.core.ranking import Ranking, rank_coordinates
+from slta.core.utility import PoolClass
+
+LEASE_SECONDS = 21_600
+"""Default lease of a session without renewal."""
+
+RETENTION_SECONDS = 600
+"""Default retention of an ended session's outcome."""
+
+
+@dataclass(frozen=True)
+class FleetSpec:
+    """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3)."""
+
+    classes: tuple[PoolClass, ...]
+    policy: Policy = DEFAULT_POLICY
+    beta: Beta = Beta()
+    lease_seconds: float = LEASE_SECONDS
+    retention_seconds: float = RETENTION_SECONDS
+    order: Order = PAPER
+
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.classes]
+        if not 1 <= len(names) <= MAX_CLASSES:
+            raise ValueError(f"a fleet has 1 to {MAX_CLASSES} classes, not {len(names)}")
+        if len(set(names)) < len(names):
+            raise ValueError("class names must differ")
+        if max(c.capacity for c in self.classes) > MAX_CAPACITY:
+            raise ValueError(f"capacity must be at most {MAX_CAPACITY}")
+        if sum(c.capacity for c in self.classes) > MAX_LEVELS:
+            raise ValueError(f"the capacities of all classes must add up to at most {MAX_LEVELS}")
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Dispatch order of coordinates, compiled once."""
+        return self.order.arrange(self.classes, self.paper_ranking)
+
+    @cached_property
+    def paper_ranking(self) -> Ranking:
+        """Order ▷ of section 2.3, independent of the dispatch order."""
+        return rank_coordinates(self.classes)
+
+    @property
+    def optimal_ranking(self) -> Ranking:
+        """Order that fills the optimum: the dispatch order if it is by marginal utility, else the paper's."""
+        return self.ranking if self.order.by_marginal else self.paper_ranking
+
+    @cached_property
+    def integers(self) -> IntegerUtilities:
+        """Marginal utilities as the integers that the store sums."""
+        return integer_utilities(self.paper_ranking)
+
+    @cached_property
+    def bound_ranking(self) -> Ranking:
+        """Order by integer marginal utility, which U*(N, A) fills."""
+        return self.integers.ranking()
+
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes, in order."""
+        return [c.name for c in self.classes]

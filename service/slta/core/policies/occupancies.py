@@ -1,0 +1,53 @@
+"""Occupancies of all pools, the state of the executable specifications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slta.core.optimum import optimum
+from slta.core.ranking import Ranking
+
+
+class Occupancies:
+    """X(i, k): the sessions of pool k of class i; None for a pool that is not active."""
+
+    def __init__(self, ranking: Ranking, columns: Sequence[Sequence[int | None]]) -> None:
+        """`ranking` enumerates all classes up to their capacities; `columns[i][k]` is X(i, k)."""
+        self.full_ranking = ranking
+        self.columns = [list(column) for column in columns]
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Restrict the enumeration to classes with active pools: the paper assumes α(i) > 0."""
+        self.ranking = self.full_ranking.restricted_to([i for i, count in enumerate(self.pools) if count])
+
+    @property
+    def pools(self) -> list[int]:
+        """A(i), the active pools of each class."""
+        return [sum(x is not None for x in column) for column in self.columns]
+
+    @property
+    def sessions(self) -> int:
+        """N, the sessions on active pools."""
+        return sum(x for column in self.columns for x in column if x is not None)
+
+    def below(self, pool_class: int, level: int) -> list[int]:
+        """Active pools of class i with fewer than `level` sessions, in order."""
+        return [k for k, x in enumerate(self.columns[pool_class]) if x is not None and x < level]
+
+    def with_room(self) -> list[list[int]]:
+        """Active pools below capacity, by class."""
+        return [self.below(i, len(m)) for i, m in enumerate(self.full_ranking.marginals)]
+
+    def join(self, pool_class: int, pool: int) -> None:
+        """Add a session to an active pool."""
+        self.columns[pool_class][pool] += 1  # type: ignore[operator] # an active pool
+
+    def leave(self, pool_class: int, pool: int) -> None:
+        """Remove a session from an active pool."""
+        self.columns[pool_class][pool] -= 1  # type: ignore[operator] # an active pool
+
+    def optimal_rank(self) -> int:
+        """r* for the current number of sessions; 0 without active pools."""
+        best = optimum(self.ranking, self.pools, self.sessions)
+        return best.rank if best else 0

@@ -1,0 +1,244 @@
+"""Event streams of the dashboard: per fleet one snapshot a second, shared by all viewers, only while there are any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+import structlog
+
+from slta.api.http.worker import in_worker
+from slta.dashboard.events import (
+    EVENTS_SECONDS,
+    MAX_SINGLE_POOLS,
+    Damage,
+    Frame,
+    Hello,
+    Point,
+    StreamError,
+    agree,
+    event,
+    frame,
+    show_policy,
+    shows_single_pools,
+)
+from slta.expected_gap.cache import ExpectedGapCache
+from slta.fleet_file import Specs
+from slta.models import MICROSECONDS, Findings, Pool, Snapshot
+from slta.models.errors import DispatchError, UnknownFleetError
+from slta.store import Store
+
+INTERVAL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 3.0
+"""Interval of keep-alive comments on an idle stream; the page reconnects without them."""
+MAX_SECONDS = 300.0
+"""Maximum duration of a stream; the page then reconnects, so that a revoked key loses access."""
+RETRY_MS = 1000
+POINTS = 600
+TRIES = 3
+MAX_VIEWERS = 64
+HEARTBEAT = ": still here\n\n"
+CLOSING = event("closing", StreamError(code="closing", detail="The service is shutting down."))
+
+log = structlog.get_logger(__name__)
+
+
+class FleetStream:
+    """Event feed of one fleet. Only the newest event is kept: a slow viewer skips events and delays no other."""
+
+    def __init__(
+        self,
+        store: Store,
+        specs: Specs,
+        expected_gaps: ExpectedGapCache,
+        fleet: str,
+        interval_seconds: float,
+        damages: Mapping[str, Damage],
+    ) -> None:
+        self.fleet = fleet
+        self.viewers = 0
+        self.gone = False
+        self.epoch: int | None = None
+        self.points: deque[Point] = deque(maxlen=POINTS)
+        self._store = store
+        self._specs = specs
+        self._expected_gaps = expected_gaps
+        self._interval_seconds = interval_seconds
+        self._damages = damages
+        self._number = 0
+        self._newest = ""
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Publish snapshots in a task that ends with the last viewer."""
+        if self._task is None or self._task.done():
+            self._number = 0
+            self._task = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        """Cancel the task and wake the viewers."""
+        if self._task is not None:
+            self._task.cancel()
+        self._number += 1
+        self._changed.set()
+
+    def publish(self, text: str) -> None:
+        """Send an event to all viewers."""
+        self._number += 1
+        self._newest = text
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def after(self, number: int) -> tuple[int, str] | None:
+        """Number and text of the newest event, awaiting one after `number`; None on timeout."""
+        if self._number <= number:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                return None
+        return self._number, self._newest
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while self.viewers and not self.gone:
+            due = clock() + self._interval_seconds
+            self.publish(await self._next_event())
+            await asyncio.sleep(max(due - clock(), self._interval_seconds / 10))
+
+    async def _next_event(self) -> str:
+        try:
+            latest = await self._read_frame()
+        except DispatchError as error:
+            self.gone = isinstance(error, UnknownFleetError)
+            return event("trouble", StreamError(code=error.code, detail=str(error)))
+        except Exception:
+            log.exception("live_page_failed", fleet=self.fleet)
+            return event(
+                "trouble",
+                StreamError(
+                    code="internal_error", detail="Internal error; the log has the traceback under live_page_failed."
+                ),
+            )
+        self._append_point(latest)
+        return event("frame", latest)
+
+    async def _read_frame(self) -> Frame:
+        snapshot, pools = await self._read()
+        spec = await self._specs.of_stored(snapshot.document)
+        expected = self._expected_gaps.now(snapshot, spec)
+        events = await self._store.fleets.events(self.fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
+        return await in_worker(frame, snapshot, spec, pools, expected, events, self._damages.get(self.fleet))
+
+    async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
+        """Snapshot and matching pools; after `TRIES` mismatches under constant change, pools of just after."""
+        for _ in range(TRIES):
+            snapshot = await self._store.fleets.snapshot(self.fleet)
+            pools = await self._pools() if shows_single_pools(snapshot) else None
+            if pools is None or agree(snapshot, pools):
+                break
+        return snapshot, pools
+
+    async def _pools(self) -> list[Pool] | None:
+        """All pools; None if more than `MAX_SINGLE_POOLS`."""
+        page = await self._store.pools.page(self.fleet, None, MAX_SINGLE_POOLS + 1)
+        pools = list(page.pools)
+        while page.next_cursor is not None and len(pools) <= MAX_SINGLE_POOLS:
+            page = await self._store.pools.page(self.fleet, page.next_cursor, MAX_SINGLE_POOLS + 1)
+            pools += page.pools
+        return pools if len(pools) <= MAX_SINGLE_POOLS else None
+
+    def _append_point(self, latest: Frame) -> None:
+        if latest.state.store_epoch != self.epoch:
+            self.points.clear()
+            self.epoch = latest.state.store_epoch
+        self.points.append(latest.point)
+
+
+class FleetStreams:
+    """Event streams of one process. Call `close` at shutdown: open streams would delay it."""
+
+    def __init__(
+        self,
+        store: Store,
+        specs: Specs,
+        expected_gaps: ExpectedGapCache | None = None,
+        *,
+        most_viewers: int = MAX_VIEWERS,
+        interval_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
+        """`specs` and `expected_gaps` as in `build_api`."""
+        self._store = store
+        self._specs = specs
+        self._expected_gaps = expected_gaps or ExpectedGapCache()
+        self._interval_seconds = interval_seconds
+        self._most_viewers = most_viewers
+        self._streams: dict[str, FleetStream] = {}
+        self._damages: dict[str, Damage] = {}
+        self._closing = False
+
+    @property
+    def viewers(self) -> int:
+        """Number of open streams."""
+        return sum(stream.viewers for stream in self._streams.values())
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another stream may be opened."""
+        return not self._closing and self.viewers < self._most_viewers
+
+    def audited(self, found: Sequence[Findings]) -> None:
+        """Show the findings of an audit of all fleets until the next audit."""
+        damaged = {one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total}
+        self._damages.clear()
+        self._damages.update(damaged)
+
+    def close(self) -> None:
+        """Close all streams permanently. Call it in the event loop's thread."""
+        self._closing = True
+        for stream in self._streams.values():
+            stream.stop()
+
+    async def watch(self, fleet: str, page_version: str) -> AsyncGenerator[str]:
+        """Event stream of a viewer, beginning with the history."""
+        stream = self._stream_of(fleet)
+        stream.viewers += 1
+        try:
+            stream.start()
+            yield f"retry: {RETRY_MS}\n\n{event('beginning', self._first_event(stream, page_version))}"
+            async for text in self._events(stream):
+                yield text
+        finally:
+            stream.viewers -= 1
+            if stream.gone and self._streams.get(fleet) is stream:
+                del self._streams[fleet]
+
+    def _first_event(self, stream: FleetStream, page_version: str) -> Hello:
+        return Hello(
+            page_version=page_version,
+            policies=[show_policy(policy) for policy in self._specs.policies.values()],
+            store_epoch=stream.epoch,
+            points=list(stream.points),
+        )
+
+    def _stream_of(self, fleet: str) -> FleetStream:
+        if fleet not in self._streams:
+            self._streams[fleet] = FleetStream(
+                self._store, self._specs, self._expected_gaps, fleet, self._interval_seconds, self._damages
+            )
+        return self._streams[fleet]
+
+    async def _events(self, stream: FleetStream) -> AsyncGenerator[str]:
+        clock = asyncio.get_running_loop().time
+        ends, number = clock() + MAX_SECONDS, 0
+        while clock() < ends:
+            found = await stream.after(number)
+            if self._closing:
+                yield CLOSING
+                return
+            number, text = found or (number, HEARTBEAT)
+            yield text
+            if stream.gone:
+                return

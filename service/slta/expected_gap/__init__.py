@@ -1,0 +1,10 @@
+"""Expected placement gap, computed in a subprocess without blocking reads.
+
+| module | owns |
+|---|---|
+| worker | the subprocess |
+| worker_client | `ExpectedGapWorker`, its client |
+| cache | `ExpectedGapCache` |
+
+This file imports nothing, to keep the subprocess small.
+"""

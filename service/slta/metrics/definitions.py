@@ -1,0 +1,133 @@
+"""Metric definitions: name, help, labels and value of each family, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+PREFIX = "slta"
+
+S = TypeVar("S")
+P = TypeVar("P")
+Labels = tuple[str, ...]
+Value = float | Mapping[Any, float] | None
+"""A number; None for no series; or a number for each value of the row's own label."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Definition of a metric family; `name` has no prefix and suffix."""
+
+    name: str
+    help: str
+    labels: Labels
+    type: ClassVar[str]
+
+    @property
+    def full_name(self) -> str:
+        """Name for prometheus_client."""
+        return f"{PREFIX}_{self.name}"
+
+    @property
+    def shown_name(self) -> str:
+        """Name in the exposition; the series of a histogram have further suffixes."""
+        return f"{self.full_name}_total" if self.type == "counter" else self.full_name
+
+
+@dataclass(frozen=True)
+class FleetFamily(Row, Generic[S]):
+    """Family whose samples are computed from a source `S` at each scrape."""
+
+    samples: Callable[[S], Iterator[tuple[Labels, float]]]
+    new: ClassVar[type[GaugeMetricFamily | CounterMetricFamily]]
+
+    def family(self, remark: str = "") -> GaugeMetricFamily | CounterMetricFamily:
+        """Empty family; `remark` is appended to its help."""
+        return self.new(self.full_name, f"{self.help} {remark}".rstrip(), labels=self.labels)
+
+    def read(self, source: S) -> GaugeMetricFamily | CounterMetricFamily:
+        """Family with the samples of `source`."""
+        family = self.family()
+        for labels, number in self.samples(source):
+            family.add_metric(labels, number)
+        return family
+
+
+class FleetGauge(FleetFamily[S]):
+    """Family of gauges."""
+
+    type, new = "gauge", GaugeMetricFamily
+
+
+class FleetCounter(FleetFamily[S]):
+    """Family of counters."""
+
+    type, new = "counter", CounterMetricFamily
+
+
+@dataclass(frozen=True)
+class FamilyFactory(Generic[S, P]):
+    """Factory of families with one series per part: `parts` splits an `S` into parts, each with values of `labels`."""
+
+    labels: Labels
+    parts: Callable[[S], Iterable[tuple[Labels, P]]]
+
+    def gauge(self, name: str, text: str, value: Callable[[P], Value], labels: Labels = ()) -> FleetGauge[S]:
+        """Define a gauge; `labels` has its own label if `value` returns a mapping."""
+        return FleetGauge(name, text, self.labels + labels, self._samples(value))
+
+    def counter(self, name: str, text: str, value: Callable[[P], Value], labels: Labels = ()) -> FleetCounter[S]:
+        """Define a counter; arguments as in `gauge`."""
+        return FleetCounter(name, text, self.labels + labels, self._samples(value))
+
+    def _samples(self, value: Callable[[P], Value]) -> Callable[[S], Iterator[tuple[Labels, float]]]:
+        def samples(source: S) -> Iterator[tuple[Labels, float]]:
+            for labels, part in self.parts(source):
+                for own, number in _numbers(value(part)):
+                    yield labels + own, number
+
+        return samples
+
+
+def _numbers(value: Value) -> list[tuple[Labels, float]]:
+    if isinstance(value, Mapping):
+        return [((label,), number) for label, number in value.items()]
+    return [] if value is None else [((), value)]
+
+
+@dataclass(frozen=True)
+class CounterDef(Row):
+    """Counter of this process."""
+
+    type = "counter"
+
+    def create(self, registry: CollectorRegistry) -> Counter:
+        """Create the counter, at 0."""
+        return Counter(self.full_name, self.help, self.labels, registry=registry)
+
+
+@dataclass(frozen=True)
+class GaugeDef(Row):
+    """Gauge of this process."""
+
+    type = "gauge"
+
+    def create(self, registry: CollectorRegistry) -> Gauge:
+        """Create the gauge, at 0."""
+        return Gauge(self.full_name, self.help, self.labels, registry=registry)
+
+
+@dataclass(frozen=True)
+class HistogramDef(Row):
+    """Histogram of this process."""
+
+    buckets: tuple[float, ...]
+    type = "histogram"
+
+    def create(self, registry: CollectorRegistry) -> Histogram:
+        """Create the empty histogram."""
+        return Histogram(self.full_name, self.help, self.labels, registry=registry, buckets=self.buckets)

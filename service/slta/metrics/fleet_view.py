@@ -1,0 +1,86 @@
+"""The fleet view: values of one fleet in one scrape, and the family factories that read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from slta.core.fleet import FleetSpec
+from slta.core.gaps import Gaps
+from slta.metrics.definitions import FamilyFactory
+from slta.models import MICROSECONDS, ClassSnapshot, Integrals, Snapshot
+from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
+from slta.views import PENDING, ClassObservation, ExpectedGap, Instant, averages, instant, mean_difference
+
+MAX_LEVELS = 64
+"""Maximum levels of a class that are exported: for larger capacities every second, third, …"""
+
+ENDS = ("completed", "expired", "failed", "reported_ended")
+"""Counters of ended sessions."""
+
+
+class FleetView(NamedTuple):
+    """One fleet in one scrape: its snapshot and the values computed from it."""
+
+    snapshot: Snapshot
+    spec: FleetSpec
+    now: Instant
+    windows: Mapping[str, Gaps]
+    """By seconds. Windows in which curves changed are omitted rather than wrong."""
+    differences: Mapping[str, float]
+    """By seconds: mean difference at placement, for windows with compared reports."""
+
+    @property
+    def mean_holding_seconds(self) -> float | None:
+        """∫N / ended sessions since the fleet's creation (Little's law); None before the first has ended."""
+        ended = sum(self.now.counters[name] for name in ENDS)
+        return sum(self.snapshot.integrals.sessions) / MICROSECONDS / ended if ended else None
+
+
+def view_of(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> FleetView:
+    """Compute the view once for all families. O(levels)."""
+    found = {str(window): _gaps(snapshot.integrals, older, spec) for window, older in snapshot.past.items()}
+    windows = {window: gaps for window, gaps in found.items() if gaps}
+    means = {str(window): mean_difference(snapshot.integrals, older, spec) for window, older in snapshot.past.items()}
+    differences = {window: mean for window, mean in means.items() if mean is not None}
+    return FleetView(snapshot, spec, instant(snapshot, spec, expected), windows, differences)
+
+
+def _gaps(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
+    try:
+        return averages(newer, older, spec)
+    except (InvalidIntegralsError, UtilitiesChangedError):
+        return None
+
+
+class Level(NamedTuple):
+    """Fraction of a class's pools with at least `level` sessions, and the same in the optimal assignment."""
+
+    fraction: float
+    optimal_fraction: float
+
+
+def _levels(c: ClassObservation) -> Iterator[tuple[str, Level]]:
+    stride = -(-c.capacity // MAX_LEVELS)
+    for level in range(stride, c.capacity + 1, stride) if c.pools.active else ():
+        yield str(level), Level(_fraction(c.occupancy, level), _fraction(c.optimal_occupancy, level))
+
+
+def _fraction(column: list[int] | list[float], level: int) -> float:
+    return column[level] / column[0] if level < len(column) else 0.0
+
+
+FLEET: FamilyFactory[FleetView, FleetView] = FamilyFactory(("fleet",), lambda view: [((view.now.fleet,), view)])
+WINDOW: FamilyFactory[FleetView, Gaps] = FamilyFactory(
+    ("fleet", "window"), lambda view: [((view.now.fleet, window), gaps) for window, gaps in view.windows.items()]
+)
+CLASS: FamilyFactory[FleetView, ClassObservation] = FamilyFactory(
+    ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.now.classes]
+)
+CLASS_COUNTS: FamilyFactory[FleetView, ClassSnapshot] = FamilyFactory(
+    ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.snapshot.classes]
+)
+LEVEL: FamilyFactory[FleetView, Level] = FamilyFactory(
+    ("fleet", "pool_class", "level"),
+    lambda view: [((view.now.fleet, c.name, level), found) for c in view.now.classes for level, found in _levels(c)],
+)

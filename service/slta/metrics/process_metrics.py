@@ -1,0 +1,162 @@
+"""Process metrics: counters and histograms of this process's requests, connections and store calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+
+from slta.metrics.definitions import CounterDef, GaugeDef, HistogramDef, Row
+from slta.models import Findings
+from slta.models.request_record import RequestRecord
+from slta.store.client.preflight import Eviction
+
+REQUESTS = HistogramDef(
+    "request_duration_seconds",
+    "Request duration, from its arrival in the application to the end of the response.",
+    ("method", "route", "status"),
+    (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)
+CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
+REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
+SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("route",))
+KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status.", ("key_id", "status"))
+STORE_CALLS = HistogramDef(
+    "store_duration_seconds",
+    "Duration of store function calls, including the network.",
+    ("function",),
+    (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+)
+BATCHES = HistogramDef("batch_size", "Operations per call of the function batch.", (), (1, 2, 4, 8, 16, 32, 64, 128))
+STORE_ERRORS = CounterDef("store_errors", "Failed store calls.", ("kind",))
+SURPLUS_REPLICAS = GaugeDef(
+    "store_surplus_replicas",
+    "Online replicas beyond SLTA_STORE_REPLICAS, with durability=replicated: they must confirm writes too.",
+    (),
+)
+VANISHED = CounterDef("fleets_vanished", "Fleets that disappeared from the store without being deleted.", ())
+EVICTS = GaugeDef(
+    "store_evicts",
+    "1 if the store evicts keys when its memory is full (see maxmemory-policy), otherwise 0.",
+    ("policy",),
+)
+FINDINGS = GaugeDef("audit_findings", "Findings of the last audit by this process.", ("fleet",))
+AUDITED = GaugeDef("audit_time_seconds", "Unix time of the end of the last audit; 0 before the first.", ())
+BLOCKED = GaugeDef(
+    "repair_blocked", "1 while the automatic repair of a suspect fleet is blocked and an operator must act.", ("fleet",)
+)
+PROCESS_ROWS: tuple[Row, ...] = (
+    REQUESTS,
+    SHED,
+    KEY_REQUESTS,
+    CONNECTIONS,
+    REFUSED,
+    STORE_CALLS,
+    BATCHES,
+    STORE_ERRORS,
+    SURPLUS_REPLICAS,
+    VANISHED,
+    EVICTS,
+    FINDINGS,
+    AUDITED,
+    BLOCKED,
+)
+
+NO_ROUTE = NO_KEY = "none"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "other"
+STATUS_CLASSES = ("left", "1xx", "2xx", "3xx", "4xx", "5xx")
+"""`left`: the client disconnected before the response."""
+
+
+class ProcessMetrics:
+    """Metrics of this process, in their own registry. Label values come from fixed sets only."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = REQUESTS.create(self.registry)
+        self._shed = SHED.create(self.registry)
+        self._key_requests = KEY_REQUESTS.create(self.registry)
+        self._connections = CONNECTIONS.create(self.registry)
+        self._refused = REFUSED.create(self.registry)
+        self._store_calls = STORE_CALLS.create(self.registry)
+        self._batches = BATCHES.create(self.registry)
+        self._store_errors = STORE_ERRORS.create(self.registry)
+        self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
+        self._vanished = VANISHED.create(self.registry)
+        self._evicts = EVICTS.create(self.registry)
+        self._findings = FINDINGS.create(self.registry)
+        self._audited = AUDITED.create(self.registry)
+        self._blocked = BLOCKED.create(self.registry)
+        ProcessCollector(registry=self.registry)
+        self._known_requests: dict[tuple[str, str | None, int, str], tuple[Histogram, Counter]] = {}
+        self._known_functions: dict[str, Histogram] = {}
+
+    def observe(self, request: RequestRecord) -> None:
+        """Count a finished request."""
+        method = request.method if request.method in METHODS else OTHER_METHOD
+        key = (method, request.route, request.status, request.key_id)
+        known = self._known_requests.get(key)
+        if known is None:
+            known = self._known_requests[key] = self._series(*key)
+        durations, by_key = known
+        durations.observe(request.seconds)
+        by_key.inc()
+        if request.shed:
+            self._shed.labels(request.route or NO_ROUTE).inc()
+
+    def _series(self, method: str, route: str | None, status: int, key_id: str) -> tuple[Histogram, Counter]:
+        return (
+            self._requests.labels(method, route or NO_ROUTE, STATUS_CLASSES[status // 100]),
+            self._key_requests.labels(key_id or NO_KEY, status or STATUS_CLASSES[0]),
+        )
+
+    def connection_refused(self, reason: str) -> None:
+        """Count a connection refused or closed by the server."""
+        self._refused.labels(reason).inc()
+
+    def audited(self, found: Sequence[Findings]) -> None:
+        """Set the findings of an audit of all fleets; a deleted fleet, or one not audited, has no series."""
+        self._findings.clear()
+        for one in found:
+            if one.not_looked is None:
+                self._findings.labels(one.fleet).set(one.total)
+        self._audited.set_to_current_time()
+
+    def fleet_vanished(self) -> None:
+        """Count a vanished fleet."""
+        self._vanished.inc()
+
+    def eviction(self, found: Eviction | None) -> None:
+        """Set whether the store may evict keys; None (unknown): no series."""
+        self._evicts.clear()
+        if found is not None:
+            self._evicts.labels(found.policy).set(found.is_possible)
+
+    def repair_blocked(self, fleet: str, is_blocked: bool | None) -> None:  # noqa: FBT001 - the gauge's value
+        """Set whether the automatic repair of a fleet is blocked; None: the fleet is gone, remove its series."""
+        if is_blocked is None:
+            self._blocked.remove(fleet)
+        else:
+            self._blocked.labels(fleet).set(is_blocked)
+
+    def watch_connections(self, count: Callable[[], float]) -> None:
+        """Read the number of open connections from `count` at each scrape."""
+        self._connections.set_function(count)
+
+    def watch_surplus_replicas(self, count: Callable[[], float]) -> None:
+        """Read the number of surplus replicas from `count` at each scrape."""
+        self._surplus_replicas.set_function(count)
+
+    def call(self, function: str, seconds: float, operations: int) -> None:
+        """Count a store call."""
+        histogram = self._known_functions.get(function)
+        if histogram is None:
+            histogram = self._known_functions[function] = self._store_calls.labels(function)
+        histogram.observe(seconds)
+        if function == "batch" and operations:  # an empty batch is the write check, once a second
+            self._batches.observe(operations)
+
+    def error(self, kind: str) -> None:
+        """Count a failed store call."""
+        self._store_errors.labels(kind).inc()

@@ -1,0 +1,87 @@
+"""Request record, the author of a change, and the change events of a fleet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Action = Literal["put_fleet", "delete_fleet", "add_pools", "move_pool", "remove_pool", "set_status", "repair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """State of a fleet (version and policy of its configuration) or of a pool (class and status) in an event."""
+
+    config_version: int | None = None
+    policy: str | None = None
+    pool_class: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Requested change of a fleet, applied or rejected.
+
+    `at` is store time in seconds since 1970, `time` fleet time in seconds. `outcome` is `done` or an error code.
+    `address` is empty for the service itself: a fleet file at startup, or a command. `pool_id` is None unless one pool
+    changed, `pools` counts created pools, `times` consecutive equal rejections. `before` is None for a creation,
+    `after` for a deletion.
+    """
+
+    at: float
+    time: float
+    action: Action
+    outcome: str
+    times: int
+    request_id: str
+    key_id: str
+    address: str
+    pool_id: str | None = None
+    pools: int | None = None
+    before: Facts | None = None
+    after: Facts | None = None
+
+
+MAX_WORD = 64
+"""Maximum characters of each field of an author in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Requester of a change, and the resulting events; by default the service itself."""
+
+    request_id: str = ""
+    key_id: str = ""
+    address: str = ""
+    events: list[Event] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Encode for `lua/events.lua`: three fields without spaces, each at most `MAX_WORD` long."""
+        texts = (self.request_id, self.key_id, self.address)
+        return " ".join("".join(text.split())[:MAX_WORD] for text in texts)
+
+    def learn(self, event: Event) -> None:
+        """Append an event; one that continues the last `add_pools` replaces it."""
+        if self.events and event.pools and self.events[-1].action == event.action:
+            self.events.pop()
+        self.events.append(event)
+
+
+class RequestRecord(NamedTuple):
+    """Completed request, without free text of the client.
+
+    `route` is the path template, None if no route matched; `status` 0 if the client disconnected; `fleet` and `key_id`
+    '' if absent, `key_id` `unknown` for an unknown key; `shed` if rejected by load shedding or memory limits;
+    `address` the client's, according to trusted proxies; `author` is set on routes that change a fleet.
+    """
+
+    request_id: str
+    method: str
+    route: str | None
+    status: int
+    seconds: float
+    fleet: str
+    key_id: str
+    shed: bool = False
+    address: str = ""
+    author: Author | None = None

@@ -1,0 +1,169 @@
+"""Snapshot types: a fleet at one instant, its configuration, audit findings and repair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_SET_ASIDE = 10
+MAX_SHARE_SET_ASIDE = 0.01
+"""Maximum records, and share of the sessions, that a repair sets aside without confirmation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Comparison of reports with JLMU's choices since fleet time `since` in µs, when curves and policy were set.
+
+    `difference` sums over reports the marginal utility at JLMU's choice minus that at the reported place, in the
+    store's integers. Only its mean per report is meaningful.
+    """
+
+    since: int
+    reports: int
+    difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integrals:
+    """Time integrals of totals since the fleet's creation, as pairs (high, low) of doubles with exact differences.
+
+    Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
+    `utilities_version` changes with curves and capacities. `comparison` is None if the fleet places sessions itself.
+    """
+
+    store_epoch: int
+    utilities_version: int
+    time: int
+    sessions: tuple[float, float]
+    utility: tuple[float, float]
+    optimum: tuple[float, float]
+    pools: tuple[tuple[float, float], ...]
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassSnapshot:
+    """Class i in a snapshot. `counts[j]` = n·q(i, j): active pools with at least j sessions, `counts[0]` = A(i)."""
+
+    name: str
+    counts: list[int]
+    draining_pools: int
+    failed_pools: int
+    draining_sessions: int
+    green: int
+    assigned: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Fleet at one instant, read atomically.
+
+    `utility` and `optimum` are U and U*(N, A) in the store's integers, `clock` the server's time in µs. `rank` is r
+    among the classes with active pools (under JLMU the rank of σ(q)), or 0. `yellow` tokens are of the class of `rank`.
+    """
+
+    fleet: str
+    document: str
+    config_version: int
+    policy: str
+    store_epoch: int
+    suspect: bool
+    time: int
+    clock: int
+    sessions: int
+    draining_sessions: int
+    utility: int
+    optimum: int
+    rank: int
+    yellow: int
+    min_green: int
+    classes: list[ClassSnapshot]
+    counters: dict[str, int]
+    integrals: Integrals
+    row_bytes: dict[Literal["tokens", "ledger"], int]
+    """Bytes of the rows that a decision reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
+    past: dict[int, Integrals]
+    """Integrals by age in seconds (60, 300, 3600); of a younger fleet, the oldest."""
+    repair_blocked: str | None = None
+    """Reason why a suspect fleet is not repaired automatically, if any."""
+
+    @property
+    def as_of(self) -> str:
+        """This instant, in the format that `lua/state/state.lua` parses."""
+        return f"{self.store_epoch}:{self.time}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Stored configuration of a fleet, to compare with its compiled document.
+
+    `fields` are the arguments of `put` after the document: policy, digest of the utilities, names, capacities, lease,
+    retention, beta's coefficient and power, exponent ('' if not stored yet). `digests` are SHA-1 of the tables: order,
+    bound, each class's marginals.
+    """
+
+    document: str
+    version: str
+    fields: list[str]
+    digests: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """Fleet that needs a repair. `ours`: by this dispatcher, else by another one.
+
+    `blocked` is the reason of the last dispatcher that did not repair it, or ''.
+    """
+
+    ours: bool
+    blocked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Dry run of a repair: records to set aside, with the reason, and records to restore.
+
+    `live` is the number of session records. `keys` are invalid store keys, which only a requested repair deletes.
+    `put_back` are fields of {fleet}:aside.
+    """
+
+    live: int
+    sessions: Mapping[str, str]
+    pools: Mapping[str, str]
+    keys: Mapping[str, str]
+    put_back: Sequence[str]
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether so few records would be set aside that no confirmation is needed."""
+        records = len(self.sessions) + len(self.pools)
+        return records <= MAX_SET_ASIDE and len(self.sessions) <= self.live * MAX_SHARE_SET_ASIDE
+
+    def __str__(self) -> str:
+        """Numbers of records to set aside."""
+        parts = [f"{len(self.sessions)} of {self.live} sessions", f"{len(self.pools)} records of pools"]
+        return " and ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """Result of a repair. `set_aside` counts unusable records, kept in {fleet}:aside."""
+
+    fleet: str
+    slices: int
+    set_aside: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Audit findings of one fleet: at most 20 sentences per slice, and their total number."""
+
+    fleet: str
+    sentences: list[str]
+    total: int
+    slices: int
+    not_looked: str | None = None
+    """Error code if the fleet could not be audited."""
+    repaired: Repaired | None = None
+    """The repair before this audit, if any."""

@@ -1,0 +1,120 @@
+"""Validation errors as messages with the path of the field, without the rejected value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from slta.models.errors import Mistake
+from slta.parsing.fields import NAME_PATTERN, NAME_RULE
+
+MAX_NAMED = 5
+"""Maximum mistakes per message; further ones are counted."""
+EMPTY: Mapping[str, Any] = {}
+NOT_A_NAME = f"must be a name, which has {NAME_RULE}"
+
+
+def explain(errors: Sequence[ErrorDetails]) -> str:
+    """Message of the first `MAX_NAMED` errors, each with the path of its field, never with its value."""
+    return format_mistakes(_mistakes(_unknown_first(errors)[:MAX_NAMED]), len(errors))
+
+
+def mistakes_of(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPTY) -> list[Mistake]:
+    """Convert errors, unknown fields first: a misspelt field often causes a missing one.
+
+    The JSON `schema` of the input provides names to suggest for an unknown field.
+    """
+    return _mistakes(_unknown_first(errors), schema)
+
+
+def _unknown_first(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    return sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
+
+
+def _mistakes(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPTY) -> list[Mistake]:
+    return [mistake_at(_input_location(error["loc"]), _reason(error, schema)) for error in errors]
+
+
+def mistake_at(location: tuple[int | str, ...], reason: str) -> Mistake:
+    """Create a mistake with the path of its field."""
+    return Mistake(location, _path(location), reason)
+
+
+def format_mistakes(mistakes: Sequence[Mistake], count: int | None = None) -> str:
+    """Message of the first `MAX_NAMED` mistakes; `count` is their total, by default those given."""
+    more = (len(mistakes) if count is None else count) - MAX_NAMED
+    return "; ".join(map(str, mistakes[:MAX_NAMED])) + (f"; and {more} more" if more > 0 else "")
+
+
+UNION_FIELDS = ("utility", "order")
+"""Fields with a tagged union as type."""
+
+
+def _input_location(parts: Sequence[int | str]) -> tuple[int | str, ...]:
+    """Location without the parts that pydantic adds: the body, and the tags of unions."""
+    parts = [part for part in parts if part != "body"]
+    return tuple(
+        part
+        for k, part in enumerate(parts)
+        if not (k and isinstance(part, str) and parts[k - 1] in (*UNION_FIELDS, part))
+    )
+
+
+def _path(parts: Sequence[int | str]) -> str:
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", part) else "?")
+    return text
+
+
+OBJECTS = ("model_type", "model_attributes_type", "dict_type")
+"""Types of pydantic's errors for a value that is not an object."""
+
+
+def _reason(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
+    if error["type"] == "union_tag_invalid":
+        return f"kind must be one of {error['ctx']['expected_tags']}"
+    if error["type"] == "union_tag_not_found":
+        return "requires the field kind"
+    if error["type"] in OBJECTS:
+        return "must be an object with fields"
+    if error["type"] == "extra_forbidden":
+        *above, name = error["loc"]
+        near = get_close_matches(str(name), _names(schema, above), n=1)
+        return "is not a known field" + (f"; did you mean {near[0]}?" if near else "")
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
+        return NOT_A_NAME
+    message = error["msg"]
+    return message[0].lower() + message[1:]
+
+
+def _names(schema: Mapping[str, Any], location: Sequence[int | str]) -> Sequence[str]:
+    """Names of the fields at a location of a JSON schema; empty if the location does not exist."""
+    node: Any = schema
+    for part in location:
+        if isinstance(part, int):
+            child = node.get("items")
+        else:
+            child = node.get("properties", EMPTY).get(part) or _variant(node, part)
+        node = _resolve(schema, child or EMPTY)
+    return list(node.get("properties", EMPTY))
+
+
+def _variant(union: Mapping[str, Any], tag: str) -> Mapping[str, Any]:
+    return {"$ref": union.get("discriminator", EMPTY).get("mapping", EMPTY).get(tag)}
+
+
+def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Dereference a node of a schema; of an optional one, its only non-null choice."""
+    choices = [choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        node = choices[0]
+    name = str(node.get("$ref", "")).rpartition("/")[2]
+    return schema.get("$defs", EMPTY).get(name, EMPTY) if "$ref" in node else node

@@ -1,0 +1,14 @@
+"""One dispatcher process: settings, wiring, background tasks, logs and shutdown.
+
+| module | owns |
+|---|---|
+| main | `serve`: the embedded store, the event loop, signals |
+| bootstrap | the composition root |
+| settings | settings from the environment, secret files and the command line |
+| background | background tasks: the store's health, file reload, eviction watch |
+| ticks, vanished_fleets | the tick of every fleet, once a second; detection of vanished fleets |
+| automatic_repairs, self_audit | automatic repairs; the hourly audit |
+| offline_audit | `slta audit`, outside a dispatcher |
+| health_check | the container's health check, a separate process |
+| logs, request_log, tracing | log configuration; the request log; OpenTelemetry spans |
+"""

@@ -1,0 +1,195 @@
+"""Background tasks of a dispatcher: ticks, store checks, file reloads, repairs and the embedded store."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from slta.auth.keys import Access, AccessError
+from slta.fleet_file import LoadedFleet, Specs
+from slta.fleet_file.applying import Applied, apply_file
+from slta.metrics import ProcessMetrics
+from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
+from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime.ticks import Ticks
+from slta.server.certificates import ListenError
+from slta.store import Store
+from slta.store.client.preflight import Eviction, ServerRequirements, UnsuitableStoreError
+from slta.store.embedded.server import EmbeddedStore
+
+ROUND_SECONDS = 1.0
+JITTER = 0.25
+MIN_PAUSE_SECONDS = 0.1
+"""Pause after a round that took a second or longer."""
+CANCEL_RETRY_SECONDS = 0.1
+STARTUP_SECONDS = 2.0
+"""How long serving waits for the store's preflight and the fleet file; after that both continue in the background."""
+
+log = structlog.get_logger(__name__)
+
+
+class BackgroundTasks:
+    """Background tasks of one process. Errors are logged and retried; only a rejected store or fleet file is fatal."""
+
+    def __init__(  # noqa: PLR0913 - one argument for each dependency
+        self,
+        store: Store,
+        specs: Specs,
+        access: Access,
+        embedded: EmbeddedStore | None,
+        file: LoadedFleet | None,
+        requirements: ServerRequirements,
+        metrics: ProcessMetrics,
+        *,
+        reload_certificate: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`embedded` is the store that this process owns, `file` the fleet file to apply; each may be None.
+
+        `requirements` apply to a shared store. `reload_certificate` reloads the TLS certificate if it has changed, and
+        returns whether it had.
+        """
+        self._store = store
+        self._specs = specs
+        self._files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {
+            "keys": (access.reload_if_changed, access.last_change),
+            "certificate": (reload_certificate, dict),
+        }
+        self._embedded = embedded
+        self._file = file
+        self._requirements = requirements
+        self._metrics = metrics
+        self._repairs = AutomaticRepairs(store, specs, metrics.repair_blocked)
+        self._ticks = Ticks(store, self._repairs, metrics.fleet_vanished)
+        self._eviction: Eviction | None = None
+        self._logged_error = ""
+
+    @asynccontextmanager
+    async def under_way(self, on_failure: Callable[[], None]) -> AsyncIterator[None]:
+        """Run the tasks in the context.
+
+        A fatal error of the store's preflight or the fleet file is raised on entry. If it occurs only later,
+        `on_failure` is called, and the error is raised on exit.
+        """
+        tasks = [asyncio.create_task(task) for task in self._tasks()]
+        startup = asyncio.create_task(self._start())
+        try:
+            await asyncio.wait([startup], timeout=STARTUP_SECONDS)
+            if startup.done():
+                startup.result()
+            startup.add_done_callback(lambda task: on_failure() if not task.cancelled() and task.exception() else None)
+            yield
+            if startup.done():
+                startup.result()
+        finally:
+            await cancel_all([*tasks, startup])
+
+    def _tasks(self) -> list[Coroutine[object, object, None]]:
+        rounds = [_every_second(self._check_store, self._store.check_requested), _every_second(self._tick)]
+        rounds.append(_every_second(self._repairs.round, self._repairs.requested))
+        return [*rounds, self._store.listen(), *([self._embedded.supervise()] if self._embedded else [])]
+
+    async def _start(self) -> None:
+        """Startup: the store's check and preflight, the layout of its fleets, then the fleet file."""
+        await self._store.check()
+        if self._embedded is None:
+            await _retry_until_available(self._preflight)
+        await self._ticks.first_round.wait()
+        if self._store.layout_mismatch:
+            raise UnsuitableStoreError(self._store.layout_mismatch)
+        if self._file:
+            await _retry_until_available(self._apply_file, self._file)
+
+    async def _preflight(self) -> None:
+        if not await self._store.preflight(self._requirements):
+            log.warning("store_not_examined", why="the store's user has no permission for INFO")
+
+    async def _apply_file(self, file: LoadedFleet) -> None:
+        _log_applied(file.name, await apply_file(self._store, self._specs, file))
+
+    async def _check_store(self) -> None:
+        """A task of its own, so that readiness is never older than a second and one store call."""
+        await self._store.check()
+
+    async def _tick(self) -> None:
+        self._reload_files()
+        with suppress(DispatchError):
+            await self._watch_eviction()
+        error = await self._ticks.round(self._eviction.evicted_keys if self._eviction else 0)
+        refused = self._store.readiness not in ("ready", "starting")
+        self._log_once(self._store.readiness if refused else error)
+
+    def _reload_files(self) -> None:
+        for what, (reload_if_changed, changes) in self._files.items():
+            try:
+                if reload_if_changed():
+                    log.info("file_reloaded", what=what, **changes())
+            except (AccessError, ListenError) as error:
+                log.error("file_not_reloaded", what=what, reason=str(error))  # noqa: TRY400 - the message is complete
+
+    async def _watch_eviction(self) -> None:
+        """Log when key eviction becomes possible or impossible: `maxmemory-policy` may change at runtime."""
+        before, found = self._eviction, await self._store.eviction()
+        evicted, evicts = bool(before and before.is_possible), bool(found and found.is_possible)
+        if found and evicts and found.policy != (before and before.policy):
+            log.error("store_evicts", policy=found.policy)
+        elif evicted and not evicts:
+            log.info("store_evicts_no_more")
+        self._eviction = found
+        self._metrics.eviction(found)
+
+    def _log_once(self, error: str) -> None:
+        if error and error != self._logged_error:
+            log.warning("store_in_trouble", what=error)
+        if self._logged_error and not error:
+            log.info("store_available_again")
+        self._logged_error = error
+
+
+async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all tasks have ended: before Python 3.12 `asyncio.wait_for` may swallow a cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_RETRY_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _every_second(work: Callable[[], Awaitable[None]], sooner: asyncio.Event | None = None) -> None:
+    """Run `work` once a second, measured from start to start, or at once when `sooner` is set."""
+    sooner = sooner or asyncio.Event()
+    clock = asyncio.get_running_loop().time
+    while True:
+        due = clock() + ROUND_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)
+        try:
+            await work()
+        except Exception:
+            log.exception("round_failed")
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(max(due, clock() + MIN_PAUSE_SECONDS)):
+                await sooner.wait()
+
+
+async def _retry_until_available(work: Callable[..., Awaitable[None]], *arguments: object) -> None:
+    """Retry until the store is available; the rounds log that it is not."""
+    while True:
+        try:
+            return await work(*arguments)
+        except (StoreUnavailableError, OutcomeUnknownError):
+            await asyncio.sleep(ROUND_SECONDS)
+
+
+def _log_applied(fleet: str, applied: Applied | None) -> None:
+    if applied is None:
+        log.info("fleet_file_already_applied", fleet=fleet)
+        return
+    log.info(
+        "fleet_file_applied",
+        fleet=fleet,
+        config_version=applied.configured.config_version,
+        created_pools=len(applied.pools.created),
+    )

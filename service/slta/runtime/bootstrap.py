@@ -1,0 +1,176 @@
+"""The composition root: builds a dispatcher from its settings. All dependencies are wired here."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from slta.api.app import build_api, fast_path_of
+from slta.api.http.guards import LOOPBACK_HOSTS
+from slta.api.http.proxy_headers import TrustedProxies
+from slta.auth.keys import Access
+from slta.core.policies import POLICIES, Policy
+from slta.dashboard import FleetStreams, dashboard_router
+from slta.expected_gap.cache import ExpectedGapCache
+from slta.fleet_file import Specs, load_yaml
+from slta.metrics import Metrics
+from slta.models.request_record import RequestRecord
+from slta.runtime.background import BackgroundTasks
+from slta.runtime.request_log import RequestLog, log_startup_warnings
+from slta.runtime.self_audit import self_audits
+from slta.runtime.settings import Settings
+from slta.runtime.tracing import TracingObserver, open_spans, trace_request
+from slta.server.callback_queue import CallbackQueue
+from slta.server.certificates import Certificate, ListenError
+from slta.server.connection_limits import MAX_CONNECTIONS, MAX_HANDSHAKES, ConnectionLimits, possible_connections
+from slta.server.protocol import MAX_PER_ITERATION, FastPathProtocol
+from slta.server.server import Server, bind
+from slta.store import Store, StoreSettings
+from slta.store.embedded.server import EmbeddedStore
+from slta.store.library import Library
+
+GC_THRESHOLD = 10_000
+"""Net allocations before a collection of the youngest generation; Python's default is 700."""
+
+
+def freeze_startup_objects() -> None:
+    """Exclude the 90,000 startup objects from garbage collection, where they would cost 20 ms each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+
+
+def uvicorn_config(app: FastAPI, settings: Settings, limits: ConnectionLimits) -> uvicorn.Config:
+    """uvicorn's configuration, with its logging, server headers and lifespan turned off."""
+    protocol: Any = partial(
+        FastPathProtocol, fast_path=fast_path_of(app), limits=limits, callbacks=CallbackQueue(MAX_PER_ITERATION)
+    )
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        http=protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+def connection_limits(settings: Settings, refused: Callable[[str], None] = lambda _: None) -> ConnectionLimits:
+    """Connection limits of the settings. Raises ListenError if they exceed the limit of open files."""
+    handshakes = min(MAX_HANDSHAKES, possible_connections() // 4) if settings.tls_key else 0
+    possible = possible_connections(handshakes)
+    most = settings.most_connections or min(MAX_CONNECTIONS, possible)
+    if most > possible:
+        raise ListenError(f"most_connections={most}: the limit of open files allows at most {possible}")
+    return ConnectionLimits(
+        most_connections=most,
+        most_handshakes=handshakes,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        head_seconds=settings.head_seconds,
+        refused=refused,
+        is_trusted=TrustedProxies(settings.trusted_proxies).trusts,
+    )
+
+
+class Dispatcher:
+    """A dispatcher: the store, the API and the background tasks. One per process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        embedded: EmbeddedStore | None,
+        policies: Mapping[str, Policy] = POLICIES,
+        library: Library | None = None,
+    ) -> None:
+        """Read the files named in the settings. Raises AccessError, InvalidFleetError or ListenError.
+
+        `embedded` is the store that this process owns, None for a shared store. `policies` and `library` (None: the
+        default) must have the same policies.
+        """
+        self._settings = settings
+        certificate, key = settings.tls_certificate, settings.tls_key
+        self._certificate = Certificate(certificate, key) if certificate and key else None
+        self._embedded = embedded
+        self._access = Access.load(settings.keys_file) if settings.keys_file else Access.open()
+        self._file = load_yaml(settings.config, policies) if settings.config else None
+        self._library = library
+        self._specs = Specs(policies)
+        self._expected_gaps = ExpectedGapCache()
+        self._metrics = Metrics()
+        self._log_request = RequestLog()
+        self._spans = open_spans(os.environ)
+
+    async def run(self) -> None:
+        """Serve until a signal; then finish requests and close the store's connections."""
+        url = self._embedded.url if self._embedded else self._settings.shared_store_url
+        where = StoreSettings(url, durability=self._settings.promise, requires_fsync=self._settings.asks_sync)
+        store = await Store.open(where, TracingObserver(self._metrics, self._spans), self._library)
+        try:
+            streams = FleetStreams(store, self._specs, self._expected_gaps)
+            limits = connection_limits(self._settings, self._metrics.connection_refused)
+            api = self._api(store, streams, limits)
+            config = uvicorn_config(api, self._settings, limits)
+            server = Server(config, limits, streams.close, self._settings.lame_duck_seconds)
+            self._metrics.watch_surplus_replicas(lambda: store.surplus_replicas)
+            self._metrics.watch_connections(lambda: len(server.server_state.connections) + len(limits.handshakes))
+            server.install_signal_handlers()
+            listener = bind(self._settings.host, self._settings.port, has_tls=self._certificate is not None)
+            log_startup_warnings(self._access, os.environ)
+            background = self._background_tasks(store, config)
+            freeze_startup_objects()
+            checks = self_audits(store, self._specs, [self._metrics.audited, streams.audited])
+            async with background.under_way(on_failure=server.stop), checks, self._expected_gaps.under_way():
+                await server.serve(sockets=[listener])
+        finally:
+            await self._metrics.end()
+            await store.close()
+            self._spans.close()
+
+    def _api(self, store: Store, streams: FleetStreams, limits: ConnectionLimits) -> FastAPI:
+        return build_api(
+            store=store,
+            access=self._access,
+            render_metrics=lambda accept: self._metrics.render(store, self._specs, accept, self._expected_gaps),
+            observe_request=self._observe,
+            specs=self._specs,
+            expected_gaps=self._expected_gaps,
+            allowed_hosts=(*LOOPBACK_HOSTS, *self._settings.hosts),
+            docs_enabled=self._settings.docs_enabled,
+            rate=self._settings.rate,
+            is_ending=lambda: limits.ending,
+            proxies=TrustedProxies(self._settings.trusted_proxies) if self._settings.trusted_proxies else None,
+            extra_routers=[dashboard_router(streams)],
+        )
+
+    def _background_tasks(self, store: Store, config: uvicorn.Config) -> BackgroundTasks:
+        return BackgroundTasks(
+            store,
+            self._specs,
+            self._access,
+            self._embedded,
+            self._file,
+            self._settings.requirements,
+            self._metrics,
+            reload_certificate=lambda: self._reload_certificate(config),
+        )
+
+    def _reload_certificate(self, config: uvicorn.Config) -> bool:
+        if self._certificate is None or not config.loaded or config.ssl is None:
+            return False
+        return self._certificate.reload_if_changed(config.ssl)
+
+    def _observe(self, record: RequestRecord) -> None:
+        self._metrics.observe(record)
+        trace_request(self._spans, record)
+        self._log_request(record)

@@ -1,0 +1,215 @@
+"""Settings of a dispatcher, from the environment (`SLTA_…`) and the command line, which takes precedence."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from slta.auth.rate_limit import Rate
+from slta.runtime.logs import Format, Level
+from slta.store.client.durability import DURABILITIES, Durability, Mode
+from slta.store.client.preflight import ServerRequirements
+from slta.store.client.url import InvalidUrlError, parse
+
+PREFIX = "SLTA_"
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+
+
+class SettingsError(ValueError):
+    """The settings are invalid; the message names the setting and the reason."""
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Each field is the environment variable `SLTA_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """0: a free port, which is logged."""
+
+    store_url: SecretStr | None = None
+    """URL as in `slta.store.client.url`; without it the process runs an embedded store."""
+    store_volatile: Literal["refuse", "allow"] = "refuse"
+    """allow: accept a shared store without an append-only file."""
+    durability: Mode = "async"
+    """Guarantee of an acknowledged write, see `slta.store.client.durability`."""
+    store_replicas: Annotated[int, Field(ge=1)] | None = None
+    """For `replicated`: replicas that must confirm each write; all of the store's, of any priority."""
+    store_fsync: Literal["ask", "always"] = "ask"
+    """always: skip the check that a shared store runs with `appendfsync always`."""
+    data_dir: Path = Path(".slta")
+    store_binary: str | None = None
+    """valkey-server or redis-server binary for the embedded store, instead of the bundled one."""
+
+    config: Path | None = None
+    """Fleet file, applied at startup if it differs from the last one applied."""
+
+    auth: Literal["keys", "off"] = "keys"
+    """off: no authentication; only allowed on a loopback address."""
+    keys_file: Path | None = None
+    """Key file, as written by `slta key new`."""
+    rate_limit_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Requests per second of one key, or of one address without authentication."""
+    rate_limit_burst: Annotated[int, Field(ge=1)] = 100
+
+    docs: bool | None = None
+    """Serve /docs and /openapi.json; default: only on a loopback address."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Allowed values of the Host header besides loopback names, comma-separated.
+
+    Default: on a loopback address `host`, otherwise all.
+    """
+
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    """Addresses or networks, comma-separated, whose X-Forwarded-For is trusted."""
+
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    secrets_dir: Path | None = None
+    """Directory of secret files, each named after its environment variable, which takes precedence."""
+
+    log_level: Level = "info"
+    log_format: Format | None = None
+    """Default: console on a terminal, otherwise json."""
+
+    most_connections: Annotated[int, Field(ge=1)] | None = None
+    """Maximum concurrent connections; default: 4,096, or fewer if the limit of open files is low."""
+    head_seconds: Annotated[float, Field(gt=0)] = 10
+    """Timeout to the first byte of a connection, and from it to the end of the headers."""
+    keep_alive_seconds: Annotated[int, Field(ge=1)] = 65
+    """Idle timeout; must exceed that of a proxy in front, so that the proxy never uses a closing connection."""
+    lame_duck_seconds: Annotated[float, Field(ge=0)] = 0
+    """Time after SIGTERM during which requests are still served and /readyz fails, so that balancers remove it."""
+    shutdown_seconds: Annotated[int, Field(ge=1)] = 10
+    """Time for requests in progress to finish at shutdown."""
+
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.store_url:
+            check_store_url(self.store_url.get_secret_value())
+        self._check_durability()
+        if self.auth == "off" and self.keys_file is not None:
+            raise ValueError("auth=off and keys_file are mutually exclusive")
+        if self.auth == "off" and not self.loopback:
+            raise ValueError(
+                f"{self.host} can be reached from other machines: set keys_file (`slta key new` creates one), "
+                "or listen on 127.0.0.1"
+            )
+        if self.requires_keys and self.keys_file is None:
+            raise ValueError(
+                "keys_file is not set: `slta key new` creates one; on loopback SLTA_AUTH=off disables authentication"
+            )
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
+
+    def _check_durability(self) -> None:
+        if (self.durability == "replicated") != (self.store_replicas is not None):
+            raise ValueError("durability=replicated and store_replicas go together: set both or neither")
+        if self.store_replicas and not self.store_url:
+            raise ValueError("durability=replicated requires store_url: the embedded store has no replicas")
+        if self.durability == "fsync" and self.allows_volatile:
+            raise ValueError("durability=fsync and store_volatile=allow are mutually exclusive")
+
+    @property
+    def promise(self) -> Durability:
+        """Guarantee of an acknowledged write."""
+        return DURABILITIES[self.durability](self.store_replicas or 0)
+
+    @property
+    def asks_sync(self) -> bool:
+        """Whether to check that the store syncs each write."""
+        return self.promise.on_disk and self.store_fsync == "ask"
+
+    @property
+    def requirements(self) -> ServerRequirements:
+        """Requirements of a shared store."""
+        return ServerRequirements(
+            volatile=self.allows_volatile,
+            confirmed=self.promise.replicas > 0,
+        )
+
+    @property
+    def requires_keys(self) -> bool:
+        """Whether authentication is on."""
+        return self.auth == "keys"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether `host` is a loopback address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Allowed values of the Host header besides loopback names; `*` for all."""
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        return self.allowed_hosts or ((own,) if self.loopback else ("*",))
+
+    @property
+    def rate(self) -> Rate | None:
+        """Rate limit of each key; None for no limit."""
+        per_second = self.rate_limit_per_second
+        return Rate(per_second, self.rate_limit_burst) if per_second else None
+
+    @property
+    def shared_store_url(self) -> str:
+        """URL of the shared store, including its password; '' if unset."""
+        return self.store_url.get_secret_value() if self.store_url else ""
+
+    @property
+    def allows_volatile(self) -> bool:
+        """Whether to accept a shared store that loses its data at exit."""
+        return self.store_volatile == "allow"
+
+    @property
+    def docs_enabled(self) -> bool:
+        """Whether to serve /docs."""
+        return self.loopback if self.docs is None else self.docs
+
+
+def check_store_url(url: str) -> None:
+    """Raise SettingsError for an invalid store URL, without quoting it."""
+    try:
+        parse(url)
+    except InvalidUrlError as error:
+        raise SettingsError(f"store_url {error}") from None
+
+
+def read_settings(**given: object) -> Settings:
+    """Read settings from `given` (None: not given), the environment and secret files. Raises SettingsError."""
+    known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    folder = os.environ.get(SECRETS_DIR)
+    if folder is not None and not Path(folder).is_dir():
+        raise SettingsError(f"{SECRETS_DIR}: {folder} is not a directory")
+    try:
+        return Settings(**known, _secrets_dir=folder)
+    except ValidationError as error:
+        raise SettingsError("; ".join(map(_explain, error.errors(include_input=False)))) from None
+
+
+def _explain(error: ErrorDetails) -> str:
+    field = ".".join(map(str, error["loc"]))
+    return f"{field}: {error['msg']}" if field else error["msg"].removeprefix("Value error, ")
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Names starting with `SLTA_` that are no setting: probably misspelled. `SLTA_API_KEY` is the load generator's."""
+    known = {f"{PREFIX}{field.upper()}" for field in (*Settings.model_fields, "api_key")}
+    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)

@@ -1,0 +1,10 @@
+"""The HTTP server: uvicorn with limits that apply before authentication, TLS, and the fast path.
+
+| module | owns |
+|---|---|
+| server | the uvicorn server: listening socket, signals, shutdown |
+| acceptor, certificates | accepting connections, TLS handshakes; certificate reload |
+| connection_limits, admission | limits and deadlines of connections and handshakes; which idle ones are evicted |
+| http_limits, request_head, framing | limits before authentication: headers, pipelining, timeouts; body framing |
+| protocol, callback_queue | fast-path requests without ASGI; a limit of callbacks per event-loop iteration |
+"""

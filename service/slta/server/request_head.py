@@ -1,0 +1,97 @@
+"""Request-head limits: request line, header bytes, header lines and HTTP version, with the errors for violations."""
+
+from __future__ import annotations
+
+import re
+
+from slta.api.http.guards import PROBES
+from slta.api.http.problems import HttpError
+
+HEAD_END = b"\r\n\r\n"
+MAX_REQUEST_LINE = 8192
+"""RFC 9112, 3, recommends supporting at least 8000."""
+MAX_HEADER_BYTES = 16_384
+MAX_HEADER_LINES = 100
+UNCHECKED_HEAD_BYTES = 400
+"""A head of at most this size is within all limits: 100 lines have more bytes."""
+CLOSE = {"Connection": "close"}
+VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+_VERSION = re.compile(rb" HTTP/\d+(\.\d+)?\Z")
+
+
+def head_end(buffer: bytes, start: int) -> int:
+    """End of the head, or of empty lines, that starts at `start`; `start` if incomplete. Raises HttpError."""
+    if buffer[start] in b"\r\n":
+        return len(buffer) - len(buffer[start:].lstrip(b"\r\n"))
+    found = buffer.find(HEAD_END, start)
+    end = len(buffer) if found < 0 else found + len(HEAD_END)
+    if found < 0 or end - start > UNCHECKED_HEAD_BYTES:
+        check_head(buffer[start:end])
+    if found < 0:
+        return start
+    line_end = buffer.find(b"\r", start)
+    if not buffer.endswith(VERSIONS, start, line_end):
+        raise unsupported_version(buffer[start:line_end])
+    return end
+
+
+def check_head(head: bytes) -> None:
+    """Raise HttpError if a head, complete (with its empty line) or not, exceeds a limit."""
+    if not head[:1].isalpha():
+        raise invalid_http()
+    line = head.partition(b"\r\n")[0]
+    if len(line) > MAX_REQUEST_LINE:
+        detail = f"The request line may have at most {MAX_REQUEST_LINE} bytes."
+        raise HttpError(414, "uri_too_long", detail, CLOSE)
+    if len(head) - len(line) > MAX_HEADER_BYTES or head.count(b"\r\n") > MAX_HEADER_LINES + 2:
+        raise headers_too_large()
+
+
+class Trailers(list[tuple[bytes, bytes]]):
+    """Trailer fields, which are discarded."""
+
+    def append(self, header: tuple[bytes, bytes]) -> None:
+        """Discard a trailer field."""
+
+
+def add_host(target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """Add the host of an absolute-form target as a second Host header if they differ (RFC 9112, 3.2.2)."""
+    authority = target.partition(b"://")[2].partition(b"/")[0]
+    hosts = [value for name, value in headers if name == b"host"]
+    if hosts and hosts != [authority]:
+        headers.append((b"host", authority))
+
+
+def is_probe(target: bytes) -> bool:
+    """Whether the target is a health probe, which is answered even when connections are refused."""
+    return target.partition(b"?")[0].decode("latin-1") in PROBES
+
+
+def http_error_of(error: Exception) -> HttpError:
+    """HttpError of a parse error: the error itself, the HttpError that caused it, or 400."""
+    cause = error if isinstance(error, HttpError) else error.__context__
+    return cause if isinstance(cause, HttpError) else invalid_http()
+
+
+def unsupported_version(line: bytes) -> HttpError:
+    """505 for a request line with an unsupported version (RFC 9110, 15.6.6), 400 for one without a version."""
+    if not _VERSION.search(line):
+        return invalid_http()
+    return HttpError(505, "unsupported_http_version", "The supported versions are HTTP/1.1 and HTTP/1.0.", CLOSE)
+
+
+def invalid_http() -> HttpError:
+    """400 for bytes that the parser rejects."""
+    return HttpError(400, "invalid_http", "The request is not valid HTTP/1.1 (RFC 9112).", CLOSE)
+
+
+def headers_too_large() -> HttpError:
+    """431 for headers, or the overhead of a chunked body, above the limit."""
+    detail = f"The headers may have at most {MAX_HEADER_BYTES} bytes and {MAX_HEADER_LINES} lines."
+    return HttpError(431, "headers_too_large", detail, CLOSE)
+
+
+def too_many_connections() -> HttpError:
+    """503 for a connection that was not admitted."""
+    detail = "The dispatcher has reached its connection limit: retry later, or use another dispatcher."
+    return HttpError(503, "too_many_connections", detail, {"Retry-After": "1", **CLOSE})

@@ -1,0 +1,21 @@
+"""Store: the Redis client, with a typed method per Lua function. No other package uses Redis.
+
+| module | owns |
+|---|---|
+| store | `Store`, the public interface: `store.sessions.assign(…)` |
+| sessions, pools, fleets | operations on sessions, pools and fleets |
+| audits, repairs, surveys | audits, repairs and their dry runs |
+| replies, snapshots | parsers of Lua replies |
+| library, encoding | the Lua library, assembled from `lua/`; arguments of `put` |
+| batching | operations that share a call |
+| client | URL, sentinels, connection pool, preflight check, durability, function calls |
+| failover | rollback detection, log of acknowledged calls, replay |
+| embedded | Valkey server as a child process, and its data directory |
+"""
+
+from slta.store.client.connection_pool import StoreSettings
+from slta.store.client.functions import StoreObserver
+from slta.store.sessions import OperationRequest
+from slta.store.store import Store
+
+__all__ = ["OperationRequest", "Store", "StoreObserver", "StoreSettings"]

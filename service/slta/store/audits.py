@@ -1,0 +1,103 @@
+"""Audits: invariants of a fleet's keys, checked slice by slice. In Lua: `lua/integrity/audit.lua` and `audit_*.lua`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter
+from typing import NamedTuple
+
+from slta.models import Configuration, Findings
+from slta.store.client.functions import FunctionClient
+from slta.store.fleets import NO_FLEET, SERVER_KEYS
+from slta.store.repairs import WORK
+
+FIELDS = (
+    "policy", "utilities", "names", "capacities", "lease", "retention", "beta_coefficient", "beta_power", "exponent",
+)  # fmt: skip
+"""Names of `Configuration.fields`, in order."""
+LEASES_PER_CALL = 500
+"""Seconds of leases per call."""
+
+
+class Cursor(NamedTuple):
+    """Progress of an audit: the part ('' before the first and after the last), and the position in it."""
+
+    part: str
+    position: str
+
+
+class Audits:
+    """Read-only audits of all fleets. Every method may raise StoreUnavailableError."""
+
+    def __init__(self, functions: FunctionClient, work: int = WORK) -> None:
+        """`work` limits a slice, see `WORK`."""
+        self._functions = functions
+        self._work = work
+
+    async def census(self) -> set[str]:
+        """Names of all fleets that have keys, also of those missing from the list of fleets. O(keys), 1000 per call."""
+        fleets: set[str] = set()
+        cursor = "0"
+        while True:
+            _, cursor, names = await self._functions.read("census", NO_FLEET, cursor)
+            fleets.update(names)
+            if cursor == "0":
+                return fleets
+
+    async def inspect(self, fleet: str) -> Findings:
+        """Audit a fleet. UnknownFleetError, NewerFleetError.
+
+        Sleeps after each slice for the time that it took, so that it uses at most half of the server's time.
+        """
+        sentences: list[str] = []
+        leases: list[str] = []
+        cursor, total, slices = Cursor("", ""), 0, 0
+        while slices == 0 or cursor.part:
+            if cursor == ("leases", ""):
+                cursor = Cursor("leases", " ".join(leases[:LEASES_PER_CALL]))
+                del leases[:LEASES_PER_CALL]
+            cursor, slice_sentences, count, seconds = await self._slice(fleet, cursor)
+            sentences += slice_sentences
+            leases += seconds
+            total, slices = total + count, slices + 1
+            if not cursor.part and leases:
+                cursor = Cursor("leases", "")
+        return Findings(fleet=fleet, sentences=sentences, total=total, slices=slices)
+
+    async def _slice(self, fleet: str, cursor: Cursor) -> tuple[Cursor, list[str], int, list[str]]:
+        began = perf_counter()
+        _, part, position, sentences, count, leases = await self._functions.read("audit", fleet, *cursor, self._work)
+        await asyncio.sleep(perf_counter() - began)
+        return Cursor(part, position), sentences, int(count), leases
+
+    async def configuration(self, fleet: str) -> Configuration:
+        """A fleet's stored document and compiled tables. UnknownFleetError, NewerFleetError."""
+        _, document, version, *rest = await self._functions.read("configuration", fleet)
+        return Configuration(document=document, version=version, fields=rest[:9], digests=rest[9:])
+
+    async def server_keys(self) -> list[str]:
+        """Findings on the two keys that belong to no fleet."""
+        findings = []
+        for key, expected in SERVER_KEYS.items():
+            kind = str(await self._functions.query("TYPE", key))
+            if kind not in (expected, "none"):
+                findings.append(f"{key}: its type: {kind}, expected {expected}")
+            if int(await self._functions.query("PTTL", key)) >= 0:
+                findings.append(f"{key}: has a time to live")
+        return findings
+
+
+def differences(
+    stored: Configuration, expected: Sequence[str], digests: Sequence[str], names: Sequence[str]
+) -> list[str]:
+    """Findings on stored fields and tables that differ from those compiled from the document."""
+    fields = dict(zip(FIELDS, zip(stored.fields, expected, strict=True), strict=True))
+    if not stored.fields[-1]:  # not stored yet
+        del fields["exponent"]
+    tables = ("order:full", "bound:full", *(f"marginals of class {name}" for name in names))
+    findings = [f"{name}: {got!r}, expected {want!r}" for name, (got, want) in fields.items() if got != want]
+    if len(stored.digests) != len(digests):
+        return [*findings, "tables: their number of classes differs from the document's"]
+    pairs = zip(tables, stored.digests, digests, strict=True)
+    return findings + [f"{name}: does not follow from the document" for name, got, want in pairs if got != want]

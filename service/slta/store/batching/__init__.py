@@ -1,0 +1,1 @@
+"""Batching: operations of one fleet that share a store call."""

@@ -1,0 +1,250 @@
+"""Batcher: operations of a fleet that arrive during a store call share the next one (many requests, one round trip)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from time import monotonic
+
+from slta.models.errors import StoreUnavailableError
+from slta.store.batching.call_time import CallTimeEstimate
+from slta.store.batching.pending import OperationArgs, Outcome, PendingOperation
+from slta.store.client.failures import Failure, classify_timeout
+from slta.store.client.functions import FunctionClient, StoreCallError
+from slta.store.failover.replay_log import ReplayLog
+from slta.store.failover.rollback_detection import Stamp
+from slta.store.replies import REFUSALS, Reply
+
+MAX_BATCH = 128
+MAX_CONCURRENT_CALLS = 2
+"""Per fleet. While the server runs one, this process delivers the one before and fills the next."""
+MIN_SECOND_CALL = 16
+"""Minimum batch of a second concurrent call; fewer operations wait for the end of the first."""
+RETRY_PAUSE_SECONDS = 0.02
+"""Pause before a retry; the deadline limits their number."""
+MAX_SAMPLE_GAP_SECONDS = 0.1
+"""Maximum time counted between two arrivals: in a longer gap this process itself may have been stalled."""
+RELEASING = frozenset({"complete", "renew", "end"})
+"""Operations that end or extend sessions: they run even when the server's memory is full."""
+
+
+class Operations:
+    """Operations on sessions, batched per fleet, each with its own outcome.
+
+    Cancelling a caller drops its operations that are not sent yet; those sent run. Raises UnknownFleetError,
+    StoreUnavailableError (did not run), OutcomeUnknownError (may have run).
+    """
+
+    def __init__(self, functions: FunctionClient, replay_log: ReplayLog, deadline_seconds: float) -> None:
+        """`deadline_seconds` limits an operation with its retries, which are idempotent by session id."""
+        self._functions = functions
+        self._replay_log = replay_log
+        self._deadline_seconds = deadline_seconds
+        self._call_time = CallTimeEstimate()
+        self._batchers: dict[str, Batcher] = {}
+
+    async def submit(self, fleet: str, operation: OperationArgs, arrived: float | None = None) -> Reply:
+        """Run one operation; `arrived` is the time of its request by the event loop's clock, None for now."""
+        batcher = self._batcher(fleet)
+        pending = batcher.pending(operation, self._deadline(arrived))
+        batcher.add([pending])
+        return _result(await pending.outcome)
+
+    async def submit_all(
+        self, fleet: str, operations: Iterable[OperationArgs], arrived: float | None = None
+    ) -> list[Reply]:
+        """Run operations in order, as `outcomes`; raises the first error."""
+        return [_result(outcome) for outcome in await self.outcomes(fleet, operations, arrived)]
+
+    async def outcomes(
+        self, fleet: str, operations: Iterable[OperationArgs], arrived: float | None = None
+    ) -> list[Outcome]:
+        """Run operations in order, each `MAX_BATCH` of them without others in between; errors are values."""
+        deadline = self._deadline(arrived)
+        pending = [self._batcher(fleet).pending(operation, deadline) for operation in operations]
+        for start in range(0, len(pending), MAX_BATCH):
+            self._batcher(fleet).add(pending[start : start + MAX_BATCH])
+        try:
+            return [await operation.outcome for operation in pending]
+        except asyncio.CancelledError:
+            for operation in pending:
+                operation.outcome.cancel()
+            raise
+
+    def waiting_seconds(self, fleet: str) -> float:
+        """Estimated queueing delay of an operation that arrives now."""
+        batcher = self._batchers.get(fleet)
+        return batcher.waiting_seconds() if batcher else 0.0
+
+    async def drain(self) -> None:
+        """Wait until no operation is pending."""
+        while self._batchers:
+            await asyncio.wait([sender for batcher in self._batchers.values() for sender in batcher.senders])
+
+    def _deadline(self, arrived: float | None) -> float:
+        return (monotonic() if arrived is None else arrived) + self._deadline_seconds
+
+    def _batcher(self, fleet: str) -> Batcher:
+        batcher = self._batchers.get(fleet)
+        if batcher is None:  # removed when idle, so that unknown fleets do not accumulate
+            on_idle = partial(self._batchers.pop, fleet, None)
+            batcher = Batcher(self._functions, self._replay_log, fleet, self._call_time, on_idle)
+            self._batchers[fleet] = batcher
+        return batcher
+
+
+class Batcher:
+    """Queue of one fleet's pending operations, and the tasks that send them.
+
+    A group that was added together is sent in one call, so its order holds although calls overlap.
+    """
+
+    def __init__(
+        self,
+        functions: FunctionClient,
+        replay_log: ReplayLog,
+        fleet: str,
+        call_time: CallTimeEstimate,
+        on_idle: Callable[[], object],
+    ) -> None:
+        """`call_time` is shared by all fleets; `on_idle` is called when nothing is pending."""
+        self.senders: set[asyncio.Task[None]] = set()
+        self._queue: deque[list[PendingOperation]] = deque()
+        self._pending = 0
+        self._calls = 0
+        self._functions = functions
+        self._replay_log = replay_log
+        self._fleet = fleet
+        self._call_time = call_time
+        self._on_idle = on_idle
+        self._progress = self._sampled = monotonic()
+        self._stalled_seconds = 0.0
+
+    def pending(self, operation: OperationArgs, deadline: float) -> PendingOperation:
+        """Create an operation for `add`."""
+        return PendingOperation(operation, asyncio.get_running_loop().create_future(), deadline)
+
+    def add(self, group: list[PendingOperation]) -> None:
+        """Enqueue at most MAX_BATCH operations, and start a sender if one is needed."""
+        now = monotonic()
+        self._stalled_seconds += min(now - self._sampled, MAX_SAMPLE_GAP_SECONDS)
+        self._sampled = now
+        self._queue.append(group)
+        self._pending += len(group)
+        senders = len(self.senders)
+        if not senders or (self._calls == senders < MAX_CONCURRENT_CALLS and self._pending >= MIN_SECOND_CALL):
+            self.senders.add(asyncio.create_task(self._send_all()))
+
+    def waiting_seconds(self) -> float:
+        """Estimated queueing delay: time since the last completed call, sampled at arrivals, plus the queued calls."""
+        return self._stalled_seconds + self._pending / MAX_BATCH * self._call_time.seconds_per_call
+
+    async def _send_all(self) -> None:
+        """Send batches until the queue is empty, or too short for a second concurrent call."""
+        try:
+            while self._queue and (len(self.senders) == 1 or self._pending >= MIN_SECOND_CALL):
+                batch = self._next_batch()
+                if batch:
+                    await self._call(batch)
+        finally:
+            self.senders.discard(asyncio.current_task())
+            if not self.senders:
+                self._on_idle()
+
+    async def _call(self, batch: Sequence[PendingOperation]) -> None:
+        began = monotonic()
+        if not self._calls:
+            self._progressed(began)
+        self._calls += 1
+        try:
+            await self._send("batch", batch)
+        finally:
+            self._calls -= 1
+            now = monotonic()
+            self._call_time.took(now - max(began, self._progress))
+            self._progressed(now)
+
+    def _progressed(self, now: float) -> None:
+        self._progress = self._sampled = now
+        self._stalled_seconds = 0.0
+
+    def _next_batch(self) -> list[PendingOperation]:
+        now = monotonic()
+        batch: list[PendingOperation] = []
+        while self._queue and len(batch) + len(self._queue[0]) <= MAX_BATCH:
+            group = self._queue.popleft()
+            self._pending -= len(group)
+            for operation in group:
+                if operation.deadline <= now:
+                    operation.resolve(operation.deadline_exceeded())
+                elif not operation.outcome.done():  # done: its caller was cancelled
+                    batch.append(operation)
+        return batch
+
+    async def _send(self, function: str, batch: Sequence[PendingOperation]) -> None:
+        arguments = [argument for operation in batch for argument in operation.arguments]
+        try:
+            async with asyncio.timeout_at(min(operation.deadline for operation in batch)):
+                reply, stamp = await self._functions.send_stamped(
+                    function, self._fleet, *arguments, operations=len(batch)
+                )
+            not_run = self._deliver(batch, reply, stamp)
+        except TimeoutError as error:  # the deadline of the oldest has passed; the others are retried
+            await self._recover(function, batch, StoreCallError(classify_timeout(error)))
+        except StoreCallError as failed:
+            await self._recover(function, batch, failed)
+        except Exception as error:  # noqa: BLE001 - the callers must receive any error
+            for operation in batch:
+                operation.resolve(error)
+        else:
+            if len(not_run) == len(batch):
+                # No operation ran: ending leases failed before the first, and will until a tick has repaired the
+                # fleet, which takes about a second. Without a pause this would be a busy loop.
+                await asyncio.sleep(RETRY_PAUSE_SECONDS)
+            if not_run:
+                self._requeue(not_run)
+
+    async def _recover(self, function: str, batch: Sequence[PendingOperation], failed: StoreCallError) -> None:
+        """Retry a failed batch: session ids make every operation idempotent."""
+        if failed.failure.kind == "oom" and function == "batch":
+            releasing = [operation for operation in batch if operation.arguments[0] in RELEASING]
+            for operation in batch:
+                if operation.arguments[0] not in RELEASING:
+                    operation.resolve(StoreUnavailableError())
+            if releasing:
+                await self._send("release", releasing)
+            return
+        for operation in batch:
+            operation.may_have_run |= failed.failure.ran
+        await asyncio.sleep(RETRY_PAUSE_SECONDS)
+        self._requeue(batch)
+
+    def _requeue(self, batch: Sequence[PendingOperation]) -> None:
+        self._queue.appendleft(list(batch))
+        self._pending += len(batch)
+
+    def _deliver(self, batch: Sequence[PendingOperation], reply: Reply, stamp: Stamp) -> list[PendingOperation]:
+        """Resolve the operations with their outcomes; returns those that did not run."""
+        refusal = REFUSALS.get(reply[0])
+        if refusal:
+            for operation in batch:
+                operation.resolve(refusal())
+            return []
+        if len(reply[1]) != len(batch):
+            raise StoreCallError(Failure("response", ran=True))
+        self._replay_log.record(self._fleet, stamp, [operation.arguments for operation in batch], reply[1])
+        not_run = []
+        for operation, outcome in zip(batch, reply[1], strict=True):
+            if outcome[0] == "NOT_RUN":
+                not_run.append(operation)
+            else:
+                operation.resolve(operation.outcome_unknown() if outcome[0] == "FAULT" else outcome)
+        return not_run
+
+
+def _result(outcome: Outcome) -> Reply:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

@@ -1,0 +1,1 @@
+"""Redis client: URL, sentinels, connection pool, preflight check, durability, pipeline and function calls."""

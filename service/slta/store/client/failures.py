@@ -1,0 +1,90 @@
+"""Failures of store calls, classified: kind, and whether the call may have run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from slta.store.client.sentinel import NotFsyncedError
+
+
+class NotReplicatedError(RedisError):
+    """Too few replicas confirmed a write in time: it ran, and may be lost with the master."""
+
+
+class StaleMasterError(RedisError):
+    """The reply came from a replaced master: its write may be discarded."""
+
+
+class NotSentError(RedisConnectionError):
+    """No connection, so nothing was sent; `__cause__` is the reason."""
+
+
+REFUSING_ERRORS = (
+    "LOADING",
+    "MASTERDOWN",
+    "READONLY",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MOVED",
+    "ASK",
+    "BUSY",
+    "MISCONF",
+    "OOM",
+    "NOREPLICAS",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+    "ERR max number of clients",
+)
+"""Prefixes of error replies to calls that the server did not run."""
+
+REFUSING_ERROR_KINDS = {prefix: prefix.split()[-1].lower() for prefix in REFUSING_ERRORS}
+"""Kind of failure by prefix."""
+
+AMBIGUOUS_ERROR_KINDS = {
+    NotReplicatedError: "unconfirmed",
+    StaleMasterError: "left",
+    NotFsyncedError: "unsynced",
+    RedisTimeoutError: "timeout",
+    TimeoutError: "timeout",
+    RedisConnectionError: "connection",
+    OSError: "connection",
+    ResponseError: "response",
+}
+"""Kind of failure by exception type; the call may have run."""
+
+FAILOVER_KINDS = frozenset({"readonly", "masterdown", "moved", "loading", "timeout", "unconfirmed"})
+"""Kinds of failures that a failover may have caused: the connections are renewed, and find the new master."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Classified error. `kind` is a metric label, `ran` whether the call may have run."""
+
+    kind: str
+    ran: bool
+
+
+def classify_timeout(error: TimeoutError) -> Failure:
+    """Classify the end of a call by `asyncio.timeout`: without a connection nothing was sent."""
+    cancelled = error.__cause__
+    return Failure("timeout", ran=not (cancelled and isinstance(cancelled.__cause__, NotSentError)))
+
+
+def classify(error: RedisError | OSError) -> Failure:
+    """Classify by the text: redis-py redacts `repr`, and its types do not show whether the call was sent."""
+    if isinstance(error, NotSentError) and isinstance(error.__cause__, (RedisError, OSError)):
+        return replace(classify(error.__cause__), ran=False)
+    code = getattr(error, "status_code", None)  # redis-py strips known codes from the text
+    text = f"{code} {error}" if code else str(error)
+    if "Function not found" in text:
+        return Failure("function_missing", ran=False)
+    for prefix, kind in REFUSING_ERROR_KINDS.items():
+        if f"{text} ".startswith(f"{prefix} "):
+            return Failure(kind, ran=False)
+    kind = next((kind for type_, kind in AMBIGUOUS_ERROR_KINDS.items() if isinstance(error, type_)), "other")
+    return Failure(kind, ran=True)

@@ -1,0 +1,184 @@
+"""Client of the Lua functions (FCALL): loads the library if missing, and classifies errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import Any, Protocol
+
+from redis.exceptions import RedisError, ResponseError
+
+from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
+from slta.models.request_record import Author
+from slta.store import replies
+from slta.store.client.connection_pool import ConnectionPool
+from slta.store.client.failures import FAILOVER_KINDS, Failure, classify
+from slta.store.client.pipeline import exchange
+from slta.store.failover.rollback_detection import RollbackDetector, Stamp
+from slta.store.library import Library
+from slta.store.replies import Reply, checked
+
+Argument = str | int | float
+Clock = Callable[[], str]
+
+
+class StoreObserver(Protocol):
+    """Observer of calls, for metrics."""
+
+    def call(self, function: str, seconds: float, operations: int) -> None:
+        """Record a call of `operations` operations that took `seconds`."""
+
+    def error(self, kind: str) -> None:
+        """Record a failed call; `kind` as in `Failure`."""
+
+
+class StoreCallError(Exception):
+    """Failed call, with its classified `failure`."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure
+
+    def as_dispatch_error(self) -> DispatchError:
+        """The error for a caller that does not retry."""
+        return OutcomeUnknownError() if self.failure.ran else StoreUnavailableError()
+
+
+class FunctionClient:
+    """Client of one library on one server."""
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        library: Library,
+        observer: StoreObserver,
+        clock: Clock,
+        detector: RollbackDetector,
+    ) -> None:
+        """`clock` returns the time argument, see `Store`; `detector` observes the stamp of each reply."""
+        self._pool = pool
+        self._source, self.digest = library
+        self._observer = observer
+        self._clock = clock
+        self._detector = detector
+        self._loading = asyncio.Lock()
+
+    async def change(self, function: str, fleet: str, *arguments: Argument) -> Reply:
+        """Call a function that may write. Raises the error of the reply, StoreUnavailableError, OutcomeUnknownError."""
+        return (await self.change_stamped(function, fleet, *arguments))[0]
+
+    async def change_stamped(self, function: str, fleet: str, *arguments: Argument) -> tuple[Reply, Stamp]:
+        """As `change`; also returns the stamp of the reply."""
+        try:
+            reply, stamp = await self.send_stamped(function, fleet, *arguments)
+        except StoreCallError as failed:
+            raise failed.as_dispatch_error() from failed
+        return checked(reply), stamp
+
+    async def record(self, function: str, fleet: str, author: Author | None, *arguments: Argument) -> Reply:
+        """As `change`, for a function that logs an event, which is added to `author`; None is the service itself."""
+        author = author or Author()
+        try:
+            *reply, event = await self.send(function, fleet, str(author), *arguments)
+        except StoreCallError as failed:
+            raise failed.as_dispatch_error() from failed
+        if event:
+            author.learn(replies.event(event))
+        return checked(reply)
+
+    async def read(self, function: str, fleet: str, *arguments: Argument) -> Reply:
+        """Call a read-only function. Raises the error of the reply, or StoreUnavailableError."""
+        try:
+            return checked((await self._run("FCALL_RO", function, fleet, arguments, 1))[0])
+        except StoreCallError as failed:
+            raise StoreUnavailableError from failed
+
+    async def query(self, *command: str) -> Any:  # noqa: ANN401 - the reply's type depends on the command
+        """Execute a read-only Redis command. StoreUnavailableError."""
+        try:
+            return (await self._exchange(command, durable=False))[0]
+        except (RedisError, OSError) as error:
+            await self._classify(error)
+            raise StoreUnavailableError from error
+
+    async def write(self, *commands: Sequence[str]) -> None:
+        """Execute Redis commands in one pipeline. StoreUnavailableError, OutcomeUnknownError."""
+        try:
+            await self.try_to_write(*commands)
+        except StoreCallError as failed:
+            raise failed.as_dispatch_error() from failed
+
+    async def try_to_write(self, *commands: Sequence[str]) -> None:
+        """As `write`, but raises StoreCallError, which has the classified failure."""
+        try:
+            await self._exchange(*commands, durable=True)
+        except (RedisError, OSError) as error:
+            raise StoreCallError(await self._classify(error)) from error
+
+    async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
+        """Call a function that may write, and return any reply. StoreCallError, for callers that may retry."""
+        return (await self.send_stamped(function, fleet, *arguments, operations=operations))[0]
+
+    async def send_stamped(
+        self, function: str, fleet: str, *arguments: Argument, operations: int = 1
+    ) -> tuple[Reply, Stamp]:
+        """As `send`; also returns the stamp of the reply."""
+        return await self._run("FCALL", function, fleet, arguments, operations)
+
+    async def _run(
+        self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
+    ) -> tuple[Reply, Stamp]:
+        request = (command, f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
+        started = perf_counter()
+        try:
+            *reply, incarnation, revision = await self._attempt(request, durable=command == "FCALL")
+            stamp = Stamp(incarnation, revision)
+            self._detector.observe(fleet, stamp)
+            return reply, stamp
+        finally:
+            self._observer.call(function, perf_counter() - started, operations)
+
+    async def _attempt(self, request: Sequence[Argument], *, durable: bool) -> Reply:
+        try:
+            return _stamped((await self._exchange(request, durable=durable))[0])
+        except (RedisError, OSError) as error:
+            failure = await self._classify(error)
+            self._observer.error(failure.kind)
+            if failure.kind != "function_missing":
+                raise StoreCallError(failure) from error
+        await self.load()
+        try:
+            return _stamped((await self._exchange(request, durable=durable))[0])
+        except (RedisError, OSError) as error:
+            raise StoreCallError(await self._classify(error)) from error
+
+    async def _exchange(self, *commands: Sequence[Argument], durable: bool) -> list[Any]:
+        """The replies; those of `durable` commands only once the configured durability is reached."""
+        return await exchange(self._pool, *commands, durable=durable)
+
+    async def _classify(self, error: RedisError | OSError) -> Failure:
+        """Classify an error; renew the connections if a failover may have caused it."""
+        failure = classify(error)
+        if failure.kind in FAILOVER_KINDS:
+            await self._pool.renew()
+        return failure
+
+    async def load(self) -> None:
+        """Load the library if missing: after a flush, or on a new master. Idempotent. StoreCallError."""
+        async with self._loading:
+            try:
+                await self._exchange(("FUNCTION", "LOAD", self._source), durable=False)
+            except ResponseError as error:
+                if "already exists" not in str(error):
+                    raise StoreCallError(replace(await self._classify(error), ran=False)) from error
+            except (RedisError, OSError) as error:
+                raise StoreCallError(replace(await self._classify(error), ran=False)) from error
+
+
+def _stamped(reply: Any) -> list[Any]:  # noqa: ANN401 - as the server returns it
+    """Check that a reply ends with a stamp. ResponseError for the reply of a foreign function."""
+    if isinstance(reply, list) and [type(number) for number in reply[-2:]] == [int, int]:
+        return reply
+    raise ResponseError("the reply has no incarnation and revision: another library has the function's name")

@@ -1,0 +1,1 @@
+"""Embedded store: a Valkey server as a child process on a Unix socket, and its data directory."""

@@ -1,0 +1,64 @@
+"""Encoding of a fleet's compiled tables as fixed-width text, which the Lua library reads with GETRANGE."""
+
+from __future__ import annotations
+
+import hashlib
+
+from slta.core.fleet import FleetSpec
+from slta.core.orders import PAPER
+from slta.core.ranking import Ranking
+from slta.models import MICROSECONDS
+
+CLASS_BYTES, LEVEL_BYTES, RANK_BYTES, MARGINAL_BYTES = 2, 4, 5, 18
+"""Field widths: 64 classes, capacity 4,096, 16,384 ranks, 2^53 with its sign."""
+
+
+def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) -> list[str | int]:
+    """Arguments of the Lua function `put` after the time, see `lua/library.lua`. Class positions count from 1."""
+    integers = spec.integers
+    capacities = [c.capacity for c in spec.classes]
+    names = list(spec.class_names())
+    coefficient, power = spec.beta.coefficient_and_power()
+    bound = "".join(
+        f"{c.pool_class + 1:{CLASS_BYTES}d}{integers.marginals[c.pool_class][c.level - 1]:{MARGINAL_BYTES}d}"
+        for c in integers.order
+    )
+    return [
+        "" if expected_version is None else expected_version,
+        document,
+        spec.policy.name,
+        utilities_digest(spec),
+        " ".join(names),
+        " ".join(map(str, capacities)),
+        round(spec.lease_seconds * MICROSECONDS),
+        round(spec.retention_seconds * MICROSECONDS),
+        f"{coefficient:.17g}",
+        f"{power:.17g}",
+        integers.exponent,
+        order_text(spec.ranking),
+        bound,
+        *("".join(f"{marginal:{MARGINAL_BYTES}d}" for marginal in column) for column in integers.marginals),
+    ]
+
+
+def utilities_digest(spec: FleetSpec) -> str:
+    """Digest of the inputs of U and U*; an order other than the paper's adds its own digest after a colon.
+
+    The first part includes the paper's order, since the integers do not determine its ties.
+    """
+    integers = spec.integers
+    capacities = [c.capacity for c in spec.classes]
+    paper = order_text(spec.paper_ranking)
+    totals = _digest(repr((list(spec.class_names()), capacities, integers.exponent, integers.marginals, paper)))
+    if spec.order == PAPER:
+        return totals
+    return f"{totals}:{_digest(order_text(spec.ranking))}"
+
+
+def order_text(ranking: Ranking) -> str:
+    """Encode an order for `lua/ledger/order.lua`."""
+    return "".join(f"{c.pool_class + 1:{CLASS_BYTES}d}{c.level:{LEVEL_BYTES}d}" for c in ranking.order)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

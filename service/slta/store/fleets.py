@@ -1,0 +1,162 @@
+"""Fleets: configuration, snapshot, tick and deletion. In Lua: `lua/fleets.lua`, `lua/reads.lua`, `lua/upkeep.lua`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from slta.core.fleet import FleetSpec
+from slta.models import Configured, Snapshot, Suspect, errors
+from slta.models.request_record import Author, Event
+from slta.store import replies
+from slta.store.client.functions import FunctionClient
+from slta.store.encoding import put_arguments
+from slta.store.repairs import TAKEOVER_SECONDS, Repairs
+from slta.store.snapshots import parse_snapshot
+
+FLEETS_KEY = "slta:fleets"
+"""Set of the names of all fleets. Only this key and `FILES_KEY` belong to no fleet."""
+
+TICK_CALLS = 1000
+"""Maximum calls per tick. Each ends at most 32 sessions and scans at most 1,000 seconds of leases."""
+
+FILES_KEY = "slta:files"
+"""Hash from a fleet's name to the digest of the last file applied to it."""
+
+NO_FLEET = ""
+"""Not a valid fleet name."""
+
+SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
+"""Types of the keys that belong to no fleet."""
+
+NAMED_KEYS = (
+    "state", "cold", "document", "order", "order:full", "bound", "bound:full", "marginals:0", "ranks:0", "used:0",
+    "active:0", "pools", "names", "sessions", "ended:0", "ended:1", "early", "events", "past:60", "past:300",
+    "past:3600", "repair", "aside",
+)  # fmt: skip
+"""Keys of a fleet with a fixed name. A deletion removes them with all others in one step."""
+
+
+class Fleets:
+    """The fleets of one server.
+
+    Every method may raise StoreUnavailableError or OutcomeUnknownError, most UnknownFleetError.
+    """
+
+    def __init__(self, functions: FunctionClient, repairs: Repairs) -> None:
+        self._functions = functions
+        self._repairs = repairs
+
+    async def names(self) -> list[str]:
+        """Sorted names of all fleets."""
+        return sorted(await self._functions.query("SMEMBERS", FLEETS_KEY))
+
+    async def configure(
+        self,
+        fleet: str,
+        spec: FleetSpec,
+        document: str,
+        expected_version: int | None = None,
+        author: Author | None = None,
+    ) -> Configured:
+        """Create or change a fleet; live sessions stay, tokens and r are rebuilt from the ledger.
+
+        `document` is stored verbatim; `author` None is the service itself. VersionMismatchError, ClassInUseError,
+        CapacityBelowOccupancyError.
+        """
+        if not expected_version:  # a fleet with a version is already listed
+            await self._list(fleet)
+        arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
+        configured = replies.configured(await self._functions.record("put", fleet, author, *arguments))
+        if configured.created:  # again: an older fleet of this name may have been deleted in between
+            await self._list(fleet)
+        return configured
+
+    async def config(self, fleet: str) -> tuple[str, int]:
+        """Document and version of a fleet's configuration; the document is '' if it is lost."""
+        _, document, version = await self._functions.read("config", fleet)
+        return document or "", int(version)
+
+    async def events(self, fleet: str, since: float = 0) -> list[Event]:
+        """Latest applied or rejected changes since fleet time `since`, newest first."""
+        return list(map(replies.event, (await self._functions.read("events", fleet, since))[1:]))
+
+    async def delete(self, fleet: str, expected_version: int | None = None, author: Author | None = None) -> None:
+        """Delete a fleet and its pools. FleetInUseError if a session lives, VersionMismatchError."""
+        expected = "" if expected_version is None else expected_version
+        try:
+            await self._functions.record("delete", fleet, author, expected)
+        except errors.UnknownFleetError:  # an earlier deletion may have lost its reply
+            await self._unlist(fleet)
+            raise
+        await self._unlist(fleet)
+
+    async def applied_file(self, fleet: str) -> str | None:
+        """Digest of the last file applied to the fleet; None before the first."""
+        digest: str | None = await self._functions.query("HGET", FILES_KEY, fleet)
+        return digest
+
+    async def remember_file(self, fleet: str, digest: str) -> None:
+        """Record an applied file, so that the next start does not overwrite later changes."""
+        await self._functions.write(("HSET", FILES_KEY, fleet, digest))
+
+    async def snapshot(self, fleet: str) -> Snapshot:
+        """The fleet at one instant. O(levels in use · pools / 8)."""
+        return parse_snapshot(fleet, await self._functions.read("snapshot", fleet))
+
+    async def tick(self, fleet: str) -> Suspect | None:
+        """End expired sessions and store the integrals. Idempotent; about once a second.
+
+        Work beyond `TICK_CALLS` calls is left to the next tick, to be fair to other fleets. An abandoned repair is
+        resumed. Returns a Suspect if the fleet needs a repair, which is left to the caller.
+        """
+        try:
+            return await self._tick(fleet)
+        except errors.RepairingError:
+            if await self._repairs.finish(fleet, TAKEOVER_SECONDS):
+                return await self._tick(fleet)
+            return None
+
+    async def _tick(self, fleet: str) -> Suspect | None:
+        for _ in range(TICK_CALLS):
+            outcome, *payload = await self._functions.change("tick", fleet)
+            if outcome == "SUSPECT":
+                return Suspect(ours=bool(payload[0]), blocked=payload[1])
+            if not payload[0]:
+                break
+        return None
+
+    async def keys_left(self, fleet: str) -> int:
+        """Number of `NAMED_KEYS` of the fleet that exist."""
+        return int(await self._functions.query("EXISTS", *(f"{{{fleet}}}:{name}" for name in NAMED_KEYS)))
+
+    async def probe_write(self) -> None:
+        """Execute a write without effect, with the durability of an assign. StoreCallError."""
+        await self._functions.try_to_write(*_clear_applied_file(NO_FLEET))
+
+    async def repair_server_keys(self) -> None:
+        """Delete those `SERVER_KEYS` that have another type, and remove a time to live from the others."""
+        for key, kind in SERVER_KEYS.items():
+            wrong = await self._functions.query("TYPE", key) not in (kind, "none")
+            await self._functions.write(("UNLINK" if wrong else "PERSIST", key))
+
+    async def relist(self, fleet: str) -> None:
+        """Add an existing fleet to the list of all fleets. UnknownFleetError."""
+        await self.config(fleet)
+        await self._list(fleet)
+
+    async def _list(self, fleet: str) -> None:
+        await self._functions.write(("SADD", FLEETS_KEY, fleet))
+
+    async def _unlist(self, fleet: str) -> None:
+        """Remove a fleet from the server's keys; list it again if it has been re-created meanwhile."""
+        await self._functions.write(("SREM", FLEETS_KEY, fleet), *_clear_applied_file(fleet))
+        try:
+            await self.config(fleet)
+        except errors.UnknownFleetError:
+            return
+        await self._list(fleet)
+
+
+def _clear_applied_file(fleet: str) -> tuple[tuple[str, ...], ...]:
+    """Commands that delete the field. HSET ensures a write: WAIT confirms nothing without one."""
+    return ("HSET", FILES_KEY, fleet, ""), ("HDEL", FILES_KEY, fleet)

@@ -1,0 +1,73 @@
+-- Batches: many operations on sessions, or many facts of a replay, in one call.
+
+batches = {}
+
+-- Kinds of batches. `functions` has the operations, which take an id and further arguments; in ARGV they start at
+-- `first`, and each has `stride` words. `creates` has those that expect their id to be unused.
+batches.OPERATIONS = {
+  first = 2, stride = 5, creates = { assign = true, report = true },
+  functions = {
+    assign = sessions.assign, complete = sessions.complete, renew = sessions.renew,
+    adopt = reports.adopt, ['end'] = reports.end_session, report = reports.report,
+  },
+}
+batches.FACTS = {
+  first = 3, stride = 6, creates = { placed = true, ended = true },
+  functions = { placed = replay.placed, ended = replay.ended },
+}
+
+-- Ends expired leases (a replay may still extend them). A batch of two or more operations starts the write buffer and
+-- prefetches the records of its ids.
+local function begin_batch(fleet, args, kind)
+  if #args >= kind.first + kind.stride then
+    local ids, creates = {}, {}
+    for at = kind.first, #args, kind.stride do
+      ids[#ids + 1] = args[at + 1]
+      if kind.creates[args[at]] then
+        creates[#creates + 1] = args[at + 1]
+      end
+    end
+    write_buffer.begin(fleet)
+    sessions.prefetch(fleet, ids, creates)
+  end
+  if kind == batches.OPERATIONS then
+    leases.reap(fleet)
+  end
+end
+
+-- Outcomes in order; each operation sees the effects of those before it. The first error stops the batch. Also whether
+-- all succeeded, and the error.
+local function run_batch(fleet, args, kind)
+  local outcomes = {}
+  local ok, message = pcall(begin_batch, fleet, args, kind)
+  for at = kind.first, #args, kind.stride do
+    local outcome
+    if ok then
+      ok, outcome = pcall(kind.functions[args[at]], fleet, unpack(args, at + 1, at + kind.stride - 1))
+      if not ok then
+        message, outcome = outcome, { 'FAULT' }
+      end
+    end
+    outcomes[#outcomes + 1] = outcome or { 'NOT_RUN' }
+  end
+  return outcomes, ok, message
+end
+
+-- Runs a batch -> {BATCH, one outcome per operation, in order}. After an unexpected error the outcome is FAULT, that of
+-- the remaining operations NOT_RUN, and the fleet is marked suspect. If writing the buffer fails, all outcomes are
+-- FAULT.
+function batches.run(fleet, args, kind)
+  local outcomes, ok, message = run_batch(fleet, args, kind)
+  local written, why = pcall(write_buffer.write, fleet)
+  if not written then
+    ok, message = false, why
+    for at = 1, #outcomes do
+      outcomes[at] = { 'FAULT' }
+    end
+  end
+  if not ok then
+    repair.mark_suspect(fleet, message)
+  end
+  state.write(fleet)
+  return { 'BATCH', outcomes }, fleet
+end

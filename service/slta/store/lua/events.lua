@@ -1,0 +1,201 @@
+-- Events: administrative changes and refused attempts, in {fleet}:events, a list of JSON texts, newest first, written
+-- atomically with the change. If the list cannot be written, the change is still made; the audit reports the damage.
+
+events = {}
+
+local MAX_EVENTS = 100
+
+-- Reply words of a change that the fleet's present state forbids (409 and 412 of the API), and of a successful change.
+-- Other replies create no event.
+local REFUSED = {
+  IN_OTHER_CLASS = true, LIMIT = true, NOT_EMPTY = true, IN_USE = true, CLASS_IN_USE = true,
+  CAPACITY_BELOW_OCCUPANCY = true, VERSION_MISMATCH = true,
+}
+local DONE = { CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, REMOVED = true, BEGUN = true }
+
+local FACTS = { 'config_version', 'policy', 'pool_class', 'status' }
+
+-- The type of each field, and whether the field is optional.
+local FIELDS = {
+  at = { 'number' }, time = { 'number' }, action = { 'string' }, outcome = { 'string' }, times = { 'number' },
+  request_id = { 'string' }, key_id = { 'string' }, address = { 'string' },
+  pool_id = { 'string', true }, pools = { 'number', true }, before = { 'table', true }, after = { 'table', true },
+}
+
+local function key_of(fleet)
+  return keys.of_fleet(fleet, 'events')
+end
+
+-- Decodes an event; nil if the text is not a valid one.
+local function parse(text)
+  local read, event = pcall(cjson.decode, text)
+  if not read or type(event) ~= 'table' then
+    return nil
+  end
+  for field, kind in pairs(FIELDS) do
+    if type(event[field]) ~= kind[1] and not (kind[2] and event[field] == nil) then
+      return nil
+    end
+  end
+  return event
+end
+
+-- The facts that an event records of a fleet; nil without a fleet.
+function events.describe_fleet(fleet)
+  return fleet and { config_version = fleet.config_version, policy = fleet.policy }
+end
+
+-- The facts that an event records of a pool; nil if the pool does not exist.
+local function describe_pool(fleet, pool_id)
+  local pool_number, status = pools.find(fleet, pool_id)
+  return pool_number and { pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status }
+end
+
+-- The facts that an event records of new pools, given as (pool_id, class name) pairs. The class is included if all
+-- pools have the same.
+local function describe_new_pools(pairs_given)
+  local pool_class = pairs_given[2]
+  for at = 4, #pairs_given, 2 do
+    pool_class = pairs_given[at] == pool_class and pool_class or nil
+  end
+  return { pool_class = pool_class, status = 'active' }
+end
+
+local function seconds(micros)
+  return math.floor(micros / 1e3) / 1e3
+end
+
+-- Starts an event for an action on a fleet (nil if it does not exist yet) at the server's time in µs. `author` is
+-- "request_id key_id address".
+function events.begin(action, fleet, now, author)
+  local request_id, key_id, address = string.match(author, '^(%S*) (%S*) (%S*)$')
+  return {
+    at = seconds(now), time = seconds(fleet and fleet.time or 0), action = action, outcome = 'DONE', times = 1,
+    request_id = request_id or '', key_id = key_id or '', address = address or '',
+  }
+end
+
+local function differ(before, after)
+  before, after = before or {}, after or {}
+  for _, fact in ipairs(FACTS) do
+    if before[fact] ~= after[fact] then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether an event extends the newest one: the same refusal repeated, or more pools of the same request.
+local function continues(newest, event)
+  for _, field in ipairs({ 'action', 'outcome', 'key_id', 'address' }) do
+    if event[field] ~= newest[field] then
+      return false
+    end
+  end
+  if event.outcome ~= 'DONE' then
+    return event.pool_id == newest.pool_id
+  end
+  local both_add = event.pools and newest.pools and newest.after
+  return both_add and event.request_id ~= '' and event.request_id == newest.request_id
+end
+
+-- Merges the newest event into this one if this one extends it.
+local function merge_newest(fleet, event)
+  local text = redis.pcall('LINDEX', key_of(fleet), 0)
+  local newest = type(text) == 'string' and parse(text)
+  if not newest or not continues(newest, event) then
+    return
+  end
+  event.times = event.outcome == 'DONE' and 1 or newest.times + 1
+  if event.pools then
+    event.pools, event.pool_id = event.pools + newest.pools, nil
+    if event.after.pool_class ~= newest.after.pool_class then
+      event.after.pool_class = nil
+    end
+  end
+  redis.pcall('LTRIM', key_of(fleet), 1, -1)
+end
+
+local function push(fleet, text)
+  if type(redis.pcall('LPUSH', key_of(fleet), text)) == 'number' then
+    redis.pcall('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
+  end
+end
+
+-- Completes an event with the outcome in `reply`, and stores it unless the fleet is deleted or was never created.
+-- Returns its text, '' if nothing changed. O(1).
+function events.close(fleet, event, reply)
+  if REFUSED[reply[1]] then
+    event.outcome, event.after, event.pools = reply[1], event.before, nil
+  elseif not DONE[reply[1]] or reply[1] ~= 'BEGUN' and not differ(event.before, event.after) then
+    return ''
+  end
+  if not fleet or reply[1] == 'DELETED' then
+    return cjson.encode(event)
+  end
+  merge_newest(fleet, event)
+  local text = cjson.encode(event)
+  push(fleet, text)
+  return text
+end
+
+-- Wraps change(fleet, pool_id, …) -> reply, a change of one pool, to record an event -> reply, the event's text.
+function events.changing_pool(action, change)
+  return function(fleet, author, pool_id, ...)
+    local event = events.begin(action, fleet, fleet.clock, author)
+    event.pool_id, event.before = pool_id, describe_pool(fleet, pool_id)
+    local reply = change(fleet, pool_id, ...)
+    event.after = describe_pool(fleet, pool_id)
+    return reply, events.close(fleet, event, reply)
+  end
+end
+
+-- Wraps add(fleet, (pool_id, class name) pairs) -> reply to record an event -> reply, the event's text.
+function events.adding_pools(add)
+  return function(fleet, author, ...)
+    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, { ... })
+    local created = reply[1] == 'CREATED' and #reply - 1 or 0
+    if created > 0 then
+      event.pools, event.after = created, describe_new_pools({ ... })
+    end
+    event.pool_id = #reply == 2 and reply[2] or nil -- the only new pool, or the one that was refused
+    return reply, events.close(fleet, event, reply)
+  end
+end
+
+-- Entries of the list that are not valid events, and those beyond MAX_EVENTS. O(1).
+function events.invalid(fleet)
+  local found = {}
+  for at, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS)) do
+    if at > MAX_EVENTS or not parse(text) then
+      found[#found + 1] = text
+    end
+  end
+  return found
+end
+
+-- Removes invalid entries. O(1).
+function events.repair(fleet)
+  if #events.invalid(fleet) == 0 then
+    return
+  end
+  local texts = redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS - 1)
+  redis.call('UNLINK', key_of(fleet))
+  for at = #texts, 1, -1 do
+    if parse(texts[at]) then
+      redis.call('LPUSH', key_of(fleet), texts[at])
+    end
+  end
+end
+
+-- since, in seconds of fleet time -> {EVENTS, text, …}, newest first. O(1).
+function events.list(fleet, since)
+  local found = { 'EVENTS' }
+  for _, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS - 1)) do
+    local event = parse(text)
+    if event and event.time >= tonumber(since) then
+      found[#found + 1] = text
+    end
+  end
+  return found
+end

@@ -1,0 +1,248 @@
+-- Fleets: create, configure and delete.
+
+fleets = {}
+
+-- Fields copied unchanged from a configuration to the fleet.
+fleets.SETTINGS = { 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent' }
+
+local KEYS_PER_UNLINK = 1000 -- maximum number of keys in one UNLINK
+
+local deleted = {} -- by key, the epochs of fleets deleted within the last second
+
+-- Records a deleted fleet's epoch, so that a fleet created under the same name within the same second gets a higher one
+-- and is not taken for the old one. O(fleets deleted within the last second).
+local function remember_epoch(fleet)
+  local second = math.floor(fleet.clock / 1e6)
+  for key, epoch in pairs(deleted) do
+    deleted[key] = epoch >= second and epoch or nil
+  end
+  deleted[fleet.state_key] = fleet.store_epoch
+end
+
+local function create(key, now)
+  local fleet = state.new(key)
+  fleet.clock = now
+  fleet.store_epoch = math.max(math.floor(now / 1e6), (deleted[key] or 0) + 1)
+  incarnations.create(fleet)
+  return fleet
+end
+
+-- The class_id of every class: the present one, or for new classes the lowest free ones.
+local function assign_class_ids(fleet, names)
+  local known, taken, class_ids = {}, {}, {}
+  for class_index, name in ipairs(fleet.names) do
+    known[name] = fleet.numbers[class_index]
+    taken[fleet.numbers[class_index]] = true
+  end
+  local free = 0
+  for class_index, name in ipairs(names) do
+    if not known[name] then
+      while taken[free] do
+        free = free + 1
+      end
+      known[name], taken[free] = free, true
+    end
+    class_ids[class_index] = known[name]
+  end
+  return class_ids
+end
+
+local function has_pools(fleet, class_index)
+  return fleet.pools[class_index] + fleet.draining_pools[class_index] + fleet.failed_pools[class_index] > 0
+end
+
+local function largest_occupancy(fleet, class_index)
+  local largest = 0
+  rows.each(keys.of_class(fleet, 'used', class_index), 0, function(pool_index)
+    largest = math.max(largest, ledger.occupancy(fleet, keys.pool_number(fleet, class_index, pool_index)))
+  end)
+  return largest
+end
+
+local function by_name(names, values)
+  local named = {}
+  for class_index, name in ipairs(names) do
+    named[name] = values[class_index]
+  end
+  return named
+end
+
+-- The refusal if classes of the capacities `wanted` cannot replace the present ones, else nil. O(pools) if a capacity
+-- shrinks.
+local function refusal(fleet, wanted)
+  for class_index, name in ipairs(fleet.names) do
+    if has_pools(fleet, class_index) then
+      if not wanted[name] then
+        return { 'CLASS_IN_USE', name }
+      elseif wanted[name] < fleet.capacities[class_index] and largest_occupancy(fleet, class_index) > wanted[name] then
+        return { 'CAPACITY_BELOW_OCCUPANCY', name }
+      end
+    end
+  end
+  return nil
+end
+
+local function drop_levels(fleet, class_index, first)
+  for from = first, fleet.capacities[class_index], KEYS_PER_UNLINK do
+    local level_keys = {}
+    for level = from, math.min(from + KEYS_PER_UNLINK - 1, fleet.capacities[class_index]) do
+      level_keys[#level_keys + 1] = keys.of_level(fleet, class_index, level)
+    end
+    redis.call('UNLINK', unpack(level_keys))
+  end
+end
+
+-- Deletes all keys of a class, including the rows of the policy.
+local function drop_class(fleet, class_index)
+  for name in pairs(keys.CLASS) do
+    redis.call('DEL', keys.of_class(fleet, name, class_index))
+  end
+  for _, name in ipairs(fleet.policy_table.CLASS_ROWS) do
+    redis.call('DEL', keys.of_class(fleet, name, class_index))
+  end
+  drop_levels(fleet, class_index, 1)
+end
+
+-- Fields that are vectors with one number per class, to be reordered with the classes: those of the fleet, of its
+-- policy, and the placement counts of all policies that it has had.
+local function per_class_vectors(fleet)
+  local fields = { 'pools', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low' }
+  for _, field in ipairs(fleet.policy_table.VECTORS) do
+    fields[#fields + 1] = field
+  end
+  policies.each_token(function(token)
+    if fleet['assigned_' .. token] then
+      fields[#fields + 1] = 'assigned_' .. token
+    end
+  end)
+  return fields
+end
+
+-- Reorders all vectors to the new class indexes. Deletes the rows of removed classes.
+local function reorder_classes(fleet, names, class_ids)
+  local old, kept = fleet.index_by_id, {}
+  for _, class_id in ipairs(class_ids) do
+    kept[class_id] = true
+  end
+  for class_index, class_id in ipairs(fleet.numbers) do
+    if not kept[class_id] then
+      drop_class(fleet, class_index)
+    end
+  end
+  for _, field in ipairs(per_class_vectors(fleet)) do
+    local vector = {}
+    for class_index, class_id in ipairs(class_ids) do
+      vector[class_index] = old[class_id] and fleet[field][old[class_id]] or 0
+    end
+    fleet[field] = vector
+  end
+  fleet.names, fleet.numbers, fleet.classes = names, class_ids, #class_ids
+  cache.index_classes(fleet)
+end
+
+-- Deletes the rows of levels above `wanted`, the new capacities by class name.
+local function clear_rows_above(fleet, wanted)
+  for class_index, name in ipairs(fleet.names) do
+    drop_levels(fleet, class_index, (wanted[name] or 0) + 1)
+  end
+end
+
+-- Writes the document and the tables compiled from it. O(levels).
+function fleets.write_tables(fleet, given)
+  redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
+  redis.call('SET', keys.of_fleet(fleet, 'order:full'), given.order)
+  redis.call('SET', keys.of_fleet(fleet, 'bound:full'), given.bound)
+  for class_index = 1, #fleet.numbers do
+    redis.call('SET', keys.of_class(fleet, 'marginals', class_index), given.marginals[class_index])
+  end
+  fleet.marginals = {}
+end
+
+-- The part of the utilities digest that totals depend on; a second part may identify an order other than the paper's.
+local function totals_digest(utilities)
+  return string.match(utilities, '^[^:]*')
+end
+
+-- The function of `ledger` that applies the configuration and preserves as much of r as possible.
+local function kind_of_change(fleet, given)
+  if given.policy ~= fleet.policy or totals_digest(given.utilities) ~= totals_digest(fleet.utilities) then
+    return ledger.change_and_reset
+  end
+  return given.utilities == fleet.utilities and ledger.change_settings or ledger.change_order
+end
+
+-- Applies the configuration.
+local function apply(fleet, given, wanted)
+  if given.policy ~= fleet.policy then
+    if fleet.policy_table then
+      policies.clear(fleet)
+    end
+    state.change_policy(fleet, given.policy)
+  end
+  local tables_differ = given.utilities ~= fleet.utilities
+  local totals_differ = totals_digest(given.utilities) ~= totals_digest(fleet.utilities)
+  if totals_differ then
+    fleet.utilities_version = fleet.utilities_version + 1
+  end
+  clear_rows_above(fleet, wanted)
+  reorder_classes(fleet, given.names, assign_class_ids(fleet, given.names))
+  for _, field in ipairs(fleets.SETTINGS) do
+    fleet[field] = given[field]
+  end
+  if tables_differ then
+    fleets.write_tables(fleet, given)
+    fleet.utility = ledger.utility(fleet)
+  else
+    redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
+  end
+end
+
+-- given: expected version ('' for any), document, policy, utilities (digests of everything that totals depend on, and
+-- of an order other than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power,
+-- exponent, order, bound, then the marginals of each class.
+--   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
+--    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if it exists. O(levels + classes * pools / 8).
+function fleets.put(fleet, key, now, given)
+  local created = not fleet
+  local version = fleet and fleet.config_version or 0
+  if given.expected ~= '' and tonumber(given.expected) ~= version then
+    return { 'VERSION_MISMATCH', version }, fleet
+  end
+  fleet = fleet or create(key, now)
+  local wanted = by_name(given.names, given.capacities)
+  local refused = refusal(fleet, wanted)
+  if refused then
+    return refused, fleet
+  end
+  -- writes
+  kind_of_change(fleet, given)(fleet, function()
+    cache.invalidate(fleet)
+    apply(fleet, given, wanted)
+  end)
+  fleet.config_version = version + 1
+  state.write(fleet)
+  return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }, fleet
+end
+
+-- expected version, '' for any -> {DELETED} | {IN_USE} | {VERSION_MISMATCH, version}. O(levels + classes).
+function fleets.delete(fleet, expected)
+  if expected ~= '' and tonumber(expected) ~= fleet.config_version then
+    return { 'VERSION_MISMATCH', fleet.config_version }
+  elseif redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then
+    return { 'IN_USE' }
+  end
+  -- writes
+  remember_epoch(fleet)
+  incarnations.drop(fleet)
+  policies.clear(fleet)
+  for class_index = 1, #fleet.numbers do
+    drop_class(fleet, class_index)
+  end
+  for _, window in ipairs(constants.WINDOWS) do
+    redis.call('UNLINK', keys.of_past(fleet, window))
+  end
+  for name in pairs(keys.FLEET) do
+    redis.call('UNLINK', keys.of_fleet(fleet, name))
+  end
+  return { 'DELETED' }
+end

@@ -1,0 +1,84 @@
+-- The history of the integrals, from which any dispatcher can average over the last minute, five minutes or hour.
+-- `past:<window>` holds one line per sixtieth of the window, newest first.
+
+history = {}
+
+local function time_of(line)
+  return tonumber(string.match(line, '%S+ (%S+)'))
+end
+
+local function are_numbers(text)
+  for _, word in ipairs(vectors.split(text)) do
+    if not tonumber(word) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Whether a line consists of integrals and, after a bar, the sums of the fleet's policy.
+local function is_integrals(line)
+  local integrals, sums = string.match(line, '^([^|]*)|?([^|]*)$')
+  return integrals and #vectors.split(integrals) >= 8 and are_numbers(integrals) and are_numbers(sums)
+end
+
+-- Whether every line of a window is valid; true for an empty window.
+function history.is_valid(fleet, window)
+  local lines = redis.pcall('LRANGE', keys.of_past(fleet, window), 0, -1)
+  for _, line in ipairs(lines) do
+    if not is_integrals(line) then
+      return false
+    end
+  end
+  return not lines.err
+end
+
+-- The fleet time of the newest line; nil for an empty history.
+function history.newest_time(fleet)
+  local newest = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
+  return newest and time_of(newest)
+end
+
+-- The utilities version and the session integral of the newest line; nil for an empty history.
+function history.newest(fleet)
+  local line = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
+  local version, high, low = string.match(line or '', '^(%S+) %S+ (%S+) (%S+)')
+  return tonumber(low) and { version = tonumber(version), sessions = tonumber(high) + tonumber(low) }
+end
+
+-- Appends a line to each window whose newest one is old enough. O(1) on average.
+function history.append(fleet)
+  accounting.integrate_pools(fleet)
+  local line = accounting.integrals(fleet)
+  for _, window in ipairs(constants.WINDOWS) do
+    local key = keys.of_past(fleet, window)
+    local newest = redis.call('LINDEX', key, 0)
+    if not newest or fleet.time - time_of(newest) >= window / 60 * 1e6 then
+      redis.call('LPUSH', key, line)
+      redis.call('LTRIM', key, 0, 60)
+    end
+  end
+end
+
+-- Removes the sums of the previous policy from all lines. O(1).
+function history.drop_sums(fleet)
+  for _, window in ipairs(constants.WINDOWS) do
+    local key = keys.of_past(fleet, window)
+    local lines = redis.call('LRANGE', key, 0, -1)
+    redis.call('DEL', key)
+    for at = #lines, 1, -1 do
+      redis.call('LPUSH', key, (string.gsub(lines[at], ' |.*$', '')))
+    end
+  end
+end
+
+-- The newest line that is at least `window` seconds old, else the oldest; nil for an empty history.
+function history.line_before(fleet, window)
+  local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, -1)
+  for _, line in ipairs(lines) do
+    if fleet.time - time_of(line) >= window * 1e6 then
+      return line
+    end
+  end
+  return lines[#lines]
+end

@@ -1,0 +1,132 @@
+-- Incarnations detect that the store has lost acknowledged writes. An incarnation is the series of writes that one
+-- server process makes to a fleet. A restarted process, or a promoted replica, finds another process's incarnation in
+-- the state: it begins a new one and records the fleet's revision at that moment, the fork. Writes of the previous
+-- incarnation with a revision up to the fork survived; later ones are lost.
+--
+-- `incarnation` has 48 bits. The upper half identifies the fleet, so that a fleet deleted and created again under the
+-- same name is a different one; the lower half identifies the incarnation. `incarnations` has the last MAX_RECORDED as
+-- "incarnation:process:fork", the present one last.
+
+incarnations = {}
+
+local MAX_RECORDED = 8
+
+local process -- a hash of this process's run id; nil until first used
+local current, highest = {}, {} -- by prefix: this process's incarnation, and the last revision
+
+-- A hash with half the bits of an incarnation.
+local function hash(...)
+  return tonumber(string.sub(redis.sha1hex(table.concat({ ... }, '|')), 1, constants.INCARNATION_BITS / 4), 16)
+end
+
+-- Users without permission for INFO get a random id each time the library is loaded.
+local function process_id()
+  if not process then
+    local information = redis.pcall('INFO', 'server')
+    local run_id = type(information) == 'string' and string.match(information, 'run_id:(%x+)')
+    process = hash(run_id or table.concat(redis.call('TIME'), '|'))
+  end
+  return process
+end
+
+-- Records that the present incarnation belongs to this process and began at the present revision.
+local function record(fleet)
+  local words = fleet.incarnations or {}
+  words[#words + 1] = string.format('%d:%d:%d', fleet.incarnation, process_id(), fleet.revision)
+  if #words > MAX_RECORDED then
+    table.remove(words, 1)
+  end
+  fleet.incarnations = words
+end
+
+-- Begins an incarnation of the fleet with this number at the present revision.
+local function begin(fleet, fleet_number)
+  local number = hash(process_id(), fleet.prefix, unpack(redis.call('TIME')))
+  fleet.incarnation = fleet_number * 2 ^ constants.INCARNATION_BITS + number
+  record(fleet)
+end
+
+local function number_of_fleet(incarnation)
+  return math.floor(incarnation / 2 ^ constants.INCARNATION_BITS)
+end
+
+-- Begins the first incarnation of a new fleet.
+function incarnations.create(fleet)
+  begin(fleet, hash(fleet.prefix, unpack(redis.call('TIME'))))
+  current[fleet.prefix], highest[fleet.prefix] = fleet.incarnation, 0
+end
+
+-- Called before a change: begins an incarnation if the state belongs to another process or was rolled back. Another
+-- version of this library in the same process may have begun it already. O(1).
+function incarnations.begin_call(fleet)
+  local prefix = fleet.prefix
+  local is_known = current[prefix] == fleet.incarnation
+  if is_known and fleet.revision >= highest[prefix] then
+    return
+  end
+  local words = fleet.incarnations or {}
+  local own = string.format('^%d:%d:', fleet.incarnation, process_id())
+  if is_known or not string.find(words[#words] or '', own) then
+    begin(fleet, number_of_fleet(fleet.incarnation))
+  end
+  current[prefix], highest[prefix] = fleet.incarnation, fleet.revision
+end
+
+-- Called after the state was written.
+function incarnations.end_call(fleet)
+  highest[fleet.prefix] = fleet.revision
+end
+
+-- For a repair: restores the last recorded incarnation. If the state was lost, the revision is the last one that this
+-- process wrote, else that of the last fork.
+function incarnations.repair(fleet)
+  local prefix, words = fleet.prefix, fleet.incarnations
+  local is_lost = number_of_fleet(fleet.incarnation) == 0
+  local last, fork = string.match(words[#words] or '', '^(%d+):%d+:(%d+)$')
+  fleet.incarnation = tonumber(last) or is_lost and current[prefix] or fleet.incarnation
+  if is_lost then
+    fleet.revision = fleet.incarnation == current[prefix] and highest[prefix] or 0
+  end
+  fleet.revision = math.max(fleet.revision, tonumber(fork) or 0)
+  if number_of_fleet(fleet.incarnation) == 0 then
+    incarnations.create(fleet)
+  elseif not last then
+    record(fleet)
+  end
+end
+
+-- Forgets a deleted fleet.
+function incarnations.drop(fleet)
+  current[fleet.prefix], highest[fleet.prefix] = nil, nil
+end
+
+-- Whether an incarnation belongs to this fleet, not to an earlier one of the same name.
+function incarnations.is_of(fleet, incarnation)
+  return number_of_fleet(tonumber(incarnation)) == number_of_fleet(fleet.incarnation)
+end
+
+-- -> {INCARNATIONS, incarnation, fork, …}, the present one last; only that one if the list was lost. O(1).
+function incarnations.list(fleet)
+  local reply = { 'INCARNATIONS' }
+  for _, word in ipairs(fleet.incarnations or {}) do
+    local incarnation, fork = string.match(word, '^(%d+):%d+:(%d+)$')
+    reply[#reply + 1] = tonumber(incarnation)
+    reply[#reply + 1] = tonumber(fork)
+  end
+  return reply[2] and reply or { 'INCARNATIONS', fleet.incarnation, fleet.revision }
+end
+
+-- incarnation: acknowledged changes were lost when it began. The first such report begins a new store epoch, which
+-- invalidates earlier lists of pools. For a while no lease ends, since renewals may be lost too.
+--   -> {MARKED} | {PRESENT} if already reported, or not the present incarnation. O(1).
+function incarnations.mark(fleet, incarnation)
+  if tonumber(incarnation) ~= fleet.incarnation or fleet.marked_incarnation == fleet.incarnation then
+    return { 'PRESENT' }
+  end
+  -- writes
+  fleet.marked_incarnation = fleet.incarnation
+  fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
+  fleet.went_back = (fleet.went_back or 0) + 1
+  fleet.hold_until = fleet.time + accounting.HOLD
+  return { 'MARKED' }
+end

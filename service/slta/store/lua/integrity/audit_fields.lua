@@ -1,0 +1,118 @@
+-- The audit of a fleet's fields: each exists and is in its range.
+
+audit_fields = {}
+
+local HOUR = 3600e6
+
+local function is_number(value)
+  return type(value) == 'number' and value == value and value < 1e300 and value > -1e300
+end
+
+local function are_numbers(vector, length)
+  for class_index = 1, length do
+    if not is_number(vector[class_index]) then
+      return false
+    end
+  end
+  return #vector == length
+end
+
+-- Checks that a field is stored and has a valid value. Placement counts by tokens of other policies may be missing.
+local function check_field(fleet, report, field, kind, cold)
+  local value = rawget(fleet, field)
+  if cold then
+    local optional = string.find(field, 'assigned_', 1, true)
+    if optional and (cold[field] or '') == '' then
+      return
+    elseif not cold[field] then
+      report:add(field .. ': is missing')
+      return
+    end
+    value = vectors.decode(kind, cold[field])
+  end
+  if kind == 'number' and not is_number(value) then
+    report:add(field .. ': is not a number')
+  elseif kind == 'vector' and not are_numbers(value, fleet.classes) then
+    report:add(field .. ': is not a vector with one number per class')
+  end
+end
+
+-- The cached cold fields equal the stored ones.
+local function check_cache(fleet, report, cold)
+  local remembered = {
+    names = fleet.names, numbers = fleet.numbers, capacities = fleet.capacities, lease = fleet.lease,
+  }
+  for name, value in pairs(remembered) do
+    report:expect_equal(name .. ', as cached', vectors.encode(value), cold[name])
+  end
+end
+
+-- The digest of what the tables are derived from matches the stored fields.
+local function check_tables_digest(fleet, report, cold)
+  local numbers, lease = vectors.split(cold.numbers or '', true), tonumber(cold.lease)
+  if lease and cold.utilities then
+    report:expect_equal('tables', fleet.tables, cache.digest(cold.utilities, numbers, lease, fleet.pools))
+  end
+end
+
+-- The incarnation is the last one recorded, and the revision is not below its fork.
+local function check_incarnation(fleet, report, cold)
+  local last, fork = string.match(cold.incarnations or '', '(%d+):%d+:(%d+)$')
+  if fleet.incarnation ~= tonumber(last) then
+    report:add('incarnation: is not the last one recorded')
+  elseif fleet.revision < tonumber(fork) then
+    report:add(string.format('revision: %.0f, expected at least %s', fleet.revision, fork))
+  end
+end
+
+local function check_times(fleet, report, cold)
+  local function not_after(name, value, latest)
+    if value and value > latest then
+      report:add(string.format('%s: %.0f, expected at most %.0f', name, value, latest))
+    end
+  end
+  not_after('next_due', fleet.next_due * 1e6, fleet.time + 1e6)
+  not_after('hold_until', fleet.hold_until, fleet.time + accounting.HOLD + accounting.MAX_STEP)
+  not_after('pools_since', tonumber(cold.pools_since), fleet.time)
+  not_after('ended_since', tonumber(cold.ended_since), fleet.time)
+  local kept = history.newest_time(fleet)
+  if kept then
+    not_after('time of the newest history line', kept, fleet.time)
+    not_after('time', fleet.time, kept + HOUR)
+  end
+end
+
+-- No counter is negative, and there are no more placements by token than assigned sessions; there may be fewer, since
+-- the counts of a removed class are dropped.
+local function check_counts(fleet, report)
+  accounting.each_count(fleet, function(name, count)
+    if count < 0 then
+      report:add(name .. ': is negative')
+    end
+  end)
+  local placed = accounting.placements(fleet)
+  if placed > fleet.assigned then
+    report:add(string.format('assigned: %.0f, expected at least the %.0f placements by token', fleet.assigned, placed))
+  end
+  if fleet.ended_generation ~= 0 and fleet.ended_generation ~= 1 then
+    report:add(string.format('ended_generation: %.17g, expected 0 or 1', fleet.ended_generation))
+  end
+end
+
+-- In one call. O(fields + classes).
+function audit_fields.check(fleet, report)
+  local cold = state.stored_cold(fleet)
+  report:expect_equal('suspect', cold.suspect, '')
+  state.each_field(fleet.policy_table, function(field, kind, is_cold)
+    check_field(fleet, report, field, kind, is_cold and cold)
+  end)
+  report:expect_equal('classes', #vectors.split(cold.names or ''), fleet.classes)
+  check_cache(fleet, report, cold)
+  check_tables_digest(fleet, report, cold)
+  check_times(fleet, report, cold)
+  check_incarnation(fleet, report, cold)
+  check_counts(fleet, report)
+  for _, text in ipairs(events.invalid(fleet)) do
+    report:add('events: invalid or surplus entry: ' .. text)
+  end
+end

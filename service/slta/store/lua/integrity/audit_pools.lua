@@ -1,0 +1,71 @@
+-- The audit of pools: record, name and set of ids of each pool, and its column of bits in every row.
+
+audit_pools = {}
+
+-- Checks that the name, record and status of a pool agree. Returns whether it is active, and its occupancy.
+local function check_pool(fleet, report, pool_number)
+  local name = records.pool_name(fleet, pool_number)
+  local record = name and redis.call('HGET', keys.of_fleet(fleet, 'pools'), name)
+  local stored, status = string.match(record or '', '^(%d+) (%a+)$')
+  if tonumber(stored) ~= pool_number then
+    report:add(string.format('pool number %d: its name and its record do not match', pool_number))
+  elseif not pools.COUNTED_IN[status] then
+    report:add('pool ' .. name .. ': unknown status ' .. status)
+  end
+  return status == 'active', ledger.occupancy(fleet, pool_number)
+end
+
+local function check_row(report, key, block, expected)
+  if bit_blocks.stored(key, block) ~= expected then
+    report:add(string.format('%s: wrong bits of pools from %d on', key, block * bit_blocks.POOLS))
+  end
+end
+
+local function check_block(fleet, report, class_index, block)
+  local occupancies, name = {}, fleet.names[class_index]
+  for _, offset in ipairs(bit_blocks.offsets(keys.of_class(fleet, 'used', class_index), block)) do
+    local pool_number = keys.pool_number(fleet, class_index, block * bit_blocks.POOLS + offset)
+    local is_active, occupancy = check_pool(fleet, report, pool_number)
+    occupancies[offset] = is_active and occupancy or nil
+    if occupancy > fleet.capacities[class_index] then
+      local text = 'pool number %d of class %s: holds %d sessions, expected at most %d'
+      report:add(string.format(text, pool_number, name, occupancy, fleet.capacities[class_index]))
+    end
+  end
+  local all = bit_blocks.bits(occupancies, function() return true end)
+  check_row(report, keys.of_class(fleet, 'active', class_index), block, all)
+  bit_blocks.levels(occupancies, fleet.capacities[class_index], function(level, expected)
+    check_row(report, keys.of_level(fleet, class_index, level), block, expected)
+  end)
+  for key, holds in pairs(policies.call(fleet, 'rows', class_index) or {}) do
+    check_row(report, key, block, bit_blocks.bits(occupancies, holds))
+  end
+end
+
+-- Checks blocks of pools. O(work + capacity).
+function audit_pools.check_columns(fleet, report, cursor)
+  return bit_blocks.each_block(fleet, report, cursor, function(class_index, block)
+    check_block(fleet, report, class_index, block)
+    report:spend(fleet.capacities[class_index] + 4 * bit_blocks.POOLS)
+  end)
+end
+
+-- Checks that every id in a pool's set has a record that names the pool.
+local function check_ids(fleet, report, pool_number)
+  local ids = redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
+  local wanted = string.format('%d ', pool_number)
+  for at, record in ipairs(records.read_all(fleet, ids)) do
+    if string.sub(record or '', 1, #wanted) ~= wanted then
+      local text = 'session %s: is in the id set of pool number %d without a record there'
+      report:add(string.format(text, ids[at], pool_number))
+    end
+  end
+  return #ids
+end
+
+-- Checks the id sets, pool by pool. O(work + sessions of a pool).
+function audit_pools.check_members(fleet, report, cursor)
+  return bit_blocks.each_pool(fleet, report, cursor, function(pool_number)
+    return 2 + 2 * check_ids(fleet, report, pool_number)
+  end)
+end

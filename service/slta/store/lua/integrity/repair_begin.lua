@@ -1,0 +1,214 @@
+-- The beginning of a repair: a writable state with whatever is left of the old one, and tables compiled from the
+-- document.
+
+repair_begin = {}
+
+local HOUR = 3600e6
+local UNDER_WAY = 10e6 -- µs after its last slice during which a repair is continued rather than restarted
+
+local function is_valid(kind, value, classes)
+  if kind == 'number' then
+    return type(value) == 'number' and value == value and math.abs(value) < 1e300
+  elseif kind == 'vector' then
+    for class_index = 1, classes do
+      if type(value) ~= 'table' or not is_valid('number', value[class_index]) then
+        return false
+      end
+    end
+    return #value == classes
+  end
+  return value ~= nil
+end
+
+local function empty(kind, classes)
+  return kind == 'vector' and vectors.zeros(classes) or kind == 'number' and 0 or kind == 'words' and {} or ''
+end
+
+-- Loads the stored cold fields.
+local function read_cold(fleet)
+  local stored = redis.call('TYPE', keys.of_fleet(fleet, 'cold')).ok == 'hash' and state.stored_cold(fleet) or {}
+  state.each_field(fleet.policy_table, function(field, kind, is_cold)
+    if is_cold then
+      rawset(fleet, field, stored[field] and vectors.decode(kind, stored[field]))
+      fleet.cold[field] = stored[field] or false
+    end
+  end)
+end
+
+-- Resets invalid fields to 0.
+local function reset_invalid_fields(fleet)
+  state.each_field(fleet.policy_table, function(field, kind)
+    if not is_valid(kind, rawget(fleet, field), fleet.classes) then
+      rawset(fleet, field, empty(kind, fleet.classes))
+    end
+  end)
+end
+
+local function has_marginals(fleet, class_id, marginals)
+  return class_id and redis.pcall('GET', fleet.prefix .. 'marginals:' .. class_id) == marginals
+end
+
+-- The class_id of a class: the lowest free one with these marginal utilities, else the lowest free one.
+local function find_class_id(fleet, marginals, taken)
+  local free
+  for class_id = 0, constants.MAX_CLASSES - 1 do
+    if not taken[class_id] then
+      free = free or class_id
+      if has_marginals(fleet, class_id, marginals) then
+        return class_id
+      end
+    end
+  end
+  return free
+end
+
+-- The class ids: the stored ones if the digest of the tables or the class's marginal utilities confirm them.
+local function find_class_ids(fleet, given)
+  local class_ids, taken, trusted = {}, {}, false
+  if #fleet.numbers == #given.names then
+    trusted = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools) == fleet.tables
+  end
+  for class_index = 1, #given.names do
+    local stored, marginals = fleet.numbers[class_index], given.marginals[class_index]
+    local is_confirmed = stored and not taken[stored] and (trusted or has_marginals(fleet, stored, marginals))
+    local class_id = is_confirmed and stored or find_class_id(fleet, marginals, taken)
+    class_ids[class_index], taken[class_id] = class_id, true
+  end
+  return class_ids
+end
+
+-- Applies the settings and tables of the document.
+local function apply_document(fleet, given)
+  local class_ids = find_class_ids(fleet, given)
+  fleet.names, fleet.numbers, fleet.classes = given.names, class_ids, #class_ids
+  for _, field in ipairs(fleets.SETTINGS) do
+    fleet[field] = given[field]
+  end
+  cache.index_classes(fleet)
+  if fleet.policy ~= given.policy then
+    state.change_policy(fleet, given.policy)
+  end
+  fleets.write_tables(fleet, given)
+end
+
+-- Repairs clocks and times. Fleet time that is not within an hour after the newest history line is set to that line's.
+local function repair_times(fleet, now)
+  local kept = history.newest_time(fleet)
+  if kept and (fleet.time < kept or fleet.time > kept + HOUR) then
+    fleet.time = kept
+  end
+  fleet.clock = now
+  fleet.hold_until = fleet.time + accounting.HOLD
+  fleet.pools_since, fleet.ended_since = fleet.time, math.min(fleet.ended_since, fleet.time)
+  fleet.next_due = math.floor(fleet.time / 1e6) + 1
+  fleet.store_epoch = fleet.store_epoch > 0 and fleet.store_epoch or math.floor(now / 1e6)
+  fleet.config_version = math.max(1, fleet.config_version)
+  fleet.ended_generation = fleet.ended_generation == 0 and 0 or 1 -- as in `keys.of_ended`
+  incarnations.repair(fleet)
+end
+
+-- Deletes keys of the wrong type, invalid events and histories, and makes all keys persistent.
+local function repair_fleet_keys(fleet)
+  local lost = {}
+  for name, kind in pairs(keys.FLEET) do
+    local key = keys.of_fleet(fleet, name)
+    local present = redis.call('TYPE', key).ok
+    if present ~= 'none' and present ~= kind then
+      redis.call('UNLINK', key)
+      lost[#lost + 1] = { name, present }
+    end
+    redis.call('PERSIST', key)
+  end
+  for _, one in ipairs(lost) do
+    repair.set_aside(fleet, 'key ' .. one[1], 'was a ' .. one[2])
+  end
+  events.repair(fleet)
+  for _, window in ipairs(constants.WINDOWS) do
+    if not history.is_valid(fleet, window) then
+      redis.call('UNLINK', keys.of_past(fleet, window))
+    end
+  end
+end
+
+-- Adds missing cold fields that are read with the state, so that the state can be read.
+local function repair_cold_hash(key)
+  local cold = string.sub(key, 1, -6) .. 'cold'
+  if redis.call('TYPE', cold).ok ~= 'hash' then
+    redis.call('UNLINK', cold)
+  end
+  for _, name in ipairs({ 'names', 'numbers', 'capacities' }) do
+    redis.call('HSET', cold, name, redis.call('HGET', cold, name) or '')
+  end
+end
+
+-- A fleet without a readable state.
+local function new(key, now, given)
+  local fleet = state.new(key)
+  fleet.policy_table = policies.BY_NAME[given.policy]
+  fleet.policy, fleet.classes, fleet.clock = given.policy, #given.names, now
+  fleet.pools = nil
+  return fleet
+end
+
+-- Opens the fleet as far as it can be read, or as a new one on the same keys; nil and the refusal if this version must
+-- not touch it, or if the document is not the one that was compiled. `can_write` permits writes that make more of it
+-- readable.
+local function open(key, now, given, can_write)
+  local document = redis.pcall('GET', string.sub(key, 1, -6) .. 'document')
+  if not given then
+    return nil, { 'NEWER_FLEET' }
+  elseif document ~= given.document then
+    return nil, { document and 'DOCUMENT_CHANGED' or 'UNKNOWN_FLEET' }
+  end
+  local is_read, fleet, refusal = pcall(state.read, key, true)
+  if not is_read and can_write then
+    repair_cold_hash(key)
+    is_read, fleet, refusal = pcall(state.read, key, true)
+  end
+  if is_read and fleet then
+    return fleet
+  elseif is_read and refusal ~= 'UNKNOWN_FLEET' then
+    return nil, { refusal }
+  end
+  return new(key, now, given)
+end
+
+-- -> {CLASSES, policy, the class ids that a repair would assign, session records} | a refusal as in `repair_begin.run`.
+-- O(levels).
+function repair_begin.survey(key, now, given)
+  local fleet, refusal = open(key, now, given)
+  if not fleet then
+    return refusal
+  end
+  read_cold(fleet)
+  reset_invalid_fields(fleet)
+  local count = redis.pcall('HLEN', keys.of_fleet(fleet, 'sessions'))
+  return { 'CLASSES', given.policy, table.concat(find_class_ids(fleet, given), ' '), tonumber(count) or 0 }
+end
+
+-- given: a configuration as for `put`, compiled from the stored document; `asked` and `put_back` as in `repair.begin`.
+--   -> {BEGUN}, the fleet | {SOUND} if no repair was requested and none is needed
+--    | {UNKNOWN_FLEET} | {DOCUMENT_CHANGED} since it was compiled | {NEWER_FLEET} | {OLDER_FLEET}. O(levels).
+function repair_begin.run(key, now, given, asked, put_back)
+  local fleet, refusal = open(key, now, given, true)
+  if not fleet then
+    return refusal
+  elseif repair.is_under_way(fleet, UNDER_WAY, asked) then
+    return { 'BEGUN' }, fleet
+  elseif asked ~= '1' and not repair.is_claimed(fleet) then
+    return { 'SOUND' }
+  end
+  -- writes
+  repair_fleet_keys(fleet)
+  read_cold(fleet)
+  reset_invalid_fields(fleet)
+  cache.invalidate(fleet)
+  apply_document(fleet, given)
+  reset_invalid_fields(fleet)
+  repair_times(fleet, now)
+  cache.invalidate(fleet)
+  cache.store(fleet)
+  local reply = repair.begin(fleet, asked, put_back)
+  state.write(fleet)
+  return reply, fleet
+end

@@ -1,0 +1,147 @@
+-- A repair's stages on pools: their records, names and bits, then the columns of their occupancies.
+
+repair_pools = {}
+
+local function each_field_of(key, job, cursor, visit)
+  local found = redis.call('HSCAN', key, cursor == '' and '0' or cursor, 'COUNT', math.ceil(job.budget / 6))
+  for at = 1, #found[2], 2 do
+    visit(found[2][at], found[2][at + 1])
+  end
+  return found[1] ~= '0' and found[1] or nil
+end
+
+repair_pools.each_field_of = each_field_of
+
+-- Parses a pool's record to pool number and status; nil if it is unreadable or no class has the number.
+function repair_pools.parse(fleet, record)
+  local pool_number, status = string.match(record or '', '^(%d+) (%a+)$')
+  if not pools.COUNTED_IN[status] or not keys.locate(fleet, tonumber(pool_number)) then
+    return nil
+  end
+  return tonumber(pool_number), status
+end
+
+local function get_bit(fleet, row, pool_number)
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  return redis.pcall('GETBIT', keys.of_class(fleet, row, class_index), pool_index)
+end
+
+local function set_pool(fleet, pool_id, pool_number, status)
+  redis.call('HSET', keys.of_fleet(fleet, 'pools'), pool_id, string.format('%d %s', pool_number, status))
+  redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 1)
+end
+
+repair_pools.set = set_pool
+
+-- Whether the row of a class has a pool with this number.
+function repair_pools.is_used(fleet, pool_number)
+  return pool_number and keys.locate(fleet, pool_number) and get_bit(fleet, 'used', pool_number) ~= 0
+end
+
+-- Rewrites a pool's record from its name and bit if it is unreadable or disagrees with them.
+local function repair_record(fleet, pool_number, pool_id)
+  if not repair_pools.is_used(fleet, pool_number) then
+    return
+  end
+  local stored, status = repair_pools.parse(fleet, redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
+  if stored ~= pool_number and not (stored and records.pool_name(fleet, stored) == pool_id) then
+    local by_bit = get_bit(fleet, 'active', pool_number) == 1 and 'active' or 'draining'
+    set_pool(fleet, pool_id, pool_number, status or by_bit)
+  end
+end
+
+-- Repairs some records from names. At the end names and bits are dropped, to be rebuilt from the records. O(work).
+function repair_pools.from_names(fleet, job, cursor)
+  local next_cursor = each_field_of(keys.of_fleet(fleet, 'names'), job, cursor, function(pool_number, pool_id)
+    repair_record(fleet, tonumber(pool_number), pool_id)
+  end)
+  if not next_cursor then
+    redis.call('UNLINK', keys.of_fleet(fleet, 'names'))
+    for class_index = 1, #fleet.numbers do
+      redis.call('UNLINK', keys.of_class(fleet, 'used', class_index), keys.of_class(fleet, 'active', class_index))
+    end
+  end
+  return next_cursor
+end
+
+-- The lowest free pool number of a class; nil if there is none.
+function repair_pools.free_number(fleet, class_index)
+  local pool_index = math.max(0, redis.call('BITPOS', keys.of_class(fleet, 'used', class_index), 0))
+  return pool_index < constants.MAX_POOLS and keys.pool_number(fleet, class_index, pool_index) or nil
+end
+
+-- The pool number of a pool: that of its record, or a free one of the same class if that one belongs to another pool;
+-- its session records name the pool by id and follow. Nil if its record is unreadable.
+local function number_for(fleet, pool_id, pool_number)
+  local holder = pool_number and records.pool_name(fleet, pool_number)
+  if holder and holder ~= pool_id then
+    return repair_pools.free_number(fleet, (keys.locate(fleet, pool_number)))
+  end
+  return pool_number
+end
+
+-- Rebuilds names and bits from some records of pools. Unreadable ones are set aside. O(work).
+function repair_pools.from_records(fleet, job, cursor)
+  local key = keys.of_fleet(fleet, 'pools')
+  return each_field_of(key, job, cursor, function(pool_id, record)
+    local stored, status = repair_pools.parse(fleet, record)
+    local pool_number = number_for(fleet, pool_id, stored)
+    if pool_number then
+      set_pool(fleet, pool_id, pool_number, status)
+    else
+      repair.set_aside(fleet, 'pool ' .. pool_id, record)
+      redis.call('HDEL', key, pool_id)
+    end
+  end)
+end
+
+-- Status and occupancy of a pool. One above its capacity is drained.
+local function status_and_occupancy(fleet, class_index, pool_number)
+  local pool_id = records.pool_name(fleet, pool_number)
+  local _, status = repair_pools.parse(fleet, redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
+  local occupancy = ledger.occupancy(fleet, pool_number)
+  if status == 'active' and occupancy > fleet.capacities[class_index] then
+    status = 'draining'
+    set_pool(fleet, pool_id, pool_number, status)
+  end
+  return status, occupancy
+end
+
+local function write_block(fleet, class_index, block)
+  local occupancies = {}
+  for _, offset in ipairs(bit_blocks.offsets(keys.of_class(fleet, 'used', class_index), block)) do
+    local pool_number = keys.pool_number(fleet, class_index, block * bit_blocks.POOLS + offset)
+    local status, occupancy = status_and_occupancy(fleet, class_index, pool_number)
+    if status == 'active' then
+      occupancies[offset] = occupancy
+    else
+      local counts = fleet[pools.COUNTED_IN[status]]
+      counts[class_index] = counts[class_index] + 1
+      fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
+    end
+  end
+  local active = bit_blocks.bits(occupancies, function() return true end)
+  bit_blocks.write(keys.of_class(fleet, 'active', class_index), block, active)
+  bit_blocks.levels(occupancies, fleet.capacities[class_index], function(level, bits)
+    bit_blocks.write(keys.of_level(fleet, class_index, level), block, bits)
+  end)
+end
+
+local function begin_counts(fleet)
+  for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
+    fleet[field] = vectors.zeros(fleet.classes)
+  end
+end
+
+-- Rebuilds the bit columns of some blocks of pools from their id sets. O(work).
+function repair_pools.write_columns(fleet, job, cursor)
+  if cursor == '' then
+    begin_counts(fleet)
+  end
+  return bit_blocks.each_block(fleet, job, cursor, function(class_index, block)
+    write_block(fleet, class_index, block)
+    job:spend(fleet.capacities[class_index] + 4 * bit_blocks.POOLS)
+  end)
+end

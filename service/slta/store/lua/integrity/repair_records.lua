@@ -1,0 +1,80 @@
+-- A repair's stage on session records, the source of truth: adds each session to the id set of its pool and to its
+-- lease set.
+
+repair_records = {}
+
+-- The number of the pool that a record names. A pool without a record is created again, draining, if its number belongs
+-- to a class; else nil.
+local function find_pool(fleet, pool_number, pool_id)
+  local stored = repair_pools.parse(fleet, redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
+  local class_index = keys.locate(fleet, pool_number)
+  if stored then
+    return stored
+  elseif not class_index then
+    return nil
+  end
+  if records.pool_name(fleet, pool_number) then
+    pool_number = repair_pools.free_number(fleet, class_index)
+  end
+  if pool_number then
+    repair_pools.set(fleet, pool_id, pool_number, 'draining')
+  end
+  return pool_number
+end
+
+-- The second in which a lease expires: that of the record, or a full lease from now if that is impossible.
+local function normalize_due(fleet, lease, due)
+  local latest = records.latest_due(fleet, lease)
+  if lease == 0 then
+    return 0
+  end
+  return due > 0 and due <= latest and due or latest
+end
+
+local function drop_ended(fleet, id)
+  for generation = 0, 1 do
+    redis.call('HDEL', keys.of_ended(fleet, generation), id)
+  end
+  if fleet.early_completes > 0 then
+    redis.call('ZREM', keys.of_fleet(fleet, 'early'), id)
+  end
+end
+
+local function set_aside(fleet, id, record)
+  repair.set_aside(fleet, 'session ' .. id, record)
+  redis.call('HDEL', keys.of_fleet(fleet, 'sessions'), id)
+end
+
+-- Corrects the pool number, start, lease end, level and token of a session; nil without a pool.
+local function normalize(fleet, session)
+  session.pool_number = find_pool(fleet, session.pool_number, session.pool_id)
+  session.start, session.due = math.min(session.start, fleet.time), normalize_due(fleet, session.lease, session.due)
+  session.placed = records.placement(session) and session.placed or ''
+  return session.pool_number and session
+end
+
+local function place(fleet, id, record)
+  local session = records.parse(record)
+  session = session and normalize(fleet, session)
+  if not session then
+    set_aside(fleet, id, record)
+    return
+  end
+  local normalized = records.text(session)
+  if normalized ~= record then
+    redis.call('HSET', keys.of_fleet(fleet, 'sessions'), id, normalized)
+  end
+  redis.call('SADD', keys.of_ids(fleet, session.pool_number), id)
+  if session.due > 0 then
+    redis.call('SADD', keys.of_leases(fleet, session.due), id)
+    fleet.next_due = math.min(fleet.next_due, session.due)
+  end
+  drop_ended(fleet, id)
+end
+
+-- Repairs some records. O(work).
+function repair_records.place(fleet, job, cursor)
+  return repair_pools.each_field_of(keys.of_fleet(fleet, 'sessions'), job, cursor, function(id, record)
+    place(fleet, id, record)
+  end)
+end

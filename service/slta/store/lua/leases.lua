@@ -1,0 +1,65 @@
+-- Leases. `leases:<second>` is the set of ids whose lease expires in that second of fleet time; O(1) per change, where
+-- a sorted set would need a walk through cold memory.
+
+leases = {}
+
+local MAX_REAPED = 32 -- expired sessions that one call ends
+local MAX_SECONDS = 1000 -- seconds of fleet time that one call processes
+
+-- Adds a session to the leases of the second `due` (0: none), or removes it.
+function leases.set(fleet, id, due, present)
+  if due > 0 then
+    write_buffer.set_member(fleet, keys.of_leases(fleet, due), id, present)
+  end
+end
+
+-- The second in which a lease that begins now expires; 0 without a lease.
+function leases.due_after(fleet, lease)
+  return lease == 0 and 0 or records.latest_due(fleet, lease)
+end
+
+-- Whether a second with expired leases has not been processed yet.
+function leases.are_due(fleet)
+  return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
+end
+
+-- Ends a session with an expired lease. If that fails, its lease is dropped so that it does not block others, and the
+-- fleet is marked suspect.
+local function expire(fleet, id)
+  local ok, message = pcall(function()
+    local session = sessions.read(fleet, id)
+    if not session or session.due ~= fleet.next_due then
+      error('session ' .. id .. ' is in the lease set of second ' .. fleet.next_due .. ' without a lease there')
+    end
+    sessions.finish(fleet, id, session, 'expired')
+  end)
+  if not ok then
+    leases.set(fleet, id, fleet.next_due, false)
+    repair.mark_suspect(fleet, message)
+  end
+end
+
+-- At most `count` ids whose lease expires in the second `next_due`.
+local function due_ids(fleet, count)
+  local ids = redis.pcall('SRANDMEMBER', keys.of_leases(fleet, fleet.next_due), count)
+  if ids.err then
+    repair.mark_suspect(fleet, ids)
+  end
+  return ids
+end
+
+-- Ends at most MAX_REAPED sessions with expired leases, and processes at most MAX_SECONDS seconds. O(MAX_REAPED +
+-- MAX_SECONDS).
+function leases.reap(fleet)
+  local ended, last = 0, fleet.next_due + MAX_SECONDS
+  while ended < MAX_REAPED and fleet.next_due < last and leases.are_due(fleet) do
+    local ids = due_ids(fleet, MAX_REAPED - ended)
+    for _, id in ipairs(ids) do
+      expire(fleet, id)
+    end
+    ended = ended + #ids
+    if ended < MAX_REAPED then
+      fleet.next_due = fleet.next_due + 1
+    end
+  end
+end

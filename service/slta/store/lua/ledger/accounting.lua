@@ -1,0 +1,198 @@
+-- Accounting: fleet time, the exact time integrals, and the optimum U*(N, A) for the present number of sessions.
+
+accounting = {}
+
+accounting.MAX_STEP = 5e6 -- µs; after a longer gap, or a jump of the clock, fleet time advances by no more than this
+accounting.HOLD = 60e6 -- µs after such a gap during which no lease ends
+
+-- Adds a value to a pair (high, low) of doubles without losing low-order bits (Knuth's TwoSum).
+local function add(high, low, value)
+  local sum = high + value
+  local part = sum - high
+  low = low + ((high - (sum - part)) + (value - part))
+  local top = sum + low
+  return top, low - (top - sum)
+end
+
+-- Advances fleet time to the store's time `now` (µs) and integrates over the interval.
+function accounting.advance(fleet, now)
+  local elapsed = now - fleet.clock
+  if elapsed < 0 or elapsed > accounting.MAX_STEP then
+    elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))
+    fleet.hold_until = fleet.time + elapsed + accounting.HOLD
+  end
+  fleet.clock = now
+  if elapsed > 0 then
+    fleet.time = fleet.time + elapsed
+    fleet.sessions_high, fleet.sessions_low =
+      add(fleet.sessions_high, fleet.sessions_low, fleet.sessions * elapsed)
+    fleet.utility_high, fleet.utility_low = add(fleet.utility_high, fleet.utility_low, fleet.utility * elapsed)
+    fleet.optimum_high, fleet.optimum_low = add(fleet.optimum_high, fleet.optimum_low, fleet.optimum * elapsed)
+  end
+end
+
+-- Integrates the pools per class up to now. Called before their numbers change, and by reads on their copy.
+function accounting.integrate_pools(fleet)
+  local elapsed = fleet.time - fleet.pools_since
+  for class_index, pools in ipairs(fleet.pools) do
+    fleet.pools_high[class_index], fleet.pools_low[class_index] =
+      add(fleet.pools_high[class_index], fleet.pools_low[class_index], pools * elapsed)
+  end
+  fleet.pools_since = fleet.time
+end
+
+-- The class_index and marginal utility at `rank` in the order of marginal utilities, without empty classes.
+local function entry(fleet, rank)
+  local class_index = fleet.bound_classes[rank]
+  if not class_index then
+    local from = (rank - 1) * constants.BOUND_BYTES
+    local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'bound'), from, from + constants.BOUND_BYTES - 1)
+    class_index = tonumber(string.sub(text, 1, constants.CLASS_BYTES))
+    fleet.bound_classes[rank] = class_index
+    fleet.bound_marginals[rank] = tonumber(string.sub(text, constants.CLASS_BYTES + 1))
+  end
+  return class_index, fleet.bound_marginals[rank]
+end
+
+-- One session more: adds the next coordinate to the optimum. O(1).
+local function raise_optimum(fleet)
+  local class_index, marginal = entry(fleet, fleet.bound_rank)
+  fleet.optimum = fleet.optimum + marginal
+  fleet.bound_filled = fleet.bound_filled + 1
+  if fleet.bound_filled == fleet.pools[class_index] then
+    fleet.bound_rank = fleet.bound_rank + 1
+    fleet.bound_filled = 0
+  end
+end
+
+-- One session less: removes the last coordinate from the optimum. O(1).
+local function lower_optimum(fleet)
+  if fleet.bound_filled == 0 then
+    fleet.bound_rank = fleet.bound_rank - 1
+    local class_index = entry(fleet, fleet.bound_rank)
+    fleet.bound_filled = fleet.pools[class_index]
+  end
+  local _, marginal = entry(fleet, fleet.bound_rank)
+  fleet.optimum = fleet.optimum - marginal
+  fleet.bound_filled = fleet.bound_filled - 1
+end
+
+-- Rebuilds the live order of marginal utilities from the full one, after a class gained its first or lost its last
+-- pool. O(levels).
+function accounting.rebuild_bound(fleet)
+  local full = redis.call('GET', keys.of_fleet(fleet, 'bound:full'))
+  if not vectors.has(fleet.pools, 0) then
+    redis.call('SET', keys.of_fleet(fleet, 'bound'), full)
+    return
+  end
+  local live = {}
+  vectors.each_entry(full, constants.BOUND_BYTES, fleet.pools, function(_, text)
+    live[#live + 1] = text
+  end)
+  redis.call('SET', keys.of_fleet(fleet, 'bound'), table.concat(live))
+end
+
+-- Recomputes U*(N, A) after A changed. O(r*).
+function accounting.refill_optimum(fleet)
+  fleet.optimum, fleet.bound_rank, fleet.bound_filled = 0, 1, 0
+  local left = fleet.sessions
+  while left > 0 do
+    local class_index, marginal = entry(fleet, fleet.bound_rank)
+    local filled = math.min(left, fleet.pools[class_index])
+    fleet.optimum = fleet.optimum + filled * marginal
+    left = left - filled
+    if filled == fleet.pools[class_index] then
+      fleet.bound_rank = fleet.bound_rank + 1
+    else
+      fleet.bound_filled = filled
+    end
+  end
+end
+
+-- The integer marginal utility of a class between level - 1 and level.
+function accounting.marginal(fleet, class_index, level)
+  local cache_key = class_index * constants.MAX_LEVELS + level
+  local known = fleet.marginals[cache_key]
+  if not known then
+    local from = (level - 1) * constants.MARGINAL_BYTES
+    local to = from + constants.MARGINAL_BYTES - 1
+    known = tonumber(redis.call('GETRANGE', keys.of_class(fleet, 'marginals', class_index), from, to))
+    fleet.marginals[cache_key] = known
+  end
+  return known
+end
+
+-- Prefetches the marginal utilities of levels 1 to `last`. O(last).
+function accounting.prefetch_marginals(fleet, class_index, last)
+  local bytes = constants.MARGINAL_BYTES
+  local text = redis.call('GETRANGE', keys.of_class(fleet, 'marginals', class_index), 0, last * bytes - 1)
+  for level = 1, last do
+    fleet.marginals[class_index * constants.MAX_LEVELS + level] =
+      tonumber(string.sub(text, (level - 1) * bytes + 1, level * bytes))
+  end
+end
+
+-- The occupancy of a pool rose to `level`.
+function accounting.on_increment(fleet, class_index, level)
+  fleet.sessions = fleet.sessions + 1
+  fleet.utility = fleet.utility + accounting.marginal(fleet, class_index, level)
+  raise_optimum(fleet)
+end
+
+-- The occupancy of a pool fell from `level`.
+function accounting.on_decrement(fleet, class_index, level)
+  fleet.sessions = fleet.sessions - 1
+  fleet.utility = fleet.utility - accounting.marginal(fleet, class_index, level)
+  lower_optimum(fleet)
+end
+
+local COUNTS = {
+  'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'older_ended', 'early_completes',
+  'revision', 'adopted',
+  'failed', 'reported_ended', 'rejected_no_capacity', 'rejected_no_active_pool', 'repairs',
+}
+
+-- Calls visit(name, count, counts, key) for each counter that cannot be negative; it is stored at counts[key].
+function accounting.each_count(fleet, visit)
+  for _, field in ipairs(COUNTS) do
+    visit(field, fleet[field] or 0, fleet, field)
+  end
+  for _, token in ipairs(fleet.policy_table.TOKENS) do
+    local name = 'assigned_' .. token
+    for class_index, count in ipairs(fleet[name]) do
+      visit(name, count, fleet[name], class_index)
+    end
+  end
+end
+
+-- The number of sessions placed by a token of the fleet's policy.
+function accounting.placements(fleet)
+  local placed = 0
+  for _, token in ipairs(fleet.policy_table.TOKENS) do
+    placed = placed + vectors.sum(fleet['assigned_' .. token])
+  end
+  return placed
+end
+
+local function as_text(numbers)
+  local words = {}
+  for at = 1, #numbers do
+    words[at] = string.format('%.17g', numbers[at])
+  end
+  return table.concat(words, ' ')
+end
+
+-- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
+-- pools; after a bar the sums of the fleet's policy, if any.
+function accounting.integrals(fleet)
+  local words = {
+    fleet.utilities_version, fleet.time, fleet.sessions_high, fleet.sessions_low,
+    fleet.utility_high, fleet.utility_low, fleet.optimum_high, fleet.optimum_low,
+  }
+  for class_index = 1, #fleet.pools do
+    words[#words + 1] = fleet.pools_high[class_index]
+    words[#words + 1] = fleet.pools_low[class_index]
+  end
+  local sums = policies.call(fleet, 'sums')
+  return as_text(words) .. (sums and ' | ' .. as_text(sums) or '')
+end

@@ -1,0 +1,144 @@
+-- The ledger of occupancies. `level:<class>:<j>` has a bit for every active pool with at least j sessions, so rows are
+-- nested and an active pool's occupancy is its number of bits. `ids:<pool_number>` is the set of session ids of a pool.
+-- An arrival sets one bit, a departure clears one.
+
+ledger = {}
+
+function ledger.occupancy(fleet, pool_number)
+  return redis.call('SCARD', keys.of_ids(fleet, pool_number))
+end
+
+-- The occupancy of an active pool rose to `level`.
+function ledger.on_increment(fleet, class_index, pool_index, level)
+  redis.call('SETBIT', keys.of_level(fleet, class_index, level), pool_index, 1)
+  accounting.on_increment(fleet, class_index, level)
+  policies.call(fleet, 'on_increment', class_index, pool_index, level)
+end
+
+-- The occupancy of a pool fell from `level`. Only active pools have bits: clearing the bit shows whether it was one.
+function ledger.on_decrement(fleet, class_index, pool_index, level)
+  if redis.call('SETBIT', keys.of_level(fleet, class_index, level), pool_index, 0) == 1 then
+    accounting.on_decrement(fleet, class_index, level)
+    policies.call(fleet, 'on_decrement', class_index, pool_index, level)
+  else
+    fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] - 1
+  end
+end
+
+-- n*q(i, j) for j = 0, 1, … up to the highest level in use; level 0 counts all active pools. O(levels in use * pools /
+-- 8).
+function ledger.counts(fleet, class_index)
+  local column = { fleet.pools[class_index] }
+  for level = 1, fleet.capacities[class_index] do
+    local count = rows.count(keys.of_level(fleet, class_index, level))
+    if count == 0 then
+      break
+    end
+    column[#column + 1] = count
+  end
+  return column
+end
+
+-- The lowest level that some active pool has not reached, by bisection, since level rows are nested. O(log levels *
+-- pools / 8).
+function ledger.frontier(fleet, class_index)
+  local low, high = 0, fleet.capacities[class_index]
+  while low < high do
+    local middle = math.ceil((low + high) / 2)
+    if rows.count(keys.of_level(fleet, class_index, middle)) == fleet.pools[class_index] then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return low + 1
+end
+
+-- Computes U from the level rows. O(levels in use * pools / 8).
+function ledger.utility(fleet)
+  local total = 0
+  for class_index = 1, #fleet.numbers do
+    local counts = ledger.counts(fleet, class_index)
+    accounting.prefetch_marginals(fleet, class_index, #counts - 1)
+    for level = 1, #counts - 1 do
+      total = total + counts[level + 1] * accounting.marginal(fleet, class_index, level)
+    end
+  end
+  return total
+end
+
+-- Sets or clears an active pool's column of bits, and adds or subtracts its sessions and their utility. O(occupancy).
+function ledger.write_column(fleet, class_index, pool_index, occupancy, present)
+  local sign = present == 1 and 1 or -1
+  for level = 1, occupancy do
+    redis.call('SETBIT', keys.of_level(fleet, class_index, level), pool_index, present)
+    fleet.utility = fleet.utility + sign * accounting.marginal(fleet, class_index, level)
+  end
+  redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, present)
+  fleet.sessions = fleet.sessions + sign * occupancy
+end
+
+-- Which classes have active pools, as text.
+local function support(fleet)
+  local positions = {}
+  for class_index = 1, #fleet.pools do
+    positions[class_index] = fleet.pools[class_index] > 0 and 1 or 0
+  end
+  return table.concat(positions)
+end
+
+-- Rebuilds what depends on which pools are active, except the orders: totals, the optimum, the policy's rows and r.
+-- `reset` if curves, capacities or the policy changed. O(r* + classes * pools / 8).
+function ledger.rebuild(fleet, reset)
+  fleet.revision = fleet.revision + 1
+  cache.invalidate_names(fleet)
+  fleet.active_pools = vectors.sum(fleet.pools)
+  fleet.room_for = 0
+  for class_index = 1, #fleet.pools do
+    fleet.room_for = fleet.room_for + fleet.pools[class_index] * fleet.capacities[class_index]
+  end
+  accounting.refill_optimum(fleet)
+  policies.call(fleet, 'rebuild', reset)
+end
+
+local function rebuild_after(fleet, support_changed, reset)
+  if support_changed then
+    cache.invalidate_order(fleet)
+    order.rebuild(fleet)
+    accounting.rebuild_bound(fleet)
+    cache.store(fleet)
+  end
+  ledger.rebuild(fleet, reset)
+end
+
+-- Runs change(), which may activate or deactivate pools. Before it, the pools per class are integrated up to now; after
+-- it, all derived data is rebuilt. O(r* + classes * pools / 8), and O(levels) if a class lost its last or gained its
+-- first pool.
+function ledger.change_pools(fleet, change)
+  accounting.integrate_pools(fleet)
+  local before = support(fleet)
+  change()
+  rebuild_after(fleet, support(fleet) ~= before, false)
+end
+
+-- The same for settings that affect neither the order of coordinates nor the occupancies. O(r* + classes * pools / 8).
+function ledger.change_settings(fleet, change)
+  accounting.integrate_pools(fleet)
+  change()
+  cache.store(fleet)
+  rebuild_after(fleet, false, false)
+end
+
+-- The same for a change of the order of coordinates alone: r keeps its coordinate. O(levels + classes * pools / 8).
+function ledger.change_order(fleet, change)
+  accounting.integrate_pools(fleet)
+  change()
+  rebuild_after(fleet, true, false)
+end
+
+-- The same for a change of curves, capacities or policy, or of all rows.
+function ledger.change_and_reset(fleet, change)
+  accounting.integrate_pools(fleet)
+  change()
+  rebuild_after(fleet, true, true)
+end

@@ -1,0 +1,108 @@
+-- The dispatch order: rank <-> (class_index, level). The dispatcher compiles it for all classes (`order:full`); the
+-- live order (`order`, `ranks:<class>`) omits classes without active pools. The paper assumes that every class has
+-- pools, and r would get stuck at a rank that no pool can fill.
+
+order = {}
+
+-- The class_index and level of the entry at byte `at` (from 1) of an order.
+local function entry(text, at)
+  local level_at = at + constants.CLASS_BYTES
+  local last = at + constants.ORDER_BYTES - 1
+  return tonumber(string.sub(text, at, level_at - 1)), tonumber(string.sub(text, level_at, last))
+end
+
+-- The class_index and level at `rank`.
+function order.coordinate(fleet, rank)
+  local class_index = fleet.rank_classes[rank]
+  if not class_index then
+    local from = (rank - 1) * constants.ORDER_BYTES
+    local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'order'), from, from + constants.ORDER_BYTES - 1)
+    class_index, fleet.rank_levels[rank] = entry(text, 1)
+    fleet.rank_classes[rank] = class_index
+  end
+  return class_index, fleet.rank_levels[rank]
+end
+
+-- The best coordinate of all classes, including those without pools.
+function order.best(fleet)
+  return entry(redis.call('GETRANGE', keys.of_fleet(fleet, 'order:full'), 0, constants.ORDER_BYTES - 1), 1)
+end
+
+-- The rank of (class_index, level); the class must have active pools.
+function order.rank(fleet, class_index, level)
+  local cache_key = class_index * constants.MAX_LEVELS + level
+  local rank = fleet.ranks[cache_key]
+  if not rank then
+    local from = (level - 1) * constants.RANK_BYTES
+    local to = from + constants.RANK_BYTES - 1
+    rank = tonumber(redis.call('GETRANGE', keys.of_class(fleet, 'ranks', class_index), from, to))
+    fleet.ranks[cache_key] = rank
+  end
+  return rank
+end
+
+-- l_i(r), section 3.2: the highest level of the class that ranks better than `rank`, else 0. O(log levels).
+function order.threshold(fleet, class_index, rank)
+  if fleet.pools[class_index] == 0 then
+    return 0
+  end
+  local low, high = 0, fleet.capacities[class_index]
+  while low < high do
+    local middle = math.ceil((low + high) / 2)
+    if order.rank(fleet, class_index, middle) < rank then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return low
+end
+
+-- Rebuilds the live order from the full one, after a class gained its first or lost its last pool. O(levels).
+function order.rebuild(fleet)
+  local full = redis.call('GET', keys.of_fleet(fleet, 'order:full'))
+  local rank_format = '%' .. constants.RANK_BYTES .. 'd'
+  local live, ranks = {}, {}
+  for class_index = 1, #fleet.numbers do
+    ranks[class_index] = {}
+  end
+  vectors.each_entry(full, constants.ORDER_BYTES, fleet.pools, function(class_index, text)
+    live[#live + 1] = text
+    ranks[class_index][#ranks[class_index] + 1] = string.format(rank_format, #live)
+  end)
+  redis.call('SET', keys.of_fleet(fleet, 'order'), table.concat(live))
+  for class_index = 1, #fleet.numbers do
+    redis.call('SET', keys.of_class(fleet, 'ranks', class_index), table.concat(ranks[class_index]))
+  end
+  fleet.last_rank = #live
+end
+
+-- The live rank of (class_index, level), else of the next worse coordinate that exists, else the last rank; 0 without
+-- pools.
+function order.at_or_after(fleet, class_index, level)
+  if fleet.pools[class_index] > 0 and level <= fleet.capacities[class_index] then
+    return order.rank(fleet, class_index, level)
+  end
+  local full = redis.call('GET', keys.of_fleet(fleet, 'order:full'))
+  local found = false
+  for at = 1, #full, constants.ORDER_BYTES do
+    local class_here, level_here = entry(full, at)
+    found = found or (class_here == class_index and level_here == level)
+    if found and fleet.pools[class_here] > 0 then
+      return order.rank(fleet, class_here, level_here)
+    end
+  end
+  return fleet.last_rank
+end
+
+-- r*: the first rank at which the pools of better coordinates cannot hold all sessions (eq. 5). O(r*).
+function order.optimal_rank(fleet)
+  local left = fleet.sessions
+  for rank = 1, fleet.last_rank do
+    left = left - fleet.pools[(order.coordinate(fleet, rank))]
+    if left < 0 then
+      return rank
+    end
+  end
+  return fleet.last_rank
+end

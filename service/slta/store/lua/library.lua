@@ -1,0 +1,207 @@
+-- The library's Redis functions. Each takes KEYS[1] = {fleet}:state and ARGV[1] = the time in µs, '' for the server's
+-- clock (tests pass a time). All other keys share the fleet's hash tag. Functions refuse without writing:
+-- {UNKNOWN_FLEET} if the fleet does not exist, {NEWER_FLEET} for an unknown policy, {NEWER_FLEET, layout} for a later
+-- layout, {OLDER_FLEET, layout} for an earlier one, {REPAIRING} during a repair, {DAMAGED} if its state is missing or
+-- unreadable.
+-- The fleet's incarnation and revision are appended to each reply, 0 and 0 if no fleet was read.
+-- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
+
+local function clock(given)
+  if given ~= '' then
+    return tonumber(given)
+  end
+  local seconds_and_micros = redis.call('TIME')
+  return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
+end
+
+-- Whether a fleet without a state has lost it rather than been deleted: its document still exists.
+local function is_lost(key)
+  return redis.call('EXISTS', string.sub(key, 1, -6) .. 'document') == 1
+end
+
+-- The fleet at the present time for reading; nil and the refusal if it cannot be used.
+local function fleet_to_read(key_list, args)
+  local is_read, fleet, refusal, layout = pcall(state.read, key_list[1])
+  if not is_read or refusal == 'UNKNOWN_FLEET' and is_lost(key_list[1]) then
+    return nil, { 'DAMAGED' }
+  elseif not fleet then
+    return nil, { refusal, layout }
+  end
+  accounting.advance(fleet, clock(args[1]))
+  return fleet
+end
+
+-- The same for writing.
+local function present_fleet(key_list, args)
+  local fleet, refusal = fleet_to_read(key_list, args)
+  if fleet and not pcall(incarnations.begin_call, fleet) then
+    return nil, { 'DAMAGED' }
+  end
+  return fleet, refusal
+end
+
+-- Wraps change(fleet, arguments after the time) -> reply, the text of an event: updates one fleet.
+local function updating(change)
+  return function(key_list, args)
+    local fleet, refusal = present_fleet(key_list, args)
+    if not fleet then
+      return refusal
+    end
+    local reply, event = change(fleet, unpack(args, 2))
+    state.write(fleet)
+    return reply, fleet, event
+  end
+end
+
+-- Wraps a change that records an event; ARGV[2] is its author, see `events.begin`. Appends the event's text to the
+-- reply, '' without one.
+local function with_event(callback)
+  return function(key_list, args)
+    local reply, fleet, event = callback(key_list, args)
+    reply[#reply + 1] = event or ''
+    return reply, fleet
+  end
+end
+
+-- Wraps a read of one fleet, which writes nothing.
+local function reading(read)
+  return function(key_list, args)
+    local fleet, refusal = fleet_to_read(key_list, args)
+    if not fleet then
+      return refusal
+    end
+    local ok, reply = pcall(read, fleet, unpack(args, 2))
+    return ok and reply or { 'DAMAGED' }, fleet
+  end
+end
+
+-- ARGV: time, then operations of five words each.
+local function batch(key_list, args, memory_full)
+  local fleet, refusal = present_fleet(key_list, args)
+  if not fleet then
+    return refusal
+  end
+  fleet.memory_full = memory_full
+  return batches.run(fleet, args, batches.OPERATIONS)
+end
+
+-- ARGV: time, an incarnation of the fleet in which the facts were acknowledged, then facts as `replay` takes them
+--   -> {BATCH, one outcome per fact} | {OTHER_FLEET}.
+local function replay_facts(key_list, args)
+  local fleet, refusal = present_fleet(key_list, args)
+  if not fleet then
+    return refusal
+  elseif not incarnations.is_of(fleet, args[2]) then
+    return { 'OTHER_FLEET' }, fleet
+  end
+  fleet.memory_full = false
+  return batches.run(fleet, args, batches.FACTS)
+end
+
+-- ARGV: time -> {TICKED, 1 if expired leases remain, else 0} | {SUSPECT, …} if the fleet needs a repair, see
+-- `repair.claim`. Idempotent; every dispatcher calls it about once per second.
+local function tick(key_list, args)
+  local fleet, refusal = present_fleet(key_list, args)
+  if refusal and refusal[1] ~= 'DAMAGED' then
+    return refusal
+  elseif not fleet or not upkeep.run(fleet) then
+    return repair.claim(key_list[1]), fleet
+  end
+  return { 'TICKED', leases.are_due(fleet) and 1 or 0 }, fleet
+end
+
+-- ARGV: time, author, then a configuration.
+local function put(key_list, args)
+  local fleet, refusal = present_fleet(key_list, args)
+  if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
+    return refusal
+  end
+  local wanted = configuration.parse(args, 3)
+  if not wanted then
+    return { 'NEWER_FLEET' }
+  end
+  local event = events.begin('put_fleet', fleet, clock(args[1]), args[2])
+  event.before = events.describe_fleet(fleet)
+  local reply, configured = fleets.put(fleet, key_list[1], clock(args[1]), wanted)
+  event.after = events.describe_fleet(configured)
+  return reply, nil, events.close(configured, event, reply)
+end
+
+-- ARGV: time, author, '1' if the repair was requested, '1' to put back records set aside, then the configuration
+-- compiled from the stored document.
+local function begin_repair(key_list, args)
+  local wanted = configuration.parse(args, 5)
+  local reply, fleet = repair_begin.run(key_list[1], clock(args[1]), wanted, args[3], args[4])
+  local event = fleet and events.begin('repair', fleet, clock(args[1]), args[2])
+  return reply, nil, event and events.close(fleet, event, reply)
+end
+
+-- ARGV: time, author, expected version ('' for any). The state is not written back.
+local function delete(key_list, args)
+  local fleet, refusal = present_fleet(key_list, args)
+  if not fleet then
+    return refusal
+  end
+  local event = events.begin('delete_fleet', fleet, fleet.clock, args[2])
+  event.before = events.describe_fleet(fleet)
+  local reply = fleets.delete(fleet, args[3])
+  return reply, nil, events.close(fleet, event, reply)
+end
+
+local function register(name, callback, flags)
+  redis.register_function({
+    function_name = 'slta_@DIGEST@_' .. name,
+    callback = function(key_list, args)
+      local reply, fleet = callback(key_list, args)
+      reply[#reply + 1] = fleet and fleet.incarnation or 0
+      reply[#reply + 1] = fleet and fleet.revision or 0
+      return reply
+    end,
+    flags = flags,
+  })
+end
+
+register('batch', function(key_list, args) return batch(key_list, args, false) end)
+-- The same for batches that only complete or renew; called after a batch was refused because memory is full.
+register('release', function(key_list, args) return batch(key_list, args, true) end, { 'allow-oom' })
+register('tick', tick, { 'allow-oom' })
+register('replay', replay_facts)
+register('mark', updating(incarnations.mark), { 'allow-oom' })
+register('incarnations', reading(incarnations.list), { 'no-writes' })
+register('put', with_event(put))
+register('delete', with_event(delete), { 'allow-oom' })
+register('add_pools', with_event(updating(events.adding_pools(pools.add))))
+register('set_status', with_event(updating(events.changing_pool('set_status', pools.set_status))), { 'allow-oom' })
+register('remove_pool', with_event(updating(events.changing_pool('remove_pool', pools.remove))), { 'allow-oom' })
+register('move_pool', with_event(updating(events.changing_pool('move_pool', pools.move))))
+register('snapshot', reading(reads.snapshot), { 'no-writes' })
+register('session', reading(reads.session), { 'no-writes' })
+register('config', reading(reads.config), { 'no-writes' })
+register('pool', reading(pools.get), { 'no-writes' })
+register('pool_page', reading(function(fleet, first, limit)
+  return pools.page(fleet, tonumber(first), tonumber(limit))
+end), { 'no-writes' })
+register('pool_sessions', reading(pools.ids), { 'no-writes' })
+register('events', reading(events.list), { 'no-writes' })
+-- ARGV: time, part ('' for the first), cursor, work.
+register('audit', function(key_list, args)
+  return audit.slice(key_list[1], clock(args[1]), args[2], args[3], tonumber(args[4]))
+end, { 'no-writes' })
+register('configuration', reading(audit_tables.configuration), { 'no-writes' })
+-- ARGV: time, then the configuration compiled from the stored document.
+register('begin_survey', function(key_list, args)
+  return repair_begin.survey(key_list[1], clock(args[1]), configuration.parse(args, 2))
+end, { 'no-writes' })
+-- ARGV: time, policy and class ids from `begin_survey`, part ('names' is the first), cursor, work.
+register('survey', function(key_list, args)
+  return repair_survey.slice(key_list[1], args[2], args[3], args[4], args[5], tonumber(args[6]))
+end, { 'no-writes' })
+register('begin_repair', with_event(begin_repair), { 'allow-oom' })
+-- ARGV: time, reason.
+register('block_repair', function(key_list, args) return repair.block(key_list[1], args[2]) end, { 'allow-oom' })
+-- ARGV: time, work, patience in µs.
+register('repair', function(key_list, args)
+  return repair.slice(key_list[1], clock(args[1]), tonumber(args[2]), tonumber(args[3]))
+end, { 'allow-oom' })
+-- Independent of a fleet. ARGV: time, cursor.
+register('census', function(_, args) return audit.census(args[2]) end, { 'no-writes' })

@@ -1,0 +1,124 @@
+-- Join the Largest Marginal Utility (paper section 3.1), implemented with one frontier per class.
+--
+-- The frontier of a class is the lowest level that some of its active pools have not reached: the best coordinate that
+-- one of its pools offers. `open:<class>` has the pools at the frontier, all with frontier - 1 sessions;
+-- `open[class_index]` is their number, 0 if the class is full or has no pools.
+
+jlmu = {
+  TOKENS = { 'open' },
+  CLASS_ROWS = { 'open' },
+  FLEET_ROWS = {},
+  NUMBERS = {},
+  VECTORS = { 'frontiers', 'frontier_ranks', 'open' },
+}
+
+-- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. Returns token, class_index, and
+-- that the pool is the nth open one, from 0. O(classes).
+local function choose_jlmu(frontier_ranks, open_counts, draw)
+  local best = 0
+  for class_index = 1, #open_counts do
+    if open_counts[class_index] > 0 and (best == 0 or frontier_ranks[class_index] < frontier_ranks[best]) then
+      best = class_index
+    end
+  end
+  return 'open', best, math.floor(draw * open_counts[best])
+end
+
+-- O(classes + log pools).
+function jlmu.choose(fleet, draw)
+  local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, fleet.open, draw)
+  return token, class_index, rows.select(keys.of_class(fleet, 'open', class_index), nth)
+end
+
+local function set_frontier(fleet, class_index, level)
+  fleet.frontiers[class_index] = level
+  if level > fleet.capacities[class_index] then
+    fleet.frontier_ranks[class_index] = 0
+    fleet.open[class_index] = 0
+    redis.call('DEL', keys.of_class(fleet, 'open', class_index))
+  else
+    fleet.frontier_ranks[class_index] = order.rank(fleet, class_index, level)
+  end
+end
+
+-- The open row of a class from its frontier: the active pools that have not reached it. All have reached the level
+-- before.
+local function write_open(fleet, class_index)
+  local level = fleet.frontiers[class_index]
+  if level <= fleet.capacities[class_index] then
+    local key = keys.of_class(fleet, 'open', class_index)
+    rows.and_not(key, keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level))
+    fleet.open[class_index] = rows.count(key)
+  end
+end
+
+-- The last open pool moves the frontier one level up.
+function jlmu.on_increment(fleet, class_index, pool_index, level)
+  if level ~= fleet.frontiers[class_index] then
+    return
+  end
+  redis.call('SETBIT', keys.of_class(fleet, 'open', class_index), pool_index, 0)
+  fleet.open[class_index] = fleet.open[class_index] - 1
+  if fleet.open[class_index] == 0 then
+    set_frontier(fleet, class_index, level + 1)
+    write_open(fleet, class_index)
+  end
+end
+
+-- A pool that falls below the frontier becomes the only open one. O(1).
+function jlmu.on_decrement(fleet, class_index, pool_index, level)
+  if level > fleet.frontiers[class_index] then
+    return
+  end
+  local key = keys.of_class(fleet, 'open', class_index)
+  if level < fleet.frontiers[class_index] then
+    set_frontier(fleet, class_index, level)
+    redis.call('DEL', key)
+    fleet.open[class_index] = 0
+  end
+  redis.call('SETBIT', key, pool_index, 1)
+  fleet.open[class_index] = fleet.open[class_index] + 1
+end
+
+-- Rebuilds all frontiers and open rows from the ledger. O(classes * log levels * pools / 8).
+function jlmu.rebuild(fleet)
+  policies.clear_rows(fleet)
+  for class_index = 1, #fleet.numbers do
+    if fleet.pools[class_index] > 0 then
+      set_frontier(fleet, class_index, ledger.frontier(fleet, class_index))
+      write_open(fleet, class_index)
+    end
+  end
+end
+
+-- The rank of sigma(q): the best coordinate that any pool offers; the last rank if all are full.
+function jlmu.reported_rank(fleet)
+  local best = fleet.last_rank
+  for class_index = 1, #fleet.open do
+    if fleet.open[class_index] > 0 then
+      best = math.min(best, fleet.frontier_ranks[class_index])
+    end
+  end
+  return best
+end
+
+-- The audit's rule: the pools at the frontier of a class are open.
+function jlmu.rows(fleet, class_index)
+  local at_frontier = fleet.frontiers[class_index] - 1
+  return { [keys.of_class(fleet, 'open', class_index)] = function(occupancy)
+    return occupancy == at_frontier and occupancy < fleet.capacities[class_index]
+  end }
+end
+
+-- Checks frontiers and their ranks by definition, and the counts of open pools. O(classes * log levels * pools / 8).
+function jlmu.check(fleet, expect_equal)
+  for class_index, name in ipairs(fleet.names) do
+    local frontier = fleet.pools[class_index] > 0 and ledger.frontier(fleet, class_index) or 0
+    local is_open = frontier > 0 and frontier <= fleet.capacities[class_index]
+    expect_equal('frontier of class ' .. name, fleet.frontiers[class_index], frontier)
+    local open = rows.count(keys.of_class(fleet, 'open', class_index))
+    expect_equal('open pools of class ' .. name, fleet.open[class_index], open)
+    local rank = is_open and order.rank(fleet, class_index, frontier) or 0
+    expect_equal("frontier's rank of class " .. name, fleet.frontier_ranks[class_index], rank)
+  end
+end

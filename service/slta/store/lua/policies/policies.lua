@@ -1,0 +1,141 @@
+-- The policies, by the name that a fleet's configuration uses. The dispatcher fills in the table when it assembles the
+-- library; only a policy's own file and its row in the table know its name. A policy is a table that declares what it
+-- owns, with {} for none:
+--
+--   TOKENS      the words that a decision can name, the `tokens` of its row in Python; the vector `assigned_<token>`
+--               counts them by class. A session's record keeps the first letter, so different words, also of
+--               different policies, begin with different letters
+--   CLASS_ROWS  bit rows of each class, keys {fleet}:<name>:<class>
+--   FLEET_ROWS  bit rows of the fleet, keys {fleet}:<name>
+--   NUMBERS, VECTORS  its fields of the state, reset to 0 when a fleet gets the policy; a vector has one number per
+--               class. The packed state has NUMBERS, then VECTORS, then the counts of TOKENS, without names: only a
+--               token can be added later, at the end; any other new field would shift those after it
+--
+-- A policy whose row in Python has `has_thresholds` has the fields `green` (a vector), `yellow` and `min_green`, which
+-- service/slta/store/snapshots.py reads. Its reported rank is r, and its yellow tokens belong to the class at r.
+--
+-- The functions (class_index and pool_index as in `keys.lua`; level is the pool's new or former occupancy):
+--
+--   prepare(fleet)                                before a placement: may update tokens
+--   choose(fleet, draw)                           the pool of a session; an active pool has room; draw in [0, 1)
+--     -> token, class_index, pool_index
+--   learning_step(fleet) -> step                  what to learn, decided on the state just before a placement
+--   update(fleet, step)                           after the placement: learns it
+--   on_increment(fleet, class_index, pool_index, level)  the occupancy of an active pool rose to `level`
+--   on_decrement(fleet, class_index, pool_index, level)  the occupancy of an active pool fell from `level`
+--   rebuild(fleet, reset)                         pools changed; `reset`: curves, capacities or the policy changed
+--   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
+--   rows(fleet, class_index) -> rules             for the audit, by key of a row: a function that returns whether an
+--                                                 active pool of the class with that occupancy has a bit in the row
+--   check(fleet, expect_equal)                    for the audit: calls expect_equal(what, stored, expected) for each
+--                                                 field that is determined by other fields and rows
+--   compare(fleet, draw, class_index, level)      an active pool's occupancy is about to rise to `level` by another
+--     -> comparison                               dispatcher's placement: a list to append to the reply
+--   left_out(fleet, why)                          a report was refused with this word
+--   sums(fleet) -> numbers                        appended to the integrals: a list of constant length
+--
+-- A policy that places sessions has `choose`; one without it observes, and an assign is refused. All other functions
+-- are optional; without `reported_rank` the rank is 0.
+--
+-- `tokens.lua` has r, thresholds and tokens for the policies that learn r; they use its lists and functions.
+--
+-- All may read the policy's own rows and fields, the ledger's rows, and these fields of the fleet:
+--
+--   numbers, capacities, pools                by class: class_id, capacity, active pools
+--   names                                     by class: its name, for the messages of `check`
+--   active_pools, sessions, last_rank         active pools, the sessions on them, the worst rank that exists
+--   time                                      fleet time in µs
+--   beta_coefficient, beta_power              c and p in n*beta_n = c * n^p; cold fields, for `rebuild` only
+--   exponent                                  the store's marginal utilities are those of the fleet file times 10 to it
+--
+-- `choose`, `learning_step`, `rows`, `check` and `sums` write nothing. The others may write the policy's own rows and
+-- fields, and the fleet's counters that count steps of r: learning_steps_up, learning_steps_down.
+
+policies = {}
+policies.BY_NAME = {} -- @POLICIES@
+
+local packed_fields = {} -- by policy; filled on first use
+local by_letter -- the tokens of all policies; filled on first use
+
+-- The fields of a policy's block of the state, in order, and which of them are vectors.
+function policies.fields(policy)
+  local known = packed_fields[policy]
+  if not known then
+    known = { list = {}, vectors = {} }
+    packed_fields[policy] = known
+    local function add(field, is_vector)
+      known.list[#known.list + 1] = field
+      known.vectors[field] = is_vector
+    end
+    for _, field in ipairs(policy.NUMBERS) do
+      add(field)
+    end
+    for _, field in ipairs(policy.VECTORS) do
+      add(field, true)
+    end
+    for _, token in ipairs(policy.TOKENS) do
+      add('assigned_' .. token, true)
+    end
+  end
+  return known.list, known.vectors
+end
+
+-- Calls visit(token) once for each token of any policy; two policies may share one.
+function policies.each_token(visit)
+  local visited = {}
+  for _, policy in pairs(policies.BY_NAME) do
+    for _, token in ipairs(policy.TOKENS) do
+      if not visited[token] then
+        visited[token] = true
+        visit(token)
+      end
+    end
+  end
+end
+
+-- The token of any policy that begins with this letter; nil for none.
+function policies.token(letter)
+  if not by_letter then
+    by_letter = {}
+    policies.each_token(function(token)
+      by_letter[string.sub(token, 1, 1)] = token
+    end)
+  end
+  return by_letter[letter]
+end
+
+-- Whether the fleet's policy has a row of this name: per class, or without `class_index` of the fleet.
+function policies.owns_row(fleet, name, class_index)
+  return vectors.has(class_index and fleet.policy_table.CLASS_ROWS or fleet.policy_table.FLEET_ROWS, name)
+end
+
+-- Calls a function of the fleet's policy, if it has one of this name.
+function policies.call(fleet, name, first, second, third)
+  local callback = fleet.policy_table[name]
+  if callback then
+    return callback(fleet, first, second, third)
+  end
+end
+
+-- Resets the rows and fields of the fleet's policy. O(classes).
+function policies.clear(fleet)
+  policies.clear_rows(fleet)
+  for _, field in ipairs(fleet.policy_table.NUMBERS) do
+    fleet[field] = 0
+  end
+end
+
+-- Resets the rows and vectors of the fleet's policy. O(classes).
+function policies.clear_rows(fleet)
+  for _, name in ipairs(fleet.policy_table.FLEET_ROWS) do
+    redis.call('DEL', keys.of_fleet(fleet, name))
+  end
+  for _, name in ipairs(fleet.policy_table.CLASS_ROWS) do
+    for class_index = 1, fleet.classes do
+      redis.call('DEL', keys.of_class(fleet, name, class_index))
+    end
+  end
+  for _, field in ipairs(fleet.policy_table.VECTORS) do
+    fleet[field] = vectors.zeros(fleet.classes)
+  end
+end

@@ -1,0 +1,57 @@
+-- Self-Learning Threshold Assignment (paper section 3.2). `tokens.lua` maintains r and the tokens.
+
+slta = {
+  TOKENS = { 'green', 'yellow', 'none' },
+  CLASS_ROWS = tokens.CLASS_ROWS,
+  FLEET_ROWS = tokens.FLEET_ROWS,
+  NUMBERS = tokens.NUMBERS,
+  VECTORS = tokens.VECTORS,
+  update = tokens.update,
+  on_increment = tokens.on_increment,
+  on_decrement = tokens.on_decrement,
+  rebuild = tokens.rebuild,
+  reported_rank = tokens.reported_rank,
+  rows = tokens.rows,
+  check = tokens.check,
+}
+
+-- The dispatching rule, from counts and r only; `room()` counts pools below capacity and is called in step 4 only.
+--   1. uniform among the green tokens of classes other than i_{r-1}; if there are none,
+--   2. uniform among the green tokens of class i_{r-1}; if there are none,
+--   3. uniform among the yellow tokens; if there are none,
+--   4. uniform among all pools, here all below capacity.
+-- Returns token, class_index, and that the pool is the nth candidate of its class, from 0. O(classes) in steps 1 to 3.
+local function choose_slta(green, yellow, yellow_class, previous_class, room, draw)
+  local class_index, nth = choice.pick(green, previous_class, draw)
+  if class_index then
+    return 'green', class_index, nth
+  elseif previous_class > 0 and green[previous_class] > 0 then
+    return 'green', previous_class, math.floor(draw * green[previous_class])
+  elseif yellow > 0 then
+    return 'yellow', yellow_class, math.floor(draw * yellow)
+  end
+  return 'none', choice.pick(room(), 0, draw)
+end
+
+-- O(classes + log pools), in step 4 O(classes * pools / 8).
+function slta.choose(fleet, draw)
+  local token, class_index, nth =
+    choose_slta(fleet.green, fleet.yellow, fleet.estimate_class, fleet.previous_class, function()
+      return choice.room(fleet)
+    end, draw)
+  if token == 'none' then
+    return token, class_index, choice.select_with_room(fleet, class_index, nth)
+  end
+  return token, class_index, choice.select_with_token(fleet, token, class_index, nth)
+end
+
+-- The next step of r, decided on the state just before the arrival: -1, 0 or 1.
+function slta.learning_step(fleet)
+  local green = vectors.sum(fleet.green)
+  if fleet.rank > 1 and green >= fleet.min_green and fleet.green[fleet.previous_class] > 0 then
+    return -1
+  elseif fleet.rank < fleet.last_rank and green == 0 and fleet.yellow <= 1 then
+    return 1
+  end
+  return 0
+end

@@ -1,0 +1,195 @@
+-- The estimate r, thresholds and tokens as rows and counts, shared by the policies that learn r.
+--
+-- `green:<class>` and `yellow` are the two token bits per pool; `green[class_index]` and `yellow` count them. A pool of
+-- class i with x sessions has a green token iff x < l_i(r), and a yellow one iff i = i_r and x < j_r (paper section
+-- 3.2).
+
+tokens = {
+  CLASS_ROWS = { 'green' },
+  FLEET_ROWS = { 'yellow' },
+  NUMBERS = { 'rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'yellow' },
+  VECTORS = { 'green', 'thresholds' },
+}
+
+-- Whether a pool has a token. O(classes).
+function tokens.exist(fleet)
+  return fleet.yellow > 0 or vectors.sum(fleet.green) > 0
+end
+
+local function set_previous(fleet)
+  fleet.previous_class = fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0
+end
+
+-- Sets the yellow tokens: the pools of the class with fewer than `level` sessions.
+local function write_yellow(fleet, class_index, level)
+  local key = keys.of_fleet(fleet, 'yellow')
+  rows.and_not(key, keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level))
+  fleet.yellow = rows.count(key)
+end
+
+-- Sets the green tokens of a class: its pools with fewer than `level` sessions, the new threshold.
+local function write_green(fleet, class_index, level)
+  local key = keys.of_class(fleet, 'green', class_index)
+  rows.and_not(key, keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level))
+  fleet.thresholds[class_index] = level
+  fleet.green[class_index] = rows.count(key)
+end
+
+-- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
+local function step_up(fleet)
+  local class_index = fleet.estimate_class
+  rows.copy(keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
+  fleet.green[class_index] = fleet.yellow
+  fleet.thresholds[class_index] = fleet.estimate_level
+  fleet.rank = fleet.rank + 1
+  fleet.previous_class = class_index
+  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+  write_yellow(fleet, fleet.estimate_class, fleet.estimate_level)
+  fleet.learning_steps_up = fleet.learning_steps_up + 1
+end
+
+-- r <- r - 1: the yellow tokens are exactly the former green ones of class i_{r-1}. O(pools / 8).
+local function step_down(fleet)
+  fleet.rank = fleet.rank - 1
+  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+  local class_index = fleet.estimate_class
+  rows.copy(keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', class_index))
+  fleet.yellow = fleet.green[class_index]
+  write_green(fleet, class_index, fleet.estimate_level - 1)
+  set_previous(fleet)
+  fleet.learning_steps_down = fleet.learning_steps_down + 1
+end
+
+-- Moves r after the session was placed.
+function tokens.update(fleet, step)
+  if fleet.active_pools == 1 then
+    return
+  elseif step > 0 then
+    step_up(fleet)
+  elseif step < 0 then
+    step_down(fleet)
+  end
+end
+
+-- Rebuilds thresholds and all token rows from r. O(classes * (log levels + pools / 8)).
+local function write_tokens(fleet)
+  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+  for class_index = 1, #fleet.numbers do
+    write_green(fleet, class_index, order.threshold(fleet, class_index, fleet.rank))
+  end
+  write_yellow(fleet, fleet.estimate_class, fleet.estimate_level)
+  set_previous(fleet)
+end
+
+-- r <- `rank`, a worse one; counted as the steps between. O(classes * (log levels + pools / 8)).
+function tokens.rise_to(fleet, rank)
+  fleet.learning_steps_up = fleet.learning_steps_up + rank - fleet.rank
+  fleet.rank = rank
+  write_tokens(fleet)
+end
+
+-- With a single pool there are never two green tokens, so r could not fall: it is set to r*.
+local function follow_single_pool(fleet)
+  if fleet.active_pools == 1 then
+    fleet.rank = math.min(fleet.sessions + 1, fleet.last_rank)
+    write_tokens(fleet)
+  end
+end
+
+-- A pool whose occupancy rose to `level` loses its tokens at the thresholds. O(1).
+function tokens.on_increment(fleet, class_index, pool_index, level)
+  if level == fleet.thresholds[class_index] then
+    redis.call('SETBIT', keys.of_class(fleet, 'green', class_index), pool_index, 0)
+    fleet.green[class_index] = fleet.green[class_index] - 1
+  end
+  if class_index == fleet.estimate_class and level == fleet.estimate_level then
+    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), pool_index, 0)
+    fleet.yellow = fleet.yellow - 1
+  end
+  follow_single_pool(fleet)
+end
+
+-- A pool whose occupancy fell from `level` regains its tokens below the thresholds. O(1).
+function tokens.on_decrement(fleet, class_index, pool_index, level)
+  if level == fleet.thresholds[class_index] then
+    redis.call('SETBIT', keys.of_class(fleet, 'green', class_index), pool_index, 1)
+    fleet.green[class_index] = fleet.green[class_index] + 1
+  end
+  if class_index == fleet.estimate_class and level == fleet.estimate_level then
+    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), pool_index, 1)
+    fleet.yellow = fleet.yellow + 1
+  end
+  follow_single_pool(fleet)
+end
+
+-- The rank after pools changed: the optimal rank if curves or policy changed (`reset`), else that of the present
+-- coordinate, if it still exists.
+local function rank_after(fleet, reset)
+  if reset then
+    return order.optimal_rank(fleet)
+  elseif fleet.active_pools == 1 then
+    return math.min(fleet.sessions + 1, fleet.last_rank)
+  end
+  return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)
+end
+
+local function enough_green(fleet)
+  local enough = fleet.beta_coefficient * fleet.active_pools ^ fleet.beta_power
+  return math.max(2, math.ceil(enough * (1 - 1e-12))) -- absorbs rounding errors: 100 * 0.05 must give 5, not 6
+end
+
+-- Rebuilds r, thresholds and tokens from the ledger. Without active pools r keeps its coordinate.
+function tokens.rebuild(fleet, reset)
+  if fleet.active_pools > 0 then
+    fleet.rank = rank_after(fleet, reset)
+    write_tokens(fleet)
+  else
+    local class_index, level = fleet.estimate_class, fleet.estimate_level
+    policies.clear(fleet)
+    fleet.estimate_class, fleet.estimate_level = class_index, level
+    if reset then
+      fleet.estimate_class, fleet.estimate_level = order.best(fleet)
+    end
+  end
+  fleet.min_green = enough_green(fleet)
+end
+
+function tokens.reported_rank(fleet)
+  return fleet.rank
+end
+
+-- The audit's rules for both kinds of tokens.
+function tokens.rows(fleet, class_index)
+  local level = class_index == fleet.estimate_class and fleet.rank > 0 and fleet.estimate_level or 0
+  local threshold = fleet.thresholds[class_index]
+  local holds = {
+    [keys.of_class(fleet, 'green', class_index)] = function(occupancy) return occupancy < threshold end,
+  }
+  if level > 0 then
+    holds[keys.of_fleet(fleet, 'yellow')] = function(occupancy) return occupancy < level end
+  end
+  return holds
+end
+
+-- Checks r, its coordinate and the thresholds by definition, and the counts of both kinds of tokens. O(classes * (log
+-- levels + pools / 8)).
+function tokens.check(fleet, expect_equal)
+  expect_equal('yellow tokens', fleet.yellow, rows.count(keys.of_fleet(fleet, 'yellow')))
+  expect_equal('min_green', fleet.min_green, enough_green(fleet))
+  local has_rank = fleet.rank >= 1 and fleet.rank <= fleet.last_rank
+  expect_equal('rank exists', has_rank, fleet.active_pools > 0)
+  for class_index = 1, #fleet.numbers do
+    local name = fleet.names[class_index]
+    local green = rows.count(keys.of_class(fleet, 'green', class_index))
+    expect_equal('green tokens of class ' .. name, fleet.green[class_index], green)
+    local threshold = has_rank and order.threshold(fleet, class_index, fleet.rank) or 0
+    expect_equal('threshold of class ' .. name, fleet.thresholds[class_index], threshold)
+  end
+  if has_rank then
+    local class_index, level = order.coordinate(fleet, fleet.rank)
+    expect_equal('estimate_class', fleet.estimate_class, class_index)
+    expect_equal('estimate_level', fleet.estimate_level, level)
+    local previous = fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0
+    expect_equal('previous_class', fleet.previous_class, previous)
+  end
+end

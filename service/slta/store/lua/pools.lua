@@ -1,0 +1,248 @@
+-- Pools. `pools` maps a pool id to "pool_number status", `names` a pool number to the pool id. `used:<class>` has a bit
+-- for every pool of the class; a bit is reused only after its pool was removed, empty and with all its bits cleared.
+
+pools = {}
+
+-- The field that counts the pools with a status.
+pools.COUNTED_IN = { active = 'pools', draining = 'draining_pools', failed = 'failed_pools' }
+
+-- Pool number and status; nil, nil and the refusal if the pool does not exist or its status is unknown.
+function pools.find(fleet, pool_id)
+  local record = redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
+  if not record then
+    return nil, nil, { 'UNKNOWN_POOL' }
+  end
+  local pool_number, status = string.match(record, '(%d+) (%a+)')
+  if not pools.COUNTED_IN[status] then
+    return nil, nil, { 'NEWER_FLEET' }
+  end
+  return tonumber(pool_number), status
+end
+
+-- The id of the pool with this number; false if there is none.
+function pools.name(fleet, pool_number)
+  local names = cache.pool_names(fleet)
+  local name = names[pool_number]
+  if not name then
+    name = redis.call('HGET', keys.of_fleet(fleet, 'names'), pool_number)
+    cache.add_pool_name(names, pool_number, name)
+  end
+  return name
+end
+
+local function write(fleet, pool_id, pool_number, status)
+  redis.call('HSET', keys.of_fleet(fleet, 'pools'), pool_id, string.format('%d %s', pool_number, status))
+  redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
+end
+
+-- {POOL, pool_id, class, status, occupancy}, or the refusal.
+local function describe(fleet, pool_id)
+  local pool_number, status, refusal = pools.find(fleet, pool_id)
+  if not pool_number then
+    return refusal
+  end
+  local class = fleet.names[(keys.locate(fleet, pool_number))]
+  return { 'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number) }
+end
+
+local function find_class(fleet, name)
+  for class_index = 1, #fleet.names do
+    if fleet.names[class_index] == name then
+      return class_index
+    end
+  end
+  return nil
+end
+
+local function count(fleet, class_index, status, change)
+  local counts = fleet[pools.COUNTED_IN[status]]
+  counts[class_index] = counts[class_index] + change
+end
+
+-- Creates a pool on the lowest free pool_index of the class.
+local function create(fleet, pool_id, class_index, status)
+  local used = keys.of_class(fleet, 'used', class_index)
+  local pool_index = math.max(0, redis.call('BITPOS', used, 0))
+  redis.call('SETBIT', used, pool_index, 1)
+  if status == 'active' then
+    redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 1)
+  end
+  count(fleet, class_index, status, 1)
+  write(fleet, pool_id, keys.pool_number(fleet, class_index, pool_index), status)
+end
+
+-- Removes an empty pool and frees its pool_index.
+local function destroy(fleet, pool_id, pool_number, status)
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 0)
+  redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 0)
+  count(fleet, class_index, status, -1)
+  redis.call('HDEL', keys.of_fleet(fleet, 'pools'), pool_id)
+  redis.call('HDEL', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number))
+end
+
+-- Checks (pool_id, class name) pairs: the class_index by new pool_id, and the new ids in order; nil, nil and the
+-- refusal if a pair is invalid. O(pairs).
+local function wanted_pools(fleet, pairs_given)
+  local wanted, ids = {}, {}
+  for at = 1, #pairs_given, 2 do
+    local pool_id, name = pairs_given[at], pairs_given[at + 1]
+    local class_index = find_class(fleet, name)
+    if not class_index then
+      return nil, nil, { 'UNKNOWN_CLASS', name }
+    end
+    local pool_number, _, refusal = pools.find(fleet, pool_id)
+    if refusal and refusal[1] == 'NEWER_FLEET' then
+      return nil, nil, refusal
+    end
+    local present = pool_number and keys.locate(fleet, pool_number) or wanted[pool_id]
+    if present and present ~= class_index then
+      return nil, nil, { 'IN_OTHER_CLASS', pool_id }
+    elseif not present then
+      wanted[pool_id] = class_index
+      ids[#ids + 1] = pool_id
+    end
+  end
+  return wanted, ids
+end
+
+-- (pool_id, class name) pairs -> {CREATED, new ids} | {UNKNOWN_CLASS, name} | {IN_OTHER_CLASS, pool_id} | {LIMIT}. All
+-- or nothing. O(pairs).
+function pools.add(fleet, pairs_given)
+  local wanted, ids, refusal = wanted_pools(fleet, pairs_given)
+  if not wanted then
+    return refusal
+  elseif redis.call('HLEN', keys.of_fleet(fleet, 'pools')) + #ids > constants.MAX_POOLS then
+    return { 'LIMIT' }
+  end
+  -- writes
+  ledger.change_pools(fleet, function()
+    for _, pool_id in ipairs(ids) do
+      create(fleet, pool_id, wanted[pool_id], 'active')
+    end
+  end)
+  return { 'CREATED', unpack(ids) }
+end
+
+-- Moves the sessions of a pool whose status changes: an active pool's are in the ledger, all others in
+-- draining_sessions.
+local function move_column(fleet, pool_number, from, to)
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  local occupancy = ledger.occupancy(fleet, pool_number)
+  if from == 'active' then
+    ledger.write_column(fleet, class_index, pool_index, occupancy, 0)
+    fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
+  elseif to == 'active' then
+    ledger.write_column(fleet, class_index, pool_index, occupancy, 1)
+    fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] - occupancy
+  end
+end
+
+-- pool_id, status -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}. O(occupancy + pools / 8).
+function pools.set_status(fleet, pool_id, status)
+  local pool_number, present, refusal = pools.find(fleet, pool_id)
+  if not pool_number then
+    return refusal
+  end
+  -- writes
+  if status ~= present then
+    ledger.change_pools(fleet, function()
+      local class_index = keys.locate(fleet, pool_number)
+      count(fleet, class_index, present, -1)
+      count(fleet, class_index, status, 1)
+      move_column(fleet, pool_number, present, status)
+      write(fleet, pool_id, pool_number, status)
+    end)
+  end
+  return describe(fleet, pool_id)
+end
+
+-- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
+function pools.remove(fleet, pool_id)
+  local pool_number, status, refusal = pools.find(fleet, pool_id)
+  if not pool_number then
+    return refusal
+  elseif ledger.occupancy(fleet, pool_number) > 0 then
+    return { 'NOT_EMPTY' }
+  end
+  -- writes
+  ledger.change_pools(fleet, function()
+    destroy(fleet, pool_id, pool_number, status)
+  end)
+  return { 'REMOVED' }
+end
+
+-- pool_id, class name: moves an empty pool to another class; its status is kept.
+--   -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8).
+function pools.move(fleet, pool_id, name)
+  local class_index = find_class(fleet, name)
+  local pool_number, status, refusal = pools.find(fleet, pool_id)
+  if not pool_number then
+    return refusal
+  elseif not class_index then
+    return { 'UNKNOWN_CLASS', name }
+  elseif keys.locate(fleet, pool_number) ~= class_index then
+    if ledger.occupancy(fleet, pool_number) > 0 then
+      return { 'NOT_EMPTY' }
+    end
+    -- writes
+    ledger.change_pools(fleet, function()
+      destroy(fleet, pool_id, pool_number, status)
+      create(fleet, pool_id, class_index, status)
+    end)
+  end
+  return describe(fleet, pool_id)
+end
+
+-- pool_id -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}.
+function pools.get(fleet, pool_id)
+  return describe(fleet, pool_id)
+end
+
+-- Appends {pool_id, class, status, occupancy, …} of the pools of a class from pool_index `start` on to `page`, up to
+-- `limit` pools in total; returns the next pool number if there are more.
+local function add_page(fleet, page, class_index, start, limit)
+  local following
+  rows.each(keys.of_class(fleet, 'used', class_index), start, function(pool_index)
+    local pool_number = keys.pool_number(fleet, class_index, pool_index)
+    if #page == 4 * limit then
+      following = pool_number
+      return true
+    end
+    for at, value in ipairs(describe(fleet, pools.name(fleet, pool_number))) do
+      if at > 1 then
+        page[#page + 1] = value
+      end
+    end
+  end)
+  return following
+end
+
+-- A page of pools by pool number from `first` on: {PAGE, next pool number or '', pool_id, class, status, occupancy, …}.
+-- O(limit + pools of the skipped classes).
+function pools.page(fleet, first, limit)
+  local page = {}
+  local class_ids = { unpack(fleet.numbers) }
+  table.sort(class_ids)
+  for _, class_id in ipairs(class_ids) do
+    local start = math.max(0, first - class_id * constants.MAX_POOLS)
+    local following = add_page(fleet, page, fleet.index_by_id[class_id], start, limit)
+    if following then
+      return { 'PAGE', following, unpack(page) }
+    end
+  end
+  return { 'PAGE', '', unpack(page) }
+end
+
+-- pool_id, as_of -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}. O(occupancy).
+function pools.ids(fleet, pool_id, as_of)
+  local pool_number, _, refusal = pools.find(fleet, pool_id)
+  if not pool_number then
+    return refusal
+  end
+  local _, stale = state.parse_as_of(fleet, as_of)
+  if stale then
+    return stale
+  end
+  return { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
+end

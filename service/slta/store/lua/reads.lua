@@ -1,0 +1,83 @@
+-- Reads: snapshots, sessions and the configuration. Fleet time advances in memory only.
+
+reads = {}
+
+local function bytes(row_keys)
+  local total = 0
+  for _, key in ipairs(row_keys) do
+    total = total + redis.call('STRLEN', key)
+  end
+  return total
+end
+
+-- The rows that a placement reads: those of the fleet's policy.
+local function choosing_rows(fleet)
+  local policy, found = fleet.policy_table, {}
+  for _, name in ipairs(policy.FLEET_ROWS) do
+    found[#found + 1] = keys.of_fleet(fleet, name)
+  end
+  for _, name in ipairs(policy.CLASS_ROWS) do
+    for class_index = 1, #fleet.numbers do
+      found[#found + 1] = keys.of_class(fleet, name, class_index)
+    end
+  end
+  return found
+end
+
+-- The rows that hold the occupancies.
+local function ledger_rows(fleet, columns)
+  local found = {}
+  for class_index = 1, #fleet.numbers do
+    for level = 0, #columns[class_index] - 1 do
+      found[#found + 1] = keys.of_level(fleet, class_index, level)
+    end
+  end
+  return found
+end
+
+-- -> {SNAPSHOT, document, fields, rank, counts per class, integrals now, integrals at the start of each window, {bytes
+-- of the rows that a placement reads, bytes of the ledger}}. O(levels in use * pools / 8).
+function reads.snapshot(fleet)
+  accounting.integrate_pools(fleet)
+  local columns, texts, past = {}, {}, {}
+  for class_index = 1, #fleet.numbers do
+    columns[class_index] = ledger.counts(fleet, class_index)
+    texts[class_index] = table.concat(columns[class_index], ' ')
+  end
+  for at, window in ipairs(constants.WINDOWS) do
+    past[at] = history.line_before(fleet, window) or ''
+  end
+  local document, fields = redis.call('GET', keys.of_fleet(fleet, 'document')), state.fields(fleet)
+  if fleet.suspect ~= '' then
+    fields[#fields + 1], fields[#fields + 2] = 'repair_blocked', repair.blocked(fleet)
+  end
+  local sizes = { bytes(choosing_rows(fleet)), bytes(ledger_rows(fleet, columns)) }
+  local rank = policies.call(fleet, 'reported_rank') or 0
+  assert(rank >= 0 and rank <= fleet.last_rank)
+  return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }
+end
+
+-- id -> {SESSION, pool_id, class, age, remaining lease in µs or '', level or '', token or ''}
+--   | {ENDED, reason, pool_id} | {UNKNOWN}. O(1).
+function reads.session(fleet, id)
+  local session = sessions.read(fleet, id)
+  if not session then
+    local reason, pool_id = sessions.ended(fleet, id)
+    return reason and { 'ENDED', reason, pool_id } or { 'UNKNOWN' }
+  end
+  local level, token = records.placement(session)
+  return {
+    'SESSION',
+    session.pool_id,
+    fleet.names[(keys.locate(fleet, session.pool_number))],
+    string.format('%d', fleet.time - session.start),
+    session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
+    level or '',
+    token or '',
+  }
+end
+
+-- -> {CONFIG, document, version}; the document is nil if it was lost.
+function reads.config(fleet)
+  return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), assert(fleet.config_version) }
+end

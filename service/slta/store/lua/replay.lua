@@ -1,0 +1,60 @@
+-- Replay: restores acknowledged facts that the store has lost. Facts may arrive from several dispatchers, in any order
+-- and repeatedly; the result is the same. Of two placements of a session the later one wins, of two leases the longer
+-- one, and an end is final.
+
+replay = {}
+
+-- Limits `due` to the possible range: not before the first unprocessed second, not after the end of a lease that begins
+-- now.
+local function clamp_due(fleet, lease, due)
+  return due == 0 and 0 or math.max(fleet.next_due, math.min(due, records.latest_due(fleet, lease)))
+end
+
+-- Places the session on the pool, where it began at `start`. Returns the reply word and the session.
+local function place(fleet, id, pool_id, lease, start)
+  local session, pool, answer = reports.locate(fleet, id, pool_id)
+  if answer then
+    return answer[1], session
+  end
+  if session then
+    sessions.detach(fleet, id, session.pool_number)
+  end
+  return session and 'MOVED' or 'PLACED', reports.place(fleet, id, session, pool, lease, start)
+end
+
+-- id, pool_id, lease in µs, start, due: the session was on the pool from `start` on, with a lease until the second
+-- `due`.
+--   -> PLACED | MOVED | LENGTHENED | PRESENT | ENDED | OVER_CAPACITY | UNKNOWN_POOL. O(1).
+function replay.placed(fleet, id, pool_id, lease, start, due)
+  local session, word = sessions.read(fleet, id), 'PRESENT'
+  lease, start = tonumber(lease), math.min(tonumber(start), fleet.time)
+  if not session or session.pool_id ~= pool_id and session.start < start then
+    local placed
+    word, placed = place(fleet, id, pool_id, lease, start)
+    session = placed or session
+  end
+  if session and sessions.extend_lease(fleet, id, session, lease, clamp_due(fleet, lease, tonumber(due))) then
+    word = word == 'PRESENT' and 'LENGTHENED' or word
+  end
+  return { word }
+end
+
+-- id, pool_id, reason: the session has ended. Without a reason the id was unknown when it was completed.
+--   -> ENDED_NOW | REMEMBERED | ENDED. O(1).
+function replay.ended(fleet, id, pool_id, reason)
+  local session = sessions.read(fleet, id)
+  if session then
+    -- writes
+    sessions.finish(fleet, id, session, reason == '' and 'completed' or reason)
+    return { 'ENDED_NOW' }
+  elseif sessions.ended(fleet, id) then
+    return { 'ENDED' }
+  end
+  -- writes
+  if reason == '' then
+    tombstones.add(fleet, id)
+  else
+    sessions.add_ended(fleet, id, reason, pool_id)
+  end
+  return { 'REMEMBERED' }
+end

@@ -1,0 +1,125 @@
+-- Reports: a pool's list of its sessions, and reports of where a session is placed. As in `sessions`, each operation
+-- reads and checks, then writes.
+
+reports = {}
+
+-- A pool's occupancy rose to `level`. Sessions on pools that are not active are counted separately.
+local function on_increment(fleet, class_index, pool_index, status, level)
+  if status == 'active' then
+    ledger.on_increment(fleet, class_index, pool_index, level)
+  else
+    fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + 1
+  end
+end
+
+-- id, pool_id, lease in µs ('' for the fleet's), as_of: adopts a session that the pool reports as its own.
+--   -> ADOPTED pool_id class lease start due | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
+--    | STALE_REPORT as_of. O(1).
+function reports.adopt(fleet, id, pool_id, lease, as_of)
+  local pool_number, status, refusal = pools.find(fleet, pool_id)
+  local _, stale = state.parse_as_of(fleet, as_of)
+  if refusal or stale then
+    return refusal or stale
+  end
+  local session = sessions.read(fleet, id)
+  if session then
+    return { session.pool_number == pool_number and 'PRESENT' or 'ELSEWHERE' }
+  elseif sessions.ended(fleet, id) then
+    return { 'ENDED' }
+  end
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  if ledger.occupancy(fleet, pool_number) >= fleet.capacities[class_index] then
+    return { 'OVER_CAPACITY' }
+  end
+  -- writes
+  local begun, level = sessions.begin(fleet, id, pool_number, pool_id, sessions.lease(fleet, lease), 'adopted')
+  on_increment(fleet, class_index, pool_index, status, level)
+  return sessions.reply(fleet, 'ADOPTED', begun)
+end
+
+-- id, pool_id, reason, as_of: ends the session if it is on that pool and began before `as_of`.
+--   -> ENDED_NOW | KEPT | UNKNOWN | STALE_REPORT as_of. O(1).
+function reports.end_session(fleet, id, pool_id, reason, as_of)
+  local before, stale = state.parse_as_of(fleet, as_of)
+  if stale then
+    return stale
+  end
+  local session = sessions.read(fleet, id)
+  if not session then
+    return { 'UNKNOWN' }
+  elseif session.pool_id ~= pool_id or session.start >= before then
+    return { 'KEPT' }
+  end
+  -- writes
+  sessions.finish(fleet, id, session, reason)
+  return { 'ENDED_NOW' }
+end
+
+local LEFT_OUT = { OVER_CAPACITY = true, UNKNOWN_POOL = true } -- not counted in the comparison
+
+-- Looks up the session of a report (nil if it is not live) and the pool; nil, nil and the reply if nothing needs to be
+-- written.
+function reports.locate(fleet, id, pool_id)
+  local pool_number, status, refusal = pools.find(fleet, pool_id)
+  if refusal then
+    return nil, nil, refusal
+  end
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  local pool = {
+    id = pool_id, number = pool_number, status = status, class_index = class_index, pool_index = pool_index,
+  }
+  local session = sessions.read(fleet, id)
+  local reason, ended_on = nil, nil
+  if session and session.pool_number == pool_number then
+    return nil, nil, sessions.reply(fleet, 'SAME', session)
+  elseif not session then
+    reason, ended_on = sessions.ended(fleet, id)
+  end
+  if reason then
+    return nil, nil, { 'ENDED', reason, ended_on }
+  end
+  pool.level = ledger.occupancy(fleet, pool_number) + 1
+  if pool.level > fleet.capacities[class_index] then
+    return nil, nil, { 'OVER_CAPACITY' }
+  end
+  return session, pool
+end
+
+-- Places the session on the pool, where it began at `start`. A live session must have been detached from its former
+-- pool.
+function reports.place(fleet, id, session, pool, lease, start)
+  if session then
+    sessions.move(fleet, id, session, pool, start)
+  else
+    session = sessions.begin(fleet, id, pool.number, pool.id, lease, 'adopted', nil, start)
+  end
+  on_increment(fleet, pool.class_index, pool.pool_index, pool.status, pool.level)
+  return session
+end
+
+-- id, pool_id, lease in µs ('' for the fleet's), draw in [0, 1): another dispatcher has placed the session on this
+-- pool.
+--   -> NEW pool_id class lease start due, then the policy's comparison | MOVED the same
+--    | SAME pool_id class lease start due | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL.
+-- O(classes + log pools).
+function reports.report(fleet, id, pool_id, lease, draw)
+  local session, pool, answer = reports.locate(fleet, id, pool_id)
+  if answer then
+    if LEFT_OUT[answer[1]] then
+      policies.call(fleet, 'left_out', answer[1])
+    end
+    return answer
+  end
+  -- writes
+  lease = session and session.lease or sessions.lease(fleet, lease)
+  if session then
+    sessions.detach(fleet, id, session.pool_number)
+  end
+  local comparison = pool.status == 'active' and policies.call(fleet, 'compare', draw, pool.class_index, pool.level)
+  local placed = reports.place(fleet, id, session, pool, lease, fleet.time)
+  local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed)
+  for _, value in ipairs(comparison or {}) do
+    reply[#reply + 1] = value
+  end
+  return reply
+end

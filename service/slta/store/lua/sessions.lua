@@ -1,0 +1,206 @@
+-- Sessions. `sessions` maps an id to its record (see `records`). `ended:0` and `ended:1` map ended ids to "reason
+-- pool_id" in two generations; the older one is dropped as a whole. `early` has ids that were completed before they
+-- were assigned (see `tombstones`).
+--
+-- Each operation reads and checks, then writes; below the line "-- writes" it cannot be refused. Reports of sessions by
+-- pools and others are in `reports`.
+
+sessions = {}
+
+local MIN_RETENTION = 120e6 -- µs, longer than the replay log of a dispatcher
+
+-- The record of a live session as a table; nil if there is none.
+function sessions.read(fleet, id)
+  local record = write_buffer.get(fleet, keys.of_fleet(fleet, 'sessions'), id)
+  if not record then
+    return nil
+  end
+  return records.parse(record) or error('the record of session ' .. id .. ' is unreadable')
+end
+
+local function write(fleet, id, session)
+  write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, records.text(session))
+end
+
+-- Reason and pool id of a session that ended within the retention time, or was completed before its assign; else nil.
+function sessions.ended(fleet, id)
+  local record = write_buffer.get(fleet, keys.of_ended(fleet, fleet.ended_generation), id)
+  if not record and fleet.older_ended > 0 then
+    record = write_buffer.get(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), id)
+  end
+  if record then
+    return string.match(record, '(%S+) (%S*)')
+  elseif tombstones.contains(fleet, id) then
+    return 'completed_before_assign', ''
+  end
+  return nil
+end
+
+-- Adds an ended id, which is kept for the retention time, but at least MIN_RETENTION.
+function sessions.add_ended(fleet, id, reason, pool_id)
+  fleet.revision = fleet.revision + 1
+  write_buffer.set(fleet, keys.of_ended(fleet, fleet.ended_generation), id, reason .. ' ' .. pool_id)
+end
+
+-- Prefetches the records of `ids`, and of `new_ids` whether they have ended.
+function sessions.prefetch(fleet, ids, new_ids)
+  write_buffer.prefetch(fleet, keys.of_fleet(fleet, 'sessions'), ids)
+  if #new_ids > 0 then
+    write_buffer.prefetch(fleet, keys.of_ended(fleet, fleet.ended_generation), new_ids)
+    if fleet.older_ended > 0 then
+      write_buffer.prefetch(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), new_ids)
+    end
+  end
+end
+
+-- The length of a new session's lease in µs: `given`, or the fleet's if `given` is ''.
+function sessions.lease(fleet, given)
+  return given == '' and fleet.lease or tonumber(given)
+end
+
+-- Places a session on a pool: record, id set and lease. It begins at `start`, by default now; `token` is nil if the
+-- policy did not decide. Returns the session and the pool's new occupancy. The counter is incremented right after the
+-- record is written, so that if a later step fails, a repair from the records leaves the counters correct.
+function sessions.begin(fleet, id, pool_number, pool_id, lease, counter, token, start)
+  local ids = keys.of_ids(fleet, pool_number)
+  local level = redis.call('SCARD', ids) + 1
+  local session = {
+    pool_number = pool_number, start = start or fleet.time, lease = lease, due = leases.due_after(fleet, lease),
+    pool_id = pool_id, placed = records.placed(level, token),
+  }
+  leases.set(fleet, id, session.due, true)
+  write(fleet, id, session)
+  fleet[counter] = fleet[counter] + 1
+  fleet.revision = fleet.revision + 1
+  redis.call('SADD', ids, id)
+  return session, level
+end
+
+-- {word, pool_id, class, lease, start, due} of a live session.
+function sessions.reply(fleet, word, session)
+  local class = fleet.names[(keys.locate(fleet, session.pool_number))]
+  return { word, session.pool_id, class, session.lease, session.start, session.due }
+end
+
+-- Removes a session from its pool.
+function sessions.detach(fleet, id, pool_number)
+  local class_index, pool_index = keys.locate(fleet, pool_number)
+  local ids = keys.of_ids(fleet, pool_number)
+  redis.call('SREM', ids, id)
+  ledger.on_decrement(fleet, class_index, pool_index, redis.call('SCARD', ids) + 1)
+end
+
+-- Moves a live session, detached from its former pool, to another pool, whose occupancy becomes `pool.level`. It began
+-- there at `start`, without a token; its lease is kept.
+function sessions.move(fleet, id, session, pool, start)
+  session.pool_number, session.pool_id, session.start = pool.number, pool.id, start
+  session.placed = records.placed(pool.level)
+  write(fleet, id, session)
+  fleet.revision = fleet.revision + 1
+  redis.call('SADD', keys.of_ids(fleet, pool.number), id)
+end
+
+-- Ends a session: record, counter and ended id first, as in `begin`, then lease and pool.
+function sessions.finish(fleet, id, session, reason)
+  write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
+  fleet[reason] = fleet[reason] + 1
+  sessions.add_ended(fleet, id, reason, session.pool_id)
+  leases.set(fleet, id, session.due, false)
+  sessions.detach(fleet, id, session.pool_number)
+end
+
+-- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1)
+--   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due
+--    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL
+-- O(classes + log pools).
+function sessions.assign(fleet, id, lease, draw)
+  local session = sessions.read(fleet, id)
+  if session then
+    return sessions.reply(fleet, 'REPLAYED', session)
+  end
+  local reason, ended_on = sessions.ended(fleet, id)
+  if reason then
+    return { 'ENDED', reason, ended_on }
+  end
+  if not fleet.policy_table.choose then
+    return { 'OBSERVES' }
+  elseif fleet.active_pools == 0 then
+    fleet.rejected_no_active_pool = fleet.rejected_no_active_pool + 1
+    return { 'NO_ACTIVE_POOL' }
+  elseif fleet.sessions == fleet.room_for then
+    fleet.rejected_no_capacity = fleet.rejected_no_capacity + 1
+    return { 'FULL' }
+  end
+  -- writes
+  policies.call(fleet, 'prepare')
+  local step = policies.call(fleet, 'learning_step')
+  local token, class_index, pool_index = policies.call(fleet, 'choose', tonumber(draw))
+  local pool_number = keys.pool_number(fleet, class_index, pool_index)
+  lease = sessions.lease(fleet, lease)
+  local begun, level = sessions.begin(fleet, id, pool_number, pools.name(fleet, pool_number), lease, 'assigned', token)
+  ledger.on_increment(fleet, class_index, pool_index, level)
+  policies.call(fleet, 'update', step)
+  local counts = fleet['assigned_' .. token]
+  counts[class_index] = counts[class_index] + 1
+  local reply = sessions.reply(fleet, 'ASSIGNED', begun)
+  reply[#reply + 1] = token
+  return reply
+end
+
+-- id -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN. O(1).
+function sessions.complete(fleet, id)
+  local session = sessions.read(fleet, id)
+  if session then
+    -- writes
+    sessions.finish(fleet, id, session, 'completed')
+    return { 'COMPLETED', session.pool_id }
+  end
+  local reason, ended_on = sessions.ended(fleet, id)
+  if reason and reason ~= 'completed_before_assign' then
+    return { 'ENDED', reason, ended_on }
+  end
+  -- writes
+  tombstones.add(fleet, id)
+  return { 'UNKNOWN' }
+end
+
+-- Replaces a session's lease; the new one expires in the second `due`, 0 for never.
+local function set_lease(fleet, id, session, lease, due)
+  leases.set(fleet, id, session.due, false)
+  leases.set(fleet, id, due, true)
+  session.lease, session.due = lease, due
+  write(fleet, id, session)
+  fleet.revision = fleet.revision + 1
+end
+
+-- Extends a lease to the second `due`, 0 for never; a lease is never shortened. Returns whether it was extended.
+function sessions.extend_lease(fleet, id, session, lease, due)
+  local is_shorter = session.due > 0 and (due == 0 or due > session.due)
+  if is_shorter then
+    set_lease(fleet, id, session, lease, due)
+  end
+  return is_shorter
+end
+
+-- id, lease in µs ('' for the session's own, 0 for none from now on)
+--   -> RENEWED pool_id class lease start due | EXPIRED | UNKNOWN. O(1).
+function sessions.renew(fleet, id, lease)
+  local session = sessions.read(fleet, id)
+  if not session then
+    return { sessions.ended(fleet, id) and 'EXPIRED' or 'UNKNOWN' }
+  end
+  -- writes
+  lease = lease == '' and session.lease or tonumber(lease)
+  set_lease(fleet, id, session, lease, leases.due_after(fleet, lease))
+  return sessions.reply(fleet, 'RENEWED', session)
+end
+
+-- Drops the older generation of ended ids once the younger one has reached the retention time. O(1).
+function sessions.rotate_ended(fleet)
+  if fleet.time - fleet.ended_since >= math.max(fleet.retention, MIN_RETENTION) then
+    fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, fleet.ended_generation))
+    fleet.ended_generation = 1 - fleet.ended_generation
+    fleet.ended_since = fleet.time
+    redis.call('UNLINK', keys.of_ended(fleet, fleet.ended_generation))
+  end
+end

@@ -1,0 +1,153 @@
+-- Cache, between calls, of data derived from a fleet's configuration and from which classes have pools: names, class
+-- ids, key names, and the parts of the tables and of the list of pools that were read. `tables`, a digest of everything
+-- that an entry is derived from, is part of the fleet's state; an entry with another digest is not used.
+
+cache = {}
+
+local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
+local MAX_NAMES = 131072 -- of pools of all fleets, about 10 MB; beyond, the cache is cleared
+
+local entries, levels, names = {}, 0, 0 -- by prefix
+
+local function attach(fleet, entry)
+  fleet.names, fleet.numbers, fleet.capacities = entry.names, entry.numbers, entry.capacities
+  fleet.lease, fleet.exponent, fleet.index_by_id = entry.lease, entry.exponent, entry.index_by_id
+  fleet.fleet_keys, fleet.class_keys, fleet.level_keys = entry.fleet_keys, entry.class_keys, entry.level_keys
+  fleet.keys_named_for = entry.keys_named_for
+  fleet.marginals = entry.marginals
+  fleet.bound_classes, fleet.bound_marginals = entry.bound_classes, entry.bound_marginals
+  fleet.rank_classes, fleet.rank_levels, fleet.ranks = entry.rank_classes, entry.rank_levels, entry.ranks
+end
+
+-- A digest as a number that a double represents exactly.
+local function digest(parts)
+  return tonumber(string.sub(redis.sha1hex(table.concat(parts, '|')), 1, 13), 16)
+end
+
+local function indexes_by_id(class_ids)
+  local indexes = {}
+  for class_index, class_id in ipairs(class_ids) do
+    indexes[class_id] = class_index
+  end
+  return indexes
+end
+
+local function store_entry(fleet)
+  local entry = {}
+  attach(entry, fleet)
+  entry.tables = fleet.tables
+  levels = levels + vectors.sum(entry.capacities)
+  if levels > MAX_LEVELS then
+    entries, levels, names = {}, vectors.sum(entry.capacities), 0
+  end
+  entries[fleet.prefix] = entry
+end
+
+-- Invalidates what depends on which classes have pools.
+function cache.invalidate_order(fleet)
+  fleet.bound_classes, fleet.bound_marginals = {}, {}
+  fleet.rank_classes, fleet.rank_levels, fleet.ranks = {}, {}, {}
+end
+
+-- Invalidates everything. Names, numbers, capacities, lease and exponent may change afterwards, and are written to the
+-- cold hash.
+function cache.invalidate(fleet)
+  for _, field in ipairs({ 'names', 'numbers', 'capacities', 'lease', 'exponent' }) do
+    fleet.cold[field] = fleet.cold[field] or false
+  end
+  fleet.marginals = {}
+  cache.invalidate_order(fleet)
+  cache.index_classes(fleet)
+end
+
+-- Indexes the classes by class_id, and drops the cached key names if `numbers` changed.
+function cache.index_classes(fleet)
+  local class_ids = table.concat(fleet.numbers, ' ')
+  if fleet.keys_named_for ~= class_ids then
+    fleet.fleet_keys, fleet.class_keys, fleet.level_keys, fleet.keys_named_for = {}, {}, {}, class_ids
+  end
+  fleet.index_by_id = indexes_by_id(fleet.numbers)
+end
+
+-- Loads the cached data of a fleet, or creates an entry from the cold hash. O(1), O(classes) for the first call after a
+-- change.
+function cache.load(fleet)
+  local entry = entries[fleet.prefix]
+  if not entry or entry.tables ~= fleet.tables then
+    local stored =
+      redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'names', 'numbers', 'capacities', 'lease', 'exponent')
+    fleet.names, fleet.numbers = vectors.split(stored[1]), vectors.split(stored[2], true)
+    fleet.capacities, fleet.lease = vectors.split(stored[3], true), tonumber(stored[4])
+    fleet.exponent = tonumber(stored[5] or 0)
+    fleet.marginals = {}
+    cache.invalidate_order(fleet)
+    cache.index_classes(fleet)
+    store_entry(fleet)
+  else
+    attach(fleet, entry)
+  end
+end
+
+-- The digest of everything that an entry is derived from, including which classes have pools.
+function cache.digest(utilities, class_ids, lease, pool_counts)
+  local support = {}
+  for class_index = 1, #pool_counts do
+    support[class_index] = pool_counts[class_index] > 0 and 1 or 0
+  end
+  local parts = { utilities, table.concat(class_ids, ' '), lease, table.concat(support) }
+  return digest(parts)
+end
+
+-- Stores the fleet under a new digest.
+function cache.store(fleet)
+  fleet.tables = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools)
+  store_entry(fleet)
+end
+
+-- The pool ids by pool number that were read since the list of pools changed.
+function cache.pool_names(fleet)
+  local entry = entries[fleet.prefix]
+  if not entry or fleet.pool_list == 0 then -- 0: the list has no version yet
+    return {}
+  elseif entry.pool_list ~= fleet.pool_list then
+    entry.pool_list, entry.pool_names = fleet.pool_list, {}
+  end
+  return entry.pool_names
+end
+
+-- Adds a pool id to them.
+function cache.add_pool_name(pool_names, pool_number, name)
+  pool_names[pool_number] = name
+  names = names + 1
+  if names > MAX_NAMES then
+    entries, levels, names = {}, 0, 0
+  end
+end
+
+-- Invalidates the pool ids. The new version of the list is derived from the previous one and the server's clock, so
+-- that another fleet of the same name does not reach the same one.
+function cache.invalidate_names(fleet)
+  fleet.pool_list = digest({ vectors.encode(fleet.pool_list), unpack(redis.call('TIME')) })
+end
+
+-- The table of the fleet's last call for reuse; a new one would have to grow field by field. `values` is the unpacked
+-- state, whose digest and policy must match. Nil if there is none. A call that fails does not give its table back, so
+-- partial changes are discarded.
+function cache.borrow(key, values)
+  local entry = entries[string.sub(key, 1, -6)]
+  local fleet = entry and entry.spare
+  if not fleet or fleet.tables ~= values[5] or fleet.policy ~= values[2] then
+    return nil
+  end
+  entry.spare = nil
+  fleet.unknown = next(fleet.unknown) and {} or fleet.unknown
+  return fleet
+end
+
+-- Gives the table back after a call that changed the state only.
+function cache.give_back(fleet)
+  local entry = entries[fleet.prefix]
+  if entry and entry.tables == fleet.tables then
+    entry.spare = fleet
+  end
+end

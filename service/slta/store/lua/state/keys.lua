@@ -1,0 +1,86 @@
+-- The names of a fleet's keys, and pool numbers.
+--
+-- A class has a class_index, its position 1..m in the configuration and in the fleet's vectors, and a class_id, which
+-- is permanent (`fleet.numbers`) and used in keys. A pool has a pool_index, its bit in the rows of its class, and a
+-- pool_number, class_id * MAX_POOLS + pool_index.
+
+keys = {}
+
+-- Every key that a fleet can have, and its type: keys of the fleet, keys of a class, and keys with another number as
+-- suffix. A policy declares its own rows, which are strings. Any other key is a stray.
+keys.FLEET = {
+  state = 'string', cold = 'hash', document = 'string',
+  order = 'string', ['order:full'] = 'string', bound = 'string', ['bound:full'] = 'string',
+  pools = 'hash', names = 'hash', sessions = 'hash', ['ended:0'] = 'hash', ['ended:1'] = 'hash',
+  early = 'zset', events = 'list', repair = 'hash', aside = 'hash',
+}
+keys.CLASS = { used = 'string', active = 'string', ranks = 'string', marginals = 'string' }
+keys.NUMBERED = { level = 'string', ids = 'set', leases = 'set', past = 'list' }
+
+-- A key of the fleet: {fleet}:name.
+function keys.of_fleet(fleet, name)
+  local key = fleet.fleet_keys[name]
+  if not key then
+    key = fleet.prefix .. name
+    fleet.fleet_keys[name] = key
+  end
+  return key
+end
+
+-- A key of a class: {fleet}:name:class_id.
+function keys.of_class(fleet, name, class_index)
+  local known = fleet.class_keys[name]
+  if not known then
+    known = {}
+    fleet.class_keys[name] = known
+  end
+  if not known[class_index] then
+    known[class_index] = fleet.prefix .. name .. ':' .. fleet.numbers[class_index]
+  end
+  return known[class_index]
+end
+
+-- The row of active pools with at least `level` sessions; at level 0 all active pools.
+function keys.of_level(fleet, class_index, level)
+  if level == 0 then
+    return keys.of_class(fleet, 'active', class_index)
+  end
+  local known = fleet.level_keys[class_index]
+  if not known then
+    known = {}
+    fleet.level_keys[class_index] = known
+  end
+  if not known[level] then
+    known[level] = string.format('%slevel:%d:%d', fleet.prefix, fleet.numbers[class_index], level)
+  end
+  return known[level]
+end
+
+-- The set of session ids of the pool with this number.
+function keys.of_ids(fleet, pool_number)
+  return string.format('%sids:%d', fleet.prefix, pool_number)
+end
+
+-- The set of session ids whose lease expires in this second of fleet time.
+function keys.of_leases(fleet, second)
+  return string.format('%sleases:%d', fleet.prefix, second)
+end
+
+-- The hash of ended ids of a generation, 0 or 1.
+function keys.of_ended(fleet, generation)
+  return keys.of_fleet(fleet, generation == 0 and 'ended:0' or 'ended:1')
+end
+
+-- The history of the integrals for a window in seconds.
+function keys.of_past(fleet, window)
+  return fleet.prefix .. 'past:' .. window
+end
+
+function keys.pool_number(fleet, class_index, pool_index)
+  return fleet.numbers[class_index] * constants.MAX_POOLS + pool_index
+end
+
+-- The class_index and pool_index of a pool number. The class_index is nil if no class has the id.
+function keys.locate(fleet, pool_number)
+  return fleet.index_by_id[math.floor(pool_number / constants.MAX_POOLS)], pool_number % constants.MAX_POOLS
+end

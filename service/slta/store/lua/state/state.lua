@@ -1,0 +1,245 @@
+-- A fleet's state in two keys. {fleet}:state is one packed string of the fields that operations read and change;
+-- {fleet}:cold is a hash of all other fields as text, read on first use and written when changed.
+--
+-- The packed string is a sequence of MessagePack values: layout, policy, number of classes, two blocks (the fleet's
+-- fields and its policy's, each with its length in front), then anything that a newer version appended. A vector is
+-- stored in its block as one number per class. New fields are appended to a block: a version that does not know them
+-- keeps them and writes them back, and one that does not find them reads 0.
+
+state = {}
+
+local HOT = {
+  'tables', -- must be first: `cache.borrow` reads it
+  'next_due', 'ended_generation', 'older_ended', 'clock', 'time', 'hold_until',
+  'sessions', 'utility', 'optimum', 'bound_rank', 'bound_filled', 'active_pools', 'room_for', 'last_rank',
+  'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
+  'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'pools',
+  'early_completes', 'pool_list', 'revision', 'incarnation',
+}
+local HOT_VECTORS = { pools = true }
+
+local COLD = {
+  number = {
+    'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
+    'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
+    'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent',
+  },
+  vector = {
+    'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
+  },
+  words = { 'names', 'incarnations' },
+  text = { 'utilities', 'suspect' },
+}
+
+local cold_kinds -- by field; filled in a function, since the top level of a library has no standard functions
+
+local function list_cold_kinds()
+  cold_kinds = {}
+  for kind, fields in pairs(COLD) do
+    for _, field in ipairs(fields) do
+      cold_kinds[field] = kind
+    end
+  end
+  policies.each_token(function(token)
+    cold_kinds['assigned_' .. token] = 'vector' -- of the fleet's previous policies
+  end)
+end
+
+local function cold_key(fleet)
+  return keys.of_fleet(fleet, 'cold')
+end
+
+-- The cold fields as stored rather than as cached: texts by name. O(fields).
+function state.stored_cold(fleet)
+  local flat, stored = redis.call('HGETALL', cold_key(fleet)), {}
+  for at = 1, #flat, 2 do
+    stored[flat[at]] = flat[at + 1]
+  end
+  return stored
+end
+
+-- Loads a missing field from the cold hash, and marks an assigned one to be written. Reading a cold field is an HGET.
+local LAZY_COLD_FIELDS = {
+  __index = function(fleet, field)
+    local kind = cold_kinds[field]
+    local text = kind and not fleet.new and redis.call('HGET', cold_key(fleet), field)
+    if not text then
+      return nil
+    end
+    local value = vectors.decode(kind, text)
+    fleet.cold[field] = text
+    rawset(fleet, field, value)
+    return value
+  end,
+  __newindex = function(fleet, field, value)
+    if cold_kinds[field] then
+      fleet.cold[field] = fleet.cold[field] or false
+    end
+    rawset(fleet, field, value)
+  end,
+}
+
+-- A fleet without fields. `prefix` is "{fleet}:", the prefix of all its keys; a `new` fleet has nothing stored. `cold`
+-- has the stored texts of the cold fields in use, false if not read; `packed` is the list that the state is packed
+-- from.
+local function blank(key, new, classes)
+  if not cold_kinds then
+    list_cold_kinds()
+  end
+  return {
+    state_key = key, prefix = string.sub(key, 1, -6), new = new, classes = classes,
+    cold = {}, unknown = {}, packed = {}, fleet_keys = {},
+  }
+end
+
+-- A fleet as a table of its fields; nil and a word if it cannot be used: UNKNOWN_FLEET, OLDER_FLEET and the layout if
+-- that is an earlier one, NEWER_FLEET and the layout if that is a later one, NEWER_FLEET for an unknown policy,
+-- REPAIRING during a repair unless `repairing`.
+function state.read(key, repairing)
+  local text = redis.pcall('GET', key)
+  if not text then
+    return nil, 'UNKNOWN_FLEET'
+  elseif type(text) == 'table' then
+    error('the state is not a string')
+  end
+  local values = { cmsgpack.unpack(text) }
+  local policy = policies.BY_NAME[values[2]]
+  local under_repair = values[1] == constants.UNDER_REPAIR
+  if values[1] < constants.LAYOUT then
+    return nil, 'OLDER_FLEET', values[1]
+  elseif values[1] > constants.LAYOUT and not under_repair then
+    return nil, 'NEWER_FLEET', values[1]
+  elseif not policy then
+    return nil, 'NEWER_FLEET'
+  elseif under_repair and not repairing then
+    return nil, 'REPAIRING'
+  end
+  local fleet = cache.borrow(key, values) or blank(key, false, values[3])
+  fleet.layout, fleet.policy, fleet.policy_table = values[1], values[2], policy
+  local at = codec.unpack(fleet, values, 4, HOT, HOT_VECTORS)
+  at = codec.unpack(fleet, values, at, policies.fields(policy))
+  if at <= #values then
+    fleet.unknown.blocks = { unpack(values, at) }
+  end
+  if not fleet.names then
+    cache.load(fleet)
+    setmetatable(fleet, LAZY_COLD_FIELDS)
+  end
+  return fleet
+end
+
+-- A new fleet without classes and policy; all numbers are 0.
+function state.new(key)
+  local fleet = setmetatable(blank(key, true, 0), LAZY_COLD_FIELDS)
+  fleet.layout, fleet.policy = constants.LAYOUT, ''
+  for _, field in ipairs(HOT) do
+    fleet[field] = HOT_VECTORS[field] and {} or 0
+  end
+  local empty = { number = 0, text = '' }
+  for field, kind in pairs(cold_kinds) do
+    fleet[field] = empty[kind] or {}
+  end
+  cache.invalidate(fleet)
+  return fleet
+end
+
+-- Writes the state, and those cold fields that changed.
+function state.write(fleet)
+  local values = fleet.packed
+  values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
+  local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
+  at = codec.pack(fleet, values, at, policies.fields(fleet.policy_table))
+  if fleet.unknown.blocks then
+    for _, value in ipairs(fleet.unknown.blocks) do
+      values[at] = value
+      at = at + 1
+    end
+  end
+  redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at - 1)))
+  incarnations.end_call(fleet)
+  if not next(fleet.cold) then
+    cache.give_back(fleet)
+    return
+  end
+  local changes = {}
+  for field, before in pairs(fleet.cold) do
+    local text = vectors.encode(fleet[field])
+    if text ~= before or fleet.new then
+      changes[#changes + 1] = field
+      changes[#changes + 1] = text
+    end
+  end
+  if #changes > 0 then
+    redis.call('HSET', cold_key(fleet), unpack(changes))
+  end
+end
+
+-- Parses an instant from a snapshot, "epoch:µs of fleet time" or '' for any, to fleet time; nil and the refusal if it
+-- belongs to another epoch or is in the future.
+function state.parse_as_of(fleet, as_of)
+  if as_of == '' then
+    return math.huge
+  end
+  local epoch, time = string.match(as_of, '^(%d+):(%d+)$')
+  if tonumber(epoch) == fleet.store_epoch and tonumber(time) <= fleet.time then
+    return tonumber(time)
+  end
+  return nil, { 'STALE_REPORT', string.format('%d:%d', fleet.store_epoch, fleet.time) }
+end
+
+-- Changes the fleet's policy. The new policy's fields start at 0, its placement counts at their last values. The
+-- placement counts of the old one are moved to the cold hash.
+function state.change_policy(fleet, name)
+  if fleet.policy_table then
+    for _, token in ipairs(fleet.policy_table.TOKENS) do
+      fleet.cold['assigned_' .. token] = ''
+    end
+    fleet.unknown[policies.fields(fleet.policy_table)] = nil
+    if fleet.policy_table.sums then
+      history.drop_sums(fleet)
+    end
+  end
+  fleet.policy, fleet.policy_table = name, policies.BY_NAME[name]
+  for _, token in ipairs(fleet.policy_table.TOKENS) do
+    local field = 'assigned_' .. token
+    fleet[field] = fleet[field] or vectors.zeros(fleet.classes)
+    fleet.cold[field] = nil
+    redis.call('HDEL', cold_key(fleet), field)
+  end
+  policies.clear(fleet)
+end
+
+-- All fields in memory as a flat list of names and texts.
+function state.fields(fleet)
+  local flat = { 'layout', vectors.encode(fleet.layout), 'policy', fleet.policy }
+  local function add(field)
+    flat[#flat + 1] = field
+    flat[#flat + 1] = vectors.encode(fleet[field])
+  end
+  for _, fields in ipairs({ HOT, (policies.fields(fleet.policy_table)) }) do
+    for _, field in ipairs(fields) do
+      add(field)
+    end
+  end
+  local _, in_block = policies.fields(fleet.policy_table)
+  for field in pairs(cold_kinds) do
+    if fleet[field] and not in_block[field] then
+      add(field)
+    end
+  end
+  return flat
+end
+
+-- Calls visit(field, kind, whether it is stored in the cold hash) for every field of a fleet with this policy.
+function state.each_field(policy, visit)
+  for _, field in ipairs(HOT) do
+    visit(field, HOT_VECTORS[field] and 'vector' or 'number')
+  end
+  local fields, in_block = policies.fields(policy)
+  for field, kind in pairs(cold_kinds) do
+    visit(field, kind, not in_block[field])
+  end
+  for _, field in ipairs(fields) do
+    visit(field, in_block[field] and 'vector' or 'number')
+  end
+end

@@ -1,0 +1,74 @@
+-- Vectors with one number per class, and the text form of fields.
+
+vectors = {}
+
+function vectors.zeros(length)
+  local vector = {}
+  for i = 1, length do
+    vector[i] = 0
+  end
+  return vector
+end
+
+function vectors.sum(vector)
+  local total = 0
+  for i = 1, #vector do
+    total = total + vector[i]
+  end
+  return total
+end
+
+function vectors.has(vector, value)
+  for i = 1, #vector do
+    if vector[i] == value then
+      return true
+    end
+  end
+  return false
+end
+
+-- Splits a text into words, or numbers if `numeric`.
+function vectors.split(text, numeric)
+  local values = {}
+  for word in string.gmatch(text, '%S+') do
+    values[#values + 1] = numeric and tonumber(word) or word
+  end
+  return values
+end
+
+-- Formats a field as text. Numbers have 17 significant digits, which preserves doubles.
+function vectors.encode(value)
+  if type(value) == 'number' then
+    local whole = value % 1 == 0 and value < 2 ^ 53 and value > -2 ^ 53
+    return string.format(whole and '%d' or '%.17g', value)
+  elseif type(value) == 'string' then
+    return value
+  end
+  local words = {}
+  for i = 1, #value do
+    words[i] = vectors.encode(value[i])
+  end
+  return table.concat(words, ' ')
+end
+
+function vectors.decode(kind, text)
+  if kind == 'number' then
+    return tonumber(text)
+  elseif kind == 'vector' then
+    return vectors.split(text, true)
+  elseif kind == 'words' then
+    return vectors.split(text)
+  end
+  return text
+end
+
+-- Calls visit(class_index, entry) for each entry of `bytes` bytes whose class has pools, in a compiled table.
+-- O(entries).
+function vectors.each_entry(text, bytes, pool_counts, visit)
+  for at = 1, #text, bytes do
+    local i = tonumber(string.sub(text, at, at + constants.CLASS_BYTES - 1))
+    if pool_counts[i] > 0 then
+      visit(i, string.sub(text, at, at + bytes - 1))
+    end
+  end
+end

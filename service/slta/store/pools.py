@@ -1,0 +1,106 @@
+"""Pools: create, move, remove, drain, fail, and reconcile with their own lists. In Lua: `lua/pools.lua`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slta.models import EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, Status, errors
+from slta.models.request_record import Author
+from slta.store import replies
+from slta.store.batching.batcher import Operations
+from slta.store.batching.pending import OperationArgs
+from slta.store.client.functions import FunctionClient
+from slta.store.replies import Reply, checked
+
+POOLS_PER_CALL = 1000
+SESSIONS_PER_CALL = 128
+
+
+class Pools:
+    """Pools of all fleets. `author` requests a change, None is the service itself.
+
+    Every method may raise UnknownFleetError, UnknownPoolError, StoreUnavailableError, OutcomeUnknownError.
+    """
+
+    def __init__(self, functions: FunctionClient, operations: Operations) -> None:
+        self._functions = functions
+        self._operations = operations
+
+    async def get(self, fleet: str, pool_id: str) -> Pool:
+        """A pool and its occupancy."""
+        return replies.pool(await self._functions.read("pool", fleet, pool_id))
+
+    async def page(self, fleet: str, cursor: str | None, limit: int) -> PoolPage:
+        """A page of at most `limit` pools in a fixed order, from `cursor`."""
+        return replies.pool_page(await self._functions.read("pool_page", fleet, cursor or 0, limit))
+
+    async def add(self, fleet: str, pools: Sequence[tuple[str, str]], author: Author | None = None) -> PoolsAdded:
+        """Create missing pools from (pool id, class name) pairs, atomically per `POOLS_PER_CALL`.
+
+        UnknownClassError, PoolInOtherClassError, PoolLimitError.
+        """
+        created: list[str] = []
+        for start in range(0, len(pools), POOLS_PER_CALL):
+            arguments = [argument for pair in pools[start : start + POOLS_PER_CALL] for argument in pair]
+            created += (await self._functions.record("add_pools", fleet, author, *arguments))[1:]
+        new = set(created)
+        return PoolsAdded(created=created, unchanged=[pool_id for pool_id, _ in pools if pool_id not in new])
+
+    async def move(self, fleet: str, pool_id: str, class_name: str, author: Author | None = None) -> tuple[Pool, bool]:
+        """Create a pool, or move an empty one to another class; also returns whether it is new. PoolNotEmptyError."""
+        try:
+            return replies.pool(await self._functions.record("move_pool", fleet, author, pool_id, class_name)), False
+        except errors.UnknownPoolError:
+            added = await self.add(fleet, [(pool_id, class_name)], author)
+            return await self.get(fleet, pool_id), bool(added.created)
+
+    async def remove(self, fleet: str, pool_id: str, author: Author | None = None) -> None:
+        """Remove an empty pool. PoolNotEmptyError."""
+        await self._functions.record("remove_pool", fleet, author, pool_id)
+
+    async def set_status(self, fleet: str, pool_id: str, status: Status, author: Author | None = None) -> Pool:
+        """Set a pool to draining, active or failed; its sessions stay."""
+        return replies.pool(await self._functions.record("set_status", fleet, author, pool_id, status))
+
+    async def fail(self, fleet: str, pool_id: str, author: Author | None = None) -> PoolFailed:
+        """Mark a pool as failed and end its sessions."""
+        await self.set_status(fleet, pool_id, "failed", author)
+        ended = await self._end(fleet, pool_id, await self._session_ids(fleet, pool_id), "failed", "")
+        pool = await self.get(fleet, pool_id)
+        return PoolFailed(
+            pool_id=pool.pool_id,
+            pool_class=pool.pool_class,
+            status=pool.status,
+            occupancy=pool.occupancy,
+            ended_session_ids=ended,
+        )
+
+    async def reconcile(self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str]) -> Reconciliation:
+        """Apply a pool's own list of sessions at `as_of` of a snapshot: adopt unknown sessions, end missing ones.
+
+        StaleReportError.
+        """
+        listed = dict.fromkeys(session_ids)
+        recorded = set(await self._session_ids(fleet, pool_id, as_of))
+        missing = [id_ for id_ in recorded if id_ not in listed]
+        ended = await self._end(fleet, pool_id, missing, "reported_ended", as_of)
+        unknown = [id_ for id_ in listed if id_ not in recorded]
+        outcomes = await self._submit_slices(fleet, [("adopt", id_, pool_id, "", as_of) for id_ in unknown])
+        if not (missing or unknown):  # without a write, one of an earlier attempt would stay unconfirmed
+            await self._functions.change("batch", fleet)
+        return replies.reconciliation(ended, unknown, outcomes)
+
+    async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "") -> list[str]:
+        return (await self._functions.read("pool_sessions", fleet, pool_id, as_of))[1:]
+
+    async def _end(self, fleet: str, pool_id: str, ids: Sequence[str], reason: EndReason, as_of: str) -> list[str]:
+        outcomes = await self._submit_slices(fleet, [("end", id_, pool_id, reason, as_of) for id_ in ids])
+        return [id_ for id_, outcome in zip(ids, outcomes, strict=True) if outcome[0] == "ENDED_NOW"]
+
+    async def _submit_slices(self, fleet: str, operations: Sequence[OperationArgs]) -> list[Reply]:
+        """Submit operations in slices, so that other sessions are placed in between."""
+        outcomes: list[Reply] = []
+        for start in range(0, len(operations), SESSIONS_PER_CALL):
+            group = operations[start : start + SESSIONS_PER_CALL]
+            outcomes += map(checked, await self._operations.submit_all(fleet, group))
+        return outcomes

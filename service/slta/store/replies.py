@@ -1,0 +1,210 @@
+"""Reply parsers: outcomes of the Lua library as result types, or as errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from slta.models import (
+    MICROSECONDS,
+    AlreadyEnded,
+    Choice,
+    Completed,
+    Configured,
+    Placement,
+    Pool,
+    PoolPage,
+    Reconciliation,
+    Renewal,
+    Renewed,
+    Reported,
+    Session,
+    errors,
+)
+from slta.models.request_record import Event, Facts
+
+Reply = list[Any]
+"""An outcome and its payload; the header of each Lua function lists its replies."""
+
+REFUSALS: dict[str, type[errors.DispatchError]] = {
+    "UNKNOWN_FLEET": errors.UnknownFleetError,
+    "NEWER_FLEET": errors.NewerFleetError,
+    "OLDER_FLEET": errors.OlderLayoutError,
+    "REPAIRING": errors.RepairingError,
+    "DAMAGED": errors.DamagedError,
+    "DOCUMENT_CHANGED": errors.VersionMismatchError,
+    "UNKNOWN_POOL": errors.UnknownPoolError,
+    "UNKNOWN_CLASS": errors.UnknownClassError,
+    "IN_OTHER_CLASS": errors.PoolInOtherClassError,
+    "LIMIT": errors.PoolLimitError,
+    "NOT_EMPTY": errors.PoolNotEmptyError,
+    "IN_USE": errors.FleetInUseError,
+    "CLASS_IN_USE": errors.ClassInUseError,
+    "CAPACITY_BELOW_OCCUPANCY": errors.CapacityBelowOccupancyError,
+    "VERSION_MISMATCH": errors.VersionMismatchError,
+    "STALE_REPORT": errors.StaleReportError,
+    "NO_ACTIVE_POOL": errors.NoActivePoolError,
+    "FULL": errors.NoCapacityError,
+    "OBSERVES": errors.FleetObservesError,
+}
+"""Error by outcome; a value may follow, see `DispatchError.fact`."""
+
+REPORT_REFUSALS: dict[str, type[errors.DispatchError]] = {
+    "OVER_CAPACITY": errors.OverCapacityError,
+    "UNKNOWN_POOL": errors.ReportedPoolUnknownError,
+}
+"""Error by outcome of a reported session. In a reconciliation these outcomes are results."""
+
+
+def checked(reply: Reply) -> Reply:
+    """The reply, unless its outcome is one of `REFUSALS`, which raises its error."""
+    refusal = REFUSALS.get(reply[0])
+    if refusal is None:
+        return reply
+    raise refusal(None, **({refusal.fact: str(reply[1])} if len(reply) > 1 else {}))
+
+
+def placement(session_id: str, reply: Reply) -> Placement:
+    """Parse the reply of `assign`. SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError."""
+    if reply[0] == "ENDED":
+        raise _ended(reply)
+    outcome, pool_id, pool_class, lease, _start, _due, *token = checked(reply)
+    return Placement(
+        session_id=session_id,
+        pool_id=pool_id,
+        pool_class=pool_class,
+        token=token[0] if token else None,
+        lease_seconds=int(lease) / MICROSECONDS,
+        replayed=outcome == "REPLAYED",
+    )
+
+
+def reported(session_id: str, reply: Reply) -> Reported:
+    """Parse the reply of `report`. SessionEndedError, OverCapacityError, ReportedPoolUnknownError."""
+    if reply[0] == "ENDED":
+        raise _ended(reply)
+    if reply[0] in REPORT_REFUSALS:
+        raise REPORT_REFUSALS[reply[0]]
+    outcome, pool_id, pool_class, lease, _start, _due, *comparison = checked(reply)
+    here, choice = _compared(*comparison) if comparison else (None, None)
+    return Reported(
+        session_id=session_id,
+        pool_id=pool_id,
+        pool_class=pool_class,
+        outcome=outcome.lower(),
+        lease_seconds=int(lease) / MICROSECONDS,
+        marginal_utility=here,
+        jlmu_choice=choice,
+    )
+
+
+def _compared(here: int, pool_id: str, pool_class: str, there: int, exponent: int) -> tuple[float, Choice]:
+    """Marginal utility at the reported place, and JLMU's choice, in the unit of the fleet file."""
+    unit = 10.0 ** int(exponent)
+    choice = Choice(pool_id=pool_id, pool_class=pool_class, marginal_utility=int(there) / unit)
+    return int(here) / unit, choice
+
+
+def completion(session_id: str, reply: Reply) -> Completed | AlreadyEnded:
+    """Parse the reply of `complete`. UnknownSessionError."""
+    if reply[0] == "UNKNOWN":
+        raise errors.UnknownSessionError
+    if reply[0] == "COMPLETED":
+        return Completed(session_id=session_id, pool_id=reply[1])
+    _, reason, pool_id = reply
+    return AlreadyEnded(session_id=session_id, pool_id=pool_id, reason=reason)
+
+
+def renewal(session_id: str, reply: Reply) -> Renewal:
+    """Parse the reply of `renew` for one session. SessionEndedError, UnknownSessionError."""
+    if reply[0] == "UNKNOWN":
+        raise errors.UnknownSessionError
+    if reply[0] == "EXPIRED":
+        raise errors.SessionEndedError("The session has ended. A new session needs a new `session_id`.")
+    return Renewal(session_id=session_id)
+
+
+def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
+    """Parse the replies of `renew`, one per session."""
+    groups = _group_by_outcome(session_ids, replies)
+    return Renewed(
+        renewed=groups.get("RENEWED", []),
+        expired=groups.get("EXPIRED", []),
+        unknown=groups.get("UNKNOWN", []),
+    )
+
+
+def session(session_id: str, reply: Reply) -> Session:
+    """Parse the reply of `session`. UnknownSessionError, SessionEndedError."""
+    if reply[0] == "UNKNOWN":
+        raise errors.UnknownSessionError
+    if reply[0] == "ENDED":
+        raise _ended(reply)
+    _, pool_id, pool_class, age, left, level, token = reply
+    return Session(
+        session_id=session_id,
+        pool_id=pool_id,
+        pool_class=pool_class,
+        token=token or None,
+        level=int(level) if level else None,
+        age_seconds=int(age) / MICROSECONDS,
+        lease_seconds_left=max(0, int(left)) / MICROSECONDS if left else None,
+    )
+
+
+def pool(reply: Reply) -> Pool:
+    """Parse the reply of `pool`, or of a function that changes a pool."""
+    _, pool_id, pool_class, status, occupancy = reply
+    return Pool(pool_id=pool_id, pool_class=pool_class, status=status, occupancy=int(occupancy))
+
+
+def pool_page(reply: Reply) -> PoolPage:
+    """Parse the reply of `pool_page`: four fields per pool."""
+    _, cursor, *flat = reply
+    pools = [pool(["POOL", *flat[at : at + 4]]) for at in range(0, len(flat), 4)]
+    return PoolPage(pools=pools, next_cursor=str(cursor) if cursor != "" else None)
+
+
+def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[Reply]) -> Reconciliation:
+    """Result from the `ended` sessions, and the replies of `adopt`, one per unknown session."""
+    groups = _group_by_outcome(unknown, replies)
+    return Reconciliation(
+        ended=ended,
+        adopted=groups.get("ADOPTED", []),
+        over_capacity=groups.get("OVER_CAPACITY", []),
+        already_ended=groups.get("ENDED", []),
+        elsewhere=groups.get("ELSEWHERE", []),
+    )
+
+
+def configured(reply: Reply) -> Configured:
+    """Parse the reply of `put`."""
+    _, version, created = reply
+    return Configured(config_version=int(version), created=bool(int(created)))
+
+
+def event(text: str) -> Event:
+    """Parse an event of `lua/events.lua`. Unknown fields, which a newer version may have written, are ignored."""
+    payload = json.loads(text)
+    refusal = REFUSALS.get(payload["outcome"])
+    outcome = refusal.code if refusal else payload["outcome"].lower()
+    facts = {name: _facts(payload.get(name)) for name in ("before", "after")}
+    fields = {name: payload.get(name) for name in Event.__dataclass_fields__}
+    return Event(**fields | facts | {"outcome": outcome})
+
+
+def _facts(payload: dict[str, Any] | None) -> Facts | None:
+    return None if payload is None else Facts(**{name: payload.get(name) for name in Facts.__dataclass_fields__})
+
+
+def _group_by_outcome(session_ids: Sequence[str], replies: Sequence[Reply]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for session_id, reply in zip(session_ids, replies, strict=True):
+        ids.setdefault(reply[0], []).append(session_id)
+    return ids
+
+
+def _ended(reply: Reply) -> errors.SessionEndedError:
+    _, reason, pool_id = reply
+    return errors.SessionEndedError(None, pool_id=pool_id, reason=reason)

@@ -1,0 +1,113 @@
+"""Sessions: assign, report, complete, renew, get. In Lua: `lua/sessions.lua` and `lua/reports.lua`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewal, Renewed, Reported, Session
+from slta.models.errors import DispatchError
+from slta.store import replies
+from slta.store.batching.batcher import Operations
+from slta.store.batching.pending import OperationArgs, Outcome
+from slta.store.client.functions import Argument, FunctionClient
+
+OperationResult = Placement | Completed | AlreadyEnded | Renewal | Exception
+"""Result or error of an operation."""
+
+
+class OperationRequest(NamedTuple):
+    """One operation; `lease_seconds` as in the method named by `kind`."""
+
+    kind: Literal["assign", "complete", "renew"]
+    session_id: str
+    lease_seconds: float | None = None
+
+
+_PARSERS: Mapping[str, Callable[[str, replies.Reply], Placement | Completed | AlreadyEnded | Renewal]] = {
+    "assign": replies.placement,
+    "complete": replies.completion,
+    "renew": replies.renewal,
+}
+
+
+class Sessions:
+    """Sessions of all fleets. `arrived` is the request's time by the event loop's clock, None for now.
+
+    Every method may raise UnknownFleetError, StoreUnavailableError, OutcomeUnknownError.
+    """
+
+    def __init__(self, functions: FunctionClient, operations: Operations, draw: Callable[[], float]) -> None:
+        """`draw` returns numbers uniform in [0, 1), the randomness of decisions."""
+        self._functions = functions
+        self._operations = operations
+        self._draw = draw
+
+    async def assign(
+        self, fleet: str, session_id: str, lease_seconds: float | None, arrived: float | None = None
+    ) -> Placement:
+        """Place a session, or return the placement of a live one.
+
+        `lease_seconds` None is the fleet's default, 0 no lease. SessionEndedError, FleetObservesError, NoCapacityError,
+        NoActivePoolError.
+        """
+        arguments = self._arguments("assign", session_id, lease_seconds)
+        return replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
+
+    async def report(
+        self, fleet: str, session_id: str, pool_id: str, lease_seconds: float | None, arrived: float | None = None
+    ) -> Reported:
+        """Record that a session is on a pool; a session recorded on another pool moves and keeps its lease.
+
+        `lease_seconds` as in `assign`, for a new session. SessionEndedError, OverCapacityError,
+        ReportedPoolUnknownError.
+        """
+        arguments = ("report", session_id, pool_id, _microseconds(lease_seconds), repr(self._draw()))
+        return replies.reported(session_id, await self._operations.submit(fleet, arguments, arrived))
+
+    async def complete(self, fleet: str, session_id: str, arrived: float | None = None) -> Completed | AlreadyEnded:
+        """End a session. UnknownSessionError, after which a late assign of the id raises SessionEndedError."""
+        arguments = self._arguments("complete", session_id)
+        return replies.completion(session_id, await self._operations.submit(fleet, arguments, arrived))
+
+    async def renew(
+        self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None, arrived: float | None = None
+    ) -> Renewed:
+        """Restart leases, with their own length if `lease_seconds` is None."""
+        lease = _microseconds(lease_seconds)
+        arguments = [("renew", id_, lease, "", "") for id_ in session_ids]
+        outcomes = await self._operations.submit_all(fleet, arguments, arrived)
+        return replies.renewed(session_ids, outcomes)
+
+    async def operate(
+        self, fleet: str, requests: Sequence[OperationRequest], arrived: float | None = None
+    ) -> list[OperationResult]:
+        """Run operations in order, without others in between; errors are values."""
+        arguments = [self._arguments(*request) for request in requests]
+        outcomes = await self._operations.outcomes(fleet, arguments, arrived)
+        return [_result(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
+
+    def waiting_seconds(self, fleet: str) -> float:
+        """Estimated queueing delay of an operation that arrives now."""
+        return self._operations.waiting_seconds(fleet)
+
+    async def get(self, fleet: str, session_id: str) -> Session:
+        """A live session. UnknownSessionError, SessionEndedError."""
+        return replies.session(session_id, await self._functions.read("session", fleet, session_id))
+
+    def _arguments(self, kind: str, session_id: str, lease_seconds: float | None = None) -> OperationArgs:
+        draw = repr(self._draw()) if kind == "assign" else ""
+        return (kind, session_id, _microseconds(lease_seconds), draw, "")
+
+
+def _result(request: OperationRequest, outcome: Outcome) -> OperationResult:
+    if isinstance(outcome, Exception):
+        return outcome
+    try:
+        return _PARSERS[request.kind](request.session_id, outcome)
+    except DispatchError as error:
+        return error
+
+
+def _microseconds(seconds: float | None) -> Argument:
+    return "" if seconds is None else round(seconds * MICROSECONDS)

@@ -1,0 +1,101 @@
+"""Snapshot parser. DamagedError if the fleet's cold fields or document are lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slta.models import COUNTERS, WINDOWS, ClassSnapshot, Comparison, Integrals, Snapshot
+from slta.models.errors import DamagedError, DocumentUnreadableError
+
+TOKEN_COUNT_PREFIX = "assigned_"
+"""Prefix of the fields that count placements by token."""
+
+
+def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
+    """Parse [outcome, document, fields, rank, counts per class, integrals, past integrals, sizes]. DamagedError."""
+    if reply[1] is None:
+        raise DocumentUnreadableError
+    try:
+        return _parse(fleet, reply)
+    except (LookupError, ValueError) as error:
+        raise DamagedError from error
+
+
+def _parse(fleet: str, reply: list[Any]) -> Snapshot:
+    _, document, flat, rank, columns, now, past, (tokens, ledger) = reply
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    epoch = int(fields["store_epoch"])
+    counters = {name: int(fields.get(name, 0)) for name in COUNTERS}
+    return Snapshot(
+        fleet=fleet,
+        document=document,
+        config_version=int(fields["config_version"]),
+        policy=fields["policy"],
+        store_epoch=epoch,
+        suspect=bool(fields["suspect"]),
+        repair_blocked=fields.get("repair_blocked") or None,
+        time=int(fields["time"]),
+        clock=int(fields["clock"]),
+        sessions=int(fields["sessions"]),
+        draining_sessions=sum(_vector(fields, "draining_sessions")),
+        utility=int(fields["utility"]),
+        optimum=int(fields["optimum"]),
+        rank=int(rank),
+        yellow=int(fields.get("yellow", 0)),
+        min_green=int(fields.get("min_green", 0)),
+        classes=_classes(fields, columns),
+        counters=counters,
+        integrals=parse_integrals(epoch, now),
+        row_bytes={"tokens": int(tokens), "ledger": int(ledger)},
+        past={w: parse_integrals(epoch, line) for w, line in zip(WINDOWS, past, strict=True) if line},
+    )
+
+
+def _vector(fields: dict[str, str], name: str) -> list[int]:
+    return [int(number) for number in fields.get(name, "").split()]
+
+
+def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
+    names = fields["names"].split()
+    zeros = [0] * len(names)
+    vectors = {name: _vector(fields, name) for name in ("draining_pools", "failed_pools", "draining_sessions")}
+    tallies = {
+        name.removeprefix(TOKEN_COUNT_PREFIX): _vector(fields, name)
+        for name in sorted(fields)
+        if name.startswith(TOKEN_COUNT_PREFIX)
+    }
+    green = _vector(fields, "green") or zeros
+    return [
+        ClassSnapshot(
+            name=name,
+            counts=[int(number) for number in columns[i].split()],
+            draining_pools=vectors["draining_pools"][i],
+            failed_pools=vectors["failed_pools"][i],
+            draining_sessions=vectors["draining_sessions"][i],
+            green=green[i],
+            assigned={token: counts[i] for token, counts in tallies.items()},
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def parse_integrals(store_epoch: int, line: str) -> Integrals:
+    """Parse a line of `integrals` in `lua/ledger/accounting.lua`."""
+    integrals, _, sums = line.partition("|")
+    version, time, *rest = integrals.split()
+    numbers = [float(number) for number in rest]
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    return Integrals(
+        store_epoch=store_epoch,
+        utilities_version=int(version),
+        time=int(time),
+        sessions=pairs[0],
+        utility=pairs[1],
+        optimum=pairs[2],
+        pools=tuple(pairs[3:]),
+        comparison=_comparison(*map(float, sums.split())) if sums else None,
+    )
+
+
+def _comparison(since: float, reports: float, difference: float) -> Comparison:
+    return Comparison(since=int(since), reports=int(reports), difference=difference)

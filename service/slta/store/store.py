@@ -1,0 +1,130 @@
+"""Store: public interface of one Redis server, and the wiring of its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection
+from typing import Self
+
+from slta.store.audits import Audits
+from slta.store.batching.batcher import Operations
+from slta.store.client.connection_pool import ConnectionPool, StoreSettings
+from slta.store.client.failures import REFUSING_ERROR_KINDS
+from slta.store.client.functions import FunctionClient, StoreCallError, StoreObserver
+from slta.store.client.preflight import Eviction, ServerRequirements, eviction, preflight
+from slta.store.failover.recovery import Recovery
+from slta.store.failover.replay_log import ReplayLog
+from slta.store.failover.rollback_detection import RollbackDetector
+from slta.store.fleets import NO_FLEET, Fleets
+from slta.store.library import Library, assemble
+from slta.store.pools import Pools
+from slta.store.repairs import Repairs
+from slta.store.sessions import Sessions
+
+READINESS = ("ready", "starting", "unavailable", "unconfirmed", "unsynced", *REFUSING_ERROR_KINDS.values())
+"""Results of a check: writable, not checked yet, no reply, replication lag, replies before the sync to disk, or the
+kind of the server's error."""
+
+
+class Store:
+    """`fleets`, `pools`, `sessions`, `audits` and `repairs` of one server. One per process."""
+
+    def __init__(
+        self,
+        settings: StoreSettings,
+        observer: StoreObserver,
+        *,
+        library: Library | None = None,
+        draw: Callable[[], float] = random.random,
+        clock: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`library` defaults to all policies.
+
+        `draw` returns numbers uniform in [0, 1); `clock` microseconds, or '' for the server's time.
+        """
+        self._pool = ConnectionPool(settings)
+        self._detector, self._replay_log = RollbackDetector(), ReplayLog()
+        self._functions = FunctionClient(self._pool, library or assemble(), observer, clock, self._detector)
+        self._durability = settings.durability
+        self._operations = Operations(self._functions, self._replay_log, settings.deadline_seconds)
+        self._recovery = Recovery(self._functions, self._detector, self._replay_log)
+        self._readiness = "starting"
+        self.layout_mismatch = ""
+        """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
+        self.audits = Audits(self._functions)
+        self.repairs = Repairs(self._functions)
+        self.fleets = Fleets(self._functions, self.repairs)
+        self.pools = Pools(self._functions, self._operations)
+        self.sessions = Sessions(self._functions, self._operations, draw)
+
+    @classmethod
+    async def open(cls, settings: StoreSettings, observer: StoreObserver, library: Library | None = None) -> Self:
+        """Create a store and load the library; if that fails, the first call loads it."""
+        store = cls(settings, observer, library=library)
+        try:
+            await store._functions.load()
+        except StoreCallError as failed:
+            observer.error(failed.failure.kind)
+        return store
+
+    async def close(self) -> None:
+        """Wait for pending operations, then disconnect."""
+        await self._operations.drain()
+        await self._pool.aclose()
+
+    @property
+    def surplus_replicas(self) -> int:
+        """Number of online replicas above the configured number, in mode `replicated`."""
+        return self._pool.replicas.surplus
+
+    @property
+    def library_digest(self) -> str:
+        """Digest of the Lua library, 8 hexadecimal digits."""
+        return self._functions.digest
+
+    async def preflight(self, requirements: ServerRequirements) -> bool:
+        """Check the server's configuration, see `preflight.preflight`. UnsuitableStoreError, StoreUnavailableError."""
+        return await preflight(self._pool, requirements)
+
+    async def eviction(self) -> Eviction | None:
+        """Eviction policy of the server, see `preflight.eviction`. StoreUnavailableError."""
+        return await eviction(self._pool)
+
+    @property
+    def readiness(self) -> str:
+        """Layout mismatch of a fleet, or the result of the last `check`, one of `READINESS`."""
+        return self.layout_mismatch or self._readiness
+
+    async def check(self) -> None:
+        """Update `readiness`, and replay lost writes. About once a second.
+
+        Queries the sentinels for the master, then sends an empty batch of no fleet, which the server rejects in the
+        same cases as an assign. If acknowledgements require replicas or a sync, a write without effect is confirmed
+        too.
+        """
+        self.check_requested.clear()
+        await self._pool.follow()
+        try:
+            await self._functions.send("batch", NO_FLEET, operations=0)
+            if self._durability.promises:
+                await self.fleets.probe_write()
+        except StoreCallError as failed:
+            self._readiness = failed.failure.kind if failed.failure.kind in READINESS else "unavailable"
+        else:
+            self._readiness = "ready"
+            await self._recovery.run()
+
+    @property
+    def check_requested(self) -> asyncio.Event:
+        """Set when a fleet may have lost acknowledged writes, or sentinels publish a failover: call `check` now."""
+        return self._detector.suspected
+
+    async def listen(self) -> None:
+        """Request a `check` on each failover that a sentinel publishes, until cancelled; return without sentinels."""
+        await self._pool.listen(self.check_requested.set)
+
+    def keep_only(self, fleets: Collection[str]) -> None:
+        """Drop the failover state of all other fleets."""
+        self._detector.keep(fleets)
+        self._replay_log.keep(fleets)

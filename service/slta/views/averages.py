@@ -1,0 +1,104 @@
+"""Time averages between two integrals, and their gaps to the utility bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slta.core.fleet import FleetSpec
+from slta.core.gaps import Averages, Gaps, gaps
+from slta.models import MICROSECONDS, Integrals, Snapshot
+from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
+from slta.views.expected_gap import PENDING, ExpectedGap, Reason
+from slta.views.integrals import difference, encode_integrals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AveragesObservation:
+    """Time averages per pool since earlier integrals: `GET …/averages`.
+
+    `difference_at_placing` is the mean over reports of the marginal utility at JLMU's choice minus that at the reported
+    place; None without a compared report in the window.
+    """
+
+    window_seconds: float
+    mean_pools: float | None
+    mean_sessions_per_pool: float | None
+    utility_mean: float | None
+    utility_optimum_mean: float | None
+    utility_bound: float | None
+    placement_gap: float | None
+    swing_gap: float | None
+    utility_gap: float | None
+    relative_gap: float | None
+    relative_placement_gap: float | None
+    relative_swing_gap: float | None
+    expected_placement_gap: float | None
+    relative_expected_placement_gap: float | None
+    expected_placement_gap_reason: Reason | None
+    difference_at_placing: float | None
+    integrals: str
+
+
+def observe_averages(
+    snapshot: Snapshot, older: Integrals, spec: FleetSpec, expected: ExpectedGap = PENDING
+) -> AveragesObservation:
+    """Response of `GET …/averages`; raises UtilitiesChangedError and InvalidIntegralsError."""
+    result = averages(snapshot.integrals, older, spec)
+    return AveragesObservation(
+        window_seconds=(snapshot.integrals.time - older.time) / MICROSECONDS,
+        mean_pools=result.mean_pools if result else None,
+        mean_sessions_per_pool=result.mean_sessions_per_pool if result else None,
+        utility_mean=result.utility_mean if result else None,
+        utility_optimum_mean=result.utility_optimum_mean if result else None,
+        utility_bound=result.utility_bound if result else None,
+        placement_gap=result.placement_gap if result else None,
+        swing_gap=result.swing_gap if result else None,
+        utility_gap=result.utility_gap if result else None,
+        relative_gap=result.relative(result.utility_gap) if result else None,
+        relative_placement_gap=result.relative(result.placement_gap) if result else None,
+        relative_swing_gap=result.relative(result.swing_gap) if result else None,
+        expected_placement_gap=expected.gap,
+        relative_expected_placement_gap=expected.relative,
+        expected_placement_gap_reason=expected.reason,
+        difference_at_placing=mean_difference(snapshot.integrals, older, spec),
+        integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
+    )
+
+
+def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
+    """⟨u⟩, ⟨u*(s)⟩ and u*(⟨s⟩) between two integrals; None if no time passed or no pool was active.
+
+    Raises UtilitiesChangedError and InvalidIntegralsError.
+    """
+    if newer.store_epoch != older.store_epoch:
+        raise UtilitiesChangedError("The fleet was created anew within the window: begin a new window.")
+    if newer.utilities_version != older.utilities_version or len(newer.pools) != len(older.pools):
+        raise UtilitiesChangedError
+    elapsed = newer.time - older.time
+    if elapsed < 0:
+        raise InvalidIntegralsError(
+            "`since` is in the future: the store was restored from an older state. Begin a new window."
+        )
+    if elapsed == 0:
+        return None
+    means = Averages(
+        pools=tuple(difference(n, o) / elapsed for n, o in zip(newer.pools, older.pools, strict=True)),
+        sessions=difference(newer.sessions, older.sessions) / elapsed,
+        utility=spec.integers.to_utility(difference(newer.utility, older.utility) / elapsed),
+        momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
+    )
+    return gaps(spec.bound_ranking, means)
+
+
+def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:
+    """Mean difference per report between two integrals, or over all reports; None without a compared report.
+
+    Reports under earlier curves or another policy are excluded: their unit may differ.
+    """
+    last, first = newer.comparison, older.comparison if older else None
+    if last is None:
+        return None
+    earlier = first if first and first.since == last.since else None
+    reports = last.reports - (earlier.reports if earlier else 0)
+    added = last.difference - (earlier.difference if earlier else 0)
+    return spec.integers.to_utility(added / reports) if reports > 0 else None

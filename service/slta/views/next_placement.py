@@ -1,0 +1,136 @@
+"""Next placement: where the policy would assign a session now, and by which step, from one snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from slta.core.fleet import FleetSpec
+from slta.core.policies.steps import Opening, Standing, Step
+from slta.models import Snapshot
+from slta.views.state import enumeration
+
+MAX_NAMED = 3
+"""Maximum number of places named in the sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextPlace:
+    """`pools` pools of the class have `level` − 1 sessions; one more adds `marginal_utility`."""
+
+    pool_class: str
+    level: int
+    pools: int
+    marginal_utility: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """Step of the policy, its token, and its number of candidate pools."""
+
+    rule: str
+    token: str
+    pools: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextPlacement:
+    """`GET …/next`: the next session goes to a pool of `places`, drawn uniformly.
+
+    The first of `steps` that has pools decides: number `decides`, from 1. `best_places` has the best place of each
+    class, best marginal utility first. `refused` is the code of the error if no pool has room.
+    """
+
+    fleet: str
+    config_version: int
+    policy: str
+    as_of: str
+    refused: Literal["no_active_pool", "no_capacity"] | None
+    steps: list[NextStep]
+    decides: int | None
+    token: str | None
+    places: list[NextPlace]
+    best_places: list[NextPlace]
+    sentence: str
+
+
+def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
+    """Placement of a session that would arrive at this instant. O(levels)."""
+    standing = _standing(snapshot, spec)
+    best = standing.best_places()
+    steps = list(spec.policy.explain(standing)) if best else []
+    number = next((k for k, step in enumerate(steps, 1) if step.places), None)
+    deciding = steps[number - 1] if number else None
+    best_places = [
+        _to_next_place(place, spec) for place in sorted(best, key=lambda place: -_marginal_utility(place, spec))
+    ]
+    places = [_to_next_place(place, spec) for place in deciding.places] if deciding else []
+    return NextPlacement(
+        fleet=snapshot.fleet,
+        config_version=snapshot.config_version,
+        policy=snapshot.policy,
+        as_of=snapshot.as_of,
+        refused=None if best else _refusal(standing),
+        steps=[NextStep(rule=step.rule, token=step.token, pools=step.pools) for step in steps],
+        decides=number,
+        token=deciding.token if deciding else None,
+        places=places,
+        best_places=best_places,
+        sentence=_sentence(spec.policy.title, number, deciding, places, best_places),
+    )
+
+
+def _standing(snapshot: Snapshot, spec: FleetSpec) -> Standing:
+    return Standing(
+        names=[c.name for c in snapshot.classes],
+        ranking=enumeration(spec, [c.counts[0] for c in snapshot.classes]),
+        counts=[c.counts for c in snapshot.classes],
+        rank=snapshot.rank,
+    )
+
+
+def _marginal_utility(place: Opening, spec: FleetSpec) -> float:
+    return spec.ranking.marginals[place.pool_class][place.level - 1]
+
+
+def _to_next_place(place: Opening, spec: FleetSpec) -> NextPlace:
+    return NextPlace(
+        pool_class=spec.classes[place.pool_class].name,
+        level=place.level,
+        pools=place.pools,
+        marginal_utility=_marginal_utility(place, spec),
+    )
+
+
+def _refusal(standing: Standing) -> Literal["no_active_pool", "no_capacity"]:
+    return "no_capacity" if any(counts[0] for counts in standing.counts) else "no_active_pool"
+
+
+def _sentence(
+    title: str, number: int | None, deciding: Step | None, places: list[NextPlace], best: list[NextPlace]
+) -> str:
+    if not best:
+        return "The next session would be rejected: no active pool has room."
+    if deciding is None:
+        return f"{title} does not predict where the next session goes. {_best(best[0])}"
+    gains = sorted({place.marginal_utility for place in places})
+    adds = f"adds {gains[0]:.4g}" if len(gains) == 1 else f"adds {gains[0]:.4g} to {gains[-1]:.4g}"
+    compared = "No place adds more." if gains[0] >= best[0].marginal_utility else _best(best[0])
+    return (
+        f"The next session goes to {_where(deciding.pools, places)}, and {adds}. "
+        f"{title}, step {number}: {deciding.rule}. {compared}"
+    )
+
+
+def _where(pools: int, places: list[NextPlace]) -> str:
+    if pools == 1:
+        return f"a pool of {places[0].pool_class}, at level {places[0].level}"
+    if len(places) == 1:
+        return f"one of {pools} pools of {places[0].pool_class}, at level {places[0].level}"
+    named = [f"{place.pools} of {place.pool_class} at level {place.level}" for place in places[:MAX_NAMED]]
+    more = f" and {len(places) - MAX_NAMED} more places" if len(places) > MAX_NAMED else ""
+    return f"one of {pools} pools, {', '.join(named)}{more}"
+
+
+def _best(place: NextPlace) -> str:
+    return f"The best place, at level {place.level} of {place.pool_class}, adds {place.marginal_utility:.4g}."

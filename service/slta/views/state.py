@@ -1,0 +1,217 @@
+"""State of a fleet at one instant, compared with the optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from slta.core.fleet import FleetSpec
+from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
+from slta.core.ranking import Coordinate, Ranking
+from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
+from slta.views.averages import mean_difference
+from slta.views.expected_gap import PENDING, ExpectedGap, Reason
+from slta.views.integrals import encode_integrals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCounts:
+    """Number of pools by status."""
+
+    active: int
+    draining: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCounts:
+    """Number of sessions on active and on draining pools."""
+
+    active: int
+    draining: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Number of pools of a class with a green and with a yellow token."""
+
+    green: int
+    yellow: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassObservation:
+    """Class i of pools.
+
+    `occupancy[j]` = n·q(i, j), `optimal_occupancy` the same of q*, `marginal_utilities[x]` = Δ(i, x); `threshold` is
+    ℓ_i(r), `optimal_threshold` ℓ_i(r*); `marginal_utility` is that of the emptiest pool, None if the class is full;
+    `pool_worth` is the utility that one more pool would add.
+    """
+
+    name: str
+    capacity: int
+    pools: PoolCounts
+    sessions: SessionCounts
+    threshold: int | None
+    optimal_threshold: int | None
+    tokens: Tokens | None
+    marginal_utility: float | None
+    pool_worth: float | None
+    occupancy: list[int]
+    optimal_occupancy: list[float]
+    marginal_utilities: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant:
+    """Fleet at one instant.
+
+    `difference_at_placing` is the mean over all reports since curves and policy were set, see `averages`; None if the
+    fleet places sessions itself.
+    """
+
+    fleet: str
+    config_version: int
+    policy: str
+    as_of: str
+    time: float
+    store_epoch: int
+    suspect: bool
+    repair_blocked: str | None
+    went_back_seconds: float | None
+    pools: PoolCounts
+    sessions: SessionCounts
+    capacity: int
+    offered_load_estimate: float | None
+    estimate_rank: int | None
+    optimal_rank: int | None
+    min_green_to_decrement: int | None
+    utility: float
+    utility_bound: float
+    utility_per_pool: float | None
+    utility_bound_per_pool: float | None
+    relative_gap: float | None
+    expected_placement_gap: float | None
+    relative_expected_placement_gap: float | None
+    expected_placement_gap_reason: Reason | None
+    load_price: float | None
+    difference_at_placing: float | None
+    classes: list[ClassObservation]
+    counters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation(Instant):
+    """`GET …/state`: the instant, and its encoded integrals, with which a client can begin a window."""
+
+    integrals: str
+
+
+def observe_state(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> Observation:
+    """Response of `GET …/state`. O(levels)."""
+    seen = instant(snapshot, spec, expected)
+    facts = {field.name: getattr(seen, field.name) for field in fields(seen)}
+    return Observation(**facts, integrals=encode_integrals(snapshot.fleet, snapshot.integrals))
+
+
+def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> Instant:
+    """Snapshot compared with the optimum for its sessions and pools. O(levels)."""
+    pools = [c.counts[0] for c in snapshot.classes]
+    active = sum(pools)
+    ranking = enumeration(spec, pools)
+    best = optimum(spec.optimal_ranking, pools, snapshot.sessions)
+    target = dispatch_target(spec, pools, snapshot.sessions)
+    utility = spec.integers.to_utility(snapshot.utility)
+    bound = spec.integers.to_utility(snapshot.optimum)
+    return Instant(
+        fleet=snapshot.fleet,
+        config_version=snapshot.config_version,
+        policy=snapshot.policy,
+        as_of=snapshot.as_of,
+        time=snapshot.time / MICROSECONDS,
+        store_epoch=snapshot.store_epoch,
+        suspect=snapshot.suspect,
+        repair_blocked=snapshot.repair_blocked,
+        went_back_seconds=_went_back_seconds(snapshot),
+        pools=_all_pools(snapshot.classes),
+        sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),
+        capacity=sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True)),
+        offered_load_estimate=snapshot.sessions / active if active else None,
+        estimate_rank=snapshot.rank or None,
+        optimal_rank=ranking.rank(target) if target else None,
+        min_green_to_decrement=snapshot.min_green if spec.policy.has_thresholds and active else None,
+        utility=utility,
+        utility_bound=bound,
+        utility_per_pool=utility / active if active else None,
+        utility_bound_per_pool=bound / active if active else None,
+        relative_gap=(bound - utility) / abs(bound) if bound else None,
+        expected_placement_gap=expected.gap,
+        relative_expected_placement_gap=expected.relative,
+        expected_placement_gap_reason=expected.reason,
+        load_price=best.price if best else None,
+        difference_at_placing=mean_difference(snapshot.integrals, None, spec),
+        classes=_observe_classes(snapshot, spec, ranking, best, target),
+        counters=dict(snapshot.counters),
+    )
+
+
+def _went_back_seconds(snapshot: Snapshot) -> float | None:
+    """Seconds since a rollback of the store was detected, which sets the epoch; None without one."""
+    if not snapshot.counters.get("went_back"):
+        return None
+    return max(0.0, snapshot.clock / MICROSECONDS - snapshot.store_epoch)
+
+
+def dispatch_target(spec: FleetSpec, pools: Sequence[float], sessions: float) -> Coordinate | None:
+    """Coordinate of r*: the last one that sessions use when they fill the dispatch order. None without pools."""
+    best = optimum(spec.ranking, pools, sessions)
+    return best.coordinate if best else None
+
+
+def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:
+    """The ranking restricted to classes that have pools."""
+    if all(pools):
+        return spec.ranking
+    return spec.ranking.restricted_to([i for i, count in enumerate(pools) if count])
+
+
+def _all_pools(classes: Sequence[ClassSnapshot]) -> PoolCounts:
+    return PoolCounts(
+        active=sum(c.counts[0] for c in classes),
+        draining=sum(c.draining_pools for c in classes),
+        failed=sum(c.failed_pools for c in classes),
+    )
+
+
+def _observe_classes(
+    snapshot: Snapshot, spec: FleetSpec, ranking: Ranking, best: Optimum | None, target: Coordinate | None
+) -> list[ClassObservation]:
+    pools = [c.counts[0] for c in snapshot.classes]
+    optimal = optimal_assignment(spec.optimal_ranking, pools, best) if best else [[float(count)] for count in pools]
+    estimate = ranking.coordinate(snapshot.rank) if snapshot.rank else None
+    return [
+        ClassObservation(
+            name=seen.name,
+            capacity=spec.classes[i].capacity,
+            pools=PoolCounts(active=pools[i], draining=seen.draining_pools, failed=seen.failed_pools),
+            sessions=SessionCounts(active=sum(seen.counts[1:]), draining=seen.draining_sessions),
+            threshold=ranking.threshold(i, snapshot.rank) if estimate else None,
+            optimal_threshold=ranking.threshold(i, ranking.rank(target)) if target else None,
+            tokens=Tokens(green=seen.green, yellow=snapshot.yellow if estimate and estimate.pool_class == i else 0)
+            if spec.policy.has_thresholds
+            else None,
+            marginal_utility=_marginal_of_emptiest(spec, i, seen.counts),
+            pool_worth=pool_worth(spec.ranking, i, best) if best else None,
+            occupancy=list(seen.counts),
+            optimal_occupancy=optimal[i],
+            marginal_utilities=list(spec.ranking.marginals[i][: len(seen.counts)]),
+        )
+        for i, seen in enumerate(snapshot.classes)
+    ]
+
+
+def _marginal_of_emptiest(spec: FleetSpec, pool_class: int, counts: Sequence[int]) -> float | None:
+    lowest = sum(count == counts[0] for count in counts) - 1
+    if not counts[0] or lowest >= spec.classes[pool_class].capacity:
+        return None
+    return spec.ranking.marginals[pool_class][lowest]

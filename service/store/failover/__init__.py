@@ -1,1 +1,0 @@
-"""Failover: detection of a store that lost acknowledged writes, the log of those writes, and their replay."""

@@ -1,0 +1,332 @@
+"""Who may do what."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from fastapi.routing import APIRoute
+
+from slta.api.app import build_api
+from slta.api.http.authorization import FAILURES
+from slta.auth.keys import UNRESTRICTED, Access, AccessError, KeyEntry, Scope, generate_key
+from slta.auth.rate_limit import Rate, RateLimiter
+from slta.store import Store
+from tests.api.conftest import FLEET, NewClient, no_metrics
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+FLEET_URL = "/v1/fleets/{fleet}"
+ALLOWED: dict[tuple[str, str], set[str]] = {
+    ("POST", FLEET_URL + "/assign"): {"assign"},
+    ("POST", FLEET_URL + "/complete"): {"complete"},
+    ("POST", FLEET_URL + "/renew"): {"assign", "complete"},
+    ("POST", FLEET_URL + "/operations"): {"assign", "complete"},
+    ("GET", FLEET_URL + "/sessions/{session_id}"): {"read", "assign", "complete", "pool"},
+    ("PUT", FLEET_URL + "/sessions/{session_id}"): {"pool"},
+    ("GET", "/v1/fleets"): {"read", "pool", "metrics"},
+    ("PUT", FLEET_URL): set(),
+    ("GET", FLEET_URL): {"read", "pool"},
+    ("DELETE", FLEET_URL): set(),
+    ("GET", FLEET_URL + "/state"): {"read", "pool"},
+    ("GET", FLEET_URL + "/averages"): {"read", "pool"},
+    ("GET", FLEET_URL + "/next"): {"read", "pool"},
+    ("GET", FLEET_URL + "/events"): {"read", "pool"},
+    ("GET", FLEET_URL + "/optimum"): {"read", "pool"},
+    ("GET", FLEET_URL + "/pools"): {"read", "pool"},
+    ("POST", FLEET_URL + "/pools"): {"pool"},
+    ("GET", FLEET_URL + "/pools/{pool_id}"): {"read", "pool"},
+    ("PUT", FLEET_URL + "/pools/{pool_id}"): {"pool"},
+    ("DELETE", FLEET_URL + "/pools/{pool_id}"): {"pool"},
+    ("POST", FLEET_URL + "/repair"): {"admin"},
+    ("POST", FLEET_URL + "/pools/{pool_id}/drain"): {"pool"},
+    ("POST", FLEET_URL + "/pools/{pool_id}/undrain"): {"pool"},
+    ("POST", FLEET_URL + "/pools/{pool_id}/fail"): {"pool"},
+    ("PUT", FLEET_URL + "/pools/{pool_id}/sessions"): {"pool"},
+    ("GET", "/metrics"): {"metrics"},
+}
+"""Which scopes open a route besides admin, which opens all."""
+PUBLIC = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/docs"), ("GET", "/openapi.json")}
+
+
+class Keys:
+    """Keys that are made as they are asked for."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, KeyEntry] = {}
+
+    def __call__(self, *scopes: Scope, fleets: tuple[str, ...] = ()) -> str:
+        text, entry = generate_key(scopes, fleets)
+        self.entries[entry.id] = entry
+        return text
+
+    def access(self) -> Access:
+        return Access(self.entries)
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    nothing: Any = None
+    app = build_api(store=nothing, access=Access.open(), render_metrics=no_metrics, docs_enabled=True)
+    for route in app.routes:
+        assert isinstance(route, APIRoute)
+        yield from ((method, route.path) for method in route.methods or ())
+
+
+def test_every_route_is_in_the_table_of_who_may_call_it() -> None:
+    assert set(routes()) == ALLOWED.keys() | PUBLIC
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_a_scope_opens_what_the_table_says_and_nothing_else(
+    store: Store, new_client: NewClient, keys: Keys, scope: Scope
+) -> None:
+    client = new_client(store, key=keys(scope), access=keys.access())
+    for (method, path), scopes in ALLOWED.items():
+        answer = await client.request(method, path.replace("{", "").replace("}", ""))
+        refused = answer.status_code == 403 and answer.json()["code"] == "insufficient_scope"
+        assert refused is (scope not in scopes and scope != "admin"), (method, path)
+
+
+async def test_nothing_but_the_probes_answers_without_a_key(store: Store, new_client: NewClient, keys: Keys) -> None:
+    client = new_client(store, access=keys.access())
+    for method, path in ALLOWED:
+        answer = await client.request(method, path.replace("{", "").replace("}", ""))
+        if answer.status_code != 429:
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+            assert answer.headers["WWW-Authenticate"] == 'Bearer realm="slta"'
+    await store.check()
+    for path in ("/healthz", "/readyz"):
+        assert (await client.get(path)).status_code == 200
+
+
+def wrong_keys(key: str) -> dict[str, str]:
+    key_id, secret = key.split(".")
+    return {
+        "unknown id": f"Bearer slta-00000000.{secret}",
+        "wrong secret": f"Bearer {key_id}.{secret[::-1]}",
+        "no secret": f"Bearer {key_id}",
+        "empty secret": f"Bearer {key_id}.",
+        "no key": "Bearer",
+        "another scheme": f"Basic {key}",
+        "garbage": "\xff\xfe",
+        "a very long one": f"Bearer {key_id}.{'a' * 5000}",
+        "the hash": f"Bearer {key_id}.{hashlib.sha256(secret.encode()).hexdigest()}",
+    }
+
+
+async def test_every_wrong_key_gets_the_same_answer(store: Store, new_client: NewClient, keys: Keys) -> None:
+    key = keys("admin")
+    client = new_client(store, access=keys.access())
+    bodies = set()
+    for wrong in wrong_keys(key).values():
+        headers = {b"Authorization": wrong.encode("latin-1"), b"X-Request-ID": b"same"}
+        answer = await client.get("/v1/fleets", headers=headers)
+        assert answer.status_code == 401
+        bodies.add(answer.content)
+    assert len(bodies) == 1
+
+
+async def test_requests_are_counted_by_the_key_they_came_with(store: Store, new_client: NewClient, keys: Keys) -> None:
+    reading, scraping = keys("read"), keys("metrics")
+    client = new_client(store, access=keys.access())
+    for key in (reading, reading, "slta-00000000.aaaaaaaaaaaaaaaaaaaa", reading[:-1] + "!"):
+        await client.get("/v1/fleets", headers={"Authorization": f"Bearer {key}"})
+    await client.delete("/v1/fleets/f", headers={"Authorization": f"Bearer {reading}"})
+    await client.get("/healthz")
+    told = (await client.get("/metrics", headers={"Authorization": f"Bearer {scraping}"})).text
+    counted = {line.partition("{")[2] for line in told.splitlines() if line.startswith("slta_key_requests_total{")}
+    key_id = reading.partition(".")[0]
+    assert counted == {
+        f'key_id="{key_id}",status="200"}} 2.0',
+        f'key_id="{key_id}",status="403"}} 1.0',
+        'key_id="unknown",status="401"} 2.0',
+        'key_id="none",status="200"} 1.0',
+    }
+
+
+async def test_a_key_in_the_query_is_no_key(store: Store, new_client: NewClient, keys: Keys) -> None:
+    key = keys("admin")
+    client = new_client(store, access=keys.access())
+    for name in ("key", "api_key", "access_token", "authorization"):
+        assert (await client.get("/v1/fleets", params={name: key})).status_code == 401
+
+
+async def test_anothers_fleet_looks_as_if_it_did_not_exist(store: Store, new_client: NewClient, keys: Keys) -> None:
+    mine, admin = keys("admin", fleets=("mine",)), keys("admin")
+    access = keys.access()
+    everybody, me = new_client(store, key=admin, access=access), new_client(store, key=mine, access=access)
+    for name in ("mine", "theirs"):
+        await everybody.put(f"/v1/fleets/{name}", json=FLEET)
+    await everybody.post("/v1/fleets/theirs/assign", json={"session_id": "a"})
+    same = {"X-Request-ID": "same"}
+    for method, path, body in (
+        ("GET", "", None),
+        ("PUT", "", FLEET),
+        ("DELETE", "", None),
+        ("GET", "/state", None),
+        ("GET", "/sessions/a", None),
+        ("POST", "/assign", {"session_id": "b"}),
+        ("POST", "/complete", {"session_id": "a"}),
+    ):
+        theirs = await me.request(method, f"/v1/fleets/theirs{path}", json=body, headers=same)
+        nobodys = await me.request(method, f"/v1/fleets/nobodys{path}", json=body, headers=same)
+        assert theirs.status_code == 404
+        assert (theirs.content, theirs.headers) == (nobodys.content, nobodys.headers)
+    assert (await me.get("/v1/fleets")).json() == {"fleets": ["mine"]}
+    assert (await everybody.get("/v1/fleets/theirs/sessions/a")).status_code == 200
+    assert (await me.get("/v1/fleets/mine")).status_code == 200
+
+
+async def test_the_metrics_of_all_fleets_are_not_for_a_key_of_one(
+    store: Store, new_client: NewClient, keys: Keys
+) -> None:
+    one, all_ = keys("metrics", fleets=("mine",)), keys("metrics")
+    client = new_client(store, access=keys.access())
+    statuses = [
+        (await client.get("/metrics", headers={"Authorization": f"Bearer {key}"})).status_code for key in (one, all_)
+    ]
+    assert statuses == [403, 200]
+
+
+def write_keys(path: Path, *entries: KeyEntry) -> None:
+    path.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True) for entry in entries]}))
+
+
+def holds(access: Access, key: str) -> bool:
+    return access.identify(f"Bearer {key}") is not None
+
+
+def test_keys_are_rotated_without_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    (old, old_entry), (new, new_entry) = generate_key(["assign"]), generate_key(["assign"])
+    write_keys(path, old_entry)
+    access = Access.load(path)
+    assert access.reload_if_changed() is False
+    write_keys(path, old_entry, new_entry)
+    assert access.reload_if_changed() is True
+    assert holds(access, old)
+    assert holds(access, new)
+    write_keys(path, new_entry)
+    assert access.reload_if_changed() is True
+    assert not holds(access, old)
+    assert holds(access, new)
+
+
+def test_a_key_file_that_became_unusable_leaves_the_keys_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    key, entry = generate_key(["assign"])
+    write_keys(path, entry)
+    access = Access.load(path)
+    path.write_text("keys: [{")
+    with pytest.raises(AccessError):
+        access.reload_if_changed()
+    assert holds(access, key)
+    path.unlink()
+    with pytest.raises(AccessError):
+        access.reload_if_changed()
+    assert holds(access, key)
+
+
+def a_key(**changes: Any) -> dict[str, Any]:
+    return {"id": "k", "sha256": "0" * 64, "scopes": ["read"]} | changes
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        ("keys: [", "not valid YAML"),
+        ("", "must be an object with fields"),
+        ("keys: 2001-99-99", "not valid YAML"),
+        ("[" * 3000, "not valid YAML"),
+        ({"keys": [a_key(scopes=[])]}, "keys[0].scopes"),
+        ({"keys": [a_key(scopes=["root"])]}, "keys[0].scopes"),
+        ({"keys": [a_key(sha256="secret-in-the-clear")]}, "keys[0].sha256"),
+        ({"keys": [a_key(fleets=[])]}, "keys[0].fleets"),
+        ({"keys": [a_key(fleets=["{x}"])]}, "keys[0].fleets"),
+        ({"keys": [a_key(secret="x")]}, "keys[0].secret: is not a known field"),
+        ({"keys": [a_key(), a_key()]}, "two keys have the same id"),
+    ],
+)
+def test_a_key_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, content: Any, reason: str) -> None:
+    path = tmp_path / "keys.yaml"
+    if content is not None:
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    with pytest.raises(AccessError) as caught:
+        Access.load(path)
+    assert reason in str(caught.value)
+    assert "secret-in-the-clear" not in str(caught.value)
+
+
+def test_a_key_is_kept_as_a_hash_only() -> None:
+    key, entry = generate_key(["read"], ["f"])
+    key_id, secret = key.split(".")
+    assert secret not in repr(entry)
+    assert (entry.id, entry.sha256) == (key_id, hashlib.sha256(secret.encode()).hexdigest())
+    assert len(secret) == 43  # 256 bits
+    assert (entry.scopes, entry.fleets) == ({"read"}, {"f"})
+
+
+def test_open_access_lets_everybody_do_everything() -> None:
+    assert Access.open().identify(None) is UNRESTRICTED
+    assert Access.open().is_open
+    assert not Access({}).is_open
+    assert Access({}).identify("Bearer a.b") is None
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_bucket_refills_at_its_rate_and_never_overflows() -> None:
+    clock = Clock()
+    limiter = RateLimiter(Rate(per_second=0.5, burst=2), clock)
+    assert [limiter.take("a") for _ in range(3)] == [0, 0, 2]
+    assert limiter.take("b") == 0
+    clock.now = 2.0
+    assert [limiter.take("a") for _ in range(2)] == [0, 2]
+    clock.now = 1000.0
+    assert [limiter.take("a") for _ in range(3)] == [0, 0, 2]
+
+
+def test_a_limiter_forgets_who_was_not_seen_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RateLimiter, "MAX_NAMES", 2)
+    limiter = RateLimiter(Rate(per_second=1, burst=1), Clock())
+    assert [limiter.take(name) for name in "abca"] == [0, 0, 0, 0]
+    assert limiter.take("c") == 1
+
+
+async def test_each_key_has_its_own_rate(store: Store, new_client: NewClient, keys: Keys) -> None:
+    one, other = keys("read"), keys("read")
+    rate = Rate(per_second=0.001, burst=3)
+    client = new_client(store, access=keys.access(), rate=rate)
+    answers = [await client.get("/v1/fleets", headers={"Authorization": f"Bearer {one}"}) for _ in range(4)]
+    assert [a.status_code for a in answers] == [200, 200, 200, 429]
+    assert answers[-1].json()["code"] == "rate_limited"
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert (await client.get("/v1/fleets", headers={"Authorization": f"Bearer {other}"})).status_code == 200
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_wrong_keys_from_one_address_are_slowed_down_and_right_ones_are_not(
+    store: Store, new_client: NewClient, keys: Keys
+) -> None:
+    key = keys("read")
+    here = new_client(store, access=keys.access(), address="192.0.2.1")
+    wrong = {"Authorization": "Bearer slta-00000000.0000000000000000000000"}
+    answers = [await here.get("/v1/fleets", headers=wrong) for _ in range(FAILURES.burst + 1)]
+    assert {a.status_code for a in answers[:-1]} == {401}
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert (await here.get("/v1/fleets", headers={"Authorization": f"Bearer {key}"})).status_code == 200

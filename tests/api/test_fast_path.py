@@ -1,0 +1,359 @@
+"""The same requests, answered directly and by FastAPI: every byte but the date is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from slta.api import fast_path as direct_module
+from slta.api.app import build_api
+from slta.api.fast_path import FAST_ROUTES
+from slta.api.http.context import RequestContext
+from slta.api.http.guards import RequestGuard
+from slta.auth.keys import Access, generate_key
+from slta.auth.rate_limit import Rate
+from slta.fleet_file import Specs
+from slta.metrics import Metrics
+from slta.server.protocol import MAX_PER_ITERATION
+from slta.store import Store
+from tests.api.conftest import FLEET, PATIENT, no_metrics
+from tests.api.served import Served, served, without_dates
+from tests.in_process import StatedClock
+
+JSON = "application/json"
+Talk = tuple[bytes, ...]
+"""Pieces that a client sends on one connection, one after the other."""
+
+
+def call(path: str, body: bytes | str | dict[str, Any] = b"", *, method: str = "POST", **headers: str) -> bytes:
+    """A request. `headers` by name with `_` for `-`; '' leaves one out that would be there."""
+    content = json.dumps(body) if isinstance(body, dict) else body
+    sent = content.encode() if isinstance(content, str) else content
+    given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    lines = {"host": "localhost", "x-request-id": "r-1", "content-length": str(len(sent))}
+    lines |= {"content-type": JSON} if sent else {}
+    shown = [f"{name}: {value}" for name, value in (lines | given).items() if value]
+    return "\r\n".join([f"{method} /v1/fleets/{path} HTTP/1.1", *shown, "", ""]).encode("latin-1") + sent
+
+
+def assign(session_id: str, **headers: str) -> bytes:
+    return call("f/assign", {"session_id": session_id}, **headers)
+
+
+def complete(session_id: str, **headers: str) -> bytes:
+    return call("f/complete", {"session_id": session_id}, **headers)
+
+
+def last(request: bytes) -> bytes:
+    """The request, and that the connection may end."""
+    return request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+
+def in_one(*requests: bytes) -> Talk:
+    """Requests in one piece, without waiting for answers."""
+    return (b"".join([*requests[:-1], last(requests[-1])]),)
+
+
+CHUNKED = call("f/assign", transfer_encoding="chunked", content_length="", content_type=JSON)
+SPEAKING_TOO_EARLY = assign("early", expect="100-continue", connection="close")
+
+TALKS: dict[str, Talk] = {
+    "a session's life": in_one(assign("a"), assign("a"), complete("a"), complete("a"), assign("a"), complete("b")),
+    "a pair in one piece": in_one(assign("a"), complete("a")),
+    "thirty requests in one piece": in_one(*(assign(f"s-{k}") for k in range(30))),
+    "hot and other calls by turns": in_one(
+        assign("a"), call("f/sessions/a", method="GET"), complete("a"), call("f/sessions/a", method="GET"), assign("b")
+    ),
+    "renew": in_one(assign("a"), call("f/renew", {"session_ids": ["a", "b"], "lease_seconds": 99})),
+    "operations": in_one(
+        call("f/operations", {"operations": [{"assign": {"session_id": f"s-{k}"}} for k in range(16)]}),
+        call("f/operations", {"operations": [{"renew": {"session_id": "s-1"}}, {"complete": {"session_id": "s-1"}}]}),
+        call("f/operations", {"operations": [{"assign": {}}, {"complete": {}}]}),
+        call("f/operations", {"operations": []}),
+        call("f/operations"),
+    ),
+    "no id": in_one(call("f/assign", {})),
+    "no body": in_one(call("f/assign"), call("f/complete"), call("f/renew")),
+    "a body in two pieces": (last(assign("a"))[:-5], assign("a")[-5:]),
+    "a head in two pieces": (last(assign("a"))[:20], last(assign("a"))[20:]),
+    "a chunked body": (last(CHUNKED) + b'11\r\n{"session_id":"a"\r\n1\r\n}\r\n0\r\n\r\n',),
+    "a chunked body in pieces": (last(CHUNKED), b"11\r\n", b'{"session_id":"a"\r\n1\r\n}\r\n', b"0\r\n\r\n"),
+    "a broken chunk": (CHUNKED + b"zz\r\n",),
+    "not HTTP": (b"good day\r\n\r\n",),
+    "HTTP/1.0": (assign("a").replace(b"HTTP/1.1", b"HTTP/1.0"),),
+    "leave asked before the body": (SPEAKING_TOO_EARLY[:-10], SPEAKING_TOO_EARLY[-10:]),
+    "leave asked with the body": (SPEAKING_TOO_EARLY,),
+    "leave asked and refused": (last(call("f/assign", b"{}", expect="100-continue", accept="text/html")),),
+    "bodies that do not fit": in_one(
+        call("f/assign", {"session_id": 7}),
+        call("f/assign", {"session_id": "a", "weight": 1}),
+        call("f/assign", {"lease_seconds": -1}),
+        call("f/assign", {"lease_seconds": True, "session_id": ""}),
+        call("f/assign", b'["a"]'),
+        call("f/assign", b"null"),
+        call("f/complete", {}),
+        call("f/renew", {"session_ids": ["a", 1]}),
+        call("f/renew", {"session_ids": ["a"] * 1001}),
+    ),
+    "bodies that are not JSON": in_one(
+        call("f/assign", b"session_id=a"),
+        call("f/assign", b'{"session_id": "\xff"}'),
+        call("f/assign", b'{"session_id": "a", "session_id": "b"}'),
+        call("f/assign", b'{"lease_seconds": NaN}'),
+        call("f/assign", b"[" * 3000),
+    ),
+    "another type of body": in_one(
+        call("f/assign", b"{}", content_type="text/plain"),
+        call("f/assign", b"{}", content_type=""),
+        call("f/assign", b"{}", content_encoding="gzip"),
+        call("f/assign", b"{}", content_type='Application/JSON; charset="UTF-8"'),
+    ),
+    "another type of answer": in_one(
+        call("f/assign", b"{}", accept="text/html"),
+        call("f/assign", {"session_id": "a"}, accept="text/html, application/*;q=0.1"),
+    ),
+    "a query": in_one(call("f/assign?x=1", b"{}"), call("f/assign?", {"session_id": "a"})),
+    "a body too long by its length": (call("f/assign", b" " * 65537),),
+    "a body too long in chunks": (CHUNKED + b"%x\r\n" % 65537 + b" " * 65537 + b"\r\n0\r\n\r\n",),
+    "headers too long": (assign("a", x_long="x" * 17000),),
+    "a URL too long": in_one(call(f"f/assign?{'x' * 9000}", b"{}")),
+    "another host": in_one(assign("a", host="elsewhere"), assign("a", host=""), assign("a", host="LOCALHOST:1")),
+    "another site": in_one(assign("a", origin="http://evil"), assign("a", sec_fetch_site="cross-site")),
+    "no such fleet": in_one(call("g/assign", {"session_id": "a"}), call("{g}/assign", b"{}"), call("/assign", b"{}")),
+    "a fleet's name in escapes": in_one(call("%66/assign", {"session_id": "a"}), call("f%2Fassign", b"{}")),
+    "names that a proxy removes from a path": in_one(
+        call("./assign", {"session_id": "a"}),
+        call("../assign", {"session_id": "a"}),
+        call("%2E%2e/complete", {"session_id": "a"}),
+        call(".../complete", {"session_id": "a"}),
+        call("f/assign", {"session_id": "."}),
+        call("f/renew", {"session_ids": ["..", "a"]}),
+    ),
+    "more parts than the call takes": in_one(
+        call("f/assign", b"[" * 65),
+        call("f/complete", b'{"session_id": "' + b"," * 65 + b'"}'),
+        call("f/renew", b'{"session_ids": [' + b"1," * 2000 + b"1]}"),
+        call("f/operations", {"operations": [{"assign": {f"m{k}": 1 for k in range(21)}}]}),
+    ),
+    "another method": in_one(call("f/assign", method="GET"), call("f/assign", method="HEAD"), call("f/assign/", b"{}")),
+    "an id that is not harmless": in_one(assign("a", x_request_id="r-2"), complete("a", x_request_id="r.3")),
+    "a full fleet": in_one(*(assign(f"s-{k}") for k in range(15))),
+}
+
+Way = Callable[..., Any]
+
+
+@asynccontextmanager
+async def one_way(
+    server: str, redis: Redis, *, fast_path: bool, access: Access, **options: Any
+) -> AsyncIterator[Served]:
+    """A server on an emptied store, with a clock and draws that are stated."""
+    redis.flushall()
+    store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
+    app_options = {name: options.pop(name) for name in ("rate",) if name in options}
+    specs = Specs()
+
+    app = build_api(store=store, access=access, render_metrics=no_metrics, specs=specs, **app_options)
+    key = {"authorization": f"Bearer {ADMIN}"} if not access.is_open else {}
+    async with served(app, fast_path=fast_path, **options) as here:
+        made = await here.say(last(call("f", FLEET, method="PUT", **key)))
+        assert made.startswith(b"HTTP/1.1 201 "), made
+        yield here
+    await store.close()
+
+
+async def both_ways(
+    talks: list[Talk], server: str, redis: Redis, leaving: Talk = (), access: Access | None = None, **options: Any
+) -> list[list[bytes]]:
+    """What was said directly and by FastAPI, without dates."""
+    heard = []
+    for fast_path in (True, False):
+        async with one_way(server, redis, fast_path=fast_path, access=access or Access.open(), **options) as here:
+            if leaving:
+                await here.leave(*leaving)
+            heard.append([b"\r\n".join(without_dates(await here.say(*talk))) for talk in talks])
+    return heard
+
+
+@pytest.fixture(autouse=True)
+def stated_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids that the service makes are made in order."""
+    monkeypatch.setattr("slta.api.routes.sessions.secrets.token_hex", lambda size: "0" * 2 * size)
+
+
+@pytest.mark.parametrize("name", TALKS)
+async def test_both_ways_say_the_same(name: str, server: str, redis: Redis) -> None:
+    directly, by_fastapi = await both_ways([TALKS[name]], server, redis)
+    assert directly == by_fastapi
+    assert directly[0].startswith(b"HTTP/1.1 "), "and it is an answer"
+
+
+@pytest.mark.parametrize("rest", ["nothing", "a part"])
+async def test_both_ways_wait_as_long_for_a_body(
+    rest: str, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slta.api.http.bodies.BODY_SECONDS", 0.1)
+    whole = assign("a")
+    talk = (whole[:-20], b"" if rest == "nothing" else whole[-20:-10])
+    directly, by_fastapi = await both_ways([talk], server, redis)
+    assert directly == by_fastapi
+    assert directly[0].startswith(b"HTTP/1.1 408 ")
+    assert b"request_timeout" in directly[0]
+
+
+async def test_hot_calls_are_answered_directly_and_no_others(
+    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    answer = direct_module.FastPath.respond
+
+    async def noted(self: Any, asked: Any, scope: Any, *rest: Any) -> Any:
+        seen.append(scope["path"].rpartition("/")[2])
+        return await answer(self, asked, scope, *rest)
+
+    monkeypatch.setattr(direct_module.FastPath, "respond", noted)
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        await here.say(*in_one(*(call(f"f/{name}", b"{}") for name in FAST_ROUTES), call("f/state", method="GET")))
+        await here.say(*TALKS["a body in two pieces"])
+    assert seen == list(FAST_ROUTES)
+
+
+async def test_of_many_hot_calls_the_first_are_with_the_store_before_the_others_are_begun(
+    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(Metrics, "call", lambda _, __, ___, operations: sizes.append(operations))
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        clients = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(2 * MAX_PER_ITERATION)]
+        for reader, writer in clients:  # so that the server has them all
+            writer.write(complete("nobody"))
+            await reader.readuntil(b"}")
+        sizes.clear()
+        for _, writer in clients:
+            writer.write(last(assign("a")))
+        said = [await reader.read() for reader, _ in clients]
+        for _, writer in clients:
+            writer.close()
+    assert all(answer.startswith(b"HTTP/1.1 20") for answer in said)
+    assert sizes == [MAX_PER_ITERATION, MAX_PER_ITERATION]
+
+
+async def test_every_answer_says_when_it_was_given(server: str, redis: Redis) -> None:
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        said = await here.say(*in_one(assign("a"), assign(""), call("f/state", method="GET")))
+    assert said.count(b"HTTP/1.1 ") == said.count(b"\r\ndate: ") == 3
+
+
+async def test_a_client_that_leaves_takes_nothing_from_the_next(server: str, redis: Redis) -> None:
+    for leaving in ((assign("a")[:-3],), (assign("a")[:30],), (b"",)):
+        directly, by_fastapi = await both_ways([TALKS["a session's life"]], server, redis, leaving)
+        assert directly == by_fastapi
+
+
+# Keys and rates
+
+ADMIN, ADMIN_ENTRY = generate_key(["admin"])
+ASSIGNING, ASSIGNING_ENTRY = generate_key(["assign"])
+ELSEWHERE, ELSEWHERE_ENTRY = generate_key(["assign"], ["g"])
+KEYS = Access({entry.id: entry for entry in (ADMIN_ENTRY, ASSIGNING_ENTRY, ELSEWHERE_ENTRY)})
+
+
+async def test_both_ways_ask_for_the_same_keys(server: str, redis: Redis) -> None:
+    holders = [f"Bearer {key}" for key in (ASSIGNING, ELSEWHERE, f"{ASSIGNING}x")]
+    talk = in_one(*(ask("a", authorization=holder) for holder in (*holders, "") for ask in (assign, complete)))
+    directly, by_fastapi = await both_ways([talk], server, redis, access=KEYS)
+    assert directly == by_fastapi
+    codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
+    assert codes == [b"201", b"403", b"404", b"403", b"401", b"401", b"401", b"401"]
+
+
+async def test_both_ways_take_from_the_same_rate(server: str, redis: Redis) -> None:
+    talk = in_one(*(assign(f"s-{k}") for k in range(5)))
+    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=4))
+    assert directly == by_fastapi
+    assert directly[0].count(b"HTTP/1.1 429 ") == 2
+
+
+async def test_both_ways_take_from_the_rate_for_each_operation(server: str, redis: Redis) -> None:
+    ten = call("f/operations", {"operations": [{"complete": {"session_id": "x"}}] * 10})
+    refused = call("f/operations", {"operations": [{}] * 10})
+    talk = in_one(refused, ten, assign("a"), ten, assign("b"), assign("c"), refused)
+    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=23))
+    assert directly == by_fastapi
+    codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
+    assert codes == [b"422", b"200", b"201", b"200", b"429", b"429", b"429"], "the first PUT took one as well"
+
+
+async def test_both_ways_refuse_a_body_for_which_there_is_no_room_alike(
+    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slta.api.http.authorization.BODIES_BYTES_BY_CALLER", 3000)
+    talks: list[Talk] = [(call("f/renew", b'{"session_ids": []}'.ljust(size)),) for size in (3001, 30_000)]
+    talks.append(in_one(call("f/renew", b'{"session_ids": []}'.ljust(3000)), assign("a")))
+    directly, by_fastapi = await both_ways(talks, server, redis)
+    assert directly == by_fastapi
+    assert [re.findall(rb"HTTP/1.1 (\d+) ", said) for said in directly] == [[b"503"], [b"503"], [b"200", b"201"]]
+
+
+@pytest.mark.needs("openssl")
+async def test_both_ways_speak_tls(server: str, redis: Redis, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    await asyncio.to_thread(
+        subprocess.run, [*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+    talks = [TALKS[name] for name in ("a session's life", "a body in two pieces", "thirty requests in one piece")]
+    directly, by_fastapi = await both_ways(talks, server, redis, tls_certificate=certificate, tls_key=key)
+    assert directly == by_fastapi
+    assert directly[0].startswith(b"HTTP/1.1 201 ")
+
+
+# A client that does not read
+
+
+async def test_a_client_that_reads_nothing_is_not_answered_on_and_gets_its_answers_later_in_order(
+    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[str] = []
+    leave = RequestGuard.finish
+
+    def noted(guard: RequestGuard, scope: Any, context: RequestContext, route: str | None, status: int) -> None:
+        answered.append(context.request_id)
+        leave(guard, scope, context, route, status)
+
+    monkeypatch.setattr(RequestGuard, "finish", noted)
+    # The kernel keeps up to 4 MiB of answers, and an answer has more than 400 bytes.
+    requests = [complete("s", x_request_id=f"r-{k}") for k in range(15_000)]
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        with socket.create_connection(("127.0.0.1", here.port)) as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            plain.setblocking(False)
+            reader, writer = await asyncio.open_connection(sock=plain, limit=65_536)
+            sending = asyncio.create_task(_send(writer, b"".join([*requests[:-1], last(requests[-1])])))
+            before = -1
+            while before < len(answered):  # until nothing more is answered
+                before = len(answered)
+                await asyncio.sleep(0.3)
+            assert len(answered) < 14_000
+            said = await reader.read(-1)
+            await sending
+            writer.close()
+    ids = re.findall(rb"x-request-id: (r-\d+)", said)
+    assert ids == [b"r-%d" % k for k in range(15_000)]
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()

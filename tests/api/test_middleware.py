@@ -1,0 +1,326 @@
+"""What holds for every request and every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Message
+from structlog.testing import capture_logs
+
+from slta.api.app import build_api
+from slta.api.http import bodies
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.route_options import allow, public
+from slta.auth.keys import Access, generate_key
+from slta.models.errors import StoreUnavailableError
+from slta.models.request_record import RequestRecord
+from slta.store import Store
+from tests.api.conftest import NewClient, no_metrics
+
+CANARY = "redis://:s3cret@store.internal:6379"
+
+
+async def test_every_answer_has_the_headers_that_make_it_harmless(api: httpx.AsyncClient, fleet: str) -> None:
+    answers = [
+        await api.get(fleet),
+        await api.get(f"{fleet}/sessions/never"),
+        await api.post(f"{fleet}/assign", content=b"{"),
+        await api.request("TRACE", fleet),
+        await api.get("/nothing"),
+        await api.get("/healthz", headers={"Host": "elsewhere"}),
+        await api.get(fleet, headers={"Host": "elsewhere"}),
+        await api.delete(fleet),
+        await api.get("/metrics"),
+    ]
+    assert [a.status_code for a in answers] == [200, 404, 415, 405, 404, 200, 400, 204, 200]
+    for answer in answers:
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-ID"])
+        assert "Server" not in answer.headers
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("abc-1.2_3", True),
+        ("a" * 64, True),
+        ("a" * 65, False),
+        ("a b", False),
+        ("", False),
+        ("\xe9", False),
+        ("a\tb", False),
+    ],
+)
+async def test_a_harmless_request_id_is_kept(api: httpx.AsyncClient, sent: str, kept: bool) -> None:
+    answer = await api.get("/nothing", headers={b"X-Request-ID": sent.encode("latin-1")})
+    assert (answer.headers["X-Request-ID"] == sent) is kept
+    assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "status"),
+    [
+        (None, "localhost", 200),
+        (None, "LOCALHOST:8080", 200),
+        (None, "127.0.0.1:1", 200),
+        (None, "[::1]:8080", 200),
+        (None, "example.org", 400),
+        (None, "localhost.example.org", 400),
+        (None, "", 400),
+        (["*"], "anything.example", 200),
+        (["*"], "", 400),
+        (["slta.example"], "slta.example:443", 200),
+        (["slta.example"], "localhost", 400),
+        (["*.example"], "a.example", 200),
+        (["*.example"], "example", 400),
+        (["*.example"], "badexample", 400),
+    ],
+)
+async def test_only_hosts_on_the_list_are_served(
+    store: Store, new_client: NewClient, allowed: list[str] | None, host: str, status: int
+) -> None:
+    client = new_client(store, **({} if allowed is None else {"allowed_hosts": allowed}))
+    answer = await client.get("/v1/fleets", headers={"Host": host})
+    assert answer.status_code == status
+    if status == 400:
+        assert answer.json()["code"] == "invalid_host"
+
+
+async def ask(app: ASGIApp, headers: list[tuple[bytes, bytes]], path: str = "/v1/fleets") -> int:
+    """A request as only a socket could send it; its status."""
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers, "client": None,
+    }  # fmt: skip
+    messages: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await app(scope, receive, send)
+    status: int = messages[0]["status"]
+    return status
+
+
+async def test_no_host_or_two_of_them_are_refused(store: Store) -> None:
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
+    assert await ask(app, [(b"host", b"localhost")]) == 200
+    assert await ask(app, []) == 400
+    assert await ask(app, [(b"host", b"localhost"), (b"host", b"localhost")]) == 400
+    assert await ask(app, [], "/healthz") == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "methods"),
+    [
+        ("POST", "/v1/fleets/f", "DELETE, GET, PUT"),
+        ("TRACE", "/v1/fleets/f", "DELETE, GET, PUT"),
+        ("OPTIONS", "/v1/fleets/f/assign", "POST"),
+        ("GET", "/v1/fleets/f/assign", "POST"),
+        ("HEAD", "/v1/fleets/f/state", "GET"),
+        ("PATCH", "/v1/fleets/f/pools/p", "DELETE, GET, PUT"),
+        ("DELETE", "/v1/fleets/f/pools", "GET, POST"),
+        ("POST", "/healthz", "GET"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    api: httpx.AsyncClient, method: str, path: str, methods: str
+) -> None:
+    answer = await api.request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost:1"}, 403),
+        ({"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({}, 200),
+    ],
+)
+async def test_a_page_of_another_site_can_drain_no_pool(
+    api: httpx.AsyncClient, fleet: str, headers: dict[str, str], status: int
+) -> None:
+    answer = await api.post(f"{fleet}/pools/small-1/drain", headers=headers)
+    assert answer.status_code == status
+    pool = (await api.get(f"{fleet}/pools/small-1", headers=headers)).json()
+    assert pool["status"] == ("draining" if status == 200 else "active")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "//", "/v1/fleets/", "/v1//fleets", "/v1/fleets//state", "/v1/fleets/f/", "/v1/fleets/f/state/",
+     "/docs", "/redoc", "/openapi.json", "/v1/fleets/f/%2e%2e/%2e%2e/metrics"],
+)  # fmt: skip
+async def test_an_unknown_path_is_404_and_redirects_nowhere(api: httpx.AsyncClient, path: str) -> None:
+    answer = await api.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+class BrokenRoom:
+    def waiting_seconds(self, _: str) -> float:
+        return 0.0
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, None]]:
+        async def fail(*_: object) -> None:
+            raise RuntimeError(CANARY)
+
+        return fail
+
+
+class Broken:
+    """A store whose client library raised something that nobody expected."""
+
+    fleets = pools = sessions = BrokenRoom()
+
+
+async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(new_client: NewClient) -> None:
+    client = new_client(Broken())
+    with capture_logs() as logs:
+        answers = [
+            await client.post("/v1/fleets/f/assign", json={"session_id": "a"}),
+            await client.get("/v1/fleets/f/state"),
+            await client.put("/v1/fleets/f/pools/p", json={"pool_class": "small"}),
+        ]
+    for answer, entry in zip(answers, logs, strict=True):
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert "s3cret" not in answer.text
+        assert (entry["event"], entry["error"]) == ("request_failed", "RuntimeError")
+        assert entry["request_id"] == answer.json()["request_id"]
+        assert any("test_middleware.py" in line for line in entry["traceback"])
+    assert "s3cret" not in str(logs)
+
+
+async def test_an_error_after_the_answer_began_is_logged_and_ends_the_connection(new_client: NewClient) -> None:
+    router = APIRouter(route_class=ApiRoute)
+
+    async def half() -> AsyncIterator[str]:
+        yield "half"
+        raise StoreUnavailableError
+
+    @router.get("/half")
+    @public(offers=("text/plain",))
+    async def get_half() -> Response:
+        return StreamingResponse(half(), media_type="text/plain")
+
+    client = new_client(None, extra_routers=[router])
+    with capture_logs() as logs, pytest.raises(StoreUnavailableError):
+        await client.get("/half")
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("request_failed", "StoreUnavailableError")]
+
+
+async def test_a_key_stands_in_no_log_and_no_answer(store: Store, new_client: NewClient) -> None:
+    key, entry = generate_key(["admin"])
+    secret = key.split(".")[1]
+    with capture_logs() as logs:
+        for target in (store, Broken()):
+            client = new_client(target, key=key, access=Access({entry.id: entry}))
+            for answer in (await client.get("/v1/fleets/f/state"), await client.get("/v1/fleets/f/assign")):
+                assert secret not in answer.text
+                assert secret not in str(answer.headers)
+    assert secret not in str(logs)
+
+
+async def test_a_body_that_does_not_arrive_is_not_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.0)
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with client:
+        answer = await client.post("/v1/fleets/f/assign", content=never(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
+    assert answer.headers["Connection"] == "close"
+
+
+async def test_a_client_that_leaves_before_its_body_is_there_is_no_error(store: Store) -> None:
+    records: list[RequestRecord] = []
+    app = build_api(
+        store=store,
+        access=Access.open(),
+        render_metrics=no_metrics,
+        observe_request=records.append,
+    )
+    path = "/v1/fleets/f/assign"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [(b"host", b"localhost")],
+    }  # fmt: skip
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        raise AssertionError("nobody is there to answer")
+
+    with capture_logs() as logs:
+        await app(scope, receive, send)
+    assert logs == []
+    assert [(r.route, r.status) for r in records] == [("/v1/fleets/{fleet}/assign", 0)]
+
+
+async def test_who_observes_hears_of_every_request_and_no_clients_text(store: Store, new_client: NewClient) -> None:
+    key, entry = generate_key(["read"])
+    records: list[RequestRecord] = []
+    client = new_client(store, key=key, access=Access({entry.id: entry}), observe_request=records.append)
+    for path in ("/v1/fleets/f/state?x=1", "/v1/fleets/%0Aevil/state", "/nothing/at/all", "/healthz"):
+        await client.get(path)
+    await client.get("/healthz", headers={"Authorization": ""})
+    assert [(r.method, r.route, r.status, r.fleet, r.key_id) for r in records] == [
+        ("GET", "/v1/fleets/{fleet}/state", 422, "f", entry.id),
+        ("GET", "/v1/fleets/{fleet}/state", 422, "", entry.id),
+        ("GET", None, 404, "", ""),
+        ("GET", "/healthz", 200, "", ""),
+        ("GET", "/healthz", 200, "", ""),
+    ]
+    assert all(r.seconds > 0 for r in records)
+
+
+async def test_other_routers_stand_behind_the_same_gate(store: Store, new_client: NewClient) -> None:
+    router = APIRouter(route_class=ApiRoute)
+
+    @router.get("/page")
+    @public(offers=("text/html",))
+    async def page() -> Response:
+        return Response("<p>", headers={"Content-Security-Policy": "default-src 'self'"}, media_type="text/html")
+
+    @router.get("/feed/{fleet}")
+    @allow("read")
+    async def feed(fleet: str) -> Response:
+        return Response(fleet)
+
+    client = new_client(store, access=Access({}), extra_routers=[router])
+    shown = await client.get("/page")
+    assert shown.headers.get_list("Content-Security-Policy") == ["default-src 'self'"]
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert (await client.get("/feed/f")).status_code == 401
+
+
+def test_a_route_that_does_not_say_who_may_call_it_is_not_built() -> None:
+    router = APIRouter(route_class=ApiRoute)
+
+    async def forgotten() -> Response:
+        return Response()
+
+    with pytest.raises(TypeError, match="forgotten declares neither"):
+        router.get("/forgotten")(forgotten)

@@ -1,0 +1,95 @@
+"""The page's server side in this process on a real store, and a whole service for the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from slta.api.app import build_api
+from slta.auth.keys import Access
+from slta.dashboard import FleetStreams, dashboard_router
+from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.store import Store, StoreSettings
+from tests.api.conftest import no_metrics
+from tests.servers import running_server
+
+FLEET = "default"
+
+
+class Calls(Counter[str]):
+    """The calls of the store, counted."""
+
+    def call(self, function: str, _seconds: float, _operations: int) -> None:
+        self[function] += 1
+
+    def error(self, kind: str) -> None:
+        self[f"error {kind}"] += 1
+
+
+def fleet_document(small: int = 2, large: int = 2, policy: str = "slta") -> dict[str, Any]:
+    return {
+        "policy": policy,
+        "classes": [
+            {"name": "small", "utility": {"kind": "log_share", "resource": 20}, "capacity": 60, "pools": small},
+            {"name": "large", "utility": {"kind": "log_share", "resource": 30}, "capacity": 90, "pools": large},
+        ],
+    }
+
+
+async def create_fleet(store: Store, document: dict[str, Any], fleet: str = FLEET) -> None:
+    file = FleetFile.read(document)
+    await store.fleets.configure(fleet, compile_spec(file), file.document())
+    await store.pools.add(fleet, file.wanted_pools())
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+async def store(server: str, calls: Calls) -> AsyncIterator[Store]:
+    with Redis.from_url(server) as redis:
+        redis.flushall()
+    opened = await Store.open(StoreSettings(server), calls)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def streams(store: Store) -> AsyncIterator[FleetStreams]:
+    made = FleetStreams(store, Specs(), most_viewers=3, interval_seconds=0.02)
+    yield made
+    made.close()
+    await asyncio.sleep(0)
+
+
+def client_with(store: Store, streams: FleetStreams, access: Access, key: str | None = None) -> httpx.AsyncClient:
+    app = build_api(store=store, access=access, render_metrics=no_metrics, extra_routers=[dashboard_router(streams)])
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
+
+
+@pytest.fixture
+async def client(store: Store, streams: FleetStreams) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_with(store, streams, Access.open()) as made:
+        yield made
+
+
+def read_event(text: str) -> tuple[str, Any]:
+    """The name and the value of one event."""
+    lines = dict(line.split(": ", 1) for line in text.split("\n") if line.startswith(("event: ", "data: ")))
+    return lines["event"], json.loads(lines["data"])

@@ -1,0 +1,472 @@
+"""The page in a real Chromium, on a whole service."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from redis import Redis
+
+from slta.auth.keys import generate_key
+from slta.core.policies import POLICIES
+from slta.store.embedded.data_dir import served_socket
+from tests.dashboard.conftest import fleet_document
+from tests.service_process import ServiceProcess
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SESSIONS = 37
+PATIENT_MS = 15_000
+RECONNECT_WORDS = "Failed to load resource"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("needs Chromium on PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A service with fleets of 10 pools and one of 300."""
+    process = ServiceProcess(tmp_path_factory.mktemp("service"))
+    process.start()
+    for fleet in ("default", "drained", "marked", "switched", "restarted"):
+        process.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=5, large=5))
+        process.assign(fleet, SESSIONS)
+    process.call("PUT", "/v1/fleets/many", fleet_document(small=200, large=100))
+    process.assign("many", SESSIONS)
+    yield process
+    process.end()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    made = chromium.new_context()
+    made.set_default_timeout(PATIENT_MS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def complaints(context: BrowserContext) -> Iterator[list[str]]:
+    """Errors on the console and requests to elsewhere; whatever is left here at the end fails the test."""
+    found: list[str] = []
+    context.on("console", lambda said: found.append(said.text) if said.type in ("error", "warning") else None)
+    context.on("weberror", lambda error: found.append(str(error.error)))
+    yield found
+    assert not found
+
+
+@pytest.fixture
+def page(context: BrowserContext, complaints: list[str], service: ServiceProcess) -> Page:
+    made = context.new_page()
+    made.on("request", lambda asked: None if asked.url.startswith(service.url) else complaints.append(asked.url))
+    return made
+
+
+def open_fleet(page: Page, service: ServiceProcess, fleet: str) -> None:
+    page.goto(f"{service.url}/#{fleet}")
+    expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
+
+
+def tile(page: Page, name: str) -> tuple[str, str]:
+    """The value of a tile and its note."""
+    value, note = page.locator(f"#tile-{name} dd").all_text_contents()
+    return value, note
+
+
+def cells(page: Page, table: str) -> dict[str, list[str]]:
+    """The rows of a table by their head."""
+    rows = [row.locator("th, td").all_text_contents() for row in page.locator(f"#{table} tbody tr").all()]
+    return {head: others for head, *others in rows}
+
+
+def test_the_page_and_its_policy_arrive_and_it_asks_nobody_else(page: Page, service: ServiceProcess) -> None:
+    answer = page.goto(service.url)
+    assert answer is not None
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
+    expect(page).to_have_title(re.compile(r"% gap · default · SLTA live"))
+
+
+def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    state = service.call("GET", "/v1/fleets/default/state")
+    assert tile(page, "sessions")[0] == str(SESSIONS) == str(state["sessions"]["active"])
+    assert tile(page, "utility")[0] == f"{state['utility']:.2f}"
+    assert f"bound {state['utility_bound']:.2f}" in tile(page, "utility")[1]
+    assert tile(page, "rank")[0] == str(state["estimate_rank"])
+    assert str(state["optimal_rank"]) in tile(page, "rank")[1]
+    assert tile(page, "rejections")[0] == "0"
+    table = cells(page, "class-table")
+    for one in state["classes"]:
+        row = table[one["name"]]
+        assert row[3] == str(one["sessions"]["active"])
+        assert row[6:8] == [str(one["threshold"]), str(one["optimal_threshold"])]
+        assert row[8:10] == [str(one["tokens"]["green"]), str(one["tokens"]["yellow"])]
+
+
+def test_it_says_which_gap_is_usual(page: Page, service: ServiceProcess) -> None:
+    """The load of the last five minutes, which it is for, moves between the two looks."""
+    open_fleet(page, service, "default")
+    said = re.compile(r"; (\d\.\d+) % is usual for this fleet at this load\.$")
+    expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
+    state = service.call("GET", "/v1/fleets/default/state")
+    usual = said.search(page.locator("#verdict-text").inner_text())
+    assert usual is not None
+    assert float(usual[1]) == pytest.approx(100 * state["relative_expected_placement_gap"], rel=0.2)
+
+
+def test_where_others_place_it_says_what_that_loses_and_nothing_of_learning(
+    page: Page, service: ServiceProcess
+) -> None:
+    """40 sessions on one pool of ten, so the next rank is far from its optimum."""
+    service.call("PUT", "/v1/fleets/observed", fleet_document(small=5, large=5, policy="observe"))
+    for k in range(40):
+        service.call("PUT", f"/v1/fleets/observed/sessions/v-{k}", {"pool_id": "small-1"})
+    open_fleet(page, service, "observed")
+    said = re.compile(r"^A better placement would win \d+\.\d % of the best possible\.$")
+    expect(page.locator("#verdict-text")).to_have_text(said, timeout=60_000)
+
+
+def test_it_says_in_a_sentence_where_the_next_session_goes_and_why(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "switched")
+    sentence = page.locator("#next-placement")
+    for session_id in ("next-1", "next-2"):
+        following = service.call("GET", "/v1/fleets/switched/next")
+        expect(sentence).to_have_text(following["sentence"], timeout=PATIENT_MS)
+        placed = service.call("POST", "/v1/fleets/switched/assign", {"session_id": session_id})
+        assert placed["token"] == following["token"]
+        assert placed["pool_class"] in {place["pool_class"] for place in following["places"]}
+    for session_id in ("next-1", "next-2"):
+        service.call("POST", "/v1/fleets/switched/complete", {"session_id": session_id})
+
+
+def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    page.locator("#pool-table-box summary").click()
+    listed = service.call("GET", "/v1/fleets/default/pools")["pools"]
+    expect(page.locator("#pool-table tbody tr")).to_have_count(len(listed))  # the table is filled with the next event
+    rows = cells(page, "pool-table")
+    assert {pool["pool_id"]: str(pool["occupancy"]) for pool in listed} == {id_: row[2] for id_, row in rows.items()}
+    state = service.call("GET", "/v1/fleets/default/state")
+    for colour, shape in (("green", "rect"), ("yellow", "circle")):
+        wanted = sum(one["tokens"][colour] for one in state["classes"])
+        assert sum(bool(re.search(rf"\b{colour}\b", row[3])) for row in rows.values()) == wanted
+        shown = page.locator(f"svg.pools {shape}.{colour}:not([visibility=hidden])")
+        assert shown.count() == wanted
+    heights = page.locator("svg.pools .filled").evaluate_all(
+        "all => all.map(one => Number(one.getAttribute('height')))"
+    )
+    assert len(heights) == len(listed)
+    lowest = min(height for height in heights if height)
+    occupancies = [pool["occupancy"] for pool in listed]
+    unit = lowest / min(x for x in occupancies if x)
+    assert [round(height / unit) for height in heights] == occupancies
+    assert page.locator("svg.pools .threshold").count() == 2
+
+
+def test_a_drained_pool_changes_by_keyboard_and_comes_back(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "drained")
+    page.get_by_label("Pool", exact=True).fill("large-2")
+    expect(page.locator("#pool-facts")).to_contain_text("large: ")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Drain…", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Drain large-2?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "active"
+    page.get_by_role("button", name="Drain…", exact=True).press("Enter")
+    page.get_by_role("button", name="Drain", exact=True).press("Enter")
+    expect(page.locator("#pool-facts")).to_contain_text("draining")
+    expect(page.locator("svg.pools rect[fill='url(#draining)']")).to_have_count(1)
+    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "draining"
+    assert cells(page, "class-table")["large"][:2] == ["4", "1"]
+    page.get_by_role("button", name="Undrain…").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "draining"
+    page.get_by_role("button", name="Undrain…").click()
+    page.get_by_role("button", name="Undrain", exact=True).click()
+    expect(page.locator("svg.pools rect[fill='url(#draining)']")).to_have_count(0)
+    assert service.call("GET", "/v1/fleets/drained/pools/large-2")["status"] == "active"
+
+
+def test_a_pool_that_is_clicked_is_looked_up(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    page.locator("svg.pools [data-pool=small-3]").click()
+    expect(page.get_by_label("Pool", exact=True)).to_have_value("small-3")
+    occupancy = service.call("GET", "/v1/fleets/default/pools/small-3")["occupancy"]
+    expect(page.locator("#pool-facts")).to_contain_text(f"small: {occupancy} session")
+
+
+def test_changes_and_refusals_are_marked_in_the_charts_and_stand_in_a_table(
+    page: Page, service: ServiceProcess
+) -> None:
+    open_fleet(page, service, "marked")
+    charts = page.locator("#charts svg[role=img]").count()
+    service.call("POST", "/v1/fleets/marked/pools/small-1/drain")
+    with pytest.raises(httpx.HTTPStatusError):
+        service.call("DELETE", "/v1/fleets/marked/pools/small-1")
+    refused = page.locator("#charts .mark.refused")
+    expect(refused).to_have_count(charts, timeout=PATIENT_MS)
+    words = "removal of small-1 refused: pool_not_empty"
+    assert refused.first.locator("title").text_content() == words
+    done = [mark.text_content() for mark in page.locator("#charts .mark:not(.refused) title").all()]
+    assert done.count("small-1 drained") == charts
+    page.locator("#event-table-box summary").click()
+    expect(page.locator("#event-table tbody tr").first).to_contain_text(words)
+    assert cells(page, "event-table")["small-1 drained"][1] == "127.0.0.1"
+
+
+def test_the_policy_is_switched_and_nothing_else(page: Page, service: ServiceProcess) -> None:
+    before = service.call("GET", "/v1/fleets/switched")
+    service.call("POST", "/v1/fleets/switched/pools", {"pools": [{"pool_id": "extra", "pool_class": "small"}]})
+    open_fleet(page, service, "switched")
+    switch = page.get_by_role("button", name="Switch…")
+    expect(switch).to_be_disabled()
+    page.get_by_role("radio", name="JLMU Join").check()
+    switch.click()
+    page.get_by_role("button", name="Switch", exact=True).click()
+    expect(page.locator("#policy")).to_have_text("JLMU")
+    expect(page.locator("svg.pools .green:not([visibility=hidden])")).to_have_count(0)
+    after = service.call("GET", "/v1/fleets/switched")
+    assert after["policy"] == "jlmu"
+    for document in (before, after):
+        for one in document["classes"]:
+            del one["pools"]
+    assert {**after, "policy": "slta", "config_version": before["config_version"]} == before
+    assert service.call("GET", "/v1/fleets/switched/state")["pools"]["active"] == 11
+
+
+def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
+    open_fleet(page, service, "default")
+    page.get_by_role("radio", name="JLMU Join").check()
+    page.get_by_role("button", name="Switch…").click()
+    held = []
+    page.route(
+        "**/v1/fleets/default", lambda route: held.append(route) if route.request.method == "PUT" else route.continue_()
+    )
+    page.get_by_role("button", name="Switch", exact=True).click()
+    page.wait_for_timeout(300)
+    service.call("PUT", "/v1/fleets/default", fleet_document(small=5, large=5) | {"lease_seconds": 60})
+    with page.expect_response(lambda answer: answer.request.method == "PUT") as refused:
+        held[0].continue_()
+    assert refused.value.status == 412
+    expect(page.locator("#rights")).to_contain_text("does not have the expected version")
+    assert service.call("GET", "/v1/fleets/default")["policy"] == "slta"
+    assert "412" in complaints.pop()
+
+
+def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
+    open_fleet(page, service, "restarted")
+    expect(page.locator(".chart .utility[d*=L]").first).to_be_attached()
+    service.end()
+    expect(page.locator("#connection")).to_have_text("Stale", timeout=PATIENT_MS)
+    expect(page.locator("#age")).to_have_text(re.compile(r"for \d+ s"))
+    expect(page.locator("#trouble")).to_contain_text("stale")
+    assert float(page.locator("#tiles").evaluate("tiles => getComputedStyle(tiles).opacity")) < 1
+    expect(page.get_by_role("status")).to_have_text("The numbers are stale.")
+    service.start()
+    expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
+    expect(page.locator("#trouble")).to_be_hidden()
+    service.assign("restarted", 2)
+    expect(page.locator("#tile-sessions .value")).to_have_text(str(SESSIONS + 2))
+    assert all(RECONNECT_WORDS in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def test_damage_that_the_check_at_the_start_found_is_said(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    process = ServiceProcess(tmp_path)
+    process.start()
+    try:
+        process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
+        socket = served_socket(tmp_path / "data")
+        with Redis.from_url(f"unix://{socket}") as redis:
+            redis.setbit("{damaged}:level:0:1", 0, 1)
+        process.end()
+        process.start()
+        page = context.new_page()
+        open_fleet(page, process, "damaged")
+        expect(page.locator("#damage")).to_contain_text("The last audit found damage: ", timeout=PATIENT_MS)
+        expect(page.locator("#damage")).to_contain_text("slta audit")
+    finally:
+        process.end()
+
+
+def test_another_fleet_can_be_chosen(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    page.get_by_label("Fleet").select_option("many")
+    expect(page).to_have_title(re.compile("many"))
+    assert page.url.endswith("#many")
+    page.go_back()
+    expect(page).to_have_title(re.compile("default"))
+
+
+def test_large_fleets_show_their_distribution_and_still_find_a_pool(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
+    open_fleet(page, service, "many")
+    expect(page.locator("svg.profile")).to_have_count(2)
+    expect(page.locator("svg.pools")).to_have_count(0)
+    expect(page.locator("svg.profile").first).to_have_attribute("aria-label", re.compile("small: 200 active pools"))
+    for pool_id, facts in (("large-77", "large: "), ("large-7777", "No such pool.")):
+        page.get_by_label("Pool", exact=True).fill(pool_id)
+        expect(page.locator("#pool-facts")).to_have_text("Press Enter to look it up.")
+        page.keyboard.press("Enter")
+        expect(page.locator("#pool-facts")).to_contain_text(facts)
+    assert "404" in complaints.pop()
+
+
+def test_small_fleets_can_show_their_distribution_too(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    page.get_by_role("radio", name="Distribution").check()
+    expect(page.locator("svg.profile")).to_have_count(2)
+    page.get_by_text("The distribution as a table").click()
+    classes = service.call("GET", "/v1/fleets/default/state")["classes"]
+    rows = [row.locator("th, td").all_text_contents() for row in page.locator("#level-table tbody tr").all()]
+    assert rows
+    for name, level, pools, _ in rows:
+        (occupancy,) = (one["occupancy"] for one in classes if one["name"] == name)
+        assert [*occupancy, 0][int(level)] == int(pools)
+    page.get_by_role("radio", name="Single pools").check()
+    expect(page.locator("svg.pools")).to_have_count(2)
+
+
+def test_everything_can_be_reached_by_keyboard_and_the_focus_is_seen(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    reached = []
+    while "What the words mean" not in reached:
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "() => [document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30),"
+            " getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        reached.append(focused[0])
+        assert focused[1] != "none", focused
+    wanted = ["Skip to the numbers", "fleet", "pool", "The pools as a table", "What the words mean"]
+    assert [one for one in reached if one in wanted] == wanted
+
+
+def test_a_screen_reader_finds_headings_names_and_descriptions(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    levels = page.get_by_role("heading").evaluate_all("all => all.map(one => Number(one.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    for svg in page.get_by_role("img").all():
+        assert svg.get_attribute("aria-label")
+    for control in page.locator("input:visible, select:visible, button:visible").all():
+        assert control.evaluate("one => (one.labels?.length || one.textContent.trim().length) > 0")
+    expect(page.get_by_role("status")).to_have_text("")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_without_scrolling_sideways(
+    page: Page, service: ServiceProcess, scheme: Literal["light", "dark"]
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.emulate_media(color_scheme=scheme)
+    for fleet in ("default", "many"):
+        open_fleet(page, service, fleet)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    keys, entries = zip(*(generate_key([scope]) for scope in ("read", "admin")), strict=True)
+    file = tmp_path / "keys.yaml"
+    lines = [f"- {{id: {one.id}, sha256: {one.sha256}, scopes: [{next(iter(one.scopes))}]}}" for one in entries]
+    file.write_text("keys:\n" + "\n".join(lines) + "\n")
+    service = ServiceProcess(tmp_path, file)
+    service.start()
+    try:
+        service.call("PUT", "/v1/fleets/default", fleet_document(), key=keys[1])
+        page = context.new_page()
+        page.goto(service.url)
+        use_key(page, "nobody.0123456789abcdef0123456789abcdef")
+        expect(page.get_by_role("alert")).to_contain_text("valid key")
+        use_key(page, keys[0])
+        expect(page.locator("#connection")).to_have_text("Live")
+        page.get_by_label("Pool", exact=True).fill("small-1")
+        expect(page.locator("#pool-facts")).to_contain_text("small: ")
+        expect(page.get_by_role("button", name="Drain…", exact=True)).to_be_hidden()
+        expect(page.get_by_role("button", name="Switch…")).to_be_hidden()
+        page.reload()
+        expect(page.locator("#connection")).to_have_text("Live")
+        page.get_by_role("button", name="Forget key").click()
+        use_key(page, keys[1])
+        expect(page.get_by_role("button", name="Switch…")).to_be_visible()
+        assert not any(key in page.content() or key in page.url for key in keys)
+        assert page.evaluate("localStorage.length") == 0
+    finally:
+        service.end()
+    refusals = [complaint for complaint in complaints if RECONNECT_WORDS in complaint]
+    assert refusals == complaints
+    complaints.clear()
+
+
+def use_key(page: Page, key: str) -> None:
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Use key").click()
+
+
+def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
+    frame = 'event: frame\ndata: {"state": null}\n\n'
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=frame))
+    page.goto(service.url)
+    expect(page.locator("#trouble")).to_contain_text("defect of the page")
+    assert any("null" in complaint for complaint in complaints)
+    page.unroute_all(behavior="ignoreErrors")
+    complaints.clear()
+    expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
+
+
+def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    process = ServiceProcess(tmp_path, program=("tests.toy.serve",))
+    process.start()
+    try:
+        process.call("PUT", "/v1/fleets/toy", fleet_document(small=3, large=3) | {"policy": "uniform"})
+        process.assign("toy", 9)
+        page = context.new_page()
+        open_fleet(page, process, "toy")
+        expect(page.locator("#policy")).to_have_text("Uniform")
+        offered = page.locator("#policies input").evaluate_all("all => all.map(one => one.value)")
+        assert offered == [*POLICIES, "uniform"]
+        expect(page.locator("#policies input:checked")).to_have_value("uniform")
+        assert tile(page, "sessions")[0] == "9"
+    finally:
+        process.end()

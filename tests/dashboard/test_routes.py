@@ -1,0 +1,124 @@
+"""Who gets what from the page's routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import httpx
+import pytest
+
+from slta.auth.keys import Access, KeyFile, Scope, generate_key
+from slta.dashboard import FleetStreams
+from slta.dashboard.page import CONTENT_TYPES, PAGE, POLICY
+from slta.store import Store
+from tests.dashboard.conftest import FLEET, client_with, create_fleet, fleet_document, read_event
+
+
+def access_with(*scopes: Scope, fleets: Sequence[str] = ()) -> tuple[Access, str]:
+    """Access with one key, and that key."""
+    key, entry = generate_key(scopes, fleets)
+    return Access({key.id: key for key in KeyFile(keys=[entry]).keys}), key
+
+
+async def test_the_page_is_there_with_its_policy(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "<title>" in answer.text
+
+
+@pytest.mark.parametrize("name", [name for name in CONTENT_TYPES if name != PAGE])
+async def test_each_part_has_its_type_and_is_sent_once(client: httpx.AsyncClient, name: str) -> None:
+    answer = await client.get(f"/console/static/{name}")
+    assert answer.headers["content-type"] == CONTENT_TYPES[name]
+    again = await client.get(
+        f"/console/static/{name}", headers={"If-None-Match": f'"other", W/{answer.headers["etag"]}'}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    changed = await client.get(f"/console/static/{name}", headers={"If-None-Match": '"other"'})
+    assert changed.content == answer.content
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("nothing.js", 404), ("__init__.py", 404), ("%2e%2e/page.py", 404), ("..%2fpage.py", 400)]
+)
+async def test_nothing_else_can_be_had(client: httpx.AsyncClient, name: str, status: int) -> None:
+    assert (await client.get(f"/console/static/{name}")).status_code == status
+
+
+async def test_rights_follow_the_key(store: Store, streams: FleetStreams) -> None:
+    await create_fleet(store, fleet_document())
+    await create_fleet(store, fleet_document(), "other")
+    rights = {}
+    for scope in ("read", "pool", "admin"):
+        access, key = access_with(scope, fleets=("default",) if scope == "pool" else ())
+        async with client_with(store, streams, access, key) as client:
+            rights[scope] = (await client.get("/console/fleets")).json()
+    both = ["default", "other"]
+    assert rights["read"] == {"fleets": both, "may_change_pools": False, "may_change_fleet": False}
+    assert rights["pool"] == {"fleets": ["default"], "may_change_pools": True, "may_change_fleet": False}
+    assert rights["admin"] == {"fleets": both, "may_change_pools": True, "may_change_fleet": True}
+
+
+async def test_events_are_for_keys_that_may_read_the_fleet(store: Store, streams: FleetStreams) -> None:
+    await create_fleet(store, fleet_document())
+    paths = f"/console/{FLEET}/events", "/console/fleets"
+    access, key = access_with("metrics")
+    async with (
+        client_with(store, streams, access) as nobody,
+        client_with(store, streams, access, key) as scraper,
+    ):
+        assert {(await nobody.get(path)).status_code for path in paths} == {401}
+        assert {(await scraper.get(path)).status_code for path in paths} == {403}
+        assert (await nobody.get("/")).status_code == 200
+    access, key = access_with("read", fleets=("other",))
+    async with client_with(store, streams, access, key) as stranger:
+        assert (await stranger.get(f"/console/{FLEET}/events")).status_code == 404
+
+
+async def test_a_fleet_that_does_not_exist_has_no_events(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/console/nowhere/events")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_fleet")
+
+
+async def test_a_frame_says_what_state_says(client: httpx.AsyncClient, store: Store, streams: FleetStreams) -> None:
+    await create_fleet(store, fleet_document())
+    for k in range(7):
+        await store.sessions.assign(FLEET, f"s{k}", 0)
+    state = (await client.get(f"/v1/fleets/{FLEET}/state")).json()
+    stream = streams.watch(FLEET, "v1")
+    await anext(stream)
+    frame = read_event(await anext(stream))[1]["state"]
+    for moving in ("as_of", "time", "integrals"):
+        assert state.pop(moving) != frame.pop(moving)
+    assert frame == state
+    await stream.aclose()
+
+
+async def test_as_many_as_may_watch(client: httpx.AsyncClient, store: Store, streams: FleetStreams) -> None:
+    await create_fleet(store, fleet_document())
+    watched = [streams.watch(FLEET, "v1") for _ in range(3)]
+    for stream in watched:
+        await anext(stream)
+    refused = await client.get(f"/console/{FLEET}/events")
+    assert (refused.status_code, refused.json()["code"]) == (503, "too_many_viewers")
+    assert re.fullmatch("[1-9][0-9]*", refused.headers["retry-after"])
+    for stream in watched:
+        await stream.aclose()
+    assert streams.has_room
+
+
+async def test_the_stream_is_one_of_server_sent_events(
+    client: httpx.AsyncClient, store: Store, streams: FleetStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slta.dashboard.streams.MAX_SECONDS", 0.05)
+    await create_fleet(store, fleet_document())
+    answer = await client.get(f"/console/{FLEET}/events", headers={"Accept": "text/event-stream"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.text.startswith("retry: ")
+    assert answer.text.endswith("\n\n")
+    assert streams.viewers == 0

@@ -1,0 +1,287 @@
+"""The process that predicts: a real one each time; it answers, it is bounded, and it does not outlive anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slta.core.expected_gap import expected_placement_gap
+from slta.core.fleet import FleetSpec
+from slta.expected_gap import worker
+from slta.expected_gap import worker_client as predictor_module
+from slta.expected_gap.cache import MAX_ANSWERS, ExpectedGapCache
+from slta.expected_gap.worker_client import ExpectedGapWorker, WorkerFailedError
+from slta.fleet_file import FleetFile
+from slta.models import Snapshot
+from slta.views import PENDING, ExpectedGap, ExpectedGapQuestion, question_at
+from tests.views.test_views import class_snapshot, integrals, snapshot
+
+
+def spec_of(levels: int = 12, policy: str = "jlmu") -> FleetSpec:
+    """Two classes with logarithmic curves."""
+    return FleetFile.read(
+        {
+            "policy": policy,
+            "classes": [
+                {"name": name, "capacity": levels, "utility": {"kind": "log_share", "resource": r}}
+                for name, r in (("a", 20), ("b", 30))
+            ],
+        }
+    ).to_spec()
+
+
+SPEC = spec_of()
+
+
+def question(sessions: float, pools: int = 10, spec: FleetSpec = SPEC, **changes: Any) -> ExpectedGapQuestion:
+    asked = question_at(snapshot([pools], [pools], **changes), spec, [pools, pools], sessions)
+    assert isinstance(asked, ExpectedGapQuestion)
+    return asked
+
+
+def present(sessions: int, pools: int = 10, **changes: Any) -> Snapshot:
+    """A fleet with so many sessions, one a pool at most."""
+    return snapshot([pools, sessions // 2], [pools, sessions - sessions // 2], sessions=sessions, **changes)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+def memory_of(pid: int) -> tuple[str, int]:
+    """What a process has mapped, and the bytes that are resident."""
+    maps, statm = (Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8") for name in ("maps", "statm"))
+    return maps, int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def test_the_process_says_what_the_core_says() -> None:
+    predictor, asked = ExpectedGapWorker(), question(100.0)
+    found = await predictor.ask(asked)
+    assert found.gap == expected_placement_gap(SPEC.ranking, (10, 10), asked.sessions)
+    assert found.relative is not None
+    assert 0 < found.relative < found.gap
+    assert found.reason is None
+    pid = predictor.pid
+    assert pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, pid) == worker.MAX_NICENESS
+    await predictor.ask(question(50.0))
+    assert predictor.pid == pid
+    await predictor.end()
+    assert not is_running(pid)
+    assert predictor.pid is None
+
+
+async def test_it_needs_next_to_nothing_of_the_dispatcher() -> None:
+    """Neither the web, nor Redis, nor reading files: so it takes a few MB."""
+    predictor = ExpectedGapWorker()
+    await predictor.ask(question(100.0))
+    assert predictor.pid is not None
+    maps, resident = memory_of(predictor.pid)
+    await predictor.end()
+    assert "site-packages" not in maps
+    assert resident < 32 * 2**20
+
+
+async def test_a_process_that_was_killed_fails_one_question() -> None:
+    predictor = ExpectedGapWorker()
+    await predictor.ask(question(100.0))
+    assert predictor.pid is not None
+    os.kill(predictor.pid, signal.SIGKILL)
+    with pytest.raises(WorkerFailedError):
+        await predictor.ask(question(50.0))
+    assert (await predictor.ask(question(50.0))).gap is not None
+    await predictor.end()
+
+
+async def test_a_process_that_cannot_start_fails_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of processes or of open files, for a while: answers come as soon as it starts."""
+    expected_gaps, started = ExpectedGapCache(pause_seconds=0), []
+
+    async def start() -> asyncio.subprocess.Process:
+        started.append(1)
+        if len(started) < 3:
+            raise BlockingIOError("no process is left")
+        return await really_start()
+
+    really_start = predictor_module._start
+    monkeypatch.setattr(predictor_module, "_start", start)
+    async with expected_gaps.under_way():
+        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+    assert len(started) == 3
+
+
+async def test_what_would_take_too_long_is_too_large() -> None:
+    predictor = ExpectedGapWorker()
+    found = await predictor.ask(question(16 * 32_768.0, pools=32_768, spec=spec_of(40)))
+    await predictor.end()
+    assert found == ExpectedGap(reason="too_large")
+
+
+def test_what_takes_too_much_processor_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine the steps that are allowed may take longer than that."""
+    asked = {
+        "classes": [0] * 12 + [1] * 12,
+        "marginals": [[1.0] * 12, [0.5] * 12],
+        "pools": [60, 60],
+        "sessions": 700.0,
+    }
+    sent: list[str] = []
+    priorities: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(worker, "MAX_SECONDS", 0.01)
+    monkeypatch.setattr(os, "setpriority", lambda *which: priorities.append(which))
+    monkeypatch.setattr(sys, "stdin", [json.dumps(asked)])
+    monkeypatch.setattr(sys.stdout, "write", sent.append)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPROF)
+    try:
+        worker.main()
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGPROF), before, strict=True):
+            signal.signal(number, handler)
+    assert [json.loads(line) for line in sent] == [{"reason": "too_large"}]
+    assert priorities == [(os.PRIO_PROCESS, 0, 19)]
+
+
+def test_an_order_that_is_not_by_marginal_has_no_prediction() -> None:
+    asked = {"classes": [1, 0], "marginals": [[4.0], [3.0]], "pools": [1, 1], "sessions": 1.0}
+    assert worker.answer(asked) == {"reason": "order"}
+
+
+async def test_a_read_takes_what_there_is_and_never_waits() -> None:
+    expected_gaps = ExpectedGapCache(pause_seconds=0)
+    now = present(20)
+    assert expected_gaps.now(now, SPEC) == PENDING
+    async with expected_gaps.under_way():
+        await until(lambda: expected_gaps.now(now, SPEC) != PENDING)
+        found = expected_gaps.now(now, SPEC)
+        assert found.gap == expected_placement_gap(SPEC.ranking, (10, 10), question(20.0).sessions)
+        # 1 % more sessions than the answer is for: it stands in. 5 % more: it does not.
+        near, far = (
+            present(20, integrals=integrals(time=100, sessions=(load * 100, 0.0)), past={300: integrals()})
+            for load in (20.2, 21.0)
+        )
+        assert expected_gaps.now(near, SPEC) == found
+        assert expected_gaps.now(far, SPEC) == PENDING
+        # Other pools, another configuration, a fleet that was made anew: not the same fleet.
+        for other in (present(20, pools=11), present(20, config_version=4), present(20, store_epoch=8)):
+            assert expected_gaps.now(other, SPEC) == PENDING
+        pid = expected_gaps.worker.pid
+    assert pid is not None
+    assert not is_running(pid)
+
+
+async def test_an_idle_process_ends_with_the_dispatcher() -> None:
+    expected_gaps = ExpectedGapCache(pause_seconds=0)
+    async with expected_gaps.under_way():
+        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+        pid = expected_gaps.worker.pid
+    assert pid is not None
+    assert not is_running(pid)
+
+
+async def test_a_fleet_is_asked_about_once_in_a_pause() -> None:
+    clock = [0.0]
+    expected_gaps = ExpectedGapCache(pause_seconds=10, clock=lambda: clock[0])
+    async with expected_gaps.under_way():
+        expected_gaps.now(present(20), SPEC)
+        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+        # Another fleet does not wait for this one's pause, and this one does.
+        assert expected_gaps.now(present(12), SPEC) == PENDING
+        await until(lambda: expected_gaps.now(present(12, fleet="g"), SPEC) != PENDING)
+        assert expected_gaps.now(present(12), SPEC) == PENDING
+        clock[0] = 10.0
+        await until(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
+
+
+async def test_questions_what_if_do_not_hold_up_those_of_the_present() -> None:
+    """Of each kind the newest waits, and they take turns."""
+    expected_gaps = ExpectedGapCache(pause_seconds=0)
+    for load in (30.0, 40.0, 50.0):
+        expected_gaps.what_if(present(20), SPEC, [10, 10], load)
+    expected_gaps.now(present(20), SPEC)
+    async with expected_gaps.under_way():
+        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+    assert expected_gaps.what_if(present(20), SPEC, [10, 10], 50.0) != PENDING
+    assert expected_gaps.what_if(present(20), SPEC, [10, 10], 30.0) == PENDING
+
+
+async def test_the_process_ends_when_nobody_asks_and_begins_again() -> None:
+    expected_gaps = ExpectedGapCache(pause_seconds=0, idle_seconds=0.05)
+    async with expected_gaps.under_way():
+        expected_gaps.now(present(20), SPEC)
+        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+        await until(lambda: expected_gaps.worker.pid is None)
+        await until(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
+
+
+async def test_only_so_many_answers_are_kept() -> None:
+    expected_gaps = ExpectedGapCache(pause_seconds=0)
+    loads = [10.0 * 1.1**k for k in range(MAX_ANSWERS + 1)]
+    async with expected_gaps.under_way():
+        for load in loads:
+            await until(lambda load=load: expected_gaps.what_if(present(20), SPEC, [10, 10], load) != PENDING)  # type: ignore[misc]
+        assert expected_gaps.what_if(present(20), SPEC, [10, 10], loads[1]) != PENDING
+        assert expected_gaps.what_if(present(20), SPEC, [10, 10], loads[0]) == PENDING
+
+
+async def test_without_a_process_under_way_everything_is_pending() -> None:
+    expected_gaps = ExpectedGapCache()
+    assert expected_gaps.now(present(20), SPEC) == PENDING
+    assert expected_gaps.worker.pid is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "seen", "spec"),
+    [
+        ("no_active_pool", snapshot([0], [0]), SPEC),
+        ("pools_draining", present(20, classes=[class_snapshot("a", [9], draining_pools=1)]), SPEC),
+        ("nearly_full", present(20, integrals=integrals(time=1, sessions=(200.0, 0.0)), past={300: integrals()}), SPEC),
+    ],
+)
+def test_why_there_is_none(reason: str, seen: Snapshot, spec: FleetSpec) -> None:
+    assert ExpectedGapCache().now(seen, spec) == ExpectedGap(reason=reason)  # type: ignore[arg-type]
+
+
+PARENT = """
+import asyncio, subprocess
+from tests.expected_gap.test_cache import ExpectedGapWorker, question
+async def main():
+    predictor = ExpectedGapWorker()
+    await predictor.ask(question(100.0))
+    questions = predictor._process.stdin.transport.get_extra_info("pipe").fileno()
+    holder = subprocess.Popen(["sleep", "100"], stdout=subprocess.DEVNULL, pass_fds=[questions])
+    print(predictor.pid, holder.pid, flush=True)
+    await asyncio.sleep(100)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a death signal on Linux only")
+async def test_it_ends_with_a_dispatcher_that_is_killed() -> None:
+    """Though its questions do not end: somebody else holds the pipe open."""
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    pid, holder = map(int, (await parent.stdout.readline()).split())
+    assert is_running(pid)
+    parent.kill()
+    await parent.wait()
+    try:
+        await until(lambda: not is_running(pid))
+    finally:
+        os.kill(holder, signal.SIGKILL)

@@ -1,0 +1,272 @@
+"""What a dispatcher does every second goes on, whatever one fleet, the key file or a defect puts in its way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+from redis import Redis
+
+from slta.auth.keys import Access, generate_key
+from slta.fleet_file import Specs
+from slta.metrics import Metrics
+from slta.runtime import background, ticks, vanished_fleets
+from slta.runtime.background import BackgroundTasks, _every_second
+from slta.store import Store, StoreSettings
+from slta.store.client.preflight import ServerRequirements
+from tests import rawstate
+from tests.servers import running_server
+from tests.store.fleets import TWO_CLASSES, create, spec
+
+LOOKS = 20_000
+KEYS = "keys:\n  - {id: %s, sha256: %s, scopes: [admin]}\n"
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis(server: str) -> Iterator[Redis]:
+    with Redis.from_url(server, encoding="latin-1", decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def store(server: str) -> AsyncIterator[Store]:
+    """With the fleets `a` and `b`."""
+    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
+    for fleet in ("a", "b"):
+        await create(opened, spec(*TWO_CLASSES), {"small": 1}, fleet)
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def rounds(store: Store, access: Access, metrics: Metrics | None = None) -> AsyncIterator[None]:
+    """The tasks of a dispatcher meanwhile."""
+    house = BackgroundTasks(store, Specs(), access, None, None, ServerRequirements(), metrics or Metrics())
+    async with house.under_way(lambda: None):
+        yield
+
+
+@pytest.fixture
+def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROUND_SECONDS", "MIN_PAUSE_SECONDS"):
+        monkeypatch.setattr(background, name, 0.01)
+
+
+async def until(store: Store, condition: Callable[[], object]) -> None:
+    """Looks again and again; not for ever, for who looks may not be interruptible."""
+    for _ in range(LOOKS):
+        if condition():
+            return
+        await store.check()
+    raise AssertionError("it did not happen")
+
+
+async def until_ticked(store: Store, redis: Redis, fleet: str) -> None:
+    await until(store, lambda: ticked(redis, fleet))
+
+
+async def another_round(store: Store, redis: Redis) -> None:
+    """The one under way ends, and the next ticks `b`."""
+    for _ in range(2):
+        redis.delete("{b}:past:60")
+        await until_ticked(store, redis, "b")
+
+
+def ticked(redis: Redis, fleet: str) -> bool:
+    return bool(redis.exists(f"{{{fleet}}}:past:60"))
+
+
+async def test_a_fleet_that_cannot_be_ticked_keeps_no_other_from_its_tick(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "MAX_CONCURRENT_TICKS", 1)
+    rawstate.poke(redis, "a", policy="not-yet")
+    async with rounds(store, Access.open()):
+        await until_ticked(store, redis, "b")
+    assert not ticked(redis, "a")
+
+
+async def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick = store.fleets.tick
+
+    async def take_long_for_a(fleet: str) -> None:
+        await (asyncio.Event().wait() if fleet == "a" else tick(fleet))
+
+    monkeypatch.setattr(store.fleets, "tick", take_long_for_a)
+    async with rounds(store, Access.open()):
+        await until_ticked(store, redis, "b")
+    assert not ticked(redis, "a")
+
+
+async def test_it_ends_also_while_a_call_is_under_way(store: Store, redis: Redis) -> None:
+    for _ in range(5):
+        redis.delete("{b}:past:60")
+        async with rounds(store, Access.open()):
+            await until_ticked(store, redis, "b")  # the reply to this tick is on its way
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_defect_in_one_round_does_not_end_the_rounds(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.fleets, "names", _failing_once(store.fleets.names))
+    async with rounds(store, Access.open()):
+        await until_ticked(store, redis, "b")
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    """An event loop whose time stands still while something runs, and jumps to what is due next when nothing does."""
+
+    _now = 0.0
+    _ready: Any
+    _scheduled: Any
+
+    def time(self) -> float:
+        return self._now
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:
+            self._now = max(self._now, self._scheduled[0].when())
+        super()._run_once()  # type: ignore[misc] # it has no public name
+
+
+async def gaps_between_rounds(seconds: float) -> list[float]:
+    """Times from the beginning of a round that takes so long to that of the next."""
+    begun: list[float] = []
+
+    async def take_long() -> None:
+        begun.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(seconds)
+
+    task = asyncio.create_task(_every_second(take_long))
+    await asyncio.sleep(200)
+    task.cancel()
+    return [later - earlier for earlier, later in pairwise(begun)]
+
+
+@pytest.mark.parametrize(("takes", "shortest", "longest"), [(0, 0.75, 1.25), (0.7, 0.75, 1.25), (2, 2.1, 2.11)])
+def test_rounds_begin_about_a_second_apart_or_soon_after_a_long_one(
+    takes: float, shortest: float, longest: float
+) -> None:
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        gaps = runner.run(gaps_between_rounds(takes))
+    assert len(gaps) > 90
+    assert all(shortest <= round(gap, 6) <= longest for gap in gaps)
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_store_that_begins_to_evict_is_told_once_and_when_it_ends(
+    store: Store, redis: Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = Metrics()
+
+    def shown(policy: str) -> float | None:
+        return metrics.registry.get_sample_value("slta_store_evicts", {"policy": policy})
+
+    async with rounds(store, Access.open(), metrics):
+        await until(store, lambda: shown("noeviction") is not None)
+        assert shown("noeviction") == 0
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        await until(store, lambda: shown("allkeys-lru") is not None)
+        assert (shown("allkeys-lru"), shown("noeviction")) == (1, None)
+        await another_round(store, redis)
+        redis.config_set("maxmemory-policy", "noeviction")
+        await until(store, lambda: shown("noeviction") is not None)
+        assert (shown("allkeys-lru"), shown("noeviction")) == (None, 0)
+    said = capsys.readouterr().out
+    assert (said.count("store_evicts "), said.count("policy=allkeys-lru"), said.count("store_evicts_no_more")) == (
+        1,
+        1,
+        1,
+    )
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_store_that_forbids_info_has_no_policy_to_show(server: str, store: Store, redis: Redis) -> None:
+    redis.acl_setuser("limited", enabled=True, nopass=True, keys="*", channels="*", commands=["+@all", "-info"])
+    limited = Store(StoreSettings(server.replace("unix://", "unix://limited:any@"), call_timeout_seconds=30), Metrics())
+    metrics = Metrics()
+    redis.delete("{b}:past:60")
+    async with rounds(limited, Access.open(), metrics):
+        await until_ticked(limited, redis, "b")
+        await another_round(limited, redis)
+    await limited.close()
+    assert "slta_store_evicts{" not in generate_latest(metrics.registry).decode()
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
+    metrics = Metrics()
+    async with rounds(store, Access.open(), metrics):
+        await until_ticked(store, redis, "a")
+        redis.unlink(*redis.keys("{a}:*"))
+        await until(store, lambda: metrics.registry.get_sample_value("slta_fleets_vanished_total"))
+    assert metrics.registry.get_sample_value("slta_fleets_vanished_total") == 1
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_defect_in_one_tick_is_logged_and_the_other_fleets_are_ticked(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tick = store.fleets.tick
+
+    async def fail_for_a(fleet: str) -> None:
+        if fleet == "a":
+            raise ZeroDivisionError("a defect")
+        await tick(fleet)
+
+    monkeypatch.setattr(store.fleets, "tick", fail_for_a)
+    said: list[str] = []
+
+    def logged() -> bool:
+        said.append(capsys.readouterr().out)
+        return "ZeroDivisionError: a defect" in "".join(said)
+
+    async with rounds(store, Access.open()):
+        await until_ticked(store, redis, "b")
+        await until(store, logged)
+
+
+def _failing_once(names: Callable[[], Awaitable[list[str]]]) -> Callable[[], Awaitable[list[str]]]:
+    defects = [ZeroDivisionError("a defect")]
+
+    async def fail_once() -> list[str]:
+        if defects:
+            raise defects.pop()
+        return await names()
+
+    return fail_once
+
+
+async def test_an_unusable_key_file_ends_neither_the_keys_nor_the_rounds(
+    store: Store, redis: Redis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, entry = generate_key({"admin"})
+    file = tmp_path / "keys.yaml"
+    file.write_text(KEYS % (entry.id, entry.sha256))
+    access = Access.load(file)
+    file.write_text("keys: [nonsense")
+    async with rounds(store, access):
+        await until_ticked(store, redis, "b")
+    said = capsys.readouterr().out
+    assert ("file_not_reloaded" in said, "round_failed" in said) == (True, False)
+    holder = access.identify(f"Bearer {key}")
+    assert holder is not None
+    assert holder.key_id == entry.id

@@ -1,0 +1,59 @@
+"""A dispatcher's own checks: at the start and again and again, told to the metrics, without mending anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis import Redis
+
+from slta.fleet_file import Specs, parse_document
+from slta.fleet_file.applying import apply_fleet
+from slta.metrics import Metrics
+from slta.models import Findings
+from slta.runtime.self_audit import self_audits
+from slta.store import Store, StoreSettings
+from tests.expositions import scrape
+from tests.in_process import TINY
+from tests.servers import running_server
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+async def store(server: str) -> AsyncIterator[Store]:
+    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
+    await apply_fleet(opened, Specs(), "f", parse_document(json.dumps(TINY)))
+    yield opened
+    await opened.close()
+
+
+async def test_damage_is_told_by_the_first_check_or_a_later_one_and_stays(store: Store, server: str) -> None:
+    told: asyncio.Queue[list[Findings]] = asyncio.Queue()
+    async with self_audits(store, Specs(), [lambda found: told.put_nowait(list(found))], pause_seconds=0.01):
+        assert [one.total for one in await told.get()] == [0]
+        with Redis.from_url(server) as redis:
+            redis.setbit("{f}:level:0:1", 0, 1)
+            while not (found := await told.get())[0].total:
+                pass
+            assert found[0].fleet == "f"
+            assert redis.getbit("{f}:level:0:1", 0) == 1
+
+
+async def test_the_metrics_show_each_fleet_that_was_looked_at(store: Store) -> None:
+    metrics = Metrics()
+    sound = Findings(fleet="f", sentences=[], total=0, slices=9)
+    damaged = Findings(fleet="g", sentences=["x"], total=1, slices=9)
+    newer = Findings(fleet="h", sentences=[], total=0, slices=0, not_looked="newer_fleet")
+    metrics.audited([sound, damaged, newer])
+    text = await scrape(metrics, store)
+    shown = [line for line in text.splitlines() if line.startswith("slta_audit_findings")]
+    assert shown == ['slta_audit_findings{fleet="f"} 0.0', 'slta_audit_findings{fleet="g"} 1.0']
+    metrics.audited([sound])
+    assert 'fleet="g"' not in await scrape(metrics, store)

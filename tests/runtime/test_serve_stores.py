@@ -1,0 +1,183 @@
+"""`slta serve` and its store: which it takes, what it says of it, and one store for two of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from slta.store.embedded.server import EmbeddedStore
+from slta.store.fleets import FLEETS_KEY
+from slta.store.library import LAYOUT
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.sentinels import group
+from tests.servers import EMBEDDED, own_server
+from tests.serving import Serving, assign, serving, where
+
+
+def test_two_services_on_one_store_are_one_dispatcher(tmp_path: Path, fleet_file: Path) -> None:
+    with EmbeddedStore(tmp_path / "data") as store:
+        shared = ["--store-url", store.url, "--config", str(fleet_file)]
+        with serving(tmp_path, *shared) as (_, one), serving(tmp_path, *shared) as (_, other):
+            placed = [assign((one, other)[k % 2], f"s-{k}").json()["pool_id"] for k in range(20)]
+            assert [where((other, one)[k % 2], f"s-{k}") for k in range(20)] == placed
+            assert assign(other, "s-0").json()["replayed"]
+            assert other.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()["outcome"] == "completed"
+            again = one.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()
+            assert again["outcome"] == "already_ended"
+            states = [client.get("/v1/fleets/f/state").json() for client in (one, other)]
+            assert {state["sessions"]["active"] for state in states} == {19}
+            assert len({state["estimate_rank"] for state in states}) == 1
+
+
+def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path: Path, fleet_file: Path) -> None:
+    store = EmbeddedStore(tmp_path / "data")
+    store.start()
+    url = store.url
+    store.stop()
+    with serving(tmp_path, "--store-url", url, "--config", str(fleet_file)) as (service, client):
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert assign(client, "s-1").json()["code"] == "store_unavailable"
+        with store:
+            until(lambda: service.events("fleet_file_applied"))
+            assert assign(client, "s-1").status_code == 201
+
+
+def test_a_store_that_cannot_be_relied_on_ends_it_with_one_line(tmp_path: Path, fleet_file: Path) -> None:
+    with own_server(EMBEDDED, "--maxmemory-policy", "allkeys-lru") as store:
+        service = Serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file), "--log-level", "error")
+        assert service.process.wait(DEADLINE_SECONDS) == 2
+        assert service.log.splitlines()[-1] == (
+            "slta: the store evicts keys when its memory is full (allkeys-lru): set its maxmemory-policy to noeviction"
+        )
+
+
+def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> None:
+    with own_server(EMBEDDED) as store, store.client() as admin:
+        admin.config_set("appendonly", "no")
+        store.freeze()
+        service = Serving(tmp_path, "--store-url", store.url)
+        try:
+            with service.client() as client:
+                assert client.get("/readyz").json() == {"status": "unavailable"}
+        finally:
+            store.thaw()
+        assert service.process.wait(DEADLINE_SECONDS) == 2
+        assert service.log.splitlines()[-1].startswith("slta: the store has no append-only file")
+
+
+def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_server(EMBEDDED) as store, store.client() as admin:
+        admin.config_set("appendonly", "no")
+        monkeypatch.setattr(Serving, "environment", {"SLTA_STORE_VOLATILE": "allow"})
+        with serving(tmp_path, "--store-url", store.url) as (_, client):
+            assert client.get("/readyz").status_code == 200
+
+
+def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
+    with own_server(EMBEDDED) as store:
+        service = Serving(tmp_path, "--store-url", store.url, "--log-level", "error")
+        assert service.process.wait(DEADLINE_SECONDS) == 2
+        assert (
+            service.log
+            == "slta: the store has appendfsync everysec, which does not sync each write: set it to always\n"
+        )
+
+
+def test_its_own_store_syncs_each_write_for_fsync(
+    tmp_path: Path, options: list[str], fleet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
+    with serving(tmp_path, *options, "--config", str(fleet_file)) as (_, client):
+        until(lambda: client.get("/readyz").json() == {"status": "ready"})
+        assert assign(client, "s-1").status_code == 201
+        [socket] = [path for path in (tmp_path / "data").rglob("*") if path.is_socket()]
+        with Redis(unix_socket_path=str(socket), decode_responses=True) as admin:
+            assert admin.config_get("appendfsync") == {"appendfsync": "always"}
+
+
+def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledged(
+    tmp_path: Path, fleet_file: Path
+) -> None:
+    with (
+        own_server(EMBEDDED) as store,
+        store.client() as admin,
+        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (service, client),
+    ):
+        fleet = str(client.get("/v1/fleets").json()["fleets"][0])
+        until(lambda: client.get(f"/v1/fleets/{fleet}/state").json()["time"] > 2)  # some ticks have told the epoch
+        image = {key: admin.dump(key) for key in admin.scan_iter(count=1000)}
+        placed = [assign(client, f"s-{k}").json()["pool_id"] for k in range(5)]
+        assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] is None
+        with admin.pipeline(transaction=True) as restoring:
+            restoring.flushall()
+            for key, dumped in image.items():
+                restoring.restore(key, 0, dumped)
+            restoring.execute()
+        until(lambda: service.events("store_went_back"))
+        assert service.events("store_went_back")[0]["replayed"] == 5
+        found = [client.get(f"/v1/fleets/{fleet}/sessions/s-{k}").json()["pool_id"] for k in range(5)]
+        assert found == placed
+        assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] < DEADLINE_SECONDS
+
+
+def test_a_replica_too_many_is_a_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"})
+    with group(tmp_path, EMBEDDED, 3) as servers, serving(tmp_path, "--store-url", servers.url()) as (_, client):
+        until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics").text)
+
+
+def test_it_says_that_its_store_is_a_replica_while_it_is_one(tmp_path: Path, fleet_file: Path) -> None:
+    with (
+        own_server(EMBEDDED) as store,
+        store.client() as admin,
+        serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file)) as (_, client),
+    ):
+        admin.execute_command("REPLICAOF", "127.0.0.1", "1")
+        until(lambda: client.get("/readyz").json() == {"status": "readonly"})
+        assert client.get("/readyz").status_code == 503
+        admin.execute_command("REPLICAOF", "NO", "ONE")
+        until(lambda: client.get("/readyz").json() == {"status": "ready"})
+        assert assign(client, "s-1").status_code == 201
+
+
+LAYOUT_2 = Path(__file__).parent / "layout_2"
+"""Data directory of the embedded store, written by an unreleased version; its fleet is `tiny`."""
+UNRELEASED = "it was written by an unreleased version: delete the data directory or volume"
+
+
+def test_a_data_directory_of_an_unreleased_layout_is_refused_at_start_in_one_line(tmp_path: Path) -> None:
+    shutil.copytree(LAYOUT_2, tmp_path / "data")
+    service = Serving(tmp_path, "--data-dir", str(tmp_path / "data"))
+    assert service.process.wait(DEADLINE_SECONDS) == 2
+    assert service.log.splitlines()[-1] == (
+        f"slta: fleet tiny is stored in layout 2, and this version uses layout {LAYOUT}: {UNRELEASED}"
+    )
+
+
+def test_a_fleet_of_another_layout_that_appears_later_makes_the_dispatcher_unready(tmp_path: Path) -> None:
+    with (
+        own_server(EMBEDDED) as store,
+        store.client() as redis,
+        serving(tmp_path, "--store-url", store.url) as (_, client),
+    ):
+        until(lambda: client.get("/readyz").status_code == 200)
+        redis.eval(
+            "redis.call('SET', KEYS[1], cmsgpack.pack(tonumber(ARGV[1]), 'slta', 0))", 1, "{tiny}:state", LAYOUT + 1
+        )
+        redis.sadd(FLEETS_KEY, "tiny")
+        until(lambda: client.get("/readyz").status_code == 503)
+        assert client.get("/readyz").json() == {
+            "status": f"fleet tiny is stored in layout {LAYOUT + 1}, and this version uses layout {LAYOUT}: "
+            "it was written by a newer version: upgrade this dispatcher"
+        }
+        redis.srem(FLEETS_KEY, "tiny")
+        until(lambda: client.get("/readyz").status_code == 200)

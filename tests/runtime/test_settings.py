@@ -1,0 +1,133 @@
+"""What may be set, and what may not be set together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from slta.runtime.settings import Settings, SettingsError, read_settings, unknown_variables
+from slta.store.client.durability import Durability
+from slta.store.client.preflight import ServerRequirements
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(f"SLTA_{field.upper()}", raising=False)
+    monkeypatch.setenv("SLTA_AUTH", "off")
+
+
+def test_without_settings_only_this_machine_can_come_and_finds_the_documentation() -> None:
+    settings = read_settings()
+    assert (settings.host, settings.requires_keys, settings.docs_enabled) == ("127.0.0.1", False, True)
+
+
+def test_an_option_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLTA_PORT", "1")
+    monkeypatch.setenv("SLTA_HOST", "::1")
+    settings = read_settings(port=2, host=None)
+    assert (settings.port, settings.host) == (2, "::1")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])  # noqa: S104 - what is refused
+def test_beyond_a_loopback_address_callers_need_keys(host: str) -> None:
+    with pytest.raises(SettingsError, match="set keys_file"):
+        read_settings(host=host)
+    settings = read_settings(host=host, auth="keys", keys_file=Path("keys.yaml"))
+    assert settings.requires_keys
+    assert not settings.docs_enabled
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not read_settings(host=host, auth="off").requires_keys
+    monkeypatch.delenv("SLTA_AUTH")
+    with pytest.raises(SettingsError, match="SLTA_AUTH=off"):
+        read_settings(host=host)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"auth": "keys"}, "keys_file is not set"),
+        ({"auth": "off", "keys_file": "k"}, "mutually exclusive"),
+        ({"tls_key": "k"}, "go together"),
+        (
+            {"store_url": "localhost:6379"},
+            "^store_url must begin with redis://, rediss://, unix://, redis\\+sentinel://",
+        ),
+        (
+            {"store_url": "redis://:s3cret@localhost:http"},
+            "^store_url has a port that is not a number from 1 to 65535",
+        ),
+        ({"durability": "replicated", "store_url": "redis://h"}, "set both or neither"),
+        ({"durability": "fsync", "store_replicas": 2}, "go together"),
+        ({"durability": "replicated", "store_replicas": 2}, "requires store_url"),
+        ({"durability": "replicated", "store_url": "redis://h", "store_replicas": 0}, "greater than or equal to 1"),
+        ({"durability": "fsync", "store_url": "redis://h", "store_volatile": "allow"}, "mutually exclusive"),
+        ({"durability": "sometimes"}, "durability: .*'async', 'replicated' or 'fsync'"),
+        ({"store_volatile": "yes"}, "store_volatile: .*'refuse' or 'allow'"),
+        ({"port": 65_536}, "port: .*less than or equal to 65535"),
+        ({"port": "http"}, "port: .*integer"),
+        ({"log_level": "loud"}, "log_level: .*'debug'"),
+    ],
+)
+def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_settings(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "promise", "requirements", "asks_sync"),
+    [
+        ({}, Durability(), ServerRequirements(), False),
+        (
+            {"durability": "replicated", "store_replicas": 2},
+            Durability(replicas=2),
+            ServerRequirements(confirmed=True),
+            False,
+        ),
+        ({"durability": "fsync"}, Durability(on_disk=True), ServerRequirements(), True),
+        ({"durability": "fsync", "store_fsync": "always"}, Durability(on_disk=True), ServerRequirements(), False),
+        ({"store_volatile": "allow"}, Durability(), ServerRequirements(volatile=True), False),
+    ],
+)
+def test_the_mode_says_what_a_write_needs_and_what_a_server_must_be(
+    given: dict[str, object], promise: Durability, requirements: ServerRequirements, *, asks_sync: bool
+) -> None:
+    settings = read_settings(store_url="redis://h", **given)
+    assert (settings.promise, settings.requirements, settings.asks_sync) == (promise, requirements, asks_sync)
+
+
+def test_hosts_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLTA_ALLOWED_HOSTS", "a.example.org, *.b.example.org,")
+    assert read_settings().allowed_hosts == ("a.example.org", "*.b.example.org")
+
+
+def test_the_store_url_is_not_shown() -> None:
+    assert "s3cret" not in repr(read_settings(store_url="redis://:s3cret@localhost"))
+
+
+def test_a_typing_error_in_a_variable_is_found() -> None:
+    assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_API_KEY", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    documented = set(re.findall(r"SLTA_([A-Z_]*[A-Z])`", page)) - {"API_KEY"}
+    assert documented == {field.upper() for field in Settings.model_fields}
+
+
+def test_a_setting_may_be_a_file_in_the_folder_of_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "SLTA_STORE_URL").write_text("redis://ann:s3cret@store\n")
+    (tmp_path / "slta_port").write_text("1")
+    monkeypatch.setenv("SLTA_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("SLTA_PORT", "2")
+    settings = read_settings()
+    assert (settings.shared_store_url, settings.port) == ("redis://ann:s3cret@store", 2)
+    assert unknown_variables(["SLTA_SECRETS_DIR"]) == []
+    monkeypatch.setenv("SLTA_SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="nowhere is not a directory"):
+        read_settings()

@@ -1,0 +1,180 @@
+"""Each state of a connection has an end, whatever its client does or leaves. No sockets: the protocol alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import uvicorn
+
+from slta.server import http_limits
+from slta.server.connection_limits import MAX_CLOSED_PER_ITERATION, ConnectionLimits
+from tests.server.wire import Wire, connected, quiet
+
+HEAD, KEEP_ALIVE, STALLED, REQUEST = 1000, 2000, 3000, 4000
+GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+CHUNKED = b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_limits, "STALLED_SECONDS", STALLED)
+    monkeypatch.setattr(http_limits, "REQUEST_SECONDS", REQUEST)
+
+
+def limits() -> ConnectionLimits:
+    return ConnectionLimits(
+        most_connections=200, keep_alive_seconds=KEEP_ALIVE, head_seconds=HEAD, refused=REFUSED.append
+    )
+
+
+REFUSED: list[str] = []
+
+
+def running(app: Callable[..., Any]) -> uvicorn.Config:
+    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
+    config.load()
+    return config
+
+
+async def at_once(scope: Any, receive: Any, send: Any) -> None:
+    """Answers without having read the body."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    await send({"type": "http.response.body", "body": b"x"})
+
+
+async def begins(scope: Any, receive: Any, send: Any) -> None:
+    """A stream."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"x", "more_body": True})
+    await asyncio.Event().wait()
+
+
+async def hangs(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.Event().wait()
+
+
+STATES = {
+    "nothing has come": (b"", hangs, HEAD),
+    "empty lines have come": (b"\r\n\r\n", hangs, HEAD),
+    "a head is open": (b"GET", hangs, HEAD),
+    "a body is open": (POST + b"\r\nab", hangs, REQUEST),
+    "chunks are open": (CHUNKED + b"1\r\na\r\n0\r\n\r", hangs, REQUEST),
+    "it waits for leave to send its body": (POST + b"Expect: 100-continue\r\n\r\n", hangs, REQUEST),
+    "it is answered soon, and more has come": (GET + GET, hangs, REQUEST),
+    "its answer has begun": (GET, begins, REQUEST),
+    "it was answered": (GET, at_once, KEEP_ALIVE),
+    "it was answered, and a head is open": (GET + b"GET", at_once, HEAD),
+    "it was answered before its body had come": (POST + b"\r\nab", at_once, STALLED),
+    "it was answered before its chunks had come": (CHUNKED + b"1\r\na\r\n", at_once, STALLED),
+    "it was refused": (b"\x16", hangs, STALLED),
+    "it was refused in its body": (CHUNKED + b"x\r\n", hangs, STALLED),
+    "it asked for an end": (GET[:-2] + b"Connection: close\r\n\r\n", at_once, STALLED),
+    "it asked for an upgrade": (GET[:-2] + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", hangs, REQUEST),
+}
+
+
+async def in_state(name: str) -> tuple[Wire, Any]:
+    sent, app, _ = STATES[name]
+    wire = connected(limits(), config=running(app))
+    wire.arrive(sent)
+    await quiet()
+    return wire, wire.protocol
+
+
+def patience(protocol: Any) -> int:
+    """Seconds until it ends, to the next thousand."""
+    return int(round(protocol.deadline - protocol.loop.time(), -3))
+
+
+async def leave(protocol: Any) -> None:
+    protocol.connection_lost(None)
+    for task in tuple(protocol.tasks):
+        task.cancel()
+    await asyncio.gather(*protocol.tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_each_state_has_its_deadline(name: str) -> None:
+    _, protocol = await in_state(name)
+    assert patience(protocol) == STATES[name][2]
+    await leave(protocol)
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if name != "its answer has begun"])
+async def test_each_state_ends_at_its_deadline(name: str) -> None:
+    wire, protocol = await in_state(name)
+    for _ in range(2):  # where it ends with an answer, the next one is that of the end
+        protocol.deadline = 0
+        protocol.on_timeout()
+    assert wire.is_closing()
+    await leave(protocol)
+
+
+async def test_nothing_ends_before_its_deadline() -> None:
+    for name in STATES:
+        wire, protocol = await in_state(name)
+        ended = wire.is_closing()
+        protocol.on_timeout()
+        assert wire.is_closing() == ended, name
+        await leave(protocol)
+
+
+async def test_an_answer_that_does_not_begin_is_given_up_and_counted() -> None:
+    REFUSED.clear()
+    wire, protocol = await in_state("it is answered soon, and more has come")
+    protocol.deadline = 0
+    protocol.on_timeout()
+    assert (REFUSED, wire.written) == (["unanswered"], b"")
+    await leave(protocol)
+
+
+async def test_a_stream_goes_on_until_its_client_stops_reading() -> None:
+    wire, protocol = await in_state("its answer has begun")
+    protocol.deadline = 0
+    protocol.on_timeout()
+    assert (wire.is_closing(), patience(protocol)) == (False, REQUEST)
+    protocol.pause_writing()
+    assert patience(protocol) == STALLED
+    await leave(protocol)
+
+
+async def test_an_answer_that_is_not_read_has_its_own_deadline_though_it_is_whole() -> None:
+    _, protocol = await in_state("it was answered")
+    protocol.pause_writing()
+    protocol.on_response_complete()
+    assert patience(protocol) == STALLED
+    protocol.resume_writing()
+    assert patience(protocol) == KEEP_ALIVE
+    await leave(protocol)
+
+
+async def test_where_a_client_sends_nothing_more_its_connection_ends_soon() -> None:
+    _, protocol = await in_state("it is answered soon, and more has come")
+    protocol.eof_received()
+    assert patience(protocol) == STALLED
+    await leave(protocol)
+
+
+async def test_drops_of_a_head_do_not_move_its_deadline() -> None:
+    wire, protocol = await in_state("a head is open")
+    protocol.deadline -= 1
+    before = protocol.deadline
+    wire.arrive(b" /")
+    assert protocol.deadline == before
+    await leave(protocol)
+
+
+async def test_when_many_are_due_they_end_a_few_in_a_turn() -> None:
+    kept = limits()
+    wires = [connected(kept) for _ in range(2 * MAX_CLOSED_PER_ITERATION)]
+    kept.close_expired([wire.protocol for wire in wires], wires[0].protocol.loop.time() + 2 * HEAD)
+    for wire in wires:
+        wire.protocol.deadline = 0
+    await asyncio.sleep(0)
+    assert sum(wire.is_closing() for wire in wires) == MAX_CLOSED_PER_ITERATION
+    await quiet()
+    assert all(wire.is_closing() for wire in wires)

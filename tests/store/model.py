@@ -1,0 +1,480 @@
+"""A random fleet that the store, the specification and the naive implementation live through side by side.
+
+Operations are drawn, the specification (and the naive one) says what must happen, the store is sent the same
+operations in batches of random size, and every outcome, r, threshold and count is compared.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+from unittest.mock import ANY
+
+from redis import Redis
+
+from slta.core import utility
+from slta.core.fleet import FleetSpec
+from slta.core.orders import PAPER, Index, Kink, Order
+from slta.core.policies import Decision, Observe, Occupancies, Policy
+from slta.core.policies.tokens import Beta, Tokens
+from slta.store.encoding import put_arguments
+from slta.store.fleets import FLEETS_KEY
+from slta.store.library import Library, assemble
+from tests import naive, rawstate
+from tests.audit import violations
+
+FLEET = "world"
+
+
+@dataclass
+class Pool:
+    """What the test knows of a pool."""
+
+    pool_id: str
+    pool_class: int
+    bit: int
+    status: str = "active"
+    sessions: list[str] = field(default_factory=list)
+
+
+Curve = tuple[Callable[[int], utility.Utility], naive.Marginal]
+"""A utility for a capacity, and the same for the naive implementation."""
+
+
+def _fraction(rng: random.Random, largest: int) -> Fraction:
+    return Fraction(rng.randint(1, largest * 4), 4)
+
+
+def rational_curve(rng: random.Random) -> Curve:
+    """A curve of rational marginals; small numbers, so that classes tie often."""
+    kind = rng.randrange(5)
+    a, b = _fraction(rng, 2), Fraction(rng.randint(0, 4), 8)
+    if kind == 0:
+        return lambda _: utility.LinearUtility(a), naive.linear(a)
+    if kind == 1:
+        return lambda _: utility.QuadraticUtility(a, -b), naive.quadratic(a, -b)
+    if kind == 2:
+        cap = _fraction(rng, 6)
+        return lambda _: utility.CappedLinearUtility(a, cap), naive.capped_linear(a, cap)
+    if kind == 3:
+        weight = Fraction(rng.randint(1, 4))
+        return (
+            lambda _: utility.WeightedLeastConnectionsUtility(weight),
+            naive.weighted_least_connections(weight),
+        )
+    values = [Fraction(0)]
+    step = rng.randint(0, 6)
+    for _ in range(12):
+        values.append(values[-1] + step)
+        step -= rng.randint(0, 2)
+    return lambda capacity: utility.TableUtility(tuple(values[: capacity + 1])), naive.table(values)
+
+
+def log_curve(rng: random.Random) -> Curve:
+    """`x log(r/x)` with r among few values, so that classes tie, truly (r = 5 and 20) and by being equal."""
+    resource = Fraction(rng.choice([5, 10, 20, 30]))
+    return lambda _: utility.LogShareUtility(resource), naive.log_share(resource)
+
+
+class World:
+    """One fleet under random operations."""
+
+    def __init__(
+        self, redis: Redis, seed: int, policy: Policy, *, with_naive: bool, library: Library | None = None
+    ) -> None:
+        """`library` when the policy is not one of the service's own."""
+        self.redis, self.rng, self.policy, self.with_naive = redis, random.Random(seed), policy, with_naive
+        source, self.digest = library or assemble()
+        redis.flushall()
+        redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
+        redis.sadd(FLEETS_KEY, FLEET)
+        self.operations = 0
+        self.pending: list[Any] = []
+        self.expected: list[list[Any]] = []
+        self.pools: list[Pool] = []
+        self.where: dict[str, Pool] = {}
+        self.placed: dict[str, str] = {}
+        """What the record of each session must say of its coming: the level, and the token's letter if one decided."""
+        self.seen: Counter[str] = Counter()
+        self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
+        self.serial = 0
+        self.order_rng = random.Random(f"order {seed}")
+        self.draw_classes()
+        self.draw_order()
+        self.configure()
+        for i in range(len(self.names)):
+            for _ in range(self.rng.randint(1, 6)):
+                self.add_pool(i)
+
+    # --- Configuration
+
+    def draw_classes(self) -> None:
+        """1 to 5 classes; some of the same curve."""
+        count = self.rng.randint(1, 5)
+        family = self.rng.choice([rational_curve, log_curve])
+        curves = [family(self.rng) for _ in range(count)]
+        if count > 1 and self.rng.random() < 0.5:
+            curves[-1] = curves[0]
+        self.names = [f"c{i}" for i in range(count)]
+        self.logarithmic = family is log_curve
+        self.capacities = [self.rng.randint(1, 11) for _ in range(count)]
+        self.curves = curves
+
+    def configure(self) -> None:
+        """Tell all three; r is then the optimum of what the ledger holds."""
+        classes = [
+            utility.PoolClass(name, curve(capacity), capacity)
+            for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)
+        ]
+        self.spec_of_fleet = FleetSpec(tuple(classes), policy=self.policy, beta=self.beta, order=self.order)
+        self._put()
+        occupancies = Occupancies(self.spec_of_fleet.ranking, self.columns())
+        self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
+        if self.with_naive:
+            self._configure_naive()
+        self.compared, self.difference = self._counts(rawstate.fields(self.redis, FLEET))
+
+    def draw_order(self) -> None:
+        """The paper's order half of the time, else one that the policy may have."""
+        others: list[Order] = [Kink()] if self.policy.has_thresholds else [Kink(), Index(self.order_rng.randint(1, 40))]
+        self.order: Order = self.order_rng.choice([PAPER] * len(others) + others)
+
+    def reorder(self) -> None:
+        """Another order under the sessions there are; r keeps its coordinate, and the averages their window."""
+        self.draw_order()
+        before = rawstate.fields(self.redis, FLEET)
+        self.spec_of_fleet = replace(self.spec_of_fleet, order=self.order)
+        self._put()
+        self.spec.occupancies.full_ranking = self.spec_of_fleet.ranking
+        self.spec.pools_changed()
+        if self.with_naive:
+            self.naive.reorder(self._naive_order())
+            self.naive._settle()
+        after = rawstate.fields(self.redis, FLEET)
+        for name in ("utilities_version", "utility", "optimum", "sessions"):
+            assert after[name] == before[name]
+        self.compared, self.difference = self._counts(after)
+
+    def _put(self) -> None:
+        reply = self.change("put", *put_arguments(self.spec_of_fleet, "{}", None))
+        assert reply[0] == "CONFIGURED", reply
+
+    def _naive_order(self) -> naive.Order:
+        sessions = Fraction(self.order.sessions) if isinstance(self.order, Index) else Fraction(1)
+        return naive.Order(self.order.kind, sessions, self.logarithmic)
+
+    def _configure_naive(self) -> None:
+        enough = naive.fixed_beta(self.beta.fixed) if self.beta.fixed else naive.power_beta(self.beta.exponent)
+        marginals = [(marginal, capacity) for (_, marginal), capacity in zip(self.curves, self.capacities, strict=True)]
+        self.naive = naive.NaiveFleet(marginals, self.policy.name, enough, self._naive_order())
+        for i, column in enumerate(self.columns()):
+            for bit, occupancy in enumerate(column):
+                inactive = next((p for p in self.pools if (p.pool_class, p.bit) == (i, bit)), None)
+                held = len(inactive.sessions) if inactive else 0
+                self.naive.add(i, active=occupancy is not None, occupancy=held if occupancy is None else occupancy)
+        self.naive.estimate = (
+            self.naive.optimal_coordinate() if self.naive.active_pools() else self.naive.all_coordinates[0]
+        )
+
+    def columns(self) -> list[list[int | None]]:
+        """X(i, k) by class and bit, None where no active pool is."""
+        columns: list[list[int | None]] = []
+        for i in range(len(self.names)):
+            members = {p.bit: p for p in self.pools if p.pool_class == i}
+            width = max(members, default=-1) + 1
+            columns.append(
+                [
+                    len(members[k].sessions) if k in members and members[k].status == "active" else None
+                    for k in range(width)
+                ]
+            )
+        return columns
+
+    def run(self, function: str, *arguments: Any) -> list[Any]:
+        name, key = f"slta_{self.digest}_{function}", f"{{{FLEET}}}:state"
+        reply: list[Any] = self.redis.execute_command("FCALL", name, 1, key, "", *arguments)
+        return reply[:-2]  # without incarnation and revision
+
+    def change(self, function: str, *arguments: Any) -> list[Any]:
+        """The same of a change of which there is an event."""
+        return self.run(function, "", *arguments)[:-1]  # without the event
+
+    # --- Sessions
+
+    def arrive(self) -> None:
+        """A session that the policy places, or that somebody else has placed."""
+        if self.policy.places:
+            self.ask()
+        elif self.pools and self.rng.random() < 0.98:
+            self.report(self.rng.choice(self.pools))
+        else:
+            self.report_unknown()
+
+    def ask(self) -> None:
+        self.serial += 1
+        session, draw = f"s{self.serial}", self.rng.random()
+        decision = self.spec.assign(draw)
+        if self.with_naive:
+            self._compare_with_naive(decision, draw)
+        self._queue("assign", session, "", repr(draw), "")
+        if decision is None:
+            word = "FULL" if any(p.status == "active" for p in self.pools) else "NO_ACTIVE_POOL"
+            self.expected.append([word])
+            return
+        pool = next(p for p in self.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
+        pool.sessions.append(session)
+        self._placed(session, pool, decision.token[0])
+        self.seen[decision.token] += 1
+        self.expected.append(["ASSIGNED", pool.pool_id, self.names[pool.pool_class], *[ANY] * 3, decision.token])
+
+    def _compare_with_naive(self, decision: Decision | None, draw: float) -> None:
+        placed = self.naive.assign(draw)
+        if decision is None:
+            assert placed is None
+            return
+        assert placed == (decision.token, decision.pool_class, decision.pool)
+        if self.policy.has_thresholds:
+            assert self.naive.rank == decision.rank
+
+    def report(self, pool: Pool) -> None:
+        """A session is on this pool: mostly a new one, sometimes one that is there already or on another."""
+        self.serial += 1
+        moves = self.where and self.rng.random() < 0.2
+        session = self.rng.choice(list(self.where)) if moves else f"s{self.serial}"
+        draw, before = self.rng.random(), self.where.get(session)
+        self._queue("report", session, pool.pool_id, "", repr(draw))
+        lease, start = round(self.spec_of_fleet.lease_seconds * 1e6), ANY
+        there = [pool.pool_id, self.names[pool.pool_class], lease, start, ANY]
+        if before is pool:
+            self._expect_report("SAME", *there)
+        elif len(pool.sessions) >= self.capacities[pool.pool_class]:
+            self._expect_report("OVER_CAPACITY")
+        else:
+            if before:
+                self._leave(session)
+            comparison = self._compared(pool, draw) if pool.status == "active" else []
+            self._enter(session, pool)
+            self._expect_report("MOVED" if before else "NEW", *there, *comparison)
+
+    def report_unknown(self) -> None:
+        self._queue("report", "s", "nobody", "", "0.5")
+        self._expect_report("UNKNOWN_POOL")
+
+    def _expect_report(self, word: str, *rest: Any) -> None:
+        self.seen[word] += 1
+        self.expected.append([word, *rest])
+
+    def _compared(self, pool: Pool, draw: float) -> list[Any]:
+        """What the store must answer besides: Δ here, JLMU's choice and Δ there, in integers."""
+        assert isinstance(self.spec, Observe)
+        integers = self.spec_of_fleet.integers
+        level = self.spec.occupancies.columns[pool.pool_class][pool.bit]
+        choice = self.spec.report(pool.pool_class, pool.bit, draw).choice
+        if self.with_naive:
+            assert self.naive.report(pool.pool_class, pool.bit, draw) == (choice.token, choice.pool_class, choice.pool)
+        best = next(p for p in self.pools if (p.pool_class, p.bit) == (choice.pool_class, choice.pool))
+        here = integers.marginals[pool.pool_class][level or 0]
+        there = integers.marginals[best.pool_class][len(best.sessions)]
+        self.compared += 1
+        self.difference += there - here
+        return [here, best.pool_id, self.names[best.pool_class], there, integers.exponent]
+
+    def _enter(self, session: str, pool: Pool) -> None:
+        pool.sessions.append(session)
+        self._placed(session, pool)
+        if self.with_naive and pool.status != "active":
+            self.naive.pool(pool.pool_class, pool.bit).occupancy += 1
+
+    def _placed(self, session: str, pool: Pool, letter: str = "") -> None:
+        self.where[session], self.placed[session] = pool, f"{len(pool.sessions)}{letter}"
+
+    def depart(self, session: str) -> None:
+        pool = self._leave(session)
+        self._queue("complete", session, "", "", "")
+        self.expected.append(["COMPLETED", pool.pool_id])
+
+    def _leave(self, session: str) -> Pool:
+        pool = self.where.pop(session)
+        del self.placed[session]
+        pool.sessions.remove(session)
+        if pool.status == "active":
+            self.spec.complete(pool.pool_class, pool.bit)
+        if self.with_naive:
+            self.naive.complete(pool.pool_class, pool.bit)
+        return pool
+
+    def adopt(self, pool: Pool) -> None:
+        self.serial += 1
+        session = f"s{self.serial}"
+        self._queue("adopt", session, pool.pool_id, "", "")
+        if len(pool.sessions) >= self.capacities[pool.pool_class]:
+            self.expected.append(["OVER_CAPACITY"])
+            return
+        self.expected.append(["ADOPTED"])
+        pool.sessions.append(session)
+        self._placed(session, pool)
+        self.refresh(pool)
+
+    def _queue(self, *words: Any) -> None:
+        self.pending += words
+        self.operations += 1
+
+    def flush(self) -> None:
+        """Send what is pending as one batch and compare every outcome, then r and the counts."""
+        if self.pending:
+            word, outcomes = self.run("batch", *self.pending)
+            assert word == "BATCH"
+            assert [o[: len(e)] for o, e in zip(outcomes, self.expected, strict=True)] == self.expected
+            self.pending, self.expected = [], []
+        self.compare_state()
+
+    def compare_state(self) -> None:
+        """r, thresholds and token counts of the store are the specification's."""
+        state = rawstate.fields(self.redis, FLEET)
+        if isinstance(self.spec, Observe):
+            assert self._counts(state) == [self.compared, self.difference]
+        assert int(state["sessions"]) == self.spec.occupancies.sessions
+        if isinstance(self.spec, Tokens):
+            assert int(state["rank"]) == self.spec.rank
+            if self.spec.rank:
+                greens, yellows = self.spec.tokens()
+                assert [int(word) for word in state["green"].split()] == [len(pools) for pools in greens]
+                assert int(state["yellow"]) == len(yellows)
+                expected = self.spec.occupancies.ranking.thresholds(self.spec.rank)
+                assert tuple(int(word) for word in state["thresholds"].split()) == expected
+
+    @staticmethod
+    def _counts(state: Mapping[str, str]) -> list[int]:
+        return [int(state.get(name, "0")) for name in ("compared_reports", "difference")]
+
+    # --- Pools
+
+    def refresh(self, *changed: Pool) -> None:
+        """Bring the models to the pools as they are."""
+        self.spec.occupancies.columns = [list(column) for column in self.columns()]
+        self.spec.pools_changed()
+        if self.with_naive:
+            for pool in changed:
+                twin = self.naive.pool(pool.pool_class, pool.bit)
+                twin.occupancy, twin.active = len(pool.sessions), pool.status == "active"
+            self.naive._settle()
+
+    def add_pool(self, i: int) -> None:
+        self.serial += 1
+        taken = {p.bit for p in self.pools if p.pool_class == i}
+        bit = next(k for k in range(len(taken) + 1) if k not in taken)
+        pool = Pool(f"p{self.serial}", i, bit)
+        assert self.change("add_pools", pool.pool_id, self.names[i]) == ["CREATED", pool.pool_id]
+        self._take_place(pool)
+
+    def _take_place(self, pool: Pool) -> None:
+        self.pools.append(pool)
+        if self.with_naive and not any(
+            (p.pool_class, p.position) == (pool.pool_class, pool.bit) for p in self.naive.pools
+        ):
+            self.naive.add(pool.pool_class, active=False)
+        self.refresh(pool)
+
+    def set_status(self, pool: Pool, status: str) -> None:
+        pool.status = status
+        reply = self.change("set_status", pool.pool_id, status)
+        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, len(pool.sessions)]
+        self.refresh(pool)
+
+    def remove(self, pool: Pool) -> None:
+        reply = self.change("remove_pool", pool.pool_id)
+        if pool.sessions:
+            assert reply == ["NOT_EMPTY"]
+            return
+        assert reply == ["REMOVED"]
+        self.pools.remove(pool)
+        pool.status = "removed"
+        self.refresh(pool)
+
+    def move(self, pool: Pool, i: int) -> None:
+        reply = self.change("move_pool", pool.pool_id, self.names[i])
+        if pool.sessions and i != pool.pool_class:
+            assert reply == ["NOT_EMPTY"]
+        elif i != pool.pool_class:
+            assert reply == ["POOL", pool.pool_id, self.names[i], pool.status, 0]
+            self.pools.remove(pool)
+            if self.with_naive:
+                self.naive.pool(pool.pool_class, pool.bit).active = False
+            taken = {p.bit for p in self.pools if p.pool_class == i}
+            pool.pool_class, pool.bit = i, next(k for k in range(len(taken) + 1) if k not in taken)
+            self._take_place(pool)
+
+    def change_pools(self) -> None:
+        """One random administrative act."""
+        act = self.rng.randrange(9)
+        pool = self.rng.choice(self.pools) if self.pools else None
+        if act == 0 and len(self.pools) < 40:
+            self.add_pool(self.rng.randrange(len(self.names)))
+        elif act == 1 and pool:
+            self.set_status(pool, self.rng.choice(["active", "draining", "failed"]))
+        elif act == 2 and pool:
+            self.remove(pool)
+        elif act == 3 and pool:
+            self.move(pool, self.rng.randrange(len(self.names)))
+        elif act == 4:
+            self._set_class(self.rng.randrange(len(self.names)), "draining")
+        elif act in (5, 6):
+            self._set_class(self.rng.randrange(len(self.names)), "active")
+        elif pool:
+            for _ in range(self.rng.randint(1, 4)):
+                self.adopt(pool)
+
+    def _set_class(self, i: int, status: str) -> None:
+        for pool in [p for p in self.pools if p.pool_class == i and p.status != status]:
+            self.set_status(pool, status)
+
+    # --- A life
+
+    def live(self, operations: int) -> None:
+        """Run until `operations` session operations are done: load that swings, pools that come and go."""
+        rising = 0.6
+        while self.operations < operations:
+            rising = self.rng.choice([0.2, 0.4, 0.5, 0.6, 0.9]) if self.rng.random() < 0.1 else rising
+            for _ in range(self.rng.choice([1, 3, 10, 30, 100])):
+                if self.rng.random() < rising or not self.where:
+                    self.arrive()
+                else:
+                    self.depart(self.rng.choice(list(self.where)))
+            self.flush()
+            if self.rng.random() < 0.3:
+                self.change_pools()
+                self.flush()
+            if self.order_rng.random() < 0.02:
+                self.reorder()
+                self.flush()
+            if self.rng.random() < 0.01:
+                self.audit()
+        self.audit()
+
+    def audit(self) -> None:
+        """The fleet's invariants hold, and each session's record says how it came to its pool."""
+        assert violations(self.redis, FLEET) == []
+        records = self.redis.hgetall(f"{{{FLEET}}}:sessions")
+        assert {str(session): str(record).split()[5] for session, record in records.items()} == self.placed
+
+
+def worlds(
+    redis: Redis,
+    seeds: Sequence[int],
+    policy: Policy,
+    operations: int,
+    *,
+    with_naive: bool = False,
+    library: Library | None = None,
+) -> Counter[str]:
+    """Live through a fleet for each seed; how often each token decided, or each word answered a report."""
+    seen: Counter[str] = Counter()
+    for seed in seeds:
+        world = World(redis, seed, policy, with_naive=with_naive, library=library)
+        world.live(operations)
+        seen += world.seen
+    return seen

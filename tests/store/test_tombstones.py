@@ -1,0 +1,152 @@
+"""Completes of ids that nobody knows: remembered apart, for a while, so many at most, and not when memory is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from redis import Redis
+
+from slta.models import errors
+from slta.store import OperationRequest, Store, StoreSettings
+from tests.audit import violations
+from tests.servers import SERVERS, own_server
+from tests.store.conftest import Calls, Clock
+from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, pass_seconds, spec
+
+EARLY = f"{{{FLEET}}}:early"
+KEPT_SECONDS = 120
+MOST = 100_000
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture
+async def fleet(store: Store) -> None:
+    await create(store, spec(*TWO_CLASSES, retention=600), {"small": 2, "large": 2})
+
+
+async def complete_unknown(store: Store, *ids: str) -> None:
+    done = await store.sessions.operate(FLEET, [OperationRequest("complete", id_) for id_ in ids])
+    assert {type(one) for one in done} == {errors.UnknownSessionError}
+
+
+async def is_placed(store: Store, session_id: str) -> bool:
+    """False where it is refused because its complete came first."""
+    try:
+        await store.sessions.assign(FLEET, session_id, None)
+    except errors.SessionEndedError as ended:
+        return ended.context != {"pool_id": "", "reason": "completed_before_assign"}
+    return True
+
+
+async def test_an_early_complete_is_kept_for_120_seconds_and_apart_from_ended_ids(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    await complete_unknown(store, "s")
+    assert redis.exists(f"{{{FLEET}}}:ended:0", f"{{{FLEET}}}:ended:1") == 0
+    await pass_seconds(store, clock, KEPT_SECONDS - 1)
+    assert not await is_placed(store, "s")
+    await pass_seconds(store, clock, 1)
+    assert redis.exists(EARLY) == 0, "the tick has dropped it"
+    assert await is_placed(store, "s")
+
+
+async def test_what_no_tick_has_dropped_yet_is_forgotten_all_the_same(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    await complete_unknown(store, "s")
+    for _ in range(KEPT_SECONDS // 5):
+        clock.advance(5)
+        await store.sessions.renew(FLEET, ["nobody"], None)
+    assert redis.zcard(EARLY) == 1
+    assert await is_placed(store, "s")
+
+
+async def test_completing_it_again_keeps_it_for_longer(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
+    await complete_unknown(store, "s", "s")
+    await pass_seconds(store, clock, 100)
+    await complete_unknown(store, "s")
+    assert field(redis, "early_completes") == "1"
+    await pass_seconds(store, clock, 100)
+    assert not await is_placed(store, "s")
+
+
+async def test_every_call_knows_that_the_id_is_used_up(store: Store, fleet: None, redis: Redis) -> None:
+    await complete_unknown(store, "s")
+    before = everything(redis)
+    with pytest.raises(errors.SessionEndedError):
+        await store.sessions.get(FLEET, "s")
+    assert (await store.sessions.renew(FLEET, ["s"], None)).expired == ["s"]
+    assert (await store.pools.reconcile(FLEET, "small-0", "", ["s"])).already_ended == ["s"]
+    assert everything(redis) == before
+
+
+async def test_a_session_that_ended_is_remembered_for_its_retention_however_often_it_is_completed(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    await store.sessions.assign(FLEET, "s", None)
+    await store.sessions.complete(FLEET, "s")
+    await store.sessions.complete(FLEET, "s")
+    await pass_seconds(store, clock, 500)
+    with pytest.raises(errors.SessionEndedError) as ended:
+        await store.sessions.assign(FLEET, "s", None)
+    assert (ended.value.context["reason"], redis.exists(EARLY)) == ("completed", 0)
+
+
+async def test_a_fleet_keeps_100_000_and_drops_the_oldest_first(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    await complete_unknown(store, *(f"old{k}" for k in range(10)))
+    clock.advance(1)
+    await complete_unknown(store, *(f"s{k}" for k in range(MOST - 5)))
+    assert (redis.zcard(EARLY), field(redis, "early_completes")) == (MOST, str(MOST))
+    assert [await is_placed(store, f"old{k}") for k in (0, 4, 5, 9)] == [True, True, False, False]
+    await pass_seconds(store, clock, KEPT_SECONDS)
+    calls = 0
+    while redis.exists(EARLY):
+        before = redis.zcard(EARLY)
+        await store.fleets.tick(FLEET)
+        assert before - redis.zcard(EARLY) <= 2000, "a tick drops few, so that no call takes long"
+        calls += 1
+    assert calls == MOST / 2000 - 1, "the tick at their end had dropped the first"
+
+
+async def test_deleting_the_fleet_drops_them(store: Store, fleet: None, redis: Redis) -> None:
+    await complete_unknown(store, "s")
+    await store.fleets.delete(FLEET)
+    assert everything(redis) == {}
+
+
+# Memory
+
+
+@pytest.fixture(params=sorted(SERVERS))
+def own(request: pytest.FixtureRequest) -> Iterator[tuple[str, Redis]]:
+    """A server of the test's own, whose memory it may fill; its fleet is audited afterwards."""
+    with own_server(SERVERS[request.param]) as server, server.client() as client:
+        yield server.url, client
+        assert violations(client, FLEET) == []
+
+
+async def test_when_memory_is_full_they_are_not_remembered_and_memory_does_not_grow(
+    own: tuple[str, Redis], calls: Calls
+) -> None:
+    url, redis = own
+    full = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), calls)
+    await create(full, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    await full.sessions.assign(FLEET, "lives", None)
+    await complete_unknown(full, "before")
+    redis.config_set("maxmemory", 1)
+    before = redis.info("memory")["used_memory"]
+    await complete_unknown(full, *unknown_ids(20_000))
+    assert redis.info("memory")["used_memory"] - before < MEGABYTE, "20,000 ids would take two"
+    assert redis.zrange(EARLY, 0, -1) == ["before"]
+    assert (await full.sessions.complete(FLEET, "lives")).session_id == "lives"
+    redis.config_set("maxmemory", 0)
+    await complete_unknown(full, "after")
+    assert redis.zrange(EARLY, 0, -1) == ["before", "after"]
+    await full.close()
+
+
+def unknown_ids(count: int) -> Sequence[str]:
+    return [f"an-id-of-thirty-characters-{k:05}" for k in range(count)]

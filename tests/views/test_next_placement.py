@@ -1,0 +1,71 @@
+"""The next placement, on states that are written down by hand, in words and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from slta.core.fleet import FleetSpec
+from slta.core.policies import POLICIES
+from slta.core.policies.steps import no_steps
+from slta.views import NextPlacement, next_placement
+from slta.views.next_placement import NextPlace
+from tests.views.test_views import SPEC, snapshot
+
+
+def following(a: list[int], b: list[int], rank: int, spec: FleetSpec = SPEC) -> NextPlacement:
+    """u_a = 4, 7, 9; u_b = 3, 5: the order is (a,1) 4, (a,2) 3, (b,1) 3, (a,3) 2, (b,2) 2."""
+    return next_placement(snapshot(a, b, rank=rank), spec)
+
+
+def test_a_session_that_goes_to_the_best_place() -> None:
+    """a holds 1 and 0, b nothing; r = 2 and (a, 1) just before: the one green token is a's second pool."""
+    seen = following([2, 1], [2], rank=2)
+    assert (seen.decides, seen.token, seen.refused) == (2, "green", None)
+    assert [(step.token, step.pools) for step in seen.steps] == [("green", 0), ("green", 1), ("yellow", 2), ("none", 4)]
+    assert seen.places == [NextPlace(pool_class="a", level=1, pools=1, marginal_utility=4.0)]
+    assert [(place.pool_class, place.marginal_utility) for place in seen.best_places] == [("a", 4.0), ("b", 3.0)]
+    assert seen.sentence == (
+        "The next session goes to a pool of a, at level 1, and adds 4. SLTA, step 2: a green token of a, which ranks "
+        "just before r. No place adds more."
+    )
+
+
+def test_a_session_that_could_be_worth_more_elsewhere() -> None:
+    """Nobody is green at r = 1; a's second pool, still empty, is yellow. At r = 3 all below their thresholds are."""
+    seen = following([2, 1], [2], rank=4)
+    assert seen.sentence == (
+        "The next session goes to one of 2 pools, 1 of a at level 1, 1 of a at level 2, and adds 3 to 4. SLTA, step 1: "
+        "a green token of a class other than b, which ranks just before r. The best place, at level 1 of a, adds 4."
+    )
+
+
+def test_equal_pools_of_one_class_are_told_once() -> None:
+    """a holds 0 and 0; at r = 1 both are yellow."""
+    assert following([2], [2], rank=1).sentence == (
+        "The next session goes to one of 2 pools of a, at level 1, and adds 4. SLTA, step 3: a yellow token. No place "
+        "adds more."
+    )
+
+
+def test_the_draw_among_all_pools_is_told_with_a_few_places() -> None:
+    """r = 1 with a at 1 and 2, b at 0, 1 and 1: no token anywhere."""
+    seen = following([2, 2, 1], [3, 2], rank=1)
+    assert (seen.decides, seen.token) == (4, "none")
+    assert "one of 5 pools, 1 of a at level 2, 1 of a at level 3, 1 of b at level 1 and 1 more places" in seen.sentence
+
+
+def test_a_fleet_without_room_and_one_without_pools() -> None:
+    full, empty = following([1, 1, 1, 1], [0], rank=4), following([0], [0], rank=0)
+    assert (full.refused, empty.refused) == ("no_capacity", "no_active_pool")
+    for seen in (full, empty):
+        assert (seen.steps, seen.decides, seen.token, seen.places, seen.best_places) == ([], None, None, [], [])
+        assert seen.sentence == "The next session would be rejected: no active pool has room."
+
+
+def test_a_policy_that_explains_nothing_has_the_best_places_all_the_same() -> None:
+    silent = dataclasses.replace(SPEC, policy=dataclasses.replace(POLICIES["jlmu"], title="Silent", explain=no_steps))
+    seen = following([2, 1], [2], rank=2, spec=silent)
+    assert (seen.steps, seen.decides, seen.token, seen.places) == ([], None, None, [])
+    assert (
+        seen.sentence == "Silent does not predict where the next session goes. The best place, at level 1 of a, adds 4."
+    )

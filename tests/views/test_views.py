@@ -1,0 +1,284 @@
+"""Snapshots in the paper's terms, checked on states that are written down by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slta.core.fleet import FleetSpec
+from slta.fleet_file import FleetFile
+from slta.models import ClassSnapshot, Comparison, Integrals, Snapshot
+from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
+from slta.views import (
+    averages,
+    decode_integrals,
+    encode_integrals,
+    mean_difference,
+    observe_averages,
+    observe_state,
+    what_if,
+)
+
+SECOND = 1_000_000
+
+
+def spec() -> FleetSpec:
+    """u_a = 4, 7, 9; u_b = 3, 5: the order is (a,1) 4, (a,2) 3, (b,1) 3, (a,3) 2, (b,2) 2."""
+    return FleetFile.read(
+        {
+            "classes": [
+                {"name": "a", "capacity": 3, "utility": {"kind": "table", "values": [0, 4, 7, 9]}},
+                {"name": "b", "capacity": 2, "utility": {"kind": "table", "values": [0, 3, 5]}},
+            ]
+        }
+    ).to_spec()
+
+
+SPEC = spec()
+SCALE = 10**SPEC.integers.exponent
+
+
+def class_snapshot(name: str, counts: list[int], **changes: Any) -> ClassSnapshot:
+    fields: dict[str, Any] = {
+        "draining_pools": 0, "failed_pools": 0, "draining_sessions": 0, "green": 0,
+        "assigned": {"green": 0, "yellow": 0, "none": 0, "open": 0},
+    }  # fmt: skip
+    return ClassSnapshot(name=name, counts=counts, **(fields | changes))
+
+
+def integrals(**changes: Any) -> Integrals:
+    fields: dict[str, Any] = {
+        "store_epoch": 7, "utilities_version": 1, "time": 0, "sessions": (0.0, 0.0), "utility": (0.0, 0.0),
+        "optimum": (0.0, 0.0), "pools": ((0.0, 0.0), (0.0, 0.0)),
+    }  # fmt: skip
+    return Integrals(**(fields | changes))
+
+
+def snapshot(a: list[int], b: list[int], **changes: Any) -> Snapshot:
+    fields: dict[str, Any] = {
+        "fleet": "f", "document": "", "config_version": 3, "policy": "slta", "store_epoch": 7, "suspect": False,
+        "time": 12_500_000, "clock": 19_500_000,
+        "sessions": sum(a[1:]) + sum(b[1:]), "draining_sessions": 0, "utility": 0, "optimum": 0,
+        "rank": 1, "yellow": 0, "min_green": 2, "classes": [class_snapshot("a", a), class_snapshot("b", b)],
+        "counters": {}, "integrals": integrals(), "past": {},
+        "row_bytes": {"tokens": 1, "ledger": 2},
+    }  # fmt: skip
+    return Snapshot(**(fields | changes))
+
+
+def test_a_store_that_went_back_is_told_with_how_long_ago() -> None:
+    assert observe_state(snapshot([2], [2]), SPEC).went_back_seconds is None
+    assert observe_state(snapshot([2], [2], counters={"went_back": 1}), SPEC).went_back_seconds == 12.5
+
+
+def test_a_state_that_is_not_optimal() -> None:
+    """Two pools a class. a holds 3 and 0, b holds 1 and 1: U = 9 + 0 + 3 + 3 = 15.
+
+    Five sessions at best: (a,1) twice 8, (a,2) twice 6, (b,1) once 3: U* = 17 at r* = 3, a threshold of 2.
+    """
+    seen = observe_state(
+        snapshot([2, 1, 1, 1], [2, 2], rank=4, utility=15 * SCALE, optimum=17 * SCALE, min_green=2), SPEC
+    )
+    assert (seen.utility, seen.utility_bound, seen.relative_gap) == (15, 17, pytest.approx(2 / 17))
+    assert (seen.utility_per_pool, seen.utility_bound_per_pool) == (3.75, 4.25)
+    assert (seen.estimate_rank, seen.optimal_rank, seen.load_price) == (4, 3, 3)
+    assert (seen.time, seen.capacity, seen.offered_load_estimate) == (12.5, 10, 1.25)
+    a, b = seen.classes
+    # ℓ(4): (a,3) is not better than rank 4; (b,1) is.
+    assert (a.threshold, b.threshold) == (2, 1)
+    assert (a.optimal_threshold, b.optimal_threshold) == (2, 0)
+    assert (a.optimal_occupancy, b.optimal_occupancy) == ([2, 2, 2], [2, 1])
+    # An empty pool of a is worth 4 to one more session; b's pools hold one each: 2.
+    assert (a.marginal_utility, b.marginal_utility) == (4, 2)
+    assert (a.marginal_utilities, b.marginal_utilities) == ([4, 3, 2], [3, 2])
+    # One more pool of a: 4 + 3 for two sessions that were worth the price 3 elsewhere; of b nothing.
+    assert (a.pool_worth, b.pool_worth) == (1, 0)
+
+
+def test_ranks_and_thresholds_are_those_of_the_order_that_dispatches_and_the_bound_is_not() -> None:
+    """a: 1, then 0; b: 0.1 and 0.1. At a load of one session the index fills a's second level before b's first."""
+    spec = FleetFile.read(
+        {
+            "policy": "jlmu",
+            "order": {"kind": "index", "load": 1, "pools": 1},
+            "classes": [
+                {"name": "a", "capacity": 2, "utility": {"kind": "table", "values": [0, 1, 1]}},
+                {"name": "b", "capacity": 2, "utility": {"kind": "linear", "slope": Decimal("0.1")}},
+            ],
+        }
+    ).to_spec()
+    seen = observe_state(snapshot([1, 1, 1], [1], rank=3, optimum=round(1.1 * 10**spec.integers.exponent)), spec)
+    assert (seen.estimate_rank, seen.optimal_rank) == (3, 3), "both places of a, then b's first is next"
+    assert [c.optimal_threshold for c in seen.classes] == [2, 0]
+    assert (seen.utility_bound, seen.load_price) == (pytest.approx(1.1), pytest.approx(0.1))
+    assert [c.optimal_occupancy for c in seen.classes] == [[1, 1], [1, 1]], "the best there is: one on each"
+    asked = what_if(snapshot([1, 1, 1], [1]), spec, None, {})
+    assert (asked.optimal_rank, asked.utility_bound) == (3, pytest.approx(1.1))
+    assert [c.threshold for c in asked.classes] == [2, 0]
+
+
+def test_yellow_tokens_belong_to_the_class_of_the_estimate() -> None:
+    seen = observe_state(snapshot([2, 1], [2, 1], rank=3, yellow=1), SPEC)
+    assert [(c.tokens.green, c.tokens.yellow) for c in seen.classes if c.tokens] == [(0, 0), (0, 1)]
+
+
+def test_a_class_that_emptied_is_left_out_of_both_ranks() -> None:
+    # Of b's coordinates only: (b,1), (b,2). Three sessions on two pools: r* = 2.
+    seen = observe_state(snapshot([0], [2, 2, 1], rank=2, yellow=1), SPEC)
+    assert (seen.estimate_rank, seen.optimal_rank) == (2, 2)
+    a, b = seen.classes
+    assert (a.threshold, b.threshold, a.tokens and a.tokens.yellow, b.tokens and b.tokens.yellow) == (0, 1, 0, 1)
+    assert (a.marginal_utility, a.occupancy, a.optimal_occupancy) == (None, [0], [0.0])
+    # A pool of a would take sessions at 4 and 3, above the price 2.
+    assert (seen.load_price, a.pool_worth) == (2, 3)
+
+
+def test_draining_pools_and_their_sessions_are_counted_apart() -> None:
+    classes = [
+        class_snapshot("a", [1, 1], draining_pools=2, failed_pools=1, draining_sessions=5),
+        class_snapshot("b", [1]),
+    ]
+    seen = observe_state(snapshot([1, 1], [1], classes=classes, draining_sessions=5), SPEC)
+    assert dataclasses.astuple(seen.pools) == (2, 2, 1)
+    assert dataclasses.astuple(seen.sessions) == (1, 5)
+    assert dataclasses.astuple(seen.classes[0].sessions) == (1, 5)
+
+
+def test_averages_are_differences_of_integrals_over_the_time_between() -> None:
+    """10 s with one pool a class and a session for half of them on a: ⟨U⟩ = ⟨U*⟩ = 2, on two pools."""
+    newer = integrals(
+        time=20 * SECOND,
+        sessions=(5.0 * SECOND, 0.0),
+        utility=(20.0 * SECOND * SCALE, 0.0),
+        optimum=(20.0 * SECOND * SCALE, 0.0),
+        pools=((10.0 * SECOND, 0.0), (10.0 * SECOND, 0.0)),
+    )
+    found = averages(newer, integrals(time=10 * SECOND), SPEC)
+    assert found is not None
+    assert (found.mean_pools, found.mean_sessions_per_pool) == (2, 0.25)
+    assert (found.utility_mean, found.utility_optimum_mean, found.utility_bound) == (1, 1, 1)
+    assert (found.placement_gap, found.swing_gap) == (0, 0)
+
+
+def test_swings_cost_even_when_each_placement_is_the_best() -> None:
+    """Half of the time four sessions, else none: U* is 14 or 0. At the mean of two it would be 8."""
+    half = 5.0 * SECOND
+    newer = integrals(
+        time=10 * SECOND,
+        sessions=(4 * half, 0.0),
+        utility=(14 * half * SCALE, 0.0),
+        optimum=(14 * half * SCALE, 0.0),
+        pools=((20.0 * SECOND, 0.0), (20.0 * SECOND, 0.0)),
+    )
+    found = averages(newer, integrals(), SPEC)
+    assert found is not None
+    assert (found.placement_gap, found.swing_gap) == (0, (8 - 7) / 4)
+    answer = observe_averages(snapshot([4], [4], integrals=newer), integrals(), SPEC)
+    assert (answer.relative_placement_gap, answer.relative_swing_gap) == (0, 1 / 8)
+
+
+def test_the_low_parts_of_the_sums_count() -> None:
+    """After years the high part has no room for a second's worth; the pair keeps it."""
+    big = 2.0**70
+    newer = integrals(time=SECOND, sessions=(big, 3.0), pools=((big, 1.0), (0.0, 0.0)))
+    older = integrals(sessions=(big, 1.0), pools=((big, 0.0), (0.0, 0.0)))
+    found = averages(newer, older, SPEC)
+    assert found is not None
+    assert found.mean_sessions_per_pool == 2
+
+
+def test_windows_without_time_or_pools_have_no_averages() -> None:
+    assert averages(integrals(), integrals(), SPEC) is None
+    assert averages(integrals(time=SECOND), integrals(), SPEC) is None
+    answer = observe_averages(snapshot([0], [0], integrals=integrals(time=SECOND)), integrals(), SPEC)
+    assert (answer.window_seconds, answer.utility_mean, answer.relative_gap) == (1, None, None)
+
+
+@pytest.mark.parametrize("changes", [{"utilities_version": 2}, {"store_epoch": 8}, {"pools": ((0.0, 0.0),)}])
+def test_windows_across_another_kind_of_utility_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(UtilitiesChangedError):
+        averages(integrals(time=SECOND), integrals(**changes), SPEC)
+
+
+def test_a_window_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(InvalidIntegralsError):
+        averages(integrals(), integrals(time=SECOND), SPEC)
+
+
+doubles = st.floats(-1e90, 1e90, allow_nan=False)
+pairs = st.tuples(doubles, doubles)
+any_comparison = st.none() | st.builds(
+    Comparison, since=st.integers(0, 2**53), reports=st.integers(0, 2**53), difference=st.floats(-1e99, 1e99)
+)
+any_integrals = st.builds(
+    integrals,
+    comparison=any_comparison,
+    store_epoch=st.integers(0, 2**40),
+    utilities_version=st.integers(0, 2**31),
+    time=st.integers(0, 2**60),
+    sessions=pairs,
+    utility=pairs,
+    optimum=pairs,
+    pools=st.lists(pairs, max_size=64).map(tuple),
+)
+
+
+@given(any_integrals)
+def test_integrals_survive_their_text_to_the_last_bit(given_integrals: Integrals) -> None:
+    text = encode_integrals("f", given_integrals)
+    assert decode_integrals("f", text) == given_integrals
+    assert all(c.isalnum() or c in "-_" for c in text)
+    assert len(text) < 2048
+
+
+@given(st.text() | st.binary().map(lambda b: b.hex()))
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(InvalidIntegralsError):
+        decode_integrals("f", text)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e308])
+def test_integrals_that_nobody_could_have_got_are_refused(number: float) -> None:
+    with pytest.raises(InvalidIntegralsError):
+        decode_integrals("f", encode_integrals("f", integrals(utility=(number, 0.0))))
+
+
+def test_a_what_if_says_what_an_operator_would_win() -> None:
+    present = snapshot([2, 2, 1], [2, 1])
+    now = what_if(present, SPEC, None, {})
+    # Four sessions: a takes two on each pool, 4 + 4 + 3 + 3; the next is worth 3, on b.
+    assert (now.load, now.sessions, now.utility_bound, now.load_price) == (1, 4, 14, 3)
+    assert [c.sessions_per_pool for c in now.classes] == [2, 0]
+    without = what_if(present, SPEC, None, {"a": 0})
+    # On b alone: 3 + 3 + 2 + 2, exactly full.
+    assert (without.load, without.utility_bound, without.overload, without.optimal_rank) == (2, 10, False, 2)
+    assert [c.threshold for c in without.classes] == [None, 1]
+    beyond = what_if(present, SPEC, 3.5, {"a": 0})
+    assert (beyond.utility_bound, beyond.overload) == (10, True)
+    nothing = what_if(present, SPEC, None, {"a": 0, "b": 0})
+    assert (nothing.load, nothing.overload, nothing.utility_bound) == (None, True, None)
+
+
+def compared(since: int, reports: int, difference: float) -> Integrals:
+    return integrals(comparison=Comparison(since=since, reports=reports, difference=difference * SCALE))
+
+
+def test_the_difference_at_placing_is_a_mean_over_the_reports_between() -> None:
+    assert mean_difference(compared(0, 10, 6.0), compared(0, 6, 5.0), SPEC) == pytest.approx(0.25)
+    assert mean_difference(compared(0, 10, 6.0), None, SPEC) == pytest.approx(0.6)
+
+
+def test_reports_from_before_the_present_curves_and_policy_are_not_mixed_in() -> None:
+    assert mean_difference(compared(5, 10, 6.0), compared(0, 6, 5.0), SPEC) == pytest.approx(0.6)
+    assert mean_difference(compared(5, 10, 6.0), integrals(), SPEC) == pytest.approx(0.6)
+
+
+def test_without_reports_there_is_no_difference_at_placing() -> None:
+    assert mean_difference(compared(0, 6, 5.0), compared(0, 6, 5.0), SPEC) is None
+    assert mean_difference(integrals(), compared(0, 6, 5.0), SPEC) is None
+    assert observe_state(snapshot([2], [2]), SPEC).difference_at_placing is None
