@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lines test test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments studies compose compose-test install-test lock clean
+.PHONY: help setup demo check format lines test test-all test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments studies compose compose-test install-test lock clean
 .PHONY: bench-ending bench-live bench-curves bench-observed
 .PHONY: mutants walk soak bench-longest inventory
 
@@ -41,8 +41,11 @@ format: $(DEV) ## Format, fix what the linter can fix, write docs/metrics.md, ru
 lines: $(DEV) ## Code lines by folder, length of functions and modules, files that name a policy
 	$(BIN)/python -m tests.code_metrics
 
-test: $(DEV) ## Tests, with branch coverage of service, loadgen and demo (ARGS="…" goes to pytest)
-	SLTA_TEST_SERVERS=$${SLTA_TEST_SERVERS:-all} $(PYTEST) -n auto --dist loadfile --cov $(ARGS)
+test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)
+	$(PYTEST) -n auto --dist loadfile $(ARGS)
+
+test-all: $(DEV) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, ways of installing
+	$(BIN)/python -m tests.stages $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 	$(PYTEST) -m campaign --timeout 3600 $(ARGS)

@@ -14,6 +14,43 @@ settings.register_profile("slta", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("slta")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--longest SECONDS`: the run fails if a test takes longer."""
+    parser.addoption("--longest", type=float, metavar="SECONDS", help="fail if a test takes longer")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the check of durations."""
+    if config.getoption("--longest") is not None:
+        config.pluginmanager.register(Durations(config.getoption("--longest")))
+
+
+class Durations:
+    """Check of the durations of all tests, without their fixtures, which tests share."""
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+        self._seconds: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the duration of a test."""
+        if report.when == "call":
+            self._seconds[report.nodeid] = report.duration
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail the run if a test took longer."""
+        if self._long():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """List the tests that took longer."""
+        for test, seconds in self._long():
+            terminalreporter.write_line(f"LONG {seconds:.1f} s {test}")
+
+    def _long(self) -> list[tuple[str, float]]:
+        return [(test, seconds) for test, seconds in sorted(self._seconds.items()) if seconds > self._longest]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A program that Python cannot install may be missing on a newcomer's machine, but not in CI."""
     missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if shutil.which(tool) is None]

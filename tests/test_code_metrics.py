@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
+
 from tests.code_metrics import (
     FUNCTION_LINES,
     Function,
@@ -37,6 +39,7 @@ def all_functions() -> Iterator[Function]:
         yield from functions_of(path).values()
 
 
+@pytest.mark.slow
 def test_no_function_has_more_than_40_lines_of_code() -> None:
     assert [(f.file, f.name) for f in all_functions() if len(f.code) > FUNCTION_LINES] == []
 

@@ -208,6 +208,7 @@ async def test_both_ways_say_the_same_in_every_talk(server: str, redis: Redis) -
     assert [name for name in TALKS if not said[True][name].startswith(b"HTTP/1.1 ")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", ["nothing", "a part"])
 async def test_both_ways_wait_as_long_for_a_body(
     rest: str, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
@@ -264,6 +265,7 @@ async def test_every_answer_says_when_it_was_given(server: str, redis: Redis) ->
     assert said.count(b"HTTP/1.1 ") == said.count(b"\r\ndate: ") == 3
 
 
+@pytest.mark.slow
 async def test_a_client_that_leaves_takes_nothing_from_the_next(server: str, redis: Redis) -> None:
     for leaving in ((assign("a")[:-3],), (assign("a")[:30],), (b"",)):
         directly, by_fastapi = await both_ways([TALKS["a session's life"]], server, redis, leaving)
@@ -332,6 +334,7 @@ async def test_both_ways_speak_tls(server: str, redis: Redis, tmp_path: Path) ->
 # A client that does not read
 
 
+@pytest.mark.slow
 async def test_a_client_that_reads_nothing_is_not_answered_on_and_gets_its_answers_later_in_order(
     server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def documented() -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_random_walk_takes_every_call_and_leaves_sound_fleets(seed: int) -> None:
     walk = await walked(seed, CALLS)

@@ -35,6 +35,7 @@ def test_the_error_of_a_single_turn_is_not_known() -> None:
     assert "±" not in summary([seen(policy, 1, 0.01) for policy in POLICIES])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_run_is_a_demonstration_of_the_policy_on_twenty_pools() -> None:
     found = run("slta-greedy", 3, SHORT)

@@ -30,6 +30,7 @@ def test_every_case_is_compared_with_one_that_was_measured_before_it() -> None:
     assert all(names.index(case.compared) <= names.index(case.name) for case in CASES)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("h2load")
 def test_a_rate_beyond_what_was_reached_before_shows_what_was_not_sent(tmp_path: Path) -> None:
     """Four connections cannot send 1.5 times 100,000 calls per second: the rest is unsent, and nothing is refused."""

@@ -58,6 +58,7 @@ def test_clean_is_0_and_says_so_of_every_fleet(url: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "f: no findings\ng: no findings\n", "")
 
 
+@pytest.mark.slow
 def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None:
     with Redis.from_url(url) as redis:
         redis.setbit("{g}:level:0:1", 1, 1 - redis.getbit("{g}:level:0:1", 1))
@@ -104,6 +105,7 @@ def test_a_fleet_that_is_not_there_is_2(url: str) -> None:
     assert (done.returncode, done.stdout) == (2, "nobody: could not be audited: unknown_fleet\n")
 
 
+@pytest.mark.slow
 def test_the_embedded_store_is_looked_at_while_a_dispatcher_owns_it_and_after(tmp_path: Path) -> None:
     with EmbeddedStore(tmp_path / "data") as embedded:
         fill(embedded.url)
@@ -112,6 +114,7 @@ def test_the_embedded_store_is_looked_at_while_a_dispatcher_owns_it_and_after(tm
     assert (done.returncode, done.stdout) == (0, "f: no findings\n")
 
 
+@pytest.mark.slow
 def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
     with Redis.from_url(url) as redis:
         redis.delete("{g}:level:0:1", "{g}:ids:0", "{g}:state")
@@ -144,6 +147,7 @@ def doubtful(url: str) -> Redis:
         return redis
 
 
+@pytest.mark.slow
 def test_what_a_repair_would_set_aside_is_listed_and_stays_where_nobody_says_yes(url: str, doubtful: Redis) -> None:
     for answers, heard in (("n\n", "[y/N]: "), ("", "No answer: use --yes to confirm without a prompt.\n")):
         done = slta("--store-url", url, "--repair", answers=answers)
@@ -164,6 +168,7 @@ def test_and_is_set_aside_where_somebody_does(url: str, doubtful: Redis, argumen
     assert set(doubtful.hkeys("{g}:aside")) == {"session s0", "session s9", "pool ghost"}
 
 
+@pytest.mark.slow
 def test_what_was_set_aside_before_is_offered_and_put_back(url: str) -> None:
     with Redis.from_url(url, decode_responses=True) as redis:
         record = redis.hget("{g}:sessions", "s0")

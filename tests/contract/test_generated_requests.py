@@ -52,6 +52,7 @@ FOUND = [found.ok() for found in SCHEMA.get_all_operations()]
 OPERATIONS = {operation.definition.raw["operationId"]: operation for operation in FOUND}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_answer_is_one_that_the_document_declares(service: ServiceProcess, name: str) -> None:
     operation = OPERATIONS[name]

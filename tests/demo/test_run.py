@@ -63,6 +63,7 @@ class Demo:
         return status
 
 
+@pytest.mark.slow
 def test_it_ends_by_itself_with_a_summary_and_a_file(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "4", "--json", str(tmp_path / "out.json"))
     assert demo.ended() == 0
@@ -79,6 +80,7 @@ def test_it_ends_by_itself_with_a_summary_and_a_file(tmp_path: Path) -> None:
     assert figures["fixed_weights"]["relative_placement_gap"] > 0
 
 
+@pytest.mark.slow
 def test_a_trace_is_played_to_its_end(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     sessions = [f"{k / 10:.1f},{1 + k % 7}" for k in range(100)]
@@ -91,6 +93,7 @@ def test_a_trace_is_played_to_its_end(tmp_path: Path) -> None:
     assert (figures["rejections"], figures["errors"]) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("moment", "summary"),
@@ -112,6 +115,7 @@ def test_an_interruption_at_any_moment_ends_everything(
     assert "Traceback" not in demo.output
 
 
+@pytest.mark.slow
 def test_killed_without_warning_it_takes_its_processes_along(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300")
     until(lambda: demo.says("/metrics"))
@@ -120,6 +124,7 @@ def test_killed_without_warning_it_takes_its_processes_along(tmp_path: Path) -> 
     until(lambda: demo.relatives() == [])
 
 
+@pytest.mark.slow
 def test_while_it_runs_its_addresses_answer(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300")
     until(lambda: demo.says("warming up"))
@@ -130,6 +135,7 @@ def test_while_it_runs_its_addresses_answer(tmp_path: Path) -> None:
     assert demo.ended() == 0
 
 
+@pytest.mark.slow
 def test_a_service_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300")
     until(lambda: demo.says("/metrics"))
@@ -145,6 +151,7 @@ def test_a_service_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
     assert "slta: the service exited unexpectedly" in demo.output
 
 
+@pytest.mark.slow
 def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     demo = Demo(tmp_path, *SMALL, "--duration", "2", "--keep", "--json", str(out))
@@ -157,6 +164,7 @@ def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) ->
     assert demo.ended() == 0
 
 
+@pytest.mark.slow
 def test_an_interruption_ends_a_demonstration_that_would_be_kept(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300", "--keep")
     until(lambda: demo.says("warming up"))

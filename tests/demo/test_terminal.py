@@ -12,6 +12,8 @@ import termios
 import time
 from pathlib import Path
 
+import pytest
+
 DEADLINE_SECONDS = 90.0
 DEMO = f"{sys.executable} -m slta.cli demo --pools 12 --mean-holding 0.5 --duration 300 --warm-up 100"
 
@@ -49,6 +51,7 @@ class Terminal:
         os.close(self._ours)
 
 
+@pytest.mark.slow
 def test_a_ctrl_c_ends_the_demonstration_and_who_started_it_sees_it_end_well(tmp_path: Path) -> None:
     terminal = Terminal(f"{DEMO}; echo it ended with $?", tmp_path)
     terminal.shows("fixed weights")

@@ -72,6 +72,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cl
         dispatcher.kill()
 
 
+@pytest.mark.slow
 def test_wrong_keys_are_limited_by_client_whatever_address_it_claims(
     service: tuple[httpx.Client, dict[str, str]],
 ) -> None:

@@ -60,11 +60,13 @@ def test_the_rules_are_valid() -> None:
     promtool("check", "rules", "--lint-fatal", *RULES)
 
 
+@pytest.mark.slow
 @each("path", TESTS)
 def test_the_rules_pass_their_tests(path: Path) -> None:
     promtool("test", "rules", path)
 
 
+@pytest.mark.slow
 @each("alert", ALERTS)
 def test_an_alert_is_tested_to_fire_and_not_to(alert: str) -> None:
     cases = [

@@ -38,6 +38,7 @@ def test_the_filter_kills_a_process_that_makes_another_call() -> None:
     assert done.returncode < 0
 
 
+@pytest.mark.slow
 def test_a_dispatcher_with_a_store_of_its_own_places_predicts_and_ends_under_the_filter(tmp_path: Path) -> None:
     service = ServiceProcess(tmp_path, program=(*CONFINED, sys.executable, "-m", "slta.cli", "serve"))
     try:

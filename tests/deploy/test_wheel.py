@@ -29,6 +29,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "unpacked"
 
 
+@pytest.mark.slow
 def test_it_has_a_copy_of_the_examples(unpacked: Path) -> None:
     copies = {path.name: path.read_bytes() for path in (unpacked / "slta_demo/examples").iterdir()}
     assert copies == {path.name: path.read_bytes() for path in (ROOT / "examples").iterdir()}
@@ -63,6 +64,7 @@ def test_the_command_runs_beside_foreign_packages_of_common_names(unpacked: Path
     assert (done.returncode, done.stdout) == (0, f"slta {release()}\n")
 
 
+@pytest.mark.slow
 def test_its_demonstration_finds_its_example(unpacked: Path, tmp_path: Path) -> None:
     options = ["--pools", "8", "--load", "3", "--duration", "2", "--mean-holding", "0.5", "--json", "out.json"]
     command = [sys.executable, "-m", "slta.cli", "demo", *options]

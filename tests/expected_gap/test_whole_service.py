@@ -35,6 +35,7 @@ def wait_for(condition: Callable[[], Any]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [ServiceProcess.end, ServiceProcess.kill])
 def test_it_starts_with_the_first_read_and_ends_with_the_service(
     tmp_path: Path, ending: Callable[[ServiceProcess], None]

@@ -179,6 +179,7 @@ def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy: str) -> No
     assert loop.signatures
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_numba(), reason="numba is an extra")
 def test_another_process_finds_the_compiled_loop(tmp_path: Path) -> None:
     code = """

@@ -43,6 +43,7 @@ def test_fleets_are_drawn_within_their_group() -> None:
         assert len({cell.shape.classes for cell in cells}) == FLEETS
 
 
+@pytest.mark.slow
 def test_a_fleet_counts_if_its_gap_is_known() -> None:
     cell = draw_cell("50 to 300 pools", 0)
     known = [dict.fromkeys(LINES, (cell.expected * share, 1.0)) for share in (0.79, 0.81)]

@@ -98,6 +98,7 @@ def test_replay_plays_a_trace_to_its_end(tmp_path: Path) -> None:
     assert service.live == {}
 
 
+@pytest.mark.slow
 def test_a_program_can_follow_a_run_line_by_line_and_finds_the_report_in_the_last(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     arguments = ("--rate", 100, "--duration", 0.6, "--warm-up", 0.6, "--mean-holding", 0.1, "--progress", "json")

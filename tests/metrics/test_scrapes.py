@@ -122,6 +122,7 @@ async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
     assert min(worst) < CALLBACK_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("settled")
 async def test_nor_does_one_of_a_fleet_with_many_levels(store: Store, metrics: Metrics, held: list[float]) -> None:
     await create(store, "f", capacity=64, classes=64)

@@ -69,6 +69,7 @@ def test_every_mistake_is_noticed(tmp_path: Path, name: str) -> None:
     assert noticed
 
 
+@pytest.mark.slow
 def test_a_change_that_is_no_mistake_is_not_noticed(tmp_path: Path) -> None:
     harmless = Mutant(
         "service/slta/models/errors.py", "The dispatcher refused the call.", "Refused.", ("tests/api/test_problems.py",)

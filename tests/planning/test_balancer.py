@@ -32,6 +32,7 @@ def sessions_of(record: Path) -> list[Session]:
     return [Session(float(start), float(start) + float(duration), pool) for start, duration, pool in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "balancer", [pytest.param(name, marks=pytest.mark.needs(name.partition("-")[0])) for name in BALANCERS]
 )

@@ -280,6 +280,7 @@ def test_the_bands_hold_the_true_curve_mostly() -> None:
     assert np.mean(inside) > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_thousands_of_levels_are_fitted_as_a_few_hundred_and_the_curve_is_the_same(noise: float) -> None:
     found = fit(lambda x: math.log(9000 / x), range(1, 4097), Wanted(kind=TABLE), each=2, noise=noise)
@@ -290,6 +291,7 @@ def test_thousands_of_levels_are_fitted_as_a_few_hundred_and_the_curve_is_the_sa
     assert found.levels.number(4096) == len(found.levels.at) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_pool", [False, True])
 def test_a_bend_upwards_is_refused_among_levels_that_are_taken_together(*, per_pool: bool) -> None:
     scale = (lambda x: x) if per_pool else (lambda _: 1)

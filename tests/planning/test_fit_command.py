@@ -35,6 +35,7 @@ def samples(names: str = "small large", levels: int = 6) -> str:
     return HEAD + "\n".join(rows) + "\n"
 
 
+@pytest.mark.slow
 def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
     fleet = tmp_path / "made" / "fleet.yaml"
     log = write_case("games", tmp_path)

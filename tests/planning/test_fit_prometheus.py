@@ -108,6 +108,7 @@ def test_a_sample_is_where_both_queries_have_one(prometheus: str, tmp_path: Path
     assert found == pytest.approx({"small": 240, "large": 480}, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("prometheus", "promtool")
 def test_more_steps_than_a_server_answers_at_once_are_asked_for_in_parts(prometheus: str) -> None:
     steps = LAST - START + 1

@@ -13,6 +13,7 @@ from lab.benchmarks.observed import observed
 LOAD = Load(seconds=16.0, mean_seconds=8.0)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("haproxy")
 def test_what_is_observed_live_is_what_the_balancer_s_log_says(tmp_path: Path) -> None:
     outcome = asyncio.run(observed(tmp_path, LOAD))

@@ -25,11 +25,13 @@ def test_the_example_of_a_log_is_what_the_command_prints(tmp_path: Path) -> None
     assert example(tmp_path) in shown(PAGE, "evaluate"), AGAIN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "text"), [("valid", FLEET), ("mistaken", MISTAKEN)])
 def test_an_example_of_a_check_is_what_the_command_prints(name: str, text: str) -> None:
     assert checked("arena.yaml", text) in shown(CHECK_PAGE, name), AGAIN
 
 
+@pytest.mark.slow
 def test_the_example_of_a_plan_is_what_the_command_prints() -> None:
     assert planned() in shown(PLAN_PAGE, "plan"), AGAIN
 

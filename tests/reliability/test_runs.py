@@ -66,6 +66,7 @@ def seen_of(load: Load, server: Server) -> dict[str, Any]:
     return {name: getattr(verdict, name) for name in verdict.__slots__}
 
 
+@pytest.mark.slow
 async def test_a_load_calls_keeps_its_sessions_and_ends_without_a_doubt(made: Scene) -> None:
     async with Load(made.urls, Plan(per_second=200), "s") as load:
         await asyncio.to_thread(until, lambda: len(load.ledger.good) >= 300)

@@ -108,6 +108,7 @@ async def test_a_fleet_that_lost_its_fields_is_whole_again_and_no_session_is_los
     assert violations(redis, "f") == []
 
 
+@pytest.mark.slow
 async def test_one_that_lost_its_document_too_is_said_to_be_blocked_until_it_has_one(
     store: Store, redis: Redis, blocked: Shown, log: Log
 ) -> None:

@@ -98,6 +98,7 @@ async def test_a_fleet_that_cannot_be_ticked_keeps_no_other_from_its_tick(
     assert not ticked(redis, "a")
 
 
+@pytest.mark.slow
 async def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own(
     store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +222,7 @@ async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
     assert metrics.registry.get_sample_value("slta_fleets_vanished_total") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_rounds")
 async def test_a_defect_in_one_tick_is_logged_and_the_other_fleets_are_ticked(
     store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -29,6 +29,7 @@ def check(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("openssl")
 @pytest.mark.parametrize("has_tls", [False, True])
 def test_a_dispatcher_on_another_address_and_port_is_healthy_with_and_without_tls(

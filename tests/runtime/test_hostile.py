@@ -56,6 +56,7 @@ def connect(client: httpx.Client, source: str = "127.0.0.1") -> socket.socket:
     return connection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begin", "endless"),
     [
@@ -81,6 +82,7 @@ def test_one_connection_cannot_make_it_grow(
     assert running.most_resident_kib() - before < SPARE_KIB
 
 
+@pytest.mark.slow
 def test_idle_and_dripping_connections_end(service: tuple[Bounded, httpx.Client]) -> None:
     _, client = service
     with contextlib.ExitStack() as stack:
@@ -131,6 +133,7 @@ def test_at_its_limit_it_says_so_and_serves_those_who_ask(service: tuple[Bounded
     assert {event["most"] for event in running.events("too_many_connections")} == {40}
 
 
+@pytest.mark.slow
 def test_where_descriptors_run_out_it_answers_all_the_same(tmp_path: Path) -> None:
     with serving(tmp_path, "--data-dir", str(tmp_path / "data")) as (running, client):
         process = running.process.pid
@@ -144,6 +147,7 @@ def test_where_descriptors_run_out_it_answers_all_the_same(tmp_path: Path) -> No
         until(lambda: any("no_descriptors" in event for event in running.events("too_many_connections")))
 
 
+@pytest.mark.slow
 def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
     tmp_path: Path,
 ) -> None:

@@ -14,6 +14,7 @@ from tests.awaiting import DEADLINE_SECONDS, until
 from tests.serving import FLEET, Serving, assign, serving, where
 
 
+@pytest.mark.slow
 def test_a_fleet_file_is_all_it_needs(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client):
         assert client.get("/readyz").json() == {"status": "ready"}
@@ -26,6 +27,7 @@ def test_a_fleet_file_is_all_it_needs(tmp_path: Path, options: list[str]) -> Non
         assert service.events("stopped")
 
 
+@pytest.mark.slow
 def test_sessions_outlive_a_clean_stop(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (_, client):
         pool = assign(client, "s-1").json()["pool_id"]
@@ -35,6 +37,7 @@ def test_sessions_outlive_a_clean_stop(tmp_path: Path, options: list[str]) -> No
         assert (again.status_code, again.json()["pool_id"], again.json()["replayed"]) == (200, pool, True)
 
 
+@pytest.mark.slow
 def test_sessions_outlive_a_kill_of_the_service(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client):
         pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}
@@ -44,6 +47,7 @@ def test_sessions_outlive_a_kill_of_the_service(tmp_path: Path, options: list[st
         assert {session: where(client, session) for session in pools} == pools
 
 
+@pytest.mark.slow
 def test_sessions_outlive_a_kill_of_the_valkey_under_a_running_service(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client):
         pools = {f"s-{k}": assign(client, f"s-{k}").json()["pool_id"] for k in range(50)}
@@ -56,6 +60,7 @@ def test_sessions_outlive_a_kill_of_the_valkey_under_a_running_service(tmp_path:
         until(lambda: assign(client, "s-50").status_code in (200, 201))
 
 
+@pytest.mark.slow
 def test_a_second_service_on_the_same_folder_is_told_why_not(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options):
         second = Serving(tmp_path, *options)
@@ -64,6 +69,7 @@ def test_a_second_service_on_the_same_folder_is_told_why_not(tmp_path: Path, opt
         assert "--store-url" in second.log
 
 
+@pytest.mark.slow
 def test_a_lease_ends_a_session_though_no_client_calls(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (_, client):
         client.post("/v1/fleets/f/assign", json={"session_id": "s-1", "lease_seconds": 0.2})
@@ -71,6 +77,7 @@ def test_a_lease_ends_a_session_though_no_client_calls(tmp_path: Path, options: 
         assert client.get("/v1/fleets/f/state").json()["sessions"]["active"] == 0
 
 
+@pytest.mark.slow
 def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
     tmp_path: Path, options: list[str], fleet_file: Path
 ) -> None:
@@ -88,6 +95,7 @@ def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
         assert client.get("/v1/fleets/f/pools/small-1").json()["status"] == "draining"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -112,6 +120,7 @@ def test_what_the_user_can_put_right_is_one_line(arguments: list[str], message: 
     assert line.startswith(message)
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_named(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (_, client):
         port = str(client.base_url.port)
@@ -121,6 +130,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, options: list[str]) -> No
         assert service.log == f"slta: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
+@pytest.mark.slow
 def test_with_a_key_file_only_its_keys_open(tmp_path: Path, options: list[str]) -> None:
     keys = tmp_path / "keys.yaml"
     made = subprocess.run(
@@ -139,6 +149,7 @@ def test_with_a_key_file_only_its_keys_open(tmp_path: Path, options: list[str]) 
         assert made.stdout.strip() not in service.log
 
 
+@pytest.mark.slow
 def test_who_watches_the_live_page_does_not_hold_the_end_up(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client), client.stream("GET", "/console/f/events") as stream:
         lines = stream.iter_lines()
@@ -150,6 +161,7 @@ def test_who_watches_the_live_page_does_not_hold_the_end_up(tmp_path: Path, opti
         assert not [line for line in service.log.splitlines() if '"error"' in line]
 
 
+@pytest.mark.slow
 def test_requests_that_are_under_way_are_answered_before_it_ends(tmp_path: Path, options: list[str]) -> None:
     with serving(tmp_path, *options) as (service, client):
         pid = int(str(service.events("embedded_store_ready")[0]["pid"]))
@@ -185,6 +197,7 @@ class WithThirdPolicy(Serving):
     program = ("-c", WITH_THIRD_POLICY)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_given_a_third_policy_serves_it(tmp_path: Path, options: list[str], fleet_file: Path) -> None:
     fleet_file.write_text(f"policy: uniform\n{FLEET}")
     with serving(tmp_path, *options, kind=WithThirdPolicy) as (service, client):

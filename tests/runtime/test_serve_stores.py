@@ -17,6 +17,7 @@ from tests.servers import EMBEDDED, own_server
 from tests.serving import Serving, assign, serving, where
 
 
+@pytest.mark.slow
 def test_two_services_on_one_store_are_one_dispatcher(tmp_path: Path, fleet_file: Path) -> None:
     with EmbeddedStore(tmp_path / "data") as store:
         shared = ["--store-url", store.url, "--config", str(fleet_file)]
@@ -32,6 +33,7 @@ def test_two_services_on_one_store_are_one_dispatcher(tmp_path: Path, fleet_file
             assert len({state["estimate_rank"] for state in states}) == 1
 
 
+@pytest.mark.slow
 def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path: Path, fleet_file: Path) -> None:
     store = EmbeddedStore(tmp_path / "data")
     store.start()
@@ -55,6 +57,7 @@ def test_a_store_that_cannot_be_relied_on_ends_it_with_one_line(tmp_path: Path, 
         )
 
 
+@pytest.mark.slow
 def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> None:
     with own_server(EMBEDDED) as store, store.client() as admin:
         admin.config_set("appendonly", "no")
@@ -69,6 +72,7 @@ def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> 
         assert service.log.splitlines()[-1].startswith("slta: the store has no append-only file")
 
 
+@pytest.mark.slow
 def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +96,7 @@ def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(
         )
 
 
+@pytest.mark.slow
 def test_its_own_store_syncs_each_write_for_fsync(
     tmp_path: Path, options: list[str], fleet_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +109,7 @@ def test_its_own_store_syncs_each_write_for_fsync(
             assert admin.config_get("appendfsync") == {"appendfsync": "always"}
 
 
+@pytest.mark.slow
 def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledged(
     tmp_path: Path, fleet_file: Path
 ) -> None:
@@ -129,12 +135,14 @@ def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledge
         assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] < DEADLINE_SECONDS
 
 
+@pytest.mark.slow
 def test_a_replica_too_many_is_a_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"})
     with group(tmp_path, EMBEDDED, 3) as servers, serving(tmp_path, "--store-url", servers.url()) as (_, client):
         until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics").text)
 
 
+@pytest.mark.slow
 def test_it_says_that_its_store_is_a_replica_while_it_is_one(tmp_path: Path, fleet_file: Path) -> None:
     with (
         own_server(EMBEDDED) as store,
@@ -154,6 +162,7 @@ LAYOUT_2 = Path(__file__).parent / "layout_2"
 UNRELEASED = "it was written by an unreleased version: delete the data directory or volume"
 
 
+@pytest.mark.slow
 def test_a_data_directory_of_an_unreleased_layout_is_refused_at_start_in_one_line(tmp_path: Path) -> None:
     shutil.copytree(LAYOUT_2, tmp_path / "data")
     service = Serving(tmp_path, "--data-dir", str(tmp_path / "data"))
@@ -163,6 +172,7 @@ def test_a_data_directory_of_an_unreleased_layout_is_refused_at_start_in_one_lin
     )
 
 
+@pytest.mark.slow
 def test_a_fleet_of_another_layout_that_appears_later_makes_the_dispatcher_unready(tmp_path: Path) -> None:
     with (
         own_server(EMBEDDED) as store,

@@ -24,6 +24,7 @@ class Patient(Serving):
     environment: Mapping[str, str] = {"SLTA_LAME_DUCK_SECONDS": "3600"}
 
 
+@pytest.mark.slow
 def test_a_lame_duck_says_so_closes_each_connection_after_its_answer_and_takes_new_ones(
     tmp_path: Path, options: list[str]
 ) -> None:
@@ -41,6 +42,7 @@ def test_a_lame_duck_says_so_closes_each_connection_after_its_answer_and_takes_n
         assert service.events("stopped")
 
 
+@pytest.mark.slow
 def test_a_lame_duck_ends_by_itself(tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Patient, "environment", {"SLTA_LAME_DUCK_SECONDS": "0.2"})
     with serving(tmp_path, *options, kind=Patient) as (service, client):
@@ -49,6 +51,7 @@ def test_a_lame_duck_ends_by_itself(tmp_path: Path, options: list[str], monkeypa
         assert [event["lame_duck_seconds"] for event in service.events("ending")] == [0.2]
 
 
+@pytest.mark.slow
 @pytest.mark.needs("openssl")
 def test_a_changed_certificate_is_shown_without_a_restart_and_one_that_does_not_fit_is_not(
     tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch

@@ -91,6 +91,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
         yield running
 
 
+@pytest.mark.slow
 def test_handshakes_are_connections_and_have_a_deadline(service: Encrypted) -> None:
     with contextlib.ExitStack() as stack:
         for number in range(20):

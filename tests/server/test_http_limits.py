@@ -139,6 +139,7 @@ async def test_who_reads_no_answers_is_soon_read_no_more_and_then_answered_in_or
     assert said.count(b"HTTP/1.1 200 OK") == 51
 
 
+@pytest.mark.slow
 async def test_who_reads_no_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_limits, "STALLED_SECONDS", 0.0)
     async with edge() as here:
@@ -152,12 +153,14 @@ async def test_who_reads_no_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> 
             await asyncio.wait_for(writer.drain(), PATIENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [b"", b"\r\n", b"\r\n\r\n"])
 async def test_who_says_nothing_is_left_without_a_word(said: bytes) -> None:
     async with edge(head_seconds=0.01) as here:
         assert await pour(here, said) == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [b"G", b"\r\nG", ASKED, WHOLE + b"G"])
 async def test_a_head_that_does_not_end_in_time_gets_408_though_its_client_goes_on_dripping(begin: bytes) -> None:
     async with edge(head_seconds=0.05) as here:
@@ -172,6 +175,7 @@ async def test_a_head_that_does_not_end_in_time_gets_408_though_its_client_goes_
     assert codes(await hearing) == [(408, "request_timeout")]
 
 
+@pytest.mark.slow
 async def test_an_idle_connection_is_kept_as_long_as_the_setting_says() -> None:
     async with edge(keep_alive_seconds=1, head_seconds=60) as here:
         said = await pour(here, WHOLE)

@@ -171,6 +171,7 @@ async def traffic(live_store: Store, redis: TextRedis, request: pytest.FixtureRe
     await running
 
 
+@pytest.mark.slow
 async def test_traffic_raises_no_false_alarm(live_store: Store, traffic: Traffic) -> None:
     specs, audits = Specs(), tiny(live_store, 400)
     for round_ in range(AUDITS_UNDER_TRAFFIC):

@@ -277,6 +277,7 @@ def test_there_are_at_least_fifty() -> None:
     assert len(CORRUPTIONS) >= 50
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_each_is_noticed(seen: dict[str, CorruptionResult]) -> None:
     assert [name for name, one in seen.items() if not any(found.total for found in one.found)] == []

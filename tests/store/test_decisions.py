@@ -19,12 +19,14 @@ REPORTED = ("NEW", "SAME", "MOVED", "OVER_CAPACITY", "UNKNOWN_POOL")
 """What comes of reports, where the policy places nothing."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_the_lua_chooses_pool_token_and_rank_as_the_specification_does(redis: Redis, policy: Policy) -> None:
     seen = worlds(redis, range(FLEETS), policy, OPERATIONS)
     assert set(seen) == set(policy.tokens or REPORTED), "every branch of the rule was taken"
 
 
+@pytest.mark.slow
 def test_a_policy_that_was_added_through_the_tables_alone_decides_as_its_specification_does(redis: Redis) -> None:
     tokens = worlds(redis, range(FLEETS), UNIFORM, OPERATIONS // 4, library=LIBRARY)
     assert set(tokens) == {"any"}

@@ -60,6 +60,7 @@ async def store(pair: Group) -> AsyncIterator[Store]:
         yield opened
 
 
+@pytest.mark.slow
 async def test_what_is_acknowledged_is_on_the_replica(pair: Group, store: Store) -> None:
     with pair.servers[1].client() as replica:
         for k in range(20):
@@ -69,6 +70,7 @@ async def test_what_is_acknowledged_is_on_the_replica(pair: Group, store: Store)
         assert not replica.hexists(f"{{{FLEET}}}:sessions", "s0")
 
 
+@pytest.mark.slow
 async def test_what_the_replica_does_not_confirm_is_unknown_though_it_is_asked_again_over_another_connection(
     pair: Group, store: Store
 ) -> None:
@@ -97,6 +99,7 @@ CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 async def test_every_change_is_confirmed_and_so_is_its_repetition(pair: Group, store: Store, change: str) -> None:
     pair.servers[1].freeze()
@@ -111,6 +114,7 @@ async def test_every_change_is_confirmed_and_so_is_its_repetition(pair: Group, s
     pair.servers[1].thaw()
 
 
+@pytest.mark.slow
 async def test_readiness_tells_whether_the_replica_confirms(pair: Group, store: Store) -> None:
     async with impatient(pair) as other:
         await other.check()
@@ -126,6 +130,7 @@ async def test_readiness_tells_whether_the_replica_confirms(pair: Group, store: 
         assert not master.exists("slta:files"), "what was written to see it confirmed left something"
 
 
+@pytest.mark.slow
 async def test_no_replica_is_as_bad_as_one_that_does_not_answer(pair: Group, store: Store) -> None:
     pair.servers[1].kill()
     async with impatient(pair) as other:
@@ -135,6 +140,7 @@ async def test_no_replica_is_as_bad_as_one_that_does_not_answer(pair: Group, sto
         assert other.readiness == "unconfirmed"
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_refused_is_told_though_nothing_was_confirmed(pair: Group, store: Store) -> None:
     with pair.servers[0].client() as admin:
         admin.config_set("min-replicas-to-write", 2)
@@ -169,6 +175,7 @@ async def with_a_fleet(servers: Group) -> AsyncIterator[Store]:
         yield store
 
 
+@pytest.mark.slow
 async def test_a_replica_of_priority_0_does_not_confirm_in_the_place_of_another(three: Group) -> None:
     async with with_a_fleet(three) as store:
         three.servers[1].freeze()
@@ -178,6 +185,7 @@ async def test_a_replica_of_priority_0_does_not_confirm_in_the_place_of_another(
         assert store.readiness == "unconfirmed"
 
 
+@pytest.mark.slow
 async def test_a_replica_that_joins_is_waited_for_from_the_next_call_on(three: Group) -> None:
     with three.servers[2].client() as joining:
         joining.execute_command("REPLICAOF", "NO", "ONE")
@@ -191,6 +199,7 @@ async def test_a_replica_that_joins_is_waited_for_from_the_next_call_on(three: G
                 await store.sessions.assign(FLEET, "s", None)
 
 
+@pytest.mark.slow
 async def test_a_call_that_finds_a_further_replica_waits_once_more_instead_of_failing(three: Group) -> None:
     async with with_a_fleet(three) as store:
         assert store.surplus_replicas == 0, "nothing was written yet"
@@ -198,6 +207,7 @@ async def test_a_call_that_finds_a_further_replica_waits_once_more_instead_of_fa
         assert store.surplus_replicas == 1
 
 
+@pytest.mark.slow
 async def test_a_surplus_replica_that_has_left_is_not_waited_for(three: Group) -> None:
     async with with_a_fleet(three) as store:
         await store.sessions.assign(FLEET, "s1", None)
@@ -207,6 +217,7 @@ async def test_a_surplus_replica_that_has_left_is_not_waited_for(three: Group) -
         assert store.surplus_replicas == 0
 
 
+@pytest.mark.slow
 async def test_a_surplus_is_logged_once(three: Group) -> None:
     async with with_a_fleet(three) as store:
         with capture_logs() as log:
@@ -216,6 +227,7 @@ async def test_a_surplus_is_logged_once(three: Group) -> None:
     assert [(entry["log_level"], entry["online"], entry["configured"]) for entry in told] == [("warning", 2, 1)]
 
 
+@pytest.mark.slow
 async def test_a_user_that_may_not_ask_for_the_role_waits_for_the_configured_number(three: Group) -> None:
     with three.servers[0].client() as admin:
         admin.execute_command("ACL", "SETUSER", "default", "-role")
@@ -271,6 +283,7 @@ async def test_one_that_may_not_be_asked_is_relied_on_when_the_operator_says_how
     assert await refusal(own) == ""
 
 
+@pytest.mark.slow
 async def test_the_next_master_is_asked_too_and_acknowledges_nothing_until_it_syncs(
     pair: Group, opening: AsyncExitStack
 ) -> None:

@@ -78,6 +78,7 @@ async def test_another_order_is_audited_and_comes_back_from_the_document(store: 
     assert rawstate.fields(redis, FLEET)["layout"] == str(LAYOUT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [1, 40])
 async def test_after_each_slice_another_dispatcher_goes_on(
     server: str, store: Store, redis: TextRedis, clock: Clock, damaged: dict[str, int], work: int

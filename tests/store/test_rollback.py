@@ -517,6 +517,7 @@ def cut_off(pair: Group) -> None:
         replica.execute_command("REPLICAOF", "127.0.0.1", "1")
 
 
+@pytest.mark.slow
 async def test_a_promotion_that_lost_nothing_is_no_loss(pair: Group, opening: AsyncExitStack) -> None:
     store = await on_the_pair(opening, pair)
     await place(store, 3, "new")
@@ -527,6 +528,7 @@ async def test_a_promotion_that_lost_nothing_is_no_loss(pair: Group, opening: As
     assert (await counted(store))[0] == 0
 
 
+@pytest.mark.slow
 async def test_there_and_back_without_a_loss_is_no_loss(pair: Group, opening: AsyncExitStack) -> None:
     store = await on_the_pair(opening, pair)
     for master, replica in ((1, 0), (0, 1)):
@@ -540,6 +542,7 @@ async def test_there_and_back_without_a_loss_is_no_loss(pair: Group, opening: As
     assert (await counted(store))[0] == 0
 
 
+@pytest.mark.slow
 async def test_what_the_promoted_replica_had_not_received_is_replayed_though_the_new_side_has_done_more(
     pair: Group, opening: AsyncExitStack
 ) -> None:

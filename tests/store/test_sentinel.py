@@ -76,6 +76,7 @@ async def placed_again(store: Store, name: str) -> float:
             return time.monotonic() - began
 
 
+@pytest.mark.slow
 async def test_a_replica_is_not_talked_to_not_even_for_reads(pair: Group) -> None:
     calls = Calls()
     store = Store(StoreSettings(pair.url(1)), calls)
@@ -88,6 +89,7 @@ async def test_a_replica_is_not_talked_to_not_even_for_reads(pair: Group) -> Non
     await store.close()
 
 
+@pytest.mark.slow
 async def test_when_the_master_is_demoted_no_connection_to_it_is_kept(pair: Group) -> None:
     store = Store(StoreSettings(pair.url(), deadline_seconds=0.3), Calls())
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
@@ -138,6 +140,7 @@ def dispatchers_on(server: Server) -> int:
         )
 
 
+@pytest.mark.slow
 async def test_the_master_is_found_through_the_sentinels(
     watched: tuple[Group, list[Sentinel]], following: Store
 ) -> None:
@@ -147,6 +150,7 @@ async def test_the_master_is_found_through_the_sentinels(
     assert await following.preflight(ServerRequirements())
 
 
+@pytest.mark.slow
 async def test_a_killed_master_is_followed_by_the_next_one(
     watched: tuple[Group, list[Sentinel]], following: Store
 ) -> None:
@@ -175,6 +179,7 @@ def named_by(sentinels: list[Sentinel]) -> set[int]:
     return {sentinel.master_port() for sentinel in sentinels}
 
 
+@pytest.mark.slow
 async def test_a_master_that_the_sentinels_replaced_is_left_though_it_still_takes_writes(
     watched: tuple[Group, list[Sentinel]], following: Store
 ) -> None:
@@ -189,6 +194,7 @@ async def test_a_master_that_the_sentinels_replaced_is_left_though_it_still_take
         assert client.hexists(f"{{{FLEET}}}:sessions", "after")
 
 
+@pytest.mark.slow
 async def test_one_new_connection_is_enough_to_leave_the_old_master_with_all(
     watched: tuple[Group, list[Sentinel]], patient: Store
 ) -> None:
@@ -200,6 +206,7 @@ async def test_one_new_connection_is_enough_to_leave_the_old_master_with_all(
     assert {connection.port for connection in connections if connection.is_connected} <= {servers.ports[new]}
 
 
+@pytest.mark.slow
 async def test_what_the_old_master_answers_after_it_was_left_is_asked_of_the_new_one(
     watched: tuple[Group, list[Sentinel]], patient: Store
 ) -> None:
@@ -218,6 +225,7 @@ async def test_what_the_old_master_answers_after_it_was_left_is_asked_of_the_new
         assert client.hexists(f"{{{FLEET}}}:sessions", "s")
 
 
+@pytest.mark.slow
 async def test_the_sentinels_say_at_once_that_the_master_is_another(
     watched: tuple[Group, list[Sentinel]], following: Store
 ) -> None:
@@ -236,6 +244,7 @@ def is_listened_to(sentinel: Sentinel) -> bool:
         return int(client.info("clients")["pubsub_clients"]) > 0
 
 
+@pytest.mark.slow
 async def test_when_a_master_is_demoted_the_call_that_hears_of_it_goes_on_to_the_new_one(
     watched: tuple[Group, list[Sentinel]], following: Store
 ) -> None:
@@ -250,6 +259,7 @@ async def test_when_a_master_is_demoted_the_call_that_hears_of_it_goes_on_to_the
     until(lambda: dispatchers_on(servers.servers[0]) == 0)
 
 
+@pytest.mark.slow
 async def test_some_sentinels_may_be_gone(watched: tuple[Group, list[Sentinel]]) -> None:
     _, sentinels = watched
     for sentinel in sentinels[:2]:

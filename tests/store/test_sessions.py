@@ -316,6 +316,7 @@ async def test_a_session_on_a_draining_pool_expires_as_any_other(store: Store, f
 # Leases that are far behind, as after damage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behind", [YEAR, 10**10], ids=["a year", "a damaged clock"])
 async def test_no_call_looks_through_more_than_1000_seconds(
     store: Store, fleet: None, redis: Redis, calls: Calls, behind: int

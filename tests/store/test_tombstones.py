@@ -93,6 +93,7 @@ async def test_a_session_that_ended_is_remembered_for_its_retention_however_ofte
     assert (ended.value.context["reason"], redis.exists(EARLY)) == ("completed", 0)
 
 
+@pytest.mark.slow
 async def test_a_fleet_keeps_100_000_and_drops_the_oldest_first(
     store: Store, fleet: None, clock: Clock, redis: Redis
 ) -> None:

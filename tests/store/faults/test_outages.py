@@ -75,6 +75,7 @@ async def test_a_read_whose_reply_is_lost_has_changed_nothing(distant: Store, be
 # A server that stands still
 
 
+@pytest.mark.slow
 async def test_while_the_server_stands_still_calls_end_at_their_deadline_and_afterwards_all_is_consistent(
     own: Server, patient: Store, impatient: Store
 ) -> None:

@@ -1,0 +1,33 @@
+"""Stages of `make test-all`: each is named and timed; all run, and the command fails if one of them did."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from time import monotonic
+
+EVERYTHING = "not campaign and not browser and not compose and not install"
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
+STAGES: dict[str, tuple[str, ...]] = {
+    "tests on every server, slow ones too, with coverage": ("-m", EVERYTHING, *PARALLEL, "--cov"),
+    "no test without the mark `slow` takes longer than a second": (*PARALLEL, "--longest", "1"),
+    "live page in Chromium": ("-m", "browser"),
+    "each way of installing": ("-m", "install", "--timeout", "900"),
+}
+
+
+def run(name: str, arguments: tuple[str, ...]) -> bool:
+    """Run a stage; whether it passed."""
+    print(f"\n== {name}", flush=True)
+    began = monotonic()
+    servers = "all" if "--cov" in arguments else "embedded"
+    command = [sys.executable, "-m", "pytest", *arguments, *sys.argv[1:]]
+    passed = subprocess.run(command, env=os.environ | {"SLTA_TEST_SERVERS": servers}, check=False).returncode == 0
+    print(f"== {'passed' if passed else 'FAILED'} in {monotonic() - began:.0f} s: {name}", flush=True)
+    return passed
+
+
+if __name__ == "__main__":
+    failed = [name for name, arguments in STAGES.items() if not run(name, arguments)]
+    sys.exit(f"failed: {'; '.join(failed)}" if failed else None)
