@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lines test test-all test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments studies compose compose-test install-test lock clean
+.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments studies compose compose-test install-test lock clean
 .PHONY: bench-ending bench-live bench-curves bench-observed
 .PHONY: mutants walk soak bench-longest inventory
 
@@ -136,6 +136,21 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	$(COMPILE) $(ARGS) --extra dev --output-file requirements-dev.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra load --output-file requirements.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt
+
+# Both have an environment of their own. The newest is a look ahead: CI does not run it.
+BOUNDS = set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet uv==$(UV_VERSION); \
+	"$$dir/bin/uv" pip compile pyproject.toml --extra test --extra load --quiet --no-header --resolution $(1) \
+		--output-file "$$dir/requirements.txt"; \
+	"$$dir/bin/uv" venv --quiet --python $(PYTHON) "$$dir/tests"; \
+	VIRTUAL_ENV="$$dir/tests" "$$dir/bin/uv" pip install --quiet --requirement "$$dir/requirements.txt" --editable .; \
+	"$$dir/tests/bin/python" -m pytest -n auto --dist loadfile -W default tests/api tests/store tests/server tests/runtime
+
+test-lowest: ## API, store and process tests with the lowest direct dependencies that pyproject.toml allows
+	@$(call BOUNDS,lowest-direct)
+
+test-newest: ## The same with the newest
+	@$(call BOUNDS,highest)
 
 clean: ## Remove .venv and everything generated
 	rm -rf .venv build dist *.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -7,4 +7,5 @@
 | connection_limits, admission | limits and deadlines of connections and handshakes; which idle ones are evicted |
 | http_limits, request_head, framing | limits before authentication: headers, pipelining, timeouts; body framing |
 | protocol, callback_queue | fast-path requests without ASGI; a limit of callbacks per event-loop iteration |
+| uvicorn_internals | undocumented attributes of uvicorn that are used, checked at start |
 """
