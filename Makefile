@@ -140,7 +140,7 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 # Both have an environment of their own. The newest is a look ahead: CI does not run it.
 BOUNDS = set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet uv==$(UV_VERSION); \
-	"$$dir/bin/uv" pip compile pyproject.toml --extra test --extra load --quiet --no-header --resolution $(1) \
+	"$$dir/bin/uv" pip compile pyproject.toml --extra test --extra load --extra otel --quiet --no-header --resolution $(1) \
 		--output-file "$$dir/requirements.txt"; \
 	"$$dir/bin/uv" venv --quiet --python $(PYTHON) "$$dir/tests"; \
 	VIRTUAL_ENV="$$dir/tests" "$$dir/bin/uv" pip install --quiet --requirement "$$dir/requirements.txt" --editable .; \
