@@ -1,4 +1,4 @@
-"""What rounds of measurements say: medians of each side, ratios of ours to every other, machine and versions."""
+"""Tables of docs/performance.md: medians of each side, ratios of ours to every other, machine and versions."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic", "redis", "hiredis")
+PACKAGES = ("uvicorn", "fastapi", "redis", "uvloop")
 PROGRAMS = {"wrk": "-v", "nginx": "-v", "haproxy": "-v"}
+FIGURES = ("p50_ms", "p99_ms", "server_us", "store_us")
+HEADINGS = ("side", "operations/s", "lowest–highest", "p50 ms", "p99 ms", "server µs", "store µs")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,123 +41,56 @@ class Run:
     broken: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Median:
-    """Of the rounds of one side. `lowest` and `highest` are operations per second."""
-
-    operations_per_second: float
-    lowest: float
-    highest: float
-    p50_ms: float | None
-    p99_ms: float | None
-    server_us: float | None
-    store_us: float | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ratio:
-    """Operations per second of one side to another's in the same round: the median of the rounds, and their range."""
-
-    median: float
-    lowest: float
-    highest: float
-
-
-def medians(runs: Iterable[Run]) -> dict[str, Median]:
-    """Of each side, in the order of their first runs."""
-    by_side: dict[str, list[Run]] = {}
-    for run in runs:
-        by_side.setdefault(run.side, []).append(run)
-    return {side: _median(own) for side, own in by_side.items()}
-
-
-def _median(runs: Sequence[Run]) -> Median:
-    rates = [run.operations_per_second for run in runs]
-    return Median(
-        operations_per_second=median(rates),
-        lowest=min(rates),
-        highest=max(rates),
-        **{
-            name: _median_of_known(getattr(run, name) for run in runs)
-            for name in ("p50_ms", "p99_ms", "server_us", "store_us")
-        },
-    )
-
-
-def _median_of_known(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
-
-
-def ratios(runs: Sequence[Run], ours: Iterable[str], peers: Iterable[str]) -> dict[str, Ratio]:
-    """`ours/peer` → the ratio, for every pair that was measured in one round at least."""
-    found = {}
-    peers = list(peers)
-    for own in ours:
-        for peer in peers:
-            if (ratio := _ratio(runs, own, peer)) is not None:
-                found[f"{own}/{peer}"] = ratio
-    return found
-
-
-def _ratio(runs: Sequence[Run], own: str, peer: str) -> Ratio | None:
+def ratios(runs: Sequence[Run], ours: Iterable[str], peers: Iterable[str]) -> dict[tuple[str, str], float]:
+    """Of operations per second in the same round, by both sides; the median of the rounds that have both."""
     rate = {(run.side, run.round): run.operations_per_second for run in runs}
-    rounds = sorted({run.round for run in runs})
-    both = [(rate.get((own, k)), rate.get((peer, k))) for k in rounds]
-    quotients = [a / b for a, b in both if a is not None and b]
-    if not quotients:
-        return None
-    return Ratio(median=median(quotients), lowest=min(quotients), highest=max(quotients))
-
-
-def to_json(
-    machine: Mapping[str, Any],
-    runs: Sequence[Run],
-    ours: Iterable[str],
-    peers: Iterable[str],
-    skipped: Mapping[str, str],
-) -> dict[str, Any]:
-    """Everything, ready for JSON; `ratios` are the medians."""
-    found = ratios(runs, ours, peers)
-    return {
-        "machine": machine,
-        "skipped": dict(skipped),
-        "runs": [asdict(run) for run in runs],
-        "medians": {side: asdict(values) for side, values in medians(runs).items()},
-        "ratios": {name: ratio.median for name, ratio in found.items()},
-        "ratio_ranges": {name: [ratio.lowest, ratio.highest] for name, ratio in found.items()},
-    }
+    found = {}
+    for own, peer in product(ours, peers):
+        both = [
+            (rate[own, k], rate[peer, k]) for k in {run.round for run in runs} if {(own, k), (peer, k)} <= rate.keys()
+        ]
+        if quotients := [a / b for a, b in both if b]:
+            found[own, peer] = median(quotients)
+    return found
 
 
 def line(run: Run) -> str:
     """One run, as it is printed."""
     failures = f"  {run.refused} refused, {run.broken} broken" if run.refused or run.broken else ""
-    return f"round {run.round}  {run.side:20} {run.operations_per_second:9,.0f} {_figures(run)}{failures}"
+    latencies = f"p50 {_number(run.p50_ms)} p99 {_number(run.p99_ms)} ms"
+    costs = f"server {_number(run.server_us)} store {_number(run.store_us)} µs"
+    return f"round {run.round}  {run.side:20} {run.operations_per_second:9,.0f}/s  {latencies}  {costs}{failures}"
 
 
-def summary(runs: Sequence[Run], ours: Sequence[str], peers: Sequence[str]) -> str:
-    """Medians and ratios, as they are printed."""
-    lines = ["", f"medians {'':20} {HEADINGS}   lowest–highest"]
-    for side, of in medians(runs).items():
-        lines.append(
-            f"  {side:26} {of.operations_per_second:9,.0f} {_figures(of)}   {of.lowest:,.0f}–{of.highest:,.0f}"
-        )
+def page(facts: Mapping[str, Any], runs: Sequence[Run], ours: Sequence[str], peers: Sequence[str]) -> str:
+    """Machine, medians and ratios, as Markdown."""
+    return "\n\n".join([described(facts), medians_table(runs), ratios_table(runs, ours, peers)]) + "\n"
+
+
+def medians_table(runs: Sequence[Run]) -> str:
+    """A row per side: medians of its rounds, and the range of their operations per second."""
+    rows = []
+    for side in dict.fromkeys(run.side for run in runs):
+        own = [run for run in runs if run.side == side]
+        rates = [run.operations_per_second for run in own]
+        known = ([v for run in own if (v := getattr(run, name)) is not None] for name in FIGURES)
+        figures = (_number(median(values) if values else None) for values in known)
+        rows.append((f"`{side}`", f"{median(rates):,.0f}", f"{min(rates):,.0f}–{max(rates):,.0f}", *figures))
+    return table(HEADINGS, rows)
+
+
+def ratios_table(runs: Sequence[Run], ours: Sequence[str], peers: Sequence[str]) -> str:
+    """A row for each of ours, a column for each other side that was measured."""
     found = ratios(runs, ours, peers)
-    measured = [peer for peer in peers if any(name.endswith(f"/{peer}") for name in found)]
-    if measured:
-        lines += ["", "ratios, round by round", " " * 16 + "".join(f"{peer:>21}" for peer in measured)]
-    for own in ours:
-        of_own = [found[f"{own}/{peer}"].median for peer in measured if f"{own}/{peer}" in found]
-        lines += [f"  {own:14}" + "".join(f"{ratio:21.2f}" for ratio in of_own)] if of_own else []
-    return "\n".join(lines)
+    columns = [peer for peer in peers if any(peer == other for _, other in found)]
+    rows = [(f"`{own}`", *(_number(found.get((own, peer))) for peer in columns)) for own in ours]
+    return table(("", *(f"`{peer}`" for peer in columns)), rows)
 
 
-HEADINGS = "     op/s  p50 ms  p99 ms  server µs  store µs"
-
-
-def _figures(of: Run | Median) -> str:
-    latencies = "".join(f"{_number(value):>8}" for value in (of.p50_ms, of.p99_ms))
-    return latencies + f"{_number(of.server_us):>11}{_number(of.store_us):>10}"
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text."""
+    lines = [headings, ("---", *["---:"] * (len(headings) - 1)), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _number(value: float | None) -> str:
@@ -179,12 +115,13 @@ def machine(store: str) -> dict[str, Any]:
     }
 
 
-def describe(facts: Mapping[str, Any]) -> str:
-    """The machine, as it is printed."""
+def described(facts: Mapping[str, Any]) -> str:
+    """The machine, as it is printed, and the load."""
     versions = ", ".join(f"{name} {text}" for name, text in facts["versions"].items())
+    load = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts["load"].items())
     return (
-        f"{facts['date']}  commit {facts['commit']}\n{facts['cores']} × {facts['processor']}, {facts['system']}, "
-        f"load before {facts['load_before']}\n{versions}"
+        f"{facts['date']}, commit {facts['commit']}, {facts['cores']} × {facts['processor']} "
+        f"(load average before: {facts['load_before']}), {facts['system']}.\n{versions}.\n{load}."
     )
 
 

@@ -40,16 +40,8 @@ def measure(side: Side, running: Running, load: Load, round_: int) -> Run:
 
 def wrk_command(side: Side, url: str, base: str, load: Load, key: str, prefix: str) -> list[str]:
     connections = str(load.connections_of(side))
-    words = (
-        side.kind,
-        base or "-",
-        load.fleets,
-        load.live(side),
-        side.operations,
-        load.young(side),
-        prefix,
-        key or "-",
-    )
+    fleets = base or "-", load.fleets, load.live(side)
+    words = side.kind, *fleets, side.operations, load.young(side), prefix, key or "-"
     options = ["-t", "1", "-c", connections, "-d", f"{load.seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT)]
     return ["wrk", *options, url, "--", *map(str, words)]
 

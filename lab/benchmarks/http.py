@@ -1,6 +1,6 @@
 """Operations per second over HTTP, beside what operators use today: all sides on this machine, in turn, in one run.
 
-Every run is printed, with machine and versions; medians and ratios come last. docs/performance.md explains them.
+Every run is printed; the tables of docs/performance.md, which explains the sides, come last.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from lab.benchmarks import bench_tables, markdown
+from lab.benchmarks import bench_tables
 from lab.benchmarks.bench_tables import Run
 from lab.benchmarks.client import measure
 from lab.benchmarks.load import Load
 from lab.benchmarks.running import MissingToolError, Running, require, running
-from lab.benchmarks.sides import MEANINGS, SIDES, Side
+from lab.benchmarks.sides import SIDES, Side
 from slta.core.policies import PLACING
 from tests.servers import EMBEDDED
 
@@ -27,16 +27,14 @@ def main() -> None:
     sides = [SIDES[name] for name in options.side or SIDES]
     load = _load(options)
     facts = {**bench_tables.machine(EMBEDDED), "load": asdict(load)}
-    print(bench_tables.describe(facts), flush=True)
-    print(f"{'':28} {bench_tables.HEADINGS}", flush=True)
     runs, skipped = play(sides, load, options.rounds)
     ours = [side.name for side in sides if side.is_ours]
-    peers = [side.name for side in sides if not side.is_ours]
-    print(bench_tables.summary(runs, ours, peers))
+    text = bench_tables.page(facts, runs, ours, [side.name for side in sides if not side.is_ours])
+    print(text)
     if options.markdown:
-        options.markdown.write_text(markdown.page(facts, runs, ours, peers), encoding="utf-8")
+        options.markdown.write_text(text, encoding="utf-8")
     if options.json:
-        written = bench_tables.to_json(facts, runs, ours, peers, skipped)
+        written = {**facts, "skipped": skipped, "runs": [asdict(run) for run in runs]}
         options.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
 
@@ -76,11 +74,8 @@ def _load(options: argparse.Namespace) -> Load:
 
 
 def _options() -> argparse.Namespace:
-    names = "\n".join(f"  {name:20} {meaning}" for name, meaning in MEANINGS.items())
-    parser = argparse.ArgumentParser(
-        prog="make bench", description=__doc__, epilog=f"sides:\n{names}", formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--side", action="append", choices=tuple(SIDES), metavar="NAME", help="only these, repeatable")
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--side", action="append", choices=tuple(SIDES), help="only these, repeatable")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=Load().seconds, help="of one run")
     for name, meaning in (

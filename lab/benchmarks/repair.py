@@ -1,7 +1,6 @@
-"""What an audit and a repair of the largest fleet cost, and how long a call of another fleet waits meanwhile.
+"""Audit and repair of the largest fleet, and how long calls of another fleet wait meanwhile.
 
-`python -m lab.benchmarks.repair --help`. The server's own slow log says how long each slice held it; the other fleet's
-calls are timed by a client of its own in this process.
+Slices are timed by the server's slow log, calls of the other fleet by a client of its own in this process.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from time import perf_counter, perf_counter_ns
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis import Redis
 
@@ -22,21 +21,10 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.store import OperationRequest, Store, StoreSettings
-from slta.store.encoding import put_arguments
 from tests.servers import INSTALLED, running_server
 
 SLICE = 1000
 CAPACITY = 16
-
-
-class Cost(NamedTuple):
-    """Seconds in all, slices, and in milliseconds the longest slice and the longest call of the other fleet."""
-
-    seconds: float
-    slices: int
-    longest_slice_ms: float
-    calls_beside: int
-    longest_wait_ms: float
 
 
 def document(pools: int) -> str:
@@ -53,14 +41,8 @@ async def fill(store: Store, specs: Specs, fleet: str, pools: int, sessions: int
         assert not [one for one in done if isinstance(one, Exception)]
 
 
-async def beside(store: Store, waits: list[float]) -> None:
-    """Assign and complete in another fleet, one after the other, and time each."""
-    while True:
-        waits += await beside_once(store)
-
-
-async def beside_once(store: Store) -> list[float]:
-    """A session of another fleet: the seconds of its assign and of its complete."""
+async def beside(store: Store) -> list[float]:
+    """Assign and complete a session of another fleet: the seconds of each."""
     id_, waits = f"beside-{perf_counter_ns()}", []
     for operation in (OperationRequest("assign", id_), OperationRequest("complete", id_)):
         began = perf_counter()
@@ -70,11 +52,17 @@ async def beside_once(store: Store) -> list[float]:
     return waits
 
 
-async def measure(url: str, work: Callable[[], Awaitable[Any]], slices_of: str) -> Cost:
+async def keep_calling(store: Store, waits: list[float]) -> None:
+    while True:
+        waits += await beside(store)
+
+
+async def measure(url: str, work: Callable[[], Awaitable[Any]], function: str) -> str:
+    """Seconds, slices, the longest slice, calls of the other fleet and the longest of them, as cells of a row."""
     waits: list[float] = []
     other = Store(StoreSettings(url, call_timeout_seconds=10, deadline_seconds=20), Metrics())
-    await beside_once(other)  # the connection and the library are not what is measured
-    load = asyncio.create_task(beside(other, waits))
+    await beside(other)  # connects and loads the library before the measurement
+    load = asyncio.create_task(keep_calling(other, waits))
     with Redis.from_url(url, decode_responses=True) as redis:
         redis.config_set("slowlog-log-slower-than", 0)
         redis.config_set("slowlog-max-len", 1_000_000)
@@ -86,14 +74,8 @@ async def measure(url: str, work: Callable[[], Awaitable[Any]], slices_of: str) 
         await asyncio.gather(load, return_exceptions=True)
         entries = redis.slowlog_get(1_000_000)
     await other.close()
-    held = [e["duration"] / 1e3 for e in entries if slices_of in str(e["command"])]
-    return Cost(seconds, len(held), max(held), len(waits), 1e3 * max(waits))
-
-
-async def survey(store: Store, specs: Specs, fleet: str) -> None:
-    """The dry run of a repair, which a repair does too."""
-    document = await store.repairs.document(fleet)
-    await store.repairs.survey(fleet, put_arguments(await specs.of(document), document, None))
+    held = [entry["duration"] / 1e3 for entry in entries if function in str(entry["command"])]
+    return f"{seconds:.1f} | {len(held):,} | {max(held):.1f} | {len(waits):,} | {1e3 * max(waits):.1f}"
 
 
 async def run(url: str, pools: int, sessions: int) -> None:
@@ -102,20 +84,11 @@ async def run(url: str, pools: int, sessions: int) -> None:
     await fill(store, specs, "other", 64, 100)
     await fill(store, specs, "big", pools, sessions)
     gc.collect()
-    gc.freeze()  # as a dispatcher does: else a full collection of this process is measured as a wait
+    gc.freeze()  # as a dispatcher does; a full collection of this process would be measured as a wait
     print(f"{sessions:,} sessions on {pools:,} pools")
     print("| what | s | slices | longest slice, ms | calls beside | longest wait, ms |\n|---|---|---|---|---|---|")
-    for name, work, function in (
-        ("audit", partial(audit_fleet, store, specs, "big"), "_audit"),
-        ("dry run", partial(survey, store, specs, "big"), "_survey"),
-        ("repair", partial(repair_fleet, store, specs, "big"), "_repair"),
-        ("audit after", partial(audit_fleet, store, specs, "big"), "_audit"),
-    ):
-        cost = await measure(url, work, function)
-        print(
-            f"| {name} | {cost.seconds:.1f} | {cost.slices:,} | {cost.longest_slice_ms:.1f} | {cost.calls_beside:,} "
-            f"| {cost.longest_wait_ms:.1f} |"
-        )
+    for name, work in (("audit", audit_fleet), ("repair", repair_fleet)):
+        print(f"| {name} | {await measure(url, partial(work, store, specs, 'big'), f'_{name}')} |")
     await store.close()
 
 

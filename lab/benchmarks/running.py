@@ -81,15 +81,8 @@ def uvicorn(application: str, *, is_factory: bool, has_store: bool) -> Start:
         options += ["--factory"] if is_factory else ["--lifespan", "off"]
 
         def one(port: int) -> int:
-            command = [
-                sys.executable,
-                "-m",
-                "uvicorn",
-                f"lab.benchmarks.peers:{application}",
-                "--port",
-                str(port),
-                *options,
-            ]
+            served = f"lab.benchmarks.peers:{application}"
+            command = [sys.executable, "-m", "uvicorn", served, "--port", str(port), *options]
             return start_listening(stack, folder, command, port, {"PEER_STORE_URL": store.url if store else ""})
 
         return _started(one, count, store)
@@ -120,7 +113,7 @@ def nginx(stack: ExitStack, folder: Path, count: int) -> Running:
             "SHA": str(digest),
             "PORT": str(port),
         }
-        configuration = filled_in("nginx.conf", words, own)
+        configuration = filled_in(HERE / "nginx.conf", words, own)
         return start_listening(stack, folder, [program, "-p", str(own), "-c", configuration], port, {})
 
     return _started(one, count, store)
@@ -132,7 +125,7 @@ def haproxy(stack: ExitStack, folder: Path, count: int) -> Running:
 
     def one(port: int) -> int:
         own = Path(tempfile.mkdtemp(dir=folder))
-        configuration = filled_in("haproxy.cfg", {"PORT": str(port), "FOLDER": str(own)}, own)
+        configuration = filled_in(HERE / "haproxy.cfg", {"PORT": str(port), "FOLDER": str(own)}, own)
         return start_listening(stack, folder, [program, "-db", "-f", configuration], port, {})
 
     return _started(one, count, None)
@@ -195,12 +188,12 @@ def require(name: str) -> str:
     return path
 
 
-def filled_in(template: str, words: Mapping[str, str], folder: Path) -> str:
+def filled_in(template: Path, words: Mapping[str, str], folder: Path) -> str:
     """A configuration in `folder`, its @WORDS@ replaced; its path."""
-    text = (HERE / template).read_text(encoding="utf-8")
+    text = template.read_text(encoding="utf-8")
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
-    path = folder / template
+    path = folder / template.name
     path.write_text(text, encoding="utf-8")
     return str(path)
 

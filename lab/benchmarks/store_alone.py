@@ -11,10 +11,11 @@ from redis import Redis
 
 from lab.benchmarks.bench_tables import Run
 from lab.benchmarks.load import Load
+from lab.benchmarks.lua_fleet import HOUR
 from lab.benchmarks.processor import spent_by, with_processor_time
 from lab.benchmarks.running import Running
 from lab.benchmarks.sides import Side
-from lab.benchmarks.store import HOUR, Bench, Shape
+from lab.benchmarks.store import Shape
 
 
 def measure_store(side: Side, running: Running, load: Load, round_: int) -> Run:
@@ -24,10 +25,10 @@ def measure_store(side: Side, running: Running, load: Load, round_: int) -> Run:
     """
     assert running.store is not None
     with running.store.client() as redis:
-        bench = Bench(redis, Shape(load.policy, load.pools, load.classes), HOUR)
-        bench.fill(load.occupancy * load.pools)
-        calls = store_calls(bench.live, side.operations, random.Random(round_))
-        function = f"slta_{bench.digest}_batch"
+        fleet = Shape(load.policy, load.pools, load.classes).fleet(redis)
+        fleet.fill(load.occupancy * load.pools)
+        calls = store_calls(fleet.live, side.operations, random.Random(round_))
+        function = f"slta_{fleet.digest}_batch"
         before, start = spent_by(running), time.perf_counter()
         done, refused = _call_until(redis, function, calls, start + load.seconds)
         elapsed = time.perf_counter() - start
