@@ -1,12 +1,10 @@
 """A log of a real balancer: HAProxy or nginx, least connections with weights, real sessions of known length.
 
-`python -m lab.benchmarks.balancer FOLDER` leaves a fleet file, the balancer's own log, and the client's record of the
-same sessions in FOLDER, and says how to evaluate them. Everything is on loopback. The mean load is changed half way.
+Everything is on loopback. The mean load is changed half way.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
@@ -19,6 +17,7 @@ from typing import NamedTuple
 from lab.benchmarks.running import filled_in, require, start_listening
 from tests.servers import free_port
 
+HERE = Path(__file__).parent
 FLEET = """\
 fleet: behind-a-balancer
 classes:
@@ -57,7 +56,7 @@ def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], mode: str)
     servers = "\n".join(f"  server {pool} 127.0.0.1:{at} weight {weight_of(pool)}" for pool, at in ports.items())
     tell = TELL if mode == "http" else ""
     words = {"MODE": mode, "LOG": f"{mode}log", "PORT": str(port), "SERVERS": servers, "TELL": tell}
-    configuration = filled_in("balancer-haproxy.cfg", words, folder)
+    configuration = filled_in(HERE / "balancer-haproxy.cfg", words, folder)
     start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, {})
     return port, folder / f"{port}.log"
 
@@ -72,7 +71,7 @@ def nginx(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> tuple[int
         "NAMES": "\n".join(f"    127.0.0.1:{at} {pool};" for pool, at in ports.items()),
         "SERVERS": "\n".join(f"    server 127.0.0.1:{at} weight={weight_of(pool)};" for pool, at in ports.items()),
     }
-    configuration = filled_in("balancer-nginx.conf", words, folder)
+    configuration = filled_in(HERE / "balancer-nginx.conf", words, folder)
     start_listening(stack, folder, [require("nginx"), "-p", str(folder), "-c", configuration], port, {})
     return port, folder / f"{port}.log"
 
@@ -183,20 +182,3 @@ def _wait_for(log: Path, sessions: int) -> None:
 def _as_csv(sessions: Sequence[Session]) -> str:
     rows = [f"{s.start:.6f},{s.duration:.6f},{s.pool}" for s in sessions]
     return "\n".join(["start_s,duration_s,pool", *rows, ""])
-
-
-def main() -> None:
-    """Record a log."""
-    parser = argparse.ArgumentParser(prog="python -m lab.benchmarks.balancer", description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--balancer", choices=tuple(BALANCERS), default="haproxy-http")
-    parser.add_argument("--seconds", type=float, default=60.0, help="during which sessions come (60)")
-    parser.add_argument("--mean-seconds", type=float, default=3.0, help="that a session stays on average (3)")
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    log = asyncio.run(record(options.folder, options.balancer, Load(options.seconds, options.mean_seconds)))
-    print(f"slta evaluate {log} --fleet {options.folder / 'fleet.yaml'}")
-
-
-if __name__ == "__main__":
-    main()

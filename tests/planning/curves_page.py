@@ -12,12 +12,12 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from lab.benchmarks.curves import CASES, worked_case, write_case
 from slta_planning.fit.command import app
 from slta_planning.fit.fitting import Wanted, fit_class
 from slta_planning.fit.fleet import fleet_file
 from tests.docs.pages import ROOT, Page
 from tests.planning.page import write
+from tests.planning.worked_cases import CASES, worked_case, write_case
 
 PAGE = Page(ROOT / "docs/curves.md")
 SHOWN = {"games": "games", "refused": "playable"}

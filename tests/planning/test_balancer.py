@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from lab.benchmarks.balancer import BALANCERS, FLEET, POOLS, Load, record
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
 from tests.docs.pages import ROOT, Page
+from tests.planning.balancer import BALANCERS, FLEET, POOLS, Load, record
 from tests.planning.recorded import Session, means
 
 LOAD = Load(seconds=6.0, mean_seconds=1.0)
@@ -62,7 +62,7 @@ def test_the_fleet_file_has_the_pools_that_are_started() -> None:
 
 def test_the_log_format_of_the_page_is_the_one_that_nginx_is_run_with() -> None:
     (block,) = Page(ROOT / "docs/evaluate.md").blocks("nginx")
-    configuration = (ROOT / "lab/benchmarks/balancer-nginx.conf").read_text(encoding="utf-8")
+    configuration = (ROOT / "tests/planning/balancer-nginx.conf").read_text(encoding="utf-8")
     for line in (line.strip() for line in block.splitlines()):
         if line.startswith(("log_format", "map")):
             assert line in configuration

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from lab.benchmarks.curves import write_case
 from slta_planning.fit.command import app
-from tests.docs.pages import ROOT, Page, rows, words
+from tests.docs.pages import ROOT, rows, words
 from tests.planning.curves_page import FLEETS, PAGE, SHOWN, excerpt, fitted_classes
 from tests.planning.page import shown
+from tests.planning.worked_cases import write_case
 
 AGAIN = "run python -m tests.planning.curves_page --write"
 
@@ -44,16 +44,3 @@ def flat(found: dict[str, Any]) -> list[str]:
     """Names of figures; those of `concave` and `bands` one by one."""
     inner = {"concave", "bands"}
     return [f"{k}.{name}" for k in inner for name in found[k]] + [k for k in found if k not in inner]
-
-
-def test_the_figures_of_the_page_of_curves_are_those_of_the_results() -> None:
-    results, prose = Page(ROOT / "docs/results/curves.md"), " ".join(PAGE.prose.split())
-    near, refused = (rows(part) for part in results.text.split("## What is refused"))
-    found = [row for row in near if row[1:3] == ["0.20", "10"]]
-    errors, lost = ([float(row[at]) for row in found] for at in (3, 4))
-    assert (round(100 * min(errors)), round(100 * max(errors))) == (1, 3)
-    assert max(lost) < 0.01
-    assert "u is wrong by 1 to 3 %, and placing by the fitted curves loses less than 1 %" in prose
-    fits, small, share = refused[0][3:]
-    assert float(share) == 0
-    assert f"None of {fits} fits of concave curves was refused, and {100 * float(small):.1f} % had p < 0.05" in prose

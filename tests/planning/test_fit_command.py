@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from lab.benchmarks.curves import CASES, write_case
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.check.command import app as check
 from slta_planning.fit.command import app
+from tests.planning.worked_cases import CASES, write_case
 from tests.service_process import ServiceProcess
 
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
