@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slta_experiments.options import OPTIONS, Json, Out, Processes, Trace
+from slta_experiments.options import OPTIONS, Json, Out, Processes
 from slta_experiments.studies import UnsuitableError
 
 if TYPE_CHECKING:
@@ -111,7 +111,6 @@ def command_line(studies: Sequence[Study], description: str) -> typer.Typer:
     @app.command("all")
     def everything(
         out: Annotated[Path, typer.Option(help="Directory for tables and figures.")] = RESULTS,
-        trace: Trace = None,
         processes: Processes = 0,
     ) -> None:
         """Run all studies with the seeds of the committed results (minutes on one core)."""
@@ -120,8 +119,6 @@ def command_line(studies: Sequence[Study], description: str) -> typer.Typer:
             words = [study.name, "--out", str(out), *study.committed]
             if "processes" in study.options:
                 words += ["--processes", str(processes)]
-            if "trace" in study.options and trace:
-                words += ["--trace", str(trace)]
             command.main(words, standalone_mode=False)
 
     return app

@@ -107,8 +107,6 @@ FIGURE_3_RIGHT = FleetShape(
 
 STRONG = log_share("strongly heterogeneous", (5, 80), (1, 1), 192)
 
-SIX_LOG = log_share("six log classes", (5, 8, 12, 18, 27, 40), (1,) * 6, 96)
-
 SIX_CAPPED = FleetShape(
     "six capped classes",
     tuple(

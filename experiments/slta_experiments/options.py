@@ -8,8 +8,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from slta_loadgen.trace import InvalidTraceError, measure_trace
-
 Number = TypeVar("Number", int, float)
 
 
@@ -35,16 +33,6 @@ def positive(value: float) -> float:
     return value
 
 
-def readable(trace: Path | None) -> Path | None:
-    """Validate the trace before any long run."""
-    try:
-        if trace:
-            measure_trace(trace)
-    except (OSError, InvalidTraceError) as error:
-        raise typer.BadParameter(str(error)) from None
-    return trace
-
-
 def workers(processes: int) -> int:
     """Number of processes; 0: one per core."""
     from slta_experiments.parallel import available_processes  # noqa: PLC0415 - imports rich
@@ -55,16 +43,12 @@ def workers(processes: int) -> int:
 Out = Annotated[Path | None, typer.Option(help="Directory for tables (Markdown, JSON) and figures (SVG, PNG).")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")]
 Processes = Annotated[int, typer.Option(min=0, help="Number of processes; 0: one per core.", callback=workers)]
-Trace = Annotated[
-    Path | None, typer.Option(help="Recorded workload: CSV file with start_s,duration_s.", callback=readable)
-]
 
 OPTIONS: Mapping[str, Any] = {
     "sizes": Annotated[str, typer.Option("--n", help="Fleet sizes.", callback=numbers(int))],
     "loads": Annotated[str, typer.Option("--load", help="Loads ρ per pool.", callback=numbers(float))],
     "seeds": Annotated[int, typer.Option(min=1, help="Independent runs per cell, seeds 0, 1, …")],
     "horizon": Annotated[float, typer.Option(help="Measured time of a run, in mean holding times.", callback=positive)],
-    "trace": Trace,
     "processes": Processes,
 }
 """Options by the argument names of `study`."""

@@ -2,31 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from lab.studies.greedy import SHAPES, Load, Trial, steady
+import numpy as np
+
 from slta.core.orders import PAPER, Index, Kink, Order
 from slta_experiments import study_report
 from slta_experiments.engine.simulate import Run, simulate
 from slta_experiments.fleets import FIGURE_3_RIGHT, SIX_CAPPED, SIX_QUADRATIC, TABLE_1, FleetShape
 from slta_experiments.parallel import each
-from slta_experiments.workload import WARM_UP
+from slta_experiments.workload import WARM_UP, Floats, Workload, generator, varying
 
 POOL_TIME = 9600.0
 """Pools times mean holding times of a run: equal for small and large fleets."""
 LEAST_HORIZON = 120.0
 FEW_SEEDS_FROM = 1000
 """Pools; from here on a quarter of the seeds suffices, since runs have many sessions."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """ρ(t): steady, or a sine around `mean`."""
+
+    mean: float
+    swing: float = 0.0
+    period: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return f"{self.mean:g} ± {self.swing:g}, sine of {self.period:g}" if self.swing else f"{self.mean:g}"
+
+    def at(self, times: Floats) -> Floats:
+        """ρ at these times."""
+        return self.mean + self.swing * np.sin(2 * np.pi * times / self.period)
+
+
 CELLS: tuple[tuple[FleetShape, tuple[int, ...], tuple[Load, ...]], ...] = (
-    (TABLE_1, (4, 20, 100, 1000), (*steady(9.75), Load("sine", 9.75, 4.0, 24.0))),
-    (FIGURE_3_RIGHT, (4, 20, 100, 1000), (*steady(8.0), Load("sine", 8.5, 3.5, 24.0))),
-    (SIX_QUADRATIC, (6, 24, 102, 1002), (*steady(6.0), Load("sine", 6.0, 3.0, 24.0))),
-    (SIX_CAPPED, (6, 24, 102, 1002), (*steady(6.0), Load("sine", 6.0, 3.0, 24.0))),
+    (TABLE_1, (4, 20, 100, 1000), (Load(9.75), Load(9.75, 4.0, 24.0))),
+    (FIGURE_3_RIGHT, (4, 20, 100, 1000), (Load(8.0), Load(8.5, 3.5, 24.0))),
+    (SIX_QUADRATIC, (6, 24, 102, 1002), (Load(6.0), Load(6.0, 3.0, 24.0))),
+    (SIX_CAPPED, (6, 24, 102, 1002), (Load(6.0), Load(6.0, 3.0, 24.0))),
 )
 """Two classes without ties; three, one with a kink; six without ties; six with ties at nearly all levels."""
+SHAPES: Mapping[str, FleetShape] = {shape.name: shape for shape, _, _ in CELLS}
+KEYS = {TABLE_1.name: 0, FIGURE_3_RIGHT.name: 1, SIX_CAPPED.name: 3, SIX_QUADRATIC.name: 4}
+"""Parts of the draws' keys; with others the committed results cannot be repeated."""
 LINES = ("SLTA", "SLTA-greedy", "SLTA-greedy, kink", "JLMU", "JLMU, kink", "JLMU, index")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A workload, the same for every line."""
+
+    fleet: str
+    n: int
+    load: Load
+    seed: int
+    horizon: float
+
+    def workload(self) -> Workload:
+        """Its sessions."""
+        load = self.load
+        key = (11, self.seed, self.n, KEYS[self.fleet], round(100 * load.mean), round(100 * load.period), 0)
+        rate: Callable[[Floats], Floats] = lambda times: self.n * load.at(times)  # noqa: E731 - a load of the fleet
+        return varying(generator(*key), rate, self.n * (load.mean + load.swing), WARM_UP + self.horizon)
 
 
 def order_of(line: str, trial: Trial) -> Order:
@@ -50,7 +92,7 @@ def trials_of(shape: FleetShape, n: int, load: Load, seeds: int) -> list[Trial]:
     """Runs of a cell."""
     periods = max(1, round(POOL_TIME / n / LEAST_HORIZON))
     some = max(1, seeds // 4) if n >= FEW_SEEDS_FROM else seeds
-    return [replace(Trial(shape.name, n, load, seed), horizon=periods * LEAST_HORIZON) for seed in range(some)]
+    return [Trial(shape.name, n, load, seed, periods * LEAST_HORIZON) for seed in range(some)]
 
 
 def row_of(trials: list[Trial], results: list[Mapping[str, float]]) -> dict[str, Any]:

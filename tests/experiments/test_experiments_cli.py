@@ -30,25 +30,19 @@ runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
         (["table1", "--load", "90"], "at most 60"),
         (["table1", "--horizon", "-1"], "not a positive, finite time"),
         (["table1", "--seeds", "0"], "Invalid value for '--seeds'"),
-        (["cells", "--n", "3000"], "must be one of 2000, 20000"),
-        (["cells", "--n", "many"], "'many' is not a list like 2000,20000"),
         (["table1", "--n", "2"], "every n must be even and at least 4"),
-        (["assumptions", "--trace", "missing.csv"], "missing.csv"),
         (["tables"], "No such command"),
     ],
 )
 def test_a_bad_option_gets_a_clear_message(arguments: list[str], message: str) -> None:
-    result = runner.invoke(lab if arguments[0] in {study.name for study in LAB_STUDIES} else app, arguments)
+    result = runner.invoke(app, arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.replace("│", " ").split())
 
 
 def test_every_study_has_a_command() -> None:
     assert {command.name for command in app.registered_commands} == {"table1", "figure3", "fluid", "learning", "all"}
-    assert {command.name for command in lab.registered_commands} == {
-        *("suboptimal", "policies", "assumptions", "cells", "state", "index", "greedy", "orders", "which"),
-        *("expected_gap", "speed", "all"),
-    }
+    assert {command.name for command in lab.registered_commands} == {"policies", "which", "all"}
 
 
 @each("study", [*STUDIES, *LAB_STUDIES])
@@ -73,35 +67,14 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
 def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
     runs: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    trace = tmp_path / "trace.csv"
-    trace.write_text("start_s,duration_s\n0,1\n2,1\n")
     for command in (app, lab):
-        result = runner.invoke(command, ["all", "--out", str(tmp_path), "--trace", str(trace), "--processes", "1"])
+        result = runner.invoke(command, ["all", "--out", str(tmp_path), "--processes", "1"])
         assert result.exit_code == 0, result.output
     assert list(runs) == [study.name for study in (*STUDIES, *LAB_STUDIES)]
-    seeds = {
-        "table1": 24,
-        "cells": 2,
-        "index": 4,
-        "learning": 8,
-        "policies": 4,
-        "suboptimal": 40,
-        "assumptions": 4,
-        "greedy": 24,
-        "orders": 20,
-        "which": 20,
-        "expected_gap": 20,
-    }
+    seeds = {"table1": 24, "learning": 8, "policies": 4, "which": 20}
     assert {name: options["seeds"] for name, options in runs.items() if "seeds" in options} == seeds
     assert {options["processes"] for options in runs.values() if "processes" in options} == {1}
-    assert runs["assumptions"]["trace"] == trace
-    assert runs["cells"]["sizes"] == [2000, 20000]
-    assert (tmp_path / "speed.json").is_file()
-
-
-def test_a_trace_that_cannot_be_read_is_told_before_anything_is_run(runs: dict[str, dict[str, Any]]) -> None:
-    result = runner.invoke(lab, ["all", "--trace", "missing.csv"])
-    assert (result.exit_code, runs) == (2, {})
+    assert (tmp_path / "which.json").is_file()
 
 
 def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slta.core.policies.choice import NOTHING
 from slta_experiments.engine.compiling import inner
-from slta_experiments.engine.dispatch import DispatchOrder, Memory, Policy, ignore_departure
+from slta_experiments.engine.dispatch import DispatchOrder, Memory
 from slta_experiments.engine.state import State, join
 
 
@@ -37,8 +37,3 @@ def place_on_less_occupied_of_two(state: State, order: DispatchOrder, memory: Me
     n = len(state.occupancy)
     first, second = divmod(int(draw * n * n), n)
     return join_unless_full(state, second if state.occupancy[second] < state.occupancy[first] else first)
-
-
-RANDOM = Policy(place_at_random, ignore_departure)
-ROUND_ROBIN = Policy(place_in_turn, ignore_departure)
-TWO_CHOICES = Policy(place_on_less_occupied_of_two, ignore_departure)

@@ -1,7 +1,7 @@
 """Policies of the event loop: count, choose by the rule of `slta.core.policies`, place, learn.
 
-A policy is two functions. `place(state, order, memory, draw)` places one session and returns its pool, or NOTHING
-without room. `departed(state, order, memory, pool)` runs after a session left `pool`.
+A policy is a function `place(state, order, memory, draw)`, which places one session and returns its pool, or NOTHING
+without room.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from slta.core.policies.choice import NOTHING, Choice, pick
 from slta_experiments.engine.compiling import inner
 from slta_experiments.engine.state import Floats, Integers, State, join
 
-UP, DOWN = 3, 4
-JOIN_REPORTS, DEPARTURE_REPORTS, STEP_REPORTS, BROADCASTS, REJECTIONS = 5, 6, 7, 8, 9
-COUNTERS = 10
+UP, DOWN, REJECTIONS = 3, 4, 5
+COUNTERS = 6
 """`Memory.counters`: sessions placed by a green, a yellow and no token (0 to 2), then the names above."""
 
 for rule in (pick, slta.choose, slta.next_rank, jlmu.choose):
@@ -48,11 +47,8 @@ class Memory(NamedTuple):
     counters: Integers
 
 
-class Policy(NamedTuple):
-    """Policy as called by the loop."""
-
-    place: Callable[[State, DispatchOrder, Memory, float], int]
-    departed: Callable[[State, DispatchOrder, Memory, int], None]
+Policy = Callable[[State, DispatchOrder, Memory, float], int]
+"""Policy as called by the loop."""
 
 
 @inner
@@ -73,41 +69,16 @@ def counted_before(state: State, order: DispatchOrder, memory: Memory, yellow: i
 
 
 @inner
-def step(state: State, order: DispatchOrder, memory: Memory, rank: int) -> None:
-    """Move r to the adjacent `rank`: one threshold moves by one, and its class is notified."""
+def step(order: DispatchOrder, memory: Memory, rank: int) -> None:
+    """Move r to the adjacent `rank`: one threshold moves by one."""
     old = memory.rank[0]
-    counters = memory.counters
-    counters[BROADCASTS] += 1
     if rank > old:
-        counters[UP] += 1
+        memory.counters[UP] += 1
         memory.thresholds[order.rank_class[old]] += 1
-        level = state.base[order.rank_class[rank]] + order.rank_level[rank]
-        counters[STEP_REPORTS] += state.below[level]
     else:
-        counters[DOWN] += 1
+        memory.counters[DOWN] += 1
         memory.thresholds[order.rank_class[rank]] -= 1
     memory.rank[0] = rank
-
-
-@inner
-def count_placement(state: State, order: DispatchOrder, memory: Memory, pool: int, token: int) -> None:
-    """Count the branch that placed a session, and the report of a pool that reached a threshold."""
-    i = state.pool_class[pool]
-    x = state.occupancy[pool]
-    r = memory.rank[0]
-    memory.counters[token] += 1
-    if x == memory.thresholds[i] or (i == order.rank_class[r] and x == order.rank_level[r]):
-        memory.counters[JOIN_REPORTS] += 1
-
-
-@inner
-def report_departure(state: State, order: DispatchOrder, memory: Memory, pool: int) -> None:
-    """Count the report of a pool whose occupancy fell below a threshold."""
-    i = state.pool_class[pool]
-    x = state.occupancy[pool]
-    r = memory.rank[0]
-    if x + 1 == memory.thresholds[i] or (i == order.rank_class[r] and x + 1 == order.rank_level[r]):
-        memory.counters[DEPARTURE_REPORTS] += 1
 
 
 def slta_policy(
@@ -127,24 +98,22 @@ def slta_policy(
             return NOTHING
         pool: int = state.members[state.first[choice.pool_class] + choice.index]
         join(state, pool)
-        count_placement(state, order, memory, pool, choice.token)
+        memory.counters[choice.token] += 1
         yellow = judged(state, order, memory, yellow)
         rank = next_rank(r, len(order.rank_class) - 1, memory.green, yellow, previous, memory.min_green[0])
         if rank != r:
-            step(state, order, memory, rank)
+            step(order, memory, rank)
         return pool
 
-    return Policy(place, report_departure)
-
-
-@inner
-def ignore_departure(state: State, order: DispatchOrder, memory: Memory, pool: int) -> None:
-    """Ignore a departure."""
+    return place
 
 
 @inner
 def place_by_jlmu(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
-    """Place a session by JLMU; `memory.green` holds the classes' frontier ranks, `memory.room` the pools there."""
+    """JLMU (section 3.1). On other orders it is join the shortest queue or weighted least connections.
+
+    `memory.green` holds the classes' frontier ranks, `memory.room` the pools there.
+    """
     for i in range(len(state.first)):
         x = state.lowest[i]
         memory.room[i] = 0
@@ -157,7 +126,3 @@ def place_by_jlmu(state: State, order: DispatchOrder, memory: Memory, draw: floa
     pool: int = state.members[state.first[choice.pool_class] + choice.index]
     join(state, pool)
     return pool
-
-
-JLMU = Policy(place_by_jlmu, ignore_departure)
-"""JLMU (section 3.1). On other orders it is join the shortest queue or weighted least connections."""

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from slta.core.policies import slta_greedy
 from slta.core.policies.choice import NOTHING, Choice
 from slta_experiments.engine.compiling import inner
-from slta_experiments.engine.dispatch import (
-    DispatchOrder,
-    Memory,
-    Policy,
-    count_placement,
-    count_tokens,
-    report_departure,
-    step,
-)
+from slta_experiments.engine.dispatch import DispatchOrder, Memory, count_tokens, step
 from slta_experiments.engine.state import State, join
-
-Ready = Callable[[State, DispatchOrder, Memory], int]
-"""Step 0; returns the number of yellow tokens after it, with the green ones in `Memory.green`."""
-Choose = Callable[[State, DispatchOrder, Memory, int, float], Choice]
-"""Steps 1 and 2, from the yellow tokens and the draw."""
-Learn = Callable[[DispatchOrder, Memory, int], int]
-"""r after the arrival, from the yellow tokens before it."""
 
 for rule in (slta_greedy.choose, slta_greedy.next_rank):
     inner(rule)
@@ -52,7 +35,7 @@ def rise_to_a_token(state: State, order: DispatchOrder, memory: Memory) -> int:
     """r ← r + 1 until a pool has a token; requires room."""
     yellow = count_tokens(state, order, memory)
     while not has_token(memory, yellow):
-        step(state, order, memory, memory.rank[0] + 1)
+        step(order, memory, memory.rank[0] + 1)
         yellow = count_tokens(state, order, memory)
     return yellow
 
@@ -73,24 +56,17 @@ def learn(order: DispatchOrder, memory: Memory, yellow: int) -> int:
     return slta_greedy.next_rank(memory.rank[0], last_rank, memory.green, yellow, memory.min_green[0])
 
 
-def greedy_policy(ready: Ready = rise_to_a_token, choose: Choose = choose, learn: Learn = learn) -> Policy:
-    """Policy: step 0 by `ready`, dispatch by `choose`, then r by `learn` from the tokens between the two."""
-
-    @inner
-    def place(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
-        if not has_room(state):
-            return NOTHING
-        yellow = ready(state, order, memory)
-        choice = choose(state, order, memory, yellow, draw)
-        pool: int = state.members[state.first[choice.pool_class] + choice.index]
-        rank = learn(order, memory, yellow)
-        join(state, pool)
-        count_placement(state, order, memory, pool, choice.token)
-        if rank != memory.rank[0]:
-            step(state, order, memory, rank)
-        return pool
-
-    return Policy(place, report_departure)
-
-
-GREEDY = greedy_policy()
+@inner
+def place_by_slta_greedy(state: State, order: DispatchOrder, memory: Memory, draw: float) -> int:
+    """SLTA-greedy: step 0, dispatch by the rule, then r from the tokens between the two."""
+    if not has_room(state):
+        return NOTHING
+    yellow = rise_to_a_token(state, order, memory)
+    choice = choose(state, order, memory, yellow, draw)
+    pool: int = state.members[state.first[choice.pool_class] + choice.index]
+    rank = learn(order, memory, yellow)
+    join(state, pool)
+    memory.counters[choice.token] += 1
+    if rank != memory.rank[0]:
+        step(order, memory, rank)
+    return pool

@@ -112,9 +112,8 @@ def count_departure(state: State, order: DispatchOrder, meter: Meter, pool: int)
 Loop = Callable[[State, DispatchOrder, Memory, Events, Meter, float], None]
 
 
-def event_loop(policy: Policy) -> Loop:
+def event_loop(place: Policy) -> Loop:
     """`run(state, order, memory, events, meter, horizon)`: process all events before `horizon`."""
-    place, departed = policy
 
     def run(state: State, order: DispatchOrder, memory: Memory, events: Events, meter: Meter, horizon: float) -> None:
         arrivals, departures, pools = events.arrivals, events.departures, events.pools
@@ -135,7 +134,6 @@ def event_loop(policy: Policy) -> Loop:
                 pool = pools[events.departing[d]]
                 if pool != NOTHING:
                     leave(state, pool)
-                    departed(state, order, memory, pool)
                     count_departure(state, order, meter, pool)
                 d += 1
         advance(state, memory, meter, horizon)

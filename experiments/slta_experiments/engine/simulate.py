@@ -24,13 +24,12 @@ from slta_experiments.workload import WARM_UP, Workload
 
 POLICIES: Mapping[str, Policy] = {
     "SLTA": dispatch.slta_policy(),
-    "SLTA-greedy": greedy.GREEDY,
-    "JLMU": dispatch.JLMU,
-    "random": classic.RANDOM,
-    "round robin": classic.ROUND_ROBIN,
-    "two choices": classic.TWO_CHOICES,
+    "SLTA-greedy": greedy.place_by_slta_greedy,
+    "JLMU": dispatch.place_by_jlmu,
+    "random": classic.place_at_random,
+    "round robin": classic.place_in_turn,
+    "two choices": classic.place_on_less_occupied_of_two,
     **misreadings.MISREADINGS,
-    **misreadings.GREEDY_MISREADINGS,
 }
 
 

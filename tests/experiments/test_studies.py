@@ -1,0 +1,26 @@
+"""The studies that `lab` keeps: what they measure, and that the committed results are of their draws."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lab.studies.policies import tuned_weights
+from lab.studies.which import CELLS, LINES, measure, trials_of
+from slta_experiments.fleets import TABLE_1
+from tests.docs.pages import ROOT
+
+
+def test_weights_tuned_on_table_1_are_its_occupancies() -> None:
+    light, heavy = tuned_weights(TABLE_1.name)
+    assert heavy / light == pytest.approx(11.5 / 8, rel=0.1)
+
+
+@pytest.mark.slow
+def test_the_committed_gaps_of_four_pools_are_what_the_study_measures() -> None:
+    row = json.loads((ROOT / "docs/results/which.json").read_text(encoding="utf-8"))["rows"][0]
+    shape, sizes, loads = CELLS[0]
+    found = [measure(trial) for trial in trials_of(shape, sizes[0], loads[0], row["seeds"])]
+    for line in LINES:
+        assert sum(gaps[line] for gaps in found) / len(found) == pytest.approx(row[line]["gap"], rel=1e-6)
