@@ -10,9 +10,8 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-overload bench-edge faults experiments studies compose compose-test install-test lock clean
-.PHONY: bench-ending bench-live bench-curves bench-observed
-.PHONY: mutants walk soak bench-longest inventory
+.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test lock clean
+.PHONY: mutants walk inventory
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,37 +67,16 @@ bench-store: $(DEV) ## Operations per second of the atomic step
 bench-repair: $(DEV) ## Audit and repair of the largest fleet, and how long another fleet's calls wait
 	$(BIN)/python -m lab.benchmarks.repair $(ARGS)
 
-bench-longest: $(DEV) ## The longest call of each kind at 65,536 pools and 655,360 sessions
+bench-longest: $(DEV) ## The longest calls at 65,536 pools and 655,360 sessions
 	$(BIN)/python -m lab.benchmarks.longest $(ARGS)
-
-soak: $(DEV) ## An hour at 60 % of what a dispatcher can do: what it uses stays the same (ARGS="--seconds 86400" for a day)
-	$(BIN)/python -m lab.benchmarks.soak $(ARGS)
-
-bench-live: $(DEV) ## What each policy loses live, in turns of a minute each (ARGS="--turns 5")
-	$(BIN)/python -m lab.benchmarks.live $(ARGS)
-
-bench-overload: $(DEV) ## What more load than it can bear does to the dispatcher
-	$(BIN)/python -m lab.benchmarks.overload $(ARGS)
 
 faults: $(DEV) ## What faults do to acknowledged sessions; goes on where it stopped (ARGS="--help")
 	$(BIN)/python -m lab.faults $(ARGS)
 
-bench-ending: $(DEV) ## Requests that a stop under load loses, behind HAProxy
-	$(BIN)/python -m lab.benchmarks.ending $(ARGS)
-
-bench-observed: $(DEV) ## A fleet that observes HAProxy, beside its log evaluated (ARGS="--help")
-	$(BIN)/python -m lab.benchmarks.observed $(ARGS)
-
-bench-curves: $(DEV) ## How near slta fit comes to known curves: writes docs/results/curves.md
-	$(BIN)/python -m lab.benchmarks.curves $(ARGS)
-
-bench-edge: $(DEV) ## Memory a connection of 500 hostile clients without a key, of each kind
-	$(BIN)/python -m lab.benchmarks.edge $(ARGS)
-
 experiments: $(DEV) ## The paper's table and figures, again
 	$(BIN)/slta experiments all $(ARGS)
 
-studies: $(DEV) ## The studies beside the paper, again: policies, orders, cells, assumptions
+studies: $(DEV) ## Two studies beside the paper, again: policies and orders compared
 	$(BIN)/python -m lab.studies all $(ARGS)
 
 compose: ## Service, store, Prometheus and Grafana in containers

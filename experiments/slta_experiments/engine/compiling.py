@@ -10,7 +10,6 @@ a changed rule invalidates it.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -22,9 +21,6 @@ import slta.core.policies
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-NO_NUMBA = "SLTA_EXPERIMENTS_WITHOUT_NUMBA"
-"""Environment variable; 1 disables numba."""
-
 NO_REFERENCE_COUNTS = False
 """numba's `_nrt`: the loop allocates nothing, and counting references to its arrays takes 9/10 of its time."""
 
@@ -32,7 +28,7 @@ NO_REFERENCE_COUNTS = False
 @cache
 def has_numba() -> bool:
     """Whether the loop runs compiled."""
-    return os.environ.get(NO_NUMBA) != "1" and find_spec("numba") is not None
+    return find_spec("numba") is not None
 
 
 @cache
