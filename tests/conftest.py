@@ -10,8 +10,11 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 # A slow machine is not a wrong answer.
-settings.register_profile("slta", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("slta")
+for profile, examples in {"default-tests": 25, "all-tests": 100}.items():
+    settings.register_profile(
+        profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+settings.load_profile(os.environ.get("SLTA_TEST_PROFILE", "default-tests"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

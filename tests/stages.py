@@ -21,9 +21,10 @@ def run(name: str, arguments: tuple[str, ...]) -> bool:
     """Run a stage; whether it passed."""
     print(f"\n== {name}", flush=True)
     began = monotonic()
-    servers = "all" if "--cov" in arguments else "embedded"
+    is_whole = "--cov" in arguments
+    settings = {"SLTA_TEST_SERVERS": "all", "SLTA_TEST_PROFILE": "all-tests"} if is_whole else {}
     command = [sys.executable, "-m", "pytest", *arguments, *sys.argv[1:]]
-    passed = subprocess.run(command, env=os.environ | {"SLTA_TEST_SERVERS": servers}, check=False).returncode == 0
+    passed = subprocess.run(command, env=os.environ | settings, check=False).returncode == 0
     print(f"== {'passed' if passed else 'FAILED'} in {monotonic() - began:.0f} s: {name}", flush=True)
     return passed
 

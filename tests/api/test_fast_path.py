@@ -196,6 +196,7 @@ def stated_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slta.api.routes.sessions.secrets.token_hex", lambda size: "0" * 2 * size)
 
 
+@pytest.mark.slow
 async def test_both_ways_say_the_same_in_every_talk(server: str, redis: Redis) -> None:
     said: dict[bool, dict[str, bytes]] = {}
     for fast_path in (True, False):

@@ -24,7 +24,7 @@ from deploy.grafana import dashboard
 from tests.inventory import each
 from tests.servers import free_port, running_server
 
-pytestmark = pytest.mark.needs("prometheus")
+pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 FLEET = ROOT / "examples/paper.yaml"
@@ -169,7 +169,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         yield Prometheus(f"http://127.0.0.1:{own}", f"http://127.0.0.1:{ports[0]}")
 
 
-@pytest.mark.slow
 def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheus: Prometheus) -> None:
     assert prometheus.soon('count(up{job="slta"} == 1) == 3')
     assert prometheus.soon("count(slta_aggregate_utility) == 3")
@@ -189,7 +188,6 @@ def test_each_installation_has_its_own_sessions(prometheus: Prometheus) -> None:
     assert prometheus.soon(f"{sessions % 'staging'} * 3 < on (fleet) {sessions % 'prod'}")
 
 
-@pytest.mark.slow
 @each("rule", AT_ONCE)
 def test_a_recording_rule_gives_data_of_each_installation(prometheus: Prometheus, rule: str) -> None:
     for namespace in NAMESPACES:
@@ -205,7 +203,6 @@ def asked(query: str, namespace: str, pool_class: str) -> str:
     return query
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pool_class", CLASSES)
 @pytest.mark.parametrize("panel", PANELS)
 def test_a_panel_shows_data_of_each_installation(prometheus: Prometheus, panel: str, pool_class: str) -> None:
@@ -226,7 +223,6 @@ def test_a_mark_s_query_is_understood(prometheus: Prometheus, mark: str) -> None
     assert prometheus.values(f"({asked(MARKS[mark], 'prod', 'small')}) or vector(0)")
 
 
-@pytest.mark.slow
 def test_a_changed_configuration_is_marked_in_its_own_installation(prometheus: Prometheus) -> None:
     changed = MARKS["Configuration changed"]
     assert prometheus.soon('slta_config_version{namespace="prod"}')

@@ -152,6 +152,7 @@ def test_every_jlmu_decision_is_the_specifications(shape: FleetShape, kind: Orde
             leave(state, rng.choice(busy))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_numba(), reason="numba is an extra")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_compiled_code_and_plain_python_agree_to_the_last_bit(policy: str) -> None:

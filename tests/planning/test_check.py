@@ -160,6 +160,7 @@ def figures(path: Path, *options: str) -> Any:
     return json.loads(out.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
     data = figures(write(tmp_path, TIED), "--load", "8", "--load", "0")
     assert (data["valid"], data["capacity"], data["useful"]) == (True, 15, 15)

@@ -128,6 +128,7 @@ async def test_one_that_lost_its_document_too_is_said_to_be_blocked_until_it_has
     await until(is_unblocked)
 
 
+@pytest.mark.slow
 async def test_what_is_set_aside_is_named_and_the_series_of_a_fleet_goes_with_it(
     store: Store, redis: Redis, blocked: Shown, log: Log
 ) -> None:

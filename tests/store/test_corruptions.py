@@ -28,6 +28,8 @@ from tests.store.conftest import Calls, Clock
 from tests.store.corruptions import CORRUPTIONS, Plant
 from tests.store.fleets import FLEET, pass_seconds, place
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
 HEAD = """\
 # Planted corruptions
@@ -277,7 +279,6 @@ def test_there_are_at_least_fifty() -> None:
     assert len(CORRUPTIONS) >= 50
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_each_is_noticed(seen: dict[str, CorruptionResult]) -> None:
     assert [name for name, one in seen.items() if not any(found.total for found in one.found)] == []
