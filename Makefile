@@ -41,7 +41,7 @@ lines: $(DEV) ## Code lines by folder, length of functions and modules, files th
 	$(BIN)/python -m tests.code_metrics
 
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)
-	$(PYTEST) -n auto --dist loadfile $(ARGS)
+	$(PYTEST) -n auto --dist worksteal $(ARGS)
 
 test-all: $(DEV) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, ways of installing
 	$(BIN)/python -m tests.stages $(ARGS)
