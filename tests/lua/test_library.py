@@ -12,6 +12,7 @@ import pytest
 
 import slta.store
 from slta.store.library import AFTER_POLICIES, BEFORE_POLICIES, LUA_POLICIES, assemble
+from slta.store.operations import FACTS, OPERATIONS
 from tests.inventory import each
 from tests.servers import SERVERS, own_server
 
@@ -60,7 +61,8 @@ def test_every_function_of_a_module_is_called_somewhere() -> None:
     """Luacheck ignores table fields. Policy functions are called by name, so only names are compared."""
     code = {file.stem: re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8")) for file in FILES}
 
-    assert uncalled(code) == []
+    batched = {row.function for row in [*OPERATIONS.values(), *FACTS.values()]}
+    assert set(uncalled(code)) <= batched
 
 
 def uncalled(code: Mapping[str, str]) -> list[str]:

@@ -57,7 +57,10 @@ MUTANTS: dict[str, Mutant] = {
         "store/failover/recovery", "self._log.record(fleet, stamp, chunk, reply[1])", "del stamp", WENT_BACK
     ),
     "an ended session is replayed as a live one": python(
-        "store/failover/replay_log", "end = ENDED.get(", "end = {}.get(", REPLAY_LOG
+        "store/failover/replay_log",
+        ".ends.get(outcome[0]) if kind in OPERATIONS",
+        ".ends.get(None) if kind in OPERATIONS",
+        REPLAY_LOG,
     ),
     "the fork is the revision that a later call finds": lua(
         "incarnations", "process_id(), fleet.revision)", "process_id(), fleet.revision + 5)", WENT_BACK

@@ -17,6 +17,7 @@ from slta.models.errors import (
 from slta.store import Store
 from slta.store.audits import differences
 from slta.store.encoding import put_arguments
+from slta.store.operations import CONFIGURATION_FIELDS
 
 UNLISTED = "name: is not on the list slta:fleets"
 NOT_AUDITED = (UnknownFleetError, NewerFleetError, RepairingError)
@@ -67,8 +68,9 @@ async def compare(specs: Specs, stored: Configuration) -> list[str]:
     except (InvalidFleetError, ValueError):
         return ["document: is unreadable"]
     _, _, *arguments = map(str, put_arguments(spec, stored.document, None))
-    digests = [hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in arguments[9:]]
-    return differences(stored, arguments[:9], digests, spec.class_names())
+    fields, tables = arguments[: len(CONFIGURATION_FIELDS)], arguments[len(CONFIGURATION_FIELDS) :]
+    digests = [hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in tables]
+    return differences(stored, fields, digests, spec.class_names())
 
 
 async def _listing(store: Store, fleet: str) -> list[str]:

@@ -6,6 +6,7 @@
 | sessions, pools, fleets | operations on sessions, pools and fleets |
 | audits, repairs, surveys | audits, repairs and their dry runs |
 | replies, snapshots | parsers of Lua replies |
+| operations | the table of session operations, and of the fields of a configuration |
 | library, encoding | the Lua library, assembled from `lua/`; arguments of `put` |
 | batching | operations that share a call |
 | client | URL, sentinels, connection pool, preflight check, durability, function calls |

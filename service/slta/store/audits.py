@@ -10,12 +10,9 @@ from typing import NamedTuple
 from slta.models import Configuration, Findings
 from slta.store.client.functions import FunctionClient
 from slta.store.fleets import NO_FLEET, SERVER_KEYS
+from slta.store.operations import CONFIGURATION_FIELDS
 from slta.store.repairs import WORK
 
-FIELDS = (
-    "policy", "utilities", "names", "capacities", "lease", "retention", "beta_coefficient", "beta_power", "exponent",
-)  # fmt: skip
-"""Names of `Configuration.fields`, in order."""
 LEASES_PER_CALL = 500
 """Seconds of leases per call."""
 
@@ -74,7 +71,8 @@ class Audits:
     async def configuration(self, fleet: str) -> Configuration:
         """A fleet's stored document and compiled tables. UnknownFleetError, NewerFleetError."""
         _, document, version, *rest = await self._functions.read("configuration", fleet)
-        return Configuration(document=document, version=version, fields=rest[:9], digests=rest[9:])
+        count = len(CONFIGURATION_FIELDS)
+        return Configuration(document=document, version=version, fields=rest[:count], digests=rest[count:])
 
     async def server_keys(self) -> list[str]:
         """Findings on the two keys that belong to no fleet."""
@@ -92,9 +90,7 @@ def differences(
     stored: Configuration, expected: Sequence[str], digests: Sequence[str], names: Sequence[str]
 ) -> list[str]:
     """Findings on stored fields and tables that differ from those compiled from the document."""
-    fields = dict(zip(FIELDS, zip(stored.fields, expected, strict=True), strict=True))
-    if not stored.fields[-1]:  # not stored yet
-        del fields["exponent"]
+    fields = dict(zip(CONFIGURATION_FIELDS, zip(stored.fields, expected, strict=True), strict=True))
     tables = ("order:full", "bound:full", *(f"marginals of class {name}" for name in names))
     findings = [f"{name}: {got!r}, expected {want!r}" for name, (got, want) in fields.items() if got != want]
     if len(stored.digests) != len(digests):

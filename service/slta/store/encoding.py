@@ -8,6 +8,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER
 from slta.core.ranking import Ranking
 from slta.models import MICROSECONDS
+from slta.store.operations import PUT_ARGUMENTS
 
 CLASS_BYTES, LEVEL_BYTES, RANK_BYTES, MARGINAL_BYTES = 2, 4, 5, 18
 """Field widths: 64 classes, capacity 4,096, 16,384 ranks, 2^53 with its sign."""
@@ -23,20 +24,23 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         f"{c.pool_class + 1:{CLASS_BYTES}d}{integers.marginals[c.pool_class][c.level - 1]:{MARGINAL_BYTES}d}"
         for c in integers.order
     )
+    arguments = {
+        "expected": "" if expected_version is None else expected_version,
+        "document": document,
+        "policy": spec.policy.name,
+        "utilities": utilities_digest(spec),
+        "names": " ".join(names),
+        "capacities": " ".join(map(str, capacities)),
+        "lease": round(spec.lease_seconds * MICROSECONDS),
+        "retention": round(spec.retention_seconds * MICROSECONDS),
+        "beta_coefficient": f"{coefficient:.17g}",
+        "beta_power": f"{power:.17g}",
+        "exponent": integers.exponent,
+        "order": order_text(spec.ranking),
+        "bound": bound,
+    }
     return [
-        "" if expected_version is None else expected_version,
-        document,
-        spec.policy.name,
-        utilities_digest(spec),
-        " ".join(names),
-        " ".join(map(str, capacities)),
-        round(spec.lease_seconds * MICROSECONDS),
-        round(spec.retention_seconds * MICROSECONDS),
-        f"{coefficient:.17g}",
-        f"{power:.17g}",
-        integers.exponent,
-        order_text(spec.ranking),
-        bound,
+        *(arguments[name] for name in PUT_ARGUMENTS),
         *("".join(f"{marginal:{MARGINAL_BYTES}d}" for marginal in column) for column in integers.marginals),
     ]
 

@@ -11,6 +11,16 @@ from typing import NamedTuple
 from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.models import WINDOWS
 from slta.store import encoding
+from slta.store.operations import (
+    CONFIGURATION_FIELDS,
+    FACT_WORDS,
+    FACTS,
+    OPERATION_WORDS,
+    OPERATIONS,
+    PUT_ARGUMENTS,
+    SessionOperation,
+    lua_table,
+)
 
 LAYOUT = 5
 """Version of the key layout. A library rejects fleets of another version."""
@@ -105,8 +115,10 @@ class Library(NamedTuple):
     digest: str
 
 
-def assemble(policies: Mapping[str, Traversable] = LUA_POLICIES) -> Library:
-    """Assemble the library with these policies."""
+def assemble(
+    policies: Mapping[str, Traversable] = LUA_POLICIES, operations: Mapping[str, SessionOperation] = OPERATIONS
+) -> Library:
+    """Assemble the library with these policies and operations. LookupError for an operation without a function."""
     files = {name.rpartition("/")[2]: FOLDER / f"{name}.lua" for name in BEFORE_POLICIES}
     files |= {_module(file): file for file in policies.values()}
     files |= {name.rpartition("/")[2]: FOLDER / f"{name}.lua" for name in AFTER_POLICIES}
@@ -114,6 +126,14 @@ def assemble(policies: Mapping[str, Traversable] = LUA_POLICIES) -> Library:
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
     source = f"local constants, {', '.join(name for name in files if name != 'library')}\n"
     source += "".join(f"do\n{body}end\n" for body in bodies).replace("{} -- @POLICIES@", f"{{ {rows} }}")
+    for marker, table, first, words in (
+        ("OPERATIONS", operations, 2, OPERATION_WORDS),
+        ("FACTS", FACTS, 3, FACT_WORDS),
+    ):
+        missing = [row.function for row in table.values() if f"function {row.function}(" not in source]
+        if missing:
+            raise LookupError(f"no Lua function {', '.join(missing)}")
+        source = source.replace(f"{{}} -- @{marker}@", lua_table(table, first, words))
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 
@@ -138,5 +158,10 @@ def _constants() -> str:
         "BOUND_BYTES": encoding.CLASS_BYTES + encoding.MARGINAL_BYTES,
     }
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
-    lines.append(f"  WINDOWS = {{ {', '.join(map(str, WINDOWS))} }},\n")
+    lists = {
+        "WINDOWS": WINDOWS,
+        "CONFIGURATION_FIELDS": map(repr, CONFIGURATION_FIELDS),
+        "PUT_ARGUMENTS": map(repr, PUT_ARGUMENTS),
+    }
+    lines += [f"  {name} = {{ {', '.join(map(str, values))} }},\n" for name, values in lists.items()]
     return f"constants = {{\n{''.join(lines)}}}\n"

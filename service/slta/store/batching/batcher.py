@@ -15,6 +15,7 @@ from slta.store.client.failures import Failure, classify_timeout
 from slta.store.client.functions import FunctionClient, StoreCallError
 from slta.store.failover.replay_log import ReplayLog
 from slta.store.failover.rollback_detection import Stamp
+from slta.store.operations import OPERATIONS
 from slta.store.replies import REFUSALS, Reply
 
 MAX_BATCH = 128
@@ -25,8 +26,8 @@ MIN_SECOND_CALL = 16
 RETRY_PAUSE_SECONDS = 0.02
 """Pause before a retry; the deadline limits their number."""
 MAX_SAMPLE_GAP_SECONDS = 0.1
-"""Maximum time counted between two arrivals: in a longer gap this process itself may have been stalled."""
-RELEASING = frozenset({"complete", "renew", "end"})
+"""Maximum time counted between two arrivals: in a longer gap this process may have been stalled."""
+RELEASING = frozenset(name for name, row in OPERATIONS.items() if row.releases)
 """Operations that end or extend sessions: they run even when the server's memory is full."""
 
 
@@ -48,15 +49,14 @@ class Operations:
     async def submit(self, fleet: str, operation: OperationArgs, arrived: float | None = None) -> Reply:
         """Run one operation; `arrived` is the time of its request by the event loop's clock, None for now."""
         batcher = self._batcher(fleet)
-        pending = batcher.pending(operation, self._deadline(arrived))
-        batcher.add([pending])
+        batcher.add([pending := batcher.pending(operation, self._deadline(arrived))])
         return _result(await pending.outcome)
 
     async def submit_all(
         self, fleet: str, operations: Iterable[OperationArgs], arrived: float | None = None
     ) -> list[Reply]:
         """Run operations in order, as `outcomes`; raises the first error."""
-        return [_result(outcome) for outcome in await self.outcomes(fleet, operations, arrived)]
+        return list(map(_result, await self.outcomes(fleet, operations, arrived)))
 
     async def outcomes(
         self, fleet: str, operations: Iterable[OperationArgs], arrived: float | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import marshal
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
 from slta.store.failover.rollback_detection import History, Stamp
+from slta.store.operations import FACTS, OPERATIONS
 
 KEPT_SECONDS = 10.0
 """Retention of a fleet's calls, counted from its newest."""
@@ -37,16 +38,8 @@ class Call(NamedTuple):
     payload: bytes
 
 
-FACTS = frozenset({"placed", "ended"})
 PLACED = frozenset({"ASSIGNED", "REPLAYED", "ADOPTED", "RENEWED", "NEW", "SAME", "MOVED"})
 """Outcomes with a placement as payload, see `sessions.lua`."""
-ENDED: Mapping[tuple[str, str], Callable[[Sequence[Any], Outcome], tuple[str, str]]] = {
-    ("complete", "COMPLETED"): lambda _, outcome: (outcome[1], "completed"),
-    ("complete", "ENDED"): lambda _, outcome: (outcome[2], outcome[1]),
-    ("complete", "UNKNOWN"): lambda *_: ("", ""),
-    ("end", "ENDED_NOW"): lambda arguments, _: (arguments[0], arguments[1]),
-}
-"""By operation and outcome: function of arguments and outcome that returns pool id and reason."""
 
 
 def fact_of(operation: Operation, outcome: Outcome) -> Fact | None:
@@ -56,7 +49,7 @@ def fact_of(operation: Operation, outcome: Outcome) -> Fact | None:
         return (kind, session_id, *arguments)
     if outcome[0] in PLACED:
         return ("placed", session_id, outcome[1], *outcome[3:6])
-    end = ENDED.get((kind, outcome[0]))
+    end = OPERATIONS[kind].ends.get(outcome[0]) if kind in OPERATIONS else None
     return ("ended", session_id, *end(arguments, outcome), "", "") if end else None
 
 

@@ -2,19 +2,11 @@
 
 batches = {}
 
--- Kinds of batches. `functions` has the operations, which take an id and further arguments; in ARGV they start at
--- `first`, and each has `stride` words. `creates` has those that expect their id to be unused.
-batches.OPERATIONS = {
-  first = 2, stride = 5, creates = { assign = true, report = true },
-  functions = {
-    assign = sessions.assign, complete = sessions.complete, renew = sessions.renew,
-    adopt = reports.adopt, ['end'] = reports.end_session, report = reports.report,
-  },
-}
-batches.FACTS = {
-  first = 3, stride = 6, creates = { placed = true, ended = true },
-  functions = { placed = replay.placed, ended = replay.ended },
-}
+-- Kinds of batches, written from service/slta/store/operations.py. `functions` has the operations, which take an id and
+-- further arguments; in ARGV they start at `first`, and each has `stride` words. `creates` has those that expect their
+-- id to be unused.
+batches.OPERATIONS = {} -- @OPERATIONS@
+batches.FACTS = {} -- @FACTS@
 
 -- Ends expired leases (a replay may still extend them). A batch of two or more operations starts the write buffer and
 -- prefetches the records of its ids.

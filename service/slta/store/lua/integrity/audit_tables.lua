@@ -66,15 +66,13 @@ function audit_tables.check(fleet, report, cursor)
   return STEPS[tostring(step + 1)] and tostring(step + 1)
 end
 
--- -> {CONFIGURATION, document, version, policy, utilities, names, capacities, lease, retention, beta coefficient, beta
--- power, exponent, then the SHA-1 of order:full, of bound:full and of each class's marginals}, all as stored.
--- O(levels).
+-- -> {CONFIGURATION, document, version, the fields of constants.CONFIGURATION_FIELDS, then the SHA-1 of order:full, of
+-- bound:full and of each class's marginals}, all as stored. O(levels).
 function audit_tables.configuration(fleet)
-  local cold = redis.call('HMGET', keys.of_fleet(fleet, 'cold'),
-    'config_version', 'utilities', 'names', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power',
-    'exponent')
+  local fields = constants.CONFIGURATION_FIELDS
+  local cold = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'config_version', unpack(fields, 2))
   local reply = { 'CONFIGURATION', text_at(fleet, 'document'), cold[1] or '', fleet.policy }
-  for at = 2, 9 do
+  for at = 2, #fields do
     reply[#reply + 1] = cold[at] or ''
   end
   for _, name in ipairs({ 'order:full', 'bound:full' }) do

@@ -1,0 +1,67 @@
+"""Session operations and configuration fields: the tables from which both languages get their names and order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+End = Callable[[Sequence[Any], Sequence[Any]], tuple[str, str]]
+"""Function of an operation's arguments and outcome that returns the session's pool id and end reason."""
+
+
+class SessionOperation(NamedTuple):
+    """Row of a batched operation on one session.
+
+    `function` is its Lua function, `creates` whether it may create a session, `releases` whether it only ends or
+    extends one, so that it also runs when memory is full. `ends` has the outcomes after which the session has ended.
+    """
+
+    function: str
+    creates: bool = False
+    releases: bool = False
+    ends: Mapping[str, End] = {}
+
+
+OPERATIONS: Mapping[str, SessionOperation] = {
+    "assign": SessionOperation("sessions.assign", creates=True),
+    "complete": SessionOperation(
+        "sessions.complete",
+        releases=True,
+        ends={
+            "COMPLETED": lambda _, outcome: (outcome[1], "completed"),
+            "ENDED": lambda _, outcome: (outcome[2], outcome[1]),
+            "UNKNOWN": lambda *_: ("", ""),
+        },
+    ),
+    "renew": SessionOperation("sessions.renew", releases=True),
+    "adopt": SessionOperation("reports.adopt"),
+    "end": SessionOperation(
+        "reports.end_session",
+        releases=True,
+        ends={"ENDED_NOW": lambda arguments, _: (arguments[0], arguments[1])},
+    ),
+    "report": SessionOperation("reports.report", creates=True),
+}
+"""Operations of the Lua function `batch`, each of `OPERATION_WORDS` words: name, session id and three arguments."""
+OPERATION_WORDS = 5
+
+FACTS: Mapping[str, SessionOperation] = {
+    "placed": SessionOperation("replay.placed", creates=True),
+    "ended": SessionOperation("replay.ended", creates=True),
+}
+"""Facts of the Lua function `replay`, each of `FACT_WORDS` words."""
+FACT_WORDS = 6
+
+CONFIGURATION_FIELDS = (
+    "policy", "utilities", "names", "capacities", "lease", "retention", "beta_coefficient", "beta_power", "exponent",
+)  # fmt: skip
+"""Stored fields that follow from a fleet's document."""
+PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "order", "bound")
+"""Arguments of the Lua function `put` after time and author; the marginal utilities of each class follow."""
+
+
+def lua_table(operations: Mapping[str, SessionOperation], first: int, words: int) -> str:
+    """Lua source of a table of operations whose words begin at argument `first`."""
+    creates = ", ".join(f"['{name}'] = true" for name, row in operations.items() if row.creates)
+    functions = ", ".join(f"['{name}'] = {row.function}" for name, row in operations.items())
+    return f"{{ first = {first}, stride = {words}, creates = {{ {creates} }}, functions = {{ {functions} }} }}"
