@@ -47,9 +47,10 @@ def plant(mutant: Mutant, folder: Path) -> None:
     place.write_text(text.replace(mutant.right, mutant.wrong), encoding="utf-8")
 
 
-def run_tests(mutant: Mutant, folder: Path) -> str | None:
+def run_tests(mutant: Mutant, folder: Path, *, slow: bool = False) -> str | None:
     """The name of the first test that fails in the copy, None when all pass; RuntimeError when none could be run."""
     options = ["-n", "0", "-x", "-q", "--tb=no", "--timeout", "60", "-p", "no:cacheprovider"]
+    options += ["-m", "not campaign"] if slow else []
     command = [sys.executable, "-m", "pytest", "--no-cov", *options, *mutant.tests]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(str(folder / root) for root in ROOTS),
