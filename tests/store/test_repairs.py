@@ -168,5 +168,5 @@ async def test_ends_of_a_generation_that_is_none_are_remembered_as_the_younger_o
     assert (await audit_fleet(store, Specs(), FLEET)).sentences[0] == "ended_generation: 3, expected 0 or 1"
     await repair_fleet(store, Specs(), FLEET)
     assert violations(redis, FLEET) == []
-    await pass_seconds(store, clock, 65)
+    await pass_seconds(store, clock, 125)
     assert (await store.sessions.complete(FLEET, "s1")).outcome == "already_ended"
