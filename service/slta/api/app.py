@@ -87,11 +87,7 @@ def _framework() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        telemetry={
-            "metrics": False,
-            "logs": False,
-            "operation_spans": False,
-        },  # see slta.runtime.tracing
+        telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.tracing
     )
 
 

@@ -155,13 +155,7 @@ def _read_keys(path: Path) -> dict[str, KeyEntry]:
         raise AccessError(f"{path}: {error.strerror}") from None
     except ValidationError as error:
         raise AccessError(f"{path}: {explain(error.errors(include_input=False))}") from None
-    except (
-        yaml.YAMLError,
-        AttributeError,
-        KeyError,
-        RecursionError,
-        ValueError,
-    ):  # PyYAML's, as for 2001-99-99
+    except (yaml.YAMLError, AttributeError, KeyError, RecursionError, ValueError):  # PyYAML's, as for 2001-99-99
         raise AccessError(f"{path}: not valid YAML") from None
     keys = {key.id: key for key in file.keys}
     if len(keys) < len(file.keys):

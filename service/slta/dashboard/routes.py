@@ -82,11 +82,7 @@ def dashboard_router(streams: FleetStreams) -> APIRouter:
         """Get the fleets and changes that the key permits."""
         fleets = [name for name in await store.fleets.names() if caller.sees(name)]
         return json_response(
-            ViewerRights(
-                fleets=fleets,
-                may_change_pools=caller.may({"pool"}),
-                may_change_fleet=caller.may({"admin"}),
-            )
+            ViewerRights(fleets=fleets, may_change_pools=caller.may({"pool"}), may_change_fleet=caller.may({"admin"}))
         )
 
     @router.get("/console/{fleet}/events")

@@ -13,11 +13,4 @@ from slta.fleet_file.schema import FleetFile, parse_document
 from slta.fleet_file.specs import Specs, compile_spec
 from slta.fleet_file.yaml_file import LoadedFleet, load_yaml
 
-__all__ = [
-    "FleetFile",
-    "LoadedFleet",
-    "Specs",
-    "compile_spec",
-    "load_yaml",
-    "parse_document",
-]
+__all__ = ["FleetFile", "LoadedFleet", "Specs", "compile_spec", "load_yaml", "parse_document"]

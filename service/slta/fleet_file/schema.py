@@ -22,15 +22,7 @@ from slta.core.utility import PoolClass
 from slta.fleet_file.curves import Curve, Table
 from slta.fleet_file.orders import Order, Paper
 from slta.models.errors import InvalidFleetError, Mistake
-from slta.parsing.fields import (
-    MAX_LEASE_SECONDS,
-    MAX_RETENTION_SECONDS,
-    NAME_PATTERN,
-    Name,
-    Number,
-    Part,
-    check_lease,
-)
+from slta.parsing.fields import MAX_LEASE_SECONDS, MAX_RETENTION_SECONDS, NAME_PATTERN, Name, Number, Part, check_lease
 from slta.parsing.validation_errors import format_mistakes, mistake_at, mistakes_of
 
 

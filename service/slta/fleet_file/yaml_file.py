@@ -117,7 +117,5 @@ class _DecimalLoader(yaml.SafeLoader):
 _DecimalLoader.add_constructor("tag:yaml.org,2002:float", _DecimalLoader.construct_decimal)
 _DecimalLoader.add_constructor("tag:yaml.org,2002:map", _DecimalLoader.construct_unique)
 _DecimalLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )

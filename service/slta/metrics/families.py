@@ -95,9 +95,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         lambda view: view.now.estimate_rank,
     ),
     FLEET.gauge(
-        "optimal_rank",
-        "Optimal value of r for the current sessions and pools.",
-        lambda view: view.now.optimal_rank,
+        "optimal_rank", "Optimal value of r for the current sessions and pools.", lambda view: view.now.optimal_rank
     ),
     FLEET.gauge(
         "min_green_to_decrement",
@@ -144,9 +142,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         ("reason",),
     ),
     FLEET.counter(
-        "leases_expired",
-        "Sessions ended by the expiry of their lease.",
-        lambda view: view.now.counters["expired"],
+        "leases_expired", "Sessions ended by the expiry of their lease.", lambda view: view.now.counters["expired"]
     ),
     FLEET.counter(
         "sessions_failed", "Sessions ended by a failure of their pool.", lambda view: view.now.counters["failed"]
@@ -157,9 +153,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         lambda view: view.now.counters["reported_ended"],
     ),
     FLEET.counter(
-        "sessions_adopted",
-        "Unknown sessions added from reports.",
-        lambda view: view.now.counters["adopted"],
+        "sessions_adopted", "Unknown sessions added from reports.", lambda view: view.now.counters["adopted"]
     ),
     FLEET.counter(
         "reports_left_out",
@@ -173,10 +167,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     FLEET.counter(
         "learning_steps",
         "Learning steps of r.",
-        lambda view: {
-            "up": view.now.counters["learning_steps_up"],
-            "down": view.now.counters["learning_steps_down"],
-        },
+        lambda view: {"up": view.now.counters["learning_steps_up"], "down": view.now.counters["learning_steps_down"]},
         ("direction",),
     ),
     FLEET.counter(

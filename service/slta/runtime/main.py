@@ -33,11 +33,7 @@ def _embedded_store(settings: Settings) -> EmbeddedStore:
     return EmbeddedStore(settings.data_dir, settings.store_binary, synced=settings.promise.on_disk)
 
 
-def serve(
-    settings: Settings,
-    policies: Mapping[str, Policy] = POLICIES,
-    library: Library | None = None,
-) -> None:
+def serve(settings: Settings, policies: Mapping[str, Policy] = POLICIES, library: Library | None = None) -> None:
     """Serve until SIGINT or SIGTERM, with an embedded store unless a store URL is set. Main thread only.
 
     `policies` and `library` as in `Dispatcher`. The embedded store starts first and stops last, after all responses.

@@ -138,10 +138,7 @@ class Settings(BaseSettings):
     @property
     def requirements(self) -> ServerRequirements:
         """Requirements of a shared store."""
-        return ServerRequirements(
-            volatile=self.allows_volatile,
-            confirmed=self.promise.replicas > 0,
-        )
+        return ServerRequirements(volatile=self.allows_volatile, confirmed=self.promise.replicas > 0)
 
     @property
     def requires_keys(self) -> bool:

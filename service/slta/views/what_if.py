@@ -51,11 +51,7 @@ def no_prediction(_snapshot: Snapshot, _spec: FleetSpec, _pools: Sequence[int], 
 
 
 def what_if(
-    snapshot: Snapshot,
-    spec: FleetSpec,
-    load: float | None,
-    pools: Mapping[str, int],
-    predict: Predict = no_prediction,
+    snapshot: Snapshot, spec: FleetSpec, load: float | None, pools: Mapping[str, int], predict: Predict = no_prediction
 ) -> WhatIf:
     """Optimum for `load` sessions per pool, default the current sessions, on the current or given `pools`."""
     counts, sessions = changed(snapshot, load, pools)

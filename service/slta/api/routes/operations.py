@@ -39,14 +39,7 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 
 
 @router.post("/operations", responses={200: {"model": Outcomes}})
-@allow(
-    "assign",
-    "complete",
-    body_bytes=BATCH_BODY,
-    body_parts=5 * MAX_OPERATIONS,
-    hot=True,
-    operations=MAX_OPERATIONS,
-)
+@allow("assign", "complete", body_bytes=BATCH_BODY, body_parts=5 * MAX_OPERATIONS, hot=True, operations=MAX_OPERATIONS)
 async def operate(
     fleet: FleetName, body: OperationsBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
