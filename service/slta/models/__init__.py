@@ -1,67 +1,19 @@
-"""Result types of the store: frozen dataclasses with the fields of the HTTP API."""
+"""Result types of the store: frozen dataclasses with the fields of the HTTP API. Those of calls are here."""
 
 from __future__ import annotations
 
-from slta.models.results import (
-    AlreadyEnded,
-    Choice,
-    Completed,
-    Configured,
-    EndReason,
-    Placement,
-    Pool,
-    PoolFailed,
-    PoolPage,
-    PoolsAdded,
-    Reconciliation,
-    Renewal,
-    Renewed,
-    Reported,
-    Session,
-    Status,
-)
-from slta.models.snapshots import (
-    ClassSnapshot,
-    Comparison,
-    Configuration,
-    Findings,
-    Integrals,
-    Repaired,
-    Snapshot,
-    Survey,
-    Suspect,
-)
+from dataclasses import dataclass
+from typing import Literal
 
-__all__ = [
-    "COUNTERS",
-    "MICROSECONDS",
-    "WINDOWS",
-    "AlreadyEnded",
-    "Choice",
-    "ClassSnapshot",
-    "Comparison",
-    "Completed",
-    "Configuration",
-    "Configured",
-    "EndReason",
-    "Findings",
-    "Integrals",
-    "Placement",
-    "Pool",
-    "PoolFailed",
-    "PoolPage",
-    "PoolsAdded",
-    "Reconciliation",
-    "Renewal",
-    "Renewed",
-    "Repaired",
-    "Reported",
-    "Session",
-    "Snapshot",
-    "Status",
-    "Survey",
-    "Suspect",
-]
+from slta.models.snapshots import ClassSnapshot as ClassSnapshot
+from slta.models.snapshots import Comparison as Comparison
+from slta.models.snapshots import Configuration as Configuration
+from slta.models.snapshots import Findings as Findings
+from slta.models.snapshots import Integrals as Integrals
+from slta.models.snapshots import Repaired as Repaired
+from slta.models.snapshots import Snapshot as Snapshot
+from slta.models.snapshots import Survey as Survey
+from slta.models.snapshots import Suspect as Suspect
 
 WINDOWS = (60, 300, 3600)
 """Seconds: ages at which a fleet keeps its integrals."""
@@ -86,3 +38,152 @@ COUNTERS = (
 
 MICROSECONDS = 1_000_000
 """Per second: the store's unit of time."""
+
+Status = Literal["active", "draining", "failed"]
+EndReason = Literal["completed", "expired", "failed", "reported_ended", "completed_before_assign"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Assignment of a session. `token` is the one that decided (None in a replay), `lease_seconds` 0 for no lease."""
+
+    session_id: str
+    pool_id: str
+    pool_class: str
+    token: str | None
+    lease_seconds: float
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """JLMU's choice for a reported session in the state just before it, and the session's marginal utility there."""
+
+    pool_id: str
+    pool_class: str
+    marginal_utility: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """Reported session; `lease_seconds` 0 for no lease.
+
+    `marginal_utility` is that of the session on its pool at its arrival. It and `jlmu_choice` are None without a
+    comparison: the session was already there, its pool is not active, or the fleet places sessions itself.
+    """
+
+    session_id: str
+    pool_id: str
+    pool_class: str
+    outcome: Literal["new", "same", "moved"]
+    lease_seconds: float
+    marginal_utility: float | None
+    jlmu_choice: Choice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """Session ended by this call."""
+
+    session_id: str
+    pool_id: str
+    outcome: Literal["completed"] = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyEnded:
+    """Session that had already ended, on `pool_id`."""
+
+    session_id: str
+    pool_id: str
+    outcome: Literal["already_ended"] = "already_ended"
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """Session ids by result of the renewal."""
+
+    renewed: list[str]
+    expired: list[str]
+    unknown: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """Session whose lease was restarted."""
+
+    session_id: str
+    outcome: Literal["renewed"] = "renewed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Live session. `level` is its number on the pool at arrival, `token` the one that decided.
+
+    `token` is None for an adopted or reported session. Both are None if an older dispatcher last wrote the session.
+    """
+
+    session_id: str
+    pool_id: str
+    pool_class: str
+    token: str | None
+    level: int | None
+    age_seconds: float
+    lease_seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Server pool and its number of sessions."""
+
+    pool_id: str
+    pool_class: str
+    status: Status
+    occupancy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPage:
+    """Page of pools, and the cursor of the next page."""
+
+    pools: list[Pool]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolsAdded:
+    """Pool ids, created and already existing."""
+
+    created: list[str]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFailed:
+    """Failed pool and the sessions that it ended."""
+
+    pool_id: str
+    pool_class: str
+    status: Status
+    occupancy: int
+    ended_session_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """Result of configuring a fleet."""
+
+    config_version: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """Session ids by result of a reconciliation with a pool's own list."""
+
+    ended: list[str]
+    adopted: list[str]
+    over_capacity: list[str]
+    already_ended: list[str]
+    elsewhere: list[str]

@@ -10,8 +10,16 @@ class DispatchError(Exception):
     """The dispatcher rejected the call."""
 
     code = "error"
+    status = 500
+    """HTTP status of the response."""
     fact = "name"
     """Key in `context` of the one value that the store may return with the error."""
+
+    def __init_subclass__(cls, *, code: str = "", status: int = 0, fact: str = "") -> None:
+        """Set the attributes that are given; a subclass inherits the others."""
+        for name, value in {"code": code, "status": status, "fact": fact}.items():
+            if value:
+                setattr(cls, name, value)
 
     def __init__(self, detail: str | None = None, **context: str) -> None:
         """`detail` replaces the docstring as message; `context` has machine-readable values (pool_id, reason)."""
@@ -19,119 +27,80 @@ class DispatchError(Exception):
         self.context = context
 
 
-class UnknownFleetError(DispatchError):
+class UnknownFleetError(DispatchError, code="unknown_fleet", status=404):
     """The fleet does not exist: create it with PUT /v1/fleets/{fleet}."""
 
-    code = "unknown_fleet"
 
-
-class NewerFleetError(DispatchError):
+class NewerFleetError(DispatchError, code="newer_fleet", status=503, fact="layout"):
     """The fleet's stored state requires a newer dispatcher: upgrade this one or use another; nothing was changed."""
 
-    code = "newer_fleet"
-    fact = "layout"
 
-
-class RepairingError(DispatchError):
+class RepairingError(DispatchError, code="repairing", status=503):
     """The fleet is being rebuilt from its records, which takes seconds; nothing was changed. Retry."""
 
-    code = "repairing"
 
-
-class DamagedError(DispatchError):
+class DamagedError(DispatchError, code="fleet_damaged", status=503):
     """The fleet's stored data is damaged: if no repair begins within seconds, run `slta audit --repair`."""
 
-    code = "fleet_damaged"
 
-
-class DocumentUnreadableError(DamagedError):
+class DocumentUnreadableError(DamagedError, code="document_unreadable"):
     """The fleet's stored configuration is missing or unreadable, and a repair needs it: PUT the configuration."""
 
-    code = "document_unreadable"
 
-
-class WouldSetAsideError(DispatchError):
+class WouldSetAsideError(DispatchError, code="would_set_aside", status=409):
     """The repair would set aside over 10 records, or over 1 % of the sessions: allow it with `set_aside=true`."""
 
-    code = "would_set_aside"
 
-
-class UnknownPoolError(DispatchError):
+class UnknownPoolError(DispatchError, code="unknown_pool", status=404):
     """The fleet has no pool with this `pool_id`."""
 
-    code = "unknown_pool"
 
-
-class UnknownClassError(DispatchError):
+class UnknownClassError(DispatchError, code="unknown_class", status=422):
     """The fleet has no class with this name: add it to `classes` of the fleet's configuration first."""
 
-    code = "unknown_class"
 
-
-class UnknownSessionError(DispatchError):
+class UnknownSessionError(DispatchError, code="unknown_session", status=404):
     """The session does not exist, or ended more than `retention_seconds` ago."""
 
-    code = "unknown_session"
 
-
-class SessionEndedError(DispatchError):
+class SessionEndedError(DispatchError, code="session_ended", status=409):
     """The session has ended; see `pool_id` and `reason`. A new session needs a new `session_id`."""
 
-    code = "session_ended"
 
-
-class NoCapacityError(DispatchError):
+class NoCapacityError(DispatchError, code="no_capacity", status=503):
     """Every active pool is full; nothing was changed. Retry when sessions have ended, or add pools."""
 
-    code = "no_capacity"
 
-
-class NoActivePoolError(DispatchError):
+class NoActivePoolError(DispatchError, code="no_active_pool", status=503):
     """The fleet has no active pool; nothing was changed. Add or undrain pools."""
 
-    code = "no_active_pool"
 
-
-class FleetObservesError(DispatchError):
+class FleetObservesError(DispatchError, code="fleet_observes", status=409):
     """The fleet's `policy` places no sessions: report them with PUT …/sessions/{session_id}, or change it."""
 
-    code = "fleet_observes"
 
-
-class OverCapacityError(DispatchError):
+class OverCapacityError(DispatchError, code="over_capacity", status=409):
     """The pool already holds the `capacity` of its class, so the report was rejected: check that `capacity`."""
 
-    code = "over_capacity"
 
-
-class ReportedPoolUnknownError(DispatchError):
+class ReportedPoolUnknownError(DispatchError, code="reported_pool_unknown", status=409):
     """The fleet has no pool with the reported `pool_id`, so the report was rejected: create the pool first."""
 
-    code = "reported_pool_unknown"
 
-
-class PoolNotEmptyError(DispatchError):
+class PoolNotEmptyError(DispatchError, code="pool_not_empty", status=409):
     """The pool still holds sessions: drain it and wait, or fail it."""
 
-    code = "pool_not_empty"
 
-
-class PoolInOtherClassError(DispatchError):
+class PoolInOtherClassError(DispatchError, code="pool_in_other_class", status=409):
     """The pool exists in another class: once it is empty, move it with PUT …/pools/{pool_id}."""
 
-    code = "pool_in_other_class"
 
-
-class PoolLimitError(DispatchError):
+class PoolLimitError(DispatchError, code="pool_limit", status=409):
     """A fleet holds at most 65,536 pools: split it into cells."""
 
-    code = "pool_limit"
 
-
-class FleetInUseError(DispatchError):
+class FleetInUseError(DispatchError, code="fleet_in_use", status=409):
     """The fleet has live sessions: complete them, or fail its pools, before deleting it."""
-
-    code = "fleet_in_use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +120,8 @@ class Mistake:
         return f"{where}{self.field}{': ' if self.field else ''}{self.reason}"
 
 
-class InvalidFleetError(DispatchError):
+class InvalidFleetError(DispatchError, code="invalid_fleet", status=422):
     """The fleet's configuration is invalid."""
-
-    code = "invalid_fleet"
 
     def __init__(self, detail: str | None = None, mistakes: Sequence[Mistake] = (), **context: str) -> None:
         """`mistakes` are all validation errors that have a location."""
@@ -162,57 +129,37 @@ class InvalidFleetError(DispatchError):
         self.mistakes = tuple(mistakes)
 
 
-class VersionMismatchError(DispatchError):
+class VersionMismatchError(DispatchError, code="version_mismatch", status=412, fact="config_version"):
     """The configuration does not have the expected version: read it again, merge and retry."""
 
-    code = "version_mismatch"
-    fact = "config_version"
 
-
-class CapacityBelowOccupancyError(DispatchError):
+class CapacityBelowOccupancyError(DispatchError, code="capacity_below_occupancy", status=409):
     """A pool holds more sessions than the new `capacity` of its class; nothing was changed."""
 
-    code = "capacity_below_occupancy"
 
-
-class ClassInUseError(DispatchError):
+class ClassInUseError(DispatchError, code="class_in_use", status=409):
     """A class that still has pools is missing from the new `classes`; nothing was changed."""
 
-    code = "class_in_use"
 
-
-class StaleReportError(DispatchError):
+class StaleReportError(DispatchError, code="stale_report", status=409, fact="as_of"):
     """`as_of` is not a time of the fleet's present history: read it again, then list and send the sessions anew."""
 
-    code = "stale_report"
-    fact = "as_of"
 
-
-class UtilitiesChangedError(DispatchError):
+class UtilitiesChangedError(DispatchError, code="utilities_changed", status=409):
     """Curves or capacities changed within the window, so it has no averages: begin a new window."""
 
-    code = "utilities_changed"
 
-
-class InvalidIntegralsError(DispatchError):
+class InvalidIntegralsError(DispatchError, code="invalid_integrals", status=422):
     """`since` is not an `integrals` value of this fleet's `state` or `averages`."""
 
-    code = "invalid_integrals"
 
-
-class StoreUnavailableError(DispatchError):
+class StoreUnavailableError(DispatchError, code="store_unavailable", status=503):
     """The store did not respond; nothing was changed. Retry shortly."""
 
-    code = "store_unavailable"
 
-
-class OlderLayoutError(StoreUnavailableError):
+class OlderLayoutError(StoreUnavailableError, fact="layout"):
     """The fleet was written by an unreleased version: delete the data directory or volume."""
 
-    fact = "layout"
 
-
-class OutcomeUnknownError(DispatchError):
+class OutcomeUnknownError(DispatchError, code="outcome_unknown", status=503):
     """The store did not confirm the operation, which may have been applied: retry with the same `session_id`."""
-
-    code = "outcome_unknown"

@@ -107,7 +107,7 @@ def codes_of(route: ApiRoute, method: str) -> dict[int, list[str]]:
     """Error codes of an operation by status, without those of a proxy and of unmatched routes (404, 405)."""
     by_status: dict[int, list[str]] = {}
     refused = [(code, REFUSED[code]) for code in _before_the_store(route, method)]
-    for code, status in refused + [(error.code, STATUS[error]) for error in _by_the_store(route, method)]:
+    for code, status in refused + [(error.code, error.status) for error in _by_the_store(route, method)]:
         by_status.setdefault(status, []).append(code)
     return dict(sorted(by_status.items()))
 

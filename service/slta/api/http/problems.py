@@ -16,36 +16,11 @@ RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unproces
 """Reason phrases of RFC 9110, which Python has from 3.13 on."""
 
 STATUS: Mapping[type[errors.DispatchError], int] = {
-    errors.UnknownFleetError: 404,
-    errors.UnknownPoolError: 404,
-    errors.UnknownSessionError: 404,
-    errors.SessionEndedError: 409,
-    errors.FleetObservesError: 409,
-    errors.OverCapacityError: 409,
-    errors.ReportedPoolUnknownError: 409,
-    errors.PoolNotEmptyError: 409,
-    errors.PoolInOtherClassError: 409,
-    errors.PoolLimitError: 409,
-    errors.FleetInUseError: 409,
-    errors.CapacityBelowOccupancyError: 409,
-    errors.ClassInUseError: 409,
-    errors.StaleReportError: 409,
-    errors.UtilitiesChangedError: 409,
-    errors.WouldSetAsideError: 409,
-    errors.VersionMismatchError: 412,
-    errors.UnknownClassError: 422,
-    errors.InvalidFleetError: 422,
-    errors.InvalidIntegralsError: 422,
-    errors.NewerFleetError: 503,
-    errors.OlderLayoutError: 503,
-    errors.RepairingError: 503,
-    errors.DamagedError: 503,
-    errors.DocumentUnreadableError: 503,
-    errors.NoCapacityError: 503,
-    errors.NoActivePoolError: 503,
-    errors.StoreUnavailableError: 503,
-    errors.OutcomeUnknownError: 503,
+    kind: kind.status
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.DispatchError) and kind is not errors.DispatchError
 }
+"""By error of a dispatcher call."""
 
 
 class HttpError(Exception):
@@ -66,9 +41,8 @@ EXPECTED = (HttpError, errors.DispatchError)
 def problem_of(request_id: str, error: Exception) -> ApiResponse:
     """Problem document of an error; an unexpected one becomes `internal_error`, without its message."""
     if isinstance(error, errors.DispatchError):
-        status = STATUS.get(type(error), 500)
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-        return _problem(request_id, status, error.code, str(error), headers, error.context)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return _problem(request_id, error.status, error.code, str(error), headers, error.context)
     if not isinstance(error, HttpError):
         error = HttpError(500, "internal_error", "Internal error; the log has the traceback under this request_id.")
     return _problem(request_id, error.status, error.code, str(error), error.headers)
