@@ -21,17 +21,7 @@ from slta.metrics.fleet_view import FleetView, view_of
 from slta.metrics.process_metrics import ProcessMetrics
 from slta.metrics.readings import Reading, Readings
 from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, in_chunks, print_family
-from slta.models import Snapshot
-from slta.models.errors import (
-    DamagedError,
-    DispatchError,
-    DocumentUnreadableError,
-    NewerFleetError,
-    OlderLayoutError,
-    RepairingError,
-    StoreUnavailableError,
-    UnknownFleetError,
-)
+from slta.models import Snapshot, errors
 from slta.store import Store
 
 REPEATED = "Every replica repeats it: take the max, not the sum."
@@ -141,7 +131,7 @@ async def read_fleets(store: Store, specs: Specs, expected_gaps: ExpectedGapCach
                 spec = await _spec(specs, snapshot)
                 if snapshot and spec:
                     await _print(view_of(snapshot, spec, expected_gaps.now(snapshot, spec)), families, time_slice)
-    except DispatchError:
+    except errors.DispatchError:
         reading.is_up = False
     return reading
 
@@ -153,14 +143,20 @@ async def _snapshot(store: Store, fleet: str) -> Snapshot | None:
     """
     try:
         return await _try_snapshot(store, fleet)
-    except StoreUnavailableError:
+    except errors.StoreUnavailableError:
         return await _try_snapshot(store, fleet)
 
 
 async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:
     try:
         return await store.fleets.snapshot(fleet)
-    except (UnknownFleetError, NewerFleetError, OlderLayoutError, RepairingError, DamagedError):
+    except (
+        errors.UnknownFleetError,
+        errors.NewerFleetError,
+        errors.OlderLayoutError,
+        errors.RepairingError,
+        errors.DamagedError,
+    ):
         return None  # deleted meanwhile, of another version, or damaged
 
 
@@ -168,7 +164,7 @@ async def _spec(specs: Specs, snapshot: Snapshot | None) -> FleetSpec | None:
     """Compiled configuration; None if it is unreadable."""
     try:
         return await specs.of_stored(snapshot.document) if snapshot else None
-    except DocumentUnreadableError:
+    except errors.DocumentUnreadableError:
         return None
 
 

@@ -15,30 +15,18 @@ from slta.api.http.route_options import FLEET_BODY, FLEET_PARTS, allow
 from slta.api.schemas import Events, FleetBody, FleetName, FleetNames, json_response
 from slta.audit import repair_fleet
 from slta.fleet_file.applying import apply_fleet
-from slta.models import Repaired
-from slta.models.errors import (
-    CapacityBelowOccupancyError,
-    ClassInUseError,
-    DocumentUnreadableError,
-    FleetInUseError,
-    InvalidFleetError,
-    PoolInOtherClassError,
-    PoolLimitError,
-    UnknownFleetError,
-    VersionMismatchError,
-    WouldSetAsideError,
-)
+from slta.models import Repaired, errors
 from slta.store import Store
 
 router = APIRouter(prefix="/v1/fleets", tags=["fleets"], route_class=ApiRoute)
 
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})"')
 REFUSES_PUT = (
-    VersionMismatchError,
-    CapacityBelowOccupancyError,
-    ClassInUseError,
-    PoolInOtherClassError,
-    PoolLimitError,
+    errors.VersionMismatchError,
+    errors.CapacityBelowOccupancyError,
+    errors.ClassInUseError,
+    errors.PoolInOtherClassError,
+    errors.PoolLimitError,
 )
 ETAG = {"ETag": {"description": "version of the configuration, for If-Match", "schema": {"type": "string"}}}
 FLEET: dict[str, Any] = {"model": FleetBody, "headers": ETAG}
@@ -59,7 +47,9 @@ class Precondition(NamedTuple):
         """The version that must be the current one; None for any. Raises VersionMismatchError."""
         if self.if_none_match is not None:
             if self.if_none_match.strip() != "*":
-                raise VersionMismatchError("If-None-Match must be *, which requires that the fleet does not exist.")
+                raise errors.VersionMismatchError(
+                    "If-None-Match must be *, which requires that the fleet does not exist."
+                )
             return ABSENT
         if self.if_match is None:
             return None
@@ -67,7 +57,7 @@ class Precondition(NamedTuple):
             return await _current_version(store, fleet)
         match = _ETAG.fullmatch(self.if_match.strip())
         if match is None:
-            raise VersionMismatchError('If-Match must be * or one ETag as returned by GET, such as "3".')
+            raise errors.VersionMismatchError('If-Match must be * or one ETag as returned by GET, such as "3".')
         return int(match[1])
 
 
@@ -83,8 +73,8 @@ ThePrecondition = Annotated[Precondition, Depends(_precondition)]
 async def _current_version(store: Store, fleet: str) -> int:
     try:
         return (await store.fleets.config(fleet))[1]
-    except UnknownFleetError:
-        raise VersionMismatchError from None
+    except errors.UnknownFleetError:
+        raise errors.VersionMismatchError from None
 
 
 @router.get("", responses={200: {"model": FleetNames}})
@@ -95,7 +85,7 @@ async def list_fleets(principal: ThePrincipal, store: TheStore) -> Response:
 
 
 @router.put("/{fleet}", responses={200: FLEET, 201: FLEET})
-@allow("admin", body_bytes=FLEET_BODY, body_parts=FLEET_PARTS, invalid=InvalidFleetError, refuses=REFUSES_PUT)
+@allow("admin", body_bytes=FLEET_BODY, body_parts=FLEET_PARTS, invalid=errors.InvalidFleetError, refuses=REFUSES_PUT)
 async def put_fleet(
     fleet: FleetName,
     body: FleetBody,
@@ -106,11 +96,11 @@ async def put_fleet(
 ) -> Response:
     """Create a fleet (201) or change it (200); live sessions stay. Creates the missing pools of `pools: N`."""
     if body.fleet not in (None, fleet):
-        raise InvalidFleetError("fleet: must be the name in the path, or absent")
+        raise errors.InvalidFleetError("fleet: must be the name in the path, or absent")
     expected = await precondition.expected(store, fleet)
     if body.config_version is not None:
         if expected not in (None, body.config_version):
-            raise VersionMismatchError("If-Match and config_version must be equal.")
+            raise errors.VersionMismatchError("If-Match and config_version must be equal.")
         expected = body.config_version
     applied = await apply_fleet(store, specs, fleet, body, expected, author)
     version, created = applied.configured.config_version, applied.configured.created
@@ -123,7 +113,7 @@ async def get_fleet(fleet: FleetName, store: TheStore) -> Response:
     """Get the fleet's configuration, in the format of PUT."""
     document, version = await store.fleets.config(fleet)
     if not document:
-        raise DocumentUnreadableError
+        raise errors.DocumentUnreadableError
     return _fleet(fleet, document, version, 200)
 
 
@@ -135,7 +125,7 @@ async def list_events(fleet: FleetName, store: TheStore) -> Response:
 
 
 @router.post("/{fleet}/repair", responses={200: {"model": Repaired}})
-@allow("admin", refuses=(WouldSetAsideError, VersionMismatchError))
+@allow("admin", refuses=(errors.WouldSetAsideError, errors.VersionMismatchError))
 async def repair(
     fleet: FleetName, store: TheStore, specs: TheSpecs, author: TheAuthor, set_aside: SetAside = None
 ) -> Response:
@@ -145,16 +135,16 @@ async def repair(
 
 
 @router.delete("/{fleet}", status_code=204)
-@allow("admin", refuses=(FleetInUseError, VersionMismatchError))
+@allow("admin", refuses=(errors.FleetInUseError, errors.VersionMismatchError))
 async def delete_fleet(fleet: FleetName, precondition: ThePrecondition, store: TheStore, author: TheAuthor) -> Response:
     """Delete a fleet without live sessions, and its pools."""
     expected = await precondition.expected(store, fleet)
     try:
         await store.fleets.delete(fleet, expected, author)
-    except UnknownFleetError:
+    except errors.UnknownFleetError:
         if expected is None:
             raise
-        raise VersionMismatchError from None
+        raise errors.VersionMismatchError from None
     return Response(status_code=204)
 
 

@@ -21,15 +21,7 @@ from slta.api.schemas import (
     PoolSessionsBody,
     json_response,
 )
-from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation
-from slta.models.errors import (
-    PoolInOtherClassError,
-    PoolLimitError,
-    PoolNotEmptyError,
-    StaleReportError,
-    UnknownClassError,
-    UnknownPoolError,
-)
+from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, errors
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
@@ -49,7 +41,7 @@ async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, l
     "pool",
     body_bytes=BATCH_BODY,
     body_parts=4 * MAX_POOLS,
-    refuses=(UnknownClassError, PoolInOtherClassError, PoolLimitError),
+    refuses=(errors.UnknownClassError, errors.PoolInOtherClassError, errors.PoolLimitError),
 )
 async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor) -> Response:
     """Create pools atomically; existing pools of the same class are unchanged."""
@@ -61,14 +53,14 @@ async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: 
 
 
 @router.get("/{pool_id}", responses={200: {"model": Pool}})
-@allow("read", "pool", refuses=(UnknownPoolError,))
+@allow("read", "pool", refuses=(errors.UnknownPoolError,))
 async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Get a pool."""
     return json_response(await store.pools.get(fleet, pool_id))
 
 
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
-@allow("pool", refuses=(UnknownClassError, PoolNotEmptyError, PoolLimitError))
+@allow("pool", refuses=(errors.UnknownClassError, errors.PoolNotEmptyError, errors.PoolLimitError))
 async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor) -> Response:
     """Create a pool (201), or move an empty one to another class (200)."""
     pool, created = await store.pools.move(fleet, pool_id, body.pool_class, author)
@@ -76,7 +68,7 @@ async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: The
 
 
 @router.delete("/{pool_id}", status_code=204)
-@allow("pool", refuses=(UnknownPoolError, PoolNotEmptyError))
+@allow("pool", refuses=(errors.UnknownPoolError, errors.PoolNotEmptyError))
 async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Remove an empty pool."""
     await store.pools.remove(fleet, pool_id, author)
@@ -84,28 +76,33 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author
 
 
 @router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
-@allow("pool", refuses=(UnknownPoolError,))
+@allow("pool", refuses=(errors.UnknownPoolError,))
 async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Stop assigning sessions to a pool; live sessions stay."""
     return json_response(await store.pools.set_status(fleet, pool_id, "draining", author))
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
-@allow("pool", refuses=(UnknownPoolError,))
+@allow("pool", refuses=(errors.UnknownPoolError,))
 async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Assign sessions to a pool again."""
     return json_response(await store.pools.set_status(fleet, pool_id, "active", author))
 
 
 @router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
-@allow("pool", refuses=(UnknownPoolError,))
+@allow("pool", refuses=(errors.UnknownPoolError,))
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Stop assigning sessions to a pool and end its live sessions."""
     return json_response(await store.pools.fail(fleet, pool_id, author))
 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
-@allow("pool", body_bytes=BATCH_BODY, body_parts=2 * MAX_LISTED_SESSIONS, refuses=(UnknownPoolError, StaleReportError))
+@allow(
+    "pool",
+    body_bytes=BATCH_BODY,
+    body_parts=2 * MAX_LISTED_SESSIONS,
+    refuses=(errors.UnknownPoolError, errors.StaleReportError),
+)
 async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSessionsBody, store: TheStore) -> Response:
     """Reconcile with a pool's own list: sessions assigned before `as_of` and not listed are ended."""
     return json_response(await store.pools.reconcile(fleet, pool_id, body.as_of, body.session_ids))

@@ -21,22 +21,17 @@ from slta.api.schemas import (
     SessionId,
     json_response,
 )
-from slta.models import AlreadyEnded, Completed, Placement, Renewed, Reported, Session
-from slta.models.errors import (
-    FleetObservesError,
-    NoActivePoolError,
-    NoCapacityError,
-    OverCapacityError,
-    ReportedPoolUnknownError,
-    SessionEndedError,
-    UnknownSessionError,
-)
+from slta.models import AlreadyEnded, Completed, Placement, Renewed, Reported, Session, errors
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
 
 @router.post("/assign", status_code=201, responses={200: {"model": Placement}, 201: {"model": Placement}})
-@allow("assign", hot=True, refuses=(SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError))
+@allow(
+    "assign",
+    hot=True,
+    refuses=(errors.SessionEndedError, errors.FleetObservesError, errors.NoCapacityError, errors.NoActivePoolError),
+)
 async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign a session to a pool: 201; for a live `session_id`: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)
@@ -45,7 +40,7 @@ async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependenci
 
 
 @router.post("/complete", responses={200: {"model": Completed | AlreadyEnded}})
-@allow("complete", hot=True, refuses=(UnknownSessionError,))
+@allow("complete", hot=True, refuses=(errors.UnknownSessionError,))
 async def complete(
     fleet: FleetName, body: CompleteBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
@@ -62,7 +57,7 @@ async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies
 
 
 @router.put("/sessions/{session_id}", responses={200: {"model": Reported}, 201: {"model": Reported}})
-@allow("pool", hot=True, refuses=(SessionEndedError, OverCapacityError, ReportedPoolUnknownError))
+@allow("pool", hot=True, refuses=(errors.SessionEndedError, errors.OverCapacityError, errors.ReportedPoolUnknownError))
 async def report(
     fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
 ) -> Response:
@@ -72,7 +67,7 @@ async def report(
 
 
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})
-@allow("read", "assign", "complete", "pool", refuses=(SessionEndedError, UnknownSessionError))
+@allow("read", "assign", "complete", "pool", refuses=(errors.SessionEndedError, errors.UnknownSessionError))
 async def get_session(fleet: FleetName, session_id: SessionId, store: TheStore) -> Response:
     """Pool of a live session, its age, its level at arrival and the token that decided."""
     return json_response(await store.sessions.get(fleet, session_id))
