@@ -57,29 +57,7 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     authorization to their endpoints, each with `@allow(…)` or `@public()`. They may set their own
     Content-Security-Policy.
     """
-    app = _framework()
-    guard = RequestGuard(tuple(allowed_hosts), observe_request, proxies)
-    app.state.dependencies = dependencies = Dependencies(
-        store,
-        specs or Specs(),
-        expected_gaps or ExpectedGapCache(),
-        Authorizer(access, rate, store),
-        render_metrics,
-        is_ending,
-    )
-    app.state.fast_path = FastPath(guard, dependencies)
-    refuse_without_route(app)
-    mounted: list[APIRouter] = [*ROUTERS, *([docs_page.router] if docs_enabled else []), *extra_routers]
-    for router in mounted:
-        # Flat: matching nested routers costs every request 20 µs.
-        app.router.routes.extend(router.routes)
-    middleware: Any = GuardMiddleware
-    app.add_middleware(middleware, guard=guard)
-    return app
-
-
-def _framework() -> FastAPI:
-    return FastAPI(
+    app = FastAPI(
         title="SLTA dispatcher",
         version="1",
         summary="Places sessions by utility, and shows how far from the proven optimum it is.",
@@ -89,6 +67,19 @@ def _framework() -> FastAPI:
         redirect_slashes=False,
         telemetry={"metrics": False, "logs": False, "operation_spans": False},  # see slta.runtime.tracing
     )
+    guard = RequestGuard(tuple(allowed_hosts), observe_request, proxies)
+    authorizer = Authorizer(access, rate, store)
+    app.state.dependencies = dependencies = Dependencies(
+        store, specs or Specs(), expected_gaps or ExpectedGapCache(), authorizer, render_metrics, is_ending
+    )
+    app.state.fast_path = FastPath(guard, dependencies)
+    refuse_without_route(app)
+    for router in (*ROUTERS, *([docs_page.router] if docs_enabled else []), *extra_routers):
+        # Flat: matching nested routers costs every request 20 µs.
+        app.router.routes.extend(router.routes)
+    middleware: Any = GuardMiddleware
+    app.add_middleware(middleware, guard=guard)
+    return app
 
 
 def fast_path_of(app: FastAPI) -> FastPath:

@@ -8,31 +8,14 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("static")
 PAGE = "index.html"
-JAVASCRIPT = "text/javascript; charset=utf-8"
-CONTENT_TYPES = {
-    PAGE: "text/html; charset=utf-8",
-    "console.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-    "changes.js": JAVASCRIPT,
-    "chart.js": JAVASCRIPT,
-    "charts.js": JAVASCRIPT,
-    "classes.js": JAVASCRIPT,
-    "controls.js": JAVASCRIPT,
-    "dom.js": JAVASCRIPT,
-    "events.js": JAVASCRIPT,
-    "figure.js": JAVASCRIPT,
-    "format.js": JAVASCRIPT,
-    "main.js": JAVASCRIPT,
-    "model.js": JAVASCRIPT,
-    "pools.js": JAVASCRIPT,
-    "profile.js": JAVASCRIPT,
-    "service.js": JAVASCRIPT,
-    "status.js": JAVASCRIPT,
-    "stream.js": JAVASCRIPT,
-    "tables.js": JAVASCRIPT,
-    "tiles.js": JAVASCRIPT,
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
-"""Served files; all others in the folder are not served."""
+CONTENT_TYPES = {path.name: TYPES[path.suffix] for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
+"""Of the served files; those of other types in the folder are not served."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -60,17 +43,16 @@ class PageFile:
 
 def read_page() -> dict[str, PageFile]:
     """Read the files of `CONTENT_TYPES`, by name."""
-    return {name: _read(FOLDER / name, content_type) for name, content_type in CONTENT_TYPES.items()}
+    files = {}
+    for name, content_type in CONTENT_TYPES.items():
+        body = (FOLDER / name).read_bytes()
+        files[name] = PageFile(body, content_type, f'"{_digest(body)}"')
+    return files
 
 
 def version_of(files: dict[str, PageFile]) -> str:
     """Digest of all files, by which an open page detects a newer version."""
     return _digest("".join(file.etag for file in files.values()).encode())
-
-
-def _read(path: Path, content_type: str) -> PageFile:
-    body = path.read_bytes()
-    return PageFile(body, content_type, f'"{_digest(body)}"')
 
 
 def _digest(data: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -76,9 +77,11 @@ class FamilyFactory(Generic[S, P]):
     labels: Labels
     parts: Callable[[S], Iterable[tuple[Labels, P]]]
 
-    def gauge(self, name: str, text: str, value: Callable[[P], Value], labels: Labels = ()) -> FleetGauge[S]:
-        """Define a gauge; `labels` has its own label if `value` returns a mapping."""
-        return FleetGauge(name, text, self.labels + labels, self._samples(value))
+    def gauge(
+        self, name: str, text: str, value: Callable[[P], Value] | None = None, labels: Labels = ()
+    ) -> FleetGauge[S]:
+        """Define a gauge. `value` defaults to the part's attribute `name`; `labels` has the label of a mapping."""
+        return FleetGauge(name, text, self.labels + labels, self._samples(value or attrgetter(name)))
 
     def counter(self, name: str, text: str, value: Callable[[P], Value], labels: Labels = ()) -> FleetCounter[S]:
         """Define a counter; arguments as in `gauge`."""

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from operator import itemgetter
 
 from slta.metrics.definitions import FleetFamily
-from slta.metrics.fleet_view import CLASS, CLASS_COUNTS, FLEET, LEVEL, WINDOW, FleetView
+from slta.metrics.fleet_view import CLASS, CLASS_COUNTS, COUNTERS, FLEET, LEVEL, NOW, WINDOW, FleetView
 from slta.models import MICROSECONDS
 
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
-    FLEET.gauge("aggregate_utility", "Current utility of all active pools, U.", lambda view: view.now.utility),
-    FLEET.gauge(
+    NOW.gauge("aggregate_utility", "Current utility of all active pools, U.", lambda now: now.utility),
+    NOW.gauge(
         "aggregate_utility_bound",
         "Maximum utility for the current sessions and pools, U*(N, A).",
-        lambda view: view.now.utility_bound,
+        lambda now: now.utility_bound,
     ),
-    WINDOW.gauge("utility_mean", "Mean utility per pool over the window.", lambda gaps: gaps.utility_mean),
-    WINDOW.gauge(
-        "utility_bound",
-        "Proven upper bound of the mean utility per pool over the window, u*(<s>).",
-        lambda gaps: gaps.utility_bound,
-    ),
-    WINDOW.gauge(
-        "placement_gap",
-        "Mean utility per pool that optimal placement could have gained over the window.",
-        lambda gaps: gaps.placement_gap,
-    ),
-    FLEET.gauge(
+    WINDOW.gauge("utility_mean", "Mean utility per pool over the window."),
+    WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool over the window, u*(<s>)."),
+    WINDOW.gauge("placement_gap", "Mean utility per pool that optimal placement could have gained over the window."),
+    NOW.gauge(
         "expected_placement_gap",
         "Expected placement gap per pool at a steady load equal to the mean of the last five minutes.",
-        lambda view: view.now.expected_placement_gap,
     ),
-    FLEET.gauge(
-        "relative_expected_placement_gap",
-        "Expected placement gap as a fraction of the utility bound at this load.",
-        lambda view: view.now.relative_expected_placement_gap,
+    NOW.gauge(
+        "relative_expected_placement_gap", "Expected placement gap as a fraction of the utility bound at this load."
     ),
-    WINDOW.gauge(
-        "swing_gap", "Mean utility per pool lost to variation of the load over the window.", lambda gaps: gaps.swing_gap
-    ),
+    WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load over the window."),
     FLEET.gauge(
         "difference_at_placing",
         "Mean over the reports of the window: marginal utility of JLMU's choice minus that of the reported pool.",
@@ -61,9 +49,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         lambda view: sum(view.snapshot.integrals.sessions) / MICROSECONDS,
     ),
     FLEET.gauge(
-        "mean_holding_seconds",
-        "Mean session duration by Little's law: session_seconds divided by the ended sessions.",
-        lambda view: view.mean_holding_seconds,
+        "mean_holding_seconds", "Mean session duration by Little's law: session_seconds divided by the ended sessions."
     ),
     FLEET.gauge(
         "pool_seconds",
@@ -77,107 +63,70 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     CLASS.gauge("sessions", "Sessions by status of their pool.", lambda c: asdict(c.sessions), ("status",)),
     CLASS.gauge("pools", "Pools by status.", lambda c: asdict(c.pools), ("status",)),
     CLASS.gauge("session_capacity", "Total capacity of the active pools.", lambda c: c.pools.active * c.capacity),
-    LEVEL.gauge(
-        "occupancy_fraction",
-        "Fraction of the class's pools with at least `level` sessions.",
-        lambda level: level.fraction,
-    ),
+    LEVEL.gauge("occupancy_fraction", "Fraction of the class's pools with at least `level` sessions."),
     LEVEL.gauge(
         "optimal_occupancy_fraction",
         "Fraction of the class's pools with at least `level` sessions in the optimal assignment.",
-        lambda level: level.optimal_fraction,
     ),
-    CLASS.gauge("threshold", "Number of sessions below which a pool has a green token.", lambda c: c.threshold),
-    CLASS.gauge("optimal_threshold", "Threshold at the optimal rank.", lambda c: c.optimal_threshold),
-    FLEET.gauge(
-        "estimate_rank",
-        "Learned rank r; with policies jlmu and observe the best rank with a free pool.",
-        lambda view: view.now.estimate_rank,
-    ),
-    FLEET.gauge(
-        "optimal_rank", "Optimal value of r for the current sessions and pools.", lambda view: view.now.optimal_rank
-    ),
-    FLEET.gauge(
-        "min_green_to_decrement",
-        "Number of green tokens from which r decreases.",
-        lambda view: view.now.min_green_to_decrement,
-    ),
+    CLASS.gauge("threshold", "Number of sessions below which a pool has a green token."),
+    CLASS.gauge("optimal_threshold", "Threshold at the optimal rank."),
+    NOW.gauge("estimate_rank", "Learned rank r; with policies jlmu and observe the best rank with a free pool."),
+    NOW.gauge("optimal_rank", "Optimal value of r for the current sessions and pools."),
+    NOW.gauge("min_green_to_decrement", "Number of green tokens from which r decreases."),
     CLASS.gauge(
         "tokens", "Pools with a token, by color.", lambda c: asdict(c.tokens) if c.tokens else None, ("color",)
     ),
-    CLASS.gauge(
-        "marginal_utility",
-        "Marginal utility of one more session on the emptiest pool of the class.",
-        lambda c: c.marginal_utility,
-    ),
-    FLEET.gauge("load_price", "Marginal utility of one more session at the optimum.", lambda view: view.now.load_price),
-    CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum.", lambda c: c.pool_worth),
-    FLEET.gauge(
-        "store_epoch",
-        "Unix time of the fleet's creation or of the last detected rollback of the store.",
-        lambda view: view.now.store_epoch,
-    ),
-    FLEET.gauge("config_version", "Version of the fleet's configuration.", lambda view: view.now.config_version),
-    FLEET.gauge(
-        "suspect",
-        "1 after an error inside an operation, until the fleet's rows are rebuilt.",
-        lambda view: view.now.suspect,
-    ),
+    CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
+    NOW.gauge("load_price", "Marginal utility of one more session at the optimum."),
+    CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
+    NOW.gauge("store_epoch", "Unix time of the fleet's creation or of the last detected rollback of the store."),
+    NOW.gauge("config_version", "Version of the fleet's configuration."),
+    NOW.gauge("suspect", "1 after an error inside an operation, until the fleet's rows are rebuilt."),
     FLEET.gauge(
         "state_bytes",
         "Bytes of bit rows: tokens (read by the policy), ledger (occupancies of pools).",
         lambda view: view.snapshot.row_bytes,
         ("part",),
     ),
-    FLEET.gauge("fleet_info", "The fleet's policy.", lambda view: {view.now.policy: 1}, ("policy",)),
+    NOW.gauge("fleet_info", "The fleet's policy.", lambda now: {now.policy: 1}, ("policy",)),
     CLASS_COUNTS.counter("assignments", "Sessions placed, by deciding token.", lambda c: c.assigned, ("token",)),
-    FLEET.counter("completions", "Sessions completed.", lambda view: view.now.counters["completed"]),
-    FLEET.counter(
+    COUNTERS.counter("completions", "Sessions completed.", itemgetter("completed")),
+    COUNTERS.counter(
         "rejections",
         "Sessions not placed.",
-        lambda view: {
-            "no_capacity": view.now.counters["rejected_no_capacity"],
-            "no_active_pool": view.now.counters["rejected_no_active_pool"],
+        lambda counters: {
+            "no_capacity": counters["rejected_no_capacity"],
+            "no_active_pool": counters["rejected_no_active_pool"],
         },
         ("reason",),
     ),
-    FLEET.counter(
-        "leases_expired", "Sessions ended by the expiry of their lease.", lambda view: view.now.counters["expired"]
-    ),
-    FLEET.counter(
-        "sessions_failed", "Sessions ended by a failure of their pool.", lambda view: view.now.counters["failed"]
-    ),
-    FLEET.counter(
+    COUNTERS.counter("leases_expired", "Sessions ended by the expiry of their lease.", itemgetter("expired")),
+    COUNTERS.counter("sessions_failed", "Sessions ended by a failure of their pool.", itemgetter("failed")),
+    COUNTERS.counter(
         "sessions_reported_ended",
         "Sessions ended because their pool no longer reported them.",
-        lambda view: view.now.counters["reported_ended"],
+        itemgetter("reported_ended"),
     ),
-    FLEET.counter(
-        "sessions_adopted", "Unknown sessions added from reports.", lambda view: view.now.counters["adopted"]
-    ),
-    FLEET.counter(
+    COUNTERS.counter("sessions_adopted", "Unknown sessions added from reports.", itemgetter("adopted")),
+    COUNTERS.counter(
         "reports_left_out",
         "Reports of sessions not counted in the fleet's metrics.",
-        lambda view: {
-            "over_capacity": view.now.counters["left_out_over_capacity"],
-            "unknown_pool": view.now.counters["left_out_unknown_pool"],
+        lambda counters: {
+            "over_capacity": counters["left_out_over_capacity"],
+            "unknown_pool": counters["left_out_unknown_pool"],
         },
         ("reason",),
     ),
-    FLEET.counter(
+    COUNTERS.counter(
         "learning_steps",
         "Learning steps of r.",
-        lambda view: {"up": view.now.counters["learning_steps_up"], "down": view.now.counters["learning_steps_down"]},
+        lambda counters: {"up": counters["learning_steps_up"], "down": counters["learning_steps_down"]},
         ("direction",),
     ),
-    FLEET.counter(
-        "store_went_back",
-        "Rollbacks of the store, which may have lost acknowledged changes.",
-        lambda view: view.now.counters["went_back"],
+    COUNTERS.counter(
+        "store_went_back", "Rollbacks of the store, which may have lost acknowledged changes.", itemgetter("went_back")
     ),
-    FLEET.counter(
-        "repairs",
-        "Repairs: rebuilds of the fleet's rows from its session records.",
-        lambda view: view.now.counters["repairs"],
+    COUNTERS.counter(
+        "repairs", "Repairs: rebuilds of the fleet's rows from its session records.", itemgetter("repairs")
     ),
 )

@@ -56,8 +56,8 @@ def _gaps(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
 class Level(NamedTuple):
     """Fraction of a class's pools with at least `level` sessions, and the same in the optimal assignment."""
 
-    fraction: float
-    optimal_fraction: float
+    occupancy_fraction: float
+    optimal_occupancy_fraction: float
 
 
 def _levels(c: ClassObservation) -> Iterator[tuple[str, Level]]:
@@ -71,6 +71,10 @@ def _fraction(column: list[int] | list[float], level: int) -> float:
 
 
 FLEET: FamilyFactory[FleetView, FleetView] = FamilyFactory(("fleet",), lambda view: [((view.now.fleet,), view)])
+NOW: FamilyFactory[FleetView, Instant] = FamilyFactory(("fleet",), lambda view: [((view.now.fleet,), view.now)])
+COUNTERS: FamilyFactory[FleetView, Mapping[str, int]] = FamilyFactory(
+    ("fleet",), lambda view: [((view.now.fleet,), view.now.counters)]
+)
 WINDOW: FamilyFactory[FleetView, Gaps] = FamilyFactory(
     ("fleet", "window"), lambda view: [((view.now.fleet, window), gaps) for window, gaps in view.windows.items()]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
@@ -41,24 +41,15 @@ def dependencies_of(app: FastAPI) -> Dependencies:
     return dependencies
 
 
+def _of_application(name: str) -> Any:  # noqa: ANN401 - FastAPI's own type is not exported
+    async def dependency(request: Request) -> object:
+        return getattr(dependencies_of(request.app), name)
+
+    return Depends(dependency)
+
+
 async def _dependencies(request: Request) -> Dependencies:
     return dependencies_of(request.app)
-
-
-async def _store(request: Request) -> Store:
-    return dependencies_of(request.app).store
-
-
-async def _specs(request: Request) -> Specs:
-    return dependencies_of(request.app).specs
-
-
-async def _expected_gaps(request: Request) -> ExpectedGapCache:
-    return dependencies_of(request.app).expected_gaps
-
-
-async def _render_metrics(request: Request) -> RenderMetrics:
-    return dependencies_of(request.app).render_metrics
 
 
 async def _context(request: Request) -> RequestContext:
@@ -77,10 +68,10 @@ async def _author(request: Request) -> Author:
 
 
 TheDependencies = Annotated[Dependencies, Depends(_dependencies)]
-TheStore = Annotated[Store, Depends(_store)]
-TheSpecs = Annotated[Specs, Depends(_specs)]
-TheExpectedGaps = Annotated[ExpectedGapCache, Depends(_expected_gaps)]
-TheMetrics = Annotated[RenderMetrics, Depends(_render_metrics)]
+TheStore = Annotated[Store, _of_application("store")]
+TheSpecs = Annotated[Specs, _of_application("specs")]
+TheExpectedGaps = Annotated[ExpectedGapCache, _of_application("expected_gaps")]
+TheMetrics = Annotated[RenderMetrics, _of_application("render_metrics")]
 TheContext = Annotated[RequestContext, Depends(_context)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]
 TheAuthor = Annotated[Author, Depends(_author)]

@@ -61,9 +61,8 @@ class RequestGuard:
         if _is_repeated(b"authorization", scope, context):
             raise HttpError(400, "repeated_authorization", "The request has more than one Authorization header.")
         if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
-            raise HttpError(
-                400, "escaped_slash", "The path contains %2F, which proxies and servers decode differently."
-            )
+            detail = "The path contains %2F, which proxies and servers decode differently."
+            raise HttpError(400, "escaped_slash", detail)
         if scope["path"] not in PROBES and not self._host_allowed(scope, context):
             raise HttpError(400, "invalid_host", "The Host header is not one of this service's allowed hosts.")
         if scope["method"] not in SAFE_METHODS and _is_cross_site(context.headers):
@@ -83,17 +82,9 @@ class RequestGuard:
 
     def finish(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
         """Report a finished request to `observe`; `route` is the path template, None if no route matched."""
-        seconds = monotonic() - context.arrived
-        about = (
-            status,
-            seconds,
-            context.fleet,
-            context.principal.key_id,
-            context.shed,
-            context.address,
-            context.author,
-        )
-        self._observe(RequestRecord(context.request_id, scope["method"], route, *about))
+        request = (context.request_id, scope["method"], route, status, monotonic() - context.arrived)
+        caller = (context.fleet, context.principal.key_id, context.shed, context.address, context.author)
+        self._observe(RequestRecord(*request, *caller))
 
 
 def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:

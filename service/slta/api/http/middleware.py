@@ -12,8 +12,6 @@ from slta.api.http.context import SCOPE_KEY
 from slta.api.http.guards import RequestGuard
 from slta.api.http.responses import SAFE_HEADERS, ApiResponse
 
-_SAFE_NAMES = frozenset(name for name, _ in SAFE_HEADERS)
-
 
 class GuardMiddleware:
     """ASGI middleware around the application."""
@@ -57,9 +55,4 @@ class GuardMiddleware:
 def _with_safe_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     own = [pair for pair in headers if pair[0] != b"server"]
     names = {name for name, _ in own}
-    if names.isdisjoint(_SAFE_NAMES):
-        own.extend(SAFE_HEADERS)
-    else:
-        own.extend(pair for pair in SAFE_HEADERS if pair[0] not in names)
-    own.append((b"x-request-id", request_id.encode()))
-    return own
+    return [*own, *(pair for pair in SAFE_HEADERS if pair[0] not in names), (b"x-request-id", request_id.encode())]
