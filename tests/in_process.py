@@ -19,7 +19,7 @@ from slta.expected_gap.worker_client import ExpectedGapWorker, arguments_of
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from slta.views import ExpectedGap, ExpectedGapQuestion
+from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
 
 TINY: dict[str, Any] = {
     "classes": [

@@ -21,7 +21,7 @@ from slta.expected_gap.cache import MAX_ANSWERS, ExpectedGapCache
 from slta.expected_gap.worker_client import ExpectedGapWorker, WorkerFailedError
 from slta.fleet_file import FleetFile
 from slta.models import Snapshot
-from slta.views import PENDING, ExpectedGap, ExpectedGapQuestion, question_at
+from slta.views.expected_gap import PENDING, ExpectedGap, ExpectedGapQuestion, question_at
 from tests.views.test_views import class_snapshot, integrals, snapshot
 
 

@@ -6,7 +6,8 @@ number in [0, 1) that is handed in, so that the same state and the same draw alw
 
 from fractions import Fraction
 
-from slta.core.policies import Decision, Jlmu, Occupancies
+from slta.core.policies import Jlmu, Occupancies
+from slta.core.policies.choice import Decision
 from slta.core.ranking import rank_coordinates
 from slta.core.utility import LogShareUtility, PoolClass
 

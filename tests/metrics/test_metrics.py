@@ -27,8 +27,8 @@ from slta.metrics.docs_page import page
 from slta.metrics.exposition import REPEATED
 from slta.models.request_record import RequestRecord
 from slta.store import Store
-from slta.views import observe_state
 from slta.views.expected_gap import rounded
+from slta.views.state import observe_state
 from tests.expositions import text_of
 from tests.in_process import Here
 from tests.metrics.conftest import PATIENT

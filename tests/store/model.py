@@ -19,7 +19,8 @@ from redis import Redis
 from slta.core import utility
 from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER, Index, Kink, Order
-from slta.core.policies import Decision, Observe, Occupancies, Policy
+from slta.core.policies import Observe, Occupancies, Policy
+from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta, Tokens
 from slta.store.encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY

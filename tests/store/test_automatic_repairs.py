@@ -17,7 +17,7 @@ from slta.fleet_file.applying import apply_fleet
 from slta.models import errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
-from slta.views import Observation, observe_state
+from slta.views.state import Observation, observe_state
 from tests.audit import violations
 from tests.in_process import TINY
 from tests.servers import TextRedis

@@ -19,7 +19,7 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.models import Findings, errors
 from slta.store import Store, StoreSettings
-from slta.views import observe_state
+from slta.views.state import observe_state
 from tests import rawstate
 from tests.audit import violations
 from tests.in_process import TINY

@@ -12,7 +12,8 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING
 from slta.models import AlreadyEnded, Choice, Reported, errors
 from slta.store import Store, StoreSettings
-from slta.views import decode_integrals, encode_integrals, mean_difference
+from slta.views.averages import mean_difference
+from slta.views.integrals import decode_integrals, encode_integrals
 from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from slta.core.policies import POLICIES, Decision, Occupancies, Policy, Standing, Step
-from slta.core.policies.steps import together
+from slta.core.policies import POLICIES, Occupancies, Policy
+from slta.core.policies.choice import Decision
+from slta.core.policies.steps import Standing, Step, together
 from slta.store.library import LUA_POLICIES, assemble
 
 

@@ -8,19 +8,10 @@ import pytest
 
 from slta.core.orders import Index, Kink
 from slta.core.policies import POLICIES, Policy
-from slta.views import (
-    AveragesObservation,
-    ExpectedGap,
-    ExpectedGapQuestion,
-    Observation,
-    WhatIf,
-    observe_averages,
-    observe_state,
-    question_at,
-    question_now,
-    what_if,
-)
-from slta.views.expected_gap import mean_sessions, rounded
+from slta.views.averages import AveragesObservation, observe_averages
+from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion, mean_sessions, question_at, question_now, rounded
+from slta.views.state import Observation, observe_state
+from slta.views.what_if import WhatIf, what_if
 from tests.views.test_views import SECOND, SPEC, class_snapshot, integrals, snapshot
 
 FOUND = ExpectedGap(gap=0.25, relative=0.05)

@@ -7,8 +7,7 @@ import dataclasses
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.steps import no_steps
-from slta.views import NextPlacement, next_placement
-from slta.views.next_placement import NextPlace
+from slta.views.next_placement import NextPlace, NextPlacement, next_placement
 from tests.views.test_views import SPEC, snapshot
 
 

@@ -13,7 +13,8 @@ from slta.api.http.responses import as_json
 from slta.fleet_file import FleetFile
 from slta.models import AlreadyEnded, Completed, Placement, Renewal
 from slta.models.request_record import Event
-from slta.parsing import MAX_LEASE_SECONDS, NAME_PATTERN, Name, check_lease, read_number
+from slta.parsing import NAME_PATTERN, Name
+from slta.parsing.fields import MAX_LEASE_SECONDS, check_lease, read_number
 
 MAX_POOLS = 1000
 MAX_RENEWALS = 1000

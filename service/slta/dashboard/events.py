@@ -14,15 +14,10 @@ from slta.core.policies import Policy
 from slta.models import Pool, Snapshot
 from slta.models.errors import UtilitiesChangedError
 from slta.models.request_record import Event
-from slta.views import (
-    AveragesObservation,
-    ExpectedGap,
-    Observation,
-    enumeration,
-    next_placement,
-    observe_averages,
-    observe_state,
-)
+from slta.views.averages import AveragesObservation, observe_averages
+from slta.views.expected_gap import ExpectedGap
+from slta.views.next_placement import next_placement
+from slta.views.state import Observation, enumeration, observe_state
 
 WINDOW_SECONDS = 60
 """Window of the displayed gaps: instantaneous ones are too noisy."""

@@ -14,7 +14,7 @@ import structlog
 from slta.core.fleet import FleetSpec
 from slta.expected_gap.worker_client import ExpectedGapWorker, WorkerFailedError
 from slta.models import Snapshot
-from slta.views import PENDING, ExpectedGap, ExpectedGapQuestion, question_at, question_now
+from slta.views.expected_gap import PENDING, ExpectedGap, ExpectedGapQuestion, question_at, question_now
 
 PAUSE_SECONDS = 10.0
 """Minimum interval between predictions of one fleet."""

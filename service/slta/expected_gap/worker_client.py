@@ -12,7 +12,7 @@ from typing import Any
 
 import slta
 from slta.child_process import end_with_parent
-from slta.views import ExpectedGap, ExpectedGapQuestion
+from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
 
 PATIENCE_SECONDS = 60.0
 """Timeout of one answer. The subprocess has a CPU time limit, but low priority, so that it may take far longer."""

@@ -10,7 +10,9 @@ from slta.core.gaps import Gaps
 from slta.metrics.definitions import FamilyFactory
 from slta.models import MICROSECONDS, ClassSnapshot, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
-from slta.views import PENDING, ClassObservation, ExpectedGap, Instant, averages, instant, mean_difference
+from slta.views.averages import averages, mean_difference
+from slta.views.expected_gap import PENDING, ExpectedGap
+from slta.views.state import ClassObservation, Instant, instant
 
 MAX_LEVELS = 64
 """Maximum levels of a class that are exported: for larger capacities every second, third, …"""

@@ -1,15 +1,6 @@
 """Parsing of untrusted input: names, exact numbers, strict JSON, and validation messages without the input."""
 
-from slta.parsing.fields import MAX_LEASE_SECONDS, NAME_PATTERN, NAME_RULE, Name, check_lease, read_number
-from slta.parsing.validation_errors import NOT_A_NAME, explain
+from slta.parsing.fields import NAME_PATTERN, NAME_RULE, Name
+from slta.parsing.validation_errors import explain
 
-__all__ = [
-    "MAX_LEASE_SECONDS",
-    "NAME_PATTERN",
-    "NAME_RULE",
-    "NOT_A_NAME",
-    "Name",
-    "check_lease",
-    "explain",
-    "read_number",
-]
+__all__ = ["NAME_PATTERN", "NAME_RULE", "Name", "explain"]

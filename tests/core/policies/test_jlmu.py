@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from slta.core.occupancy import counts_of, total_utility
 from slta.core.optimum import optimum
-from slta.core.policies import Decision, Jlmu, Occupancies
+from slta.core.policies import Jlmu, Occupancies
+from slta.core.policies.choice import Decision
 from slta.core.ranking import Ranking, rank_coordinates
 from slta.core.utility import (
     CappedLinearUtility,

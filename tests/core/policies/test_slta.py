@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from slta.core.occupancy import counts_of
 from slta.core.optimum import optimum
-from slta.core.policies import Decision, Occupancies, Slta
+from slta.core.policies import Occupancies, Slta
+from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Coordinate, rank_coordinates
 from slta.core.utility import LogShareUtility, PoolClass, TableUtility

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slta.core.policies import Decision, Jlmu, Occupancies, Slta, SltaGreedy
+from slta.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
+from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Coordinate, rank_coordinates
 from slta.core.utility import PoolClass, TableUtility

@@ -9,11 +9,11 @@ from fractions import Fraction
 
 import pytest
 
-from slta.core.policies import POLICIES, Occupancies, Specification, Standing
+from slta.core.policies import POLICIES, Occupancies, Specification
 from slta.core.policies.jlmu import explain as explain_jlmu
 from slta.core.policies.slta import explain as explain_slta
 from slta.core.policies.slta_greedy import explain as explain_slta_greedy
-from slta.core.policies.steps import Opening
+from slta.core.policies.steps import Opening, Standing
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import rank_coordinates
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, QuadraticUtility, TableUtility, Utility

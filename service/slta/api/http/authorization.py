@@ -12,7 +12,8 @@ from slta.auth.byte_budget import ByteBudget
 from slta.auth.keys import UNAUTHENTICATED, Access, Principal
 from slta.auth.rate_limit import Rate, RateLimiter
 from slta.models.errors import UnknownFleetError
-from slta.parsing import NAME_PATTERN, NOT_A_NAME
+from slta.parsing import NAME_PATTERN
+from slta.parsing.validation_errors import NOT_A_NAME
 from slta.store import Store
 
 MAX_WAIT_SECONDS = 0.5

@@ -20,18 +20,11 @@ from slta.core.limits import MAX_POOLS
 from slta.models import Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UnknownClassError, UtilitiesChangedError
 from slta.parsing import NAME_PATTERN
-from slta.views import (
-    AveragesObservation,
-    NextPlacement,
-    Observation,
-    WhatIf,
-    changed,
-    decode_integrals,
-    next_placement,
-    observe_averages,
-    observe_state,
-    what_if,
-)
+from slta.views.averages import AveragesObservation, observe_averages
+from slta.views.integrals import decode_integrals
+from slta.views.next_placement import NextPlacement, next_placement
+from slta.views.state import Observation, observe_state
+from slta.views.what_if import WhatIf, changed, what_if
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["observations"], route_class=ApiRoute)
 

@@ -13,29 +13,14 @@ from slta.core.limits import MAX_CLASSES
 from slta.core.policies import jlmu, observe, slta, slta_greedy
 from slta.core.policies.choice import Decision
 from slta.core.policies.jlmu import Jlmu
-from slta.core.policies.observe import Comparison, Observe
+from slta.core.policies.observe import Observe
 from slta.core.policies.occupancies import Occupancies
 from slta.core.policies.slta import Slta
 from slta.core.policies.slta_greedy import SltaGreedy
 from slta.core.policies.steps import Standing, Step, no_steps
 from slta.core.policies.tokens import Beta
 
-__all__ = [
-    "DEFAULT_POLICY",
-    "PLACING",
-    "POLICIES",
-    "Comparison",
-    "Decision",
-    "Jlmu",
-    "Observe",
-    "Occupancies",
-    "Policy",
-    "Slta",
-    "SltaGreedy",
-    "Specification",
-    "Standing",
-    "Step",
-]
+__all__ = ["DEFAULT_POLICY", "PLACING", "POLICIES", "Jlmu", "Observe", "Occupancies", "Policy", "Slta", "SltaGreedy"]
 
 
 class Specification(Protocol):
