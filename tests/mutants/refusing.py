@@ -178,8 +178,8 @@ PYTHON = {
     ),
     "a problem does not say when to come back": python(
         "api/http/problems",
-        "if status == HTTPStatus.SERVICE_UNAVAILABLE else {}",
-        "if status == 0 else {}",
+        "if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}",
+        "if error.status == 0 else {}",
         "api/problems",
     ),
     "an unexpected error tells its text": python(

@@ -55,8 +55,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a snapshot that timed out once ends the reading": python(
         "metrics/exposition",
-        "except StoreUnavailableError:\n        return await _try_snapshot(store, fleet)",
-        "except StoreUnavailableError:\n        raise",
+        "except errors.StoreUnavailableError:\n        return await _try_snapshot(store, fleet)",
+        "except errors.StoreUnavailableError:\n        raise",
         SCRAPES,
     ),
     "the oldest spec is dropped though all have few levels": python(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Literal
 
@@ -148,13 +148,7 @@ def shows_single_pools(snapshot: Snapshot) -> bool:
 
 def show_policy(policy: Policy) -> ShownPolicy:
     """Policy as displayed."""
-    return ShownPolicy(
-        name=policy.name,
-        title=policy.title,
-        summary=policy.summary,
-        has_thresholds=policy.has_thresholds,
-        places=policy.places,
-    )
+    return ShownPolicy(**{field.name: getattr(policy, field.name) for field in fields(ShownPolicy)})
 
 
 def _averages(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap) -> AveragesObservation | None:

@@ -116,12 +116,8 @@ class FleetStream:
             return event("trouble", StreamError(code=error.code, detail=str(error)))
         except Exception:
             log.exception("live_page_failed", fleet=self.fleet)
-            return event(
-                "trouble",
-                StreamError(
-                    code="internal_error", detail="Internal error; the log has the traceback under live_page_failed."
-                ),
-            )
+            detail = "Internal error; the log has the traceback under live_page_failed."
+            return event("trouble", StreamError(code="internal_error", detail=detail))
         self._append_point(latest)
         return event("frame", latest)
 

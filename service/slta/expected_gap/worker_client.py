@@ -44,7 +44,7 @@ class ExpectedGapWorker:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 process = self._process = self._process or await _start()
-                line = await _exchange(process, _as_line(arguments_of(question)))
+                line = await _exchange(process, json.dumps(arguments_of(question)).encode() + b"\n")
         except (TimeoutError, OSError, ValueError) as error:
             await self.end()
             raise WorkerFailedError(repr(error)) from error
@@ -93,7 +93,3 @@ def arguments_of(question: ExpectedGapQuestion) -> dict[str, Any]:
         "pools": question.pools,
         "sessions": question.sessions,
     }
-
-
-def _as_line(payload: dict[str, Any]) -> bytes:
-    return json.dumps(payload).encode() + b"\n"

@@ -29,7 +29,7 @@ class Specs:
         """The compiled spec of a document."""
         spec = self._cache.get(document)
         if spec is None:
-            spec = await asyncio.to_thread(_compile_document, document, self.policies)
+            spec = await asyncio.to_thread(lambda: compile_spec(parse_document(document), self.policies))
             self._store(document, spec)
         return spec
 
@@ -50,10 +50,6 @@ class Specs:
 
 def _levels(spec: FleetSpec) -> int:
     return sum(pool_class.capacity for pool_class in spec.classes)
-
-
-def _compile_document(document: str, policies: Mapping[str, Policy]) -> FleetSpec:
-    return compile_spec(parse_document(document), policies)
 
 
 def compile_spec(file: FleetFile, policies: Mapping[str, Policy] = POLICIES) -> FleetSpec:

@@ -98,18 +98,14 @@ class ProcessMetrics:
         key = (method, request.route, request.status, request.key_id)
         known = self._known_requests.get(key)
         if known is None:
-            known = self._known_requests[key] = self._series(*key)
+            durations = self._requests.labels(method, request.route or NO_ROUTE, STATUS_CLASSES[request.status // 100])
+            by_key = self._key_requests.labels(request.key_id or NO_KEY, request.status or STATUS_CLASSES[0])
+            known = self._known_requests[key] = (durations, by_key)
         durations, by_key = known
         durations.observe(request.seconds)
         by_key.inc()
         if request.shed:
             self._shed.labels(request.route or NO_ROUTE).inc()
-
-    def _series(self, method: str, route: str | None, status: int, key_id: str) -> tuple[Histogram, Counter]:
-        return (
-            self._requests.labels(method, route or NO_ROUTE, STATUS_CLASSES[status // 100]),
-            self._key_requests.labels(key_id or NO_KEY, status or STATUS_CLASSES[0]),
-        )
 
     def connection_refused(self, reason: str) -> None:
         """Count a connection refused or closed by the server."""

@@ -53,14 +53,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _integer(text: str) -> int:
-    return int(_limited(text))
-
-
-def _fraction(text: str) -> Decimal:
-    return Decimal(_limited(text))
-
-
 def _limited(number: str) -> str:
     if len(number) > MAX_NUMBER:
         raise InvalidJsonError("the body has a number that is too long")
@@ -68,5 +60,8 @@ def _limited(number: str) -> str:
 
 
 _DECODER = json.JSONDecoder(
-    parse_float=_fraction, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_unique
+    parse_float=lambda text: Decimal(_limited(text)),
+    parse_int=lambda text: int(_limited(text)),
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_unique,
 )

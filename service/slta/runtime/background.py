@@ -11,7 +11,7 @@ import structlog
 
 from slta.auth.keys import Access, AccessError
 from slta.fleet_file import LoadedFleet, Specs
-from slta.fleet_file.applying import Applied, apply_file
+from slta.fleet_file.applying import apply_file
 from slta.metrics import ProcessMetrics
 from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
 from slta.runtime.automatic_repairs import AutomaticRepairs
@@ -88,9 +88,14 @@ class BackgroundTasks:
             await cancel_all([*tasks, startup])
 
     def _tasks(self) -> list[Coroutine[object, object, None]]:
-        rounds = [_every_second(self._check_store, self._store.check_requested), _every_second(self._tick)]
-        rounds.append(_every_second(self._repairs.round, self._repairs.requested))
-        return [*rounds, self._store.listen(), *([self._embedded.supervise()] if self._embedded else [])]
+        return [
+            # A task of its own, so that readiness is never older than a second and one store call.
+            _every_second(self._store.check, self._store.check_requested),
+            _every_second(self._tick),
+            _every_second(self._repairs.round, self._repairs.requested),
+            self._store.listen(),
+            *([self._embedded.supervise()] if self._embedded else []),
+        ]
 
     async def _start(self) -> None:
         """Startup: the store's check and preflight, the layout of its fleets, then the fleet file."""
@@ -108,11 +113,12 @@ class BackgroundTasks:
             log.warning("store_not_examined", why="the store's user has no permission for INFO")
 
     async def _apply_file(self, file: LoadedFleet) -> None:
-        _log_applied(file.name, await apply_file(self._store, self._specs, file))
-
-    async def _check_store(self) -> None:
-        """A task of its own, so that readiness is never older than a second and one store call."""
-        await self._store.check()
+        applied = await apply_file(self._store, self._specs, file)
+        if applied is None:
+            log.info("fleet_file_already_applied", fleet=file.name)
+        else:
+            version, created = applied.configured.config_version, len(applied.pools.created)
+            log.info("fleet_file_applied", fleet=file.name, config_version=version, created_pools=created)
 
     async def _tick(self) -> None:
         self._reload_files()
@@ -159,7 +165,7 @@ async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _every_second(work: Callable[[], Awaitable[None]], sooner: asyncio.Event | None = None) -> None:
+async def _every_second(work: Callable[[], Awaitable[object]], sooner: asyncio.Event | None = None) -> None:
     """Run `work` once a second, measured from start to start, or at once when `sooner` is set."""
     sooner = sooner or asyncio.Event()
     clock = asyncio.get_running_loop().time
@@ -181,15 +187,3 @@ async def _retry_until_available(work: Callable[..., Awaitable[None]], *argument
             return await work(*arguments)
         except (StoreUnavailableError, OutcomeUnknownError):
             await asyncio.sleep(ROUND_SECONDS)
-
-
-def _log_applied(fleet: str, applied: Applied | None) -> None:
-    if applied is None:
-        log.info("fleet_file_already_applied", fleet=fleet)
-        return
-    log.info(
-        "fleet_file_applied",
-        fleet=fleet,
-        config_version=applied.configured.config_version,
-        created_pools=len(applied.pools.created),
-    )

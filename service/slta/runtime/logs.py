@@ -42,7 +42,10 @@ def configure(level: Level, log_format: Format | None = None) -> None:
         structlog.processors.format_exc_info,
         mask_secrets,
     ]
-    last = _json_renderer() if log_format == "json" else _console_renderer()
+    last: list[Processor] = [order_fields, structlog.processors.JSONRenderer(default=str)]
+    if log_format == "console":
+        plain = structlog.dev.plain_traceback
+        last = [escape_controls, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -58,19 +61,9 @@ def configure(level: Level, log_format: Format | None = None) -> None:
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
 
 
-def _json_renderer() -> list[Processor]:
-    return [order_fields, structlog.processors.JSONRenderer(default=str)]
-
-
 def order_fields(_: object, __: str, event: Event) -> Event:
     """Put timestamp, level and event first."""
     return {name: event[name] for name in ("timestamp", "level", "event") if name in event} | dict(event)
-
-
-def _console_renderer() -> list[Processor]:
-    colors = sys.stderr.isatty()
-    plain = structlog.dev.plain_traceback
-    return [escape_controls, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
 
 
 def mask_secrets(_: object, __: str, event: Event) -> Event:

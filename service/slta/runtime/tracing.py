@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import structlog
 
@@ -21,16 +21,6 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 Attributes = Mapping[str, str | int]
 
 log = structlog.get_logger(__name__)
-
-
-class SpanRecorder(Protocol):
-    """Records spans."""
-
-    def record(self, name: str, seconds: float, attributes: Attributes) -> None:
-        """Record a span that ended now and took `seconds`."""
-
-    def close(self) -> None:
-        """Flush pending spans."""
 
 
 class NoSpans:
@@ -73,7 +63,10 @@ class OpenTelemetrySpans:
         self._provider.shutdown()
 
 
-def open_spans(environment: Mapping[str, str]) -> SpanRecorder:
+Spans = NoSpans | OpenTelemetrySpans
+
+
+def open_spans(environment: Mapping[str, str]) -> Spans:
     """Recorder for the environment. Missing libraries are a warning, not an error, and turn tracing off."""
     if not any(environment.get(name) for name in ENDPOINTS):
         return NoSpans()
@@ -86,7 +79,7 @@ def open_spans(environment: Mapping[str, str]) -> SpanRecorder:
         return NoSpans()
 
 
-def trace_request(spans: SpanRecorder, request: RequestRecord) -> None:
+def trace_request(spans: Spans, request: RequestRecord) -> None:
     """Record the span of a finished request; no attribute contains free text of the client."""
     if isinstance(spans, NoSpans):
         return
@@ -103,7 +96,7 @@ def trace_request(spans: SpanRecorder, request: RequestRecord) -> None:
 class TracingObserver:
     """StoreObserver that records a span for each call and forwards to another observer."""
 
-    def __init__(self, observer: StoreObserver, spans: SpanRecorder) -> None:
+    def __init__(self, observer: StoreObserver, spans: Spans) -> None:
         self._observer = observer
         self._spans = spans
 

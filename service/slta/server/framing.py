@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from slta.api.http.problems import HttpError
-from slta.server.request_head import CLOSE, HEAD_END, MAX_HEADER_BYTES, headers_too_large
+from slta.api.http.problems import CLOSE, HttpError
+from slta.server.request_head import HEAD_END, MAX_HEADER_BYTES, headers_too_large
 
 CHUNKED = -1
 CHUNK_PIECE = 4096

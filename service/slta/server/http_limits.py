@@ -11,11 +11,11 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from slta.api.http.problems import HttpError, problem_of
+from slta.api.http.problems import CLOSE, HttpError, problem_of
 from slta.api.http.responses import ApiResponse, encode_headers
 from slta.server.connection_limits import REQUEST_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.framing import CHUNKED, Framing
-from slta.server.request_head import CLOSE, Trailers, add_host, head_end, http_error_of, is_probe, too_many_connections
+from slta.server.request_head import Trailers, add_host, head_end, http_error_of, is_probe, too_many_connections
 
 WRITE_BUFFER_BYTES = 16_384
 """High-water mark of the transport's write buffer, and of TLS's read buffer, besides the kernel's buffers."""

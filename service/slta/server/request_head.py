@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from slta.api.http.guards import PROBES
-from slta.api.http.problems import HttpError
+from slta.api.http.problems import CLOSE, HttpError
 
 HEAD_END = b"\r\n\r\n"
 MAX_REQUEST_LINE = 8192
@@ -14,7 +14,6 @@ MAX_HEADER_BYTES = 16_384
 MAX_HEADER_LINES = 100
 UNCHECKED_HEAD_BYTES = 400
 """A head of at most this size is within all limits: 100 lines have more bytes."""
-CLOSE = {"Connection": "close"}
 VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
 _VERSION = re.compile(rb" HTTP/\d+(\.\d+)?\Z")
 

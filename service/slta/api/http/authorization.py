@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from slta.api.http.bodies import CLOSE
 from slta.api.http.context import RequestContext
-from slta.api.http.problems import HttpError
+from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
 from slta.auth.byte_budget import ByteBudget
 from slta.auth.keys import UNAUTHENTICATED, Access, Principal
@@ -59,10 +58,11 @@ class Authorizer:
             raise self._unauthenticated(context.address)
         if route_options.hot and self._store.sessions.waiting_seconds(fleet or "") > MAX_WAIT_SECONDS:
             context.shed = True
-            raise HttpError(
-                503, "overloaded", "The dispatcher is overloaded: wait as long as Retry-After says.", RETRY_AFTER
-            )
-        self._limit(principal.key_id or context.address)
+            detail = "The dispatcher is overloaded: wait as long as Retry-After says."
+            raise HttpError(503, "overloaded", detail, RETRY_AFTER)
+        wait = self._requests.take(principal.key_id or context.address) if self._requests else 0
+        if wait:
+            raise _too_many(wait)
         if not principal.may(route_options.scopes):
             raise HttpError(403, "insufficient_scope", "The key lacks the scope that this call requires.")
         if fleet is not None:
@@ -106,11 +106,6 @@ class Authorizer:
         detail = "Send a valid key as Authorization: Bearer <key>."
         return HttpError(401, "unauthenticated", detail, {"WWW-Authenticate": CHALLENGE})
 
-    def _limit(self, name: str) -> None:
-        wait = self._requests.take(name) if self._requests else 0
-        if wait:
-            raise _too_many(wait)
-
 
 def _quota_name(context: RequestContext) -> str:
     """Name of the rate limit and budget of a request: key id, or address without authentication."""
@@ -120,11 +115,8 @@ def _quota_name(context: RequestContext) -> str:
 def _max_operations(context: RequestContext, route_options: RouteOptions) -> int:
     """Upper bound of the operations in a batch, from Content-Length."""
     length = context.header(b"content-length") or ""
-    return (
-        min(route_options.operations, int(length[:19]) // MIN_OPERATION_BYTES)
-        if length.isdecimal()
-        else route_options.operations
-    )
+    most = int(length[:19]) // MIN_OPERATION_BYTES if length.isdecimal() else route_options.operations
+    return min(route_options.operations, most)
 
 
 def _check_fleet(fleet: str, principal: Principal) -> None:
@@ -136,6 +128,5 @@ def _check_fleet(fleet: str, principal: Principal) -> None:
 
 
 def _too_many(wait: int) -> HttpError:
-    return HttpError(
-        429, "rate_limited", "Too many requests: wait as long as Retry-After says.", {"Retry-After": str(wait)}
-    )
+    detail = "Too many requests: wait as long as Retry-After says."
+    return HttpError(429, "rate_limited", detail, {"Retry-After": str(wait)})

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from slta.api.http.context import RequestContext
-from slta.api.http.problems import HttpError
+from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_options import UNCOUNTED_BYTES
 
 Reserve = Callable[[RequestContext, int], None]
@@ -18,8 +18,6 @@ Reserve = Callable[[RequestContext, int], None]
 BODY_SECONDS = 10.0
 """Read timeout of a body."""
 ZERO_QUALITY = ("q=0", "q=0.0", "q=0.00", "q=0.000")
-CLOSE = {"Connection": "close"}
-"""The rest of the body stays unread, so the connection cannot be reused."""
 
 
 async def read_body(context: RequestContext, receive: Receive, limit: int, reserve: Reserve) -> bytes:

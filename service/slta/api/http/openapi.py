@@ -16,7 +16,6 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import dependencies_of
 from slta.api.http.guards import SAFE_METHODS
 from slta.api.http.problems import PROBLEM_JSON, STATUS
-from slta.api.http.route_options import RouteOptions
 from slta.core.policies import Policy
 from slta.models import errors
 
@@ -164,28 +163,17 @@ def _describe_call(operation: dict[str, Any], route: ApiRoute, method: str) -> N
     responses.pop("422", None)
     for status, codes in codes_of(route, method).items():
         own = responses.get(str(status), {})
-        responses[str(status)] = _problem(" or ".join(codes), own.get("content", {})) | _headers(status)
+        headers = {"headers": RETRY_AFTER} if status in MAY_PASS else {}
+        responses[str(status)] = _problem(" or ".join(codes), own.get("content", {})) | headers
     responses["default"] = _problem("error response of a proxy", {})
     if route.body_field is not None:
-        operation["requestBody"]["required"] = _needs_body(route.body_field.field_info.annotation)
-    _describe_access(operation, route.route_options)
+        model: Any = route.body_field.field_info.annotation  # an absent body is read as an empty object
+        operation["requestBody"]["required"] = any(field.is_required() for field in model.model_fields.values())
+    if scopes := route.route_options.scopes:
+        operation["security"] = [{"key": []}]
+        operation["description"] = f"{operation['description']}\n\nScope: {' or '.join(sorted(scopes))}."
 
 
 def _problem(description: str, other_content: Mapping[str, Any]) -> dict[str, Any]:
     content = {**other_content, PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {"description": description, "content": content}
-
-
-def _headers(status: int) -> dict[str, Any]:
-    return {"headers": RETRY_AFTER} if status in MAY_PASS else {}
-
-
-def _needs_body(model: Any) -> bool:  # noqa: ANN401 - FastAPI knows it as an annotation
-    """Whether a body is required; an absent one is read as an empty object."""
-    return any(field.is_required() for field in model.model_fields.values())
-
-
-def _describe_access(operation: dict[str, Any], route_options: RouteOptions) -> None:
-    if route_options.scopes:
-        operation["security"] = [{"key": []}]
-        operation["description"] = f"{operation['description']}\n\nScope: {' or '.join(sorted(route_options.scopes))}."

@@ -11,6 +11,8 @@ from slta.models import errors
 
 PROBLEM_JSON = "application/problem+json"
 MAX_DETAIL = 400
+CLOSE = {"Connection": "close"}
+"""Header of an error after which input stays unread, so the connection cannot be reused."""
 RETRY_AFTER_SECONDS = 1
 RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 """Reason phrases of RFC 9110, which Python has from 3.13 on."""

@@ -17,7 +17,6 @@ from slta.api.http.route_options import allow
 from slta.api.http.worker import in_worker
 from slta.api.schemas import FleetName, json_response
 from slta.core.limits import MAX_POOLS
-from slta.models import Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UnknownClassError, UtilitiesChangedError
 from slta.parsing import NAME_PATTERN
 from slta.views.averages import AveragesObservation, observe_averages
@@ -64,14 +63,10 @@ async def get_averages(
         raise HttpError(422, "invalid_request", "query: give either since or window")
     older = decode_integrals(fleet, since) if since is not None else None
     snapshot = await store.fleets.snapshot(fleet)
-    start = older or _window_start(snapshot, int(window or 0))
+    # In a fleet's first second the window starts at the present integrals: it is empty.
+    start = older or snapshot.past.get(int(window or 0), snapshot.integrals)
     spec = await specs.of_stored(snapshot.document)
     return json_response(await in_worker(observe_averages, snapshot, start, spec, expected_gaps.now(snapshot, spec)))
-
-
-def _window_start(snapshot: Snapshot, window: int) -> Integrals:
-    """Start of the window; in a fleet's first second the present integrals, an empty window."""
-    return snapshot.past.get(window, snapshot.integrals)
 
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")

@@ -7,11 +7,11 @@ bound always uses marginal utility.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from slta.core.orders.index import Index
 from slta.core.orders.kink import Kink
-from slta.core.orders.paper import Paper
 from slta.core.ranking import Ranking
 from slta.core.utility import PoolClass
 
@@ -32,6 +32,20 @@ class Order(Protocol):
 
     def arrange(self, classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
         """Rank the coordinates of `classes`; `ranking` is the paper's order."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """`{kind: paper}`, the default: larger marginal utility first, ties by class and level (section 2.3)."""
+
+    kind: ClassVar[str] = "paper"
+    title: ClassVar[str] = "marginal utility"
+    ties: ClassVar[str] = "the class that stands first in the file is filled first"
+    by_marginal: ClassVar[bool] = True
+
+    def arrange(self, _classes: Sequence[PoolClass], ranking: Ranking) -> Ranking:
+        """The paper's order."""
+        return ranking
 
 
 PAPER: Order = Paper()
