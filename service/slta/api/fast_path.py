@@ -65,30 +65,25 @@ class FastPath:
 
     async def respond(self, request: FastRequest, scope: Scope, context: RequestContext, body: bytes) -> ApiResponse:
         """Guard, authorize and execute a request; an exception becomes a problem document."""
+        route, fleet = request
+        options, authorizer = route.options, self._dependencies.authorizer
         status = 0
         try:
             self.guard.check(scope, context)
-            response = await self._call(request, scope, context, body)
+            authorizer.authorize(context, options, fleet)
+            check_accept(context, options.offers)
+            check_query(scope["query_string"], ())
+            check_body(context, body, options.body_bytes, authorizer.reserve)
+            model = await route.parser.read(body) if len(body) > UNCOUNTED_BYTES else route.parser.parse(body)
+            response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
         except Exception as error:  # noqa: BLE001 - logged by the guard if unexpected
             response = self.guard.error_response(context, error)
             status = response.status
         finally:
-            self.guard.finish(scope, context, request.route.path, status)
+            authorizer.release(context)
+            self.guard.finish(scope, context, route.path, status)
         return response
-
-    async def _call(self, request: FastRequest, scope: Scope, context: RequestContext, body: bytes) -> ApiResponse:
-        route, fleet = request
-        dependencies, options = self._dependencies, route.options
-        dependencies.authorizer.authorize(context, options, fleet)
-        try:
-            check_accept(context, options.offers)
-            check_query(scope["query_string"], ())
-            check_body(context, body, options.body_bytes, dependencies.authorizer.reserve)
-            model = await route.parser.read(body) if len(body) > UNCOUNTED_BYTES else route.parser.parse(body)
-            return await route.endpoint(fleet, model, dependencies, context)
-        finally:
-            dependencies.authorizer.release(context)
 
 
 def match_fast_route(scope: Scope) -> FastRequest | None:

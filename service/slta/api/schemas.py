@@ -186,6 +186,6 @@ class ProbeAnswer:
     status: str
 
 
-def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(value: object, status: int = 200) -> Response:
     """JSON response of a value."""
-    return Response(as_json(value), status, headers, "application/json")
+    return Response(as_json(value), status, media_type="application/json")

@@ -56,7 +56,12 @@ class NextPlacement:
 
 def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
     """Placement of a session that would arrive at this instant. O(levels)."""
-    standing = _standing(snapshot, spec)
+    standing = Standing(
+        names=[c.name for c in snapshot.classes],
+        ranking=enumeration(spec, [c.counts[0] for c in snapshot.classes]),
+        counts=[c.counts for c in snapshot.classes],
+        rank=snapshot.rank,
+    )
     best = standing.best_places()
     steps = list(spec.policy.explain(standing)) if best else []
     number = next((k for k, step in enumerate(steps, 1) if step.places), None)
@@ -77,15 +82,6 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
         places=places,
         best_places=best_places,
         sentence=_sentence(spec.policy.title, number, deciding, places, best_places),
-    )
-
-
-def _standing(snapshot: Snapshot, spec: FleetSpec) -> Standing:
-    return Standing(
-        names=[c.name for c in snapshot.classes],
-        ranking=enumeration(spec, [c.counts[0] for c in snapshot.classes]),
-        counts=[c.counts for c in snapshot.classes],
-        rank=snapshot.rank,
     )
 
 

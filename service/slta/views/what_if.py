@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slta.core.fleet import FleetSpec
@@ -41,24 +41,17 @@ class WhatIf:
     classes: list[ClassOptimum]
 
 
-Predict = Callable[[Snapshot, FleetSpec, Sequence[int], float], ExpectedGap]
-"""Returns the expected placement gap for pools and sessions, from a cache, without blocking."""
-
-
-def no_prediction(_snapshot: Snapshot, _spec: FleetSpec, _pools: Sequence[int], _sessions: float) -> ExpectedGap:
-    """Without a predictor."""
-    return PENDING
-
-
 def what_if(
-    snapshot: Snapshot, spec: FleetSpec, load: float | None, pools: Mapping[str, int], predict: Predict = no_prediction
+    snapshot: Snapshot, spec: FleetSpec, load: float | None, pools: Mapping[str, int], expected: ExpectedGap = PENDING
 ) -> WhatIf:
-    """Optimum for `load` sessions per pool, default the current sessions, on the current or given `pools`."""
+    """Optimum for `load` sessions per pool, default the current sessions, on the current or given `pools`.
+
+    `expected` is the expected placement gap there.
+    """
     counts, sessions = changed(snapshot, load, pools)
     total = sum(counts)
     best = optimum(spec.optimal_ranking, counts, sessions)
     target = dispatch_target(spec, counts, sessions)
-    expected = predict(snapshot, spec, counts, sessions)
     return WhatIf(
         load=sessions / total if total else load,
         sessions=sessions,

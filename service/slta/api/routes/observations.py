@@ -105,7 +105,7 @@ async def get_optimum(
         raise UnknownClassError
     spec = await specs.of_stored(snapshot.document)
     expected = expected_gaps.what_if(snapshot, spec, *changed(snapshot, load, pools))
-    return json_response(await in_worker(what_if, snapshot, spec, load, pools, lambda *_: expected))
+    return json_response(await in_worker(what_if, snapshot, spec, load, pools, expected))
 
 
 def _parse_query(query: Sequence[tuple[str, str]]) -> tuple[float | None, dict[str, int]]:
