@@ -1,7 +1,8 @@
-"""Waiting for what another process does."""
+"""Waiting for what another process or task does."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,13 @@ def until(condition: Callable[[], object], passing: tuple[type[Exception], ...] 
     while not _holds(condition, passing):
         assert time.monotonic() < deadline, "the awaited did not happen"
         time.sleep(POLL_SECONDS)
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """The same, of what other tasks of the event loop do."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - the other tasks are to run
+            await asyncio.sleep(0.001)
 
 
 def _holds(condition: Callable[[], object], passing: tuple[type[Exception], ...]) -> bool:

@@ -60,7 +60,14 @@ async def store(server: str, redis: Redis, metrics: Metrics) -> AsyncIterator[St
     await opened.close()
 
 
-NewClient = Callable[..., httpx.AsyncClient]
+Api = httpx.AsyncClient
+"""A client of the API."""
+NewClient = Callable[..., Api]
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """The status of an answer, and the code of its problem."""
+    return answer.status_code, answer.json()["code"]
 
 
 async def no_metrics(_accept: str) -> Exposition:
@@ -80,7 +87,7 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
             address: str = "127.0.0.1",
             policies: Mapping[str, Policy] = POLICIES,
             **options: Any,
-        ) -> httpx.AsyncClient:
+        ) -> Api:
             specs = Specs(policies)
 
             async def render(accept: str) -> Exposition:
@@ -105,32 +112,31 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
 
 
 @pytest.fixture
-def api(store: Store, new_client: NewClient) -> httpx.AsyncClient:
+def api(store: Store, new_client: NewClient) -> Api:
     """A client that may do everything."""
     return new_client(store)
 
 
 @pytest.fixture
-async def fleet(api: httpx.AsyncClient) -> str:
+async def fleet(api: Api) -> str:
     """The URL of a fleet with two small and two large pools."""
-    created = await api.put("/v1/fleets/f", json=FLEET)
-    assert created.status_code == 201
+    assert (await api.put("/v1/fleets/f", json=FLEET)).status_code == 201
     return "/v1/fleets/f"
 
 
-async def assign(api: httpx.AsyncClient, fleet: str, *session_ids: str) -> list[str]:
+async def assign(api: Api, fleet: str, *session_ids: str) -> list[str]:
     """The pools that sessions were placed on."""
     placed = [await api.post(f"{fleet}/assign", json={"session_id": id_}) for id_ in session_ids]
     assert {answer.status_code for answer in placed} <= {201}
     return [answer.json()["pool_id"] for answer in placed]
 
 
-async def as_of(api: httpx.AsyncClient, fleet: str) -> str:
+async def as_of(api: Api, fleet: str) -> str:
     """Now, as a pool's report says it."""
     return str((await api.get(f"{fleet}/state")).json()["as_of"])
 
 
-async def fill(api: httpx.AsyncClient, fleet: str) -> None:
+async def fill(api: Api, fleet: str) -> None:
     await assign(api, fleet, *(f"filling-{k}" for k in range(14)))
 
 
@@ -139,3 +145,12 @@ async def between(server: str, redis: Redis) -> AsyncIterator[tuple[Proxy, str]]
     """A proxy in front of the server, and the URL that leads to it."""
     async with proxy(server) as made:
         yield made
+
+
+@pytest.fixture
+async def behind(between: tuple[Proxy, str], fleet: str, metrics: Metrics) -> AsyncIterator[Store]:
+    """A store whose calls a test can hold up."""
+    store = await Store.open(PATIENT(between[1]), metrics)
+    yield store
+    between[0].open.set()
+    await store.close()

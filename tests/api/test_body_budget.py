@@ -20,9 +20,10 @@ from slta.auth.keys import Access, generate_key
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.store import Store, StoreSettings
-from tests.api.conftest import PATIENT, no_metrics
+from tests.api.conftest import no_metrics
 from tests.api.served import Served, served
 from tests.api.test_fast_path import call, last
+from tests.awaiting import eventually
 from tests.faults import Proxy
 
 KIB = 1024
@@ -58,26 +59,14 @@ class Here:
     budget: ByteBudget
 
     @asynccontextmanager
-    async def holding(
-        self, size: int, key: str = A
-    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async def holding(self, size: int, key: str = A) -> AsyncIterator[Connection]:
         """A connection whose body has come so far, and is not complete."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.served.port)
         before = self.budget.used
         writer.write(renewing(size + KIB, key)[:-KIB])
-        await until(lambda: self.budget.used == before + size)
+        await eventually(lambda: self.budget.used == before + size)
         yield reader, writer
         writer.close()
-
-    async def say(self, *pieces: bytes) -> bytes:
-        """The answer to a request."""
-        return await self.served.say(*pieces)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - it is on its way through the event loop
-            await asyncio.sleep(0.001)
 
 
 def renewing(size: int, key: str = A, content: bytes | None = None) -> bytes:
@@ -113,23 +102,23 @@ def assert_overloaded(said: bytes) -> None:
 
 async def test_who_holds_too_many_bytes_is_refused_at_once_and_others_are_not(here: Here) -> None:
     async with here.holding(80 * KIB):
-        assert_overloaded(await here.say(renewing(90 * KIB)[: -30 * KIB]))
-        assert_overloaded(await here.say(renewing(30 * KIB)))
+        assert_overloaded(await here.served.say(renewing(90 * KIB)[: -30 * KIB]))
+        assert_overloaded(await here.served.say(renewing(30 * KIB)))
         assert here.budget.used == 80 * KIB
-        assert b" 200 " in (await here.say(renewing(60 * KIB, B)))[:15]
-        assert b" 200 " in (await here.say(renewing(20 * KIB)))[:15]
+        assert b" 200 " in (await here.served.say(renewing(60 * KIB, B)))[:15]
+        assert b" 200 " in (await here.served.say(renewing(20 * KIB)))[:15]
 
 
 async def test_small_bodies_pass_whatever_is_held(here: Here) -> None:
     async with here.holding(100 * KIB):
-        assert_overloaded(await here.say(renewing(KIB + 1)))
-        assert b" 200 " in (await here.say(renewing(KIB)))[:15]
+        assert_overloaded(await here.served.say(renewing(KIB + 1)))
+        assert b" 200 " in (await here.served.say(renewing(KIB)))[:15]
 
 
 async def test_the_bytes_of_all_callers_are_bounded(here: Here) -> None:
     async with here.holding(90 * KIB), here.holding(50 * KIB, B):
-        assert_overloaded(await here.say(renewing(20 * KIB, B)))
-        assert b" 200 " in (await here.say(renewing(10 * KIB)))[:15]
+        assert_overloaded(await here.served.say(renewing(20 * KIB, B)))
+        assert b" 200 " in (await here.served.say(renewing(10 * KIB)))[:15]
 
 
 async def test_a_body_that_is_complete_is_answered_and_held_no_more(here: Here) -> None:
@@ -162,33 +151,24 @@ ENDINGS = {
 async def test_its_bytes_are_given_back_when(here: Here, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("slta.api.http.bodies.BODY_SECONDS", 0.1 if ending == "it never ends" else 10)
     request, status = ENDINGS[ending]
-    assert b" %b " % status in (await here.say(request))[:15]
+    assert b" %b " % status in (await here.served.say(request))[:15]
     assert here.budget.used == 0
 
 
 async def test_its_bytes_are_given_back_when_the_client_leaves_before_its_end(here: Here) -> None:
     async with here.holding(80 * KIB) as (_, writer):
         writer.transport.abort()
-        await until(lambda: here.budget.used == 0)
+        await eventually(lambda: here.budget.used == 0)
 
 
 async def test_a_body_that_no_call_takes_is_bounded_too(here: Here) -> None:
     drain = last(call("f/pools/small-1/drain", b" " * 65 * KIB, authorization=f"Bearer {A}"))
-    assert b" 413 " in (await here.say(drain))[:15]
+    assert b" 413 " in (await here.served.say(drain))[:15]
     async with here.holding(80 * KIB):
-        assert_overloaded(await here.say(drain.replace(b"66560", b"40960")[: -25 * KIB]))
+        assert_overloaded(await here.served.say(drain.replace(b"66560", b"40960")[: -25 * KIB]))
 
 
 # While the store is asked
-
-
-@pytest.fixture
-async def behind(between: tuple[Proxy, str], fleet: str, metrics: Metrics) -> AsyncIterator[Store]:
-    """A store whose calls a test can hold up."""
-    store = await Store.open(PATIENT(between[1]), metrics)
-    yield store
-    between[0].open.set()
-    await store.close()
 
 
 @pytest.mark.parametrize("fast_path", [True, False], ids=["directly", "by FastAPI"])
@@ -197,7 +177,7 @@ async def test_a_body_is_held_while_the_store_is_asked_and_given_back_with_the_a
 ) -> None:
     async with small_budget(behind, monkeypatch, fast_path=fast_path) as here:
         between[0].open.clear()
-        answer = asyncio.create_task(here.say(renewing(30 * KIB)))
+        answer = asyncio.create_task(here.served.say(renewing(30 * KIB)))
         await between[0].waiting(between[0].calls + 1)
         assert here.budget.used == 30 * KIB
         between[0].open.set()
@@ -214,7 +194,7 @@ async def test_its_bytes_are_given_back_when_the_client_leaves_while_the_store_i
         writer.write(renewing(30 * KIB))
         await between[0].waiting(between[0].calls + 1)
         writer.transport.abort()
-        await until(lambda: here.budget.used == 0)
+        await eventually(lambda: here.budget.used == 0)
 
 
 async def test_its_bytes_are_given_back_when_the_store_does_not_answer(
@@ -223,7 +203,7 @@ async def test_its_bytes_are_given_back_when_the_store_does_not_answer(
     store = await Store.open(StoreSettings(between[1], call_timeout_seconds=5, deadline_seconds=0.3), metrics)
     async with small_budget(store, monkeypatch, fast_path=True) as here:
         between[0].open.clear()
-        assert b" 503 " in (await here.say(renewing(30 * KIB)))[:15]
+        assert b" 503 " in (await here.served.say(renewing(30 * KIB)))[:15]
         assert here.budget.used == 0
         between[0].open.set()
     await store.close()

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
 from slta.api.app import build_api
@@ -20,7 +19,7 @@ from slta.core.policies import POLICIES
 from slta.dashboard import FleetStreams, dashboard_router
 from slta.fleet_file import Specs
 from slta.store import Store
-from tests.api.conftest import as_of, no_metrics
+from tests.api.conftest import Api, as_of, no_metrics
 from tests.api.served import served
 from tests.api.worst_bodies import IDS, TAKEN, compact, largest_fleet, refused_bodies
 from tests.event_loop import Callbacks, MeasuredThread, measured_callbacks
@@ -64,14 +63,11 @@ def _ask(port: int, method: str, path: str, build: Callable[[], bytes]) -> bytes
 async def here(store: Store, fleet: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Measured]:
     specs = Specs()
     feeds = FleetStreams(store, specs, interval_seconds=0.1)
+    routers = [dashboard_router(feeds)]
     app = build_api(
-        store=store,
-        access=Access.open(),
-        render_metrics=no_metrics,
-        specs=specs,
-        docs_enabled=True,
-        extra_routers=[dashboard_router(feeds)],
-    )
+        store=store, access=Access.open(), render_metrics=no_metrics, specs=specs, docs_enabled=True,
+        extra_routers=routers,
+    )  # fmt: skip
     async with served(app) as serving:
         with measured_callbacks() as callbacks, MeasuredThread(callbacks) as thread:
             monkeypatch.setattr(worker, "_thread", thread)
@@ -106,9 +102,7 @@ async def test_the_largest_body_that_is_taken_is_taken_in_steps(here: Measured, 
     assert status == 200
 
 
-async def test_a_pool_that_lists_the_most_sessions_is_compared_in_steps(
-    here: Measured, api: httpx.AsyncClient, fleet: str
-) -> None:
+async def test_a_pool_that_lists_the_most_sessions_is_compared_in_steps(here: Measured, api: Api, fleet: str) -> None:
     report = {"as_of": await as_of(api, fleet), "session_ids": IDS[:8000]}
     status, body = await here.ask("PUT", f"{fleet}/pools/small-1/sessions", lambda: compact(report))
     assert status == 200

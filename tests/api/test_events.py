@@ -14,12 +14,11 @@ from structlog.testing import capture_logs
 from slta.api.app import build_api
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.auth.keys import Access, generate_key
-from slta.fleet_file import Specs
 from slta.runtime import request_log
 from slta.runtime.request_log import RequestLog
 from slta.runtime.settings import Settings
 from slta.store import Store
-from tests.api.conftest import FLEET, no_metrics
+from tests.api.conftest import FLEET, Api, no_metrics
 
 VERSION_1 = {"config_version": 1, "policy": "slta", "pool_class": None, "status": None}
 
@@ -30,26 +29,16 @@ def log(monkeypatch: pytest.MonkeyPatch) -> RequestLog:
     return RequestLog()
 
 
-def client_with(store: Store, log: RequestLog, access: Access | None = None) -> httpx.AsyncClient:
+def client_with(store: Store, log: RequestLog, access: Access | None = None) -> Api:
     """A client at 198.51.100.9, which a proxy that is trusted asks for."""
     proxies = TrustedProxies(Settings(auth="off", trusted_proxies="127.0.0.1").trusted_proxies)
-    app = build_api(
-        store=store,
-        access=access or Access.open(),
-        render_metrics=no_metrics,
-        observe_request=log,
-        specs=Specs(),
-        allowed_hosts=("testserver",),
-        proxies=proxies,
-    )
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app, raise_app_exceptions=False),
-        base_url="http://testserver",
-        headers={"X-Forwarded-For": "198.51.100.9", "X-Request-ID": "r-1"},
-    )
+    access = access or Access.open()
+    app = build_api(store=store, access=access, render_metrics=no_metrics, observe_request=log, proxies=proxies)
+    headers = {"X-Forwarded-For": "198.51.100.9", "X-Request-ID": "r-1"}
+    return Api(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
 
 
-async def events(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def events(client: Api) -> list[dict[str, Any]]:
     answer = await client.get("/v1/fleets/f/events")
     assert answer.status_code == 200
     found: list[dict[str, Any]] = answer.json()["events"]

@@ -13,6 +13,7 @@ from slta.api.app import build_api
 from slta.auth.keys import Access
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
+from tests.api.conftest import Api
 from tests.api.served import served
 from tests.faults import Proxy
 from tests.in_process import Service, service_in_process
@@ -23,7 +24,7 @@ SHORT, LONG = {"lease_seconds": 15}, {"lease_seconds": 3600}
 @pytest.fixture(params=[True, False], ids=["direct", "by FastAPI"])
 async def hasty(
     request: pytest.FixtureRequest, between: tuple[Proxy, str], fleet: str, metrics: Metrics
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[Api]:
     """A client whose hot calls are answered in one of the two ways, by a store that soon gives up."""
     store = Store(StoreSettings(between[1], call_timeout_seconds=30, deadline_seconds=0.3), metrics)
     app = build_api(store=store, access=Access.open(), render_metrics=NotImplemented)
@@ -36,7 +37,7 @@ async def hasty(
     await store.close()
 
 
-async def unheard(between: tuple[Proxy, str], client: httpx.AsyncClient, call: str, body: object) -> httpx.Response:
+async def unheard(between: tuple[Proxy, str], client: Api, call: str, body: object) -> httpx.Response:
     """The answer to a call that runs while every reply of the store is lost."""
     between[0].lose = 1_000_000
     answer = await client.post(call, json=body)
@@ -45,7 +46,7 @@ async def unheard(between: tuple[Proxy, str], client: httpx.AsyncClient, call: s
 
 
 async def test_an_unknown_outcome_names_the_session_also_where_the_service_made_its_id(
-    hasty: httpx.AsyncClient, between: tuple[Proxy, str], api: httpx.AsyncClient, fleet: str
+    hasty: Api, between: tuple[Proxy, str], api: Api, fleet: str
 ) -> None:
     answer = await unheard(between, hasty, f"{fleet}/assign", {})
     problem = answer.json()
@@ -58,7 +59,7 @@ async def test_an_unknown_outcome_names_the_session_also_where_the_service_made_
 
 
 async def test_in_a_call_of_many_each_unknown_outcome_names_its_own(
-    hasty: httpx.AsyncClient, between: tuple[Proxy, str], api: httpx.AsyncClient, redis: Redis, fleet: str
+    hasty: Api, between: tuple[Proxy, str], api: Api, redis: Redis, fleet: str
 ) -> None:
     operations: list[dict[str, Any]] = [{"assign": {}}, {"assign": {"session_id": "mine"}}, {"assign": SHORT}]
     answer = await unheard(between, hasty, f"{fleet}/operations", {"operations": operations})
@@ -72,9 +73,7 @@ async def test_in_a_call_of_many_each_unknown_outcome_names_its_own(
 
 
 @pytest.mark.parametrize("call", ["complete", "renew"])
-async def test_so_do_complete_and_renew(
-    hasty: httpx.AsyncClient, between: tuple[Proxy, str], fleet: str, call: str
-) -> None:
+async def test_so_do_complete_and_renew(hasty: Api, between: tuple[Proxy, str], fleet: str, call: str) -> None:
     body = {"complete": {"session_id": "s"}, "renew": {"session_ids": ["s"]}}[call]
     answer = await unheard(between, hasty, f"{fleet}/{call}", body)
     assert (answer.json()["code"], answer.json()["session_id"]) == ("outcome_unknown", "s")

@@ -6,17 +6,16 @@ import asyncio
 import math
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 
 from slta.core.policies import PLACING
 from slta.models import WINDOWS
 from slta.store import Store
-from tests.api.conftest import FLEET, assign, fill
+from tests.api.conftest import FLEET, Api, assign, fill, refusal
 
 
-async def occupancies(api: httpx.AsyncClient, fleet: str) -> dict[str, list[int]]:
+async def occupancies(api: Api, fleet: str) -> dict[str, list[int]]:
     pools = (await api.get(f"{fleet}/pools")).json()["pools"]
     return {name: [p["occupancy"] for p in pools if p["pool_class"] == name] for name in ("small", "large")}
 
@@ -25,7 +24,7 @@ def log_share(resource: float, sessions: int) -> float:
     return sessions * math.log(resource / sessions) if sessions else 0.0
 
 
-async def test_the_state_of_a_fleet_with_five_sessions(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_the_state_of_a_fleet_with_five_sessions(api: Api, fleet: str) -> None:
     """Ranks: (large,1) log 30, (small,1) log 20, (large,2) log(30/4) = 2.01, (small,2) log(20/4) = 1.61, …
 
     Two pools a class: sessions 1 and 2 fill (large,1), 3 and 4 (small,1), the fifth goes to (large,2).
@@ -54,7 +53,7 @@ async def test_the_state_of_a_fleet_with_five_sessions(api: httpx.AsyncClient, f
     assert state["counters"]["assigned"] == 5
 
 
-async def test_state_and_the_list_of_pools_say_the_same(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_state_and_the_list_of_pools_say_the_same(api: Api, fleet: str) -> None:
     await assign(api, fleet, *"abcdefgh")
     listed = await occupancies(api, fleet)
     for seen in (await api.get(f"{fleet}/state")).json()["classes"]:
@@ -62,7 +61,7 @@ async def test_state_and_the_list_of_pools_say_the_same(api: httpx.AsyncClient, 
             assert count == sum(x >= level for x in listed[seen["name"]])
 
 
-async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: Api, fleet: str) -> None:
     slta = (await api.get(f"{fleet}/state")).json()
     # r = 1: no green token, and a yellow one on each pool of the best class.
     assert [c["tokens"] for c in slta["classes"]] == [{"green": 0, "yellow": 0}, {"green": 0, "yellow": 2}]
@@ -75,14 +74,14 @@ async def test_tokens_are_counted_under_slta_and_absent_under_jlmu(api: httpx.As
     assert jlmu["min_green_to_decrement"] is None
 
 
-async def test_a_full_class_has_no_marginal_utility(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_full_class_has_no_marginal_utility(api: Api, fleet: str) -> None:
     await fill(api, fleet)
     state = (await api.get(f"{fleet}/state")).json()
     assert [c["marginal_utility"] for c in state["classes"]] == [None, None]
     assert [len(c["marginal_utilities"]) for c in state["classes"]] == [3, 4]
 
 
-async def test_without_active_pools_what_does_not_exist_is_null(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_without_active_pools_what_does_not_exist_is_null(api: Api, fleet: str) -> None:
     for pool_id in ("small-1", "small-2", "large-1", "large-2"):
         await api.post(f"{fleet}/pools/{pool_id}/drain")
     state = (await api.get(f"{fleet}/state")).json()
@@ -98,7 +97,7 @@ async def test_without_active_pools_what_does_not_exist_is_null(api: httpx.Async
     assert (what_if["utility_bound"], what_if["load_price"]) == (None, None)
 
 
-async def test_a_class_without_pools_is_left_out_of_the_ranks(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_class_without_pools_is_left_out_of_the_ranks(api: Api, fleet: str) -> None:
     for pool_id in ("large-1", "large-2"):
         await api.delete(f"{fleet}/pools/{pool_id}")
     await assign(api, fleet, "a")
@@ -110,7 +109,7 @@ async def test_a_class_without_pools_is_left_out_of_the_ranks(api: httpx.AsyncCl
     assert large["pool_worth"] == pytest.approx(math.log(30) - math.log(20))
 
 
-async def test_averages_since_an_earlier_state_obey_the_bound(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_averages_since_an_earlier_state_obey_the_bound(api: Api, fleet: str) -> None:
     before = (await api.get(f"{fleet}/state")).json()
     await assign(api, fleet, *"abcde")
     for session_id in "abc":
@@ -126,7 +125,7 @@ async def test_averages_since_an_earlier_state_obey_the_bound(api: httpx.AsyncCl
     assert averages["relative_gap"] == pytest.approx(averages["utility_gap"] / abs(averages["utility_bound"]))
 
 
-async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_averages_are_chained_by_the_integrals_they_return(api: Api, fleet: str) -> None:
     start = (await api.get(f"{fleet}/state")).json()["integrals"]
     first = (await api.get(f"{fleet}/averages", params={"since": start})).json()
     await assign(api, fleet, "a")
@@ -137,7 +136,7 @@ async def test_averages_are_chained_by_the_integrals_they_return(api: httpx.Asyn
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Store, fleet: str, window: int) -> None:
+async def test_a_window_covers_what_there_is(api: Api, store: Store, fleet: str, window: int) -> None:
     nothing = (await api.get(f"{fleet}/averages?window={window}")).json()
     assert (nothing["window_seconds"], nothing["utility_mean"]) == (0, None)
     await store.fleets.tick("f")
@@ -147,7 +146,7 @@ async def test_a_window_covers_what_there_is(api: httpx.AsyncClient, store: Stor
     assert averages["mean_sessions_per_pool"] > 0
 
 
-async def test_averages_across_a_change_of_curves_are_refused(api: httpx.AsyncClient, store: Store, fleet: str) -> None:
+async def test_averages_across_a_change_of_curves_are_refused(api: Api, store: Store, fleet: str) -> None:
     start = (await api.get(f"{fleet}/state")).json()["integrals"]
     await store.fleets.tick("f")
     await api.put(fleet, json=FLEET | {"policy": "jlmu"})
@@ -155,40 +154,30 @@ async def test_averages_across_a_change_of_curves_are_refused(api: httpx.AsyncCl
     small, large = FLEET["classes"]
     await api.put(fleet, json={"classes": [small | {"capacity": 9}, large]})
     for query in ({"since": start}, {"window": 60}):
-        answer = await api.get(f"{fleet}/averages", params=query)
-        assert (answer.status_code, answer.json()["code"]) == (409, "utilities_changed")
+        assert refusal(await api.get(f"{fleet}/averages", params=query)) == (409, "utilities_changed")
 
 
-async def test_integrals_are_taken_back_from_the_same_fleet_only(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_integrals_are_taken_back_from_the_same_fleet_only(api: Api, fleet: str) -> None:
     token = (await api.get(f"{fleet}/state")).json()["integrals"]
     await api.put("/v1/fleets/other", json=FLEET)
-    for url, since in (
-        ("/v1/fleets/other", token),
-        (fleet, token[:-1]),
-        (fleet, token + "A"),
-        (fleet, token.swapcase()),
-        (fleet, ""),
-        (fleet, "Ω"),
-        (fleet, "*"),
-    ):
-        answer = await api.get(f"{url}/averages", params={"since": since})
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_integrals")
+    others = [(fleet, since) for since in (token[:-1], token + "A", token.swapcase(), "", "Ω", "*")]
+    for url, since in (("/v1/fleets/other", token), *others):
+        assert refusal(await api.get(f"{url}/averages", params={"since": since})) == (422, "invalid_integrals")
 
 
-async def test_integrals_of_a_deleted_fleet_do_not_fit_its_successor(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_integrals_of_a_deleted_fleet_do_not_fit_its_successor(api: Api, fleet: str) -> None:
     await api.put(fleet, json=FLEET | {"policy": "jlmu"})
     token = (await api.get(f"{fleet}/state")).json()["integrals"]
     await api.delete(fleet)
     await api.put(fleet, json={"classes": [FLEET["classes"][0]]})
-    answer = await api.get(f"{fleet}/averages", params={"since": token})
-    assert (answer.status_code, answer.json()["code"]) == (409, "utilities_changed")
+    assert refusal(await api.get(f"{fleet}/averages", params={"since": token})) == (409, "utilities_changed")
 
 
 def shares(answer: dict[str, Any]) -> list[float | None]:
     return [c["sessions_per_pool"] for c in answer["classes"]]
 
 
-async def test_a_what_if_load_fills_the_ranks_in_order(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_what_if_load_fills_the_ranks_in_order(api: Api, fleet: str) -> None:
     answer = (await api.get(f"{fleet}/optimum?load=1.25")).json()
     assert (answer["load"], answer["sessions"], answer["overload"]) == (1.25, 5, False)
     assert shares(answer) == [1.0, 1.5]
@@ -199,7 +188,7 @@ async def test_a_what_if_load_fills_the_ranks_in_order(api: httpx.AsyncClient, f
     assert answer["utility_bound_per_pool"] == pytest.approx(bound / 4)
 
 
-async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: Api, fleet: str) -> None:
     await assign(api, fleet, *"abcde")
     answer = (await api.get(f"{fleet}/optimum?pools.small=0")).json()
     assert (answer["load"], answer["sessions"]) == (2.5, 5)
@@ -207,7 +196,7 @@ async def test_a_what_if_of_pools_keeps_the_sessions_there_are(api: httpx.AsyncC
     assert [c["pools"] for c in answer["classes"]] == [0, 2]
 
 
-async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: Api, fleet: str) -> None:
     counts = {"pools": ["small:5", "large:0"]}
     answer = (await api.get(f"{fleet}/optimum", params=counts)).json()
     assert [c["pools"] for c in answer["classes"]] == [5, 0]
@@ -215,14 +204,14 @@ async def test_a_what_if_of_several_classes_names_each_beside_its_number(api: ht
     assert older.json() == answer
 
 
-async def test_the_number_of_a_what_if_stands_after_the_last_colon(api: httpx.AsyncClient) -> None:
+async def test_the_number_of_a_what_if_stands_after_the_last_colon(api: Api) -> None:
     named = [{**FLEET["classes"][0], "name": "zone:1"}, FLEET["classes"][1]]
     await api.put("/v1/fleets/f", json={"classes": named})
     answer = (await api.get("/v1/fleets/f/optimum", params={"pools": "zone:1:7"})).json()
     assert [c["pools"] for c in answer["classes"]] == [7, 2]
 
 
-async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_what_if_load_beyond_capacity_says_so(api: Api, fleet: str) -> None:
     answer = (await api.get(f"{fleet}/optimum?load=100")).json()
     assert answer["overload"] is True
     assert shares(answer) == [3.0, 4.0]
@@ -230,33 +219,19 @@ async def test_a_what_if_load_beyond_capacity_says_so(api: httpx.AsyncClient, fl
     assert answer["utility_bound"] == pytest.approx(bound)
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ("load=-1", "invalid_request"),
-        ("load=nan", "invalid_request"),
-        ("load=1e999", "invalid_request"),
-        ("load=1&load=2", "invalid_request"),
-        ("pools.small=-1", "invalid_request"),
-        ("pools.small=65537", "invalid_request"),
-        ("pools.small=99999999999999999999", "invalid_request"),
-        ("pools=small", "invalid_request"),
-        ("pools=small:", "invalid_request"),
-        ("pools=small:-1", "invalid_request"),
-        ("pools=small:65537", "invalid_request"),
-        ("pools=small:1&pools=small:2", "invalid_request"),
-        ("pools=small:1&pools.small=1", "invalid_request"),
-        ("pools=nowhere:1", "unknown_class"),
-        ("pools.=1", "unknown_class"),
-        ("pools.nowhere=1", "unknown_class"),
-        ("laod=1", "invalid_request"),
-    ],
-)
-async def test_a_what_if_that_asks_nonsense_is_refused(
-    api: httpx.AsyncClient, fleet: str, query: str, code: str
-) -> None:
-    answer = await api.get(f"{fleet}/optimum?{query}")
-    assert (answer.status_code, answer.json()["code"]) == (422, code)
+NONSENSE = {
+    "invalid_request": (
+        "load=-1", "load=nan", "load=1e999", "load=1&load=2", "pools.small=-1", "pools.small=65537",
+        "pools.small=99999999999999999999", "pools=small", "pools=small:", "pools=small:-1", "pools=small:65537",
+        "pools=small:1&pools=small:2", "pools=small:1&pools.small=1", "laod=1",
+    ),
+    "unknown_class": ("pools=nowhere:1", "pools.=1", "pools.nowhere=1"),
+}  # fmt: skip
+
+
+async def test_a_what_if_that_asks_nonsense_is_refused(api: Api, fleet: str) -> None:
+    for code, query in ((code, query) for code, queries in NONSENSE.items() for query in queries):
+        assert refusal(await api.get(f"{fleet}/optimum?{query}")) == (422, code), query
 
 
 # The next placement
@@ -264,7 +239,7 @@ async def test_a_what_if_that_asks_nonsense_is_refused(
 
 @pytest.mark.parametrize("policy", sorted(PLACING))
 async def test_the_next_session_goes_where_was_said_by_the_token_that_was_said(
-    api: httpx.AsyncClient, fleet: str, policy: str
+    api: Api, fleet: str, policy: str
 ) -> None:
     await api.put(fleet, json=FLEET | {"policy": policy})
     held: dict[str, int] = {}
@@ -278,9 +253,7 @@ async def test_the_next_session_goes_where_was_said_by_the_token_that_was_said(
     assert (await api.get(f"{fleet}/next")).json()["refused"] == "no_capacity"
 
 
-async def test_the_next_placement_is_of_one_moment_however_many_sessions_come_and_go(
-    api: httpx.AsyncClient, fleet: str
-) -> None:
+async def test_the_next_placement_is_of_one_moment_however_many_sessions_come_and_go(api: Api, fleet: str) -> None:
     """Each pool of the deciding step is at one of its places; together the classes' places are at most all pools."""
 
     async def come_and_go(name: str) -> None:
@@ -299,9 +272,7 @@ async def test_the_next_placement_is_of_one_moment_however_many_sessions_come_an
     await asyncio.gather(look(), *(come_and_go(name) for name in "abcd"))
 
 
-async def test_asking_for_the_next_placement_is_one_call_of_the_store(
-    api: httpx.AsyncClient, fleet: str, redis: Redis
-) -> None:
+async def test_asking_for_the_next_placement_is_one_call_of_the_store(api: Api, fleet: str, redis: Redis) -> None:
     def calls() -> int:
         stats = redis.info("commandstats")
         return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("fcall", "fcall_ro"))

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
 
-import httpx
 import pytest
 
 from slta.api.app import build_api
 from slta.api.http.authorization import MAX_WAIT_SECONDS
 from slta.auth.keys import Access
-from slta.metrics import Metrics
 from slta.server import protocol
 from slta.store import Store
 from slta.store.batching import batcher
 from slta.store.batching.batcher import MAX_BATCH
 from slta.store.batching.pending import PendingOperation
-from tests.api.conftest import FLEET, PATIENT, NewClient
+from tests.api.conftest import FLEET, Api, NewClient, refusal
 from tests.api.served import served
 from tests.api.test_fast_path import assign, call, in_one
+from tests.awaiting import eventually
 from tests.faults import Proxy
-
-
-@pytest.fixture
-async def behind(between: tuple[Proxy, str], fleet: str, metrics: Metrics) -> AsyncIterator[Store]:
-    """A store whose calls a test can hold up."""
-    store = await Store.open(PATIENT(between[1]), metrics)
-    yield store
-    between[0].open.set()
-    await store.close()
 
 
 @pytest.fixture
@@ -54,7 +43,7 @@ async def test_hot_calls_are_refused_and_counted_and_others_are_not(
         ("PUT", "sessions/{session_id}", {"pool_id": "small-1"}),
     ):
         answer = await api.request(method, f"{fleet}/{hot.format(session_id='a')}", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert refusal(answer) == (503, "overloaded")
         assert answer.headers["Retry-After"] == "1"
         shed = f'slta_requests_shed_total{{route="/v1/fleets/{{fleet}}/{hot}"}} 1.0'
         assert shed in (await api.get("/metrics")).text
@@ -127,7 +116,7 @@ def waiting_operations(store: Store) -> list[PendingOperation]:
 
 
 async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_sent(
-    behind: Store, between: tuple[Proxy, str], fleet: str, api: httpx.AsyncClient
+    behind: Store, between: tuple[Proxy, str], fleet: str, api: Api
 ) -> None:
     app = build_api(store=behind, access=Access.open(), render_metrics=NotImplemented)
     async with served(app, fast_path=True) as here:
@@ -138,12 +127,10 @@ async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_se
         await between[0].waiting(before + 1)
         _, second = await asyncio.open_connection("127.0.0.1", here.port)
         second.write(assign("waiting"))
-        while not waiting_operations(behind):  # noqa: ASYNC110 - it is on its way
-            await asyncio.sleep(0)
+        await eventually(lambda: waiting_operations(behind))
         first.transport.abort()
         second.transport.abort()
-        while not all(w.outcome.done() for w in waiting_operations(behind)):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await eventually(lambda: all(w.outcome.done() for w in waiting_operations(behind)))
         between[0].open.set()
         await behind._operations.drain()
     assert (await api.get(f"{fleet}/sessions/sent")).status_code == 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 
@@ -12,10 +11,10 @@ from slta.audit import repair_fleet
 from slta.core.policies import PLACING
 from slta.fleet_file import Specs
 from slta.store import Store
-from tests.api.conftest import FLEET, as_of, assign
+from tests.api.conftest import FLEET, Api, as_of, assign
 
 
-async def told(api: httpx.AsyncClient, fleet: str, session_id: str) -> tuple[str | None, int | None]:
+async def told(api: Api, fleet: str, session_id: str) -> tuple[str | None, int | None]:
     """Token and level."""
     answer: dict[str, Any] = (await api.get(f"{fleet}/sessions/{session_id}")).json()
     return answer["token"], answer["level"]
@@ -35,7 +34,7 @@ def rewrite(redis: Any, session_id: str, *words: str) -> None:
 
 @pytest.mark.parametrize("policy", sorted(PLACING))
 async def test_a_session_tells_by_which_token_and_at_which_level_it_was_placed_whatever_ended_since(
-    api: httpx.AsyncClient, fleet: str, policy: str
+    api: Api, fleet: str, policy: str
 ) -> None:
     await api.put(fleet, json=FLEET | {"policy": policy})
     expected: dict[str, tuple[str, int]] = {}
@@ -54,7 +53,7 @@ async def test_a_session_tells_by_which_token_and_at_which_level_it_was_placed_w
     assert min(expected[id_][1] for id_ in fullest) > 1, "the one that came there first has ended"
 
 
-async def test_a_renewal_and_a_replay_leave_token_and_level_as_they_were(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_renewal_and_a_replay_leave_token_and_level_as_they_were(api: Api, fleet: str) -> None:
     await assign(api, fleet, "a", "b", "c")
     before = [await told(api, fleet, id_) for id_ in "abc"]
     assert all(token and level for token, level in before)
@@ -64,7 +63,7 @@ async def test_a_renewal_and_a_replay_leave_token_and_level_as_they_were(api: ht
     assert [await told(api, fleet, id_) for id_ in "abc"] == before
 
 
-async def test_another_policy_does_not_change_what_decided(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_another_policy_does_not_change_what_decided(api: Api, fleet: str) -> None:
     await assign(api, fleet, "a")
     before = await told(api, fleet, "a")
     await api.put(fleet, json=FLEET | {"policy": "jlmu"})
@@ -73,7 +72,7 @@ async def test_another_policy_does_not_change_what_decided(api: httpx.AsyncClien
     assert (await told(api, fleet, "b"))[0] == "open"
 
 
-async def test_no_token_decided_where_a_session_was_adopted_or_reported(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_no_token_decided_where_a_session_was_adopted_or_reported(api: Api, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "placed")
     listed = {"as_of": await as_of(api, fleet), "session_ids": ["placed", "adopted"]}
     await api.put(f"{fleet}/pools/{pool_id}/sessions", json=listed)
@@ -83,7 +82,7 @@ async def test_no_token_decided_where_a_session_was_adopted_or_reported(api: htt
     assert await told(api, fleet, "reported") == (None, 3)
 
 
-async def test_a_session_that_a_report_moves_takes_a_new_level(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_session_that_a_report_moves_takes_a_new_level(api: Api, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "a")
     for k in range(2):
         await api.put(f"{fleet}/sessions/there-{k}", json={"pool_id": "small-1"})
@@ -93,9 +92,7 @@ async def test_a_session_that_a_report_moves_takes_a_new_level(api: httpx.AsyncC
     assert await told(api, fleet, "a") == (None, 3)
 
 
-async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(
-    api: httpx.AsyncClient, redis: Redis, fleet: str
-) -> None:
+async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(api: Api, redis: Redis, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "old")
     rewrite(redis, "old")
     assert await told(api, fleet, "old") == (None, None)
@@ -108,7 +105,7 @@ async def test_a_record_of_an_older_dispatcher_tells_neither_and_lives_on(
 
 
 async def test_a_token_that_this_version_does_not_know_is_not_told_and_is_kept(
-    api: httpx.AsyncClient, redis: Redis, fleet: str
+    api: Api, redis: Redis, fleet: str
 ) -> None:
     await assign(api, fleet, "newer")
     rewrite(redis, "newer", "3z")
@@ -118,7 +115,7 @@ async def test_a_token_that_this_version_does_not_know_is_not_told_and_is_kept(
 
 
 async def test_a_repair_keeps_token_and_level_and_drops_what_nobody_can_read(
-    api: httpx.AsyncClient, store: Store, redis: Redis, fleet: str
+    api: Api, store: Store, redis: Redis, fleet: str
 ) -> None:
     await assign(api, fleet, "good", "old", "bad")
     before = await told(api, fleet, "good")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import httpx
-
-from tests.api.conftest import as_of, assign, fill
+from tests.api.conftest import Api, as_of, assign, fill, refusal
 
 
-async def test_pools_are_listed_page_by_page(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_pools_are_listed_page_by_page(api: Api, fleet: str) -> None:
     await assign(api, fleet, "a")
     seen, cursor = [], None
     while True:
@@ -23,40 +21,37 @@ async def test_pools_are_listed_page_by_page(api: httpx.AsyncClient, fleet: str)
     assert {p["status"] for p in seen} == {"active"}
 
 
-async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: Api, fleet: str) -> None:
     good, bad = {"pool_id": "x", "pool_class": "small"}, {"pool_id": "y", "pool_class": "nowhere"}
-    refused = await api.post(f"{fleet}/pools", json={"pools": [good, bad]})
-    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_class")
+    assert refusal(await api.post(f"{fleet}/pools", json={"pools": [good, bad]})) == (422, "unknown_class")
     assert (await api.get(f"{fleet}/pools/x")).json()["code"] == "unknown_pool"
     known = {"pool_id": "small-1", "pool_class": "small"}
     created = await api.post(f"{fleet}/pools", json={"pools": [good, known]})
     assert created.json() == {"created": ["x"], "unchanged": ["small-1"]}
 
 
-async def test_a_thousand_pools_fit_into_one_request(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_thousand_pools_fit_into_one_request(api: Api, fleet: str) -> None:
     pools = [{"pool_id": f"{'p' * 100}-{k}", "pool_class": "small"} for k in range(1000)]
-    answer = await api.post(f"{fleet}/pools", json={"pools": pools})
-    assert len(answer.json()["created"]) == 1000
+    assert len((await api.post(f"{fleet}/pools", json={"pools": pools})).json()["created"]) == 1000
     one_more = await api.post(f"{fleet}/pools", json={"pools": [*pools, pools[0]]})
     assert one_more.status_code == 422
 
 
-async def test_a_pool_of_another_class_is_not_created_again(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_pool_of_another_class_is_not_created_again(api: Api, fleet: str) -> None:
     answer = await api.post(f"{fleet}/pools", json={"pools": [{"pool_id": "small-1", "pool_class": "large"}]})
-    assert (answer.status_code, answer.json()["code"]) == (409, "pool_in_other_class")
+    assert refusal(answer) == (409, "pool_in_other_class")
 
 
-async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: str) -> None:
     created = await api.put(f"{fleet}/pools/new", json={"pool_class": "small"})
     moved = await api.put(f"{fleet}/pools/new", json={"pool_class": "large"})
     assert (created.status_code, moved.status_code) == (201, 200)
     assert moved.json() == {"pool_id": "new", "pool_class": "large", "status": "active", "occupancy": 0}
     await fill(api, fleet)
-    refused = await api.put(f"{fleet}/pools/large-1", json={"pool_class": "small"})
-    assert (refused.status_code, refused.json()["code"]) == (409, "pool_not_empty")
+    assert refusal(await api.put(f"{fleet}/pools/large-1", json={"pool_class": "small"})) == (409, "pool_not_empty")
 
 
-async def test_only_an_empty_pool_is_removed(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_only_an_empty_pool_is_removed(api: Api, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "a")
     assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "pool_not_empty"
     await api.post(f"{fleet}/complete", json={"session_id": "a"})
@@ -64,7 +59,7 @@ async def test_only_an_empty_pool_is_removed(api: httpx.AsyncClient, fleet: str)
     assert (await api.delete(f"{fleet}/pools/{pool_id}")).json()["code"] == "unknown_pool"
 
 
-async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: Api, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "a")
     drained = await api.post(f"{fleet}/pools/{pool_id}/drain")
     assert (drained.json()["status"], drained.json()["occupancy"]) == ("draining", 1)
@@ -74,7 +69,7 @@ async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: httpx.Asy
     assert (returned.json()["status"], returned.json()["occupancy"]) == ("active", 1)
 
 
-async def test_failing_a_pool_ends_its_sessions_and_names_them(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_failing_a_pool_ends_its_sessions_and_names_them(api: Api, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "a")
     failed = await api.post(f"{fleet}/pools/{pool_id}/fail")
     assert failed.json()["status"] == "failed"
@@ -83,9 +78,7 @@ async def test_failing_a_pool_ends_its_sessions_and_names_them(api: httpx.AsyncC
     assert (await api.get(f"{fleet}/sessions/a")).json()["reason"] == "failed"
 
 
-async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(
-    api: httpx.AsyncClient, fleet: str
-) -> None:
+async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(api: Api, fleet: str) -> None:
     (pool_id,) = await assign(api, fleet, "gone")
     report = {"as_of": await as_of(api, fleet), "session_ids": ["stranger"]}
     answer = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
@@ -95,19 +88,17 @@ async def test_a_pools_own_list_ends_what_it_no_longer_has_and_adopts_strangers(
     assert (await api.get(f"{fleet}/sessions/stranger")).json()["pool_id"] == pool_id
 
 
-async def test_a_report_from_another_life_of_the_store_is_409_with_the_present_time(
-    api: httpx.AsyncClient, fleet: str
-) -> None:
+async def test_a_report_from_another_life_of_the_store_is_409_with_the_present_time(api: Api, fleet: str) -> None:
     report = {"as_of": "1:3000000", "session_ids": []}
     (pool_id,) = await assign(api, fleet, "s")
     refused = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report)
-    assert (refused.status_code, refused.json()["code"]) == (409, "stale_report")
+    assert refusal(refused) == (409, "stale_report")
     assert (await api.get(f"{fleet}/sessions/s")).status_code == 200
     again = await api.put(f"{fleet}/pools/{pool_id}/sessions", json=report | {"as_of": refused.json()["as_of"]})
     assert again.json()["ended"] == ["s"]
 
 
-async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: Api, fleet: str) -> None:
     for answer in (
         await api.get(f"{fleet}/pools/nowhere"),
         await api.delete(f"{fleet}/pools/nowhere"),
@@ -116,4 +107,4 @@ async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: httpx.AsyncCl
         await api.post(f"{fleet}/pools/nowhere/fail"),
         await api.put(f"{fleet}/pools/nowhere/sessions", json={"as_of": "0:0", "session_ids": []}),
     ):
-        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_pool")
+        assert refusal(answer) == (404, "unknown_pool")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from redis import Redis
 
 from slta.store import Store
 from slta.store.store import READINESS
-from tests.api.conftest import NewClient
+from tests.api.conftest import Api, NewClient
 
 
 class Untouchable:
@@ -38,14 +37,14 @@ async def test_readiness_is_what_the_store_said_last_and_asks_it_nothing(new_cli
     assert (answer.status_code, answer.json()) == (200 if word == "ready" else 503, {"status": word})
 
 
-async def test_nobody_is_ready_before_a_write_was_tried(api: httpx.AsyncClient, store: Store, redis: Redis) -> None:
+async def test_nobody_is_ready_before_a_write_was_tried(api: Api, store: Store, redis: Redis) -> None:
     assert (await api.get("/readyz")).json() == {"status": "starting"}
     await store.check()
     assert (await api.get("/readyz")).json() == {"status": "ready"}
     assert redis.keys() == [], "a write is tried, and nothing is written"
 
 
-async def test_metrics_are_text_in_the_form_that_is_asked_for(api: httpx.AsyncClient, fleet: str) -> None:
+async def test_metrics_are_text_in_the_form_that_is_asked_for(api: Api, fleet: str) -> None:
     plain = await api.get("/metrics")
     assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert 'slta_pools{fleet="f",pool_class="small",status="active"} 2.0' in plain.text
@@ -58,7 +57,7 @@ async def test_metrics_are_text_in_the_form_that_is_asked_for(api: httpx.AsyncCl
 
 
 async def test_documentation_is_there_only_where_it_is_switched_on(
-    api: httpx.AsyncClient, store: Store, new_client: NewClient
+    api: Api, store: Store, new_client: NewClient
 ) -> None:
     documented = new_client(store, docs_enabled=True)
     for path in ("/docs", "/openapi.json"):

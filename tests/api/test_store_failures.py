@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 from redis import Redis
 
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from tests.api.conftest import FLEET, PATIENT, NewClient, assign
+from tests.api.conftest import FLEET, PATIENT, Api, NewClient, assign, refusal
 from tests.servers import EMBEDDED, running_server
 
 
@@ -22,23 +21,22 @@ def own_server() -> Iterator[str]:
 
 
 @pytest.fixture
-async def patient(own_server: str, new_client: NewClient, metrics: Metrics) -> AsyncIterator[httpx.AsyncClient]:
+async def patient(own_server: str, new_client: NewClient, metrics: Metrics) -> AsyncIterator[Api]:
     """A client of that server that waits for it."""
     store = await Store.open(PATIENT(own_server), metrics)
     client = new_client(store)
-    created = await client.put("/v1/fleets/f", json=FLEET)
-    assert created.status_code == 201
+    assert (await client.put("/v1/fleets/f", json=FLEET)).status_code == 201
     yield client
     await store.close()
 
 
 @pytest.fixture
 async def hasty(
-    patient: httpx.AsyncClient,  # for its fleet
+    patient: Api,  # for its fleet
     own_server: str,
     new_client: NewClient,
     metrics: Metrics,
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[Api]:
     """A client whose store gives up soon."""
     store = await Store.open(StoreSettings(own_server, call_timeout_seconds=0.2, deadline_seconds=0.3), metrics)
     yield new_client(store)
@@ -50,9 +48,7 @@ def stop(url: str) -> None:
         redis.shutdown(nosave=True)
 
 
-async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(
-    hasty: httpx.AsyncClient, own_server: str
-) -> None:
+async def test_without_a_store_every_call_is_503_and_says_when_to_come_back(hasty: Api, own_server: str) -> None:
     stop(own_server)
     for method, url, body in (
         ("POST", "/v1/fleets/f/assign", {"session_id": "a"}),
@@ -81,7 +77,7 @@ async def test_without_a_store_the_process_is_alive_and_not_ready(
     assert (healthy.status_code, healthy.json()) == (200, {"status": "ok"})
 
 
-async def test_without_a_store_the_metrics_say_so(hasty: httpx.AsyncClient, own_server: str) -> None:
+async def test_without_a_store_the_metrics_say_so(hasty: Api, own_server: str) -> None:
     stop(own_server)
     await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
     text = (await hasty.get("/metrics")).text
@@ -90,18 +86,18 @@ async def test_without_a_store_the_metrics_say_so(hasty: httpx.AsyncClient, own_
     assert "slta_pools{" not in text
 
 
-async def test_a_silent_store_leaves_the_outcome_unknown(hasty: httpx.AsyncClient, own_server: str) -> None:
+async def test_a_silent_store_leaves_the_outcome_unknown(hasty: Api, own_server: str) -> None:
     with Redis.from_url(own_server) as redis:
         redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
         answer = await hasty.post("/v1/fleets/f/assign", json={"session_id": "a"})
-    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+    assert refusal(answer) == (503, "outcome_unknown")
 
 
-async def test_a_full_store_takes_no_sessions_but_lets_them_end(patient: httpx.AsyncClient, own_server: str) -> None:
+async def test_a_full_store_takes_no_sessions_but_lets_them_end(patient: Api, own_server: str) -> None:
     await assign(patient, "/v1/fleets/f", "a")
     with Redis.from_url(own_server) as redis:
         redis.config_set("maxmemory", 1)
         refused = await patient.post("/v1/fleets/f/assign", json={"session_id": "b"})
         ended = await patient.post("/v1/fleets/f/complete", json={"session_id": "a"})
-    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+    assert refusal(refused) == (503, "store_unavailable")
     assert (ended.status_code, ended.json()["outcome"]) == (200, "completed")

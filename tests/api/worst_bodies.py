@@ -107,17 +107,10 @@ TAKEN: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "1,000 renewals": ("POST", "/operations", lambda: operations_of("renew")),
     "1,000 completes": ("POST", "/operations", lambda: operations_of("complete")),
     "1,000 leases": ("POST", "/renew", lambda: compact({"session_ids": IDS[:1000], "lease_seconds": LEASE})),
-    "1,000 ids in escapes": (
-        "POST",
-        "/renew",
-        lambda: compact({"session_ids": IDS[:1000]}).replace(b"s", b"\\u0073"),
-    ),
-    "1,000 pools": (
-        "POST",
-        "/pools",
-        lambda: compact({"pools": [{"pool_id": id_, "pool_class": "small"} for id_ in IDS[:1000]]}),
-    ),
-}
+    "1,000 ids in escapes": ("POST", "/renew", lambda: compact({"session_ids": IDS[:1000]}).replace(b"s", b"\\u0073")),
+    "1,000 pools": ("POST", "/pools",
+                    lambda: compact({"pools": [{"pool_id": id_, "pool_class": "small"} for id_ in IDS[:1000]]})),
+}  # fmt: skip
 """What is taken, by a title: the method, where it goes below a fleet's URL, and the body."""
 
 
@@ -140,11 +133,8 @@ def refused_bodies() -> dict[str, tuple[str, str, Callable[[], bytes]]]:
         for title, build in REFUSED.items()
     }
     for members in (1, MAX_MEMBERS, 80):
-        found[f"{members} unknown members in each of 1,000"] = (
-            "POST",
-            "/operations",
-            partial(unknown_in_operations, members),
-        )
+        title, build_one = f"{members} unknown members in each of 1,000", partial(unknown_in_operations, members)
+        found[title] = ("POST", "/operations", build_one)
     return found | {"a fleet of mistakes": ("PUT", "", mistaken_fleet)}
 
 
