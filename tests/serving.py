@@ -30,10 +30,11 @@ class Serving:
     environment: Mapping[str, str] = {}
     program: tuple[str, ...] = ("-m", "slta.cli", "serve", "--port", "0", "--log-format", "json")
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
+        """`settings` are environment variables."""
         self._log = folder / f"serve-{time.monotonic_ns()}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
-        environment |= self.environment
+        environment |= {**self.environment, **settings}
         environment |= {} if "--keys-file" in options else {"SLTA_AUTH": "off"}
         command = [sys.executable, *self.program, *options]
         with self._log.open("wb") as log:
@@ -47,10 +48,16 @@ class Serving:
     def log(self) -> str:
         return self._log.read_text()
 
-    def client(self) -> httpx.Client:
+    def url(self) -> str:
         until(lambda: self.events("listening") or self.process.poll() is not None)
         assert self.process.poll() is None, self.log
-        return httpx.Client(base_url=str(self.events("listening")[0]["url"]), timeout=10)
+        return str(self.events("listening")[0]["url"])
+
+    def port(self) -> int:
+        return int(self.url().rpartition(":")[2])
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url(), timeout=10)
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -58,8 +65,10 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, kind: type[Serving] = Serving) -> Iterator[tuple[Serving, httpx.Client]]:
-    service = kind(folder, *options)
+def serving(
+    folder: Path, *options: str, kind: type[Serving] = Serving, **settings: str
+) -> Iterator[tuple[Serving, httpx.Client]]:
+    service = kind(folder, *options, **settings)
     try:
         with service.client() as client:
             yield service, client

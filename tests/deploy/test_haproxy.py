@@ -32,27 +32,29 @@ pytestmark = pytest.mark.needs("haproxy")
 @contextmanager
 def proxied(folder: Path, dispatcher: int) -> Iterator[httpx.Client]:
     """A client behind the proxy of a dispatcher, with an address of its own. It claims another one."""
-    port = free_port()
-    proxy = subprocess.Popen(["haproxy", "-db", "-f", configuration(folder, port, dispatcher)])
-    transport = httpx.HTTPTransport(local_address=CLIENT)
-    try:
-        with httpx.Client(
-            base_url=f"http://{PROXY}:{port}", transport=transport, headers={"X-Forwarded-For": CLAIMED}
-        ) as client:
-            until(lambda: client.get("/readyz").is_success, passing=(httpx.HTTPError,))
-            yield client
-    finally:
-        proxy.kill()
-        proxy.wait()
+    claim, transport = {"X-Forwarded-For": CLAIMED}, httpx.HTTPTransport(local_address=CLIENT)
+    with (
+        proxy(folder, dispatcher) as port,
+        httpx.Client(base_url=f"http://{PROXY}:{port}", transport=transport, headers=claim) as client,
+    ):
+        until(lambda: client.get("/readyz").is_success, passing=(httpx.HTTPError,))
+        yield client
 
 
-def configuration(folder: Path, port: int, dispatcher: int) -> Path:
-    """The shipped file with other addresses: no name is looked up, and nothing listens beyond loopback."""
-    text = SHIPPED.read_text(encoding="utf-8").replace("bind :8080", f"bind {PROXY}:{port}")
-    template = re.compile("server-template dispatcher 8 dispatcher:8080 .*")
+@contextmanager
+def proxy(folder: Path, dispatcher: int) -> Iterator[int]:
+    """The shipped file with other addresses: no name is looked up, nothing listens beyond loopback. HAProxy's port."""
+    port, text = free_port(), SHIPPED.read_text(encoding="utf-8")
+    text, servers = re.subn("server-template dispatcher 8 .*", f"server dispatcher {PROXY}:{dispatcher}", text)
+    text, binds = re.subn("bind :8080", f"bind {PROXY}:{port}", text)
+    assert (servers, binds) == (2, 1)
     file = folder / "haproxy.cfg"
-    file.write_text(template.sub(f"server dispatcher {PROXY}:{dispatcher}", text), encoding="utf-8")
-    return file
+    file.write_text(text, encoding="utf-8")
+    with subprocess.Popen(["haproxy", "-db", "-f", file]) as process:
+        try:
+            yield port
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")

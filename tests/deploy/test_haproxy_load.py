@@ -8,48 +8,22 @@ import json
 import random
 import re
 import socket
-import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.awaiting import DEADLINE_SECONDS, until
+from tests.awaiting import until
+from tests.deploy.test_haproxy import proxy
 from tests.servers import free_port
 from tests.serving import FLEET, Serving
+from tests.strangers import is_open, stranger
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(300), pytest.mark.needs("haproxy")]
-CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
 CLIENTS, STRANGERS, ROUNDS = 2000, 4000, 5
 PAUSE_SECONDS = 4.0
 """Between two requests of a client, at most: the proxy's own checks take a second at most, also on a busy machine."""
-
-
-class Behind(Serving):
-    """It believes the proxy."""
-
-    environment: Mapping[str, str] = {"SLTA_TRUSTED_PROXIES": "127.0.0.1", "SLTA_LOG_LEVEL": "warning"}
-    program = ("-m", "slta.cli", "serve", "--log-format", "json")
-
-
-@contextlib.contextmanager
-def proxy(folder: Path, dispatcher: int) -> Iterator[int]:
-    """The shipped configuration, but for the addresses; the port of HAProxy."""
-    port, text = free_port(), CONFIGURATION.read_text(encoding="utf-8")
-    text, servers = re.subn(r"server-template .*", f"server dispatcher 127.0.0.1:{dispatcher}", text)
-    text, binds = re.subn(r"bind :8080", f"bind 127.0.0.1:{port}", text)
-    assert (servers, binds) == (2, 1)
-    place = folder / "haproxy.cfg"
-    place.write_text(text, encoding="utf-8")
-    with (folder / "haproxy.log").open("wb") as log:
-        process = subprocess.Popen(["haproxy", "-db", "-f", place], stdout=log, stderr=log)
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(DEADLINE_SECONDS)
 
 
 async def client(port: int, number: int, seen: Counter[str]) -> None:
@@ -83,32 +57,15 @@ async def strangers(port: int, ended: asyncio.Event) -> int:
     opened = 0
     there: list[socket.socket] = []
     while not ended.is_set():
-        there = [stranger for stranger in there if is_open(stranger)]
+        there = [one for one in there if is_open(one)]
         for _ in range(min(100, STRANGERS - len(there))):
-            stranger = socket.socket()
-            stranger.bind((f"127.1.{opened // 250 % 250}.{1 + opened % 250}", 0))
-            stranger.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                stranger.connect(("127.0.0.1", port))
-            there.append(stranger)
+            there.append(stranger(port, opened))
             opened += 1
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), 0.05)
-    for stranger in there:
-        stranger.close()
+    for one in there:
+        one.close()
     return opened
-
-
-def is_open(stranger: socket.socket) -> bool:
-    try:
-        has_ended = stranger.recv(1024) == b""
-    except BlockingIOError:
-        return True
-    except OSError:
-        has_ended = True
-    if has_ended:
-        stranger.close()
-    return not has_ended
 
 
 def test_two_thousand_clients_behind_the_proxy_lose_nothing_while_strangers_take_all_places(tmp_path: Path) -> None:
@@ -116,7 +73,7 @@ def test_two_thousand_clients_behind_the_proxy_lose_nothing_while_strangers_take
     fleet.write_text(FLEET.replace("pools: 3", "pools: 30"), encoding="utf-8")
     port = free_port()
     options = ("--config", str(fleet), "--data-dir", str(tmp_path / "data"), "--port", str(port))
-    service = Behind(tmp_path, *options)
+    service = Serving(tmp_path, *options, SLTA_TRUSTED_PROXIES="127.0.0.1", SLTA_LOG_LEVEL="warning")
     try:
         until(lambda: is_ready(port))
         with proxy(tmp_path, port) as front:

@@ -25,11 +25,18 @@ FLEET = {"classes": [{"name": "c", "utility": {"kind": "log_share", "resource": 
 pytestmark = pytest.mark.needs("systemd-analyze")
 
 
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+def analyzed(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
+
+
+def test_systemd_accepts_the_unit_and_finds_little_exposed(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text(), flags=re.MULTILINE))
-    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    done = analyzed("verify", unit)
     assert (done.returncode, done.stderr) == (0, "")
+    level = re.search(r"exposure level for slta.service: (\S+)", analyzed("security", "--offline=true", unit).stdout)
+    assert level
+    assert float(level[1]) < 2
 
 
 def test_the_filter_kills_a_process_that_makes_another_call() -> None:

@@ -1,12 +1,24 @@
-"""A fleet file, and the options of a service that has it."""
+"""A fleet file, the options of a service that has it; and a server, stores and dispatchers of one test."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from slta.auth.keys import Access
+from slta.fleet_file import Specs
+from slta.metrics import Metrics
+from slta.runtime.background import BackgroundTasks
+from slta.store import Store, StoreSettings
+from slta.store.client.preflight import ServerRequirements
+from tests.servers import running_server
 from tests.serving import FLEET
+
+Opening = Callable[[], Store]
 
 
 @pytest.fixture
@@ -19,3 +31,36 @@ def fleet_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def options(tmp_path: Path, fleet_file: Path) -> list[str]:
     return ["--data-dir", str(tmp_path / "data"), "--config", str(fleet_file)]
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis(server: str) -> Iterator[Redis]:
+    with Redis.from_url(server, encoding="latin-1", decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def opening(server: str) -> AsyncIterator[Opening]:
+    """Patient stores, each as another dispatcher has it."""
+    async with AsyncExitStack() as stack:
+
+        def opened() -> Store:
+            made = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
+            stack.push_async_callback(made.close)
+            return made
+
+        yield opened
+
+
+def dispatching(
+    store: Store, access: Access | None = None, metrics: Metrics | None = None
+) -> AbstractAsyncContextManager[None]:
+    """The tasks of a dispatcher meanwhile."""
+    given = access or Access.open(), None, None, ServerRequirements(), metrics or Metrics()
+    return BackgroundTasks(store, Specs(), *given).under_way(lambda: None)

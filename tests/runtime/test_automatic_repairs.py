@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
 
 import pytest
 from redis import Redis
 
-from slta.auth.keys import Access
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
-from slta.runtime.background import BackgroundTasks
-from slta.store import Store, StoreSettings
-from slta.store.client.preflight import ServerRequirements
+from slta.store import Store
 from tests.audit import violations
+from tests.expositions import scrape
 from tests.in_process import TINY
+from tests.runtime.conftest import Opening, dispatching
 from tests.servers import SERVERS, running_server
 
 FLEET = TINY | {"classes": [one | {"pools": 8} for one in TINY["classes"]], "lease_seconds": 300}
@@ -33,45 +31,26 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis(server: str) -> Iterator[Redis]:
-    with Redis.from_url(server, encoding="latin-1", decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-async def store(server: str) -> AsyncIterator[Store]:
+async def store(opening: Opening) -> Store:
     """With the fleets `f` and `g`, and sessions on `f`."""
-    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
+    opened = opening()
     for fleet in ("f", "g"):
         await apply_fleet(opened, Specs(), fleet, parse_document(json.dumps(FLEET)))
     await asyncio.gather(*(opened.sessions.assign("f", f"s{k}", None) for k in range(SESSIONS)))
-    yield opened
-    await opened.close()
+    return opened
 
 
 @pytest.fixture
-async def blocked(server: str, store: Store) -> AsyncIterator[Shown]:
+async def blocked(opening: Opening, store: Store) -> AsyncIterator[Shown]:
     """Two dispatchers look after the fleets; the series of one that say whether a repair is blocked."""
     metrics = Metrics()
-    async with AsyncExitStack() as stack:
-        for _ in range(2):
-            opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), metrics)
-            stack.push_async_callback(opened.close)
-            house = BackgroundTasks(opened, Specs(), Access.open(), None, None, ServerRequirements(), metrics)
-            await stack.enter_async_context(house.under_way(lambda: None))
 
-        async def shown() -> list[str]:
-            pieces, _ = await metrics.render(store, Specs(), "")
-            text = b"".join([piece async for piece in pieces]).decode()
-            return [line for line in text.splitlines() if line.startswith("slta_repair_blocked")]
+    async def shown() -> list[str]:
+        lines = (await scrape(metrics, store)).splitlines()
+        return [line for line in lines if line.startswith("slta_repair_blocked")]
 
+    async with dispatching(opening(), metrics=metrics), dispatching(opening(), metrics=metrics):
         yield shown
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    """Asks again and again; each time the store is asked."""
-    while not await true():
-        pass
 
 
 class Log:
@@ -83,12 +62,9 @@ class Log:
         self.text = ""
 
     async def until(self, word: str) -> str:
-        async def is_said() -> bool:
+        while word not in self.text:
             await self._store.fleets.names()
             self.text += self._capsys.readouterr().out
-            return word in self.text
-
-        await until(is_said)
         return self.text
 
 
@@ -121,11 +97,8 @@ async def test_one_that_lost_its_document_too_is_said_to_be_blocked_until_it_has
     redis.hset("{f}:repair", "claimed", "1")
     await log.until("fleet_repaired")
     assert violations(redis, "f") == []
-
-    async def is_unblocked() -> bool:
-        return 'slta_repair_blocked{fleet="f"} 0.0' in await blocked()
-
-    await until(is_unblocked)
+    while 'slta_repair_blocked{fleet="f"} 0.0' not in await blocked():
+        pass
 
 
 @pytest.mark.slow
@@ -138,8 +111,5 @@ async def test_what_is_set_aside_is_named_and_the_series_of_a_fleet_goes_with_it
     assert "records_set_aside" in said
     assert "ghost" in said
     await store.fleets.delete("g")
-
-    async def is_gone() -> bool:
-        return await blocked() == ['slta_repair_blocked{fleet="f"} 0.0']
-
-    await until(is_gone)
+    while await blocked() != ['slta_repair_blocked{fleet="f"} 0.0']:
+        pass

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from prometheus_client import generate_latest
 from redis import Redis
 
 from slta.auth.keys import Access, generate_key
-from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.runtime import background, ticks, vanished_fleets
-from slta.runtime.background import BackgroundTasks, _every_second
+from slta.runtime.background import _every_second
 from slta.store import Store, StoreSettings
-from slta.store.client.preflight import ServerRequirements
 from tests import rawstate
-from tests.servers import running_server
+from tests.runtime.conftest import Opening, dispatching
 from tests.store.fleets import TWO_CLASSES, create, spec
 
 LOOKS = 20_000
@@ -29,33 +26,12 @@ KEYS = "keys:\n  - {id: %s, sha256: %s, scopes: [admin]}\n"
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def redis(server: str) -> Iterator[Redis]:
-    with Redis.from_url(server, encoding="latin-1", decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-async def store(server: str) -> AsyncIterator[Store]:
+async def store(opening: Opening) -> Store:
     """With the fleets `a` and `b`."""
-    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
+    opened = opening()
     for fleet in ("a", "b"):
         await create(opened, spec(*TWO_CLASSES), {"small": 1}, fleet)
-    yield opened
-    await opened.close()
-
-
-@asynccontextmanager
-async def rounds(store: Store, access: Access, metrics: Metrics | None = None) -> AsyncIterator[None]:
-    """The tasks of a dispatcher meanwhile."""
-    house = BackgroundTasks(store, Specs(), access, None, None, ServerRequirements(), metrics or Metrics())
-    async with house.under_way(lambda: None):
-        yield
+    return opened
 
 
 @pytest.fixture
@@ -93,7 +69,7 @@ async def test_a_fleet_that_cannot_be_ticked_keeps_no_other_from_its_tick(
 ) -> None:
     monkeypatch.setattr(ticks, "MAX_CONCURRENT_TICKS", 1)
     rawstate.poke(redis, "a", policy="not-yet")
-    async with rounds(store, Access.open()):
+    async with dispatching(store):
         await until_ticked(store, redis, "b")
     assert not ticked(redis, "a")
 
@@ -108,7 +84,7 @@ async def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own(
         await (asyncio.Event().wait() if fleet == "a" else tick(fleet))
 
     monkeypatch.setattr(store.fleets, "tick", take_long_for_a)
-    async with rounds(store, Access.open()):
+    async with dispatching(store):
         await until_ticked(store, redis, "b")
     assert not ticked(redis, "a")
 
@@ -116,7 +92,7 @@ async def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own(
 async def test_it_ends_also_while_a_call_is_under_way(store: Store, redis: Redis) -> None:
     for _ in range(5):
         redis.delete("{b}:past:60")
-        async with rounds(store, Access.open()):
+        async with dispatching(store):
             await until_ticked(store, redis, "b")  # the reply to this tick is on its way
 
 
@@ -125,7 +101,7 @@ async def test_a_defect_in_one_round_does_not_end_the_rounds(
     store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store.fleets, "names", _failing_once(store.fleets.names))
-    async with rounds(store, Access.open()):
+    async with dispatching(store):
         await until_ticked(store, redis, "b")
 
 
@@ -178,7 +154,7 @@ async def test_a_store_that_begins_to_evict_is_told_once_and_when_it_ends(
     def shown(policy: str) -> float | None:
         return metrics.registry.get_sample_value("slta_store_evicts", {"policy": policy})
 
-    async with rounds(store, Access.open(), metrics):
+    async with dispatching(store, metrics=metrics):
         await until(store, lambda: shown("noeviction") is not None)
         assert shown("noeviction") == 0
         redis.config_set("maxmemory-policy", "allkeys-lru")
@@ -189,11 +165,7 @@ async def test_a_store_that_begins_to_evict_is_told_once_and_when_it_ends(
         await until(store, lambda: shown("noeviction") is not None)
         assert (shown("allkeys-lru"), shown("noeviction")) == (None, 0)
     said = capsys.readouterr().out
-    assert (said.count("store_evicts "), said.count("policy=allkeys-lru"), said.count("store_evicts_no_more")) == (
-        1,
-        1,
-        1,
-    )
+    assert [said.count(word) for word in ("store_evicts ", "policy=allkeys-lru", "store_evicts_no_more")] == [1] * 3
 
 
 @pytest.mark.usefixtures("quick_rounds")
@@ -202,7 +174,7 @@ async def test_a_store_that_forbids_info_has_no_policy_to_show(server: str, stor
     limited = Store(StoreSettings(server.replace("unix://", "unix://limited:any@"), call_timeout_seconds=30), Metrics())
     metrics = Metrics()
     redis.delete("{b}:past:60")
-    async with rounds(limited, Access.open(), metrics):
+    async with dispatching(limited, metrics=metrics):
         await until_ticked(limited, redis, "b")
         await another_round(limited, redis)
     await limited.close()
@@ -215,7 +187,7 @@ async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
 ) -> None:
     monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
     metrics = Metrics()
-    async with rounds(store, Access.open(), metrics):
+    async with dispatching(store, metrics=metrics):
         await until_ticked(store, redis, "a")
         redis.unlink(*redis.keys("{a}:*"))
         await until(store, lambda: metrics.registry.get_sample_value("slta_fleets_vanished_total"))
@@ -241,7 +213,7 @@ async def test_a_defect_in_one_tick_is_logged_and_the_other_fleets_are_ticked(
         said.append(capsys.readouterr().out)
         return "ZeroDivisionError: a defect" in "".join(said)
 
-    async with rounds(store, Access.open()):
+    async with dispatching(store):
         await until_ticked(store, redis, "b")
         await until(store, logged)
 
@@ -265,7 +237,7 @@ async def test_an_unusable_key_file_ends_neither_the_keys_nor_the_rounds(
     file.write_text(KEYS % (entry.id, entry.sha256))
     access = Access.load(file)
     file.write_text("keys: [nonsense")
-    async with rounds(store, access):
+    async with dispatching(store, access):
         await until_ticked(store, redis, "b")
     said = capsys.readouterr().out
     assert ("file_not_reloaded" in said, "round_failed" in said) == (True, False)

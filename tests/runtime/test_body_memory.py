@@ -29,11 +29,9 @@ pytestmark = [
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[ServiceProcess]:
-    running = ServiceProcess(tmp_path)
-    running.start()
-    running.call("PUT", "/v1/fleets/f", FLEET)
-    yield running
-    running.end()
+    with ServiceProcess(tmp_path) as running:
+        running.call("PUT", "/v1/fleets/f", FLEET)
+        yield running
 
 
 def peak_mib(service: ServiceProcess) -> float:

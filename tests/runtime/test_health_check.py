@@ -12,7 +12,6 @@ import pytest
 
 from slta.runtime.health_check import setting
 from slta.runtime.settings import read_settings
-from tests.awaiting import until
 from tests.certificates import certificate_in
 from tests.servers import free_port
 from tests.serving import Serving
@@ -33,17 +32,16 @@ def check(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
 @pytest.mark.needs("openssl")
 @pytest.mark.parametrize("has_tls", [False, True])
 def test_a_dispatcher_on_another_address_and_port_is_healthy_with_and_without_tls(
-    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch, *, has_tls: bool
+    tmp_path: Path, options: list[str], *, has_tls: bool
 ) -> None:
     settings = {"SLTA_HOST": "127.0.0.2", "SLTA_PORT": str(free_port())}
     if has_tls:
         certificate, key = certificate_in(tmp_path)
         settings |= {"SLTA_TLS_CERTIFICATE": str(certificate), "SLTA_TLS_KEY": str(key)}
-    monkeypatch.setattr(Plain, "environment", settings)
     before = check(settings)
-    service = Plain(tmp_path, *options)
+    service = Plain(tmp_path, *options, **settings)
     try:
-        until(lambda: service.events("listening"))
+        service.url()
         found = check(settings)
     finally:
         service.end()

@@ -7,7 +7,7 @@ import re
 import resource
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -24,12 +24,6 @@ SENT = 24_000_000
 
 
 class Bounded(Serving):
-    environment: Mapping[str, str] = {
-        "SLTA_MOST_CONNECTIONS": "40",
-        "SLTA_HEAD_SECONDS": "1",
-        "SLTA_KEEP_ALIVE_SECONDS": "1",
-    }
-
     def forget_the_most(self) -> None:
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", encoding="utf-8")
 
@@ -41,7 +35,8 @@ class Bounded(Serving):
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bounded, httpx.Client]]:
     folder = tmp_path_factory.mktemp("hostile")
-    with serving(folder, "--data-dir", str(folder / "data"), kind=Bounded) as (running, client):
+    settings = {"SLTA_MOST_CONNECTIONS": "40", "SLTA_HEAD_SECONDS": "1", "SLTA_KEEP_ALIVE_SECONDS": "1"}
+    with serving(folder, "--data-dir", str(folder / "data"), kind=Bounded, **settings) as (running, client):
         assert isinstance(running, Bounded)
         for _ in range(100):
             assert client.get("/healthz").status_code == 200
@@ -151,13 +146,11 @@ def test_where_descriptors_run_out_it_answers_all_the_same(tmp_path: Path) -> No
 def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
     tmp_path: Path,
 ) -> None:
-    class Greedy(Serving):
-        environment: Mapping[str, str] = {"SLTA_MOST_CONNECTIONS": "100000000"}
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
     try:
-        refused = Greedy(tmp_path, "--data-dir", str(tmp_path / "data"), "--log-level", "error")
+        given = "--data-dir", str(tmp_path / "data"), "--log-level", "error"
+        refused = Serving(tmp_path, *given, SLTA_MOST_CONNECTIONS="100000000")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert refused.process.wait(DEADLINE_SECONDS) == 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from redis import Redis
@@ -14,24 +13,17 @@ from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.models import Findings
 from slta.runtime.self_audit import self_audits
-from slta.store import Store, StoreSettings
+from slta.store import Store
 from tests.expositions import scrape
 from tests.in_process import TINY
-from tests.servers import running_server
+from tests.runtime.conftest import Opening
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-async def store(server: str) -> AsyncIterator[Store]:
-    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
+async def store(opening: Opening) -> Store:
+    opened = opening()
     await apply_fleet(opened, Specs(), "f", parse_document(json.dumps(TINY)))
-    yield opened
-    await opened.close()
+    return opened
 
 
 async def test_damage_is_told_by_the_first_check_or_a_later_one_and_stays(store: Store, server: str) -> None:

@@ -73,22 +73,16 @@ def test_one_that_turns_out_to_be_so_only_later_ends_it_then(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_without_an_append_only_file_is_taken_when_that_is_said(tmp_path: Path) -> None:
     with own_server(EMBEDDED) as store, store.client() as admin:
         admin.config_set("appendonly", "no")
-        monkeypatch.setattr(Serving, "environment", {"SLTA_STORE_VOLATILE": "allow"})
-        with serving(tmp_path, "--store-url", store.url) as (_, client):
+        with serving(tmp_path, "--store-url", store.url, SLTA_STORE_VOLATILE="allow") as (_, client):
             assert client.get("/readyz").status_code == 200
 
 
-def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
+def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(tmp_path: Path) -> None:
     with own_server(EMBEDDED) as store:
-        service = Serving(tmp_path, "--store-url", store.url, "--log-level", "error")
+        service = Serving(tmp_path, "--store-url", store.url, "--log-level", "error", SLTA_DURABILITY="fsync")
         assert service.process.wait(DEADLINE_SECONDS) == 2
         assert (
             service.log
@@ -97,11 +91,8 @@ def test_a_store_that_syncs_later_than_it_answers_is_not_taken_for_fsync(
 
 
 @pytest.mark.slow
-def test_its_own_store_syncs_each_write_for_fsync(
-    tmp_path: Path, options: list[str], fleet_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "fsync"})
-    with serving(tmp_path, *options, "--config", str(fleet_file)) as (_, client):
+def test_its_own_store_syncs_each_write_for_fsync(tmp_path: Path, options: list[str], fleet_file: Path) -> None:
+    with serving(tmp_path, *options, "--config", str(fleet_file), SLTA_DURABILITY="fsync") as (_, client):
         until(lambda: client.get("/readyz").json() == {"status": "ready"})
         assert assign(client, "s-1").status_code == 201
         [socket] = [path for path in (tmp_path / "data").rglob("*") if path.is_socket()]
@@ -136,9 +127,9 @@ def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledge
 
 
 @pytest.mark.slow
-def test_a_replica_too_many_is_a_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Serving, "environment", {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"})
-    with group(tmp_path, EMBEDDED, 3) as servers, serving(tmp_path, "--store-url", servers.url()) as (_, client):
+def test_a_replica_too_many_is_a_metric(tmp_path: Path) -> None:
+    given = {"SLTA_DURABILITY": "replicated", "SLTA_STORE_REPLICAS": "1"}
+    with group(tmp_path, EMBEDDED, 3) as all_, serving(tmp_path, "--store-url", all_.url(), **given) as (_, client):
         until(lambda: "\nslta_store_surplus_replicas 1.0\n" in client.get("/metrics").text)
 
 

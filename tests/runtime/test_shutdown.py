@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
 import socket
 import ssl
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,18 +14,12 @@ from tests.awaiting import DEADLINE_SECONDS, until
 from tests.certificates import certificate_in
 from tests.serving import Serving, assign, serving
 
-UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "slta.service"
-
-
-class Patient(Serving):
-    environment: Mapping[str, str] = {"SLTA_LAME_DUCK_SECONDS": "3600"}
-
 
 @pytest.mark.slow
 def test_a_lame_duck_says_so_closes_each_connection_after_its_answer_and_takes_new_ones(
     tmp_path: Path, options: list[str]
 ) -> None:
-    with serving(tmp_path, *options, kind=Patient) as (service, client):
+    with serving(tmp_path, *options, SLTA_LAME_DUCK_SECONDS="3600") as (service, client):
         assert "connection" not in client.get("/healthz").headers
         service.process.send_signal(signal.SIGTERM)
         until(lambda: service.events("ending"))
@@ -43,9 +34,8 @@ def test_a_lame_duck_says_so_closes_each_connection_after_its_answer_and_takes_n
 
 
 @pytest.mark.slow
-def test_a_lame_duck_ends_by_itself(tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patient, "environment", {"SLTA_LAME_DUCK_SECONDS": "0.2"})
-    with serving(tmp_path, *options, kind=Patient) as (service, client):
+def test_a_lame_duck_ends_by_itself(tmp_path: Path, options: list[str]) -> None:
+    with serving(tmp_path, *options, SLTA_LAME_DUCK_SECONDS="0.2") as (service, client):
         assert client.get("/readyz").status_code == 200
         assert service.end() == 0
         assert [event["lame_duck_seconds"] for event in service.events("ending")] == [0.2]
@@ -54,16 +44,14 @@ def test_a_lame_duck_ends_by_itself(tmp_path: Path, options: list[str], monkeypa
 @pytest.mark.slow
 @pytest.mark.needs("openssl")
 def test_a_changed_certificate_is_shown_without_a_restart_and_one_that_does_not_fit_is_not(
-    tmp_path: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, options: list[str]
 ) -> None:
     (tmp_path / "next").mkdir()
     certificate, key = certificate_in(tmp_path)
     newer = certificate_in(tmp_path / "next")
-    monkeypatch.setattr(Patient, "environment", {"SLTA_TLS_CERTIFICATE": str(certificate), "SLTA_TLS_KEY": str(key)})
-    service = Patient(tmp_path, *options)
+    service = Serving(tmp_path, *options, SLTA_TLS_CERTIFICATE=str(certificate), SLTA_TLS_KEY=str(key))
     try:
-        until(lambda: service.events("listening"))
-        port = int(str(service.events("listening")[0]["url"]).rpartition(":")[2])
+        port = service.port()
         first = shown(port)
         shutil.copy(newer[0], certificate)
         until(lambda: service.events("file_not_reloaded"))
@@ -84,17 +72,3 @@ def shown(port: int) -> bytes:
         context.wrap_socket(plain) as client,
     ):
         return client.getpeercert(binary_form=True) or b""
-
-
-@pytest.mark.needs("systemd-analyze")
-def test_systemd_takes_the_unit_and_finds_little_exposed(tmp_path: Path) -> None:
-    unit = tmp_path / "slta.service"
-    unit.write_text(UNIT.read_text().replace("/opt/slta/bin/slta", shutil.which("true") or ""))
-    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
-    assert (verified.returncode, verified.stderr) == (0, "")
-    rated = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True, check=False
-    )
-    level = re.search(r"exposure level for slta.service: (\S+)", rated.stdout)
-    assert level
-    assert float(level[1]) < 2

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 from redis import Redis
 
 from slta.fleet_file import Specs
-from slta.metrics import Metrics
 from slta.models.errors import NewerFleetError, StoreUnavailableError, UnknownFleetError
 from slta.runtime import vanished_fleets
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.ticks import Ticks
 from slta.runtime.vanished_fleets import ABSENT_SECONDS, Absences
-from slta.store import Store, StoreSettings
+from slta.store import Store
 from slta.store.fleets import NAMED_KEYS
-from tests.servers import running_server
+from tests.runtime.conftest import Opening
 from tests.store.fleets import TWO_CLASSES, create, spec
 
 GONE, BUSY = UnknownFleetError.code, StoreUnavailableError.code
@@ -101,34 +98,13 @@ def test_a_name_that_was_never_ticked_is_no_fleet_unless_keys_of_it_are_left() -
 
 
 @pytest.fixture
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
-
-
-@pytest.fixture
-def redis(server: str) -> Iterator[Redis]:
-    with Redis.from_url(server, encoding="latin-1", decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-async def store(server: str) -> AsyncIterator[Store]:
+async def store(opening: Opening) -> Store:
     """With the fleets `a` and `b`."""
-    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
+    opened = opening()
     for fleet in ("a", "b"):
         await create(opened, spec(*TWO_CLASSES), {"small": 1}, fleet)
         await opened.sessions.assign(fleet, "s", None)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def other(server: str) -> AsyncIterator[Store]:
-    """Another dispatcher's."""
-    opened = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), Metrics())
-    yield opened
-    await opened.close()
+    return opened
 
 
 class Watched:
@@ -190,7 +166,8 @@ async def test_a_process_that_never_ticked_it_knows_it_by_a_key_that_is_left(
     assert await Watched(store).rounds() == 1
 
 
-async def test_a_fleet_that_another_dispatcher_deletes_does_not_vanish(watched: Watched, other: Store) -> None:
+async def test_a_fleet_that_another_dispatcher_deletes_does_not_vanish(watched: Watched, opening: Opening) -> None:
+    other = opening()
     await other.sessions.complete("a", "s")
     await other.fleets.delete("a")
     assert await watched.rounds() == 0

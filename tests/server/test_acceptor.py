@@ -21,6 +21,7 @@ from slta.server.server import bind
 from tests.awaiting import DEADLINE_SECONDS, until
 from tests.certificates import certificate_in
 from tests.serving import Serving
+from tests.strangers import is_open, stranger
 
 pytestmark = pytest.mark.needs("openssl")
 MAX_MIB = 160
@@ -32,18 +33,15 @@ PROBE_SECONDS = 10.0
 class Encrypted(Serving):
     """Of its TLS clients. `trust` is what they trust."""
 
-    environment: Mapping[str, str] = {}
-
     def __init__(self, folder: Path, **settings: str) -> None:
         certificate, key = certificate_in(folder)
-        self.environment = {"SLTA_TLS_CERTIFICATE": str(certificate), "SLTA_TLS_KEY": str(key)} | settings
+        settings |= {"SLTA_TLS_CERTIFICATE": str(certificate), "SLTA_TLS_KEY": str(key)}
         self.trust = ssl.create_default_context(cafile=str(certificate))
-        super().__init__(folder, "--data-dir", str(folder / "data"))
-        until(lambda: self.events("listening"))
-        self.port = int(str(self.events("listening")[0]["url"]).rpartition(":")[2])
+        super().__init__(folder, "--data-dir", str(folder / "data"), **settings)
+        self.https = self.port()
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"https://127.0.0.1:{self.port}{path}", verify=self.trust, timeout=PROBE_SECONDS)
+        return httpx.get(f"https://127.0.0.1:{self.https}{path}", verify=self.trust, timeout=PROBE_SECONDS)
 
     def metric(self, line: str) -> float:
         found = re.findall(rf"^{re.escape(line)} (\S+)$", self.get("/metrics").text, re.MULTILINE)
@@ -53,13 +51,7 @@ class Encrypted(Serving):
         return self.metric(f'slta_connections_refused_total{{reason="{reason}"}}')
 
     def connect(self, number: int) -> socket.socket:
-        """From an address of its own."""
-        client = socket.socket()
-        client.bind((f"127.{1 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}", 0))
-        client.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            client.connect(("127.0.0.1", self.port))
-        return client
+        return stranger(self.https, number)
 
     def hello(self) -> bytes:
         """The first half of a handshake."""
@@ -114,7 +106,7 @@ def test_beyond_the_most_handshakes_the_oldest_ends_and_clients_are_answered(ser
 
 def test_what_is_no_handshake_ends(service: Encrypted) -> None:
     before = service.refused("handshake_failed")
-    with socket.create_connection(("127.0.0.1", service.port), timeout=DEADLINE_SECONDS) as client:
+    with socket.create_connection(("127.0.0.1", service.https), timeout=DEADLINE_SECONDS) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):
             while client.recv(1024):
@@ -195,15 +187,3 @@ def test_thousands_of_unfinished_handshakes_neither_make_it_grow_nor_deaf(
             client.close()
         seconds = time.monotonic() - end + 20
     assert 0 < len(service.events("too_many_connections")) <= seconds
-
-
-def is_open(client: socket.socket) -> bool:
-    try:
-        has_ended = client.recv(65_536) == b""
-    except BlockingIOError:
-        return True
-    except OSError:
-        has_ended = True
-    if has_ended:
-        client.close()
-    return not has_ended
