@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -53,6 +53,13 @@ class ServiceProcess:
             command = [sys.executable, "-m", *self._program, *options]
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self._wait_until_ready()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def end(self) -> None:
         """Ask it to end; streams that are open must not hold it up."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -87,6 +88,23 @@ def client_with(store: Store, streams: FleetStreams, access: Access, key: str | 
 async def client(store: Store, streams: FleetStreams) -> AsyncIterator[httpx.AsyncClient]:
     async with client_with(store, streams, Access.open()) as made:
         yield made
+
+
+Watch = Callable[..., AsyncGenerator[str]]
+
+
+@pytest.fixture
+async def watch(store: Store, streams: FleetStreams) -> AsyncIterator[Watch]:
+    """Streams of a fleet, the default one unless another is named, which exists; they are closed with the test."""
+    await create_fleet(store, fleet_document())
+    async with AsyncExitStack() as stack:
+
+        def watched(fleet: str = FLEET) -> AsyncGenerator[str]:
+            stream = streams.watch(fleet, "v1")
+            stack.push_async_callback(stream.aclose)
+            return stream
+
+        yield watched
 
 
 def read_event(text: str) -> tuple[str, Any]:

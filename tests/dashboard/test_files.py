@@ -43,14 +43,8 @@ def test_the_policy_allows_the_service_itself_only() -> None:
     assert HEADERS["Content-Security-Policy"] == POLICY
     sources = {word for part in POLICY.split("; ") for word in part.split()[1:]}
     assert sources == {"'none'", "'self'", "data:", "'script'"}
-    for part in (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "connect-src 'self'",
-        "frame-ancestors 'none'",
-    ):
-        assert part in POLICY.split("; ")
+    own = {f"{kind}-src 'self'" for kind in ("script", "style", "connect")}
+    assert {"default-src 'none'", "frame-ancestors 'none'", *own} <= set(POLICY.split("; "))
 
 
 def test_the_version_changes_with_any_file() -> None:
@@ -83,10 +77,6 @@ def luminance(colour: str) -> float:
 def contrast(one: str, other: str) -> float:
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
-
-
-def test_black_on_white_has_the_largest_contrast() -> None:
-    assert contrast("#000", "#ffffff") == pytest.approx(21)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

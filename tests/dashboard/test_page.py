@@ -22,15 +22,8 @@ from tests.service_process import ServiceProcess
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FLAGS = ["--no-sandbox", "--no-first-run"]
+FLAGS += [f"--disable-{part}" for part in ("gpu", "quic", "background-networking", "component-update", "sync")]
 SESSIONS = 37
 PATIENT_MS = 15_000
 RECONNECT_WORDS = "Failed to load resource"
@@ -50,15 +43,13 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service with fleets of 10 pools and one of 300."""
-    process = ServiceProcess(tmp_path_factory.mktemp("service"))
-    process.start()
-    for fleet in ("default", "drained", "marked", "switched", "restarted"):
-        process.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=5, large=5))
-        process.assign(fleet, SESSIONS)
-    process.call("PUT", "/v1/fleets/many", fleet_document(small=200, large=100))
-    process.assign("many", SESSIONS)
-    yield process
-    process.end()
+    with ServiceProcess(tmp_path_factory.mktemp("service")) as process:
+        for fleet in ("default", "drained", "marked", "switched", "restarted"):
+            process.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=5, large=5))
+            process.assign(fleet, SESSIONS)
+        process.call("PUT", "/v1/fleets/many", fleet_document(small=200, large=100))
+        process.assign("many", SESSIONS)
+        yield process
 
 
 @pytest.fixture
@@ -177,9 +168,8 @@ def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page: Page, ser
         assert sum(bool(re.search(rf"\b{colour}\b", row[3])) for row in rows.values()) == wanted
         shown = page.locator(f"svg.pools {shape}.{colour}:not([visibility=hidden])")
         assert shown.count() == wanted
-    heights = page.locator("svg.pools .filled").evaluate_all(
-        "all => all.map(one => Number(one.getAttribute('height')))"
-    )
+    height_of = "all => all.map(one => Number(one.getAttribute('height')))"
+    heights = page.locator("svg.pools .filled").evaluate_all(height_of)
     assert len(heights) == len(listed)
     lowest = min(height for height in heights if height)
     occupancies = [pool["occupancy"] for pool in listed]
@@ -269,9 +259,7 @@ def test_a_policy_that_somebody_else_changed_meanwhile_is_not_overwritten(
     page.get_by_role("radio", name="JLMU Join").check()
     page.get_by_role("button", name="Switch…").click()
     held = []
-    page.route(
-        "**/v1/fleets/default", lambda route: held.append(route) if route.request.method == "PUT" else route.continue_()
-    )
+    page.route("**/v1/fleets/default", lambda r: held.append(r) if r.request.method == "PUT" else r.continue_())
     page.get_by_role("button", name="Switch", exact=True).click()
     page.wait_for_timeout(300)
     service.call("PUT", "/v1/fleets/default", fleet_document(small=5, large=5) | {"lease_seconds": 60})
@@ -306,9 +294,7 @@ def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
 def test_damage_that_the_check_at_the_start_found_is_said(
     context: BrowserContext, complaints: list[str], tmp_path: Path
 ) -> None:
-    process = ServiceProcess(tmp_path)
-    process.start()
-    try:
+    with ServiceProcess(tmp_path) as process:
         process.call("PUT", "/v1/fleets/damaged", fleet_document(small=3, large=3))
         socket = served_socket(tmp_path / "data")
         with Redis.from_url(f"unix://{socket}") as redis:
@@ -319,8 +305,6 @@ def test_damage_that_the_check_at_the_start_found_is_said(
         open_fleet(page, process, "damaged")
         expect(page.locator("#damage")).to_contain_text("The last audit found damage: ", timeout=PATIENT_MS)
         expect(page.locator("#damage")).to_contain_text("slta audit")
-    finally:
-        process.end()
 
 
 def test_another_fleet_can_be_chosen(page: Page, service: ServiceProcess) -> None:
@@ -407,9 +391,7 @@ def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
     file = tmp_path / "keys.yaml"
     lines = [f"- {{id: {one.id}, sha256: {one.sha256}, scopes: [{next(iter(one.scopes))}]}}" for one in entries]
     file.write_text("keys:\n" + "\n".join(lines) + "\n")
-    service = ServiceProcess(tmp_path, file)
-    service.start()
-    try:
+    with ServiceProcess(tmp_path, file) as service:
         service.call("PUT", "/v1/fleets/default", fleet_document(), key=keys[1])
         page = context.new_page()
         page.goto(service.url)
@@ -428,8 +410,6 @@ def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
         expect(page.get_by_role("button", name="Switch…")).to_be_visible()
         assert not any(key in page.content() or key in page.url for key in keys)
         assert page.evaluate("localStorage.length") == 0
-    finally:
-        service.end()
     refusals = [complaint for complaint in complaints if RECONNECT_WORDS in complaint]
     assert refusals == complaints
     complaints.clear()
@@ -456,9 +436,7 @@ def test_a_defect_of_the_page_is_said_and_the_stream_is_kept(
 def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
     context: BrowserContext, complaints: list[str], tmp_path: Path
 ) -> None:
-    process = ServiceProcess(tmp_path, program=("tests.toy.serve",))
-    process.start()
-    try:
+    with ServiceProcess(tmp_path, program=("tests.toy.serve",)) as process:
         process.call("PUT", "/v1/fleets/toy", fleet_document(small=3, large=3) | {"policy": "uniform"})
         process.assign("toy", 9)
         page = context.new_page()
@@ -468,5 +446,3 @@ def test_a_policy_that_was_added_through_the_tables_is_shown_and_offered(
         assert offered == [*POLICIES, "uniform"]
         expect(page.locator("#policies input:checked")).to_have_value("uniform")
         assert tile(page, "sessions")[0] == "9"
-    finally:
-        process.end()

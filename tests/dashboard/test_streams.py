@@ -16,7 +16,7 @@ from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, Findings, PoolPage
 from slta.models.request_record import Author
 from slta.store import Store, StoreSettings
-from tests.dashboard.conftest import FLEET, Calls, create_fleet, fleet_document, read_event
+from tests.dashboard.conftest import FLEET, Calls, Watch, create_fleet, fleet_document, read_event
 from tests.servers import running_server
 
 
@@ -32,13 +32,10 @@ async def frames(stream: AsyncIterator[str], wanted: int) -> list[dict[str, Any]
     raise AssertionError("the stream ended before")
 
 
-async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(
-    store: Store, streams: FleetStreams
-) -> None:
-    await create_fleet(store, fleet_document())
+async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(watch: Watch, store: Store) -> None:
     for k in range(5):
         await store.sessions.assign(FLEET, f"s{k}", 0)
-    stream = streams.watch(FLEET, "v1")
+    stream = watch()
     first = await anext(stream)
     assert first.startswith("retry: ")
     name, beginning = read_event(first)
@@ -49,7 +46,6 @@ async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(
     assert frame["state"]["sessions"] == {"active": 5, "draining": 0}
     assert sum(pool["occupancy"] for pool in frame["pools"]) == 5
     assert frame["estimate"]["pool_class"] in ("small", "large")
-    await stream.aclose()
 
 
 async def test_each_frame_says_which_policy_is_in_force(store: Store, streams: FleetStreams) -> None:
@@ -57,22 +53,16 @@ async def test_each_frame_says_which_policy_is_in_force(store: Store, streams: F
         await create_fleet(store, fleet_document(policy=policy.name), policy.name)
         stream = streams.watch(policy.name, "v1")
         (frame,) = await frames(stream, 1)
-        assert frame["policy"] == {
-            "name": policy.name,
-            "title": policy.title,
-            "summary": policy.summary,
-            "has_thresholds": policy.has_thresholds,
-            "places": policy.places,
-        }
+        facts = ("name", "title", "summary", "has_thresholds", "places")
+        assert frame["policy"] == {fact: getattr(policy, fact) for fact in facts}
         await stream.aclose()
 
 
-async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(store: Store, streams: FleetStreams) -> None:
-    await create_fleet(store, fleet_document())
+async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(watch: Watch, streams: FleetStreams) -> None:
     sound = Findings(fleet=FLEET, sentences=[], total=0, slices=3)
     damaged = Findings(fleet=FLEET, sentences=["the first", "another"], total=2, slices=3)
     other = Findings(fleet="other", sentences=["not here"], total=1, slices=3)
-    stream = streams.watch(FLEET, "v1")
+    stream = watch()
     assert (await frames(stream, 1))[0]["damage"] is None
     for found, shown in (
         ([damaged, other], {"findings": 2, "first": "the first"}),
@@ -80,83 +70,67 @@ async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(store: Store
     ):
         streams.audited(found)
         assert (await frames(stream, 2))[-1]["damage"] == shown
-    await stream.aclose()
 
 
-async def test_who_comes_later_learns_what_happened_before(store: Store, streams: FleetStreams) -> None:
-    await create_fleet(store, fleet_document())
-    early = streams.watch(FLEET, "v1")
+async def test_who_comes_later_learns_what_happened_before(watch: Watch) -> None:
+    early = watch()
     seen = await frames(early, 3)
-    late = streams.watch(FLEET, "v1")
+    late = watch()
     _, beginning = read_event(await anext(late))
     times = [point["time"] for point in beginning["points"]]
     assert times[:3] == [frame["state"]["time"] for frame in seen]
     assert beginning["store_epoch"] == seen[0]["state"]["store_epoch"]
-    await early.aclose()
-    await late.aclose()
 
 
-async def test_viewers_share_the_snapshots(store: Store, streams: FleetStreams, calls: Calls) -> None:
-    await create_fleet(store, fleet_document())
-    watched = [streams.watch(FLEET, "v1") for _ in range(3)]
+async def test_viewers_share_the_snapshots(watch: Watch, calls: Calls) -> None:
+    watched = [watch() for _ in range(3)]
     before = calls["snapshot"]
     seen = await asyncio.gather(*(frames(stream, 5) for stream in watched))
     taken = {frame["state"]["time"] for frames_of_one in seen for frame in frames_of_one}
     assert calls["snapshot"] - before <= len(taken) + 1
-    for stream in watched:
-        await stream.aclose()
 
 
-async def test_without_viewers_nothing_is_read(store: Store, streams: FleetStreams, calls: Calls) -> None:
-    await create_fleet(store, fleet_document())
-    stream = streams.watch(FLEET, "v1")
+async def test_without_viewers_nothing_is_read(watch: Watch, streams: FleetStreams, calls: Calls) -> None:
+    stream = watch()
     await frames(stream, 1)
     await stream.aclose()
     await streams._streams[FLEET]._task
     assert streams.viewers == 0
     before = calls["snapshot"]
-    again = streams.watch(FLEET, "v1")
+    again = watch()
     await frames(again, 1)
     assert calls["snapshot"] == before + 1
-    await again.aclose()
 
 
-async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(store: Store, streams: FleetStreams) -> None:
-    await create_fleet(store, fleet_document())
-    slow, quick = streams.watch(FLEET, "v1"), streams.watch(FLEET, "v1")
+async def test_a_slow_viewer_gets_the_newest_frame_and_misses_others(watch: Watch) -> None:
+    slow, quick = watch(), watch()
     (first,) = await frames(slow, 1)
     newest = (await frames(quick, 5))[-1]
     (then,) = await frames(slow, 1)
     assert first["state"]["time"] < newest["state"]["time"] <= then["state"]["time"]
-    await slow.aclose()
-    await quick.aclose()
 
 
-async def test_a_frame_has_the_events_of_the_time_that_the_charts_show(store: Store, streams: FleetStreams) -> None:
-    await create_fleet(store, fleet_document())
+async def test_a_frame_has_the_events_of_the_time_that_the_charts_show(watch: Watch, store: Store) -> None:
     await store.pools.set_status(FLEET, "small-1", "draining", Author("r-1", "ops", "192.0.2.7"))
-    stream = streams.watch(FLEET, "v1")
+    stream = watch()
     newest, *_ = (await frames(stream, 1))[0]["events"]
     assert (newest["action"], newest["pool_id"], newest["key_id"]) == ("set_status", "small-1", "ops")
     assert newest["time"] <= (await store.fleets.snapshot(FLEET)).time / MICROSECONDS
     assert await store.fleets.events(FLEET, newest["time"] + 0.001) == []
-    await stream.aclose()
 
 
-async def test_large_fleets_come_without_single_pools(store: Store, streams: FleetStreams) -> None:
+async def test_large_fleets_come_without_single_pools(watch: Watch, store: Store) -> None:
     await create_fleet(store, fleet_document(small=100, large=100))
-    stream = streams.watch(FLEET, "v1")
+    stream = watch()
     assert len((await frames(stream, 1))[0]["pools"]) == 200
     await store.pools.add(FLEET, [("one-more", "small")])
     while (frame := (await frames(stream, 1))[0])["state"]["pools"]["active"] == 200:
         pass
     assert frame["pools"] is None
-    await stream.aclose()
 
 
-async def test_closing_ends_every_stream_at_once(store: Store, streams: FleetStreams) -> None:
-    await create_fleet(store, fleet_document())
-    watched = [streams.watch(FLEET, "v1") for _ in range(2)]
+async def test_closing_ends_every_stream_at_once(watch: Watch, streams: FleetStreams) -> None:
+    watched = [watch() for _ in range(2)]
     for stream in watched:
         await frames(stream, 1)
     streams.close()
@@ -166,9 +140,10 @@ async def test_closing_ends_every_stream_at_once(store: Store, streams: FleetStr
     assert not streams.has_room
 
 
-async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(store: Store, streams: FleetStreams) -> None:
-    await create_fleet(store, fleet_document())
-    stream = streams.watch(FLEET, "v1")
+async def test_a_fleet_that_is_deleted_ends_its_streams_and_is_forgotten(
+    watch: Watch, store: Store, streams: FleetStreams
+) -> None:
+    stream = watch()
     await frames(stream, 1)
     await store.fleets.delete(FLEET)
     events = [read_event(text) async for text in stream]
@@ -193,23 +168,18 @@ async def test_a_store_that_is_away_is_said_and_the_stream_goes_on(calls: Calls)
     await store.close()
 
 
-async def test_silence_is_filled_with_comments(
-    store: Store, streams: FleetStreams, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_silence_is_filled_with_comments(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.001)
-    await create_fleet(store, fleet_document())
-    stream = streams.watch(FLEET, "v1")
+    stream = watch()
     await anext(stream)
     assert any([(await anext(stream)).startswith(":") for _ in range(50)])
-    await stream.aclose()
 
 
 async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(
-    store: Store, streams: FleetStreams, monkeypatch: pytest.MonkeyPatch
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_SECONDS", 0.1)
-    await create_fleet(store, fleet_document())
-    names = [read_event(text)[0] async for text in streams.watch(FLEET, "v1")]
+    names = [read_event(text)[0] async for text in watch()]
     assert names[0] == "beginning"
     assert set(names[1:]) == {"frame"}
 

@@ -43,13 +43,9 @@ def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     checked = runner.invoke(check, [str(fleet), "--strict"])
     assert checked.exit_code == 0, checked.output
-    service = ServiceProcess(tmp_path, program=("slta.cli", "serve", "--config", str(fleet)))
-    service.start()
-    try:
+    with ServiceProcess(tmp_path, program=("slta.cli", "serve", "--config", str(fleet))) as service:
         placed = service.call("POST", "/v1/fleets/default/assign", {"session_id": "s-1"})
         state = service.call("GET", "/v1/fleets/default/state")
-    finally:
-        service.end()
     assert placed["pool_class"] in CASES["games"]
     assert {entry["name"]: entry["pools"]["active"] for entry in state["classes"]} == {"one-card": 3, "two-cards": 2}
     assert [c.capacity for c in compile_spec(load_yaml(fleet).file).classes] == [20, 32]
