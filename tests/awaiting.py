@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import urllib.request
 from collections.abc import Callable
 
 DEADLINE_SECONDS = 90.0
@@ -17,6 +18,16 @@ def until(condition: Callable[[], object], passing: tuple[type[Exception], ...] 
     while not _holds(condition, passing):
         assert time.monotonic() < deadline, "the awaited did not happen"
         time.sleep(POLL_SECONDS)
+
+
+def until_answered(url: str) -> None:
+    """A server on loopback answers with success."""
+
+    def answers() -> bool:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - http on loopback
+            return True
+
+    until(answers, (OSError,))
 
 
 async def eventually(condition: Callable[[], object]) -> None:

@@ -81,12 +81,9 @@ def own_daemon(folder: Path) -> Iterator[Engine]:
         "--exec-root": folder / "exec",
         "--pidfile": folder / "pid",
         "--host": f"unix://{socket}",
-        "--bridge": "none",
-        "--iptables": "false",
-        "--ip6tables": "false",
-        "--ip-masq": "false",
     }
-    command = ["dockerd", *(f"{name}={value}" for name, value in options.items())]
+    without_rules = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false")
+    command = ["dockerd", *(f"{name}={value}" for name, value in options.items()), *without_rules]
     with (folder / "dockerd.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
         ours = Engine(f"unix://{socket}", stand_ins=True)
         try:

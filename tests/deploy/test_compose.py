@@ -23,16 +23,7 @@ from deploy import make_secrets
 from slta import release
 from tests.certificates import certificate_in
 from tests.deploy.engine import Engine, compose, engine
-from tests.deploy.test_queries import (
-    ALERTS,
-    AT_ONCE,
-    CLASSES,
-    PANELS,
-    RULES,
-    Prometheus,
-    asked,
-    metrics_of,
-)
+from tests.deploy.test_queries import ALERTS, RULES, Prometheus, metrics_of
 from tests.deploy.tree import PARTS as OF_A_WHEEL
 from tests.deploy.tree import copy_of_the_tree
 from tests.servers import free_port
@@ -194,13 +185,8 @@ def test_a_container_with_tls_on_another_port_is_healthy(stack: Stack, tmp_path:
     tmp_path.chmod(0o755)
     for file in certificate_in(tmp_path):
         file.chmod(0o644)
-    settings = {
-        "SLTA_HOST": "127.0.0.1",
-        "SLTA_PORT": "9443",
-        "SLTA_AUTH": "off",
-        "SLTA_TLS_CERTIFICATE": "/tls/certificate.pem",
-        "SLTA_TLS_KEY": "/tls/key.pem",
-    }
+    settings = {"SLTA_HOST": "127.0.0.1", "SLTA_PORT": "9443", "SLTA_AUTH": "off"}
+    settings |= {"SLTA_TLS_CERTIFICATE": "/tls/certificate.pem", "SLTA_TLS_KEY": "/tls/key.pem"}
     options = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
     mount = ["--volume", f"{tmp_path}:/tls:ro", "--network", "none", "--detach", "--rm"]
     container = stack.engine.docker("run", *mount, *options, FILE["services"]["dispatcher"]["image"]).strip()
@@ -222,17 +208,6 @@ def test_redis_refuses_who_has_no_password(stack: Stack) -> None:
 def test_prometheus_scrapes_both_dispatchers(stack: Stack) -> None:
     assert stack.prometheus.soon('count(up{job="slta"} == 1) == 2')
     assert stack.prometheus.soon("count(slta_aggregate_utility) == 2")
-
-
-@pytest.mark.parametrize("rule", AT_ONCE)
-def test_a_recording_rule_gives_data(stack: Stack, rule: str) -> None:
-    assert stack.prometheus.soon(rule)
-
-
-@pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_shows_data(stack: Stack, panel: str) -> None:
-    for pool_class in CLASSES:
-        assert stack.prometheus.soon(asked(PANELS[panel], "", pool_class))
 
 
 def test_rules_are_loaded_and_none_fails(stack: Stack) -> None:

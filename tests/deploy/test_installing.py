@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.test_queries import wait_for
+from tests.awaiting import until_answered
 from tests.deploy.tree import PARTS, ROOT, build_wheel, copy_of_the_tree
 from tests.servers import free_port
 
@@ -47,7 +47,7 @@ def place(command: list[str | Path], folder: Path) -> None:
     environment = os.environ | {"SLTA_AUTH": "off"}
     with subprocess.Popen([*map(str, command), *options], cwd=folder, env=environment) as service:
         try:
-            wait_for(f"{url}/readyz")
+            until_answered(f"{url}/readyz")
             request = urllib.request.Request(f"{url}/v1/fleets/default/assign", method="POST")  # noqa: S310 - loopback
             with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - as above
                 assert answer.status == 201

@@ -21,6 +21,7 @@ import yaml
 from redis import Redis
 
 from deploy.grafana import dashboard
+from tests.awaiting import until_answered
 from tests.inventory import each
 from tests.servers import free_port, running_server
 
@@ -80,18 +81,6 @@ def get(url: str) -> bytes:
         return body
 
 
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            get(url)
-        except OSError:
-            assert time.monotonic() < deadline, f"{url} did not answer"
-            time.sleep(0.1)
-        else:
-            return
-
-
 class Prometheus:
     """A running one, and a dispatcher that it scrapes."""
 
@@ -145,7 +134,7 @@ def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, lis
         arguments: list[str | Path] = ["--port", str(port), "--store-url", store, "--config", FLEET]
         stack.enter_context(running(*SLTA, "serve", *arguments))
     for port in ports:
-        wait_for(f"http://127.0.0.1:{port}/readyz")
+        until_answered(f"http://127.0.0.1:{port}/readyz")
     options = ["--load", str(load), "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
     stack.enter_context(running(*SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *options))
     return store, ports
@@ -162,7 +151,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         targets = {"prod": ports, "staging": others}
         config = configuration(folder, {name: [f"127.0.0.1:{p}" for p in found] for name, found in targets.items()})
         stack.enter_context(running("prometheus", "--config.file", config, *options))
-        wait_for(f"http://127.0.0.1:{own}/-/ready")
+        until_answered(f"http://127.0.0.1:{own}/-/ready")
         with Redis.from_url(store) as redis:
             time.sleep(2)
             redis.function_flush()  # loaded again at the next call, and counted as an error: the only one there is

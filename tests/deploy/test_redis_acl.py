@@ -8,7 +8,6 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -20,30 +19,19 @@ from redis.retry import Retry
 from deploy import make_secrets
 from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING, POLICIES
-from slta.core.policies.tokens import Beta
-from slta.core.utility import LogShareUtility, PoolClass
 from slta.models.errors import UnknownSessionError
 from slta.store import Store, StoreSettings
 from slta.store.client.preflight import ServerRequirements
 from slta.store.encoding import put_arguments
 from tests.servers import SERVERS, started
+from tests.store import fleets
+from tests.store.conftest import Calls
+from tests.store.fleets import LARGE, SMALL, pool_class
 
 pytestmark = pytest.mark.needs("redis-server")
 
 SECRETS = make_secrets.random_secrets()
 TEMPLATE = make_secrets.ACL_TEMPLATE.read_text(encoding="utf-8")
-
-
-class Ignored:
-    """An observer that keeps the kinds of errors."""
-
-    def __init__(self) -> None:
-        self.errors: list[str] = []
-
-    def call(self, function: str, seconds: float, operations: int) -> None: ...
-
-    def error(self, kind: str) -> None:
-        self.errors.append(kind)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +71,7 @@ def operator(server: str) -> Iterator[Redis]:
 
 @asynccontextmanager
 async def opened(server: str) -> AsyncIterator[Store]:
-    observer = Ignored()
+    observer = Calls()
     url = f"unix://dispatcher:{SECRETS['STORE_PASSWORD']}@{server}"
     store = await Store.open(StoreSettings(url=url, call_timeout_seconds=5, deadline_seconds=10), observer)
     yield store
@@ -98,16 +86,8 @@ async def store(server: str) -> AsyncIterator[Store]:
 
 
 def spec(policy: str, capacity: int = 6) -> FleetSpec:
-    return FleetSpec(
-        classes=tuple(
-            PoolClass(name, LogShareUtility(Fraction(resource)), capacity)
-            for name, resource in (("small", 20), ("large", 30))
-        ),
-        policy=POLICIES[policy],
-        beta=Beta(exponent=Fraction("0.45")),
-        lease_seconds=60.0,
-        retention_seconds=600.0,
-    )
+    classes = (pool_class("small", SMALL, capacity), pool_class("large", LARGE, capacity))
+    return fleets.spec(*classes, policy=policy, lease=60)
 
 
 async def repair(store: Store, dispatcher: Redis, policy: str) -> None:

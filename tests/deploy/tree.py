@@ -9,18 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = (
-    "LICENSE",
-    "README.md",
-    "pyproject.toml",
-    "setup.py",
-    "demo",
-    "examples",
-    "experiments",
-    "loadgen",
-    "planning",
-    "service",
-)
+FOLDERS = ("demo", "examples", "experiments", "loadgen", "planning", "service")
+PARTS = ("LICENSE", "README.md", "pyproject.toml", "setup.py", *FOLDERS)
 """What a wheel is built from."""
 
 

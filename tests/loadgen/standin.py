@@ -24,12 +24,6 @@ def problem(status: int, code: str) -> web.Response:
     )
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - any condition, not one that somebody announces
-            await asyncio.sleep(0.001)
-
-
 class StandIn:
     def __init__(
         self,

@@ -17,11 +17,6 @@ QUICK = RetryPolicy(first_delay_seconds=0.001, longest_delay_seconds=0.001, sett
 LONG = 1_000.0
 
 
-@pytest.fixture
-async def service() -> StandIn:
-    return StandIn()
-
-
 @asynccontextmanager
 async def bulk_client(service: StandIn, most_operations: int = 100) -> AsyncIterator[BulkClient]:
     async with service.serving() as url, BulkClient(url, "default", most_operations=most_operations) as client:

@@ -13,7 +13,8 @@ from slta_loadgen.client import Client
 from slta_loadgen.replay import Drain, Replay, ReplaySettings
 from slta_loadgen.retry import RetryPolicy
 from slta_loadgen.workload import PlannedSession
-from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn, eventually
+from tests.awaiting import eventually
+from tests.loadgen.standin import DROP_AFTER, DROP_BEFORE, Fault, StandIn
 
 QUICK = RetryPolicy(first_delay_seconds=0.001, longest_delay_seconds=0.001, settle_every_seconds=0.01)
 ONCE = RetryPolicy(attempts=1, settle_every_seconds=0.01)
@@ -38,9 +39,11 @@ async def replaying(
         yield Replay(client, workload, ReplaySettings(**{"retries": QUICK} | settings), clock=clock)
 
 
-@pytest.fixture
-async def service() -> StandIn:
-    return StandIn()
+async def replayed(service: StandIn, workload: Iterable[PlannedSession], **settings: Any) -> Replay:
+    """Its end."""
+    async with replaying(service, workload, **settings) as replay:
+        await replay.run()
+    return replay
 
 
 async def test_arrivals_keep_coming_while_the_service_answers_none(service: StandIn) -> None:
@@ -69,9 +72,7 @@ async def test_a_stall_counts_in_the_latency_of_all_that_should_have_arrived_mea
     service.on_assign = stall
     workload = [PlannedSession(0.5 * k, LONG) for k in range(10)]
     clock = lambda: time.monotonic() + offset  # noqa: E731
-    async with replaying(service, workload, clock=clock, duration_seconds=5.0) as replay:
-        await replay.run()
-    summary = replay.sessions.summary()
+    summary = (await replayed(service, workload, clock=clock, duration_seconds=5.0)).sessions.summary()
 
     # Due at 0.5, 1.0, … 4.5 and answered after 5: late by 4.5, … 0.5 s, and the first by 5.
     assert summary.assign_ms.count == 10
@@ -123,17 +124,14 @@ async def test_no_complete_is_sent_before_the_reply_to_its_assign(service: Stand
 
 
 async def test_each_session_has_an_id_of_its_own_and_each_run_others(service: StandIn) -> None:
-    async with replaying(service, at_once(5)) as replay:
-        await replay.run()
-    async with replaying(service, at_once(5)) as replay:
-        await replay.run()
+    await replayed(service, at_once(5))
+    await replayed(service, at_once(5))
 
     assert len({session_id for _, session_id in service.requests}) == 10
 
 
 async def test_seeded_ids_follow_from_the_prefix(service: StandIn) -> None:
-    async with replaying(service, at_once(3), id_prefix="lg7") as replay:
-        await replay.run()
+    await replayed(service, at_once(3), id_prefix="lg7")
 
     assert {session_id for _, session_id in service.requests} == {"lg7-0", "lg7-1", "lg7-2"}
 
@@ -150,8 +148,7 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_id_and_counted_onc
     service: StandIn, call: str, fault: Fault
 ) -> None:
     service.faults[call].extend([fault, fault])
-    async with replaying(service, at_once(1), drain=Drain.SCHEDULE) as replay:
-        await replay.run()
+    replay = await replayed(service, at_once(1), drain=Drain.SCHEDULE)
     summary = replay.sessions.summary()
 
     assert Counter(service.requests)[call, f"{service.requests[0][1]}"] == 3
@@ -163,9 +160,7 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_id_and_counted_onc
 
 async def test_a_full_fleet_rejects_and_is_not_asked_again() -> None:
     service = StandIn(capacity=2)
-    async with replaying(service, at_once(5, LONG)) as replay:
-        await replay.run()
-    summary = replay.sessions.summary()
+    summary = (await replayed(service, at_once(5, LONG))).sessions.summary()
 
     assert (summary.arrivals, summary.placed, summary.rejections, summary.errors) == (5, 2, 3, 0)
     assert summary.outcomes["assign"] == {"placed": 2, "no_capacity": 3}
@@ -174,9 +169,7 @@ async def test_a_full_fleet_rejects_and_is_not_asked_again() -> None:
 
 async def test_a_place_given_without_an_answer_is_found_and_given_back(service: StandIn) -> None:
     service.faults["assign"].append(DROP_AFTER)
-    async with replaying(service, at_once(1), retries=ONCE, duration_seconds=0.2) as replay:
-        await replay.run()
-    summary = replay.sessions.summary()
+    summary = (await replayed(service, at_once(1), retries=ONCE, duration_seconds=0.2)).sessions.summary()
 
     assert (summary.placed, summary.errors, summary.unsettled_sessions) == (0, 1, 0)
     assert summary.outcomes["assign"] == {"connection_lost": 1}
@@ -187,8 +180,7 @@ async def test_a_place_given_without_an_answer_is_found_and_given_back(service: 
 async def test_what_is_unsettled_at_the_end_is_settled_by_the_drain(service: StandIn) -> None:
     service.faults["assign"].append(DROP_AFTER)
     service.faults["complete"].append((503, "outcome_unknown"))
-    async with replaying(service, at_once(2), retries=NEVER_SETTLE, drain=Drain.SCHEDULE) as replay:
-        await replay.run()
+    replay = await replayed(service, at_once(2), retries=NEVER_SETTLE, drain=Drain.SCHEDULE)
     summary = replay.sessions.summary()
 
     assert summary.errors == 2
@@ -210,8 +202,7 @@ async def test_a_dead_service_is_counted_and_ends_the_run_nonetheless() -> None:
 
 async def test_a_complete_that_is_never_answered_leaves_an_unsettled_session(service: StandIn) -> None:
     service.faults["complete"].extend([(503, "store_unavailable")] * 5)
-    async with replaying(service, at_once(1), retries=NEVER_SETTLE, drain=Drain.SCHEDULE) as replay:
-        await replay.run()
+    replay = await replayed(service, at_once(1), retries=NEVER_SETTLE, drain=Drain.SCHEDULE)
 
     assert replay.sessions.summary().outcomes["drain"] == {"store_unavailable": 1}
     assert len(replay.sessions.unsettled) == 1
@@ -232,8 +223,7 @@ async def test_kept_sessions_stay_with_nothing_in_flight_and_the_record_knows_ea
 
 async def test_keeping_sessions_settles_those_in_doubt_so_that_the_record_is_exact(service: StandIn) -> None:
     service.faults["assign"].extend([DROP_AFTER, DROP_BEFORE, (503, "outcome_unknown")])
-    async with replaying(service, at_once(6, LONG), retries=NEVER_SETTLE, drain=Drain.KEEP) as replay:
-        await replay.run()
+    replay = await replayed(service, at_once(6, LONG), retries=NEVER_SETTLE, drain=Drain.KEEP)
 
     assert len(replay.sessions.live) == 3
     assert len(replay.sessions.unsettled) == 0
@@ -241,16 +231,13 @@ async def test_keeping_sessions_settles_those_in_doubt_so_that_the_record_is_exa
 
 
 async def test_on_schedule_the_last_session_is_waited_for(service: StandIn) -> None:
-    async with replaying(service, [PlannedSession(0.0, 0.15)], drain=Drain.SCHEDULE) as replay:
-        await replay.run()
+    replay = await replayed(service, [PlannedSession(0.0, 0.15)], drain=Drain.SCHEDULE)
 
     assert replay.sessions.summary().outcomes == {"assign": {"placed": 1}, "complete": {"completed": 1}}
 
 
 async def test_draining_now_completes_what_would_have_lived_on(service: StandIn) -> None:
-    async with replaying(service, at_once(100, LONG)) as replay:
-        await replay.run()
-    summary = replay.sessions.summary()
+    summary = (await replayed(service, at_once(100, LONG))).sessions.summary()
 
     assert summary.completions == 0
     assert summary.outcomes["drain"] == {"completed": 100}
@@ -293,8 +280,7 @@ async def test_a_cancelled_run_leaves_no_calls_and_no_timers(service: StandIn) -
 
 async def test_arrivals_from_the_duration_on_are_not_sent(service: StandIn) -> None:
     workload = [PlannedSession(start, 0.0) for start in (0.0, 0.05, 0.1, 0.15)]
-    async with replaying(service, workload, duration_seconds=0.1) as replay:
-        await replay.run()
+    replay = await replayed(service, workload, duration_seconds=0.1)
 
     assert replay.sessions.summary().arrivals == 2
     assert replay.sessions.summary().window_seconds >= 0.1
@@ -302,9 +288,7 @@ async def test_arrivals_from_the_duration_on_are_not_sent(service: StandIn) -> N
 
 async def test_the_warm_up_is_not_counted(service: StandIn) -> None:
     workload = [PlannedSession(0.0, 0.0)] * 7 + [PlannedSession(0.6, LONG)] * 3
-    async with replaying(service, workload, warm_up_seconds=0.5, drain=Drain.NOW) as replay:
-        await replay.run()
-    summary = replay.sessions.summary()
+    summary = (await replayed(service, workload, warm_up_seconds=0.5, drain=Drain.NOW)).sessions.summary()
 
     assert (summary.arrivals, summary.placed, summary.completions) == (3, 3, 0)
     assert summary.assign_ms.count == 3
@@ -329,8 +313,7 @@ async def test_long_sessions_are_renewed_and_those_the_service_ended_are_taken_o
 
 @pytest.mark.parametrize("lease_seconds", [None, 0.0, 30.0])
 async def test_a_lease_is_asked_for_only_if_one_was_chosen(service: StandIn, lease_seconds: float | None) -> None:
-    async with replaying(service, at_once(1), lease_seconds=lease_seconds) as replay:
-        await replay.run()
+    await replayed(service, at_once(1), lease_seconds=lease_seconds)
 
     assert service.bodies[0].get("lease_seconds") == lease_seconds
 
@@ -348,8 +331,7 @@ async def test_a_workload_that_fails_ends_the_run_with_its_error(service: StandI
 
 
 async def test_the_summary_is_ready_for_json(service: StandIn) -> None:
-    async with replaying(service, at_once(3)) as replay:
-        await replay.run()
+    replay = await replayed(service, at_once(3))
     report = replay.sessions.summary().to_dict()
 
     assert report["arrivals"] == 3

@@ -11,8 +11,10 @@ from time import thread_time
 
 import pytest
 
+from slta.metrics import Metrics
 from slta.runtime.bootstrap import freeze_startup_objects
 from slta.store import StoreSettings
+from tests.servers import Server, own_server
 
 PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
 """A slow machine is not a store that is gone."""
@@ -33,6 +35,17 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(Handle, "_run", timed)
     return seconds
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with own_server() as running:
+        yield running
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
 
 
 @pytest.fixture

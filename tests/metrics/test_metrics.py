@@ -45,7 +45,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-async def store(server: str, metrics: Metrics) -> AsyncIterator[Store]:
+async def empty_store(server: str, metrics: Metrics) -> AsyncIterator[Store]:
     with Redis.from_url(server) as redis:
         redis.flushall()
     opened = await Store.open(PATIENT(server), metrics)
@@ -54,8 +54,10 @@ async def store(server: str, metrics: Metrics) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
+async def store(empty_store: Store) -> Store:
+    """With the fleet `f`."""
+    await create(empty_store, "f", small_fleet())
+    return empty_store
 
 
 def small_fleet(**changes: Any) -> FleetFile:
@@ -108,7 +110,6 @@ def test_the_page_is_what_the_tables_say() -> None:
 
 
 async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     for session_id in "ab":
         await store.sessions.assign("f", session_id, None)
     await store.sessions.complete("f", "b")
@@ -123,14 +124,14 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
     assert set(named) == told
 
 
-async def test_a_gap_that_is_not_expected_yet_has_no_series(store: Store, metrics: Metrics) -> None:
+async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, metrics: Metrics) -> None:
     """A scrape does not wait for it; the next one has it, per pool and as a part of the bound."""
     file = small_fleet()
-    await create(store, "f", file)
+    await create(empty_store, "f", file)
     for session in range(6):
-        await store.sessions.assign("f", f"s-{session}", None)
-    assert "expected_placement_gap{" not in await exposition(metrics, store)
-    found = series(await with_expected_gap(metrics, store))
+        await empty_store.sessions.assign("f", f"s-{session}", None)
+    assert "expected_placement_gap{" not in await exposition(metrics, empty_store)
+    found = series(await with_expected_gap(metrics, empty_store))
     spec = compile_spec(file)
     gap = expected_placement_gap(spec.ranking, [2, 2], rounded(6.0))
     bound = utility_bound(spec.ranking, [0.5, 0.5], rounded(6.0) / 4)
@@ -141,14 +142,12 @@ async def test_a_gap_that_is_not_expected_yet_has_no_series(store: Store, metric
 async def test_a_scrape_writes_no_integrals_for_clients(
     store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await create(store, "f", small_fleet())
     monkeypatch.setattr("slta.views.state.encode_integrals", None)
     assert "slta_aggregate_utility" in await exposition(metrics, store)
 
 
 @pytest.mark.needs("promtool")
 async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     await store.sessions.assign("f", "a", None)
     await store.fleets.tick("f")
     metrics.observe(answered("/v1/fleets/{fleet}/assign", 201, 0.001))
@@ -162,7 +161,6 @@ async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics) -> No
 
 
 async def test_openmetrics_says_the_same(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     plain, modern = await exposition(metrics, store), await exposition(metrics, store, OPENMETRICS)
     names = {sample.name for family in parse_openmetrics(modern) for sample in family.samples}
     assert names == {name for name, _ in series(plain)}
@@ -170,7 +168,6 @@ async def test_openmetrics_says_the_same(store: Store, metrics: Metrics) -> None
 
 
 async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     for session_id in "abcdefg":
         await store.sessions.assign("f", session_id, None)
     assert "slta_mean_holding_seconds{" not in await exposition(metrics, store), "no session has ended yet"
@@ -207,7 +204,6 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
 
 
 async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     await store.fleets.tick("f")
     before = series(await exposition(metrics, store))
     for session_id in "abcdefg":
@@ -230,7 +226,6 @@ async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Me
 
 
 async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     await store.fleets.tick("f")
     changed = small_fleet().model_dump()
     for pool_class in changed["classes"]:
@@ -241,52 +236,56 @@ async def test_no_window_is_shown_across_a_change_of_curves(store: Store, metric
     assert "slta_aggregate_utility" in names
 
 
-async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(store: Store, metrics: Metrics) -> None:
+async def test_a_fleet_without_pools_has_no_series_that_would_be_wrong(empty_store: Store, metrics: Metrics) -> None:
     file = small_fleet()
-    await store.fleets.configure("f", compile_spec(file), file.document())
-    found = series(await exposition(metrics, store))
+    await empty_store.fleets.configure("f", compile_spec(file), file.document())
+    found = series(await exposition(metrics, empty_store))
     names = {name for name, _ in found}
     assert value(found, "pools", fleet="f", pool_class="small", status="active") == 0
     assert not names & {"slta_estimate_rank", "slta_optimal_rank", "slta_load_price", "slta_occupancy_fraction"}
     assert all(math.isfinite(number) for (name, labels), number in found.items() if ("le", "+Inf") not in labels)
 
 
-async def test_policies_with_thresholds_have_tokens_and_others_have_none(store: Store, metrics: Metrics) -> None:
+async def test_policies_with_thresholds_have_tokens_and_others_have_none(empty_store: Store, metrics: Metrics) -> None:
     for policy in POLICIES:
-        await create(store, policy, small_fleet(policy=policy))
-    found = series(await exposition(metrics, store))
+        await create(empty_store, policy, small_fleet(policy=policy))
+    found = series(await exposition(metrics, empty_store))
     with_tokens = {dict(labels)["fleet"] for name, labels in found if name == "slta_tokens"}
     assert with_tokens == {policy.name for policy in POLICIES.values() if policy.has_thresholds}
 
 
-async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(store: Store, metrics: Metrics) -> None:
+async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(
+    empty_store: Store, metrics: Metrics
+) -> None:
     file = small_fleet()
-    await create(store, "f", file)
-    few = series(await exposition(metrics, store))
-    await store.pools.add("f", [(f"p-{k}", "small") for k in range(3000)])
-    await asyncio.gather(*(store.sessions.assign("f", f"s-{k}", None) for k in range(300)))
-    many = series(await exposition(metrics, store))
+    await create(empty_store, "f", file)
+    few = series(await exposition(metrics, empty_store))
+    await empty_store.pools.add("f", [(f"p-{k}", "small") for k in range(3000)])
+    await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(300)))
+    many = series(await exposition(metrics, empty_store))
     # The histogram of store calls has one more function by now.
     ours = [{key for key in found if not key[0].startswith("slta_store_duration")} for found in (few, many)]
     assert ours[0] == ours[1]
     assert not [labels for _, labels in many if {"pool_id", "session_id", "pool"} & dict(labels).keys()]
 
 
-async def test_a_large_capacity_is_shown_in_at_most_64_levels(store: Store, metrics: Metrics) -> None:
+async def test_a_large_capacity_is_shown_in_at_most_64_levels(empty_store: Store, metrics: Metrics) -> None:
     classes = [
         {"name": f"c{capacity}", "capacity": capacity, "utility": {"kind": "linear", "slope": 1}, "pools": 1}
         for capacity in (1, 64, 65, 4096)
     ]
-    await create(store, "f", FleetFile.read({"classes": classes}))
+    await create(empty_store, "f", FleetFile.read({"classes": classes}))
     levels: dict[str, list[int]] = {}
-    for name, labels in series(await exposition(metrics, store)):
+    for name, labels in series(await exposition(metrics, empty_store)):
         if name == "slta_occupancy_fraction":
             levels.setdefault(dict(labels)["pool_class"], []).append(int(dict(labels)["level"]))
     assert {name: len(found) for name, found in levels.items()} == {"c1": 1, "c64": 64, "c65": 32, "c4096": 64}
     assert max(levels["c4096"]) == 4096
 
 
-async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(store: Store, metrics: Metrics) -> None:
+async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(
+    empty_store: Store, metrics: Metrics
+) -> None:
     file = FleetFile.read(
         {
             "classes": [
@@ -295,12 +294,12 @@ async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(s
             ]
         }
     )
-    await create(store, "f", file)
-    await asyncio.gather(*(store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
+    await create(empty_store, "f", file)
+    await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
     specs = Specs()
-    await text_of(await metrics.render(store, specs, ""))
+    await text_of(await metrics.render(empty_store, specs, ""))
     started = process_time()
-    await text_of(await metrics.render(store, specs, ""))
+    await text_of(await metrics.render(empty_store, specs, ""))
     assert process_time() - started < 0.1
 
 
@@ -336,7 +335,6 @@ async def test_requests_are_counted_by_key_and_status(store: Store, metrics: Met
 
 
 async def test_what_every_replica_repeats_says_so(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     helps = {one.name: one.documentation for one in parse_text(await exposition(metrics, store))}
     repeated = {name for name, text in helps.items() if text.endswith(REPEATED)}
     assert {"slta_aggregate_utility", "slta_assignments"} < repeated
@@ -344,7 +342,6 @@ async def test_what_every_replica_repeats_says_so(store: Store, metrics: Metrics
 
 
 async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics: Metrics) -> None:
-    await create(store, "f", small_fleet())
     await asyncio.gather(*(store.sessions.assign("f", id_, None) for id_ in "abc"))
     metrics.error("timeout")
     found = series(await exposition(metrics, store))
@@ -357,7 +354,6 @@ async def test_store_calls_batches_and_errors_are_counted(store: Store, metrics:
 
 
 async def test_a_fleet_that_was_deleted_meanwhile_is_skipped(store: Store, metrics: Metrics, server: str) -> None:
-    await create(store, "f", small_fleet())
     with Redis.from_url(server) as redis:
         redis.sadd("slta:fleets", "gone")
     found = series(await exposition(metrics, store))

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,14 +20,13 @@ from slta.api.app import build_api
 from slta.auth.keys import Access
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
-from slta.runtime.background import BackgroundTasks
 from slta.store import Store
-from slta.store.client.preflight import ServerRequirements
 from tests import rawstate
 from tests.api.served import served
 from tests.metrics.conftest import CALLBACK_SECONDS, PATIENT
 from tests.metrics.test_scrapes import value
-from tests.servers import Server, own_server
+from tests.runtime.conftest import dispatching
+from tests.servers import Server
 from tests.service_process import ServiceProcess
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(600)]
@@ -44,28 +43,13 @@ LEASED = "fleet-0"
 def document(k: int, pools: int = 5) -> dict[str, Any]:
     """Two classes; no two fleets have the same document."""
     classes = (("small", 20, 20), ("large", 30, 30))
-    return {
-        "classes": [
-            {
-                "name": name,
-                "capacity": capacity,
-                "utility": {"kind": "log_share", "resource": resource + k},
-                "pools": pools,
-            }
-            for name, capacity, resource in classes
-        ]
-    }
+    curves = {name: {"kind": "log_share", "resource": resource + k} for name, _, resource in classes}
+    return {"classes": [{"name": n, "capacity": c, "utility": curves[n], "pools": pools} for n, c, _ in classes]}
 
 
 async def in_groups(work: Callable[[int], Awaitable[None]]) -> None:
     for first in range(0, FLEETS, 20):
         await asyncio.gather(*(work(k) for k in range(first, first + 20)))
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with own_server() as running:
-        yield running
 
 
 def fleets_shown(url: str) -> int:
@@ -86,9 +70,8 @@ async def test_no_callback_of_the_event_loop_takes_more_than_20_ms(server: Serve
     app = build_api(
         store=store, access=Access.open(), render_metrics=lambda accept: metrics.render(store, specs, accept)
     )
-    house = BackgroundTasks(store, specs, Access.open(), None, None, ServerRequirements(), metrics)
     worst = []
-    async with house.under_way(lambda: None), served(app) as here:
+    async with dispatching(store, metrics=metrics), served(app) as here:
         for _ in range(4):
             held.clear()
             assert await asyncio.to_thread(fleets_shown, f"http://127.0.0.1:{here.port}/metrics") == FLEETS
@@ -103,11 +86,7 @@ class Figures:
     """What is measured from outside while the load lasts, in seconds."""
 
     def __init__(self) -> None:
-        self.scrapes: list[float] = []
-        self.ages: list[float] = []
-        self.since_tick: list[float] = []
-        self.health: list[float] = []
-        self.leases: list[float] = []
+        self.scrapes, self.ages, self.since_tick, self.health, self.leases = (list[float]() for _ in range(5))
 
     def __str__(self) -> str:
         return "\n".join(

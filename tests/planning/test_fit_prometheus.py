@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,12 +15,12 @@ from typer.testing import CliRunner, Result
 from slta.fleet_file import load_yaml
 from slta_planning.fit.command import app
 from slta_planning.fit.prometheus import MAX_STEPS, Range
+from tests.awaiting import until_answered
 from tests.servers import free_port
 
 MINUTES = 240
 START = 1_790_000_000 - 1_790_000_000 % 7200
 LAST = START + 60 * (MINUTES - 1)
-WAIT_SECONDS = 60.0
 SESSIONS, FRAMES = 'room_sessions{job="games"}', "avg without (card) (room_frames)"
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 
@@ -71,21 +69,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     quiet = subprocess.DEVNULL
     with subprocess.Popen(["prometheus", *options], stdout=quiet, stderr=quiet) as process:
         try:
-            wait_for(f"http://127.0.0.1:{port}/-/ready")
+            until_answered(f"http://127.0.0.1:{port}/-/ready")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - http on loopback
-                return
-        except OSError:
-            assert time.monotonic() < deadline, f"{url} did not answer"
-            time.sleep(0.1)
 
 
 def run(url: str, *options: str, sessions: str = SESSIONS, value: str = FRAMES) -> Result:
