@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
 
 from slta.core.fleet import FleetSpec
-from slta.core.utility import LinearUtility, LogShareUtility, PoolClass
+from slta.core.utility import PoolClass
+from tests.core.curves import linear, log_share
 
 
 def classes(*capacities: int) -> tuple[PoolClass, ...]:
-    return tuple(PoolClass(f"class {i}", LinearUtility(Fraction(1)), c) for i, c in enumerate(capacities))
+    return tuple(PoolClass(f"class {i}", linear(1), c) for i, c in enumerate(capacities))
 
 
 @pytest.mark.parametrize("largest", [classes(*[1] * 64), classes(4096), classes(4096, 4096, 4096, 4096)])
@@ -37,7 +36,7 @@ def test_a_fleet_beyond_a_limit_is_refused_with_the_limit(beyond: tuple[PoolClas
 
 def test_one_fleet_has_the_order_it_dispatches_by_and_the_integers_it_is_counted_in() -> None:
     # r = (5, 20) tie at log 5: (0,1) and (1,2) dispatch in this order, and count the same in integers.
-    log_shares = (PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 3) for r in (5, 20))
+    log_shares = (PoolClass(f"r = {r}", log_share(r), 3) for r in (5, 20))
     spec = FleetSpec(tuple(log_shares))
     assert spec.class_names() == ["r = 5", "r = 20"]
     assert spec.ranking.order[:3] == ((1, 1), (0, 1), (1, 2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -11,13 +10,13 @@ from hypothesis import strategies as st
 
 from slta.core.fluid import arrival_rates, derivative, frontier_rank
 from slta.core.optimum import optimal_assignment, optimum
-from slta.core.ranking import Ranking, rank_coordinates
-from slta.core.utility import LogShareUtility, PoolClass
+from slta.core.ranking import Ranking
+from tests.core.curves import log_shares
 from tests.core.strategies import Fleet, fleets
 
 # Δ(1, ·) = log 5, log 1.25, log 0.74, Δ(2, ·) = log 10, log 2.5, log 1.48; the order is therefore
 # (2,1), (1,1), (2,2), (2,3), (1,2), (1,3).
-RANKING = rank_coordinates([PoolClass(f"class {r}", LogShareUtility(Fraction(r)), 3) for r in (5, 10)])
+RANKING = log_shares(5, 10)
 EMPTY = [[0.5, 0, 0, 0], [0.5, 0, 0, 0]]
 
 

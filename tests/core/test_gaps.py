@@ -18,27 +18,6 @@ from tests.core.strategies import Fleet, fleets
 FOUR_THEN_TWO = rank_coordinates([PoolClass("only", TableUtility((Fraction(0), Fraction(4), Fraction(6))), 2)])
 
 
-def test_the_two_gaps_split_what_is_lost_between_placement_and_swings() -> None:
-    # Two pools of 4, 2 (u = 0, 4, 6); half of the time one pool holds both of two sessions, half of the time
-    # both pools hold two each.
-    #   first half: U = 6, N = 2, U* = 4 + 4 = 8;   second half: U = 12, N = 4, U* = 12.
-    # ⟨U⟩ = 9, ⟨U*⟩ = 10, ⟨N⟩ = 3, U*(3) = 4 + 4 + 2 = 10. Per pool: placement (10 − 9)/2, swings (10 − 10)/2.
-    found = gaps(FOUR_THEN_TWO, Averages(pools=(2,), sessions=3, utility=9, momentary_optimum=10))
-    assert found == Gaps(
-        mean_pools=2, mean_sessions_per_pool=1.5, utility_mean=4.5, utility_optimum_mean=5, utility_bound=5
-    )
-    assert (found.placement_gap, found.swing_gap, found.utility_gap) == (0.5, 0, 0.5)
-    assert found.relative(found.utility_gap) == 0.1
-
-
-def test_swings_cost_where_the_bound_bends() -> None:
-    # One pool of 4, 2, always placed well, half of the time with no session and half of the time with two:
-    # ⟨U⟩ = ⟨U*⟩ = (0 + 6)/2 = 3, but U*(1) = 4.
-    found = gaps(FOUR_THEN_TWO, Averages(pools=(1,), sessions=1, utility=3, momentary_optimum=3))
-    assert found is not None
-    assert (found.placement_gap, found.swing_gap) == (0, 1)
-
-
 def test_a_gap_relative_to_a_negative_bound_is_a_fraction_of_its_size() -> None:
     # Weighted least connections has negative utilities only: −2 against −1.5 falls short by a third of 1.5.
     found = Gaps(mean_pools=1, mean_sessions_per_pool=1, utility_mean=-2, utility_optimum_mean=-1.5, utility_bound=-1.5)

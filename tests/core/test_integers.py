@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import accumulate
 
 import pytest
@@ -11,7 +10,8 @@ from hypothesis import given
 from slta.core.integers import MAX_TOTAL, IntegerUtilities, integer_utilities
 from slta.core.limits import MAX_POOLS
 from slta.core.ranking import rank_coordinates
-from slta.core.utility import CappedLinearUtility, LinearUtility, PoolClass, Utility
+from slta.core.utility import PoolClass, Utility
+from tests.core.curves import capped, linear
 from tests.core.strategies import class_lists
 
 
@@ -21,7 +21,7 @@ def integers_of(utility: Utility, capacity: int) -> IntegerUtilities:
 
 def test_integers_use_the_largest_power_of_ten_that_65536_pools_can_add_up() -> None:
     # u = 1.5x up to 20: at most 30 a pool. 2^53/65,536 = 2^37 = 1.37e11: 30 · 10^9 fits, 30 · 10^10 not.
-    integers = integers_of(CappedLinearUtility(Fraction(3, 2), Fraction(20)), capacity=25)
+    integers = integers_of(capped("3/2", 20), capacity=25)
     assert integers.exponent == 9
     assert integers.marginals[0][:2] == (1_500_000_000, 1_500_000_000)
     assert integers.to_utility(1_500_000_000) == 1.5
@@ -30,14 +30,14 @@ def test_integers_use_the_largest_power_of_ten_that_65536_pools_can_add_up() -> 
 def test_rounding_up_never_takes_the_integers_to_the_limit() -> None:
     # 4096 · 3.35544315 · 10^7 = 2^37 − 2048 would fit, but each marginal rounds from 33,554,431.5 to 2^25,
     # and 4096 · 2^25 · 65,536 is 2^53 itself. One digit less, then.
-    integers = integers_of(LinearUtility(Fraction("3.35544315")), capacity=4096)
+    integers = integers_of(linear("3.35544315"), capacity=4096)
     assert integers.exponent == 6
 
 
 @pytest.mark.parametrize(("slope", "exponent"), [("0", 12), ("1e-320", 300), ("1e300", -290)])
 def test_extreme_utilities_have_integers_too(slope: str, exponent: int) -> None:
     # At 10^−290 one pool counts 10^10; at 10^300 digits are lost but nothing overflows; zeros take any power.
-    integers = integers_of(LinearUtility(Fraction(slope)), capacity=2)
+    integers = integers_of(linear(slope), capacity=2)
     assert integers.exponent == exponent
     assert MAX_POOLS * sum(integers.marginals[0]) < MAX_TOTAL
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slta.core.marginals import Irrational, LogShare, Marginal, Rational, compare
-from slta.core.utility import AlphaFairUtility, LogShareUtility
+from slta.core.utility import LogShareUtility
+from tests.core.curves import alpha_fair, log_share
 from tests.core.strategies import exact_utilities, resources, utilities
 
 ZERO = Rational(Fraction(0))
@@ -48,7 +49,7 @@ def test_comparison_does_not_depend_on_the_side(left: Marginal, right: Marginal)
 
 def test_five_and_twenty_tie_at_the_logarithm_of_five() -> None:
     # r = 5, x = 0: log 5. r = 20, x = 1: u(2) − u(1) = 2 log 10 − log 20 = log(100/20) = log 5.
-    five, twenty = LogShareUtility(Fraction(5)).marginal(0), LogShareUtility(Fraction(20)).marginal(1)
+    five, twenty = log_share(5).marginal(0), log_share(20).marginal(1)
     assert compare(five, twenty) == 0
 
 
@@ -56,7 +57,7 @@ def test_five_and_twenty_tie_at_the_logarithm_of_five() -> None:
 def test_a_logarithm_that_is_zero_ties_with_every_other_zero(x: int) -> None:
     # r = (x+1)^(x+1)/x^x makes Δ(x) = log 1 = 0; for x = 5, r = 14.92992, its float is −1.1e−16.
     zero = LogShareUtility(Fraction((x + 1) ** (x + 1), x**x)).marginal(x)
-    assert compare(zero, LogShareUtility(Fraction(4)).marginal(1)) == 0
+    assert compare(zero, log_share(4).marginal(1)) == 0
     assert compare(zero, ZERO) == compare(ZERO, zero) == 0
 
 
@@ -77,7 +78,7 @@ def test_a_logarithm_is_told_from_a_rational_that_agrees_in_many_digits(digits: 
         cut = Fraction(Decimal(5).ln()).limit_denominator(10**90)
     below = Fraction(math.floor(cut * 10**digits), 10**digits)
     above = below + Fraction(1, 10**digits)
-    five = LogShareUtility(Fraction(5)).marginal(0)
+    five = log_share(5).marginal(0)
     assert compare(five, Rational(below)) == 1
     assert compare(Rational(above), five) == 1
 
@@ -90,7 +91,7 @@ def test_a_logarithm_other_than_zero_never_ties_with_a_rational(resource: Fracti
 
 def test_irrational_powers_tie_when_they_agree_to_twelve_digits() -> None:
     # 2 √(r x) with r = 1 and r = 4: Δ(0) of the second is 2 √4 = 4, twice that of the first.
-    one, four = (AlphaFairUtility(Fraction(r), Fraction(1, 2)).marginal(0) for r in (1, 4))
+    one, four = (alpha_fair(r, "1/2").marginal(0) for r in (1, 4))
     assert compare(one, Rational(Fraction(2))) == 0
     assert compare(four, Rational(Fraction(2))) == 1
     assert compare(Irrational(2 + 1e-13), Irrational(2.0)) == 0

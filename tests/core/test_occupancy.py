@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import pytest
 from hypothesis import given
 
 from slta.core.occupancy import counts_of, total_sessions, total_utility
 from slta.core.ranking import rank_coordinates
-from slta.core.utility import LogShareUtility, PoolClass
+from slta.core.utility import PoolClass
+from tests.core.curves import log_share
 from tests.core.strategies import Fleet, fleets
 
-RANKING = rank_coordinates([PoolClass("only", LogShareUtility(Fraction(20)), 40)])
+RANKING = rank_coordinates([PoolClass("only", log_share(20), 40)])
 
 
 def test_counts_are_pools_with_at_least_so_many_sessions() -> None:
     # Occupancies 3, 0, 1: three pools hold at least 0, two at least 1, one at least 2 and 3.
     assert counts_of([[3, 0, 1], []]) == [[3, 2, 1, 1], [0]]
-
-
-def test_sessions_are_the_sum_over_levels() -> None:
-    # 3 + 0 + 1 = 2 + 1 + 1 (eq. 1).
-    assert total_sessions(counts_of([[3, 0, 1], []])) == 4
-
-
-def test_the_utility_of_counts_is_that_of_the_pools() -> None:
-    # u(3) + u(0) + u(1) = 3 log(20/3) + 0 + log 20.
-    expected = 3 * math.log(20 / 3) + math.log(20)
-    assert total_utility(RANKING, counts_of([[3, 0, 1]])) == pytest.approx(expected, rel=1e-14)
 
 
 @given(fleet=fleets())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
-from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -13,31 +11,9 @@ from hypothesis import strategies as st
 
 from slta.core.integers import integer_utilities
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth, utility_bound
-from slta.core.ranking import Coordinate, Ranking, rank_coordinates
-from slta.core.utility import (
-    CappedLinearUtility,
-    LinearUtility,
-    LogShareUtility,
-    PoolClass,
-    QuadraticUtility,
-    TableUtility,
-)
+from slta.core.ranking import Coordinate, Ranking
+from tests.core.curves import capped, linear, log_shares, quadratic, ranking_of, tables
 from tests.core.strategies import Fleet, fleets
-
-
-def log_shares(*resources: int, capacity: int = 60) -> Ranking:
-    classes = [PoolClass(f"class {i}", LogShareUtility(Fraction(r)), capacity) for i, r in enumerate(resources)]
-    return rank_coordinates(classes)
-
-
-def tables(*columns: Sequence[int]) -> Ranking:
-    """Classes whose marginals are the numbers given."""
-    return rank_coordinates(
-        [
-            PoolClass(f"class {i}", TableUtility((Fraction(0), *map(Fraction, accumulate(column)))), len(column))
-            for i, column in enumerate(columns)
-        ]
-    )
 
 
 def best_of(ranking: Ranking, pools: Sequence[float], sessions: float) -> Optimum:
@@ -54,7 +30,7 @@ def means(ranking: Ranking, pools: Sequence[float], sessions: float) -> list[flo
 
 # --- Table 1: two classes of equal size, u_i(x) = x log(r_i/x), r = (20, 30)
 
-TABLE_1 = log_shares(20, 30)
+TABLE_1 = log_shares(20, 30, capacity=60)
 
 
 def test_the_bound_of_table_1_at_a_fractional_load() -> None:
@@ -65,17 +41,6 @@ def test_the_bound_of_table_1_at_a_fractional_load() -> None:
     assert utility_bound(TABLE_1, [0.5, 0.5], 9.75) == pytest.approx(by_hand, rel=1e-13)
 
 
-def test_the_bound_of_table_1_at_an_integral_load() -> None:
-    # All of class 1 hold 8, all of class 2 hold 12: ½ · 8 log 2.5 + ½ · 12 log 2.5 = 10 log 2.5 = 9.1629.
-    assert utility_bound(TABLE_1, [0.5, 0.5], 10) == pytest.approx(10 * math.log(2.5), rel=1e-13)
-
-
-def test_sigma_star_of_table_1_has_rank_20_at_load_9_75_and_holds_half_of_its_class() -> None:
-    # N = 975 on 50 + 50 pools. Better than (2, 12) are 8 + 11 coordinates, 950 sessions; 25 are left.
-    best = best_of(TABLE_1, [50, 50], 975)
-    assert (best.rank, best.coordinate, best.filled, best.overload) == (20, Coordinate(1, 12), 25, False)
-
-
 def test_an_integral_load_puts_sigma_star_on_the_next_coordinate_with_nothing_in_it() -> None:
     # N = 1000: 8 + 12 coordinates hold exactly 1000, and (5) has ≤ on its left: r* = 21, σ* = (2, 13).
     best = best_of(TABLE_1, [50, 50], 1000)
@@ -83,28 +48,11 @@ def test_an_integral_load_puts_sigma_star_on_the_next_coordinate_with_nothing_in
     assert optimal_assignment(TABLE_1, [50, 50], best) == [[50.0] * 9, [50.0] * 13]
 
 
-def test_one_session_less_than_integral_leaves_sigma_star_where_it_was() -> None:
-    best = best_of(TABLE_1, [50, 50], 999)
-    assert (best.rank, best.coordinate, best.filled) == (20, Coordinate(1, 12), 49)
-
-
-def test_per_pool_and_in_totals_the_bound_is_the_same() -> None:
-    assert 100 * utility_bound(TABLE_1, [0.5, 0.5], 9.75) == pytest.approx(
-        best_of(TABLE_1, [50, 50], 975).utility, rel=1e-13
-    )
-
-
 # --- Figure 3: α = (1/2, 1/4, 1/4), as 50, 25 and 25 pools
 
 FIGURE_3_POOLS = [50, 25, 25]
-FIGURE_3_LEFT = log_shares(5, 10, 15)
-FIGURE_3_RIGHT = rank_coordinates(
-    [
-        PoolClass("linear", LinearUtility(Fraction(1)), 60),
-        PoolClass("quadratic", QuadraticUtility(Fraction(2), Fraction(-1, 20)), 40),
-        PoolClass("saturating", CappedLinearUtility(Fraction(3, 2), Fraction(20)), 40),
-    ]
-)
+FIGURE_3_LEFT = log_shares(5, 10, 15, capacity=60)
+FIGURE_3_RIGHT = ranking_of(linear(1), quadratic(2, "-1/20"), capped("3/2", 20), capacity=60)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 10])
@@ -141,21 +89,10 @@ def test_figure_3_right_fills_one_class_at_a_time(load: float, expected: list[fl
     assert means(FIGURE_3_RIGHT, FIGURE_3_POOLS, 100 * load) == expected
 
 
-def test_figure_3_right_has_a_price_of_load_that_falls_from_class_to_class() -> None:
-    # Δ at σ*: 1.95 at once, 3/2 while class 3 fills, 1.45 when class 2 takes over, 1 in the end.
-    prices = [best_of(FIGURE_3_RIGHT, FIGURE_3_POOLS, 100 * load).price for load in (0, 1.25, 3, 6.25, 7.5, 20)]
-    assert prices == [1.95, 1.5, 1.5, 1.45, 1, 1]
-
-
 # --- Edges
 
 
 TWO_TABLES = tables([4, 2], [3, 1])  # the order: (0,1), (1,1), (0,2), (1,2)
-
-
-def test_an_empty_fleet_has_its_first_coordinate_before_it() -> None:
-    best = best_of(TWO_TABLES, [2, 1], 0)
-    assert (best.rank, best.filled, best.utility, best.price) == (1, 0, 0, 4)
 
 
 def test_exactly_full_has_the_last_coordinate_full() -> None:
@@ -206,9 +143,7 @@ def best_by_looking(fleet: Fleet, sessions: int) -> float:
 
 
 @given(fleet=fleets())
-def test_no_assignment_of_whole_sessions_is_worth_more_than_the_bound_and_one_is_worth_it(
-    fleet: Fleet,
-) -> None:
+def test_no_assignment_of_whole_sessions_is_worth_more_than_the_bound_and_one_is_worth_it(fleet: Fleet) -> None:
     best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
     assert best.utility == pytest.approx(best_by_looking(fleet, fleet.sessions), rel=1e-12, abs=1e-12)
 
@@ -289,13 +224,6 @@ def test_the_bound_is_jointly_concave_in_sessions_and_pools(
     assert bound_at(fleet.ranking, pools, sessions) >= chord - 1e-9 * (1 + abs(chord))
 
 
-@given(fleet=fleets())
-def test_the_bound_is_concave_in_the_load(fleet: Fleet) -> None:
-    bounds = [bound_at(fleet.ranking, fleet.pools, n) for n in range(int(fleet.capacity()) + 1)]
-    gains = [after - before for before, after in pairwise(bounds)]
-    assert all(later <= earlier + 1e-9 for earlier, later in pairwise(gains))
-
-
 @given(fleet=fleets(), factor=st.floats(0.01, 100))
 def test_twice_the_fleet_with_twice_the_load_is_worth_twice_as_much(fleet: Fleet, factor: float) -> None:
     larger = bound_at(fleet.ranking, [factor * count for count in fleet.pools], factor * fleet.sessions)
@@ -341,14 +269,6 @@ def test_what_everything_is_worth_adds_up_to_the_bound(fleet: Fleet) -> None:
     total = best.price * fleet.sessions
     total += sum(pool_worth(fleet.ranking, i, best) * count for i, count in enumerate(fleet.pools))
     assert total == pytest.approx(best.utility, rel=1e-9, abs=1e-9)
-
-
-def test_one_more_pool_takes_sessions_from_where_they_are_worth_least() -> None:
-    # (0,1) = 4, (1,1) = 3, (0,2) = 2, (1,2) = 1; one pool each and 2.5 sessions: price 2.
-    # One more pool of class 0: (4 − 2) + (2 − 2) = 2. Of class 1: 3 − 2 = 1.
-    best = best_of(TWO_TABLES, [1, 1], 2.5)
-    assert best.price == 2
-    assert [pool_worth(TWO_TABLES, i, best) for i in (0, 1)] == [2, 1]
 
 
 def test_under_overload_one_more_pool_is_worth_all_it_can_hold() -> None:

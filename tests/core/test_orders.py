@@ -17,22 +17,11 @@ from slta.core.optimum import optimum
 from slta.core.orders import PAPER, Index, Kink, Order
 from slta.core.orders.index import prices
 from slta.core.ranking import Coordinate, rank_coordinates, tied
-from slta.core.utility import (
-    AlphaFairUtility,
-    CappedLinearUtility,
-    LinearUtility,
-    LogShareUtility,
-    PoolClass,
-    TableUtility,
-    Utility,
-)
+from slta.core.utility import AlphaFairUtility, CappedLinearUtility, PoolClass, Utility
+from tests.core.curves import capped, falling, linear, log_share
 from tests.core.strategies import class_lists, exact_utilities
 
 kinked = class_lists(exact_utilities)
-
-
-def table(*marginals: int) -> TableUtility:
-    return TableUtility(tuple(Fraction(sum(marginals[:x])) for x in range(len(marginals) + 1)))
 
 
 def order_of(order: Order, *utilities: Utility, capacity: int = 4) -> list[tuple[int, int]]:
@@ -44,7 +33,7 @@ def order_of(order: Order, *utilities: Utility, capacity: int = 4) -> list[tuple
 def test_the_nearer_kink_comes_first_then_the_larger_weight_then_flat_curves() -> None:
     # All marginals of 1. Class 0 is flat. Class 1: 3, 1, 1, 1 has d = 1, 2, 3 at its levels 2, 3, 4 and the drop 2:
     # w = 1 · 2, 2 · 1 · 2. Class 2: 2, 2, 1, 1 has d = 1, 2 at its levels 3 and 4 and the drop 1: w = 2 · 1, 3 · 2 · 1.
-    found = order_of(Kink(), table(1, 1, 1, 1), table(3, 1, 1, 1), table(2, 2, 1, 1))
+    found = order_of(Kink(), falling([1, 1, 1, 1]), falling([3, 1, 1, 1]), falling([2, 2, 1, 1]))
     assert found[:3] == [(1, 1), (2, 1), (2, 2)]
     assert found[3:5] == [(1, 2), (2, 3)], "d = 1 both, and w = 2 both: by class"
     assert found[5:7] == [(2, 4), (1, 3)], "d = 2 both, and w = 6 and 4"
@@ -52,14 +41,13 @@ def test_the_nearer_kink_comes_first_then_the_larger_weight_then_flat_curves() -
 
 
 def test_without_ties_between_classes_the_kink_order_is_the_papers() -> None:
-    curves = [LogShareUtility(Fraction(r)) for r in (20, 30)]
+    curves = [log_share(r) for r in (20, 30)]
     assert order_of(Kink(), *curves) == order_of(PAPER, *curves)
 
 
 def test_equal_classes_are_filled_level_by_level_with_their_kinks() -> None:
     # 1, 0, 0 in both: at 0 the first level behind the kink of class 0, that of class 1, then the second ones.
-    capped = CappedLinearUtility(Fraction(1), Fraction(1))
-    assert order_of(Kink(), capped, capped, capacity=3) == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]
+    assert order_of(Kink(), capped(1, 1), capped(1, 1), capacity=3) == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]
 
 
 def log_four(error: str) -> CappedLinearUtility:
@@ -75,13 +63,13 @@ def log_four(error: str) -> CappedLinearUtility:
 )
 def test_a_weight_with_a_logarithm_is_compared_in_fifty_digits(error: str, first: int) -> None:
     # x log(4/x) has Δ(1) = 0 behind a drop of log 4; a min(x, 1) has 0 behind a drop of a. As floats they are equal.
-    found = order_of(Kink(), log_four(error), LogShareUtility(Fraction(4)), capacity=2)
+    found = order_of(Kink(), log_four(error), log_share(4), capacity=2)
     at_zero = [c for c in found if c in {(0, 2), (1, 2)}]
     assert at_zero == [(first, 2), (1 - first, 2)]
 
 
 def test_equal_logarithms_tie_and_the_class_decides() -> None:
-    curve = LogShareUtility(Fraction(5))
+    curve = log_share(5)
     assert order_of(Kink(), curve, curve, capacity=2) == [(0, 1), (1, 1), (0, 2), (1, 2)]
 
 
@@ -140,7 +128,7 @@ def test_the_index_counts_what_a_session_is_worth_as_a_reserve() -> None:
     # min(x, 1) with Λ = 1: one session half of the time. A second adds nothing, yet W(1) = (1 − 1/2)/(2 − 1/2) = 1/3.
     assert prices((1.0, 0.0), 1.0) == (1.0, pytest.approx(1 / 3))
     # So at Λ = 1 that second level comes before x/10, which W leaves at 1/10; at Λ = 1,000 it does not.
-    curves = (LinearUtility(Fraction(1, 10)), CappedLinearUtility(Fraction(1), Fraction(1)))
+    curves = (linear("1/10"), capped(1, 1))
     assert order_of(Index(1.0), *curves, capacity=2)[:2] == [(1, 1), (1, 2)]
     assert order_of(Index(1000.0), *curves, capacity=2)[:2] == [(1, 1), (0, 1)]
 
@@ -156,7 +144,7 @@ def test_the_bound_keeps_the_order_of_marginals_under_the_index(classes: list[Po
 
 
 def test_an_order_by_marginals_fills_the_optimum_itself() -> None:
-    classes = (PoolClass("a", table(1, 1), 2), PoolClass("b", table(3, 1), 2))
+    classes = (PoolClass("a", falling([1, 1]), 2), PoolClass("b", falling([3, 1]), 2))
     spec = FleetSpec(classes, order=Kink())
     assert spec.optimal_ranking is spec.ranking
     assert spec.ranking.order == ((1, 1), (1, 2), (0, 1), (0, 2))

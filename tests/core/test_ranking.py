@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -11,25 +10,9 @@ from hypothesis import strategies as st
 
 from slta.core.marginals import compare
 from slta.core.ranking import Coordinate, Ranking, rank_coordinates
-from slta.core.utility import (
-    AlphaFairUtility,
-    CappedLinearUtility,
-    LinearUtility,
-    LogShareUtility,
-    PoolClass,
-    QuadraticUtility,
-    Utility,
-)
+from slta.core.utility import PoolClass
+from tests.core.curves import alpha_fair, capped, log_shares, ranking_of
 from tests.core.strategies import class_lists, exact_utilities, log_utilities, rational_utilities
-
-
-def ranking_of(*utilities: Utility, capacity: int = 3) -> Ranking:
-    return rank_coordinates([PoolClass(f"class {i}", u, capacity) for i, u in enumerate(utilities)])
-
-
-def log_shares(*resources: int, capacity: int = 3) -> Ranking:
-    return ranking_of(*(LogShareUtility(Fraction(r)) for r in resources), capacity=capacity)
-
 
 rankings = class_lists(exact_utilities).map(rank_coordinates)
 ranked = rankings.flatmap(lambda ranking: st.tuples(st.just(ranking), st.integers(1, len(ranking))))
@@ -37,39 +20,8 @@ ranked = rankings.flatmap(lambda ranking: st.tuples(st.just(ranking), st.integer
 # --- The order
 
 
-def test_larger_marginal_utilities_come_first() -> None:
-    # r = (20, 30): Δ(0) = log 20 = 3.00 and log 30 = 3.40; Δ(1) = log 5 = 1.61 and log 7.5 = 2.01;
-    # Δ(2) = log(20 · 4/27) = 1.09 and log(30 · 4/27) = 1.49.
-    order = log_shares(20, 30).order
-    assert order == ((1, 1), (0, 1), (1, 2), (0, 2), (1, 3), (0, 3))
-
-
-def test_on_a_tie_the_smaller_class_comes_first_whatever_its_level() -> None:
-    # r = (5, 20): Δ(0, 0) = log 5 = Δ(1, 1), so (0, 1) is better than (1, 2). As (20, 5), (0, 2) than (1, 1).
-    assert log_shares(5, 20).order[:3] == ((1, 1), (0, 1), (1, 2))
-    assert log_shares(20, 5).order[:3] == ((0, 1), (0, 2), (1, 1))
-
-
-def test_linear_utilities_that_tie_for_ever_are_ranked_class_by_class() -> None:
-    # u(x) = x in both: all marginals are 1. The enumeration would never leave class 0 but for its capacity.
-    order = ranking_of(LinearUtility(Fraction(1)), LinearUtility(Fraction(1))).order
-    assert order == ((0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3))
-
-
-def test_figure_3_right_fills_class_two_then_three_then_two_again_then_one() -> None:
-    # Δ_1 = 1. Δ_2(x) = 1.95 − x/10 > 3/2 for x ≤ 4, > 1 for x ≤ 9. Δ_3 = 3/2 for x < 20.
-    ranking = ranking_of(
-        LinearUtility(Fraction(1)),
-        QuadraticUtility(Fraction(2), Fraction(-1, 20)),
-        CappedLinearUtility(Fraction(3, 2), Fraction(20)),
-        capacity=30,
-    )
-    expected = [1] * 5 + [2] * 20 + [1] * 5 + [0] * 30
-    assert [pool_class for pool_class, _ in ranking.order[:60]] == expected
-
-
 def test_irrational_powers_of_equal_curves_tie_level_by_level() -> None:
-    root = AlphaFairUtility(Fraction(10), Fraction(1, 2))
+    root = alpha_fair(10, "1/2")
     assert ranking_of(root, root).order == ((0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3))
 
 
@@ -98,18 +50,11 @@ def test_rank_and_coordinate_are_each_others_inverse(case: tuple[Ranking, int]) 
 
 def test_marginals_are_looked_up_by_rank() -> None:
     # Rank 3 of u = 3x up to 2, u = 2x up to 2: 3, 3, 2, 2.
-    steep, flat = (CappedLinearUtility(Fraction(a), Fraction(2)) for a in (3, 2))
+    steep, flat = (capped(a, 2) for a in (3, 2))
     assert [ranking_of(steep, flat).marginal_at(rank) for rank in (1, 2, 3, 4, 5)] == [3, 3, 2, 2, 0]
 
 
 # --- Thresholds
-
-
-def test_thresholds_count_the_levels_that_are_better_than_the_estimate() -> None:
-    # The order is (1,1), (0,1), (1,2), (0,2), (1,3), (0,3), counting classes from 0.
-    # At r = 4 the coordinates are (0,2): better are (0,1) and (1,1), (1,2), so ℓ = (1, 2).
-    ranking = log_shares(20, 30)
-    assert [ranking.thresholds(r) for r in range(1, 7)] == [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 3)]
 
 
 @given(case=ranked)
@@ -122,9 +67,7 @@ def test_a_threshold_is_the_highest_level_that_ranks_strictly_better(case: tuple
 
 
 @given(case=ranked)
-def test_the_estimate_is_one_above_its_own_threshold_and_the_previous_one_at_its_own(
-    case: tuple[Ranking, int],
-) -> None:
+def test_the_estimate_is_one_above_its_own_threshold_and_the_previous_one_at_its_own(case: tuple[Ranking, int]) -> None:
     # ℓ_{i_r}(r) = j_r − 1, and ℓ_{i_{r−1}}(r) = j_{r−1}.
     ranking, rank = case
     pool_class, level = ranking.coordinate(rank)

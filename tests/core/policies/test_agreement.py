@@ -15,37 +15,23 @@ from slta.core.orders import PAPER, Index, Kink
 from slta.core.policies import PLACING, POLICIES, Occupancies
 from slta.core.policies.tokens import Beta, Tokens
 from slta.core.ranking import rank_coordinates
-from slta.core.utility import (
-    CappedLinearUtility,
-    LinearUtility,
-    LogShareUtility,
-    PoolClass,
-    QuadraticUtility,
-    TableUtility,
-    Utility,
-    WeightedLeastConnectionsUtility,
-)
+from slta.core.utility import PoolClass, TableUtility, Utility
 from tests import naive
+from tests.core.curves import capped, linear, log_share, quadratic, weighted
 
 FLEETS = 25
 OPERATIONS = 1000
 
 # Each curve twice: as the code has it, and from its definition. Within a fleet all naive marginals are Δ, or all e^Δ.
 RATIONAL: list[tuple[Utility, naive.Marginal]] = [
-    *((LinearUtility(Fraction(a)), naive.linear(a)) for a in ("0.1", "1", "-1", "0")),
-    *(
-        (QuadraticUtility(Fraction(b), Fraction(c)), naive.quadratic(b, c))
-        for b, c in (("2", "-1/20"), ("1", "-0.1"), ("1", "0"))
-    ),
-    *(
-        (CappedLinearUtility(Fraction(a), Fraction(cap)), naive.capped_linear(a, cap))
-        for a, cap in (("1.5", "2"), ("1", "1"), ("0.1", "2.5"))
-    ),
-    *((WeightedLeastConnectionsUtility(Fraction(w)), naive.weighted_least_connections(w)) for w in (1, 2, 3)),
+    *((linear(a), naive.linear(a)) for a in ("0.1", "1", "-1", "0")),
+    *((quadratic(b, c), naive.quadratic(b, c)) for b, c in (("2", "-1/20"), ("1", "-0.1"), ("1", "0"))),
+    *((capped(a, cap), naive.capped_linear(a, cap)) for a, cap in (("1.5", "2"), ("1", "1"), ("0.1", "2.5"))),
+    *((weighted(w), naive.weighted_least_connections(w)) for w in (1, 2, 3)),
     *((TableUtility(tuple(map(Fraction, v))), naive.table(v)) for v in ([0, 3, 4, 4, 4, 4, 4], [0, 1, 2, 3, 3, 2, 0])),
 ]
 LOGARITHMIC: list[tuple[Utility, naive.Marginal]] = [
-    (LogShareUtility(Fraction(r)), naive.log_share(r)) for r in ("1", "4", "5", "6.75", "14.92992", "20", "30")
+    (log_share(r), naive.log_share(r)) for r in ("1", "4", "5", "6.75", "14.92992", "20", "30")
 ]
 BETAS = [
     (Beta(), naive.power_beta(Fraction(9, 20))),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from fractions import Fraction
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,16 +11,11 @@ from slta.core.optimum import optimum
 from slta.core.policies import Jlmu, Occupancies
 from slta.core.policies.choice import Decision
 from slta.core.ranking import Ranking, rank_coordinates
-from slta.core.utility import (
-    CappedLinearUtility,
-    LinearUtility,
-    LogShareUtility,
-    PoolClass,
-    WeightedLeastConnectionsUtility,
-)
+from slta.core.utility import PoolClass
+from tests.core.curves import capped, linear, log_shares, weighted
 from tests.core.strategies import Fleet, fleets
 
-LOG_SHARES = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 3) for r in (20, 30)])
+LOG_SHARES = log_shares(20, 30)
 # The order is (1,1), (0,1), (1,2), (0,2), (1,3), (0,3), counting classes from 0.
 
 
@@ -31,38 +23,20 @@ def place(ranking: Ranking, columns: list[list[int | None]], draw: float = 0.0) 
     return Jlmu(Occupancies(ranking, columns)).assign(draw)
 
 
-def test_a_session_goes_where_it_adds_most() -> None:
-    # Best coordinates now: (0,1) of the empty pool of class 0, rank 2; (1,2) of class 1, rank 3.
-    assert place(LOG_SHARES, [[1, 0], [1, 2]]) == Decision("open", 0, 1, 0)
-
-
-def test_among_pools_with_the_same_coordinates_the_draw_decides() -> None:
-    # Three empty pools of class 1, at positions 0, 2 and 3: each has a third of the draws.
-    chosen = Counter(place(LOG_SHARES, [[0], [0, 1, 0, 0]], draw=(k + 0.5) / 9).pool for k in range(9))
-    assert chosen == {0: 3, 2: 3, 3: 3}
-
-
 def test_on_a_tie_the_smaller_class_takes_the_session() -> None:
     # r = (5, 20): log 5 for the first session of class 0 and for the second of class 1.
-    ranking = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 3) for r in (5, 20)])
+    ranking = log_shares(5, 20)
     assert place(ranking, [[0], [1]]) == Decision("open", 0, 0, 0)
 
 
 def test_a_session_that_costs_utility_is_placed_all_the_same() -> None:
     # x log(1/x) falls from the second session on: Δ(1) = −2 log 2. A negative marginal utility is not "full".
-    ranking = rank_coordinates([PoolClass("r = 1", LogShareUtility(Fraction(1)), 3)])
+    ranking = log_shares(1)
     assert place(ranking, [[1]]) == Decision("open", 0, 0, 0)
 
 
 def test_a_full_class_and_pools_that_are_not_active_are_passed_over() -> None:
     assert place(LOG_SHARES, [[3, None, 2], [3, 3]]) == Decision("open", 0, 2, 0)
-
-
-@pytest.mark.parametrize("columns", [[[3, 3], [3]], [[None], [None, 3]], [[], []]])
-def test_without_room_nothing_is_placed_and_nothing_changes(columns: list[list[int | None]]) -> None:
-    policy = Jlmu(Occupancies(LOG_SHARES, columns))
-    assert policy.assign(0.5) is None
-    assert policy.occupancies.columns == columns
 
 
 def test_with_equal_classes_jlmu_is_join_the_shortest_queue() -> None:
@@ -71,28 +45,15 @@ def test_with_equal_classes_jlmu_is_join_the_shortest_queue() -> None:
 
 def test_with_weights_jlmu_is_weighted_least_connections() -> None:
     # (x+1)/w: 3/1 for the light pool, 5/3 for the heavy one, which has twice as many sessions.
-    ranking = rank_coordinates(
-        [PoolClass(f"w = {w}", WeightedLeastConnectionsUtility(Fraction(w)), 10) for w in (1, 3)]
-    )
+    ranking = rank_coordinates([PoolClass(f"w = {w}", weighted(w), 10) for w in (1, 3)])
     assert place(ranking, [[2], [4]]) == Decision("open", 1, 0, 0)
 
 
 @pytest.mark.parametrize(("two", "goes_to"), [(0, 1), (1, 0), (5, 0)])
 def test_in_the_example_of_section_9_3_pool_two_gets_a_session_only_when_it_is_empty(two: int, goes_to: int) -> None:
     # u_1 = x/10, u_2 = min(y, 1): 1 > 1/10 for the first session of pool two, 0 < 1/10 for every further one.
-    ranking = rank_coordinates(
-        [
-            PoolClass("one", LinearUtility(Fraction(1, 10)), 10),
-            PoolClass("two", CappedLinearUtility(Fraction(1), Fraction(1)), 10),
-        ]
-    )
+    ranking = rank_coordinates([PoolClass("one", linear("1/10"), 10), PoolClass("two", capped(1, 1), 10)])
     assert place(ranking, [[3], [two]]) == Decision("open", goes_to, 0, 0)
-
-
-def test_a_completion_makes_its_pool_a_candidate_again() -> None:
-    policy = Jlmu(Occupancies(LOG_SHARES, [[1], [1, 1]]))
-    policy.complete(1, 1)
-    assert policy.assign(0.0) == Decision("open", 1, 1, 0)
 
 
 def test_a_class_that_comes_back_is_used_at_once() -> None:

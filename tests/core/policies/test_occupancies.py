@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from slta.core.policies import Occupancies
 from slta.core.ranking import rank_coordinates
-from slta.core.utility import CappedLinearUtility, LinearUtility, PoolClass
+from slta.core.utility import PoolClass
+from tests.core.curves import capped, linear
 
 RANKING = rank_coordinates(
-    [PoolClass("a", LinearUtility(Fraction(2)), 2), PoolClass("b", CappedLinearUtility(Fraction(3), Fraction(1)), 2)]
+    [PoolClass("a", linear(2), 2), PoolClass("b", capped(3, 1), 2)]
 )  # Δ_a = 2, 2; Δ_b = 3, 0: the order (b,1), (a,1), (a,2), (b,2)
 
 

@@ -11,7 +11,7 @@ Most examples use two classes, A with marginal utilities 6, 3, 1 and B with 5, 4
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,18 +23,14 @@ from slta.core.policies import Occupancies, Slta
 from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import Coordinate, rank_coordinates
-from slta.core.utility import LogShareUtility, PoolClass, TableUtility
-from tests.core.policies.drawing import chosen
+from slta.core.utility import PoolClass
+from tests.core.curves import log_share, tables
+from tests.core.policies.drawing import chosen, histories, step
 from tests.core.strategies import Fleet, fleets
 from tests.naive import power_beta
 
 A, B = 0, 1
-RANKING = rank_coordinates(
-    [
-        PoolClass(name, TableUtility((Fraction(0), *map(Fraction, accumulate(marginals)))), 3)
-        for name, marginals in (("A", (6, 3, 1)), ("B", (5, 4, 2)))
-    ]
-)
+RANKING = tables((6, 3, 1), (5, 4, 2))
 TWO_GREEN = Beta(fixed=Fraction(1, 2))  # of four pools
 
 
@@ -44,21 +40,12 @@ def slta(a: list[int | None], b: list[int | None], *, rank: int = 1, beta: Beta 
     return policy
 
 
-def test_the_example_is_what_it_says() -> None:
-    assert RANKING.order == ((A, 1), (B, 1), (B, 2), (A, 2), (B, 3), (A, 3))
-
-
 # --- Tokens
 
 
 def test_at_rank_one_only_the_empty_pools_of_the_best_class_have_tokens() -> None:
     # ℓ = (0, 0): nobody is below a threshold; yellow: i_1 = A and x < j_1 = 1.
     assert slta([0, 1], [0, 0]).tokens() == ([[], []], [0])
-
-
-def test_pools_below_their_threshold_are_green_and_those_below_the_estimate_yellow() -> None:
-    # r = 4 is (A, 2), ℓ = (1, 2). Green: A with 0, B with 0 or 1. Yellow: A with 0 or 1.
-    assert slta([0, 1, 2], [0, 1, 2], rank=4).tokens() == ([[0], [0, 1]], [0, 1])
 
 
 def test_a_pool_may_have_both_tokens() -> None:
@@ -122,7 +109,7 @@ def test_all_green_tokens_of_other_classes_are_drawn_together() -> None:
 def test_three_classes_share_the_green_tokens_that_are_not_of_the_previous_class() -> None:
     # Three equal curves: ranks go round the classes, 0, 1, 2, 0, …. r = 7 is (0, 3), i_6 = 2, ℓ = (2, 2, 2).
     # Green: one pool of each class. Classes 0 and 1 share the draws, class 2 waits.
-    ranking = rank_coordinates([PoolClass(str(i), LogShareUtility(Fraction(20)), 3) for i in range(3)])
+    ranking = rank_coordinates([PoolClass(str(i), log_share(20), 3) for i in range(3)])
 
     def policy() -> Slta:
         made = Slta(Occupancies(ranking, [[1], [1], [1]]), TWO_GREEN)
@@ -145,14 +132,6 @@ def test_without_any_token_all_pools_with_room_are_drawn_uniformly() -> None:
         ("none", B, 0): 20,
         ("none", B, 2): 20,
     }
-
-
-@pytest.mark.parametrize(("a", "b"), [([3, 3], [3]), ([None], [None, 3]), ([None, None], []), ([], [])])
-def test_without_room_nothing_is_placed_and_nothing_changes(a: list[int | None], b: list[int | None]) -> None:
-    policy = Slta(Occupancies(RANKING, [a, b]), Beta())
-    before = (policy.rank, policy.estimate)
-    assert policy.assign(0.5) is None
-    assert (policy.occupancies.columns, policy.rank, policy.estimate) == ([a, b], *before)
 
 
 # --- The learning scheme
@@ -198,11 +177,6 @@ def test_too_few_green_tokens_do_not_lower_r() -> None:
     assert slta([0, 1], [1, 2], rank=4, beta=Beta(fixed=Fraction(3, 4))).assign(0.0).rank == 4
 
 
-def test_green_tokens_are_counted_before_one_is_used_up() -> None:
-    # Exactly nβ = 2 before, one afterwards: r falls.
-    assert slta([1, 1], [1, 1], rank=4).assign(0.0).rank == 3
-
-
 def test_the_n_of_n_beta_counts_active_pools_only() -> None:
     # β = 1/2 and two green tokens, of A0 and B0: enough of four active pools, whatever else is drained.
     policy = slta([0, 1, None, None], [1, 2, None, None], rank=4, beta=Beta(fixed=Fraction(1, 2)))
@@ -218,12 +192,6 @@ def test_r_never_rises_beyond_the_last_coordinate() -> None:
     assert slta([2, 3], [3, 3], rank=6).assign(0.0) == Decision("yellow", A, 0, 6)
 
 
-def test_a_completion_leaves_r_alone() -> None:
-    policy = slta([1, 1], [1, 2], rank=4)
-    policy.complete(B, 1)
-    assert (policy.rank, policy.occupancies.columns) == (4, [[1, 1], [1, 1]])
-
-
 def test_a_new_dispatcher_starts_at_the_optimum_of_what_there_is() -> None:
     # Empty: r = 1. 5 sessions on 2 + 2 pools: A1, B1 are full, (B, 2) holds one of two.
     assert Slta(Occupancies(RANKING, [[0, 0], [0, 0]]), Beta()).rank == 1
@@ -232,27 +200,12 @@ def test_a_new_dispatcher_starts_at_the_optimum_of_what_there_is() -> None:
 
 # --- What follows, over whole histories
 
-histories = st.lists(st.floats(-1, 1, exclude_max=True), max_size=60)
-"""x ≥ 0: an arrival with that draw. x < 0: a completion at place −x among the pools that hold sessions."""
-
-
-def run(policy: Slta, history: list[float]) -> list[Decision | None]:
-    decisions = []
-    for x in history:
-        if x >= 0:
-            decisions.append(policy.assign(x))
-            continue
-        busy = [(i, k) for i, column in enumerate(policy.occupancies.columns) for k, n in enumerate(column) if n]
-        if busy:
-            policy.complete(*busy[int(-x * (len(busy) - 1))])
-    return decisions
-
 
 @given(fleet=fleets(), history=histories)
 def test_from_empty_a_session_is_never_placed_at_random(fleet: Fleet, history: list[float]) -> None:
     # Remark 1: while nβ_n > 1, there is always a token: r only falls past a coordinate that leaves yellow tokens.
     policy = Slta(Occupancies(fleet.ranking, [[0] * len(column) for column in fleet.columns]), Beta())
-    decisions = run(policy, history)
+    decisions = [step(policy, x) for x in history]
     assert "none" not in [decision.token for decision in decisions if decision]
 
 
@@ -263,7 +216,7 @@ def test_from_empty_no_coordinate_beyond_the_estimate_is_ever_filled(fleet: Flee
     policy = Slta(Occupancies(fleet.ranking, [[0] * len(column) for column in fleet.columns]), Beta())
     for x in history:
         estimate = policy.rank
-        (decision,) = run(policy, [x]) or [None]
+        decision = step(policy, x)
         state = policy.occupancies
         if decision:
             reached = state.columns[decision.pool_class][decision.pool]
@@ -295,7 +248,7 @@ def test_r_moves_by_one_at_most_and_only_with_an_arrival(fleet: Fleet, history: 
         return  # then r is computed, not learned
     ranks = [policy.rank]
     for x in history:
-        run(policy, [x])
+        step(policy, x)
         ranks.append(policy.rank)
     steps = [after - before for before, after in pairwise(ranks)]
     assert all(abs(step) <= (x >= 0) for step, x in zip(steps, history, strict=True))
@@ -332,25 +285,6 @@ def test_when_all_but_one_pool_go_r_is_set_to_the_optimum() -> None:
     assert (policy.rank, policy.estimate) == (2, Coordinate(A, 2))
 
 
-def test_a_class_that_empties_takes_its_ranks_along_and_r_moves_to_the_next_worse_that_exists() -> None:
-    # r = 4 = (A, 2). Without A: B1, B2, B3; the next worse is B3, rank 3. With A again r keeps B3, rank 5.
-    policy = slta([1, 1], [2, 2], rank=4)
-    policy.occupancies.columns[A] = [None, None]
-    policy.pools_changed()
-    assert (policy.rank, policy.estimate) == (3, Coordinate(B, 3))
-    policy.occupancies.columns[A] = [1, None]
-    policy.pools_changed()
-    assert (policy.rank, policy.estimate) == (5, Coordinate(B, 3))
-
-
-def test_r_moves_to_the_last_rank_when_nothing_worse_exists() -> None:
-    # r = 6 = (A, 3) without A: the last of B1, B2, B3.
-    policy = slta([1, 1], [2, 2], rank=6)
-    policy.occupancies.columns[A] = [None, None]
-    policy.pools_changed()
-    assert policy.rank == 3
-
-
 def test_a_class_that_arrives_shifts_the_rank_and_keeps_the_coordinate() -> None:
     # B alone: r = 2 = (B, 2). With A1 before it, rank 3.
     policy = slta([None, None], [1, 1], rank=2)
@@ -361,7 +295,7 @@ def test_a_class_that_arrives_shifts_the_rank_and_keeps_the_coordinate() -> None
 
 def test_the_first_pools_of_an_empty_fleet_are_filled_from_the_best_rank_there_is() -> None:
     # Classes in the file's order: the worse one first. Nothing active: r waits at the best coordinate, (good, 1).
-    classes = [PoolClass("poor", LogShareUtility(Fraction(2)), 3), PoolClass("good", LogShareUtility(Fraction(9)), 3)]
+    classes = [PoolClass("poor", log_share(2), 3), PoolClass("good", log_share(9), 3)]
     policy = Slta(Occupancies(rank_coordinates(classes), [[None, None], [None, None]]), Beta())
     assert policy.rank == 0
     policy.occupancies.columns[1] = [0, 0]

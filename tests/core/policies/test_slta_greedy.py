@@ -12,32 +12,23 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
-from itertools import accumulate
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slta.core.policies import Jlmu, Occupancies, Slta, SltaGreedy
 from slta.core.policies.choice import Decision
 from slta.core.policies.tokens import Beta
-from slta.core.ranking import Coordinate, rank_coordinates
-from slta.core.utility import PoolClass, TableUtility
-from tests.core.policies.drawing import chosen
+from slta.core.ranking import Coordinate
+from tests.core.curves import tables
+from tests.core.policies.drawing import chosen, histories, step
 from tests.core.strategies import Fleet, fleets
 
 A, B, C = 0, 1, 2
 TWO_GREEN = Beta(fixed=Fraction(1, 2))  # of four pools
 
 
-def classes(*marginals: tuple[int, ...]) -> list[PoolClass]:
-    return [
-        PoolClass(f"{i}", TableUtility((Fraction(0), *map(Fraction, accumulate(column)))), len(column))
-        for i, column in enumerate(marginals)
-    ]
-
-
-RANKING = rank_coordinates(classes((6, 3, 1), (5, 4, 2)))
+RANKING = tables((6, 3, 1), (5, 4, 2))
 
 
 def greedy(a: list[int | None], b: list[int | None], *, rank: int = 1, beta: Beta = TWO_GREEN) -> SltaGreedy:
@@ -58,7 +49,7 @@ def slta_like(policy: SltaGreedy) -> Slta:
 
 def test_of_three_classes_with_green_tokens_the_one_whose_threshold_ranks_best_is_served_first() -> None:
     # Ranks A1, B1, C1, A2, … with marginals 9, 8, 7, 3, …; r = 4: ℓ = (1, 1, 1), all pools are empty.
-    ranking = rank_coordinates(classes((9, 3), (8, 2), (7, 1)))
+    ranking = tables((9, 3), (8, 2), (7, 1))
 
     def made() -> SltaGreedy:
         policy = SltaGreedy(Occupancies(ranking, [[0, 0], [0, 0], [0]]), TWO_GREEN)
@@ -99,14 +90,6 @@ def test_without_any_token_r_rises_until_a_pool_has_one_before_the_session_is_pl
 def test_the_learning_after_step_0_reads_the_tokens_that_it_found() -> None:
     # One pool of B has room at (B, 3): the last yellow token, so r goes on to 6 after the session.
     assert greedy([2, 2], [2, 3], rank=1).assign(0.5) == Decision("yellow", B, 0, 6)
-
-
-@pytest.mark.parametrize(("a", "b"), [([3, 3], [3]), ([None], [None, 3]), ([None, None], []), ([], [])])
-def test_without_room_nothing_is_placed_and_nothing_changes(a: list[int | None], b: list[int | None]) -> None:
-    policy = SltaGreedy(Occupancies(RANKING, [a, b]), Beta())
-    before = (policy.rank, policy.estimate)
-    assert policy.assign(0.5) is None
-    assert (policy.occupancies.columns, policy.rank, policy.estimate) == ([a, b], *before)
 
 
 @given(fleet=fleets(), draw=st.floats(0, 1, exclude_max=True), at=st.integers(0, 100))
@@ -158,18 +141,6 @@ def test_the_last_yellow_token_raises_r_and_a_green_one_keeps_it() -> None:
 
 
 # --- What follows, over whole histories
-
-histories = st.lists(st.floats(-1, 1, exclude_max=True), max_size=60)
-"""x ≥ 0: an arrival with that draw. x < 0: a completion at place −x among the pools that hold sessions."""
-
-
-def step(policy: Slta | SltaGreedy, x: float) -> Decision | None:
-    if x >= 0:
-        return policy.assign(x)
-    busy = [(i, k) for i, column in enumerate(policy.occupancies.columns) for k, held in enumerate(column) if held]
-    if busy:
-        policy.complete(*busy[int(-x * (len(busy) - 1))])
-    return None
 
 
 @given(fleet=fleets(), history=histories)

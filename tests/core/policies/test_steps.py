@@ -16,14 +16,15 @@ from slta.core.policies.slta_greedy import explain as explain_slta_greedy
 from slta.core.policies.steps import Opening, Standing
 from slta.core.policies.tokens import Beta
 from slta.core.ranking import rank_coordinates
-from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, QuadraticUtility, TableUtility, Utility
+from slta.core.utility import PoolClass, TableUtility, Utility
+from tests.core.curves import linear, log_share, quadratic
 from tests.toy.uniform import WITH_UNIFORM
 
 CURVES: tuple[Utility, ...] = (
-    LogShareUtility(Fraction(20)),
-    LogShareUtility(Fraction(30)),
-    LinearUtility(Fraction(1)),
-    QuadraticUtility(Fraction(2), Fraction(-1, 5)),
+    log_share(20),
+    log_share(30),
+    linear(1),
+    quadratic(2, "-1/5"),
     TableUtility(tuple(map(Fraction, (0, 3, 4, 4, 4)))),
 )
 FLEETS = 12
@@ -100,7 +101,7 @@ def test_the_step_that_is_said_to_decide_decides_with_every_draw(name: str) -> N
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
 def test_every_policy_of_the_table_explains_itself_in_its_own_tokens(name: str) -> None:
-    ranking = rank_coordinates([PoolClass("a", LinearUtility(Fraction(1)), 2)])
+    ranking = rank_coordinates([PoolClass("a", linear(1), 2)])
     steps = POLICIES[name].explain(Standing(names="a", ranking=ranking, counts=[[2, 1]], rank=1))
     assert {step.token for step in steps} == set(POLICIES[name].tokens)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
 
 from slta.core.policies import DEFAULT_POLICY, PLACING, POLICIES, Observe, Occupancies, Policy
 from slta.core.policies.tokens import Beta
-from slta.core.ranking import rank_coordinates
-from slta.core.utility import LogShareUtility, PoolClass
+from tests.core.curves import log_shares
 
-RANKING = rank_coordinates([PoolClass(f"r = {r}", LogShareUtility(Fraction(r)), 3) for r in (20, 30)])
+RANKING = log_shares(20, 30)
 
 each_policy = pytest.mark.parametrize("policy", POLICIES.values(), ids=lambda policy: policy.name)
 
@@ -37,6 +34,17 @@ def test_decisions_name_the_tokens_of_the_row_and_no_others(policy: Policy) -> N
 def test_a_policy_knows_an_estimate_rank_where_it_keeps_thresholds_and_only_there(policy: Policy) -> None:
     decision = policy.specification(Occupancies(RANKING, [[0], [0]]), Beta()).assign(0.5)
     assert bool(decision.rank) == policy.has_thresholds
+
+
+@pytest.mark.parametrize("policy", PLACING.values(), ids=PLACING)
+@pytest.mark.parametrize(("a", "b"), [([3, 3], [3]), ([None], [None, 3]), ([None, None], []), ([], [])])
+def test_without_room_nothing_is_placed_and_nothing_changes(
+    policy: Policy, a: list[int | None], b: list[int | None]
+) -> None:
+    specification = policy.specification(Occupancies(RANKING, [[*a], [*b]]), Beta())
+    before = vars(specification).copy()
+    assert specification.assign(0.5) is None
+    assert (specification.occupancies.columns, vars(specification)) == ([a, b], before)
 
 
 def test_observe_places_nothing_and_compares_each_report_with_jlmu_s_choice_at_the_state_before() -> None:
