@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
 from tests.docs.pages import ROOT, Page
 from tests.planning.balancer import BALANCERS, FLEET, POOLS, Load, record
+from tests.planning.commands import figures_of
 from tests.planning.recorded import Session, means
 
 LOAD = Load(seconds=6.0, mean_seconds=1.0)
 
 
 def evaluated(log: Path, folder: Path) -> Any:
-    options = [str(log), "--fleet", str(folder / "fleet.yaml"), "--warm-up", "1", "--cool-down", "1"]
-    result = CliRunner().invoke(app, [*options, "--json", str(folder / "out.json")])
-    assert result.exit_code == 0, result.output
-    return json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    return figures_of(app, folder, log, "--fleet", folder / "fleet.yaml", "--warm-up", "1", "--cool-down", "1")
 
 
 def sessions_of(record: Path) -> list[Session]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from slta.core.fleet import FleetSpec
 from slta.core.orders import Index
@@ -24,9 +24,8 @@ from slta_planning.check.facts import facts_of
 from slta_planning.check.trial import Trial, _choice
 from slta_planning.playing import Measured, order_of
 from tests.docs.pages import ROOT
+from tests.planning.commands import called, figures_of
 from tests.planning.recorded import FLEET
-
-runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 
 TIED = """\
 classes:
@@ -42,7 +41,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def check(path: Path, *options: str) -> Result:
-    return runner.invoke(app, [str(path), *options])
+    return called(app, path, *options)
 
 
 @pytest.fixture
@@ -72,12 +71,8 @@ def test_the_optimum_at_a_load_is_where_jlmu_ends_that_only_fills(tmp_path: Path
 
 def test_the_order_is_told_in_stretches(tmp_path: Path) -> None:
     order = facts_of(spec_of(tmp_path, FLEET), [6, 3, 3], []).order
-    assert [(s.rank, s.pool_class, s.first, s.last) for s in order[:4]] == [
-        (1, 1, 1, 5),
-        (6, 2, 1, 20),
-        (26, 1, 6, 10),
-        (31, 0, 1, 60),
-    ]
+    found = [(s.rank, s.pool_class, s.first, s.last) for s in order[:4]]
+    assert found == [(1, 1, 1, 5), (6, 2, 1, 20), (26, 1, 6, 10), (31, 0, 1, 60)]
     assert sum(s.last - s.first + 1 for s in order) == 140
 
 
@@ -144,7 +139,7 @@ def test_an_empty_file_is_not_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [["missing.yaml"], ["--load", "-1"], ["--load", "inf"], ["--lod", "1"], []])
 def test_a_command_that_is_not_called_well_ends_with_2(tmp_path: Path, options: list[str]) -> None:
     path = [] if options in ([], ["missing.yaml"]) else [str(write(tmp_path, TIED))]
-    assert runner.invoke(app, [*path, *options]).exit_code == 2
+    assert called(app, *path, *options).exit_code == 2
 
 
 @pytest.mark.usefixtures("without_numpy")
@@ -155,9 +150,7 @@ def test_without_the_extra_one_sentence_says_that_no_policy_was_tried(tmp_path: 
 
 
 def figures(path: Path, *options: str) -> Any:
-    out = path.with_name("out.json")
-    assert check(path, *options, "--json", str(out)).exit_code == 0
-    return json.loads(out.read_text(encoding="utf-8"))
+    return figures_of(app, path.parent, path, *options)
 
 
 @pytest.mark.slow
@@ -179,9 +172,8 @@ def test_the_order_of_the_file_is_the_one_that_is_told(tmp_path: Path) -> None:
     assert paper[2:4] == [("first", 2), ("second", 2)]
     assert kinks[2:4] == [("second", 2), ("first", 2)]
     assert sorted(paper) == sorted(kinks)
-    assert (
-        "of a tie, the place with the nearest kink behind it is filled first" in check(tmp_path / "fleet.yaml").output
-    )
+    said = check(tmp_path / "fleet.yaml").output
+    assert "of a tie, the place with the nearest kink behind it is filled first" in said
 
 
 def test_a_policy_with_thresholds_is_tried_in_the_papers_order_where_the_file_has_an_index() -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from slta.core.policies import PLACING
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
-from tests.planning.recorded import FIRST_START, FLEET, POOLS, Session, least_connections, means, write_csv
+from tests.planning.commands import called, figures_of, shown
+from tests.planning.recorded import FIRST_START, FLEET, POOLS, least_connections, means, write_csv
 
-runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 HEAD = "start_s,duration_s,pool\n"
 
 
@@ -28,13 +27,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *options: str, log: str = "log.csv") -> Result:
-    return runner.invoke(app, [str(folder / log), "--fleet", str(folder / "fleet.yaml"), *options])
+    return called(app, folder / log, "--fleet", folder / "fleet.yaml", *options)
 
 
 def figures(folder: Path, *options: str, log: str = "log.csv") -> Any:
-    result = run(folder, *options, "--json", str(folder / "out.json"), log=log)
-    assert result.exit_code == 0, result.output
-    return json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    return figures_of(app, folder, folder / log, "--fleet", folder / "fleet.yaml", *options)
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +59,8 @@ def expected(folder: Path, begin: float, end: float) -> dict[str, float]:
 
 
 def of_recorded(found: Any) -> dict[str, float]:
-    figures = {**found, **found["recorded"]}
-    return {
-        name: figures[name]
-        for name in ("mean_sessions", "bound", "utility", "relative_placement_gap", "relative_swing_gap")
-    }
+    figures, names = found | found["recorded"], ("mean_sessions", "bound", "utility")
+    return {name: figures[name] for name in (*names, "relative_placement_gap", "relative_swing_gap")}
 
 
 def test_the_recorded_placement_is_what_it_is_by_definition(folder: Path, data: Any) -> None:
@@ -118,9 +112,8 @@ def test_weights_that_were_recorded_are_replayed_nearly_as_they_were(folder: Pat
     shape, begin, end = shape_of_log(spec, log), data["window"]["warm_up_s"], log.starts[-1] - log.starts[0]
     draws = generator(1).random(len(log.starts))
     workload = workload_of(0, log.starts - log.starts[0], log.ends - log.starts[0], draws)
-    seen = simulate(
-        shape, 12, "JLMU", workload, Run(horizon=end, warm_up=begin, rank=1, order=shape.weighted((1, 1, 2)))
-    )
+    run_ = Run(horizon=end, warm_up=begin, rank=1, order=shape.weighted((1, 1, 2)))
+    seen = simulate(shape, 12, "JLMU", workload, run_)
     lost = seen.gaps.relative(seen.gaps.placement_gap)
     assert lost == pytest.approx(data["recorded"]["relative_placement_gap"], abs=0.003)
 
@@ -136,23 +129,12 @@ def test_a_class_column_says_the_same(folder: Path, data: Any) -> None:
 
 def test_lines_are_counted_by_what_became_of_them(folder: Path) -> None:
     good = [f"{k},{3000 - k},linear-1" for k in range(60)]
-    rows = [
-        *good,
-        "70,5,linear-1",
-        "75,1,linear-7",
-        "76,1,",
-        "77,x,linear-2",
-        "100,5,linear-2",
-        "90,1,linear-2",
-        "2900,200,linear-2",
-    ]
+    rows = [*good, "70,5,linear-1", "75,1,linear-7", "76,1,"]
+    rows += [f"{times},linear-2" for times in ("77,x", "100,5", "90,1", "2900,200")]
     (folder / "counted.csv").write_text(HEAD + "\n".join(rows), encoding="utf-8")
     data = figures(folder, "--warm-up", "0", "--max-left-out", "0.1", log="counted.csv")
-    found = {
-        name: data["lines"][name]
-        for name in ("read", "bad", "unknown_pool", "overlapping", "open_at_end", "clock_back")
-    }
-    assert found == {"read": 67, "bad": 1, "unknown_pool": 1, "overlapping": 1, "open_at_end": 61, "clock_back": 1}
+    counts = {"read": 67, "bad": 1, "unknown_pool": 1, "overlapping": 1, "open_at_end": 61, "clock_back": 1}
+    assert {name: data["lines"][name] for name in counts} == counts
     assert (data["lines"]["not_placed"], data["sessions"]) == (1, 63)
 
 
@@ -192,12 +174,12 @@ def test_what_cannot_be_measured_gets_a_clear_message(
     (folder / "short.csv").write_text(HEAD + rows, encoding="utf-8")
     result = run(folder, *options, log="short.csv")
     assert result.exit_code == 2
-    assert message in " ".join(result.output.replace("│", " ").split())
+    assert message in shown(result)
 
 
 def test_files_that_are_missing_are_named(folder: Path) -> None:
     assert "missing.csv: No such file" in run(folder, log="missing.csv").output
-    result = runner.invoke(app, [str(folder / "log.csv"), "--fleet", str(folder / "missing.yaml")])
+    result = called(app, folder / "log.csv", "--fleet", folder / "missing.yaml")
     assert (result.exit_code, "missing.yaml: No such file" in result.output) == (2, True)
 
 
@@ -211,8 +193,6 @@ def test_the_figure_is_written_as_svg_and_as_png(folder: Path) -> None:
 
 
 def test_times_that_count_from_a_moment_of_their_own_are_shown_as_such(folder: Path) -> None:
-    write_csv(
-        [Session(s.start - FIRST_START, s.end - FIRST_START, s.pool) for s in least_connections(4500)],
-        folder / "own.csv",
-    )
+    sessions = (s._replace(start=s.start - FIRST_START, end=s.end - FIRST_START) for s in least_connections(4500))
+    write_csv([*sessions], folder / "own.csv")
     assert "to 1:1" in run(folder, log="own.csv").output

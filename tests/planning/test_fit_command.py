@@ -6,20 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.check.command import app as check
 from slta_planning.fit.command import app
+from tests.planning.commands import called, shown
 from tests.planning.worked_cases import CASES, write_case
 from tests.service_process import ServiceProcess
 
-runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 HEAD = "pool_class,sessions,value\n"
 
 
 def run(*arguments: str | Path) -> Result:
-    return runner.invoke(app, [*map(str, arguments)])
+    return called(app, *arguments)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -29,10 +29,8 @@ def written(folder: Path, text: str) -> Path:
 
 
 def samples(names: str = "small large", levels: int = 6) -> str:
-    rows = [
-        f"{name},{x},{10 - x + d}" for name in names.split() for x in range(1, levels + 1) for d in (-0.1, 0.0, 0.1)
-    ]
-    return HEAD + "\n".join(rows) + "\n"
+    each = ((name, x, d) for name in names.split() for x in range(1, levels + 1) for d in (-0.1, 0.0, 0.1))
+    return HEAD + "".join(f"{name},{x},{10 - x + d}\n" for name, x, d in each)
 
 
 @pytest.mark.slow
@@ -41,7 +39,7 @@ def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
     log = write_case("games", tmp_path)
     result = run(log, "--yaml", fleet, "--pools", "one-card=3", "--pools", "two-cards=2", "--capacity", "one-card=20")
     assert result.exit_code == 0, result.output
-    checked = runner.invoke(check, [str(fleet), "--strict"])
+    checked = called(check, fleet, "--strict")
     assert checked.exit_code == 0, checked.output
     with ServiceProcess(tmp_path, program=("slta.cli", "serve", "--config", str(fleet))) as service:
         placed = service.call("POST", "/v1/fleets/default/assign", {"session_id": "s-1"})
@@ -139,7 +137,7 @@ def test_a_mistake_is_said_in_a_line_and_ends_with_2(
 ) -> None:
     result = run(written(tmp_path, text), *options)
     assert result.exit_code == 2, result.output
-    assert message in " ".join(result.output.replace("│", " ").split())
+    assert message in shown(result)
     assert "Traceback" not in result.output
 
 

@@ -6,23 +6,23 @@ import math
 import socket
 import subprocess
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from slta.fleet_file import load_yaml
 from slta_planning.fit.command import app
 from slta_planning.fit.prometheus import MAX_STEPS, Range
 from tests.awaiting import until_answered
+from tests.planning.commands import called
 from tests.servers import free_port
 
 MINUTES = 240
 START = 1_790_000_000 - 1_790_000_000 % 7200
 LAST = START + 60 * (MINUTES - 1)
 SESSIONS, FRAMES = 'room_sessions{job="games"}', "avg without (card) (room_frames)"
-runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
 
 
 def held(pool: int, minute: int) -> int:
@@ -37,19 +37,12 @@ def frames(pool_class: str, pool: int, minute: int) -> float:
 
 def metrics() -> str:
     """Four pools over four hours, in OpenMetrics. Each pool has a label that the other query takes away."""
-    lines = ["# TYPE room_sessions gauge", "# TYPE room_frames gauge"]
-    parts: dict[str, list[str]] = {"room_sessions": [], "room_frames": []}
-    for pool_class in ("small", "large"):
-        for pool in (1, 2):
-            labels = f'job="games",pool="{pool_class}-{pool}",pool_class="{pool_class}"'
-            for minute in range(MINUTES):
-                at = START + 60 * minute
-                parts["room_sessions"].append(f"room_sessions{{{labels}}} {held(pool, minute)} {at}")
-                value = frames(pool_class, pool, minute)
-                parts["room_frames"].append(f'room_frames{{card="0",{labels}}} {value} {at}')
-    for head, name in zip(lines, parts, strict=True):
-        parts[name].insert(0, head)
-    return "\n".join([*parts["room_sessions"], *parts["room_frames"], "# EOF", ""])
+    sessions, frame_rates = ["# TYPE room_sessions gauge"], ["# TYPE room_frames gauge"]
+    for pool_class, pool, minute in product(("small", "large"), (1, 2), range(MINUTES)):
+        labels, at = f'job="games",pool="{pool_class}-{pool}",pool_class="{pool_class}"', START + 60 * minute
+        sessions.append(f"room_sessions{{{labels}}} {held(pool, minute)} {at}")
+        frame_rates.append(f'room_frames{{card="0",{labels}}} {frames(pool_class, pool, minute)} {at}')
+    return "\n".join([*sessions, *frame_rates, "# EOF", ""])
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +53,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", folder / "metrics", folder / "data"]
     subprocess.run([*map(str, blocks)], check=True, capture_output=True)
     port = free_port()
-    options = [
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={folder}/data",
-        "--storage.tsdb.retention.time=100y",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
+    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    options += ["--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(["prometheus", *options], stdout=quiet, stderr=quiet) as process:
         try:
@@ -77,7 +66,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def run(url: str, *options: str, sessions: str = SESSIONS, value: str = FRAMES) -> Result:
     queries = ["--prometheus", url, "--sessions", sessions, "--value", value]
-    return runner.invoke(app, [*queries, "--start", str(START), "--end", str(LAST), *options])
+    return called(app, *queries, "--start", str(START), "--end", str(LAST), *options)
 
 
 @pytest.mark.needs("prometheus", "promtool")
@@ -87,9 +76,9 @@ def test_a_sample_is_where_both_queries_have_one(prometheus: str, tmp_path: Path
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"{4 * MINUTES:,} samples of 2 classes")
     classes = {entry.name: entry for entry in load_yaml(fleet).file.classes}
-    assert {name: (entry.pools, entry.capacity) for name, entry in classes.items()} == {
-        "large": (2, 12),
-        "small": (2, 12),
+    assert {(name, entry.pools, entry.capacity) for name, entry in classes.items()} == {
+        ("large", 2, 12),
+        ("small", 2, 12),
     }
     found = {name: entry.utility.utility().value(8) for name, entry in classes.items()}
     assert found == pytest.approx({"small": 240, "large": 480}, rel=0.05)

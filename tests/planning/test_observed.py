@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -14,11 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from lab.benchmarks.running import start_listening
 from slta_planning.evaluate.command import app
 from tests.planning.balancer import FLEET, Load, Watcher, record
+from tests.planning.commands import figures_of
 from tests.servers import free_port
 
 LOAD = Load(seconds=16.0, mean_seconds=8.0)
@@ -73,11 +72,8 @@ async def observed(url: str, folder: Path) -> tuple[Mapping[str, Any], Path, tup
 
 
 def evaluated(log: Path, folder: Path, *, warm_up: float = 0, cool_down: float = 0) -> Any:
-    out = folder / "evaluated.json"
-    words = [str(log), "--fleet", str(folder / "fleet.yaml"), "--json", str(out)]
-    result = CliRunner().invoke(app, [*words, "--warm-up", f"{warm_up:.6f}", "--cool-down", f"{cool_down:.6f}"])
-    assert result.exit_code == 0, result.output
-    return json.loads(out.read_text(encoding="utf-8"))
+    window = "--warm-up", f"{warm_up:.6f}", "--cool-down", f"{cool_down:.6f}"
+    return figures_of(app, folder, log, "--fleet", folder / "fleet.yaml", *window)
 
 
 @pytest.mark.slow

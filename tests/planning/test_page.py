@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from slta.metrics.families import FLEET_ROWS
 from slta_planning.evaluate.command import app
 from slta_planning.plan.command import app as plan
 from tests.docs.pages import rows, words
+from tests.planning.commands import figures_of
 from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, PLAN_PAGE, checked, example, planned, shown
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
@@ -43,9 +42,7 @@ def test_the_fleet_file_of_the_page_is_the_examples() -> None:
 def test_the_table_of_figures_names_what_is_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
     log = write_csv(least_connections(3000), tmp_path / "log.csv")
-    out = tmp_path / "out.json"
-    CliRunner().invoke(app, [str(log), "--fleet", str(tmp_path / "fleet.yaml"), "--json", str(out)])
-    data = json.loads(out.read_text(encoding="utf-8"))
+    data = figures_of(app, tmp_path, log, "--fleet", tmp_path / "fleet.yaml")
     named = {name for cells in rows(PAGE.section("The figures as JSON")) for name in words(cells[0])}
     assert {name.partition(".")[0] for name in named} == set(data)
     for name in named:
@@ -56,11 +53,8 @@ def test_the_table_of_figures_names_what_is_in_the_file(tmp_path: Path) -> None:
 
 def test_the_table_of_a_plan_names_what_is_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
-    out = tmp_path / "out.json"
     costs = [word for name in ("linear", "quadratic", "saturating") for word in ("--cost", f"{name}=1")]
-    call = [str(tmp_path / "fleet.yaml"), *costs, "--load", "9", "--budget", "9", "--json", str(out)]
-    assert CliRunner().invoke(plan, call).exit_code == 0
-    data = json.loads(out.read_text(encoding="utf-8"))
+    data = figures_of(plan, tmp_path, tmp_path / "fleet.yaml", *costs, "--load", "9", "--budget", "9")
     named = {cells[0]: set(words(cells[1])) for cells in rows(PLAN_PAGE.section("The figures as JSON"))}
     assert {name for cell in named for name in words(cell)} == set(data)
     assert set(data["hours"][0]) <= named["`hours`"]
@@ -74,14 +68,8 @@ def test_the_query_of_the_page_divides_each_worth_by_its_cost(tmp_path: Path) ->
     (metric,) = [row for row in FLEET_ROWS if row.name == "pool_worth"]
     assert metric.labels == ("fleet", "pool_class")
     worth = {"linear": 8, "quadratic": 3, "saturating": 6}
-    series = [
-        {
-            "series": f'{metric.shown_name}{{fleet="arena",pool_class="{name}",instance="{instance}"}}',
-            "values": f"{value}x60",
-        }
-        for name, value in worth.items()
-        for instance in ("a", "b")
-    ]
+    of = f'{metric.shown_name}{{fleet="arena",pool_class="%s",instance="%s"}}'
+    series = [{"series": of % (c, at), "values": f"{v}x60"} for c, v in worth.items() for at in ("a", "b")]
     expected = {"linear": 2, "quadratic": 3, "saturating": 4}
     samples = [{"labels": f'{{pool_class="{name}"}}', "value": value} for name, value in expected.items()]
     checked = {"expr": query, "eval_time": "40m", "exp_samples": samples}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import PLACING, POLICIES
-from slta.core.utility import LogShareUtility, PoolClass, TableUtility
+from slta.core.utility import LogShareUtility, PoolClass
 from slta_planning.plan.expected import Lost, PlacementGap, expected, mean_optimum, placement_gap, played_utility
 from slta_planning.plan.market import Market, blocking, market_of, places_for
 from slta_planning.plan.search import NoFleetError, Search, best_within, cheapest_for
@@ -22,16 +22,16 @@ from slta_planning.plan.solving import best_for, cheapest
 from slta_planning.plan.wanted import Hour
 from slta_planning.plan.worth import worths_of
 from slta_planning.playing import shape_of
+from tests.core.curves import falling
 
 HALF = 0.5
 """Share that may be refused: so small cases need little room beyond their load."""
 
 
-def spec_of(*columns: Sequence[int], policy: str = "jlmu") -> FleetSpec:
+def spec_of(*columns: Sequence[int]) -> FleetSpec:
     """Classes whose sessions add as much, first to last."""
-    tables = [TableUtility(tuple(Fraction(sum(column[:x])) for x in range(len(column) + 1))) for column in columns]
-    classes = tuple(PoolClass(f"class {i}", table, len(table.values) - 1) for i, table in enumerate(tables))
-    return FleetSpec(classes, policy=POLICIES[policy])
+    classes = (PoolClass(f"class {i}", falling(column), len(column)) for i, column in enumerate(columns))
+    return FleetSpec(tuple(classes), policy=POLICIES["jlmu"])
 
 
 def bound(spec: FleetSpec, pools: Sequence[int], load: float) -> float:

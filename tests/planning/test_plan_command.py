@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from slta.core.optimum import optimum
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan.command import app
 from slta_planning.plan.wanted import costs_of, floor_of, read_profile
-
-runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+from tests.planning.commands import called, figures_of
 
 FLEET = """\
 fleet: arena
@@ -35,14 +33,11 @@ def fleet(tmp_path: Path) -> Path:
 
 
 def plan(fleet: Path, *options: str) -> Result:
-    return runner.invoke(app, [str(fleet), *options])
+    return called(app, fleet, *options)
 
 
 def figures(fleet: Path, *options: str) -> Any:
-    out = fleet.with_name("out.json")
-    result = plan(fleet, *options, "--json", str(out))
-    assert result.exit_code == 0, result.output
-    return json.loads(out.read_text(encoding="utf-8"))
+    return figures_of(app, fleet.parent, fleet, *options)
 
 
 def test_a_plan_keeps_the_floor_and_says_what_it_expects(fleet: Path) -> None:
@@ -68,11 +63,8 @@ def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
     result = plan(fleet, *COSTS, "--profile", str(day), "--floor", "3.5")
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.output.splitlines()]
-    assert [line[:2] for line in lines if line and line[0] in ("03", "12", "20")] == [
-        ["03", "0"],
-        ["12", "20"],
-        ["20", "30.5"],
-    ]
+    hours = [line[:2] for line in lines if line and line[0] in ("03", "12", "20")]
+    assert hours == [["03", "0"], ["12", "20"], ["20", "30.5"]]
     data = figures(fleet, *COSTS, "--profile", str(day), "--floor", "3.5")
     assert all(hour["expected_utility"] >= hour["floor"] for hour in data["hours"])
     assert data["hours"][0]["measured_utility"] is None
@@ -104,10 +96,7 @@ def test_a_budget_is_not_passed(fleet: Path) -> None:
         (["--load", "0", *COSTS, "--floor", "1"], "--load: 0 is not from 1 to 10,000,000 sessions"),
         (["--load", "30", *COSTS, "--floor", "high"], "--floor: 'high' is not a number like 0.5, or a share like 95%"),
         (["--load", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not above 0% and at most 100%"),
-        (
-            ["--load", "30", *COSTS, "--floor", "6"],
-            "--floor: a session adds at most 5 on a pool of these classes, not 6",
-        ),
+        (["--load", "30", *COSTS, "--floor", "6"], "--floor: a session adds at most 5 on a pool of these classes, not"),
         (["--load", "30", *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
         (["--load", "30", *COSTS, "--budget", ""], "--budget: '' is not a number above 0"),
         (["--load", "30", *COSTS, "--floor", ""], "--floor: '' is not a number like 0.5"),

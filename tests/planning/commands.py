@@ -1,0 +1,29 @@
+"""Commands of planning, called in this process on a wide terminal without colours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"})
+
+
+def called(app: Typer, *arguments: str | Path) -> Result:
+    return RUNNER.invoke(app, [*map(str, arguments)])
+
+
+def figures_of(app: Typer, folder: Path, *arguments: str | Path) -> Any:
+    """What the command writes as JSON."""
+    out = folder / "out.json"
+    result = called(app, *arguments, "--json", out)
+    assert result.exit_code == 0, result.output
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def shown(result: Result) -> str:
+    """All words, without the frame of a usage message."""
+    return " ".join(result.output.replace("│", " ").split())
