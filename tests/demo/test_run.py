@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -26,12 +27,10 @@ class Demo:
         self._output = folder / "output"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
         with self._output.open("wb") as output:
+            environment |= {"TMPDIR": str(self.temporary)}
+            command: list[str] = [sys.executable, "-m", "slta.cli", "demo", *options]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "slta.cli", "demo", *options],
-                stdout=output,
-                stderr=output,
-                env=environment | {"TMPDIR": str(self.temporary)},
-                start_new_session=True,
+                command, stdout=output, stderr=output, env=environment, start_new_session=True
             )
 
     @property
@@ -46,15 +45,13 @@ class Demo:
         """Processes that work in its folder: the service, its Valkey and the load generator."""
         found = []
         for line in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                if (
-                    str(self.temporary) in line.read_text()
-                    or str(self.temporary) in (line.parent / "environ").read_text()
-                ):
+            with suppress(OSError, UnicodeDecodeError):
+                if str(self.temporary) in line.read_text() + (line.parent / "environ").read_text():
                     found.append(line.read_text())
-            except (OSError, UnicodeDecodeError):
-                continue
         return found
+
+    def url(self) -> str:
+        return next(word.removesuffix("/metrics") for word in self.output.split() if word.endswith("/metrics"))
 
     def ended(self) -> int:
         status = self.process.wait(DEADLINE_SECONDS)
@@ -128,7 +125,7 @@ def test_killed_without_warning_it_takes_its_processes_along(tmp_path: Path) -> 
 def test_while_it_runs_its_addresses_answer(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300")
     until(lambda: demo.says("warming up"))
-    url = next(word.removesuffix("/metrics") for word in demo.output.split() if word.endswith("/metrics"))
+    url = demo.url()
     for path, words in (("/metrics", "slta_aggregate_utility"), ("/docs", "<html"), ("/readyz", "ready")):
         assert words in httpx.get(url + path, timeout=10).text
     os.killpg(demo.process.pid, signal.SIGINT)
@@ -158,7 +155,7 @@ def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) ->
     until(lambda: demo.says("The service stays up"))
     assert f"Ctrl-C, or kill {demo.process.pid}, ends it" in demo.output
     assert json.loads(out.read_text())["errors"] == 0, "what was seen is written before"
-    url = next(word.removesuffix("/metrics") for word in demo.output.split() if word.endswith("/metrics"))
+    url = demo.url()
     assert httpx.get(f"{url}/v1/fleets/saturating/state", timeout=10).json()["counters"]["assigned"] > 0
     os.kill(demo.process.pid, signal.SIGTERM)
     assert demo.ended() == 0

@@ -60,20 +60,14 @@ def test_each_kind_of_curve_is_the_formula_it_names() -> None:
 
 def test_what_is_not_said_has_the_values_that_the_documentation_names() -> None:
     spec = file_with({"kind": "linear", "slope": 1}).to_spec()
-    assert (spec.policy.name, spec.beta, spec.lease_seconds, spec.retention_seconds) == (
-        "slta",
-        Beta(exponent=Fraction(45, 100)),
-        21_600,
-        600,
-    )
+    assert (spec.policy.name, spec.beta) == ("slta", Beta(exponent=Fraction(45, 100)))
+    assert (spec.lease_seconds, spec.retention_seconds) == (21_600, 600)
 
 
 def test_beta_is_an_exponent_or_fixed() -> None:
     def beta(**given: Decimal) -> Beta:
-        curve = {"kind": "linear", "slope": 1}
-        return (
-            FleetFile.read({"beta": given, "classes": [{"name": "a", "capacity": 1, "utility": curve}]}).to_spec().beta
-        )
+        one = {"name": "a", "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
+        return FleetFile.read({"beta": given, "classes": [one]}).to_spec().beta
 
     assert beta(exponent=Decimal("0.3")).min_green(100) == 26  # 100^0.7 = 25.1
     assert beta(fixed=Decimal("0.05")).min_green(100) == 5
@@ -108,20 +102,10 @@ def test_the_load_of_an_index_is_shared_by_the_pools_that_are_named_or_asked_for
         ({"kind": "index"}, "jlmu", 4, "^order.load: field required$"),
         ({"kind": "index", "load": 0}, "jlmu", 4, "order.load: input should be greater than 0"),
         ({"kind": "index", "load": 4097}, "jlmu", 4, "order.load: input should be less than or equal to 4096"),
-        (
-            {"kind": "index", "load": 5, "pools": 0},
-            "jlmu",
-            4,
-            "order.pools: input should be greater than or equal to 1",
-        ),
+        ({"kind": "index", "load": 5, "pools": 0}, "jlmu", 4, "order.pools: input should be greater than or equal"),
         ({"kind": "kink", "load": 5}, "jlmu", 4, "order.load: is not a known field"),
         ({"kind": "index", "load": 5}, "jlmu", 0, "^order: requires order.pools, or pools of the classes"),
-        (
-            {"kind": "index", "load": 5},
-            "slta",
-            4,
-            "^order: kind index does not support policy slta: use kind paper or kink",
-        ),
+        ({"kind": "index", "load": 5}, "slta", 4, "^order: kind index does not support policy slta: use kind paper or"),
         ({"kind": "index", "load": 5}, "slta-greedy", 4, "^order: kind index does not support policy slta-greedy: "),
     ],
 )
@@ -149,10 +133,8 @@ def test_a_document_names_another_order_and_reads_back(order: dict[str, Any]) ->
 def test_pools_are_numbered_after_their_class() -> None:
     curve = {"kind": "linear", "slope": 1}
     pools = {"a": 2, "b": 0, "c": 1}
-    file = FleetFile.read(
-        {"classes": [{"name": name, "capacity": 1, "utility": curve, "pools": n} for name, n in pools.items()]}
-    )
-    assert file.wanted_pools() == [("a-1", "a"), ("a-2", "a"), ("c-1", "c")]
+    classes = [{"name": name, "capacity": 1, "utility": curve, "pools": n} for name, n in pools.items()]
+    assert FleetFile.read({"classes": classes}).wanted_pools() == [("a-1", "a"), ("a-2", "a"), ("c-1", "c")]
 
 
 numbers = st.decimals(min_value=-1000, max_value=1000, places=6) | st.integers(-1000, 1000)
@@ -160,14 +142,9 @@ numbers = st.decimals(min_value=-1000, max_value=1000, places=6) | st.integers(-
 
 @given(slope=numbers, resource=st.decimals(min_value="0.001", max_value=1000, places=9))
 def test_a_document_reads_back_as_the_same_fleet(slope: Decimal, resource: Decimal) -> None:
-    file = FleetFile.read(
-        {
-            "classes": [
-                {"name": "a", "capacity": 2, "utility": {"kind": "linear", "slope": slope}},
-                {"name": "b", "capacity": 2, "utility": {"kind": "log_share", "resource": resource}, "pools": 3},
-            ]
-        }
-    )
+    curves = {"kind": "linear", "slope": slope}, {"kind": "log_share", "resource": resource}
+    classes = [{"name": name, "capacity": 2, "utility": u, "pools": 3} for name, u in zip("ab", curves, strict=True)]
+    file = FleetFile.read({"classes": classes})
     again = parse_document(file.document())
     assert again.to_spec() == file.to_spec()
     assert again.document() == file.document()
@@ -278,10 +255,7 @@ def test_a_file_without_a_name_is_the_default_fleet(tmp_path: Path) -> None:
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
         ("a: " + "[" * 3000, "not valid YAML"),
         ("? [a]\n: 1", "unhashable key"),
-        (
-            YAML.replace("edge", "2001-99-99"),
-            r"line \d+, column \d+: not valid YAML: value does not match its YAML type",
-        ),
+        (YAML.replace("edge", "2001-99-99"), r"line \d+, column \d+: not valid YAML: value does not match its YAML"),
         (YAML.replace("jlmu", "!!bool jlmu"), "value does not match its YAML type"),
         (YAML.replace("jlmu", "!!timestamp jlmu"), "value does not match its YAML type"),
         (YAML.replace("2e-1", "9" * 5000), "value does not match its YAML type"),
@@ -328,12 +302,8 @@ def test_the_policy_and_each_curve_that_is_not_concave_are_named_together(tmp_pa
     path = write(tmp_path, f"policy: best\nclasses:\n  - {convex % 'a'}\n  - {convex % 'b'}\n")
     with pytest.raises(InvalidFleetError) as caught:
         load_yaml(path)
-    assert [mistake.field for mistake in caught.value.mistakes] == [
-        "policy",
-        "classes[0].utility",
-        "classes[1].utility",
-    ]
-    assert [mistake.place for mistake in caught.value.mistakes] == [(1, 1), (3, 28), (4, 28)]
+    found = {mistake.field: mistake.place for mistake in caught.value.mistakes}
+    assert found == {"policy": (1, 1), "classes[0].utility": (3, 28), "classes[1].utility": (4, 28)}
 
 
 def test_a_request_hears_of_the_first_mistakes_and_how_many_more_there_are() -> None:

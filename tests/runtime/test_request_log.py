@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -67,13 +69,8 @@ async def test_the_log_says_whom_a_trusted_proxy_asked_for() -> None:
     records: list[RequestRecord] = []
     proxies = TrustedProxies(Settings(auth="off", trusted_proxies="127.0.0.1, 10.0.0.0/8").trusted_proxies)
     for believed in (proxies, None):
-        app = build_api(
-            store=None,
-            access=Access.open(),
-            render_metrics=no_metrics,
-            observe_request=records.append,
-            proxies=believed,
-        )
+        given: dict[str, Any] = {"observe_request": records.append, "proxies": believed}
+        app = build_api(store=None, access=Access.open(), render_metrics=no_metrics, **given)
         async with served(app) as here:
             asked = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7, 10.1.2.3\r\n"
             await here.say(asked + b"Connection: close\r\n\r\n")

@@ -54,14 +54,8 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
         ({"auth": "keys"}, "keys_file is not set"),
         ({"auth": "off", "keys_file": "k"}, "mutually exclusive"),
         ({"tls_key": "k"}, "go together"),
-        (
-            {"store_url": "localhost:6379"},
-            "^store_url must begin with redis://, rediss://, unix://, redis\\+sentinel://",
-        ),
-        (
-            {"store_url": "redis://:s3cret@localhost:http"},
-            "^store_url has a port that is not a number from 1 to 65535",
-        ),
+        ({"store_url": "localhost:6379"}, "^store_url must begin with redis://, rediss://, unix://, redis\\+sentinel:"),
+        ({"store_url": "redis://:s3cret@localhost:http"}, "^store_url has a port that is not a number from 1 to 65535"),
         ({"durability": "replicated", "store_url": "redis://h"}, "set both or neither"),
         ({"durability": "fsync", "store_replicas": 2}, "go together"),
         ({"durability": "replicated", "store_replicas": 2}, "requires store_url"),
@@ -79,16 +73,14 @@ def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> N
         read_settings(**given)
 
 
+CONFIRMED = ServerRequirements(confirmed=True)
+
+
 @pytest.mark.parametrize(
     ("given", "promise", "requirements", "asks_sync"),
     [
         ({}, Durability(), ServerRequirements(), False),
-        (
-            {"durability": "replicated", "store_replicas": 2},
-            Durability(replicas=2),
-            ServerRequirements(confirmed=True),
-            False,
-        ),
+        ({"durability": "replicated", "store_replicas": 2}, Durability(replicas=2), CONFIRMED, False),
         ({"durability": "fsync"}, Durability(on_disk=True), ServerRequirements(), True),
         ({"durability": "fsync", "store_fsync": "always"}, Durability(on_disk=True), ServerRequirements(), False),
         ({"store_volatile": "allow"}, Durability(), ServerRequirements(volatile=True), False),
