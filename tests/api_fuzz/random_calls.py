@@ -364,19 +364,8 @@ async def repair(walk: Walk) -> None:
 
 async def look(walk: Walk) -> None:
     """One of the calls that only read."""
-    what = walk.rng.choice(
-        [
-            "",
-            "/state",
-            "/events",
-            "/next",
-            "/pools?limit=3",
-            "/averages?window=60",
-            "/averages?window=61",
-            "/optimum?load=2",
-            "/optimum?x=1",
-        ]
-    )
+    sound = "", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60", "/optimum?load=2"
+    what = walk.rng.choice([*sound, "/averages?window=61", "/optimum?x=1"])
     fleet = walk.fleet()
     answer = await walk.of_fleet("GET", what, fleet, what.partition("?")[0])
     if answer.is_success and what == "/state":
@@ -415,28 +404,10 @@ async def pass_time(walk: Walk) -> None:
 
 Step = Callable[[Walk], Coroutine[object, object, None]]
 STEPS: Mapping[Step, int] = {
-    assign: 40,
-    assign_unnamed: 3,
-    report: 12,
-    complete: 30,
-    renew: 5,
-    get_session: 6,
-    operations: 6,
-    put_fleet: 6,
-    delete_fleet: 1,
-    empty_and_delete_fleet: 1,
-    add_pools: 4,
-    put_pool: 3,
-    change_pool: 8,
-    fail_pool: 2,
-    report_pool: 3,
-    repair: 1,
-    look: 5,
-    look_around: 1,
-    be_ready: 1,
-    talk_nonsense: 2,
-    pass_time: 8,
-}
+    assign: 40, complete: 30, report: 12, change_pool: 8, pass_time: 8, get_session: 6, operations: 6, put_fleet: 6,
+    renew: 5, look: 5, add_pools: 4, assign_unnamed: 3, put_pool: 3, report_pool: 3, fail_pool: 2, talk_nonsense: 2,
+    delete_fleet: 1, empty_and_delete_fleet: 1, repair: 1, look_around: 1, be_ready: 1,
+}  # fmt: skip
 """The steps of a walk, and how often each is taken beside the others."""
 
 

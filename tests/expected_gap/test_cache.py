@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,15 @@ from slta.expected_gap.worker_client import ExpectedGapWorker, WorkerFailedError
 from slta.fleet_file import FleetFile
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, ExpectedGapQuestion, question_at
+from tests.awaiting import eventually
 from tests.views.test_views import class_snapshot, integrals, snapshot
 
 
 def spec_of(levels: int = 12, policy: str = "jlmu") -> FleetSpec:
     """Two classes with logarithmic curves."""
-    return FleetFile.read(
-        {
-            "policy": policy,
-            "classes": [
-                {"name": name, "capacity": levels, "utility": {"kind": "log_share", "resource": r}}
-                for name, r in (("a", 20), ("b", 30))
-            ],
-        }
-    ).to_spec()
+    curves = {name: {"kind": "log_share", "resource": resource} for name, resource in (("a", 20), ("b", 30))}
+    classes = [{"name": name, "capacity": levels, "utility": curve} for name, curve in curves.items()]
+    return FleetFile.read({"policy": policy, "classes": classes}).to_spec()
 
 
 SPEC = spec_of()
@@ -50,12 +44,6 @@ def question(sessions: float, pools: int = 10, spec: FleetSpec = SPEC, **changes
 def present(sessions: int, pools: int = 10, **changes: Any) -> Snapshot:
     """A fleet with so many sessions, one a pool at most."""
     return snapshot([pools, sessions // 2], [pools, sessions - sessions // 2], sessions=sessions, **changes)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - another process does it
-            await asyncio.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:
@@ -123,7 +111,7 @@ async def test_a_process_that_cannot_start_fails_one_question(monkeypatch: pytes
     really_start = predictor_module._start
     monkeypatch.setattr(predictor_module, "_start", start)
     async with expected_gaps.under_way():
-        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
     assert len(started) == 3
 
 
@@ -168,7 +156,7 @@ async def test_a_read_takes_what_there_is_and_never_waits() -> None:
     now = present(20)
     assert expected_gaps.now(now, SPEC) == PENDING
     async with expected_gaps.under_way():
-        await until(lambda: expected_gaps.now(now, SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.now(now, SPEC) != PENDING)
         found = expected_gaps.now(now, SPEC)
         assert found.gap == expected_placement_gap(SPEC.ranking, (10, 10), question(20.0).sessions)
         # 1 % more sessions than the answer is for: it stands in. 5 % more: it does not.
@@ -186,27 +174,18 @@ async def test_a_read_takes_what_there_is_and_never_waits() -> None:
     assert not is_running(pid)
 
 
-async def test_an_idle_process_ends_with_the_dispatcher() -> None:
-    expected_gaps = ExpectedGapCache(pause_seconds=0)
-    async with expected_gaps.under_way():
-        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
-        pid = expected_gaps.worker.pid
-    assert pid is not None
-    assert not is_running(pid)
-
-
 async def test_a_fleet_is_asked_about_once_in_a_pause() -> None:
     clock = [0.0]
     expected_gaps = ExpectedGapCache(pause_seconds=10, clock=lambda: clock[0])
     async with expected_gaps.under_way():
         expected_gaps.now(present(20), SPEC)
-        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
         # Another fleet does not wait for this one's pause, and this one does.
         assert expected_gaps.now(present(12), SPEC) == PENDING
-        await until(lambda: expected_gaps.now(present(12, fleet="g"), SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.now(present(12, fleet="g"), SPEC) != PENDING)
         assert expected_gaps.now(present(12), SPEC) == PENDING
         clock[0] = 10.0
-        await until(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
 
 
 async def test_questions_what_if_do_not_hold_up_those_of_the_present() -> None:
@@ -216,7 +195,7 @@ async def test_questions_what_if_do_not_hold_up_those_of_the_present() -> None:
         expected_gaps.what_if(present(20), SPEC, [10, 10], load)
     expected_gaps.now(present(20), SPEC)
     async with expected_gaps.under_way():
-        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
     assert expected_gaps.what_if(present(20), SPEC, [10, 10], 50.0) != PENDING
     assert expected_gaps.what_if(present(20), SPEC, [10, 10], 30.0) == PENDING
 
@@ -225,9 +204,9 @@ async def test_the_process_ends_when_nobody_asks_and_begins_again() -> None:
     expected_gaps = ExpectedGapCache(pause_seconds=0, idle_seconds=0.05)
     async with expected_gaps.under_way():
         expected_gaps.now(present(20), SPEC)
-        await until(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
-        await until(lambda: expected_gaps.worker.pid is None)
-        await until(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+        await eventually(lambda: expected_gaps.worker.pid is None)
+        await eventually(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
 
 
 async def test_only_so_many_answers_are_kept() -> None:
@@ -235,7 +214,7 @@ async def test_only_so_many_answers_are_kept() -> None:
     loads = [10.0 * 1.1**k for k in range(MAX_ANSWERS + 1)]
     async with expected_gaps.under_way():
         for load in loads:
-            await until(lambda load=load: expected_gaps.what_if(present(20), SPEC, [10, 10], load) != PENDING)  # type: ignore[misc]
+            await eventually(lambda load=load: expected_gaps.what_if(present(20), SPEC, [10, 10], load) != PENDING)  # type: ignore[misc]
         assert expected_gaps.what_if(present(20), SPEC, [10, 10], loads[1]) != PENDING
         assert expected_gaps.what_if(present(20), SPEC, [10, 10], loads[0]) == PENDING
 
@@ -282,6 +261,6 @@ async def test_it_ends_with_a_dispatcher_that_is_killed() -> None:
     parent.kill()
     await parent.wait()
     try:
-        await until(lambda: not is_running(pid))
+        await eventually(lambda: not is_running(pid))
     finally:
         os.kill(holder, signal.SIGKILL)

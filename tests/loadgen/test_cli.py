@@ -42,13 +42,17 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_run_plays_a_load_per_pool_and_reports_it(tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
-    with service_in_a_thread(pools=4) as (service, url):
-        result = call("run", "--url", url, "--load", 5, "--mean-holding", 0.1, "--duration", 0.5, "--json", report)
-    told = json.loads(report.read_text())
-
+def reported(folder: Path, *arguments: object) -> tuple[Result, dict[str, Any]]:
+    """A command that succeeds, and its report."""
+    result = call(*arguments, "--json", folder / "report.json")
     assert result.exit_code == 0, result.output
+    return result, json.loads((folder / "report.json").read_text())
+
+
+def test_run_plays_a_load_per_pool_and_reports_it(tmp_path: Path) -> None:
+    with service_in_a_thread(pools=4) as (service, url):
+        result, told = reported(tmp_path, "run", "--url", url, "--load", 5, "--mean-holding", 0.1, "--duration", 0.5)
+
     # 4 pools · 5 sessions / 0.1 s = 200 a second; Poisson, so 100 ± 50 is five standard deviations.
     assert told["summary"]["arrivals"] == pytest.approx(100, abs=50)
     assert told["summary"]["arrivals"] == told["summary"]["placed"]
@@ -59,13 +63,10 @@ def test_run_plays_a_load_per_pool_and_reports_it(tmp_path: Path) -> None:
 
 
 def test_in_bulk_every_session_comes_and_goes_by_operations(tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
     with service_in_a_thread() as (service, url):
-        arguments = ("--rate", 400, "--mean-holding", 0.01, "--duration", 0.2, "--bulk", 20, "--json", report)
-        result = call("run", "--url", url, *arguments)
-    told = json.loads(report.read_text())
+        arguments = ("--rate", 400, "--mean-holding", 0.01, "--duration", 0.2, "--bulk", 20)
+        _, told = reported(tmp_path, "run", "--url", url, *arguments)
 
-    assert result.exit_code == 0, result.output
     assert told["workload"]["bulk"] == 20
     assert 0 < told["summary"]["arrivals"] == told["summary"]["placed"]
     assert sum(service.operations_per_call) == len(service.requests) == 2 * told["summary"]["arrivals"]
@@ -89,8 +90,7 @@ def test_replay_plays_a_trace_to_its_end(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,1\n0.5,2\n1,0.5\n")
     with service_in_a_thread() as (service, url):
-        result = call("replay", trace, "--url", url, "--speed", 20, "--json", "-")
-    told = json.loads(result.output)
+        _, told = reported(tmp_path, "replay", trace, "--url", url, "--speed", 20)
 
     assert told["summary"]["completions"] == 3
     assert (told["workload"]["trace"], told["workload"]["speed"]) == ("trace.csv", 20)
@@ -100,10 +100,9 @@ def test_replay_plays_a_trace_to_its_end(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_program_can_follow_a_run_line_by_line_and_finds_the_report_in_the_last(tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
     arguments = ("--rate", 100, "--duration", 0.6, "--warm-up", 0.6, "--mean-holding", 0.1, "--progress", "json")
     with service_in_a_thread() as (_, url):
-        result = call("run", "--url", url, *arguments, "--json", report)
+        result, told = reported(tmp_path, "run", "--url", url, *arguments)
     *progress, last = [json.loads(line) for line in result.output.splitlines()]
 
     assert {line.pop("kind") for line in progress} == {"progress"}
@@ -112,15 +111,14 @@ def test_a_program_can_follow_a_run_line_by_line_and_finds_the_report_in_the_las
     # 0.6 s of warm-up and as long again at 100 a second; Poisson, so 120 ± 55 is five standard deviations.
     assert last["totals"]["arrivals"] == pytest.approx(120, abs=55)
     assert last["summary"]["arrivals"] < last["totals"]["arrivals"]
-    assert last == {"kind": "result", **json.loads(report.read_text())}
+    assert last == {"kind": "result", **told}
 
 
 def test_the_sessions_of_a_trace_that_arrive_during_the_warm_up_are_not_counted(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n0,1\n8,1\n9,1\n")
     with service_in_a_thread() as (_, url):
-        result = call("replay", trace, "--url", url, "--speed", 20, "--warm-up", 0.2, "--json", "-")
-    told = json.loads(result.output)
+        _, told = reported(tmp_path, "replay", trace, "--url", url, "--speed", 20, "--warm-up", 0.2)
 
     assert (told["summary"]["arrivals"], told["totals"]["arrivals"]) == (2, 3)
 

@@ -24,14 +24,10 @@ SECOND = 1_000_000
 
 def spec() -> FleetSpec:
     """u_a = 4, 7, 9; u_b = 3, 5: the order is (a,1) 4, (a,2) 3, (b,1) 3, (a,3) 2, (b,2) 2."""
-    return FleetFile.read(
-        {
-            "classes": [
-                {"name": "a", "capacity": 3, "utility": {"kind": "table", "values": [0, 4, 7, 9]}},
-                {"name": "b", "capacity": 2, "utility": {"kind": "table", "values": [0, 3, 5]}},
-            ]
-        }
-    ).to_spec()
+    curves = {"a": [0, 4, 7, 9], "b": [0, 3, 5]}
+    utilities = {name: {"kind": "table", "values": values} for name, values in curves.items()}
+    classes = [{"name": n, "capacity": len(curves[n]) - 1, "utility": u} for n, u in utilities.items()]
+    return FleetFile.read({"classes": classes}).to_spec()
 
 
 SPEC = spec()
@@ -76,9 +72,8 @@ def test_a_state_that_is_not_optimal() -> None:
 
     Five sessions at best: (a,1) twice 8, (a,2) twice 6, (b,1) once 3: U* = 17 at r* = 3, a threshold of 2.
     """
-    seen = observe_state(
-        snapshot([2, 1, 1, 1], [2, 2], rank=4, utility=15 * SCALE, optimum=17 * SCALE, min_green=2), SPEC
-    )
+    taken = snapshot([2, 1, 1, 1], [2, 2], rank=4, utility=15 * SCALE, optimum=17 * SCALE, min_green=2)
+    seen = observe_state(taken, SPEC)
     assert (seen.utility, seen.utility_bound, seen.relative_gap) == (15, 17, pytest.approx(2 / 17))
     assert (seen.utility_per_pool, seen.utility_bound_per_pool) == (3.75, 4.25)
     assert (seen.estimate_rank, seen.optimal_rank, seen.load_price) == (4, 3, 3)
@@ -97,16 +92,10 @@ def test_a_state_that_is_not_optimal() -> None:
 
 def test_ranks_and_thresholds_are_those_of_the_order_that_dispatches_and_the_bound_is_not() -> None:
     """a: 1, then 0; b: 0.1 and 0.1. At a load of one session the index fills a's second level before b's first."""
-    spec = FleetFile.read(
-        {
-            "policy": "jlmu",
-            "order": {"kind": "index", "load": 1, "pools": 1},
-            "classes": [
-                {"name": "a", "capacity": 2, "utility": {"kind": "table", "values": [0, 1, 1]}},
-                {"name": "b", "capacity": 2, "utility": {"kind": "linear", "slope": Decimal("0.1")}},
-            ],
-        }
-    ).to_spec()
+    utilities = {"kind": "table", "values": [0, 1, 1]}, {"kind": "linear", "slope": Decimal("0.1")}
+    classes = [{"name": name, "capacity": 2, "utility": u} for name, u in zip("ab", utilities, strict=True)]
+    order = {"kind": "index", "load": 1, "pools": 1}
+    spec = FleetFile.read({"policy": "jlmu", "order": order, "classes": classes}).to_spec()
     seen = observe_state(snapshot([1, 1, 1], [1], rank=3, optimum=round(1.1 * 10**spec.integers.exponent)), spec)
     assert (seen.estimate_rank, seen.optimal_rank) == (3, 3), "both places of a, then b's first is next"
     assert [c.optimal_threshold for c in seen.classes] == [2, 0]
@@ -146,13 +135,8 @@ def test_draining_pools_and_their_sessions_are_counted_apart() -> None:
 
 def test_averages_are_differences_of_integrals_over_the_time_between() -> None:
     """10 s with one pool a class and a session for half of them on a: ⟨U⟩ = ⟨U*⟩ = 2, on two pools."""
-    newer = integrals(
-        time=20 * SECOND,
-        sessions=(5.0 * SECOND, 0.0),
-        utility=(20.0 * SECOND * SCALE, 0.0),
-        optimum=(20.0 * SECOND * SCALE, 0.0),
-        pools=((10.0 * SECOND, 0.0), (10.0 * SECOND, 0.0)),
-    )
+    worth, pools = (20.0 * SECOND * SCALE, 0.0), ((10.0 * SECOND, 0.0),) * 2
+    newer = integrals(time=20 * SECOND, sessions=(5.0 * SECOND, 0.0), utility=worth, optimum=worth, pools=pools)
     found = averages(newer, integrals(time=10 * SECOND), SPEC)
     assert found is not None
     assert (found.mean_pools, found.mean_sessions_per_pool) == (2, 0.25)
@@ -163,13 +147,8 @@ def test_averages_are_differences_of_integrals_over_the_time_between() -> None:
 def test_swings_cost_even_when_each_placement_is_the_best() -> None:
     """Half of the time four sessions, else none: U* is 14 or 0. At the mean of two it would be 8."""
     half = 5.0 * SECOND
-    newer = integrals(
-        time=10 * SECOND,
-        sessions=(4 * half, 0.0),
-        utility=(14 * half * SCALE, 0.0),
-        optimum=(14 * half * SCALE, 0.0),
-        pools=((20.0 * SECOND, 0.0), (20.0 * SECOND, 0.0)),
-    )
+    worth, pools = (14 * half * SCALE, 0.0), ((20.0 * SECOND, 0.0),) * 2
+    newer = integrals(time=10 * SECOND, sessions=(4 * half, 0.0), utility=worth, optimum=worth, pools=pools)
     found = averages(newer, integrals(), SPEC)
     assert found is not None
     assert (found.placement_gap, found.swing_gap) == (0, (8 - 7) / 4)
