@@ -9,6 +9,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.servers import running_server
+
 # A slow machine is not a wrong answer.
 for profile, examples in {"default-tests": 25, "all-tests": 100}.items():
     settings.register_profile(
@@ -59,6 +61,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if shutil.which(tool) is None]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"needs {', '.join(missing)}: .ci/run installs it on Debian")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a server that all tests share which do not want their own."""
+    with running_server() as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

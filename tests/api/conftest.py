@@ -20,7 +20,6 @@ from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from tests.contract.declared import Witness
 from tests.faults import Proxy, proxy
-from tests.servers import running_server
 
 FLEET: dict[str, Any] = {
     "classes": [
@@ -33,12 +32,6 @@ FLEET: dict[str, Any] = {
 
 PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
 """A slow machine is not a store that is gone."""
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture

@@ -206,17 +206,12 @@ async def test_a_list_is_validated_up_to_its_first_wrong_element(api: Api, fleet
 
 
 async def test_no_answer_repeats_what_was_sent(api: Api, fleet: str) -> None:
+    one_class = {"name": "a", "capacity": 1, "utility": {"kind": SECRET}}
+    queries = (f"averages?since={SECRET}", f"averages?{SECRET}=1", f"pools?cursor={SECRET}")
     for method, url, body in (
-        ("POST", "assign", {"session_id": SECRET}),
-        ("POST", "assign", {SECRET: 1}),
-        ("POST", "assign", {"session_id": {SECRET: SECRET}}),
-        ("PUT", "", {"policy": SECRET, "classes": SECRET}),
-        ("PUT", "", {"classes": [{"name": "a", "capacity": 1, "utility": {"kind": SECRET}}]}),
-        ("GET", f"averages?since={SECRET}", None),
-        ("GET", f"averages?{SECRET}=1", None),
-        ("GET", f"pools?cursor={SECRET}", None),
-        ("GET", f"sessions/{SECRET}", None),
-        ("GET", f"{SECRET}/{SECRET}", None),
+        *(("POST", "assign", body) for body in ({"session_id": SECRET}, {SECRET: 1}, {"session_id": {SECRET: SECRET}})),
+        *(("PUT", "", body) for body in ({"policy": SECRET, "classes": SECRET}, {"classes": [one_class]})),
+        *(("GET", url, None) for url in (*queries, f"sessions/{SECRET}", f"{SECRET}/{SECRET}")),
     ):
         answer = await api.request(method, f"{fleet}/{url}".rstrip("/"), json=body)
         assert answer.status_code in (404, 422)

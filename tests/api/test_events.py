@@ -82,8 +82,7 @@ async def test_sessions_and_reports_are_no_events(store: Store, log: RequestLog,
         before, newest = await events(client), redis.lrange("{f}:events", 0, -1)
         with capture_logs() as logs:
             assert (await client.post("/v1/fleets/f/assign", json={"session_id": "s"})).status_code == 201
-            now = (await client.get("/v1/fleets/f/state")).json()["as_of"]
-            report = {"as_of": now, "session_ids": ["s", "t"]}
+            report = {"as_of": (await client.get("/v1/fleets/f/state")).json()["as_of"], "session_ids": ["s", "t"]}
             assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=report)).status_code == 200
             stale = report | {"as_of": "1:1"}
             assert (await client.put("/v1/fleets/f/pools/small-1/sessions", json=stale)).status_code == 409

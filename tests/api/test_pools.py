@@ -33,8 +33,7 @@ async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: Api, fl
 async def test_a_thousand_pools_fit_into_one_request(api: Api, fleet: str) -> None:
     pools = [{"pool_id": f"{'p' * 100}-{k}", "pool_class": "small"} for k in range(1000)]
     assert len((await api.post(f"{fleet}/pools", json={"pools": pools})).json()["created"]) == 1000
-    one_more = await api.post(f"{fleet}/pools", json={"pools": [*pools, pools[0]]})
-    assert one_more.status_code == 422
+    assert (await api.post(f"{fleet}/pools", json={"pools": [*pools, pools[0]]})).status_code == 422
 
 
 async def test_a_pool_of_another_class_is_not_created_again(api: Api, fleet: str) -> None:
@@ -63,8 +62,7 @@ async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: Api, flee
     (pool_id,) = await assign(api, fleet, "a")
     drained = await api.post(f"{fleet}/pools/{pool_id}/drain")
     assert (drained.json()["status"], drained.json()["occupancy"]) == ("draining", 1)
-    state = (await api.get(f"{fleet}/state")).json()
-    assert state["sessions"] == {"active": 0, "draining": 1}
+    assert (await api.get(f"{fleet}/state")).json()["sessions"] == {"active": 0, "draining": 1}
     returned = await api.post(f"{fleet}/pools/{pool_id}/undrain")
     assert (returned.json()["status"], returned.json()["occupancy"]) == ("active", 1)
 

@@ -342,8 +342,7 @@ async def _fail(walk: Walk, fleet: str, pool: str) -> None:
 async def report_pool(walk: Walk) -> None:
     """A pool's own list: some of its sessions, and some strangers."""
     fleet, pool = walk.fleet(), walk.pool()
-    state = await walk.of_fleet("GET", "/state", fleet)
-    as_of = state.json().get("as_of", "1:0")
+    as_of = (await walk.of_fleet("GET", "/state", fleet)).json().get("as_of", "1:0")
     mine = [id_ for id_, where in walk.live.get(fleet, {}).items() if where == pool]
     listed = {id_ for id_ in mine if walk.rng.random() < 0.7} | {walk.session(fleet) for _ in range(2)}
     body = {"as_of": as_of, "session_ids": sorted(listed)}

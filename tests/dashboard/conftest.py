@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -19,7 +19,6 @@ from slta.dashboard import FleetStreams, dashboard_router
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.store import Store, StoreSettings
 from tests.api.conftest import no_metrics
-from tests.servers import running_server
 
 FLEET = "default"
 
@@ -48,12 +47,6 @@ async def create_fleet(store: Store, document: dict[str, Any], fleet: str = FLEE
     file = FleetFile.read(document)
     await store.fleets.configure(fleet, compile_spec(file), file.document())
     await store.pools.add(fleet, file.wanted_pools())
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture

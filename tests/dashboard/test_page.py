@@ -166,8 +166,7 @@ def test_the_figure_shows_each_pool_with_its_sessions_and_tokens(page: Page, ser
     for colour, shape in (("green", "rect"), ("yellow", "circle")):
         wanted = sum(one["tokens"][colour] for one in state["classes"])
         assert sum(bool(re.search(rf"\b{colour}\b", row[3])) for row in rows.values()) == wanted
-        shown = page.locator(f"svg.pools {shape}.{colour}:not([visibility=hidden])")
-        assert shown.count() == wanted
+        assert page.locator(f"svg.pools {shape}.{colour}:not([visibility=hidden])").count() == wanted
     height_of = "all => all.map(one => Number(one.getAttribute('height')))"
     heights = page.locator("svg.pools .filled").evaluate_all(height_of)
     assert len(heights) == len(listed)

@@ -90,9 +90,8 @@ async def test_a_frame_says_what_state_says(client: httpx.AsyncClient, store: St
     assert frame == state
 
 
-async def test_as_many_as_may_watch(client: httpx.AsyncClient, store: Store, streams: FleetStreams) -> None:
-    await create_fleet(store, fleet_document())
-    watched = [streams.watch(FLEET, "v1") for _ in range(3)]
+async def test_as_many_as_may_watch(client: httpx.AsyncClient, watch: Watch, streams: FleetStreams) -> None:
+    watched = [watch() for _ in range(3)]
     for stream in watched:
         await anext(stream)
     refused = await client.get(f"/console/{FLEET}/events")

@@ -97,8 +97,7 @@ async def test_without_viewers_nothing_is_read(watch: Watch, streams: FleetStrea
     await streams._streams[FLEET]._task
     assert streams.viewers == 0
     before = calls["snapshot"]
-    again = watch()
-    await frames(again, 1)
+    await frames(watch(), 1)
     assert calls["snapshot"] == before + 1
 
 

@@ -26,6 +26,7 @@ FLEET = {"classes": [{"name": "c", "utility": {"kind": "log_share", "resource": 
 ALLOWANCE = 20
 """Wrong keys of one address."""
 
+Proxied = tuple[httpx.Client, dict[str, str]]
 pytestmark = pytest.mark.needs("haproxy")
 
 
@@ -58,26 +59,19 @@ def proxy(folder: Path, dispatcher: int) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     """A client of a dispatcher behind the proxy, and the header with its key."""
     folder = tmp_path_factory.mktemp("proxied")
     key, entry = generate_key(["admin"])
     keys = folder / "keys.yaml"
     keys.write_text(yaml.safe_dump({"keys": [entry.model_dump(mode="json", exclude_none=True)]}), encoding="utf-8")
     settings = {"SLTA_TRUSTED_PROXIES": PROXY, "SLTA_ALLOWED_HOSTS": "proxy"}
-    dispatcher = ServiceProcess(folder, keys, settings=settings)
-    try:
-        dispatcher.start()
-        with proxied(folder, dispatcher.port) as client:
-            yield client, {"Authorization": f"Bearer {key}"}
-    finally:
-        dispatcher.kill()
+    with ServiceProcess(folder, keys, settings=settings) as dispatcher, proxied(folder, dispatcher.port) as client:
+        yield client, {"Authorization": f"Bearer {key}"}
 
 
 @pytest.mark.slow
-def test_wrong_keys_are_limited_by_client_whatever_address_it_claims(
-    service: tuple[httpx.Client, dict[str, str]],
-) -> None:
+def test_wrong_keys_are_limited_by_client_whatever_address_it_claims(service: Proxied) -> None:
     client, _ = service
     told = []
     for number in range(100):
@@ -87,7 +81,7 @@ def test_wrong_keys_are_limited_by_client_whatever_address_it_claims(
     assert told[ALLOWANCE:].count(429) > 70, "one more is allowed each five seconds"
 
 
-def test_an_event_names_the_client_whatever_address_it_claims(service: tuple[httpx.Client, dict[str, str]]) -> None:
+def test_an_event_names_the_client_whatever_address_it_claims(service: Proxied) -> None:
     client, key = service
     client.put("/v1/fleets/f", json=FLEET, headers=key).raise_for_status()
     events = client.get("/v1/fleets/f/events", headers=key).json()["events"]

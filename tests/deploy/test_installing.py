@@ -57,8 +57,7 @@ def place(command: list[str | Path], folder: Path) -> None:
 
 
 def sessions_of_a_demo(folder: Path) -> int:
-    report = json.loads((folder / "out.json").read_text(encoding="utf-8"))
-    return int(report["arrivals"])
+    return int(json.loads((folder / "out.json").read_text(encoding="utf-8"))["arrivals"])
 
 
 def test_a_checkout(tmp_path: Path) -> None:

@@ -47,22 +47,16 @@ def test_the_filter_kills_a_process_that_makes_another_call() -> None:
 
 @pytest.mark.slow
 def test_a_dispatcher_with_a_store_of_its_own_places_predicts_and_ends_under_the_filter(tmp_path: Path) -> None:
-    service = ServiceProcess(tmp_path, program=(*CONFINED, sys.executable, "-m", "slta.cli", "serve"))
-    try:
-        service.start()
+    with ServiceProcess(tmp_path, program=(*CONFINED, sys.executable, "-m", "slta.cli", "serve")) as service:
         service.call("PUT", "/v1/fleets/f", FLEET)
         service.assign("f", 1)
         rewrite(tmp_path / "data")
         until(lambda: predicted(service) or "prediction_failed" in service.log.read_text())
-        service.end()
-    finally:
-        service.kill()
     assert not re.search("prediction_failed|embedded_store_ended", service.log.read_text())
 
 
 def predicted(service: ServiceProcess) -> bool:
-    told = service.call("GET", "/v1/fleets/f/optimum?load=1.5&pools=c:4")
-    return told["expected_placement_gap"] is not None
+    return service.call("GET", "/v1/fleets/f/optimum?load=1.5&pools=c:4")["expected_placement_gap"] is not None
 
 
 def rewrite(folder: Path) -> None:

@@ -71,8 +71,7 @@ def test_its_demonstration_finds_its_example(unpacked: Path, tmp_path: Path) -> 
     environment = os.environ | {"PYTHONPATH": str(unpacked)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    assert report["fleet"] == "saturating"
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["fleet"] == "saturating"
 
 
 def test_the_image_says_what_it_is() -> None:

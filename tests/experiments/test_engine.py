@@ -260,5 +260,4 @@ def test_sessions_that_last_no_time_come_and_go() -> None:
 
 def test_from_empty_no_session_is_placed_at_random() -> None:
     workload = from_present(generator(11), 0, 500.0, 20.0)
-    outcome = simulate(TABLE_1, 50, "SLTA", workload, Run(horizon=20.0, warm_up=0.0, rank=1))
-    assert outcome.counters[2] == 0
+    assert simulate(TABLE_1, 50, "SLTA", workload, Run(horizon=20.0, warm_up=0.0, rank=1)).counters[2] == 0

@@ -25,8 +25,7 @@ def test_r_follows_steps_of_the_load() -> None:
 
 
 def test_r_does_not_stick_when_a_class_leaves_or_returns() -> None:
-    seen = class_away(n=20, end=30.0, away=(10.0, 20.0))
-    curve = seen["curve"]
+    curve = class_away(n=20, end=30.0, away=(10.0, 20.0))["curve"]
     away = [c for c in curve if 14 < c["time"] < 20]
     back = [c for c in curve if c["time"] > 24]
     assert sum(abs(c["rank"] - c["best_rank"]) for c in away) / len(away) < 4

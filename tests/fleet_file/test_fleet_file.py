@@ -74,8 +74,7 @@ def test_beta_is_an_exponent_or_fixed() -> None:
 
 
 def with_order(order: Any, policy: str = "jlmu", pools: int = 4) -> FleetFile:
-    curve = {"kind": "linear", "slope": 1}
-    classes = [{"name": "a", "capacity": 2, "utility": curve, "pools": pools}]
+    classes = [{"name": "a", "capacity": 2, "utility": {"kind": "linear", "slope": 1}, "pools": pools}]
     return FleetFile.read({"policy": policy, "order": order, "classes": classes})
 
 
@@ -160,8 +159,7 @@ def test_pools_are_not_numbered_after_a_name_that_leaves_no_room_for_the_number(
 
 def test_equal_numbers_written_differently_are_the_same_document() -> None:
     written = [Decimal(text) for text in ("1.50", "1.5", "15e-1", "0.15E+1", "+1.5")]
-    documents = {file_with({"kind": "linear", "slope": number}).document() for number in written}
-    assert len(documents) == 1
+    assert len({file_with({"kind": "linear", "slope": number}).document() for number in written}) == 1
 
 
 @pytest.mark.parametrize(

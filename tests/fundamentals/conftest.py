@@ -6,7 +6,7 @@ A session adds 4, 2, 1 to a small pool and 5, 3, 1.5, 0.5 to a large one. From t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from redis import Redis
 from tests import rawstate
 from tests.audit import violations
 from tests.in_process import TINY, Service, service_in_process
-from tests.servers import running_server
 
 
 @dataclass
@@ -76,12 +75,6 @@ def _contents(redis: Redis, key: str) -> object:
     if kind == "zset":
         return redis.zrange(key, 0, -1, withscores=True)
     return redis.lrange(key, 0, -1) if kind == "list" else redis.get(key)
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    with running_server() as url:
-        yield url
 
 
 @pytest.fixture

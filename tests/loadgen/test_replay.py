@@ -328,13 +328,3 @@ async def test_a_workload_that_fails_ends_the_run_with_its_error(service: StandI
             await replay.run()
 
     assert error.group_contains(ValueError, match="line 3")
-
-
-async def test_the_summary_is_ready_for_json(service: StandIn) -> None:
-    replay = await replayed(service, at_once(3))
-    report = replay.sessions.summary().to_dict()
-
-    assert report["arrivals"] == 3
-    assert set(report["assign_ms"]) == {"count", "p50", "p99", "p999", "max"}
-    assert report["outcomes"]["assign"] == {"placed": 3}
-    assert replay.sessions.recent_ms().assign.count == 3

@@ -56,8 +56,7 @@ def test_a_rate_without_a_meaning_is_refused_at_once(rate: float) -> None:
 
 
 def test_each_part_of_a_profile_gets_the_arrivals_it_should() -> None:
-    profile = parse_profile("50@20,50..150@20,0@20,10@20")
-    arrivals = list(profiled(profile, random.Random(3)))
+    arrivals = list(profiled(parse_profile("50@20,50..150@20,0@20,10@20"), random.Random(3)))
     counts = [sum(start <= moment < start + 20 for moment in arrivals) for start in (0, 20, 40, 60)]
 
     # Expected: 50·20, 100·20, 0 and 10·20; Poisson, so the variance is the mean.
@@ -75,8 +74,7 @@ def test_within_a_ramp_arrivals_are_denser_where_the_rate_is_higher() -> None:
 
 
 def test_a_cyclic_profile_begins_again_where_it_ended() -> None:
-    profile = parse_profile("100@1,0@1")
-    arrivals = list(until(200.0, profiled(profile, random.Random(5), cyclic=True)))
+    arrivals = list(until(200.0, profiled(parse_profile("100@1,0@1"), random.Random(5), cyclic=True)))
 
     assert all(moment % 2 < 1 for moment in arrivals)
     assert sigmas(len(arrivals), 10_000, math.sqrt(10_000)) < 4
@@ -90,8 +88,7 @@ def test_the_same_seed_gives_the_same_arrivals() -> None:
 
 
 def test_a_warm_up_runs_at_the_first_rate_and_then_the_profile_begins() -> None:
-    profile = parse_profile("20@10,0@10")
-    arrivals = list(until(130.0, after_warm_up(100.0, profile, random.Random(8), cyclic=True)))
+    arrivals = list(until(130.0, after_warm_up(100.0, parse_profile("20@10,0@10"), random.Random(8), cyclic=True)))
     warm_up = sum(moment < 100 for moment in arrivals)
 
     assert sigmas(warm_up, 2_000, math.sqrt(2_000)) < 4

@@ -180,5 +180,4 @@ def _wait_for(log: Path, sessions: int) -> None:
 
 
 def _as_csv(sessions: Sequence[Session]) -> str:
-    rows = [f"{s.start:.6f},{s.duration:.6f},{s.pool}" for s in sessions]
-    return "\n".join(["start_s,duration_s,pool", *rows, ""])
+    return "\n".join(["start_s,duration_s,pool", *[f"{s.start:.6f},{s.duration:.6f},{s.pool}" for s in sessions], ""])

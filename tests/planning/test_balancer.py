@@ -33,8 +33,7 @@ def sessions_of(record: Path) -> list[Session]:
     "balancer", [pytest.param(name, marks=pytest.mark.needs(name.partition("-")[0])) for name in BALANCERS]
 )
 def test_the_log_of_a_real_balancer_lost_what_its_clients_saw(balancer: str, tmp_path: Path) -> None:
-    log = asyncio.run(record(tmp_path, balancer, LOAD))
-    seen = evaluated(log, tmp_path)
+    seen = evaluated(asyncio.run(record(tmp_path, balancer, LOAD)), tmp_path)
     sessions = sessions_of(tmp_path / "client.csv")
     spec = compile_spec(load_yaml(tmp_path / "fleet.yaml").file)
     window = seen["window"]

@@ -103,8 +103,7 @@ def test_a_line_of_tcplog_is_a_session_of_its_last_timer() -> None:
 
 
 def test_the_date_is_of_the_time_zone_that_is_given() -> None:
-    seen = haproxy_format(ZoneInfo("Europe/Berlin")).parse(TCP)
-    assert seen.start == pytest.approx(AT - 3600, abs=1e-6)
+    assert haproxy_format(ZoneInfo("Europe/Berlin")).parse(TCP).start == pytest.approx(AT - 3600, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,7 @@ def test_slopes_never_rise_to_the_last_bit() -> None:
 
 
 def test_between_levels_and_before_the_first_the_curve_is_straight_and_beyond_it_goes_on() -> None:
-    curve = fitted(levels_of(samples_of(log_share, [3, 6, 8])))
-    u = np.cumsum(curve.marginals(11))
+    u = np.cumsum(fitted(levels_of(samples_of(log_share, [3, 6, 8]))).marginals(11))
     chord = log_share(3)
     assert u[:3] == pytest.approx([chord, 2 * chord, 3 * chord])
     middle, last = (6 * log_share(6) - 3 * chord) / 3, (8 * log_share(8) - 6 * log_share(6)) / 2
@@ -116,8 +115,7 @@ def test_the_noise_of_single_samples_is_seen_beside_their_neighbours() -> None:
 
 
 def test_u_below_the_first_level_is_said_to_be_within_what_a_concave_curve_can_be() -> None:
-    curve = fitted(levels_of(samples_of(log_share, range(4, 13))))
-    low, high = largest_below(curve, 1)
+    low, high = largest_below(fitted(levels_of(samples_of(log_share, range(4, 13)))), 1)
     at_four = 4 * log_share(4)
     assert (low, high) == pytest.approx((at_four / 4, at_four - 3 * (5 * log_share(5) - at_four)))
     assert low < log_share(1) < high

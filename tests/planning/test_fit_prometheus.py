@@ -31,8 +31,7 @@ def held(pool: int, minute: int) -> int:
 
 def frames(pool_class: str, pool: int, minute: int) -> float:
     """What a frame rate is, with a ripple for noise."""
-    full = {"small": 240, "large": 480}[pool_class]
-    return min(60.0, full / held(pool, minute)) + math.sin(minute + pool)
+    return min(60.0, {"small": 240, "large": 480}[pool_class] / held(pool, minute)) + math.sin(minute + pool)
 
 
 def metrics() -> str:

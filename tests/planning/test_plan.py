@@ -186,8 +186,7 @@ def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:
 
 def test_each_load_of_each_round_is_told() -> None:
     spec, ran = spec_of((10, 8, 6), (12, 6, 1)), list[int]()
-    found = market(spec, (2.0, 1.5), 3.0, 0.0, 7.0)
-    seen = best_within(search(spec, found, 0.0, ran), 40.0)[0].hours
+    seen = best_within(search(spec, market(spec, (2.0, 1.5), 3.0, 0.0, 7.0), 0.0, ran), 40.0)[0].hours
     assert (len(seen), len(ran)) == (3, 2)
     assert (seen[1].bound, seen[1].utility) == (0, 0)
 

@@ -48,8 +48,7 @@ def test_the_format_is_seen_from_the_first_lines(file: Path, text: str, name: st
 
 @pytest.mark.parametrize("rows", [LOOKED_AT - 1, LOOKED_AT, LOOKED_AT + 5])
 def test_the_lines_that_showed_the_format_are_read_too(file: Path, rows: int) -> None:
-    log = read(file, HEAD + "".join(f"{k},2,a-1\n" for k in range(rows)))
-    assert log.starts.tolist() == list(range(rows))
+    assert read(file, HEAD + "".join(f"{k},2,a-1\n" for k in range(rows))).starts.tolist() == list(range(rows))
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,7 @@ def test_two_services_on_one_store_are_one_dispatcher(tmp_path: Path, fleet_file
             assert [where((other, one)[k % 2], f"s-{k}") for k in range(20)] == placed
             assert assign(other, "s-0").json()["replayed"]
             assert other.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()["outcome"] == "completed"
-            again = one.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()
-            assert again["outcome"] == "already_ended"
+            assert one.post("/v1/fleets/f/complete", json={"session_id": "s-0"}).json()["outcome"] == "already_ended"
             states = [client.get("/v1/fleets/f/state").json() for client in (one, other)]
             assert {state["sessions"]["active"] for state in states} == {19}
             assert len({state["estimate_rank"] for state in states}) == 1
@@ -122,8 +121,7 @@ def test_a_store_that_went_back_is_noticed_and_gets_back_what_it_had_acknowledge
             restoring.execute()
         until(lambda: service.events("store_went_back"))
         assert service.events("store_went_back")[0]["replayed"] == 5
-        found = [client.get(f"/v1/fleets/{fleet}/sessions/s-{k}").json()["pool_id"] for k in range(5)]
-        assert found == placed
+        assert [client.get(f"/v1/fleets/{fleet}/sessions/s-{k}").json()["pool_id"] for k in range(5)] == placed
         assert client.get(f"/v1/fleets/{fleet}/state").json()["went_back_seconds"] < DEADLINE_SECONDS
 
 

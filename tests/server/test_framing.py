@@ -109,8 +109,7 @@ def in_three(data: bytes, first: int, second: int) -> tuple[bytes, ...]:
 
 @pytest.mark.parametrize("name", PIPELINES)
 async def test_each_request_is_answered_as_it_should_be(name: str) -> None:
-    said = await whole(name)
-    assert statuses(said) == PIPELINES[name][1]
+    assert statuses(await whole(name)) == PIPELINES[name][1]
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["one by one", "at once"])

@@ -160,8 +160,7 @@ def test_the_low_parts_of_the_sums_count() -> None:
     """After years the high part has no room for a second's worth; the pair keeps it."""
     big = 2.0**70
     newer = integrals(time=SECOND, sessions=(big, 3.0), pools=((big, 1.0), (0.0, 0.0)))
-    older = integrals(sessions=(big, 1.0), pools=((big, 0.0), (0.0, 0.0)))
-    found = averages(newer, older, SPEC)
+    found = averages(newer, integrals(sessions=(big, 1.0), pools=((big, 0.0), (0.0, 0.0))), SPEC)
     assert found is not None
     assert found.mean_sessions_per_pool == 2
 

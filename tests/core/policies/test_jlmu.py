@@ -71,8 +71,7 @@ def test_without_departures_jlmu_is_optimal_after_every_arrival(fleet: Fleet, dr
     for sessions, draw in enumerate(draws[: int(fleet.capacity())], start=1):
         policy.assign(draw)
         utility = total_utility(fleet.ranking, counts_of(policy.occupancies.columns))
-        best = optimum(fleet.ranking, fleet.pools, sessions)
-        assert utility == pytest.approx(best.utility, rel=1e-12, abs=1e-12)
+        assert utility == pytest.approx(optimum(fleet.ranking, fleet.pools, sessions).utility, rel=1e-12, abs=1e-12)
 
 
 @given(fleet=fleets(), draw=st.floats(0, 1, exclude_max=True))

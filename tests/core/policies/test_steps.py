@@ -151,8 +151,7 @@ def test_slta_greedy_takes_those_of_the_class_whose_threshold_ranks_best() -> No
 
 def test_slta_greedy_raises_r_until_a_pool_has_a_token() -> None:
     """At r = 1 nobody has one when a holds 1 and 1: (a, 2) has rank 2, and gives both a yellow one."""
-    full = Standing(names="ab", ranking=RANKING, counts=[[2, 2], [2]], rank=1)
-    green, yellow = explain_slta_greedy(full)
+    green, yellow = explain_slta_greedy(Standing(names="ab", ranking=RANKING, counts=[[2, 2], [2]], rank=1))
     assert (green.places, yellow.places) == ((), (Opening(0, 2, 2),))
 
 
