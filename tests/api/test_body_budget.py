@@ -139,10 +139,7 @@ ENDINGS = {
         + b"%x\r\n%b\r\n%x\r\n%b\r\n" % (60 * KIB, b" " * 60 * KIB, 5 * KIB, b" " * 5 * KIB),
         b"413",
     ),
-    "the call takes none": (
-        last(call("f/pools/small-1/drain", b" " * 60 * KIB, authorization=f"Bearer {A}")),
-        b"200",
-    ),
+    "the call takes none": (last(call("f/pools/small-1/drain", b" " * 60 * KIB, authorization=f"Bearer {A}")), b"200"),
     "it never ends": (renewing(60 * KIB)[:-1], b"408"),
 }
 

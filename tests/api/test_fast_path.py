@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import socket
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ from slta.server.protocol import MAX_PER_ITERATION
 from slta.store import Store
 from tests.api.conftest import FLEET, PATIENT, no_metrics
 from tests.api.served import Served, served, without_dates
+from tests.certificates import certificate_in
 from tests.in_process import StatedClock
 
 JSON = "application/json"
@@ -307,12 +307,7 @@ async def test_both_ways_refuse_a_body_for_which_there_is_no_room_alike(
 
 @pytest.mark.needs("openssl")
 async def test_both_ways_speak_tls(server: str, redis: Redis, tmp_path: Path) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    await asyncio.to_thread(
-        subprocess.run, [*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
-    )
+    certificate, key = await asyncio.to_thread(certificate_in, tmp_path)
     talks = [TALKS[name] for name in ("a session's life", "a body in two pieces", "thirty requests in one piece")]
     directly, by_fastapi = await both_ways(talks, server, redis, tls_certificate=certificate, tls_key=key)
     assert directly == by_fastapi

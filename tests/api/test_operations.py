@@ -40,15 +40,9 @@ def statuses(outcomes: list[dict[str, Any]]) -> list[int]:
 
 
 async def test_each_operation_has_the_answer_of_the_single_call(api: Api, fleet: str) -> None:
-    asked = [
-        ("assign", {"session_id": "a"}),
-        ("assign", {"session_id": "a"}),
-        ("complete", {"session_id": "a"}),
-        ("complete", {"session_id": "a"}),
-        ("assign", {"session_id": "a"}),
-        ("complete", {"session_id": "never"}),
-        ("assign", {"session_id": "b", "lease_seconds": 7}),
-    ]
+    kinds, never = ("assign", "assign", "complete", "complete", "assign"), {"session_id": "never"}
+    asked: list[tuple[str, dict[str, Any]]] = [(kind, {"session_id": "a"}) for kind in kinds]
+    asked += [("complete", never), ("assign", {"session_id": "b", "lease_seconds": 7})]
     headers = {"X-Request-ID": "r"}
     body = {"operations": [{kind: of} for kind, of in asked]}
     together = (await api.post(f"{fleet}/operations", json=body, headers=headers)).json()["outcomes"]

@@ -100,9 +100,7 @@ async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: Api, fleet: s
     for answer in (
         await api.get(f"{fleet}/pools/nowhere"),
         await api.delete(f"{fleet}/pools/nowhere"),
-        await api.post(f"{fleet}/pools/nowhere/drain"),
-        await api.post(f"{fleet}/pools/nowhere/undrain"),
-        await api.post(f"{fleet}/pools/nowhere/fail"),
+        *[await api.post(f"{fleet}/pools/nowhere/{change}") for change in ("drain", "undrain", "fail")],
         await api.put(f"{fleet}/pools/nowhere/sessions", json={"as_of": "0:0", "session_ids": []}),
     ):
         assert refusal(answer) == (404, "unknown_pool")

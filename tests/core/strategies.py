@@ -9,17 +9,8 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from slta.core.ranking import Ranking, rank_coordinates
-from slta.core.utility import (
-    AlphaFairUtility,
-    CappedLinearUtility,
-    LinearUtility,
-    LogShareUtility,
-    PoolClass,
-    QuadraticUtility,
-    TableUtility,
-    Utility,
-    WeightedLeastConnectionsUtility,
-)
+from slta.core.utility import PoolClass, Utility
+from tests.core.curves import alpha_fair, capped, linear, log_share, quadratic, table, weighted
 
 # Few different values, so that classes tie: Δ(x) of log_share is 0 for r = 4 at x = 1, 27/4 at x = 2 and
 # 14.92992 at x = 5, and r = 5 ties with r = 20 at log 5.
@@ -31,27 +22,23 @@ resources, slopes = st.sampled_from(RESOURCES), st.sampled_from(SLOPES)
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> TableUtility:
+def tables(draw: st.DrawFn) -> Utility:
     """A concave table for every capacity drawn here: the sums of falling marginals."""
     marginals = sorted(draw(st.lists(slopes, min_size=6, max_size=6)), reverse=True)
-    return TableUtility(tuple(sum(marginals[:x], Fraction(0)) for x in range(7)))
+    return table(*(sum(marginals[:x], Fraction(0)) for x in range(7)))
 
 
 rational_utilities: st.SearchStrategy[Utility] = st.one_of(
-    st.builds(LinearUtility, slopes),
-    st.builds(QuadraticUtility, slopes, st.sampled_from([Fraction(c) for c in ("0", "-1/20", "-1/2")])),
-    st.builds(
-        CappedLinearUtility,
-        slopes.filter(lambda a: a >= 0),
-        st.sampled_from([Fraction(0), Fraction(5, 2), Fraction(4)]),
-    ),
-    st.builds(WeightedLeastConnectionsUtility, resources),
-    st.builds(AlphaFairUtility, resources, st.sampled_from([Fraction(0), Fraction(2), Fraction(3)])),
+    st.builds(linear, slopes),
+    st.builds(quadratic, slopes, st.sampled_from([Fraction(c) for c in ("0", "-1/20", "-1/2")])),
+    st.builds(capped, slopes.filter(lambda a: a >= 0), st.sampled_from([Fraction(0), Fraction(5, 2), Fraction(4)])),
+    st.builds(weighted, resources),
+    st.builds(alpha_fair, resources, st.sampled_from([Fraction(0), Fraction(2), Fraction(3)])),
     tables(),
 )
-log_utilities: st.SearchStrategy[Utility] = st.builds(LogShareUtility, resources)
+log_utilities: st.SearchStrategy[Utility] = st.builds(log_share, resources)
 irrational_utilities: st.SearchStrategy[Utility] = st.builds(
-    AlphaFairUtility, resources, st.sampled_from([Fraction(1, 2), Fraction(3, 2)])
+    alpha_fair, resources, st.sampled_from([Fraction(1, 2), Fraction(3, 2)])
 )
 exact_utilities = rational_utilities | log_utilities
 utilities = exact_utilities | irrational_utilities

@@ -154,9 +154,8 @@ def test_the_image_has_neither_pip_nor_a_writable_place(stack: Stack) -> None:
     container = stack.containers("dispatcher")[0]
     search = "for name in ('pip', 'ensurepip', 'setuptools'): print(importlib.util.find_spec(name))"
     for python in ("python", "/usr/bin/env -i /usr/bin/python3"):
-        found = stack.engine.docker(
-            "exec", container, *python.split(), "-c", f"import importlib.util\n{search}", check=False
-        )
+        code = f"import importlib.util\n{search}"
+        found = stack.engine.docker("exec", container, *python.split(), "-c", code, check=False)
         assert set(found.split()) <= {"None"}
     touch = "for place in / /opt/slta /var/lib/slta /etc; do touch $place/x 2>/dev/null && echo $place; done; true"
     assert stack.engine.docker("exec", container, "bash", "-c", touch) == ""
@@ -245,9 +244,11 @@ def test_an_assigned_session_survives_a_restart_of_the_store(stack: Stack) -> No
 
 def test_the_load_generator_leaves_no_session_behind_when_it_is_stopped(stack: Stack) -> None:
     stack.compose("stop", "loadgen")
-    until(
-        lambda: stack.call("GET", "default/state", "ADMIN_KEY")["sessions"]["active"] == 0, 20, "sessions are left over"
-    )
+
+    def sessions() -> int:
+        return int(stack.call("GET", "default/state", "ADMIN_KEY")["sessions"]["active"])
+
+    until(lambda: sessions() == 0, 20, "sessions are left over")
 
 
 def play_load(stack: Stack, seconds: int, meanwhile: Callable[[], None]) -> None:
@@ -328,9 +329,8 @@ def test_an_outage_of_the_store_raises_the_alert_says_so_to_clients_and_loses_no
     with pytest.raises(urllib.error.HTTPError) as refused:
         stack.call("POST", "default/assign", "ADMIN_KEY", {"session_id": "refused"})
     assert refused.value.code == 503
-    assert json.loads(refused.value.read())["code"] in {"store_unavailable", "outcome_unknown"}, (
-        "in the API's own words"
-    )
+    code = json.loads(refused.value.read())["code"]
+    assert code in {"store_unavailable", "outcome_unknown"}, "in the API's own words"
     stack.compose("start", "redis")
     until(lambda: stack.prometheus.values(firing) == [], 60, "the alert does not end")
     assert stack.call("GET", "default/sessions/waits", "ADMIN_KEY")["pool_id"]
@@ -390,9 +390,8 @@ def test_a_backup_brings_sessions_back(stack: Stack) -> None:
     stack.call("POST", "default/complete", "ADMIN_KEY", {"session_id": "backed-up"})
     stack.compose("stop")
     restore = "rm -rf /data/* && cp -r /backup /data/appendonlydir"
-    stack.compose(
-        "run", "--rm", "--no-deps", "--volume", f"{backup}:/backup:ro", "--entrypoint", "sh", "redis", "-c", restore
-    )
+    run = ["run", "--rm", "--no-deps", "--volume", f"{backup}:/backup:ro", "--entrypoint", "sh"]
+    stack.compose(*run, "redis", "-c", restore)
     stack.compose("up", "--detach", "--wait", *stack.services)
 
     def is_back() -> bool:

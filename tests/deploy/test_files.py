@@ -25,9 +25,8 @@ SECRETS = make_secrets.random_secrets()
 
 
 def run(*command: str | Path, **environment: str) -> None:
-    done = subprocess.run(
-        [*map(str, command)], env=os.environ | environment, capture_output=True, text=True, check=False
-    )
+    given = os.environ | environment
+    done = subprocess.run([*map(str, command)], env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -251,9 +251,8 @@ def test_during_a_rotation_both_passwords_are_accepted() -> None:
 
 
 def test_no_command_is_granted_that_the_store_does_not_use() -> None:
-    line = next(
-        line for line in make_secrets.acl_file(SECRETS, TEMPLATE).splitlines() if line.startswith("user dispatcher")
-    )
+    lines = make_secrets.acl_file(SECRETS, TEMPLATE).splitlines()
+    line = next(line for line in lines if line.startswith("user dispatcher"))
     granted = set(re.findall(r"\+(\S+)", line))
     store = Path(__file__).resolve().parents[2] / "service/slta/store"
     lua = "".join(file.read_text(encoding="utf-8") for file in store.rglob("*.lua"))

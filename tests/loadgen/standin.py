@@ -158,13 +158,8 @@ class StandIn:
     async def renew(self, request: web.Request) -> web.Response:
         ids = (await request.json())["session_ids"]
         self.renewals.append(ids)
-        return web.json_response(
-            {
-                "renewed": [s for s in ids if s in self.live],
-                "expired": [s for s in ids if s in self.ended],
-                "unknown": [],
-            }
-        )
+        renewed, expired = ([s for s in ids if s in known] for known in (self.live, self.ended))
+        return web.json_response({"renewed": renewed, "expired": expired, "unknown": []})
 
     async def state(self, _: web.Request) -> web.Response:
         return web.json_response({"pools": {"active": len(self.pool_ids)}, "integrals": json.dumps(self.advance())})

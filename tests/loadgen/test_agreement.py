@@ -40,12 +40,7 @@ def test_means_agree_within_a_thousandth_and_occupancies_exactly(agreement: Agre
 
 
 def test_pools_differ_wherever_one_side_counts_another_number() -> None:
-    pools = [
-        {"pool_id": "a", "occupancy": 2},
-        {"pool_id": "b", "occupancy": 1},
-        {"pool_id": "c", "occupancy": 0},
-        {"pool_id": "d", "occupancy": 3},
-    ]
+    pools = [{"pool_id": pool, "occupancy": held} for pool, held in (("a", 2), ("b", 1), ("c", 0), ("d", 3))]
 
     assert differing_pools({"a": 2, "b": 2, "gone": 1}, pools) == {"b": (2, 1), "d": (0, 3), "gone": (1, 0)}
 

@@ -101,11 +101,8 @@ async def test_an_answer_that_is_not_the_services_is_told_apart(status: int, tex
 async def test_pools_are_read_page_by_page(client: Client) -> None:
     await client.assign("s-1")
 
-    assert {pool["pool_id"]: pool["occupancy"] for pool in await client.pools()} == {
-        "small-1": 1,
-        "small-2": 0,
-        "small-3": 0,
-    }
+    occupancies = {pool["pool_id"]: pool["occupancy"] for pool in await client.pools()}
+    assert occupancies == {"small-1": 1, "small-2": 0, "small-3": 0}
 
 
 async def test_a_refused_call_raises_with_the_problems_code(client: Client) -> None:

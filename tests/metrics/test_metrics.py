@@ -218,9 +218,7 @@ async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Me
     assert grown("session_seconds") > 0
     for window in ("60", "300", "3600"):
         utility = value(after, "utility_mean", fleet="f", window=window)
-        gaps = value(after, "placement_gap", fleet="f", window=window) + value(
-            after, "swing_gap", fleet="f", window=window
-        )
+        gaps = sum(value(after, name, fleet="f", window=window) for name in ("placement_gap", "swing_gap"))
         assert value(after, "utility_bound", fleet="f", window=window) == pytest.approx(utility + gaps)
 
 
@@ -285,14 +283,9 @@ async def test_a_large_capacity_is_shown_in_at_most_64_levels(empty_store: Store
 async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(
     empty_store: Store, metrics: Metrics
 ) -> None:
-    file = FleetFile.read(
-        {
-            "classes": [
-                {"name": name, "capacity": 90, "utility": {"kind": "log_share", "resource": r}, "pools": 5000}
-                for name, r in (("small", 20), ("large", 30))
-            ]
-        }
-    )
+    curves = {name: {"kind": "log_share", "resource": r} for name, r in (("small", 20), ("large", 30))}
+    classes = [{"name": name, "capacity": 90, "utility": u, "pools": 5000} for name, u in curves.items()]
+    file = FleetFile.read({"classes": classes})
     await create(empty_store, "f", file)
     await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
     specs = Specs()

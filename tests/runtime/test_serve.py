@@ -133,12 +133,8 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, options: list[str]) -> No
 @pytest.mark.slow
 def test_with_a_key_file_only_its_keys_open(tmp_path: Path, options: list[str]) -> None:
     keys = tmp_path / "keys.yaml"
-    made = subprocess.run(
-        [sys.executable, "-m", "slta.cli", "key", "new", "--scope", "admin"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-m", "slta.cli", "key", "new", "--scope", "admin"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
     entry = "\n".join(line for line in made.stderr.splitlines() if not line.startswith("#"))
     keys.write_text(f"keys:\n{entry}\n")
     with serving(tmp_path, *options, "--keys-file", str(keys)) as (service, client):
