@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from slta.core.policies import Decision, Specification
+from slta.core.policies import Specification
+from slta.core.policies.choice import Decision
 
 
 def chosen(policy_at: Callable[[], Specification], draws: int = 60) -> Counter[tuple[str, int, int]]:
