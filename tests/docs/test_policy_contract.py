@@ -34,9 +34,12 @@ def source(name: str) -> str:
 
 
 def entries(name: str, table: str) -> dict[str, str]:
-    """What stands in a table of the policy's Lua, by key."""
-    body = re.search(rf"^{table} = {{\n(.*?)\n}}$", source(name), re.MULTILINE | re.DOTALL)
-    return dict(re.findall(r"(\w+) = (.*),$", body[1], re.MULTILINE)) if body else {}
+    """What stands in a table of the policy's Lua, by key; `tokens.declare` returns a table for its words."""
+    declare = re.search(rf"^{table} = tokens\.declare\((.*)\)$", source(name), re.MULTILINE)
+    begin, end = ("  return {", "  }") if declare else (f"{table} = {{", "}")
+    body = re.search(rf"^{re.escape(begin)}\n(.*?)\n{end}$", source(name), re.MULTILINE | re.DOTALL)
+    found = dict(re.findall(r"(\w+) = (.*),$", body[1], re.MULTILINE)) if body else {}
+    return found | ({"TOKENS": declare[1]} if declare else {})
 
 
 def declared(name: str) -> dict[str, list[str]]:

@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 import slta.store
-from slta.store.library import AFTER_POLICIES, BEFORE_POLICIES, LUA_POLICIES, assemble
+from slta.store.library import assemble
 from slta.store.operations import FACTS, OPERATIONS
 from tests.inventory import each
 from tests.servers import SERVERS, own_server
 
 FOLDER = Path(slta.store.__file__).parent / "lua"
-ORDER = (*BEFORE_POLICIES, *(file.name for file in LUA_POLICIES.values()), *AFTER_POLICIES)
-MODULES = [Path(name).stem for name in ORDER]
 FILES = sorted(FOLDER.rglob("*.lua"))
+MODULES = [file.stem for file in FILES]
 COLUMNS = 120
 NOT_IN_REDIS = ("debug", "dofile", "io", "loadfile", "module", "os", "package", "print", "require")
 
@@ -31,8 +30,13 @@ def test_lines_have_at_most_120_columns(file: Path) -> None:
     assert [number for number, line in enumerate(lines, 1) if len(line) > COLUMNS] == []
 
 
-def test_every_file_is_part_of_the_library() -> None:
-    assert {file.stem for file in FILES} == set(MODULES)
+def test_every_file_is_part_of_the_library_once() -> None:
+    source, digest = assemble()
+    unmarked = {file: re.sub(r"{} -- @\w+@", "", file.read_text(encoding="utf-8")) for file in FILES}
+    texts = {file: text.splitlines()[0] for file, text in unmarked.items()}
+
+    assert [file for file, first in texts.items() if source.splitlines().count(first) != 1] == []
+    assert digest in source
 
 
 @pytest.mark.needs("luacheck")

@@ -48,7 +48,7 @@ MUTANTS = {
         "sessions", "fleet, 'update', step)", "fleet, 'update', policies.call(fleet, 'learning_step'))"
     ),
     "green tokens are not taken at the threshold": lua(
-        "tokens", "pool_index, 0)\n    fleet.green[class_index] = fleet.green[class_index] - 1", "pool_index, 1)"
+        "tokens", "change_tokens(fleet, class_index, pool_index, level, 0)", "follow_single_pool(fleet)"
     ),
     "a single pool learns": lua(
         "tokens",
@@ -74,9 +74,7 @@ MUTANTS = {
     "a jump of the clock is time": lua(
         "accounting", "elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))", "elapsed = math.max(0, elapsed)"
     ),
-    "an ended id is forgotten at once": lua(
-        "sessions", "  if reason then\n    return { 'ENDED', reason", "  if false then\n    return { 'ENDED', reason"
-    ),
+    "an ended id is forgotten at once": lua("sessions", "  if ended then\n", "  if false then\n"),
     "a late assign is placed": lua("sessions", "tombstones.add(fleet, id)", "local _ = nil"),
     "retention drops the younger generation": lua(
         "sessions", "fleet.ended_generation = 1 - fleet.ended_generation\n", "\n"

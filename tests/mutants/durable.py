@@ -36,7 +36,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/failover/rollback_detection", 'return "other fleet"', 'return "lost"', REPLAY_LOG
     ),
     "the store takes facts of another fleet": lua(
-        "library", "elseif not incarnations.is_of(fleet, args[2]) then", "elseif false then", WENT_BACK
+        "library", "if not incarnations.is_of(fleet, args[2]) then", "if false then", WENT_BACK
     ),
     "another incarnation makes no suspect": python(
         "store/failover/rollback_detection", "self._suspects.add(fleet)", "pass", REPLAY_LOG, WENT_BACK
@@ -87,7 +87,7 @@ MUTANTS: dict[str, Mutant] = {
         WENT_BACK,
     ),
     "a replayed placement revives an ended session": lua(
-        "reports", "reason, ended_on = sessions.ended(fleet, id)", "", WENT_BACK
+        "reports", "not session and sessions.ended(fleet, id)", "false", WENT_BACK
     ),
     "ids of a short retention are forgotten at once": lua(
         "sessions", "math.max(fleet.retention, MIN_RETENTION)", "fleet.retention", "store/sessions"

@@ -31,13 +31,13 @@ DRY_RUN = {
         "models/snapshots", "len(self.sessions) + len(self.pools)", "len(self.sessions)", AUTOMATIC
     ),
     "a pool that its name tells of is said to be lost": python(
-        "store/surveys", "self.pools.items() if pool_id not in self.named", "self.pools.items()", AUTOMATIC
+        "store/repairs", 'found["pool"] if pool_id not in named', 'found["pool"]', AUTOMATIC
     ),
     "a session of no known class is not told of": lua(
         "repair_survey", "      slice:add('homeless', id, session.pool_id)\n", "", AUTOMATIC
     ),
     "sets of ids are not looked at before the rest": python(
-        "store/surveys", 'if part in ("ids", "aside") and not', "if False and not", AUTOMATIC
+        "store/repairs", 'if part in ("ids", "aside") and not', "if False and not", AUTOMATIC
     ),
     "the command sets aside though nobody answered": python(
         "cli/audit", 'without a prompt.")\n        return False', 'without a prompt.")\n        return True', COMMAND
@@ -113,7 +113,7 @@ MENDING = {
     "unknown keys are dropped unasked": lua("repair_keys", " and job.asked == '1'", "", AUTOMATIC),
     "of two pools of one number one is set aside": lua(
         "repair_pools",
-        "return repair_pools.free_number(fleet, (keys.locate(fleet, pool_number)))",
+        "return free_number(fleet, (keys.locate(fleet, pool_number)))",
         "return nil",
         AUTOMATIC,
     ),

@@ -216,8 +216,8 @@ LUA = {
     "a suspect fleet is not repaired": lua("upkeep", "return fleet.suspect == ''", "return true", BATCHING),
     "completions need memory": lua(
         "library",
-        "batch(key_list, args, true) end, { 'allow-oom' })",
-        "batch(key_list, args, true) end)",
+        "register('release', batch(true), { 'allow-oom' })",
+        "register('release', batch(true))",
         EARLY,
         BATCHING,
     ),

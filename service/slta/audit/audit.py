@@ -15,7 +15,6 @@ from slta.models.errors import (
     UnknownFleetError,
 )
 from slta.store import Store
-from slta.store.audits import differences
 from slta.store.encoding import put_arguments
 from slta.store.operations import CONFIGURATION_FIELDS
 
@@ -36,11 +35,14 @@ async def audit_all(store: Store, specs: Specs) -> list[Findings]:
 
 
 async def _names(store: Store) -> list[str]:
+    return sorted({*await _listed(store), *await store.audits.census()})
+
+
+async def _listed(store: Store) -> list[str]:
     try:
-        listed = set(await store.fleets.names())
+        return await store.fleets.names()
     except DispatchError:  # the list has the wrong type
-        listed = set()
-    return sorted(listed | await store.audits.census())
+        return []
 
 
 async def audit_fleet(store: Store, specs: Specs, fleet: str) -> Findings:
@@ -49,7 +51,8 @@ async def audit_fleet(store: Store, specs: Specs, fleet: str) -> Findings:
         findings = await store.audits.inspect(fleet)
     except NOT_AUDITED as error:
         return Findings(fleet=fleet, sentences=[], total=0, slices=0, not_looked=error.code)
-    more = await _configuration(store, specs, fleet) + await _listing(store, fleet)
+    unlisted = [] if fleet in await _listed(store) else [UNLISTED]
+    more = await _configuration(store, specs, fleet) + unlisted
     return replace(findings, sentences=findings.sentences + more, total=findings.total + len(more))
 
 
@@ -68,14 +71,12 @@ async def compare(specs: Specs, stored: Configuration) -> list[str]:
     except (InvalidFleetError, ValueError):
         return ["document: is unreadable"]
     _, _, *arguments = map(str, put_arguments(spec, stored.document, None))
-    fields, tables = arguments[: len(CONFIGURATION_FIELDS)], arguments[len(CONFIGURATION_FIELDS) :]
+    fields = zip(CONFIGURATION_FIELDS, stored.fields, arguments, strict=False)
+    findings = [f"{name}: {got!r}, expected {want!r}" for name, got, want in fields if got != want]
+    tables = arguments[len(CONFIGURATION_FIELDS) :]
+    if len(stored.digests) != len(tables):
+        return [*findings, "tables: their number of classes differs from the document's"]
     digests = [hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in tables]
-    return differences(stored, fields, digests, spec.class_names())
-
-
-async def _listing(store: Store, fleet: str) -> list[str]:
-    try:
-        listed = await store.fleets.names()
-    except DispatchError:
-        listed = []
-    return [] if fleet in listed else [UNLISTED]
+    names = ("order:full", "bound:full", *(f"marginals of class {name}" for name in spec.class_names()))
+    pairs = zip(names, stored.digests, digests, strict=True)
+    return findings + [f"{name}: does not follow from the document" for name, got, want in pairs if got != want]

@@ -4,7 +4,7 @@
 |---|---|
 | store | `Store`, the public interface: `store.sessions.assign(…)` |
 | sessions, pools, fleets | operations on sessions, pools and fleets |
-| audits, repairs, surveys | audits, repairs and their dry runs |
+| audits, repairs | audits, repairs and their dry runs |
 | replies, snapshots | parsers of Lua replies |
 | operations | the table of session operations, and of the fields of a configuration |
 | library, encoding | the Lua library, assembled from `lua/`; arguments of `put` |

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -84,16 +83,3 @@ class Audits:
             if int(await self._functions.query("PTTL", key)) >= 0:
                 findings.append(f"{key}: has a time to live")
         return findings
-
-
-def differences(
-    stored: Configuration, expected: Sequence[str], digests: Sequence[str], names: Sequence[str]
-) -> list[str]:
-    """Findings on stored fields and tables that differ from those compiled from the document."""
-    fields = dict(zip(CONFIGURATION_FIELDS, zip(stored.fields, expected, strict=True), strict=True))
-    tables = ("order:full", "bound:full", *(f"marginals of class {name}" for name in names))
-    findings = [f"{name}: {got!r}, expected {want!r}" for name, (got, want) in fields.items() if got != want]
-    if len(stored.digests) != len(digests):
-        return [*findings, "tables: their number of classes differs from the document's"]
-    pairs = zip(tables, stored.digests, digests, strict=True)
-    return findings + [f"{name}: does not follow from the document" for name, got, want in pairs if got != want]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
@@ -42,58 +42,10 @@ LUA_POLICIES: Mapping[str, Traversable] = {
 """Policies: name in a fleet's configuration, and Lua file, which defines a module of its name. The contract is in
 `lua/policies/policies.lua`."""
 
-BEFORE_POLICIES = (
-    "state/vectors",
-    "ledger/rows",
-    "state/keys",
-    "policies/choice",
-    "state/write_buffer",
-    "state/codec",
-    "state/state",
-    "incarnations",
-    "state/cache",
-    "ledger/accounting",
-    "ledger/order",
-    "policies/tokens",
-)
-AFTER_POLICIES = (
-    "policies/policies",
-    "ledger/ledger",
-    "events",
-    "tombstones",
-    "leases",
-    "sessions",
-    "reports",
-    "replay",
-    "batches",
-    "pools",
-    "history",
-    "reads",
-    "integrity/bit_blocks",
-    "state/records",
-    "integrity/audit",
-    "integrity/audit_fields",
-    "integrity/audit_totals",
-    "integrity/audit_tables",
-    "integrity/audit_pools",
-    "integrity/audit_records",
-    "integrity/audit_keys",
-    "configuration",
-    "fleets",
-    "integrity/repair",
-    "integrity/repair_begin",
-    "integrity/repair_pools",
-    "integrity/repair_aside",
-    "integrity/repair_orphans",
-    "integrity/repair_keys",
-    "integrity/repair_records",
-    "integrity/repair_totals",
-    "integrity/repair_survey",
-    "upkeep",
-    "library",
-)
-"""Files of `lua/` in load order, with the policies in between. Each but the last defines a table of functions of its
-name."""
+FIRST = ("policies/tokens",)
+"""Files whose functions the policies use while the library loads; the policies follow."""
+LAST = ("batches", "integrity/audit", "integrity/repair", "library")
+"""Files that use functions of others while the library loads."""
 
 
 def layout_mismatch(fleet: str, layout: int) -> str:
@@ -119,12 +71,12 @@ def assemble(
     policies: Mapping[str, Traversable] = LUA_POLICIES, operations: Mapping[str, SessionOperation] = OPERATIONS
 ) -> Library:
     """Assemble the library with these policies and operations. LookupError for an operation without a function."""
-    files = {name.rpartition("/")[2]: FOLDER / f"{name}.lua" for name in BEFORE_POLICIES}
-    files |= {_module(file): file for file in policies.values()}
-    files |= {name.rpartition("/")[2]: FOLDER / f"{name}.lua" for name in AFTER_POLICIES}
-    bodies = [_constants(), *(file.read_text(encoding="utf-8") for file in files.values())]
+    before, after = list(map(_lua_file, FIRST)), list(map(_lua_file, LAST))
+    others = [file for file in _all_files(FOLDER) if file not in (*before, *LUA_POLICIES.values(), *after)]
+    files = [*before, *policies.values(), *others, *after]
+    bodies = [_constants(), *(file.read_text(encoding="utf-8") for file in files)]
     rows = ", ".join(f"['{name}'] = {_module(file)}" for name, file in policies.items())
-    source = f"local constants, {', '.join(name for name in files if name != 'library')}\n"
+    source = f"local constants, {', '.join(map(_module, files[:-1]))}\n"
     source += "".join(f"do\n{body}end\n" for body in bodies).replace("{} -- @POLICIES@", f"{{ {rows} }}")
     for marker, table, first, words in (
         ("OPERATIONS", operations, 2, OPERATION_WORDS),
@@ -138,8 +90,21 @@ def assemble(
     return Library(f"#!lua name=slta_{digest}\n" + source.replace("@DIGEST@", digest), digest)
 
 
-def _module(policy: Traversable) -> str:
-    return policy.name.removesuffix(".lua")
+def _lua_file(name: str) -> Traversable:
+    return FOLDER / f"{name}.lua"
+
+
+def _all_files(folder: Traversable) -> Iterator[Traversable]:
+    """The files in order. Each but `library` defines a table of functions of its name."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _all_files(entry)
+        elif entry.name.endswith(".lua"):
+            yield entry
+
+
+def _module(file: Traversable) -> str:
+    return file.name.removesuffix(".lua")
 
 
 def _constants() -> str:
@@ -157,11 +122,7 @@ def _constants() -> str:
         "MARGINAL_BYTES": encoding.MARGINAL_BYTES,
         "BOUND_BYTES": encoding.CLASS_BYTES + encoding.MARGINAL_BYTES,
     }
+    lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS, "PUT_ARGUMENTS": PUT_ARGUMENTS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
-    lists = {
-        "WINDOWS": WINDOWS,
-        "CONFIGURATION_FIELDS": map(repr, CONFIGURATION_FIELDS),
-        "PUT_ARGUMENTS": map(repr, PUT_ARGUMENTS),
-    }
-    lines += [f"  {name} = {{ {', '.join(map(str, values))} }},\n" for name, values in lists.items()]
+    lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
     return f"constants = {{\n{''.join(lines)}}}\n"

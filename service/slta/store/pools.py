@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from slta.models import EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, Status, errors
 from slta.models.request_record import Author
@@ -67,13 +68,7 @@ class Pools:
         await self.set_status(fleet, pool_id, "failed", author)
         ended = await self._end(fleet, pool_id, await self._session_ids(fleet, pool_id), "failed", "")
         pool = await self.get(fleet, pool_id)
-        return PoolFailed(
-            pool_id=pool.pool_id,
-            pool_class=pool.pool_class,
-            status=pool.status,
-            occupancy=pool.occupancy,
-            ended_session_ids=ended,
-        )
+        return PoolFailed(**asdict(pool), ended_session_ids=ended)
 
     async def reconcile(self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str]) -> Reconciliation:
         """Apply a pool's own list of sessions at `as_of` of a snapshot: adopt unknown sessions, end missing ones.

@@ -7,18 +7,25 @@ record of an unknown class is set aside.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 
 from slta.models import Repaired, Survey
 from slta.models.request_record import Author
 from slta.store.client.functions import Argument, FunctionClient
-from slta.store.surveys import survey
 
 WORK = 3000
 """Approximate Redis commands per slice of a repair or audit: a few milliseconds, which block the server."""
 TAKEOVER_SECONDS = 2.0
 """Time without a slice after which another dispatcher resumes a repair."""
+SETS_PER_CALL = 500
+"""Sets of session ids per call of a survey."""
+UNREADABLE, NO_CLASS, NO_RECORD = (
+    "its record is unreadable",
+    "no class has the number of its pool",
+    "neither it nor its pool has a record",
+)
 
 
 class Repairs:
@@ -41,7 +48,19 @@ class Repairs:
 
         Sleeps after each slice for the time that it took, as a repair does.
         """
-        return await survey(self._functions, fleet, configuration, self._work)
+        _, policy, numbers, live = await self._functions.read("begin_survey", fleet, *configuration)
+        found: dict[str, dict[str, str]] = defaultdict(dict)
+        part, cursor = "names", ""
+        while part:
+            began = perf_counter()
+            arguments = (policy, numbers, part, cursor, self._work)
+            _, part, cursor, triples = await self._functions.read("survey", fleet, *arguments)
+            for kind, first, second in zip(triples[::3], triples[1::3], triples[2::3], strict=True):
+                found[kind][first] = second
+            if part in ("ids", "aside") and not cursor and found["ids"]:  # before the part that follows
+                part, cursor = "ids", " ".join(_pop(found["ids"], SETS_PER_CALL))
+            await asyncio.sleep(perf_counter() - began)
+        return _survey(int(live), found)
 
     async def begin(
         self,
@@ -79,3 +98,27 @@ class Repairs:
                 return None
             idle_us = 0
             await asyncio.sleep(perf_counter() - began)
+
+
+def _pop(items: dict[str, str], count: int) -> list[str]:
+    """Remove the first keys, and return them."""
+    keys = list(items)[:count]
+    for key in keys:
+        del items[key]
+    return keys
+
+
+def _survey(live: int, found: Mapping[str, Mapping[str, str]]) -> Survey:
+    """The result of the triples by kind, see `lua/integrity/repair_survey.lua`.
+
+    A pool with an unreadable record is not lost if its name and its bit exist.
+    """
+    named = found["named"]
+    homeless = {id_: NO_CLASS for id_, pool_id in found["homeless"].items() if pool_id not in named}
+    return Survey(
+        live=live,
+        sessions=dict.fromkeys(found["session"], UNREADABLE) | dict.fromkeys(found["lost"], NO_RECORD) | homeless,
+        pools={pool_id: UNREADABLE for pool_id in found["pool"] if pool_id not in named},
+        keys={name: f"a stray {kind}" for name, kind in found["key"].items()},
+        put_back=sorted(found["back"]),
+    )

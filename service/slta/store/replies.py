@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,11 +129,7 @@ def renewal(session_id: str, reply: Reply) -> Renewal:
 def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
     """Parse the replies of `renew`, one per session."""
     groups = _group_by_outcome(session_ids, replies)
-    return Renewed(
-        renewed=groups.get("RENEWED", []),
-        expired=groups.get("EXPIRED", []),
-        unknown=groups.get("UNKNOWN", []),
-    )
+    return Renewed(renewed=groups["RENEWED"], expired=groups["EXPIRED"], unknown=groups["UNKNOWN"])
 
 
 def session(session_id: str, reply: Reply) -> Session:
@@ -171,10 +168,10 @@ def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[R
     groups = _group_by_outcome(unknown, replies)
     return Reconciliation(
         ended=ended,
-        adopted=groups.get("ADOPTED", []),
-        over_capacity=groups.get("OVER_CAPACITY", []),
-        already_ended=groups.get("ENDED", []),
-        elsewhere=groups.get("ELSEWHERE", []),
+        adopted=groups["ADOPTED"],
+        over_capacity=groups["OVER_CAPACITY"],
+        already_ended=groups["ENDED"],
+        elsewhere=groups["ELSEWHERE"],
     )
 
 
@@ -199,9 +196,9 @@ def _facts(payload: dict[str, Any] | None) -> Facts | None:
 
 
 def _group_by_outcome(session_ids: Sequence[str], replies: Sequence[Reply]) -> dict[str, list[str]]:
-    ids: dict[str, list[str]] = {}
+    ids: dict[str, list[str]] = defaultdict(list)
     for session_id, reply in zip(session_ids, replies, strict=True):
-        ids.setdefault(reply[0], []).append(session_id)
+        ids[reply[0]].append(session_id)
     return ids
 
 

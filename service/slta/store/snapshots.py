@@ -9,6 +9,8 @@ from slta.models.errors import DamagedError, DocumentUnreadableError
 
 TOKEN_COUNT_PREFIX = "assigned_"
 """Prefix of the fields that count placements by token."""
+INTEGERS = ("config_version", "time", "clock", "sessions", "utility", "optimum")
+"""Fields of a snapshot that are integers of the same name."""
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
@@ -29,17 +31,11 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
     return Snapshot(
         fleet=fleet,
         document=document,
-        config_version=int(fields["config_version"]),
         policy=fields["policy"],
         store_epoch=epoch,
         suspect=bool(fields["suspect"]),
         repair_blocked=fields.get("repair_blocked") or None,
-        time=int(fields["time"]),
-        clock=int(fields["clock"]),
-        sessions=int(fields["sessions"]),
         draining_sessions=sum(_vector(fields, "draining_sessions")),
-        utility=int(fields["utility"]),
-        optimum=int(fields["optimum"]),
         rank=int(rank),
         yellow=int(fields.get("yellow", 0)),
         min_green=int(fields.get("min_green", 0)),
@@ -48,6 +44,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         integrals=parse_integrals(epoch, now),
         row_bytes={"tokens": int(tokens), "ledger": int(ledger)},
         past={w: parse_integrals(epoch, line) for w, line in zip(WINDOWS, past, strict=True) if line},
+        **{name: int(fields[name]) for name in INTEGERS},
     )
 
 
@@ -57,23 +54,19 @@ def _vector(fields: dict[str, str], name: str) -> list[int]:
 
 def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
     names = fields["names"].split()
-    zeros = [0] * len(names)
     vectors = {name: _vector(fields, name) for name in ("draining_pools", "failed_pools", "draining_sessions")}
     tallies = {
         name.removeprefix(TOKEN_COUNT_PREFIX): _vector(fields, name)
         for name in sorted(fields)
         if name.startswith(TOKEN_COUNT_PREFIX)
     }
-    green = _vector(fields, "green") or zeros
+    vectors["green"] = _vector(fields, "green") or [0] * len(names)
     return [
         ClassSnapshot(
             name=name,
             counts=[int(number) for number in columns[i].split()],
-            draining_pools=vectors["draining_pools"][i],
-            failed_pools=vectors["failed_pools"][i],
-            draining_sessions=vectors["draining_sessions"][i],
-            green=green[i],
             assigned={token: counts[i] for token, counts in tallies.items()},
+            **{field: vector[i] for field, vector in vectors.items()},
         )
         for i, name in enumerate(names)
     ]

@@ -116,12 +116,6 @@ local function merge_newest(fleet, event)
   redis.pcall('LTRIM', key_of(fleet), 1, -1)
 end
 
-local function push(fleet, text)
-  if type(redis.pcall('LPUSH', key_of(fleet), text)) == 'number' then
-    redis.pcall('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
-  end
-end
-
 -- Completes an event with the outcome in `reply`, and stores it unless the fleet is deleted or was never created.
 -- Returns its text, '' if nothing changed. O(1).
 function events.close(fleet, event, reply)
@@ -135,7 +129,9 @@ function events.close(fleet, event, reply)
   end
   merge_newest(fleet, event)
   local text = cjson.encode(event)
-  push(fleet, text)
+  if type(redis.pcall('LPUSH', key_of(fleet), text)) == 'number' then
+    redis.pcall('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
+  end
   return text
 end
 
@@ -174,17 +170,11 @@ function events.invalid(fleet)
   return found
 end
 
--- Removes invalid entries. O(1).
+-- Removes these entries. O(1).
 function events.repair(fleet)
-  if #events.invalid(fleet) == 0 then
-    return
-  end
-  local texts = redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS - 1)
-  redis.call('UNLINK', key_of(fleet))
-  for at = #texts, 1, -1 do
-    if parse(texts[at]) then
-      redis.call('LPUSH', key_of(fleet), texts[at])
-    end
+  redis.call('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
+  for _, text in ipairs(events.invalid(fleet)) do
+    redis.call('LREM', key_of(fleet), 0, text)
   end
 end
 

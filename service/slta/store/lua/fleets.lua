@@ -82,6 +82,7 @@ local function refusal(fleet, wanted)
   return nil
 end
 
+-- Deletes the rows of a class from level `first` on.
 local function drop_levels(fleet, class_index, first)
   for from = first, fleet.capacities[class_index], KEYS_PER_UNLINK do
     local level_keys = {}
@@ -120,12 +121,9 @@ end
 
 -- Reorders all vectors to the new class indexes. Deletes the rows of removed classes.
 local function reorder_classes(fleet, names, class_ids)
-  local old, kept = fleet.index_by_id, {}
-  for _, class_id in ipairs(class_ids) do
-    kept[class_id] = true
-  end
+  local old = fleet.index_by_id
   for class_index, class_id in ipairs(fleet.numbers) do
-    if not kept[class_id] then
+    if not vectors.has(class_ids, class_id) then
       drop_class(fleet, class_index)
     end
   end
@@ -138,13 +136,6 @@ local function reorder_classes(fleet, names, class_ids)
   end
   fleet.names, fleet.numbers, fleet.classes = names, class_ids, #class_ids
   cache.index_classes(fleet)
-end
-
--- Deletes the rows of levels above `wanted`, the new capacities by class name.
-local function clear_rows_above(fleet, wanted)
-  for class_index, name in ipairs(fleet.names) do
-    drop_levels(fleet, class_index, (wanted[name] or 0) + 1)
-  end
 end
 
 -- Writes the document and the tables compiled from it. O(levels).
@@ -184,14 +175,16 @@ local function apply(fleet, given, wanted)
   if totals_differ then
     fleet.utilities_version = fleet.utilities_version + 1
   end
-  clear_rows_above(fleet, wanted)
+  for class_index, name in ipairs(fleet.names) do
+    drop_levels(fleet, class_index, (wanted[name] or 0) + 1)
+  end
   reorder_classes(fleet, given.names, assign_class_ids(fleet, given.names))
   for _, field in ipairs(fleets.SETTINGS) do
     fleet[field] = given[field]
   end
   if tables_differ then
     fleets.write_tables(fleet, given)
-    fleet.utility = ledger.utility(fleet)
+    fleet.utility = ledger.totals(fleet, ledger.columns(fleet))
   else
     redis.call('SET', keys.of_fleet(fleet, 'document'), given.document)
   end

@@ -7,19 +7,15 @@ local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
-local function are_numbers(text)
-  for _, word in ipairs(vectors.split(text)) do
+-- Whether a line consists of integrals and, after a bar, the sums of the fleet's policy.
+local function is_integrals(line)
+  local integrals, sums = string.match(line, '^([^|]*)|?([^|]*)$')
+  for _, word in ipairs(vectors.split((integrals or '') .. ' ' .. (sums or ''))) do
     if not tonumber(word) then
       return false
     end
   end
-  return true
-end
-
--- Whether a line consists of integrals and, after a bar, the sums of the fleet's policy.
-local function is_integrals(line)
-  local integrals, sums = string.match(line, '^([^|]*)|?([^|]*)$')
-  return integrals and #vectors.split(integrals) >= 8 and are_numbers(integrals) and are_numbers(sums)
+  return integrals and #vectors.split(integrals) >= 8
 end
 
 -- Whether every line of a window is valid; true for an empty window.

@@ -19,12 +19,16 @@ local function hash(...)
   return tonumber(string.sub(redis.sha1hex(table.concat({ ... }, '|')), 1, constants.INCARNATION_BITS / 4), 16)
 end
 
+-- The server's run id; nil if the user may not call INFO.
+function incarnations.run_id()
+  local information = redis.pcall('INFO', 'server')
+  return type(information) == 'string' and string.match(information, 'run_id:(%x+)') or nil
+end
+
 -- Users without permission for INFO get a random id each time the library is loaded.
 local function process_id()
   if not process then
-    local information = redis.pcall('INFO', 'server')
-    local run_id = type(information) == 'string' and string.match(information, 'run_id:(%x+)')
-    process = hash(run_id or table.concat(redis.call('TIME'), '|'))
+    process = hash(incarnations.run_id() or table.concat(redis.call('TIME'), '|'))
   end
   return process
 end

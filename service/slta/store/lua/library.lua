@@ -7,11 +7,7 @@
 -- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
 
 local function clock(given)
-  if given ~= '' then
-    return tonumber(given)
-  end
-  local seconds_and_micros = redis.call('TIME')
-  return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
+  return tonumber(given) or accounting.server_time()
 end
 
 -- Whether a fleet without a state has lost it rather than been deleted: its document still exists.
@@ -40,17 +36,24 @@ local function present_fleet(key_list, args)
   return fleet, refusal
 end
 
--- Wraps change(fleet, arguments after the time) -> reply, the text of an event: updates one fleet.
-local function updating(change)
+-- Wraps callback(fleet, args) -> reply, fleet, the text of an event; open(key_list, args) returns the fleet.
+local function with_fleet(open, callback)
   return function(key_list, args)
-    local fleet, refusal = present_fleet(key_list, args)
+    local fleet, refusal = open(key_list, args)
     if not fleet then
       return refusal
     end
+    return callback(fleet, args)
+  end
+end
+
+-- Wraps change(fleet, arguments after the time) -> reply, the text of an event: updates one fleet.
+local function updating(change)
+  return with_fleet(present_fleet, function(fleet, args)
     local reply, event = change(fleet, unpack(args, 2))
     state.write(fleet)
     return reply, fleet, event
-  end
+  end)
 end
 
 -- Wraps a change that records an event; ARGV[2] is its author, see `events.begin`. Appends the event's text to the
@@ -65,38 +68,29 @@ end
 
 -- Wraps a read of one fleet, which writes nothing.
 local function reading(read)
-  return function(key_list, args)
-    local fleet, refusal = fleet_to_read(key_list, args)
-    if not fleet then
-      return refusal
-    end
+  return with_fleet(fleet_to_read, function(fleet, args)
     local ok, reply = pcall(read, fleet, unpack(args, 2))
     return ok and reply or { 'DAMAGED' }, fleet
-  end
+  end)
 end
 
 -- ARGV: time, then operations of five words each.
-local function batch(key_list, args, memory_full)
-  local fleet, refusal = present_fleet(key_list, args)
-  if not fleet then
-    return refusal
-  end
-  fleet.memory_full = memory_full
-  return batches.run(fleet, args, batches.OPERATIONS)
+local function batch(memory_full)
+  return with_fleet(present_fleet, function(fleet, args)
+    fleet.memory_full = memory_full
+    return batches.run(fleet, args, batches.OPERATIONS)
+  end)
 end
 
 -- ARGV: time, an incarnation of the fleet in which the facts were acknowledged, then facts as `replay` takes them
 --   -> {BATCH, one outcome per fact} | {OTHER_FLEET}.
-local function replay_facts(key_list, args)
-  local fleet, refusal = present_fleet(key_list, args)
-  if not fleet then
-    return refusal
-  elseif not incarnations.is_of(fleet, args[2]) then
+local replay_facts = with_fleet(present_fleet, function(fleet, args)
+  if not incarnations.is_of(fleet, args[2]) then
     return { 'OTHER_FLEET' }, fleet
   end
   fleet.memory_full = false
   return batches.run(fleet, args, batches.FACTS)
-end
+end)
 
 -- ARGV: time -> {TICKED, 1 if expired leases remain, else 0} | {SUSPECT, …} if the fleet needs a repair, see
 -- `repair.claim`. Idempotent; every dispatcher calls it about once per second.
@@ -137,16 +131,12 @@ local function begin_repair(key_list, args)
 end
 
 -- ARGV: time, author, expected version ('' for any). The state is not written back.
-local function delete(key_list, args)
-  local fleet, refusal = present_fleet(key_list, args)
-  if not fleet then
-    return refusal
-  end
+local delete = with_fleet(present_fleet, function(fleet, args)
   local event = events.begin('delete_fleet', fleet, fleet.clock, args[2])
   event.before = events.describe_fleet(fleet)
   local reply = fleets.delete(fleet, args[3])
   return reply, nil, events.close(fleet, event, reply)
-end
+end)
 
 local function register(name, callback, flags)
   redis.register_function({
@@ -161,9 +151,9 @@ local function register(name, callback, flags)
   })
 end
 
-register('batch', function(key_list, args) return batch(key_list, args, false) end)
+register('batch', batch(false))
 -- The same for batches that only complete or renew; called after a batch was refused because memory is full.
-register('release', function(key_list, args) return batch(key_list, args, true) end, { 'allow-oom' })
+register('release', batch(true), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('replay', replay_facts)
 register('mark', updating(incarnations.mark), { 'allow-oom' })

@@ -30,13 +30,14 @@ function pools.name(fleet, pool_number)
   return name
 end
 
-local function write(fleet, pool_id, pool_number, status)
+-- Writes the record and the name of a pool.
+function pools.write(fleet, pool_id, pool_number, status)
   redis.call('HSET', keys.of_fleet(fleet, 'pools'), pool_id, string.format('%d %s', pool_number, status))
   redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
 end
 
--- {POOL, pool_id, class, status, occupancy}, or the refusal.
-local function describe(fleet, pool_id)
+-- pool_id -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}.
+function pools.get(fleet, pool_id)
   local pool_number, status, refusal = pools.find(fleet, pool_id)
   if not pool_number then
     return refusal
@@ -54,7 +55,8 @@ local function find_class(fleet, name)
   return nil
 end
 
-local function count(fleet, class_index, status, change)
+-- Adds to the count of the pools with a status.
+function pools.count(fleet, class_index, status, change)
   local counts = fleet[pools.COUNTED_IN[status]]
   counts[class_index] = counts[class_index] + change
 end
@@ -67,8 +69,8 @@ local function create(fleet, pool_id, class_index, status)
   if status == 'active' then
     redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 1)
   end
-  count(fleet, class_index, status, 1)
-  write(fleet, pool_id, keys.pool_number(fleet, class_index, pool_index), status)
+  pools.count(fleet, class_index, status, 1)
+  pools.write(fleet, pool_id, keys.pool_number(fleet, class_index, pool_index), status)
 end
 
 -- Removes an empty pool and frees its pool_index.
@@ -76,7 +78,7 @@ local function destroy(fleet, pool_id, pool_number, status)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 0)
   redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 0)
-  count(fleet, class_index, status, -1)
+  pools.count(fleet, class_index, status, -1)
   redis.call('HDEL', keys.of_fleet(fleet, 'pools'), pool_id)
   redis.call('HDEL', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number))
 end
@@ -148,13 +150,13 @@ function pools.set_status(fleet, pool_id, status)
   if status ~= present then
     ledger.change_pools(fleet, function()
       local class_index = keys.locate(fleet, pool_number)
-      count(fleet, class_index, present, -1)
-      count(fleet, class_index, status, 1)
+      pools.count(fleet, class_index, present, -1)
+      pools.count(fleet, class_index, status, 1)
       move_column(fleet, pool_number, present, status)
-      write(fleet, pool_id, pool_number, status)
+      pools.write(fleet, pool_id, pool_number, status)
     end)
   end
-  return describe(fleet, pool_id)
+  return pools.get(fleet, pool_id)
 end
 
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
@@ -191,12 +193,7 @@ function pools.move(fleet, pool_id, name)
       create(fleet, pool_id, class_index, status)
     end)
   end
-  return describe(fleet, pool_id)
-end
-
--- pool_id -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}.
-function pools.get(fleet, pool_id)
-  return describe(fleet, pool_id)
+  return pools.get(fleet, pool_id)
 end
 
 -- Appends {pool_id, class, status, occupancy, …} of the pools of a class from pool_index `start` on to `page`, up to
@@ -209,7 +206,7 @@ local function add_page(fleet, page, class_index, start, limit)
       following = pool_number
       return true
     end
-    for at, value in ipairs(describe(fleet, pools.name(fleet, pool_number))) do
+    for at, value in ipairs(pools.get(fleet, pools.name(fleet, pool_number))) do
       if at > 1 then
         page[#page + 1] = value
       end

@@ -10,20 +10,6 @@ local function bytes(row_keys)
   return total
 end
 
--- The rows that a placement reads: those of the fleet's policy.
-local function choosing_rows(fleet)
-  local policy, found = fleet.policy_table, {}
-  for _, name in ipairs(policy.FLEET_ROWS) do
-    found[#found + 1] = keys.of_fleet(fleet, name)
-  end
-  for _, name in ipairs(policy.CLASS_ROWS) do
-    for class_index = 1, #fleet.numbers do
-      found[#found + 1] = keys.of_class(fleet, name, class_index)
-    end
-  end
-  return found
-end
-
 -- The rows that hold the occupancies.
 local function ledger_rows(fleet, columns)
   local found = {}
@@ -39,10 +25,9 @@ end
 -- of the rows that a placement reads, bytes of the ledger}}. O(levels in use * pools / 8).
 function reads.snapshot(fleet)
   accounting.integrate_pools(fleet)
-  local columns, texts, past = {}, {}, {}
-  for class_index = 1, #fleet.numbers do
-    columns[class_index] = ledger.counts(fleet, class_index)
-    texts[class_index] = table.concat(columns[class_index], ' ')
+  local columns, texts, past = ledger.columns(fleet), {}, {}
+  for class_index, counts in ipairs(columns) do
+    texts[class_index] = table.concat(counts, ' ')
   end
   for at, window in ipairs(constants.WINDOWS) do
     past[at] = history.line_before(fleet, window) or ''
@@ -51,7 +36,7 @@ function reads.snapshot(fleet)
   if fleet.suspect ~= '' then
     fields[#fields + 1], fields[#fields + 2] = 'repair_blocked', repair.blocked(fleet)
   end
-  local sizes = { bytes(choosing_rows(fleet)), bytes(ledger_rows(fleet, columns)) }
+  local sizes = { bytes(policies.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0
   assert(rank >= 0 and rank <= fleet.last_rank)
   return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }
@@ -62,8 +47,7 @@ end
 function reads.session(fleet, id)
   local session = sessions.read(fleet, id)
   if not session then
-    local reason, pool_id = sessions.ended(fleet, id)
-    return reason and { 'ENDED', reason, pool_id } or { 'UNKNOWN' }
+    return sessions.ended(fleet, id) or { 'UNKNOWN' }
   end
   local level, token = records.placement(session)
   return {

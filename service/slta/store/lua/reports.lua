@@ -55,8 +55,6 @@ function reports.end_session(fleet, id, pool_id, reason, as_of)
   return { 'ENDED_NOW' }
 end
 
-local LEFT_OUT = { OVER_CAPACITY = true, UNKNOWN_POOL = true } -- not counted in the comparison
-
 -- Looks up the session of a report (nil if it is not live) and the pool; nil, nil and the reply if nothing needs to be
 -- written.
 function reports.locate(fleet, id, pool_id)
@@ -69,14 +67,12 @@ function reports.locate(fleet, id, pool_id)
     id = pool_id, number = pool_number, status = status, class_index = class_index, pool_index = pool_index,
   }
   local session = sessions.read(fleet, id)
-  local reason, ended_on = nil, nil
   if session and session.pool_number == pool_number then
     return nil, nil, sessions.reply(fleet, 'SAME', session)
-  elseif not session then
-    reason, ended_on = sessions.ended(fleet, id)
   end
-  if reason then
-    return nil, nil, { 'ENDED', reason, ended_on }
+  local ended = not session and sessions.ended(fleet, id)
+  if ended then
+    return nil, nil, ended
   end
   pool.level = ledger.occupancy(fleet, pool_number) + 1
   if pool.level > fleet.capacities[class_index] then
@@ -105,9 +101,7 @@ end
 function reports.report(fleet, id, pool_id, lease, draw)
   local session, pool, answer = reports.locate(fleet, id, pool_id)
   if answer then
-    if LEFT_OUT[answer[1]] then
-      policies.call(fleet, 'left_out', answer[1])
-    end
+    policies.call(fleet, 'left_out', answer[1])
     return answer
   end
   -- writes

@@ -22,16 +22,17 @@ local function write(fleet, id, session)
   write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, records.text(session))
 end
 
--- Reason and pool id of a session that ended within the retention time, or was completed before its assign; else nil.
+-- {ENDED, reason, pool_id} of a session that ended within the retention time, or was completed before its assign; else
+-- nil.
 function sessions.ended(fleet, id)
   local record = write_buffer.get(fleet, keys.of_ended(fleet, fleet.ended_generation), id)
   if not record and fleet.older_ended > 0 then
     record = write_buffer.get(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), id)
   end
   if record then
-    return string.match(record, '(%S+) (%S*)')
+    return { 'ENDED', string.match(record, '(%S+) (%S*)') }
   elseif tombstones.contains(fleet, id) then
-    return 'completed_before_assign', ''
+    return { 'ENDED', 'completed_before_assign', '' }
   end
   return nil
 end
@@ -118,11 +119,10 @@ function sessions.assign(fleet, id, lease, draw)
   if session then
     return sessions.reply(fleet, 'REPLAYED', session)
   end
-  local reason, ended_on = sessions.ended(fleet, id)
-  if reason then
-    return { 'ENDED', reason, ended_on }
-  end
-  if not fleet.policy_table.choose then
+  local ended = sessions.ended(fleet, id)
+  if ended then
+    return ended
+  elseif not fleet.policy_table.choose then
     return { 'OBSERVES' }
   elseif fleet.active_pools == 0 then
     fleet.rejected_no_active_pool = fleet.rejected_no_active_pool + 1
@@ -155,9 +155,9 @@ function sessions.complete(fleet, id)
     sessions.finish(fleet, id, session, 'completed')
     return { 'COMPLETED', session.pool_id }
   end
-  local reason, ended_on = sessions.ended(fleet, id)
-  if reason and reason ~= 'completed_before_assign' then
-    return { 'ENDED', reason, ended_on }
+  local ended = sessions.ended(fleet, id)
+  if ended and ended[2] ~= 'completed_before_assign' then
+    return ended
   end
   -- writes
   tombstones.add(fleet, id)

@@ -4,18 +4,7 @@ audit_fields = {}
 
 local HOUR = 3600e6
 
-local function is_number(value)
-  return type(value) == 'number' and value == value and value < 1e300 and value > -1e300
-end
-
-local function are_numbers(vector, length)
-  for class_index = 1, length do
-    if not is_number(vector[class_index]) then
-      return false
-    end
-  end
-  return #vector == length
-end
+local INVALID = { number = 'is not a number', vector = 'is not a vector with one number per class' }
 
 -- Checks that a field is stored and has a valid value. Placement counts by tokens of other policies may be missing.
 local function check_field(fleet, report, field, kind, cold)
@@ -30,20 +19,17 @@ local function check_field(fleet, report, field, kind, cold)
     end
     value = vectors.decode(kind, cold[field])
   end
-  if kind == 'number' and not is_number(value) then
-    report:add(field .. ': is not a number')
-  elseif kind == 'vector' and not are_numbers(value, fleet.classes) then
-    report:add(field .. ': is not a vector with one number per class')
+  if not vectors.is_valid(kind, value, fleet.classes) then
+    report:add(field .. ': ' .. INVALID[kind])
   end
 end
 
 -- The cached cold fields equal the stored ones.
 local function check_cache(fleet, report, cold)
-  local remembered = {
-    names = fleet.names, numbers = fleet.numbers, capacities = fleet.capacities, lease = fleet.lease,
-  }
-  for name, value in pairs(remembered) do
-    report:expect_equal(name .. ', as cached', vectors.encode(value), cold[name])
+  for _, name in ipairs({ 'names', 'numbers', 'capacities', 'lease' }) do
+    if fleet[name] then
+      report:expect_equal(name .. ', as cached', vectors.encode(fleet[name]), cold[name])
+    end
   end
 end
 

@@ -37,8 +37,7 @@ function audit_keys.type_of(fleet, name)
   return type_of_row(fleet, name)
 end
 
-local function check_key(fleet, report, key)
-  local name = string.sub(key, #fleet.prefix + 1)
+local function check_key(fleet, report, key, name)
   local kind = redis.call('TYPE', key).ok
   if kind == 'none' then
     return
@@ -58,12 +57,7 @@ local function check_key(fleet, report, key)
   end
 end
 
--- Checks some keys of the server, if they belong to the fleet. O(work).
+-- Checks some keys. O(work).
 function audit_keys.check(fleet, report, cursor)
-  local from, count = cursor == '' and '0' or cursor, math.ceil(report.budget / 3)
-  local found = redis.call('SCAN', from, 'MATCH', fleet.prefix .. '*', 'COUNT', count)
-  for _, key in ipairs(found[2]) do
-    check_key(fleet, report, key)
-  end
-  return found[1] ~= '0' and found[1] or nil
+  return slices.each_key(fleet, report, cursor, function(key, name) check_key(fleet, report, key, name) end)
 end

@@ -22,20 +22,17 @@ local function check_row(report, key, block, expected)
 end
 
 local function check_block(fleet, report, class_index, block)
-  local occupancies, name = {}, fleet.names[class_index]
-  for _, offset in ipairs(bit_blocks.offsets(keys.of_class(fleet, 'used', class_index), block)) do
-    local pool_number = keys.pool_number(fleet, class_index, block * bit_blocks.POOLS + offset)
+  local occupancies, capacity = {}, fleet.capacities[class_index]
+  bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
     local is_active, occupancy = check_pool(fleet, report, pool_number)
     occupancies[offset] = is_active and occupancy or nil
-    if occupancy > fleet.capacities[class_index] then
+    if occupancy > capacity then
       local text = 'pool number %d of class %s: holds %d sessions, expected at most %d'
-      report:add(string.format(text, pool_number, name, occupancy, fleet.capacities[class_index]))
+      report:add(string.format(text, pool_number, fleet.names[class_index], occupancy, capacity))
     end
-  end
-  local all = bit_blocks.bits(occupancies, function() return true end)
-  check_row(report, keys.of_class(fleet, 'active', class_index), block, all)
-  bit_blocks.levels(occupancies, fleet.capacities[class_index], function(level, expected)
-    check_row(report, keys.of_level(fleet, class_index, level), block, expected)
+  end)
+  bit_blocks.each_row(fleet, class_index, occupancies, function(key, expected)
+    check_row(report, key, block, expected)
   end)
   for key, holds in pairs(policies.call(fleet, 'rows', class_index) or {}) do
     check_row(report, key, block, bit_blocks.bits(occupancies, holds))
@@ -50,22 +47,17 @@ function audit_pools.check_columns(fleet, report, cursor)
   end)
 end
 
--- Checks that every id in a pool's set has a record that names the pool.
-local function check_ids(fleet, report, pool_number)
-  local ids = redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
-  local wanted = string.format('%d ', pool_number)
-  for at, record in ipairs(records.read_all(fleet, ids)) do
-    if string.sub(record or '', 1, #wanted) ~= wanted then
-      local text = 'session %s: is in the id set of pool number %d without a record there'
-      report:add(string.format(text, ids[at], pool_number))
-    end
-  end
-  return #ids
-end
-
--- Checks the id sets, pool by pool. O(work + sessions of a pool).
+-- Checks, pool by pool, that every id in its set has a record that names the pool. O(work + sessions of a pool).
 function audit_pools.check_members(fleet, report, cursor)
   return bit_blocks.each_pool(fleet, report, cursor, function(pool_number)
-    return 2 + 2 * check_ids(fleet, report, pool_number)
+    local ids = redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))
+    local wanted = string.format('%d ', pool_number)
+    for at, record in ipairs(records.read_all(fleet, ids)) do
+      if string.sub(record or '', 1, #wanted) ~= wanted then
+        local text = 'session %s: is in the id set of pool number %d without a record there'
+        report:add(string.format(text, ids[at], pool_number))
+      end
+    end
+    return 2 + 2 * #ids
   end)
 end

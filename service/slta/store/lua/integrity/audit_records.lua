@@ -57,15 +57,13 @@ end
 
 -- Checks some records. O(work).
 function audit_records.check(fleet, report, cursor)
-  local count = math.ceil(report.budget / 6)
-  local found = redis.call('HSCAN', keys.of_fleet(fleet, 'sessions'), cursor == '' and '0' or cursor, 'COUNT', count)
   local ids = {}
-  for at = 1, #found[2], 2 do
-    ids[#ids + 1] = found[2][at]
-    check_record(fleet, report, found[2][at], found[2][at + 1])
-  end
+  local next_cursor = slices.each_field(fleet, 'sessions', report, cursor, function(id, record)
+    ids[#ids + 1] = id
+    check_record(fleet, report, id, record)
+  end)
   check_ended(fleet, report, ids)
-  return found[1] ~= '0' and found[1] or nil
+  return next_cursor
 end
 
 -- Checks some ids of a lease set: each has a record with this second. Returns the next cursor.

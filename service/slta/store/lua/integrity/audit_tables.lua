@@ -7,21 +7,6 @@ local function text_at(fleet, name)
   return redis.call('GET', keys.of_fleet(fleet, name)) or ''
 end
 
--- A full table without the entries of classes that have no active pools, and the number of entries. O(entries).
-local function without_empty(fleet, full, width, visit)
-  local kept = {}
-  for at = 1, #full, width do
-    local class_index = tonumber(string.sub(full, at, at + constants.CLASS_BYTES - 1))
-    if (fleet.pools[class_index] or 0) > 0 then
-      kept[#kept + 1] = string.sub(full, at, at + width - 1)
-      if visit then
-        visit(class_index, #kept)
-      end
-    end
-  end
-  return table.concat(kept), #kept
-end
-
 local function check_text(report, key, expected)
   if (redis.call('GET', key) or '') ~= expected then
     report:add(key .. ': does not match the full tables')
@@ -29,24 +14,15 @@ local function check_text(report, key, expected)
 end
 
 local function check_order(fleet, report)
-  local ranks, format = {}, '%' .. constants.RANK_BYTES .. 'd'
-  for class_index = 1, #fleet.numbers do
-    ranks[class_index] = {}
-  end
-  local full = text_at(fleet, 'order:full')
-  local live, last = without_empty(fleet, full, constants.ORDER_BYTES, function(class_index, rank)
-    table.insert(ranks[class_index], string.format(format, rank))
-  end)
+  local texts, last = order.live(fleet, text_at(fleet, 'order:full'))
   report:expect_equal('last_rank', fleet.last_rank, last)
-  check_text(report, keys.of_fleet(fleet, 'order'), live)
-  for class_index = 1, #fleet.numbers do
-    check_text(report, keys.of_class(fleet, 'ranks', class_index), table.concat(ranks[class_index]))
+  for _, text in ipairs(texts) do
+    check_text(report, text[1], text[2])
   end
 end
 
 local function check_bound(fleet, report)
-  local live = without_empty(fleet, text_at(fleet, 'bound:full'), constants.BOUND_BYTES)
-  check_text(report, keys.of_fleet(fleet, 'bound'), live)
+  check_text(report, keys.of_fleet(fleet, 'bound'), accounting.live_bound(fleet, text_at(fleet, 'bound:full')))
 end
 
 local function check_past(fleet, report)
@@ -57,13 +33,13 @@ local function check_past(fleet, report)
   end
 end
 
-local STEPS = { ['1'] = check_order, ['2'] = check_bound, ['3'] = check_past }
+local STEPS = { check_order, check_bound, check_past }
 
 -- Checks one table per call. O(levels).
 function audit_tables.check(fleet, report, cursor)
   local step = tonumber(cursor) or 1
-  STEPS[tostring(step)](fleet, report)
-  return STEPS[tostring(step + 1)] and tostring(step + 1)
+  STEPS[step](fleet, report)
+  return STEPS[step + 1] and tostring(step + 1)
 end
 
 -- -> {CONFIGURATION, document, version, the fields of constants.CONFIGURATION_FIELDS, then the SHA-1 of order:full, of

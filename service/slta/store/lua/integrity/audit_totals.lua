@@ -2,42 +2,33 @@
 
 audit_totals = {}
 
--- Sessions and utility of the active pools of a class, from the counts of its level rows. O(levels).
-local function sum_levels(fleet, report, class_index)
-  local worths = redis.call('GET', keys.of_class(fleet, 'marginals', class_index)) or ''
-  local sessions_here, utility, before = 0, 0, fleet.pools[class_index]
-  for level = 1, fleet.capacities[class_index] do
-    local count = rows.count(keys.of_level(fleet, class_index, level))
-    if count > before then
-      report:add(string.format('%s: is not nested in the level before', keys.of_level(fleet, class_index, level)))
+-- Sessions and utility as computed from the level rows and the stored marginal utilities; returns these sessions.
+-- O(levels).
+local function check_levels(fleet, report)
+  local columns = ledger.columns(fleet, true)
+  for class_index, counts in ipairs(columns) do
+    for level = 1, #counts - 1 do
+      if counts[level + 1] > counts[level] then
+        report:add(string.format('%s: is not nested in the level before', keys.of_level(fleet, class_index, level)))
+      end
     end
-    if count > 0 then
-      local at = (level - 1) * constants.MARGINAL_BYTES
-      local worth = tonumber(string.sub(worths, at + 1, at + constants.MARGINAL_BYTES))
-      sessions_here, utility = sessions_here + count, utility + count * worth
-    end
-    before = count
   end
-  return sessions_here, utility
+  fleet.marginals = {} -- of the cache
+  local utility, total = ledger.totals(fleet, columns)
+  report:expect_equal('sessions', fleet.sessions, total)
+  report:expect_equal('utility', fleet.utility, utility)
+  return total
 end
 
--- U* for `left` sessions: its value, and the rank and filled pools at which it ends. O(r*).
-local function fill_optimum(fleet, left)
+-- U* of these sessions as computed from the stored order of marginal utilities. O(r*).
+local function check_optimum(fleet, report, total)
   local text = redis.call('GET', keys.of_fleet(fleet, 'bound')) or ''
-  local optimum, rank, filled = 0, 1, 0
-  while left > 0 do
-    local at = (rank - 1) * constants.BOUND_BYTES
-    local pools_here = fleet.pools[tonumber(string.sub(text, at + 1, at + constants.CLASS_BYTES))]
-    local worth = tonumber(string.sub(text, at + constants.CLASS_BYTES + 1, at + constants.BOUND_BYTES))
-    local here = math.min(left, pools_here)
-    optimum, left = optimum + here * worth, left - here
-    if here == pools_here then
-      rank = rank + 1
-    else
-      filled = here
-    end
-  end
-  return optimum, rank, filled
+  local optimum, rank, filled = accounting.fill_optimum(fleet, total, function(_, nth)
+    return accounting.parse_entry(text, nth)
+  end)
+  report:expect_equal('optimum', fleet.optimum, optimum)
+  report:expect_equal('bound_rank', fleet.bound_rank, rank)
+  report:expect_equal('bound_filled', fleet.bound_filled, filled)
 end
 
 local function check_pools(fleet, report)
@@ -60,8 +51,7 @@ end
 local function check_sessions(fleet, report)
   local records = redis.call('HLEN', keys.of_fleet(fleet, 'sessions'))
   report:expect_equal('sessions on pools', fleet.sessions + vectors.sum(fleet.draining_sessions), records)
-  local over = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended
-  report:expect_equal('sessions begun and not ended', fleet.assigned + fleet.adopted - over, records)
+  report:expect_equal('sessions begun and not ended', accounting.live(fleet), records)
   local older = redis.call('HLEN', keys.of_ended(fleet, 1 - fleet.ended_generation))
   report:expect_equal('older_ended', fleet.older_ended, older)
   report:expect_equal('early_completes', fleet.early_completes, redis.call('ZCARD', keys.of_fleet(fleet, 'early')))
@@ -89,20 +79,11 @@ end
 
 -- In one call. O(levels * pools / 8).
 function audit_totals.check(fleet, report)
-  local sessions_here, utility = 0, 0
-  for class_index = 1, #fleet.numbers do
-    local more, worth = sum_levels(fleet, report, class_index)
-    sessions_here, utility = sessions_here + more, utility + worth
-  end
-  report:expect_equal('sessions', fleet.sessions, sessions_here)
-  report:expect_equal('utility', fleet.utility, utility)
+  local total = check_levels(fleet, report)
   check_pools(fleet, report)
   check_sessions(fleet, report)
   check_integrals(fleet, report)
   check_pairs(fleet, report)
-  local optimum, rank, filled = fill_optimum(fleet, sessions_here)
-  report:expect_equal('optimum', fleet.optimum, optimum)
-  report:expect_equal('bound_rank', fleet.bound_rank, rank)
-  report:expect_equal('bound_filled', fleet.bound_filled, filled)
+  check_optimum(fleet, report, total)
   policies.call(fleet, 'check', function(what, actual, expected) report:expect_equal(what, actual, expected) end)
 end

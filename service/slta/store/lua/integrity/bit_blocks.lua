@@ -8,11 +8,6 @@ bit_blocks = {}
 bit_blocks.POOLS = 64
 local BYTES = bit_blocks.POOLS / 8
 
--- The number of blocks of a row.
-function bit_blocks.blocks(key)
-  return math.ceil(redis.call('STRLEN', key) / BYTES)
-end
-
 -- The stored bytes of a block of a row.
 function bit_blocks.stored(key, block)
   local from = block * BYTES
@@ -27,16 +22,16 @@ function bit_blocks.write(key, block, bits)
   end
 end
 
--- The offsets in a block at which a row has a bit, in order.
-function bit_blocks.offsets(key, block)
-  local offsets, text = {}, bit_blocks.stored(key, block)
+-- Calls visit(pool_number, offset) for each pool of a block, in order, until it returns a value; returns that value.
+function bit_blocks.each_used(fleet, class_index, block, visit)
+  local bytes = bit_blocks.stored(keys.of_class(fleet, 'used', class_index), block)
   for offset = 0, bit_blocks.POOLS - 1 do
-    local byte = string.byte(text, math.floor(offset / 8) + 1)
-    if math.floor(byte / 2 ^ (7 - offset % 8)) % 2 == 1 then
-      offsets[#offsets + 1] = offset
+    local pool_number = keys.pool_number(fleet, class_index, block * bit_blocks.POOLS + offset)
+    local result = rows.has_bit(bytes, offset) and visit(pool_number, offset)
+    if result then
+      return result
     end
   end
-  return offsets
 end
 
 -- The bytes of a block of a row with a bit for each pool for which holds(occupancy) is true.
@@ -51,17 +46,17 @@ function bit_blocks.bits(occupancies, holds)
   return string.char(unpack(bytes))
 end
 
--- Calls visit(level, bytes) for each level up to `capacity`. O(capacity + pools * distinct occupancies).
-function bit_blocks.levels(occupancies, capacity, visit)
-  local changes, text = { [1] = true }, nil
+-- Calls visit(key, bytes) for the rows of active pools and of each level. O(capacity + pools * distinct occupancies).
+function bit_blocks.each_row(fleet, class_index, occupancies, visit)
+  local changes, bytes = { [0] = true, [1] = true }, nil
   for _, occupancy in pairs(occupancies) do
     changes[occupancy + 1] = true
   end
-  for level = 1, capacity do
+  for level = 0, fleet.capacities[class_index] do
     if changes[level] then
-      text = bit_blocks.bits(occupancies, function(occupancy) return occupancy >= level end)
+      bytes = bit_blocks.bits(occupancies, function(occupancy) return occupancy >= level end)
     end
-    visit(level, text)
+    visit(keys.of_level(fleet, class_index, level), bytes)
   end
 end
 
@@ -77,7 +72,7 @@ end
 function bit_blocks.each_block(fleet, slice, cursor, visit)
   local first, block, offset = parse(cursor)
   for class_index = first, #fleet.numbers do
-    local blocks = bit_blocks.blocks(keys.of_class(fleet, 'used', class_index))
+    local blocks = math.ceil(redis.call('STRLEN', keys.of_class(fleet, 'used', class_index)) / BYTES)
     while block < blocks do
       offset = visit(class_index, block, offset)
       block = offset and block or block + 1
@@ -93,11 +88,8 @@ end
 -- The same for each pool with visit(pool_number), which returns the number of commands that it called.
 function bit_blocks.each_pool(fleet, slice, cursor, visit)
   return bit_blocks.each_block(fleet, slice, cursor, function(class_index, block, from)
-    for _, offset in ipairs(bit_blocks.offsets(keys.of_class(fleet, 'used', class_index), block)) do
-      local pool_number = keys.pool_number(fleet, class_index, block * bit_blocks.POOLS + offset)
-      if offset >= from and slice:spend(visit(pool_number)) then
-        return offset + 1
-      end
-    end
+    return bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
+      return offset >= from and slice:spend(visit(pool_number)) and offset + 1
+    end)
   end)
 end

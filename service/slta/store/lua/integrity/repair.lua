@@ -2,36 +2,20 @@
 -- written to {fleet}:repair with the slice's changes, so that any dispatcher can continue, even after a crash. During a
 -- repair the state has the layout UNDER_REPAIR, all other calls answer REPAIRING, and fleet time stands still.
 --
--- A stage is a function stage(fleet, job, cursor) -> the next cursor, nil at its end; `cursor` is '' at first. Stages
--- are idempotent: one may be restarted at any time.
+-- The parts (see `slices`) are its stages, and `job` is the slice. Stages are idempotent: one may be restarted at any
+-- time.
 
 repair = {}
 
 local CLAIM_TIME = 30e6 -- µs during which a claimed fleet is not claimed again
 local RETRY_TIME = 60e6 -- µs after which a blocked repair is tried again
 
-local STAGES -- in order; filled in a function, since the files of the stages are loaded later
-
-local function list_stages()
-  STAGES = {
-    { 'names', repair_pools.from_names }, { 'aside', repair_aside.put_back }, { 'pools', repair_pools.from_records },
-    { 'orphans', repair_orphans.restore }, { 'keys', repair_keys.drop }, { 'records', repair_records.place },
-    { 'columns', repair_pools.write_columns }, { 'order', repair_totals.order }, { 'bound', repair_totals.bound },
-    { 'totals', repair_totals.finish },
-  }
-end
-
-local function find_stage(name)
-  if not STAGES then
-    list_stages()
-  end
-  for at, stage in ipairs(STAGES) do
-    if stage[1] == name then
-      return stage[2], STAGES[at + 1] and STAGES[at + 1][1]
-    end
-  end
-  return STAGES[1][2], STAGES[2][1]
-end
+local STAGES = {
+  { 'names', repair_pools.from_names }, { 'aside', repair_aside.put_back }, { 'pools', repair_pools.from_records },
+  { 'orphans', repair_orphans.restore }, { 'keys', repair_keys.drop }, { 'records', repair_records.place },
+  { 'columns', repair_pools.write_columns }, { 'order', repair_totals.order }, { 'bound', accounting.rebuild_bound },
+  { 'totals', repair_totals.finish },
+}
 
 local function job_key(fleet)
   return keys.of_fleet(fleet, 'repair')
@@ -39,32 +23,22 @@ end
 
 -- The server's run id: cursors of SCAN, HSCAN and SSCAN are valid within one run only. '' if INFO is forbidden.
 local function present_run()
-  local info = redis.pcall('INFO', 'server')
-  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
-end
-
-local function real_time()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1e6 + tonumber(time[2])
+  return incarnations.run_id() or ''
 end
 
 -- Writes the progress of a repair, at the end of each slice.
 local function write_job(fleet, job)
+  local at = string.format('%d', accounting.server_time())
   redis.call('HSET', job_key(fleet), 'stage', job.stage, 'cursor', job.cursor, 'run', present_run(),
-    'slices', job.slices, 'at', string.format('%d', real_time()), 'asked', job.asked, 'put_back', job.put_back)
-end
-
-local function spend(job, commands)
-  job.budget = job.budget - commands
-  return job.budget <= 0
+    'slices', job.slices, 'at', at, 'asked', job.asked, 'put_back', job.put_back)
 end
 
 local function read_job(fleet, work)
   local found = redis.call('HMGET', job_key(fleet), 'stage', 'cursor', 'run', 'slices', 'at', 'asked', 'put_back')
-  local job = {
+  local job = slices.new({
     stage = found[1] or 'names', cursor = found[2] or '', slices = tonumber(found[4]) or 0,
-    at = tonumber(found[5]) or 0, asked = found[6] or '0', put_back = found[7] or '0', budget = work, spend = spend,
-  }
+    at = tonumber(found[5]) or 0, asked = found[6] or '0', put_back = found[7] or '0',
+  }, work)
   if found[3] ~= present_run() then
     job.stage, job.cursor = 'names', ''
   end
@@ -85,11 +59,17 @@ function repair.set_aside(fleet, what, record)
   redis.call('HSET', keys.of_fleet(fleet, 'aside'), what, record)
 end
 
+-- Sets the record of a pool or session aside, and deletes it.
+function repair.remove(fleet, kind, id, record)
+  repair.set_aside(fleet, kind .. ' ' .. id, record)
+  redis.call('HDEL', keys.of_fleet(fleet, kind .. 's'), id)
+end
+
 -- Whether a slice of a repair ended within the last `patience` µs. An automatic repair does not count if one is
 -- requested (`asked`).
 function repair.is_under_way(fleet, patience, asked)
   local job = read_job(fleet, 0)
-  local is_running = fleet.layout == constants.UNDER_REPAIR and real_time() - job.at < patience
+  local is_running = fleet.layout == constants.UNDER_REPAIR and accounting.server_time() - job.at < patience
   return is_running and (job.asked == '1' or asked ~= '1')
 end
 
@@ -105,7 +85,7 @@ end
 -- Claims the repair of a damaged fleet, even if its state is unreadable -> {SUSPECT, 1 if the caller has claimed it, 0
 -- if another has, the reason why the last attempt was blocked or ''}. O(1).
 function repair.claim(key)
-  local job, now = string.sub(key, 1, -6) .. 'repair', real_time()
+  local job, now = string.sub(key, 1, -6) .. 'repair', accounting.server_time()
   local found = redis.pcall('HMGET', job, 'claimed', 'blocked')
   if found.err then
     redis.call('UNLINK', job)
@@ -129,7 +109,7 @@ function repair.block(key, why)
   if redis.call('EXISTS', key, prefix .. 'document') == 0 then
     return { 'UNKNOWN_FLEET' }
   end
-  redis.call('HSET', prefix .. 'repair', 'claimed', string.format('%d', real_time()), 'blocked', why)
+  redis.call('HSET', prefix .. 'repair', 'claimed', string.format('%d', accounting.server_time()), 'blocked', why)
   return { 'BLOCKED' }
 end
 
@@ -149,19 +129,19 @@ function repair.slice(key, now, work, patience)
     return { 'SOUND' }
   end
   local job = read_job(fleet, work)
-  if real_time() - job.at < patience then
+  if accounting.server_time() - job.at < patience then
     return { 'WAIT' }
   end
   -- writes
-  local stage, following = find_stage(job.stage)
+  local run, stage, following = slices.find_part(STAGES, job.stage)
   job.now, job.slices = now, job.slices + 1
-  local cursor = stage(fleet, job, job.cursor)
-  if not cursor and not following then
+  local cursor = run(fleet, job, job.cursor)
+  if not cursor and following == '' then
     redis.call('DEL', job_key(fleet))
     state.write(fleet)
     return { 'REPAIRED', job.slices, redis.call('HLEN', keys.of_fleet(fleet, 'aside')) }
   end
-  job.stage, job.cursor = cursor and job.stage or following, cursor or ''
+  job.stage, job.cursor = cursor and stage or following, cursor or ''
   write_job(fleet, job)
   state.write(fleet)
   return { 'SLICE', job.stage }

@@ -27,7 +27,7 @@ end
 
 -- Calls visit(what, record, key, field) for some entries that can be put back; returns the next cursor. O(work).
 function repair_aside.each(fleet, job, cursor, visit)
-  return repair_pools.each_field_of(keys.of_fleet(fleet, 'aside'), job, cursor, function(what, record)
+  return slices.each_field(fleet, 'aside', job, cursor, function(what, record)
     local key, field = place_of(fleet, what, record)
     if key then
       visit(what, record, key, field)

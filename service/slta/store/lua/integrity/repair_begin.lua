@@ -6,26 +6,17 @@ repair_begin = {}
 local HOUR = 3600e6
 local UNDER_WAY = 10e6 -- µs after its last slice during which a repair is continued rather than restarted
 
-local function is_valid(kind, value, classes)
-  if kind == 'number' then
-    return type(value) == 'number' and value == value and math.abs(value) < 1e300
-  elseif kind == 'vector' then
-    for class_index = 1, classes do
-      if type(value) ~= 'table' or not is_valid('number', value[class_index]) then
-        return false
-      end
+-- Resets invalid fields to 0.
+local function reset_invalid_fields(fleet)
+  state.each_field(fleet.policy_table, function(field, kind)
+    if not vectors.is_valid(kind, rawget(fleet, field), fleet.classes) then
+      rawset(fleet, field, vectors.empty(kind, fleet.classes))
     end
-    return #value == classes
-  end
-  return value ~= nil
+  end)
 end
 
-local function empty(kind, classes)
-  return kind == 'vector' and vectors.zeros(classes) or kind == 'number' and 0 or kind == 'words' and {} or ''
-end
-
--- Loads the stored cold fields.
-local function read_cold(fleet)
+-- Loads the stored cold fields, and resets invalid fields.
+local function read_fields(fleet)
   local stored = redis.call('TYPE', keys.of_fleet(fleet, 'cold')).ok == 'hash' and state.stored_cold(fleet) or {}
   state.each_field(fleet.policy_table, function(field, kind, is_cold)
     if is_cold then
@@ -33,15 +24,7 @@ local function read_cold(fleet)
       fleet.cold[field] = stored[field] or false
     end
   end)
-end
-
--- Resets invalid fields to 0.
-local function reset_invalid_fields(fleet)
-  state.each_field(fleet.policy_table, function(field, kind)
-    if not is_valid(kind, rawget(fleet, field), fleet.classes) then
-      rawset(fleet, field, empty(kind, fleet.classes))
-    end
-  end)
+  reset_invalid_fields(fleet)
 end
 
 local function has_marginals(fleet, class_id, marginals)
@@ -180,8 +163,7 @@ function repair_begin.survey(key, now, given)
   if not fleet then
     return refusal
   end
-  read_cold(fleet)
-  reset_invalid_fields(fleet)
+  read_fields(fleet)
   local count = redis.pcall('HLEN', keys.of_fleet(fleet, 'sessions'))
   return { 'CLASSES', given.policy, table.concat(find_class_ids(fleet, given), ' '), tonumber(count) or 0 }
 end
@@ -200,8 +182,7 @@ function repair_begin.run(key, now, given, asked, put_back)
   end
   -- writes
   repair_fleet_keys(fleet)
-  read_cold(fleet)
-  reset_invalid_fields(fleet)
+  read_fields(fleet)
   cache.invalidate(fleet)
   apply_document(fleet, given)
   reset_invalid_fields(fleet)

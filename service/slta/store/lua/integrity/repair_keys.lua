@@ -13,20 +13,15 @@ function repair_keys.is_derived(name)
   return row == 'level' or row == 'ids' or row == 'leases'
 end
 
--- Sets aside sessions that are known only from the id set of a pool that does not exist.
-local function set_ids_aside(fleet, pool_number)
-  for _, id in ipairs(repair_orphans.of_pool(fleet, pool_number)) do
-    repair.set_aside(fleet, 'session ' .. id, 'of pool number ' .. pool_number)
-  end
-end
-
-local function repair_key(fleet, job, key)
-  local name = string.sub(key, #fleet.prefix + 1)
+-- Sessions that are known only from the id set of a pool that does not exist are set aside.
+local function repair_key(fleet, job, key, name)
   local wanted = audit_keys.type_of(fleet, name)
   local kind = redis.call('TYPE', key).ok
   local pool_number = string.match(name, '^ids:(%d+)$')
   if pool_number and not wanted then
-    set_ids_aside(fleet, tonumber(pool_number))
+    for _, id in ipairs(repair_orphans.of_pool(fleet, pool_number)) do
+      repair.set_aside(fleet, 'session ' .. id, 'of pool number ' .. pool_number)
+    end
   end
   if repair_keys.is_derived(name) or wanted and wanted ~= kind then
     redis.call('UNLINK', key)
@@ -38,12 +33,7 @@ local function repair_key(fleet, job, key)
   end
 end
 
--- Repairs some keys of the server, if they belong to the fleet. O(work).
+-- Repairs some keys. O(work).
 function repair_keys.drop(fleet, job, cursor)
-  local from, count = cursor == '' and '0' or cursor, math.ceil(job.budget / 3)
-  local found = redis.call('SCAN', from, 'MATCH', fleet.prefix .. '*', 'COUNT', count)
-  for _, key in ipairs(found[2]) do
-    repair_key(fleet, job, key)
-  end
-  return found[1] ~= '0' and found[1] or nil
+  return slices.each_key(fleet, job, cursor, function(key, name) repair_key(fleet, job, key, name) end)
 end

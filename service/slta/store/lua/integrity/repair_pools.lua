@@ -2,16 +2,6 @@
 
 repair_pools = {}
 
-local function each_field_of(key, job, cursor, visit)
-  local found = redis.call('HSCAN', key, cursor == '' and '0' or cursor, 'COUNT', math.ceil(job.budget / 6))
-  for at = 1, #found[2], 2 do
-    visit(found[2][at], found[2][at + 1])
-  end
-  return found[1] ~= '0' and found[1] or nil
-end
-
-repair_pools.each_field_of = each_field_of
-
 -- Parses a pool's record to pool number and status; nil if it is unreadable or no class has the number.
 function repair_pools.parse(fleet, record)
   local pool_number, status = string.match(record or '', '^(%d+) (%a+)$')
@@ -21,19 +11,23 @@ function repair_pools.parse(fleet, record)
   return tonumber(pool_number), status
 end
 
+-- The pool number and status of a pool's record; nil as above, or without a record.
+function repair_pools.read(fleet, pool_id)
+  local record = redis.pcall('HGET', keys.of_fleet(fleet, 'pools'), pool_id)
+  return repair_pools.parse(fleet, type(record) == 'string' and record)
+end
+
 local function get_bit(fleet, row, pool_number)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   return redis.pcall('GETBIT', keys.of_class(fleet, row, class_index), pool_index)
 end
 
-local function set_pool(fleet, pool_id, pool_number, status)
-  redis.call('HSET', keys.of_fleet(fleet, 'pools'), pool_id, string.format('%d %s', pool_number, status))
-  redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
+-- Writes the record, the name and the bit of a pool.
+function repair_pools.set(fleet, pool_id, pool_number, status)
+  pools.write(fleet, pool_id, pool_number, status)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 1)
 end
-
-repair_pools.set = set_pool
 
 -- Whether the row of a class has a pool with this number.
 function repair_pools.is_used(fleet, pool_number)
@@ -45,16 +39,16 @@ local function repair_record(fleet, pool_number, pool_id)
   if not repair_pools.is_used(fleet, pool_number) then
     return
   end
-  local stored, status = repair_pools.parse(fleet, redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
+  local stored, status = repair_pools.read(fleet, pool_id)
   if stored ~= pool_number and not (stored and records.pool_name(fleet, stored) == pool_id) then
     local by_bit = get_bit(fleet, 'active', pool_number) == 1 and 'active' or 'draining'
-    set_pool(fleet, pool_id, pool_number, status or by_bit)
+    repair_pools.set(fleet, pool_id, pool_number, status or by_bit)
   end
 end
 
 -- Repairs some records from names. At the end names and bits are dropped, to be rebuilt from the records. O(work).
 function repair_pools.from_names(fleet, job, cursor)
-  local next_cursor = each_field_of(keys.of_fleet(fleet, 'names'), job, cursor, function(pool_number, pool_id)
+  local next_cursor = slices.each_field(fleet, 'names', job, cursor, function(pool_number, pool_id)
     repair_record(fleet, tonumber(pool_number), pool_id)
   end)
   if not next_cursor then
@@ -67,32 +61,30 @@ function repair_pools.from_names(fleet, job, cursor)
 end
 
 -- The lowest free pool number of a class; nil if there is none.
-function repair_pools.free_number(fleet, class_index)
+local function free_number(fleet, class_index)
   local pool_index = math.max(0, redis.call('BITPOS', keys.of_class(fleet, 'used', class_index), 0))
   return pool_index < constants.MAX_POOLS and keys.pool_number(fleet, class_index, pool_index) or nil
 end
 
--- The pool number of a pool: that of its record, or a free one of the same class if that one belongs to another pool;
--- its session records name the pool by id and follow. Nil if its record is unreadable.
-local function number_for(fleet, pool_id, pool_number)
-  local holder = pool_number and records.pool_name(fleet, pool_number)
+-- `pool_number`, or a free one of the same class if it belongs to another pool; session records name the pool by id and
+-- follow. Nil if there is none.
+function repair_pools.number_for(fleet, pool_id, pool_number)
+  local holder = records.pool_name(fleet, pool_number)
   if holder and holder ~= pool_id then
-    return repair_pools.free_number(fleet, (keys.locate(fleet, pool_number)))
+    return free_number(fleet, (keys.locate(fleet, pool_number)))
   end
   return pool_number
 end
 
 -- Rebuilds names and bits from some records of pools. Unreadable ones are set aside. O(work).
 function repair_pools.from_records(fleet, job, cursor)
-  local key = keys.of_fleet(fleet, 'pools')
-  return each_field_of(key, job, cursor, function(pool_id, record)
+  return slices.each_field(fleet, 'pools', job, cursor, function(pool_id, record)
     local stored, status = repair_pools.parse(fleet, record)
-    local pool_number = number_for(fleet, pool_id, stored)
+    local pool_number = stored and repair_pools.number_for(fleet, pool_id, stored)
     if pool_number then
-      set_pool(fleet, pool_id, pool_number, status)
+      repair_pools.set(fleet, pool_id, pool_number, status)
     else
-      repair.set_aside(fleet, 'pool ' .. pool_id, record)
-      redis.call('HDEL', key, pool_id)
+      repair.remove(fleet, 'pool', pool_id, record)
     end
   end)
 end
@@ -100,33 +92,27 @@ end
 -- Status and occupancy of a pool. One above its capacity is drained.
 local function status_and_occupancy(fleet, class_index, pool_number)
   local pool_id = records.pool_name(fleet, pool_number)
-  local _, status = repair_pools.parse(fleet, redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
+  local _, status = repair_pools.read(fleet, pool_id)
   local occupancy = ledger.occupancy(fleet, pool_number)
   if status == 'active' and occupancy > fleet.capacities[class_index] then
     status = 'draining'
-    set_pool(fleet, pool_id, pool_number, status)
+    repair_pools.set(fleet, pool_id, pool_number, status)
   end
   return status, occupancy
 end
 
 local function write_block(fleet, class_index, block)
   local occupancies = {}
-  for _, offset in ipairs(bit_blocks.offsets(keys.of_class(fleet, 'used', class_index), block)) do
-    local pool_number = keys.pool_number(fleet, class_index, block * bit_blocks.POOLS + offset)
+  bit_blocks.each_used(fleet, class_index, block, function(pool_number, offset)
     local status, occupancy = status_and_occupancy(fleet, class_index, pool_number)
     if status == 'active' then
       occupancies[offset] = occupancy
     else
-      local counts = fleet[pools.COUNTED_IN[status]]
-      counts[class_index] = counts[class_index] + 1
+      pools.count(fleet, class_index, status, 1)
       fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
     end
-  end
-  local active = bit_blocks.bits(occupancies, function() return true end)
-  bit_blocks.write(keys.of_class(fleet, 'active', class_index), block, active)
-  bit_blocks.levels(occupancies, fleet.capacities[class_index], function(level, bits)
-    bit_blocks.write(keys.of_level(fleet, class_index, level), block, bits)
   end)
+  bit_blocks.each_row(fleet, class_index, occupancies, function(key, bits) bit_blocks.write(key, block, bits) end)
 end
 
 local function begin_counts(fleet)

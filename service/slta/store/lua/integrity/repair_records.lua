@@ -6,16 +6,11 @@ repair_records = {}
 -- The number of the pool that a record names. A pool without a record is created again, draining, if its number belongs
 -- to a class; else nil.
 local function find_pool(fleet, pool_number, pool_id)
-  local stored = repair_pools.parse(fleet, redis.call('HGET', keys.of_fleet(fleet, 'pools'), pool_id))
-  local class_index = keys.locate(fleet, pool_number)
-  if stored then
+  local stored = repair_pools.read(fleet, pool_id)
+  if stored or not keys.locate(fleet, pool_number) then
     return stored
-  elseif not class_index then
-    return nil
   end
-  if records.pool_name(fleet, pool_number) then
-    pool_number = repair_pools.free_number(fleet, class_index)
-  end
+  pool_number = repair_pools.number_for(fleet, pool_id, pool_number)
   if pool_number then
     repair_pools.set(fleet, pool_id, pool_number, 'draining')
   end
@@ -40,11 +35,6 @@ local function drop_ended(fleet, id)
   end
 end
 
-local function set_aside(fleet, id, record)
-  repair.set_aside(fleet, 'session ' .. id, record)
-  redis.call('HDEL', keys.of_fleet(fleet, 'sessions'), id)
-end
-
 -- Corrects the pool number, start, lease end, level and token of a session; nil without a pool.
 local function normalize(fleet, session)
   session.pool_number = find_pool(fleet, session.pool_number, session.pool_id)
@@ -57,7 +47,7 @@ local function place(fleet, id, record)
   local session = records.parse(record)
   session = session and normalize(fleet, session)
   if not session then
-    set_aside(fleet, id, record)
+    repair.remove(fleet, 'session', id, record)
     return
   end
   local normalized = records.text(session)
@@ -74,7 +64,5 @@ end
 
 -- Repairs some records. O(work).
 function repair_records.place(fleet, job, cursor)
-  return repair_pools.each_field_of(keys.of_fleet(fleet, 'sessions'), job, cursor, function(id, record)
-    place(fleet, id, record)
-  end)
+  return slices.each_field(fleet, 'sessions', job, cursor, function(id, record) place(fleet, id, record) end)
 end

@@ -13,28 +13,15 @@
 
 repair_survey = {}
 
-local function get(fleet, name, field)
-  local value = redis.pcall('HGET', keys.of_fleet(fleet, name), field)
-  return type(value) == 'string' and value or nil
-end
-
--- Whether the pool has a readable record.
-local function has_record(fleet, pool_id)
-  return repair_pools.parse(fleet, get(fleet, 'pools', pool_id)) ~= nil
-end
-
 -- Calls visit(field, value) for some fields of a hash; returns the next cursor.
 local function each_field(fleet, name, slice, cursor, visit)
-  local key = keys.of_fleet(fleet, name)
-  if redis.call('TYPE', key).ok ~= 'hash' then
-    return nil
-  end
-  return repair_pools.each_field_of(key, slice, cursor, visit)
+  local is_hash = redis.call('TYPE', keys.of_fleet(fleet, name)).ok == 'hash'
+  return is_hash and slices.each_field(fleet, name, slice, cursor, visit) or nil
 end
 
 local function check_names(fleet, slice, cursor)
   return each_field(fleet, 'names', slice, cursor, function(pool_number, pool_id)
-    if not has_record(fleet, pool_id) and repair_pools.is_used(fleet, tonumber(pool_number)) then
+    if not repair_pools.read(fleet, pool_id) and repair_pools.is_used(fleet, tonumber(pool_number)) then
       slice:add('named', pool_id, pool_number)
     end
   end)
@@ -53,24 +40,21 @@ local function check_sessions(fleet, slice, cursor)
     local session = records.parse(record)
     if not session then
       slice:add('session', id, record)
-    elseif not keys.locate(fleet, session.pool_number) and not has_record(fleet, session.pool_id) then
+    elseif not keys.locate(fleet, session.pool_number) and not repair_pools.read(fleet, session.pool_id) then
       slice:add('homeless', id, session.pool_id)
     end
   end)
 end
 
 local function check_keys(fleet, slice, cursor)
-  local found = redis.call('SCAN', cursor == '' and '0' or cursor, 'MATCH', fleet.prefix .. '*', 'COUNT', slice.budget)
-  for _, key in ipairs(found[2]) do
-    local name = string.sub(key, #fleet.prefix + 1)
+  return slices.each_key(fleet, slice, cursor, function(key, name)
     local pool_number = string.match(name, '^ids:(%d+)$')
     if pool_number then
       slice:add('ids', pool_number, '')
     elseif not repair_keys.is_derived(name) and not audit_keys.type_of(fleet, name) then
       slice:add('key', name, redis.call('TYPE', key).ok)
     end
-  end
-  return found[1] ~= '0' and found[1] or nil
+  end)
 end
 
 -- cursor: numbers of the pools whose id sets are to be checked.
@@ -78,7 +62,8 @@ local function check_ids(fleet, slice, cursor)
   local class_ids = vectors.split(cursor)
   for at, pool_number in ipairs(class_ids) do
     local found, commands = repair_orphans.of_pool(fleet, pool_number)
-    for _, id in ipairs(get(fleet, 'names', pool_number) and {} or found) do
+    local name = redis.pcall('HGET', keys.of_fleet(fleet, 'names'), pool_number)
+    for _, id in ipairs(type(name) == 'string' and {} or found) do
       slice:add('lost', id, pool_number)
     end
     if slice:spend(commands) then
@@ -91,19 +76,10 @@ local function check_aside(fleet, slice, cursor)
   return repair_aside.each(fleet, slice, cursor, function(what, record) slice:add('back', what, record) end)
 end
 
-local PARTS -- in order; filled in a function
-
-local function find_part(name)
-  PARTS = PARTS or {
-    { 'names', check_names }, { 'pools', check_pools }, { 'sessions', check_sessions }, { 'keys', check_keys },
-    { 'ids', check_ids }, { 'aside', check_aside },
-  }
-  for at, part in ipairs(PARTS) do
-    if part[1] == name then
-      return part[2], part[1], PARTS[at + 1] and PARTS[at + 1][1] or ''
-    end
-  end
-end
+local PARTS = {
+  { 'names', check_names }, { 'pools', check_pools }, { 'sessions', check_sessions }, { 'keys', check_keys },
+  { 'ids', check_ids }, { 'aside', check_aside },
+}
 
 -- The fleet with the classes that a repair would assign.
 local function fleet_with(key, policy, class_ids)
@@ -113,25 +89,17 @@ local function fleet_with(key, policy, class_ids)
   return fleet
 end
 
-local function new_slice(work)
-  local slice = { found = {}, budget = work }
-  function slice.spend(_, commands)
-    slice.budget = slice.budget - commands
-    return slice.budget <= 0
+local function add(slice, word, first, second)
+  for _, text in ipairs({ word, first, second }) do
+    slice.found[#slice.found + 1] = text
   end
-  function slice.add(_, word, first, second)
-    for _, text in ipairs({ word, first, second }) do
-      slice.found[#slice.found + 1] = text
-    end
-  end
-  return slice
 end
 
 -- policy and class ids, part ('names' is the first), cursor, work -> {SURVEYED, next part or '', cursor, triples}.
 -- O(work).
 function repair_survey.slice(key, policy, class_ids, name, cursor, work)
-  local fleet, slice = fleet_with(key, policy, class_ids), new_slice(work)
-  local check, part, following = find_part(name)
+  local fleet, slice = fleet_with(key, policy, class_ids), slices.new({ found = {}, add = add }, work)
+  local check, part, following = slices.find_part(PARTS, name)
   local next_cursor = check(fleet, slice, cursor)
   return { 'SURVEYED', next_cursor and part or following, next_cursor or '', slice.found }
 end

@@ -11,11 +11,6 @@ function repair_totals.order(fleet)
   order.rebuild(fleet)
 end
 
--- O(levels).
-function repair_totals.bound(fleet)
-  accounting.rebuild_bound(fleet)
-end
-
 -- Raises the counts of begun or of ended sessions until they agree with the records; neither is lowered. Placements by
 -- token that exceed the assigned sessions are reset to 0.
 local function repair_counters(fleet)
@@ -25,9 +20,7 @@ local function repair_counters(fleet)
       fleet['assigned_' .. token] = vectors.zeros(fleet.classes)
     end
   end
-  local live = redis.call('HLEN', keys.of_fleet(fleet, 'sessions'))
-  local over = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended
-  local missing = live - (fleet.assigned + fleet.adopted - over)
+  local missing = redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) - accounting.live(fleet)
   fleet.assigned, fleet.completed = fleet.assigned + math.max(0, missing), fleet.completed - math.min(0, missing)
   fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, 1 - fleet.ended_generation))
   fleet.early_completes = redis.call('ZCARD', keys.of_fleet(fleet, 'early'))
@@ -49,12 +42,7 @@ end
 -- Rebuilds totals, tokens and r, and ends the repair. O(levels * pools / 8).
 function repair_totals.finish(fleet, job)
   cache.invalidate(fleet)
-  fleet.sessions = 0
-  for class_index = 1, #fleet.numbers do
-    local counts = ledger.counts(fleet, class_index)
-    fleet.sessions = fleet.sessions + vectors.sum(counts) - counts[1]
-  end
-  fleet.utility = ledger.utility(fleet)
+  fleet.utility, fleet.sessions = ledger.totals(fleet, ledger.columns(fleet))
   repair_counters(fleet)
   repair_integrals(fleet, job.now)
   policies.clear(fleet)

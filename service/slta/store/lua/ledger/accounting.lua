@@ -5,6 +5,12 @@ accounting = {}
 accounting.MAX_STEP = 5e6 -- µs; after a longer gap, or a jump of the clock, fleet time advances by no more than this
 accounting.HOLD = 60e6 -- µs after such a gap during which no lease ends
 
+-- The server's time in µs.
+function accounting.server_time()
+  local seconds_and_micros = redis.call('TIME')
+  return tonumber(seconds_and_micros[1]) * 1e6 + tonumber(seconds_and_micros[2])
+end
+
 -- Adds a value to a pair (high, low) of doubles without losing low-order bits (Knuth's TwoSum).
 local function add(high, low, value)
   local sum = high + value
@@ -41,22 +47,27 @@ function accounting.integrate_pools(fleet)
   fleet.pools_since = fleet.time
 end
 
+-- The class_index and marginal utility at `rank` in `text`, the order of marginal utilities.
+function accounting.parse_entry(text, rank)
+  local at = (rank - 1) * constants.BOUND_BYTES
+  local middle = at + constants.CLASS_BYTES
+  return tonumber(string.sub(text, at + 1, middle)), tonumber(string.sub(text, middle + 1, at + constants.BOUND_BYTES))
+end
+
 -- The class_index and marginal utility at `rank` in the order of marginal utilities, without empty classes.
-local function entry(fleet, rank)
+function accounting.entry(fleet, rank)
   local class_index = fleet.bound_classes[rank]
   if not class_index then
-    local from = (rank - 1) * constants.BOUND_BYTES
-    local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'bound'), from, from + constants.BOUND_BYTES - 1)
-    class_index = tonumber(string.sub(text, 1, constants.CLASS_BYTES))
+    local text = vectors.read_entry(keys.of_fleet(fleet, 'bound'), rank, constants.BOUND_BYTES)
+    class_index, fleet.bound_marginals[rank] = accounting.parse_entry(text, 1)
     fleet.bound_classes[rank] = class_index
-    fleet.bound_marginals[rank] = tonumber(string.sub(text, constants.CLASS_BYTES + 1))
   end
   return class_index, fleet.bound_marginals[rank]
 end
 
 -- One session more: adds the next coordinate to the optimum. O(1).
 local function raise_optimum(fleet)
-  local class_index, marginal = entry(fleet, fleet.bound_rank)
+  local class_index, marginal = accounting.entry(fleet, fleet.bound_rank)
   fleet.optimum = fleet.optimum + marginal
   fleet.bound_filled = fleet.bound_filled + 1
   if fleet.bound_filled == fleet.pools[class_index] then
@@ -69,44 +80,47 @@ end
 local function lower_optimum(fleet)
   if fleet.bound_filled == 0 then
     fleet.bound_rank = fleet.bound_rank - 1
-    local class_index = entry(fleet, fleet.bound_rank)
+    local class_index = accounting.entry(fleet, fleet.bound_rank)
     fleet.bound_filled = fleet.pools[class_index]
   end
-  local _, marginal = entry(fleet, fleet.bound_rank)
+  local _, marginal = accounting.entry(fleet, fleet.bound_rank)
   fleet.optimum = fleet.optimum - marginal
   fleet.bound_filled = fleet.bound_filled - 1
 end
 
--- Rebuilds the live order of marginal utilities from the full one, after a class gained its first or lost its last
--- pool. O(levels).
-function accounting.rebuild_bound(fleet)
-  local full = redis.call('GET', keys.of_fleet(fleet, 'bound:full'))
+-- The live order of marginal utilities from the full one. O(levels).
+function accounting.live_bound(fleet, full)
   if not vectors.has(fleet.pools, 0) then
-    redis.call('SET', keys.of_fleet(fleet, 'bound'), full)
-    return
+    return full
   end
   local live = {}
   vectors.each_entry(full, constants.BOUND_BYTES, fleet.pools, function(_, text)
     live[#live + 1] = text
   end)
-  redis.call('SET', keys.of_fleet(fleet, 'bound'), table.concat(live))
+  return table.concat(live)
 end
 
--- Recomputes U*(N, A) after A changed. O(r*).
-function accounting.refill_optimum(fleet)
-  fleet.optimum, fleet.bound_rank, fleet.bound_filled = 0, 1, 0
-  local left = fleet.sessions
+-- Rebuilds the live order after a class gained its first or lost its last pool. O(levels).
+function accounting.rebuild_bound(fleet)
+  local full = redis.call('GET', keys.of_fleet(fleet, 'bound:full'))
+  redis.call('SET', keys.of_fleet(fleet, 'bound'), accounting.live_bound(fleet, full))
+end
+
+-- U*(N, A) for N = `left` sessions, and the rank and the number of filled pools at which it ends; `entry` is as
+-- `accounting.entry`. O(r*).
+function accounting.fill_optimum(fleet, left, entry)
+  local optimum, rank, filled = 0, 1, 0
   while left > 0 do
-    local class_index, marginal = entry(fleet, fleet.bound_rank)
-    local filled = math.min(left, fleet.pools[class_index])
-    fleet.optimum = fleet.optimum + filled * marginal
-    left = left - filled
-    if filled == fleet.pools[class_index] then
-      fleet.bound_rank = fleet.bound_rank + 1
+    local class_index, marginal = entry(fleet, rank)
+    local here = math.min(left, fleet.pools[class_index])
+    optimum, left = optimum + here * marginal, left - here
+    if here == fleet.pools[class_index] then
+      rank = rank + 1
     else
-      fleet.bound_filled = filled
+      filled = here
     end
   end
+  return optimum, rank, filled
 end
 
 -- The integer marginal utility of a class between level - 1 and level.
@@ -114,9 +128,8 @@ function accounting.marginal(fleet, class_index, level)
   local cache_key = class_index * constants.MAX_LEVELS + level
   local known = fleet.marginals[cache_key]
   if not known then
-    local from = (level - 1) * constants.MARGINAL_BYTES
-    local to = from + constants.MARGINAL_BYTES - 1
-    known = tonumber(redis.call('GETRANGE', keys.of_class(fleet, 'marginals', class_index), from, to))
+    local key = keys.of_class(fleet, 'marginals', class_index)
+    known = tonumber(vectors.read_entry(key, level, constants.MARGINAL_BYTES))
     fleet.marginals[cache_key] = known
   end
   return known
@@ -148,8 +161,7 @@ end
 
 local COUNTS = {
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'older_ended', 'early_completes',
-  'revision', 'adopted',
-  'failed', 'reported_ended', 'rejected_no_capacity', 'rejected_no_active_pool', 'repairs',
+  'revision', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity', 'rejected_no_active_pool', 'repairs',
 }
 
 -- Calls visit(name, count, counts, key) for each counter that cannot be negative; it is stored at counts[key].
@@ -165,6 +177,12 @@ function accounting.each_count(fleet, visit)
   end
 end
 
+-- The number of sessions that have begun and not ended, by the counters.
+function accounting.live(fleet)
+  local ended = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended
+  return fleet.assigned + fleet.adopted - ended
+end
+
 -- The number of sessions placed by a token of the fleet's policy.
 function accounting.placements(fleet)
   local placed = 0
@@ -172,14 +190,6 @@ function accounting.placements(fleet)
     placed = placed + vectors.sum(fleet['assigned_' .. token])
   end
   return placed
-end
-
-local function as_text(numbers)
-  local words = {}
-  for at = 1, #numbers do
-    words[at] = string.format('%.17g', numbers[at])
-  end
-  return table.concat(words, ' ')
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
@@ -194,5 +204,5 @@ function accounting.integrals(fleet)
     words[#words + 1] = fleet.pools_low[class_index]
   end
   local sums = policies.call(fleet, 'sums')
-  return as_text(words) .. (sums and ' | ' .. as_text(sums) or '')
+  return vectors.encode(words) .. (sums and ' | ' .. vectors.encode(sums) or '')
 end

@@ -25,13 +25,13 @@ function ledger.on_decrement(fleet, class_index, pool_index, level)
   end
 end
 
--- n*q(i, j) for j = 0, 1, … up to the highest level in use; level 0 counts all active pools. O(levels in use * pools /
--- 8).
-function ledger.counts(fleet, class_index)
+-- n*q(i, j) for j = 0, 1, … up to the highest level in use, or to the capacity if `all`; level 0 counts all active
+-- pools. O(levels in use * pools / 8).
+function ledger.counts(fleet, class_index, all)
   local column = { fleet.pools[class_index] }
   for level = 1, fleet.capacities[class_index] do
     local count = rows.count(keys.of_level(fleet, class_index, level))
-    if count == 0 then
+    if count == 0 and not all then
       break
     end
     column[#column + 1] = count
@@ -54,17 +54,27 @@ function ledger.frontier(fleet, class_index)
   return low + 1
 end
 
--- Computes U from the level rows. O(levels in use * pools / 8).
-function ledger.utility(fleet)
-  local total = 0
+-- The counts of every class.
+function ledger.columns(fleet, all)
+  local columns = {}
   for class_index = 1, #fleet.numbers do
-    local counts = ledger.counts(fleet, class_index)
+    columns[class_index] = ledger.counts(fleet, class_index, all)
+  end
+  return columns
+end
+
+-- Computes U and the sessions on active pools from the counts of every class. O(levels).
+function ledger.totals(fleet, columns)
+  local utility, total = 0, 0
+  for class_index, counts in ipairs(columns) do
     accounting.prefetch_marginals(fleet, class_index, #counts - 1)
     for level = 1, #counts - 1 do
-      total = total + counts[level + 1] * accounting.marginal(fleet, class_index, level)
+      local count = counts[level + 1]
+      total = total + count
+      utility = utility + count * accounting.marginal(fleet, class_index, level)
     end
   end
-  return total
+  return utility, total
 end
 
 -- Sets or clears an active pool's column of bits, and adds or subtracts its sessions and their utility. O(occupancy).
@@ -78,15 +88,6 @@ function ledger.write_column(fleet, class_index, pool_index, occupancy, present)
   fleet.sessions = fleet.sessions + sign * occupancy
 end
 
--- Which classes have active pools, as text.
-local function support(fleet)
-  local positions = {}
-  for class_index = 1, #fleet.pools do
-    positions[class_index] = fleet.pools[class_index] > 0 and 1 or 0
-  end
-  return table.concat(positions)
-end
-
 -- Rebuilds what depends on which pools are active, except the orders: totals, the optimum, the policy's rows and r.
 -- `reset` if curves, capacities or the policy changed. O(r* + classes * pools / 8).
 function ledger.rebuild(fleet, reset)
@@ -97,7 +98,8 @@ function ledger.rebuild(fleet, reset)
   for class_index = 1, #fleet.pools do
     fleet.room_for = fleet.room_for + fleet.pools[class_index] * fleet.capacities[class_index]
   end
-  accounting.refill_optimum(fleet)
+  fleet.optimum, fleet.bound_rank, fleet.bound_filled =
+    accounting.fill_optimum(fleet, fleet.sessions, accounting.entry)
   policies.call(fleet, 'rebuild', reset)
 end
 
@@ -116,9 +118,9 @@ end
 -- first pool.
 function ledger.change_pools(fleet, change)
   accounting.integrate_pools(fleet)
-  local before = support(fleet)
+  local before = cache.support(fleet.pools)
   change()
-  rebuild_after(fleet, support(fleet) ~= before, false)
+  rebuild_after(fleet, cache.support(fleet.pools) ~= before, false)
 end
 
 -- The same for settings that affect neither the order of coordinates nor the occupancies. O(r* + classes * pools / 8).

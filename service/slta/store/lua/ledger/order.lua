@@ -15,8 +15,7 @@ end
 function order.coordinate(fleet, rank)
   local class_index = fleet.rank_classes[rank]
   if not class_index then
-    local from = (rank - 1) * constants.ORDER_BYTES
-    local text = redis.call('GETRANGE', keys.of_fleet(fleet, 'order'), from, from + constants.ORDER_BYTES - 1)
+    local text = vectors.read_entry(keys.of_fleet(fleet, 'order'), rank, constants.ORDER_BYTES)
     class_index, fleet.rank_levels[rank] = entry(text, 1)
     fleet.rank_classes[rank] = class_index
   end
@@ -25,7 +24,7 @@ end
 
 -- The best coordinate of all classes, including those without pools.
 function order.best(fleet)
-  return entry(redis.call('GETRANGE', keys.of_fleet(fleet, 'order:full'), 0, constants.ORDER_BYTES - 1), 1)
+  return entry(vectors.read_entry(keys.of_fleet(fleet, 'order:full'), 1, constants.ORDER_BYTES), 1)
 end
 
 -- The rank of (class_index, level); the class must have active pools.
@@ -33,9 +32,7 @@ function order.rank(fleet, class_index, level)
   local cache_key = class_index * constants.MAX_LEVELS + level
   local rank = fleet.ranks[cache_key]
   if not rank then
-    local from = (level - 1) * constants.RANK_BYTES
-    local to = from + constants.RANK_BYTES - 1
-    rank = tonumber(redis.call('GETRANGE', keys.of_class(fleet, 'ranks', class_index), from, to))
+    rank = tonumber(vectors.read_entry(keys.of_class(fleet, 'ranks', class_index), level, constants.RANK_BYTES))
     fleet.ranks[cache_key] = rank
   end
   return rank
@@ -58,9 +55,9 @@ function order.threshold(fleet, class_index, rank)
   return low
 end
 
--- Rebuilds the live order from the full one, after a class gained its first or lost its last pool. O(levels).
-function order.rebuild(fleet)
-  local full = redis.call('GET', keys.of_fleet(fleet, 'order:full'))
+-- The live order from the full one: pairs of a key and its text, `order` and the ranks of each class; also the last
+-- rank. O(levels).
+function order.live(fleet, full)
   local rank_format = '%' .. constants.RANK_BYTES .. 'd'
   local live, ranks = {}, {}
   for class_index = 1, #fleet.numbers do
@@ -70,11 +67,20 @@ function order.rebuild(fleet)
     live[#live + 1] = text
     ranks[class_index][#ranks[class_index] + 1] = string.format(rank_format, #live)
   end)
-  redis.call('SET', keys.of_fleet(fleet, 'order'), table.concat(live))
+  local texts = { { keys.of_fleet(fleet, 'order'), table.concat(live) } }
   for class_index = 1, #fleet.numbers do
-    redis.call('SET', keys.of_class(fleet, 'ranks', class_index), table.concat(ranks[class_index]))
+    texts[#texts + 1] = { keys.of_class(fleet, 'ranks', class_index), table.concat(ranks[class_index]) }
   end
-  fleet.last_rank = #live
+  return texts, #live
+end
+
+-- Rebuilds the live order after a class gained its first or lost its last pool. O(levels).
+function order.rebuild(fleet)
+  local texts, last = order.live(fleet, redis.call('GET', keys.of_fleet(fleet, 'order:full')))
+  for _, text in ipairs(texts) do
+    redis.call('SET', text[1], text[2])
+  end
+  fleet.last_rank = last
 end
 
 -- The live rank of (class_index, level), else of the next worse coordinate that exists, else the last rank; 0 without

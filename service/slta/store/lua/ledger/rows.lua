@@ -9,11 +9,13 @@ function rows.count(key)
   return redis.call('BITCOUNT', key)
 end
 
--- destination = active AND NOT reached, for rows of any length (BITOP NOT would lose the pools beyond the end of a
--- short row). O(pools / 8).
-function rows.and_not(destination, active, reached)
+-- Writes the row of a class's active pools with fewer than `level` sessions, and returns their number. BITOP NOT would
+-- lose the pools beyond the end of a short row. O(pools / 8).
+function rows.write_below(destination, fleet, class_index, level)
+  local active, reached = keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level)
   redis.call('BITOP', 'AND', destination, active, reached)
   redis.call('BITOP', 'XOR', destination, active, destination)
+  return rows.count(destination)
 end
 
 function rows.copy(destination, source)
@@ -105,12 +107,17 @@ function rows.select_between(outer, inner, nth)
   return low * 8 + find_bit(bytes, left)
 end
 
+-- Whether a bit (from 0) is set in the bytes of a row.
+function rows.has_bit(bytes, bit)
+  local byte = string.byte(bytes, math.floor(bit / 8) + 1)
+  return math.floor(byte / 2 ^ (7 - bit % 8)) % 2 == 1
+end
+
 -- Calls visit(bit) for every set bit from `from` on, in order, until it returns true. O(pools).
 function rows.each(key, from, visit)
   local bytes = redis.call('GET', key) or ''
   for bit = from, #bytes * 8 - 1 do
-    local byte = string.byte(bytes, math.floor(bit / 8) + 1)
-    if math.floor(byte / 2 ^ (7 - bit % 8)) % 2 == 1 and visit(bit) then
+    if rows.has_bit(bytes, bit) and visit(bit) then
       return
     end
   end

@@ -46,9 +46,7 @@ end
 local function write_open(fleet, class_index)
   local level = fleet.frontiers[class_index]
   if level <= fleet.capacities[class_index] then
-    local key = keys.of_class(fleet, 'open', class_index)
-    rows.and_not(key, keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level))
-    fleet.open[class_index] = rows.count(key)
+    fleet.open[class_index] = rows.write_below(keys.of_class(fleet, 'open', class_index), fleet, class_index, level)
   end
 end
 

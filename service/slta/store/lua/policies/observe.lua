@@ -32,8 +32,8 @@ end
 local LEFT_OUT = { OVER_CAPACITY = 'left_out_over_capacity', UNKNOWN_POOL = 'left_out_unknown_pool' }
 
 -- O(1).
-function observe.left_out(fleet, why)
-  local count = LEFT_OUT[why]
+function observe.left_out(fleet, word)
+  local count = LEFT_OUT[word]
   if count then
     fleet[count] = fleet[count] + 1
   end

@@ -31,13 +31,13 @@
 --                                                 field that is determined by other fields and rows
 --   compare(fleet, draw, class_index, level)      an active pool's occupancy is about to rise to `level` by another
 --     -> comparison                               dispatcher's placement: a list to append to the reply
---   left_out(fleet, why)                          a report was refused with this word
+--   left_out(fleet, word)                         a report was answered with this word, and changed nothing
 --   sums(fleet) -> numbers                        appended to the integrals: a list of constant length
 --
 -- A policy that places sessions has `choose`; one without it observes, and an assign is refused. All other functions
 -- are optional; without `reported_rank` the rank is 0.
 --
--- `tokens.lua` has r, thresholds and tokens for the policies that learn r; they use its lists and functions.
+-- `tokens.lua` has r, thresholds and tokens for the policies that learn r; `tokens.declare` declares them.
 --
 -- All may read the policy's own rows and fields, the ledger's rows, and these fields of the fleet:
 --
@@ -63,19 +63,15 @@ function policies.fields(policy)
   if not known then
     known = { list = {}, vectors = {} }
     packed_fields[policy] = known
-    local function add(field, is_vector)
-      known.list[#known.list + 1] = field
-      known.vectors[field] = is_vector
+    local function add(names, prefix, is_vector)
+      for _, name in ipairs(names) do
+        known.list[#known.list + 1] = prefix .. name
+        known.vectors[prefix .. name] = is_vector
+      end
     end
-    for _, field in ipairs(policy.NUMBERS) do
-      add(field)
-    end
-    for _, field in ipairs(policy.VECTORS) do
-      add(field, true)
-    end
-    for _, token in ipairs(policy.TOKENS) do
-      add('assigned_' .. token, true)
-    end
+    add(policy.NUMBERS, '')
+    add(policy.VECTORS, '', true)
+    add(policy.TOKENS, 'assigned_', true)
   end
   return known.list, known.vectors
 end
@@ -125,15 +121,24 @@ function policies.clear(fleet)
   end
 end
 
--- Resets the rows and vectors of the fleet's policy. O(classes).
-function policies.clear_rows(fleet)
+-- The keys of the rows of the fleet's policy.
+function policies.row_keys(fleet)
+  local found = {}
   for _, name in ipairs(fleet.policy_table.FLEET_ROWS) do
-    redis.call('DEL', keys.of_fleet(fleet, name))
+    found[#found + 1] = keys.of_fleet(fleet, name)
   end
   for _, name in ipairs(fleet.policy_table.CLASS_ROWS) do
     for class_index = 1, fleet.classes do
-      redis.call('DEL', keys.of_class(fleet, name, class_index))
+      found[#found + 1] = keys.of_class(fleet, name, class_index)
     end
+  end
+  return found
+end
+
+-- Resets the rows and vectors of the fleet's policy. O(classes).
+function policies.clear_rows(fleet)
+  for _, key in ipairs(policies.row_keys(fleet)) do
+    redis.call('DEL', key)
   end
   for _, field in ipairs(fleet.policy_table.VECTORS) do
     fleet[field] = vectors.zeros(fleet.classes)

@@ -1,19 +1,6 @@
 -- Self-Learning Threshold Assignment (paper section 3.2). `tokens.lua` maintains r and the tokens.
 
-slta = {
-  TOKENS = { 'green', 'yellow', 'none' },
-  CLASS_ROWS = tokens.CLASS_ROWS,
-  FLEET_ROWS = tokens.FLEET_ROWS,
-  NUMBERS = tokens.NUMBERS,
-  VECTORS = tokens.VECTORS,
-  update = tokens.update,
-  on_increment = tokens.on_increment,
-  on_decrement = tokens.on_decrement,
-  rebuild = tokens.rebuild,
-  reported_rank = tokens.reported_rank,
-  rows = tokens.rows,
-  check = tokens.check,
-}
+slta = tokens.declare({ 'green', 'yellow', 'none' })
 
 -- The dispatching rule, from counts and r only; `room()` counts pools below capacity and is called in step 4 only.
 --   1. uniform among the green tokens of classes other than i_{r-1}; if there are none,

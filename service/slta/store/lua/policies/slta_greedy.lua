@@ -1,20 +1,7 @@
 -- SLTA that takes green tokens of the class with the highest marginal utility first
 -- (service/slta/core/policies/slta_greedy.py). `tokens.lua` maintains r and the tokens.
 
-slta_greedy = {
-  TOKENS = { 'green', 'yellow' },
-  CLASS_ROWS = tokens.CLASS_ROWS,
-  FLEET_ROWS = tokens.FLEET_ROWS,
-  NUMBERS = tokens.NUMBERS,
-  VECTORS = tokens.VECTORS,
-  update = tokens.update,
-  on_increment = tokens.on_increment,
-  on_decrement = tokens.on_decrement,
-  rebuild = tokens.rebuild,
-  reported_rank = tokens.reported_rank,
-  rows = tokens.rows,
-  check = tokens.check,
-}
+slta_greedy = tokens.declare({ 'green', 'yellow' })
 
 -- The best rank at which a pool can take a session; the last rank if all are full. O(classes * log levels * pools / 8).
 local function best_open_rank(fleet)

@@ -4,35 +4,45 @@
 -- class i with x sessions has a green token iff x < l_i(r), and a yellow one iff i = i_r and x < j_r (paper section
 -- 3.2).
 
-tokens = {
-  CLASS_ROWS = { 'green' },
-  FLEET_ROWS = { 'yellow' },
-  NUMBERS = { 'rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'yellow' },
-  VECTORS = { 'green', 'thresholds' },
-}
+tokens = {}
+
+-- Declares a policy with these words, see `policies.lua`; it adds `choose` and `learning_step`.
+function tokens.declare(words)
+  return {
+    TOKENS = words,
+    CLASS_ROWS = { 'green' },
+    FLEET_ROWS = { 'yellow' },
+    NUMBERS = { 'rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'yellow' },
+    VECTORS = { 'green', 'thresholds' },
+    update = tokens.update,
+    on_increment = tokens.on_increment,
+    on_decrement = tokens.on_decrement,
+    rebuild = tokens.rebuild,
+    reported_rank = tokens.reported_rank,
+    rows = tokens.rows,
+    check = tokens.check,
+  }
+end
 
 -- Whether a pool has a token. O(classes).
 function tokens.exist(fleet)
   return fleet.yellow > 0 or vectors.sum(fleet.green) > 0
 end
 
-local function set_previous(fleet)
-  fleet.previous_class = fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0
+-- i_{r-1}; 0 if r is the first rank.
+local function class_before(fleet)
+  return fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0
 end
 
 -- Sets the yellow tokens: the pools of the class with fewer than `level` sessions.
 local function write_yellow(fleet, class_index, level)
-  local key = keys.of_fleet(fleet, 'yellow')
-  rows.and_not(key, keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level))
-  fleet.yellow = rows.count(key)
+  fleet.yellow = rows.write_below(keys.of_fleet(fleet, 'yellow'), fleet, class_index, level)
 end
 
 -- Sets the green tokens of a class: its pools with fewer than `level` sessions, the new threshold.
 local function write_green(fleet, class_index, level)
-  local key = keys.of_class(fleet, 'green', class_index)
-  rows.and_not(key, keys.of_class(fleet, 'active', class_index), keys.of_level(fleet, class_index, level))
   fleet.thresholds[class_index] = level
-  fleet.green[class_index] = rows.count(key)
+  fleet.green[class_index] = rows.write_below(keys.of_class(fleet, 'green', class_index), fleet, class_index, level)
 end
 
 -- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
@@ -56,7 +66,7 @@ local function step_down(fleet)
   rows.copy(keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', class_index))
   fleet.yellow = fleet.green[class_index]
   write_green(fleet, class_index, fleet.estimate_level - 1)
-  set_previous(fleet)
+  fleet.previous_class = class_before(fleet)
   fleet.learning_steps_down = fleet.learning_steps_down + 1
 end
 
@@ -78,7 +88,7 @@ local function write_tokens(fleet)
     write_green(fleet, class_index, order.threshold(fleet, class_index, fleet.rank))
   end
   write_yellow(fleet, fleet.estimate_class, fleet.estimate_level)
-  set_previous(fleet)
+  fleet.previous_class = class_before(fleet)
 end
 
 -- r <- `rank`, a worse one; counted as the steps between. O(classes * (log levels + pools / 8)).
@@ -96,30 +106,28 @@ local function follow_single_pool(fleet)
   end
 end
 
--- A pool whose occupancy rose to `level` loses its tokens at the thresholds. O(1).
-function tokens.on_increment(fleet, class_index, pool_index, level)
+-- Gives a pool (`present` is 1) or takes from it (0) the tokens that end at `level`. O(1).
+local function change_tokens(fleet, class_index, pool_index, level, present)
+  local change = 2 * present - 1
   if level == fleet.thresholds[class_index] then
-    redis.call('SETBIT', keys.of_class(fleet, 'green', class_index), pool_index, 0)
-    fleet.green[class_index] = fleet.green[class_index] - 1
+    redis.call('SETBIT', keys.of_class(fleet, 'green', class_index), pool_index, present)
+    fleet.green[class_index] = fleet.green[class_index] + change
   end
   if class_index == fleet.estimate_class and level == fleet.estimate_level then
-    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), pool_index, 0)
-    fleet.yellow = fleet.yellow - 1
+    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), pool_index, present)
+    fleet.yellow = fleet.yellow + change
   end
   follow_single_pool(fleet)
 end
 
+-- A pool whose occupancy rose to `level` loses its tokens at the thresholds. O(1).
+function tokens.on_increment(fleet, class_index, pool_index, level)
+  change_tokens(fleet, class_index, pool_index, level, 0)
+end
+
 -- A pool whose occupancy fell from `level` regains its tokens below the thresholds. O(1).
 function tokens.on_decrement(fleet, class_index, pool_index, level)
-  if level == fleet.thresholds[class_index] then
-    redis.call('SETBIT', keys.of_class(fleet, 'green', class_index), pool_index, 1)
-    fleet.green[class_index] = fleet.green[class_index] + 1
-  end
-  if class_index == fleet.estimate_class and level == fleet.estimate_level then
-    redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), pool_index, 1)
-    fleet.yellow = fleet.yellow + 1
-  end
-  follow_single_pool(fleet)
+  change_tokens(fleet, class_index, pool_index, level, 1)
 end
 
 -- The rank after pools changed: the optimal rank if curves or policy changed (`reset`), else that of the present
@@ -189,7 +197,6 @@ function tokens.check(fleet, expect_equal)
     local class_index, level = order.coordinate(fleet, fleet.rank)
     expect_equal('estimate_class', fleet.estimate_class, class_index)
     expect_equal('estimate_level', fleet.estimate_level, level)
-    local previous = fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0
-    expect_equal('previous_class', fleet.previous_class, previous)
+    expect_equal('previous_class', fleet.previous_class, class_before(fleet))
   end
 end

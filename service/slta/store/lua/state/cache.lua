@@ -24,14 +24,6 @@ local function digest(parts)
   return tonumber(string.sub(redis.sha1hex(table.concat(parts, '|')), 1, 13), 16)
 end
 
-local function indexes_by_id(class_ids)
-  local indexes = {}
-  for class_index, class_id in ipairs(class_ids) do
-    indexes[class_id] = class_index
-  end
-  return indexes
-end
-
 local function store_entry(fleet)
   local entry = {}
   attach(entry, fleet)
@@ -66,7 +58,10 @@ function cache.index_classes(fleet)
   if fleet.keys_named_for ~= class_ids then
     fleet.fleet_keys, fleet.class_keys, fleet.level_keys, fleet.keys_named_for = {}, {}, {}, class_ids
   end
-  fleet.index_by_id = indexes_by_id(fleet.numbers)
+  fleet.index_by_id = {}
+  for class_index, class_id in ipairs(fleet.numbers) do
+    fleet.index_by_id[class_id] = class_index
+  end
 end
 
 -- Loads the cached data of a fleet, or creates an entry from the cold hash. O(1), O(classes) for the first call after a
@@ -77,9 +72,8 @@ function cache.load(fleet)
     local stored =
       redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'names', 'numbers', 'capacities', 'lease', 'exponent')
     fleet.names, fleet.numbers = vectors.split(stored[1]), vectors.split(stored[2], true)
-    fleet.capacities, fleet.lease = vectors.split(stored[3], true), tonumber(stored[4])
-    fleet.exponent = tonumber(stored[5] or 0)
-    fleet.marginals = {}
+    fleet.capacities, fleet.marginals = vectors.split(stored[3], true), {}
+    fleet.lease, fleet.exponent = tonumber(stored[4]), tonumber(stored[5])
     cache.invalidate_order(fleet)
     cache.index_classes(fleet)
     store_entry(fleet)
@@ -88,14 +82,18 @@ function cache.load(fleet)
   end
 end
 
--- The digest of everything that an entry is derived from, including which classes have pools.
-function cache.digest(utilities, class_ids, lease, pool_counts)
+-- Which classes have active pools, as text.
+function cache.support(pool_counts)
   local support = {}
   for class_index = 1, #pool_counts do
     support[class_index] = pool_counts[class_index] > 0 and 1 or 0
   end
-  local parts = { utilities, table.concat(class_ids, ' '), lease, table.concat(support) }
-  return digest(parts)
+  return table.concat(support)
+end
+
+-- The digest of everything that an entry is derived from, including which classes have pools.
+function cache.digest(utilities, class_ids, lease, pool_counts)
+  return digest({ utilities, table.concat(class_ids, ' '), lease, cache.support(pool_counts) })
 end
 
 -- Stores the fleet under a new digest.

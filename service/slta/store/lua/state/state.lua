@@ -135,9 +135,8 @@ function state.new(key)
   for _, field in ipairs(HOT) do
     fleet[field] = HOT_VECTORS[field] and {} or 0
   end
-  local empty = { number = 0, text = '' }
   for field, kind in pairs(cold_kinds) do
-    fleet[field] = empty[kind] or {}
+    fleet[field] = vectors.empty(kind, 0)
   end
   cache.invalidate(fleet)
   return fleet
@@ -212,21 +211,12 @@ end
 -- All fields in memory as a flat list of names and texts.
 function state.fields(fleet)
   local flat = { 'layout', vectors.encode(fleet.layout), 'policy', fleet.policy }
-  local function add(field)
-    flat[#flat + 1] = field
-    flat[#flat + 1] = vectors.encode(fleet[field])
-  end
-  for _, fields in ipairs({ HOT, (policies.fields(fleet.policy_table)) }) do
-    for _, field in ipairs(fields) do
-      add(field)
+  state.each_field(fleet.policy_table, function(field)
+    if fleet[field] then
+      flat[#flat + 1] = field
+      flat[#flat + 1] = vectors.encode(fleet[field])
     end
-  end
-  local _, in_block = policies.fields(fleet.policy_table)
-  for field in pairs(cold_kinds) do
-    if fleet[field] and not in_block[field] then
-      add(field)
-    end
-  end
+  end)
   return flat
 end
 
@@ -236,10 +226,12 @@ function state.each_field(policy, visit)
     visit(field, HOT_VECTORS[field] and 'vector' or 'number')
   end
   local fields, in_block = policies.fields(policy)
-  for field, kind in pairs(cold_kinds) do
-    visit(field, kind, not in_block[field])
-  end
   for _, field in ipairs(fields) do
     visit(field, in_block[field] and 'vector' or 'number')
+  end
+  for field, kind in pairs(cold_kinds) do
+    if not in_block[field] then
+      visit(field, kind, true)
+    end
   end
 end

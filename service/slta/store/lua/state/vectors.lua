@@ -62,12 +62,37 @@ function vectors.decode(kind, text)
   return text
 end
 
+-- Whether a field has a value of its kind.
+function vectors.is_valid(kind, value, length)
+  if kind == 'number' then
+    return type(value) == 'number' and value == value and math.abs(value) < 1e300
+  elseif kind == 'vector' then
+    for class_index = 1, length do
+      if type(value) ~= 'table' or not vectors.is_valid('number', value[class_index]) then
+        return false
+      end
+    end
+    return #value == length
+  end
+  return value ~= nil
+end
+
+-- The first value of a field.
+function vectors.empty(kind, length)
+  return kind == 'vector' and vectors.zeros(length) or kind == 'number' and 0 or kind == 'words' and {} or ''
+end
+
+-- The nth entry of `bytes` bytes (from 1) of a compiled table. O(1).
+function vectors.read_entry(key, nth, bytes)
+  return redis.call('GETRANGE', key, (nth - 1) * bytes, nth * bytes - 1)
+end
+
 -- Calls visit(class_index, entry) for each entry of `bytes` bytes whose class has pools, in a compiled table.
 -- O(entries).
 function vectors.each_entry(text, bytes, pool_counts, visit)
   for at = 1, #text, bytes do
     local i = tonumber(string.sub(text, at, at + constants.CLASS_BYTES - 1))
-    if pool_counts[i] > 0 then
+    if (pool_counts[i] or 0) > 0 then
       visit(i, string.sub(text, at, at + bytes - 1))
     end
   end
