@@ -59,7 +59,9 @@ MUTANTS = {
         "tokens", "return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "return 1"
     ),
     "the threshold counts its own rank": lua("order", "middle) < rank then", "middle) <= rank then"),
-    "an emptied class stays in the order": lua("ledger", "if support_changed then", "if reset then"),
+    "an emptied class stays in the order": lua(
+        "ledger", "if cache.support(fleet.pools) ~= before then", "if false then"
+    ),
     "the worst of two classes": lua(
         "jlmu",
         "frontier_ranks[class_index] < frontier_ranks[best]",

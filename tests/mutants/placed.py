@@ -22,8 +22,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "the level is what the pool holds now": lua(
         "reads",
-        "    level or '',\n",
-        "    level and ledger.occupancy(fleet, session.pool_number) or '',\n",
+        "    level or '', token",
+        "    level and ledger.occupancy(fleet, session.pool_number) or '', token",
         PLACED,
     ),
     "the token is one of the present policy": lua(

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from slta.fleet_file import Specs
-from slta.models import Configuration, Findings
+from slta.models import Findings
 from slta.models.errors import (
     DispatchError,
     InvalidFleetError,
@@ -57,19 +57,14 @@ async def audit_fleet(store: Store, specs: Specs, fleet: str) -> Findings:
 
 
 async def _configuration(store: Store, specs: Specs, fleet: str) -> list[str]:
-    try:
-        stored = await store.audits.configuration(fleet)
-    except DispatchError:  # already in the findings of the slices
-        return []
-    return await compare(specs, stored)
-
-
-async def compare(specs: Specs, stored: Configuration) -> list[str]:
     """Findings on stored fields and tables that differ from the compiled document."""
     try:
+        stored = await store.audits.configuration(fleet)
         spec = await specs.of(stored.document)
     except (InvalidFleetError, ValueError):
         return ["document: is unreadable"]
+    except DispatchError:  # already in the findings of the slices
+        return []
     _, _, *arguments = map(str, put_arguments(spec, stored.document, None))
     fields = zip(CONFIGURATION_FIELDS, stored.fields, arguments, strict=False)
     findings = [f"{name}: {got!r}, expected {want!r}" for name, got, want in fields if got != want]

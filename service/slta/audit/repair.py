@@ -87,7 +87,9 @@ async def repair_suspect(store: Store, specs: Specs, fleet: str) -> Attempt:
 async def mend(store: Store, specs: Specs, findings: Findings, ask: Ask = lambda _, __: CONSENT_TO_ALL) -> Findings:
     """Repair what an audit found, and audit again; without a repair, the given findings."""
     if not findings.fleet:
-        return await _repair_server_keys(store, findings)
+        await store.fleets.repair_server_keys()
+        remaining = await store.audits.server_keys()
+        return replace(findings, sentences=remaining, total=len(remaining))
     if findings.sentences == [UNLISTED]:
         await store.fleets.relist(findings.fleet)
         return await audit_fleet(store, specs, findings.fleet)
@@ -98,12 +100,6 @@ async def mend(store: Store, specs: Specs, findings: Findings, ask: Ask = lambda
     except (DocumentUnreadableError, UnknownFleetError):  # already in the findings
         return findings
     return replace(await audit_fleet(store, specs, findings.fleet), repaired=repaired) if repaired else findings
-
-
-async def _repair_server_keys(store: Store, findings: Findings) -> Findings:
-    await store.fleets.repair_server_keys()
-    remaining = await store.audits.server_keys()
-    return replace(findings, sentences=remaining, total=len(remaining))
 
 
 async def _repair_with_consent(store: Store, specs: Specs, findings: Findings, ask: Ask) -> Repaired | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import NamedTuple
 
 from slta.models import Configuration, Findings
 from slta.store.client.functions import FunctionClient
@@ -14,13 +13,6 @@ from slta.store.repairs import WORK
 
 LEASES_PER_CALL = 500
 """Seconds of leases per call."""
-
-
-class Cursor(NamedTuple):
-    """Progress of an audit: the part ('' before the first and after the last), and the position in it."""
-
-    part: str
-    position: str
 
 
 class Audits:
@@ -48,24 +40,20 @@ class Audits:
         """
         sentences: list[str] = []
         leases: list[str] = []
-        cursor, total, slices = Cursor("", ""), 0, 0
-        while slices == 0 or cursor.part:
-            if cursor == ("leases", ""):
-                cursor = Cursor("leases", " ".join(leases[:LEASES_PER_CALL]))
+        part, position, total, slices = "", "", 0, 0
+        while slices == 0 or part:
+            if (part, position) == ("leases", ""):
+                position = " ".join(leases[:LEASES_PER_CALL])
                 del leases[:LEASES_PER_CALL]
-            cursor, slice_sentences, count, seconds = await self._slice(fleet, cursor)
-            sentences += slice_sentences
+            began = perf_counter()
+            reply = await self._functions.read("audit", fleet, part, position, self._work)
+            await asyncio.sleep(perf_counter() - began)
+            _, part, position, found, count, seconds = reply
+            sentences += found
             leases += seconds
-            total, slices = total + count, slices + 1
-            if not cursor.part and leases:
-                cursor = Cursor("leases", "")
+            total, slices = total + int(count), slices + 1
+            part = part or ("leases" if leases else "")
         return Findings(fleet=fleet, sentences=sentences, total=total, slices=slices)
-
-    async def _slice(self, fleet: str, cursor: Cursor) -> tuple[Cursor, list[str], int, list[str]]:
-        began = perf_counter()
-        _, part, position, sentences, count, leases = await self._functions.read("audit", fleet, *cursor, self._work)
-        await asyncio.sleep(perf_counter() - began)
-        return Cursor(part, position), sentences, int(count), leases
 
     async def configuration(self, fleet: str) -> Configuration:
         """A fleet's stored document and compiled tables. UnknownFleetError, NewerFleetError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from slta.core.fleet import FleetSpec
 from slta.models import Configured, Snapshot, Suspect, errors
@@ -150,11 +151,8 @@ class Fleets:
     async def _unlist(self, fleet: str) -> None:
         """Remove a fleet from the server's keys; list it again if it has been re-created meanwhile."""
         await self._functions.write(("SREM", FLEETS_KEY, fleet), *_clear_applied_file(fleet))
-        try:
-            await self.config(fleet)
-        except errors.UnknownFleetError:
-            return
-        await self._list(fleet)
+        with suppress(errors.UnknownFleetError):
+            await self.relist(fleet)
 
 
 def _clear_applied_file(fleet: str) -> tuple[tuple[str, ...], ...]:

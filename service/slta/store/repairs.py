@@ -21,11 +21,7 @@ TAKEOVER_SECONDS = 2.0
 """Time without a slice after which another dispatcher resumes a repair."""
 SETS_PER_CALL = 500
 """Sets of session ids per call of a survey."""
-UNREADABLE, NO_CLASS, NO_RECORD = (
-    "its record is unreadable",
-    "no class has the number of its pool",
-    "neither it nor its pool has a record",
-)
+UNREADABLE = "its record is unreadable"
 
 
 class Repairs:
@@ -58,7 +54,9 @@ class Repairs:
             for kind, first, second in zip(triples[::3], triples[1::3], triples[2::3], strict=True):
                 found[kind][first] = second
             if part in ("ids", "aside") and not cursor and found["ids"]:  # before the part that follows
-                part, cursor = "ids", " ".join(_pop(found["ids"], SETS_PER_CALL))
+                sets = list(found["ids"])
+                part, cursor = "ids", " ".join(sets[:SETS_PER_CALL])
+                found["ids"] = dict.fromkeys(sets[SETS_PER_CALL:], "")
             await asyncio.sleep(perf_counter() - began)
         return _survey(int(live), found)
 
@@ -100,24 +98,18 @@ class Repairs:
             await asyncio.sleep(perf_counter() - began)
 
 
-def _pop(items: dict[str, str], count: int) -> list[str]:
-    """Remove the first keys, and return them."""
-    keys = list(items)[:count]
-    for key in keys:
-        del items[key]
-    return keys
-
-
 def _survey(live: int, found: Mapping[str, Mapping[str, str]]) -> Survey:
     """The result of the triples by kind, see `lua/integrity/repair_survey.lua`.
 
     A pool with an unreadable record is not lost if its name and its bit exist.
     """
     named = found["named"]
-    homeless = {id_: NO_CLASS for id_, pool_id in found["homeless"].items() if pool_id not in named}
+    homeless = [id_ for id_, pool_id in found["homeless"].items() if pool_id not in named]
     return Survey(
         live=live,
-        sessions=dict.fromkeys(found["session"], UNREADABLE) | dict.fromkeys(found["lost"], NO_RECORD) | homeless,
+        sessions=dict.fromkeys(found["session"], UNREADABLE)
+        | dict.fromkeys(found["lost"], "neither it nor its pool has a record")
+        | dict.fromkeys(homeless, "no class has the number of its pool"),
         pools={pool_id: UNREADABLE for pool_id in found["pool"] if pool_id not in named},
         keys={name: f"a stray {kind}" for name, kind in found["key"].items()},
         put_back=sorted(found["back"]),

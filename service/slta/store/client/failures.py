@@ -24,22 +24,9 @@ class NotSentError(RedisConnectionError):
 
 
 REFUSING_ERRORS = (
-    "LOADING",
-    "MASTERDOWN",
-    "READONLY",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "MOVED",
-    "ASK",
-    "BUSY",
-    "MISCONF",
-    "OOM",
-    "NOREPLICAS",
-    "NOAUTH",
-    "NOPERM",
-    "WRONGPASS",
-    "ERR max number of clients",
-)
+    "LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "MISCONF", "OOM",
+    "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "ERR max number of clients",
+)  # fmt: skip
 """Prefixes of error replies to calls that the server did not run."""
 
 REFUSING_ERROR_KINDS = {prefix: prefix.split()[-1].lower() for prefix in REFUSING_ERRORS}

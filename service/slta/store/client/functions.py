@@ -98,7 +98,7 @@ class FunctionClient:
     async def query(self, *command: str) -> Any:  # noqa: ANN401 - the reply's type depends on the command
         """Execute a read-only Redis command. StoreUnavailableError."""
         try:
-            return (await exchange(self._pool, command, durable=False))[0]
+            return (await self._exchange(command, durable=False))[0]
         except (RedisError, OSError) as error:
             await self._classify(error)
             raise StoreUnavailableError from error
@@ -113,7 +113,7 @@ class FunctionClient:
     async def try_to_write(self, *commands: Sequence[str]) -> None:
         """As `write`, but raises StoreCallError, which has the classified failure."""
         try:
-            await exchange(self._pool, *commands, durable=True)
+            await self._exchange(*commands, durable=True)
         except (RedisError, OSError) as error:
             raise StoreCallError(await self._classify(error)) from error
 
@@ -142,7 +142,7 @@ class FunctionClient:
 
     async def _attempt(self, request: Sequence[Argument], *, durable: bool) -> Reply:
         try:
-            return _stamped((await exchange(self._pool, request, durable=durable))[0])
+            return _stamped((await self._exchange(request, durable=durable))[0])
         except (RedisError, OSError) as error:
             failure = await self._classify(error)
             self._observer.error(failure.kind)
@@ -150,9 +150,13 @@ class FunctionClient:
                 raise StoreCallError(failure) from error
         await self.load()
         try:
-            return _stamped((await exchange(self._pool, request, durable=durable))[0])
+            return _stamped((await self._exchange(request, durable=durable))[0])
         except (RedisError, OSError) as error:
             raise StoreCallError(await self._classify(error)) from error
+
+    async def _exchange(self, *commands: Sequence[Argument], durable: bool) -> list[Any]:
+        """The replies; those of `durable` commands only once the configured durability is reached."""
+        return await exchange(self._pool, *commands, durable=durable)
 
     async def _classify(self, error: RedisError | OSError) -> Failure:
         """Classify an error; renew the connections if a failover may have caused it."""
@@ -165,7 +169,7 @@ class FunctionClient:
         """Load the library if missing: after a flush, or on a new master. Idempotent. StoreCallError."""
         async with self._loading:
             try:
-                await exchange(self._pool, ("FUNCTION", "LOAD", self._source), durable=False)
+                await self._exchange(("FUNCTION", "LOAD", self._source), durable=False)
             except (RedisError, OSError) as error:
                 if "already exists" in str(error):
                     return

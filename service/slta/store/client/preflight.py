@@ -75,11 +75,7 @@ async def eviction(pool: ConnectionPool) -> Eviction | None:
     if information is None:
         return None
     fields = _parsed(information)
-    return Eviction(_eviction_policy(fields), int(fields.get("evicted_keys", 0)))
-
-
-def _eviction_policy(information: Mapping[str, str]) -> str:
-    return information.get("maxmemory_policy", NO_EVICTION)
+    return Eviction(fields.get("maxmemory_policy", NO_EVICTION), int(fields.get("evicted_keys", 0)))
 
 
 def _parsed(information: str) -> dict[str, str]:
@@ -115,7 +111,7 @@ async def _ask(pool: ConnectionPool, *command: str | int) -> Any:  # noqa: ANN40
 def unsuitable(information: Mapping[str, str], *, volatile: bool) -> str:
     """The first requirement that the server fails, with the remedy, or ''. Fields missing from INFO pass."""
     version = information.get("redis_version", str(MIN_VERSION))
-    policy = _eviction_policy(information)
+    policy = information.get("maxmemory_policy", NO_EVICTION)
     if int(version.partition(".")[0]) < MIN_VERSION:
         return f"is of version {version}, which has no functions: use Redis 7.0 or later, or Valkey"
     if information.get("cluster_enabled") == "1":

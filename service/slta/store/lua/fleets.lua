@@ -59,14 +59,6 @@ local function largest_occupancy(fleet, class_index)
   return largest
 end
 
-local function by_name(names, values)
-  local named = {}
-  for class_index, name in ipairs(names) do
-    named[name] = values[class_index]
-  end
-  return named
-end
-
 -- The refusal if classes of the capacities `wanted` cannot replace the present ones, else nil. O(pools) if a capacity
 -- shrinks.
 local function refusal(fleet, wanted)
@@ -79,7 +71,6 @@ local function refusal(fleet, wanted)
       end
     end
   end
-  return nil
 end
 
 -- Deletes the rows of a class from level `first` on.
@@ -154,24 +145,14 @@ local function totals_digest(utilities)
   return string.match(utilities, '^[^:]*')
 end
 
--- The function of `ledger` that applies the configuration and preserves as much of r as possible.
-local function kind_of_change(fleet, given)
-  if given.policy ~= fleet.policy or totals_digest(given.utilities) ~= totals_digest(fleet.utilities) then
-    return ledger.change_and_reset
-  end
-  return given.utilities == fleet.utilities and ledger.change_settings or ledger.change_order
-end
-
 -- Applies the configuration.
-local function apply(fleet, given, wanted)
+local function apply(fleet, given, wanted, tables_differ, totals_differ)
   if given.policy ~= fleet.policy then
     if fleet.policy_table then
       policies.clear(fleet)
     end
     state.change_policy(fleet, given.policy)
   end
-  local tables_differ = given.utilities ~= fleet.utilities
-  local totals_differ = totals_digest(given.utilities) ~= totals_digest(fleet.utilities)
   if totals_differ then
     fleet.utilities_version = fleet.utilities_version + 1
   end
@@ -202,15 +183,21 @@ function fleets.put(fleet, key, now, given)
     return { 'VERSION_MISMATCH', version }, fleet
   end
   fleet = fleet or create(key, now)
-  local wanted = by_name(given.names, given.capacities)
+  local wanted = {}
+  for class_index, name in ipairs(given.names) do
+    wanted[name] = given.capacities[class_index]
+  end
   local refused = refusal(fleet, wanted)
   if refused then
     return refused, fleet
   end
   -- writes
-  kind_of_change(fleet, given)(fleet, function()
+  local tables_differ = given.utilities ~= fleet.utilities
+  local totals_differ = totals_digest(given.utilities) ~= totals_digest(fleet.utilities)
+  local reset = totals_differ or given.policy ~= fleet.policy
+  ledger.change_configuration(fleet, reset or tables_differ, reset, function()
     cache.invalidate(fleet)
-    apply(fleet, given, wanted)
+    apply(fleet, given, wanted, tables_differ, totals_differ)
   end)
   fleet.config_version = version + 1
   state.write(fleet)

@@ -6,6 +6,7 @@
 -- The fleet's incarnation and revision are appended to each reply, 0 and 0 if no fleet was read.
 -- @DIGEST@ is part of each function's name, so that a rolling upgrade can run two versions side by side.
 
+-- The time in µs that a call was given, '' for the server's.
 local function clock(given)
   return tonumber(given) or accounting.server_time()
 end

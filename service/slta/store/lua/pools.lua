@@ -52,7 +52,6 @@ local function find_class(fleet, name)
       return class_index
     end
   end
-  return nil
 end
 
 -- Adds to the count of the pools with a status.

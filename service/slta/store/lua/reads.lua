@@ -51,13 +51,10 @@ function reads.session(fleet, id)
   end
   local level, token = records.placement(session)
   return {
-    'SESSION',
-    session.pool_id,
-    fleet.names[(keys.locate(fleet, session.pool_number))],
+    'SESSION', session.pool_id, fleet.names[(keys.locate(fleet, session.pool_number))],
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
-    level or '',
-    token or '',
+    level or '', token or '',
   }
 end
 

@@ -34,7 +34,6 @@ function sessions.ended(fleet, id)
   elseif tombstones.contains(fleet, id) then
     return { 'ENDED', 'completed_before_assign', '' }
   end
-  return nil
 end
 
 -- Adds an ended id, which is kept for the retention time, but at least MIN_RETENTION.

@@ -60,18 +60,13 @@ function bit_blocks.each_row(fleet, class_index, occupancies, visit)
   end
 end
 
--- Parses a cursor "class_index:block:offset"; '' is the start.
-local function parse(cursor)
-  local class_index, block, offset = string.match(cursor, '^(%d+):(%d+):(%d+)$')
-  return tonumber(class_index) or 1, tonumber(block) or 0, tonumber(offset) or 0
-end
-
 -- Calls visit(class_index, block, offset) for each block of pools from the cursor on, until the slice's budget is used
--- up; returns the next cursor. A visit that stops within its block returns the offset to continue at.
--- slice:spend(commands) returns whether the budget is used up.
+-- up; returns the next cursor, "class_index:block:offset". A visit that stops within its block returns the offset to
+-- continue at.
 function bit_blocks.each_block(fleet, slice, cursor, visit)
-  local first, block, offset = parse(cursor)
-  for class_index = first, #fleet.numbers do
+  local first, block, offset = string.match(cursor, '^(%d+):(%d+):(%d+)$')
+  block, offset = tonumber(block) or 0, tonumber(offset) or 0
+  for class_index = tonumber(first) or 1, #fleet.numbers do
     local blocks = math.ceil(redis.call('STRLEN', keys.of_class(fleet, 'used', class_index)) / BYTES)
     while block < blocks do
       offset = visit(class_index, block, offset)

@@ -124,15 +124,6 @@ local function repair_cold_hash(key)
   end
 end
 
--- A fleet without a readable state.
-local function new(key, now, given)
-  local fleet = state.new(key)
-  fleet.policy_table = policies.BY_NAME[given.policy]
-  fleet.policy, fleet.classes, fleet.clock = given.policy, #given.names, now
-  fleet.pools = nil
-  return fleet
-end
-
 -- Opens the fleet as far as it can be read, or as a new one on the same keys; nil and the refusal if this version must
 -- not touch it, or if the document is not the one that was compiled. `can_write` permits writes that make more of it
 -- readable.
@@ -153,7 +144,10 @@ local function open(key, now, given, can_write)
   elseif is_read and refusal ~= 'UNKNOWN_FLEET' then
     return nil, { refusal }
   end
-  return new(key, now, given)
+  fleet = state.new(key)
+  fleet.policy_table = policies.BY_NAME[given.policy]
+  fleet.policy, fleet.classes, fleet.clock, fleet.pools = given.policy, #given.names, now, nil
+  return fleet
 end
 
 -- -> {CLASSES, policy, the class ids that a repair would assign, session records} | a refusal as in `repair_begin.run`.

@@ -16,20 +16,16 @@ function repair_orphans.of_pool(fleet, pool_number)
   return found, commands
 end
 
--- Restores the record of a session: it begins now, with a full lease of the fleet.
-local function restore_session(fleet, id, pool_number, pool_id)
-  redis.call('HSET', keys.of_fleet(fleet, 'sessions'), id, records.text({
-    pool_number = pool_number, start = fleet.time, lease = fleet.lease, due = 0, pool_id = pool_id, placed = '',
-  }))
-end
-
--- A repair's stage, before the id sets are dropped: pool by pool. O(work + sessions of a pool).
+-- A repair's stage, before the id sets are dropped: restores records, pool by pool. A session begins now, with a full
+-- lease of the fleet. O(work + sessions of a pool).
 function repair_orphans.restore(fleet, job, cursor)
   return bit_blocks.each_pool(fleet, job, cursor, function(pool_number)
     local pool_id = records.pool_name(fleet, pool_number)
     local found, commands = repair_orphans.of_pool(fleet, pool_number)
     for _, id in ipairs(pool_id and found or {}) do
-      restore_session(fleet, id, pool_number, pool_id)
+      redis.call('HSET', keys.of_fleet(fleet, 'sessions'), id, records.text({
+        pool_number = pool_number, start = fleet.time, lease = fleet.lease, due = 0, pool_id = pool_id, placed = '',
+      }))
     end
     return commands + #found
   end)

@@ -67,11 +67,14 @@ end
 function ledger.totals(fleet, columns)
   local utility, total = 0, 0
   for class_index, counts in ipairs(columns) do
-    accounting.prefetch_marginals(fleet, class_index, #counts - 1)
-    for level = 1, #counts - 1 do
+    local last = #counts - 1
+    while last > 0 and counts[last + 1] == 0 do
+      last = last - 1
+    end
+    accounting.prefetch_marginals(fleet, class_index, last)
+    for level = 1, last do
       local count = counts[level + 1]
-      total = total + count
-      utility = utility + count * accounting.marginal(fleet, class_index, level)
+      total, utility = total + count, utility + count * accounting.marginal(fleet, class_index, level)
     end
   end
   return utility, total
@@ -103,14 +106,11 @@ function ledger.rebuild(fleet, reset)
   policies.call(fleet, 'rebuild', reset)
 end
 
-local function rebuild_after(fleet, support_changed, reset)
-  if support_changed then
-    cache.invalidate_order(fleet)
-    order.rebuild(fleet)
-    accounting.rebuild_bound(fleet)
-    cache.store(fleet)
-  end
-  ledger.rebuild(fleet, reset)
+-- Rebuilds the live orders from the full ones.
+local function rebuild_orders(fleet)
+  cache.invalidate_order(fleet)
+  order.rebuild(fleet)
+  accounting.rebuild_bound(fleet)
 end
 
 -- Runs change(), which may activate or deactivate pools. Before it, the pools per class are integrated up to now; after
@@ -120,27 +120,22 @@ function ledger.change_pools(fleet, change)
   accounting.integrate_pools(fleet)
   local before = cache.support(fleet.pools)
   change()
-  rebuild_after(fleet, cache.support(fleet.pools) ~= before, false)
+  if cache.support(fleet.pools) ~= before then
+    rebuild_orders(fleet)
+    cache.store(fleet)
+  end
+  ledger.rebuild(fleet, false)
 end
 
--- The same for settings that affect neither the order of coordinates nor the occupancies. O(r* + classes * pools / 8).
-function ledger.change_settings(fleet, change)
+-- The same for a change() of the configuration: with `reorders` of the order of coordinates too, with `reset` also of
+-- curves, capacities or the policy; without `reset` r keeps its coordinate. O(r* + classes * pools / 8), and O(levels)
+-- with `reorders`.
+function ledger.change_configuration(fleet, reorders, reset, change)
   accounting.integrate_pools(fleet)
   change()
+  if reorders then
+    rebuild_orders(fleet)
+  end
   cache.store(fleet)
-  rebuild_after(fleet, false, false)
-end
-
--- The same for a change of the order of coordinates alone: r keeps its coordinate. O(levels + classes * pools / 8).
-function ledger.change_order(fleet, change)
-  accounting.integrate_pools(fleet)
-  change()
-  rebuild_after(fleet, true, false)
-end
-
--- The same for a change of curves, capacities or policy, or of all rows.
-function ledger.change_and_reset(fleet, change)
-  accounting.integrate_pools(fleet)
-  change()
-  rebuild_after(fleet, true, true)
+  ledger.rebuild(fleet, reset)
 end

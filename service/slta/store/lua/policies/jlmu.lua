@@ -12,22 +12,22 @@ jlmu = {
   VECTORS = { 'frontiers', 'frontier_ranks', 'open' },
 }
 
--- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. Returns token, class_index, and
--- that the pool is the nth open one, from 0. O(classes).
-local function choose_jlmu(frontier_ranks, open_counts, draw)
+-- The class of the best frontier, 0 if all pools are full. O(classes).
+local function best_class(frontier_ranks, open_counts)
   local best = 0
   for class_index = 1, #open_counts do
     if open_counts[class_index] > 0 and (best == 0 or frontier_ranks[class_index] < frontier_ranks[best]) then
       best = class_index
     end
   end
-  return 'open', best, math.floor(draw * open_counts[best])
+  return best
 end
 
--- O(classes + log pools).
+-- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. O(classes + log pools).
 function jlmu.choose(fleet, draw)
-  local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, fleet.open, draw)
-  return token, class_index, rows.select(keys.of_class(fleet, 'open', class_index), nth)
+  local best = best_class(fleet.frontier_ranks, fleet.open)
+  local nth = math.floor(draw * fleet.open[best])
+  return 'open', best, rows.select(keys.of_class(fleet, 'open', best), nth)
 end
 
 local function set_frontier(fleet, class_index, level)
@@ -91,13 +91,7 @@ end
 
 -- The rank of sigma(q): the best coordinate that any pool offers; the last rank if all are full.
 function jlmu.reported_rank(fleet)
-  local best = fleet.last_rank
-  for class_index = 1, #fleet.open do
-    if fleet.open[class_index] > 0 then
-      best = math.min(best, fleet.frontier_ranks[class_index])
-    end
-  end
-  return best
+  return fleet.frontier_ranks[best_class(fleet.frontier_ranks, fleet.open)] or fleet.last_rank
 end
 
 -- The audit's rule: the pools at the frontier of a class are open.

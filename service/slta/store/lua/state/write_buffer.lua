@@ -10,11 +10,8 @@ end
 
 -- The buffer of a hash: `values` by field, false for a missing one, and which fields are `changed`.
 local function known_hash(fleet, key)
-  local known = fleet.hashes[key]
-  if not known then
-    known = { values = {}, changed = {} }
-    fleet.hashes[key] = known
-  end
+  local known = fleet.hashes[key] or { values = {}, changed = {} }
+  fleet.hashes[key] = known
   return known
 end
 
@@ -55,12 +52,8 @@ function write_buffer.set_member(fleet, key, member, present)
     redis.call(present and 'SADD' or 'SREM', key, member)
     return
   end
-  local members = fleet.sets[key]
-  if not members then
-    members = {}
-    fleet.sets[key] = members
-  end
-  members[member] = present
+  local members = fleet.sets[key] or {}
+  fleet.sets[key], members[member] = members, present
 end
 
 local function send(command, key, words)
