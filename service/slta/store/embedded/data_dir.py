@@ -36,7 +36,9 @@ class DataDir:
         self.path = path.absolute()
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = _take_lock(self.path, patience_seconds)
-        self._remove_former_socket()
+        former = _read(self.lock)
+        if len(former) > 1:  # the owner was killed
+            self._remove(Path(former[1]))
         self.socket = self.path / SOCKET_NAME
         if not _fits(self.socket):
             self.socket = _short_socket()
@@ -48,12 +50,6 @@ class DataDir:
         """Remove the socket's temporary directory and release the lock."""
         self._remove(self.socket)
         os.close(self.lock)
-
-    def _remove_former_socket(self) -> None:
-        """Remove the socket of an owner that was killed."""
-        lines = _read(self.lock)
-        if len(lines) > 1:
-            self._remove(Path(lines[1]))
 
     def _remove(self, socket: Path) -> None:
         if socket.parent != self.path and socket.parent.name.startswith(PREFIX):

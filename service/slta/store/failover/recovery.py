@@ -42,18 +42,15 @@ class Recovery:
         facts = await facts_of(missing)
         is_lost = bool(facts) and any(history.fate(call.stamp) == "lost" for call in missing)
         if is_lost:  # before the replay, which may take longer than a lease
-            await self._mark(fleet, history)
+            await self._functions.change("mark", fleet, history.incarnation)
         outcomes = await self._replay(fleet, history, facts)
         restored, refused = (sum(outcomes[name] for name in names) for names in (RESTORED, REFUSED))
         if not is_lost and (restored or refused):
-            await self._mark(fleet, history)
+            await self._functions.change("mark", fleet, history.incarnation)
         if is_lost or restored or refused:
             log.warning("store_went_back", fleet=fleet, replayed=restored, not_replayed=refused)
         self._log.forget(fleet, missing)
         self._detector.resolve(fleet, history.incarnation)
-
-    async def _mark(self, fleet: str, history: History) -> None:
-        await self._functions.change("mark", fleet, history.incarnation)
 
     async def _history(self, fleet: str) -> History:
         _, *numbers = await self._functions.read("incarnations", fleet)

@@ -12,29 +12,28 @@ jlmu = {
   VECTORS = { 'frontiers', 'frontier_ranks', 'open' },
 }
 
--- The class of the best frontier, 0 if all pools are full. O(classes).
-local function best_class(frontier_ranks, open_counts)
+-- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. Returns token, class_index, and
+-- that the pool is the nth open one, from 0. O(classes).
+local function choose_jlmu(frontier_ranks, open_counts, draw)
   local best = 0
   for class_index = 1, #open_counts do
     if open_counts[class_index] > 0 and (best == 0 or frontier_ranks[class_index] < frontier_ranks[best]) then
       best = class_index
     end
   end
-  return best
+  return 'open', best, math.floor(draw * open_counts[best])
 end
 
--- The rule (eq. 6): the best of the classes' frontiers, then one of its open pools. O(classes + log pools).
+-- O(classes + log pools).
 function jlmu.choose(fleet, draw)
-  local best = best_class(fleet.frontier_ranks, fleet.open)
-  local nth = math.floor(draw * fleet.open[best])
-  return 'open', best, rows.select(keys.of_class(fleet, 'open', best), nth)
+  local token, class_index, nth = choose_jlmu(fleet.frontier_ranks, fleet.open, draw)
+  return token, class_index, rows.select(keys.of_class(fleet, 'open', class_index), nth)
 end
 
 local function set_frontier(fleet, class_index, level)
   fleet.frontiers[class_index] = level
   if level > fleet.capacities[class_index] then
-    fleet.frontier_ranks[class_index] = 0
-    fleet.open[class_index] = 0
+    fleet.frontier_ranks[class_index], fleet.open[class_index] = 0, 0
     redis.call('DEL', keys.of_class(fleet, 'open', class_index))
   else
     fleet.frontier_ranks[class_index] = order.rank(fleet, class_index, level)
@@ -91,7 +90,13 @@ end
 
 -- The rank of sigma(q): the best coordinate that any pool offers; the last rank if all are full.
 function jlmu.reported_rank(fleet)
-  return fleet.frontier_ranks[best_class(fleet.frontier_ranks, fleet.open)] or fleet.last_rank
+  local best = fleet.last_rank
+  for class_index = 1, #fleet.open do
+    if fleet.open[class_index] > 0 then
+      best = math.min(best, fleet.frontier_ranks[class_index])
+    end
+  end
+  return best
 end
 
 -- The audit's rule: the pools at the frontier of a class are open.
