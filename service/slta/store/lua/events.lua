@@ -170,11 +170,14 @@ function events.invalid(fleet)
   return found
 end
 
--- Removes these entries. O(1).
+-- Rewrites the list without these entries. O(1).
 function events.repair(fleet)
-  redis.call('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
-  for _, text in ipairs(events.invalid(fleet)) do
-    redis.call('LREM', key_of(fleet), 0, text)
+  local texts = redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS - 1)
+  redis.call('UNLINK', key_of(fleet))
+  for at = #texts, 1, -1 do
+    if parse(texts[at]) then
+      redis.call('LPUSH', key_of(fleet), texts[at])
+    end
   end
 end
 

@@ -81,24 +81,18 @@ local PARTS = {
   { 'ids', check_ids }, { 'aside', check_aside },
 }
 
--- The fleet with the classes that a repair would assign.
-local function fleet_with(key, policy, class_ids)
-  local fleet = state.new(key)
-  fleet.policy_table, fleet.numbers = policies.BY_NAME[policy], vectors.split(class_ids, true)
-  cache.index_classes(fleet)
-  return fleet
-end
-
 local function add(slice, word, first, second)
   for _, text in ipairs({ word, first, second }) do
     slice.found[#slice.found + 1] = text
   end
 end
 
--- policy and class ids, part ('names' is the first), cursor, work -> {SURVEYED, next part or '', cursor, triples}.
--- O(work).
+-- policy, the class ids that a repair would assign, part ('names' is the first), cursor, work
+--   -> {SURVEYED, next part or '', cursor, triples}. O(work).
 function repair_survey.slice(key, policy, class_ids, name, cursor, work)
-  local fleet, slice = fleet_with(key, policy, class_ids), slices.new({ found = {}, add = add }, work)
+  local fleet, slice = state.new(key), slices.new({ found = {}, add = add }, work)
+  fleet.policy_table, fleet.numbers = policies.BY_NAME[policy], vectors.split(class_ids, true)
+  cache.index_classes(fleet)
   local check, part, following = slices.find_part(PARTS, name)
   local next_cursor = check(fleet, slice, cursor)
   return { 'SURVEYED', next_cursor and part or following, next_cursor or '', slice.found }
