@@ -93,6 +93,7 @@ def test_handshakes_are_connections_and_have_a_deadline(service: Encrypted) -> N
     until(lambda: service.metric("slta_connections") == 1)
 
 
+@pytest.mark.slow
 def test_beyond_the_most_handshakes_the_oldest_ends_and_clients_are_answered(service: Encrypted) -> None:
     before = service.open_files()
     with contextlib.ExitStack() as stack:

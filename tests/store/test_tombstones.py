@@ -129,6 +129,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[tuple[str, Redis]]:
         assert violations(client, FLEET) == []
 
 
+@pytest.mark.slow
 async def test_when_memory_is_full_they_are_not_remembered_and_memory_does_not_grow(
     own: tuple[str, Redis], calls: Calls
 ) -> None:
