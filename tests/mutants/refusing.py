@@ -97,6 +97,12 @@ PYTHON = {
     "a connection that was in use while all were made anew is used again": python(
         "store/client/connection_pool", " and not connection.should_reconnect()", "", "store/sentinel"
     ),
+    "a connection that is being made is not made anew": python(
+        "store/client/connection_pool",
+        "            self.busy.add(connection)  # so that a renewal meanwhile concerns it\n",
+        "",
+        "store/sentinel",
+    ),
     "a call waits for ever": python(
         "store/client/pipeline", "asyncio.timeout(pool.call_seconds)", "asyncio.timeout(None)", "store/faults/outages"
     ),

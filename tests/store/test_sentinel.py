@@ -15,11 +15,12 @@ from slta.store import Store, StoreSettings
 from slta.store.client.connection_pool import ConnectionPool
 from slta.store.client.preflight import ServerRequirements
 from tests.audit import violations
-from tests.awaiting import DEADLINE_SECONDS
+from tests.awaiting import DEADLINE_SECONDS, eventually
 from tests.sentinels import Group, Sentinel, group, sentinel_url, until, watching
-from tests.servers import SERVERS, Server, free_port
+from tests.servers import SERVERS, Server, free_port, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
+from tests.store.moving import PATIENT
 
 
 @pytest.fixture(params=sorted(SERVERS))
@@ -123,6 +124,19 @@ async def test_a_connection_in_use_while_all_are_made_anew_is_not_used_again(ser
         await pool.release(connection)
     assert numbers[0] == numbers[1] != numbers[2]
     await pool.aclose()
+
+
+async def test_a_connection_that_is_being_made_while_all_are_made_anew_is_not_used_again(binary: str) -> None:
+    with own_server(binary) as server:
+        pool = ConnectionPool(StoreSettings(server.url, **PATIENT))
+        server.freeze()
+        connecting = asyncio.create_task(pool.acquire())
+        await eventually(lambda: pool.busy)
+        await pool.renew()
+        server.thaw()
+        await pool.release(await connecting)
+        assert pool.idle == []
+        await pool.aclose()
 
 
 def test_the_time_of_a_call_is_the_setting_or_what_the_url_says() -> None:

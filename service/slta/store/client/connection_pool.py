@@ -90,7 +90,6 @@ class ConnectionPool:
             raise ended from NotSentError()
         except (RedisError, OSError) as error:
             raise NotSentError from error
-        self.busy.add(connection)
         return connection
 
     async def _reserve(self) -> None:
@@ -124,9 +123,11 @@ class ConnectionPool:
         """An idle connection that is still open."""
         while self.idle:
             connection = self.idle.pop()
+            self.busy.add(connection)
             with suppress(RedisError):
                 if connection.is_connected and not await connection.can_read():
                     return connection
+            self.busy.discard(connection)
             await _close(connection)
         return None
 
@@ -134,9 +135,11 @@ class ConnectionPool:
         async with asyncio.timeout(self._connect_seconds):
             address = dict(zip(("host", "port"), await self.sentinels.find(), strict=True)) if self.sentinels else {}
             connection = self.new_connection(**address)
+            self.busy.add(connection)  # so that a renewal meanwhile concerns it
             try:
                 await connection.connect()
             except BaseException:
+                self.busy.discard(connection)
                 await _close(connection)
                 raise
             return connection
