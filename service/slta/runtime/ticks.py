@@ -42,9 +42,11 @@ class Ticks:
             self._store.keep_only(fleets)
             self._repairs.keep_only(fleets)
             self._mismatches.clear()
-            outcomes = await self._tick_all(fleets)
-            self._store.layout_mismatch = min(self._mismatches, default="")
-            self.first_round.set()
+            try:
+                outcomes = await self._tick_all(fleets)
+            finally:  # a defect in the tick of one fleet must not hold up the start
+                self._store.layout_mismatch = min(self._mismatches, default="")
+                self.first_round.set()
             await self._detect_vanished(outcomes, evicted_keys)
         except DispatchError as error:
             return error.code
