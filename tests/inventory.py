@@ -17,6 +17,9 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
     listed = list(cases)
 
     def decorate(test: Callable[..., Any]) -> Callable[..., None]:
+        if inspect.iscoroutinefunction(test):
+            raise TypeError(f"{test.__name__} would never be awaited: use pytest.mark.parametrize")
+
         @wraps(test)
         def run(**fixtures: Any) -> None:
             assert listed, "the inventory is empty"

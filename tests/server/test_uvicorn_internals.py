@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from slta.server.certificates import ListenError
-from slta.server.uvicorn_internals import CYCLE_ATTRIBUTES, PROTOCOL_ATTRIBUTES, check_uvicorn
+from slta.server.http_limits import LimitedProtocol
+from slta.server.protocol import FastPathProtocol
+from slta.server.server import Server as DispatcherServer
+from slta.server.uvicorn_internals import CYCLE_ATTRIBUTES, METHODS, PROTOCOL_ATTRIBUTES, check_uvicorn
 from tests.server.wire import connected, quiet
+
+
+def test_the_list_has_every_method_that_is_overridden() -> None:
+    for base, *subclasses in ((Server, DispatcherServer), (HttpToolsProtocol, LimitedProtocol, FastPathProtocol)):
+        own = {name for subclass in subclasses for name in vars(subclass) if not name.startswith("__")}
+        assert own & set(dir(base)) <= set(METHODS[base])
 
 
 async def test_a_connection_and_its_request_have_every_attribute_that_is_used() -> None:

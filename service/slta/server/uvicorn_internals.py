@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from slta.server.certificates import ListenError
 
 METHODS: dict[type, tuple[str, ...]] = {
-    uvicorn.Server: ("capture_signals", "main_loop", "on_tick", "shutdown", "startup"),
+    uvicorn.Server: ("capture_signals", "on_tick", "startup"),
     HttpToolsProtocol: (
         *("_start_asgi_task", "connection_lost", "connection_made", "data_received", "eof_received", "on_body"),
         *("on_headers_complete", "on_message_complete", "on_response_complete", "pause_writing", "resume_writing"),
     ),
-    RequestResponseCycle: ("receive", "run_asgi", "send"),
     FlowControl: ("pause_reading", "resume_reading"),
 }
 """Methods that are overridden or called."""
