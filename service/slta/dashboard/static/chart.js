@@ -1,6 +1,6 @@
 // Line chart with a moving time axis. Lines differ by dashes, not only by colour.
 
-import { drawList, element, setAttributes, setText, shape } from "./dom.js";
+import { drawList, drawShapes, element, setAttributes, setText, shape } from "./dom.js";
 import { duration } from "./format.js";
 
 const HEIGHT = 132;
@@ -39,13 +39,10 @@ export class Chart {
     const width = this.svg.clientWidth;
     if (!width || !points.length) return;
     this.#place(width);
-    drawList(
-      this.grid,
-      this.yTicks,
-      () => shape("line"),
-      (line, tick) => this.#drawGridLine(line, tick, width),
-    );
-    drawList(this.labels, this.#labels(width), () => shape("text"), drawLabel);
+    drawShapes(this.grid, this.yTicks, "line", (line, tick) => {
+      setAttributes(line, { x1: LEFT, x2: width - RIGHT, y1: this.y(tick), y2: this.y(tick) });
+    });
+    drawShapes(this.labels, this.#labels(width), "text", drawLabel);
     setAttributes(this.area, { d: this.between ? this.#areaPath() : "" });
     this.series.forEach((one, index) => setAttributes(this.lines[index], { d: this.#linePath(one.key) }));
     drawList(this.marks, this.#marks, createMark, (line, mark) => this.#drawMark(line, mark));
@@ -77,10 +74,6 @@ export class Chart {
     this.seconds = seconds;
     this.x = (time) => width - RIGHT - ((last - time) / seconds) * (width - LEFT - RIGHT);
     this.y = (value) => HEIGHT - BOTTOM - (value - low) * scale;
-  }
-
-  #drawGridLine(line, tick, width) {
-    setAttributes(line, { x1: LEFT, x2: width - RIGHT, y1: this.y(tick), y2: this.y(tick) });
   }
 
   #drawMark(line, { time, text, refused }) {
@@ -195,7 +188,8 @@ function ticks(values, fromZero, whole) {
   return Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step);
 }
 
-function roundStep(step, whole) {
+/** The smallest of 1, 2, 5, 10, … that is at least `step`; `whole` for an integer from 1. */
+export function roundStep(step, whole) {
   const power = 10 ** Math.floor(Math.log10(step));
   const round = [1, 2, 5, 10].find((factor) => factor * power >= step * 0.999) * power;
   return whole ? Math.max(Math.round(round), 1) : round;

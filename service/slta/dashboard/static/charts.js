@@ -35,13 +35,5 @@ const gap = (title, key, line) => ({
 const PLACEMENT = gap("Placement gap", "placement_gap", "placement");
 const SWING = gap("Swing gap", "swing_gap", "swing");
 
-/** Draws points of History, and marks changes. */
-export class Charts {
-  constructor(root) {
-    this.charts = [PLACEMENT, UTILITY, SWING, RANKS].map((options) => new Chart(root, options));
-  }
-
-  draw(points, marks) {
-    for (const chart of this.charts) chart.draw(points, marks);
-  }
-}
+/** Charts of the points of History. */
+export const createCharts = (root) => [PLACEMENT, UTILITY, SWING, RANKS].map((options) => new Chart(root, options));

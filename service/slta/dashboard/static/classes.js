@@ -15,22 +15,21 @@ const GAP = 20;
 const SIDE = AXIS + RIGHT;
 const SHRINK_FRAMES = 20;
 
-const LEGEND = [
-  ["filled", "session"],
+const THRESHOLDS = [
   ["threshold", "threshold"],
   ["optimal-threshold", "optimal threshold, where it differs"],
+];
+const TOKENS = [
   ["green", "green token: comes first"],
   ["yellow", "yellow token: comes next"],
-  ["star", "where one more session adds most"],
-  ["draining", "draining pool"],
 ];
+const STAR = ["star", "where one more session adds most"];
 const PROFILE_LEGEND = [
   ["filled", "sessions as the optimum has them"],
   ["surplus", "sessions beyond it"],
   ["optimal-outline", "the optimal assignment"],
-  ["threshold", "threshold"],
-  ["optimal-threshold", "optimal threshold, where it differs"],
-  ["star", "where one more session adds most"],
+  ...THRESHOLDS,
+  STAR,
 ];
 const HINTS = {
   pools:
@@ -82,14 +81,8 @@ class Block {
     this.facts = element("p", { class: "facts" });
     this.tokens = element("p", { class: "facts tokens" });
     this.plot = element("div", { class: "plot" });
-    this.section = element(
-      "section",
-      { class: "pool-class" },
-      element("h3", {}, name),
-      this.facts,
-      this.tokens,
-      this.plot,
-    );
+    const title = element("h3", {}, name);
+    this.section = element("section", { class: "pool-class" }, title, this.facts, this.tokens, this.plot);
     root.append(this.section);
     this.mode = mode;
     this.drawing = mode === "pools" ? new PoolsDrawing(this.plot, onSelect) : new ProfileDrawing(this.plot);
@@ -148,7 +141,8 @@ function layOutProfiles(classes, width) {
 
 function legendOf(mode, policy) {
   if (mode === "profile") return PROFILE_LEGEND;
-  return policy.has_thresholds ? LEGEND : LEGEND.filter(([name]) => name !== "green" && name !== "yellow");
+  const tokens = policy.has_thresholds ? TOKENS : [];
+  return [["filled", "session"], ...THRESHOLDS, ...tokens, STAR, ["draining", "draining pool"]];
 }
 
 function drawLegend(list, entries) {
@@ -170,10 +164,5 @@ const SIGNS = {
   star: () => shape("path", { class: "star", d: "M7 2v10M2.670 4.500l8.660 5M2.670 9.500l8.660-5" }),
 };
 
-function sign(name) {
-  return shape(
-    "svg",
-    { class: "sign", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" },
-    SIGNS[name](),
-  );
-}
+const SIGN = { class: "sign", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" };
+const sign = (name) => shape("svg", SIGN, SIGNS[name]());

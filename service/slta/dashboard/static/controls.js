@@ -102,12 +102,11 @@ export class PoolInspector {
 
   async #change(verb) {
     const { pool_id: id, occupancy } = this.#pool;
-    const text = {
-      drain: `It gets no new sessions. The ${plural(occupancy, "session")} on it stay until they end.`,
-      undrain: "It gets new sessions again.",
+    const [title, text] = {
+      drain: ["Drain", `It gets no new sessions. The ${plural(occupancy, "session")} on it stay until they end.`],
+      undrain: ["Undrain", "It gets new sessions again."],
     }[verb];
-    const title = `${verb === "drain" ? "Drain" : "Undrain"} ${id}?`;
-    if (!(await confirmed(title, text, verb === "drain" ? "Drain" : "Undrain"))) return;
+    if (!(await confirmed(`${title} ${id}?`, text, title))) return;
     try {
       const changed = await changePool(this.#fleet, id, verb);
       announce(`${id} is ${changed.status}.`);

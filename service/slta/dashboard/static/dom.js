@@ -1,22 +1,18 @@
 // DOM helpers: create and update elements; an update without a difference writes nothing.
 
-const SVG = "http://www.w3.org/2000/svg";
-
 export const byId = (id) => document.getElementById(id);
 
-export function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  setAttributes(node, attributes);
-  node.append(...children);
-  return node;
-}
+const creator =
+  (namespace) =>
+  (tag, attributes = {}, ...children) => {
+    const node = document.createElementNS(namespace, tag);
+    setAttributes(node, attributes);
+    node.append(...children);
+    return node;
+  };
 
-export function shape(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  setAttributes(node, attributes);
-  node.append(...children);
-  return node;
-}
+export const element = creator("http://www.w3.org/1999/xhtml");
+export const shape = creator("http://www.w3.org/2000/svg");
 
 /** null removes an attribute. */
 export function setAttributes(node, attributes) {
@@ -50,6 +46,9 @@ export function drawList(parent, items, create, update) {
     update(node, item, index);
   });
 }
+
+/** `drawList` of empty SVG elements. */
+export const drawShapes = (parent, items, tag, update) => drawList(parent, items, () => shape(tag), update);
 
 /** Icon paths that distinguish states without colour, on a 16 × 16 grid. */
 export const MARKS = {

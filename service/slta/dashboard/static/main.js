@@ -1,7 +1,7 @@
 // Entry point: permissions, one stream, and the views drawn from it.
 
 import { marksOf } from "./changes.js";
-import { Charts } from "./charts.js";
+import { createCharts } from "./charts.js";
 import { Classes } from "./classes.js";
 import { PolicyControl, PoolInspector } from "./controls.js";
 import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
@@ -26,7 +26,7 @@ class Page {
 
   constructor() {
     this.status = new Status();
-    this.charts = new Charts(byId("charts"));
+    this.charts = createCharts(byId("charts"));
     this.inspector = new PoolInspector();
     this.policy = new PolicyControl();
     const parts = { hint: byId("pools-hint"), legend: byId("legend") };
@@ -42,7 +42,7 @@ class Page {
     for (const id of ["pool-table-box", "level-table-box", "event-table-box"])
       byId(id).addEventListener("toggle", () => this.#drawTables());
     onSubmit(byId("key-form"), () => this.#useKey());
-    byId("forget-key").addEventListener("click", () => this.#forgetKey());
+    byId("forget-key").addEventListener("click", forgetKey);
     document.addEventListener("visibilitychange", () => this.#followVisibility());
     new ResizeObserver(() => this.#drawPools()).observe(byId("classes"));
   }
@@ -128,7 +128,7 @@ class Page {
     setHidden(byId("live"), false);
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
-    this.charts.draw(this.#history.points, marksOf(frame.events));
+    for (const chart of this.charts) chart.draw(this.#history.points, marksOf(frame.events));
     setText(byId("next-placement"), frame.next_placement);
     this.#drawPools();
     this.#drawTables();
@@ -181,7 +181,7 @@ class Page {
 
   /** Ask for a key if it is missing or rejected; returns whether. */
   #needsKey(failure) {
-    if (!(failure instanceof Refused) || (failure.status !== 401 && failure.status !== 403)) return false;
+    if (!failure.needsKey) return false;
     this.#stopWatching();
     setHidden(byId("live"), true);
     setHidden(byId("key-form"), false);
@@ -197,11 +197,6 @@ class Page {
     byId("key").value = "";
     this.#fleet = "";
     this.begin();
-  }
-
-  #forgetKey() {
-    forgetKey();
-    location.reload();
   }
 
   #followVisibility() {

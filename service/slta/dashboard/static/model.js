@@ -13,21 +13,19 @@ export function viewOf(frame) {
   const { state, averages, estimate, policy, pools, events } = frame;
   const next = bestClass(state.classes);
   const classes = state.classes.map((c) => classView(c, c === next, estimate, policy));
-  if (pools) {
-    const columns = columnsByClass(pools, classes);
-    for (const c of classes) c.columns = columns.get(c.name);
-  }
+  const columnsOf = (c) => pools.filter((pool) => pool.pool_class === c.name).map((pool) => columnView(pool, c));
+  for (const c of pools ? classes : []) c.columns = columnsOf(c);
   return { state, averages, estimate, policy, classes, events, hasPools: Boolean(pools) };
 }
 
 function classView(c, isNext, estimate, policy) {
-  const lowest = lowestOccupancy(c.occupancy);
-  const isEstimate = estimate?.pool_class === c.name;
+  const lowest = c.occupancy.filter((pools) => pools === c.occupancy[0]).length - 1;
+  const isEstimate = policy.has_thresholds && estimate?.pool_class === c.name;
   return {
     ...c,
-    isEstimate,
+    lowest,
     greenBelow: policy.has_thresholds ? (c.threshold ?? 0) : 0,
-    yellowBelow: policy.has_thresholds && isEstimate ? estimate.level : 0,
+    yellowBelow: isEstimate ? estimate.level : 0,
     nextLevel: isNext ? lowest + 1 : null,
     nextPools: isNext ? c.occupancy[lowest] - (c.occupancy[lowest + 1] ?? 0) : 0,
     columns: null,
@@ -38,17 +36,6 @@ function classView(c, isNext, estimate, policy) {
 function bestClass(classes) {
   const open = classes.filter((c) => c.marginal_utility !== null);
   return open.reduce((best, c) => (!best || c.marginal_utility > best.marginal_utility ? c : best), null);
-}
-
-function lowestOccupancy(occupancy) {
-  return occupancy.filter((pools) => pools === occupancy[0]).length - 1;
-}
-
-function columnsByClass(pools, classes) {
-  const byName = new Map(classes.map((c) => [c.name, c]));
-  const columns = new Map(classes.map((c) => [c.name, []]));
-  for (const pool of pools) columns.get(pool.pool_class)?.push(columnView(pool, byName.get(pool.pool_class)));
-  return columns;
 }
 
 /** Section 3.2: green iff x < ℓ_i(r), yellow iff the class is i_r and x < j_r; active pools only. */

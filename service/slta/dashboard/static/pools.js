@@ -1,7 +1,7 @@
 // Drawing of individual pools as in figure 4: each pool a column, each session a filled box, tokens below.
 
-import { drawList, setAttributes, setText, shape } from "./dom.js";
-import { AXIS, createFrame, drawAxis, drawCuts, drawThresholds, PLOT, RIGHT, scaleOf, star, TOP } from "./figure.js";
+import { drawList, drawShapes, setAttributes, setText, shape } from "./dom.js";
+import { AXIS, Figure, PLOT, scaleOf, star, TOP } from "./figure.js";
 import { plural } from "./format.js";
 import { tokenWords } from "./model.js";
 
@@ -22,7 +22,7 @@ export class PoolsDrawing {
   draw(c, levels, { column, perRow }, selected) {
     const scale = scaleOf(levels);
     const rows = chunks(c.columns, perRow);
-    while (this.#rows.length > rows.length) this.#rows.pop().svg.remove();
+    while (this.#rows.length > rows.length) this.#rows.pop().figure.svg.remove();
     while (this.#rows.length < rows.length) this.#rows.push(new Row(this.root, this.onSelect));
     rows.forEach((columns, index) => this.#rows[index].draw(c, columns, scale, column, selected));
   }
@@ -31,63 +31,45 @@ export class PoolsDrawing {
 /** One row of columns. */
 class Row {
   constructor(root, onSelect) {
-    this.svg = shape("svg", { role: "img", class: "pools" });
     this.grounds = shape("g");
     this.filled = shape("g");
-    this.svg.append(this.grounds, this.filled);
-    this.halos = this.svg.appendChild(shape("path", { class: "star-halo" }));
-    this.frame = createFrame(this.svg);
-    this.stars = shape("path", { class: "star" });
+    this.figure = new Figure(root, { class: "pools" }, [this.grounds, this.filled]);
     this.tokens = shape("g");
-    this.numbers = shape("g", { class: "numbers" });
+    this.numbers = shape("g", { class: "numbers", "text-anchor": "middle" });
     this.hits = shape("g", { class: "hits" });
-    this.svg.append(this.stars, this.tokens, this.numbers, this.hits);
+    this.figure.svg.append(this.tokens, this.numbers, this.hits);
     this.hits.addEventListener("click", (event) => onSelect(event.target.dataset.pool));
-    root.append(this.svg);
   }
 
   draw(c, columns, scale, column, selected) {
-    const width = columns.length * column;
     const numbered = column >= NUMBERED_COLUMN;
     const place = { scale, column, gap: column > 4 ? Math.min(2, column / 5) : 0 };
-    setAttributes(this.svg, { width: AXIS + width + RIGHT, height: HEIGHT + (numbered ? NUMBER_ROW : 0) });
-    setAttributes(this.svg, { "aria-label": describe(c, columns) });
-    drawList(
-      this.grounds,
-      columns,
-      () => shape("rect"),
-      (node, one, k) => drawGround(node, one, k, place, c),
-    );
-    drawList(
-      this.filled,
-      columns,
-      () => shape("rect"),
-      (node, one, k) => drawFilled(node, one, k, place),
-    );
-    drawAxis(this.frame.axis, scale, c.threshold);
-    drawCuts(this.frame.cuts, scale, c.capacity, width);
-    drawThresholds(this.frame, scale, c, width);
-    const stars = columns.map((one, k) => starPath(one, k, place)).join("");
-    for (const path of [this.halos, this.stars]) setAttributes(path, { d: stars });
+    const height = HEIGHT + (numbered ? NUMBER_ROW : 0);
+    setAttributes(this.figure.svg, { height, "aria-label": describe(c, columns) });
+    drawShapes(this.grounds, columns, "rect", (node, one, k) => drawGround(node, one, k, place, c));
+    drawShapes(this.filled, columns, "rect", (node, one, k) => drawFilled(node, one, k, place));
+    this.figure.draw(c, scale, columns.length * column, columns.map((one, k) => starPath(one, k, place)).join(""));
     drawList(this.tokens, columns, createTokens, (node, one, k) => drawTokens(node, one, k, column));
-    drawList(this.numbers, numbered ? columns : [], createNumber, (node, one, k) => drawNumber(node, one, k, column));
+    drawShapes(this.numbers, numbered ? columns : [], "text", (node, one, k) => drawNumber(node, one, k, column));
     drawList(this.hits, columns, createHit, (node, one, k) => drawHit(node, one, k, column, selected, c));
   }
 }
 
 const left = (k, column) => AXIS + k * column;
 
-function drawGround(node, one, k, { scale, column, gap }, c) {
-  const top = scale.y(Math.min(scale.levels, c.capacity));
-  const size = { x: left(k, column) + gap / 2, y: top, width: column - gap, height: TOP + PLOT - top };
-  setAttributes(node, { ...size, class: `ground ${one.status}` });
+/** Rectangle of a column from level 0 up to `level`. */
+function bar(k, level, { scale, column, gap }) {
+  const y = scale.y(level);
+  return { x: left(k, column) + gap / 2, y, width: column - gap, height: TOP + PLOT - y };
 }
 
-function drawFilled(node, one, k, { scale, column, gap }) {
-  const top = scale.y(one.occupancy);
-  const size = { x: left(k, column) + gap / 2, y: top, width: column - gap, height: TOP + PLOT - top };
+function drawGround(node, one, k, place, c) {
+  setAttributes(node, { ...bar(k, c.capacity, place), class: `ground ${one.status}` });
+}
+
+function drawFilled(node, one, k, place) {
   const pattern = one.status === "active" ? null : `url(#${one.status})`;
-  setAttributes(node, { ...size, fill: pattern, class: pattern ? "marked" : "filled" });
+  setAttributes(node, { ...bar(k, one.occupancy, place), fill: pattern, class: pattern ? "marked" : "filled" });
 }
 
 function starPath(one, k, { scale, column }) {
@@ -107,8 +89,6 @@ function drawTokens(node, one, k, column) {
   const centre = { cx: x, cy: y + TOKEN_ROW * 1.5, r: size / 2 };
   setAttributes(circle, { ...centre, visibility: one.yellow ? null : "hidden" });
 }
-
-const createNumber = () => shape("text", { "text-anchor": "middle" });
 
 function drawNumber(node, one, k, column) {
   setAttributes(node, { x: left(k, column) + column / 2, y: HEIGHT + NUMBER_ROW - 3 });

@@ -1,7 +1,7 @@
 // Profile of a class with thousands of pools: active pools by occupancy, against the optimal assignment.
 
 import { setAttributes, setText, shape } from "./dom.js";
-import { AXIS, createFrame, drawAxis, drawCuts, drawThresholds, PLOT, RIGHT, scaleOf, star, TOP } from "./figure.js";
+import { AXIS, Figure, PLOT, scaleOf, star, TOP } from "./figure.js";
 import { count, plural } from "./format.js";
 
 const HEIGHT = TOP + PLOT + 18;
@@ -10,50 +10,38 @@ const MAX_STEPS = 256;
 /** Level j is a bar whose width is the number of pools with at least j sessions. */
 export class ProfileDrawing {
   constructor(root) {
-    this.svg = shape("svg", { role: "img", class: "profile", height: HEIGHT });
     this.ground = shape("rect", { class: "ground active" });
     this.filled = shape("path", { class: "filled" });
     this.surplus = shape("path", { class: "surplus", fill: "url(#surplus)" });
-    this.svg.append(this.ground, this.filled, this.surplus);
-    this.halo = this.svg.appendChild(shape("path", { class: "star-halo" }));
-    this.frame = createFrame(this.svg);
     this.optimum = shape("path", { class: "optimal-outline" });
-    this.star = shape("path", { class: "star" });
-    this.left = shape("text", { class: "numbers", x: AXIS, y: HEIGHT - 4 });
-    this.right = shape("text", { class: "numbers", y: HEIGHT - 4, "text-anchor": "end" });
-    this.svg.append(this.optimum, this.star, this.left, this.right);
-    root.append(this.svg);
+    const ground = [this.ground, this.filled, this.surplus];
+    this.figure = new Figure(root, { class: "profile", height: HEIGHT }, ground, [this.optimum]);
+    const fullest = shape("text", { class: "numbers", x: AXIS, y: HEIGHT - 4 }, "fullest");
+    this.emptiest = shape("text", { class: "numbers", y: HEIGHT - 4, "text-anchor": "end" });
+    this.figure.svg.append(fullest, this.emptiest);
   }
 
   draw(c, levels, width) {
     const scale = scaleOf(levels);
     const pools = c.occupancy[0];
     const place = { scale, width, x: (k) => AXIS + (pools ? (k / pools) * width : 0) };
-    const top = scale.y(Math.min(levels, c.capacity));
-    setAttributes(this.svg, { width: AXIS + width + RIGHT, "aria-label": describe(c) });
+    const top = scale.y(c.capacity);
+    setAttributes(this.figure.svg, { "aria-label": describe(c) });
     setAttributes(this.ground, { x: AXIS, y: top, width, height: TOP + PLOT - top });
     const steps = stepsOf(levels);
     const held = (level) => c.occupancy[level] ?? 0;
     const best = (level) => c.optimal_occupancy[level] ?? 0;
-    setAttributes(this.filled, {
-      d: bars(
-        steps,
-        place,
-        () => 0,
-        (j) => Math.min(held(j), best(j)),
-      ),
-    });
-    setAttributes(this.surplus, { d: bars(steps, place, (j) => Math.min(held(j), best(j)), held) });
+    const common = (level) => Math.min(held(level), best(level));
+    setAttributes(this.filled, { d: bars(steps, place, nothing, common) });
+    setAttributes(this.surplus, { d: bars(steps, place, common, held) });
     setAttributes(this.optimum, { d: outline(steps, place, best) });
-    drawAxis(this.frame.axis, scale, c.threshold);
-    drawCuts(this.frame.cuts, scale, c.capacity, width);
-    drawThresholds(this.frame, scale, c, width);
-    for (const path of [this.halo, this.star]) setAttributes(path, { d: starPath(c, place) });
-    setAttributes(this.right, { x: AXIS + width });
-    setText(this.left, "fullest");
-    setText(this.right, `emptiest of ${count(pools)}`);
+    this.figure.draw(c, scale, width, starPath(c, place));
+    setAttributes(this.emptiest, { x: AXIS + width });
+    setText(this.emptiest, `emptiest of ${count(pools)}`);
   }
 }
+
+const nothing = () => 0;
 
 /** Levels, thinned if there are too many to distinguish. */
 function stepsOf(levels) {
@@ -80,18 +68,14 @@ function outline(steps, { scale, x }, best) {
 function starPath(c, { scale, x }) {
   if (c.nextLevel === null) return "";
   const middle = x(c.occupancy[0] - c.nextPools / 2);
-  return star(
-    Math.min(middle, x(c.occupancy[0]) - 6),
-    scale.y(c.nextLevel - 0.5),
-    Math.max(3, Math.min(6, scale.height * 0.4)),
-  );
+  const radius = Math.max(3, Math.min(6, scale.height * 0.4));
+  return star(Math.min(middle, x(c.occupancy[0]) - 6), scale.y(c.nextLevel - 0.5), radius);
 }
 
 function describe(c) {
-  const lowest = c.occupancy.filter((pools) => pools === c.occupancy[0]).length - 1;
   const tokens = c.tokens
     ? `, ${plural(c.tokens.green, "green token")}, ${plural(c.tokens.yellow, "yellow token")}`
     : "";
   const line = c.threshold === null ? "" : `, threshold ${c.threshold}, optimal ${c.optimal_threshold}`;
-  return `${c.name}: ${plural(c.occupancy[0], "active pool")} with ${lowest} to ${c.occupancy.length - 1} sessions${line}${tokens}`;
+  return `${c.name}: ${plural(c.occupancy[0], "active pool")} with ${c.lowest} to ${c.occupancy.length - 1} sessions${line}${tokens}`;
 }

@@ -4,7 +4,10 @@ const KEY = "slta-key";
 
 export const heldKey = () => sessionStorage.getItem(KEY);
 export const holdKey = (key) => sessionStorage.setItem(KEY, key);
-export const forgetKey = () => sessionStorage.removeItem(KEY);
+export function forgetKey() {
+  sessionStorage.removeItem(KEY);
+  location.reload();
+}
 
 /** HTTP error response; `code` as in the problem document. */
 export class Refused extends Error {
@@ -12,6 +15,7 @@ export class Refused extends Error {
     super(detail);
     this.status = status;
     this.code = code;
+    this.needsKey = status === 401 || status === 403;
   }
 }
 
@@ -33,15 +37,13 @@ async function refusal(response) {
 export const fetchRights = async () => (await request("/console/fleets")).json();
 export const eventsPath = (fleet) => `/console/${fleet}/events`;
 
-export async function fetchPool(fleet, poolId) {
-  return (await request(`/v1/fleets/${fleet}/pools/${encodeURIComponent(poolId)}`)).json();
-}
+const poolPath = (fleet, poolId) => `/v1/fleets/${fleet}/pools/${encodeURIComponent(poolId)}`;
+
+export const fetchPool = async (fleet, poolId) => (await request(poolPath(fleet, poolId))).json();
 
 /** `verb` is drain or undrain. */
-export async function changePool(fleet, poolId, verb) {
-  const path = `/v1/fleets/${fleet}/pools/${encodeURIComponent(poolId)}/${verb}`;
-  return (await request(path, { method: "POST" })).json();
-}
+export const changePool = async (fleet, poolId, verb) =>
+  (await request(`${poolPath(fleet, poolId)}/${verb}`, { method: "POST" })).json();
 
 /** Changes only the policy; If-Match rejects concurrent changes of the fleet. */
 export async function switchPolicy(fleet, policy) {

@@ -21,8 +21,7 @@ export class Status {
   /** A frame was received. */
   seen() {
     this.#seenAt = performance.now();
-    this.#reason = "";
-    this.show();
+    this.trouble("");
   }
 
   /** No frame, with the reason. */
@@ -34,8 +33,7 @@ export class Status {
   /** Another fleet without frames yet. */
   reset() {
     this.#seenAt = null;
-    this.#reason = "";
-    this.show();
+    this.trouble("");
   }
 
   verdict({ level, text }) {

@@ -1,7 +1,7 @@
 // Event stream of one fleet: reconnects with backoff, and stops only if the key is rejected.
 
 import { EventParser } from "./events.js";
-import { eventsPath, Refused, request } from "./service.js";
+import { eventsPath, request } from "./service.js";
 
 const SILENCE_MS = 8000; // the service sends at least a comment every three seconds
 const SHORTEST_PAUSE_MS = 500;
@@ -25,7 +25,7 @@ export class Stream {
       const started = performance.now();
       const failure = await this.#readToEnd(fleet, on);
       if (this.#stopped.signal.aborted) return;
-      if (isFinal(failure)) return on.refused(failure);
+      if (failure?.needsKey) return on.refused(failure);
       if (performance.now() - started > LONGEST_PAUSE_MS) pause = SHORTEST_PAUSE_MS;
       if (failure) on.broken(failure);
       await this.#sleep(pause * (0.75 + Math.random() / 2));
@@ -35,7 +35,7 @@ export class Stream {
 
   /** The error that broke the stream; null if the service ended it. */
   async #readToEnd(fleet, on) {
-    const silence = new Silence(SILENCE_MS);
+    const silence = new Silence();
     const signal = AbortSignal.any([this.#stopped.signal, silence.signal]);
     try {
       const response = await request(eventsPath(fleet), { signal, headers: { Accept: "text/event-stream" } });
@@ -68,29 +68,20 @@ async function readEvents(reader, silence, on) {
 }
 
 /** Read timeout: aborts a silent stream, as a half-open connection raises no error. */
-class Silence {
-  #controller = new AbortController();
+class Silence extends AbortController {
   #timer;
 
-  constructor(milliseconds) {
-    this.milliseconds = milliseconds;
+  constructor() {
+    super();
     this.broken();
-  }
-
-  get signal() {
-    return this.#controller.signal;
   }
 
   broken() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#controller.abort(), this.milliseconds);
+    this.#timer = setTimeout(() => this.abort(), SILENCE_MS);
   }
 
   end() {
     clearTimeout(this.#timer);
   }
-}
-
-function isFinal(failure) {
-  return failure instanceof Refused && (failure.status === 401 || failure.status === 403);
 }

@@ -28,13 +28,10 @@ function updateTile(node, { id, title, value, note }) {
   [title, value, note].forEach((text, index) => setText(node.children[index], text));
 }
 
+const tile = (id, title, value, note) => ({ id, title, value, note });
+
 function placementTile(view) {
-  return {
-    id: "tile-placement-gap",
-    title: "Placement gap",
-    value: percent(headlineGap(view)),
-    note: placementNote(view),
-  };
+  return tile("tile-placement-gap", "Placement gap", percent(headlineGap(view)), placementNote(view));
 }
 
 function placementNote({ state, averages }) {
@@ -45,22 +42,17 @@ function placementNote({ state, averages }) {
 
 function swingTile(averages) {
   const value = percent(averages?.relative_swing_gap);
-  return { id: "tile-swing-gap", title: "Swing gap", value, note: "the load's own swings; no policy's fault" };
+  return tile("tile-swing-gap", "Swing gap", value, "the load's own swings; no policy's fault");
 }
 
 function utilityTile(state) {
   const perPool = `${amount(state.utility_per_pool)} of ${amount(state.utility_bound_per_pool)} per pool`;
-  return {
-    id: "tile-utility",
-    title: "Utility",
-    value: amount(state.utility),
-    note: `bound ${amount(state.utility_bound)}; ${perPool}`,
-  };
+  return tile("tile-utility", "Utility", amount(state.utility), `bound ${amount(state.utility_bound)}; ${perPool}`);
 }
 
 function rankTile({ state, estimate, policy }) {
   const title = policy.has_thresholds ? "Estimate r" : "Next rank";
-  return { id: "tile-rank", title, value: count(state.estimate_rank), note: rankNote(state, estimate) };
+  return tile("tile-rank", title, count(state.estimate_rank), rankNote(state, estimate));
 }
 
 function rankNote({ estimate_rank: rank, optimal_rank: best }, estimate) {
@@ -71,39 +63,31 @@ function rankNote({ estimate_rank: rank, optimal_rank: best }, estimate) {
 }
 
 function arrivalsTile({ arrivals, completions }) {
-  return {
-    id: "tile-arrivals",
-    title: "Arrivals",
-    value: `${rate(arrivals)}/s`,
-    note: `${rate(completions)}/s completions`,
-  };
+  return tile("tile-arrivals", "Arrivals", `${rate(arrivals)}/s`, `${rate(completions)}/s completions`);
 }
 
 function sessionsTile({ sessions, capacity }) {
   const full = capacity ? `${count((100 * sessions.active) / capacity)} % of ${count(capacity)}` : "no capacity";
   const draining = sessions.draining ? `; ${count(sessions.draining)} more on draining pools` : "";
-  return { id: "tile-sessions", title: "Sessions", value: count(sessions.active), note: full + draining };
+  return tile("tile-sessions", "Sessions", count(sessions.active), full + draining);
 }
 
 /** A mean over reports, never a sum: the possible gain is the placement gap. */
 function differenceTile({ state, averages }) {
   const recent = averages?.difference_at_placing ?? null;
-  return {
-    id: "tile-difference",
-    title: "Difference at placing",
-    value: amount(recent ?? state.difference_at_placing),
-    note: `to JLMU's choice, mean of ${recent === null ? "all reports" : "the last minute's reports"}`,
-  };
+  const value = amount(recent ?? state.difference_at_placing);
+  const reports = recent === null ? "all reports" : "the last minute's reports";
+  return tile("tile-difference", "Difference at placing", value, `to JLMU's choice, mean of ${reports}`);
 }
 
 /** Rejected reports, whose sessions are not counted. */
 function leftOutTile({ counters }, { leftOut: recent }) {
   const { left_out_over_capacity: full, left_out_unknown_pool: unknown } = counters;
   const note = `${count(full)} on full pools, ${count(unknown)} on unknown ones; ${count(recent)} in the last minute`;
-  return { id: "tile-left-out", title: "Reports left out", value: count(leftOut(counters)), note };
+  return tile("tile-left-out", "Reports left out", count(leftOut(counters)), note);
 }
 
 function rejectionsTile({ counters }, { rejected }) {
   const recent = rejected ? `${count(rejected)} in the last minute` : "none in the last minute";
-  return { id: "tile-rejections", title: "Rejections", value: count(rejections(counters)), note: recent };
+  return tile("tile-rejections", "Rejections", count(rejections(counters)), recent);
 }
