@@ -86,7 +86,7 @@ def _confirmed(head: str, lines: Sequence[str], question: str, *, yes: bool) -> 
     if not lines:
         return True
     typer.echo(f"{head}:")
-    _list(lines)
+    _list(lines[:SHOWN], len(lines))
     if yes:
         return True
     try:
@@ -96,11 +96,12 @@ def _confirmed(head: str, lines: Sequence[str], question: str, *, yes: bool) -> 
         return False
 
 
-def _list(lines: Sequence[str]) -> None:
-    for line in lines[:SHOWN]:
+def _list(lines: Sequence[str], total: int) -> None:
+    """Print the first lines of `total`."""
+    for line in lines:
         typer.echo(f"  {line}")
-    if len(lines) > SHOWN:
-        typer.echo(f"  … and {len(lines) - SHOWN} more")
+    if total > len(lines):
+        typer.echo(f"  … and {total - len(lines)} more")
 
 
 def _write(found: Sequence[Findings], path: Path) -> None:
@@ -122,10 +123,7 @@ def _print_findings(one: Findings) -> None:
         typer.echo(f"{name}: could not be audited: {one.not_looked}")
         return
     typer.echo(f"{name}: {one.total or 'no'} findings")
-    for sentence in one.sentences:
-        typer.echo(f"  {sentence}")
-    if one.total > len(one.sentences):
-        typer.echo(f"  … and {one.total - len(one.sentences)} more")
+    _list(one.sentences, one.total)
 
 
 def _print_repair(one: Findings) -> None:

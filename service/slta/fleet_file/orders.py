@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,33 +11,27 @@ from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 from slta.parsing.fields import Number, Part
 
 
-class _Order(Part, ABC):
-    """Ranking of coordinates."""
-
-    @abstractmethod
-    def order(self, pools: int) -> orders.Order:
-        """The order; `pools` is the total of `pools` of the file's classes. Raises ValueError."""
-
-
-class Paper(_Order):
+class Paper(Part):
     """By marginal utility, ties by class and level."""
 
     kind: Literal["paper"]
 
-    def order(self, pools: int) -> orders.Order:  # noqa: ARG002 - the order does not depend on it
+    def order(self, _pools: int) -> orders.Order:
+        """The order."""
         return orders.Paper()
 
 
-class Kink(_Order):
+class Kink(Part):
     """By marginal utility, ties between classes by the kinks behind them."""
 
     kind: Literal["kink"]
 
-    def order(self, pools: int) -> orders.Order:  # noqa: ARG002 - the order does not depend on it
+    def order(self, _pools: int) -> orders.Order:
+        """The order."""
         return orders.Kink()
 
 
-class Index(_Order):
+class Index(Part):
     """By the price of a session at a load.
 
     `load` is in sessions per pool. `pools` is the fleet's number of pools, if the classes have no `pools`.
@@ -49,6 +42,7 @@ class Index(_Order):
     pools: Annotated[int, Field(strict=True, ge=1, le=MAX_POOLS)] | None = None
 
     def order(self, pools: int) -> orders.Order:
+        """The order; `pools` is the total of `pools` of the file's classes. Raises ValueError."""
         if not (self.pools or pools):
             raise ValueError("requires order.pools, or pools of the classes: how many pools share the load")
         return orders.Index(float(self.load) * (self.pools or pools))

@@ -41,10 +41,8 @@ class Link(NamedTuple):
 
 
 RELEASE = release()
-LINK: FamilyFactory[Link, Link] = FamilyFactory((), lambda link: [((), link)])
-BUILD: FamilyFactory[Link, Link] = FamilyFactory(
-    ("version", "digest"), lambda link: [((RELEASE, link.library_digest), link)]
-)
+LINK = FamilyFactory[Link, Link]((), lambda link: [((), link)])
+BUILD = FamilyFactory[Link, Link](("version", "digest"), lambda link: [((RELEASE, link.library_digest), link)])
 LINK_ROWS: tuple[FleetFamily[Link], ...] = (
     LINK.gauge("store_up", "1 if the store is available to this process.", lambda link: link.is_up),
     LINK.gauge(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from operator import itemgetter
 
 from slta.metrics.definitions import FleetFamily
 from slta.metrics.fleet_view import CLASS, CLASS_COUNTS, COUNTERS, FLEET, LEVEL, NOW, WINDOW, FleetView
 from slta.models import MICROSECONDS
+
+
+def _split(prefix: str, *labels: str) -> Callable[[Mapping[str, int]], dict[str, int]]:
+    """Value of a family whose series are several counters: one for each label."""
+    return lambda counters: {label: counters[prefix + label] for label in labels}
+
 
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     NOW.gauge("aggregate_utility", "Current utility of all active pools, U.", lambda now: now.utility),
@@ -94,10 +101,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     COUNTERS.counter(
         "rejections",
         "Sessions not placed.",
-        lambda counters: {
-            "no_capacity": counters["rejected_no_capacity"],
-            "no_active_pool": counters["rejected_no_active_pool"],
-        },
+        _split("rejected_", "no_capacity", "no_active_pool"),
         ("reason",),
     ),
     COUNTERS.counter("leases_expired", "Sessions ended by the expiry of their lease.", itemgetter("expired")),
@@ -111,16 +115,13 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     COUNTERS.counter(
         "reports_left_out",
         "Reports of sessions not counted in the fleet's metrics.",
-        lambda counters: {
-            "over_capacity": counters["left_out_over_capacity"],
-            "unknown_pool": counters["left_out_unknown_pool"],
-        },
+        _split("left_out_", "over_capacity", "unknown_pool"),
         ("reason",),
     ),
     COUNTERS.counter(
         "learning_steps",
         "Learning steps of r.",
-        lambda counters: {"up": counters["learning_steps_up"], "down": counters["learning_steps_down"]},
+        _split("learning_steps_", "up", "down"),
         ("direction",),
     ),
     COUNTERS.counter(

@@ -72,21 +72,21 @@ def _fraction(column: list[int] | list[float], level: int) -> float:
     return column[level] / column[0] if level < len(column) else 0.0
 
 
-FLEET: FamilyFactory[FleetView, FleetView] = FamilyFactory(("fleet",), lambda view: [((view.now.fleet,), view)])
-NOW: FamilyFactory[FleetView, Instant] = FamilyFactory(("fleet",), lambda view: [((view.now.fleet,), view.now)])
-COUNTERS: FamilyFactory[FleetView, Mapping[str, int]] = FamilyFactory(
+FLEET = FamilyFactory[FleetView, FleetView](("fleet",), lambda view: [((view.now.fleet,), view)])
+NOW = FamilyFactory[FleetView, Instant](("fleet",), lambda view: [((view.now.fleet,), view.now)])
+COUNTERS = FamilyFactory[FleetView, Mapping[str, int]](
     ("fleet",), lambda view: [((view.now.fleet,), view.now.counters)]
 )
-WINDOW: FamilyFactory[FleetView, Gaps] = FamilyFactory(
+WINDOW = FamilyFactory[FleetView, Gaps](
     ("fleet", "window"), lambda view: [((view.now.fleet, window), gaps) for window, gaps in view.windows.items()]
 )
-CLASS: FamilyFactory[FleetView, ClassObservation] = FamilyFactory(
+CLASS = FamilyFactory[FleetView, ClassObservation](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.now.classes]
 )
-CLASS_COUNTS: FamilyFactory[FleetView, ClassSnapshot] = FamilyFactory(
+CLASS_COUNTS = FamilyFactory[FleetView, ClassSnapshot](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.snapshot.classes]
 )
-LEVEL: FamilyFactory[FleetView, Level] = FamilyFactory(
+LEVEL = FamilyFactory[FleetView, Level](
     ("fleet", "pool_class", "level"),
     lambda view: [((view.now.fleet, c.name, level), found) for c in view.now.classes for level, found in _levels(c)],
 )

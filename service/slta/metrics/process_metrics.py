@@ -17,10 +17,10 @@ REQUESTS = HistogramDef(
     ("method", "route", "status"),
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
-CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
-REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
 SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("route",))
 KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status.", ("key_id", "status"))
+CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
+REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
 STORE_CALLS = HistogramDef(
     "store_duration_seconds",
     "Duration of store function calls, including the network.",
@@ -45,22 +45,8 @@ AUDITED = GaugeDef("audit_time_seconds", "Unix time of the end of the last audit
 BLOCKED = GaugeDef(
     "repair_blocked", "1 while the automatic repair of a suspect fleet is blocked and an operator must act.", ("fleet",)
 )
-PROCESS_ROWS: tuple[Row, ...] = (
-    REQUESTS,
-    SHED,
-    KEY_REQUESTS,
-    CONNECTIONS,
-    REFUSED,
-    STORE_CALLS,
-    BATCHES,
-    STORE_ERRORS,
-    SURPLUS_REPLICAS,
-    VANISHED,
-    EVICTS,
-    FINDINGS,
-    AUDITED,
-    BLOCKED,
-)
+PROCESS_ROWS = tuple(row for row in vars().values() if isinstance(row, Row))
+"""All rows above, in this order."""
 
 NO_ROUTE = NO_KEY = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

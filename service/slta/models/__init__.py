@@ -160,13 +160,9 @@ class PoolsAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolFailed:
+class PoolFailed(Pool):
     """Failed pool and the sessions that it ended."""
 
-    pool_id: str
-    pool_class: str
-    status: Status
-    occupancy: int
     ended_session_ids: list[str]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Averages, Gaps, gaps
@@ -10,6 +10,9 @@ from slta.models import MICROSECONDS, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import difference, encode_integrals
+
+MEANS_AND_GAPS = (*(field.name for field in fields(Gaps)), "placement_gap", "swing_gap", "utility_gap")
+"""Names that an observation has in common with `Gaps`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +49,7 @@ def observe_averages(
     result = averages(snapshot.integrals, older, spec)
     return AveragesObservation(
         window_seconds=(snapshot.integrals.time - older.time) / MICROSECONDS,
-        mean_pools=result.mean_pools if result else None,
-        mean_sessions_per_pool=result.mean_sessions_per_pool if result else None,
-        utility_mean=result.utility_mean if result else None,
-        utility_optimum_mean=result.utility_optimum_mean if result else None,
-        utility_bound=result.utility_bound if result else None,
-        placement_gap=result.placement_gap if result else None,
-        swing_gap=result.swing_gap if result else None,
-        utility_gap=result.utility_gap if result else None,
+        **{name: getattr(result, name, None) for name in MEANS_AND_GAPS},
         relative_gap=result.relative(result.utility_gap) if result else None,
         relative_placement_gap=result.relative(result.placement_gap) if result else None,
         relative_swing_gap=result.relative(result.swing_gap) if result else None,

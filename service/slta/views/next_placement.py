@@ -66,9 +66,7 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
     steps = list(spec.policy.explain(standing)) if best else []
     number = next((k for k, step in enumerate(steps, 1) if step.places), None)
     deciding = steps[number - 1] if number else None
-    best_places = [
-        _to_next_place(place, spec) for place in sorted(best, key=lambda place: -_marginal_utility(place, spec))
-    ]
+    best_places = sorted((_to_next_place(place, spec) for place in best), key=lambda place: -place.marginal_utility)
     places = [_to_next_place(place, spec) for place in deciding.places] if deciding else []
     return NextPlacement(
         fleet=snapshot.fleet,
@@ -85,16 +83,12 @@ def next_placement(snapshot: Snapshot, spec: FleetSpec) -> NextPlacement:
     )
 
 
-def _marginal_utility(place: Opening, spec: FleetSpec) -> float:
-    return spec.ranking.marginals[place.pool_class][place.level - 1]
-
-
 def _to_next_place(place: Opening, spec: FleetSpec) -> NextPlace:
     return NextPlace(
         pool_class=spec.classes[place.pool_class].name,
         level=place.level,
         pools=place.pools,
-        marginal_utility=_marginal_utility(place, spec),
+        marginal_utility=spec.ranking.marginals[place.pool_class][place.level - 1],
     )
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass, fields
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate, Ranking
-from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
+from slta.models import MICROSECONDS, Snapshot
 from slta.views.averages import mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import encode_integrals
+
+FACTS = ("fleet", "config_version", "policy", "as_of", "store_epoch", "suspect", "repair_blocked")
+"""Fields of an instant that are those of the snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,16 +127,14 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
     utility = spec.integers.to_utility(snapshot.utility)
     bound = spec.integers.to_utility(snapshot.optimum)
     return Instant(
-        fleet=snapshot.fleet,
-        config_version=snapshot.config_version,
-        policy=snapshot.policy,
-        as_of=snapshot.as_of,
+        **{name: getattr(snapshot, name) for name in FACTS},
         time=snapshot.time / MICROSECONDS,
-        store_epoch=snapshot.store_epoch,
-        suspect=snapshot.suspect,
-        repair_blocked=snapshot.repair_blocked,
         went_back_seconds=_went_back_seconds(snapshot),
-        pools=_all_pools(snapshot.classes),
+        pools=PoolCounts(
+            active=active,
+            draining=sum(c.draining_pools for c in snapshot.classes),
+            failed=sum(c.failed_pools for c in snapshot.classes),
+        ),
         sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),
         capacity=sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True)),
         offered_load_estimate=snapshot.sessions / active if active else None,
@@ -173,14 +174,6 @@ def enumeration(spec: FleetSpec, pools: Sequence[float]) -> Ranking:
     if all(pools):
         return spec.ranking
     return spec.ranking.restricted_to([i for i, count in enumerate(pools) if count])
-
-
-def _all_pools(classes: Sequence[ClassSnapshot]) -> PoolCounts:
-    return PoolCounts(
-        active=sum(c.counts[0] for c in classes),
-        draining=sum(c.draining_pools for c in classes),
-        failed=sum(c.failed_pools for c in classes),
-    )
 
 
 def _observe_classes(
