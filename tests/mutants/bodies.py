@@ -42,7 +42,7 @@ MUTANTS: dict[str, Mutant] = {
     "small bodies are counted too": python("api/http/authorization", "if size <= UNCOUNTED_BYTES or", "if", BUDGET),
     "a caller may hold what all may": python("auth/byte_budget", "name_bytes > self._limit_per_name or", "", BUDGET),
     "all callers together hold any number of bytes": python(
-        "auth/byte_budget", " or self._used + count > self._limit", "", BUDGET
+        "auth/byte_budget", " or self.used + count > self._limit", "", BUDGET
     ),
     "a body is counted when it is complete": python(
         "api/http/bodies", "        _check_size(context, len(chunks), limit, reserve)\n", "", BUDGET, BAD

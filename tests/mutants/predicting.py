@@ -43,7 +43,7 @@ MUTANTS = {
     "an idle process is kept": asking(
         "cache", "is None:\n                await self.worker.end()", "is None:\n                pass"
     ),
-    "a fleet has no pause": asking("cache", "self._clock() + self._pause_seconds", "self._clock()"),
+    "a fleet has no pause": asking("cache", "self.clock() + self.pause_seconds", "self.clock()"),
     "any answer of the fleet stands in": asking("cache", "nearest <= NEAR * question.sessions", "True"),
     "answers are never dropped": asking("cache", "if len(fleet.answers) > MAX_ANSWERS:", "if False:"),
     "what if waits before the present": asking("cache", "fleet.waiting[kind] =", "fleet.waiting['now'] ="),

@@ -124,16 +124,14 @@ def compare(left: Marginal, right: Marginal) -> int:
 def _compare_exactly(left: Rational | LogShare, right: Rational | LogShare) -> int:
     if isinstance(left, Rational):
         return _sign(left.value - right.value) if isinstance(right, Rational) else -_compare_log(right, left)
-    return _compare_logs(left, right) if isinstance(right, LogShare) else _compare_log(left, right)
+    if isinstance(right, Rational):
+        return _compare_log(left, right)
+    (a, b), (c, d) = left.ratio(), right.ratio()
+    return _sign(Fraction(a * d - c * b))
 
 
 def _sign(value: float | Fraction | Decimal) -> int:
     return (value > 0) - (value < 0)
-
-
-def _compare_logs(left: LogShare, right: LogShare) -> int:
-    (a, b), (c, d) = left.ratio(), right.ratio()
-    return _sign(Fraction(a * d - c * b))
 
 
 def _compare_log(left: LogShare, right: Rational) -> int:

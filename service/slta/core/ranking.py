@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cmp_to_key, lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 from slta.core.limits import MAX_LEVELS
@@ -21,6 +22,8 @@ class Coordinate(NamedTuple):
     level: int
 
 
+_exactly = cmp_to_key(compare)
+"""Key of a marginal utility for sorting and grouping."""
 shared_coordinate = lru_cache(maxsize=MAX_LEVELS)(Coordinate)
 """Interned coordinate, shared by all rankings: a thousand fleets would have a hundred thousand."""
 
@@ -110,28 +113,12 @@ def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
 
 def larger_first(columns: Sequence[Sequence[Marginal]]) -> tuple[Coordinate, ...]:
     """All (i, j) by `columns[i][j-1]`, largest first, ties by class and level. Columns must not increase."""
-    entries = heapq.merge(
-        *([(value, shared_coordinate(i, x + 1)) for x, value in enumerate(col)] for i, col in enumerate(columns)),
-        key=cmp_to_key(_better_first),
-    )
-    return tuple(coordinate for _, coordinate in entries)
-
-
-def _better_first(left: tuple[Marginal, Coordinate], right: tuple[Marginal, Coordinate]) -> int:
-    by_value = -compare(left[0], right[0])
-    if by_value:
-        return by_value
-    return -1 if left[1] < right[1] else 1
+    entries = ([(value, shared_coordinate(i, x + 1)) for x, value in enumerate(col)] for i, col in enumerate(columns))
+    merged = heapq.merge(*entries, key=lambda entry: _exactly(entry[0]), reverse=True)
+    return tuple(coordinate for _, coordinate in merged)
 
 
 def tied(classes: Sequence[PoolClass], order: Iterable[Coordinate]) -> Iterator[tuple[Coordinate, ...]]:
     """Groups of consecutive coordinates with equal marginals, of one coordinate without a tie."""
-    run: list[tuple[Marginal, Coordinate]] = []
-    for coordinate in order:
-        marginal = classes[coordinate.pool_class].utility.marginal(coordinate.level - 1)
-        if run and compare(run[0][0], marginal) != 0:
-            yield tuple(one for _, one in run)
-            run = []
-        run.append((marginal, coordinate))
-    if run:
-        yield tuple(one for _, one in run)
+    groups = groupby(order, lambda c: _exactly(classes[c.pool_class].utility.marginal(c.level - 1)))
+    return (tuple(group) for _, group in groups)

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 
-from slta.api.http.worker import in_worker
-from slta.dashboard.events import (
-    EVENTS_SECONDS,
-    MAX_SINGLE_POOLS,
-    Damage,
-    Frame,
-    Hello,
-    Point,
-    StreamError,
-    agree,
-    event,
-    frame,
-    show_policy,
-    shows_single_pools,
-)
+from slta.dashboard.events import Damage, Frame, Hello, Point, StreamError, event, show_policy
+from slta.dashboard.frames import FrameReader
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
-from slta.models import MICROSECONDS, Findings, Pool, Snapshot
+from slta.models import Findings
 from slta.models.errors import DispatchError, UnknownFleetError
 from slta.store import Store
 
@@ -36,7 +23,6 @@ MAX_SECONDS = 300.0
 """Maximum duration of a stream; the page then reconnects, so that a revoked key loses access."""
 RETRY_MS = 1000
 POINTS = 600
-TRIES = 3
 MAX_VIEWERS = 64
 HEARTBEAT = ": still here\n\n"
 CLOSING = event("closing", StreamError(code="closing", detail="The service is shutting down."))
@@ -47,25 +33,14 @@ log = structlog.get_logger(__name__)
 class FleetStream:
     """Event feed of one fleet. Only the newest event is kept: a slow viewer skips events and delays no other."""
 
-    def __init__(
-        self,
-        store: Store,
-        specs: Specs,
-        expected_gaps: ExpectedGapCache,
-        fleet: str,
-        interval_seconds: float,
-        damages: Mapping[str, Damage],
-    ) -> None:
+    def __init__(self, reader: FrameReader, fleet: str, interval_seconds: float) -> None:
         self.fleet = fleet
         self.viewers = 0
         self.gone = False
         self.epoch: int | None = None
         self.points: deque[Point] = deque(maxlen=POINTS)
-        self._store = store
-        self._specs = specs
-        self._expected_gaps = expected_gaps
+        self._reader = reader
         self._interval_seconds = interval_seconds
-        self._damages = damages
         self._number = 0
         self._newest = ""
         self._changed = asyncio.Event()
@@ -110,7 +85,7 @@ class FleetStream:
 
     async def _next_event(self) -> str:
         try:
-            latest = await self._read_frame()
+            latest = await self._reader.read(self.fleet)
         except DispatchError as error:
             self.gone = isinstance(error, UnknownFleetError)
             return event("trouble", StreamError(code=error.code, detail=str(error)))
@@ -120,31 +95,6 @@ class FleetStream:
             return event("trouble", StreamError(code="internal_error", detail=detail))
         self._append_point(latest)
         return event("frame", latest)
-
-    async def _read_frame(self) -> Frame:
-        snapshot, pools = await self._read()
-        spec = await self._specs.of_stored(snapshot.document)
-        expected = self._expected_gaps.now(snapshot, spec)
-        events = await self._store.fleets.events(self.fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
-        return await in_worker(frame, snapshot, spec, pools, expected, events, self._damages.get(self.fleet))
-
-    async def _read(self) -> tuple[Snapshot, list[Pool] | None]:
-        """Snapshot and matching pools; after `TRIES` mismatches under constant change, pools of just after."""
-        for _ in range(TRIES):
-            snapshot = await self._store.fleets.snapshot(self.fleet)
-            pools = await self._pools() if shows_single_pools(snapshot) else None
-            if pools is None or agree(snapshot, pools):
-                break
-        return snapshot, pools
-
-    async def _pools(self) -> list[Pool] | None:
-        """All pools; None if more than `MAX_SINGLE_POOLS`."""
-        page = await self._store.pools.page(self.fleet, None, MAX_SINGLE_POOLS + 1)
-        pools = list(page.pools)
-        while page.next_cursor is not None and len(pools) <= MAX_SINGLE_POOLS:
-            page = await self._store.pools.page(self.fleet, page.next_cursor, MAX_SINGLE_POOLS + 1)
-            pools += page.pools
-        return pools if len(pools) <= MAX_SINGLE_POOLS else None
 
     def _append_point(self, latest: Frame) -> None:
         if latest.state.store_epoch != self.epoch:
@@ -166,13 +116,10 @@ class FleetStreams:
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         """`specs` and `expected_gaps` as in `build_api`."""
-        self._store = store
-        self._specs = specs
-        self._expected_gaps = expected_gaps or ExpectedGapCache()
+        self._reader = FrameReader(store, specs, expected_gaps or ExpectedGapCache())
         self._interval_seconds = interval_seconds
         self._most_viewers = most_viewers
         self._streams: dict[str, FleetStream] = {}
-        self._damages: dict[str, Damage] = {}
         self._closing = False
 
     @property
@@ -187,9 +134,9 @@ class FleetStreams:
 
     def audited(self, found: Sequence[Findings]) -> None:
         """Show the findings of an audit of all fleets until the next audit."""
-        damaged = {one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total}
-        self._damages.clear()
-        self._damages.update(damaged)
+        self._reader.damages = {
+            one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total
+        }
 
     def close(self) -> None:
         """Close all streams permanently. Call it in the event loop's thread."""
@@ -214,16 +161,14 @@ class FleetStreams:
     def _first_event(self, stream: FleetStream, page_version: str) -> Hello:
         return Hello(
             page_version=page_version,
-            policies=[show_policy(policy) for policy in self._specs.policies.values()],
+            policies=[show_policy(policy) for policy in self._reader.specs.policies.values()],
             store_epoch=stream.epoch,
             points=list(stream.points),
         )
 
     def _stream_of(self, fleet: str) -> FleetStream:
         if fleet not in self._streams:
-            self._streams[fleet] = FleetStream(
-                self._store, self._specs, self._expected_gaps, fleet, self._interval_seconds, self._damages
-            )
+            self._streams[fleet] = FleetStream(self._reader, fleet, self._interval_seconds)
         return self._streams[fleet]
 
     async def _events(self, stream: FleetStream) -> AsyncGenerator[str]:

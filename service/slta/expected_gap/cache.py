@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 import structlog
@@ -42,24 +42,22 @@ class _Fleet:
     read: float = 0.0
 
 
+@dataclass(eq=False)
 class ExpectedGapCache:
-    """Predictions of one dispatcher, computed on demand while the context `under_way` is entered."""
+    """Predictions of one dispatcher, computed on demand while the context `under_way` is entered.
 
-    def __init__(
-        self,
-        worker: ExpectedGapWorker | None = None,
-        *,
-        pause_seconds: float = PAUSE_SECONDS,
-        idle_seconds: float = IDLE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`worker` defaults to a new one, whose subprocess starts on demand; `clock` returns seconds."""
-        self._pause_seconds = pause_seconds
-        self._idle_seconds = idle_seconds
-        self._clock = clock
+    `worker` has a subprocess that starts on demand; `clock` returns seconds.
+    """
+
+    worker: ExpectedGapWorker = field(default_factory=ExpectedGapWorker)
+    _: KW_ONLY
+    pause_seconds: float = PAUSE_SECONDS
+    idle_seconds: float = IDLE_SECONDS
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._fleets: dict[str, _Fleet] = {}
         self._wake_up = asyncio.Event()
-        self.worker = worker or ExpectedGapWorker()
 
     def now(self, snapshot: Snapshot, spec: FleetSpec) -> ExpectedGap:
         """Expected gap at the current pools and mean load, without blocking."""
@@ -85,7 +83,7 @@ class ExpectedGapCache:
         if isinstance(question, ExpectedGap):
             return question
         fleet = self._fleets.setdefault(question.fleet, _Fleet())
-        fleet.read = self._clock()
+        fleet.read = self.clock()
         if question in fleet.answers:
             return fleet.answers[question]
         fleet.waiting[kind] = question
@@ -96,7 +94,7 @@ class ExpectedGapCache:
         while True:
             self._evict()
             fleet = self._next()
-            if fleet is not None and fleet.due <= self._clock():
+            if fleet is not None and fleet.due <= self.clock():
                 await self._predict(fleet)
             elif not await self._wait(fleet) and fleet is None:
                 await self.worker.end()
@@ -109,14 +107,14 @@ class ExpectedGapCache:
         """Wait for a new question; False on timeout: the fleet is due, or without one the idle time is over."""
         self._wake_up.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(fleet.due - self._clock() if fleet else self._idle_seconds):
+            async with asyncio.timeout(fleet.due - self.clock() if fleet else self.idle_seconds):
                 return await self._wake_up.wait()
         return False
 
     async def _predict(self, fleet: _Fleet) -> None:
         """Compute the fleet's oldest pending question."""
         question = fleet.waiting.pop(next(iter(fleet.waiting)))
-        fleet.due = self._clock() + self._pause_seconds
+        fleet.due = self.clock() + self.pause_seconds
         try:
             fleet.answers[question] = await self.worker.ask(question)
         except WorkerFailedError as error:
@@ -125,7 +123,7 @@ class ExpectedGapCache:
             fleet.answers.pop(next(iter(fleet.answers)))
 
     def _evict(self) -> None:
-        oldest = self._clock() - KEPT_SECONDS
+        oldest = self.clock() - KEPT_SECONDS
         self._fleets = {name: fleet for name, fleet in self._fleets.items() if fleet.read > oldest}
 
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -32,38 +33,27 @@ STARTUP_SECONDS = 2.0
 log = structlog.get_logger(__name__)
 
 
+@dataclass(eq=False)
 class BackgroundTasks:
-    """Background tasks of one process. Errors are logged and retried; only a rejected store or fleet file is fatal."""
+    """Background tasks of one process. Errors are logged and retried; only a rejected store or fleet file is fatal.
 
-    def __init__(  # noqa: PLR0913 - one argument for each dependency
-        self,
-        store: Store,
-        specs: Specs,
-        access: Access,
-        embedded: EmbeddedStore | None,
-        file: LoadedFleet | None,
-        requirements: ServerRequirements,
-        metrics: ProcessMetrics,
-        *,
-        reload_certificate: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """`embedded` is the store that this process owns, `file` the fleet file to apply; each may be None.
+    `embedded` is the store that this process owns, `file` the fleet file to apply; each may be None. `requirements`
+    apply to a shared store. `reload_certificate` reloads the TLS certificate if it has changed, and returns whether it
+    had.
+    """
 
-        `requirements` apply to a shared store. `reload_certificate` reloads the TLS certificate if it has changed, and
-        returns whether it had.
-        """
-        self._store = store
-        self._specs = specs
-        self._files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {
-            "keys": (access.reload_if_changed, access.last_change),
-            "certificate": (reload_certificate, dict),
-        }
-        self._embedded = embedded
-        self._file = file
-        self._requirements = requirements
-        self._metrics = metrics
-        self._repairs = AutomaticRepairs(store, specs, metrics.repair_blocked)
-        self._ticks = Ticks(store, self._repairs, metrics.fleet_vanished)
+    store: Store
+    specs: Specs
+    access: Access
+    embedded: EmbeddedStore | None
+    file: LoadedFleet | None
+    requirements: ServerRequirements
+    metrics: ProcessMetrics
+    reload_certificate: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
+        self._ticks = Ticks(self.store, self._repairs, self.metrics.fleet_vanished)
         self._eviction: Eviction | None = None
         self._logged_error = ""
 
@@ -90,30 +80,30 @@ class BackgroundTasks:
     def _tasks(self) -> list[Coroutine[object, object, None]]:
         return [
             # A task of its own, so that readiness is never older than a second and one store call.
-            _every_second(self._store.check, self._store.check_requested),
+            _every_second(self.store.check, self.store.check_requested),
             _every_second(self._tick),
             _every_second(self._repairs.round, self._repairs.requested),
-            self._store.listen(),
-            *([self._embedded.supervise()] if self._embedded else []),
+            self.store.listen(),
+            *([self.embedded.supervise()] if self.embedded else []),
         ]
 
     async def _start(self) -> None:
         """Startup: the store's check and preflight, the layout of its fleets, then the fleet file."""
-        await self._store.check()
-        if self._embedded is None:
+        await self.store.check()
+        if self.embedded is None:
             await _retry_until_available(self._preflight)
         await self._ticks.first_round.wait()
-        if self._store.layout_mismatch:
-            raise UnsuitableStoreError(self._store.layout_mismatch)
-        if self._file:
-            await _retry_until_available(self._apply_file, self._file)
+        if self.store.layout_mismatch:
+            raise UnsuitableStoreError(self.store.layout_mismatch)
+        if self.file:
+            await _retry_until_available(self._apply_file, self.file)
 
     async def _preflight(self) -> None:
-        if not await self._store.preflight(self._requirements):
+        if not await self.store.preflight(self.requirements):
             log.warning("store_not_examined", why="the store's user has no permission for INFO")
 
     async def _apply_file(self, file: LoadedFleet) -> None:
-        applied = await apply_file(self._store, self._specs, file)
+        applied = await apply_file(self.store, self.specs, file)
         if applied is None:
             log.info("fleet_file_already_applied", fleet=file.name)
         else:
@@ -125,11 +115,15 @@ class BackgroundTasks:
         with suppress(DispatchError):
             await self._watch_eviction()
         error = await self._ticks.round(self._eviction.evicted_keys if self._eviction else 0)
-        refused = self._store.readiness not in ("ready", "starting")
-        self._log_once(self._store.readiness if refused else error)
+        refused = self.store.readiness not in ("ready", "starting")
+        self._log_once(self.store.readiness if refused else error)
 
     def _reload_files(self) -> None:
-        for what, (reload_if_changed, changes) in self._files.items():
+        files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {
+            "keys": (self.access.reload_if_changed, self.access.last_change),
+            "certificate": (self.reload_certificate, dict),
+        }
+        for what, (reload_if_changed, changes) in files.items():
             try:
                 if reload_if_changed():
                     log.info("file_reloaded", what=what, **changes())
@@ -138,14 +132,14 @@ class BackgroundTasks:
 
     async def _watch_eviction(self) -> None:
         """Log when key eviction becomes possible or impossible: `maxmemory-policy` may change at runtime."""
-        before, found = self._eviction, await self._store.eviction()
+        before, found = self._eviction, await self.store.eviction()
         evicted, evicts = bool(before and before.is_possible), bool(found and found.is_possible)
         if found and evicts and found.policy != (before and before.policy):
             log.error("store_evicts", policy=found.policy)
         elif evicted and not evicts:
             log.info("store_evicts_no_more")
         self._eviction = found
-        self._metrics.eviction(found)
+        self.metrics.eviction(found)
 
     def _log_once(self, error: str) -> None:
         if error and error != self._logged_error:

@@ -29,17 +29,15 @@ def _terminate(_number: int, _frame: object) -> NoReturn:
     raise _Terminated
 
 
-def _embedded_store(settings: Settings) -> EmbeddedStore:
-    return EmbeddedStore(settings.data_dir, settings.store_binary, synced=settings.promise.on_disk)
-
-
 def serve(settings: Settings, policies: Mapping[str, Policy] = POLICIES, library: Library | None = None) -> None:
     """Serve until SIGINT or SIGTERM, with an embedded store unless a store URL is set. Main thread only.
 
     `policies` and `library` as in `Dispatcher`. The embedded store starts first and stops last, after all responses.
     """
     raise_descriptor_limit()
-    embedded = None if settings.store_url else _embedded_store(settings)
+    embedded = None
+    if not settings.store_url:
+        embedded = EmbeddedStore(settings.data_dir, settings.store_binary, synced=settings.promise.on_disk)
     try:
         for number in SHUTDOWN_SIGNALS:
             signal.signal(number, _terminate)

@@ -109,7 +109,7 @@ class Settings(BaseSettings):
                 f"{self.host} can be reached from other machines: set keys_file (`slta key new` creates one), "
                 "or listen on 127.0.0.1"
             )
-        if self.requires_keys and self.keys_file is None:
+        if self.auth == "keys" and self.keys_file is None:
             raise ValueError(
                 "keys_file is not set: `slta key new` creates one; on loopback SLTA_AUTH=off disables authentication"
             )
@@ -139,11 +139,6 @@ class Settings(BaseSettings):
     def requirements(self) -> ServerRequirements:
         """Requirements of a shared store."""
         return ServerRequirements(volatile=self.allows_volatile, confirmed=self.promise.replicas > 0)
-
-    @property
-    def requires_keys(self) -> bool:
-        """Whether authentication is on."""
-        return self.auth == "keys"
 
     @property
     def loopback(self) -> bool:

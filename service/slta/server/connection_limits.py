@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -66,40 +67,34 @@ class Connection(Protocol):
         """Close the connection if its deadline has passed."""
 
 
+@dataclass(kw_only=True, eq=False)
 class ConnectionLimits:
     """Admission and deadlines of connections and TLS handshakes. One per process.
 
     `refused` is called with the reason for each connection refused or closed by the server: an error code of HTTP
-    parsing, one of SHED, `handshake_failed`, `stalled` or `unanswered`.
+    parsing, one of SHED, `handshake_failed`, `stalled` or `unanswered`. `head_seconds`: timeout to the first byte,
+    and from it to the end of the headers.
     """
 
-    def __init__(
-        self,
-        *,
-        most_connections: int,
-        keep_alive_seconds: float,
-        head_seconds: float,
-        most_handshakes: int = MAX_HANDSHAKES,
-        refused: Callable[[str], None] = lambda _: None,
-        is_trusted: Callable[[str], bool] = lambda _: False,
-    ) -> None:
-        """`head_seconds`: timeout to the first byte, and from it to the end of the headers."""
-        self.keep_alive_seconds = keep_alive_seconds
-        self.head_seconds = head_seconds
-        self.handshake_seconds = min(HANDSHAKE_SECONDS, head_seconds)
-        self._refused = refused
-        self.ending = False
-        """The process is shutting down: each response closes its connection."""
-        self.connections: AdmissionControl[Connection] = AdmissionControl(most_connections, self._evict, is_trusted)
-        self.handshakes: AdmissionControl[asyncio.Task[None]] = AdmissionControl(
-            most_handshakes, self._cancel, is_trusted
-        )
+    most_connections: int
+    keep_alive_seconds: float
+    head_seconds: float
+    most_handshakes: int = MAX_HANDSHAKES
+    refused: Callable[[str], None] = lambda _: None
+    is_trusted: Callable[[str], bool] = lambda _: False
+    ending: bool = False
+    """The process is shutting down: each response closes its connection."""
+
+    def __post_init__(self) -> None:
+        self.handshake_seconds = min(HANDSHAKE_SECONDS, self.head_seconds)
+        self.connections = AdmissionControl[Connection](self.most_connections, self._evict, self.is_trusted)
+        self.handshakes = AdmissionControl[asyncio.Task[None]](self.most_handshakes, self._cancel, self.is_trusted)
         self._shed: Counter[str] = Counter()
         self._timeouts = CallbackQueue(MAX_CLOSED_PER_ITERATION)
 
     def refuse(self, reason: str) -> None:
         """Count a connection refused or closed by the server; overload is logged once a second."""
-        self._refused(reason)
+        self.refused(reason)
         if reason in SHED:
             self._shed[reason] += 1
 

@@ -36,7 +36,8 @@ class Framing:
                 codings += value.lower().replace(b",", b" ").split()
         if codings:
             if codings[-1:] == [b"chunked"] != codings:  # if chunked is not the last, the parser raises 400
-                raise unsupported_transfer_coding()
+                detail = "The only supported transfer coding is chunked."  # RFC 9112, 6.1
+                raise HttpError(501, "unsupported_transfer_coding", detail, CLOSE)
             self.body_left, self.overhead = CHUNKED, 0
 
     def body_end(self, buffer: bytes, start: int) -> int:
@@ -60,9 +61,3 @@ class Framing:
         if self.overhead > MAX_HEADER_BYTES:
             raise headers_too_large()
         return end
-
-
-def unsupported_transfer_coding() -> HttpError:
-    """501 for a transfer coding other than chunked (RFC 9112, 6.1)."""
-    detail = "The only supported transfer coding is chunked."
-    return HttpError(501, "unsupported_transfer_coding", detail, CLOSE)

@@ -15,7 +15,7 @@ from slta.api.http.problems import CLOSE, HttpError, problem_of
 from slta.api.http.responses import ApiResponse, encode_headers
 from slta.server.connection_limits import REQUEST_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.framing import CHUNKED, Framing
-from slta.server.request_head import Trailers, add_host, head_end, http_error_of, is_probe, too_many_connections
+from slta.server.request_head import Trailers, add_host, head_end, http_error_of, is_probe
 
 WRITE_BUFFER_BYTES = 16_384
 """High-water mark of the transport's write buffer, and of TLS's read buffer, besides the kernel's buffers."""
@@ -68,7 +68,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._idle.pop(self, None)
         self.deadline, self._head_started = self.loop.time() + REQUEST_SECONDS, False
         if not (self._is_admitted or is_probe(self.url)):
-            raise too_many_connections()
+            detail = "The dispatcher has reached its connection limit: retry later, or use another dispatcher."
+            raise HttpError(503, "too_many_connections", detail, {"Retry-After": "1", **CLOSE})
         self._framing.begin_body(self.headers)
         if self.url[:1] != b"/":
             add_host(self.url, self.headers)

@@ -88,9 +88,3 @@ def headers_too_large() -> HttpError:
     """431 for headers, or the overhead of a chunked body, above the limit."""
     detail = f"The headers may have at most {MAX_HEADER_BYTES} bytes and {MAX_HEADER_LINES} lines."
     return HttpError(431, "headers_too_large", detail, CLOSE)
-
-
-def too_many_connections() -> HttpError:
-    """503 for a connection that was not admitted."""
-    detail = "The dispatcher has reached its connection limit: retry later, or use another dispatcher."
-    return HttpError(503, "too_many_connections", detail, {"Retry-After": "1", **CLOSE})

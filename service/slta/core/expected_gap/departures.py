@@ -47,12 +47,12 @@ class Beyond:
 
     def rate(self, beyond: int, total: int) -> float:
         """e without holes: E = `beyond` of N = `total`."""
-        return self._row(beyond, [total], [self._after_next(total)], [self._others(total)])[0]
+        return self._row(beyond, [total], [self._after(self._next, total)], [self._others(total)])[0]
 
     def departures(self, window: Window) -> Departures:
         """Function that returns e for the rows of a window."""
         totals = range(window.slots + window.most, window.smallest_total - 1, -1)
-        after, others = list(map(self._after_next, totals)), list(map(self._others, totals))
+        after, others = [self._after(self._next, total) for total in totals], list(map(self._others, totals))
 
         def departures(beyond: int, holes: int) -> list[float]:
             here = slice(window.most - beyond, window.most - beyond + holes + 1)
@@ -85,9 +85,6 @@ class Beyond:
     def _after(self, first: First, total: int) -> float:
         """E_l."""
         return max(0, total - first.slots - first.pools) + self._misplaced(first.rank, total)
-
-    def _after_next(self, total: int) -> float:
-        return self._after(self._next, total)
 
     def _misplaced(self, rank: int, total: int) -> float:
         return self._mismatches.get(rank, NONE).at(total)

@@ -49,9 +49,9 @@ class Kink:
 
 
 def _merged(columns: Sequence[Iterator[Step]], group: Sequence[Coordinate]) -> Iterator[Coordinate]:
-    """Merge the tied coordinates of all classes. Products live only while they are compared."""
+    """Merge the tied coordinates; equal ones are in the order of the classes. Products live only while compared."""
     counts = Counter(coordinate.pool_class for coordinate in group)
-    taken = (islice(columns[i], count) for i, count in counts.items())
+    taken = (islice(columns[i], counts[i]) for i in sorted(counts))
     return (step.coordinate for step in heapq.merge(*taken, key=cmp_to_key(_better_first)))
 
 
@@ -97,10 +97,7 @@ def steps(number: int, pool_class: PoolClass) -> Iterator[Step]:
 def _better_first(left: Step, right: Step) -> int:
     if left.distance != right.distance:
         return -1 if left.distance < right.distance else 1
-    by_weight = 0 if left.distance == math.inf else compare_weights(right, left)
-    if by_weight:
-        return by_weight
-    return -1 if left.coordinate < right.coordinate else 1
+    return 0 if left.distance == math.inf else compare_weights(right, left)
 
 
 def compare_weights(left: Step, right: Step) -> int:

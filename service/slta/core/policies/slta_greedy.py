@@ -20,6 +20,7 @@ then raises it, where `slta` would draw among all pools.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from slta.core.policies.choice import NOTHING, Choice, Decision
 from slta.core.policies.steps import Standing, Step
@@ -70,7 +71,7 @@ def explain(standing: Standing) -> list[Step]:
     """Steps 1 and 2 for the next session, after step 0."""
     green = standing.green()
     if not any(green) and not standing.yellow():  # the first r with a token is the rank of a frontier
-        standing = standing.at(min(map(standing.rank_of, standing.best_places())))
+        standing = replace(standing, rank=min(map(standing.rank_of, standing.best_places())))
         green = standing.green()
     thresholds = standing.ranking.thresholds(standing.rank)
     having = [i for i, places in enumerate(green) if places]

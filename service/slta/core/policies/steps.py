@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from slta.core.ranking import Coordinate, Ranking
@@ -46,10 +46,6 @@ class Standing:
     ranking: Ranking
     counts: Sequence[Sequence[int]]
     rank: int
-
-    def at(self, rank: int) -> Standing:
-        """This state with another r."""
-        return replace(self, rank=rank)
 
     def below(self, pool_class: int, level: int) -> tuple[Opening, ...]:
         """Active pools of class i with fewer than `level` sessions, emptiest first."""

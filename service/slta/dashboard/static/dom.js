@@ -11,7 +11,7 @@ const creator =
     return node;
   };
 
-export const element = creator("http://www.w3.org/1999/xhtml");
+export const element = creator(document.documentElement.namespaceURI);
 export const shape = creator("http://www.w3.org/2000/svg");
 
 /** null removes an attribute. */

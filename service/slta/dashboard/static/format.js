@@ -23,7 +23,6 @@ export const count = (value) => fixed(value, 0);
 
 /** About four digits: 9.173, 91.73, 917.3, 9,173. */
 export function amount(value) {
-  if (value === null || value === undefined) return NONE;
   const size = Math.abs(value);
   return fixed(value, size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3);
 }

@@ -10,11 +10,12 @@ import { headlineGap, History, verdictOf, viewOf } from "./model.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
-import { drawClassTable, drawEventTable, drawLevelTable, drawPoolTable } from "./tables.js";
+import { drawTable } from "./tables.js";
 import { drawTiles } from "./tiles.js";
 
 const ASK_AGAIN_MS = 3000;
 const HIDDEN_MS = 60_000; // a page hidden for this long closes its stream
+const FOLDED_TABLES = ["event", "pool", "level"]; // drawn while they are open
 
 class Page {
   #stream = null;
@@ -39,8 +40,7 @@ class Page {
     addEventListener("hashchange", () => this.#watch(this.#wantedFleet()));
     byId("views").addEventListener("change", () => this.#drawPools());
     byId("pool").addEventListener("input", () => this.#drawPools());
-    for (const id of ["pool-table-box", "level-table-box", "event-table-box"])
-      byId(id).addEventListener("toggle", () => this.#drawTables());
+    for (const name of FOLDED_TABLES) byId(`${name}-table-box`).addEventListener("toggle", () => this.#drawTables());
     onSubmit(byId("key-form"), () => this.#useKey());
     byId("forget-key").addEventListener("click", forgetKey);
     document.addEventListener("visibilitychange", () => this.#followVisibility());
@@ -81,7 +81,7 @@ class Page {
     if (fleet !== this.#fleet) this.#forgetFleet(fleet);
     byId("fleet").value = fleet;
     this.#stream = new Stream(fleet, {
-      event: (name, value) => this.#takeSafely(name, value),
+      event: (name, value) => this.#take(name, value),
       broken: (failure) => this.#broken(failure),
       refused: (refusal) => this.#needsKey(refusal),
     });
@@ -98,20 +98,16 @@ class Page {
   }
 
   /** Logs errors of the page, so that they do not cause a reconnect. */
-  #takeSafely(name, value) {
+  #take(name, value) {
     try {
-      this.#take(name, value);
+      if (name === "beginning") this.#start(value);
+      if (name === "frame") this.#draw(value);
+      if (name === "trouble") this.status.trouble(value.detail);
+      if (name === "closing") this.status.trouble("The service is restarting.");
     } catch (defect) {
       reportError(defect);
       this.status.trouble("This page failed to draw a frame: this is a defect of the page.");
     }
-  }
-
-  #take(name, value) {
-    if (name === "beginning") this.#start(value);
-    if (name === "frame") this.#draw(value);
-    if (name === "trouble") this.status.trouble(value.detail);
-    if (name === "closing") this.status.trouble("The service is restarting.");
   }
 
   #start(beginning) {
@@ -152,11 +148,9 @@ class Page {
 
   #drawTables() {
     if (!this.#view) return;
-    drawClassTable(byId("class-table"), this.#view);
     setHidden(byId("event-table-box"), !this.#view.events.length);
-    if (byId("event-table-box").open) drawEventTable(byId("event-table"), this.#view);
-    if (byId("pool-table-box").open) drawPoolTable(byId("pool-table"), this.#view);
-    if (byId("level-table-box").open) drawLevelTable(byId("level-table"), this.#view);
+    const open = FOLDED_TABLES.filter((name) => byId(`${name}-table-box`).open);
+    for (const name of ["class", ...open]) drawTable(byId(`${name}-table`), name, this.#view);
   }
 
   #select(poolId) {

@@ -57,16 +57,12 @@ export function tokenWords(column) {
 
 /** Number of levels to draw. */
 export function levelsInUse(classes) {
-  const most = classes.map((c) =>
-    Math.max(
-      c.occupancy.length - 1,
-      c.optimal_occupancy.length - 1,
-      (c.threshold ?? 0) + 1,
-      ...(c.columns ?? []).map((column) => column.occupancy),
-    ),
-  );
+  const used = classes.flatMap(({ occupancy, optimal_occupancy: optimal, threshold, columns }) => [
+    Math.max(occupancy.length, optimal.length, (threshold ?? 0) + 2) - 1,
+    ...(columns ?? []).map((column) => column.occupancy),
+  ]);
   const capacity = Math.max(...classes.map((c) => c.capacity));
-  return Math.max(Math.min(Math.max(...most) + 1, capacity), 1);
+  return Math.max(Math.min(Math.max(...used) + 1, capacity), 1);
 }
 
 /** Chart history: points of the last minutes, including those before the page was opened. */
@@ -133,10 +129,9 @@ export function verdictOf(view, rates, percent) {
   const emptied = classes.find((c) => c.pools.active === 0 && c.pools.draining + c.pools.failed > 0);
   const gap = headlineGap(view);
   const off = Math.abs(state.estimate_rank - state.optimal_rank);
-  if (state.repair_blocked)
-    return bad(
-      `The fleet is damaged and its automatic repair is blocked: ${state.repair_blocked}. Run slta audit --repair.`,
-    );
+  const blocked = state.repair_blocked;
+  if (blocked)
+    return bad(`The fleet is damaged and its automatic repair is blocked: ${blocked}. Run slta audit --repair.`);
   if (state.suspect)
     return bad("The store's data is inconsistent: do not trust these numbers until the fleet is repaired.");
   if (state.went_back_seconds !== null && state.went_back_seconds < WENT_BACK_SECONDS)

@@ -113,16 +113,15 @@ export function factsOf(one, c) {
 
 function describe(c, columns) {
   const active = columns.filter((one) => one.status === "active");
-  const held = active.map((one) => one.occupancy);
+  const sessions = active.map((one) => one.occupancy);
+  const held = (token) => active.filter((one) => one[token]).length;
   const others = columns.length - active.length;
   return [
     `${c.name}: ${plural(active.length, "active pool")}`,
-    held.length ? `${Math.min(...held)} to ${Math.max(...held)} sessions each` : "",
+    active.length ? `${Math.min(...sessions)} to ${Math.max(...sessions)} sessions each` : "",
     others ? `${others} draining or failed` : "",
     c.threshold === null ? "" : `threshold ${c.threshold}`,
-    c.tokens
-      ? `${active.filter((one) => one.green).length} green and ${active.filter((one) => one.yellow).length} yellow tokens`
-      : "",
+    c.tokens ? `${held("green")} green and ${held("yellow")} yellow tokens` : "",
   ]
     .filter(Boolean)
     .join(", ");

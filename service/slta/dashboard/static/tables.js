@@ -42,19 +42,8 @@ const EVENT_COLUMNS = [
   ["By", (row) => row.by],
 ];
 
-export const drawClassTable = (table, view) => drawTable(table, CLASS_COLUMNS, view.classes);
-
-export function drawPoolTable(table, view) {
-  drawTable(table, POOL_COLUMNS, view.hasPools ? view.classes.flatMap((c) => c.columns) : []);
-}
-
-export function drawLevelTable(table, view) {
-  drawTable(table, LEVEL_COLUMNS, view.classes.flatMap(levelRows));
-}
-
-export function drawEventTable(table, { state, events }) {
-  const row = (event) => ({ words: wordsOf(event), ago: Math.max(0, state.time - event.time), by: askedBy(event) });
-  drawTable(table, EVENT_COLUMNS, events.map(row));
+function eventRows({ state, events }) {
+  return events.map((one) => ({ words: wordsOf(one), ago: Math.max(0, state.time - one.time), by: askedBy(one) }));
 }
 
 /** Omits levels that all pools have reached, in the state and in the optimum. */
@@ -67,17 +56,23 @@ function levelRows({ name, occupancy, optimal_occupancy: best }) {
   return rows;
 }
 
-function drawTable(table, columns, rows) {
+/** Columns and rows of each table. */
+const TABLES = {
+  class: [CLASS_COLUMNS, (view) => view.classes],
+  pool: [POOL_COLUMNS, (view) => (view.hasPools ? view.classes.flatMap((c) => c.columns) : [])],
+  level: [LEVEL_COLUMNS, (view) => view.classes.flatMap(levelRows)],
+  event: [EVENT_COLUMNS, eventRows],
+};
+
+export function drawTable(table, name, view) {
+  const [columns, rowsOf] = TABLES[name];
   if (!table.tBodies.length) {
     const head = columns.map(([title]) => element("th", { scope: "col" }, title));
     table.append(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
   }
-  drawList(
-    table.tBodies[0],
-    rows,
-    () => createRow(columns.length),
-    (node, row) => columns.forEach(([, read], k) => setText(node.children[k], read(row))),
-  );
+  const create = () => createRow(columns.length);
+  const update = (node, row) => columns.forEach(([, read], k) => setText(node.children[k], read(row)));
+  drawList(table.tBodies[0], rowsOf(view), create, update);
 }
 
 function createRow(cells) {

@@ -1,0 +1,138 @@
+"""Frames of the dashboard: read from the store, and converted from a snapshot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from slta.api.http.worker import in_worker
+from slta.core.fleet import FleetSpec
+from slta.dashboard.events import Damage, Estimate, Frame, Point, show_policy
+from slta.expected_gap.cache import ExpectedGapCache
+from slta.fleet_file import Specs
+from slta.models import MICROSECONDS, Pool, Snapshot
+from slta.models.errors import UtilitiesChangedError
+from slta.models.request_record import Event
+from slta.store import Store
+from slta.views.averages import AveragesObservation, observe_averages
+from slta.views.expected_gap import ExpectedGap
+from slta.views.next_placement import next_placement
+from slta.views.state import Observation, enumeration, observe_state
+
+WINDOW_SECONDS = 60
+"""Window of the displayed gaps: instantaneous ones are too noisy."""
+EVENTS_SECONDS = 600
+"""Time range of the charts."""
+MAX_SINGLE_POOLS = 200
+"""Maximum pools drawn individually; larger fleets are drawn as distributions."""
+TRIES = 3
+
+
+@dataclass
+class FrameReader:
+    """Reader of frames. `damages` are the findings of the last audit, by fleet."""
+
+    store: Store
+    specs: Specs
+    expected_gaps: ExpectedGapCache
+    damages: Mapping[str, Damage] = field(default_factory=dict)
+
+    async def read(self, fleet: str) -> Frame:
+        """Frame of a fleet now."""
+        snapshot, pools = await self._snapshot_and_pools(fleet)
+        spec = await self.specs.of_stored(snapshot.document)
+        expected = self.expected_gaps.now(snapshot, spec)
+        events = await self.store.fleets.events(fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
+        return await in_worker(frame, snapshot, spec, pools, expected, events, self.damages.get(fleet))
+
+    async def _snapshot_and_pools(self, fleet: str) -> tuple[Snapshot, list[Pool] | None]:
+        """Snapshot and matching pools; after `TRIES` mismatches under constant change, pools of just after."""
+        for _ in range(TRIES):
+            snapshot = await self.store.fleets.snapshot(fleet)
+            pools = await self._pools(fleet) if shows_single_pools(snapshot) else None
+            if pools is None or agree(snapshot, pools):
+                break
+        return snapshot, pools
+
+    async def _pools(self, fleet: str) -> list[Pool] | None:
+        """All pools; None if more than `MAX_SINGLE_POOLS`."""
+        page = await self.store.pools.page(fleet, None, MAX_SINGLE_POOLS + 1)
+        pools = list(page.pools)
+        while page.next_cursor is not None and len(pools) <= MAX_SINGLE_POOLS:
+            page = await self.store.pools.page(fleet, page.next_cursor, MAX_SINGLE_POOLS + 1)
+            pools += page.pools
+        return pools if len(pools) <= MAX_SINGLE_POOLS else None
+
+
+def frame(
+    snapshot: Snapshot,
+    spec: FleetSpec,
+    pools: list[Pool] | None,
+    expected: ExpectedGap,
+    events: list[Event],
+    damage: Damage | None,
+) -> Frame:
+    """Frame of a snapshot."""
+    state, averages = observe_state(snapshot, spec, expected), _averages(snapshot, spec, expected)
+    return Frame(
+        state=state,
+        averages=averages,
+        point=_point(state, averages),
+        policy=show_policy(spec.policy),
+        estimate=_estimate(snapshot, spec),
+        next_placement=next_placement(snapshot, spec).sentence,
+        pools=pools,
+        events=events,
+        damage=damage,
+    )
+
+
+def shows_single_pools(snapshot: Snapshot) -> bool:
+    """Whether the fleet is small enough to draw individual pools."""
+    pools = sum(c.counts[0] + c.draining_pools + c.failed_pools for c in snapshot.classes)
+    return pools <= MAX_SINGLE_POOLS
+
+
+def _averages(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap) -> AveragesObservation | None:
+    older = snapshot.past.get(WINDOW_SECONDS)
+    if older is None:
+        return None
+    try:
+        return observe_averages(snapshot, older, spec, expected)
+    except UtilitiesChangedError:
+        return None
+
+
+def _estimate(snapshot: Snapshot, spec: FleetSpec) -> Estimate | None:
+    if not snapshot.rank:
+        return None
+    found = enumeration(spec, [c.counts[0] for c in snapshot.classes]).coordinate(snapshot.rank)
+    return Estimate(pool_class=snapshot.classes[found.pool_class].name, level=found.level)
+
+
+def _point(state: Observation, averages: AveragesObservation | None) -> Point:
+    return Point(
+        time=state.time,
+        utility_per_pool=state.utility_per_pool,
+        utility_bound_per_pool=state.utility_bound_per_pool,
+        placement_gap=averages.relative_placement_gap if averages else None,
+        swing_gap=averages.relative_swing_gap if averages else None,
+        estimate_rank=state.estimate_rank,
+        optimal_rank=state.optimal_rank,
+    )
+
+
+def agree(snapshot: Snapshot, pools: list[Pool]) -> bool:
+    """Whether pools and snapshot have the same occupancies."""
+    listed = Counter((pool.pool_class, pool.occupancy) for pool in pools if pool.status == "active")
+    counted = Counter(
+        {
+            (c.name, level): count - more
+            for c in snapshot.classes
+            for level, (count, more) in enumerate(pairwise([*c.counts, 0]))
+            if count > more
+        }
+    )
+    return listed == counted
