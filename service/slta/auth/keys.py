@@ -117,12 +117,9 @@ class Access:
         self._replace_keys(_read_keys(self._path))
         return True
 
-    def last_change(self) -> dict[str, list[str]]:
-        """Ids of the keys that the last reload added, removed or changed."""
-        return self._changed
-
     def _replace_keys(self, keys: Mapping[str, KeyEntry] | None) -> None:
-        self._changed = _diff(self._keys or {}, keys or {})
+        self.last_change = _diff(self._keys or {}, keys or {})
+        """Ids of the keys that the last reload added, removed or changed."""
         self._keys = keys
         self._principals = {key.id: Principal(key.id, key.scopes, key.fleets) for key in (keys or {}).values()}
 

@@ -22,7 +22,7 @@ class Coordinate(NamedTuple):
     level: int
 
 
-_exactly = cmp_to_key(compare)
+_sort_key = cmp_to_key(compare)
 """Key of a marginal utility for sorting and grouping."""
 shared_coordinate = lru_cache(maxsize=MAX_LEVELS)(Coordinate)
 """Interned coordinate, shared by all rankings: a thousand fleets would have a hundred thousand."""
@@ -114,11 +114,11 @@ def rank_coordinates(classes: Sequence[PoolClass]) -> Ranking:
 def larger_first(columns: Sequence[Sequence[Marginal]]) -> tuple[Coordinate, ...]:
     """All (i, j) by `columns[i][j-1]`, largest first, ties by class and level. Columns must not increase."""
     entries = ([(value, shared_coordinate(i, x + 1)) for x, value in enumerate(col)] for i, col in enumerate(columns))
-    merged = heapq.merge(*entries, key=lambda entry: _exactly(entry[0]), reverse=True)
+    merged = heapq.merge(*entries, key=lambda entry: _sort_key(entry[0]), reverse=True)
     return tuple(coordinate for _, coordinate in merged)
 
 
 def tied(classes: Sequence[PoolClass], order: Iterable[Coordinate]) -> Iterator[tuple[Coordinate, ...]]:
     """Groups of consecutive coordinates with equal marginals, of one coordinate without a tie."""
-    groups = groupby(order, lambda c: _exactly(classes[c.pool_class].utility.marginal(c.level - 1)))
+    groups = groupby(order, lambda c: _sort_key(classes[c.pool_class].utility.marginal(c.level - 1)))
     return (tuple(group) for _, group in groups)

@@ -35,15 +35,11 @@ class ClassFile(Part):
     pools: Annotated[int, Field(strict=True, ge=0, le=MAX_POOLS)] = 0
 
     @model_validator(mode="after")
-    def _pool_ids_fit(self) -> Self:
+    def _fits(self) -> Self:
         if self.pools and not re.fullmatch(NAME_PATTERN, f"{self.name}-{self.pools}"):
             raise PydanticCustomError(
                 "name_length", "name is too long: the pool ids `<name>-<number>` must have at most 128 characters"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _table_reaches_capacity(self) -> Self:
         if isinstance(self.utility, Table) and len(self.utility.values) != self.capacity + 1:
             raise PydanticCustomError(
                 "table_length", "utility.values must have capacity + 1 values, u(0) to u(capacity)"

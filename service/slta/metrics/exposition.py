@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from time import perf_counter
 from typing import NamedTuple
 
 from slta import release
-from slta.core.fleet import FleetSpec
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.metrics.definitions import FamilyFactory, FleetFamily
@@ -125,9 +125,9 @@ async def read_fleets(store: Store, specs: Specs, expected_gaps: ExpectedGapCach
     reading, time_slice = Reading(asyncio.get_running_loop().time(), families), TimeSlice()
     try:
         for names in in_chunks(await store.fleets.names(), MAX_CONCURRENT_READS):
-            for snapshot in await asyncio.gather(*(_snapshot(store, name) for name in names)):
-                spec = await _spec(specs, snapshot)
-                if snapshot and spec:
+            for snapshot in filter(None, await asyncio.gather(*(_snapshot(store, name) for name in names))):
+                with suppress(errors.DocumentUnreadableError):
+                    spec = await specs.of_stored(snapshot.document)
                     await _print(view_of(snapshot, spec, expected_gaps.now(snapshot, spec)), families, time_slice)
     except errors.DispatchError:
         reading.is_up = False
@@ -156,14 +156,6 @@ async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:
         errors.DamagedError,
     ):
         return None  # deleted meanwhile, of another version, or damaged
-
-
-async def _spec(specs: Specs, snapshot: Snapshot | None) -> FleetSpec | None:
-    """Compiled configuration; None if it is unreadable."""
-    try:
-        return await specs.of_stored(snapshot.document) if snapshot else None
-    except errors.DocumentUnreadableError:
-        return None
 
 
 async def _print(view: FleetView, families: Sequence[FamilyText[FleetView]], time_slice: TimeSlice) -> None:

@@ -120,7 +120,7 @@ class BackgroundTasks:
 
     def _reload_files(self) -> None:
         files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {
-            "keys": (self.access.reload_if_changed, self.access.last_change),
+            "keys": (self.access.reload_if_changed, lambda: self.access.last_change),
             "certificate": (self.reload_certificate, dict),
         }
         for what, (reload_if_changed, changes) in files.items():

@@ -98,11 +98,8 @@ class Block {
   }
 
   #drawFacts(c) {
-    const away = [
-      [c.pools.draining, "draining"],
-      [c.pools.failed, "failed"],
-    ].filter(([number]) => number);
-    const pools = [plural(c.pools.active, "pool"), ...away.map(([number, word]) => `${number} ${word}`)].join(", ");
+    const away = ["draining", "failed"].filter((status) => c.pools[status]);
+    const pools = [plural(c.pools.active, "pool"), ...away.map((status) => `${c.pools[status]} ${status}`)].join(", ");
     const parts = [pools, plural(c.sessions.active, "session")];
     if (c.marginal_utility !== null) parts.push(`next worth ${amount(c.marginal_utility)}`);
     else if (c.pools.active) parts.push("full");

@@ -11,9 +11,8 @@ export function forgetKey() {
 
 /** HTTP error response; `code` as in the problem document. */
 export class Refused extends Error {
-  constructor(status, code, detail) {
-    super(detail);
-    this.status = status;
+  constructor(status, { code, detail }) {
+    super(detail ?? `The service answered ${status}.`);
     this.code = code;
     this.needsKey = status === 401 || status === 403;
   }
@@ -24,14 +23,8 @@ export async function request(path, { method = "GET", headers = {}, ...options }
   const key = heldKey();
   const all = key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
   const response = await fetch(path, { method, headers: all, cache: "no-store", credentials: "omit", ...options });
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
   return response;
-}
-
-async function refusal(response) {
-  const problem = await response.json().catch(() => ({}));
-  const detail = problem.detail ?? `The service answered ${response.status}.`;
-  return new Refused(response.status, problem.code ?? "", detail);
 }
 
 export const fetchRights = async () => (await request("/console/fleets")).json();

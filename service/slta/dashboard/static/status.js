@@ -64,9 +64,8 @@ export class Status {
   }
 
   #explain(state) {
-    const reason = this.#reason || "The service does not respond.";
-    if (state === "stale") return `${reason} The data is stale; reconnecting.`;
-    return this.#reason;
+    if (state !== "stale") return this.#reason;
+    return `${this.#reason || "The service does not respond."} The data is stale; reconnecting.`;
   }
 
   #announce(state) {

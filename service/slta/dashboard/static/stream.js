@@ -1,6 +1,5 @@
 // Event stream of one fleet: reconnects with backoff, and stops only if the key is rejected.
 
-import { EventParser } from "./events.js";
 import { eventsPath, request } from "./service.js";
 
 const SILENCE_MS = 8000; // the service sends at least a comment every three seconds
@@ -57,14 +56,27 @@ export class Stream {
   }
 }
 
+/** Reads server-sent events to the end. Comments, which have no data, are dropped. */
 async function readEvents(reader, silence, on) {
-  const parser = new EventParser();
+  let rest = "";
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
     silence.broken();
-    for (const { name, data } of parser.push(value)) on.event(name, JSON.parse(data));
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop();
+    for (const { name, data } of blocks.map(readBlock)) if (data) on.event(name, JSON.parse(data));
   }
+}
+
+function readBlock(block) {
+  let name = "message";
+  const data = [];
+  for (const line of block.split("\n")) {
+    if (line.startsWith("event: ")) name = line.slice(7);
+    if (line.startsWith("data: ")) data.push(line.slice(6));
+  }
+  return { name, data: data.join("\n") };
 }
 
 /** Read timeout: aborts a silent stream, as a half-open connection raises no error. */
