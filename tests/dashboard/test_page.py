@@ -330,6 +330,18 @@ def test_large_fleets_show_their_distribution_and_still_find_a_pool(
     assert "404" in complaints.pop()
 
 
+def test_a_pool_is_looked_up_although_the_answer_for_another_is_due(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
+    open_fleet(page, service, "many")
+    page.route("**/pools/large-77", lambda _: None)  # never answered
+    for pool_id in ("large-77", "large-7777"):
+        page.get_by_label("Pool", exact=True).fill(pool_id)
+        page.keyboard.press("Enter")
+    expect(page.locator("#pool-facts")).to_have_text("No such pool.")
+    assert "404" in complaints.pop()
+
+
 def test_small_fleets_can_show_their_distribution_too(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.get_by_role("radio", name="Distribution").check()

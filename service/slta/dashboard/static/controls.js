@@ -26,7 +26,7 @@ export class PoolInspector {
   #fleet = "";
   #pool = null;
   #answer = {};
-  #asking = false;
+  #asking = ""; // id of the pool whose answer is due
   #mayChange = false;
 
   constructor() {
@@ -77,11 +77,13 @@ export class PoolInspector {
 
   async #ask() {
     const id = this.selected;
-    if (this.#asking || !id || this.#view?.hasPools !== false) return;
-    this.#asking = true;
-    this.#answer = await this.#fetch(id);
-    this.#asking = false;
-    if (this.selected === id) this.#show(this.#answer.pool, this.#answer.problem);
+    if (!id || this.#asking === id || this.#view?.hasPools !== false) return;
+    this.#asking = id;
+    const answer = await this.#fetch(id);
+    if (this.#asking !== id) return;
+    this.#asking = "";
+    this.#answer = answer;
+    if (this.selected === id) this.#show(answer.pool, answer.problem);
   }
 
   async #fetch(id) {
