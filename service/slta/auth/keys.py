@@ -137,11 +137,10 @@ class Access:
 
 
 def _diff(before: Mapping[str, KeyEntry], after: Mapping[str, KeyEntry]) -> dict[str, list[str]]:
-    changed = [key_id for key_id in before.keys() & after.keys() if before[key_id] != after[key_id]]
     return {
         "added": sorted(after.keys() - before.keys()),
         "removed": sorted(before.keys() - after.keys()),
-        "changed": sorted(changed),
+        "changed": sorted(key_id for key_id in before.keys() & after.keys() if before[key_id] != after[key_id]),
     }
 
 
@@ -163,10 +162,6 @@ def _read_keys(path: Path) -> dict[str, KeyEntry]:
 def generate_key(scopes: Collection[Scope], fleets: Collection[str] = ()) -> tuple[str, KeyEntry]:
     """Generate a key, to be shown once, and its entry for the key file."""
     key_id, secret = f"slta-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
-    entry = KeyEntry(
-        id=key_id,
-        sha256=hashlib.sha256(secret.encode()).hexdigest(),
-        scopes=frozenset(scopes),
-        fleets=frozenset(fleets) or None,
-    )
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    entry = KeyEntry(id=key_id, sha256=digest, scopes=frozenset(scopes), fleets=frozenset(fleets) or None)
     return f"{key_id}.{secret}", entry

@@ -142,8 +142,7 @@ class Survey:
 
     def __str__(self) -> str:
         """Numbers of records to set aside."""
-        parts = [f"{len(self.sessions)} of {self.live} sessions", f"{len(self.pools)} records of pools"]
-        return " and ".join(parts)
+        return f"{len(self.sessions)} of {self.live} sessions and {len(self.pools)} records of pools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

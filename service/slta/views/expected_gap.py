@@ -52,8 +52,7 @@ def question_now(snapshot: Snapshot, spec: FleetSpec) -> ExpectedGapQuestion | E
     """Prediction input for the current pools and mean load; or the reason why there is no prediction."""
     if any(c.draining_pools for c in snapshot.classes):
         return ExpectedGap(reason="pools_draining")
-    load = mean_sessions(snapshot)
-    return question_at(snapshot, spec, [c.counts[0] for c in snapshot.classes], load)
+    return question_at(snapshot, spec, [c.counts[0] for c in snapshot.classes], mean_sessions(snapshot))
 
 
 def question_at(

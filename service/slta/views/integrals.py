@@ -66,12 +66,8 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
         utility=(sums[2], sums[3]),
         optimum=(sums[4], sums[5]),
         pools=pools,
-        comparison=_comparison(*sums[6:]) if sums[6:] else None,
+        comparison=Comparison(since=int(sums[6]), reports=int(sums[7]), difference=sums[8]) if sums[6:] else None,
     )
-
-
-def _comparison(since: float, reports: float, difference: float) -> Comparison:
-    return Comparison(since=int(since), reports=int(reports), difference=difference)
 
 
 def _check(fleet: str, payload: bytes) -> bytes:
