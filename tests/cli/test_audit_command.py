@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from typer.testing import CliRunner
 
+from slta.cli.audit import app
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.store import Store, StoreSettings
@@ -147,14 +149,17 @@ def doubtful(url: str) -> Redis:
         return redis
 
 
-@pytest.mark.slow
-def test_what_a_repair_would_set_aside_is_listed_and_stays_where_nobody_says_yes(url: str, doubtful: Redis) -> None:
-    for answers, heard in (("n\n", "[y/N]: "), ("", "No answer: use --yes to confirm without a prompt.\n")):
-        done = slta("--store-url", url, "--repair", answers=answers)
-        assert done.returncode == 1
-        assert done.stdout.startswith(WOULD_SET_ASIDE + "Repair the fleet? [y/N]: ")
-        assert heard in done.stdout
-        assert "repaired" not in done.stdout
+@pytest.mark.parametrize(
+    ("answer", "heard"), [("n\n", "[y/N]: "), ("", "No answer: use --yes to confirm without a prompt.\n")]
+)
+def test_what_a_repair_would_set_aside_is_listed_and_stays_where_nobody_says_yes(
+    url: str, doubtful: Redis, answer: str, heard: str
+) -> None:
+    done = CliRunner().invoke(app, ["--store-url", url, "--repair"], input=answer)
+    assert done.exit_code == 1
+    assert done.stdout.startswith(WOULD_SET_ASIDE + "Repair the fleet? [y/N]: ")
+    assert heard in done.stdout
+    assert "repaired" not in done.stdout
     assert doubtful.hget("{g}:sessions", "s0") == "rubbish"
     assert not doubtful.exists("{g}:aside")
 

@@ -18,10 +18,12 @@ from slta.auth.keys import Access
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
+from slta.metrics.definitions import FleetGauge
 from slta.metrics.exposition import LINK_ROWS, REPEATED, Link
 from slta.metrics.families import FLEET_ROWS
 from slta.metrics.fleet_view import view_of
 from slta.metrics.readings import MAX_OLDER, Reading, Readings
+from slta.metrics.text import SAMPLES_PER_STEP, FamilyText
 from slta.models.errors import StoreUnavailableError
 from slta.models.request_record import RequestRecord
 from slta.store import Store, StoreSettings
@@ -116,6 +118,11 @@ async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
 ) -> None:
     await create_many(store)
     assert (await scraped_in_steps(metrics, store, held)).count("slta_store_epoch{") == FLEETS
+
+
+def test_a_family_of_many_samples_is_printed_in_steps() -> None:
+    family = FleetGauge[int]("n", "n", ("k",), lambda count: (((str(k),), k) for k in range(count)))
+    assert len(list(FamilyText(family).add(2 * SAMPLES_PER_STEP + 1))) == 3
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.planting import Mutant, lua_file
 
-DECISIONS = "test_the_lua_chooses_pool_token_and_rank_as_the_specification_does[embedded-slta-greedy]"
+DECISIONS = "test_a_naive_implementation_from_the_definitions_agrees_with_both[embedded-slta-greedy]"
 TESTS = ("tests/store/test_slta_greedy.py", f"tests/store/test_decisions.py::{DECISIONS}")
 
 

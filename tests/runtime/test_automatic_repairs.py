@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -12,6 +13,8 @@ from redis import Redis
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
+from slta.models import Suspect
+from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.store import Store
 from tests.audit import violations
 from tests.expositions import scrape
@@ -82,6 +85,16 @@ async def test_a_fleet_that_lost_its_fields_is_whole_again_and_no_session_is_los
     assert len((await store.pools.page("f", None, 100)).pools) == 16
     assert not redis.exists("{f}:aside")
     assert violations(redis, "f") == []
+
+
+def test_each_change_of_whether_a_repair_is_blocked_is_shown_once() -> None:
+    shown: list[object] = []
+    no_store: Any = None
+    repairs = AutomaticRepairs(no_store, Specs(), lambda *given: shown.append(given))
+    for suspect in (None, None, Suspect(ours=False, blocked="why"), Suspect(ours=False, blocked="why"), None):
+        repairs.ticked("f", suspect)
+    repairs.keep_only([])
+    assert shown == [("f", False), ("f", True), ("f", False), ("f", None)]
 
 
 @pytest.mark.slow

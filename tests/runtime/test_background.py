@@ -6,16 +6,21 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from prometheus_client import generate_latest
 from redis import Redis
 
 from slta.auth.keys import Access, generate_key
+from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.runtime import background, ticks, vanished_fleets
+from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import _every_second
+from slta.runtime.ticks import Ticks
 from slta.store import Store, StoreSettings
 from tests import rawstate
 from tests.runtime.conftest import Opening, dispatching
@@ -74,19 +79,34 @@ async def test_a_fleet_that_cannot_be_ticked_keeps_no_other_from_its_tick(
     assert not ticked(redis, "a")
 
 
-@pytest.mark.slow
-async def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tick = store.fleets.tick
+class Ticking:
+    """The fleets of a store whose ticks do nothing but for what `a` does."""
 
-    async def take_long_for_a(fleet: str) -> None:
-        await (asyncio.Event().wait() if fleet == "a" else tick(fleet))
+    def __init__(self, of_a: Callable[[], Awaitable[object]]) -> None:
+        self._of_a = of_a
+        self.ticked: set[str] = set()
 
-    monkeypatch.setattr(store.fleets, "tick", take_long_for_a)
-    async with dispatching(store):
-        await until_ticked(store, redis, "b")
-    assert not ticked(redis, "a")
+    async def names(self) -> list[str]:
+        return ["a", "b"]
+
+    async def tick(self, fleet: str) -> None:
+        if fleet == "a":
+            await self._of_a()
+        self.ticked.add(fleet)
+
+
+def ticks_of(fleets: Ticking) -> Ticks:
+    store: Any = SimpleNamespace(fleets=fleets, keep_only=lambda _: None)
+    return Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None))
+
+
+async def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own() -> None:
+    fleets = Ticking(asyncio.Event().wait)
+    round_ = asyncio.create_task(ticks_of(fleets).round())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert fleets.ticked == {"b"}
+    round_.cancel()
 
 
 async def test_it_ends_also_while_a_call_is_under_way(store: Store, redis: Redis) -> None:
@@ -97,12 +117,13 @@ async def test_it_ends_also_while_a_call_is_under_way(store: Store, redis: Redis
 
 
 @pytest.mark.usefixtures("quick_rounds")
-async def test_a_defect_in_one_round_does_not_end_the_rounds(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+async def test_a_defect_in_one_round_is_logged_and_does_not_end_the_rounds(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(store.fleets, "names", _failing_once(store.fleets.names))
     async with dispatching(store):
         await until_ticked(store, redis, "b")
+    assert "ZeroDivisionError: a defect" in capsys.readouterr().out
 
 
 class VirtualTime(asyncio.SelectorEventLoop):
@@ -194,28 +215,11 @@ async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
     assert metrics.registry.get_sample_value("slta_fleets_vanished_total") == 1
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("quick_rounds")
-async def test_a_defect_in_one_tick_is_logged_and_the_other_fleets_are_ticked(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tick = store.fleets.tick
-
-    async def fail_for_a(fleet: str) -> None:
-        if fleet == "a":
-            raise ZeroDivisionError("a defect")
-        await tick(fleet)
-
-    monkeypatch.setattr(store.fleets, "tick", fail_for_a)
-    said: list[str] = []
-
-    def logged() -> bool:
-        said.append(capsys.readouterr().out)
-        return "ZeroDivisionError: a defect" in "".join(said)
-
-    async with dispatching(store):
-        await until_ticked(store, redis, "b")
-        await until(store, logged)
+async def test_a_defect_in_one_tick_is_raised_when_the_other_fleets_are_ticked() -> None:
+    fleets = Ticking(AsyncMock(side_effect=ZeroDivisionError))
+    with pytest.raises(ZeroDivisionError):
+        await ticks_of(fleets).round()
+    assert fleets.ticked == {"b"}
 
 
 def _failing_once(names: Callable[[], Awaitable[list[str]]]) -> Callable[[], Awaitable[list[str]]]:
