@@ -6,15 +6,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from redis import Redis
+from redis.exceptions import NoPermissionError
 from structlog.testing import capture_logs
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store.client.durability import Durability
-from slta.store.client.pipeline import exchange
+from slta.store.client.functions import StoreCallError
+from slta.store.client.pipeline import _send_confirmed, exchange
 from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
+from slta.store.client.replicas import Replicas
 from slta.store.embedded.server import EmbeddedStore
 from tests.sentinels import Group, group, until
 from tests.servers import SERVERS, Server, own_server
@@ -39,23 +44,23 @@ def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
 
 
 @asynccontextmanager
-async def replicated(pair: Group, **times: float) -> AsyncIterator[Store]:
-    """A store whose writes the replica confirms."""
+async def replicated(url: str, **times: float) -> AsyncIterator[Store]:
+    """A store whose writes a replica confirms."""
     patience: dict[str, Any] = {"connect_timeout_seconds": 30, "call_timeout_seconds": 30, "deadline_seconds": 60}
     patience |= times
-    store = Store(StoreSettings(pair.url(), durability=REPLICATED, **patience), Calls())
+    store = Store(StoreSettings(url, durability=REPLICATED, **patience), Calls())
     yield store
     await store.close()
 
 
 def impatient(pair: Group) -> AbstractAsyncContextManager[Store]:
     """The same on connections of its own, which hears soon that nothing was confirmed."""
-    return replicated(pair, call_timeout_seconds=1.0, deadline_seconds=1.5)
+    return replicated(pair.url(), call_timeout_seconds=1.0, deadline_seconds=1.5)
 
 
 @pytest.fixture
 async def store(pair: Group) -> AsyncIterator[Store]:
-    async with replicated(pair) as opened:
+    async with replicated(pair.url()) as opened:
         await create(opened, spec(*TWO_CLASSES), {"small": 2, "large": 2})
         yield opened
 
@@ -99,19 +104,24 @@ CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
 }
 
 
-@pytest.mark.slow
+@asynccontextmanager
+async def unconfirmed(url: str) -> AsyncIterator[Store]:
+    """A store that waits for a replica of a server that has none, but not for long."""
+    async with replicated(url, deadline_seconds=0.3) as store:
+        store._pool.replicas = Replicas(1, wait_ms=10)
+        yield store
+
+
 @pytest.mark.parametrize("change", CHANGES)
-async def test_every_change_is_confirmed_and_so_is_its_repetition(pair: Group, store: Store, change: str) -> None:
-    pair.servers[1].freeze()
-    async with impatient(pair) as other:
-        with pytest.raises(errors.OutcomeUnknownError):
-            await CHANGES[change](other)
-    async with impatient(pair) as another:
-        with pytest.raises(
-            (errors.OutcomeUnknownError, errors.UnknownPoolError)
-        ):  # a pool that is gone is no news to keep
-            await CHANGES[change](another)
-    pair.servers[1].thaw()
+async def test_every_change_is_confirmed_and_so_is_its_repetition(server: str, redis: Redis, change: str) -> None:
+    async with unconfirmed(server) as store:
+        store._pool.replicas = Replicas(0, wait_ms=10)
+        await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
+    gone = errors.UnknownPoolError  # is no news to keep
+    for expected in (errors.OutcomeUnknownError, (errors.OutcomeUnknownError, gone)):
+        async with unconfirmed(server) as store:
+            with pytest.raises(expected):
+                await CHANGES[change](store)
 
 
 @pytest.mark.slow
@@ -126,18 +136,23 @@ async def test_readiness_tells_whether_the_replica_confirms(pair: Group, store: 
         until(lambda: pair.follows(1, 0))
     await store.check()
     assert store.readiness == "ready"
-    with pair.servers[0].client() as master:
-        assert not master.exists("slta:files"), "what was written to see it confirmed left something"
 
 
-@pytest.mark.slow
-async def test_no_replica_is_as_bad_as_one_that_does_not_answer(pair: Group, store: Store) -> None:
-    pair.servers[1].kill()
-    async with impatient(pair) as other:
+async def test_no_replica_is_as_bad_as_one_that_does_not_answer(server: str, redis: Redis) -> None:
+    async with unconfirmed(server) as store:
         with pytest.raises(errors.OutcomeUnknownError):
-            await other.sessions.assign(FLEET, "s", None)
-        await other.check()
-        assert other.readiness == "unconfirmed"
+            await store.sessions.assign(FLEET, "s", None)
+        await store.check()
+        assert store.readiness == "unconfirmed"
+
+
+async def test_what_is_written_to_see_it_confirmed_is_a_write_and_leaves_nothing(server: str, redis: Redis) -> None:
+    async with unconfirmed(server) as store:
+        before = redis.info("persistence")["rdb_changes_since_last_save"]
+        with pytest.raises(StoreCallError):
+            await store.fleets.probe_write()
+    assert redis.info("persistence")["rdb_changes_since_last_save"] == before + 2
+    assert redis.keys("*") == []
 
 
 @pytest.mark.slow
@@ -151,6 +166,32 @@ async def test_an_answer_that_is_refused_is_told_though_nothing_was_confirmed(pa
 
 
 # More replicas than are configured
+
+ONE, TWO = (["master", 0, [["127.0.0.1", port, "0"] for port in ports]] for ports in ("1", "12"))
+"""Replies to ROLE."""
+
+
+def test_all_that_are_online_are_waited_for_and_a_surplus_is_logged_once() -> None:
+    replicas, waited = Replicas(1, 300), []
+    with capture_logs() as log:
+        for role in (ONE, TWO, TWO, ONE):
+            replicas.read(1, role)
+            waited.append((replicas.commands(), replicas.surplus))
+    assert waited == [([("WAIT", 1 + surplus, 300), ("ROLE",)], surplus) for surplus in (0, 1, 1, 0)]
+    told = [(entry["event"], entry["log_level"], entry["online"], entry["configured"]) for entry in log]
+    assert told == [("store_has_more_replicas", "warning", 2, 1)]
+
+
+def test_a_user_that_may_not_list_replicas_is_not_asked_again() -> None:
+    replicas = Replicas(1, 300)
+    replicas.read(1, NoPermissionError())
+    assert replicas.commands() == [("WAIT", 1, 300)]
+
+
+async def test_a_call_that_finds_a_further_replica_waits_once_more_instead_of_failing() -> None:
+    connection = AsyncMock()
+    connection.read_response.side_effect = ["OK", 1, TWO, 2, TWO]
+    assert await _send_confirmed(connection, [("SET", "key", "value")], Replicas(1, 300)) == ["OK"]
 
 
 @pytest.fixture
@@ -169,9 +210,9 @@ def three(tmp_path: Path, binary: str) -> Iterator[Group]:
 @asynccontextmanager
 async def with_a_fleet(servers: Group) -> AsyncIterator[Store]:
     """A store that soon hears that nothing was confirmed."""
-    async with replicated(servers) as patient:
+    async with replicated(servers.url()) as patient:
         await create(patient, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-    async with replicated(servers, call_timeout_seconds=0.5, deadline_seconds=0.6) as store:
+    async with replicated(servers.url(), call_timeout_seconds=0.5, deadline_seconds=0.6) as store:
         yield store
 
 
@@ -200,31 +241,14 @@ async def test_a_replica_that_joins_is_waited_for_from_the_next_call_on(three: G
 
 
 @pytest.mark.slow
-async def test_a_call_that_finds_a_further_replica_waits_once_more_instead_of_failing(three: Group) -> None:
-    async with with_a_fleet(three) as store:
-        assert store.surplus_replicas == 0, "nothing was written yet"
-        await store.pools.set_status(FLEET, "small-0", "draining")
-        assert store.surplus_replicas == 1
-
-
-@pytest.mark.slow
 async def test_a_surplus_replica_that_has_left_is_not_waited_for(three: Group) -> None:
     async with with_a_fleet(three) as store:
         await store.sessions.assign(FLEET, "s1", None)
+        assert store.surplus_replicas == 1
         three.servers[2].kill()
         until(lambda: confirming(three) == 1)
         await store.sessions.assign(FLEET, "s2", None)
         assert store.surplus_replicas == 0
-
-
-@pytest.mark.slow
-async def test_a_surplus_is_logged_once(three: Group) -> None:
-    async with with_a_fleet(three) as store:
-        with capture_logs() as log:
-            for name in ("s1", "s2"):
-                await store.sessions.assign(FLEET, name, None)
-    told = [entry for entry in log if entry["event"] == "store_has_more_replicas"]
-    assert [(entry["log_level"], entry["online"], entry["configured"]) for entry in told] == [("warning", 2, 1)]
 
 
 @pytest.mark.slow
