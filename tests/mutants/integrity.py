@@ -19,7 +19,7 @@ def planted(module: str, right: str, wrong: str, *names: str) -> Mutant:
     )
 
 
-NOTICED, TOLD = "each_is_noticed", "the_state_is_told_or_refused_for_a_reason"
+NOTICED, TOLD = "numbers_that_cannot_be_are_noticed", "a_state_with_a_rank_that_does_not_exist_is_not_told"
 DRY_RUN = {
     "more than ten records are set aside unasked": python(
         "models/snapshots", "records <= MAX_SET_ASIDE and ", "", AUTOMATIC

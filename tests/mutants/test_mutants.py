@@ -41,20 +41,8 @@ TABLES = [
     )
 ]
 NEED_SLOW_TESTS = {
-    "a connection is kept that leads to a replica",
-    "a count may be negative",
     "a handshake has no deadline",
-    "a rank that does not exist is shown",
-    "a revision may be below the fork",
-    "a tick drops any number of early completes",
-    "an integral may fall",
-    "any generation will do",
-    "any incarnation will do",
-    "any two parts make an integral",
-    "early completes grow without end",
-    "full pools have room",
     "handshakes are no connections",
-    "more placements than sessions will do",
     "nobody counts replicas beyond the configured number",
     "the health check asks this machine's first address",
     "the health check does not speak TLS",

@@ -46,6 +46,11 @@ rows.each(KEYS[1], tonumber(ARGV[1]), function(bit)
 end)
 return found"""
 
+BETWEEN = f"""local rows
+do
+{module("rows")}end
+return rows.select_between(KEYS[1], KEYS[2], tonumber(ARGV[1]))"""
+
 
 def set_bits(row: bytes) -> list[int]:
     return [8 * at + bit for at, byte in enumerate(row) for bit in range(8) if byte >> (7 - bit) & 1]
@@ -72,6 +77,17 @@ def test_select_finds_the_set_bit_of_every_number(redis: Redis) -> None:
         bits = set_bits(row)
         numbers = range(len(bits)) if len(bits) < 50 else [0, 1, len(bits) - 1, *rng.sample(range(len(bits)), 30)]
         assert [script(["row"], [number]) for number in numbers] == [bits[number] for number in numbers]
+
+
+def test_select_between_finds_those_bits_only_that_the_inner_row_lacks(redis: Redis) -> None:
+    rng = Random(5)
+    script = redis.register_script(BETWEEN)
+    for outer in rows(rng):
+        inner = bytes(byte & rng.getrandbits(8) for byte in outer)
+        redis.mset({"outer": outer, "inner": inner})
+        bits = sorted({*set_bits(outer)} - {*set_bits(inner)})
+        numbers = rng.sample(range(len(bits)), min(len(bits), 30))
+        assert [script(["outer", "inner"], [number]) for number in numbers] == [bits[number] for number in numbers]
 
 
 def test_each_visits_the_set_bits_in_order_from_where_it_is_told_until_it_is_told(redis: Redis) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +27,8 @@ from tests.audit import violations
 from tests.in_process import TINY
 from tests.servers import EMBEDDED, TextRedis, running_server
 from tests.store.conftest import Calls, Clock
-from tests.store.corruptions import CORRUPTIONS, Plant
+from tests.store.corruptions import CORRUPTIONS
 from tests.store.fleets import FLEET, pass_seconds, place
-
-pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
 HEAD = """\
@@ -95,6 +95,16 @@ UNMENDED = {"the document cut"}
 """What a repair alone does not mend."""
 
 
+NUMBERS = (
+    "the low part of an integral",
+    "the integral of the sessions fallen",
+    "a count below 0",
+    "placements above the sessions assigned",
+    "a generation that is none",
+    "another incarnation",
+    "the revision below the fork",
+)
+"""Corruptions of which no other test of the default ones is a case."""
 BY_LEASES = {"fleet time ahead by 300 years"}
 """Where sessions end within three seconds: their leases are over, as far as the store can tell."""
 
@@ -156,26 +166,31 @@ class Bench:
             return f"`{error.code}`"
         return "nothing"
 
-    async def see(self, name: str) -> CorruptionResult:
+    def plant(self, name: str) -> None:
         self.put_back()
         CORRUPTIONS[name](self._redis)
+
+    async def audit(self) -> list[Findings]:
+        return await audit_all(self._store, self._specs)
+
+    async def see(self, name: str) -> CorruptionResult:
+        self.plant(name)
         heard = await self._call()
-        alone = await self._leave_alone(CORRUPTIONS[name])
+        alone = await self._leave_alone(name)
         self.put_back()
         before, pools = self._sessions(), self._statuses()
-        CORRUPTIONS[name](self._redis)
-        found = await audit_all(self._store, self._specs)
+        self.plant(name)
+        found = await self.audit()
         for one in found:
             await mend(self._store, self._specs, one)
-        left = await audit_all(self._store, self._specs)
+        left = await self.audit()
         changed = {pool_id for pool_id, _ in pools ^ self._statuses()}
         lost = before - self._sessions()
         return CorruptionResult(found, heard, alone, left, violations(self._redis, FLEET), lost, changed)
 
-    async def _leave_alone(self, plant: Plant) -> Alone:
+    async def _leave_alone(self, name: str) -> Alone:
         """Three seconds of calls and ticks."""
-        self.put_back()
-        plant(self._redis)
+        self.plant(name)
         now, before, did = self._clock.now, self._sessions(), "nothing"
         for second in range(3):
             self._clock.advance(1)
@@ -185,9 +200,10 @@ class Bench:
                 attempt = await repair_suspect(self._store, self._specs, FLEET)
                 did = attempt.blocked or "repaired"
         self._clock.now = now
-        return Alone(did, before - self._sessions(), await self._state())
+        return Alone(did, before - self._sessions(), await self.state())
 
-    async def _state(self) -> str:
+    async def state(self) -> str:
+        """Why `/state` cannot be told, '' where it can."""
         try:
             snapshot = await self._store.fleets.snapshot(FLEET)
             observe_state(snapshot, await self._specs.of_stored(snapshot.document))
@@ -205,7 +221,7 @@ class Bench:
         values = rawstate.unpack(self._redis, FLEET)
         values[place] = f"{float(values[place]) + 3:.17g}"
         rawstate.pack(self._redis, FLEET, values)
-        found = await audit_all(self._store, self._specs)
+        found = await self.audit()
         return [one.not_looked for one in found if one.not_looked] + [s for one in found for s in one.sentences]
 
     async def see_numbers(self) -> dict[str, list[str]]:
@@ -226,8 +242,8 @@ class Bench:
         return {(id_, record.split()[-1]) for id_, record in self._redis.hgetall(f"{{{FLEET}}}:pools").items()}
 
 
-async def see_all() -> tuple[dict[str, CorruptionResult], dict[str, list[str]]]:
-    """What became of each corruption, and what is found of each number."""
+@asynccontextmanager
+async def built() -> AsyncIterator[Bench]:
     clock = Clock()
     with (
         running_server(EMBEDDED) as url,
@@ -237,10 +253,14 @@ async def see_all() -> tuple[dict[str, CorruptionResult], dict[str, list[str]]]:
         store = Store(settings, Calls(), draw=lambda: 0.5, clock=clock)
         bench = Bench(store, redis, clock)
         await bench.build()
-        seen = {name: await bench.see(name) for name in CORRUPTIONS}
-        numbers = await bench.see_numbers()
+        yield bench
         await store.close()
-    return seen, numbers
+
+
+async def see_all() -> tuple[dict[str, CorruptionResult], dict[str, list[str]]]:
+    """What became of each corruption, and what is found of each number."""
+    async with built() as bench:
+        return {name: await bench.see(name) for name in CORRUPTIONS}, await bench.see_numbers()
 
 
 def page(seen: dict[str, CorruptionResult], numbers: dict[str, list[str]]) -> str:
@@ -279,48 +299,72 @@ def test_there_are_at_least_fifty() -> None:
     assert len(CORRUPTIONS) >= 50
 
 
-@pytest.mark.timeout(600)
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with built() as made:
+        yield made
+
+
+async def test_numbers_that_cannot_be_are_noticed(bench: Bench) -> None:
+    unnoticed = set()
+    for name in NUMBERS:
+        bench.plant(name)
+        unnoticed |= set() if any(found.total for found in await bench.audit()) else {name}
+    assert unnoticed == set()
+
+
+async def test_a_state_with_a_rank_that_does_not_exist_is_not_told(bench: Bench) -> None:
+    bench.plant("r := 99999")
+    assert await bench.state() == "fleet_damaged"
+
+
+def thorough(test: Callable[..., None]) -> Callable[..., None]:
+    """All corruptions are planted before the first of these tests."""
+    return pytest.mark.slow(pytest.mark.timeout(600)(test))
+
+
+@thorough
 def test_each_is_noticed(seen: dict[str, CorruptionResult]) -> None:
     assert [name for name, one in seen.items() if not any(found.total for found in one.found)] == []
 
 
-@pytest.mark.timeout(600)
+@thorough
 def test_each_is_mended_but_for_what_the_table_says(seen: dict[str, CorruptionResult]) -> None:
     left = {name: [s for found in one.left for s in found.sentences] for name, one in seen.items()}
     assert {name: sentences for name, sentences in left.items() if sentences and name not in UNMENDED} == {}
     assert {name: one.witness for name, one in seen.items() if one.witness and name not in UNMENDED} == {}
 
 
-@pytest.mark.timeout(600)
+@thorough
 def test_no_other_session_is_lost(seen: dict[str, CorruptionResult]) -> None:
     lost = {name: one.lost for name, one in seen.items() if one.lost}
     assert lost == {"an unreadable record": {"s0"}}
 
 
-@pytest.mark.timeout(600)
+@thorough
 def test_every_pool_has_its_status_again(seen: dict[str, CorruptionResult]) -> None:
     changed = {name: one.pools for name, one in seen.items() if one.pools}
     assert changed == {"a record of a pool that is not there": {"nowhere"}}
 
 
-@pytest.mark.timeout(600)
+@thorough
 def test_without_anybody_who_looks_no_session_loses_its_record(seen: dict[str, CorruptionResult]) -> None:
     assert {name for name, one in seen.items() if one.alone.lost} == BY_LEASES
 
 
-@pytest.mark.timeout(600)
+@thorough
 def test_the_state_is_told_or_refused_for_a_reason(seen: dict[str, CorruptionResult]) -> None:
     assert {one.alone.said for one in seen.values()} == {"", "fleet_damaged", "document_unreadable"}
 
 
-@pytest.mark.timeout(600)
+@thorough
 def test_each_number_of_the_state_is_noticed_but_for_those_of_which_nobody_can_tell(
     numbers: dict[str, list[str]],
 ) -> None:
     assert {name for name, found in numbers.items() if not found} == UNTOLD.keys()
 
 
-@pytest.mark.timeout(600)
+@thorough
 def test_the_page_says_so(seen: dict[str, CorruptionResult], numbers: dict[str, list[str]]) -> None:
     assert PAGE.read_text(encoding="utf-8") == page(seen, numbers)
 
