@@ -136,7 +136,7 @@ MUTANTS: dict[str, Mutant] = {
         "server/acceptor",
         "if not self._limits.connections.evict_idle() and not self._limits.handshakes.evict_idle():",
         "if True:",
-        "runtime/hostile",
+        ACCEPTOR,
     ),
     "the log does not say what was shed": python(
         "server/connection_limits", "            self._shed[reason] += 1\n", "            pass\n", "runtime/hostile"

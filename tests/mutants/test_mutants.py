@@ -41,15 +41,7 @@ TABLES = [
     )
 ]
 NEED_SLOW_TESTS = {
-    "a handshake has no deadline",
-    "handshakes are no connections",
     "nobody counts replicas beyond the configured number",
-    "the health check asks this machine's first address",
-    "the health check does not speak TLS",
-    "the soft limit of open files stays",
-    "the unit's filter kills the process that predicts",
-    "whatever answers is healthy",
-    "without descriptors nobody makes room",
 }
 """Mistakes that only tests with the mark `slow` notice."""
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from slta.runtime import health_check
 from slta.runtime.health_check import setting
 from slta.runtime.settings import read_settings
 from tests.certificates import certificate_in
@@ -47,6 +50,32 @@ def test_a_dispatcher_on_another_address_and_port_is_healthy_with_and_without_tl
         service.end()
     assert (before.returncode, before.stdout) == (1, "[Errno 111] Connection refused\n")
     assert (found.returncode, found.stdout, found.stderr) == (0, "HTTP/1.1 200 OK\n", "")
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")  # which ends with the process
+@pytest.mark.parametrize(
+    ("status", "has_tls", "code"), [("200 OK", False, 0), ("200 OK", True, 0), ("503 Service Unavailable", False, 1)]
+)
+async def test_who_answers_200_is_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, code: int, *, has_tls: bool
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
+        writer.close()
+
+    tls = None
+    if has_tls:
+        certificate, key = certificate_in(tmp_path)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        monkeypatch.setenv("SLTA_TLS_CERTIFICATE", str(certificate))
+    async with await asyncio.start_server(answer, "127.0.0.2", 0, ssl=tls) as server:
+        host, port = server.sockets[0].getsockname()
+        monkeypatch.setenv("SLTA_HOST", host)
+        monkeypatch.setenv("SLTA_PORT", str(port))
+        assert await asyncio.to_thread(health_check.main) == code
 
 
 @pytest.mark.parametrize(

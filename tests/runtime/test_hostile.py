@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import re
 import resource
+import signal
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
 
+from slta.runtime import main
+from slta.runtime.settings import Settings
+from slta.server.certificates import ListenError
 from tests.awaiting import DEADLINE_SECONDS, until
 from tests.serving import Serving, serving
 
@@ -143,17 +148,35 @@ def test_where_descriptors_run_out_it_answers_all_the_same(tmp_path: Path) -> No
         until(lambda: any("no_descriptors" in event for event in running.events("too_many_connections")))
 
 
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """The soft limit of open files is low meanwhile; the hard limit."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, limits[1]))
+    yield limits[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_all_files_count_that_the_process_may_open(few_files: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+
+    def dispatcher(*_: object) -> NoReturn:
+        found.append(resource.getrlimit(resource.RLIMIT_NOFILE))
+        raise ListenError
+
+    monkeypatch.setattr(main, "Dispatcher", dispatcher)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(ListenError):
+        main.serve(Settings(auth="off", store_url="redis://localhost"))
+    assert found == [(few_files, few_files)]
+
+
 @pytest.mark.slow
 def test_more_connections_than_files_are_refused_at_the_start_and_all_files_count_that_it_may_open(
-    tmp_path: Path,
+    tmp_path: Path, few_files: int
 ) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
-    try:
-        given = "--data-dir", str(tmp_path / "data"), "--log-level", "error"
-        refused = Serving(tmp_path, *given, SLTA_MOST_CONNECTIONS="100000000")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    given = "--data-dir", str(tmp_path / "data"), "--log-level", "error"
+    refused = Serving(tmp_path, *given, SLTA_MOST_CONNECTIONS="100000000")
     assert refused.process.wait(DEADLINE_SECONDS) == 2
-    room = f"the limit of open files allows at most {hard - 128}"
+    room = f"the limit of open files allows at most {few_files - 128}"
     assert refused.log.startswith(f"slta: most_connections=100000000: {room}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import re
 import resource
 import socket
@@ -11,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -18,8 +20,9 @@ import pytest
 from slta.server.acceptor import MAX_ACCEPTS_PER_ITERATION, Acceptor
 from slta.server.connection_limits import ConnectionLimits
 from slta.server.server import bind
-from tests.awaiting import DEADLINE_SECONDS, until
+from tests.awaiting import DEADLINE_SECONDS, eventually, until
 from tests.certificates import certificate_in
+from tests.server.wire import connected
 from tests.serving import Serving
 from tests.strangers import is_open, stranger
 
@@ -83,14 +86,47 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
         yield running
 
 
-@pytest.mark.slow
-def test_handshakes_are_connections_and_have_a_deadline(service: Encrypted) -> None:
+def test_handshakes_are_connections(service: Encrypted) -> None:
     with contextlib.ExitStack() as stack:
         for number in range(20):
             stack.enter_context(service.connect(number))
         until(lambda: service.metric("slta_connections") >= 21)
-        until(lambda: service.refused("handshake_failed") >= 20)
     until(lambda: service.metric("slta_connections") == 1)
+
+
+@contextlib.contextmanager
+def accepting(limits: ConnectionLimits, listener: socket.socket | None = None, **options: Any) -> Iterator[Any]:
+    """The address of an acceptor."""
+    with listener or socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        acceptor = Acceptor(listening, asyncio.Protocol, limits, **options)
+        yield listening.getsockname()
+        acceptor.close()
+
+
+async def test_a_handshake_has_a_deadline() -> None:
+    refused: list[str] = []
+    limits = ConnectionLimits(most_connections=9, keep_alive_seconds=1, head_seconds=0.01, refused=refused.append)
+    with accepting(limits, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as address, socket.create_connection(address):
+        await eventually(lambda: refused)
+    assert (refused, len(limits.handshakes)) == (["handshake_failed"], 0)
+
+
+class OutOfDescriptors(socket.socket):
+    """A listener of a process that has no descriptor left."""
+
+    def accept(self) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_without_descriptors_the_idle_make_room() -> None:
+    refused: list[str] = []
+    limits = ConnectionLimits(most_connections=9, keep_alive_seconds=1, head_seconds=1, refused=refused.append)
+    idle = connected(limits)
+    with accepting(limits, OutOfDescriptors()) as address, socket.create_connection(address):
+        await eventually(lambda: refused)
+    assert (refused[0], idle.is_closing()) == ("no_descriptors", True)
 
 
 @pytest.mark.slow
