@@ -76,9 +76,12 @@ NOWHERE = {
 }
 """Calls of a fleet that does not exist. Each body has what all of them take."""
 BODY_OF = {
-    "/renew": {"session_ids": [ID]}, "/pools": {"pools": [{"pool_id": "p", "pool_class": "small"}]},
-    "/pools/p": {"pool_class": "small"}, "/assign": {"session_id": ID}, "/complete": {"session_id": ID},
-}  # fmt: skip
+    "/renew": {"session_ids": [ID]},
+    "/pools": {"pools": [{"pool_id": "p", "pool_class": "small"}]},
+    "/pools/p": {"pool_class": "small"},
+    "/assign": {"session_id": ID},
+    "/complete": {"session_id": ID},
+}
 NAMES = ("{x}", "a}b{c", "f%0A", "%D1%84", "f" * 129)
 QUERIES = (
     "pools?limit=0", "pools?limit=1001", "pools?limit=ten", "pools?cursor=x", "pools?limt=1", "state?limit=1",
@@ -88,8 +91,11 @@ QUERIES = (
 RENEWALS: tuple[dict[str, Any], ...] = ({}, *({"session_ids": ids} for ids in ("a", [1], ["a"] * 1001, nested(200))))
 REPORTS: tuple[dict[str, Any], ...] = ({}, {"as_of": 1}, {"as_of": "1"})
 WRONG: list[tuple[str, str, Any, int, str]] = [
-    *((method, f"nowhere{path}", BODY_OF.get(path) if method[0] == "P" else None, 404, "unknown_fleet")
-      for method, paths in NOWHERE.items() for path in paths),
+    *(
+        (method, f"nowhere{path}", BODY_OF.get(path) if method[0] == "P" else None, 404, "unknown_fleet")
+        for method, paths in NOWHERE.items()
+        for path in paths
+    ),
     *(("POST", f"{name}/assign", {"session_id": ID}, 422, "invalid_request") for name in NAMES),
     *(("GET", f"f/{query}", None, 422, "invalid_request") for query in QUERIES),
     *(("POST", "f/renew", body, 422, "invalid_request") for body in RENEWALS),
@@ -102,7 +108,7 @@ WRONG: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "f/pools/p", {"pool_class": "x"}, 422, "unknown_class"),
     ("PUT", "f/pools/p", {"pool_class": "small", "status": "active"}, 422, "invalid_request"),
     ("GET", "f/averages?since=x", None, 422, "invalid_integrals"),
-]  # fmt: skip
+]
 
 
 async def test_a_request_that_asks_for_what_there_is_not(api: Api, fleet: str) -> None:
@@ -138,8 +144,9 @@ NEGOTIATED: dict[tuple[int, str | None], list[dict[str, str]]] = {
 async def test_media_types_are_negotiated(api: Api, fleet: str) -> None:
     for k, (expected, headers) in enumerate((e, h) for e, all_ in NEGOTIATED.items() for h in all_):
         for method, call, body in (
-            ("POST", "assign", b'{"session_id": "a%d"}' % k), ("PUT", f"pools/x{k}", b'{"pool_class": "small"}'),
-        ):  # fmt: skip
+            ("POST", "assign", b'{"session_id": "a%d"}' % k),
+            ("PUT", f"pools/x{k}", b'{"pool_class": "small"}'),
+        ):
             answer = await api.request(method, f"{fleet}/{call}", content=body, headers=headers)
             assert (answer.status_code, answer.json().get("code")) == expected, (call, headers)
 

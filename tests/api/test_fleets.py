@@ -154,8 +154,10 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
         (with_class(utility=TABLE | {"values": [1, 2, 3, 4]}), "classes[0].utility: values must begin with u(0) = 0"),
         (with_class(pools=65_537), "classes[0].pools: input should be less than or equal to 65536"),
         ({"classes": [FLEET["classes"][0]] * 2}, "classes must have different names"),
-        ({"classes": [{**FLEET["classes"][0], "name": f"c{i}", "capacity": 4096, "pools": 0} for i in range(5)]},
-         "the capacities of all classes must add up to at most 16384"),
+        (
+            {"classes": [{**FLEET["classes"][0], "name": f"c{i}", "capacity": 4096, "pools": 0} for i in range(5)]},
+            "the capacities of all classes must add up to at most 16384",
+        ),
         ({"classes": [{**FLEET["classes"][0], "name": f"c{i}"} for i in range(65)]}, "at most 64 items"),
         (FLEET | {"policy": "random"}, "policy: must be one of slta, jlmu, slta-greedy"),
         (FLEET | {"beta": {"exponent": 0.4, "fixed": 0.1}}, "beta: must have either exponent or fixed"),
@@ -166,7 +168,7 @@ TABLE = {"kind": "table", "values": [0, 1, 1.5, 2.1]}
         (FLEET | {"fleet": "other"}, "fleet: must be the name in the path"),
         ([], "the body must be an object"),
     ],
-)  # fmt: skip
+)
 async def test_a_wrong_fleet_file_is_refused_with_the_field_and_the_reason(
     api: Api, fleet: str, file: object, detail: str
 ) -> None:

@@ -60,13 +60,16 @@ async def test_a_harmless_request_id_is_kept(api: Api) -> None:
 @pytest.mark.parametrize(
     ("allowed", "served", "refused"),
     [
-        (None, ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"),
-         ("example.org", "localhost.example.org", "")),
+        (
+            None,
+            ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"),
+            ("example.org", "localhost.example.org", ""),
+        ),
         (["*"], ("anything.example",), ("",)),
         (["slta.example"], ("slta.example:443",), ("localhost",)),
         (["*.example"], ("a.example",), ("example", "badexample")),
     ],
-)  # fmt: skip
+)
 async def test_only_hosts_on_the_list_are_served(
     store: Store, new_client: NewClient, allowed: list[str] | None, served: tuple[str, ...], refused: tuple[str, ...]
 ) -> None:

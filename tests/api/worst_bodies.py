@@ -108,9 +108,12 @@ TAKEN: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "1,000 completes": ("POST", "/operations", lambda: operations_of("complete")),
     "1,000 leases": ("POST", "/renew", lambda: compact({"session_ids": IDS[:1000], "lease_seconds": LEASE})),
     "1,000 ids in escapes": ("POST", "/renew", lambda: compact({"session_ids": IDS[:1000]}).replace(b"s", b"\\u0073")),
-    "1,000 pools": ("POST", "/pools",
-                    lambda: compact({"pools": [{"pool_id": id_, "pool_class": "small"} for id_ in IDS[:1000]]})),
-}  # fmt: skip
+    "1,000 pools": (
+        "POST",
+        "/pools",
+        lambda: compact({"pools": [{"pool_id": id_, "pool_class": "small"} for id_ in IDS[:1000]]}),
+    ),
+}
 """What is taken, by a title: the method, where it goes below a fleet's URL, and the body."""
 
 

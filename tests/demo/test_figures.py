@@ -50,14 +50,19 @@ PROGRESS = {
 }  # fmt: skip
 WARMING_UP = PROGRESS | {"since": None}
 AGREEMENT = {
-    "recorded_mean_sessions_per_pool": 8.2501, "served_mean_sessions_per_pool": 8.25, "relative_difference": 0.00001,
-    "differing_pools": {}, "holds": True,
-}  # fmt: skip
+    "recorded_mean_sessions_per_pool": 8.2501,
+    "served_mean_sessions_per_pool": 8.25,
+    "relative_difference": 0.00001,
+    "differing_pools": {},
+    "holds": True,
+}
 SUMMARY: dict[str, Any] = {
     "assign_ms": {"p50": 1.5, "p99": 4.0, "p999": 8.0, "max": 9.0},
     "lateness_ms": {"p50": 0.25, "p99": 0.5, "p999": 1.0, "max": 2.0},
-    "service_ms": {"p50": 1.25, "p99": 3.5, "p999": 7.0, "max": 7.5}, "achieved_rate": 99.0, "target_rate": 100.0,
-}  # fmt: skip
+    "service_ms": {"p50": 1.25, "p99": 3.5, "p999": 7.0, "max": 7.5},
+    "achieved_rate": 99.0,
+    "target_rate": 100.0,
+}
 RESULT = {"kind": "result", "totals": TOTALS, "agreement": AGREEMENT, "summary": SUMMARY}
 
 

@@ -89,8 +89,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         services = [name for name in FILE["services"] if not (docker.stand_ins and name == "grafana")]
         http, prometheus, grafana = free_port(), free_port(), free_port()
         docker.environment = {
-            "SLTA_HTTP_PORT": str(http), "PROMETHEUS_PORT": str(prometheus), "GRAFANA_PORT": str(grafana),
-        }  # fmt: skip
+            "SLTA_HTTP_PORT": str(http),
+            "PROMETHEUS_PORT": str(prometheus),
+            "GRAFANA_PORT": str(grafana),
+        }
         override = folder / "override.yml"
         network = "{network: host}" if docker.stand_ins else "{}"
         override.write_text(f"services: {{dispatcher: {{build: {network}}}}}\n", encoding="utf-8")

@@ -64,7 +64,7 @@ PIPELINES = {
     "another coding at the end": (GET + POST.replace(b"chunked", b"gzip") + b"0\r\n\r\n" + GET, [200, 400]),
     "chunked twice": (POST.replace(b"chunked", b"chunked, chunked") + b"0\r\n\r\n" + GET, [400]),
     "chunked behind nothing": (POST.replace(b"chunked", b", Chunked") + b"0\r\n\r\n" + GET, [200, 200]),
-}  # fmt: skip
+}
 
 
 TOO_LARGE = {
@@ -74,17 +74,19 @@ TOO_LARGE = {
     "chunk extension": (GET + POST + b"1;a=%s\r\na\r\n0\r\n\r\n" % (b"a" * 80) + GET, [200, 431]),
     "trailers": (GET + CHUNKS + b"T: %s\r\n\r\n" % (b"a" * 80) + GET, [200, 431]),
     "no letter": (b"\x16" + bytes(80), [400]),
-}  # fmt: skip
+}
 """Where limits are as small as here."""
 ASSIGN = b"POST /v1/fleets/f/assign HTTP/1.1\r\nHost: localhost\r\n"
-HOT = b"".join([
-    ASSIGN + b"\r\n",
-    ASSIGN + b"Content-Length: 5\r\n\r\n\r\n\r\nx",
-    b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    ASSIGN + CHUNKS.partition(b"h\r\n")[2] + b"T: u\r\n\r\n",
-    ASSIGN + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
-    b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
-])  # fmt: skip
+HOT = b"".join(
+    [
+        ASSIGN + b"\r\n",
+        ASSIGN + b"Content-Length: 5\r\n\r\n\r\n\r\nx",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        ASSIGN + CHUNKS.partition(b"h\r\n")[2] + b"T: u\r\n\r\n",
+        ASSIGN + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+        b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
+    ]
+)
 
 
 def statuses(said: bytes) -> list[int]:

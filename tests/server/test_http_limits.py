@@ -111,8 +111,12 @@ async def test_trailers_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_large_head_that_is_within_the_limits_is_taken() -> None:
     lines = b"".join(b"X-%d: %s\r\n" % (k, b"a" * 150) for k in range(98))
     async with edge() as here:
-        said = await pour(here, b"GET /healthz?%s HTTP/1.1\r\nHost: localhost\r\n" % (b"a" * 8000), lines,
-                             b"Connection: close\r\n\r\n")  # fmt: skip
+        said = await pour(
+            here,
+            b"GET /healthz?%s HTTP/1.1\r\nHost: localhost\r\n" % (b"a" * 8000),
+            lines,
+            b"Connection: close\r\n\r\n",
+        )
         one_more = await pour(here, ASKED + b"X: y\r\n" * 100 + b"\r\n")
     assert codes(said) == [(422, "invalid_request")], "of the query, which nobody knows"
     assert codes(one_more) == [(431, "headers_too_large")]
@@ -244,7 +248,7 @@ REFUSED = {
         b"GET /v1/fleets HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n",
         (400, "repeated_authorization"),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", REFUSED)

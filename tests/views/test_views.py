@@ -36,9 +36,12 @@ SCALE = 10**SPEC.integers.exponent
 
 def class_snapshot(name: str, counts: list[int], **changes: Any) -> ClassSnapshot:
     fields: dict[str, Any] = {
-        "draining_pools": 0, "failed_pools": 0, "draining_sessions": 0, "green": 0,
+        "draining_pools": 0,
+        "failed_pools": 0,
+        "draining_sessions": 0,
+        "green": 0,
         "assigned": {"green": 0, "yellow": 0, "none": 0, "open": 0},
-    }  # fmt: skip
+    }
     return ClassSnapshot(name=name, counts=counts, **(fields | changes))
 
 
