@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests.inventory import each
-from tests.mutants import (
-    bodies,
-    deciding,
-    durability,
-    durable,
-    greedy,
-    integrity,
-    orders,
-    placed,
-    predicting,
-    refusing,
-    scrape,
-    server,
-)
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
-TABLES = [
-    table.MUTANTS
-    for table in (
-        bodies,
-        deciding,
-        durability,
-        durable,
-        greedy,
-        integrity,
-        orders,
-        placed,
-        predicting,
-        refusing,
-        scrape,
-        server,
-    )
-]
-NEED_SLOW_TESTS = {
-    "nobody counts replicas beyond the configured number",
-}
+HELPERS = ("planting", Path(__file__).stem)
+FILES = sorted({file.stem for file in Path(__file__).parent.glob("*.py")}.difference(HELPERS))
+TABLES: list[dict[str, Mutant]] = [import_module(f"tests.mutants.{file}").MUTANTS for file in FILES]
+NEED_SLOW_TESTS = {"nobody counts replicas beyond the configured number"}
 """Mistakes that only tests with the mark `slow` notice."""
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}
 

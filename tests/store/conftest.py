@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
 from tests.audit import violations
 from tests.faults import Proxy, proxy
+from tests.sentinels import Group, group
 from tests.servers import SERVERS, running_server
 
 
@@ -56,6 +58,20 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a running server of each kind."""
     with running_server(SERVERS[request.param]) as url:
         yield url
+
+
+@pytest.fixture(params=sorted(SERVERS))
+def binary(request: pytest.FixtureRequest) -> str:
+    return SERVERS[request.param]
+
+
+@pytest.fixture
+def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
+    """A master and its replica, which a test may freeze."""
+    with group(tmp_path, binary, 2) as made:
+        yield made
+        with suppress(ProcessLookupError):  # a test has killed it
+            made.servers[1].thaw()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,13 +11,8 @@ from tests import rawstate
 from tests.audit import violations
 from tests.servers import TextRedis, running_server
 from tests.store.conftest import Clock
+from tests.store.corruptions import Plant, flip, key
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, pass_seconds, place, spec
-
-Plant = Callable[[TextRedis], object]
-
-
-def key(name: str) -> str:
-    return f"{{{FLEET}}}:{name}"
 
 
 def shift(field: str, by: int, word: int = 0) -> Plant:
@@ -29,10 +24,6 @@ def shift(field: str, by: int, word: int = 0) -> Plant:
         rawstate.poke(redis, FLEET, **{field: " ".join(words)})
 
     return plant
-
-
-def flip(row: str, bit: int) -> Plant:
-    return lambda redis: redis.setbit(key(row), bit, 1 - redis.getbit(key(row), bit))
 
 
 def rename_session(redis: TextRedis) -> None:

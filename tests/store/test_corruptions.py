@@ -320,7 +320,8 @@ async def test_a_state_with_a_rank_that_does_not_exist_is_not_told(bench: Bench)
 
 def thorough(test: Callable[..., None]) -> Callable[..., None]:
     """All corruptions are planted before the first of these tests."""
-    return pytest.mark.slow(pytest.mark.timeout(600)(test))
+    marked: Callable[..., None] = pytest.mark.slow(pytest.mark.timeout(600)(test))
+    return marked
 
 
 @thorough

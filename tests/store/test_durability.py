@@ -22,25 +22,12 @@ from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
 from slta.store.client.replicas import Replicas
 from slta.store.embedded.server import EmbeddedStore
 from tests.sentinels import Group, group, until
-from tests.servers import SERVERS, Server, own_server
+from tests.servers import Server, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 from tests.store.moving import opened
 
 REPLICATED = Durability(replicas=1)
-
-
-@pytest.fixture(params=sorted(SERVERS))
-def binary(request: pytest.FixtureRequest) -> str:
-    return SERVERS[request.param]
-
-
-@pytest.fixture
-def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
-    with group(tmp_path, binary, 2) as made:
-        yield made
-        with suppress(ProcessLookupError):  # a test has killed it
-            made.servers[1].thaw()
 
 
 @asynccontextmanager

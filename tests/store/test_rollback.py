@@ -6,7 +6,6 @@ import itertools
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,17 +18,12 @@ from slta.store import Store, StoreSettings
 from tests import rawstate
 from tests.audit import violations
 from tests.in_process import TINY
-from tests.sentinels import Group, group, until
-from tests.servers import SERVERS, Server, own_server
+from tests.sentinels import Group, until
+from tests.servers import Server, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, occupancies, place, spec
 from tests.store.moving import Moving, opened
 from tests.toy.uniform import LIBRARY
-
-
-@pytest.fixture(params=sorted(SERVERS))
-def binary(request: pytest.FixtureRequest) -> str:
-    return SERVERS[request.param]
 
 
 @pytest.fixture
@@ -38,12 +32,6 @@ def own(binary: str) -> Iterator[Server]:
         yield server
         with server.client() as client:
             assert violations(client, FLEET) == []
-
-
-@pytest.fixture
-def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
-    with group(tmp_path, binary, 2) as made:
-        yield made
 
 
 async def second_passes(store: Store) -> None:

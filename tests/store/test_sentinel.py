@@ -17,21 +17,10 @@ from slta.store.client.preflight import ServerRequirements
 from tests.audit import violations
 from tests.awaiting import DEADLINE_SECONDS, eventually
 from tests.sentinels import Group, Sentinel, group, sentinel_url, until, watching
-from tests.servers import SERVERS, Server, free_port, own_server
+from tests.servers import Server, free_port, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 from tests.store.moving import PATIENT
-
-
-@pytest.fixture(params=sorted(SERVERS))
-def binary(request: pytest.FixtureRequest) -> str:
-    return SERVERS[request.param]
-
-
-@pytest.fixture
-def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
-    with group(tmp_path, binary, 2) as made:
-        yield made
 
 
 @pytest.fixture
