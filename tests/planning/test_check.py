@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,13 @@ def test_without_the_extra_one_sentence_says_that_no_policy_was_tried(tmp_path: 
     result = check(write(tmp_path, TIED))
     assert result.exit_code == 0
     assert result.output.rstrip().endswith(checking.MISSING)
+
+
+@pytest.mark.parametrize("name", checking.NEEDED)
+def test_what_is_needed_is_an_installed_module_and_not_a_folder(name: str) -> None:
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
 
 
 def figures(path: Path, *options: str) -> Any:

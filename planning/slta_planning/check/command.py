@@ -25,7 +25,7 @@ from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.refusing import NOT_VALID, refuse
 from slta_planning.text import counted, write_json
 
-NEEDED = ("numpy", "scipy", "matplotlib", "experiments")
+NEEDED = ("numpy", "scipy", "matplotlib")
 MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
