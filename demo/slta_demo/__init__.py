@@ -1,1 +1,1 @@
-"""Demonstration: a fleet, a load generator and a live view, as real processes that talk over HTTP."""
+"""Demonstration: a fleet and a load generator as processes that talk over HTTP, and a line of figures each second."""

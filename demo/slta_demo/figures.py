@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from slta_demo.fixed_weights import FixedWeights
 from slta_demo.options import Plan
@@ -16,15 +16,6 @@ AVERAGES = (
     *("swing_gap", "relative_swing_gap", "mean_sessions_per_pool"),
 )
 """Averages that the report copies unchanged."""
-
-
-class Lost(NamedTuple):
-    """Losses at one moment as fractions of the bound; `swings` is None during the warm-up."""
-
-    seconds: float
-    placement: float
-    weights: float
-    swings: float | None
 
 
 @dataclass
@@ -41,9 +32,6 @@ class Figures:
     progress: Facts | None = None
     result: Facts | None = None
     arrivals_per_second: float = 0.0
-    completions_per_second: float = 0.0
-    weights_gap_now: float | None = None
-    history: list[Lost] = field(default_factory=list)
     _lost_by_weights: list[tuple[float, float]] = field(default_factory=list)
 
     def hear(self, line: Facts) -> None:
@@ -59,18 +47,12 @@ class Figures:
         if self.arrivals_are_over:
             return
         if self.state and (elapsed := state["time"] - self.state["time"]) > 0:
-            before, now = self.state["counters"], state["counters"]
-            self.arrivals_per_second = (now["assigned"] - before["assigned"]) / elapsed
-            self.completions_per_second = (now["completed"] - before["completed"]) / elapsed
+            self.arrivals_per_second = (state["counters"]["assigned"] - self.state["counters"]["assigned"]) / elapsed
         self.state, self.averages = state, averages
-        pools = [c["pools"]["active"] for c in state["classes"]]
-        sessions = state["sessions"]["active"]
-        self.weights_gap_now = self.weights.relative_gap(pools, sessions)
         if self.window and state["utility_bound"] is not None:
-            self._lost_by_weights.append((state["utility_bound"], self.weights.utility(pools, sessions)))
-        if state["relative_gap"] is not None and self.weights_gap_now is not None:
-            swings = averages["relative_swing_gap"] if averages else None
-            self.history.append(Lost(self.elapsed_seconds, state["relative_gap"], self.weights_gap_now, swings))
+            pools = [c["pools"]["active"] for c in state["classes"]]
+            reached = self.weights.utility(pools, state["sessions"]["active"])
+            self._lost_by_weights.append((state["utility_bound"], reached))
 
     @property
     def arrivals_are_over(self) -> bool:

@@ -47,10 +47,3 @@ class FixedWeights:
         """Utility when sessions are spread by the weights, without random fluctuation."""
         best = optimum(self._fill, pools, sessions)
         return total_utility(self._true, optimal_assignment(self._fill, pools, best)) if best else 0.0
-
-    def relative_gap(self, pools: Sequence[float], sessions: float) -> float | None:
-        """Gap to U*(N, A) as a fraction of it; None if that is 0."""
-        best = optimum(self._true, pools, sessions)
-        if best is None or not best.utility:
-            return None
-        return (best.utility - self.utility(pools, sessions)) / abs(best.utility)

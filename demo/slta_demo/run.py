@@ -1,4 +1,4 @@
-"""Runner of a demonstration: starts the processes, shows the view, stops everything and prints the summary."""
+"""Runner of a demonstration: starts the processes, prints the figures, and stops everything."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import tempfile
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from rich.console import Console
-from rich.padding import Padding
+import typer
 
 from slta_demo.figures import Figures, report
 from slta_demo.fixed_weights import FixedWeights
 from slta_demo.options import DemoError, Options, Plan, plan
+from slta_demo.output import Lines, closing_table
 from slta_demo.processes import LoadGenerator, Service
-from slta_demo.summary import summarise
-from slta_demo.view import View, view_on
 from slta_loadgen.client import Client, ServiceError
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 RESULT_SECONDS = 10.0
 """Time for an interrupted load generator to complete its sessions and report."""
 
@@ -32,18 +30,16 @@ def show(options: Options) -> None:
     the_plan = plan(options)
     if options.json_path and not options.json_path.parent.is_dir():
         raise DemoError(f"--json: no such folder: {options.json_path.parent}")
-    console = Console(highlight=False)
-    asyncio.run(Demonstration(the_plan, options, console).run())
+    asyncio.run(Demonstration(the_plan, options).run())
 
 
 class Demonstration:
     """State of a demonstration, and what must be stopped."""
 
-    def __init__(self, the_plan: Plan, options: Options, console: Console) -> None:
+    def __init__(self, the_plan: Plan, options: Options) -> None:
         """Starts nothing yet."""
         self._plan = the_plan
         self._options = options
-        self._console = console
         self._ending = asyncio.Event()
         self._impatient = asyncio.Event()
         weights = FixedWeights(the_plan.spec, the_plan.pools, the_plan.course.mean_load * sum(the_plan.pools))
@@ -63,24 +59,15 @@ class Demonstration:
 
     def _sum_up(self) -> None:
         figures = report(self._figures)
-        self._say("")
-        for paragraph in summarise(self._figures, figures, interrupted=self._ending.is_set()):
-            self._say(paragraph)
+        typer.echo()
+        typer.echo(closing_table(self._figures, figures, interrupted=self._ending.is_set()))
         if self._options.json_path:
             self._options.json_path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
-    def _say(self, text: str) -> None:
-        """Print, wrapped between words on a terminal, otherwise as one line."""
-        if self._console.is_interactive:
-            self._console.print(Padding(text, (0, 2, 0, 0), expand=False))
-        else:
-            self._console.print(text, soft_wrap=True)
-
     async def _keep(self, service: Service) -> None:
         """Wait until the service is stopped; DemoError if it exits by itself."""
-        self._say(
-            f"\nThe service stays up without load: {await service.ready()}. Ctrl-C, or kill {os.getpid()}, ends it."
-        )
+        url = await service.ready()
+        typer.echo(f"\nThe service stays up without load: {url}. Ctrl-C, or kill {os.getpid()}, ends it.")
         while not (self._ending.is_set() or service.ended):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), LOOK_SECONDS)
@@ -94,19 +81,17 @@ class Demonstration:
 
     async def _play(self, folder: Path, started: AsyncExitStack) -> Service | None:
         """Run the demonstration; return its service, None if interrupted before it listens."""
-        self._console.print("Starting the service with its embedded Valkey …")
+        typer.echo("Starting the service with its embedded Valkey …")
         service = Service(folder, self._plan.document, self._options.port)
         started.push_async_callback(service.end)
         url = await self._address(service)
         if url is None:
             return None
-        addresses = [f"live page {url}", f"metrics {url}/metrics", f"API {url}/docs", "Ctrl-C ends it"]
-        self._say("   ".join(addresses))
+        typer.echo(f"live page {url}\nmetrics {url}/metrics\nAPI {url}/docs\nCtrl-C ends it\n")
         load = LoadGenerator(self._plan, url, folder)
         started.push_async_callback(load.end)
         client = await started.enter_async_context(Client(url, self._plan.fleet, connections=4))
-        with view_on(self._console, addresses) as view:
-            await self._follow(service, load, client, view)
+        await self._follow(service, load, client)
         return service
 
     async def _address(self, service: Service) -> str | None:
@@ -120,10 +105,10 @@ class Demonstration:
         ready.cancel()
         return None
 
-    async def _follow(self, service: Service, load: LoadGenerator, client: Client, view: View) -> None:
+    async def _follow(self, service: Service, load: LoadGenerator, client: Client) -> None:
         """Show the figures until the load generator reports, or takes too long after an interrupt."""
         hearing = asyncio.create_task(self._hear(load))
-        looking = asyncio.create_task(self._look(service, client, view))
+        looking = asyncio.create_task(self._look(service, client))
         ending = asyncio.create_task(self._ending.wait())
         try:
             await asyncio.wait([hearing, looking, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -147,11 +132,12 @@ class Demonstration:
         async for line in load.lines():
             self._figures.hear(line)
 
-    async def _look(self, service: Service, client: Client, view: View) -> None:
+    async def _look(self, service: Service, client: Client) -> None:
+        lines = Lines()
         while not service.ended:
             with suppress(ServiceError):
                 window = self._figures.window
                 averages = await client.averages(since=window) if window else None
                 self._figures.see(await client.state(), averages)
-            view.show(self._figures)
+            lines.show(self._figures)
             await asyncio.sleep(LOOK_SECONDS)

@@ -1,17 +1,15 @@
-"""What was seen becomes figures, a picture, a line and sentences; missing ones are said to be missing."""
+"""What was seen becomes figures, lines and a closing table; missing ones are said to be missing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from slta_demo.figures import Figures, report
 from slta_demo.fixed_weights import FixedWeights
 from slta_demo.options import Options, plan
-from slta_demo.summary import percent, summarise
-from slta_demo.view import PlainLines, plain_line
+from slta_demo.output import Lines, closing_table, line, percent
 
 KEYS = {
     "policy", "pools", "duration_seconds", "arrivals", "completions", "rejections", "errors", "mean_utility",
@@ -22,17 +20,10 @@ KEYS = {
 
 def state_of(sessions: int, time: float, assigned: int) -> dict[str, Any]:
     """A state of the saturating fleet, as far as it is looked at."""
-    classes = [
-        {
-            "name": name, "pools": {"active": pools}, "sessions": {"active": sessions // 4}, "threshold": 3,
-            "optimal_threshold": 3, "tokens": {"green": 1, "yellow": 2},
-            "optimal_occupancy": [float(pools), pools * 0.8, pools * 0.2],
-        }
-        for name, pools in (("linear", 50), ("quadratic", 25), ("saturating", 25))
-    ]  # fmt: skip
+    classes = [{"name": name, "pools": {"active": pools}} for name, pools in (("a", 50), ("b", 25), ("c", 25))]
     return {
         "time": time, "counters": {"assigned": assigned, "completed": assigned - sessions},
-        "sessions": {"active": sessions}, "offered_load_estimate": sessions / 100, "utility": 990.0,
+        "sessions": {"active": sessions}, "utility": 990.0,
         "utility_bound": 1000.0, "relative_gap": 0.01, "estimate_rank": 7, "optimal_rank": 8, "classes": classes,
     }  # fmt: skip
 
@@ -76,7 +67,6 @@ def test_rates_are_differences_of_counters_over_the_fleets_time(figures: Figures
     figures.see(state_of(sessions=100, time=10.0, assigned=300), None)
     figures.see(state_of(sessions=110, time=10.5, assigned=350), None)
     assert figures.arrivals_per_second == 100  # 50 in half a second
-    assert figures.completions_per_second == 80  # 240 instead of 200
 
 
 def test_what_weights_lose_on_average_is_weighed_by_the_optimum(figures: Figures) -> None:
@@ -85,7 +75,6 @@ def test_what_weights_lose_on_average_is_weighed_by_the_optimum(figures: Figures
         figures.see(state_of(sessions, time=float(sessions), assigned=sessions), None)
     reached = sum(figures.weights.utility(figures.plan.pools, sessions) for sessions in (500, 1200))
     assert figures.weights_gap_mean == pytest.approx((2000 - reached) / 2000)
-    assert figures.weights_gap_now == figures.weights.relative_gap(figures.plan.pools, 1200)
 
 
 def test_before_the_window_and_after_the_end_nothing_counts(figures: Figures) -> None:
@@ -113,62 +102,101 @@ def test_the_file_of_a_run_that_was_interrupted_has_every_key_too(figures: Figur
     assert written["mean_utility"] is None
 
 
-def test_the_summary_says_what_counts(figures: Figures) -> None:
+@pytest.fixture
+def table(figures: Figures) -> str:
+    """The closing table of a whole run."""
     figures.hear(PROGRESS)
     figures.see(state_of(800, 60.0, 1000), AVERAGES)
     figures.hear(RESULT)
-    text = "\n".join(summarise(figures, report(figures), interrupted=False))
-    said = "SLTA placed sessions on 100 pools: 1,000 arrivals", "5 rejected, 0 errors", "0.83 %", "0.33 %", "0.50 %"
-    assert [words for words in (*said, "every pool's occupancy is the same") if words not in text] == []
+    return closing_table(figures, report(figures), interrupted=False)
 
 
-def test_the_summary_of_a_run_that_hardly_began(figures: Figures) -> None:
-    text = summarise(figures, report(figures), interrupted=True)
-    assert text == ["Interrupted after 0 s. Nothing was measured yet: the averages begin after 20 s."]
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("policy", "SLTA on 100 pools of fleet saturating"),
+        ("arrivals", "1,000 in 30 s"),
+        ("rejected, errors", "5, 0"),
+        ("averages over", "40.0 s, after 20 s warm-up"),
+        ("sessions per pool", "8.250"),
+        ("utility per pool", "11.9000"),
+        ("bound for any policy", "12.0000"),
+        ("lost in all", "0.83 %"),
+        ("  by placement (placement gap)", "0.33 %"),
+        ("  by swings of the load (swing gap)", "0.50 %"),
+        ("estimate r, at the end", "7, optimal 8"),
+        ("assign, from the scheduled moment", "ms: p50 1.50, p99 4.00, max 9.00"),
+        ("  until sent (load generator)", "ms: p50 0.25, p99 0.50, max 2.00"),
+        ("  until answered (service)", "ms: p50 1.25, p99 3.50, max 7.50"),
+        ("answered", "99 of 100 arrivals per second"),
+        ("sessions per pool, load generator", "8.250, service 8.250 (0.001 % apart)"),
+        ("pools whose occupancies differ", "0"),
+    ],
+)
+def test_the_closing_table_has_a_row_per_figure(table: str, label: str, value: str) -> None:
+    rows = dict(row.split(": ", 1) for row in table.splitlines()[1:])
+    assert rows[label].strip() == value
 
 
-def test_without_a_terminal_the_end_of_the_arrivals_is_said_once(figures: Figures) -> None:
-    console = Console(width=300)
-    lines = PlainLines(console)
+def test_the_closing_table_says_what_fixed_weights_lose(figures: Figures, table: str) -> None:
+    reached = figures.weights.utility(figures.plan.pools, 800)
+    assert f"at least {percent((1000 - reached) / 1000)}, tuned for 8.5 per pool" in table
+
+
+def test_the_closing_table_fits_80_columns(table: str) -> None:
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_run_that_hardly_began_has_no_table(figures: Figures) -> None:
+    text = closing_table(figures, report(figures), interrupted=True)
+    assert text == "Interrupted after 0 s. Nothing was measured yet: the averages begin after 20 s."
+
+
+def test_a_line_has_the_current_figures(figures: Figures) -> None:
+    figures.hear(PROGRESS)
+    figures.see(state_of(sessions=800, time=10.0, assigned=300), None)
+    state = state_of(sessions=850, time=11.0, assigned=400)
+    figures.see(state, AVERAGES)
+
+    shown = line(figures, state, PROGRESS)
+    assert shown.split() == ["30", "s", "100", "850", "990.00", "1000.00", "1.00", "%", "1.50", "4.00", "0"]
+
+
+def test_a_line_of_a_large_fleet_under_overload_fits_80_columns(figures: Figures) -> None:
+    state = state_of(sessions=655_360, time=10.0, assigned=655_360) | {"utility": 1e6, "utility_bound": 1e6}
+    assert len(line(figures, state, PROGRESS | {"assign_ms": {"p50": 9e3, "p99": 9e3}})) <= 80
+
+
+def test_the_heading_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    Lines()
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_the_window_of_the_averages_and_the_end_of_the_arrivals_are_said_once(
+    figures: Figures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Lines()
+    capsys.readouterr()
     figures.see(state_of(1200, 30.0, 1200), AVERAGES)
-    with console.capture() as capture:
-        for elapsed_seconds in (20.0, 26.0, 32.0):
-            figures.hear(PROGRESS | {"elapsed_seconds": elapsed_seconds, "is_arriving": False})
-            lines.show(figures)
-    assert capture.get() == "  20 s  no more arrivals: the figures stand, and the last sessions end\n"
+    for progress in (WARMING_UP, WARMING_UP, PROGRESS, PROGRESS, *[PROGRESS | {"is_arriving": False}] * 2):
+        figures.hear(progress)
+        lines.show(figures)
+    shown = [text[:7] for text in capsys.readouterr().out.splitlines()]
+    figure = "  30 s "
+    assert shown == ["warming", figure, figure, "warm-up", figure, figure, "no more"]
 
 
 @pytest.mark.parametrize(
     ("fraction", "text"),
-    [(None, "–"), (0.0, "0.000 %"), (0.00012, "0.012 %"), (0.0012, "0.12 %"), (0.0912, "9.12 %"), (0.2573, "25.7 %")],
+    [
+        (None, "–"),
+        (0.0, "0.000 %"),
+        (-1e-9, "0.000 %"),
+        (0.00012, "0.012 %"),
+        (0.0012, "0.12 %"),
+        (0.0912, "9.12 %"),
+        (0.2573, "25.7 %"),
+    ],
 )
 def test_small_gaps_keep_their_digits(fraction: float | None, text: str) -> None:
     assert percent(fraction) == text
-
-
-def test_without_a_terminal_there_is_a_line_now_and_then(figures: Figures) -> None:
-    console = Console(width=300)
-    lines = PlainLines(console)
-    figures.see(state_of(1200, 30.0, 1200), AVERAGES)
-    with console.capture() as capture:
-        for elapsed_seconds in (0.0, 1.0, 4.9, 5.0, 6.0):
-            figures.hear(PROGRESS | {"elapsed_seconds": elapsed_seconds})
-            lines.show(figures)
-    assert len(capture.get().splitlines()) == 2
-    assert "placement gap 0.33 %" in plain_line(figures)
-
-
-def test_the_summary_says_how_late_the_load_generator_was_and_what_the_service_took(figures: Figures) -> None:
-    figures.see(state_of(800, 60.0, 1000), AVERAGES)
-    figures.hear(RESULT)
-    text = "\n".join(summarise(figures, report(figures), interrupted=False))
-
-    assert "assign over HTTP, from the scheduled moment: p50 1.5 ms, p99 4.0 ms, longest 9.0 ms" in text
-    assert "the load generator was late by p50 0.25 ms, p99 0.50 ms; the service took p50 1.2 ms, p99 3.5 ms" in text
-
-
-def test_the_running_line_says_how_late_requests_were_sent(figures: Figures) -> None:
-    figures.hear(PROGRESS)
-    figures.see(state_of(800, 60.0, 1000), AVERAGES)
-
-    assert "assign p50 1.5 ms (sent 0.25 ms late) p99 4.0 ms" in plain_line(figures)
