@@ -9,14 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, TimeElapsedColumn
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,7 +22,7 @@ def available_processes() -> int:
 
 def each(function: Callable[[Item], Result], items: Sequence[Item], title: str, processes: int = 1) -> list[Result]:
     """Map `function` over items, in order. With one process nothing is started."""
-    with progress_bar() as bar:
+    with progress_bar(MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task(title, total=len(items))
         results = []
         if processes == 1 or len(items) == 1:
@@ -45,7 +38,8 @@ def each(function: Callable[[Item], Result], items: Sequence[Item], title: str, 
         return results
 
 
-def progress_bar() -> Progress:
-    """Progress bar on standard error, removed at the end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """Progress bar on standard error, if that is a terminal; removed at the end. `columns` besides the usual."""
+    console = Console(stderr=True)
+    usual = Progress.get_default_columns()
+    return Progress(*usual, *columns, console=console, transient=True, disable=not console.is_terminal)

@@ -23,7 +23,17 @@ def unreadable_named() -> Iterator[None]:
         raise UnusableError(f"{name}: {error.strerror}" if name else str(error.strerror or error)) from None
 
 
-def refuse_twice(what: str, columns: Sequence[str | None], known: Sequence[str]) -> None:
+def check_header(file: Path, columns: Sequence[str], required: Sequence[str], *optional: str) -> None:
+    """Raise UnusableError for a required column that is missing, or a known one that is there twice."""
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise UnusableError(
+            f"{file}: the first line must name the columns {','.join(required)}; {' and '.join(missing)} missing"
+        )
+    refuse_twice(f"{file}: the first line", columns, (*required, *optional))
+
+
+def refuse_twice(what: str, columns: Sequence[str], known: Sequence[str]) -> None:
     """Raise Unusable for a duplicate column, which would be ambiguous."""
     for name in known:
         if columns.count(name) > 1:

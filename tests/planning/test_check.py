@@ -19,10 +19,9 @@ from slta.core.utility import PoolClass, TableUtility
 from slta.fleet_file import compile_spec, load_yaml
 from slta_experiments.fleets import FleetShape
 from slta_planning.check import command as checking
-from slta_planning.check.advice import advice
 from slta_planning.check.command import app
 from slta_planning.check.facts import facts_of
-from slta_planning.check.trial import Trial, _choice
+from slta_planning.check.trial import Trial, _choice, advice
 from slta_planning.playing import Measured, order_of
 from tests.docs.pages import ROOT
 from tests.planning.commands import called, figures_of

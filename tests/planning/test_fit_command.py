@@ -109,7 +109,7 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("", [], "the first line must name the columns pool_class, sessions, value"),
+        ("", [], "the first line must name the columns pool_class,sessions,value"),
         ("pool_class,value\n", [], "sessions missing"),
         (HEAD, [], "no samples of pools with sessions"),
         (HEAD + "small,0,1\n", [], "no samples of pools with sessions"),

@@ -15,12 +15,19 @@ from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import PLACING, POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
-from slta_planning.plan.expected import Lost, PlacementGap, expected, mean_optimum, placement_gap, played_utility
+from slta_planning.plan.expected import (
+    Lost,
+    PlacementGap,
+    expected,
+    mean_optimum,
+    placement_gap,
+    played_utility,
+    worths_of,
+)
 from slta_planning.plan.market import Market, blocking, market_of, places_for
 from slta_planning.plan.search import NoFleetError, Search, best_within, cheapest_for
 from slta_planning.plan.solving import best_for, cheapest
 from slta_planning.plan.wanted import Hour
-from slta_planning.plan.worth import worths_of
 from slta_planning.playing import shape_of
 from tests.core.curves import falling
 

@@ -4,7 +4,7 @@
 |---|---|
 | facts | exact properties of a fleet file |
 | warnings | warnings: valid, but probably not intended |
-| trial, advice | policy recommendation by simulation; as text |
+| trial | policy recommendation by simulation, and as text |
 | check_report | the facts as text |
 | command | command line |
 """

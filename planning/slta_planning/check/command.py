@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from slta.cli.error_messages import in_one_line
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import LoadedFleet, load_yaml
 from slta.models.errors import InvalidFleetError
+from slta_experiments.parallel import progress_bar
 from slta_planning.check.check_report import report
 from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
@@ -91,11 +90,9 @@ def _try(spec: FleetSpec, facts: Facts) -> tuple[str, dict[str, Any]]:
     """Policy recommendation as text and JSON; without the extra, that it is missing."""
     if any(find_spec(name) is None for name in NEEDED):
         return MISSING, {}
-    from slta_planning.check.advice import advice  # noqa: PLC0415 - numpy is an extra
-    from slta_planning.check.trial import trial_of  # noqa: PLC0415
+    from slta_planning.check.trial import advice, trial_of  # noqa: PLC0415 - numpy is an extra
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("trying policies", total=None)
         trial = trial_of(spec, facts, lambda done, of: progress.update(task, completed=done, total=of))
     lost = {name: [one._asdict() for one in rows] for name, rows in trial.lost.items()}

@@ -1,4 +1,4 @@
-"""Policy trial: simulate each policy on the same arrivals and choose one for the fleet and its loads."""
+"""Policy trial: simulate each policy on the same arrivals, choose one for the fleet and its loads, and explain it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from slta.core.fleet import FleetSpec
+from slta.core.policies import POLICIES
 from slta_experiments.fleets import FleetShape
 from slta_planning.check.facts import Facts
-from slta_planning.playing import PLAYABLE, Measured, measured, part_of, play
+from slta_planning.playing import PLAYABLE, SEEDS, Measured, measured, part_of, play
+from slta_planning.text import amount, columns, percent
 
 TRIED = tuple(sorted(PLAYABLE, key=lambda name: not PLAYABLE[name].has_thresholds))
 """Policies by the state they need: first two bits per pool, then its occupancy."""
@@ -59,3 +61,27 @@ def _choice(lost: Mapping[str, Sequence[Measured]]) -> str:
         for name, mean in means.items()
         if mean - means[best] <= max(NO_DIFFERENCE, 2 * (errors[name] + errors[best]))
     )
+
+
+def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
+    """A table of each policy's loss, and a recommendation."""
+    if not trial.loads:
+        return "no policy was tried: every load is 0 or above the fleet's capacity"
+    part = "" if trial.pools == pools else f", on {trial.pools:,} of {pools:,} pools"
+    rows = [["placement gap, % of the bound, at", *(f"{amount(load)} sessions" for load in trial.loads)]]
+    rows += [[POLICIES[name].title, *(percent(one.mean) for one in lost)] for name, lost in trial.lost.items()]
+    title = f"tried with Poisson arrivals and exponential durations, {SEEDS} runs each{part}"
+    return "\n".join([title, *columns(rows), _why(spec, trial)])
+
+
+def _why(spec: FleetSpec, trial: Trial) -> str:
+    chosen = POLICIES[trial.choice].title
+    means = ", ".join(f"{POLICIES[name].title} {percent(trial.mean(name))}" for name in trial.lost)
+    best = min(trial.lost, key=trial.mean)
+    why = (
+        "it loses least"
+        if best == trial.choice
+        else f"what {POLICIES[best].title} would win is within {percent(NO_DIFFERENCE)} or the noise of these runs"
+    )
+    said = "as the file says" if trial.choice == spec.policy.name else f"the file says {spec.policy.name}"
+    return f"take {chosen} ({said}), in the order of {spec.order.title}: on average {means}, and {why}"

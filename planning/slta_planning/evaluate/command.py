@@ -9,14 +9,14 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from slta.cli.error_messages import in_one_line
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
+from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.evaluate_report import report
@@ -71,7 +71,7 @@ def command(
     """
     with in_one_line(InvalidFleetError, UnusableError), unreadable_named():
         loaded = load_yaml(fleet)
-        with _progress() as progress:
+        with progress_bar() as progress:
             found = _read(progress, log, format_, timezone, {c.name: c.pools for c in loaded.file.classes})
             _refuse_if_too_many(found.lines, max_left_out)
             evaluation = _replay(progress, compile_spec(loaded.file), found, window_of(found, warm_up, cool_down))
@@ -80,12 +80,6 @@ def command(
         typer.echo(report(data, timezone))
         for file in _write(data, evaluation, f"{log.name} on {fleet.name}", json, figure):
             typer.echo(f"wrote {file}", err=True)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _read(progress: Progress, log: Path, named: FormatName | None, zone: tzinfo, declared: Mapping[str, int]) -> Log:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import cycle, pairwise
 from pathlib import Path
-from typing import Any
 
 from slta.core.policies import DEFAULT_POLICY
 from slta_experiments import study_report
@@ -27,12 +26,7 @@ UNITS = ((48 * HOUR, 24 * HOUR, "days"), (2 * HOUR, HOUR, "hours"), (180.0, 60.0
 
 
 def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
-    """Write the plot as SVG and PNG."""
-    return study_report.write_figure(picture(evaluation, title), file)
-
-
-def picture(evaluation: Evaluation, title: str) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """Placement gaps in % of the bound above, sessions below."""
+    """Write the plot as SVG and PNG: placement gaps in % of the bound above, sessions below."""
     edges = evaluation.window.parts
     _, unit, unit_name = next(row for row in UNITS if edges[-1] - edges[0] >= row[0])
     at = [edge / unit for edge in edges]
@@ -49,4 +43,4 @@ def picture(evaluation: Evaluation, title: str) -> Any:  # noqa: ANN401 - a matp
     below.set(xlabel=f"{unit_name} after the first start", ylabel="sessions")
     below.set_ylim(bottom=0.0)
     above.legend(ncols=len(STYLES), loc="lower center", bbox_to_anchor=(0.5, -0.16), fontsize=8, columnspacing=1.2)
-    return canvas
+    return study_report.write_figure(canvas, file)

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from slta.cli.error_messages import in_one_line
 from slta.models.errors import InvalidFleetError
+from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.fit import options
 from slta_planning.fit.fit_report import report
@@ -75,8 +74,7 @@ def command(
 
 
 def _fit(samples: Samples, wanted: Wanted, capacity: Sequence[str]) -> list[ClassFit]:
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar() as progress:
         classes = {name: one for name, one in samples.classes.items() if one.sessions}
         return [
             fit_class(name, one, wanted._replace(capacity=options.capacity_of(capacity, name)))

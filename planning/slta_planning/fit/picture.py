@@ -30,18 +30,13 @@ BAND = {"color": study_report.COLORS["SLTA"], "alpha": 0.15, "lw": 0, "label": "
 
 
 def draw(fits: Sequence[ClassFit], title: str, file: Path) -> list[Path]:
-    """Write the plot as SVG and PNG."""
-    return study_report.write_figure(picture(fits, title), file)
-
-
-def picture(fits: Sequence[ClassFit], title: str) -> Any:  # noqa: ANN401 - a matplotlib figure
-    """A row per class: the utility of a pool left, the marginal utility right."""
+    """Write the plot as SVG and PNG, a row per class: the utility of a pool left, the marginal utility right."""
     canvas, axes = study_report.figure(9.0, 3.4 * len(fits) + 0.4, nrows=len(fits), ncols=2, squeeze=False)
     for fit, (left, right) in zip(fits, axes, strict=True):
         _utility(left, fit)
         _marginals(right, fit)
     canvas.suptitle(title, fontsize=11)
-    return canvas
+    return study_report.write_figure(canvas, file)
 
 
 def _utility(axes: Any, fit: ClassFit) -> None:  # noqa: ANN401

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from slta.core.limits import MAX_CAPACITY
 from slta.parsing.fields import MAX_MAGNITUDE, NAME_PATTERN, NAME_RULE
-from slta_planning.errors import UnusableError, refuse_twice
+from slta_planning.errors import UnusableError, check_header
 
 COLUMNS = ("pool_class", "sessions", "value")
 MAX_VALUE = 10.0 ** (MAX_MAGNITUDE + 1)
@@ -112,12 +112,7 @@ def read_csv(path: Path) -> Samples:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         rows = csv.reader(stream)
         head = [name.strip() for name in next(rows, [])]
-        missing = [name for name in COLUMNS if name not in head]
-        if missing:
-            raise UnusableError(
-                f"{path}: the first line must name the columns {', '.join(COLUMNS)}; {' and '.join(missing)} missing"
-            )
-        refuse_twice(f"{path}: the first line", head, (*COLUMNS, "pool"))
+        check_header(path, head, COLUMNS, "pool")
         return _collect(head, rows)
 
 

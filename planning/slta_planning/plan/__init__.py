@@ -5,9 +5,8 @@
 | wanted | parsers of costs, loads and the floor |
 | market | costs and worths of pools as input of the solver |
 | solving | the two integer programmes |
-| expected | expected utility of a fleet: the bound less swing and placement gaps |
+| expected | expected utility of a fleet: the bound less swing and placement gaps; worth of one more pool |
 | search | rounds: solve, evaluate the gaps, raise the floor by them |
-| worth | worth of one more pool of each class |
 | plan_report, results | a plan as text and as JSON |
 | command | command line |
 """

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from slta.cli.error_messages import in_one_line
 from slta.core.fleet import FleetSpec
@@ -16,14 +14,14 @@ from slta.core.policies import DEFAULT_POLICY
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
+from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError, unreadable_named
-from slta_planning.plan.expected import placement_gap, played_utility
+from slta_planning.plan.expected import placement_gap, played_utility, worths_of
 from slta_planning.plan.market import market_of
 from slta_planning.plan.plan_report import report
 from slta_planning.plan.results import Plan, PlanRequest, results
 from slta_planning.plan.search import ROUNDS, NoFleetError, Round, Search, best_within, cheapest_for
 from slta_planning.plan.wanted import Hour, costs_of, floor_of, load_of, positive, read_profile
-from slta_planning.plan.worth import worths_of
 from slta_planning.playing import MAX_SESSIONS, PLAYABLE, Measured
 from slta_planning.refusing import NOT_VALID, refuse
 from slta_planning.text import write_json
@@ -97,8 +95,7 @@ def _asked(spec: FleetSpec, costs: list[str], hours: list[Hour], floor: str | No
 def _answer(spec: FleetSpec, asked: PlanRequest, refused: float) -> Plan:
     """Search, then simulate the fleet found. Raises NoFleetError, Unusable."""
     market = market_of(spec, asked.costs, asked.hours, refused)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("planning", total=ROUNDS * len(asked.hours))
         search = Search(spec, market, placement_gap(spec, PLAYABLE[asked.policy]), lambda: progress.advance(task))
         rounds = _rounds(search, asked)

@@ -1,4 +1,4 @@
-"""Expected utility of a fleet at a load: the bound less the swing and placement gaps."""
+"""Expected utility of a fleet at a load: the bound less the swing and placement gaps; and worth of one more pool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import poisson
 
 from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap
 from slta.core.fleet import FleetSpec
-from slta.core.optimum import optimum
+from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import Policy
 from slta_experiments.engine.simulate import optimum_table
 from slta_experiments.fleets import FleetShape
@@ -105,3 +105,29 @@ def played_utility(
     runs = list(play(shape, spec, policy.title, sessions))
     n, arrived = sum(pools), sessions * (1 - seen.refused)
     return measured([n * run.utility_mean - seen.price * (n * run.mean_sessions_per_pool - arrived) for run in runs])
+
+
+class Worth(NamedTuple):
+    """Means over the loads. `adds`: to the bound. `metric`: as in `slta_pool_worth`, at least `adds`."""
+
+    adds: float
+    metric: float
+
+
+def worths_of(spec: FleetSpec, pools: Sequence[int], loads: Sequence[float]) -> list[Worth]:
+    """Worth of one more pool of each class, in utility of the whole fleet."""
+    found = []
+    for i in range(len(pools)):
+        more = [count + (k == i) for k, count in enumerate(pools)]
+        pairs = [_one_more(spec, pools, more, i, load) for load in loads]
+        found.append(Worth(*(sum(column) / len(loads) for column in zip(*pairs, strict=True))))
+    return found
+
+
+def _one_more(
+    spec: FleetSpec, pools: Sequence[int], more: Sequence[int], pool_class: int, load: float
+) -> tuple[float, float]:
+    now, then = optimum(spec.ranking, pools, load), optimum(spec.ranking, more, load)
+    assert now is not None  # noqa: S101 - the plan has pools
+    assert then is not None  # noqa: S101
+    return then.utility - now.utility, pool_worth(spec.ranking, pool_class, now)

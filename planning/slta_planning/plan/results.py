@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slta_planning.plan.expected import ExpectedFigures
+from slta_planning.plan.expected import ExpectedFigures, Worth
 from slta_planning.plan.search import Round
 from slta_planning.plan.wanted import Hour
-from slta_planning.plan.worth import Worth
 from slta_planning.playing import Measured
 
 

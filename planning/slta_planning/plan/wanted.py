@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from slta.core.ranking import Ranking
-from slta_planning.errors import UnusableError, refuse_twice
+from slta_planning.errors import UnusableError, check_header
 
 MAX_SESSIONS = 10_000_000.0
 """Maximum load."""
@@ -86,12 +86,7 @@ def read_profile(file: Path) -> list[Hour]:
 
 
 def _hours(rows: csv.DictReader[str], file: Path) -> Iterator[Hour]:
-    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
-        raise UnusableError(
-            f"{file}: the first line must name the columns {','.join(COLUMNS)}; {missing[0]} is missing"
-        )
-    refuse_twice(f"{file}: the first line", rows.fieldnames or (), COLUMNS)
+    check_header(file, list(rows.fieldnames or ()), COLUMNS)
     seen: set[str] = set()
     for row in rows:
         place = f"{file}, line {rows.line_num}"
