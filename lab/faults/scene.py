@@ -127,23 +127,23 @@ async def scene(folder: Path, shape: Shape, mode: str, binary: str) -> AsyncIter
     async with AsyncExitStack() as stack:
         made = Scene(folder, mode, binary, stack)
         if not shape.embedded:
-            await _start_servers(made, shape, binary, stack)
-        await _start_dispatchers(made, shape, binary, stack)
+            await _start_servers(made, shape)
+        await _start_dispatchers(made, shape)
         yield made
 
 
-async def _start_servers(made: Scene, shape: Shape, binary: str, stack: AsyncExitStack) -> None:
+async def _start_servers(made: Scene, shape: Shape) -> None:
     replicas = shape.replicas or (1 if made.mode == "replicated" else 0)
     own = [free_port() for _ in range(1 + replicas)]
     if shape.relayed:
-        made.relays = [await _relay(port, stack) for port in own]
+        made.relays = [await _relay(made, port) for port in own]
     public = [relay.port for relay in made.relays] or own
     servers = await asyncio.to_thread(
         Group,
         made.folder,
-        binary,
+        made.binary,
         public,
-        stack,
+        made.stack,
         options=_options(made.mode),
         behind=own,
         under=shape.watched(made.folder / str(public[0])),
@@ -152,39 +152,38 @@ async def _start_servers(made: Scene, shape: Shape, binary: str, stack: AsyncExi
     for number in range(1, 1 + replicas):
         await asyncio.to_thread(until, lambda number=number: servers.follows(number, 0))
     if shape.sentinels:
-        watched = watching(
-            made.folder, binary, servers, f"bind-source-addr {NEIGHBOUR}", "sentinel announce-ip 127.0.0.1"
-        )
+        options = f"bind-source-addr {NEIGHBOUR}", "sentinel announce-ip 127.0.0.1"
+        watched = watching(made.folder, made.binary, servers, *options)
         made.sentinels = await asyncio.to_thread(watched.__enter__)
-        stack.push(watched)
+        made.stack.push(watched)
 
 
 def _options(mode: str) -> list[str]:
     return [*OPTIONS[mode], "--bind-source-addr", NEIGHBOUR, "--replica-announce-ip", "127.0.0.1"]
 
 
-async def _relay(port: int, stack: AsyncExitStack) -> Relay:
+async def _relay(made: Scene, port: int) -> Relay:
     relay = Relay(port)
     await relay.listen()
-    stack.push_async_callback(relay.stop)
+    made.stack.push_async_callback(relay.stop)
     return relay
 
 
-async def _start_dispatchers(made: Scene, shape: Shape, binary: str, stack: AsyncExitStack) -> None:
+async def _start_dispatchers(made: Scene, shape: Shape) -> None:
     settings = {"SLTA_DURABILITY": made.mode, "SLTA_LOG_FORMAT": "json"}
     if made.mode == "replicated":
         settings["SLTA_STORE_REPLICAS"] = str(len(made.servers) - 1)
     for number in range(shape.dispatchers):
         folder = made.folder / f"dispatcher-{number}"
         folder.mkdir()
-        where = {"SLTA_STORE_BINARY": binary} if shape.embedded else {"SLTA_STORE_URL": await _url(made, stack)}
+        where = {"SLTA_STORE_BINARY": made.binary} if shape.embedded else {"SLTA_STORE_URL": await _url(made)}
         dispatcher = ServiceProcess(folder, settings=settings | where)
         made.dispatchers.append(dispatcher)
         if shape.embedded:
-            made.servers.append(_of_its_own(folder, binary))
-        stack.callback(dispatcher.end if shape.embedded else dispatcher.kill)  # its store saves before it ends
+            made.servers.append(_of_its_own(folder, made.binary))
+        made.stack.callback(dispatcher.end if shape.embedded else dispatcher.kill)  # its store saves before it ends
         if shape.fronted:
-            made.fronts.append(await _relay(dispatcher.port, stack))
+            made.fronts.append(await _relay(made, dispatcher.port))
     await asyncio.gather(*(asyncio.to_thread(dispatcher.start) for dispatcher in made.dispatchers))
 
 
@@ -195,10 +194,10 @@ def _of_its_own(folder: Path, binary: str) -> Server:
     return server
 
 
-async def _url(made: Scene, stack: AsyncExitStack) -> str:
+async def _url(made: Scene) -> str:
     """Where a dispatcher finds its store: by relays of its own to the sentinels, if there are any."""
     if made.sentinels:
-        made.views.append([await _relay(sentinel.port, stack) for sentinel in made.sentinels])
+        made.views.append([await _relay(made, sentinel.port) for sentinel in made.sentinels])
         return sentinel_url([relay.port for relay in made.views[-1]])
     if made.relays:
         return f"redis://127.0.0.1:{made.relays[0].port}"
