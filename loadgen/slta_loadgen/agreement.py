@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from slta_loadgen.client import Client
-from slta_loadgen.record import Mark, mean_sessions_per_pool
+from slta_loadgen.record import Mark, mean_sessions
 from slta_loadgen.sessions import Sessions
 
 # Tolerance for clock skew: each change is seen half a round trip apart, and so are the window's ends.
@@ -59,7 +59,7 @@ async def compare(client: Client, sessions: Sessions, start: WindowStart) -> Agr
     mean_pools = averages["mean_pools"]
     return Agreement(
         window_seconds=averages["window_seconds"],
-        recorded_mean_sessions_per_pool=mean_sessions_per_pool(start.mark, end, mean_pools) if mean_pools else 0.0,
+        recorded_mean_sessions_per_pool=mean_sessions(start.mark, end) / mean_pools if mean_pools else 0.0,
         served_mean_sessions_per_pool=averages["mean_sessions_per_pool"] or 0.0,
         differing_pools=differing_pools(sessions.record.occupancies(), await client.pools()),
     )

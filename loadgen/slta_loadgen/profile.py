@@ -42,11 +42,8 @@ class Segment(NamedTuple):
     def expected_arrivals(self) -> float:
         return (self.start_rate + self.end_rate) / 2 * self.duration_seconds
 
-    def expected_by(self, seconds: float) -> float:
-        return (self.start_rate + self.slope * seconds / 2) * seconds
-
     def moment_of(self, expected: float) -> float:
-        """Inverse of `expected_by`, in the form without cancellation at small slopes."""
+        """Time at which so many arrivals are expected, in the form without cancellation at small slopes."""
         root = math.sqrt(max(0.0, self.start_rate**2 + 2 * self.slope * expected))
         reached = self.start_rate + root  # 0 at the start of a ramp, also if the product underflows
         return 2 * expected / reached if reached > 0 else 0.0
@@ -90,13 +87,9 @@ class RateProfile:
 
     def rate_at(self, seconds: float) -> float:
         """λ(t); at a step, the rate after it."""
-        segment, _, since_start = self._segment_at(seconds)
-        return segment.start_rate + segment.slope * since_start
-
-    def expected_by(self, seconds: float) -> float:
-        """Λ(t) = ∫ λ from 0 to t."""
-        segment, expected_before, since_start = self._segment_at(seconds)
-        return expected_before + segment.expected_by(since_start)
+        k = min(bisect_right(self._ends_seconds, seconds), len(self.segments) - 1)
+        segment, start_seconds = self.segments[k], self._ends_seconds[k - 1] if k else 0.0
+        return segment.start_rate + segment.slope * min(seconds - start_seconds, segment.duration_seconds)
 
     def moment_of(self, expected: float) -> float:
         """Λ⁻¹: time at which the expected number of arrivals reaches `expected` (below `expected_arrivals`)."""
@@ -114,14 +107,6 @@ class RateProfile:
                 for duration, start_rate, end_rate in self.segments
             )
         )
-
-    def _segment_at(self, seconds: float) -> tuple[Segment, float, float]:
-        """The segment, Λ at its start, and the seconds since its start."""
-        k = min(bisect_right(self._ends_seconds, seconds), len(self.segments) - 1)
-        segment = self.segments[k]
-        start_seconds = self._ends_seconds[k - 1] if k else 0.0
-        expected_before = self._expected_by_end[k - 1] if k else 0.0
-        return segment, expected_before, min(seconds - start_seconds, segment.duration_seconds)
 
 
 def constant(rate: float, duration_seconds: float) -> RateProfile:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from typing import NamedTuple
 
 
-@dataclass(slots=True)
-class _PoolLine:
-    occupancy: int
-    session_seconds: float
-    since_seconds: float
-
-    def advance(self, at_seconds: float) -> None:
-        self.session_seconds += self.occupancy * (at_seconds - self.since_seconds)
-        self.since_seconds = at_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Integrals of the occupancies at one moment; two marks give averages."""
+class Mark(NamedTuple):
+    """Integral of the number of sessions up to a moment; two marks give its average."""
 
     at_seconds: float
-    session_seconds: Mapping[str, float]
+    session_seconds: float
 
 
 class Record:
-    """Occupancy of each pool and its integral over time. Requires non-decreasing times. Memory: O(pools)."""
+    """Occupancy of each pool, and the integral of their sum. Requires non-decreasing times. Memory: O(pools)."""
 
     def __init__(self) -> None:
-        self._pools: dict[str, _PoolLine] = {}
+        self._occupancies: Counter[str] = Counter()
+        self._sessions = 0
+        self._last = Mark(0.0, 0.0)
 
     def placed(self, pool_id: str, at_seconds: float) -> None:
         """Count a session at the reply to its assign."""
@@ -41,33 +31,23 @@ class Record:
 
     def occupancies(self) -> dict[str, int]:
         """Current sessions by pool; empty pools are omitted."""
-        return {pool_id: line.occupancy for pool_id, line in self._pools.items() if line.occupancy}
+        return {pool_id: sessions for pool_id, sessions in self._occupancies.items() if sessions}
 
     def mark(self, at_seconds: float) -> Mark:
-        """Integrals now. O(pools)."""
-        for line in self._pools.values():
-            line.advance(at_seconds)
-        return Mark(at_seconds, {pool_id: line.session_seconds for pool_id, line in self._pools.items()})
+        """The integral now."""
+        last_seconds, session_seconds = self._last
+        self._last = Mark(at_seconds, session_seconds + self._sessions * (at_seconds - last_seconds))
+        return self._last
 
     def _step(self, pool_id: str, at_seconds: float, change: int) -> None:
-        line = self._pools.get(pool_id)
-        if line is None:
-            line = self._pools[pool_id] = _PoolLine(0, 0.0, at_seconds)
-        line.advance(at_seconds)
-        line.occupancy += change
+        self.mark(at_seconds)
+        self._occupancies[pool_id] += change
+        self._sessions += change
 
 
-def mean_sessions_by_pool(start: Mark, end: Mark) -> dict[str, float]:
-    """Time averages of the occupancies between two marks; pools without sessions are omitted."""
+def mean_sessions(start: Mark, end: Mark) -> float:
+    """Time average of the number of sessions between two marks."""
     window_seconds = end.at_seconds - start.at_seconds
     if window_seconds <= 0:
         raise ValueError(f"a window must have a positive length, not {window_seconds} s")
-    return {
-        pool_id: (session_seconds - start.session_seconds.get(pool_id, 0.0)) / window_seconds
-        for pool_id, session_seconds in end.session_seconds.items()
-    }
-
-
-def mean_sessions_per_pool(start: Mark, end: Mark, pools: float) -> float:
-    """⟨s⟩ between two marks, per pool."""
-    return sum(mean_sessions_by_pool(start, end).values()) / pools
+    return (end.session_seconds - start.session_seconds) / window_seconds

@@ -84,14 +84,10 @@ class Replay:
         self._stopping = False
         self._all_sent = False
         self._ends_held = False
-        self._in_flight = 0
+        self.calls_in_flight = 0
+        """Assigns and completes."""
         self._warmed_up = asyncio.Event()
         self._nothing_to_wait_for = asyncio.Event()
-
-    @property
-    def calls_in_flight(self) -> int:
-        """Assigns and completes in flight."""
-        return self._in_flight
 
     @property
     def is_arriving(self) -> bool:
@@ -195,15 +191,15 @@ class Replay:
             self._look_for_the_end()
 
     def _begin(self, call: Coroutine[Any, Any, None]) -> None:
-        self._in_flight += 1
+        self.calls_in_flight += 1
         self._calls.create_task(call).add_done_callback(self._call_over)
 
     def _call_over(self, _: asyncio.Task[None]) -> None:
-        self._in_flight -= 1
+        self.calls_in_flight -= 1
         self._look_for_the_end()
 
     def _look_for_the_end(self) -> None:
-        if self._all_sent and not self._in_flight and not self.sessions.live:
+        if self._all_sent and not self.calls_in_flight and not self.sessions.live:
             self._nothing_to_wait_for.set()
 
     def _hold_ends(self) -> None:

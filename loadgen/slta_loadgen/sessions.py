@@ -77,7 +77,7 @@ class Sessions:
         return self.tally.recent(self._clock())
 
     def mark(self) -> Mark:
-        """The record's integrals now; two marks give mean occupancies."""
+        """The record's integral now; two marks give the mean number of sessions."""
         return self.record.mark(self._clock())
 
     async def assign(self, session: Session) -> bool:

@@ -1,10 +1,8 @@
-from collections import Counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slta_loadgen.record import Record, mean_sessions_by_pool, mean_sessions_per_pool
+from slta_loadgen.record import Record, mean_sessions
 
 
 def test_the_mean_over_a_window_is_the_integral_over_its_length() -> None:
@@ -17,8 +15,7 @@ def test_the_mean_over_a_window_is_the_integral_over_its_length() -> None:
     end = record.mark(30.0)
 
     # a: 2 s at 1, 6 s at 2, 2 s at 1 = 16; b: 6 s at 1 = 6.
-    assert mean_sessions_by_pool(start, end) == {"a": 1.6, "b": 0.6}
-    assert mean_sessions_per_pool(start, end, pools=4) == pytest.approx(2.2 / 4)
+    assert mean_sessions(start, end) == pytest.approx((16 + 6) / 10)
 
 
 def test_occupancies_leave_out_empty_pools() -> None:
@@ -35,7 +32,7 @@ def test_a_window_needs_a_length() -> None:
     mark = record.mark(5.0)
 
     with pytest.raises(ValueError, match="positive length"):
-        mean_sessions_by_pool(mark, record.mark(5.0))
+        mean_sessions(mark, record.mark(5.0))
 
 
 moments = st.integers(0, 100)
@@ -48,16 +45,12 @@ def test_every_change_counts_from_its_moment_to_the_end_of_the_window(
 ) -> None:
     start, end = min(one, other), max(one, other) + 1
     record, marks = Record(), {}
-    expected: Counter[str] = Counter()
+    expected = 0
     for moment in range(102):
         if moment in {start, end}:
             marks[moment] = record.mark(float(moment))
         for _, pool, change in (step for step in changes if step[0] == moment):
             (record.placed if change > 0 else record.ended)(pool, float(moment))
-            expected[pool] += change * max(0, end - max(moment, start))
-    session_seconds = {
-        pool: mean * (end - start) for pool, mean in mean_sessions_by_pool(marks[start], marks[end]).items()
-    }
+            expected += change * max(0, end - max(moment, start))
 
-    for pool in "abc":
-        assert session_seconds.get(pool, 0.0) == pytest.approx(expected[pool], abs=1e-9)
+    assert mean_sessions(marks[start], marks[end]) * (end - start) == pytest.approx(expected, abs=1e-9)
