@@ -165,7 +165,7 @@ def test_too_many_lines_that_cannot_be_used_are_refused_and_named(folder: Path) 
         (["--warm-up", "3"], "1,1,linear-1\n8,1,linear-1\n", "no session is open between the warm-up and the end"),
         (["--timezone", "Mars/Olympus"], "", "unknown time zone"),
         (["--format", "xml"], "", "is not one of"),
-        (["--warm-up", "-1"], "", "greater than or equal to 0"),
+        (["--warm-up", "-1"], "", "Invalid value for '--warm-up'"),
     ],
 )
 def test_what_cannot_be_measured_gets_a_clear_message(
