@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store.library import LUA_POLICIES, assemble
 from slta.store.operations import OPERATIONS, SessionOperation
+from slta.store.replies import Reply
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
 
 TOUCH = """
-touch = { TOKENS = {}, CLASS_ROWS = {}, FLEET_ROWS = {}, NUMBERS = {}, VECTORS = {} }
-function touch.session(_, id)
-  return { 'TOUCHED', id }
+touch = {{ TOKENS = {{}}, CLASS_ROWS = {{}}, FLEET_ROWS = {{}}, NUMBERS = {{}}, VECTORS = {{}} }}
+function touch.session(fleet, id)
+  return {{ 'TOUCHED', {value} }}
 end
 """
 
 
-async def test_a_row_and_a_lua_function_make_an_operation(server: str, tmp_path: Path) -> None:
-    (tmp_path / "touch.lua").write_text(TOUCH)
+@asynccontextmanager
+async def touching(server: str, folder: Path, value: str) -> AsyncIterator[Store]:
+    """A store with an operation `touch` that returns a value in Lua, and a fleet."""
+    (folder / "touch.lua").write_text(TOUCH.format(value=value))
     operations = {**OPERATIONS, "touch": SessionOperation("touch.session")}
-    store = Store(
-        StoreSettings(server), Calls(), library=assemble({**LUA_POLICIES, "touch": tmp_path / "touch.lua"}, operations)
-    )
+    library = assemble({**LUA_POLICIES, "touch": folder / "touch.lua"}, operations)
+    store = Store(StoreSettings(server), Calls(), library=library)
     await create(store, spec(*TWO_CLASSES), {"small": 1})
-    assert await store._operations.submit(FLEET, ("touch", "s-1", "", "", "")) == ["TOUCHED", "s-1"]
+    yield store
     await store.close()
+
+
+async def touch(store: Store) -> Reply:
+    return await store._operations.submit(FLEET, ("touch", "s-1", "", "", ""))
+
+
+async def test_a_row_and_a_lua_function_make_an_operation(server: str, tmp_path: Path) -> None:
+    async with touching(server, tmp_path, "id") as store:
+        assert await touch(store) == ["TOUCHED", "s-1"]
+
+
+async def test_an_operation_that_reads_a_cold_field_without_loading_it_fails(
+    server: str, redis: Redis, tmp_path: Path
+) -> None:
+    async with touching(server, tmp_path, "fleet.retention") as store:
+        with pytest.raises(errors.OutcomeUnknownError):
+            await touch(store)
+    assert "the cold field retention was not loaded" in redis.hget(f"{{{FLEET}}}:cold", "suspect")
+    redis.hset(f"{{{FLEET}}}:cold", "suspect", "")
 
 
 def test_a_row_without_a_lua_function_fails_when_the_library_is_assembled() -> None:

@@ -42,7 +42,11 @@ end
 
 -- The facts that an event records of a fleet; nil without a fleet.
 function events.describe_fleet(fleet)
-  return fleet and { config_version = fleet.config_version, policy = fleet.policy }
+  if not fleet then
+    return nil
+  end
+  cold.load(fleet, 'config_version')
+  return { config_version = fleet.config_version, policy = fleet.policy }
 end
 
 -- The facts that an event records of a pool; nil if the pool does not exist.

@@ -178,6 +178,9 @@ end
 --    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if it exists. O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)
   local created = not fleet
+  if fleet then
+    cold.load_all(fleet)
+  end
   local version = fleet and fleet.config_version or 0
   if given.expected ~= '' and tonumber(given.expected) ~= version then
     return { 'VERSION_MISMATCH', version }, fleet
@@ -206,6 +209,7 @@ end
 
 -- expected version, '' for any -> {DELETED} | {IN_USE} | {VERSION_MISMATCH, version}. O(levels + classes).
 function fleets.delete(fleet, expected)
+  cold.load(fleet, 'config_version', 'store_epoch')
   if expected ~= '' and tonumber(expected) ~= fleet.config_version then
     return { 'VERSION_MISMATCH', fleet.config_version }
   elseif redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then

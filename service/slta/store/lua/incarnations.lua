@@ -35,6 +35,7 @@ end
 
 -- Records that the present incarnation belongs to this process and began at the present revision.
 local function record(fleet)
+  cold.load(fleet, 'incarnations')
   local words = fleet.incarnations or {}
   words[#words + 1] = string.format('%d:%d:%d', fleet.incarnation, process_id(), fleet.revision)
   if #words > MAX_RECORDED then
@@ -68,6 +69,7 @@ function incarnations.begin_call(fleet)
   if is_known and fleet.revision >= highest[prefix] then
     return
   end
+  cold.load(fleet, 'incarnations')
   local words = fleet.incarnations or {}
   local own = string.format('^%d:%d:', fleet.incarnation, process_id())
   if is_known or not string.find(words[#words] or '', own) then
@@ -111,6 +113,7 @@ end
 
 -- -> {INCARNATIONS, incarnation, fork, …}, the present one last; only that one if the list was lost. O(1).
 function incarnations.list(fleet)
+  cold.load(fleet, 'incarnations')
   local reply = { 'INCARNATIONS' }
   for _, word in ipairs(fleet.incarnations or {}) do
     local incarnation, fork = string.match(word, '^(%d+):%d+:(%d+)$')
@@ -124,6 +127,7 @@ end
 -- invalidates earlier lists of pools. For a while no lease ends, since renewals may be lost too.
 --   -> {MARKED} | {PRESENT} if already reported, or not the present incarnation. O(1).
 function incarnations.mark(fleet, incarnation)
+  cold.load(fleet, 'marked_incarnation', 'store_epoch', 'went_back')
   if tonumber(incarnation) ~= fleet.incarnation or fleet.marked_incarnation == fleet.incarnation then
     return { 'PRESENT' }
   end

@@ -56,7 +56,9 @@ end
 
 -- Adds to the count of the pools with a status.
 function pools.count(fleet, class_index, status, change)
-  local counts = fleet[pools.COUNTED_IN[status]]
+  local field = pools.COUNTED_IN[status]
+  cold.load(fleet, field)
+  local counts = fleet[field]
   counts[class_index] = counts[class_index] + change
 end
 
@@ -130,6 +132,7 @@ end
 local function move_column(fleet, pool_number, from, to)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   local occupancy = ledger.occupancy(fleet, pool_number)
+  cold.load(fleet, 'draining_sessions')
   if from == 'active' then
     ledger.write_column(fleet, class_index, pool_index, occupancy, 0)
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy

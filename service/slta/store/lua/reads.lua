@@ -60,5 +60,6 @@ end
 
 -- -> {CONFIG, document, version}; the document is nil if it was lost.
 function reads.config(fleet)
+  cold.load(fleet, 'config_version')
   return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), assert(fleet.config_version) }
 end

@@ -8,6 +8,7 @@ local function on_increment(fleet, class_index, pool_index, status, level)
   if status == 'active' then
     ledger.on_increment(fleet, class_index, pool_index, level)
   else
+    cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + 1
   end
 end

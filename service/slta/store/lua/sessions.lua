@@ -70,7 +70,7 @@ function sessions.begin(fleet, id, pool_number, pool_id, lease, counter, token, 
   }
   leases.set(fleet, id, session.due, true)
   write(fleet, id, session)
-  fleet[counter] = fleet[counter] + 1
+  state.count(fleet, counter)
   fleet.revision = fleet.revision + 1
   redis.call('SADD', ids, id)
   return session, level
@@ -103,7 +103,7 @@ end
 -- Ends a session: record, counter and ended id first, as in `begin`, then lease and pool.
 function sessions.finish(fleet, id, session, reason)
   write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, false)
-  fleet[reason] = fleet[reason] + 1
+  state.count(fleet, reason)
   sessions.add_ended(fleet, id, reason, session.pool_id)
   leases.set(fleet, id, session.due, false)
   sessions.detach(fleet, id, session.pool_number)
@@ -124,10 +124,10 @@ function sessions.assign(fleet, id, lease, draw)
   elseif not fleet.policy_table.choose then
     return { 'OBSERVES' }
   elseif fleet.active_pools == 0 then
-    fleet.rejected_no_active_pool = fleet.rejected_no_active_pool + 1
+    state.count(fleet, 'rejected_no_active_pool')
     return { 'NO_ACTIVE_POOL' }
   elseif fleet.sessions == fleet.room_for then
-    fleet.rejected_no_capacity = fleet.rejected_no_capacity + 1
+    state.count(fleet, 'rejected_no_capacity')
     return { 'FULL' }
   end
   -- writes
@@ -196,6 +196,7 @@ end
 
 -- Drops the older generation of ended ids once the younger one has reached the retention time. O(1).
 function sessions.rotate_ended(fleet)
+  cold.load(fleet, 'ended_since', 'retention')
   if fleet.time - fleet.ended_since >= math.max(fleet.retention, MIN_RETENTION) then
     fleet.older_ended = redis.call('HLEN', keys.of_ended(fleet, fleet.ended_generation))
     fleet.ended_generation = 1 - fleet.ended_generation

@@ -4,6 +4,7 @@
 upkeep = {}
 
 local function work(fleet)
+  cold.load(fleet, 'suspect')
   for _, part in ipairs({ sessions.rotate_ended, tombstones.drop_expired, leases.reap, history.append }) do
     local ok, message = pcall(part, fleet)
     if not ok then

@@ -87,7 +87,7 @@ end
 
 -- In one call. O(fields + classes).
 function audit_fields.check(fleet, report)
-  local cold = state.stored_cold(fleet)
+  local cold = cold.stored(fleet)
   report:expect_equal('suspect', cold.suspect, '')
   state.each_field(fleet.policy_table, function(field, kind, is_cold)
     check_field(fleet, report, field, kind, is_cold and cold)

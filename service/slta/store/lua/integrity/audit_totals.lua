@@ -32,6 +32,7 @@ local function check_optimum(fleet, report, total)
 end
 
 local function check_pools(fleet, report)
+  cold.load(fleet, 'draining_pools', 'failed_pools')
   local total, room = 0, 0
   for class_index = 1, #fleet.numbers do
     local used = rows.count(keys.of_class(fleet, 'used', class_index))
@@ -50,6 +51,7 @@ end
 
 local function check_sessions(fleet, report)
   local records = redis.call('HLEN', keys.of_fleet(fleet, 'sessions'))
+  cold.load(fleet, 'draining_sessions')
   report:expect_equal('sessions on pools', fleet.sessions + vectors.sum(fleet.draining_sessions), records)
   report:expect_equal('sessions begun and not ended', accounting.live(fleet), records)
   local older = redis.call('HLEN', keys.of_ended(fleet, 1 - fleet.ended_generation))
@@ -63,6 +65,7 @@ local function check_pairs(fleet, report)
     local high, low = fleet[name .. '_high'], fleet[name .. '_low']
     report:expect_equal(name .. ': the high part of its integral', high, high + low)
   end
+  cold.load(fleet, 'utilities_version')
   local kept = history.newest(fleet)
   if kept and kept.version == fleet.utilities_version and fleet.sessions_high + fleet.sessions_low < kept.sessions then
     report:add('sessions: its integral is below that of the newest history line')

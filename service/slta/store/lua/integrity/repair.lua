@@ -75,6 +75,7 @@ end
 
 -- Marks the fleet suspect, so that it is repaired.
 function repair.mark_suspect(fleet, message)
+  cold.load(fleet, 'suspect')
   local why = type(message) == 'table' and message.err or tostring(message)
   if fleet.suspect ~= why then
     redis.log(redis.LOG_WARNING, 'fleet ' .. fleet.prefix .. ' is suspect: ' .. why)
@@ -133,6 +134,7 @@ function repair.slice(key, now, work, patience)
     return { 'WAIT' }
   end
   -- writes
+  cold.load_all(fleet)
   local run, stage, following = slices.find_part(STAGES, job.stage)
   job.now, job.slices = now, job.slices + 1
   local cursor = run(fleet, job, job.cursor)

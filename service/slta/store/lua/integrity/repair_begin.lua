@@ -17,11 +17,10 @@ end
 
 -- Loads the stored cold fields, and resets invalid fields.
 local function read_fields(fleet)
-  local stored = redis.call('TYPE', keys.of_fleet(fleet, 'cold')).ok == 'hash' and state.stored_cold(fleet) or {}
-  state.each_field(fleet.policy_table, function(field, kind, is_cold)
+  local stored = redis.call('TYPE', keys.of_fleet(fleet, 'cold')).ok == 'hash' and cold.stored(fleet) or {}
+  state.each_field(fleet.policy_table, function(field, _, is_cold)
     if is_cold then
-      rawset(fleet, field, stored[field] and vectors.decode(kind, stored[field]))
-      fleet.cold[field] = stored[field] or false
+      cold.set(fleet, field, stored[field] or false)
     end
   end)
   reset_invalid_fields(fleet)

@@ -39,6 +39,7 @@ end
 
 -- Integrates the pools per class up to now. Called before their numbers change, and by reads on their copy.
 function accounting.integrate_pools(fleet)
+  cold.load(fleet, 'pools_since', 'pools_high', 'pools_low')
   local elapsed = fleet.time - fleet.pools_since
   for class_index, pools in ipairs(fleet.pools) do
     fleet.pools_high[class_index], fleet.pools_low[class_index] =
@@ -166,6 +167,7 @@ local COUNTS = {
 
 -- Calls visit(name, count, counts, key) for each counter that cannot be negative; it is stored at counts[key].
 function accounting.each_count(fleet, visit)
+  cold.load(fleet, unpack(COUNTS))
   for _, field in ipairs(COUNTS) do
     visit(field, fleet[field] or 0, fleet, field)
   end
@@ -179,6 +181,7 @@ end
 
 -- The number of sessions that have begun and not ended, by the counters.
 function accounting.live(fleet)
+  cold.load(fleet, 'failed', 'reported_ended', 'adopted')
   local ended = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended
   return fleet.assigned + fleet.adopted - ended
 end
@@ -195,6 +198,7 @@ end
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
 -- pools; after a bar the sums of the fleet's policy, if any.
 function accounting.integrals(fleet)
+  cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
   local words = {
     fleet.utilities_version, fleet.time, fleet.sessions_high, fleet.sessions_low,
     fleet.utility_high, fleet.utility_low, fleet.optimum_high, fleet.optimum_low,

@@ -21,6 +21,7 @@ function ledger.on_decrement(fleet, class_index, pool_index, level)
     accounting.on_decrement(fleet, class_index, level)
     policies.call(fleet, 'on_decrement', class_index, pool_index, level)
   else
+    cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] - 1
   end
 end

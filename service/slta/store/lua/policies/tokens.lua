@@ -142,6 +142,7 @@ local function rank_after(fleet, reset)
 end
 
 local function enough_green(fleet)
+  cold.load(fleet, 'beta_coefficient', 'beta_power')
   local enough = fleet.beta_coefficient * fleet.active_pools ^ fleet.beta_power
   return math.max(2, math.ceil(enough * (1 - 1e-12))) -- absorbs rounding errors: 100 * 0.05 must give 5, not 6
 end

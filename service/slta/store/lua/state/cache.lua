@@ -4,14 +4,18 @@
 
 cache = {}
 
+cache.FIELDS = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- the cold fields that are cached
+
 local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
 local MAX_NAMES = 131072 -- of pools of all fleets, about 10 MB; beyond, the cache is cleared
 
 local entries, levels, names = {}, 0, 0 -- by prefix
 
 local function attach(fleet, entry)
-  fleet.names, fleet.numbers, fleet.capacities = entry.names, entry.numbers, entry.capacities
-  fleet.lease, fleet.exponent, fleet.index_by_id = entry.lease, entry.exponent, entry.index_by_id
+  for _, field in ipairs(cache.FIELDS) do
+    fleet[field] = entry[field]
+  end
+  fleet.index_by_id = entry.index_by_id
   fleet.fleet_keys, fleet.class_keys, fleet.level_keys = entry.fleet_keys, entry.class_keys, entry.level_keys
   fleet.keys_named_for = entry.keys_named_for
   fleet.marginals = entry.marginals
@@ -41,10 +45,9 @@ function cache.invalidate_order(fleet)
   fleet.rank_classes, fleet.rank_levels, fleet.ranks = {}, {}, {}
 end
 
--- Invalidates everything. Names, numbers, capacities, lease and exponent may change afterwards, and are written to the
--- cold hash.
+-- Invalidates everything. The cached fields may change afterwards, and are written to the cold hash.
 function cache.invalidate(fleet)
-  for _, field in ipairs({ 'names', 'numbers', 'capacities', 'lease', 'exponent' }) do
+  for _, field in ipairs(cache.FIELDS) do
     fleet.cold[field] = fleet.cold[field] or false
   end
   fleet.marginals = {}
@@ -69,8 +72,7 @@ end
 function cache.load(fleet)
   local entry = entries[fleet.prefix]
   if not entry or entry.tables ~= fleet.tables then
-    local stored =
-      redis.call('HMGET', keys.of_fleet(fleet, 'cold'), 'names', 'numbers', 'capacities', 'lease', 'exponent')
+    local stored = redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(cache.FIELDS))
     fleet.names, fleet.numbers = vectors.split(stored[1]), vectors.split(stored[2], true)
     fleet.capacities, fleet.marginals = vectors.split(stored[3], true), {}
     fleet.lease, fleet.exponent = tonumber(stored[4]), tonumber(stored[5])
@@ -98,6 +100,7 @@ end
 
 -- Stores the fleet under a new digest.
 function cache.store(fleet)
+  cold.load(fleet, 'utilities')
   fleet.tables = cache.digest(fleet.utilities, fleet.numbers, fleet.lease, fleet.pools)
   store_entry(fleet)
 end

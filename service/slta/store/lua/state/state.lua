@@ -1,5 +1,5 @@
 -- A fleet's state in two keys. {fleet}:state is one packed string of the fields that operations read and change;
--- {fleet}:cold is a hash of all other fields as text, read on first use and written when changed.
+-- {fleet}:cold is a hash of all other fields, see `cold`.
 --
 -- The packed string is a sequence of MessagePack values: layout, policy, number of classes, two blocks (the fleet's
 -- fields and its policy's, each with its length in front), then anything that a newer version appended. A vector is
@@ -18,76 +18,11 @@ local HOT = {
 }
 local HOT_VECTORS = { pools = true }
 
-local COLD = {
-  number = {
-    'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
-    'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
-    'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent',
-  },
-  vector = {
-    'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
-  },
-  words = { 'names', 'incarnations' },
-  text = { 'utilities', 'suspect' },
-}
-
-local cold_kinds -- by field; filled in a function, since the top level of a library has no standard functions
-
-local function list_cold_kinds()
-  cold_kinds = {}
-  for kind, fields in pairs(COLD) do
-    for _, field in ipairs(fields) do
-      cold_kinds[field] = kind
-    end
-  end
-  policies.each_token(function(token)
-    cold_kinds['assigned_' .. token] = 'vector' -- of the fleet's previous policies
-  end)
-end
-
-local function cold_key(fleet)
-  return keys.of_fleet(fleet, 'cold')
-end
-
--- The cold fields as stored rather than as cached: texts by name. O(fields).
-function state.stored_cold(fleet)
-  local flat, stored = redis.call('HGETALL', cold_key(fleet)), {}
-  for at = 1, #flat, 2 do
-    stored[flat[at]] = flat[at + 1]
-  end
-  return stored
-end
-
--- Loads a missing field from the cold hash, and marks an assigned one to be written. Reading a cold field is an HGET.
-local LAZY_COLD_FIELDS = {
-  __index = function(fleet, field)
-    local kind = cold_kinds[field]
-    local text = kind and not fleet.new and redis.call('HGET', cold_key(fleet), field)
-    if not text then
-      return nil
-    end
-    local value = vectors.decode(kind, text)
-    fleet.cold[field] = text
-    rawset(fleet, field, value)
-    return value
-  end,
-  __newindex = function(fleet, field, value)
-    if cold_kinds[field] then
-      fleet.cold[field] = fleet.cold[field] or false
-    end
-    rawset(fleet, field, value)
-  end,
-}
-
--- A fleet without fields. `prefix` is "{fleet}:", the prefix of all its keys; a `new` fleet has nothing stored. `cold`
--- has the stored texts of the cold fields in use, false if not read; `packed` is the list that the state is packed
--- from.
-local function blank(key, new, classes)
-  if not cold_kinds then
-    list_cold_kinds()
-  end
+-- A fleet without fields. `prefix` is "{fleet}:", the prefix of all its keys; `packed` is the list that the state is
+-- packed from.
+local function blank(key, classes)
   return {
-    state_key = key, prefix = string.sub(key, 1, -6), new = new, classes = classes,
+    state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
     cold = {}, unknown = {}, packed = {}, fleet_keys = {},
   }
 end
@@ -114,7 +49,7 @@ function state.read(key, repairing)
   elseif under_repair and not repairing then
     return nil, 'REPAIRING'
   end
-  local fleet = cache.borrow(key, values) or blank(key, false, values[3])
+  local fleet = cache.borrow(key, values) or blank(key, values[3])
   fleet.layout, fleet.policy, fleet.policy_table = values[1], values[2], policy
   local at = codec.unpack(fleet, values, 4, HOT, HOT_VECTORS)
   at = codec.unpack(fleet, values, at, policies.fields(policy))
@@ -123,19 +58,20 @@ function state.read(key, repairing)
   end
   if not fleet.names then
     cache.load(fleet)
-    setmetatable(fleet, LAZY_COLD_FIELDS)
+    cold.guard(fleet)
   end
   return fleet
 end
 
 -- A new fleet without classes and policy; all numbers are 0.
 function state.new(key)
-  local fleet = setmetatable(blank(key, true, 0), LAZY_COLD_FIELDS)
+  local fleet = cold.guard(blank(key, 0))
   fleet.layout, fleet.policy = constants.LAYOUT, ''
   for _, field in ipairs(HOT) do
     fleet[field] = HOT_VECTORS[field] and {} or 0
   end
-  for field, kind in pairs(cold_kinds) do
+  for field, kind in pairs(cold.kinds()) do
+    fleet.cold[field] = false
     fleet[field] = vectors.empty(kind, 0)
   end
   cache.invalidate(fleet)
@@ -156,21 +92,19 @@ function state.write(fleet)
   end
   redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at - 1)))
   incarnations.end_call(fleet)
-  if not next(fleet.cold) then
+  if next(fleet.cold) then
+    cold.write(fleet)
+  else
     cache.give_back(fleet)
-    return
   end
-  local changes = {}
-  for field, before in pairs(fleet.cold) do
-    local text = vectors.encode(fleet[field])
-    if text ~= before or fleet.new then
-      changes[#changes + 1] = field
-      changes[#changes + 1] = text
-    end
+end
+
+-- Adds 1 to a counter, which may be a cold field.
+function state.count(fleet, counter)
+  if rawget(fleet, counter) == nil then
+    cold.load(fleet, counter)
   end
-  if #changes > 0 then
-    redis.call('HSET', cold_key(fleet), unpack(changes))
-  end
+  fleet[counter] = fleet[counter] + 1
 end
 
 -- Parses an instant from a snapshot, "epoch:µs of fleet time" or '' for any, to fleet time; nil and the refusal if it
@@ -179,6 +113,7 @@ function state.parse_as_of(fleet, as_of)
   if as_of == '' then
     return math.huge
   end
+  cold.load(fleet, 'store_epoch')
   local epoch, time = string.match(as_of, '^(%d+):(%d+)$')
   if tonumber(epoch) == fleet.store_epoch and tonumber(time) <= fleet.time then
     return tonumber(time)
@@ -187,7 +122,7 @@ function state.parse_as_of(fleet, as_of)
 end
 
 -- Changes the fleet's policy. The new policy's fields start at 0, its placement counts at their last values. The
--- placement counts of the old one are moved to the cold hash.
+-- placement counts of the old one are moved to the cold hash, whose fields must have been loaded.
 function state.change_policy(fleet, name)
   if fleet.policy_table then
     for _, token in ipairs(fleet.policy_table.TOKENS) do
@@ -203,13 +138,14 @@ function state.change_policy(fleet, name)
     local field = 'assigned_' .. token
     fleet[field] = fleet[field] or vectors.zeros(fleet.classes)
     fleet.cold[field] = nil
-    redis.call('HDEL', cold_key(fleet), field)
+    redis.call('HDEL', keys.of_fleet(fleet, 'cold'), field)
   end
   policies.clear(fleet)
 end
 
--- All fields in memory as a flat list of names and texts.
+-- All fields as a flat list of names and texts.
 function state.fields(fleet)
+  cold.load_all(fleet)
   local flat = { 'layout', vectors.encode(fleet.layout), 'policy', fleet.policy }
   state.each_field(fleet.policy_table, function(field)
     if fleet[field] then
@@ -229,7 +165,7 @@ function state.each_field(policy, visit)
   for _, field in ipairs(fields) do
     visit(field, in_block[field] and 'vector' or 'number')
   end
-  for field, kind in pairs(cold_kinds) do
+  for field, kind in pairs(cold.kinds()) do
     if not in_block[field] then
       visit(field, kind, true)
     end

@@ -1,0 +1,119 @@
+-- The cold fields of a fleet: {fleet}:cold is a hash of the fields that few operations use, as text. A call loads those
+-- that it uses, and writes those that have changed. `fleet.cold` has the stored texts of the loaded ones, false for a
+-- missing one, whose value is nil. The fields in `cache.FIELDS` are loaded with the state.
+
+cold = {}
+
+local FIELDS = {
+  number = {
+    'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
+    'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
+    'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent',
+  },
+  vector = {
+    'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
+  },
+  words = { 'names', 'incarnations' },
+  text = { 'utilities', 'suspect' },
+}
+
+local kinds -- by field; filled in a function, since the top level of a library has no standard functions
+
+-- The kinds by field.
+function cold.kinds()
+  if kinds then
+    return kinds
+  end
+  kinds = {}
+  for kind, fields in pairs(FIELDS) do
+    for _, field in ipairs(fields) do
+      kinds[field] = kind
+    end
+  end
+  policies.each_token(function(token)
+    kinds['assigned_' .. token] = 'vector' -- of the fleet's previous policies
+  end)
+  return kinds
+end
+
+local function key_of(fleet)
+  return keys.of_fleet(fleet, 'cold')
+end
+
+-- All fields as stored rather than as in memory: texts by name. O(fields).
+function cold.stored(fleet)
+  local flat, stored = redis.call('HGETALL', key_of(fleet)), {}
+  for at = 1, #flat, 2 do
+    stored[flat[at]] = flat[at + 1]
+  end
+  return stored
+end
+
+-- Whether a field is a cold one that is not in memory.
+local function is_missing(fleet, field)
+  return kinds[field] and fleet.cold[field] == nil and rawget(fleet, field) == nil
+    and not vectors.has(cache.FIELDS, field)
+end
+
+-- Sets a field to its stored text, false if it has none.
+function cold.set(fleet, field, text)
+  fleet.cold[field] = text
+  rawset(fleet, field, text and vectors.decode(kinds[field], text) or nil)
+end
+
+-- Loads those of these fields that are cold and not in memory, with one command.
+function cold.load(fleet, ...)
+  local missing = {}
+  for _, field in ipairs({ ... }) do
+    missing[#missing + 1] = is_missing(fleet, field) and field or nil
+  end
+  if missing[1] then
+    for at, text in ipairs(redis.call('HMGET', key_of(fleet), unpack(missing))) do
+      cold.set(fleet, missing[at], text)
+    end
+  end
+end
+
+-- Loads all fields.
+function cold.load_all(fleet)
+  local fields = {}
+  for field in pairs(kinds) do
+    fields[#fields + 1] = field
+  end
+  cold.load(fleet, unpack(fields))
+end
+
+-- Writes the fields that changed.
+function cold.write(fleet)
+  local changes = {}
+  for field, before in pairs(fleet.cold) do
+    local text = fleet[field] ~= nil and vectors.encode(fleet[field])
+    if text ~= before then
+      changes[#changes + 1] = field
+      changes[#changes + 1] = text
+    end
+  end
+  if changes[1] then
+    redis.call('HSET', key_of(fleet), unpack(changes))
+  end
+end
+
+local function check_loaded(fleet, field)
+  if is_missing(fleet, field) then
+    error('the cold field ' .. field .. ' was not loaded')
+  end
+end
+
+local GUARD = {
+  __index = check_loaded,
+  __newindex = function(fleet, field, value)
+    check_loaded(fleet, field)
+    rawset(fleet, field, value)
+  end,
+}
+
+-- Makes the use of a field that was not loaded an error.
+function cold.guard(fleet)
+  cold.kinds()
+  return setmetatable(fleet, GUARD)
+end
