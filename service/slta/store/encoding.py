@@ -12,6 +12,13 @@ from slta.store.operations import PUT_ARGUMENTS
 
 CLASS_BYTES, LEVEL_BYTES, RANK_BYTES, MARGINAL_BYTES = 2, 4, 5, 18
 """Field widths: 64 classes, capacity 4,096, 16,384 ranks, 2^53 with its sign."""
+TABLE_BYTES = {
+    "order": CLASS_BYTES + LEVEL_BYTES,
+    "bound": CLASS_BYTES + MARGINAL_BYTES,
+    "ranks": RANK_BYTES,
+    "marginals": MARGINAL_BYTES,
+}
+"""Width of an entry of each table, see `lua/state/tables.lua`."""
 
 
 def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) -> list[str | int]:

@@ -117,12 +117,9 @@ def _constants() -> str:
         "MAX_CLASSES": MAX_CLASSES,
         "MAX_LEVELS": MAX_LEVELS,
         "CLASS_BYTES": encoding.CLASS_BYTES,
-        "ORDER_BYTES": encoding.CLASS_BYTES + encoding.LEVEL_BYTES,
-        "RANK_BYTES": encoding.RANK_BYTES,
-        "MARGINAL_BYTES": encoding.MARGINAL_BYTES,
-        "BOUND_BYTES": encoding.CLASS_BYTES + encoding.MARGINAL_BYTES,
     }
     lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS, "PUT_ARGUMENTS": PUT_ARGUMENTS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
+    lines += [f"  BYTES = {{ {', '.join(f'{name} = {width}' for name, width in encoding.TABLE_BYTES.items())} }},\n"]
     return f"constants = {{\n{''.join(lines)}}}\n"

@@ -24,7 +24,7 @@ end
 local function check_optimum(fleet, report, total)
   local text = redis.call('GET', keys.of_fleet(fleet, 'bound')) or ''
   local optimum, rank, filled = accounting.fill_optimum(fleet, total, function(_, nth)
-    return accounting.parse_entry(text, nth)
+    return tables.parse('bound', text, nth)
   end)
   report:expect_equal('optimum', fleet.optimum, optimum)
   report:expect_equal('bound_rank', fleet.bound_rank, rank)

@@ -48,22 +48,9 @@ function accounting.integrate_pools(fleet)
   fleet.pools_since = fleet.time
 end
 
--- The class_index and marginal utility at `rank` in `text`, the order of marginal utilities.
-function accounting.parse_entry(text, rank)
-  local at = (rank - 1) * constants.BOUND_BYTES
-  local middle = at + constants.CLASS_BYTES
-  return tonumber(string.sub(text, at + 1, middle)), tonumber(string.sub(text, middle + 1, at + constants.BOUND_BYTES))
-end
-
 -- The class_index and marginal utility at `rank` in the order of marginal utilities, without empty classes.
 function accounting.entry(fleet, rank)
-  local class_index = fleet.bound_classes[rank]
-  if not class_index then
-    local text = vectors.read_entry(keys.of_fleet(fleet, 'bound'), rank, constants.BOUND_BYTES)
-    class_index, fleet.bound_marginals[rank] = accounting.parse_entry(text, 1)
-    fleet.bound_classes[rank] = class_index
-  end
-  return class_index, fleet.bound_marginals[rank]
+  return tables.entry(fleet, 'bound', rank)
 end
 
 -- One session more: adds the next coordinate to the optimum. O(1).
@@ -95,7 +82,7 @@ function accounting.live_bound(fleet, full)
     return full
   end
   local live = {}
-  vectors.each_entry(full, constants.BOUND_BYTES, fleet.pools, function(_, text)
+  tables.each_live(fleet, 'bound', full, function(_, text)
     live[#live + 1] = text
   end)
   return table.concat(live)
@@ -126,19 +113,12 @@ end
 
 -- The integer marginal utility of a class between level - 1 and level.
 function accounting.marginal(fleet, class_index, level)
-  local cache_key = class_index * constants.MAX_LEVELS + level
-  local known = fleet.marginals[cache_key]
-  if not known then
-    local key = keys.of_class(fleet, 'marginals', class_index)
-    known = tonumber(vectors.read_entry(key, level, constants.MARGINAL_BYTES))
-    fleet.marginals[cache_key] = known
-  end
-  return known
+  return tables.number(fleet, 'marginals', class_index, level)
 end
 
 -- Prefetches the marginal utilities of levels 1 to `last`. O(last).
 function accounting.prefetch_marginals(fleet, class_index, last)
-  local bytes = constants.MARGINAL_BYTES
+  local bytes = constants.BYTES.marginals
   local text = redis.call('GETRANGE', keys.of_class(fleet, 'marginals', class_index), 0, last * bytes - 1)
   for level = 1, last do
     fleet.marginals[class_index * constants.MAX_LEVELS + level] =

@@ -4,38 +4,19 @@
 
 order = {}
 
--- The class_index and level of the entry at byte `at` (from 1) of an order.
-local function entry(text, at)
-  local level_at = at + constants.CLASS_BYTES
-  local last = at + constants.ORDER_BYTES - 1
-  return tonumber(string.sub(text, at, level_at - 1)), tonumber(string.sub(text, level_at, last))
-end
-
 -- The class_index and level at `rank`.
 function order.coordinate(fleet, rank)
-  local class_index = fleet.rank_classes[rank]
-  if not class_index then
-    local text = vectors.read_entry(keys.of_fleet(fleet, 'order'), rank, constants.ORDER_BYTES)
-    class_index, fleet.rank_levels[rank] = entry(text, 1)
-    fleet.rank_classes[rank] = class_index
-  end
-  return class_index, fleet.rank_levels[rank]
+  return tables.entry(fleet, 'order', rank)
 end
 
 -- The best coordinate of all classes, including those without pools.
 function order.best(fleet)
-  return entry(vectors.read_entry(keys.of_fleet(fleet, 'order:full'), 1, constants.ORDER_BYTES), 1)
+  return tables.parse('order', tables.read('order', keys.of_fleet(fleet, 'order:full'), 1), 1)
 end
 
 -- The rank of (class_index, level); the class must have active pools.
 function order.rank(fleet, class_index, level)
-  local cache_key = class_index * constants.MAX_LEVELS + level
-  local rank = fleet.ranks[cache_key]
-  if not rank then
-    rank = tonumber(vectors.read_entry(keys.of_class(fleet, 'ranks', class_index), level, constants.RANK_BYTES))
-    fleet.ranks[cache_key] = rank
-  end
-  return rank
+  return tables.number(fleet, 'ranks', class_index, level)
 end
 
 -- l_i(r), section 3.2: the highest level of the class that ranks better than `rank`, else 0. O(log levels).
@@ -58,12 +39,12 @@ end
 -- The live order from the full one: pairs of a key and its text, `order` and the ranks of each class; also the last
 -- rank. O(levels).
 function order.live(fleet, full)
-  local rank_format = '%' .. constants.RANK_BYTES .. 'd'
+  local rank_format = '%' .. constants.BYTES.ranks .. 'd'
   local live, ranks = {}, {}
   for class_index = 1, #fleet.numbers do
     ranks[class_index] = {}
   end
-  vectors.each_entry(full, constants.ORDER_BYTES, fleet.pools, function(class_index, text)
+  tables.each_live(fleet, 'order', full, function(class_index, text)
     live[#live + 1] = text
     ranks[class_index][#ranks[class_index] + 1] = string.format(rank_format, #live)
   end)
@@ -91,8 +72,8 @@ function order.at_or_after(fleet, class_index, level)
   end
   local full = redis.call('GET', keys.of_fleet(fleet, 'order:full'))
   local found = false
-  for at = 1, #full, constants.ORDER_BYTES do
-    local class_here, level_here = entry(full, at)
+  for nth = 1, #full / constants.BYTES.order do
+    local class_here, level_here = tables.parse('order', full, nth)
     found = found or (class_here == class_index and level_here == level)
     if found and fleet.pools[class_here] > 0 then
       return order.rank(fleet, class_here, level_here)

@@ -5,6 +5,9 @@
 cache = {}
 
 cache.FIELDS = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- the cold fields that are cached
+local DERIVED = {
+  'index_by_id', 'fleet_keys', 'class_keys', 'level_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
+}
 
 local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
 local MAX_NAMES = 131072 -- of pools of all fleets, about 10 MB; beyond, the cache is cleared
@@ -15,12 +18,9 @@ local function attach(fleet, entry)
   for _, field in ipairs(cache.FIELDS) do
     fleet[field] = entry[field]
   end
-  fleet.index_by_id = entry.index_by_id
-  fleet.fleet_keys, fleet.class_keys, fleet.level_keys = entry.fleet_keys, entry.class_keys, entry.level_keys
-  fleet.keys_named_for = entry.keys_named_for
-  fleet.marginals = entry.marginals
-  fleet.bound_classes, fleet.bound_marginals = entry.bound_classes, entry.bound_marginals
-  fleet.rank_classes, fleet.rank_levels, fleet.ranks = entry.rank_classes, entry.rank_levels, entry.ranks
+  for _, field in ipairs(DERIVED) do
+    fleet[field] = entry[field]
+  end
 end
 
 -- A digest as a number that a double represents exactly.
@@ -41,8 +41,7 @@ end
 
 -- Invalidates what depends on which classes have pools.
 function cache.invalidate_order(fleet)
-  fleet.bound_classes, fleet.bound_marginals = {}, {}
-  fleet.rank_classes, fleet.rank_levels, fleet.ranks = {}, {}, {}
+  fleet.order, fleet.bound, fleet.ranks = { classes = {}, numbers = {} }, { classes = {}, numbers = {} }, {}
 end
 
 -- Invalidates everything. The cached fields may change afterwards, and are written to the cold hash.

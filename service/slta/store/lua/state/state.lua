@@ -23,7 +23,7 @@ local HOT_VECTORS = { pools = true }
 local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
-    cold = {}, unknown = {}, packed = {}, fleet_keys = {},
+    cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false,
   }
 end
 

@@ -81,19 +81,3 @@ end
 function vectors.empty(kind, length)
   return kind == 'vector' and vectors.zeros(length) or kind == 'number' and 0 or kind == 'words' and {} or ''
 end
-
--- The nth entry of `bytes` bytes (from 1) of a compiled table. O(1).
-function vectors.read_entry(key, nth, bytes)
-  return redis.call('GETRANGE', key, (nth - 1) * bytes, nth * bytes - 1)
-end
-
--- Calls visit(class_index, entry) for each entry of `bytes` bytes whose class has pools, in a compiled table.
--- O(entries).
-function vectors.each_entry(text, bytes, pool_counts, visit)
-  for at = 1, #text, bytes do
-    local i = tonumber(string.sub(text, at, at + constants.CLASS_BYTES - 1))
-    if (pool_counts[i] or 0) > 0 then
-      visit(i, string.sub(text, at, at + bytes - 1))
-    end
-  end
-end

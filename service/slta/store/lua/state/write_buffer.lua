@@ -8,7 +8,7 @@ function write_buffer.begin(fleet)
   fleet.hashes, fleet.sets = {}, {}
 end
 
--- The buffer of a hash: `values` by field, false for a missing one, and which fields are `changed`.
+-- The buffer of a hash: by field the known `values` and those that `changed`, false for a missing one.
 local function known_hash(fleet, key)
   local known = fleet.hashes[key] or { values = {}, changed = {} }
   fleet.hashes[key] = known
@@ -26,11 +26,10 @@ end
 -- The value of a field, false if it is missing.
 function write_buffer.get(fleet, key, field)
   local known = fleet.hashes and fleet.hashes[key]
-  local value = known and known.values[field]
-  if value == nil then
-    return redis.call('HGET', key, field)
+  if known and known.values[field] ~= nil then
+    return known.values[field]
   end
-  return value
+  return redis.call('HGET', key, field)
 end
 
 -- Sets a field, or deletes it if `value` is false.
@@ -38,7 +37,7 @@ function write_buffer.set(fleet, key, field, value)
   if fleet.hashes then
     local known = known_hash(fleet, key)
     known.values[field] = value
-    known.changed[field] = true
+    known.changed[field] = value
   elseif value then
     redis.call('HSET', key, field, value)
   else
@@ -56,35 +55,21 @@ function write_buffer.set_member(fleet, key, member, present)
   fleet.sets[key], members[member] = members, present
 end
 
-local function send(command, key, words)
-  if words[1] then
-    redis.call(command, key, unpack(words))
-  end
-end
-
-local function write_hash(key, known)
-  local set, deleted = {}, {}
-  for field in pairs(known.changed) do
-    local value = known.values[field]
-    if value then
-      set[#set + 1] = field
-      set[#set + 1] = value
-    else
-      deleted[#deleted + 1] = field
+-- Writes the changes of a key: by field of a hash its value, by member of a set true; false for one to be removed.
+local function write_changes(key, changes, add, remove)
+  local added, removed = {}, {}
+  for name, value in pairs(changes) do
+    local list = value and added or removed
+    list[#list + 1] = name
+    if add == 'HSET' and value then
+      list[#list + 1] = value
     end
   end
-  send('HSET', key, set)
-  send('HDEL', key, deleted)
-end
-
-local function write_set(key, members)
-  local added, removed = {}, {}
-  for member, present in pairs(members) do
-    local list = present and added or removed
-    list[#list + 1] = member
+  for command, words in pairs({ [add] = added, [remove] = removed }) do
+    if words[1] then
+      redis.call(command, key, unpack(words))
+    end
   end
-  send('SADD', key, added)
-  send('SREM', key, removed)
 end
 
 -- Sends the buffered writes. O(writes).
@@ -93,10 +78,10 @@ function write_buffer.write(fleet)
     return
   end
   for key, known in pairs(fleet.hashes) do
-    write_hash(key, known)
+    write_changes(key, known.changed, 'HSET', 'HDEL')
   end
   for key, members in pairs(fleet.sets) do
-    write_set(key, members)
+    write_changes(key, members, 'SADD', 'SREM')
   end
-  fleet.hashes, fleet.sets = nil, nil
+  fleet.hashes, fleet.sets = false, false
 end
