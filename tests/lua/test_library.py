@@ -13,6 +13,7 @@ import pytest
 import slta.store
 from slta.store.library import assemble
 from slta.store.operations import FACTS, OPERATIONS
+from slta.store.replies import REFUSALS, RESULTS, SESSION_REFUSALS
 from tests.inventory import each
 from tests.servers import SERVERS, own_server
 
@@ -77,6 +78,25 @@ def uncalled(code: Mapping[str, str]) -> list[str]:
     return [
         function for function, name in defined if len(re.findall(rf"[.:']{name}\b", everything)) <= definitions[name]
     ]
+
+
+PARENTHESES = r"\((?:[^()]|{})*\)"
+COMMAND = re.compile(
+    r"\b(?:redis\.p?call|write_changes)" + PARENTHESES.format(PARENTHESES.format(PARENTHESES.format("$.^")))
+)
+NOT_OUTCOMES = {"DONE", "HSET"}
+"""The outcome of an event, and a command in a comparison."""
+
+
+def outcomes(code: str) -> set[str]:
+    """Words in capitals that are not in the arguments of a Redis command."""
+    return set(re.findall(r"'([A-Z][A-Z_]+)'", COMMAND.sub("", re.sub(r"--[^\n]*", "", code)))) - NOT_OUTCOMES
+
+
+def test_the_table_of_outcomes_has_each_outcome_of_the_library_and_no_other() -> None:
+    known = {*REFUSALS, *SESSION_REFUSALS, *" ".join(RESULTS.values()).split()}
+
+    assert outcomes("".join(file.read_text(encoding="utf-8") for file in FILES)) ^ known == set()
 
 
 def test_a_function_that_is_never_called_is_found() -> None:

@@ -51,11 +51,24 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
 }
 """Error by outcome; a value may follow, see `DispatchError.fact`."""
 
-REPORT_REFUSALS: dict[str, type[errors.DispatchError]] = {
+SESSION_REFUSALS: dict[str, type[errors.DispatchError]] = {
+    "UNKNOWN": errors.UnknownSessionError,
+    "ENDED": errors.SessionEndedError,
     "OVER_CAPACITY": errors.OverCapacityError,
     "UNKNOWN_POOL": errors.ReportedPoolUnknownError,
 }
-"""Error by outcome of a reported session. In a reconciliation these outcomes are results."""
+"""Error by outcome of an operation on one session. In operations on many sessions these outcomes are results."""
+
+RESULTS = {
+    "placement": "ASSIGNED REPLAYED ADOPTED RENEWED NEW SAME MOVED",
+    "session": "COMPLETED ENDED_NOW EXPIRED PRESENT ELSEWHERE KEPT",
+    "restored fact": "PLACED MOVED LENGTHENED ENDED_NOW REMEMBERED",
+    "batch": "BATCH FAULT NOT_RUN OTHER_FLEET",
+    "change": "CONFIGURED DELETED CREATED POOL REMOVED MARKED TICKED SUSPECT",
+    "read": "SNAPSHOT SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
+    "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED",
+}
+"""All other outcomes by kind. A placement is followed by pool id, class, lease, start and due second."""
 
 
 def checked(reply: Reply) -> Reply:
@@ -66,11 +79,18 @@ def checked(reply: Reply) -> Reply:
     raise refusal(None, **({refusal.fact: str(reply[1])} if len(reply) > 1 else {}))
 
 
+def session_checked(reply: Reply, *results: str) -> Reply:
+    """As `checked`, but raises `SESSION_REFUSALS` too, unless the outcome is one of `results`."""
+    outcome, *payload = reply
+    refusal = SESSION_REFUSALS.get(outcome)
+    if refusal is None or outcome in results:
+        return checked(reply)
+    raise refusal(None, **dict(zip(("pool_id", "reason"), reversed(payload), strict=False)))
+
+
 def placement(session_id: str, reply: Reply) -> Placement:
     """Parse the reply of `assign`. SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError."""
-    if reply[0] == "ENDED":
-        raise _ended(reply)
-    outcome, pool_id, pool_class, lease, _start, _due, *token = checked(reply)
+    outcome, pool_id, pool_class, lease, _start, _due, *token = session_checked(reply)
     return Placement(
         session_id=session_id,
         pool_id=pool_id,
@@ -83,11 +103,7 @@ def placement(session_id: str, reply: Reply) -> Placement:
 
 def reported(session_id: str, reply: Reply) -> Reported:
     """Parse the reply of `report`. SessionEndedError, OverCapacityError, ReportedPoolUnknownError."""
-    if reply[0] == "ENDED":
-        raise _ended(reply)
-    if reply[0] in REPORT_REFUSALS:
-        raise REPORT_REFUSALS[reply[0]]
-    outcome, pool_id, pool_class, lease, _start, _due, *comparison = checked(reply)
+    outcome, pool_id, pool_class, lease, _start, _due, *comparison = session_checked(reply)
     here, choice = _compared(*comparison) if comparison else (None, None)
     return Reported(
         session_id=session_id,
@@ -109,20 +125,18 @@ def _compared(here: int, pool_id: str, pool_class: str, there: int, exponent: in
 
 def completion(session_id: str, reply: Reply) -> Completed | AlreadyEnded:
     """Parse the reply of `complete`. UnknownSessionError."""
-    if reply[0] == "UNKNOWN":
-        raise errors.UnknownSessionError
-    if reply[0] == "COMPLETED":
-        return Completed(session_id=session_id, pool_id=reply[1])
-    _, reason, pool_id = reply
+    outcome, *payload = session_checked(reply, "ENDED")
+    if outcome == "COMPLETED":
+        return Completed(session_id=session_id, pool_id=payload[0])
+    reason, pool_id = payload
     return AlreadyEnded(session_id=session_id, pool_id=pool_id, reason=reason)
 
 
 def renewal(session_id: str, reply: Reply) -> Renewal:
     """Parse the reply of `renew` for one session. SessionEndedError, UnknownSessionError."""
-    if reply[0] == "UNKNOWN":
-        raise errors.UnknownSessionError
-    if reply[0] == "EXPIRED":
+    if reply[0] == "EXPIRED":  # without pool and reason
         raise errors.SessionEndedError("The session has ended. A new session needs a new `session_id`.")
+    session_checked(reply)
     return Renewal(session_id=session_id)
 
 
@@ -134,11 +148,7 @@ def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
 
 def session(session_id: str, reply: Reply) -> Session:
     """Parse the reply of `session`. UnknownSessionError, SessionEndedError."""
-    if reply[0] == "UNKNOWN":
-        raise errors.UnknownSessionError
-    if reply[0] == "ENDED":
-        raise _ended(reply)
-    _, pool_id, pool_class, age, left, level, token = reply
+    _, pool_id, pool_class, age, left, level, token = session_checked(reply)
     return Session(
         session_id=session_id,
         pool_id=pool_id,
@@ -200,8 +210,3 @@ def _group_by_outcome(session_ids: Sequence[str], replies: Sequence[Reply]) -> d
     for session_id, reply in zip(session_ids, replies, strict=True):
         ids[reply[0]].append(session_id)
     return ids
-
-
-def _ended(reply: Reply) -> errors.SessionEndedError:
-    _, reason, pool_id = reply
-    return errors.SessionEndedError(None, pool_id=pool_id, reason=reason)

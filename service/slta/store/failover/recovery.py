@@ -12,12 +12,10 @@ from slta.models.errors import DispatchError, OutcomeUnknownError, UnknownFleetE
 from slta.store.client.functions import FunctionClient
 from slta.store.failover.replay_log import Fact, ReplayLog, facts_of
 from slta.store.failover.rollback_detection import History, RollbackDetector, Stamp
+from slta.store.replies import RESULTS
 
 FACTS_PER_CALL = 128
-RESTORED = frozenset({"PLACED", "MOVED", "LENGTHENED", "ENDED_NOW", "REMEMBERED"})
-"""Outcomes of facts that were missing and are restored."""
-REFUSED = frozenset({"OVER_CAPACITY"})
-"""Outcomes of facts that are missing and cannot be restored. A pool removed meanwhile is not counted."""
+RESTORED = frozenset(RESULTS["restored fact"].split())
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +42,8 @@ class Recovery:
         if is_lost:  # before the replay, which may take longer than a lease
             await self._functions.change("mark", fleet, history.incarnation)
         outcomes = await self._replay(fleet, history, facts)
-        restored, refused = (sum(outcomes[name] for name in names) for names in (RESTORED, REFUSED))
+        restored = sum(outcomes[name] for name in RESTORED)
+        refused = outcomes["OVER_CAPACITY"]  # a fact of a pool removed meanwhile is not counted
         if not is_lost and (restored or refused):
             await self._functions.change("mark", fleet, history.incarnation)
         if is_lost or restored or refused:

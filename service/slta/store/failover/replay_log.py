@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from slta.store.failover.rollback_detection import History, Stamp
 from slta.store.operations import FACTS, OPERATIONS
+from slta.store.replies import RESULTS
 
 KEPT_SECONDS = 10.0
 """Retention of a fleet's calls, counted from its newest."""
@@ -38,8 +39,7 @@ class Call(NamedTuple):
     payload: bytes
 
 
-PLACED = frozenset({"ASSIGNED", "REPLAYED", "ADOPTED", "RENEWED", "NEW", "SAME", "MOVED"})
-"""Outcomes with a placement as payload, see `sessions.lua`."""
+PLACED = frozenset(RESULTS["placement"].split())
 
 
 def fact_of(operation: Operation, outcome: Outcome) -> Fact | None:

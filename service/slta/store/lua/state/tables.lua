@@ -1,6 +1,6 @@
 -- Compiled tables: texts of fixed-width entries, read with GETRANGE and cached by entry in `fleet[name]`. `order` and
--- `bound` are keys of the fleet; an entry is a class_index and a number. `ranks` and `marginals` are keys of a class; an
--- entry is a number.
+-- `bound` are keys of the fleet; an entry is a class_index and a number. `ranks` and `marginals` are keys of a class;
+-- an entry is a number.
 
 tables = {}
 
