@@ -98,8 +98,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a removed pool counts as a loss": python(
         "store/failover/recovery",
-        'frozenset({"OVER_CAPACITY"})',
-        'frozenset({"OVER_CAPACITY", "UNKNOWN_POOL"})',
+        'outcomes["OVER_CAPACITY"]',
+        'outcomes["OVER_CAPACITY"] + outcomes["UNKNOWN_POOL"]',
         WENT_BACK,
     ),
     "a replayed place yields to none": lua(

@@ -78,12 +78,12 @@ PYTHON = {
     ),
     "every failed call is sent a second time": python(
         "store/client/functions",
-        'if failure.kind != "function_missing":\n                raise StoreCallError(failure) from error',
+        'if failed.failure.kind != "function_missing":\n                raise',
         "pass",
         *FAULTS,
     ),
     "a library that is gone is not loaded": python(
-        "store/client/functions", 'if failure.kind != "function_missing":', "if True:", *FAULTS
+        "store/client/functions", 'if failed.failure.kind != "function_missing":', "if True:", *FAULTS
     ),
     "a read that failed may have run": python(
         "store/client/functions",
@@ -240,8 +240,8 @@ LUA = {
     ),
     "a pool that is not empty is removed": lua(
         "pools",
-        "elseif ledger.occupancy(fleet, pool_number) > 0 then\n    return { 'NOT_EMPTY' }\n  end\n  -- writes",
-        "end\n  -- writes",
+        "  if ledger.occupancy(fleet, pool_number) > 0 then\n    return { 'NOT_EMPTY' }\n  end\n  -- writes",
+        "  -- writes",
         "store/pools",
     ),
     "a pool that is not empty moves": lua(

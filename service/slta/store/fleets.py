@@ -6,11 +6,12 @@ import asyncio
 from contextlib import suppress
 
 from slta.core.fleet import FleetSpec
-from slta.models import Configured, Snapshot, Suspect, errors
+from slta.models import WINDOWS, Configured, Snapshot, Suspect, errors
 from slta.models.request_record import Author, Event
 from slta.store import replies
 from slta.store.client.functions import FunctionClient
 from slta.store.encoding import put_arguments
+from slta.store.operations import FLEET_KEYS
 from slta.store.repairs import TAKEOVER_SECONDS, Repairs
 from slta.store.snapshots import parse_snapshot
 
@@ -30,10 +31,10 @@ SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
 """Types of the keys that belong to no fleet."""
 
 NAMED_KEYS = (
-    "state", "cold", "document", "order", "order:full", "bound", "bound:full", "marginals:0", "ranks:0", "used:0",
-    "active:0", "pools", "names", "sessions", "ended:0", "ended:1", "early", "events", "past:60", "past:300",
-    "past:3600", "repair", "aside",
-)  # fmt: skip
+    *" ".join(FLEET_KEYS.values()).split(),
+    *(f"{name}:0" for name in ("marginals", "ranks", "used", "active")),
+    *(f"past:{window}" for window in WINDOWS),
+)
 """Keys of a fleet with a fixed name. A deletion removes them with all others in one step."""
 
 

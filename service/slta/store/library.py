@@ -15,6 +15,7 @@ from slta.store.operations import (
     CONFIGURATION_FIELDS,
     FACT_WORDS,
     FACTS,
+    FLEET_KEYS,
     OPERATION_WORDS,
     OPERATIONS,
     PUT_ARGUMENTS,
@@ -121,5 +122,7 @@ def _constants() -> str:
     lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS, "PUT_ARGUMENTS": PUT_ARGUMENTS}
     lines = [f"  {name} = {value},\n" for name, value in numbers.items()]
     lines += [f"  {name} = {{ {', '.join(map(repr, values))} }},\n" for name, values in lists.items()]
-    lines += [f"  BYTES = {{ {', '.join(f'{name} = {width}' for name, width in encoding.TABLE_BYTES.items())} }},\n"]
+    types = {name: kind for kind, names in FLEET_KEYS.items() for name in names.split()}
+    for name, table in (("BYTES", encoding.TABLE_BYTES), ("FLEET_KEYS", types)):
+        lines.append(f"  {name} = {{ {', '.join(f'[{key!r}] = {value!r}' for key, value in table.items())} }},\n")
     return f"constants = {{\n{''.join(lines)}}}\n"

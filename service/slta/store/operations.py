@@ -52,9 +52,16 @@ FACTS: Mapping[str, SessionOperation] = {
 """Facts of the Lua function `replay`, each of `FACT_WORDS` words."""
 FACT_WORDS = 6
 
-CONFIGURATION_FIELDS = (
-    "policy", "utilities", "names", "capacities", "lease", "retention", "beta_coefficient", "beta_power", "exponent",
-)  # fmt: skip
+FLEET_KEYS = {
+    "string": "state document order order:full bound bound:full",
+    "hash": "cold pools names sessions ended:0 ended:1 repair aside",
+    "zset": "early",
+    "list": "events",
+}
+"""Keys of a fleet with a fixed name, by type."""
+
+_FIELDS = "policy utilities names capacities lease retention beta_coefficient beta_power exponent"
+CONFIGURATION_FIELDS = tuple(_FIELDS.split())
 """Stored fields that follow from a fleet's document."""
 PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "order", "bound")
 """Arguments of the Lua function `put` after time and author; the marginal utilities of each class follow."""

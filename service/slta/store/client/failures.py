@@ -23,10 +23,10 @@ class NotSentError(RedisConnectionError):
     """No connection, so nothing was sent; `__cause__` is the reason."""
 
 
-REFUSING_ERRORS = (
-    "LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "MISCONF", "OOM",
-    "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "ERR max number of clients",
-)  # fmt: skip
+_CODES = (
+    "LOADING MASTERDOWN READONLY CLUSTERDOWN TRYAGAIN MOVED ASK BUSY MISCONF OOM NOREPLICAS NOAUTH NOPERM WRONGPASS"
+)
+REFUSING_ERRORS = (*_CODES.split(), "ERR max number of clients")
 """Prefixes of error replies to calls that the server did not run."""
 
 REFUSING_ERROR_KINDS = {prefix: prefix.split()[-1].lower() for prefix in REFUSING_ERRORS}

@@ -99,8 +99,7 @@ class FunctionClient:
         """Execute a read-only Redis command. StoreUnavailableError."""
         try:
             return (await self._exchange(command, durable=False))[0]
-        except (RedisError, OSError) as error:
-            await self._classify(error)
+        except StoreCallError as error:
             raise StoreUnavailableError from error
 
     async def write(self, *commands: Sequence[str]) -> None:
@@ -112,10 +111,7 @@ class FunctionClient:
 
     async def try_to_write(self, *commands: Sequence[str]) -> None:
         """As `write`, but raises StoreCallError, which has the classified failure."""
-        try:
-            await self._exchange(*commands, durable=True)
-        except (RedisError, OSError) as error:
-            raise StoreCallError(await self._classify(error)) from error
+        await self._exchange(*commands, durable=True)
 
     async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
         """Call a function that may write, and return any reply. StoreCallError, for callers that may retry."""
@@ -143,41 +139,39 @@ class FunctionClient:
     async def _attempt(self, request: Sequence[Argument], *, durable: bool) -> Reply:
         try:
             return _stamped((await self._exchange(request, durable=durable))[0])
-        except (RedisError, OSError) as error:
-            failure = await self._classify(error)
-            self._observer.error(failure.kind)
-            if failure.kind != "function_missing":
-                raise StoreCallError(failure) from error
+        except StoreCallError as failed:
+            self._observer.error(failed.failure.kind)
+            if failed.failure.kind != "function_missing":
+                raise
         await self.load()
-        try:
-            return _stamped((await self._exchange(request, durable=durable))[0])
-        except (RedisError, OSError) as error:
-            raise StoreCallError(await self._classify(error)) from error
+        return _stamped((await self._exchange(request, durable=durable))[0])
 
     async def _exchange(self, *commands: Sequence[Argument], durable: bool) -> list[Any]:
-        """The replies; those of `durable` commands only once the configured durability is reached."""
-        return await exchange(self._pool, *commands, durable=durable)
+        """The replies; those of `durable` commands only once the configured durability is reached. StoreCallError.
 
-    async def _classify(self, error: RedisError | OSError) -> Failure:
-        """Classify an error; renew the connections if a failover may have caused it."""
-        failure = classify(error)
-        if failure.kind in FAILOVER_KINDS:
-            await self._pool.renew()
-        return failure
+        An error that a failover may have caused renews the connections.
+        """
+        try:
+            return await exchange(self._pool, *commands, durable=durable)
+        except (RedisError, OSError) as error:
+            failure = classify(error)
+            if failure.kind in FAILOVER_KINDS:
+                await self._pool.renew()
+            raise StoreCallError(failure) from error
 
     async def load(self) -> None:
         """Load the library if missing: after a flush, or on a new master. Idempotent. StoreCallError."""
         async with self._loading:
             try:
                 await self._exchange(("FUNCTION", "LOAD", self._source), durable=False)
-            except (RedisError, OSError) as error:
-                if "already exists" in str(error):
-                    return
-                raise StoreCallError(replace(await self._classify(error), ran=False)) from error
+            except StoreCallError as failed:
+                if "already exists" not in str(failed.__cause__):
+                    raise StoreCallError(replace(failed.failure, ran=False)) from failed.__cause__
 
 
 def _stamped(reply: Any) -> list[Any]:  # noqa: ANN401 - as the server returns it
-    """Check that a reply ends with a stamp. ResponseError for the reply of a foreign function."""
+    """Check that a reply ends with a stamp. StoreCallError for the reply of a foreign function."""
     if isinstance(reply, list) and [type(number) for number in reply[-2:]] == [int, int]:
         return reply
-    raise ResponseError("the reply has no incarnation and revision: another library has the function's name")
+    reason = ResponseError("the reply has no incarnation and revision: another library has the function's name")
+    raise StoreCallError(Failure("response", ran=True)) from reason

@@ -163,36 +163,33 @@ function events.adding_pools(add)
   end
 end
 
+-- Calls visit(text, event) for each entry of the list, newest first; the event is nil if it is not valid. O(1).
+local function each_entry(fleet, visit)
+  for at, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS)) do
+    visit(text, at <= MAX_EVENTS and parse(text))
+  end
+end
+
 -- Entries of the list that are not valid events, and those beyond MAX_EVENTS. O(1).
 function events.invalid(fleet)
   local found = {}
-  for at, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS)) do
-    if at > MAX_EVENTS or not parse(text) then
-      found[#found + 1] = text
-    end
-  end
+  each_entry(fleet, function(text, event) found[#found + 1] = not event and text or nil end)
   return found
 end
 
--- Rewrites the list without these entries. O(1).
+-- Removes these entries. O(1).
 function events.repair(fleet)
-  local texts = redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS - 1)
-  redis.call('UNLINK', key_of(fleet))
-  for at = #texts, 1, -1 do
-    if parse(texts[at]) then
-      redis.call('LPUSH', key_of(fleet), texts[at])
-    end
+  for _, text in ipairs(events.invalid(fleet)) do
+    redis.call('LREM', key_of(fleet), -1, text)
   end
+  redis.call('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
 end
 
 -- since, in seconds of fleet time -> {EVENTS, text, …}, newest first. O(1).
 function events.list(fleet, since)
   local found = { 'EVENTS' }
-  for _, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS - 1)) do
-    local event = parse(text)
-    if event and event.time >= tonumber(since) then
-      found[#found + 1] = text
-    end
-  end
+  each_entry(fleet, function(text, event)
+    found[#found + 1] = event and event.time >= tonumber(since) and text or nil
+  end)
   return found
 end

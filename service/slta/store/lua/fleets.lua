@@ -95,16 +95,12 @@ local function drop_class(fleet, class_index)
   drop_levels(fleet, class_index, 1)
 end
 
--- Fields that are vectors with one number per class, to be reordered with the classes: those of the fleet, of its
--- policy, and the placement counts of all policies that it has had.
+-- The vectors of the fleet that are reordered with its classes, including the placement counts of earlier policies.
 local function per_class_vectors(fleet)
-  local fields = { 'pools', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low' }
-  for _, field in ipairs(fleet.policy_table.VECTORS) do
-    fields[#fields + 1] = field
-  end
-  policies.each_token(function(token)
-    if fleet['assigned_' .. token] then
-      fields[#fields + 1] = 'assigned_' .. token
+  local fields = {}
+  state.each_field(fleet.policy_table, function(field, kind)
+    if kind == 'vector' and field ~= 'numbers' and field ~= 'capacities' and fleet[field] then
+      fields[#fields + 1] = field
     end
   end)
   return fields

@@ -29,17 +29,13 @@ function history.is_valid(fleet, window)
   return not lines.err
 end
 
--- The fleet time of the newest line; nil for an empty history.
-function history.newest_time(fleet)
-  local newest = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
-  return newest and time_of(newest)
-end
-
--- The utilities version and the session integral of the newest line; nil for an empty history.
+-- The utilities version, the time and the session integral of the newest line; nil for an empty history.
 function history.newest(fleet)
   local line = redis.call('LINDEX', keys.of_past(fleet, constants.WINDOWS[1]), 0)
   local version, high, low = string.match(line or '', '^(%S+) %S+ (%S+) (%S+)')
-  return tonumber(low) and { version = tonumber(version), sessions = tonumber(high) + tonumber(low) }
+  return line and {
+    version = tonumber(version), time = time_of(line), sessions = tonumber(low) and tonumber(high) + tonumber(low),
+  }
 end
 
 -- Appends a line to each window whose newest one is old enough. O(1) on average.

@@ -36,15 +36,20 @@ function pools.write(fleet, pool_id, pool_number, status)
   redis.call('HSET', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number), pool_id)
 end
 
--- pool_id -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}.
-function pools.get(fleet, pool_id)
-  local pool_number, status, refusal = pools.find(fleet, pool_id)
-  if not pool_number then
-    return refusal
+-- Wraps an operation on a pool that exists: callback(fleet, pool_id, pool_number, status, …) -> reply. The function
+-- takes (fleet, pool_id, …), and returns {UNKNOWN_POOL} without the pool.
+local function on_pool(callback)
+  return function(fleet, pool_id, ...)
+    local pool_number, status, refusal = pools.find(fleet, pool_id)
+    return refusal or callback(fleet, pool_id, pool_number, status, ...)
   end
+end
+
+-- pool_id -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}.
+pools.get = on_pool(function(fleet, pool_id, pool_number, status)
   local class = fleet.names[(keys.locate(fleet, pool_number))]
   return { 'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number) }
-end
+end)
 
 local function find_class(fleet, name)
   for class_index = 1, #fleet.names do
@@ -143,11 +148,7 @@ local function move_column(fleet, pool_number, from, to)
 end
 
 -- pool_id, status -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}. O(occupancy + pools / 8).
-function pools.set_status(fleet, pool_id, status)
-  local pool_number, present, refusal = pools.find(fleet, pool_id)
-  if not pool_number then
-    return refusal
-  end
+pools.set_status = on_pool(function(fleet, pool_id, pool_number, present, status)
   -- writes
   if status ~= present then
     ledger.change_pools(fleet, function()
@@ -159,14 +160,11 @@ function pools.set_status(fleet, pool_id, status)
     end)
   end
   return pools.get(fleet, pool_id)
-end
+end)
 
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
-function pools.remove(fleet, pool_id)
-  local pool_number, status, refusal = pools.find(fleet, pool_id)
-  if not pool_number then
-    return refusal
-  elseif ledger.occupancy(fleet, pool_number) > 0 then
+pools.remove = on_pool(function(fleet, pool_id, pool_number, status)
+  if ledger.occupancy(fleet, pool_number) > 0 then
     return { 'NOT_EMPTY' }
   end
   -- writes
@@ -174,16 +172,13 @@ function pools.remove(fleet, pool_id)
     destroy(fleet, pool_id, pool_number, status)
   end)
   return { 'REMOVED' }
-end
+end)
 
 -- pool_id, class name: moves an empty pool to another class; its status is kept.
 --   -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8).
-function pools.move(fleet, pool_id, name)
+pools.move = on_pool(function(fleet, pool_id, pool_number, status, name)
   local class_index = find_class(fleet, name)
-  local pool_number, status, refusal = pools.find(fleet, pool_id)
-  if not pool_number then
-    return refusal
-  elseif not class_index then
+  if not class_index then
     return { 'UNKNOWN_CLASS', name }
   elseif keys.locate(fleet, pool_number) ~= class_index then
     if ledger.occupancy(fleet, pool_number) > 0 then
@@ -196,7 +191,7 @@ function pools.move(fleet, pool_id, name)
     end)
   end
   return pools.get(fleet, pool_id)
-end
+end)
 
 -- Appends {pool_id, class, status, occupancy, …} of the pools of a class from pool_index `start` on to `page`, up to
 -- `limit` pools in total; returns the next pool number if there are more.
@@ -234,14 +229,7 @@ function pools.page(fleet, first, limit)
 end
 
 -- pool_id, as_of -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}. O(occupancy).
-function pools.ids(fleet, pool_id, as_of)
-  local pool_number, _, refusal = pools.find(fleet, pool_id)
-  if not pool_number then
-    return refusal
-  end
+pools.ids = on_pool(function(fleet, _, pool_number, _, as_of)
   local _, stale = state.parse_as_of(fleet, as_of)
-  if stale then
-    return stale
-  end
-  return { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
-end
+  return stale or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
+end)

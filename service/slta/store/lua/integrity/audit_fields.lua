@@ -61,7 +61,8 @@ local function check_times(fleet, report, cold)
   not_after('hold_until', fleet.hold_until, fleet.time + accounting.HOLD + accounting.MAX_STEP)
   not_after('pools_since', tonumber(cold.pools_since), fleet.time)
   not_after('ended_since', tonumber(cold.ended_since), fleet.time)
-  local kept = history.newest_time(fleet)
+  local newest = history.newest(fleet)
+  local kept = newest and newest.time
   if kept then
     not_after('time of the newest history line', kept, fleet.time)
     not_after('time', fleet.time, kept + HOUR)

@@ -42,7 +42,7 @@ end
 
 local function check_ended(fleet, report, ids)
   for generation = 0, 1 do
-    for at, ended in ipairs(records.read_hash(keys.of_ended(fleet, generation), ids)) do
+    for at, ended in ipairs(records.read_all(keys.of_ended(fleet, generation), ids)) do
       if ended then
         report:add('session ' .. ids[at] .. ': is both live and ended')
       end
@@ -70,7 +70,7 @@ end
 local function check_second(fleet, report, second, cursor)
   local count = math.max(10, math.ceil(report.budget / 4))
   local found = redis.call('SSCAN', keys.of_leases(fleet, second), cursor, 'COUNT', count)
-  for at, record in ipairs(records.read_all(fleet, found[2])) do
+  for at, record in ipairs(records.read_all(keys.of_fleet(fleet, 'sessions'), found[2])) do
     local session = records.parse(record)
     if not session or session.due ~= second then
       local text = 'session %s: is in the lease set of second %d without a lease there'

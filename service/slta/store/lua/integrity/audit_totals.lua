@@ -67,7 +67,8 @@ local function check_pairs(fleet, report)
   end
   cold.load(fleet, 'utilities_version')
   local kept = history.newest(fleet)
-  if kept and kept.version == fleet.utilities_version and fleet.sessions_high + fleet.sessions_low < kept.sessions then
+  if kept and kept.sessions and kept.version == fleet.utilities_version
+    and fleet.sessions_high + fleet.sessions_low < kept.sessions then
     report:add('sessions: its integral is below that of the newest history line')
   end
 end

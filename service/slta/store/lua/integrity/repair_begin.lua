@@ -75,7 +75,8 @@ end
 
 -- Repairs clocks and times. Fleet time that is not within an hour after the newest history line is set to that line's.
 local function repair_times(fleet, now)
-  local kept = history.newest_time(fleet)
+  local newest = history.newest(fleet)
+  local kept = newest and newest.time
   if kept and (fleet.time < kept or fleet.time > kept + HOUR) then
     fleet.time = kept
   end

@@ -6,7 +6,7 @@ repair_orphans = {}
 function repair_orphans.of_pool(fleet, pool_number)
   local ids, found = redis.pcall('SMEMBERS', keys.of_ids(fleet, pool_number)), {}
   local are_readable = redis.call('TYPE', keys.of_fleet(fleet, 'sessions')).ok == 'hash'
-  local stored, commands = are_readable and records.read_all(fleet, ids) or {}, 3 + 2 * #ids
+  local stored, commands = are_readable and records.read_all(keys.of_fleet(fleet, 'sessions'), ids) or {}, 3 + 2 * #ids
   for at, id in ipairs(ids) do
     if not stored[at] then
       commands = commands + 3

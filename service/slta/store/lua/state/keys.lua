@@ -8,12 +8,7 @@ keys = {}
 
 -- Every key that a fleet can have, and its type: keys of the fleet, keys of a class, and keys with another number as
 -- suffix. A policy declares its own rows, which are strings. Any other key is a stray.
-keys.FLEET = {
-  state = 'string', cold = 'hash', document = 'string',
-  order = 'string', ['order:full'] = 'string', bound = 'string', ['bound:full'] = 'string',
-  pools = 'hash', names = 'hash', sessions = 'hash', ['ended:0'] = 'hash', ['ended:1'] = 'hash',
-  early = 'zset', events = 'list', repair = 'hash', aside = 'hash',
-}
+keys.FLEET = constants.FLEET_KEYS
 keys.CLASS = { used = 'string', active = 'string', ranks = 'string', marginals = 'string' }
 keys.NUMBERED = { level = 'string', ids = 'set', leases = 'set', past = 'list' }
 

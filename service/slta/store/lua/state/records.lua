@@ -9,13 +9,8 @@ records = {}
 
 records.CHUNK = 1000 -- arguments of one command
 
--- The records of these ids in order, false if missing. O(ids).
-function records.read_all(fleet, ids)
-  return records.read_hash(keys.of_fleet(fleet, 'sessions'), ids)
-end
-
--- The values of these fields of a hash in order.
-function records.read_hash(key, fields)
+-- The values of these fields of a hash in order, false if missing. O(fields).
+function records.read_all(key, fields)
   local found = {}
   for from = 1, #fields, records.CHUNK do
     local to = math.min(#fields, from + records.CHUNK - 1)
