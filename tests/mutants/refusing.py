@@ -219,7 +219,7 @@ LUA = {
     "a fleet that had an error is not suspect": lua(
         "batches", "  if not ok then\n    repair.mark_suspect", "  if false then\n    repair.mark_suspect", BATCHING
     ),
-    "a suspect fleet is not repaired": lua("upkeep", "return fleet.suspect == ''", "return true", BATCHING),
+    "a suspect fleet is not repaired": lua("library", "return fleet.suspect == ''", "return true", BATCHING),
     "completions need memory": lua(
         "library",
         "register('release', batch(true), { 'allow-oom' })",

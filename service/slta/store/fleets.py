@@ -1,4 +1,4 @@
-"""Fleets: configuration, snapshot, tick and deletion. In Lua: `lua/fleets.lua`, `lua/reads.lua`, `lua/upkeep.lua`."""
+"""Fleets: configuration, snapshot, tick and deletion. In Lua: `lua/fleets.lua`, `lua/reads.lua`, `lua/library.lua`."""
 
 from __future__ import annotations
 

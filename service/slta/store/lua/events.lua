@@ -22,10 +22,6 @@ local FIELDS = {
   pool_id = { 'string', true }, pools = { 'number', true }, before = { 'table', true }, after = { 'table', true },
 }
 
-local function key_of(fleet)
-  return keys.of_fleet(fleet, 'events')
-end
-
 -- Decodes an event; nil if the text is not a valid one.
 local function parse(text)
   local read, event = pcall(cjson.decode, text)
@@ -105,7 +101,7 @@ end
 
 -- Merges the newest event into this one if this one extends it.
 local function merge_newest(fleet, event)
-  local text = redis.pcall('LINDEX', key_of(fleet), 0)
+  local text = redis.pcall('LINDEX', keys.of_fleet(fleet, 'events'), 0)
   local newest = type(text) == 'string' and parse(text)
   if not newest or not continues(newest, event) then
     return
@@ -117,7 +113,7 @@ local function merge_newest(fleet, event)
       event.after.pool_class = nil
     end
   end
-  redis.pcall('LTRIM', key_of(fleet), 1, -1)
+  redis.pcall('LTRIM', keys.of_fleet(fleet, 'events'), 1, -1)
 end
 
 -- Completes an event with the outcome in `reply`, and stores it unless the fleet is deleted or was never created.
@@ -133,8 +129,8 @@ function events.close(fleet, event, reply)
   end
   merge_newest(fleet, event)
   local text = cjson.encode(event)
-  if type(redis.pcall('LPUSH', key_of(fleet), text)) == 'number' then
-    redis.pcall('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
+  if type(redis.pcall('LPUSH', keys.of_fleet(fleet, 'events'), text)) == 'number' then
+    redis.pcall('LTRIM', keys.of_fleet(fleet, 'events'), 0, MAX_EVENTS - 1)
   end
   return text
 end
@@ -165,7 +161,7 @@ end
 
 -- Calls visit(text, event) for each entry of the list, newest first; the event is nil if it is not valid. O(1).
 local function each_entry(fleet, visit)
-  for at, text in ipairs(redis.call('LRANGE', key_of(fleet), 0, MAX_EVENTS)) do
+  for at, text in ipairs(redis.call('LRANGE', keys.of_fleet(fleet, 'events'), 0, MAX_EVENTS)) do
     visit(text, at <= MAX_EVENTS and parse(text))
   end
 end
@@ -180,9 +176,9 @@ end
 -- Removes these entries. O(1).
 function events.repair(fleet)
   for _, text in ipairs(events.invalid(fleet)) do
-    redis.call('LREM', key_of(fleet), -1, text)
+    redis.call('LREM', keys.of_fleet(fleet, 'events'), -1, text)
   end
-  redis.call('LTRIM', key_of(fleet), 0, MAX_EVENTS - 1)
+  redis.call('LTRIM', keys.of_fleet(fleet, 'events'), 0, MAX_EVENTS - 1)
 end
 
 -- since, in seconds of fleet time -> {EVENTS, text, …}, newest first. O(1).

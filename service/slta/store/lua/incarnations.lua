@@ -19,16 +19,17 @@ local function hash(...)
   return tonumber(string.sub(redis.sha1hex(table.concat({ ... }, '|')), 1, constants.INCARNATION_BITS / 4), 16)
 end
 
--- The server's run id; nil if the user may not call INFO.
+-- The server's run id; '' if the user may not call INFO.
 function incarnations.run_id()
   local information = redis.pcall('INFO', 'server')
-  return type(information) == 'string' and string.match(information, 'run_id:(%x+)') or nil
+  return type(information) == 'string' and string.match(information, 'run_id:(%x+)') or ''
 end
 
 -- Users without permission for INFO get a random id each time the library is loaded.
 local function process_id()
   if not process then
-    process = hash(incarnations.run_id() or table.concat(redis.call('TIME'), '|'))
+    local run_id = incarnations.run_id()
+    process = hash(run_id ~= '' and run_id or table.concat(redis.call('TIME'), '|'))
   end
   return process
 end

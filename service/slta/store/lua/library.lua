@@ -93,13 +93,30 @@ local replay_facts = with_fleet(present_fleet, function(fleet, args)
   return batches.run(fleet, args, batches.FACTS)
 end)
 
+-- The periodic work of a fleet. An error in one part marks the fleet suspect and the other parts still run, so that
+-- leases end and the history grows while a fleet waits for its repair. Returns whether the fleet is sound. O(sessions
+-- that end).
+local function upkeep(fleet)
+  cold.load(fleet, 'suspect')
+  for _, part in ipairs({ sessions.rotate_ended, tombstones.drop_expired, leases.reap, history.append }) do
+    local ok, message = pcall(part, fleet)
+    if not ok then
+      repair.mark_suspect(fleet, message)
+    end
+  end
+  state.write(fleet)
+  return fleet.suspect == ''
+end
+
 -- ARGV: time -> {TICKED, 1 if expired leases remain, else 0} | {SUSPECT, …} if the fleet needs a repair, see
 -- `repair.claim`. Idempotent; every dispatcher calls it about once per second.
 local function tick(key_list, args)
   local fleet, refusal = present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
-  elseif not fleet or not upkeep.run(fleet) then
+  end
+  local is_written, is_sound = pcall(upkeep, fleet)
+  if not is_written or not is_sound then
     return repair.claim(key_list[1]), fleet
   end
   return { 'TICKED', leases.are_due(fleet) and 1 or 0 }, fleet

@@ -7,20 +7,17 @@ local RETENTION = 120e6 -- µs
 local MAX_IDS = 100000 -- per fleet; beyond, those that expire first are dropped
 local MAX_DROPPED = 2000 -- expired ids that one tick drops
 
-local function key(fleet)
-  return keys.of_fleet(fleet, 'early')
-end
-
 -- Drops the `count` ids that expire first. O(count + log ids).
 local function drop(fleet, count)
   if count > 0 then
-    fleet.early_completes = fleet.early_completes - redis.call('ZREMRANGEBYRANK', key(fleet), 0, count - 1)
+    local dropped = redis.call('ZREMRANGEBYRANK', keys.of_fleet(fleet, 'early'), 0, count - 1)
+    fleet.early_completes = fleet.early_completes - dropped
   end
 end
 
 -- Whether an id was completed before its assign within the last 120 s. O(log ids), O(1) without tombstones.
 function tombstones.contains(fleet, id)
-  local expiry = fleet.early_completes > 0 and redis.call('ZSCORE', key(fleet), id)
+  local expiry = fleet.early_completes > 0 and redis.call('ZSCORE', keys.of_fleet(fleet, 'early'), id)
   return expiry and tonumber(expiry) > fleet.time
 end
 
@@ -28,7 +25,7 @@ end
 function tombstones.add(fleet, id)
   if not fleet.memory_full then
     local expiry = string.format('%d', fleet.time + RETENTION)
-    fleet.early_completes = fleet.early_completes + redis.call('ZADD', key(fleet), expiry, id)
+    fleet.early_completes = fleet.early_completes + redis.call('ZADD', keys.of_fleet(fleet, 'early'), expiry, id)
     fleet.revision = fleet.revision + 1
     drop(fleet, fleet.early_completes - MAX_IDS)
   end
@@ -37,7 +34,7 @@ end
 -- Drops expired ids, at most MAX_DROPPED. O(MAX_DROPPED + log ids).
 function tombstones.drop_expired(fleet)
   if fleet.early_completes > 0 then
-    local over = redis.call('ZCOUNT', key(fleet), '-inf', string.format('%d', fleet.time))
+    local over = redis.call('ZCOUNT', keys.of_fleet(fleet, 'early'), '-inf', string.format('%d', fleet.time))
     drop(fleet, math.min(over, MAX_DROPPED))
   end
 end

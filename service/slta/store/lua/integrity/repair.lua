@@ -17,29 +17,22 @@ local STAGES = {
   { 'totals', repair_totals.finish },
 }
 
-local function job_key(fleet)
-  return keys.of_fleet(fleet, 'repair')
-end
-
--- The server's run id: cursors of SCAN, HSCAN and SSCAN are valid within one run only. '' if INFO is forbidden.
-local function present_run()
-  return incarnations.run_id() or ''
-end
-
--- Writes the progress of a repair, at the end of each slice.
+-- Writes the progress of a repair, at the end of each slice, with the server's run id: cursors of SCAN, HSCAN and SSCAN
+-- are valid within one run only.
 local function write_job(fleet, job)
-  local at = string.format('%d', accounting.server_time())
-  redis.call('HSET', job_key(fleet), 'stage', job.stage, 'cursor', job.cursor, 'run', present_run(),
-    'slices', job.slices, 'at', at, 'asked', job.asked, 'put_back', job.put_back)
+  redis.call('HSET', keys.of_fleet(fleet, 'repair'), 'stage', job.stage, 'cursor', job.cursor,
+    'run', incarnations.run_id(), 'slices', job.slices, 'at', string.format('%d', accounting.server_time()),
+    'asked', job.asked, 'put_back', job.put_back)
 end
 
 local function read_job(fleet, work)
-  local found = redis.call('HMGET', job_key(fleet), 'stage', 'cursor', 'run', 'slices', 'at', 'asked', 'put_back')
+  local key = keys.of_fleet(fleet, 'repair')
+  local found = redis.call('HMGET', key, 'stage', 'cursor', 'run', 'slices', 'at', 'asked', 'put_back')
   local job = slices.new({
     stage = found[1] or 'names', cursor = found[2] or '', slices = tonumber(found[4]) or 0,
     at = tonumber(found[5]) or 0, asked = found[6] or '0', put_back = found[7] or '0',
   }, work)
-  if found[3] ~= present_run() then
+  if found[3] ~= incarnations.run_id() then
     job.stage, job.cursor = 'names', ''
   end
   return job
@@ -49,7 +42,7 @@ end
 -- to put back what was set aside before.
 function repair.begin(fleet, asked, put_back)
   fleet.layout = constants.UNDER_REPAIR
-  redis.call('DEL', job_key(fleet))
+  redis.call('DEL', keys.of_fleet(fleet, 'repair'))
   write_job(fleet, { stage = 'names', cursor = '', slices = 0, asked = asked, put_back = put_back })
   return { 'BEGUN' }
 end
@@ -101,7 +94,7 @@ end
 
 -- Whether the fleet was claimed since the last repair began.
 function repair.is_claimed(fleet)
-  return type(redis.pcall('HGET', job_key(fleet), 'claimed')) == 'string'
+  return type(redis.pcall('HGET', keys.of_fleet(fleet, 'repair'), 'claimed')) == 'string'
 end
 
 -- Records why an automatic repair is blocked -> {BLOCKED} | {UNKNOWN_FLEET}. O(1).
@@ -116,7 +109,7 @@ end
 
 -- The reason why an automatic repair is blocked, '' if it is not.
 function repair.blocked(fleet)
-  return redis.call('HGET', job_key(fleet), 'blocked') or ''
+  return redis.call('HGET', keys.of_fleet(fleet, 'repair'), 'blocked') or ''
 end
 
 -- patience: µs without a slice after which another dispatcher's repair is continued.
@@ -139,7 +132,7 @@ function repair.slice(key, now, work, patience)
   job.now, job.slices = now, job.slices + 1
   local cursor = run(fleet, job, job.cursor)
   if not cursor and following == '' then
-    redis.call('DEL', job_key(fleet))
+    redis.call('DEL', keys.of_fleet(fleet, 'repair'))
     state.write(fleet)
     return { 'REPAIRED', job.slices, redis.call('HLEN', keys.of_fleet(fleet, 'aside')) }
   end

@@ -115,16 +115,12 @@ local function write_block(fleet, class_index, block)
   bit_blocks.each_row(fleet, class_index, occupancies, function(key, bits) bit_blocks.write(key, block, bits) end)
 end
 
-local function begin_counts(fleet)
-  for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
-    fleet[field] = vectors.zeros(fleet.classes)
-  end
-end
-
 -- Rebuilds the bit columns of some blocks of pools from their id sets. O(work).
 function repair_pools.write_columns(fleet, job, cursor)
   if cursor == '' then
-    begin_counts(fleet)
+    for _, field in ipairs({ 'draining_pools', 'failed_pools', 'draining_sessions' }) do
+      fleet[field] = vectors.zeros(fleet.classes)
+    end
   end
   return bit_blocks.each_block(fleet, job, cursor, function(class_index, block)
     write_block(fleet, class_index, block)

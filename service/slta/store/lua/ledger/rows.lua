@@ -18,10 +18,6 @@ function rows.write_below(destination, fleet, class_index, level)
   return rows.count(destination)
 end
 
-function rows.copy(destination, source)
-  redis.call('BITOP', 'OR', destination, source)
-end
-
 local set_bits -- the number of set bits by byte value; filled in a function, not at the top level
 
 local function list_set_bits()
@@ -60,13 +56,18 @@ local function find_bit(bytes, nth)
   end
 end
 
--- Bisects `high` bytes until at most SPAN of them contain the nth set bit; `count(from, to)` counts set bits. Returns
--- the first byte, the byte after the last one, and n within them.
-local function narrow(count, high, nth)
-  local low = 0
+local function bytes_of(key, low, high)
+  return { string.byte(redis.call('GETRANGE', key, low, high - 1), 1, -1) }
+end
+
+-- The offset of the nth set bit (from 0) of the row `outer` without the bits of `inner`, a subset of it, nil for none:
+-- counts and bytes are subtracted. Bisects the row until at most SPAN bytes contain the bit. O(log pools) calls.
+function rows.select_between(outer, inner, nth)
+  local low, high = 0, redis.call('STRLEN', outer)
   while high - low > rows.SPAN do
     local middle = math.floor((low + high) / 2)
-    local below = count(low, middle - 1)
+    local without = inner and redis.call('BITCOUNT', inner, low, middle - 1) or 0
+    local below = redis.call('BITCOUNT', outer, low, middle - 1) - without
     if nth < below then
       high = middle
     else
@@ -74,37 +75,17 @@ local function narrow(count, high, nth)
       low = middle
     end
   end
-  return low, high, nth
-end
-
-local function bytes_of(key, low, high)
-  return { string.byte(redis.call('GETRANGE', key, low, high - 1), 1, -1) }
-end
-
--- The offset of the nth set bit (from 0) of a row: rank-select by bisection. O(log pools) calls, one for a short row.
-function rows.select(key, nth)
-  local low, bytes = 0, bytes_of(key, 0, rows.SPAN + 1)
-  if #bytes > rows.SPAN then
-    local high
-    low, high, nth = narrow(function(from, to)
-      return redis.call('BITCOUNT', key, from, to)
-    end, redis.call('STRLEN', key), nth)
-    bytes = bytes_of(key, low, high)
+  local bytes, without = bytes_of(outer, low, high), inner and bytes_of(inner, low, high) or {}
+  for i = 1, #without do
+    bytes[i] = bytes[i] - without[i]
   end
   return low * 8 + find_bit(bytes, nth)
 end
 
--- The same for the row `outer` without the bits of `inner`, a subset of it: counts and bytes are subtracted. Writes
--- nothing. O(log pools) calls.
-function rows.select_between(outer, inner, nth)
-  local low, high, left = narrow(function(from, to)
-    return redis.call('BITCOUNT', outer, from, to) - redis.call('BITCOUNT', inner, from, to)
-  end, redis.call('STRLEN', outer), nth)
-  local bytes, without = bytes_of(outer, low, high), bytes_of(inner, low, high)
-  for i = 1, #without do
-    bytes[i] = bytes[i] - without[i]
-  end
-  return low * 8 + find_bit(bytes, left)
+-- The offset of the nth set bit (from 0) of a row. One call for a short row.
+function rows.select(key, nth)
+  local bytes = bytes_of(key, 0, rows.SPAN + 1)
+  return #bytes > rows.SPAN and rows.select_between(key, nil, nth) or find_bit(bytes, nth)
 end
 
 -- Whether a bit (from 0) is set in the bytes of a row.

@@ -48,7 +48,7 @@ end
 -- r <- r + 1: the green tokens of class i_r are exactly its former yellow ones. O(pools / 8).
 local function step_up(fleet)
   local class_index = fleet.estimate_class
-  rows.copy(keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
+  redis.call('BITOP', 'OR', keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
   fleet.green[class_index] = fleet.yellow
   fleet.thresholds[class_index] = fleet.estimate_level
   fleet.rank = fleet.rank + 1
@@ -63,7 +63,7 @@ local function step_down(fleet)
   fleet.rank = fleet.rank - 1
   fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
   local class_index = fleet.estimate_class
-  rows.copy(keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', class_index))
+  redis.call('BITOP', 'OR', keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', class_index))
   fleet.yellow = fleet.green[class_index]
   write_green(fleet, class_index, fleet.estimate_level - 1)
   fleet.previous_class = class_before(fleet)

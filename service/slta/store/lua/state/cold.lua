@@ -36,13 +36,9 @@ function cold.kinds()
   return kinds
 end
 
-local function key_of(fleet)
-  return keys.of_fleet(fleet, 'cold')
-end
-
 -- All fields as stored rather than as in memory: texts by name. O(fields).
 function cold.stored(fleet)
-  local flat, stored = redis.call('HGETALL', key_of(fleet)), {}
+  local flat, stored = redis.call('HGETALL', keys.of_fleet(fleet, 'cold')), {}
   for at = 1, #flat, 2 do
     stored[flat[at]] = flat[at + 1]
   end
@@ -68,7 +64,7 @@ function cold.load(fleet, ...)
     missing[#missing + 1] = is_missing(fleet, field) and field or nil
   end
   if missing[1] then
-    for at, text in ipairs(redis.call('HMGET', key_of(fleet), unpack(missing))) do
+    for at, text in ipairs(redis.call('HMGET', keys.of_fleet(fleet, 'cold'), unpack(missing))) do
       cold.set(fleet, missing[at], text)
     end
   end
@@ -94,7 +90,7 @@ function cold.write(fleet)
     end
   end
   if changes[1] then
-    redis.call('HSET', key_of(fleet), unpack(changes))
+    redis.call('HSET', keys.of_fleet(fleet, 'cold'), unpack(changes))
   end
 end
 
