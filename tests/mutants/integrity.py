@@ -85,7 +85,7 @@ LEASES = {
         "leases", "    leases.set(fleet, id, fleet.next_due, false)\n", "", BATCHING
     ),
     "a lease ends in any second whose set has the session": lua(
-        "leases", "if not session or session.due ~= fleet.next_due then", "if not session then", BATCHING
+        "sessions", "if not session or session.due ~= fleet.next_due then", "if not session then", BATCHING
     ),
 }
 MENDING = {

@@ -27,15 +27,13 @@ async def audit_all(store: Store, specs: Specs) -> list[Findings]:
 
     A listed name without keys, left by an interrupted PUT, is skipped.
     """
-    fleets = [await audit_fleet(store, specs, name) for name in await _names(store)]
+    fleets = [
+        await audit_fleet(store, specs, name) for name in sorted({*await _listed(store), *await store.audits.census()})
+    ]
     server = await store.audits.server_keys()
     server_findings = Findings(fleet="", sentences=server, total=len(server), slices=0)
     existing = [findings for findings in fleets if findings.not_looked != UnknownFleetError.code]
     return ([server_findings] if server else []) + existing
-
-
-async def _names(store: Store) -> list[str]:
-    return sorted({*await _listed(store), *await store.audits.census()})
 
 
 async def _listed(store: Store) -> list[str]:

@@ -6,10 +6,8 @@ record of an unknown class is set aside.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from time import perf_counter
 
 from slta.models import Repaired, Survey
 from slta.models.request_record import Author
@@ -40,24 +38,19 @@ class Repairs:
         return await self._functions.query("GET", f"{{{fleet}}}:document") or ""
 
     async def survey(self, fleet: str, configuration: Sequence[Argument]) -> Survey:
-        """Dry run: records that a repair would set aside or restore. VersionMismatchError if the document changed.
-
-        Sleeps after each slice for the time that it took, as a repair does.
-        """
+        """Dry run: records that a repair would set aside or restore. VersionMismatchError if the document changed."""
         _, policy, numbers, live = await self._functions.read("begin_survey", fleet, *configuration)
         found: dict[str, dict[str, str]] = defaultdict(dict)
         part, cursor = "names", ""
         while part:
-            began = perf_counter()
             arguments = (policy, numbers, part, cursor, self._work)
-            _, part, cursor, triples = await self._functions.read("survey", fleet, *arguments)
+            _, part, cursor, triples = await self._functions.slice("survey", fleet, *arguments)
             for kind, first, second in zip(triples[::3], triples[1::3], triples[2::3], strict=True):
                 found[kind][first] = second
             if part in ("ids", "aside") and not cursor and found["ids"]:  # before the part that follows
                 sets = list(found["ids"])
                 part, cursor = "ids", " ".join(sets[:SETS_PER_CALL])
                 found["ids"] = dict.fromkeys(sets[SETS_PER_CALL:], "")
-            await asyncio.sleep(perf_counter() - began)
         return _survey(int(live), found)
 
     async def begin(
@@ -83,19 +76,16 @@ class Repairs:
     async def finish(self, fleet: str, takeover_seconds: float = 0) -> Repaired | None:
         """Run slices to the end of a repair; None if there is none, or another dispatcher is running it.
 
-        A repair without a slice for `takeover_seconds` counts as abandoned. Sleeps after each slice for the time that
-        it took, so that it uses at most half of the server's time.
+        A repair without a slice for `takeover_seconds` counts as abandoned. It uses at most half of the server's time.
         """
         idle_us = round(takeover_seconds * 1e6)
         while True:
-            began = perf_counter()
-            outcome, *rest = await self._functions.change("repair", fleet, self._work, idle_us)
+            outcome, *rest = await self._functions.slice("repair", fleet, self._work, idle_us, writes=True)
             if outcome == "REPAIRED":
                 return Repaired(fleet=fleet, slices=int(rest[0]), set_aside=int(rest[1]))
             if outcome in ("SOUND", "WAIT"):
                 return None
             idle_us = 0
-            await asyncio.sleep(perf_counter() - began)
 
 
 def _survey(live: int, found: Mapping[str, Mapping[str, str]]) -> Survey:

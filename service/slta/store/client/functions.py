@@ -95,6 +95,13 @@ class FunctionClient:
         except StoreCallError as failed:
             raise StoreUnavailableError from failed
 
+    async def slice(self, function: str, fleet: str, *arguments: Argument, writes: bool = False) -> Reply:
+        """As `read` or `change`; then sleeps for the time that the call took, so that it uses half of the server's."""
+        began = perf_counter()
+        reply = await (self.change if writes else self.read)(function, fleet, *arguments)
+        await asyncio.sleep(perf_counter() - began)
+        return reply
+
     async def query(self, *command: str) -> Any:  # noqa: ANN401 - the reply's type depends on the command
         """Execute a read-only Redis command. StoreUnavailableError."""
         try:

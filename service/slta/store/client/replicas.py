@@ -44,10 +44,8 @@ class Replicas:
         if isinstance(role, ResponseError):
             self._may_list = not is_forbidden(role)
         elif role and role[0] == "master":  # a demoted server rejects WAIT
-            self._update(len(role[2]))
+            online = len(role[2])
+            if online > self._configured and online != self._online:
+                log.warning("store_has_more_replicas", online=online, configured=self._configured)
+            self._online = online
         return 0 if isinstance(confirmed, ResponseError) else int(confirmed)
-
-    def _update(self, online: int) -> None:
-        if online > self._configured and online != self._online:
-            log.warning("store_has_more_replicas", online=online, configured=self._configured)
-        self._online = online

@@ -23,7 +23,7 @@ local function begin_batch(fleet, args, kind)
     sessions.prefetch(fleet, ids, creates)
   end
   if kind == batches.OPERATIONS then
-    leases.reap(fleet)
+    sessions.reap(fleet)
   end
 end
 

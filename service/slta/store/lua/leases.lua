@@ -1,12 +1,12 @@
--- Leases. `leases:<second>` is the set of ids whose lease expires in that second of fleet time; O(1) per change, where
--- a sorted set would need a walk through cold memory.
+-- Leases of members such as sessions. `leases:<second>` is the set of ids whose lease expires in that second of fleet
+-- time; O(1) per change, where a sorted set would need a walk through cold memory.
 
 leases = {}
 
-local MAX_REAPED = 32 -- expired sessions that one call ends
+local MAX_REAPED = 32 -- expired leases that one call ends
 local MAX_SECONDS = 1000 -- seconds of fleet time that one call processes
 
--- Adds a session to the leases of the second `due` (0: none), or removes it.
+-- Adds an id to the leases of the second `due` (0: none), or removes it.
 function leases.set(fleet, id, due, present)
   if due > 0 then
     write_buffer.set_member(fleet, keys.of_leases(fleet, due), id, present)
@@ -23,16 +23,9 @@ function leases.are_due(fleet)
   return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
 end
 
--- Ends a session with an expired lease. If that fails, its lease is dropped so that it does not block others, and the
--- fleet is marked suspect.
-local function expire(fleet, id)
-  local ok, message = pcall(function()
-    local session = sessions.read(fleet, id)
-    if not session or session.due ~= fleet.next_due then
-      error('session ' .. id .. ' is in the lease set of second ' .. fleet.next_due .. ' without a lease there')
-    end
-    sessions.finish(fleet, id, session, 'expired')
-  end)
+-- Ends an expired lease. If that fails, it is dropped so that it does not block others, and the fleet is marked suspect.
+local function end_lease(fleet, id, expire)
+  local ok, message = pcall(expire, fleet, id)
   if not ok then
     leases.set(fleet, id, fleet.next_due, false)
     repair.mark_suspect(fleet, message)
@@ -48,14 +41,14 @@ local function due_ids(fleet, count)
   return ids
 end
 
--- Ends at most MAX_REAPED sessions with expired leases, and processes at most MAX_SECONDS seconds. O(MAX_REAPED +
--- MAX_SECONDS).
-function leases.reap(fleet)
+-- Calls expire(fleet, id), which ends the lease of the second `next_due`, for at most MAX_REAPED expired leases, and
+-- processes at most MAX_SECONDS seconds. O(MAX_REAPED + MAX_SECONDS).
+function leases.reap(fleet, expire)
   local ended, last = 0, fleet.next_due + MAX_SECONDS
   while ended < MAX_REAPED and fleet.next_due < last and leases.are_due(fleet) do
     local ids = due_ids(fleet, MAX_REAPED - ended)
     for _, id in ipairs(ids) do
-      expire(fleet, id)
+      end_lease(fleet, id, expire)
     end
     ended = ended + #ids
     if ended < MAX_REAPED then

@@ -98,7 +98,7 @@ end)
 -- that end).
 local function upkeep(fleet)
   cold.load(fleet, 'suspect')
-  for _, part in ipairs({ sessions.rotate_ended, tombstones.drop_expired, leases.reap, history.append }) do
+  for _, part in ipairs({ sessions.rotate_ended, tombstones.drop_expired, sessions.reap, history.append }) do
     local ok, message = pcall(part, fleet)
     if not ok then
       repair.mark_suspect(fleet, message)
@@ -122,13 +122,28 @@ local function tick(key_list, args)
   return { 'TICKED', leases.are_due(fleet) and 1 or 0 }, fleet
 end
 
+-- A configuration as the dispatcher compiled it from a document: the arguments from `at` on, those of
+-- constants.PUT_ARGUMENTS, then the marginals of each class. Nil if the policy is unknown.
+local function parse_configuration(arguments, at)
+  local given, count = {}, #constants.PUT_ARGUMENTS
+  for offset, name in ipairs(constants.PUT_ARGUMENTS) do
+    given[name] = arguments[at + offset - 1]
+  end
+  for _, name in ipairs({ 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent' }) do
+    given[name] = tonumber(given[name])
+  end
+  given.names, given.capacities = vectors.split(given.names), vectors.split(given.capacities, true)
+  given.marginals = { unpack(arguments, at + count) }
+  return policies.BY_NAME[given.policy] and given
+end
+
 -- ARGV: time, author, then a configuration.
 local function put(key_list, args)
   local fleet, refusal = present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
   end
-  local wanted = configuration.parse(args, 3)
+  local wanted = parse_configuration(args, 3)
   if not wanted then
     return { 'NEWER_FLEET' }
   end
@@ -142,7 +157,7 @@ end
 -- ARGV: time, author, '1' if the repair was requested, '1' to put back records set aside, then the configuration
 -- compiled from the stored document.
 local function begin_repair(key_list, args)
-  local wanted = configuration.parse(args, 5)
+  local wanted = parse_configuration(args, 5)
   local reply, fleet = repair_begin.run(key_list[1], clock(args[1]), wanted, args[3], args[4])
   local event = fleet and events.begin('repair', fleet, clock(args[1]), args[2])
   return reply, nil, event and events.close(fleet, event, reply)
@@ -198,7 +213,7 @@ end, { 'no-writes' })
 register('configuration', reading(audit_tables.configuration), { 'no-writes' })
 -- ARGV: time, then the configuration compiled from the stored document.
 register('begin_survey', function(key_list, args)
-  return repair_begin.survey(key_list[1], clock(args[1]), configuration.parse(args, 2))
+  return repair_begin.survey(key_list[1], clock(args[1]), parse_configuration(args, 2))
 end, { 'no-writes' })
 -- ARGV: time, policy and class ids from `begin_survey`, part ('names' is the first), cursor, work.
 register('survey', function(key_list, args)

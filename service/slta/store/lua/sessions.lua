@@ -109,6 +109,19 @@ function sessions.finish(fleet, id, session, reason)
   sessions.detach(fleet, id, session.pool_number)
 end
 
+local function expire(fleet, id)
+  local session = sessions.read(fleet, id)
+  if not session or session.due ~= fleet.next_due then
+    error('session ' .. id .. ' is in the lease set of second ' .. fleet.next_due .. ' without a lease there')
+  end
+  sessions.finish(fleet, id, session, 'expired')
+end
+
+-- Ends sessions with expired leases.
+function sessions.reap(fleet)
+  leases.reap(fleet, expire)
+end
+
 -- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1)
 --   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due
 --    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL

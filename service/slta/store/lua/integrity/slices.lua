@@ -26,10 +26,6 @@ function slices.find_part(parts, name)
   return parts[at][2], parts[at][1], parts[at + 1] and parts[at + 1][1] or ''
 end
 
-local function next_cursor(found)
-  return found[1] ~= '0' and found[1] or nil
-end
-
 -- Calls visit(key, its name without the prefix) for some keys of the server, if they belong to the fleet; returns the
 -- next cursor. O(work).
 function slices.each_key(fleet, slice, cursor, visit)
@@ -38,7 +34,7 @@ function slices.each_key(fleet, slice, cursor, visit)
   for _, key in ipairs(found[2]) do
     visit(key, string.sub(key, #fleet.prefix + 1))
   end
-  return next_cursor(found)
+  return found[1] ~= '0' and found[1] or nil
 end
 
 -- Calls visit(field, value) for some fields of a hash of the fleet; returns the next cursor. O(work).
@@ -48,5 +44,5 @@ function slices.each_field(fleet, name, slice, cursor, visit)
   for at = 1, #found[2], 2 do
     visit(found[2][at], found[2][at + 1])
   end
-  return next_cursor(found)
+  return found[1] ~= '0' and found[1] or nil
 end

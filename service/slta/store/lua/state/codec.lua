@@ -27,6 +27,14 @@ function codec.unpack(fleet, values, at, fields, is_vector)
   return last + 1
 end
 
+-- Appends a list, nil for none, to the first `at` values, and returns their new number.
+function codec.append(values, at, list)
+  for offset, value in ipairs(list or {}) do
+    values[at + offset] = value
+  end
+  return at + (list and #list or 0)
+end
+
 -- Packs the block of these fields, and its unknown fields, into values[head] and following, and returns the index after
 -- it.
 function codec.pack(fleet, values, head, fields, is_vector)
@@ -43,12 +51,7 @@ function codec.pack(fleet, values, head, fields, is_vector)
       values[at] = value
     end
   end
-  if fleet.unknown[fields] then
-    for _, value in ipairs(fleet.unknown[fields]) do
-      at = at + 1
-      values[at] = value
-    end
-  end
+  at = codec.append(values, at, fleet.unknown[fields])
   values[head] = at - head
   return at + 1
 end

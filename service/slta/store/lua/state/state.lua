@@ -84,13 +84,8 @@ function state.write(fleet)
   values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
   local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
   at = codec.pack(fleet, values, at, policies.fields(fleet.policy_table))
-  if fleet.unknown.blocks then
-    for _, value in ipairs(fleet.unknown.blocks) do
-      values[at] = value
-      at = at + 1
-    end
-  end
-  redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at - 1)))
+  at = codec.append(values, at - 1, fleet.unknown.blocks)
+  redis.call('SET', fleet.state_key, cmsgpack.pack(unpack(values, 1, at)))
   incarnations.end_call(fleet)
   if next(fleet.cold) then
     cold.write(fleet)
