@@ -23,7 +23,8 @@ function leases.are_due(fleet)
   return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
 end
 
--- Ends an expired lease. If that fails, it is dropped so that it does not block others, and the fleet is marked suspect.
+-- Ends an expired lease. If that fails, it is dropped, so that it does not block others, and the fleet is marked
+-- suspect.
 local function end_lease(fleet, id, expire)
   local ok, message = pcall(expire, fleet, id)
   if not ok then
