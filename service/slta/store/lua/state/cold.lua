@@ -4,36 +4,26 @@
 
 cold = {}
 
-local FIELDS = {
-  number = {
-    'config_version', 'utilities_version', 'store_epoch', 'lease', 'retention', 'beta_coefficient', 'beta_power',
-    'pools_since', 'ended_since', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity',
-    'rejected_no_active_pool', 'repairs', 'went_back', 'marked_incarnation', 'exponent',
-  },
-  vector = {
-    'numbers', 'capacities', 'draining_pools', 'failed_pools', 'draining_sessions', 'pools_high', 'pools_low',
-  },
-  words = { 'names', 'incarnations' },
-  text = { 'utilities', 'suspect' },
+local KINDS = {
+  config_version = 'number', utilities_version = 'number', store_epoch = 'number', lease = 'number',
+  retention = 'number', beta_coefficient = 'number', beta_power = 'number', pools_since = 'number',
+  ended_since = 'number', adopted = 'number', failed = 'number', reported_ended = 'number',
+  rejected_no_capacity = 'number', rejected_no_active_pool = 'number', repairs = 'number', went_back = 'number',
+  marked_incarnation = 'number', exponent = 'number', numbers = 'vector', capacities = 'vector',
+  draining_pools = 'vector', failed_pools = 'vector', draining_sessions = 'vector', pools_high = 'vector',
+  pools_low = 'vector', names = 'words', incarnations = 'words', utilities = 'text', suspect = 'text',
 }
-
-local kinds -- by field; filled in a function, since the top level of a library has no standard functions
+local has_tokens = false -- added in a function, since the top level of a library has no standard functions
 
 -- The kinds by field.
 function cold.kinds()
-  if kinds then
-    return kinds
+  if not has_tokens then
+    policies.each_token(function(token)
+      KINDS['assigned_' .. token] = 'vector' -- of the fleet's previous policies
+    end)
+    has_tokens = true
   end
-  kinds = {}
-  for kind, fields in pairs(FIELDS) do
-    for _, field in ipairs(fields) do
-      kinds[field] = kind
-    end
-  end
-  policies.each_token(function(token)
-    kinds['assigned_' .. token] = 'vector' -- of the fleet's previous policies
-  end)
-  return kinds
+  return KINDS
 end
 
 -- All fields as stored rather than as in memory: texts by name. O(fields).
@@ -47,14 +37,14 @@ end
 
 -- Whether a field is a cold one that is not in memory.
 local function is_missing(fleet, field)
-  return kinds[field] and fleet.cold[field] == nil and rawget(fleet, field) == nil
+  return KINDS[field] and fleet.cold[field] == nil and rawget(fleet, field) == nil
     and not vectors.has(cache.FIELDS, field)
 end
 
 -- Sets a field to its stored text, false if it has none.
 function cold.set(fleet, field, text)
   fleet.cold[field] = text
-  rawset(fleet, field, text and vectors.decode(kinds[field], text) or nil)
+  rawset(fleet, field, text and vectors.decode(KINDS[field], text) or nil)
 end
 
 -- Loads those of these fields that are cold and not in memory, with one command.
@@ -73,7 +63,7 @@ end
 -- Loads all fields.
 function cold.load_all(fleet)
   local fields = {}
-  for field in pairs(kinds) do
+  for field in pairs(KINDS) do
     fields[#fields + 1] = field
   end
   cold.load(fleet, unpack(fields))
