@@ -173,12 +173,14 @@ function events.invalid(fleet)
   return found
 end
 
--- Removes these entries. O(1).
+-- Rewrites the list without these entries. O(1).
 function events.repair(fleet)
-  for _, text in ipairs(events.invalid(fleet)) do
-    redis.call('LREM', keys.of_fleet(fleet, 'events'), -1, text)
+  local valid = {}
+  each_entry(fleet, function(text, event) valid[#valid + 1] = event and text or nil end)
+  redis.call('UNLINK', keys.of_fleet(fleet, 'events'))
+  for at = #valid, 1, -1 do
+    redis.call('LPUSH', keys.of_fleet(fleet, 'events'), valid[at])
   end
-  redis.call('LTRIM', keys.of_fleet(fleet, 'events'), 0, MAX_EVENTS - 1)
 end
 
 -- since, in seconds of fleet time -> {EVENTS, text, …}, newest first. O(1).
