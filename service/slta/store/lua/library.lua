@@ -114,9 +114,7 @@ local function tick(key_list, args)
   local fleet, refusal = present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
-  end
-  local is_written, is_sound = pcall(upkeep, fleet)
-  if not is_written or not is_sound then
+  elseif not fleet or select(2, pcall(upkeep, fleet)) ~= true then
     return repair.claim(key_list[1]), fleet
   end
   return { 'TICKED', leases.are_due(fleet) and 1 or 0 }, fleet
