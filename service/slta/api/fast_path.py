@@ -6,13 +6,15 @@ not take the fast path; a test sends the same requests both ways and compares ev
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from pydantic import BaseModel
-from starlette.types import Scope
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
-from slta.api.http.bodies import check_accept, check_body, check_query
+from slta.api.http.bodies import check_accept, check_body, check_query, read_body
 from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import Dependencies
 from slta.api.http.guards import RequestGuard
@@ -57,14 +59,20 @@ class FastRequest(NamedTuple):
 
 
 class FastPath:
-    """Handles complete requests of hot routes. One per process."""
+    """Handles requests of hot routes. One per process."""
 
     def __init__(self, guard: RequestGuard, dependencies: Dependencies) -> None:
         self.guard = guard
         self._dependencies = dependencies
 
-    async def respond(self, request: FastRequest, scope: Scope, context: RequestContext, body: bytes) -> ApiResponse:
-        """Guard, authorize and execute a request; an exception becomes a problem document."""
+    async def respond(
+        self, request: FastRequest, scope: Scope, context: RequestContext, body: bytes | Receive
+    ) -> ApiResponse:
+        """Guard, authorize and execute a request; an exception becomes a problem document.
+
+        `body` is the complete body, or the callable that receives it in pieces. If the client disconnects before the
+        last piece, the request is cancelled.
+        """
         route, fleet = request
         options, authorizer = route.options, self._dependencies.authorizer
         status = 0
@@ -73,10 +81,15 @@ class FastPath:
             authorizer.authorize(context, options, fleet)
             check_accept(context, options.offers)
             check_query(scope["query_string"], ())
-            check_body(context, body, options.body_bytes, authorizer.reserve)
+            if isinstance(body, bytes):
+                check_body(context, body, options.body_bytes, authorizer.reserve)
+            else:
+                body = await read_body(context, body, options.body_bytes, authorizer.reserve)
             model = await route.parser.read(body) if len(body) > UNCOUNTED_BYTES else route.parser.parse(body)
             response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
+        except ClientDisconnect:
+            raise asyncio.CancelledError from None
         except Exception as error:  # noqa: BLE001 - logged by the guard if unexpected
             response = self.guard.error_response(context, error)
             status = response.status

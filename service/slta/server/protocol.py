@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with a fast path: complete requests of hot routes are answered without ASGI."""
+"""uvicorn's HTTP/1.1 protocol with a fast path: requests of hot routes are answered without ASGI."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ others are still being parsed."""
 class FastPathProtocol(LimitedProtocol):
     """One connection.
 
-    uvicorn calls `_start_asgi_task` once a head is parsed. Requests of other routes, with `Expect: 100-continue`, or
-    whose body arrives in several pieces fall back to uvicorn's ASGI cycle.
+    uvicorn calls `_start_asgi_task` once a head is parsed. Requests of other routes and those with
+    `Expect: 100-continue` are left to uvicorn's ASGI cycle.
     """
 
     def __init__(self, *, fast_path: FastPath, callbacks: CallbackQueue, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
@@ -35,23 +35,7 @@ class FastPathProtocol(LimitedProtocol):
         super().__init__(**options)
         self._fast_path = fast_path
         self._callbacks = callbacks
-        self._incomplete: tuple[RequestResponseCycle, ASGIApp, FastRequest] | None = None
         self._response_task: asyncio.Task[ApiResponse] | None = None
-
-    def _on_partial_body(self) -> None:
-        super()._on_partial_body()
-        if self._incomplete:
-            cycle, app, _ = self._incomplete
-            self._incomplete = None
-            super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
-
-    def on_message_complete(self) -> None:
-        """Start a fast-path request whose body is now complete."""
-        super().on_message_complete()
-        if self._incomplete:
-            cycle, _, request = self._incomplete
-            self._incomplete = None
-            self._enqueue(cycle, request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the request: operations not yet sent to the store are dropped."""
@@ -63,20 +47,18 @@ class FastPathProtocol(LimitedProtocol):
         request = None if cycle.waiting_for_100_continue else match_fast_route(cycle.scope)  # type: ignore[arg-type]
         if request is None:
             super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
-        elif cycle.more_body:
-            self._incomplete = (cycle, app, request)
-        else:
-            self._enqueue(cycle, request)
-
-    def _enqueue(self, cycle: RequestResponseCycle, request: FastRequest) -> None:
+            return
         context = self._fast_path.guard.context(cycle.scope)  # type: ignore[arg-type]
         self._callbacks.add(partial(self._respond, cycle, request, context))
 
     def _respond(self, cycle: RequestResponseCycle, request: FastRequest, context: RequestContext) -> None:
         if cycle.disconnected:
             return
-        response = self._fast_path.respond(request, cycle.scope, context, bytes(cycle.body))  # type: ignore[arg-type]
-        cycle.body.clear()
+        body: Any = cycle.receive
+        if not cycle.more_body:
+            body = bytes(cycle.body)
+            cycle.body.clear()
+        response = self._fast_path.respond(request, cycle.scope, context, body)  # type: ignore[arg-type]
         self._response_task = self.loop.create_task(response)
         self.tasks.add(self._response_task)  # type: ignore[arg-type]
         self._response_task.add_done_callback(partial(self._send, cycle, context))
@@ -84,7 +66,9 @@ class FastPathProtocol(LimitedProtocol):
     def _send(self, cycle: RequestResponseCycle, context: RequestContext, task: asyncio.Task[ApiResponse]) -> None:
         self._response_task = None
         self.tasks.discard(task)
-        if cycle.disconnected or task.cancelled():
+        if cycle.disconnected:
+            return
+        if task.cancelled():
             self.transport.close()
             return
         response = task.result()
