@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
 from slta.api import fast_path as direct_module
 from slta.api.app import build_api
@@ -24,10 +25,13 @@ from slta.auth.keys import Access, generate_key
 from slta.auth.rate_limit import Rate
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
+from slta.models.request_record import RequestRecord
 from slta.server.protocol import MAX_PER_ITERATION
 from slta.store import Store
 from tests.api.conftest import FLEET, PATIENT, no_metrics
 from tests.api.served import Served, served, without_dates
+from tests.api.test_plain_operations import OTHER_FORMS
+from tests.awaiting import eventually
 from tests.certificates import certificate_in
 from tests.in_process import StatedClock
 
@@ -147,7 +151,7 @@ async def one_way(
 ) -> AsyncIterator[Served]:
     """A server on an emptied store, with a clock and draws that are stated."""
     store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
-    app_options = {name: options.pop(name) for name in ("rate",) if name in options}
+    app_options = {name: options.pop(name) for name in ("rate", "observe_request") if name in options}
     specs = Specs()
 
     app = build_api(store=store, access=access, render_metrics=no_metrics, specs=specs, **app_options)
@@ -258,6 +262,39 @@ async def test_a_client_that_leaves_takes_nothing_from_the_next(server: str, red
     for leaving in ((assign("a")[:-3],), (assign("a")[:30],), (b"",)):
         directly, by_fastapi = await both_ways([TALKS["a session's life"]], server, redis, leaving)
         assert directly == by_fastapi
+
+
+async def test_both_ways_read_every_form_of_operations_alike(server: str, redis: Redis) -> None:
+    talks: list[Talk] = [(last(call("f/operations", body)),) for body in OTHER_FORMS.values()]
+    answers = zip(OTHER_FORMS, *await both_ways(talks, server, redis), strict=True)
+    assert [form for form, directly, by_fastapi in answers if directly != by_fastapi] == []
+
+
+async def test_both_ways_answer_alike_wherever_the_body_is_cut(server: str, redis: Redis) -> None:
+    request = last(call("f/operations", {"operations": [{"complete": {"session_id": "nobody"}}] * 2}))
+    cuts = range(request.index(b"\r\n\r\n"), len(request))
+    said = []
+    for fast_path in (True, False):
+        async with one_way(server, redis, fast_path=fast_path, access=Access.open()) as here:
+            said += await asyncio.gather(*(here.say(request[:cut], request[cut:]) for cut in cuts))
+    assert {b"\r\n".join(without_dates(answer))[:15] for answer in said} == {b"HTTP/1.1 200 OK"}
+    assert len({b"\r\n".join(without_dates(answer)) for answer in said}) == 1
+
+
+async def test_a_client_that_leaves_in_the_body_has_sent_nothing(server: str, redis: Redis) -> None:
+    seen: list[RequestRecord] = []
+    async with one_way(server, redis, fast_path=True, access=Access.open(), observe_request=seen.append) as here:
+        await here.leave(call("f/operations", {"operations": [{"assign": {"session_id": "a"}}]})[:-3])
+        await eventually(lambda: [record.status for record in seen[1:]] == [0])
+    assert not redis.hexists("{f}:sessions", "a")
+
+
+async def test_a_body_that_breaks_off_is_no_error_of_the_service(server: str, redis: Redis) -> None:
+    with capture_logs() as logs:
+        async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+            said = await here.say(CHUNKED, b"zz\r\n")
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert [entry for entry in logs if entry["log_level"] == "error"] == []
 
 
 # Keys and rates

@@ -15,7 +15,7 @@ from slta.server import protocol
 from slta.store import Store
 from slta.store.batching import batcher
 from slta.store.batching.batcher import MAX_BATCH
-from slta.store.batching.pending import PendingOperation
+from slta.store.batching.pending import PendingCall
 from tests.api.conftest import FLEET, Api, NewClient, refusal
 from tests.api.served import served
 from tests.api.test_fast_path import assign, call, in_one
@@ -110,9 +110,9 @@ async def test_a_connection_that_was_refused_is_not_read_for_a_while_and_others_
         writer.close()
 
 
-def waiting_operations(store: Store) -> list[PendingOperation]:
+def waiting_calls(store: Store) -> list[PendingCall]:
     """What waits for a call to the store for fleet f."""
-    return [operation for together in store._operations._batchers["f"]._queue for operation in together]
+    return list(store._operations._batchers["f"]._queue)
 
 
 async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_sent(
@@ -127,10 +127,10 @@ async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_se
         await between[0].waiting(before + 1)
         _, second = await asyncio.open_connection("127.0.0.1", here.port)
         second.write(assign("waiting"))
-        await eventually(lambda: waiting_operations(behind))
+        await eventually(lambda: waiting_calls(behind))
         first.transport.abort()
         second.transport.abort()
-        await eventually(lambda: all(w.outcome.done() for w in waiting_operations(behind)))
+        await eventually(lambda: all(w.done.done() for w in waiting_calls(behind)))
         between[0].open.set()
         await behind._operations.drain()
     assert (await api.get(f"{fleet}/sessions/sent")).status_code == 200

@@ -119,7 +119,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a reply that cannot be read leaves its callers waiting": python(
         "store/batching/batcher",
-        "            not_run = self._deliver(batch, reply, stamp)\n        except TimeoutError",
+        "            self._deliver(batch, operations, reply, stamp)\n        except TimeoutError",
         "        except TimeoutError",
         "store/batching",
     ),

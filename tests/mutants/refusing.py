@@ -20,23 +20,24 @@ def _paths(tests: tuple[str, ...]) -> tuple[str, ...]:
 
 FAULTS = ("store/faults/outages", "store/faults/refusals")
 BATCHING, EARLY = "store/batching", "store/tombstones"
+PLAIN = "api/plain_operations"
 
 PYTHON = {
     "a call that may have run is said not to have run": python(
         "store/batching/batcher",
-        "operation.may_have_run |= failed.failure.ran",
-        "operation.may_have_run |= False",
+        "call.may_have_run |= failed.failure.ran",
+        "call.may_have_run |= False",
         *FAULTS,
     ),
     "after its deadline everything may have run": python(
         "store/batching/pending",
-        "self.outcome_unknown() if self.may_have_run else StoreUnavailableError()",
-        "self.outcome_unknown()",
+        "_outcome_unknown if self.may_have_run else _not_run",
+        "_outcome_unknown",
         *FAULTS,
     ),
     "an unknown outcome does not name its session": python(
         "store/batching/pending",
-        "OutcomeUnknownError(None, session_id=self.arguments[1])",
+        "OutcomeUnknownError(None, session_id=operation[1])",
         "OutcomeUnknownError()",
         "api/ids",
     ),
@@ -48,27 +49,37 @@ PYTHON = {
     ),
     "an assign that memory refused may have run": python(
         "store/batching/batcher",
-        "operation.resolve(StoreUnavailableError())",
-        "operation.resolve(operation.outcome_unknown())",
+        "else StoreUnavailableError() for name",
+        "else Exception() for name",
         "api/store_failures",
     ),
     "what was not run is told as an outcome": python(
-        "store/batching/batcher", 'if outcome[0] == "NOT_RUN":', 'if outcome[0] == "NEVER":', BATCHING
+        "store/batching/pending", 'if reply[0] == "NOT_RUN":', 'if reply[0] == "NEVER":', BATCHING
     ),
     "a fault is told as an outcome": python(
-        "store/batching/batcher",
-        'if outcome[0] == "FAULT" else outcome',
-        'if outcome[0] == "NEVER" else outcome',
+        "store/batching/pending",
+        'if reply[0] == "FAULT" else reply',
+        'if reply[0] == "NEVER" else reply',
         BATCHING,
     ),
     "after a call that ran nothing it asks as fast as it can": python(
-        "store/batching/batcher", "if len(not_run) == len(batch):", "if False:", BATCHING
+        "store/batching/batcher", "for call in waiting) == len(operations):", "for call in waiting) < 0:", BATCHING
     ),
     "a refused batch is not sent again": python(
         "store/batching/batcher",
         "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n        self._requeue(batch)\n",
         "        await asyncio.sleep(RETRY_PAUSE_SECONDS)\n",
         *FAULTS,
+    ),
+    "a plain complete may have a lease": python("api/plain_operations", '(?="[^,}]*})', "", PLAIN),
+    "a plain lease may begin with zeros": python("api/plain_operations", "0|[1-9][0-9]{0,7}", "[0-9]{1,8}", PLAIN),
+    "a plain body may have any white space": python("api/plain_operations", "[ \\t\\n\\r]*+", "\\s*+", PLAIN),
+    "a plain body may have any number of operations": python(
+        "api/plain_operations", "if len(found) > MAX_OPERATIONS:", "if False:", PLAIN
+    ),
+    "an outcome of a batch lacks its token": python("api/routes/outcomes", "len(reply) > 6", "len(reply) > 9", PLAIN),
+    "a client that leaves in the body is an error": python(
+        "api/fast_path", "except ClientDisconnect:", "except NotImplementedError:", "api/fast_path"
     ),
     "a change whose reply was lost is said not to have run": python(
         "store/client/functions",
@@ -180,7 +191,7 @@ PYTHON = {
         "api/routes/operations", "if not principal.may(SCOPES[kind]):", "if False:", "api/operations"
     ),
     "a problem within a call of many does not say when to come back": python(
-        "api/routes/operations", "    if wait:\n", "    if False:\n", "api/operations"
+        "api/routes/outcomes", "    if wait:\n", "    if False:\n", "api/operations"
     ),
     "a problem does not say when to come back": python(
         "api/http/problems",

@@ -18,9 +18,10 @@ from slta.api.http.bodies import check_accept, check_body, check_query, read_bod
 from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import Dependencies
 from slta.api.http.guards import RequestGuard
-from slta.api.http.parsing import BodyParser
+from slta.api.http.parsing import BodyParser, ReadPlain
 from slta.api.http.responses import ApiResponse
-from slta.api.http.route_options import UNCOUNTED_BYTES, RouteOptions, route_options_of
+from slta.api.http.route_options import RouteOptions, route_options_of
+from slta.api.plain_operations import read_plain_operations
 from slta.api.routes import operations, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
 
@@ -28,25 +29,33 @@ FLEETS = "/v1/fleets/"
 
 
 class FastRoute(NamedTuple):
-    """A hot route. `endpoint` takes fleet, body, dependencies and context; `path` is the path template."""
+    """A hot route. `endpoint` takes fleet, body, dependencies and context; `name` is the segment after the fleet."""
 
+    name: str
     path: str
     options: RouteOptions
     parser: BodyParser
     endpoint: Callable[..., Awaitable[ApiResponse]]
 
 
-_ENDPOINTS: Mapping[str, tuple[type[BaseModel], Callable[..., Awaitable[ApiResponse]]]] = {
-    "assign": (AssignBody, sessions.assign),
-    "complete": (CompleteBody, sessions.complete),
-    "renew": (RenewBody, sessions.renew),
-    "operations": (OperationsBody, operations.operate),
-}
+def _route(
+    name: str,
+    endpoint: Callable[..., Awaitable[ApiResponse]],
+    model: type[BaseModel],
+    read_plain: ReadPlain | None = None,
+) -> FastRoute:
+    options = route_options_of(endpoint)
+    return FastRoute(name, f"{FLEETS}{{fleet}}/{name}", options, BodyParser(model, options, read_plain), endpoint)
+
+
 FAST_ROUTES: Mapping[str, FastRoute] = {
-    name: FastRoute(
-        f"{FLEETS}{{fleet}}/{name}", route_options_of(function), BodyParser(model, route_options_of(function)), function
+    route.name: route
+    for route in (
+        _route("assign", sessions.assign, AssignBody),
+        _route("complete", sessions.complete, CompleteBody),
+        _route("renew", sessions.renew, RenewBody),
+        _route("operations", operations.operate, OperationsBody, read_plain_operations),
     )
-    for name, (model, function) in _ENDPOINTS.items()
 }
 """By the path segment after the fleet; the method is POST."""
 
@@ -85,7 +94,7 @@ class FastPath:
                 check_body(context, body, options.body_bytes, authorizer.reserve)
             else:
                 body = await read_body(context, body, options.body_bytes, authorizer.reserve)
-            model = await route.parser.read(body) if len(body) > UNCOUNTED_BYTES else route.parser.parse(body)
+            model = await route.parser.read(body)
             response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
         except ClientDisconnect:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from slta.models import AlreadyEnded, Completed, Placement, Renewal
 from slta.models.request_record import Event
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import MAX_LEASE_SECONDS, check_lease, read_number
+from slta.store import OperationRequest
 
 MAX_POOLS = 1000
 MAX_RENEWALS = 1000
@@ -112,6 +114,20 @@ class OperationsBody(_Body):
     """Operations, executed in order."""
 
     operations: Annotated[list[Operation], Field(min_length=1, max_length=MAX_OPERATIONS, fail_fast=True)]
+
+    @property
+    def requests(self) -> list[OperationRequest]:
+        """Operations as the store takes them. The service generates an absent `session_id`."""
+        return [_request_of(operation) for operation in self.operations]
+
+
+def _request_of(operation: Operation) -> OperationRequest:
+    if isinstance(operation, AssignOperation):
+        assign = operation.assign
+        return OperationRequest("assign", assign.session_id or secrets.token_hex(16), assign.lease_seconds)
+    if isinstance(operation, CompleteOperation):
+        return OperationRequest("complete", operation.complete.session_id)
+    return OperationRequest("renew", operation.renew.session_id, operation.renew.lease_seconds)
 
 
 class FleetBody(FleetFile):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slta.models import (
@@ -138,6 +138,25 @@ def renewal(session_id: str, reply: Reply) -> Renewal:
         raise errors.SessionEndedError("The session has ended. A new session needs a new `session_id`.")
     session_checked(reply)
     return Renewal(session_id=session_id)
+
+
+OPERATION_PARSERS: Mapping[str, Callable[[str, Reply], Placement | Completed | AlreadyEnded | Renewal]] = {
+    "assign": placement,
+    "complete": completion,
+    "renew": renewal,
+}
+
+
+def operation_result(
+    kind: str, session_id: str, outcome: Reply | Exception
+) -> Placement | Completed | AlreadyEnded | Renewal | Exception:
+    """Parse the outcome of an operation in a batch; errors are values."""
+    if isinstance(outcome, Exception):
+        return outcome
+    try:
+        return OPERATION_PARSERS[kind](session_id, outcome)
+    except errors.DispatchError as error:
+        return error
 
 
 def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:

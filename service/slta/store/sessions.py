@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewal, Renewed, Reported, Session
-from slta.models.errors import DispatchError
+from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Reported, Session
 from slta.store import replies
 from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs, Outcome
 from slta.store.client.functions import Argument, FunctionClient
-
-OperationResult = Placement | Completed | AlreadyEnded | Renewal | Exception
-"""Result or error of an operation."""
 
 
 class OperationRequest(NamedTuple):
@@ -22,13 +18,6 @@ class OperationRequest(NamedTuple):
     kind: Literal["assign", "complete", "renew"]
     session_id: str
     lease_seconds: float | None = None
-
-
-_PARSERS: Mapping[str, Callable[[str, replies.Reply], Placement | Completed | AlreadyEnded | Renewal]] = {
-    "assign": replies.placement,
-    "complete": replies.completion,
-    "renew": replies.renewal,
-}
 
 
 class Sessions:
@@ -81,11 +70,9 @@ class Sessions:
 
     async def operate(
         self, fleet: str, requests: Sequence[OperationRequest], arrived: float | None = None
-    ) -> list[OperationResult]:
-        """Run operations in order, without others in between; errors are values."""
-        arguments = [self._arguments(*request) for request in requests]
-        outcomes = await self._operations.outcomes(fleet, arguments, arrived)
-        return [_result(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
+    ) -> list[Outcome]:
+        """Run operations in order, without others in between; `replies.operation_result` parses an outcome."""
+        return await self._operations.outcomes(fleet, [self._arguments(*request) for request in requests], arrived)
 
     def waiting_seconds(self, fleet: str) -> float:
         """Estimated queueing delay of an operation that arrives now."""
@@ -98,15 +85,6 @@ class Sessions:
     def _arguments(self, kind: str, session_id: str, lease_seconds: float | None = None) -> OperationArgs:
         draw = repr(self._draw()) if kind == "assign" else ""
         return (kind, session_id, _microseconds(lease_seconds), draw, "")
-
-
-def _result(request: OperationRequest, outcome: Outcome) -> OperationResult:
-    if isinstance(outcome, Exception):
-        return outcome
-    try:
-        return _PARSERS[request.kind](request.session_id, outcome)
-    except DispatchError as error:
-        return error
 
 
 def _microseconds(seconds: float | None) -> Argument:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice, repeat
 from time import monotonic
 
 from slta.models.errors import StoreUnavailableError
 from slta.store.batching.call_time import CallTimeEstimate
-from slta.store.batching.pending import OperationArgs, Outcome, PendingOperation
+from slta.store.batching.pending import OperationArgs, Outcome, PendingCall
 from slta.store.client.failures import Failure, classify_timeout
 from slta.store.client.functions import FunctionClient, StoreCallError
 from slta.store.failover.replay_log import ReplayLog
@@ -48,29 +49,27 @@ class Operations:
 
     async def submit(self, fleet: str, operation: OperationArgs, arrived: float | None = None) -> Reply:
         """Run one operation; `arrived` is the time of its request by the event loop's clock, None for now."""
-        batcher = self._batcher(fleet)
-        batcher.add([pending := batcher.pending(operation, self._deadline(arrived))])
-        return _result(await pending.outcome)
+        [outcome] = await self._add(fleet, [operation], self._deadline(arrived)).done
+        return _result(outcome)
 
     async def submit_all(
-        self, fleet: str, operations: Iterable[OperationArgs], arrived: float | None = None
+        self, fleet: str, operations: Sequence[OperationArgs], arrived: float | None = None
     ) -> list[Reply]:
         """Run operations in order, as `outcomes`; raises the first error."""
         return list(map(_result, await self.outcomes(fleet, operations, arrived)))
 
     async def outcomes(
-        self, fleet: str, operations: Iterable[OperationArgs], arrived: float | None = None
+        self, fleet: str, operations: Sequence[OperationArgs], arrived: float | None = None
     ) -> list[Outcome]:
         """Run operations in order, each `MAX_BATCH` of them without others in between; errors are values."""
         deadline = self._deadline(arrived)
-        pending = [self._batcher(fleet).pending(operation, deadline) for operation in operations]
-        for start in range(0, len(pending), MAX_BATCH):
-            self._batcher(fleet).add(pending[start : start + MAX_BATCH])
+        slices = [operations[start : start + MAX_BATCH] for start in range(0, len(operations), MAX_BATCH)]
+        calls = [self._add(fleet, part, deadline) for part in slices]
         try:
-            return [await operation.outcome for operation in pending]
+            return [outcome for call in calls for outcome in await call.done]
         except asyncio.CancelledError:
-            for operation in pending:
-                operation.outcome.cancel()
+            for call in calls:
+                call.done.cancel()
             raise
 
     def waiting_seconds(self, fleet: str) -> float:
@@ -86,6 +85,11 @@ class Operations:
     def _deadline(self, arrived: float | None) -> float:
         return (monotonic() if arrived is None else arrived) + self._deadline_seconds
 
+    def _add(self, fleet: str, operations: Sequence[OperationArgs], deadline: float) -> PendingCall:
+        call = PendingCall(operations, deadline, asyncio.get_running_loop().create_future())
+        self._batcher(fleet).add(call)
+        return call
+
     def _batcher(self, fleet: str) -> Batcher:
         batcher = self._batchers.get(fleet)
         if batcher is None:  # removed when idle, so that unknown fleets do not accumulate
@@ -96,9 +100,9 @@ class Operations:
 
 
 class Batcher:
-    """Queue of one fleet's pending operations, and the tasks that send them.
+    """Queue of one fleet's pending calls, and the tasks that send them, several in one store call.
 
-    A group that was added together is sent in one call, so its order holds although calls overlap.
+    A pending call is never split, so the order of its operations holds although store calls overlap.
     """
 
     def __init__(
@@ -111,7 +115,7 @@ class Batcher:
     ) -> None:
         """`call_time` is shared by all fleets; `on_idle` is called when nothing is pending."""
         self.senders: set[asyncio.Task[None]] = set()
-        self._queue: deque[list[PendingOperation]] = deque()
+        self._queue: deque[PendingCall] = deque()
         self._pending = 0
         self._calls = 0
         self._functions = functions
@@ -122,17 +126,13 @@ class Batcher:
         self._progress = self._sampled = monotonic()
         self._stalled_seconds = 0.0
 
-    def pending(self, operation: OperationArgs, deadline: float) -> PendingOperation:
-        """Create an operation for `add`."""
-        return PendingOperation(operation, asyncio.get_running_loop().create_future(), deadline)
-
-    def add(self, group: list[PendingOperation]) -> None:
-        """Enqueue at most MAX_BATCH operations, and start a sender if one is needed."""
+    def add(self, call: PendingCall) -> None:
+        """Enqueue a call of at most MAX_BATCH operations, and start a sender if one is needed."""
         now = monotonic()
         self._stalled_seconds += min(now - self._sampled, MAX_SAMPLE_GAP_SECONDS)
         self._sampled = now
-        self._queue.append(group)
-        self._pending += len(group)
+        self._queue.append(call)
+        self._pending += len(call.waiting)
         senders = len(self.senders)
         if not senders or (self._calls == senders < MAX_CONCURRENT_CALLS and self._pending >= MIN_SECOND_CALL):
             self.senders.add(asyncio.create_task(self._send_all()))
@@ -153,7 +153,7 @@ class Batcher:
             if not self.senders:
                 self._on_idle()
 
-    async def _call(self, batch: Sequence[PendingOperation]) -> None:
+    async def _call(self, batch: Sequence[PendingCall]) -> None:
         began = monotonic()
         if not self._calls:
             self._progressed(began)
@@ -170,78 +170,75 @@ class Batcher:
         self._progress = self._sampled = now
         self._stalled_seconds = 0.0
 
-    def _next_batch(self) -> list[PendingOperation]:
-        now = monotonic()
-        batch: list[PendingOperation] = []
-        while self._queue and len(batch) + len(self._queue[0]) <= MAX_BATCH:
-            group = self._queue.popleft()
-            self._pending -= len(group)
-            for operation in group:
-                if operation.deadline <= now:
-                    operation.resolve(operation.deadline_exceeded())
-                elif not operation.outcome.done():  # done: its caller was cancelled
-                    batch.append(operation)
+    def _next_batch(self) -> list[PendingCall]:
+        now, room = monotonic(), MAX_BATCH
+        batch: list[PendingCall] = []
+        while self._queue and len(self._queue[0].waiting) <= room:
+            call = self._queue.popleft()
+            self._pending -= len(call.waiting)
+            if call.deadline <= now:
+                call.expire()
+            elif not call.done.done():  # done: its caller was cancelled
+                batch.append(call)
+                room -= len(call.waiting)
         return batch
 
-    async def _send(self, function: str, batch: Sequence[PendingOperation]) -> None:
-        arguments = [argument for operation in batch for argument in operation.arguments]
+    async def _send(self, function: str, batch: Sequence[PendingCall]) -> None:
+        operations = [operation for call in batch for operation in call.unresolved()]
+        arguments = [argument for operation in operations for argument in operation]
         try:
-            async with asyncio.timeout_at(min(operation.deadline for operation in batch)):
+            async with asyncio.timeout_at(min(call.deadline for call in batch)):
                 reply, stamp = await self._functions.send_stamped(
-                    function, self._fleet, *arguments, operations=len(batch)
+                    function, self._fleet, *arguments, operations=len(operations)
                 )
-            not_run = self._deliver(batch, reply, stamp)
+            self._deliver(batch, operations, reply, stamp)
         except TimeoutError as error:  # the deadline of the oldest has passed; the others are retried
             await self._recover(function, batch, StoreCallError(classify_timeout(error)))
         except StoreCallError as failed:
             await self._recover(function, batch, failed)
         except Exception as error:  # noqa: BLE001 - the callers must receive any error
-            for operation in batch:
-                operation.resolve(error)
+            for call in batch:
+                call.resolve(repeat(error))
         else:
-            if len(not_run) == len(batch):
+            waiting = [call for call in batch if call.waiting]
+            if sum(len(call.waiting) for call in waiting) == len(operations):
                 # No operation ran: ending leases failed before the first, and will until a tick has repaired the
                 # fleet, which takes about a second. Without a pause this would be a busy loop.
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
-            if not_run:
-                self._requeue(not_run)
+            self._requeue(waiting)
 
-    async def _recover(self, function: str, batch: Sequence[PendingOperation], failed: StoreCallError) -> None:
+    async def _recover(self, function: str, batch: Sequence[PendingCall], failed: StoreCallError) -> None:
         """Retry a failed batch: session ids make every operation idempotent."""
         if failed.failure.kind == "oom" and function == "batch":
-            releasing = [operation for operation in batch if operation.arguments[0] in RELEASING]
-            for operation in batch:
-                if operation.arguments[0] not in RELEASING:
-                    operation.resolve(StoreUnavailableError())
+            for call in batch:
+                call.resolve(None if name in RELEASING else StoreUnavailableError() for name, *_ in call.unresolved())
+            releasing = [call for call in batch if call.waiting]
             if releasing:
                 await self._send("release", releasing)
             return
-        for operation in batch:
-            operation.may_have_run |= failed.failure.ran
+        for call in batch:
+            call.may_have_run |= failed.failure.ran
         await asyncio.sleep(RETRY_PAUSE_SECONDS)
         self._requeue(batch)
 
-    def _requeue(self, batch: Sequence[PendingOperation]) -> None:
-        self._queue.appendleft(list(batch))
-        self._pending += len(batch)
+    def _requeue(self, batch: Sequence[PendingCall]) -> None:
+        self._queue.extendleft(reversed(batch))
+        self._pending += sum(len(call.waiting) for call in batch)
 
-    def _deliver(self, batch: Sequence[PendingOperation], reply: Reply, stamp: Stamp) -> list[PendingOperation]:
-        """Resolve the operations with their outcomes; returns those that did not run."""
+    def _deliver(
+        self, batch: Sequence[PendingCall], operations: Sequence[OperationArgs], reply: Reply, stamp: Stamp
+    ) -> None:
         refusal = REFUSALS.get(reply[0])
         if refusal:
-            for operation in batch:
-                operation.resolve(refusal())
-            return []
-        if len(reply[1]) != len(batch):
+            for call in batch:
+                call.resolve(repeat(refusal()))
+            return
+        if len(reply[1]) != len(operations):
             raise StoreCallError(Failure("response", ran=True))
-        self._replay_log.record(self._fleet, stamp, [operation.arguments for operation in batch], reply[1])
-        not_run = []
-        for operation, outcome in zip(batch, reply[1], strict=True):
-            if outcome[0] == "NOT_RUN":
-                not_run.append(operation)
-            else:
-                operation.resolve(operation.outcome_unknown() if outcome[0] == "FAULT" else outcome)
-        return not_run
+        self._replay_log.record(self._fleet, stamp, operations, reply[1])
+        outcomes = iter(reply[1])
+        for call in batch:
+            call.deliver(islice(outcomes, len(call.waiting)))
 
 
 def _result(outcome: Outcome) -> Reply:

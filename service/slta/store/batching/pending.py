@@ -1,9 +1,10 @@
-"""Pending operation: its arguments, its deadline and the future of its outcome."""
+"""Pending call: operations that are sent together, their deadline and the future of their outcomes."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
 from slta.store.client.functions import Argument
@@ -15,24 +16,62 @@ Outcome = Reply | Exception
 """Reply or error of an operation. An error is a value, so that asyncio does not log it as never retrieved."""
 
 
-@dataclass(slots=True)
-class PendingOperation:
-    """Operation whose caller awaits `outcome`; `deadline` in seconds of the event loop's clock."""
+@dataclass(slots=True, eq=False)
+class PendingCall:
+    """Operations whose caller awaits `done`; `deadline` in seconds of the event loop's clock.
 
-    arguments: OperationArgs
-    outcome: asyncio.Future[Outcome]
+    `waiting` has the indexes of the operations without an outcome, in order.
+    """
+
+    operations: Sequence[OperationArgs]
     deadline: float
+    done: asyncio.Future[list[Outcome]]
     may_have_run: bool = False
+    waiting: Sequence[int] = field(init=False)
+    _outcomes: list[Outcome] = field(init=False)
 
-    def resolve(self, outcome: Outcome) -> None:
-        """Set the outcome, unless it is set or the caller was cancelled."""
-        if not self.outcome.done():
-            self.outcome.set_result(outcome)
+    def __post_init__(self) -> None:
+        self.waiting = range(len(self.operations))
+        self._outcomes = [[]] * len(self.operations)
 
-    def outcome_unknown(self) -> OutcomeUnknownError:
-        """The error of an operation that may have run."""
-        return OutcomeUnknownError(None, session_id=self.arguments[1])
+    def unresolved(self) -> Sequence[OperationArgs]:
+        """Operations without an outcome, in order."""
+        if len(self.waiting) == len(self.operations):
+            return self.operations
+        return [self.operations[index] for index in self.waiting]
 
-    def deadline_exceeded(self) -> Exception:
-        """The error of an operation whose deadline has passed."""
-        return self.outcome_unknown() if self.may_have_run else StoreUnavailableError()
+    def resolve(self, outcomes: Iterable[Outcome | None]) -> None:
+        """Set the outcomes of the unresolved operations, in order; None leaves one unresolved."""
+        waiting = []
+        for index, outcome in zip(self.waiting, outcomes, strict=False):
+            if outcome is None:
+                waiting.append(index)
+            else:
+                self._outcomes[index] = outcome
+        self.waiting = waiting
+        if not waiting and not self.done.done():  # done: the caller was cancelled
+            self.done.set_result(self._outcomes)
+
+    def deliver(self, replies: Iterable[Reply]) -> None:
+        """Set the replies of the unresolved operations: FAULT is an error, NOT_RUN leaves one unresolved."""
+        self.resolve(map(_outcome_of, self.unresolved(), replies))
+
+    def expire(self) -> None:
+        """Set the outcomes of a call whose deadline has passed."""
+        error = _outcome_unknown if self.may_have_run else _not_run
+        self.resolve(map(error, self.unresolved()))
+
+
+def _outcome_of(operation: OperationArgs, reply: Reply) -> Outcome | None:
+    if reply[0] == "NOT_RUN":
+        return None
+    return _outcome_unknown(operation) if reply[0] == "FAULT" else reply
+
+
+def _outcome_unknown(operation: OperationArgs) -> OutcomeUnknownError:
+    """The error of an operation that may have run."""
+    return OutcomeUnknownError(None, session_id=operation[1])
+
+
+def _not_run(_: OperationArgs) -> StoreUnavailableError:
+    return StoreUnavailableError()

@@ -1,0 +1,65 @@
+"""Outcomes of a batch: status and body of each operation as JSON, the same bytes as in the response of a single call.
+
+Replies of successful operations are inserted into templates, which costs a third of a result type and its serializer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import lru_cache
+
+from slta.api.http.problems import problem_of
+from slta.api.http.responses import as_json, response_with
+from slta.models import MICROSECONDS, Completed, Placement, Renewal
+from slta.store import OperationRequest
+from slta.store.batching.pending import Outcome
+from slta.store.replies import Reply, operation_result
+
+Writer = Callable[[str, Reply], str]
+"""Function of session id and reply."""
+
+
+def write_outcome(request: OperationRequest, outcome: Outcome, request_id: str) -> str:
+    """Outcome of one operation as JSON. In an error, Retry-After becomes a member of the body."""
+    if not isinstance(outcome, Exception) and outcome[0] in _WRITERS:
+        return _WRITERS[outcome[0]](request.session_id, outcome)
+    result = operation_result(request.kind, request.session_id, outcome)
+    response = problem_of(request_id, result) if isinstance(result, Exception) else response_with(result)
+    body, wait = response.body.decode(), response.headers.get("Retry-After")
+    if wait:
+        body = f'{body[:-1]}, "retry_after_seconds": {wait}}}'
+    return f'{{"status":{response.status},"body":{body}}}'
+
+
+def _template(status: int, model: type, **values: str) -> str:
+    """Outcome with a body of this model; `values` has JSON texts, and those of other members are inserted (`%s`)."""
+    texts = {field.name: '"%s"' for field in fields(model)} | values
+    members = ",".join(f'"{name}":{text}' for name, text in texts.items())
+    return f'{{"status":{status},"body":{{{members}}}}}'
+
+
+def _placement_writer(status: int, replayed: str) -> Writer:
+    template = _template(status, Placement, token="%s", lease_seconds="%s", replayed=replayed)
+
+    def write(session_id: str, reply: Reply) -> str:
+        token = f'"{reply[6]}"' if len(reply) > 6 else "null"
+        return template % (session_id, reply[1], reply[2], token, _seconds(reply[3]))
+
+    return write
+
+
+@lru_cache
+def _seconds(microseconds: int | str) -> str:
+    return as_json(int(microseconds) / MICROSECONDS).decode()
+
+
+_COMPLETED = _template(200, Completed, outcome='"completed"')
+_RENEWED = _template(200, Renewal, outcome='"renewed"')
+_WRITERS: Mapping[str, Writer] = {
+    "ASSIGNED": _placement_writer(201, "false"),
+    "REPLAYED": _placement_writer(200, "true"),
+    "COMPLETED": lambda session_id, reply: _COMPLETED % (session_id, reply[1]),
+    "RENEWED": lambda session_id, _: _RENEWED % session_id,
+}
+"""By the first word of a reply."""

@@ -1,0 +1,166 @@
+"""Plain operations and outcomes of a batch: the same as by the strict reader and by the serializer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slta.api.http.parsing import BodyParser
+from slta.api.http.problems import HttpError, problem_of
+from slta.api.http.responses import response_with
+from slta.api.http.route_options import route_options_of
+from slta.api.plain_operations import MAX_BYTES, read_plain_operations
+from slta.api.routes.operations import operate
+from slta.api.routes.outcomes import write_outcome
+from slta.api.schemas import OperationsBody
+from slta.models import errors
+from slta.store import OperationRequest
+from slta.store.replies import Reply, operation_result
+from tests.inventory import each
+
+NAMES = st.from_regex(r"[A-Za-z0-9._:-]{1,6}", fullmatch=True).filter(lambda name: name not in (".", ".."))
+LEASES = st.sampled_from([0, 1, 60, 99_999_999, 1.5, 60.25, 10.000001])
+MEMBERS: st.SearchStrategy[Any] = st.builds(dict, session_id=NAMES) | st.builds(
+    dict, session_id=NAMES, lease_seconds=LEASES
+)
+OPERATIONS = st.one_of(
+    st.fixed_dictionaries({"assign": MEMBERS}),
+    st.fixed_dictionaries({"renew": MEMBERS}),
+    st.fixed_dictionaries({"complete": st.builds(dict, session_id=NAMES)}),
+)
+EDITS = st.tuples(st.integers(0, 200), st.integers(0, 2), st.sampled_from('{}[]":,.-+0eE\\ \f\u00a0é'))
+"""Position, characters removed and character added."""
+STRICT = BodyParser(OperationsBody, route_options_of(operate))
+ONE = '{"assign":{"session_id":"a","lease_seconds":60}}'
+
+
+def batch(*operations: str) -> bytes:
+    return f'{{"operations":[{",".join(operations)}]}}'.encode()
+
+
+def strictly(body: bytes) -> list[OperationRequest] | None:
+    """What the strict reader takes from a body; None if it refuses it."""
+    try:
+        model: Any = STRICT.parse(body)
+    except HttpError:
+        return None
+    requests: list[OperationRequest] = model.requests
+    return requests
+
+
+@given(st.lists(OPERATIONS, min_size=1, max_size=5), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
+def test_a_plain_body_has_the_values_that_the_strict_reader_finds(
+    operations: list[Any], separators: tuple[str, str]
+) -> None:
+    body = json.dumps({"operations": operations}, separators=separators).encode()
+    plain = read_plain_operations(body)
+    assert plain
+    assert plain.requests == strictly(body)
+
+
+@given(
+    st.lists(OPERATIONS, min_size=1, max_size=3),
+    st.lists(
+        st.tuples(st.integers(0, 200), st.integers(0, 2), st.sampled_from('{}[]":,.-+0eE\\ \f\u00a0é')), max_size=3
+    ),
+)
+def test_what_the_fast_reader_takes_of_a_changed_body_the_strict_one_takes_as_well(
+    operations: list[Any], edits: list[tuple[int, int, str]]
+) -> None:
+    text = json.dumps({"operations": operations})
+    for at, removed, added in edits:
+        text = text[:at] + added + text[at + removed :]
+    plain = read_plain_operations(text.encode())
+    assert plain is None or plain.requests == strictly(text.encode())
+
+
+OTHER_FORMS = {
+    "no operation": batch(),
+    "more than 1,000": batch(*[ONE] * 1001),
+    "a second member": b'{"operations":[%b],"a":1}' % ONE.encode(),
+    "text after the end": batch(ONE) + b"x",
+    "a comma at the end": batch(ONE, ""),
+    "a byte-order mark": b"\xef\xbb\xbf" + batch(ONE),
+    "form feed": batch(ONE) + b"\f",
+    "no-break space": batch(ONE) + "\u00a0".encode(),
+    "a key twice": batch('{"assign":{"session_id":"a","session_id":"b"}}'),
+    "a lease twice": batch('{"assign":{"session_id":"a","lease_seconds":1,"lease_seconds":2}}'),
+    "two operations in one": batch('{"assign":{"session_id":"a"},"complete":{"session_id":"a"}}'),
+    "a lease of complete": batch('{"complete":{"session_id":"a","lease_seconds":1}}'),
+    "an unknown member": batch('{"assign":{"session_id":"a","weight":1}}'),
+    "an unknown operation": batch('{"report":{"session_id":"a"}}'),
+    "an escape": batch('{"assign":{"session_id":"\\u0061"}}'),
+    "a lone surrogate": batch('{"assign":{"session_id":"\\ud800"}}'),
+    "not UTF-8": batch(ONE).replace(b'"a"', b'"\xff"'),
+    "129 characters": batch(f'{{"assign":{{"session_id":"{"a" * 129}"}}}}'),
+    "a dot": batch('{"assign":{"session_id":"."}}'),
+    "no id": batch('{"assign":{}}'),
+    "null": batch('{"assign":{"session_id":null}}'),
+    "NaN": batch('{"assign":{"session_id":"a","lease_seconds":NaN}}'),
+    "a leading zero": batch('{"assign":{"session_id":"a","lease_seconds":060}}'),
+    "a zero and a fraction": batch('{"assign":{"session_id":"a","lease_seconds":0.0001}}'),
+    "a point at the end": batch('{"assign":{"session_id":"a","lease_seconds":60.}}'),
+    "an exponent": batch('{"assign":{"session_id":"a","lease_seconds":6e1}}'),
+    "a negative lease": batch('{"assign":{"session_id":"a","lease_seconds":-1}}'),
+    "more than ten years": batch('{"assign":{"session_id":"a","lease_seconds":315360001}}'),
+    "true": batch('{"assign":{"session_id":"a","lease_seconds":true}}'),
+    "a lease first": batch('{"assign":{"lease_seconds":1,"session_id":"a"}}'),
+    "too long": batch(ONE) + b" " * MAX_BYTES,
+    "empty": b"",
+}
+
+
+@each("form", OTHER_FORMS)
+def test_another_form_is_left_to_the_strict_reader(form: str) -> None:
+    assert read_plain_operations(OTHER_FORMS[form]) is None
+
+
+# Outcomes
+
+LEASE_TEXTS = st.sampled_from([0, 1000, 1_500_000, 60_000_000, 315_360_000_000_000])
+
+
+def by_serializer(request: OperationRequest, outcome: Reply | Exception) -> str:
+    """The response of a single call, as a member of a batch's, without Retry-After."""
+    result = operation_result(request.kind, request.session_id, outcome)
+    response = problem_of("r-1", result) if isinstance(result, Exception) else response_with(result)
+    return f'{{"status":{response.status},"body":{response.body.decode()}}}'
+
+
+@given(NAMES, NAMES, NAMES, LEASE_TEXTS, st.sampled_from([["ASSIGNED", "green"], ["ASSIGNED", "x"], ["REPLAYED"]]))
+def test_a_placement_is_written_as_the_serializer_writes_it(
+    session: str, pool: str, pool_class: str, lease: int, form: list[str]
+) -> None:
+    outcome, *token = form
+    reply = [outcome, pool, pool_class, lease, 5, 9, *token]
+    request = OperationRequest("assign", session)
+    assert write_outcome(request, reply, "r-1") == by_serializer(request, reply)
+
+
+@pytest.mark.parametrize(
+    ("request_", "outcome"),
+    [
+        (OperationRequest("complete", "s"), ["COMPLETED", "p"]),
+        (OperationRequest("complete", "s"), ["ENDED", "expired", "p"]),
+        (OperationRequest("complete", "s"), ["UNKNOWN"]),
+        (OperationRequest("renew", "s"), ["RENEWED", "p", "c", 1, 5, 9]),
+        (OperationRequest("renew", "s"), ["EXPIRED"]),
+        (OperationRequest("assign", "s"), ["ENDED", "expired", "p"]),
+        (OperationRequest("assign", "s"), ["OBSERVES"]),
+        (OperationRequest("assign", "s"), errors.UnknownFleetError()),
+    ],
+)
+def test_any_other_outcome_is_written_as_the_single_call_answers(
+    request_: OperationRequest, outcome: Reply | Exception
+) -> None:
+    assert write_outcome(request_, outcome, "r-1") == by_serializer(request_, outcome)
+
+
+def test_the_time_to_wait_is_a_member_of_the_body() -> None:
+    written = json.loads(write_outcome(OperationRequest("assign", "s"), errors.StoreUnavailableError(), "r-1"))
+    assert (written["status"], written["body"]["code"]) == (503, "store_unavailable")
+    assert written["body"]["retry_after_seconds"] == 1
