@@ -40,7 +40,7 @@ class Sessions:
         `lease_seconds` None is the fleet's default, 0 no lease. SessionEndedError, FleetObservesError, NoCapacityError,
         NoActivePoolError.
         """
-        arguments = self._arguments("assign", session_id, lease_seconds)
+        arguments = ("assign", session_id, _microseconds(lease_seconds), repr(self._draw()), "")
         return replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def report(
@@ -56,8 +56,9 @@ class Sessions:
 
     async def complete(self, fleet: str, session_id: str, arrived: float | None = None) -> Completed | AlreadyEnded:
         """End a session. UnknownSessionError, after which a late assign of the id raises SessionEndedError."""
-        arguments = self._arguments("complete", session_id)
-        return replies.completion(session_id, await self._operations.submit(fleet, arguments, arrived))
+        return replies.completion(
+            session_id, await self._operations.submit(fleet, ("complete", session_id, "", "", ""), arrived)
+        )
 
     async def renew(
         self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None, arrived: float | None = None
@@ -72,7 +73,11 @@ class Sessions:
         self, fleet: str, requests: Sequence[OperationRequest], arrived: float | None = None
     ) -> list[Outcome]:
         """Run operations in order, without others in between; `replies.operation_result` parses an outcome."""
-        return await self._operations.outcomes(fleet, [self._arguments(*request) for request in requests], arrived)
+        arguments: list[OperationArgs] = [
+            (kind, session_id, _microseconds(lease), repr(self._draw()) if kind == "assign" else "", "")
+            for kind, session_id, lease in requests
+        ]
+        return await self._operations.outcomes(fleet, arguments, arrived)
 
     def waiting_seconds(self, fleet: str) -> float:
         """Estimated queueing delay of an operation that arrives now."""
@@ -81,10 +86,6 @@ class Sessions:
     async def get(self, fleet: str, session_id: str) -> Session:
         """A live session. UnknownSessionError, SessionEndedError."""
         return replies.session(session_id, await self._functions.read("session", fleet, session_id))
-
-    def _arguments(self, kind: str, session_id: str, lease_seconds: float | None = None) -> OperationArgs:
-        draw = repr(self._draw()) if kind == "assign" else ""
-        return (kind, session_id, _microseconds(lease_seconds), draw, "")
 
 
 def _microseconds(seconds: float | None) -> Argument:
