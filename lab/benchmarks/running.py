@@ -90,6 +90,16 @@ def uvicorn(application: str, *, is_factory: bool, has_store: bool) -> Start:
     return start
 
 
+def httptools_floor(stack: ExitStack, folder: Path, count: int) -> Running:
+    """The bare protocol of httptools_floor.py."""
+
+    def one(port: int) -> int:
+        command = [sys.executable, "-m", "lab.benchmarks.httptools_floor", str(port)]
+        return start_listening(stack, folder, command, port, {})
+
+    return _started(one, count, None)
+
+
 def nginx(stack: ExitStack, folder: Path, count: int) -> Running:
     """nginx with its Lua module, one worker each."""
     program = require("nginx")
@@ -145,6 +155,7 @@ STARTS: Mapping[tuple[str, bool], Start] = {
     ("least_loaded", False): uvicorn("least_loaded", is_factory=True, has_store=True),
     ("nothing", False): uvicorn("nothing", is_factory=True, has_store=False),
     ("bare", False): uvicorn("bare", is_factory=False, has_store=False),
+    ("httptools", False): httptools_floor,
     ("nginx", False): nginx,
     ("haproxy", False): haproxy,
     ("store", False): store_alone,

@@ -42,6 +42,7 @@ PEERS = (
     Side("least-loaded", "least_loaded", "pairs"),
     Side("fastapi", "nothing", "pairs"),
     Side("asgi", "bare", "pairs"),
+    Side("httptools", "httptools", "pairs"),
     Side("nginx-lua", "nginx", "pairs"),
     Side("haproxy", "haproxy", "pairs"),
     Side("store-128", "store", "store", 128),

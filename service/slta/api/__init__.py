@@ -4,6 +4,7 @@
 |---|---|
 | app | `build_api`: the FastAPI application with its middleware |
 | fast_path | hot routes without FastAPI |
+| plain_operations | fast reader of a batch in its plain form |
 | http | what all routes share: guards, authorization, bodies, responses, problems, OpenAPI |
 | routes | the endpoints, one module for each resource |
 | schemas | request and response models |
