@@ -20,7 +20,7 @@ from slta.audit import audit_fleet, repair_fleet
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
-from slta.store import OperationRequest, Store, StoreSettings
+from slta.store import Store, StoreSettings
 from tests.servers import INSTALLED, running_server
 
 SLICE = 1000
@@ -37,14 +37,14 @@ async def fill(store: Store, specs: Specs, fleet: str, pools: int, sessions: int
     await apply_fleet(store, specs, fleet, parse_document(document(pools)))
     for start in range(0, sessions, SLICE):
         ids = [f"session-of-{fleet}-{k:08d}" for k in range(start, min(sessions, start + SLICE))]
-        done = await store.sessions.operate(fleet, [OperationRequest("assign", id_) for id_ in ids])
+        done = await store.sessions.operate(fleet, [("assign", id_, None) for id_ in ids])
         assert all(isinstance(outcome, list) and outcome[0] == "ASSIGNED" for outcome in done)
 
 
 async def beside(store: Store) -> list[float]:
     """Assign and complete a session of another fleet: the seconds of each."""
     id_, waits = f"beside-{perf_counter_ns()}", []
-    for operation in (OperationRequest("assign", id_), OperationRequest("complete", id_)):
+    for operation in (("assign", id_, None), ("complete", id_, None)):
         began = perf_counter()
         [done] = await store.sessions.operate("other", [operation])
         waits.append(perf_counter() - began)

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from slta.models import errors
-from slta.store import OperationRequest, Store, StoreSettings
+from slta.store import Store, StoreSettings
 from tests import rawstate
 from tests.audit import violations
 from tests.servers import SERVERS, own_server
@@ -27,7 +27,7 @@ async def fleet(store: Store) -> None:
 
 
 async def complete_unknown(store: Store, *ids: str) -> None:
-    done = await store.sessions.operate(FLEET, [OperationRequest("complete", id_) for id_ in ids])
+    done = await store.sessions.operate(FLEET, [("complete", id_, None) for id_ in ids])
     assert done == [["UNKNOWN"]] * len(ids)
 
 

@@ -31,7 +31,7 @@ def read_plain_operations(body: bytes) -> PlainOperations | None:
     found = _OPERATION.findall(text)
     if len(found) > MAX_OPERATIONS:
         return None
-    return PlainOperations([OperationRequest(kind, id_, float(lease) if lease else None) for kind, id_, lease in found])
+    return PlainOperations([(kind, id_, float(lease) if lease else None) for kind, id_, lease in found])
 
 
 _NAME = NAME_PATTERN.strip("^$").replace("(", "(?:", 1)

@@ -124,10 +124,10 @@ class OperationsBody(_Body):
 def _request_of(operation: Operation) -> OperationRequest:
     if isinstance(operation, AssignOperation):
         assign = operation.assign
-        return OperationRequest("assign", assign.session_id or secrets.token_hex(16), assign.lease_seconds)
+        return "assign", assign.session_id or secrets.token_hex(16), assign.lease_seconds
     if isinstance(operation, CompleteOperation):
-        return OperationRequest("complete", operation.complete.session_id)
-    return OperationRequest("renew", operation.renew.session_id, operation.renew.lease_seconds)
+        return "complete", operation.complete.session_id, None
+    return "renew", operation.renew.session_id, operation.renew.lease_seconds
 
 
 class FleetBody(FleetFile):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Reported, Session
 from slta.store import replies
@@ -11,13 +11,8 @@ from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs, Outcome
 from slta.store.client.functions import Argument, FunctionClient
 
-
-class OperationRequest(NamedTuple):
-    """One operation; `lease_seconds` as in the method named by `kind`."""
-
-    kind: Literal["assign", "complete", "renew"]
-    session_id: str
-    lease_seconds: float | None = None
+OperationRequest = tuple[Literal["assign", "complete", "renew"], str, float | None]
+"""One operation: kind, session id and `lease_seconds`, as in the method named by the kind."""
 
 
 class Sessions:

@@ -42,11 +42,14 @@ async def operate(
     for start in range(0, len(requests), SLICE):
         part = requests[start : start + SLICE]
         outcomes = await dependencies.store.sessions.operate(fleet, part, context.arrived)
-        written += [write_outcome(*pair, context.request_id) for pair in zip(part, outcomes, strict=True)]
+        written += [
+            write_outcome(kind, session_id, outcome, context.request_id)
+            for (kind, session_id, _), outcome in zip(part, outcomes, strict=True)
+        ]
     return ApiResponse(200, f'{{"outcomes":[{",".join(written)}]}}'.encode())
 
 
 def _check_scopes(principal: Principal, requests: Collection[OperationRequest]) -> None:
-    for kind in {request.kind for request in requests}:
+    for kind in {kind for kind, *_ in requests}:
         if not principal.may(SCOPES[kind]):
             raise HttpError(403, "insufficient_scope", "The key lacks a scope that one of the operations requires.")

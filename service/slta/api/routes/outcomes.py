@@ -12,7 +12,6 @@ from functools import lru_cache
 from slta.api.http.problems import problem_of
 from slta.api.http.responses import as_json, response_with
 from slta.models import MICROSECONDS, Completed, Placement, Renewal
-from slta.store import OperationRequest
 from slta.store.batching.pending import Outcome
 from slta.store.replies import Reply, operation_result
 
@@ -20,11 +19,11 @@ Writer = Callable[[str, Reply], str]
 """Function of session id and reply."""
 
 
-def write_outcome(request: OperationRequest, outcome: Outcome, request_id: str) -> str:
+def write_outcome(kind: str, session_id: str, outcome: Outcome, request_id: str) -> str:
     """Outcome of one operation as JSON. In an error, Retry-After becomes a member of the body."""
     if not isinstance(outcome, Exception) and outcome[0] in _WRITERS:
-        return _WRITERS[outcome[0]](request.session_id, outcome)
-    result = operation_result(request.kind, request.session_id, outcome)
+        return _WRITERS[outcome[0]](session_id, outcome)
+    result = operation_result(kind, session_id, outcome)
     response = problem_of(request_id, result) if isinstance(result, Exception) else response_with(result)
     body, wait = response.body.decode(), response.headers.get("Retry-After")
     if wait:

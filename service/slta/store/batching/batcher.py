@@ -237,8 +237,9 @@ class Batcher:
             raise StoreCallError(Failure("response", ran=True))
         self._replay_log.record(self._fleet, stamp, operations, reply[1])
         outcomes = iter(reply[1])
+        all_ran = reply[1][-1][0] not in ("FAULT", "NOT_RUN")  # an error also stops the operations behind it
         for call in batch:
-            call.deliver(islice(outcomes, len(call.waiting)))
+            call.deliver(list(islice(outcomes, len(call.waiting))), all_ran=all_ran)
 
 
 def _result(outcome: Outcome) -> Reply:

@@ -42,7 +42,7 @@ class PendingCall:
 
     def resolve(self, outcomes: Iterable[Outcome | None]) -> None:
         """Set the outcomes of the unresolved operations, in order; None leaves one unresolved."""
-        waiting = []
+        waiting: list[int] = []
         for index, outcome in zip(self.waiting, outcomes, strict=False):
             if outcome is None:
                 waiting.append(index)
@@ -52,9 +52,9 @@ class PendingCall:
         if not waiting and not self.done.done():  # done: the caller was cancelled
             self.done.set_result(self._outcomes)
 
-    def deliver(self, replies: Iterable[Reply]) -> None:
+    def deliver(self, replies: list[Reply], *, all_ran: bool) -> None:
         """Set the replies of the unresolved operations: FAULT is an error, NOT_RUN leaves one unresolved."""
-        self.resolve(map(_outcome_of, self.unresolved(), replies))
+        self.resolve(replies if all_ran else map(_outcome_of, self.unresolved(), replies))
 
     def expire(self) -> None:
         """Set the outcomes of a call whose deadline has passed."""
