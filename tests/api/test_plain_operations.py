@@ -42,14 +42,18 @@ def batch(*operations: str) -> bytes:
     return f'{{"operations":[{",".join(operations)}]}}'.encode()
 
 
-def strictly(body: bytes) -> list[OperationRequest] | None:
+def strictly(body: bytes) -> list[tuple[str, str, float | None]] | None:
     """What the strict reader takes from a body; None if it refuses it."""
     try:
         model: Any = STRICT.parse(body)
     except HttpError:
         return None
-    requests: list[OperationRequest] = model.requests
-    return requests
+    return values(model.requests)
+
+
+def values(requests: list[OperationRequest]) -> list[tuple[str, str, float | None]]:
+    """Requests with their leases as numbers: a text may have zeros at its end."""
+    return [(kind, id_, float(lease) if lease else None) for kind, id_, lease in requests]
 
 
 @given(st.lists(OPERATIONS, min_size=1, max_size=5), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
@@ -59,14 +63,12 @@ def test_a_plain_body_has_the_values_that_the_strict_reader_finds(
     body = json.dumps({"operations": operations}, separators=separators).encode()
     plain = read_plain_operations(body)
     assert plain
-    assert plain.requests == strictly(body)
+    assert values(plain.requests) == strictly(body)
 
 
 @given(
     st.lists(OPERATIONS, min_size=1, max_size=3),
-    st.lists(
-        st.tuples(st.integers(0, 200), st.integers(0, 2), st.sampled_from('{}[]":,.-+0eE\\ \f\u00a0é')), max_size=3
-    ),
+    st.lists(EDITS, max_size=3),
 )
 def test_what_the_fast_reader_takes_of_a_changed_body_the_strict_one_takes_as_well(
     operations: list[Any], edits: list[tuple[int, int, str]]
@@ -75,7 +77,7 @@ def test_what_the_fast_reader_takes_of_a_changed_body_the_strict_one_takes_as_we
     for at, removed, added in edits:
         text = text[:at] + added + text[at + removed :]
     plain = read_plain_operations(text.encode())
-    assert plain is None or plain.requests == strictly(text.encode())
+    assert plain is None or values(plain.requests) == strictly(text.encode())
 
 
 OTHER_FORMS = {

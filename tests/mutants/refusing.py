@@ -75,7 +75,7 @@ PYTHON = {
     "a plain lease may begin with zeros": python("api/plain_operations", "0|[1-9][0-9]{0,7}", "[0-9]{1,8}", PLAIN),
     "a plain body may have any white space": python("api/plain_operations", "[ \\t\\n\\r]*+", "\\s*+", PLAIN),
     "a plain body may have any number of operations": python(
-        "api/plain_operations", "if len(found) > MAX_OPERATIONS:", "if False:", PLAIN
+        "api/plain_operations", " if len(requests) <= MAX_OPERATIONS else None", "", PLAIN
     ),
     "an outcome of a batch lacks its token": python("api/routes/outcomes", "len(reply) > 6", "len(reply) > 9", PLAIN),
     "a client that leaves in the body is an error": python(
@@ -188,7 +188,10 @@ PYTHON = {
         "api/overload",
     ),
     "scopes within a call of many are not checked": python(
-        "api/routes/operations", "if not principal.may(SCOPES[kind]):", "if False:", "api/operations"
+        "api/routes/operations",
+        "if lacking and not lacking.isdisjoint(kind for kind, *_ in requests):",
+        "if False:",
+        "api/operations",
     ),
     "a problem within a call of many does not say when to come back": python(
         "api/routes/outcomes", "    if wait:\n", "    if False:\n", "api/operations"

@@ -28,10 +28,8 @@ def read_plain_operations(body: bytes) -> PlainOperations | None:
     text = body.decode("latin-1")  # the expression has ASCII only
     if len(body) > MAX_BYTES or not _BODY.fullmatch(text):
         return None
-    found = _OPERATION.findall(text)
-    if len(found) > MAX_OPERATIONS:
-        return None
-    return PlainOperations([(kind, id_, float(lease) if lease else None) for kind, id_, lease in found])
+    requests = _OPERATION.findall(text)
+    return PlainOperations(requests) if len(requests) <= MAX_OPERATIONS else None
 
 
 _NAME = NAME_PATTERN.strip("^$").replace("(", "(?:", 1)

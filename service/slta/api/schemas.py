@@ -124,10 +124,14 @@ class OperationsBody(_Body):
 def _request_of(operation: Operation) -> OperationRequest:
     if isinstance(operation, AssignOperation):
         assign = operation.assign
-        return "assign", assign.session_id or secrets.token_hex(16), assign.lease_seconds
+        return "assign", assign.session_id or secrets.token_hex(16), _text(assign.lease_seconds)
     if isinstance(operation, CompleteOperation):
-        return "complete", operation.complete.session_id, None
-    return "renew", operation.renew.session_id, operation.renew.lease_seconds
+        return "complete", operation.complete.session_id, ""
+    return "renew", operation.renew.session_id, _text(operation.renew.lease_seconds)
+
+
+def _text(seconds: float | None) -> str:
+    return "" if seconds is None else repr(seconds)
 
 
 class FleetBody(FleetFile):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Reported, Session
 from slta.store import replies
@@ -11,8 +10,8 @@ from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs, Outcome
 from slta.store.client.functions import Argument, FunctionClient
 
-OperationRequest = tuple[Literal["assign", "complete", "renew"], str, float | None]
-"""One operation: kind, session id and `lease_seconds`, as in the method named by the kind."""
+OperationRequest = tuple[str, str, str]
+"""One operation: `assign`, `complete` or `renew`, session id, and `lease_seconds` as text, empty for None."""
 
 
 class Sessions:
@@ -68,8 +67,9 @@ class Sessions:
         self, fleet: str, requests: Sequence[OperationRequest], arrived: float | None = None
     ) -> list[Outcome]:
         """Run operations in order, without others in between; `replies.operation_result` parses an outcome."""
+        draw = self._draw
         arguments: list[OperationArgs] = [
-            (kind, session_id, _microseconds(lease), repr(self._draw()) if kind == "assign" else "", "")
+            (kind, session_id, lease and _microseconds(float(lease)), repr(draw()) if kind == "assign" else "", "")
             for kind, session_id, lease in requests
         ]
         return await self._operations.outcomes(fleet, arguments, arrived)

@@ -50,6 +50,6 @@ async def operate(
 
 
 def _check_scopes(principal: Principal, requests: Collection[OperationRequest]) -> None:
-    for kind in {kind for kind, *_ in requests}:
-        if not principal.may(SCOPES[kind]):
-            raise HttpError(403, "insufficient_scope", "The key lacks a scope that one of the operations requires.")
+    lacking = {kind for kind, scopes in SCOPES.items() if not principal.may(scopes)}
+    if lacking and not lacking.isdisjoint(kind for kind, *_ in requests):
+        raise HttpError(403, "insufficient_scope", "The key lacks a scope that one of the operations requires.")

@@ -48,13 +48,22 @@ class PendingCall:
                 waiting.append(index)
             else:
                 self._outcomes[index] = outcome
-        self.waiting = waiting
-        if not waiting and not self.done.done():  # done: the caller was cancelled
-            self.done.set_result(self._outcomes)
+        self._finish(waiting)
 
     def deliver(self, replies: list[Reply], *, all_ran: bool) -> None:
         """Set the replies of the unresolved operations: FAULT is an error, NOT_RUN leaves one unresolved."""
-        self.resolve(replies if all_ran else map(_outcome_of, self.unresolved(), replies))
+        if not all_ran:
+            self.resolve(map(_outcome_of, self.unresolved(), replies))
+        elif len(replies) < len(self.operations):
+            self.resolve(replies)
+        else:
+            self._outcomes[:] = replies
+            self._finish(())
+
+    def _finish(self, waiting: Sequence[int]) -> None:
+        self.waiting = waiting
+        if not waiting and not self.done.done():  # done: the caller was cancelled
+            self.done.set_result(self._outcomes)
 
     def expire(self) -> None:
         """Set the outcomes of a call whose deadline has passed."""
