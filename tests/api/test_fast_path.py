@@ -28,6 +28,7 @@ from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.server.protocol import MAX_PER_ITERATION
 from slta.store import Store
+from slta.store.sessions import Sessions
 from tests.api.conftest import FLEET, PATIENT, no_metrics
 from tests.api.served import Served, served, without_dates
 from tests.api.test_plain_operations import OTHER_FORMS
@@ -312,6 +313,30 @@ async def test_both_ways_ask_for_the_same_keys(server: str, redis: Redis) -> Non
     assert directly == by_fastapi
     codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
     assert codes == [b"201", b"403", b"404", b"403", b"401", b"401", b"401", b"401"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        ({"access": KEYS, "key": ASSIGNING}, b"403"),
+        ({"access": KEYS, "key": "unknown"}, b"401"),
+        ({"rate": Rate(per_second=1e-9, burst=1)}, b"429"),
+        ({"shed": True}, b"503"),
+    ],
+)
+async def test_both_ways_refuse_a_call_before_its_body_is_there(
+    refusal: dict[str, Any], status: bytes, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dict(refusal)
+    request = complete("a", authorization=f"Bearer {options.pop('key', '')}")
+    shed = options.pop("shed", False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Sessions, "waiting_seconds", lambda *_: 9 if shed else 0)
+        directly, by_fastapi = await both_ways(
+            [(last(request)[:-5],), (last(request)[:-5], request[-5:])], server, redis, **options
+        )
+    assert directly == by_fastapi
+    assert [said[9:12] for said in directly] == [status, status]
 
 
 async def test_both_ways_take_from_the_same_rate(server: str, redis: Redis) -> None:
