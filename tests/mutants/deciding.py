@@ -39,16 +39,16 @@ MUTANTS = {
     ),
     "full pools have room": lua("rows", "bytes[i] = bytes[i] - without[i]", "bytes[i] = bytes[i]"),
     "yellow before the last green": lua("slta", "previous_class > 0 and green[previous_class] > 0 then", "false then"),
-    "r steps down a token early": lua("slta", "green >= fleet.min_green", "green >= fleet.min_green - 1"),
-    "r steps down without a green token of its class": lua(
-        "slta", "and fleet.green[fleet.previous_class] > 0 then", "then"
-    ),
-    "r steps up with two yellow tokens": lua("slta", "fleet.yellow <= 1", "fleet.yellow <= 2"),
+    "r steps down a token early": lua("tokens", "green >= fleet.min_green", "green >= fleet.min_green - 1"),
+    "r steps down without a green token of its class": lua("slta", " and fleet.green[fleet.previous_class] > 0)", ")"),
+    "r steps up with two yellow tokens": lua("tokens", "fleet.yellow <= 1", "fleet.yellow <= 2"),
     "r is judged after the arrival": lua(
         "sessions", "fleet, 'update', step)", "fleet, 'update', policies.call(fleet, 'learning_step'))"
     ),
     "green tokens are not taken at the threshold": lua(
-        "tokens", "change_tokens(fleet, class_index, pool_index, level, 0)", "follow_single_pool(fleet)"
+        "tokens",
+        "if level == fleet.thresholds[class_index]",
+        "if change < 0 and level == fleet.thresholds[class_index]",
     ),
     "a single pool learns": lua(
         "tokens",
@@ -58,16 +58,18 @@ MUTANTS = {
     "r starts again when pools change": lua(
         "tokens", "return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)", "return 1"
     ),
-    "the threshold counts its own rank": lua("order", "middle) < rank then", "middle) <= rank then"),
+    "the threshold counts its own rank": lua("order", "level) < rank\n", "level) <= rank\n"),
     "an emptied class stays in the order": lua(
-        "ledger", "if cache.support(fleet.pools) ~= before then", "if false then"
+        "ledger", "if configures or cache.support(fleet.pools) ~= before then", "if configures then"
     ),
     "the worst of two classes": lua(
         "jlmu",
         "frontier_ranks[class_index] < frontier_ranks[best]",
         "frontier_ranks[class_index] > frontier_ranks[best]",
     ),
-    "the frontier does not fall": lua("jlmu", "if level < fleet.frontiers[class_index] then", "if false then"),
+    "the frontier does not fall": lua(
+        "jlmu", "if change < 0 and level < fleet.frontiers[class_index] then", "if false then"
+    ),
     "the frontier does not rise": lua(
         "jlmu", "set_frontier(fleet, class_index, level + 1)", "set_frontier(fleet, class_index, level)"
     ),

@@ -15,8 +15,8 @@ def lua(module: str, right: str, wrong: str) -> Mutant:
 MUTANTS = {
     "greedy: r waits for a green token of its class": lua(
         "slta_greedy",
-        "green >= fleet.min_green then",
-        "green >= fleet.min_green and fleet.green[fleet.previous_class] > 0 then",
+        "tokens.learning_step(fleet, fleet.rank > 1)",
+        "tokens.learning_step(fleet, fleet.rank > 1 and fleet.green[fleet.previous_class] > 0)",
     ),
     "greedy: no order among classes": lua(
         "slta_greedy",
@@ -28,7 +28,9 @@ MUTANTS = {
     "greedy: the worst class first": lua(
         "slta_greedy", "rank_of(class_index) < best_rank", "-rank_of(class_index) < best_rank"
     ),
-    "greedy: no step 0": lua("slta_greedy", "if not tokens.exist(fleet) then", "if false then"),
+    "greedy: no step 0": lua(
+        "slta_greedy", "if fleet.yellow == 0 and vectors.sum(fleet.green) == 0 then", "if false then"
+    ),
     "greedy: step 0 only once": lua(
         "slta_greedy", "tokens.rise_to(fleet, best_open_rank(fleet))", "tokens.rise_to(fleet, fleet.rank + 1)"
     ),

@@ -38,12 +38,8 @@ MUTANTS = {
     ),
     "a change of order ends the windows": lua("fleets", "if totals_differ then", "if tables_differ then"),
     "curves may change within a window": lua("fleets", "if totals_differ then", "if false then"),
-    "r starts anew in another order": lua(
-        "fleets", "(fleet, reset or tables_differ, reset,", "(fleet, reset or tables_differ, reset or tables_differ,"
-    ),
-    "another order leaves the live one": lua(
-        "fleets", "(fleet, reset or tables_differ, reset,", "(fleet, reset, reset,"
-    ),
+    "r starts anew in another order": lua("fleets", "  end, true, reset)", "  end, true, reset or tables_differ)"),
+    "another order leaves the live one": lua("fleets", "  end, true, reset)", "  end, reset, reset)"),
     "the default order changes every digest": Mutant(
         "service/slta/store/encoding.py", "if spec.order == PAPER:", "if spec.order is None:", STORE
     ),

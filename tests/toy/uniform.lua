@@ -14,6 +14,6 @@ function uniform.choose(fleet, draw)
   return 'any', class_index, choice.select_with_room(fleet, class_index, nth)
 end
 
-function uniform.on_increment(fleet)
-  fleet.uniform_placements = fleet.uniform_placements + 1
+function uniform.on_change(fleet, _, _, _, change)
+  fleet.uniform_placements = fleet.uniform_placements + math.max(0, change)
 end

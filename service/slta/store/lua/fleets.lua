@@ -194,10 +194,10 @@ function fleets.put(fleet, key, now, given)
   local tables_differ = given.utilities ~= fleet.utilities
   local totals_differ = totals_digest(given.utilities) ~= totals_digest(fleet.utilities)
   local reset = totals_differ or given.policy ~= fleet.policy
-  ledger.change_configuration(fleet, reset or tables_differ, reset, function()
+  ledger.change(fleet, function()
     cache.invalidate(fleet)
     apply(fleet, given, wanted, tables_differ, totals_differ)
-  end)
+  end, true, reset)
   fleet.config_version = version + 1
   state.write(fleet)
   return { 'CONFIGURED', fleet.config_version, created and 1 or 0 }, fleet

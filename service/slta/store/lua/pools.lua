@@ -124,7 +124,7 @@ function pools.add(fleet, pairs_given)
     return { 'LIMIT' }
   end
   -- writes
-  ledger.change_pools(fleet, function()
+  ledger.change(fleet, function()
     for _, pool_id in ipairs(ids) do
       create(fleet, pool_id, wanted[pool_id], 'active')
     end
@@ -151,7 +151,7 @@ end
 pools.set_status = on_pool(function(fleet, pool_id, pool_number, present, status)
   -- writes
   if status ~= present then
-    ledger.change_pools(fleet, function()
+    ledger.change(fleet, function()
       local class_index = keys.locate(fleet, pool_number)
       pools.count(fleet, class_index, present, -1)
       pools.count(fleet, class_index, status, 1)
@@ -168,7 +168,7 @@ pools.remove = on_pool(function(fleet, pool_id, pool_number, status)
     return { 'NOT_EMPTY' }
   end
   -- writes
-  ledger.change_pools(fleet, function()
+  ledger.change(fleet, function()
     destroy(fleet, pool_id, pool_number, status)
   end)
   return { 'REMOVED' }
@@ -185,7 +185,7 @@ pools.move = on_pool(function(fleet, pool_id, pool_number, status, name)
       return { 'NOT_EMPTY' }
     end
     -- writes
-    ledger.change_pools(fleet, function()
+    ledger.change(fleet, function()
       destroy(fleet, pool_id, pool_number, status)
       create(fleet, pool_id, class_index, status)
     end)

@@ -6,7 +6,7 @@ reports = {}
 -- A pool's occupancy rose to `level`. Sessions on pools that are not active are counted separately.
 local function on_increment(fleet, class_index, pool_index, status, level)
   if status == 'active' then
-    ledger.on_increment(fleet, class_index, pool_index, level)
+    ledger.on_change(fleet, class_index, pool_index, level, 1)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + 1

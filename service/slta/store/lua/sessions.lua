@@ -87,7 +87,7 @@ function sessions.detach(fleet, id, pool_number)
   local class_index, pool_index = keys.locate(fleet, pool_number)
   local ids = keys.of_ids(fleet, pool_number)
   redis.call('SREM', ids, id)
-  ledger.on_decrement(fleet, class_index, pool_index, redis.call('SCARD', ids) + 1)
+  ledger.on_change(fleet, class_index, pool_index, redis.call('SCARD', ids) + 1, -1)
 end
 
 -- Moves a live session, detached from its former pool, to another pool, whose occupancy becomes `pool.level`. It began
@@ -150,7 +150,7 @@ function sessions.assign(fleet, id, lease, draw)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
   lease = sessions.lease(fleet, lease)
   local begun, level = sessions.begin(fleet, id, pool_number, pools.name(fleet, pool_number), lease, 'assigned', token)
-  ledger.on_increment(fleet, class_index, pool_index, level)
+  ledger.on_change(fleet, class_index, pool_index, level, 1)
   policies.call(fleet, 'update', step)
   local counts = fleet['assigned_' .. token]
   counts[class_index] = counts[class_index] + 1

@@ -22,7 +22,7 @@ local function check_order(fleet, report)
 end
 
 local function check_bound(fleet, report)
-  check_text(report, keys.of_fleet(fleet, 'bound'), accounting.live_bound(fleet, text_at(fleet, 'bound:full')))
+  check_text(report, keys.of_fleet(fleet, 'bound'), (tables.live(fleet, 'bound', text_at(fleet, 'bound:full'))))
 end
 
 local function check_past(fleet, report)

@@ -23,7 +23,7 @@ end
 -- U* of these sessions as computed from the stored order of marginal utilities. O(r*).
 local function check_optimum(fleet, report, total)
   local text = redis.call('GET', keys.of_fleet(fleet, 'bound')) or ''
-  local optimum, rank, filled = accounting.fill_optimum(fleet, total, function(_, nth)
+  local optimum, rank, filled = accounting.fill_optimum(fleet, total, function(nth)
     return tables.parse('bound', text, nth)
   end)
   report:expect_equal('optimum', fleet.optimum, optimum)

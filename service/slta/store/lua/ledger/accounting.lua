@@ -48,58 +48,33 @@ function accounting.integrate_pools(fleet)
   fleet.pools_since = fleet.time
 end
 
--- The class_index and marginal utility at `rank` in the order of marginal utilities, without empty classes.
-function accounting.entry(fleet, rank)
-  return tables.entry(fleet, 'bound', rank)
-end
-
--- One session more: adds the next coordinate to the optimum. O(1).
-local function raise_optimum(fleet)
-  local class_index, marginal = accounting.entry(fleet, fleet.bound_rank)
-  fleet.optimum = fleet.optimum + marginal
-  fleet.bound_filled = fleet.bound_filled + 1
-  if fleet.bound_filled == fleet.pools[class_index] then
-    fleet.bound_rank = fleet.bound_rank + 1
-    fleet.bound_filled = 0
-  end
-end
-
--- One session less: removes the last coordinate from the optimum. O(1).
-local function lower_optimum(fleet)
-  if fleet.bound_filled == 0 then
+-- One session more (`change` is 1): adds the next coordinate to the optimum; one less (-1): removes the last one. O(1).
+local function move_optimum(fleet, change)
+  if change < 0 and fleet.bound_filled == 0 then
     fleet.bound_rank = fleet.bound_rank - 1
-    local class_index = accounting.entry(fleet, fleet.bound_rank)
+    local class_index = tables.entry(fleet, 'bound', fleet.bound_rank)
     fleet.bound_filled = fleet.pools[class_index]
   end
-  local _, marginal = accounting.entry(fleet, fleet.bound_rank)
-  fleet.optimum = fleet.optimum - marginal
-  fleet.bound_filled = fleet.bound_filled - 1
-end
-
--- The live order of marginal utilities from the full one. O(levels).
-function accounting.live_bound(fleet, full)
-  if not vectors.has(fleet.pools, 0) then
-    return full
+  local class_index, marginal = tables.entry(fleet, 'bound', fleet.bound_rank)
+  fleet.optimum = fleet.optimum + change * marginal
+  fleet.bound_filled = fleet.bound_filled + change
+  if fleet.bound_filled == fleet.pools[class_index] then
+    fleet.bound_rank, fleet.bound_filled = fleet.bound_rank + 1, 0
   end
-  local live = {}
-  tables.each_live(fleet, 'bound', full, function(_, text)
-    live[#live + 1] = text
-  end)
-  return table.concat(live)
 end
 
 -- Rebuilds the live order after a class gained its first or lost its last pool. O(levels).
 function accounting.rebuild_bound(fleet)
-  local full = redis.call('GET', keys.of_fleet(fleet, 'bound:full'))
-  redis.call('SET', keys.of_fleet(fleet, 'bound'), accounting.live_bound(fleet, full))
+  local live = tables.live(fleet, 'bound', redis.call('GET', keys.of_fleet(fleet, 'bound:full')))
+  redis.call('SET', keys.of_fleet(fleet, 'bound'), live)
 end
 
--- U*(N, A) for N = `left` sessions, and the rank and the number of filled pools at which it ends; `entry` is as
--- `accounting.entry`. O(r*).
+-- U*(N, A) for N = `left` sessions, and the rank and the number of filled pools at which it ends; `entry(rank)` returns
+-- the class_index and the marginal utility at a rank of the live order. O(r*).
 function accounting.fill_optimum(fleet, left, entry)
   local optimum, rank, filled = 0, 1, 0
   while left > 0 do
-    local class_index, marginal = entry(fleet, rank)
+    local class_index, marginal = entry(rank)
     local here = math.min(left, fleet.pools[class_index])
     optimum, left = optimum + here * marginal, left - here
     if here == fleet.pools[class_index] then
@@ -109,11 +84,6 @@ function accounting.fill_optimum(fleet, left, entry)
     end
   end
   return optimum, rank, filled
-end
-
--- The integer marginal utility of a class between level - 1 and level.
-function accounting.marginal(fleet, class_index, level)
-  return tables.number(fleet, 'marginals', class_index, level)
 end
 
 -- Prefetches the marginal utilities of levels 1 to `last`. O(last).
@@ -126,18 +96,11 @@ function accounting.prefetch_marginals(fleet, class_index, last)
   end
 end
 
--- The occupancy of a pool rose to `level`.
-function accounting.on_increment(fleet, class_index, level)
-  fleet.sessions = fleet.sessions + 1
-  fleet.utility = fleet.utility + accounting.marginal(fleet, class_index, level)
-  raise_optimum(fleet)
-end
-
--- The occupancy of a pool fell from `level`.
-function accounting.on_decrement(fleet, class_index, level)
-  fleet.sessions = fleet.sessions - 1
-  fleet.utility = fleet.utility - accounting.marginal(fleet, class_index, level)
-  lower_optimum(fleet)
+-- The occupancy of a pool rose to `level` (`change` is 1) or fell from it (-1). O(1).
+function accounting.on_change(fleet, class_index, level, change)
+  fleet.sessions = fleet.sessions + change
+  fleet.utility = fleet.utility + change * tables.number(fleet, 'marginals', class_index, level)
+  move_optimum(fleet, change)
 end
 
 local COUNTS = {

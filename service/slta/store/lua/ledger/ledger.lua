@@ -8,18 +8,13 @@ function ledger.occupancy(fleet, pool_number)
   return redis.call('SCARD', keys.of_ids(fleet, pool_number))
 end
 
--- The occupancy of an active pool rose to `level`.
-function ledger.on_increment(fleet, class_index, pool_index, level)
-  redis.call('SETBIT', keys.of_level(fleet, class_index, level), pool_index, 1)
-  accounting.on_increment(fleet, class_index, level)
-  policies.call(fleet, 'on_increment', class_index, pool_index, level)
-end
-
--- The occupancy of a pool fell from `level`. Only active pools have bits: clearing the bit shows whether it was one.
-function ledger.on_decrement(fleet, class_index, pool_index, level)
-  if redis.call('SETBIT', keys.of_level(fleet, class_index, level), pool_index, 0) == 1 then
-    accounting.on_decrement(fleet, class_index, level)
-    policies.call(fleet, 'on_decrement', class_index, pool_index, level)
+-- The occupancy of an active pool rose to `level` (`change` is 1), or that of any pool fell from it (-1). Only active
+-- pools have bits: clearing the bit shows whether it was one.
+function ledger.on_change(fleet, class_index, pool_index, level, change)
+  local row, present = keys.of_level(fleet, class_index, level), change > 0 and 1 or 0
+  if redis.call('SETBIT', row, pool_index, present) == 1 or change > 0 then
+    accounting.on_change(fleet, class_index, level, change)
+    policies.call(fleet, 'on_change', class_index, pool_index, level, change)
   else
     cold.load(fleet, 'draining_sessions')
     fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] - 1
@@ -40,19 +35,11 @@ function ledger.counts(fleet, class_index, all)
   return column
 end
 
--- The lowest level that some active pool has not reached, by bisection, since level rows are nested. O(log levels *
--- pools / 8).
+-- The lowest level that some active pool has not reached; level rows are nested. O(log levels * pools / 8).
 function ledger.frontier(fleet, class_index)
-  local low, high = 0, fleet.capacities[class_index]
-  while low < high do
-    local middle = math.ceil((low + high) / 2)
-    if rows.count(keys.of_level(fleet, class_index, middle)) == fleet.pools[class_index] then
-      low = middle
-    else
-      high = middle - 1
-    end
-  end
-  return low + 1
+  return 1 + tables.highest(fleet.capacities[class_index], function(level)
+    return rows.count(keys.of_level(fleet, class_index, level)) == fleet.pools[class_index]
+  end)
 end
 
 -- The counts of every class.
@@ -75,7 +62,7 @@ function ledger.totals(fleet, columns)
     accounting.prefetch_marginals(fleet, class_index, last)
     for level = 1, last do
       local count = counts[level + 1]
-      total, utility = total + count, utility + count * accounting.marginal(fleet, class_index, level)
+      total, utility = total + count, utility + count * tables.number(fleet, 'marginals', class_index, level)
     end
   end
   return utility, total
@@ -86,7 +73,7 @@ function ledger.write_column(fleet, class_index, pool_index, occupancy, present)
   local sign = present == 1 and 1 or -1
   for level = 1, occupancy do
     redis.call('SETBIT', keys.of_level(fleet, class_index, level), pool_index, present)
-    fleet.utility = fleet.utility + sign * accounting.marginal(fleet, class_index, level)
+    fleet.utility = fleet.utility + sign * tables.number(fleet, 'marginals', class_index, level)
   end
   redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, present)
   fleet.sessions = fleet.sessions + sign * occupancy
@@ -102,41 +89,25 @@ function ledger.rebuild(fleet, reset)
   for class_index = 1, #fleet.pools do
     fleet.room_for = fleet.room_for + fleet.pools[class_index] * fleet.capacities[class_index]
   end
-  fleet.optimum, fleet.bound_rank, fleet.bound_filled =
-    accounting.fill_optimum(fleet, fleet.sessions, accounting.entry)
+  fleet.optimum, fleet.bound_rank, fleet.bound_filled = accounting.fill_optimum(fleet, fleet.sessions, function(rank)
+    return tables.entry(fleet, 'bound', rank)
+  end)
   policies.call(fleet, 'rebuild', reset)
 end
 
--- Rebuilds the live orders from the full ones.
-local function rebuild_orders(fleet)
-  cache.invalidate_order(fleet)
-  order.rebuild(fleet)
-  accounting.rebuild_bound(fleet)
-end
-
--- Runs change(), which may activate or deactivate pools. Before it, the pools per class are integrated up to now; after
--- it, all derived data is rebuilt. O(r* + classes * pools / 8), and O(levels) if a class lost its last or gained its
--- first pool.
-function ledger.change_pools(fleet, change)
+-- Runs change(), which may activate or deactivate pools, or configure the fleet (`configures`): with `reset` also its
+-- curves, capacities or policy, else r keeps its coordinate. Before it, the pools per class are integrated up to now;
+-- after it, all derived data is rebuilt. O(r* + classes * pools / 8), and O(levels) if `configures`, or if a class lost
+-- its last or gained its first pool.
+function ledger.change(fleet, change, configures, reset)
   accounting.integrate_pools(fleet)
   local before = cache.support(fleet.pools)
   change()
-  if cache.support(fleet.pools) ~= before then
-    rebuild_orders(fleet)
+  if configures or cache.support(fleet.pools) ~= before then
+    cache.invalidate_order(fleet)
+    order.rebuild(fleet)
+    accounting.rebuild_bound(fleet)
     cache.store(fleet)
   end
-  ledger.rebuild(fleet, false)
-end
-
--- The same for a change() of the configuration: with `reorders` of the order of coordinates too, with `reset` also of
--- curves, capacities or the policy; without `reset` r keeps its coordinate. O(r* + classes * pools / 8), and O(levels)
--- with `reorders`.
-function ledger.change_configuration(fleet, reorders, reset, change)
-  accounting.integrate_pools(fleet)
-  change()
-  if reorders then
-    rebuild_orders(fleet)
-  end
-  cache.store(fleet)
   ledger.rebuild(fleet, reset)
 end

@@ -4,55 +4,35 @@
 
 order = {}
 
--- The class_index and level at `rank`.
-function order.coordinate(fleet, rank)
-  return tables.entry(fleet, 'order', rank)
-end
-
 -- The best coordinate of all classes, including those without pools.
 function order.best(fleet)
   return tables.parse('order', tables.read('order', keys.of_fleet(fleet, 'order:full'), 1), 1)
 end
 
--- The rank of (class_index, level); the class must have active pools.
-function order.rank(fleet, class_index, level)
-  return tables.number(fleet, 'ranks', class_index, level)
-end
-
 -- l_i(r), section 3.2: the highest level of the class that ranks better than `rank`, else 0. O(log levels).
 function order.threshold(fleet, class_index, rank)
-  if fleet.pools[class_index] == 0 then
-    return 0
-  end
-  local low, high = 0, fleet.capacities[class_index]
-  while low < high do
-    local middle = math.ceil((low + high) / 2)
-    if order.rank(fleet, class_index, middle) < rank then
-      low = middle
-    else
-      high = middle - 1
-    end
-  end
-  return low
+  local last = fleet.pools[class_index] > 0 and fleet.capacities[class_index] or 0
+  return tables.highest(last, function(level)
+    return tables.number(fleet, 'ranks', class_index, level) < rank
+  end)
 end
 
 -- The live order from the full one: pairs of a key and its text, `order` and the ranks of each class; also the last
 -- rank. O(levels).
 function order.live(fleet, full)
   local rank_format = '%' .. constants.BYTES.ranks .. 'd'
-  local live, ranks = {}, {}
+  local text, classes = tables.live(fleet, 'order', full)
+  local texts, ranks = { { keys.of_fleet(fleet, 'order'), text } }, {}
   for class_index = 1, #fleet.numbers do
     ranks[class_index] = {}
   end
-  tables.each_live(fleet, 'order', full, function(class_index, text)
-    live[#live + 1] = text
-    ranks[class_index][#ranks[class_index] + 1] = string.format(rank_format, #live)
-  end)
-  local texts = { { keys.of_fleet(fleet, 'order'), table.concat(live) } }
+  for rank, class_index in ipairs(classes) do
+    ranks[class_index][#ranks[class_index] + 1] = string.format(rank_format, rank)
+  end
   for class_index = 1, #fleet.numbers do
     texts[#texts + 1] = { keys.of_class(fleet, 'ranks', class_index), table.concat(ranks[class_index]) }
   end
-  return texts, #live
+  return texts, #classes
 end
 
 -- Rebuilds the live order after a class gained its first or lost its last pool. O(levels).
@@ -68,7 +48,7 @@ end
 -- pools.
 function order.at_or_after(fleet, class_index, level)
   if fleet.pools[class_index] > 0 and level <= fleet.capacities[class_index] then
-    return order.rank(fleet, class_index, level)
+    return tables.number(fleet, 'ranks', class_index, level)
   end
   local full = redis.call('GET', keys.of_fleet(fleet, 'order:full'))
   local found = false
@@ -76,7 +56,7 @@ function order.at_or_after(fleet, class_index, level)
     local class_here, level_here = tables.parse('order', full, nth)
     found = found or (class_here == class_index and level_here == level)
     if found and fleet.pools[class_here] > 0 then
-      return order.rank(fleet, class_here, level_here)
+      return tables.number(fleet, 'ranks', class_here, level_here)
     end
   end
   return fleet.last_rank
@@ -86,7 +66,7 @@ end
 function order.optimal_rank(fleet)
   local left = fleet.sessions
   for rank = 1, fleet.last_rank do
-    left = left - fleet.pools[(order.coordinate(fleet, rank))]
+    left = left - fleet.pools[(tables.entry(fleet, 'order', rank))]
     if left < 0 then
       return rank
     end

@@ -36,7 +36,7 @@ local function set_frontier(fleet, class_index, level)
     fleet.frontier_ranks[class_index], fleet.open[class_index] = 0, 0
     redis.call('DEL', keys.of_class(fleet, 'open', class_index))
   else
-    fleet.frontier_ranks[class_index] = order.rank(fleet, class_index, level)
+    fleet.frontier_ranks[class_index] = tables.number(fleet, 'ranks', class_index, level)
   end
 end
 
@@ -49,32 +49,24 @@ local function write_open(fleet, class_index)
   end
 end
 
--- The last open pool moves the frontier one level up.
-function jlmu.on_increment(fleet, class_index, pool_index, level)
-  if level ~= fleet.frontiers[class_index] then
-    return
-  end
-  redis.call('SETBIT', keys.of_class(fleet, 'open', class_index), pool_index, 0)
-  fleet.open[class_index] = fleet.open[class_index] - 1
-  if fleet.open[class_index] == 0 then
-    set_frontier(fleet, class_index, level + 1)
-    write_open(fleet, class_index)
-  end
-end
-
--- A pool that falls below the frontier becomes the only open one. O(1).
-function jlmu.on_decrement(fleet, class_index, pool_index, level)
-  if level > fleet.frontiers[class_index] then
-    return
-  end
+-- A pool that falls below the frontier becomes the only open one; the last open pool that reaches the frontier moves it
+-- one level up. O(1), and O(pools / 8) if the frontier rises.
+function jlmu.on_change(fleet, class_index, pool_index, level, change)
   local key = keys.of_class(fleet, 'open', class_index)
-  if level < fleet.frontiers[class_index] then
+  if change < 0 and level < fleet.frontiers[class_index] then
     set_frontier(fleet, class_index, level)
     redis.call('DEL', key)
     fleet.open[class_index] = 0
   end
-  redis.call('SETBIT', key, pool_index, 1)
-  fleet.open[class_index] = fleet.open[class_index] + 1
+  if level ~= fleet.frontiers[class_index] then
+    return
+  end
+  redis.call('SETBIT', key, pool_index, change < 0 and 1 or 0)
+  fleet.open[class_index] = fleet.open[class_index] - change
+  if fleet.open[class_index] == 0 then
+    set_frontier(fleet, class_index, level + 1)
+    write_open(fleet, class_index)
+  end
 end
 
 -- Rebuilds all frontiers and open rows from the ledger. O(classes * log levels * pools / 8).
@@ -115,7 +107,7 @@ function jlmu.check(fleet, expect_equal)
     expect_equal('frontier of class ' .. name, fleet.frontiers[class_index], frontier)
     local open = rows.count(keys.of_class(fleet, 'open', class_index))
     expect_equal('open pools of class ' .. name, fleet.open[class_index], open)
-    local rank = is_open and order.rank(fleet, class_index, frontier) or 0
+    local rank = is_open and tables.number(fleet, 'ranks', class_index, frontier) or 0
     expect_equal("frontier's rank of class " .. name, fleet.frontier_ranks[class_index], rank)
   end
 end

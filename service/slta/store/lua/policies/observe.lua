@@ -11,8 +11,7 @@ observe = {
   FLEET_ROWS = {},
   NUMBERS = { 'compared_since', 'compared_reports', 'difference', 'left_out_over_capacity', 'left_out_unknown_pool' },
   VECTORS = jlmu.VECTORS,
-  on_increment = jlmu.on_increment,
-  on_decrement = jlmu.on_decrement,
+  on_change = jlmu.on_change,
   reported_rank = jlmu.reported_rank,
   rows = jlmu.rows,
 }
@@ -21,8 +20,8 @@ observe = {
 -- O(classes + log pools).
 function observe.compare(fleet, draw, class_index, level)
   local _, best, pool_index = jlmu.choose(fleet, tonumber(draw))
-  local here = accounting.marginal(fleet, class_index, level)
-  local there = accounting.marginal(fleet, best, fleet.frontiers[best])
+  local here = tables.number(fleet, 'marginals', class_index, level)
+  local there = tables.number(fleet, 'marginals', best, fleet.frontiers[best])
   fleet.compared_reports = fleet.compared_reports + 1
   fleet.difference = fleet.difference + there - here
   local pool_id = pools.name(fleet, keys.pool_number(fleet, best, pool_index))

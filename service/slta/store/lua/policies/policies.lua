@@ -21,8 +21,8 @@
 --     -> token, class_index, pool_index
 --   learning_step(fleet) -> step                  what to learn, decided on the state just before a placement
 --   update(fleet, step)                           after the placement: learns it
---   on_increment(fleet, class_index, pool_index, level)  the occupancy of an active pool rose to `level`
---   on_decrement(fleet, class_index, pool_index, level)  the occupancy of an active pool fell from `level`
+--   on_change(fleet, class_index, pool_index, level, change)  the occupancy of an active pool rose to `level` (`change`
+--                                                 is 1) or fell from it (-1)
 --   rebuild(fleet, reset)                         pools changed; `reset`: curves, capacities or the policy changed
 --   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
 --   rows(fleet, class_index) -> rules             for the audit, by key of a row: a function that returns whether an
@@ -106,10 +106,10 @@ function policies.owns_row(fleet, name, class_index)
 end
 
 -- Calls a function of the fleet's policy, if it has one of this name.
-function policies.call(fleet, name, first, second, third)
+function policies.call(fleet, name, first, second, third, fourth)
   local callback = fleet.policy_table[name]
   if callback then
-    return callback(fleet, first, second, third)
+    return callback(fleet, first, second, third, fourth)
   end
 end
 

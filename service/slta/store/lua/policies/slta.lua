@@ -32,13 +32,7 @@ function slta.choose(fleet, draw)
   return token, class_index, choice.select_with_token(fleet, token, class_index, nth)
 end
 
--- The next step of r, decided on the state just before the arrival: -1, 0 or 1.
+-- r falls only with a green token of class i_{r-1}.
 function slta.learning_step(fleet)
-  local green = vectors.sum(fleet.green)
-  if fleet.rank > 1 and green >= fleet.min_green and fleet.green[fleet.previous_class] > 0 then
-    return -1
-  elseif fleet.rank < fleet.last_rank and green == 0 and fleet.yellow <= 1 then
-    return 1
-  end
-  return 0
+  return tokens.learning_step(fleet, fleet.rank > 1 and fleet.green[fleet.previous_class] > 0)
 end

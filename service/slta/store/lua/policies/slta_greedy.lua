@@ -9,7 +9,7 @@ local function best_open_rank(fleet)
   for class_index = 1, #fleet.numbers do
     local level = ledger.frontier(fleet, class_index)
     if fleet.pools[class_index] > 0 and level <= fleet.capacities[class_index] then
-      best = math.min(best, order.rank(fleet, class_index, level))
+      best = math.min(best, tables.number(fleet, 'ranks', class_index, level))
     end
   end
   return best
@@ -18,7 +18,7 @@ end
 -- Step 0: r <- r + 1 until a pool has a token. Without any token no threshold exceeds its class's frontier, and the
 -- first rank that gives one is that of a frontier, so r is set in one step. O(classes) if a pool has a token.
 function slta_greedy.prepare(fleet)
-  if not tokens.exist(fleet) then
+  if fleet.yellow == 0 and vectors.sum(fleet.green) == 0 then
     tokens.rise_to(fleet, best_open_rank(fleet))
   end
 end
@@ -43,18 +43,12 @@ end
 -- O(classes + log pools).
 function slta_greedy.choose(fleet, draw)
   local token, class_index, nth = choose_slta_greedy(fleet.green, function(class_index)
-    return order.rank(fleet, class_index, fleet.thresholds[class_index])
+    return tables.number(fleet, 'ranks', class_index, fleet.thresholds[class_index])
   end, fleet.yellow, fleet.estimate_class, draw)
   return token, class_index, choice.select_with_token(fleet, token, class_index, nth)
 end
 
--- The next step of r, decided on the state after step 0 and just before the arrival: -1, 0 or 1.
+-- r falls with green tokens of any class; decided on the state after step 0.
 function slta_greedy.learning_step(fleet)
-  local green = vectors.sum(fleet.green)
-  if fleet.rank > 1 and green >= fleet.min_green then
-    return -1
-  elseif fleet.rank < fleet.last_rank and green == 0 and fleet.yellow <= 1 then
-    return 1
-  end
-  return 0
+  return tokens.learning_step(fleet, fleet.rank > 1)
 end

@@ -15,8 +15,7 @@ function tokens.declare(words)
     NUMBERS = { 'rank', 'estimate_class', 'estimate_level', 'previous_class', 'min_green', 'yellow' },
     VECTORS = { 'green', 'thresholds' },
     update = tokens.update,
-    on_increment = tokens.on_increment,
-    on_decrement = tokens.on_decrement,
+    on_change = tokens.on_change,
     rebuild = tokens.rebuild,
     reported_rank = tokens.reported_rank,
     rows = tokens.rows,
@@ -24,19 +23,22 @@ function tokens.declare(words)
   }
 end
 
--- Whether a pool has a token. O(classes).
-function tokens.exist(fleet)
-  return fleet.yellow > 0 or vectors.sum(fleet.green) > 0
-end
-
 -- i_{r-1}; 0 if r is the first rank.
 local function class_before(fleet)
-  return fleet.rank > 1 and (order.coordinate(fleet, fleet.rank - 1)) or 0
+  return fleet.rank > 1 and (tables.entry(fleet, 'order', fleet.rank - 1)) or 0
 end
 
--- Sets the yellow tokens: the pools of the class with fewer than `level` sessions.
-local function write_yellow(fleet, class_index, level)
-  fleet.yellow = rows.write_below(keys.of_fleet(fleet, 'yellow'), fleet, class_index, level)
+-- r <- `rank`, with its coordinate and i_{r-1}.
+local function set_rank(fleet, rank)
+  fleet.rank = rank
+  fleet.estimate_class, fleet.estimate_level = tables.entry(fleet, 'order', rank)
+  fleet.previous_class = class_before(fleet)
+end
+
+-- Sets the yellow tokens: the pools of class i_r with fewer than j_r sessions.
+local function write_yellow(fleet)
+  local key = keys.of_fleet(fleet, 'yellow')
+  fleet.yellow = rows.write_below(key, fleet, fleet.estimate_class, fleet.estimate_level)
 end
 
 -- Sets the green tokens of a class: its pools with fewer than `level` sessions, the new threshold.
@@ -51,23 +53,31 @@ local function step_up(fleet)
   redis.call('BITOP', 'OR', keys.of_class(fleet, 'green', class_index), keys.of_fleet(fleet, 'yellow'))
   fleet.green[class_index] = fleet.yellow
   fleet.thresholds[class_index] = fleet.estimate_level
-  fleet.rank = fleet.rank + 1
-  fleet.previous_class = class_index
-  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
-  write_yellow(fleet, fleet.estimate_class, fleet.estimate_level)
+  set_rank(fleet, fleet.rank + 1)
+  write_yellow(fleet)
   fleet.learning_steps_up = fleet.learning_steps_up + 1
 end
 
 -- r <- r - 1: the yellow tokens are exactly the former green ones of class i_{r-1}. O(pools / 8).
 local function step_down(fleet)
-  fleet.rank = fleet.rank - 1
-  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+  set_rank(fleet, fleet.rank - 1)
   local class_index = fleet.estimate_class
   redis.call('BITOP', 'OR', keys.of_fleet(fleet, 'yellow'), keys.of_class(fleet, 'green', class_index))
   fleet.yellow = fleet.green[class_index]
   write_green(fleet, class_index, fleet.estimate_level - 1)
-  fleet.previous_class = class_before(fleet)
   fleet.learning_steps_down = fleet.learning_steps_down + 1
+end
+
+-- The next step of r, decided on the state just before the arrival: -1 if it may fall and enough tokens are green, 1 if
+-- no token is green and at most one is yellow, else 0. O(classes).
+function tokens.learning_step(fleet, may_fall)
+  local green = vectors.sum(fleet.green)
+  if may_fall and green >= fleet.min_green then
+    return -1
+  elseif fleet.rank < fleet.last_rank and green == 0 and fleet.yellow <= 1 then
+    return 1
+  end
+  return 0
 end
 
 -- Moves r after the session was placed.
@@ -81,62 +91,47 @@ function tokens.update(fleet, step)
   end
 end
 
--- Rebuilds thresholds and all token rows from r. O(classes * (log levels + pools / 8)).
-local function write_tokens(fleet)
-  fleet.estimate_class, fleet.estimate_level = order.coordinate(fleet, fleet.rank)
+-- r <- `rank`; rebuilds thresholds and all token rows. O(classes * (log levels + pools / 8)).
+local function write_tokens(fleet, rank)
+  set_rank(fleet, rank)
   for class_index = 1, #fleet.numbers do
     write_green(fleet, class_index, order.threshold(fleet, class_index, fleet.rank))
   end
-  write_yellow(fleet, fleet.estimate_class, fleet.estimate_level)
-  fleet.previous_class = class_before(fleet)
+  write_yellow(fleet)
 end
 
 -- r <- `rank`, a worse one; counted as the steps between. O(classes * (log levels + pools / 8)).
 function tokens.rise_to(fleet, rank)
   fleet.learning_steps_up = fleet.learning_steps_up + rank - fleet.rank
-  fleet.rank = rank
-  write_tokens(fleet)
+  write_tokens(fleet, rank)
 end
 
 -- With a single pool there are never two green tokens, so r could not fall: it is set to r*.
 local function follow_single_pool(fleet)
   if fleet.active_pools == 1 then
-    fleet.rank = math.min(fleet.sessions + 1, fleet.last_rank)
-    write_tokens(fleet)
+    write_tokens(fleet, math.min(fleet.sessions + 1, fleet.last_rank))
   end
 end
 
--- Gives a pool (`present` is 1) or takes from it (0) the tokens that end at `level`. O(1).
-local function change_tokens(fleet, class_index, pool_index, level, present)
-  local change = 2 * present - 1
+-- A pool whose occupancy rose to a threshold loses its token, one whose occupancy fell from it regains it. O(1).
+function tokens.on_change(fleet, class_index, pool_index, level, change)
+  local present = change < 0 and 1 or 0
   if level == fleet.thresholds[class_index] then
     redis.call('SETBIT', keys.of_class(fleet, 'green', class_index), pool_index, present)
-    fleet.green[class_index] = fleet.green[class_index] + change
+    fleet.green[class_index] = fleet.green[class_index] - change
   end
   if class_index == fleet.estimate_class and level == fleet.estimate_level then
     redis.call('SETBIT', keys.of_fleet(fleet, 'yellow'), pool_index, present)
-    fleet.yellow = fleet.yellow + change
+    fleet.yellow = fleet.yellow - change
   end
   follow_single_pool(fleet)
 end
 
--- A pool whose occupancy rose to `level` loses its tokens at the thresholds. O(1).
-function tokens.on_increment(fleet, class_index, pool_index, level)
-  change_tokens(fleet, class_index, pool_index, level, 0)
-end
-
--- A pool whose occupancy fell from `level` regains its tokens below the thresholds. O(1).
-function tokens.on_decrement(fleet, class_index, pool_index, level)
-  change_tokens(fleet, class_index, pool_index, level, 1)
-end
-
--- The rank after pools changed: the optimal rank if curves or policy changed (`reset`), else that of the present
--- coordinate, if it still exists.
+-- The rank after pools changed: the optimal rank if curves or policy changed (`reset`) or there is a single pool, else
+-- that of the present coordinate, if it still exists.
 local function rank_after(fleet, reset)
-  if reset then
+  if reset or fleet.active_pools == 1 then
     return order.optimal_rank(fleet)
-  elseif fleet.active_pools == 1 then
-    return math.min(fleet.sessions + 1, fleet.last_rank)
   end
   return order.at_or_after(fleet, fleet.estimate_class, fleet.estimate_level)
 end
@@ -150,8 +145,7 @@ end
 -- Rebuilds r, thresholds and tokens from the ledger. Without active pools r keeps its coordinate.
 function tokens.rebuild(fleet, reset)
   if fleet.active_pools > 0 then
-    fleet.rank = rank_after(fleet, reset)
-    write_tokens(fleet)
+    write_tokens(fleet, rank_after(fleet, reset))
   else
     local class_index, level = fleet.estimate_class, fleet.estimate_level
     policies.clear(fleet)
@@ -195,7 +189,7 @@ function tokens.check(fleet, expect_equal)
     expect_equal('threshold of class ' .. name, fleet.thresholds[class_index], threshold)
   end
   if has_rank then
-    local class_index, level = order.coordinate(fleet, fleet.rank)
+    local class_index, level = tables.entry(fleet, 'order', fleet.rank)
     expect_equal('estimate_class', fleet.estimate_class, class_index)
     expect_equal('estimate_level', fleet.estimate_level, level)
     expect_equal('previous_class', fleet.previous_class, class_before(fleet))

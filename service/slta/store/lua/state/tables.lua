@@ -18,7 +18,8 @@ function tables.read(name, key, nth)
   return redis.call('GETRANGE', key, (nth - 1) * bytes, nth * bytes - 1)
 end
 
--- The class_index and the number of the nth entry of `order` or `bound`.
+-- The class_index and the number of the nth entry of `order` or `bound`: the coordinate, or the marginal utility, at
+-- this rank of the live order.
 function tables.entry(fleet, name, nth)
   local known = fleet[name]
   local class_index = known.classes[nth]
@@ -29,7 +30,8 @@ function tables.entry(fleet, name, nth)
   return class_index, known.numbers[nth]
 end
 
--- The number of a level of a class in `ranks` or `marginals`.
+-- The number of a level of a class: in `ranks` its rank in the live order, if the class has active pools; in
+-- `marginals` its integer marginal utility.
 function tables.number(fleet, name, class_index, level)
   local known, cache_key = fleet[name], class_index * constants.MAX_LEVELS + level
   local number = known[cache_key]
@@ -40,12 +42,31 @@ function tables.number(fleet, name, class_index, level)
   return number
 end
 
--- Calls visit(class_index, text) for each entry of the text of an order or a bound whose class has pools. O(entries).
-function tables.each_live(fleet, name, text, visit)
-  for nth = 1, #text / constants.BYTES[name] do
-    local class_index = tables.parse(name, text, nth)
+-- The live `order` or `bound` from the text of the full one: those entries whose class has pools, and the class_index
+-- of each. O(entries).
+function tables.live(fleet, name, full)
+  local bytes, texts, classes = constants.BYTES[name], {}, {}
+  for nth = 1, #full / bytes do
+    local class_index = tables.parse(name, full, nth)
     if (fleet.pools[class_index] or 0) > 0 then
-      visit(class_index, string.sub(text, (nth - 1) * constants.BYTES[name] + 1, nth * constants.BYTES[name]))
+      texts[#texts + 1] = string.sub(full, (nth - 1) * bytes + 1, nth * bytes)
+      classes[#classes + 1] = class_index
     end
   end
+  return table.concat(texts), classes
+end
+
+-- The highest number from 0 to `high` for which holds(number), if it holds up to some number; 0 if for none. O(log
+-- high) calls.
+function tables.highest(high, holds)
+  local low = 0
+  while low < high do
+    local middle = math.ceil((low + high) / 2)
+    if holds(middle) then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return low
 end
