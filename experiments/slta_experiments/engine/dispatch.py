@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from slta.core.policies import jlmu, slta
-from slta.core.policies.choice import NOTHING, Choice, pick
+from slta.core.policies.choice import NOTHING, Choice, best, pick
 from slta_experiments.engine.compiling import inner
 from slta_experiments.engine.state import Floats, Integers, State, join
 
@@ -18,7 +18,7 @@ UP, DOWN, REJECTIONS = 3, 4, 5
 COUNTERS = 6
 """`Memory.counters`: sessions placed by a green, a yellow and no token (0 to 2), then the names above."""
 
-for rule in (pick, slta.choose, slta.next_rank, jlmu.choose):
+for rule in (pick, best, slta.choose, slta.next_rank, jlmu.choose):
     inner(rule)
 
 

@@ -28,6 +28,19 @@ class Decision:
     rank: int
 
 
+def best(counts: Sequence[int], ranks: Sequence[int]) -> int:
+    """The class with pools whose rank is best; NOTHING without pools. `counts[i]` and `ranks[i]` are those of class i.
+
+    >>> best([3, 0, 5], ranks=[4, 1, 2])  # class 1 has no pools
+    2
+    """
+    found = NOTHING
+    for i in range(len(counts)):
+        if counts[i] > 0 and (found == NOTHING or ranks[i] < ranks[found]):
+            found = i
+    return found
+
+
 def pick(counts: Sequence[int], excluded: int, draw: float) -> tuple[int, int]:
     """Choose uniformly among pools counted by class: (class, index) of number ⌊draw · total⌋, `draw` in [0, 1).
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slta.core.policies.choice import NOTHING, Choice, Decision
+from slta.core.policies.choice import NOTHING, Choice, Decision, best
 from slta.core.policies.occupancies import Occupancies
 from slta.core.policies.steps import Standing, Step
 from slta.core.ranking import Coordinate
@@ -26,19 +26,14 @@ def choose(frontier_ranks: Sequence[int], open_counts: Sequence[int], draw: floa
     >>> choose([4, 2], [3, 5], 0.5)  # class 1 has the better rank; number ⌊5 · 0.5⌋ of its five pools
     Choice(token=0, pool_class=1, index=2)
     """
-    best = NOTHING
-    for i in range(len(open_counts)):
-        if open_counts[i] > 0 and (best == NOTHING or frontier_ranks[i] < frontier_ranks[best]):
-            best = i
-    if best == NOTHING:
-        return Choice(OPEN, NOTHING, 0)
-    return Choice(OPEN, best, int(draw * open_counts[best]))
+    pool_class = best(open_counts, frontier_ranks)
+    return Choice(OPEN, pool_class, int(draw * open_counts[pool_class]) if pool_class != NOTHING else 0)
 
 
 def explain(standing: Standing) -> list[Step]:
     """The only step, for the next session; some pool must have room."""
-    best = min(standing.best_places(), key=standing.rank_of)
-    return [Step("a pool whose next level ranks best", TOKENS[OPEN], (best,))]
+    place = min(standing.best_places(), key=standing.rank_of)
+    return [Step("a pool whose next level ranks best", TOKENS[OPEN], (place,))]
 
 
 class Jlmu:

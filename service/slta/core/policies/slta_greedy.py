@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from slta.core.policies.choice import NOTHING, Choice, Decision
+from slta.core.policies.choice import NOTHING, Choice, Decision, best
 from slta.core.policies.steps import Standing, Step
 from slta.core.policies.tokens import GREEN, YELLOW, Tokens
 from slta.core.ranking import Coordinate
@@ -39,12 +39,9 @@ def choose(green: Sequence[int], threshold_ranks: Sequence[int], yellow: int, ye
     Choice(token=0, pool_class=1, index=1)
     """
     # 1. The green tokens of the class whose threshold ranks best.
-    best = NOTHING
-    for i in range(len(green)):
-        if green[i] > 0 and (best == NOTHING or threshold_ranks[i] < threshold_ranks[best]):
-            best = i
-    if best != NOTHING:
-        return Choice(GREEN, best, int(draw * green[best]))
+    pool_class = best(green, threshold_ranks)
+    if pool_class != NOTHING:
+        return Choice(GREEN, pool_class, int(draw * green[pool_class]))
     # 2. The yellow tokens.
     if yellow > 0:
         return Choice(YELLOW, yellow_class, int(draw * yellow))
@@ -75,10 +72,10 @@ def explain(standing: Standing) -> list[Step]:
         green = standing.green()
     thresholds = standing.ranking.thresholds(standing.rank)
     having = [i for i, places in enumerate(green) if places]
-    best = min(having, key=lambda i: standing.ranking.rank(Coordinate(i, thresholds[i])), default=NOTHING)
-    name = "the class" if best == NOTHING else f"{standing.names[best]},"
+    first = min(having, key=lambda i: standing.ranking.rank(Coordinate(i, thresholds[i])), default=NOTHING)
+    name = "the class" if first == NOTHING else f"{standing.names[first]},"
     return [
-        Step(f"a green token of {name} whose threshold ranks best", "green", green[best] if having else ()),
+        Step(f"a green token of {name} whose threshold ranks best", "green", green[first] if having else ()),
         Step("a yellow token", "yellow", standing.yellow()),
     ]
 

@@ -76,28 +76,17 @@ function policies.fields(policy)
   return known.list, known.vectors
 end
 
--- Calls visit(token) once for each token of any policy; two policies may share one.
-function policies.each_token(visit)
-  local visited = {}
-  for _, policy in pairs(policies.BY_NAME) do
-    for _, token in ipairs(policy.TOKENS) do
-      if not visited[token] then
-        visited[token] = true
-        visit(token)
+-- The tokens of all policies, by their first letters; two policies may share one.
+function policies.tokens()
+  if not by_letter then
+    by_letter = {}
+    for _, policy in pairs(policies.BY_NAME) do
+      for _, token in ipairs(policy.TOKENS) do
+        by_letter[string.sub(token, 1, 1)] = token
       end
     end
   end
-end
-
--- The token of any policy that begins with this letter; nil for none.
-function policies.token(letter)
-  if not by_letter then
-    by_letter = {}
-    policies.each_token(function(token)
-      by_letter[string.sub(token, 1, 1)] = token
-    end)
-  end
-  return by_letter[letter]
+  return by_letter
 end
 
 -- Whether the fleet's policy has a row of this name: per class, or without `class_index` of the fleet.

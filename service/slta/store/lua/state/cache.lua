@@ -6,7 +6,7 @@ cache = {}
 
 cache.FIELDS = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- the cold fields that are cached
 local DERIVED = {
-  'index_by_id', 'fleet_keys', 'class_keys', 'level_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
+  'index_by_id', 'fleet_keys', 'class_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
 }
 
 local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
@@ -58,11 +58,12 @@ end
 function cache.index_classes(fleet)
   local class_ids = table.concat(fleet.numbers, ' ')
   if fleet.keys_named_for ~= class_ids then
-    fleet.fleet_keys, fleet.class_keys, fleet.level_keys, fleet.keys_named_for = {}, {}, {}, class_ids
+    fleet.fleet_keys, fleet.class_keys, fleet.keys_named_for = {}, {}, class_ids
   end
   fleet.index_by_id = {}
   for class_index, class_id in ipairs(fleet.numbers) do
     fleet.index_by_id[class_id] = class_index
+    fleet.class_keys[class_index] = fleet.class_keys[class_index] or {} -- by name, and by level
   end
 end
 

@@ -18,9 +18,9 @@ local has_tokens = false -- added in a function, since the top level of a librar
 -- The kinds by field.
 function cold.kinds()
   if not has_tokens then
-    policies.each_token(function(token)
+    for _, token in pairs(policies.tokens()) do
       KINDS['assigned_' .. token] = 'vector' -- of the fleet's previous policies
-    end)
+    end
     has_tokens = true
   end
   return KINDS

@@ -24,15 +24,11 @@ end
 
 -- A key of a class: {fleet}:name:class_id.
 function keys.of_class(fleet, name, class_index)
-  local known = fleet.class_keys[name]
-  if not known then
-    known = {}
-    fleet.class_keys[name] = known
+  local known = fleet.class_keys[class_index]
+  if not known[name] then
+    known[name] = fleet.prefix .. name .. ':' .. fleet.numbers[class_index]
   end
-  if not known[class_index] then
-    known[class_index] = fleet.prefix .. name .. ':' .. fleet.numbers[class_index]
-  end
-  return known[class_index]
+  return known[name]
 end
 
 -- The row of active pools with at least `level` sessions; at level 0 all active pools.
@@ -40,11 +36,7 @@ function keys.of_level(fleet, class_index, level)
   if level == 0 then
     return keys.of_class(fleet, 'active', class_index)
   end
-  local known = fleet.level_keys[class_index]
-  if not known then
-    known = {}
-    fleet.level_keys[class_index] = known
-  end
+  local known = fleet.class_keys[class_index]
   if not known[level] then
     known[level] = string.format('%slevel:%d:%d', fleet.prefix, fleet.numbers[class_index], level)
   end

@@ -51,7 +51,7 @@ end
 -- The level and the token of a session, nil if its record does not have them.
 function records.placement(session)
   local level, letter = string.match(session.placed, '^ ([1-9]%d?%d?%d?)(%a?)$')
-  return tonumber(level), policies.token(letter)
+  return tonumber(level), policies.tokens()[letter]
 end
 
 -- The latest second in which a lease of this length can expire.

@@ -54,10 +54,8 @@ end
 function vectors.decode(kind, text)
   if kind == 'number' then
     return tonumber(text)
-  elseif kind == 'vector' then
-    return vectors.split(text, true)
-  elseif kind == 'words' then
-    return vectors.split(text)
+  elseif kind == 'vector' or kind == 'words' then
+    return vectors.split(text, kind == 'vector')
   end
   return text
 end
