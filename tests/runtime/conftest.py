@@ -17,6 +17,7 @@ from slta.store import Store, StoreSettings
 from slta.store.client.preflight import ServerRequirements
 from tests.servers import running_server
 from tests.serving import FLEET
+from tests.store.fleets import TWO_CLASSES, create, spec
 
 Opening = Callable[[], Store]
 
@@ -56,6 +57,16 @@ async def opening(server: str) -> AsyncIterator[Opening]:
             return made
 
         yield opened
+
+
+@pytest.fixture
+async def store(opening: Opening) -> Store:
+    """With the fleets `a` and `b`, and a session `s` on each."""
+    opened = opening()
+    for fleet in ("a", "b"):
+        await create(opened, spec(*TWO_CLASSES), {"small": 1}, fleet)
+        await opened.sessions.assign(fleet, "s", None)
+    return opened
 
 
 def dispatching(

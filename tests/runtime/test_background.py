@@ -23,20 +23,10 @@ from slta.runtime.background import _every_second
 from slta.runtime.ticks import Ticks
 from slta.store import Store, StoreSettings
 from tests import rawstate
-from tests.runtime.conftest import Opening, dispatching
-from tests.store.fleets import TWO_CLASSES, create, spec
+from tests.runtime.conftest import dispatching
 
 LOOKS = 20_000
 KEYS = "keys:\n  - {id: %s, sha256: %s, scopes: [admin]}\n"
-
-
-@pytest.fixture
-async def store(opening: Opening) -> Store:
-    """With the fleets `a` and `b`."""
-    opened = opening()
-    for fleet in ("a", "b"):
-        await create(opened, spec(*TWO_CLASSES), {"small": 1}, fleet)
-    return opened
 
 
 @pytest.fixture

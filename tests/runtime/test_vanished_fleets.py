@@ -97,16 +97,6 @@ def test_a_name_that_was_never_ticked_is_no_fleet_unless_keys_of_it_are_left() -
         assert absences.has_vanished("f", listed=True, keys_left=keys_left) == keys_left
 
 
-@pytest.fixture
-async def store(opening: Opening) -> Store:
-    """With the fleets `a` and `b`."""
-    opened = opening()
-    for fleet in ("a", "b"):
-        await create(opened, spec(*TWO_CLASSES), {"small": 1}, fleet)
-        await opened.sessions.assign(fleet, "s", None)
-    return opened
-
-
 class Watched:
     """A dispatcher's ticks, which judge an absent fleet in the round after."""
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-import uvicorn
 
 from slta.server import http_limits
 from slta.server.connection_limits import MAX_CLOSED_PER_ITERATION, ConnectionLimits
-from tests.server.wire import Wire, connected, quiet
+from tests.server.wire import Wire, configuration, connected, quiet
 
 HEAD, KEEP_ALIVE, STALLED, REQUEST = 1000, 2000, 3000, 4000
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -32,12 +30,6 @@ def limits() -> ConnectionLimits:
 
 
 REFUSED: list[str] = []
-
-
-def running(app: Callable[..., Any]) -> uvicorn.Config:
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
-    config.load()
-    return config
 
 
 async def at_once(scope: Any, receive: Any, send: Any) -> None:
@@ -79,7 +71,7 @@ STATES = {
 
 async def in_state(name: str) -> tuple[Wire, Any]:
     sent, app, _ = STATES[name]
-    wire = connected(limits(), config=running(app))
+    wire = connected(limits(), config=configuration(app))
     wire.arrive(sent)
     await quiet()
     return wire, wire.protocol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -82,8 +82,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @cache
-def configuration() -> uvicorn.Config:
-    config = uvicorn.Config(echo, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
+def configuration(app: Callable[..., Any] = echo) -> uvicorn.Config:
+    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
     config.load()
     return config
 

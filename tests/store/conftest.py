@@ -17,6 +17,7 @@ from tests.audit import violations
 from tests.faults import Proxy, proxy
 from tests.sentinels import Group, group
 from tests.servers import SERVERS, running_server
+from tests.store.fleets import TWO_CLASSES, create, spec
 
 
 @dataclass
@@ -102,6 +103,12 @@ async def store(server: str, redis: Redis, clock: Clock, calls: Calls) -> AsyncI
     opened = Store(settings, calls, draw=Random(1).random, clock=clock)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def fleet(store: Store) -> None:
+    """Two pools of a class `small` and two of `large`; ended ids are kept for 600 seconds."""
+    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
 
 
 @pytest.fixture

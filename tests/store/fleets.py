@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
+import pytest
 from redis import Redis
 
 from slta.core.fleet import FleetSpec
-from slta.core.policies import POLICIES, Policy
+from slta.core.policies import PLACING, POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from slta.models import Pool, errors
@@ -17,7 +19,11 @@ from slta.store import Store
 from slta.store.encoding import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
-from tests.store.conftest import Clock
+
+if TYPE_CHECKING:
+    from tests.store.conftest import Clock
+
+EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
 FLEET = "fleet"
 SMALL = LogShareUtility(Fraction(20))
@@ -117,6 +123,15 @@ def everything(redis: Redis, name: str = FLEET) -> dict[str, object]:
         for key in keys:
             pipeline.dump(key)
         return dict(zip(keys, pipeline.execute(), strict=True))
+
+
+def put_back(redis: TextRedis, saved: dict[str, object], name: str = FLEET) -> None:
+    """Every key of the fleet as it was, from `everything`."""
+    for key in redis.scan_iter(f"{{{name}}}:*", count=10_000):
+        if key not in saved:
+            redis.delete(key)
+    for key, value in saved.items():
+        redis.restore(key, 0, value, replace=True)
 
 
 def field(redis: TextRedis, name: str, fleet: str = FLEET) -> str:

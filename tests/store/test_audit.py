@@ -12,7 +12,7 @@ from tests.audit import violations
 from tests.servers import TextRedis, running_server
 from tests.store.conftest import Clock
 from tests.store.corruptions import Plant, flip, key
-from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, pass_seconds, place, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, end, everything, pass_seconds, place, put_back, spec
 
 
 def shift(field: str, by: int, word: int = 0) -> Plant:
@@ -135,6 +135,7 @@ JLMU: dict[str, Plant] = {
     "a frontier's rank": shift("frontier_ranks", 1, 1),
     "tokens under JLMU": lambda redis: redis.set(key("green:0"), "\0"),
 }
+PLANTS = {"slta": BOTH | SLTA, "jlmu": BOTH | JLMU}
 
 
 @pytest.fixture(scope="module")
@@ -145,49 +146,25 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-async def sound(store: Store, clock: Clock, redis: TextRedis, request: pytest.FixtureRequest) -> None:
-    """A fleet with leases, a draining pool, history and memory; sound, and put back so afterwards."""
-    policy = "jlmu" if request.function.__name__.endswith("jlmu") else "slta"
+async def sound(store: Store, clock: Clock, redis: TextRedis, policy: str) -> None:
+    """A fleet with leases, a draining pool, history and memory."""
     await create(store, spec(*TWO_CLASSES, policy=policy, lease=300), {"small": 2, "large": 3})
     placed = await place(store, 15)
     await store.pools.set_status(FLEET, "large-2", "draining")
     await pass_seconds(store, clock, 12)
-    for id_ in list(placed)[10:]:
-        await store.sessions.complete(FLEET, id_)
+    await end(store, list(placed)[10:])
     assert violations(redis, FLEET) == []
     assert (await store.audits.inspect(FLEET)).sentences == []
     assert (await store.sessions.get(FLEET, "s0")).session_id == "s0"
 
 
-@pytest.fixture
-async def planted(
-    sound: None, store: Store, redis: TextRedis, request: pytest.FixtureRequest
-) -> tuple[list[str], list[str]]:
-    """What both audits say of one corruption; the fleet is sound again afterwards."""
+@pytest.mark.parametrize(("policy", "what"), [(policy, what) for policy, plants in PLANTS.items() for what in plants])
+async def test_each_planted_corruption_is_found_by_both_audits(
+    sound: None, store: Store, redis: TextRedis, policy: str, what: str
+) -> None:
     saved = everything(redis)
-    request.param(redis)
-    found = violations(redis, FLEET), (await store.audits.inspect(FLEET)).sentences
-    for name in redis.keys("*"):
-        if name.startswith(key("")) and name not in saved:
-            redis.delete(name)
-    for name, value in saved.items():
-        redis.restore(name, 0, value, replace=True)
-    return found
-
-
-def each(plants: dict[str, Plant]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("planted", list(plants.values()), ids=list(plants), indirect=True)
-
-
-@each(BOTH | SLTA)
-def test_each_planted_corruption_is_found_under_slta(planted: tuple[list[str], list[str]]) -> None:
-    of_tests, of_store = planted
-    assert of_tests
-    assert of_store
-
-
-@each(BOTH | JLMU)
-def test_each_planted_corruption_is_found_under_jlmu(planted: tuple[list[str], list[str]]) -> None:
-    of_tests, of_store = planted
+    PLANTS[policy][what](redis)
+    of_tests, of_store = violations(redis, FLEET), (await store.audits.inspect(FLEET)).sentences
+    put_back(redis, saved)
     assert of_tests
     assert of_store

@@ -23,7 +23,7 @@ from tests.audit import violations
 from tests.in_process import TINY
 from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, everything, pass_seconds, place
+from tests.store.fleets import FLEET, end, everything, pass_seconds, place, put_back
 
 AUDITS_UNDER_TRAFFIC = 50
 STEPS = ("drain", "undrain", "fail", "remove")
@@ -39,8 +39,7 @@ async def fleet(store: Store, clock: Clock, request: pytest.FixtureRequest) -> N
     await pass_seconds(store, clock, 12)
     await store.pools.set_status(FLEET, placed["s7"], "draining")
     await store.pools.fail(FLEET, placed["s9"])
-    for id_ in list(placed)[200:]:
-        await store.sessions.complete(FLEET, id_)
+    await end(store, list(placed)[200:])
     await pass_seconds(store, clock, 12)
 
 
@@ -68,21 +67,13 @@ async def test_small_slices_find_what_a_large_one_finds(store: Store, redis: Tex
     sliced = await tiny(store, work).inspect(FLEET)
     assert whole.total >= 5
     assert set(whole.sentences) <= set(sliced.sentences)
-    restore(redis, saved)
+    put_back(redis, saved)
 
 
 async def test_a_missing_cold_field_is_found(store: Store, redis: TextRedis, fleet: None) -> None:
     redis.hdel(f"{{{FLEET}}}:cold", "exponent", "went_back")
     found = (await store.audits.inspect(FLEET)).sentences
     assert {"exponent: is missing", "went_back: is missing"} <= set(found)
-
-
-def restore(redis: TextRedis, saved: dict[str, object]) -> None:
-    for name in redis.keys(f"{{{FLEET}}}:*"):
-        if name not in saved:
-            redis.delete(name)
-    for name, value in saved.items():
-        redis.restore(name, 0, value, replace=True)
 
 
 class Traffic:
@@ -262,5 +253,5 @@ async def test_an_audit_of_a_fleet_that_traffic_has_damaged_says_so_once_and_goe
     assert f"{{{FLEET}}}:level:0:1: its type: list, expected string" in found
     assert f"{{{FLEET}}}:names: has a time to live" in found
     redis.persist(f"{{{FLEET}}}:names")
-    restore(redis, saved)
+    put_back(redis, saved)
     assert violations(redis, FLEET) == []

@@ -71,6 +71,13 @@ async def round_of(store: Store, clock: Clock) -> Attempt | None:
     return await repair_suspect(store, Specs(), FLEET) if suspect and suspect.ours else None
 
 
+async def attempted(store: Store, clock: Clock) -> Attempt:
+    """The same for a fleet that it finds suspect."""
+    attempt = await round_of(store, clock)
+    assert attempt
+    return attempt
+
+
 async def see(store: Store) -> Observation | str:
     """What `/state` says, or the code of its refusal."""
     try:
@@ -128,8 +135,7 @@ async def test_a_fleet_whose_fields_are_lost_is_repaired_by_itself(
     redis.delete(f"{{{FLEET}}}:{name}")
     if forgets:
         forget_memory(redis)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.repaired
     assert attempt.repaired.set_aside == 0
     assert violations(redis, FLEET) == []
@@ -179,8 +185,7 @@ async def test_an_error_in_one_part_of_a_tick_makes_the_fleet_suspect_and_the_ot
     with pytest.raises(errors.SessionEndedError):
         await store.sessions.get(FLEET, "s39")
     redis.hset(REPAIR, "claimed", "1")
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.repaired
     assert violations(redis, FLEET) == []
 
@@ -199,8 +204,7 @@ async def test_up_to_ten_records_and_one_in_a_hundred_are_set_aside(
 ) -> None:
     before = live(redis)
     spoil(redis, 10)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.repaired
     assert attempt.survey
     assert set(attempt.survey.sessions) == {f"s{k}" for k in range(10)}
@@ -213,8 +217,7 @@ async def test_with_more_than_ten_nothing_is_repaired_and_sound_sessions_are_ser
     store: Store, clock: Clock, redis: TextRedis, many: None
 ) -> None:
     spoil(redis, 11)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 11 of 1000 sessions and 0 records of pools"
     assert redis.hlen(SESSIONS) == 1000
     assert not redis.exists(ASIDE)
@@ -245,21 +248,18 @@ async def test_in_a_small_fleet_one_record_is_too_much(
     store: Store, clock: Clock, redis: TextRedis, fleet: None
 ) -> None:
     spoil(redis, 1)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 1 of 39 sessions and 0 records of pools"
 
 
 async def test_records_of_pools_count_too(store: Store, clock: Clock, redis: TextRedis, many: None) -> None:
     redis.hset(f"{{{FLEET}}}:pools", mapping={f"ghost-{k}": f"{99 * 65536 + k} active" for k in range(11)})
     make_suspect(redis)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.blocked == "a repair would set aside 0 of 1000 sessions and 11 records of pools"
     redis.hdel(f"{{{FLEET}}}:pools", "ghost-0")
     redis.hset(REPAIR, "claimed", "1")
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.repaired
     assert redis.hlen(ASIDE) == 10
     assert violations(redis, FLEET) == []
@@ -271,8 +271,7 @@ async def test_a_pool_whose_record_is_unreadable_is_told_by_its_name_and_its_bit
     pools = redis.hgetall(f"{{{FLEET}}}:pools")
     redis.hset(f"{{{FLEET}}}:pools", mapping=dict.fromkeys(pools, "rubbish"))
     make_suspect(redis)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.survey
     assert not attempt.survey.pools
     assert redis.hgetall(f"{{{FLEET}}}:pools") == pools
@@ -309,8 +308,7 @@ async def test_without_a_document_nothing_is_repaired_until_there_is_one(
     before = live(redis)
     redis.delete(COLD)
     redis.delete(DOCUMENT) if document is None else redis.set(DOCUMENT, document)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert (attempt.blocked, attempt.repaired) == ("its document is missing or unreadable", None)
     assert await see(store) == "fleet_damaged"
     suspect = await store.fleets.tick(FLEET)
@@ -327,13 +325,11 @@ async def test_after_a_put_the_next_look_repairs_the_fleet(
 ) -> None:
     redis.delete(DOCUMENT)
     make_suspect(redis)
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.blocked
     await apply_fleet(store, Specs(), FLEET, parse_document(json.dumps(SMALL)))
     redis.hset(REPAIR, "claimed", "1")
-    attempt = await round_of(store, clock)
-    assert attempt
+    attempt = await attempted(store, clock)
     assert attempt.repaired
     assert violations(redis, FLEET) == []
 

@@ -20,7 +20,7 @@ from slta.core.policies.tokens import Tokens
 from slta.core.utility import LinearUtility
 from slta.store import Store
 from tests.servers import TextRedis
-from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, spec
+from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, put_back, spec
 from tests.store.model import FLEET as WORLD
 from tests.store.model import World
 
@@ -173,7 +173,7 @@ def draw_from_here(redis: Redis, store: Store, draws: list[float]) -> Counter[tu
     chosen: Counter[tuple[str, str]] = Counter()
     for draw in draws:
         chosen.update(draw_places(redis, store, [draw]))
-        restore(redis, FLEET, saved)
+        put_back(redis, saved)
     return chosen
 
 
@@ -217,14 +217,6 @@ async def test_without_tokens_pools_with_room_are_drawn_with_equal_chances(store
 # Two bits are visible
 
 
-def restore(redis: TextRedis, fleet: str, saved: dict[str, object]) -> None:
-    for key in redis.scan_iter(f"{{{fleet}}}:*", count=10_000):
-        if key not in saved:
-            redis.delete(key)
-    for key, value in saved.items():
-        redis.restore(key, 0, value, replace=True)
-
-
 def scramble_levels(redis: Redis, fleet: str, rng: Random) -> None:
     """Every row of the ledger becomes noise."""
     for key in redis.scan_iter(f"{{{fleet}}}:level:*", count=10_000):
@@ -254,7 +246,7 @@ def test_with_every_row_of_levels_scrambled_the_tokens_still_make_the_specificat
         saved = everything(redis, WORLD)
         scramble_levels(redis, WORLD, rng)
         _, (outcome,) = world.run("batch", "assign", "blind", "0", repr(draw), "")
-        restore(redis, WORLD, saved)
+        put_back(redis, saved, WORLD)
         pool = next(p for p in world.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
         assert [*outcome[1:3], outcome[-1]] == [pool.pool_id, world.names[pool.pool_class], decision.token]
         compared += 1

@@ -10,13 +10,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis import Redis
 
-from slta.core.policies import PLACING
 from slta.models import Completed, Placement, errors
 from slta.store import Store, StoreSettings
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, LARGE, SMALL, create, field, occupancies, pool_class, spec
+from tests.store.fleets import EACH_POLICY, FLEET, LARGE, SMALL, create, end, field, occupancies, pool_class, spec
 
-EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 CALLERS = 100
 
 
@@ -135,8 +133,7 @@ async def test_many_dispatchers_decide_as_one(stores: list[Store], redis: Redis)
                 live.append(placed.session_id)
                 history.append((placed.pool_id, placed.token, field(redis, "rank")))
         histories.append(history)
-        for id_ in live:
-            await store.sessions.complete(FLEET, id_)
+        await end(store, live)
         await stores[0].fleets.delete(FLEET)
     assert histories[0] == histories[1]
 

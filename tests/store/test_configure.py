@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from slta.core.fleet import FleetSpec
-from slta.core.policies import PLACING, POLICIES
+from slta.core.policies import POLICIES
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, TableUtility
 from slta.models import errors
@@ -21,6 +21,7 @@ from tests import rawstate
 from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
+    EACH_POLICY,
     FLAT,
     FLEET,
     LARGE,
@@ -28,6 +29,7 @@ from tests.store.fleets import (
     STEPS,
     TWO_CLASSES,
     create,
+    end,
     everything,
     field,
     occupancies,
@@ -38,8 +40,6 @@ from tests.store.fleets import (
 )
 from tests.store.model import FLEET as WORLD
 from tests.store.model import World, log_curve, rational_curve
-
-EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 
 
 @pytest.fixture
@@ -226,16 +226,14 @@ async def test_a_capacity_may_shrink_to_what_is_held_and_grow_again(store: Store
         placed = await place(store, capacity, f"{capacity}-")
         with pytest.raises(errors.NoCapacityError):
             await store.sessions.assign(FLEET, "late", None)
-        for id_ in placed:
-            await store.sessions.complete(FLEET, id_)
+        await end(store, placed)
 
 
 async def test_capacities_follow_their_classes_when_the_order_changes_too(store: Store) -> None:
     """Class b shrinks from 6 to 2 and moves before a: no row of a level beyond 2 may stay."""
     await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 6)), {"a": 2, "b": 2})
     placed = await place(store, 16)
-    for id_ in placed:
-        await store.sessions.complete(FLEET, id_)
+    await end(store, placed)
     await store.fleets.configure(FLEET, spec(pool_class("b", LARGE, 2), pool_class("a", SMALL, 3)), "{}")
     await place(store, 10, "t")
     with pytest.raises(errors.NoCapacityError):
@@ -264,8 +262,7 @@ async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(sto
     gone = pool_class("gone", LARGE, 9)
     await create(store, spec(first, gone, last), {"first": 1, "gone": 1, "last": 1})
     placed = await place(store, 17)
-    for id_ in placed:
-        await store.sessions.complete(FLEET, id_)
+    await end(store, placed)
     await store.pools.remove(FLEET, "gone-0")
     await store.fleets.configure(FLEET, spec(last, first), "{}")
     assert field(redis, "numbers") == "2 0", "sessions name pools by these numbers: they are permanent"
@@ -311,8 +308,7 @@ async def test_deleting_leaves_no_key(store: Store, redis: Redis, policy: str) -
     await store.fleets.remember_file(FLEET, "digest")
     with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "never")
-    for id_ in placed:
-        await store.sessions.complete(FLEET, id_)
+    await end(store, placed)
     await store.fleets.delete(FLEET)
     assert redis.keys("*") == []
     for call in (store.sessions.assign(FLEET, "s", None), store.fleets.config(FLEET), store.fleets.delete(FLEET)):
@@ -334,16 +330,14 @@ async def test_a_fleet_with_sessions_is_not_deleted(store: Store, placed: dict[s
 async def test_deleting_after_capacities_and_order_changed_leaves_no_key(store: Store, redis: Redis) -> None:
     await create(store, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 9)), {"a": 1, "b": 1})
     placed = await place(store, 11)
-    for id_ in placed:
-        await store.sessions.complete(FLEET, id_)
+    await end(store, placed)
     await store.fleets.configure(FLEET, spec(pool_class("b", LARGE, 1), pool_class("a", SMALL, 1)), "{}")
     await store.fleets.delete(FLEET)
     assert redis.keys("*") == []
 
 
 async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, placed: dict[str, str]) -> None:
-    for id_ in placed:
-        await store.sessions.complete(FLEET, id_)
+    await end(store, placed)
     await store.fleets.delete(FLEET)
     await create(store, spec(*TWO_CLASSES), {"small": 1})
     snapshot = await store.fleets.snapshot(FLEET)

@@ -11,12 +11,12 @@ import pytest
 from redis import Redis
 
 from slta.core.fleet import FleetSpec
-from slta.core.policies import PLACING
 from slta.models import Integrals, errors
 from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Clock
 from tests.store.fleets import (
+    EACH_POLICY,
     FLAT,
     FLEET,
     LARGE,
@@ -30,7 +30,6 @@ from tests.store.fleets import (
     spec,
 )
 
-EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
 HOUR, YEAR = 3600, 365 * 24 * 3600
 MAX_STEP = 5_000_000
 SECOND = 1_000_000

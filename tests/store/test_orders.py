@@ -12,7 +12,7 @@ from redis import Redis
 
 from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER, Index, Kink
-from slta.core.policies import PLACING, POLICIES
+from slta.core.policies import POLICIES
 from slta.core.ranking import Coordinate
 from slta.core.utility import TableUtility
 from slta.store import Store
@@ -20,9 +20,7 @@ from slta.store.encoding import put_arguments
 from slta.views.averages import averages
 from tests.audit import violations
 from tests.store.conftest import Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, pass_seconds, place, pool_class, spec
-
-EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
+from tests.store.fleets import EACH_POLICY, FLEET, TWO_CLASSES, create, pass_seconds, place, pool_class, spec
 
 
 def table(*marginals: int) -> TableUtility:

@@ -24,12 +24,6 @@ from tests.store.fleets import (
 )
 
 
-@pytest.fixture
-async def fleet(store: Store) -> None:
-    """Two pools of a class `small` and two of `large`."""
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-
-
 async def test_a_pool_s_list_ends_what_is_not_on_it_and_keeps_what_is(store: Store, fleet: None, clock: Clock) -> None:
     placed = await place(store, 12)
     mine = sorted(id_ for id_, where in placed.items() if where == "large-0")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from slta.core.policies import PLACING
 from slta.models import PoolPage, PoolsAdded, errors
 from slta.store import Store
 from tests.store.conftest import Calls
 from tests.store.fleets import (
+    EACH_POLICY,
     FLEET,
     LARGE,
     SMALL,
@@ -24,15 +24,6 @@ from tests.store.fleets import (
     pool_class,
     spec,
 )
-
-EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
-
-
-@pytest.fixture
-async def fleet(store: Store) -> None:
-    """Two pools of a class `small` and two of `large`."""
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-
 
 # Adding
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from slta.core.policies import PLACING
 from slta.models import AlreadyEnded, Completed, Renewed, errors
 from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
+    EACH_POLICY,
     FLEET,
     TWO_CLASSES,
     create,
@@ -24,13 +24,6 @@ from tests.store.fleets import (
 
 HOUR = 3600
 YEAR = 365 * 24 * HOUR
-EACH_POLICY = pytest.mark.parametrize("policy", PLACING)
-
-
-@pytest.fixture
-async def fleet(store: Store) -> None:
-    """Two pools of a class `small` and two of `large`; ended ids are kept for 600 seconds."""
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
 
 
 async def expired(store: Store, session_id: str) -> bool:

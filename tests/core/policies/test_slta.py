@@ -87,23 +87,24 @@ def test_a_step_of_r_turns_yellow_tokens_green_or_green_ones_yellow_and_moves_no
 # --- The dispatching rule, steps 1 to 4
 
 
-def test_green_tokens_come_first_and_those_of_the_previous_class_last_of_them() -> None:
-    # r = 4, i_3 = B. Green: A0 and B0, B1. Every draw takes A0.
-    assert chosen(lambda: slta([0, 1], [1, 0], rank=4)) == {("green", A, 0): 60}
-
-
-def test_when_only_green_tokens_of_the_previous_class_remain_they_are_drawn_uniformly() -> None:
-    # r = 4, i_3 = B. Green: B0 and B1, with 1 and 0 sessions: the emptier one is not preferred.
-    assert chosen(lambda: slta([1, 1], [1, 0], rank=4)) == {("green", B, 0): 30, ("green", B, 1): 30}
-
-
-def test_all_green_tokens_of_other_classes_are_drawn_together() -> None:
+CHOICES: dict[str, tuple[list[int | None], list[int | None], int, list[tuple[str, int, int]]]] = {
+    # r = 4 is (A, 2), i_3 = B. Green: A0 and B0, B1.
+    "green tokens, those of the previous class last": ([0, 1], [1, 0], 4, [("green", A, 0)]),
+    # Green: B0 and B1, with 1 and 0 sessions: the emptier one is not preferred.
+    "green tokens of the previous class alone": ([1, 1], [1, 0], 4, [("green", B, 0), ("green", B, 1)]),
     # r = 5 is (B, 3), i_4 = A, ℓ = (2, 2). Green of B: 0 and 1 and 1 sessions; green of A, with 0, must wait.
-    assert chosen(lambda: slta([0], [0, 1, 1], rank=5)) == {
-        ("green", B, 0): 20,
-        ("green", B, 1): 20,
-        ("green", B, 2): 20,
-    }
+    "all green tokens of other classes": ([0], [0, 1, 1], 5, [("green", B, k) for k in range(3)]),
+    # A with 1 session are yellow, nobody is green.
+    "yellow tokens without green ones": ([1, 2, 1], [2, 2], 4, [("yellow", A, 0), ("yellow", A, 2)]),
+    # Every pool has at least j_r = 2 or ℓ_B = 2. A0 is full, and so is B1.
+    "pools with room without tokens": ([3, 2], [2, 3, 2], 4, [("none", A, 1), ("none", B, 0), ("none", B, 2)]),
+}
+
+
+@pytest.mark.parametrize("among", CHOICES)
+def test_a_session_is_drawn_uniformly_among(among: str) -> None:
+    a, b, rank, places = CHOICES[among]
+    assert chosen(lambda: slta(a, b, rank=rank)) == dict.fromkeys(places, 60 // len(places))
 
 
 def test_three_classes_share_the_green_tokens_that_are_not_of_the_previous_class() -> None:
@@ -118,20 +119,6 @@ def test_three_classes_share_the_green_tokens_that_are_not_of_the_previous_class
 
     assert ranking.coordinate(7) == (0, 3)
     assert chosen(policy) == {("green", 0, 0): 30, ("green", 1, 0): 30}
-
-
-def test_without_green_tokens_a_yellow_one_is_drawn_uniformly() -> None:
-    # r = 4 is (A, 2): A with 1 session are yellow, nobody is green.
-    assert chosen(lambda: slta([1, 2, 1], [2, 2], rank=4)) == {("yellow", A, 0): 30, ("yellow", A, 2): 30}
-
-
-def test_without_any_token_all_pools_with_room_are_drawn_uniformly() -> None:
-    # r = 4: every pool has at least j_r = 2 or ℓ_B = 2. A0 is full, and so is B1.
-    assert chosen(lambda: slta([3, 2], [2, 3, 2], rank=4)) == {
-        ("none", A, 1): 20,
-        ("none", B, 0): 20,
-        ("none", B, 2): 20,
-    }
 
 
 # --- The learning scheme
