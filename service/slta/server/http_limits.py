@@ -200,11 +200,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(http_error_of(error))
             start, framing.body_left = len(buffer), 0
         self._buffer = buffer[start:]
-        if framing.body_left:
-            self._on_partial_body()
-
-    def _on_partial_body(self) -> None:
-        if self.cycle.transport is self.transport:
+        if framing.body_left and self.cycle.transport is self.transport:
             self.cycle.transport = LingeringTransport(self)  # type: ignore[assignment]
 
     def _wait_for_data(self) -> None:

@@ -30,22 +30,17 @@ function jlmu.choose(fleet, draw)
   return token, class_index, rows.select(keys.of_class(fleet, 'open', class_index), nth)
 end
 
+-- Sets the frontier of a class, and its open row: the active pools that have not reached it. All have reached the level
+-- before. O(pools / 8).
 local function set_frontier(fleet, class_index, level)
+  local key = keys.of_class(fleet, 'open', class_index)
   fleet.frontiers[class_index] = level
   if level > fleet.capacities[class_index] then
     fleet.frontier_ranks[class_index], fleet.open[class_index] = 0, 0
-    redis.call('DEL', keys.of_class(fleet, 'open', class_index))
+    redis.call('DEL', key)
   else
     fleet.frontier_ranks[class_index] = tables.number(fleet, 'ranks', class_index, level)
-  end
-end
-
--- The open row of a class from its frontier: the active pools that have not reached it. All have reached the level
--- before.
-local function write_open(fleet, class_index)
-  local level = fleet.frontiers[class_index]
-  if level <= fleet.capacities[class_index] then
-    fleet.open[class_index] = rows.write_below(keys.of_class(fleet, 'open', class_index), fleet, class_index, level)
+    fleet.open[class_index] = rows.write_below(key, fleet, class_index, level)
   end
 end
 
@@ -54,7 +49,8 @@ end
 function jlmu.on_change(fleet, class_index, pool_index, level, change)
   local key = keys.of_class(fleet, 'open', class_index)
   if change < 0 and level < fleet.frontiers[class_index] then
-    set_frontier(fleet, class_index, level)
+    fleet.frontiers[class_index] = level
+    fleet.frontier_ranks[class_index] = tables.number(fleet, 'ranks', class_index, level)
     redis.call('DEL', key)
     fleet.open[class_index] = 0
   end
@@ -65,7 +61,6 @@ function jlmu.on_change(fleet, class_index, pool_index, level, change)
   fleet.open[class_index] = fleet.open[class_index] - change
   if fleet.open[class_index] == 0 then
     set_frontier(fleet, class_index, level + 1)
-    write_open(fleet, class_index)
   end
 end
 
@@ -75,7 +70,6 @@ function jlmu.rebuild(fleet)
   for class_index = 1, #fleet.numbers do
     if fleet.pools[class_index] > 0 then
       set_frontier(fleet, class_index, ledger.frontier(fleet, class_index))
-      write_open(fleet, class_index)
     end
   end
 end
