@@ -209,6 +209,13 @@ async def test_the_process_ends_when_nobody_asks_and_begins_again() -> None:
         await eventually(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
 
 
+async def test_the_process_ends_with_the_dispatcher() -> None:
+    expected_gaps = ExpectedGapCache(pause_seconds=0)
+    async with expected_gaps.under_way():
+        await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+    assert expected_gaps.worker.pid is None
+
+
 async def test_only_so_many_answers_are_kept() -> None:
     expected_gaps = ExpectedGapCache(pause_seconds=0)
     loads = [10.0 * 1.1**k for k in range(MAX_ANSWERS + 1)]
