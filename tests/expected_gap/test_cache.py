@@ -210,7 +210,7 @@ async def test_the_process_ends_when_nobody_asks_and_begins_again() -> None:
 
 
 async def test_the_process_ends_with_the_dispatcher() -> None:
-    expected_gaps = ExpectedGapCache(pause_seconds=0)
+    expected_gaps = ExpectedGapCache(pause_seconds=60)
     async with expected_gaps.under_way():
         await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
     assert expected_gaps.worker.pid is None
