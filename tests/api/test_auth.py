@@ -28,7 +28,8 @@ OPENED_BY = {
     "admin": ("POST /repair",),
     "read pool": ("GET ", *(f"GET /{name}" for name in ("state", "averages", "next", "events", "optimum", "pools")),
                   "GET /pools/{pool_id}"),
-    "pool": ("PUT /sessions/{session_id}", "POST /pools", "PUT /pools/{pool_id}", "DELETE /pools/{pool_id}",
+    "pool": ("PUT /sessions/{session_id}", "POST /pools", "POST /pools/status", "PUT /pools/{pool_id}",
+             "DELETE /pools/{pool_id}",
              *(f"POST /pools/{{pool_id}}/{change}" for change in ("drain", "undrain", "fail")),
              "PUT /pools/{pool_id}/sessions"),
 }  # fmt: skip

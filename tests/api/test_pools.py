@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from tests.api.conftest import Api, as_of, assign, fill, refusal
 
 
@@ -65,6 +69,49 @@ async def test_a_drained_pool_keeps_its_sessions_and_gets_no_more(api: Api, flee
     assert (await api.get(f"{fleet}/state")).json()["sessions"] == {"active": 0, "draining": 1}
     returned = await api.post(f"{fleet}/pools/{pool_id}/undrain")
     assert (returned.json()["status"], returned.json()["occupancy"]) == ("active", 1)
+
+
+async def test_many_pools_drain_and_return_in_one_call(api: Api, fleet: str) -> None:
+    both = ["large-1", "small-2"]
+    drained = await api.post(f"{fleet}/pools/status", json={"status": "draining", "pool_ids": both})
+    assert drained.json() == {"changed": both, "unchanged": []}
+    assert (await api.get(f"{fleet}/state")).json()["pools"] == {"active": 2, "draining": 2, "failed": 0}
+    returned = await api.post(f"{fleet}/pools/status", json={"status": "active", "pool_class": "large"})
+    assert returned.json() == {"changed": ["large-1"], "unchanged": ["large-2"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"status": "draining"}, "must have one of pool_ids and pool_class"),
+        ({"status": "draining", "pool_ids": ["a"], "pool_class": "b"}, "must have one of pool_ids and pool_class"),
+        ({"status": "draining", "pool_ids": []}, "pool_ids: list should have at least 1 item after validation, not 0"),
+        ({"status": "failed", "pool_class": "large"}, "status: input should be 'active' or 'draining'"),
+        ({"status": "active", "pool_ids": ["p"] * 1001}, "pool_ids: list should have at most 1000 items"),
+    ],
+)
+async def test_a_change_of_many_pools_names_some_and_a_status(
+    api: Api, fleet: str, body: dict[str, Any], detail: str
+) -> None:
+    answer = await api.post(f"{fleet}/pools/status", json=body)
+    assert refusal(answer) == (422, "invalid_request")
+    assert answer.json()["detail"].startswith(detail)
+
+
+async def test_a_change_of_many_pools_names_what_it_does_not_know(api: Api, fleet: str) -> None:
+    unknown: dict[str, dict[str, Any]] = {
+        "unknown_pool": {"pool_ids": ["large-1", "nowhere"]},
+        "unknown_class": {"pool_class": "nowhere"},
+    }
+    for code, selection in unknown.items():
+        answer = await api.post(f"{fleet}/pools/status", json={"status": "draining", **selection})
+        assert (answer.json()["code"], answer.json()["name"]) == (code, "nowhere")
+    assert (await api.get(f"{fleet}/pools/large-1")).json()["status"] == "active"
+
+
+async def test_a_pool_may_be_called_status(api: Api, fleet: str) -> None:
+    assert (await api.put(f"{fleet}/pools/status", json={"pool_class": "small"})).status_code == 201
+    assert (await api.post(f"{fleet}/pools/status/drain")).json()["status"] == "draining"
 
 
 async def test_failing_a_pool_ends_its_sessions_and_names_them(api: Api, fleet: str) -> None:

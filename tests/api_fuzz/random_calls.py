@@ -326,6 +326,23 @@ async def change_pool(walk: Walk) -> None:
     await walk.of_pool(method, what, walk.fleet(), walk.pool())
 
 
+async def change_pools(walk: Walk) -> None:
+    """Many pools at once: all of them have the status then, or nothing has changed."""
+    fleet, status = walk.fleet(), walk.rng.choice(["draining", "active", "active"])
+    ids = [walk.pool() for _ in range(walk.rng.randint(1, 3))]
+    by_class = {"pool_class": walk.rng.choice([*CLASSES, "none"])}
+    selection: dict[str, Any] = walk.rng.choice([{"pool_ids": ids}, by_class])
+    before = await _statuses(walk, fleet)
+    answer = await walk.of_fleet("POST", "/pools/status", fleet, json={"status": status, **selection})
+    changed = answer.json()["changed"] if answer.is_success else []
+    assert await _statuses(walk, fleet) == before | dict.fromkeys(changed, status), walk._where((fleet, answer.text))
+
+
+async def _statuses(walk: Walk, fleet: str) -> dict[str, str]:
+    page = (await walk.of_fleet("GET", "/pools", fleet)).json().get("pools", [])
+    return {pool["pool_id"]: pool["status"] for pool in page}
+
+
 async def fail_pool(walk: Walk) -> None:
     await _fail(walk, walk.fleet(), walk.pool())
 
@@ -404,8 +421,8 @@ async def pass_time(walk: Walk) -> None:
 Step = Callable[[Walk], Coroutine[object, object, None]]
 STEPS: Mapping[Step, int] = {
     assign: 40, complete: 30, report: 12, change_pool: 8, pass_time: 8, get_session: 6, operations: 6, put_fleet: 6,
-    renew: 5, look: 5, add_pools: 4, assign_unnamed: 3, put_pool: 3, report_pool: 3, fail_pool: 2, talk_nonsense: 2,
-    delete_fleet: 1, empty_and_delete_fleet: 1, repair: 1, look_around: 1, be_ready: 1,
+    renew: 5, look: 5, add_pools: 4, assign_unnamed: 3, put_pool: 3, report_pool: 3, fail_pool: 2, change_pools: 2,
+    talk_nonsense: 2, delete_fleet: 1, empty_and_delete_fleet: 1, repair: 1, look_around: 1, be_ready: 1,
 }  # fmt: skip
 """The steps of a walk, and how often each is taken beside the others."""
 

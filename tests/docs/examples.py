@@ -76,6 +76,8 @@ STORY = (
     Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),
     Call("operations", "POST", "/operations", MAX_PER_ITERATION),
     Call("fail", "POST", "/pools/large-1/fail"),
+    Call("pool-statuses", "POST", "/pools/status", {"status": "draining", "pool_ids": ["small-1", "small-3"]}),
+    Call("", "POST", "/pools/status", {"status": "active", "pool_class": "small"}),
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
     Call("", "PUT", "", TINY | {"policy": "observe"}),
     Call("report", "PUT", "/sessions/v-1", {"pool_id": "small-2"}),

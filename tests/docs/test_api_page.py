@@ -14,6 +14,7 @@ from slta.api.http.openapi import CODES, MAY_PASS, REFUSED
 from slta.api.http.problems import RETRY_AFTER_SECONDS, STATUS
 from slta.auth.keys import SCOPES, Access
 from slta.dashboard.routes import BUSY_RETRY_SECONDS
+from slta.models import errors
 from tests.docs.examples import MARKED, PAGE, play
 from tests.docs.pages import PAGES, ROOT, Page, constant_in_lua, rows, words
 from tests.inventory import each
@@ -134,6 +135,19 @@ def test_what_may_pass_is_retried_unchanged_and_an_ended_session_with_another_id
     assert {row.code for row in ROWS if row.status in MAY_PASS} <= {row.code for row in RETRIED}
     assert all(row.after for row in RETRIED)
     assert [row.code for row in ROWS if "new `session_id`" in row.means] == ["session_ended"]
+
+
+# Limits of one call
+
+
+def test_the_page_states_how_much_one_change_of_pools_may_concern() -> None:
+    lua = (ROOT / "service/slta/store/lua/statuses.lua").read_text(encoding="utf-8")
+    [limits] = re.findall(r"^local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = (\d+), (\d+), (\d+)$", lua, re.MULTILINE)
+    pools, sessions, levels = map(int, limits)
+    text = " ".join(PAGE.prose.split())
+    assert f"class of at most {pools}, whose failed pools" in text
+    assert f"At most {sessions:,} sessions on pools that change, and {levels} levels" in text
+    assert f"{pools:,} pools, {sessions:,} sessions and {levels:,} levels" in str(errors.ChangeTooLargeError())
 
 
 # Leases

@@ -12,6 +12,7 @@ TESTS = tuple(
         "configure",
         "newer_fleets",
         "pools",
+        "statuses",
         "reports",
         "batching",
         "choice",
@@ -99,9 +100,15 @@ MUTANTS = {
     ),
     "sessions placed after the list end": lua("reports", "session.start >= before", "false"),
     "drained sessions stay in the rows": lua(
-        "pools",
-        "ledger.write_column(fleet, class_index, pool_index, occupancy, 0)",
-        "ledger.write_column(fleet, class_index, pool_index, 0, 0)",
+        "statuses",
+        "ledger.write_column(fleet, class_index, columns[1].pool_index, columns[1].occupancy, present)",
+        "ledger.write_column(fleet, class_index, columns[1].pool_index, 0, present)",
+    ),
+    "pools drained together stay in the rows above their first level": lua(
+        "statuses", "  for level = 0, highest do", "  for level = 0, math.min(highest, 1) do"
+    ),
+    "a drain of a class changes its failed pools": lua(
+        "statuses", " or pool.status == 'failed' and not with_failed then", " then"
     ),
     "more than 65,536 pools": lua("pools", "#ids > constants.MAX_POOLS", "#ids - 1 > constants.MAX_POOLS"),
     "a smaller capacity is not checked": lua("fleets", "largest_occupancy(fleet, class_index) > wanted[name]", "false"),

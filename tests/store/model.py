@@ -430,8 +430,19 @@ class World:
                 self.adopt(pool)
 
     def _set_class(self, i: int, status: str) -> None:
-        for pool in [p for p in self.pools if p.pool_class == i and p.status != status]:
-            self.set_status(pool, status)
+        """All pools of a class: those that have not failed by its name, then the failed ones by their ids, twice."""
+        mine = [p for p in self.pools if p.pool_class == i and p.status != status]
+        failed = [p for p in mine if p.status == "failed"]
+        self.set_statuses([p for p in mine if p.status != "failed"], status, self.names[i])
+        self.set_statuses(failed, status, "", *2 * [p.pool_id for p in failed])
+
+    def set_statuses(self, changing: Sequence[Pool], status: str, *selection: str) -> None:
+        """`selection` is what the store is told, and must change these."""
+        word, count, *ids = self.change("set_statuses", status, *selection)
+        assert (word, set(ids[:count])) == ("CHANGED", {p.pool_id for p in changing})
+        for pool in changing:
+            pool.status = status
+        self.refresh(*changing)
 
     # --- A life
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from slta.api.http.responses import as_json
@@ -151,6 +162,25 @@ class PoolsBody(_Body):
     """Pools to create, atomically."""
 
     pools: Annotated[list[PoolEntry], Field(max_length=MAX_POOLS, fail_fast=True)]
+
+
+class PoolStatusBody(_Body):
+    """Status for the pools in `pool_ids`, or for those of `pool_class` that have not failed: give one of the two."""
+
+    status: Literal["active", "draining"]
+    pool_ids: Annotated[list[Name], Field(min_length=1, max_length=MAX_POOLS, fail_fast=True)] | None = None
+    pool_class: Name | None = None
+
+    @model_validator(mode="after")
+    def _has_one_selection(self) -> Self:
+        if (self.pool_ids is None) == (self.pool_class is None):
+            raise PydanticCustomError("selection", "must have one of pool_ids and pool_class")
+        return self
+
+    @property
+    def pools(self) -> list[str] | str:
+        """The selection as the store takes it."""
+        return self.pool_ids or self.pool_class or ""
 
 
 class PoolBody(_Body):

@@ -160,6 +160,14 @@ class PoolsAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PoolsChanged:
+    """Pool ids whose status changed, and those left as they were."""
+
+    changed: list[str]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolFailed(Pool):
     """Failed pool and the sessions that it ended."""
 

@@ -55,6 +55,10 @@ class UnknownPoolError(DispatchError, code="unknown_pool", status=404):
     """The fleet has no pool with this `pool_id`."""
 
 
+class ChangeTooLargeError(DispatchError, code="change_too_large", status=422, fact="size"):
+    """One call changes at most 1,000 pools, 50,000 sessions and 5,000 levels; see `size`. Nothing was changed."""
+
+
 class UnknownClassError(DispatchError, code="unknown_class", status=422):
     """The fleet has no class with this name: add it to `classes` of the fleet's configuration first."""
 

@@ -24,8 +24,8 @@ class Event:
 
     `at` is store time in seconds since 1970, `time` fleet time in seconds. `outcome` is `done` or an error code.
     `address` is empty for the service itself: a fleet file at startup, or a command. `pool_id` is None unless one pool
-    changed, `pools` counts created pools, `times` consecutive equal rejections. `before` is None for a creation,
-    `after` for a deletion.
+    changed, `pools` counts created or changed pools, of which `pool_ids` has the first five of a change, `times`
+    consecutive equal rejections. `before` is None for a creation, `after` for a deletion.
     """
 
     at: float
@@ -38,6 +38,7 @@ class Event:
     address: str
     pool_id: str | None = None
     pools: int | None = None
+    pool_ids: list[str] | None = None
     before: Facts | None = None
     after: Facts | None = None
 

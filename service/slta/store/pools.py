@@ -1,11 +1,14 @@
-"""Pools: create, move, remove, drain, fail, and reconcile with their own lists. In Lua: `lua/pools.lua`."""
+"""Pools: create, move, remove, drain, fail, and reconcile with their own lists.
+
+In Lua: `lua/pools.lua`, `lua/statuses.lua`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from slta.models import EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, Status, errors
+from slta.models import EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, PoolsChanged, Reconciliation, Status, errors
 from slta.models.request_record import Author
 from slta.store import replies
 from slta.store.batching.batcher import Operations
@@ -62,6 +65,16 @@ class Pools:
     async def set_status(self, fleet: str, pool_id: str, status: Status, author: Author | None = None) -> Pool:
         """Set a pool to draining, active or failed; its sessions stay."""
         return replies.pool(await self._functions.record("set_status", fleet, author, pool_id, status))
+
+    async def set_statuses(
+        self, fleet: str, status: Status, pools: Sequence[str] | str, author: Author | None = None
+    ) -> PoolsChanged:
+        """As `set_status` for many pools, atomically: at most 1,000 ids, or the pools of a class that have not failed.
+
+        UnknownClassError, ChangeTooLargeError.
+        """
+        words = (pools,) if isinstance(pools, str) else ("", *pools)
+        return replies.pools_changed(await self._functions.record("set_statuses", fleet, author, status, *words))
 
     async def fail(self, fleet: str, pool_id: str, author: Author | None = None) -> PoolFailed:
         """Mark a pool as failed and end its sessions."""

@@ -16,6 +16,7 @@ from slta.models import (
     Placement,
     Pool,
     PoolPage,
+    PoolsChanged,
     Reconciliation,
     Renewal,
     Renewed,
@@ -36,6 +37,7 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
     "DAMAGED": errors.DamagedError,
     "DOCUMENT_CHANGED": errors.VersionMismatchError,
     "UNKNOWN_POOL": errors.UnknownPoolError,
+    "TOO_LARGE": errors.ChangeTooLargeError,
     "UNKNOWN_CLASS": errors.UnknownClassError,
     "IN_OTHER_CLASS": errors.PoolInOtherClassError,
     "LIMIT": errors.PoolLimitError,
@@ -64,7 +66,7 @@ RESULTS = {
     "session": "COMPLETED ENDED_NOW EXPIRED PRESENT ELSEWHERE KEPT",
     "restored fact": "PLACED MOVED LENGTHENED ENDED_NOW REMEMBERED",
     "batch": "BATCH FAULT NOT_RUN OTHER_FLEET",
-    "change": "CONFIGURED DELETED CREATED POOL REMOVED MARKED TICKED SUSPECT",
+    "change": "CONFIGURED DELETED CREATED POOL CHANGED REMOVED MARKED TICKED SUSPECT",
     "read": "SNAPSHOT SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
     "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED",
 }
@@ -190,6 +192,12 @@ def pool_page(reply: Reply) -> PoolPage:
     _, cursor, *flat = reply
     pools = [pool(["POOL", *flat[at : at + 4]]) for at in range(0, len(flat), 4)]
     return PoolPage(pools=pools, next_cursor=str(cursor) if cursor != "" else None)
+
+
+def pools_changed(reply: Reply) -> PoolsChanged:
+    """Parse the reply of `set_statuses`."""
+    _, count, *ids = reply
+    return PoolsChanged(changed=ids[: int(count)], unchanged=ids[int(count) :])
 
 
 def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[Reply]) -> Reconciliation:

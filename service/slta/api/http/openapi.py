@@ -95,6 +95,7 @@ PROBLEM = {
         "reason": TEXT | {"description": "with session_ended: why it ended"},
         "session_id": TEXT | {"description": "with outcome_unknown: the session"},
         "name": TEXT | {"description": "pool or class that caused the error"},
+        "size": TEXT | {"description": "with change_too_large: the number of pools or sessions"},
         "config_version": TEXT | {"description": "with version_mismatch: the current one"},
         "as_of": TEXT | {"description": "with stale_report: the current value"},
         "retry_after_seconds": {"type": "integer", "description": "in `operations`, instead of the Retry-After header"},

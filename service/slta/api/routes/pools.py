@@ -19,9 +19,10 @@ from slta.api.schemas import (
     PoolId,
     PoolsBody,
     PoolSessionsBody,
+    PoolStatusBody,
     json_response,
 )
-from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, Reconciliation, errors
+from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, PoolsChanged, Reconciliation, errors
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
@@ -50,6 +51,18 @@ async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: 
         raise HttpError(422, "invalid_request", "pools: duplicate pool_id")
     pools = [(entry.pool_id, entry.pool_class) for entry in body.pools]
     return json_response(await store.pools.add(fleet, pools, author))
+
+
+@router.post("/status", responses={200: {"model": PoolsChanged}})
+@allow(
+    "pool",
+    body_bytes=BATCH_BODY,
+    body_parts=2 * MAX_POOLS,
+    refuses=(errors.UnknownPoolError, errors.UnknownClassError, errors.ChangeTooLargeError),
+)
+async def set_pool_statuses(fleet: FleetName, body: PoolStatusBody, store: TheStore, author: TheAuthor) -> Response:
+    """Drain or return many pools atomically, with one event; pools of that status are unchanged."""
+    return json_response(await store.pools.set_statuses(fleet, body.status, body.pools, author))
 
 
 @router.get("/{pool_id}", responses={200: {"model": Pool}})

@@ -4,6 +4,7 @@
 events = {}
 
 local MAX_EVENTS = 100
+local MAX_IDS = 5 -- of changed pools that an event names
 
 -- Reply words of a change that the fleet's present state forbids (409 and 412 of the API), and of a successful change.
 -- Other replies create no event.
@@ -11,7 +12,9 @@ local REFUSED = {
   IN_OTHER_CLASS = true, LIMIT = true, NOT_EMPTY = true, IN_USE = true, CLASS_IN_USE = true,
   CAPACITY_BELOW_OCCUPANCY = true, VERSION_MISMATCH = true,
 }
-local DONE = { CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, REMOVED = true, BEGUN = true }
+local DONE = {
+  CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, CHANGED = true, REMOVED = true, BEGUN = true,
+}
 
 local FACTS = { 'config_version', 'policy', 'pool_class', 'status' }
 
@@ -19,7 +22,8 @@ local FACTS = { 'config_version', 'policy', 'pool_class', 'status' }
 local FIELDS = {
   at = { 'number' }, time = { 'number' }, action = { 'string' }, outcome = { 'string' }, times = { 'number' },
   request_id = { 'string' }, key_id = { 'string' }, address = { 'string' },
-  pool_id = { 'string', true }, pools = { 'number', true }, before = { 'table', true }, after = { 'table', true },
+  pool_id = { 'string', true }, pools = { 'number', true }, pool_ids = { 'table', true },
+  before = { 'table', true }, after = { 'table', true },
 }
 
 -- Decodes an event; nil if the text is not a valid one.
@@ -95,7 +99,7 @@ local function continues(newest, event)
   if event.outcome ~= 'DONE' then
     return event.pool_id == newest.pool_id
   end
-  local both_add = event.pools and newest.pools and newest.after
+  local both_add = event.action == 'add_pools' and event.pools and newest.pools and newest.after
   return both_add and event.request_id ~= '' and event.request_id == newest.request_id
 end
 
@@ -155,6 +159,30 @@ function events.adding_pools(add)
       event.pools, event.after = created, describe_new_pools({ ... })
     end
     event.pool_id = #reply == 2 and reply[2] or nil -- the only new pool, or the one that was refused
+    return reply, events.close(fleet, event, reply)
+  end
+end
+
+-- The value that a field has in every row; nil if they differ.
+local function common(list, field)
+  local value = list[1][field]
+  for _, row in ipairs(list) do
+    value = row[field] == value and value or nil
+  end
+  return value
+end
+
+-- Wraps change(fleet, status, …) -> reply, the changed pools as they were, to record an event -> reply, the event's
+-- text.
+function events.changing_statuses(change)
+  return function(fleet, author, status, ...)
+    local event = events.begin('set_status', fleet, fleet.clock, author)
+    local reply, changes = change(fleet, status, ...)
+    if changes and #changes > 0 then
+      event.pools, event.pool_ids = #changes, { unpack(reply, 3, 2 + math.min(#changes, MAX_IDS)) }
+      event.before = { pool_class = common(changes, 'pool_class'), status = common(changes, 'status') }
+      event.after = { pool_class = event.before.pool_class, status = status }
+    end
     return reply, events.close(fleet, event, reply)
   end
 end

@@ -38,7 +38,7 @@ end
 
 -- Wraps an operation on a pool that exists: callback(fleet, pool_id, pool_number, status, …) -> reply. The function
 -- takes (fleet, pool_id, …), and returns {UNKNOWN_POOL} without the pool.
-local function on_pool(callback)
+function pools.on_pool(callback)
   return function(fleet, pool_id, ...)
     local pool_number, status, refusal = pools.find(fleet, pool_id)
     return refusal or callback(fleet, pool_id, pool_number, status, ...)
@@ -46,12 +46,13 @@ local function on_pool(callback)
 end
 
 -- pool_id -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}.
-pools.get = on_pool(function(fleet, pool_id, pool_number, status)
+pools.get = pools.on_pool(function(fleet, pool_id, pool_number, status)
   local class = fleet.names[(keys.locate(fleet, pool_number))]
   return { 'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number) }
 end)
 
-local function find_class(fleet, name)
+-- The class_index of a class name; nil if there is none.
+function pools.find_class(fleet, name)
   for class_index = 1, #fleet.names do
     if fleet.names[class_index] == name then
       return class_index
@@ -95,7 +96,7 @@ local function wanted_pools(fleet, pairs_given)
   local wanted, ids = {}, {}
   for at = 1, #pairs_given, 2 do
     local pool_id, name = pairs_given[at], pairs_given[at + 1]
-    local class_index = find_class(fleet, name)
+    local class_index = pools.find_class(fleet, name)
     if not class_index then
       return nil, nil, { 'UNKNOWN_CLASS', name }
     end
@@ -132,38 +133,8 @@ function pools.add(fleet, pairs_given)
   return { 'CREATED', unpack(ids) }
 end
 
--- Moves the sessions of a pool whose status changes: an active pool's are in the ledger, all others in
--- draining_sessions.
-local function move_column(fleet, pool_number, from, to)
-  local class_index, pool_index = keys.locate(fleet, pool_number)
-  local occupancy = ledger.occupancy(fleet, pool_number)
-  cold.load(fleet, 'draining_sessions')
-  if from == 'active' then
-    ledger.write_column(fleet, class_index, pool_index, occupancy, 0)
-    fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + occupancy
-  elseif to == 'active' then
-    ledger.write_column(fleet, class_index, pool_index, occupancy, 1)
-    fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] - occupancy
-  end
-end
-
--- pool_id, status -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}. O(occupancy + pools / 8).
-pools.set_status = on_pool(function(fleet, pool_id, pool_number, present, status)
-  -- writes
-  if status ~= present then
-    ledger.change(fleet, function()
-      local class_index = keys.locate(fleet, pool_number)
-      pools.count(fleet, class_index, present, -1)
-      pools.count(fleet, class_index, status, 1)
-      move_column(fleet, pool_number, present, status)
-      pools.write(fleet, pool_id, pool_number, status)
-    end)
-  end
-  return pools.get(fleet, pool_id)
-end)
-
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
-pools.remove = on_pool(function(fleet, pool_id, pool_number, status)
+pools.remove = pools.on_pool(function(fleet, pool_id, pool_number, status)
   if ledger.occupancy(fleet, pool_number) > 0 then
     return { 'NOT_EMPTY' }
   end
@@ -176,8 +147,8 @@ end)
 
 -- pool_id, class name: moves an empty pool to another class; its status is kept.
 --   -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8).
-pools.move = on_pool(function(fleet, pool_id, pool_number, status, name)
-  local class_index = find_class(fleet, name)
+pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name)
+  local class_index = pools.find_class(fleet, name)
   if not class_index then
     return { 'UNKNOWN_CLASS', name }
   elseif keys.locate(fleet, pool_number) ~= class_index then
@@ -229,7 +200,7 @@ function pools.page(fleet, first, limit)
 end
 
 -- pool_id, as_of -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}. O(occupancy).
-pools.ids = on_pool(function(fleet, _, pool_number, _, as_of)
+pools.ids = pools.on_pool(function(fleet, _, pool_number, _, as_of)
   local _, stale = state.parse_as_of(fleet, as_of)
   return stale or { 'IDS', unpack(redis.call('SMEMBERS', keys.of_ids(fleet, pool_number))) }
 end)

@@ -1,0 +1,208 @@
+-- Status changes: of one pool, or of many at once.
+
+statuses = {}
+
+-- Limits of a change of many pools, which keep the call short. Levels: the sessions on the fullest pool of each class.
+local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = 1000, 50000, 5000
+
+-- The pool_indexes by occupancy, and the highest occupancy.
+local function by_occupancy(columns)
+  local found, highest = {}, 0
+  for _, column in ipairs(columns) do
+    found[column.occupancy] = found[column.occupancy] or {}
+    table.insert(found[column.occupancy], column.pool_index)
+    highest = math.max(highest, column.occupancy)
+  end
+  return found, highest
+end
+
+-- The same as `ledger.write_column` for many pools of a class, a row at a time: an inactive pool has no bits, so that
+-- each row changes by XOR with the row of the pools that have reached its level. O(pools + levels in use * pools / 8).
+local function write_columns(fleet, class_index, columns, present)
+  local mask, left, sign = keys.of_fleet(fleet, 'mask'), #columns, present == 1 and 1 or -1
+  for _, column in ipairs(columns) do
+    redis.call('SETBIT', mask, column.pool_index, 1)
+  end
+  local indexes, highest = by_occupancy(columns)
+  accounting.prefetch_marginals(fleet, class_index, highest)
+  for level = 0, highest do
+    local row = keys.of_level(fleet, class_index, level)
+    redis.call('BITOP', 'XOR', row, row, mask)
+    if level > 0 then
+      fleet.utility = fleet.utility + sign * left * tables.number(fleet, 'marginals', class_index, level)
+      fleet.sessions = fleet.sessions + sign * left
+    end
+    for _, pool_index in ipairs(indexes[level] or {}) do
+      redis.call('SETBIT', mask, pool_index, 0)
+      left = left - 1
+    end
+  end
+  redis.call('DEL', mask)
+end
+
+-- Moves the sessions of pools of a class that become active (`present` is 1) or cease to be (0): an active pool's are
+-- in the ledger, all others in draining_sessions.
+local function move_columns(fleet, class_index, columns, present)
+  local before = fleet.sessions
+  if #columns == 1 then
+    ledger.write_column(fleet, class_index, columns[1].pool_index, columns[1].occupancy, present)
+  else
+    write_columns(fleet, class_index, columns, present)
+  end
+  cold.load(fleet, 'draining_sessions')
+  fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + before - fleet.sessions
+end
+
+-- Counts a pool in another status and writes its record; returns its column, nil if it is active neither before nor
+-- after.
+local function write_status(fleet, pool, status)
+  local class_index, pool_index = keys.locate(fleet, pool.pool_number)
+  pools.count(fleet, class_index, pool.status, -1)
+  pools.count(fleet, class_index, status, 1)
+  pools.write(fleet, pool.pool_id, pool.pool_number, status)
+  if pool.status == 'active' or status == 'active' then
+    return { pool_index = pool_index, occupancy = pool.occupancy }
+  end
+end
+
+-- Gives pools, { pool_id, pool_number, status, occupancy }, another status. O(sessions on one pool, or pools + levels
+-- in use * pools / 8).
+local function change(fleet, changes, status)
+  if #changes == 0 then
+    return
+  end
+  ledger.change(fleet, function()
+    local columns = {}
+    for class_index = 1, #fleet.names do
+      columns[class_index] = {}
+    end
+    for _, pool in ipairs(changes) do
+      local of_class = columns[(keys.locate(fleet, pool.pool_number))]
+      of_class[#of_class + 1] = write_status(fleet, pool, status)
+    end
+    for class_index, of_class in ipairs(columns) do
+      if #of_class > 0 then
+        move_columns(fleet, class_index, of_class, status == 'active' and 1 or 0)
+      end
+    end
+  end)
+end
+
+-- pool_id, status -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}. O(occupancy + pools / 8).
+statuses.set = pools.on_pool(function(fleet, pool_id, pool_number, present, status)
+  local occupancy = ledger.occupancy(fleet, pool_number)
+  local pool = { pool_id = pool_id, pool_number = pool_number, status = present, occupancy = occupancy }
+  -- writes
+  change(fleet, status ~= present and { pool } or {}, status)
+  return pools.get(fleet, pool_id)
+end)
+
+local function too_large(count, what)
+  return { 'TOO_LARGE', string.format('%d %s', count, what) }
+end
+
+-- The ids of the pools of a class; nil and the refusal if the class does not exist or is too large. O(pools).
+local function ids_of_class(fleet, name)
+  local class_index = pools.find_class(fleet, name)
+  if not class_index then
+    return nil, { 'UNKNOWN_CLASS', name }
+  end
+  cold.load(fleet, 'draining_pools', 'failed_pools')
+  local total = fleet.pools[class_index] + fleet.draining_pools[class_index] + fleet.failed_pools[class_index]
+  if total > MAX_POOLS then
+    return nil, too_large(total, 'pools')
+  end
+  local ids = {}
+  rows.each(keys.of_class(fleet, 'used', class_index), 0, function(pool_index)
+    ids[#ids + 1] = pools.name(fleet, keys.pool_number(fleet, class_index, pool_index))
+  end)
+  return ids
+end
+
+-- The pools with these ids, each once: { pool_id, pool_number, pool_class, status }; nil and the refusal if one does
+-- not exist. O(ids).
+local function find_all(fleet, ids)
+  local found, visited = {}, {}
+  for _, pool_id in ipairs(ids) do
+    local pool_number, status, refusal = pools.find(fleet, pool_id)
+    if not pool_number then
+      return nil, { refusal[1], refusal[1] == 'UNKNOWN_POOL' and pool_id or nil }
+    elseif not visited[pool_id] then
+      visited[pool_id] = true
+      local pool_class = fleet.names[(keys.locate(fleet, pool_number))]
+      found[#found + 1] = { pool_id = pool_id, pool_number = pool_number, pool_class = pool_class, status = status }
+    end
+  end
+  return found
+end
+
+-- The refusal if these pools have too many sessions, else nil. Sets their occupancy. O(pools).
+local function too_full(fleet, changes)
+  local sessions, highest = 0, vectors.zeros(#fleet.names)
+  for _, pool in ipairs(changes) do
+    local class_index = keys.locate(fleet, pool.pool_number)
+    pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
+    sessions = sessions + pool.occupancy
+    highest[class_index] = math.max(highest[class_index], pool.occupancy)
+  end
+  if sessions > MAX_SESSIONS then
+    return too_large(sessions, 'sessions')
+  end
+  local levels = vectors.sum(highest)
+  return levels > MAX_LEVELS and too_large(levels, 'levels') or nil
+end
+
+-- Splits pools into those that change to a status, and the ids of the others; failed pools change only `with_failed`.
+local function split(found, status, with_failed)
+  local changes, unchanged = {}, {}
+  for _, pool in ipairs(found) do
+    if pool.status == status or pool.status == 'failed' and not with_failed then
+      unchanged[#unchanged + 1] = pool.pool_id
+    else
+      changes[#changes + 1] = pool
+    end
+  end
+  return changes, unchanged
+end
+
+-- The reply of `set_many`.
+local function changed(changes, unchanged)
+  local reply = { 'CHANGED', #changes }
+  for _, pool in ipairs(changes) do
+    reply[#reply + 1] = pool.pool_id
+  end
+  for _, pool_id in ipairs(unchanged) do
+    reply[#reply + 1] = pool_id
+  end
+  return reply
+end
+
+-- The pools of a class, or with '' those with these ids, as `find_all` returns them.
+local function select_pools(fleet, class_name, ids)
+  local refusal
+  if class_name ~= '' then
+    ids, refusal = ids_of_class(fleet, class_name)
+  end
+  if refusal then
+    return nil, refusal
+  end
+  return find_all(fleet, ids)
+end
+
+-- status, then '' and pool ids, or the name of a class for its pools that have not failed
+--   -> {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools as they were |
+--   {UNKNOWN_POOL, pool_id} | {UNKNOWN_CLASS, name} | {TOO_LARGE, what}. All or nothing. O(sessions on changed pools).
+function statuses.set_many(fleet, status, class_name, ...)
+  local found, refusal = select_pools(fleet, class_name, { ... })
+  if not found then
+    return refusal
+  end
+  local changes, unchanged = split(found, status, class_name == '')
+  refusal = too_full(fleet, changes)
+  if refusal then
+    return refusal
+  end
+  -- writes
+  change(fleet, changes, status)
+  return changed(changes, unchanged), changes
+end
