@@ -14,6 +14,11 @@ from slta.store.encoding import put_arguments
 from tests.api.conftest import FLEET, Api, assign, fill, refusal
 
 
+def dumped(redis: Redis) -> dict[Any, Any]:
+    """Every key as it is stored."""
+    return {key: redis.dump(key) for key in redis.keys("{f}:*")}
+
+
 def changed(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy(FLEET) | changes
 
@@ -236,3 +241,25 @@ async def test_meanwhile_other_calls_of_the_fleet_are_503_repairing_with_retry_a
     assert (await api.post("/v1/fleets/g/assign", json={})).status_code == 201
     await store.repairs.finish("f")
     assert (await api.post(f"{fleet}/assign", json={})).status_code == 201
+
+
+# The unit of utilities
+
+
+async def test_a_unit_is_shown_with_the_configuration_and_the_state(api: Api, fleet: str) -> None:
+    assert (await api.get(f"{fleet}/state")).json()["utility_unit"] is None
+    put = await api.put(fleet, json=FLEET | {"utility_unit": "frames/s"})
+    assert put.json()["utility_unit"] == (await api.get(fleet)).json()["utility_unit"] == "frames/s"
+    assert (await api.get(f"{fleet}/state")).json()["utility_unit"] == "frames/s"
+
+
+async def test_another_unit_begins_no_window_and_rebuilds_no_table(api: Api, fleet: str, redis: Redis) -> None:
+    await assign(api, fleet, *(f"s{k}" for k in range(9)))
+    state, before = (await api.get(f"{fleet}/state")).json(), dumped(redis)
+    assert (await api.put(fleet, json=FLEET | {"utility_unit": "frames/s"})).status_code == 200
+    after = dumped(redis)
+    changed_keys = {key for key in before | after if before.get(key) != after.get(key)}
+    assert changed_keys == {b"{f}:document", b"{f}:state", b"{f}:cold", b"{f}:events"}
+    later = (await api.get(f"{fleet}/state")).json()
+    assert (later["estimate_rank"], later["counters"]) == (state["estimate_rank"], state["counters"])
+    assert (await api.get(f"{fleet}/averages", params={"since": state["integrals"]})).status_code == 200

@@ -13,7 +13,7 @@ from slta.core.policies import POLICIES
 from slta.fleet_file import FleetFile
 from slta.fleet_file.curves import Curve
 from slta.models.errors import InvalidFleetError
-from slta.parsing.fields import MAX_LEASE_SECONDS, MAX_RETENTION_SECONDS, MIN_LEASE_SECONDS
+from slta.parsing.fields import MAX_LEASE_SECONDS, MAX_RETENTION_SECONDS, MIN_LEASE_SECONDS, UNIT_RULE
 from tests.docs.pages import ROOT, Page, rows, words
 from tests.docs.tiny import FILE
 from tests.inventory import each
@@ -34,7 +34,7 @@ def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
 
 
 def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
-    defaults = json.loads(fleet_file().document()) | {"order": {"kind": "paper"}}
+    defaults = json.loads(fleet_file().document()) | {"order": {"kind": "paper"}, "utility_unit": None}
     del defaults["classes"]
     assert {words(field)[0]: yaml.safe_load(words(default)[0]) for field, default, *_ in FIELDS} == defaults
     assert fleet_file(order={"kind": "paper"}) == fleet_file()
@@ -42,11 +42,12 @@ def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
 
 
 def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
-    policy, beta, lease, retention, _ = (cells[2] for cells in FIELDS)
+    policy, beta, lease, retention, _, unit = (cells[2] for cells in FIELDS)
     assert words(policy) == list(POLICIES)
     assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
     assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
     assert retention == f"1 to {MAX_RETENTION_SECONDS} (a week)"
+    assert unit == UNIT_RULE
     for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
         assert fleet_file(beta=accepted)
     assert fleet_file(retention_seconds=1)

@@ -113,6 +113,30 @@ def test_an_order_that_cannot_be_says_why(order: dict[str, Any], policy: str, po
         with_order(order, policy, pools).to_spec()
 
 
+def with_unit(unit: object) -> FleetFile:
+    curve = {"kind": "linear", "slope": 1}
+    return FleetFile.read({"utility_unit": unit, "classes": [{"name": "a", "capacity": 3, "utility": curve}]})
+
+
+@pytest.mark.parametrize("unit", ["frames/s", "m²", "€ per hour", "x", "x" * 24])
+def test_a_unit_is_kept_in_the_document_and_the_spec(unit: str) -> None:
+    file = with_unit(unit)
+    assert parse_document(file.document()) == file
+    assert file.to_spec().utility_unit == unit
+
+
+@pytest.mark.parametrize("unit", ["", " ", "x ", " x", "x" * 25, "a\nb", "x\n", "\u00ad", "\u202ex", "\u4e2d", 7])
+def test_what_is_no_unit_is_refused(unit: object) -> None:
+    with pytest.raises(
+        InvalidFleetError, match=r"^utility_unit: (must have 1 to 24 printable|input should be a valid)"
+    ):
+        with_unit(unit)
+
+
+def test_a_document_without_a_unit_does_not_mention_one() -> None:
+    assert "unit" not in with_unit(None).document()
+
+
 def test_a_document_in_the_papers_order_is_what_it_was_before_there_were_others() -> None:
     """Else a file that was applied once would be applied again, over what was changed since."""
     assert with_order({"kind": "paper"}).document() == with_order({"kind": "kink"}).document().replace(

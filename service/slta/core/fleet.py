@@ -23,7 +23,10 @@ RETENTION_SECONDS = 600
 
 @dataclass(frozen=True)
 class FleetSpec:
-    """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3)."""
+    """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3).
+
+    `utility_unit` is displayed behind utilities; nothing depends on it.
+    """
 
     classes: tuple[PoolClass, ...]
     policy: Policy = DEFAULT_POLICY
@@ -31,6 +34,7 @@ class FleetSpec:
     lease_seconds: float = LEASE_SECONDS
     retention_seconds: float = RETENTION_SECONDS
     order: Order = PAPER
+    utility_unit: str | None = None
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.classes]

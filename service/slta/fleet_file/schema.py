@@ -22,7 +22,16 @@ from slta.core.utility import PoolClass
 from slta.fleet_file.curves import Curve, Table
 from slta.fleet_file.orders import Order, Paper
 from slta.models.errors import InvalidFleetError, Mistake
-from slta.parsing.fields import MAX_LEASE_SECONDS, MAX_RETENTION_SECONDS, NAME_PATTERN, Name, Number, Part, check_lease
+from slta.parsing.fields import (
+    MAX_LEASE_SECONDS,
+    MAX_RETENTION_SECONDS,
+    NAME_PATTERN,
+    Name,
+    Number,
+    Part,
+    Unit,
+    check_lease,
+)
 from slta.parsing.validation_errors import format_mistakes, mistake_at, mistakes_of
 
 
@@ -81,6 +90,7 @@ class FleetFile(Part):
         LEASE_SECONDS
     )
     retention_seconds: Annotated[Number, Field(ge=1, le=MAX_RETENTION_SECONDS)] = Decimal(RETENTION_SECONDS)
+    utility_unit: Unit | None = None
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
 
     @model_validator(mode="after")
@@ -121,6 +131,7 @@ class FleetFile(Part):
             lease_seconds=float(self.lease_seconds),
             retention_seconds=float(self.retention_seconds),
             order=order,
+            utility_unit=self.utility_unit,
         )
 
     def _order(self, policy: Policy, mistakes: list[Mistake]) -> orders.Order:
@@ -151,7 +162,7 @@ class FleetFile(Part):
     def document(self) -> str:
         """Canonical JSON: all fields but the fleet's name, numbers as plain decimals.
 
-        The default order is omitted, so that documents without `order` are unchanged.
+        The default order and an absent unit are omitted, so that documents without them are unchanged.
         """
         left_out = {"fleet", "order"} if self.order == DEFAULT_ORDER else {"fleet"}
         return _to_json(self.model_dump(include=FleetFile.model_fields.keys() - left_out, exclude_none=True))

@@ -16,6 +16,10 @@ NAME_PATTERN = r"^([A-Za-z0-9._:-]{3,128}|[A-Za-z0-9_:-][A-Za-z0-9._:-]?|\.[A-Za
 """1 to 128 characters, but not `.` or `..`, which clients and proxies remove from the path of a URL (RFC 3986, 5.2.4).
 Without look-around, which pydantic and some OpenAPI tools do not support."""
 NAME_RULE = "1 to 128 of A-Z a-z 0-9 . _ : - (but not . or ..)"
+_PRINTED = "!-~¡-¬®-ÿ€"
+MAX_UNIT = 24
+UNIT_PATTERN = rf"^[{_PRINTED}]([ {_PRINTED}]{{0,{MAX_UNIT - 2}}}[{_PRINTED}])?$"
+UNIT_RULE = f"1 to {MAX_UNIT} printable characters of ASCII or Latin-1, or €, without a space at either end"
 MAX_MAGNITUDE = 12
 """Largest decimal exponent: beyond 10^-12 to 10^13, utilities would leave the range of doubles."""
 MAX_DIGITS = 30
@@ -50,6 +54,7 @@ def check_lease(seconds: Any) -> Any:  # noqa: ANN401 - a Decimal or a float
 Number = Annotated[Decimal, BeforeValidator(read_number), WithJsonSchema({"type": "number"})]
 Positive = Annotated[Number, Field(gt=0)]
 Name = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
+Unit = Annotated[str, Field(strict=True, pattern=UNIT_PATTERN)]
 
 
 def _show_defaults(schema: dict[str, Any], model: type[BaseModel]) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from slta.models.errors import Mistake
-from slta.parsing.fields import NAME_PATTERN, NAME_RULE
+from slta.parsing.fields import NAME_PATTERN, NAME_RULE, UNIT_PATTERN, UNIT_RULE
 
 MAX_NAMED = 5
 """Maximum mistakes per message; further ones are counted."""
 EMPTY: Mapping[str, Any] = {}
 NOT_A_NAME = f"must be a name, which has {NAME_RULE}"
+PATTERNS = {NAME_PATTERN: NOT_A_NAME, UNIT_PATTERN: f"must have {UNIT_RULE}"}
+"""What a field with a pattern must be."""
 
 
 def explain(errors: Sequence[ErrorDetails]) -> str:
@@ -89,8 +91,8 @@ def _reason(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
         *above, name = error["loc"]
         near = get_close_matches(str(name), _names(schema, above), n=1)
         return "is not a known field" + (f"; did you mean {near[0]}?" if near else "")
-    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
-        return NOT_A_NAME
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in PATTERNS:
+        return PATTERNS[error["ctx"]["pattern"]]
     message = error["msg"]
     return message[0].lower() + message[1:]
 

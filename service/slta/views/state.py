@@ -76,6 +76,7 @@ class Instant:
     fleet: str
     config_version: int
     policy: str
+    utility_unit: str | None
     as_of: str
     time: float
     store_epoch: int
@@ -128,6 +129,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
     bound = spec.integers.to_utility(snapshot.optimum)
     return Instant(
         **{name: getattr(snapshot, name) for name in FACTS},
+        utility_unit=spec.utility_unit,
         time=snapshot.time / MICROSECONDS,
         went_back_seconds=_went_back_seconds(snapshot),
         pools=PoolCounts(
