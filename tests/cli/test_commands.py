@@ -56,13 +56,39 @@ def test_each_level_explains_itself(arguments: Sequence[str], words: Sequence[st
         assert word in page
 
 
-def test_the_bare_command_completes_in_the_shell() -> None:
-    request = {"_SLTA_COMPLETE": "complete_bash", "COMP_WORDS": "slta ex", "COMP_CWORD": "1"}
+def completed(line: str) -> list[str]:
+    """What bash completes the last word of a line to."""
+    request = {"_SLTA_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
     code = "from slta.cli.__main__ import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | request, capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == ["experiments"]
+    return done.stdout.split()
+
+
+def test_the_bare_command_completes_in_the_shell() -> None:
+    assert completed("slta ex") == ["experiments"]
+
+
+def test_an_option_of_a_command_completes_too() -> None:
+    assert completed("slta evaluate --for") == ["--format"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["serve", "--log-level", "x"], "'--log-level': 'x' is not one of 'debug', 'info', 'warning', 'error'."),
+        (
+            ["evaluate", "x", "--fleet", "x", "--format", "x"],
+            "'--format': 'x' is not one of 'csv', 'jsonl', 'haproxy'.",
+        ),
+        (["fit", "--curve", "x"], "'--curve': 'x' is not one of 'table', 'log_share',"),
+    ],
+)
+def test_a_word_that_is_no_choice_is_refused_with_the_choices(arguments: Sequence[str], message: str) -> None:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "TERM": "dumb"}, prog_name="slta")
+    assert result.exit_code == 2
+    assert f"Invalid value for {message}" in result.output
 
 
 def test_help_needs_none_of_the_parts() -> None:

@@ -127,9 +127,7 @@ def test_a_unit_is_kept_in_the_document_and_the_spec(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", ["", " ", "x ", " x", "x" * 25, "a\nb", "x\n", "\u00ad", "\u202ex", "\u4e2d", 7])
 def test_what_is_no_unit_is_refused(unit: object) -> None:
-    with pytest.raises(
-        InvalidFleetError, match=r"^utility_unit: (must have 1 to 24 printable|input should be a valid)"
-    ):
+    with pytest.raises(InvalidFleetError, match=r"^utility_unit: (must have 1 to 24 |input should be )"):
         with_unit(unit)
 
 

@@ -33,5 +33,12 @@ def test_of_many_errors_the_first_five_are_put_into_words(monkeypatch: pytest.Mo
     assert said == "; ".join(f"m{k}: is not a known field" for k in range(5)) + "; and 996 more"
 
 
+def test_of_a_long_name_the_beginning_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(validation_errors, "get_close_matches", lambda name, *_, **__: asked.append(name))
+    explain(errors_of({"m" * 100_000: 1}).errors())
+    assert asked == ["m" * 64]
+
+
 def test_unknown_fields_come_before_what_is_missing() -> None:
     assert explain(errors_of({"neded": 1}).errors()) == "neded: is not a known field; needed: field required"

@@ -131,6 +131,21 @@ def test_a_file_with_mistakes_is_not_valid_and_each_has_its_place(tmp_path: Path
     assert [mistake["place"] for mistake in written["mistakes"]] == [[2, 78], [3, 66]]
 
 
+@pytest.mark.usefixtures("without_numpy")
+def test_a_valid_file_is_named_as_it_was_given(tmp_path: Path) -> None:
+    path = write(tmp_path, TIED)
+    assert check(path).output.startswith(f"{path} is valid: 2 classes, SLTA")
+
+
+@pytest.mark.usefixtures("without_numpy")
+def test_a_class_has_the_article_of_its_first_letter(tmp_path: Path) -> None:
+    [head] = [
+        line for line in check(write(tmp_path, TIED.replace("first", "edge"))).output.splitlines() if "r*" in line
+    ]
+    assert "on an edge" in head
+    assert "on a second" in head
+
+
 def test_an_empty_file_is_not_valid(tmp_path: Path) -> None:
     result = check(write(tmp_path, ""))
     assert (result.exit_code, result.output) == (1, f"{tmp_path}/fleet.yaml: is empty\n")

@@ -80,7 +80,7 @@ def _range(first: object, last: object) -> str:
 
 def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
     names = [c.name for c in spec.classes]
-    head = ["sessions", "r*", "next place", "utility", "price", *(f"on a {name}" for name in names), "thresholds"]
+    head = ["sessions", "r*", "next place", "utility", "price", *map(_on_a, names), "thresholds"]
     rows = [
         [
             amount(at.sessions),
@@ -94,6 +94,10 @@ def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
         for at in facts.loads
     ]
     return ["the best assignment at a few loads, with the sessions on a pool of each class", *columns([head, *rows])]
+
+
+def _on_a(name: str) -> str:
+    return f"on an {name}" if name[0] in "aeiouAEIOU" else f"on a {name}"
 
 
 def _beta(spec: FleetSpec, facts: Facts) -> Iterator[str]:

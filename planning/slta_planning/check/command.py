@@ -59,7 +59,7 @@ def command(
         if not all(map(math.isfinite, load or [])):
             raise UnusableError("--load: must be a finite number of sessions, not inf")
         try:
-            checked = _check(load_yaml(fleet), load or [])
+            checked = _check(fleet, load_yaml(fleet), load or [])
         except InvalidFleetError as error:
             refuse(fleet, error, json)
         typer.echo(checked.text)
@@ -72,7 +72,7 @@ def command(
         raise typer.Exit(NOT_VALID)
 
 
-def _check(loaded: LoadedFleet, loads: list[float]) -> Checked:
+def _check(fleet: Path, loaded: LoadedFleet, loads: list[float]) -> Checked:
     """Analyse a valid file."""
     spec = compile_spec(loaded.file)
     asked = [c.pools for c in loaded.file.classes]
@@ -80,7 +80,7 @@ def _check(loaded: LoadedFleet, loads: list[float]) -> Checked:
     facts = facts_of(spec, pools, loads)
     found = warnings_of(spec, facts, sum(asked))
     words, tried = _try(spec, facts)
-    head = f"{loaded.name} is valid: {counted(len(asked), 'class', 'classes')}, {spec.policy.title}"
+    head = f"{fleet} is valid: {counted(len(asked), 'class', 'classes')}, {spec.policy.title}"
     if found:
         head += f", {counted(len(found), 'warning')}"
     return Checked(f"{head}\n\n{report(spec, facts)}\n\n{words}", found, _figures(spec, facts) | tried)

@@ -66,6 +66,14 @@ class LazyGroup(TyperGroup):
         part = PARTS.get(args[0])
         return (args[0], _load(args[0], part), args[1:]) if part else super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run the command; an invalid option's message goes without the prefix of pydantic."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
 
 def _load(name: str, part: Part) -> Any:  # noqa: ANN401
     if missing := [module for module in part.needs if find_spec(module) is None]:

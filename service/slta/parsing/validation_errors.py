@@ -14,15 +14,20 @@ from slta.parsing.fields import NAME_PATTERN, NAME_RULE, UNIT_PATTERN, UNIT_RULE
 
 MAX_NAMED = 5
 """Maximum mistakes per message; further ones are counted."""
+MAX_COMPARED = 64
+"""Maximum characters of an unknown field's name that are compared; no longer one resembles a known name."""
 EMPTY: Mapping[str, Any] = {}
 NOT_A_NAME = f"must be a name, which has {NAME_RULE}"
 PATTERNS = {NAME_PATTERN: NOT_A_NAME, UNIT_PATTERN: f"must have {UNIT_RULE}"}
 """What a field with a pattern must be."""
 
 
-def explain(errors: Sequence[ErrorDetails]) -> str:
-    """Message of the first `MAX_NAMED` errors, each with the path of its field, never with its value."""
-    return format_mistakes(_mistakes(_unknown_first(errors)[:MAX_NAMED]), len(errors))
+def explain(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPTY) -> str:
+    """Message of the first `MAX_NAMED` errors, each with the path of its field, never with its value.
+
+    `schema` as in `mistakes_of`.
+    """
+    return format_mistakes(_mistakes(_unknown_first(errors)[:MAX_NAMED], schema), len(errors))
 
 
 def mistakes_of(errors: Sequence[ErrorDetails], schema: Mapping[str, Any] = EMPTY) -> list[Mistake]:
@@ -89,7 +94,7 @@ def _reason(error: ErrorDetails, schema: Mapping[str, Any]) -> str:
         return "must be an object with fields"
     if error["type"] == "extra_forbidden":
         *above, name = error["loc"]
-        near = get_close_matches(str(name), _names(schema, above), n=1)
+        near = get_close_matches(str(name)[:MAX_COMPARED], _names(schema, above), n=1)
         return "is not a known field" + (f"; did you mean {near[0]}?" if near else "")
     if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in PATTERNS:
         return PATTERNS[error["ctx"]["pattern"]]
@@ -104,13 +109,17 @@ def _names(schema: Mapping[str, Any], location: Sequence[int | str]) -> Sequence
         if isinstance(part, int):
             child = node.get("items")
         else:
-            child = node.get("properties", EMPTY).get(part) or _variant(node, part)
+            child = node.get("properties", EMPTY).get(part) or _variant(schema, node, part)
         node = _resolve(schema, child or EMPTY)
     return list(node.get("properties", EMPTY))
 
 
-def _variant(union: Mapping[str, Any], tag: str) -> Mapping[str, Any]:
-    return {"$ref": union.get("discriminator", EMPTY).get("mapping", EMPTY).get(tag)}
+def _variant(schema: Mapping[str, Any], union: Mapping[str, Any], tag: str) -> Mapping[str, Any]:
+    """Variant of a tagged union: by its mapping, or without one the variant that has the tag as a field."""
+    if "discriminator" in union:
+        return {"$ref": union["discriminator"]["mapping"].get(tag)}
+    variants = (_resolve(schema, variant) for variant in union.get("oneOf", ()))
+    return next((variant for variant in variants if tag in variant.get("properties", EMPTY)), EMPTY)
 
 
 def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,7 +7,8 @@ parsed in the worker thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -38,7 +39,8 @@ class BodyParser:
     ) -> None:
         """`model` is the type of the body, a JSON object."""
         self._read_plain = read_plain
-        self._validate = TypeAdapter(model).validator.validate_python
+        self._adapter = TypeAdapter(model)
+        self._validate = self._adapter.validator.validate_python
         self._route_options = route_options
 
     async def read(self, body: bytes) -> Any:  # noqa: ANN401 - the model, or what stands for it
@@ -67,6 +69,10 @@ class BodyParser:
         except InvalidJsonError as error:
             raise HttpError(400, "invalid_json", f"{error}.") from None
         except ValidationError as error:
-            raise self._route_options.validation_error(
-                explain(error.errors(include_url=False, include_input=False))
-            ) from None
+            details = error.errors(include_url=False, include_input=False)
+            raise self._route_options.validation_error(explain(details, self._schema)) from None
+
+    @cached_property
+    def _schema(self) -> Mapping[str, Any]:
+        """JSON schema of the model, for suggestions; at most 6 ms at the first error."""
+        return self._adapter.json_schema()
