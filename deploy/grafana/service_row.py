@@ -62,8 +62,8 @@ SERVICE = Row(
             "Refused by key",
             "Answers per second that were 401 (no valid key), 403 (not its scope) or 429 (beyond its rate), by key.",
             {
-                "{{status}} {{key_id}}": "sum by (status, key_id) "
-                '(rate(slta_key_requests_total{INSTALLATION,status=~"401|403|429"}[1m])) or vector(0)',
+                "{{status_code}} {{key_id}}": "sum by (status_code, key_id) "
+                '(rate(slta_key_requests_total{INSTALLATION,status_code=~"401|403|429"}[1m])) or vector(0)',
             },
             unit="reqps",
         ),

@@ -135,10 +135,10 @@ async def test_requests_are_counted_by_the_key_they_came_with(store: Store, new_
     counted = {line.partition("{")[2] for line in told.splitlines() if line.startswith("slta_key_requests_total{")}
     key_id = reading.partition(".")[0]
     assert counted == {
-        f'key_id="{key_id}",status="200"}} 2.0',
-        f'key_id="{key_id}",status="403"}} 1.0',
-        'key_id="unknown",status="401"} 2.0',
-        'key_id="none",status="200"} 1.0',
+        f'key_id="{key_id}",status_code="200"}} 2.0',
+        f'key_id="{key_id}",status_code="403"}} 1.0',
+        'key_id="unknown",status_code="401"} 2.0',
+        'key_id="none",status_code="200"} 1.0',
     }
 
 

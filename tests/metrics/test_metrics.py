@@ -182,7 +182,7 @@ async def test_the_numbers_are_those_of_the_state(store: Store, metrics: Metrics
     assert value(found, "optimal_rank", fleet="f") == seen.optimal_rank
     assert value(found, "load_price", fleet="f") == pytest.approx(seen.load_price)
     assert value(found, "completions_total", fleet="f") == 2
-    assert value(found, "mean_holding_seconds", fleet="f") == value(found, "session_seconds", fleet="f") / 2 > 0
+    assert value(found, "mean_holding_seconds", fleet="f") == value(found, "session_seconds_total", fleet="f") / 2 > 0
     assert value(found, "fleet_info", fleet="f", policy="slta") == 1
     placed = sum(v for (name, _), v in found.items() if name == "slta_assignments_total")
     assert placed == seen.counters["assigned"] == 7
@@ -212,10 +212,10 @@ async def test_windows_and_integrals_tell_the_same_gap(store: Store, metrics: Me
     def grown(name: str, **labels: str) -> float:
         return value(after, name, fleet="f", **labels) - value(before, name, fleet="f", **labels)
 
-    pool_seconds = grown("pool_seconds", pool_class="small") + grown("pool_seconds", pool_class="large")
+    pool_seconds = sum(grown("pool_seconds_total", pool_class=name) for name in ("small", "large"))
     assert pool_seconds > 0
     assert 0 < grown("utility_pool_seconds") <= grown("bound_pool_seconds") * (1 + 1e-9)
-    assert grown("session_seconds") > 0
+    assert grown("session_seconds_total") > 0
     for window in ("60", "300", "3600"):
         utility = value(after, "utility_mean", fleet="f", window=window)
         gaps = sum(value(after, name, fleet="f", window=window) for name in ("placement_gap", "swing_gap"))
@@ -324,6 +324,23 @@ async def test_requests_are_counted_by_key_and_status(store: Store, metrics: Met
     assert counted == {
         ("201", "key-1"): 2, ("429", "key-1"): 1, ("401", "unknown"): 1, ("200", "none"): 1, ("left", "none"): 1,
     }  # fmt: skip
+
+
+async def test_a_status_of_requests_is_a_class_and_a_status_code_a_code(store: Store, metrics: Metrics) -> None:
+    for status in (200, 404, 503, 0):
+        metrics.observe(answered("/r", status, 0.004))
+    of_requests = [
+        dict(labels) for _, labels in series(await exposition(metrics, store)) if "fleet" not in dict(labels)
+    ]
+    assert {labels["status"] for labels in of_requests if "status" in labels} == {"2xx", "4xx", "5xx", "left"}
+    codes = {labels["status_code"] for labels in of_requests if "status_code" in labels}
+    assert codes == {"200", "404", "503", "left"}
+
+
+async def test_integrals_that_cannot_fall_are_counters(store: Store, metrics: Metrics) -> None:
+    types = {one.name: one.type for one in parse_text(await exposition(metrics, store))}
+    assert {types[f"slta_{name}"] for name in ("session_seconds", "pool_seconds")} == {"counter"}
+    assert {types[f"slta_{name}"] for name in ("utility_pool_seconds", "bound_pool_seconds")} == {"gauge"}
 
 
 async def test_what_every_replica_repeats_says_so(store: Store, metrics: Metrics) -> None:

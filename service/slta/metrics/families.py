@@ -42,23 +42,23 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     ),
     FLEET.gauge(
         "utility_pool_seconds",
-        "Time integral of the utility; divide its increase by that of pool_seconds for the mean per pool.",
+        "Time integral of the utility; may fall; delta divided by the increase of pool_seconds_total: mean per pool.",
         lambda view: view.spec.integers.to_utility(sum(view.snapshot.integrals.utility)) / MICROSECONDS,
     ),
     FLEET.gauge(
         "bound_pool_seconds",
-        "Time integral of the maximum utility at each instant.",
+        "Time integral of the maximum utility at each instant; may fall.",
         lambda view: view.spec.integers.to_utility(sum(view.snapshot.integrals.optimum)) / MICROSECONDS,
     ),
-    FLEET.gauge(
+    FLEET.counter(
         "session_seconds",
         "Time integral of the number of sessions on active pools.",
         lambda view: sum(view.snapshot.integrals.sessions) / MICROSECONDS,
     ),
     FLEET.gauge(
-        "mean_holding_seconds", "Mean session duration by Little's law: session_seconds divided by the ended sessions."
+        "mean_holding_seconds", "Mean session duration by Little's law: session_seconds_total / ended sessions."
     ),
-    FLEET.gauge(
+    FLEET.counter(
         "pool_seconds",
         "Time integral of the number of active pools.",
         lambda view: {

@@ -18,7 +18,7 @@ REQUESTS = HistogramDef(
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
 SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("route",))
-KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status.", ("key_id", "status"))
+KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status code.", ("key_id", "status_code"))
 CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
 REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
 STORE_CALLS = HistogramDef(
