@@ -21,7 +21,7 @@ DEFAULT = "@default"
 
 def filter_lines(unit: Path) -> list[str]:
     """The values of the unit's SystemCallFilter."""
-    return _values(unit, "SystemCallFilter")
+    return values(unit, "SystemCallFilter")
 
 
 def allowed(lines: list[str]) -> set[str]:
@@ -45,7 +45,8 @@ def _expand(name: str) -> set[str]:
     return set().union(*map(_expand, inside))
 
 
-def _values(unit: Path, name: str) -> list[str]:
+def values(unit: Path, name: str) -> list[str]:
+    """The values of an option that may be given several times."""
     lines = unit.read_text(encoding="utf-8").splitlines()
     return [line.partition("=")[2] for line in lines if line.startswith(f"{name}=")]
 
@@ -64,7 +65,7 @@ def confine(calls: set[str], otherwise: int) -> None:
 
 def main(unit: str, *command: str) -> None:
     """Confine this process as the unit does, and become the command."""
-    [number] = _values(Path(unit), "SystemCallErrorNumber") or [""]
+    [number] = values(Path(unit), "SystemCallErrorNumber") or [""]
     otherwise = ERRNO | getattr(errno, number) if number else KILL
     confine(allowed(filter_lines(Path(unit))), otherwise)
     os.execvp(command[0], command)  # noqa: S606

@@ -99,6 +99,14 @@ def test_the_composition_believes_the_proxy_and_nobody_else_reaches_a_dispatcher
         assert trusted.forwarded_client(proxy, "203.0.113.1") == "203.0.113.1"
 
 
+def test_a_dispatcher_has_the_time_to_be_a_lame_duck_and_to_finish() -> None:
+    dispatcher = COMPOSE["services"]["dispatcher"]
+    lame_duck = float(dispatcher["environment"]["SLTA_LAME_DUCK_SECONDS"])
+    assert lame_duck > 0
+    grace = float(dispatcher["stop_grace_period"].removesuffix("s"))
+    assert grace > lame_duck + Settings.model_fields["shutdown_seconds"].default
+
+
 def test_redis_keeps_everything_and_evicts_nothing() -> None:
     words = SERVICES["redis"]["command"]
     options = {name: words[at + 1] for at, name in enumerate(words) if name.startswith("--")}

@@ -5,20 +5,36 @@ No systemd has to run: the filter is made from the unit's own list, see tests/de
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from redis import Redis
 
 from slta.store.embedded.data_dir import SOCKET_NAME
+from tests import awaiting
+from tests.awaiting import DEADLINE_SECONDS
+from tests.deploy.seccomp import values
 from tests.sentinels import until
+from tests.servers import EMBEDDED, free_port, running_server
 from tests.service_process import ServiceProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy/systemd/slta.service"
+SECRETS = "/etc/slta/secrets"
+CAN_CHANGE_USER = os.geteuid() == 0 and all(
+    folder.stat().st_mode & 0o001 for path in (ROOT / "x", Path(sys.executable).resolve()) for folder in path.parents
+)
+"""Whether the unit's command can run as somebody else, as with DynamicUser: root, and an interpreter open to all."""
+USER = 10_001 if CAN_CHANGE_USER else os.geteuid()
 CONFINED = ("tests.deploy.seccomp", str(UNIT))
 FLEET = {"classes": [{"name": "c", "utility": {"kind": "log_share", "resource": 20}, "capacity": 20, "pools": 1}]}
 
@@ -65,3 +81,61 @@ def rewrite(folder: Path) -> None:
     with Redis(unix_socket_path=str(folder / SOCKET_NAME)) as store:
         store.bgrewriteaof()
         until(lambda: store.info("persistence")["aof_last_bgrewrite_status"] == "ok")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Unlike pytest's own, other users can pass it."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def create_secrets(secrets: Path, store_url: str) -> str:
+    """The files that the unit loads, as docs/operations.md says; the key."""
+    secrets.mkdir(mode=0o700)
+    (secrets / "SLTA_STORE_URL").write_text(store_url)
+    create = [sys.executable, "-m", "slta.cli", "key", "new", "--scope", "read", "--file", str(secrets / "keys.yaml")]
+    return subprocess.run(create, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def load_credentials(secrets: Path, copies: Path) -> None:
+    """Copy what the unit loads, as systemd does: the service's user alone can read it."""
+    copies.mkdir()
+    for name, _, source in (value.partition(":") for value in values(UNIT, "LoadCredential")):
+        copy = copies / name
+        copy.write_bytes(Path(source.replace(SECRETS, str(secrets))).read_bytes())
+        copy.chmod(0o400)
+        os.chown(copy, USER, -1)
+    copies.chmod(0o500)
+    os.chown(copies, USER, -1)
+
+
+@contextmanager
+def running_unit(credentials: Path, port: int) -> Iterator[None]:
+    """Its command with its variables, its filter, and another user."""
+    own = (value.replace("%d", str(credentials)).split("=", 1) for value in values(UNIT, "Environment"))
+    environment = {**os.environ, **dict(own), "SLTA_PORT": str(port), "SLTA_LAME_DUCK_SECONDS": "0"}
+    command = [sys.executable, "-m", *CONFINED, sys.executable, "-m", "slta.cli", "serve"]
+    as_user: Any = {"user": USER, "group": USER, "extra_groups": ()} if CAN_CHANGE_USER else {}
+    service = subprocess.Popen(command, cwd=ROOT, env=environment | {"SLTA_STORE_VOLATILE": "allow"}, **as_user)
+    try:
+        ready = f"http://127.0.0.1:{port}/readyz"
+        awaiting.until(lambda: service.poll() is not None or httpx.get(ready).is_success, (httpx.TransportError,))
+        yield
+    finally:
+        service.terminate()
+        service.wait(DEADLINE_SECONDS)
+
+
+@pytest.mark.slow
+def test_a_dispatcher_reads_the_key_file_that_slta_key_new_wrote(folder: Path) -> None:
+    port, store = free_port(), free_port()
+    with running_server(EMBEDDED, "--port", str(store)):
+        key = create_secrets(folder / "secrets", f"redis://127.0.0.1:{store}")
+        load_credentials(folder / "secrets", folder / "credentials")
+        with running_unit(folder / "credentials", port):
+            fleets = f"http://127.0.0.1:{port}/v1/fleets"
+            with_key = httpx.get(fleets, headers={"Authorization": f"Bearer {key}"}, timeout=10)
+            without = httpx.get(fleets, timeout=10)
+    assert (with_key.status_code, without.status_code) == (200, 401)

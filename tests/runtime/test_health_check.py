@@ -83,6 +83,7 @@ async def test_who_answers_200_is_healthy(
     [
         ({}, {}),
         ({"SLTA_PORT": "9000", "slta_host": "::1"}, {}),
+        ({"SLTA_PORT": "tcp://10.0.0.1:8080"}, {}),
         ({"SLTA_PORT": "9000"}, {"SLTA_PORT": "9001\n", "slta_host": "127.0.0.3\n"}),
     ],
 )

@@ -104,9 +104,9 @@ def test_the_fleet_file_is_applied_again_only_when_it_has_changed(
         (["--config", "nowhere.yaml"], "slta: nowhere.yaml: No such file or directory"),
         (["--store-binary", "no-such-server"], "slta: no-such-server is not a program"),
         (["--host", "192.0.2.1", "--keys-file", "{keys}"], "slta: cannot listen on 192.0.2.1, port 0"),
-        (["--store-url", "redis://h:port"], "slta: store_url has a port that is not a number from 1 to 65535"),
-        (["--store-url", "http://h"], "slta: store_url must begin with redis://"),
-        (["--store-url", "redis://[h"], "slta: store_url has an invalid host"),
+        (["--store-url", "redis://h:port"], "slta: --store-url has a port that is not a number from 1 to 65535"),
+        (["--store-url", "http://h"], "slta: --store-url must begin with redis://"),
+        (["--store-url", "redis://[h"], "slta: --store-url has an invalid host"),
         (["--store-url", "redis://ann:s3cret@h"], "slta: --store-url exposes its password in the process list"),
     ],
 )

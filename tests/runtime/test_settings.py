@@ -33,7 +33,7 @@ def test_an_option_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])  # noqa: S104 - what is refused
 def test_beyond_a_loopback_address_callers_need_keys(host: str) -> None:
-    with pytest.raises(SettingsError, match="set keys_file"):
+    with pytest.raises(SettingsError, match="set SLTA_KEYS_FILE or --keys-file"):
         read_settings(host=host)
     settings = read_settings(host=host, auth="keys", keys_file=Path("keys.yaml"))
     assert settings.auth == "keys"
@@ -51,26 +51,57 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"auth": "keys"}, "keys_file is not set"),
-        ({"auth": "off", "keys_file": "k"}, "mutually exclusive"),
-        ({"tls_key": "k"}, "go together"),
-        ({"store_url": "localhost:6379"}, "^store_url must begin with redis://, rediss://, unix://, redis\\+sentinel:"),
-        ({"store_url": "redis://:s3cret@localhost:http"}, "^store_url has a port that is not a number from 1 to 65535"),
+        ({"auth": "keys"}, "neither SLTA_KEYS_FILE nor --keys-file is set"),
+        ({"auth": "off", "keys_file": "k"}, r"SLTA_AUTH=off and SLTA_KEYS_FILE \(--keys-file\) are mutually exclusive"),
+        ({"tls_key": "k"}, "SLTA_TLS_CERTIFICATE and SLTA_TLS_KEY go together"),
+        (
+            {"store_url": "localhost:6379"},
+            "^--store-url must begin with redis://, rediss://, unix://, redis\\+sentinel:",
+        ),
+        (
+            {"store_url": "redis://:s3cret@localhost:http"},
+            "^--store-url has a port that is not a number from 1 to 65535",
+        ),
         ({"durability": "replicated", "store_url": "redis://h"}, "set both or neither"),
         ({"durability": "fsync", "store_replicas": 2}, "go together"),
-        ({"durability": "replicated", "store_replicas": 2}, "requires store_url"),
+        ({"durability": "replicated", "store_replicas": 2}, "SLTA_DURABILITY=replicated requires SLTA_STORE_URL"),
         ({"durability": "replicated", "store_url": "redis://h", "store_replicas": 0}, "greater than or equal to 1"),
         ({"durability": "fsync", "store_url": "redis://h", "store_volatile": "allow"}, "mutually exclusive"),
-        ({"durability": "sometimes"}, "durability: .*'async', 'replicated' or 'fsync'"),
-        ({"store_volatile": "yes"}, "store_volatile: .*'refuse' or 'allow'"),
-        ({"port": 65_536}, "port: .*less than or equal to 65535"),
-        ({"port": "http"}, "port: .*integer"),
-        ({"log_level": "loud"}, "log_level: .*'debug'"),
+        ({"durability": "sometimes"}, "^--durability: .*'async', 'replicated' or 'fsync'"),
+        ({"store_volatile": "yes"}, "^--store-volatile: .*'refuse' or 'allow'"),
+        ({"port": 65_536}, "^--port: .*less than or equal to 65535"),
+        ({"port": "http"}, "^--port: .*integer"),
+        ({"log_level": "loud"}, "^--log-level: .*'debug'"),
     ],
 )
 def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read_settings(**given)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("SLTA_PORT", "http", "^SLTA_PORT: .*integer"),
+        ("slta_lame_duck_seconds", "-1", "^SLTA_LAME_DUCK_SECONDS: .*greater than or equal to 0"),
+        ("SLTA_TRUSTED_PROXIES", "10.0.0.0/8, proxy", "^SLTA_TRUSTED_PROXIES: .*network"),
+        ("SLTA_STORE_URL", "redis://:s3cret@localhost:http", "^SLTA_STORE_URL has a port that is not"),
+    ],
+)
+def test_the_variable_that_has_the_value_is_named(
+    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=message) as refused:
+        read_settings()
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("link", ["tcp://10.0.0.1:8080", "udp://10.0.0.1:8080", "tcp://[fd00::1]:8080"])
+def test_the_address_of_a_kubernetes_service_is_no_port(link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLTA_PORT", link)
+    assert read_settings().port == 8080
+    assert read_settings(port=2).port == 2
 
 
 CONFIRMED = ServerRequirements(confirmed=True)
@@ -104,6 +135,15 @@ def test_the_store_url_is_not_shown() -> None:
 
 def test_a_typing_error_in_a_variable_is_found() -> None:
     assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_API_KEY", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
+
+
+OF_A_SERVICE = ["SLTA_SERVICE_HOST", "SLTA_SERVICE_PORT", "SLTA_SERVICE_PORT_HTTP", "SLTA_PORT_8080_TCP"]
+OF_A_SERVICE += [f"SLTA_PORT_8080_TCP_{part}" for part in ("PROTO", "PORT", "ADDR")]
+
+
+def test_variables_of_a_kubernetes_service_are_no_typing_errors() -> None:
+    assert unknown_variables([*OF_A_SERVICE, "SLTA_STORE_SERVICE_HOST", "SLTA_STORE_PORT_6379_TCP_ADDR"]) == []
+    assert unknown_variables(["SLTA_SERVICE", "SLTA_PORTS"]) == ["SLTA_PORTS", "SLTA_SERVICE"]
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

@@ -22,7 +22,7 @@ def setting(name: str, default: str) -> str:
     folder = Path(os.environ.get("SLTA_SECRETS_DIR", os.devnull))
     files = {file.name.upper(): file for file in folder.iterdir()} if folder.is_dir() else {}
     if name in variables:
-        return variables[name]
+        return default if "://" in variables[name] else variables[name]  # SLTA_PORT=tcp://… is of Kubernetes
     return files[name].read_text(encoding="utf-8").strip() if name in files else default
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +21,13 @@ from slta.store.client.url import InvalidUrlError, parse
 
 PREFIX = "SLTA_"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+DEFAULT_PORT = 8080
+SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_\w+)?", re.ASCII)
+"""Variables that Kubernetes sets in each container of a namespace with a Service named `slta` or `slta-…`."""
+LINKED_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+"""Beginning of the value that it gives SLTA_PORT, which counts as absent."""
+OWN_ERROR = "Value error, "
+"""Prefix of pydantic to the message of a validator."""
 
 
 class SettingsError(ValueError):
@@ -32,7 +40,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    port: Annotated[int, Field(ge=0, le=65_535)] = DEFAULT_PORT
     """0: a free port, which is logged."""
 
     store_url: SecretStr | None = None
@@ -92,38 +100,51 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[int, Field(ge=1)] = 10
     """Time for requests in progress to finish at shutdown."""
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _without_service_link(cls, value: object) -> object:
+        return DEFAULT_PORT if isinstance(value, str) and LINKED_ADDRESS.match(value) else value
+
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("store_url")
+    @classmethod
+    def _parsed(cls, url: SecretStr | None) -> SecretStr | None:
+        if url:
+            parse(url.get_secret_value())
+        return url
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.store_url:
-            check_store_url(self.store_url.get_secret_value())
         self._check_durability()
         if self.auth == "off" and self.keys_file is not None:
-            raise ValueError("auth=off and keys_file are mutually exclusive")
+            raise ValueError("SLTA_AUTH=off and SLTA_KEYS_FILE (--keys-file) are mutually exclusive")
         if self.auth == "off" and not self.loopback:
             raise ValueError(
-                f"{self.host} can be reached from other machines: set keys_file (`slta key new` creates one), "
-                "or listen on 127.0.0.1"
+                f"{self.host} can be reached from other machines: set SLTA_KEYS_FILE or --keys-file "
+                "(`slta key new` creates one), or listen on 127.0.0.1"
             )
         if self.auth == "keys" and self.keys_file is None:
             raise ValueError(
-                "keys_file is not set: `slta key new` creates one; on loopback SLTA_AUTH=off disables authentication"
+                "neither SLTA_KEYS_FILE nor --keys-file is set: `slta key new` creates a key file; "
+                "on loopback SLTA_AUTH=off disables authentication"
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key go together")
+            raise ValueError("SLTA_TLS_CERTIFICATE and SLTA_TLS_KEY go together: set both or neither")
         return self
 
     def _check_durability(self) -> None:
         if (self.durability == "replicated") != (self.store_replicas is not None):
-            raise ValueError("durability=replicated and store_replicas go together: set both or neither")
+            raise ValueError("SLTA_DURABILITY=replicated and SLTA_STORE_REPLICAS go together: set both or neither")
         if self.store_replicas and not self.store_url:
-            raise ValueError("durability=replicated requires store_url: the embedded store has no replicas")
+            raise ValueError(
+                "SLTA_DURABILITY=replicated requires SLTA_STORE_URL (--store-url): the embedded store has no replicas"
+            )
         if self.durability == "fsync" and self.allows_volatile:
-            raise ValueError("durability=fsync and store_volatile=allow are mutually exclusive")
+            raise ValueError("SLTA_DURABILITY=fsync and SLTA_STORE_VOLATILE=allow are mutually exclusive")
 
     @property
     def promise(self) -> Durability:
@@ -181,7 +202,7 @@ def check_store_url(url: str) -> None:
     try:
         parse(url)
     except InvalidUrlError as error:
-        raise SettingsError(f"store_url {error}") from None
+        raise SettingsError(f"--store-url {error}") from None
 
 
 def read_settings(**given: object) -> Settings:
@@ -193,15 +214,25 @@ def read_settings(**given: object) -> Settings:
     try:
         return Settings(**known, _secrets_dir=folder)
     except ValidationError as error:
-        raise SettingsError("; ".join(map(_explain, error.errors(include_input=False)))) from None
+        errors = error.errors(include_input=False)
+        raise SettingsError("; ".join(_explain(one, known) for one in errors)) from None
 
 
-def _explain(error: ErrorDetails) -> str:
-    field = ".".join(map(str, error["loc"]))
-    return f"{field}: {error['msg']}" if field else error["msg"].removeprefix("Value error, ")
+def _explain(error: ErrorDetails, options: Container[object]) -> str:
+    """The error, with the option or the variable that has the value."""
+    message = error["msg"].removeprefix(OWN_ERROR)
+    if not error["loc"]:
+        return message
+    field = str(error["loc"][0])
+    name = f"--{field.replace('_', '-')}" if field in options else PREFIX + field.upper()
+    return f"{name} {message}" if error["msg"].startswith(OWN_ERROR) else f"{name}: {message}"
 
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:
     """Names starting with `SLTA_` that are no setting: probably misspelled. `SLTA_API_KEY` is the load generator's."""
     known = {f"{PREFIX}{field.upper()}" for field in (*Settings.model_fields, "api_key")}
-    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not SERVICE_LINK.fullmatch(name)
+    )
