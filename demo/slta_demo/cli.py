@@ -34,7 +34,9 @@ def demo(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this JSON file.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of arrivals and holding times.")] = 1,
     port: Annotated[int, typer.Option(help="Port of the service; 0 picks a free one.")] = 0,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the service and its page running at the end.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the service, its page and the load running at the end.")
+    ] = False,
 ) -> None:
     """Run a demonstration: a service with its store, a load, and a live view of the distance from the optimum."""
     with in_one_line(DemoError):

@@ -80,11 +80,11 @@ class Service:
 class LoadGenerator:
     """`slta loadgen` as a process of its own, so that drawing does not delay requests; and its output."""
 
-    def __init__(self, plan: Plan, url: str, folder: Path) -> None:
+    def __init__(self, plan: Plan, url: str, folder: Path, *, endless: bool = False) -> None:
         """Start the process."""
         self._errors = folder / "loadgen.log"
         with self._errors.open("wb") as errors:
-            command = [sys.executable, "-m", "slta.cli", "loadgen", *load_options(plan, url)]
+            command = [sys.executable, "-m", "slta.cli", "loadgen", *load_options(plan, url, endless=endless)]
             self._process = child_process.start(command, output=subprocess.PIPE, errors=errors)
 
     async def lines(self) -> AsyncIterator[Mapping[str, Any]]:
@@ -113,8 +113,8 @@ class LoadGenerator:
         await end(self._process)
 
 
-def load_options(plan: Plan, url: str) -> list[str]:
-    """Arguments of `slta loadgen` for the plan. A trace plays to its end."""
+def load_options(plan: Plan, url: str, *, endless: bool = False) -> list[str]:
+    """Arguments of `slta loadgen` for the plan. A trace plays to its end, a profile to its duration if not endless."""
     course = plan.course
     options = {
         "--url": url,
@@ -130,9 +130,9 @@ def load_options(plan: Plan, url: str) -> list[str]:
         options |= {
             "--profile": course.text,
             "--mean-holding": course.mean_holding_seconds,
-            "--duration": course.duration_seconds - course.warm_up_seconds,
             "--seed": plan.seed,
         }
+        command.append("--endless" if endless else f"--duration={course.duration_seconds - course.warm_up_seconds}")
     return [*command, *(f"{name}={value}" for name, value in options.items())]
 
 

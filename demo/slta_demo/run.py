@@ -55,7 +55,7 @@ class Demonstration:
                 service = await self._play(Path(folder), started)
                 self._sum_up()
                 if self._options.keep and service and not self._ending.is_set():
-                    await self._keep(service)
+                    await self._keep(service, Path(folder))
 
     def _sum_up(self) -> None:
         figures = report(self._figures)
@@ -64,15 +64,30 @@ class Demonstration:
         if self._options.json_path:
             self._options.json_path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
-    async def _keep(self, service: Service) -> None:
-        """Wait until the service is stopped; DemoError if it exits by itself."""
+    async def _keep(self, service: Service, folder: Path) -> None:
+        """Keep the service under its load until the end; DemoError if either exits by itself."""
         url = await service.ready()
-        typer.echo(f"\nThe service stays up without load: {url}. Ctrl-C, or kill {os.getpid()}, ends it.")
-        while not (self._ending.is_set() or service.ended):
+        typer.echo(f"\nThe service stays up, under its load: {url}. Ctrl-C, or kill {os.getpid()}, ends it.")
+        loading = asyncio.create_task(self._load_again(url, folder))
+        while not (self._ending.is_set() or service.ended or loading.done()):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), LOOK_SECONDS)
+        loading.cancel()
+        [failure] = await asyncio.gather(loading, return_exceptions=True)
         if service.ended:
             raise DemoError(f"the service exited unexpectedly:\n{service.last_words()}")
+        if isinstance(failure, DemoError):
+            raise failure
+
+    async def _load_again(self, url: str, folder: Path) -> None:
+        """The load without an end; a trace is played again and again."""
+        while True:
+            load = LoadGenerator(self._plan, url, folder, endless=True)
+            try:
+                async for _ in load.lines():
+                    pass
+            finally:
+                await load.end()
 
     def _interrupt(self) -> None:
         if self._ending.is_set():

@@ -50,6 +50,17 @@ class Demo:
                     found.append(line.read_text())
         return found
 
+    def kill(self, word: str) -> bool:
+        """Kill its process that has this word in its command; whether there is one."""
+        found = False
+        for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                words = cmdline.read_text().split("\0")
+                if word in words and str(self.temporary) in (cmdline.parent / "environ").read_text():
+                    os.kill(int(cmdline.parent.name), signal.SIGKILL)
+                    found = True
+        return found
+
     def url(self) -> str:
         return next(word.removesuffix("/metrics") for word in self.output.split() if word.endswith("/metrics"))
 
@@ -135,16 +146,39 @@ def test_while_it_runs_its_addresses_answer(tmp_path: Path) -> None:
 def test_a_service_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
     demo = Demo(tmp_path, *SMALL, "--duration", "300")
     until(lambda: demo.says("/metrics"))
-    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = cmdline.read_text().split("\0")
-            ours = str(demo.temporary) in (cmdline.parent / "environ").read_text()
-        except OSError:
-            continue
-        if ours and "serve" in words:
-            os.kill(int(cmdline.parent.name), signal.SIGKILL)
+    assert demo.kill("serve")
     assert demo.ended() == 2
     assert "slta: the service exited unexpectedly" in demo.output
+
+
+def assigned(url: str) -> int:
+    return int(httpx.get(f"{url}/v1/fleets/saturating/state", timeout=10).json()["counters"]["assigned"])
+
+
+TRACE = "start_s,duration_s\n" + "".join(f"{k / 10:.1f},{1 + k % 7}\n" for k in range(40))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("load", [[*SMALL, "--duration", "2"], ["--trace", "{trace}", "--speed", "8"]])
+def test_kept_it_keeps_the_load(load: list[str], tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text(TRACE)
+    demo = Demo(tmp_path, *(word.format(trace=trace) for word in load), "--keep")
+    until(lambda: demo.says("The service stays up"))
+    url = demo.url()
+    first = assigned(url)
+    until(lambda: assigned(url) > first + 80)  # the trace, twice
+    os.killpg(demo.process.pid, signal.SIGINT)
+    assert demo.ended() == 0
+
+
+@pytest.mark.slow
+def test_a_kept_load_that_ends_by_itself_is_reported(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, *SMALL, "--duration", "2", "--keep")
+    until(lambda: demo.says("The service stays up"))
+    until(lambda: assigned(demo.url()) and demo.kill("--endless"))
+    assert demo.ended() == 2
+    assert "slta: the load generator exited early" in demo.output
 
 
 @pytest.mark.slow
@@ -154,8 +188,7 @@ def test_kept_it_leaves_the_service_up_and_says_how_to_end_it(tmp_path: Path) ->
     until(lambda: demo.says("The service stays up"))
     assert f"Ctrl-C, or kill {demo.process.pid}, ends it" in demo.output
     assert json.loads(out.read_text())["errors"] == 0, "what was seen is written before"
-    url = demo.url()
-    assert httpx.get(f"{url}/v1/fleets/saturating/state", timeout=10).json()["counters"]["assigned"] > 0
+    assert assigned(demo.url()) > 0
     os.kill(demo.process.pid, signal.SIGTERM)
     assert demo.ended() == 0
 
