@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,20 @@ from slta.api.http.openapi import CODES
 from tests.contract.document import openapi
 
 Operation = dict[str, Any]
+Parts = Callable[[Any], Iterable[Any]]
+VALUES = (
+    *("type", "format", "enum", "const", "pattern", "default", "title", "description", "$ref", "required"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    *("minLength", "maxLength", "minItems", "maxItems", "uniqueItems"),
+    *("discriminator", "examples", "deprecated", "readOnly", "writeOnly"),
+)
+KEYWORDS: dict[str, Parts] = {
+    **dict.fromkeys(VALUES, lambda _: ()),
+    **dict.fromkeys(("anyOf", "oneOf", "allOf", "prefixItems"), lambda value: value),
+    **dict.fromkeys(("items", "additionalProperties", "propertyNames", "not"), lambda value: [value]),
+    "properties": lambda value: value.values(),
+}
+"""Keywords of a schema in OpenAPI 3.1, and the schemas in the value of each."""
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +50,35 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
 
 def test_a_decimal_s_default_is_a_number(document: dict[str, Any]) -> None:
     fields = document["components"]["schemas"]["FleetBody"]["properties"]
-    assert {name: fields[name]["default"] for name in ("lease_seconds", "retention_seconds", "beta")} == {
-        "lease_seconds": 21600,
-        "retention_seconds": 600,
-        "beta": {"exponent": 0.45},
+    defaults = {name: fields[name]["default"] for name in ("lease_seconds", "retention_seconds")}
+    assert defaults == {"lease_seconds": 21600, "retention_seconds": 600}
+
+
+def schemas_in(node: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each schema of a part of the document, and its place."""
+    for name, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if name == "schema" or place == "/components/schemas":
+            yield from with_parts(child, f"{place}/{name}")
+        else:
+            yield from schemas_in(child, f"{place}/{name}")
+
+
+def with_parts(schema: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A schema and the schemas in it."""
+    yield place, schema
+    for keyword in schema.keys() & KEYWORDS.keys():
+        for part in KEYWORDS[keyword](schema[keyword]):
+            if isinstance(part, dict):
+                yield from with_parts(part, f"{place}/{keyword}")
+
+
+def test_a_schema_has_only_keywords_of_json_schema_and_no_object_as_a_default(document: dict[str, Any]) -> None:
+    seen = list(schemas_in(document, ""))
+    unknown = [f"{place}: {keyword}" for place, schema in seen for keyword in schema.keys() - KEYWORDS.keys()]
+    objects = [place for place, schema in seen if isinstance(schema.get("default"), dict)]
+    assert (unknown, objects) == ([], [])
+    assert {"/components/schemas/AssignBody", "/components/schemas/FleetBody/properties"} <= {
+        place for place, _ in seen
     }
 
 

@@ -47,8 +47,10 @@ def _read_seconds(value: object) -> float:
     return float(read_number(value))
 
 
-Seconds = Annotated[float, BeforeValidator(_read_seconds), Field(ge=0)]
-LeaseSeconds = Annotated[Seconds, Field(le=MAX_LEASE_SECONDS), AfterValidator(check_lease)]
+Seconds = Annotated[float, Field(ge=0), BeforeValidator(_read_seconds)]
+LeaseSeconds = Annotated[
+    float, Field(ge=0, le=MAX_LEASE_SECONDS), BeforeValidator(_read_seconds), AfterValidator(check_lease)
+]
 
 
 class _Body(BaseModel):

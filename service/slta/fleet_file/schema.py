@@ -77,6 +77,7 @@ class BetaFile(Part):
 
 UNMEASURED = "kind {} does not support policy {}: use kind paper or kink, or policy jlmu"
 DEFAULT_ORDER = Paper(kind="paper")
+DEFAULT_BETA = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
 
 
 class FleetFile(Part):
@@ -84,8 +85,8 @@ class FleetFile(Part):
 
     fleet: Name | None = None
     policy: Name = DEFAULT_POLICY.name
-    order: Order = Field(default_factory=lambda: DEFAULT_ORDER)  # shown as a default, it stops client generators
-    beta: BetaFile = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
+    order: Order = Field(default_factory=lambda: DEFAULT_ORDER)  # an object as a default stops client generators
+    beta: BetaFile = Field(default_factory=lambda: DEFAULT_BETA)
     lease_seconds: Annotated[Number, Field(ge=0, le=MAX_LEASE_SECONDS), AfterValidator(check_lease)] = Decimal(
         LEASE_SECONDS
     )
