@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test lock clean
+.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
 .PHONY: mutants walk inventory
 
 help: ## Show this list
@@ -43,7 +43,7 @@ lines: $(DEV) ## Code lines by folder, length of functions and modules, files th
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)
 	$(PYTEST) -n auto --dist worksteal $(ARGS)
 
-test-all: $(DEV) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, ways of installing
+test-all: $(DEV) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
 	$(BIN)/python -m tests.stages $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
@@ -88,6 +88,9 @@ compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
 
 install-test: $(DEV) ## Each way of installing, from nothing to a placed session; the image is in compose-test
 	$(PYTEST) -m install --timeout 900 $(ARGS)
+
+clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a service; needs npm and go
+	$(PYTEST) -m clients --timeout 900 $(ARGS)
 
 # Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
 INVENTORY := build/inventory.cdx.json

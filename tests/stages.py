@@ -7,12 +7,13 @@ import subprocess
 import sys
 from time import monotonic
 
-EVERYTHING = "not campaign and not browser and not compose and not install"
+EVERYTHING = "not campaign and not browser and not compose and not install and not clients"
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 STAGES: dict[str, tuple[str, ...]] = {
     "tests on every server, slow ones too, with coverage": ("-m", EVERYTHING, *PARALLEL, "--cov"),
     "no test without the mark `slow` takes longer than a second": (*PARALLEL, "--longest", "1"),
     "live page in Chromium": ("-m", "browser"),
+    "generated clients in Python, TypeScript and Go": ("-m", "clients", "--timeout", "900"),
     "each way of installing": ("-m", "install", "--timeout", "900"),
 }
 
