@@ -54,7 +54,28 @@ def test_a_plan_keeps_the_floor_and_says_what_it_expects(fleet: Path) -> None:
     assert hour["expected_utility"] == pytest.approx(hour["bound"] - lost)
     assert hour["measured_utility"] == pytest.approx(hour["expected_utility"], abs=5 * hour["measured_error"] + 0.05)
     assert data["rounds"][-1] == {"pools": data["pools"], "cost": data["cost"], "missing": 0}
+    assert data["looked"]["none_below"] == data["cost"]
     assert data["classes"]["large"]["adds_per_cost"] == data["classes"]["large"]["adds"] / 2.2
+
+
+TIES = """\
+policy: jlmu
+classes:
+  - {name: small, utility: {kind: table, values: [0, 9, 14]}, capacity: 2}
+  - {name: large, utility: {kind: table, values: [0, 9, 12, 15, 18]}, capacity: 4}
+"""
+
+
+def test_cheaper_mixes_are_looked_at_and_the_answer_is_told(fleet: Path) -> None:
+    fleet.write_text(f"fleet: arena\n{TIES}", encoding="utf-8")
+    options = ["--cost", "small=4.14", "--cost", "large=4.06", "--load", "15", "--floor", "6.07", "--refused", "0.05"]
+    data = figures(fleet, *options)
+    assert data["cost"] == data["looked"]["none_below"] == pytest.approx(32.48)
+    assert data["cost"] < data["rounds"][-1]["cost"]
+    (hour,) = data["hours"]
+    assert hour["expected_utility"] >= hour["floor"] * (1 - 1e-6)
+    told = "cheaper mixes: 3 looked at; a fleet for 32.48 is expected to keep the floor, none below"
+    assert told in plan(fleet, *options).output
 
 
 def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
@@ -73,7 +94,7 @@ def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:
 def test_a_budget_is_not_passed(fleet: Path) -> None:
     data = figures(fleet, *COSTS, "--load", "30", "--budget", "30")
     assert data["cost"] <= 30
-    assert data["floor"] is None
+    assert (data["floor"], data["looked"]) == (None, None)
     more = figures(fleet, *COSTS, "--load", "30", "--budget", "40")
     assert more["hours"][0]["bound"] > data["hours"][0]["bound"]
 

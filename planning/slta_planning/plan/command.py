@@ -20,7 +20,16 @@ from slta_planning.plan.expected import placement_gap, played_utility, worths_of
 from slta_planning.plan.market import market_of
 from slta_planning.plan.plan_report import report
 from slta_planning.plan.results import Plan, PlanRequest, results
-from slta_planning.plan.search import ROUNDS, NoFleetError, Round, Search, best_within, cheapest_for
+from slta_planning.plan.search import (
+    ROUNDS,
+    Looked,
+    NoFleetError,
+    Round,
+    Search,
+    best_within,
+    cheapest_for,
+    look_below,
+)
 from slta_planning.plan.wanted import Hour, costs_of, floor_of, load_of, positive, read_profile
 from slta_planning.playing import MAX_SESSIONS, PLAYABLE, Measured
 from slta_planning.refusing import NOT_VALID, refuse
@@ -98,15 +107,19 @@ def _answer(spec: FleetSpec, asked: PlanRequest, refused: float) -> Plan:
     with progress_bar() as progress:
         task = progress.add_task("planning", total=ROUNDS * len(asked.hours))
         search = Search(spec, market, placement_gap(spec, PLAYABLE[asked.policy]), lambda: progress.advance(task))
-        rounds = _rounds(search, asked)
-        played = [_played(spec, asked, rounds[-1], k) for k, _ in enumerate(asked.hours)]
-    return Plan(rounds, worths_of(spec, rounds[-1].pools, [hour.sessions for hour in asked.hours]), played)
+        rounds, looked = _found(search, asked)
+        plan = (looked and looked.better) or rounds[-1]
+        played = [_played(spec, asked, plan, k) for k, _ in enumerate(asked.hours)]
+    worths = worths_of(spec, plan.pools, [hour.sessions for hour in asked.hours])
+    return Plan(plan, rounds, looked, worths, played)
 
 
-def _rounds(search: Search, asked: PlanRequest) -> list[Round]:
+def _found(search: Search, asked: PlanRequest) -> tuple[list[Round], Looked | None]:
     if asked.floor is None:
-        return best_within(search, asked.budget or 0.0)
-    return cheapest_for(search, asked.floor * np.array([hour.sessions for hour in asked.hours]))
+        return best_within(search, asked.budget or 0.0), None
+    floors = asked.floor * np.array([hour.sessions for hour in asked.hours])
+    rounds = cheapest_for(search, floors)
+    return rounds, look_below(search, floors, rounds)
 
 
 def _played(spec: FleetSpec, asked: PlanRequest, plan: Round, hour: int) -> Measured | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import poisson
 
-from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap
+from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap, slots_of, steps_of
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import Policy
@@ -21,14 +21,25 @@ from slta_planning.playing import Measured, measured, part_of, play, shape_of
 
 
 class Lost(NamedTuple):
-    """Placement gap of the whole fleet: `predicted` from curves, pools and load, or else simulated."""
+    """Placement gap of the whole fleet: `predicted` from curves, pools and load, or else simulated.
+
+    `steps` measures the work, in states of a prediction.
+    """
 
     gap: float
     predicted: bool
+    steps: int = 0
 
 
 PlacementGap = Callable[[Sequence[int], float], Lost]
 """Placement gap by pools and sessions."""
+SIMULATION_STEPS = 5_000_000
+"""Work of a simulated gap, which takes some seconds."""
+
+
+def no_loss(_pools: Sequence[int], _sessions: float) -> Lost:
+    """Placement gap of the best placement."""
+    return Lost(0.0, predicted=True)
 
 
 class ExpectedFigures(NamedTuple):
@@ -89,10 +100,12 @@ def placement_gap(spec: FleetSpec, policy: Policy) -> PlacementGap:
     def lost(pools: Sequence[int], sessions: float) -> Lost:
         if sum(count > 0 for count in pools) <= policy.predicted_classes:
             with suppress(NotByMarginalError, TooLargeError):
-                return Lost(expected_placement_gap(spec.ranking, pools, sessions) * sum(pools), predicted=True)
+                gap = expected_placement_gap(spec.ranking, pools, sessions) * sum(pools)
+                steps = steps_of(slots_of(spec.ranking, pools), sessions)
+                return Lost(gap, predicted=True, steps=steps)
         shape, part = part_of(spec, pools, sessions)
         gaps = [run.placement_gap for run in play(shape, spec, policy.title, sessions * part)]
-        return Lost(float(np.mean(gaps)) * sum(pools), predicted=False)
+        return Lost(float(np.mean(gaps)) * sum(pools), predicted=False, steps=SIMULATION_STEPS)
 
     return lost
 

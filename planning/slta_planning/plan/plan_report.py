@@ -74,7 +74,19 @@ def _rounds(data: Data) -> Iterator[str]:
     for number, found in enumerate(data["rounds"], start=1):
         misses = f"misses the floor by {found['missing']:,.4g}" if found["missing"] else "is expected to keep the floor"
         yield f"round {number}: a fleet for {amount(found['cost'])} {misses}"
+    yield from _looked(data)
     yield _least(data)
+
+
+def _looked(data: Data) -> Iterator[str]:
+    """Result of the mixes looked at, and the lower bound of what they could cost."""
+    looked, below = f"cheaper mixes: {data['looked']['mixes']:,} looked at", data["looked"]["none_below"]
+    if data["cost"] < data["rounds"][-1]["cost"]:
+        yield f"{looked}; a fleet for {amount(below)} is expected to keep the floor, none below"
+    elif below < data["cost"]:
+        yield f"{looked}; none below {amount(below)} is expected to keep the floor"
+    elif data["looked"]["mixes"]:
+        yield f"{looked}, which are all; none is expected to keep the floor"
 
 
 def _least(data: Data) -> str:

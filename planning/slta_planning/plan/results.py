@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slta_planning.plan.expected import ExpectedFigures, Worth
-from slta_planning.plan.search import Round
+from slta_planning.plan.search import Looked, Round
 from slta_planning.plan.wanted import Hour
 from slta_planning.playing import Measured
 
@@ -26,16 +26,18 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class Plan:
-    """The rounds, the last being the plan; `played` is the measured utility of each hour, None if not simulated."""
+    """The fleet found, how, and `played`: the measured utility of each hour, None if not simulated."""
 
+    fleet: Round
     rounds: Sequence[Round]
+    looked: Looked | None
     worths: Sequence[Worth]
     played: Sequence[Measured | None]
 
 
 def results(asked: PlanRequest, answer: Plan) -> dict[str, Any]:
     """All figures."""
-    plan = answer.rounds[-1]
+    plan, looked = answer.fleet, answer.looked
     return {
         "policy": asked.policy,
         "pools": dict(zip(asked.classes, plan.pools, strict=True)),
@@ -52,6 +54,7 @@ def results(asked: PlanRequest, answer: Plan) -> dict[str, Any]:
             {"pools": dict(zip(asked.classes, r.pools, strict=True)), "cost": r.cost, "missing": r.missing}
             for r in answer.rounds
         ],
+        "looked": {"mixes": looked.mixes, "none_below": looked.below} if looked else None,
     }
 
 

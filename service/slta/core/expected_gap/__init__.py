@@ -9,6 +9,13 @@ for the departure rate of pools beyond the rank, `departures` estimates that rat
 the worst to the best. docs/paper.md has the errors against simulation.
 """
 
-from slta.core.expected_gap.gap import MAX_STEPS, NotByMarginalError, TooLargeError, expected_placement_gap, steps_of
+from slta.core.expected_gap.gap import (
+    MAX_STEPS,
+    NotByMarginalError,
+    TooLargeError,
+    expected_placement_gap,
+    slots_of,
+    steps_of,
+)
 
-__all__ = ["MAX_STEPS", "NotByMarginalError", "TooLargeError", "expected_placement_gap", "steps_of"]
+__all__ = ["MAX_STEPS", "NotByMarginalError", "TooLargeError", "expected_placement_gap", "slots_of", "steps_of"]
