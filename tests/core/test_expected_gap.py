@@ -11,7 +11,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap, gap, mismatch, steps_of
+from slta.core.expected_gap import (
+    NotByMarginalError,
+    TooLargeError,
+    blocking,
+    expected_placement_gap,
+    gap,
+    mismatch,
+    offered_load,
+    steps_of,
+)
 from slta.core.optimum import optimum
 from slta.core.ranking import Coordinate, Ranking
 from tests.core.strategies import Fleet, fleets
@@ -110,6 +119,43 @@ def test_tiny_fleets_are_near(marginals: tuple[list[float], ...], pools: tuple[i
     assert expected_placement_gap(ranking, pools, load) == pytest.approx(exact_gap(ranking, pools, load), rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("marginals", "pools", "load", "gap"),
+    [
+        (([5, 3, 1.5, 0.5], [4, 2, 1]), (2, 2), 12.0, 0.097337),
+        (([5, 3, 1.5, 0.5], [4, 2, 1]), (2, 2), 15.0, 0.078299),
+        (([3, 2, 1], [2.5, 2.5, 0.5]), (2, 2), 11.0, 0.104490),
+        (([4, 1, 1, 1, 1], [2, 2, 2, 0.5]), (2, 2), 17.0, 0.101199),
+    ],
+)
+def test_tiny_fleets_that_refuse_sessions_are_near(
+    marginals: tuple[list[float], ...], pools: tuple[int, ...], load: float, gap: float
+) -> None:
+    """`gap` is the exact one, of the stationary distribution; of the offered `load` 12 to 22 % are refused."""
+    ranking = ranking_of(*marginals)
+    assert exact_gap(ranking, pools, load) == pytest.approx(gap, abs=1e-6)
+    assert expected_placement_gap(ranking, pools, load) == pytest.approx(gap, rel=0.03)
+
+
+def erlang(load: float, places: int) -> float:
+    """Erlang B by its recursion."""
+    found = 1.0
+    for k in range(1, places + 1):
+        found = load * found / (k + load * found)
+    return found
+
+
+@pytest.mark.parametrize(("load", "places"), [(0.3, 1), (8.0, 10), (95.0, 100), (110.0, 100), (5e4, 5e4), (3.0, 500)])
+def test_the_offered_load_has_the_mean_that_is_present(load: float, places: int) -> None:
+    refused = erlang(load, int(places))
+    assert blocking(load, places) == pytest.approx(refused, rel=1e-9, abs=1e-300)
+    assert offered_load(load * (1 - refused), places, 0.3) == pytest.approx(load, rel=1e-6)
+    if refused > 1e-6:
+        assert offered_load(load * (1 - refused), places, 0.99 * refused) is None
+    else:
+        assert offered_load(load, places) == load
+
+
 TWO_CLASSES = ranking_of([math.log(20 / (x + 1)) for x in range(60)], [math.log(30 / (x + 1)) for x in range(60)])
 
 
@@ -117,6 +163,13 @@ def test_a_wider_window_changes_next_to_nothing(monkeypatch: pytest.MonkeyPatch)
     usual = expected_placement_gap(TWO_CLASSES, [10, 10], 195.0)
     monkeypatch.setattr(mismatch, "WIDTH", 7.0)
     assert expected_placement_gap(TWO_CLASSES, [10, 10], 195.0) == pytest.approx(usual, rel=1e-3)
+
+
+def test_a_wider_window_changes_next_to_nothing_at_a_load_above_the_capacity(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranking = ranking_of([math.log(20 / (x + 1)) for x in range(8)], [math.log(30 / (x + 1)) for x in range(12)])
+    usual = expected_placement_gap(ranking, [30, 30], 690.0)
+    monkeypatch.setattr(mismatch, "WIDTH", 10.0)
+    assert expected_placement_gap(ranking, [30, 30], 690.0) == pytest.approx(usual, rel=1e-2)
 
 
 def test_weights_that_are_scaled_down_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from slta.core.expected_gap import expected_placement_gap
 from slta.core.fleet import FleetSpec
+from slta.core.optimum import optimum
 from slta.expected_gap import worker
 from slta.expected_gap import worker_client as predictor_module
 from slta.expected_gap.cache import MAX_ANSWERS, ExpectedGapCache
@@ -147,8 +148,27 @@ def test_what_takes_too_much_processor_time_is_given_up(monkeypatch: pytest.Monk
 
 
 def test_an_order_that_is_not_by_marginal_has_no_prediction() -> None:
-    asked = {"classes": [1, 0], "marginals": [[4.0], [3.0]], "pools": [1, 1], "sessions": 1.0}
+    asked = {"classes": [1, 0], "marginals": [[4.0], [3.0]], "pools": [9, 9], "sessions": 1.0}
     assert worker.answer(asked) == {"reason": "order"}
+
+
+def asked_of(sessions: float) -> dict[str, Any]:
+    """Two pools of 20 places in all, of which sessions beyond the first ten are worth less."""
+    marginals = [[5.0] * 5 + [1.0] * 5, [4.0] * 5 + [3.0] * 5]
+    classes = [0] * 5 + [1] * 10 + [0] * 5
+    return {"classes": classes, "marginals": marginals, "pools": [1, 1], "sessions": sessions}
+
+
+def test_a_nearly_full_fleet_is_asked_with_its_offered_load() -> None:
+    """Of 20 sessions 0.158892 are refused, of 19 0.13376144 (Erlang B for 20 places)."""
+    present = 19 * (1 - 0.13376144)
+    ranking = worker._ranking(asked_of(0)["classes"], asked_of(0)["marginals"])
+    answer = worker.answer(asked_of(present))
+    assert answer["gap"] == pytest.approx(expected_placement_gap(ranking, [1, 1], 19.0), rel=1e-6)
+    best = optimum(ranking, [1, 1], present)
+    assert best is not None
+    assert answer["relative"] == pytest.approx(answer["gap"] / (best.utility / 2))
+    assert worker.answer(asked_of(20 * (1 - 0.158892))) == {"reason": "nearly_full"}
 
 
 async def test_a_read_takes_what_there_is_and_never_waits() -> None:
@@ -237,7 +257,7 @@ async def test_without_a_process_under_way_everything_is_pending() -> None:
     [
         ("no_active_pool", snapshot([0], [0]), SPEC),
         ("pools_draining", present(20, classes=[class_snapshot("a", [9], draining_pools=1)]), SPEC),
-        ("nearly_full", present(20, integrals=integrals(time=1, sessions=(200.0, 0.0)), past={300: integrals()}), SPEC),
+        ("nearly_full", present(20, integrals=integrals(time=1, sessions=(240.0, 0.0)), past={300: integrals()}), SPEC),
     ],
 )
 def test_why_there_is_none(reason: str, seen: Snapshot, spec: FleetSpec) -> None:

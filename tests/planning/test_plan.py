@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import PLACING, POLICIES
@@ -28,7 +29,7 @@ from slta_planning.plan.expected import (
     played_utility,
     worths_of,
 )
-from slta_planning.plan.market import Market, blocking, market_of, places_for
+from slta_planning.plan.market import Market, market_of, places_for
 from slta_planning.plan.mixes import mixes_below
 from slta_planning.plan.search import NoFleetError, Round, Search, best_within, cheapest_for, look_below
 from slta_planning.plan.solving import Solution, best_for, cheapest

@@ -69,9 +69,9 @@ def test_a_fleet_that_empties_is_full_or_has_no_pool_has_none() -> None:
     failed = [class_snapshot("a", [9]), class_snapshot("b", [9], failed_pools=1)]
     assert isinstance(question_now(snapshot([9], [9], classes=failed), SPEC), ExpectedGapQuestion)
     assert question_now(snapshot([0], [0]), SPEC) == ExpectedGap(reason="no_active_pool")
-    # Room for 9 · 3 + 9 · 2 = 45 sessions: 29 + 3 √29 is 45.2.
-    assert isinstance(question_at(snapshot([9], [9]), SPEC, [9, 9], 28.0), ExpectedGapQuestion)
-    assert question_at(snapshot([9], [9]), SPEC, [9, 9], 29.0) == ExpectedGap(reason="nearly_full")
+    # Room for 9 · 3 + 9 · 2 = 45 sessions.
+    assert isinstance(question_at(snapshot([9], [9]), SPEC, [9, 9], 44.9), ExpectedGapQuestion)
+    assert question_at(snapshot([9], [9]), SPEC, [9, 9], 45.0) == ExpectedGap(reason="nearly_full")
 
 
 def test_all_three_answers_say_it_in_the_same_words() -> None:

@@ -10,13 +10,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import poisson
 
-from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap, slots_of, steps_of
+from slta.core.expected_gap import (
+    NotByMarginalError,
+    TooLargeError,
+    blocking,
+    expected_placement_gap,
+    slots_of,
+    steps_of,
+)
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import Policy
 from slta_experiments.engine.simulate import optimum_table
 from slta_experiments.fleets import FleetShape
-from slta_planning.plan.market import blocking
 from slta_planning.playing import Measured, measured, part_of, play, shape_of
 
 

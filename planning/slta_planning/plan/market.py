@@ -13,8 +13,8 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
 
+from slta.core.expected_gap import blocking
 from slta.core.fleet import FleetSpec
 from slta_planning.plan.wanted import Hour
 
@@ -70,9 +70,3 @@ def places_for(load: float, refused: float) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if blocking(load, middle) <= refused else (middle + 1, high)
     return max(low, ceil(load))
-
-
-def blocking(load: float, places: float) -> float:
-    """Erlang B: fraction of refused sessions for Poisson arrivals and any durations."""
-    reached = float(poisson.cdf(places, load))
-    return float(poisson.pmf(places, load)) / reached if reached else 1.0

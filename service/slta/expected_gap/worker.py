@@ -12,7 +12,7 @@ import sys
 from types import FrameType
 from typing import Any, NoReturn
 
-from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap
+from slta.core.expected_gap import NotByMarginalError, TooLargeError, expected_placement_gap, offered_load
 from slta.core.optimum import optimum
 from slta.core.ranking import Coordinate, Ranking
 
@@ -24,12 +24,16 @@ MAX_NICENESS = 19
 def answer(question: dict[str, Any]) -> dict[str, Any]:
     """Compute one prediction.
 
-    `classes` is the dispatch order as class indexes, `marginals[i][x]` is Δ(i, x), `pools` A(i), `sessions` N.
+    `classes` is the dispatch order as class indexes, `marginals[i][x]` is Δ(i, x), `pools` A(i), `sessions` the mean N.
     """
     ranking = _ranking(question["classes"], question["marginals"])
     pools, sessions = question["pools"], question["sessions"]
+    places = sum(count * len(column) for count, column in zip(pools, question["marginals"], strict=True))
+    offered = offered_load(sessions, places) if sessions else 0.0
+    if offered is None:
+        return {"reason": "nearly_full"}
     try:
-        gap = expected_placement_gap(ranking, pools, sessions)
+        gap = expected_placement_gap(ranking, pools, offered)
     except NotByMarginalError:
         return {"reason": "order"}
     except TooLargeError:

@@ -15,8 +15,6 @@ LOAD_WINDOW = 300
 """Seconds over which the load is averaged."""
 LOAD_STEP = 1.002
 """Loads are rounded to integer powers of this, so that small swings need no new prediction."""
-NEARLY_FULL = 3.0
-"""Free capacity required, in standard deviations of a Poisson number of sessions: below it arrivals are rejected."""
 
 Reason = Literal["pending", "policy", "order", "pools_draining", "no_active_pool", "nearly_full", "too_large"]
 
@@ -98,6 +96,4 @@ def _reason(spec: FleetSpec, pools: Sequence[int], sessions: float) -> Reason | 
     if present > spec.policy.predicted_classes:
         return "policy"
     capacity = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
-    if sessions + NEARLY_FULL * math.sqrt(sessions) > capacity:
-        return "nearly_full"
-    return None
+    return "nearly_full" if sessions >= capacity else None

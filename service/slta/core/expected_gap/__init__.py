@@ -6,7 +6,8 @@ Not in the paper. With H_k the holes at rank k or better and E_k the sessions at
 
 by partial summation. `mismatch` computes the mean of min(H_k, E_k) of one rank from a Markov chain that is exact except
 for the departure rate of pools beyond the rank, `departures` estimates that rate, and `gap` sums over the ranks, from
-the worst to the best. docs/paper.md has the errors against simulation.
+the worst to the best. `offered_load` is the load to predict for if sessions are refused. docs/paper.md has the errors
+against simulation.
 """
 
 from slta.core.expected_gap.gap import (
@@ -17,5 +18,16 @@ from slta.core.expected_gap.gap import (
     slots_of,
     steps_of,
 )
+from slta.core.expected_gap.offered_load import MAX_REFUSED, blocking, offered_load
 
-__all__ = ["MAX_STEPS", "NotByMarginalError", "TooLargeError", "expected_placement_gap", "slots_of", "steps_of"]
+__all__ = [
+    "MAX_REFUSED",
+    "MAX_STEPS",
+    "NotByMarginalError",
+    "TooLargeError",
+    "blocking",
+    "expected_placement_gap",
+    "offered_load",
+    "slots_of",
+    "steps_of",
+]

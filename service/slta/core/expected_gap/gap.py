@@ -32,7 +32,8 @@ def expected_placement_gap(
     """⟨U*(N) − U⟩ per pool under JLMU, for Poisson arrivals and exponential holding times.
 
     `ranking` is the dispatch order: largest marginal first, ties in any order. `pools[i]` is A(i), `sessions` the
-    mean number of sessions. 0 without pools or sessions. Raises NotByMarginalError, TooLargeError.
+    offered load: the mean number of sessions if none were refused. 0 without pools or sessions. Raises
+    NotByMarginalError, TooLargeError.
     """
     present = ranking.restricted_to([i for i, count in enumerate(pools) if count])
     if not sessions or not len(present):
@@ -52,10 +53,9 @@ def slots_of(ranking: Ranking, pools: Sequence[int]) -> list[int]:
 
 def steps_of(slots: Sequence[int], sessions: float) -> int:
     """Number of states over all ranks that the prediction visits."""
+    around = min(sessions, slots[-1])
     return sum(
-        window_at(count, slots[-1] - count, sessions).steps
-        for count in slots
-        if abs(count - sessions) <= reach_of(sessions)
+        window_at(count, slots[-1] - count, around).steps for count in slots if abs(count - around) <= reach_of(around)
     )
 
 
@@ -72,22 +72,23 @@ def _mismatches(
     ranking: Ranking, pools: Sequence[int], slots: Sequence[int], load: float
 ) -> Iterator[tuple[int, float]]:
     """Ranks with a non-zero mean of min(H, E), from the worst, and this mean."""
-    beyond = Beyond()
+    beyond, around = Beyond(), min(load, slots[-1])
     for rank in range(len(ranking) - 1, 0, -1):
         worse = ranking.coordinate(rank + 1)
         beyond.include(worse, rank + 1, pools[worse.pool_class], slots[rank])
-        if slots[rank] > load + reach_of(load):
+        if slots[rank] > around + reach_of(around):
             continue
         found = _mismatch(beyond, slots[rank], slots[-1], load)
-        if found.mean < NEGLIGIBLE and slots[rank] < load - reach_of(load):
+        if found.mean < NEGLIGIBLE and slots[rank] < around - reach_of(around):
             return
         beyond.solved(rank, found)
         yield rank, found.mean
 
 
 def _mismatch(beyond: Beyond, slots: int, all_slots: int, load: float) -> Mismatch:
-    if slots < load - reach_of(load):
-        total = int(load)
+    around = min(load, all_slots)  # a load above the capacity fills it
+    if slots < around - reach_of(around):
+        total = int(around)
         return far_below(total, beyond.rate(total - slots, total), load)
-    window = window_at(slots, all_slots - slots, load)
+    window = window_at(slots, all_slots - slots, around)
     return near(window, beyond.departures(window), load)
