@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from fractions import Fraction
-from itertools import product
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,8 +15,6 @@ from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum, pool_worth
 from slta.core.policies import PLACING, POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
-from slta_planning.plan import mixes as enumeration
-from slta_planning.plan import search as searching
 from slta_planning.plan.expected import (
     Lost,
     PlacementGap,
@@ -29,44 +24,11 @@ from slta_planning.plan.expected import (
     played_utility,
     worths_of,
 )
-from slta_planning.plan.market import Market, market_of, places_for
-from slta_planning.plan.mixes import mixes_below
-from slta_planning.plan.search import NoFleetError, Round, Search, best_within, cheapest_for, look_below
-from slta_planning.plan.solving import Solution, best_for, cheapest
-from slta_planning.plan.wanted import Hour
+from slta_planning.plan.market import Market, places_for
+from slta_planning.plan.search import NoFleetError, Search, best_within, cheapest_for
+from slta_planning.plan.solving import best_for, cheapest
 from slta_planning.playing import shape_of
-from tests.core.curves import falling
-
-HALF = 0.5
-"""Share that may be refused: so small cases need little room beyond their load."""
-
-
-def spec_of(*columns: Sequence[int]) -> FleetSpec:
-    """Classes whose sessions add as much, first to last."""
-    classes = (PoolClass(f"class {i}", falling(column), len(column)) for i, column in enumerate(columns))
-    return FleetSpec(tuple(classes), policy=POLICIES["jlmu"])
-
-
-def bound(spec: FleetSpec, pools: Sequence[int], load: float) -> float:
-    best = optimum(spec.ranking, pools, load)
-    return best.utility if best else 0.0
-
-
-def market(spec: FleetSpec, costs: Sequence[float], *loads: float, refused: float = HALF) -> Market:
-    return market_of(spec, costs, [Hour(str(k), load) for k, load in enumerate(loads)], refused)
-
-
-def all_fleets(found: Market) -> Iterator[tuple[int, ...]]:
-    """Every fleet with room, up to so many pools of a class that more add nothing."""
-    for pools in product(range(found.most + 1), repeat=len(found.costs)):
-        if found.capacities @ np.array(pools) >= found.room:
-            yield pools
-
-
-columns = st.lists(st.integers(-2, 9), min_size=1, max_size=3).map(lambda values: sorted(values, reverse=True))
-specs = st.lists(columns, min_size=2, max_size=3).map(lambda found: spec_of(*found))
-loads_of_a_day = st.lists(st.integers(1, 10).map(lambda half: half / 2), min_size=1, max_size=2)
-costs_of_three = st.tuples(*[st.integers(1, 20)] * 3)
+from tests.planning.markets import all_fleets, bound, costs_of_three, loads_of_a_day, market, spec_of, specs
 
 
 @given(spec=specs, pools=st.tuples(*[st.integers(0, 4)] * 3), load=st.integers(0, 40))
@@ -111,100 +73,6 @@ def test_the_cheapest_fleet_is_the_cheapest_of_all(
     assert solution.proven
     assert float(found.costs @ np.array(solution.pools)) == pytest.approx(min(keep))
     assert all(bound(spec, solution.pools, n) >= f - 1e-6 for n, f in zip(loads, floors, strict=True))
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    spec=specs,
-    costs=costs_of_three,
-    loads=loads_of_a_day,
-    share=st.sampled_from([-0.5, 0.3, 0.6, 0.95]),
-    limit=st.integers(1, 80),
-)
-def test_the_mixes_below_a_limit_are_all_of_them(
-    spec: FleetSpec, costs: tuple[int, ...], loads: list[float], share: float, limit: int
-) -> None:
-    found = market(spec, costs[: len(spec.classes)], *loads)
-    floors = share * max(column[0] for column in spec.ranking.marginals) * np.array(loads)
-    mixes = [
-        (float(found.costs @ np.array(pools)), pools)
-        for pools in all_fleets(found)
-        if all(bound(spec, pools, n) >= f - 1e-9 for n, f in zip(loads, floors, strict=True))
-    ]
-    assert mixes_below(found, floors, limit) == [pools for cost, pools in sorted(mixes) if cost < limit]
-
-
-NEARLY_TIED = [
-    (spec_of((9, 4, 2, 1, 0), (9, 8, 5)), (8.69, 15.46), 11.0, 7.26),
-    (spec_of((9, 4, 3), (9, 6)), (6.77, 8.86), 9.0, 7.81),
-    (spec_of((9, 5), (9, 3, 3, 3)), (4.14, 4.06), 15.0, 6.07),
-    (spec_of((9, 3), (8, 7, 2)), (8.31, 11.26), 8.0, 7.38),
-    (spec_of((8, 2, 2, 1, 0), (4, 4), (7, 3)), (7.05, 4.53, 6.71), 12.0, 5.92),
-]
-"""Classes, costs, load and floor of a session; the costs are about what a pool is worth at one price."""
-by_ties = pytest.mark.parametrize(("spec", "costs", "load", "floor"), NEARLY_TIED)
-
-
-def nearly_tied(spec: FleetSpec, costs: tuple[float, ...], load: float, floor: float) -> tuple[Search, np.ndarray]:
-    found = market(spec, costs, load, refused=0.05)
-    return Search(spec, found, placement_gap(spec, spec.policy), lambda: None), np.array([floor * load])
-
-
-def keeping_below(one: Search, floors: np.ndarray, cost: float) -> list[Round]:
-    """The mixes for less than this that are expected to keep the floors, by evaluating all."""
-    fleets = [pools for pools in all_fleets(one.market) if one.market.costs @ np.array(pools) < cost - 1e-9]
-    rounds = [one.round_of(Solution(pools, proven=False), floors) for pools in fleets if any(pools)]
-    return [found for found in rounds if not found.missing]
-
-
-@by_ties
-def test_among_mixes_that_nearly_tie_the_answer_is_the_cheapest(
-    spec: FleetSpec, costs: tuple[float, ...], load: float, floor: float
-) -> None:
-    one, floors = nearly_tied(spec, costs, load, floor)
-    rounds = cheapest_for(one, floors)
-    looked = look_below(one, floors, rounds)
-    answer = looked.better or rounds[-1]
-    assert answer.cost < rounds[-1].cost
-    assert (looked.below, answer.missing) == (answer.cost, 0)
-    assert keeping_below(one, floors, answer.cost) == []
-
-
-@by_ties
-@pytest.mark.parametrize(("place", "name"), [(searching, "LOOK_STEPS"), (enumeration, "MAX_CELLS")])
-def test_where_not_all_are_looked_at_none_below_the_bound_keeps_the_floor(
-    spec: FleetSpec,
-    costs: tuple[float, ...],
-    load: float,
-    floor: float,
-    place: ModuleType,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    one, floors = nearly_tied(spec, costs, load, floor)
-    rounds = cheapest_for(one, floors)
-    monkeypatch.setattr(place, name, 500)
-    looked = look_below(one, floors, rounds[:1] + rounds[-1:])
-    assert rounds[0].cost <= looked.below <= rounds[-1].cost
-    assert keeping_below(one, floors, looked.below) == []
-
-
-def test_where_there_are_too_many_mixes_the_cheapest_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, floors = nearly_tied(*NEARLY_TIED[-1])
-    rounds = cheapest_for(one, floors)
-    monkeypatch.setattr(enumeration, "MAX_CELLS", 600)
-    looked = look_below(one, floors, rounds)
-    assert (looked.mixes, looked.better) == (6, None)
-    assert looked.below == pytest.approx(rounds[0].cost + (rounds[-1].cost - rounds[0].cost) / 4)
-
-
-def test_looking_ends_with_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, floors = nearly_tied(*NEARLY_TIED[-1])
-    rounds = cheapest_for(one, floors)
-    whole = look_below(one, floors, rounds)
-    monkeypatch.setattr(searching, "LOOK_STEPS", 0)
-    ended = look_below(one, floors, [replace(found, hours=()) for found in rounds])
-    assert (ended.mixes, ended.better, ended.below < whole.below) == (0, None, True)
 
 
 @settings(deadline=None, max_examples=60)
