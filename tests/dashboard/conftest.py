@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -17,6 +17,7 @@ from slta.api.app import build_api
 from slta.auth.keys import Access
 from slta.dashboard import FleetStreams, dashboard_router
 from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.models import MICROSECONDS
 from slta.store import Store, StoreSettings
 from tests.api.conftest import no_metrics
 
@@ -98,6 +99,46 @@ async def watch(store: Store, streams: FleetStreams) -> AsyncIterator[Watch]:
             return stream
 
         yield watched
+
+
+class Ring:
+    """Writes lines of integrals as the store keeps them, at seconds that have passed since `base`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        line: Any = redis.lindex(self.key(60), 0)
+        self._version, time, *_ = line.decode().split()
+        self.base = float(time) / MICROSECONDS - 3600
+
+    @staticmethod
+    def key(window: int, fleet: str = FLEET) -> str:
+        return f"{{{fleet}}}:past:{window}"
+
+    def __call__(self, window: int, lines: Sequence[tuple[float, float]]) -> None:
+        """`lines` are a second and the session-seconds up to it, newest first; pools are two of each class."""
+        self._redis.delete(self.key(window))
+        for second, sessions in lines:
+            pools = 2 * second * MICROSECONDS
+            words = [(self.base + second) * MICROSECONDS, sessions * MICROSECONDS, 0, 0, 0, 0, 0, pools, 0, pools, 0]
+            self._redis.rpush(self.key(window), " ".join([self._version, *(f"{word:.0f}" for word in words)]))
+
+
+@pytest.fixture
+async def ring(server: str, store: Store, watch: Watch) -> AsyncIterator[Ring]:
+    """The kept history of the watched fleet, to be written by the test."""
+    await store.fleets.tick(FLEET)
+    with Redis.from_url(server) as redis:
+        yield Ring(redis)
+
+
+async def history(stream: AsyncGenerator[str]) -> dict[str, list[dict[str, Any]]]:
+    """The windows of the next event that has the history."""
+    async for text in stream:
+        name, value = read_event(text)
+        if name == "history":
+            windows: dict[str, list[dict[str, Any]]] = value["windows"]
+            return windows
+    raise AssertionError("the stream ended before")
 
 
 def read_event(text: str) -> tuple[str, Any]:

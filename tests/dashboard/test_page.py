@@ -17,7 +17,9 @@ from redis import Redis
 from slta.auth.keys import generate_key
 from slta.core.policies import POLICIES
 from slta.store.embedded.data_dir import served_socket
+from tests.awaiting import until
 from tests.dashboard.conftest import fleet_document
+from tests.dashboard.kept import prolong
 from tests.service_process import ServiceProcess
 
 pytestmark = pytest.mark.browser
@@ -288,6 +290,46 @@ def test_it_survives_a_restart_and_says_that_it_is_stale_meanwhile(
     expect(page.locator("#tile-sessions .value")).to_have_text(str(SESSIONS + 2))
     assert all(RECONNECT_WORDS in complaint for complaint in complaints)
     complaints.clear()
+
+
+def first_x(page: Page, line: str) -> float:
+    """Where a line of the charts begins, as a share of the chart's width."""
+    path = page.locator(f"#charts path.line.{line}[d^=M]").last
+    begin = re.match(r"M([\d.]+)", path.get_attribute("d", timeout=PATIENT_MS) or "")
+    assert begin is not None
+    return float(begin[1]) / float(path.evaluate("path => path.ownerSVGElement.clientWidth"))
+
+
+def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store_keeps(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    with ServiceProcess(tmp_path) as process:
+        process.call("PUT", "/v1/fleets/kept", fleet_document(small=3, large=3))
+        process.assign("kept", 20)
+        with Redis.from_url(f"unix://{served_socket(tmp_path / 'data')}") as redis:
+            until(lambda: redis.llen("{kept}:past:60") >= 2)
+            prolong(redis, "kept")
+        for visitor in (context.new_page(), context.new_page()):
+            open_fleet(visitor, process, "kept")
+            for reach, words in (("1 hour", "Means of a minute"), ("5 minutes", "Means of 5 seconds")):
+                visitor.get_by_role("radio", name=reach).check()
+                expect(visitor.locator("#charts-note")).to_have_text(f"{words}, which the store keeps.")
+                assert first_x(visitor, "placement") < 0.3
+            assert first_x(visitor, "utility") > 0.8
+            process.end()
+            process.start()
+        complaints.clear()
+
+
+def test_a_young_fleet_says_since_when_it_has_a_history_and_that_r_has_none(
+    page: Page, service: ServiceProcess
+) -> None:
+    service.call("PUT", "/v1/fleets/young", fleet_document(small=1, large=1))
+    open_fleet(page, service, "young")
+    expect(page.locator("#charts-note")).to_contain_text("from now on: this fleet, its curves")
+    expect(page.locator("#charts-note")).to_have_text(re.compile("for [0-9]+ s so far"), timeout=PATIENT_MS)
+    ranks = page.locator(".chart").filter(has_text="r, and its optimum")
+    expect(ranks.locator(".hint")).to_have_text("Not kept: drawn since this page was opened.")
 
 
 def test_damage_that_the_check_at_the_start_found_is_said(

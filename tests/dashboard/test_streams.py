@@ -16,7 +16,7 @@ from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, Findings, PoolPage
 from slta.models.request_record import Author
 from slta.store import Store, StoreSettings
-from tests.dashboard.conftest import FLEET, Calls, Watch, create_fleet, fleet_document, read_event
+from tests.dashboard.conftest import FLEET, Calls, Ring, Watch, create_fleet, fleet_document, history, read_event
 from tests.servers import running_server
 
 
@@ -40,7 +40,9 @@ async def test_a_stream_begins_with_the_page_s_version_and_then_shows_the_fleet(
     assert first.startswith("retry: ")
     name, beginning = read_event(first)
     assert (name, [policy["name"] for policy in beginning.pop("policies")]) == ("beginning", list(POLICIES))
-    assert beginning == {"page_version": "v1", "store_epoch": None, "points": []}
+    assert beginning == {"page_version": "v1"}
+    name, _ = read_event(await anext(stream))
+    assert name == "history"
     name, frame = read_event(await anext(stream))
     assert name == "frame"
     assert frame["state"]["sessions"] == {"active": 5, "draining": 0}
@@ -72,14 +74,38 @@ async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(watch: Watch
         assert (await frames(stream, 2))[-1]["damage"] == shown
 
 
-async def test_who_comes_later_learns_what_happened_before(watch: Watch) -> None:
-    early = watch()
-    seen = await frames(early, 3)
-    late = watch()
-    _, beginning = read_event(await anext(late))
-    times = [point["time"] for point in beginning["points"]]
-    assert times[:3] == [frame["state"]["time"] for frame in seen]
-    assert beginning["store_epoch"] == seen[0]["state"]["store_epoch"]
+async def test_the_first_viewer_sees_the_history_that_the_store_has_kept(watch: Watch, ring: Ring) -> None:
+    ring(300, [(5, 2.0), (0, 0.0)])
+    ring(3600, [(60, 0.0), (0, 0.0)])
+    windows = await history(watch())
+    assert [(piece["seconds"], piece["time"]) for piece in windows["300"]] == [(5, ring.base + 5)]
+    assert [(piece["seconds"], piece["time"]) for piece in windows["3600"]] == [(60, ring.base + 60)]
+
+
+async def test_two_dispatchers_show_the_same_history(watch: Watch, ring: Ring, store: Store) -> None:
+    ring(300, [(10, 3.0), (5, 2.0), (0, 0.0)])
+    other = FleetStreams(store, Specs(), interval_seconds=0.02)
+    stream = other.watch(FLEET, "v1")
+    assert await history(watch()) == await history(stream)
+    other.close()
+    await stream.aclose()
+
+
+async def test_the_history_is_sent_again_only_when_it_has_grown(watch: Watch, ring: Ring) -> None:
+    ring(300, [(5, 2.0), (0, 0.0)])
+    stream = watch()
+    assert len((await history(stream))["300"]) == 1
+    names = [read_event(await anext(stream))[0] for _ in range(5)]
+    assert names == ["frame"] * 5
+    ring(300, [(10, 2.0), (5, 2.0), (0, 0.0)])
+    assert len((await history(stream))["300"]) == 2
+
+
+async def test_a_history_without_a_new_line_is_not_read_again(watch: Watch, calls: Calls, store: Store) -> None:
+    await store.fleets.tick(FLEET)
+    stream = watch()
+    await frames(stream, 5)
+    assert calls["past"] == 2
 
 
 async def test_viewers_share_the_snapshots(watch: Watch, calls: Calls) -> None:
@@ -180,7 +206,7 @@ async def test_a_stream_ends_after_a_while_so_that_rights_are_asked_for_again(
     monkeypatch.setattr(module, "MAX_SECONDS", 0.1)
     names = [read_event(text)[0] async for text in watch()]
     assert names[0] == "beginning"
-    assert set(names[1:]) == {"frame"}
+    assert set(names[1:]) == {"history", "frame"}
 
 
 async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_between(

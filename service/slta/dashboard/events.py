@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from slta.core.policies import Policy
+from slta.dashboard.history import History
 from slta.models import Pool
 from slta.models.request_record import Event
 from slta.views.averages import AveragesObservation
@@ -20,19 +21,6 @@ class Estimate:
 
     pool_class: str
     level: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """Data point of the charts; gaps are relative to the bound."""
-
-    time: float
-    utility_per_pool: float | None
-    utility_bound_per_pool: float | None
-    placement_gap: float | None
-    swing_gap: float | None
-    estimate_rank: int | None
-    optimal_rank: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +53,6 @@ class Frame:
 
     state: Observation
     averages: AveragesObservation | None
-    point: Point
     policy: ShownPolicy
     estimate: Estimate | None
     next_placement: str
@@ -76,12 +63,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """First event of a stream: version of the page, available policies, and chart history."""
+    """First event of a stream: version of the page, and available policies."""
 
     page_version: str
     policies: list[ShownPolicy]
-    store_epoch: int | None
-    points: list[Point]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +77,11 @@ class StreamError:
     detail: str
 
 
-EventName = Literal["beginning", "frame", "trouble", "closing"]
-_adapters = {kind: TypeAdapter(kind) for kind in (Frame, Hello, StreamError)}
+EventName = Literal["beginning", "history", "frame", "trouble", "closing"]
+_adapters = {kind: TypeAdapter(kind) for kind in (Frame, Hello, History, StreamError)}
 
 
-def event(name: EventName, value: Frame | Hello | StreamError) -> str:
+def event(name: EventName, value: Frame | Hello | History | StreamError) -> str:
     """Format a server-sent event. JSON has no raw line breaks, so `data` is one line."""
     adapter: TypeAdapter[object] = _adapters[type(value)]
     return f"event: {name}\ndata: {adapter.dump_json(value).decode()}\n\n"

@@ -9,7 +9,8 @@ from itertools import pairwise
 
 from slta.api.http.worker import in_worker
 from slta.core.fleet import FleetSpec
-from slta.dashboard.events import Damage, Estimate, Frame, Point, show_policy
+from slta.dashboard.events import Damage, Estimate, Frame, show_policy
+from slta.dashboard.history import FleetHistory
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, Pool, Snapshot
@@ -19,11 +20,11 @@ from slta.store import Store
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.expected_gap import ExpectedGap
 from slta.views.next_placement import next_placement
-from slta.views.state import Observation, enumeration, observe_state
+from slta.views.state import enumeration, observe_state
 
 WINDOW_SECONDS = 60
 """Window of the displayed gaps: instantaneous ones are too noisy."""
-EVENTS_SECONDS = 600
+EVENTS_SECONDS = 3600
 """Time range of the charts."""
 MAX_SINGLE_POOLS = 200
 """Maximum pools drawn individually; larger fleets are drawn as distributions."""
@@ -39,10 +40,11 @@ class FrameReader:
     expected_gaps: ExpectedGapCache
     damages: Mapping[str, Damage] = field(default_factory=dict)
 
-    async def read(self, fleet: str) -> Frame:
-        """Frame of a fleet now."""
+    async def read(self, fleet: str, history: FleetHistory) -> Frame:
+        """Frame of a fleet now, which its history follows."""
         snapshot, pools = await self._snapshot_and_pools(fleet)
         spec = await self.specs.of_stored(snapshot.document)
+        await history.follow(snapshot, spec)
         expected = self.expected_gaps.now(snapshot, spec)
         events = await self.store.fleets.events(fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
         return await in_worker(frame, snapshot, spec, pools, expected, events, self.damages.get(fleet))
@@ -79,7 +81,6 @@ def frame(
     return Frame(
         state=state,
         averages=averages,
-        point=_point(state, averages),
         policy=show_policy(spec.policy),
         estimate=_estimate(snapshot, spec),
         next_placement=next_placement(snapshot, spec).sentence,
@@ -110,18 +111,6 @@ def _estimate(snapshot: Snapshot, spec: FleetSpec) -> Estimate | None:
         return None
     found = enumeration(spec, [c.counts[0] for c in snapshot.classes]).coordinate(snapshot.rank)
     return Estimate(pool_class=snapshot.classes[found.pool_class].name, level=found.level)
-
-
-def _point(state: Observation, averages: AveragesObservation | None) -> Point:
-    return Point(
-        time=state.time,
-        utility_per_pool=state.utility_per_pool,
-        utility_bound_per_pool=state.utility_bound_per_pool,
-        placement_gap=averages.relative_placement_gap if averages else None,
-        swing_gap=averages.relative_swing_gap if averages else None,
-        estimate_rank=state.estimate_rank,
-        optimal_rank=state.optimal_rank,
-    )
 
 
 def agree(snapshot: Snapshot, pools: list[Pool]) -> bool:

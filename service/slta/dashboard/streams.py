@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 
-from slta.dashboard.events import Damage, Frame, Hello, Point, StreamError, event, show_policy
+from slta.dashboard.events import Damage, Hello, StreamError, event, show_policy
 from slta.dashboard.frames import FrameReader
+from slta.dashboard.history import FleetHistory, History
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models import Findings
@@ -22,7 +22,6 @@ HEARTBEAT_SECONDS = 3.0
 MAX_SECONDS = 300.0
 """Maximum duration of a stream; the page then reconnects, so that a revoked key loses access."""
 RETRY_MS = 1000
-POINTS = 600
 MAX_VIEWERS = 64
 HEARTBEAT = ": still here\n\n"
 CLOSING = event("closing", StreamError(code="closing", detail="The service is shutting down."))
@@ -37,8 +36,7 @@ class FleetStream:
         self.fleet = fleet
         self.viewers = 0
         self.gone = False
-        self.epoch: int | None = None
-        self.points: deque[Point] = deque(maxlen=POINTS)
+        self._history = FleetHistory(reader.store)
         self._reader = reader
         self._interval_seconds = interval_seconds
         self._number = 0
@@ -76,6 +74,11 @@ class FleetStream:
                 return None
         return self._number, self._newest
 
+    @property
+    def history(self) -> History:
+        """History up to the newest frame."""
+        return self._history.latest
+
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         while self.viewers and not self.gone:
@@ -85,7 +88,7 @@ class FleetStream:
 
     async def _next_event(self) -> str:
         try:
-            latest = await self._reader.read(self.fleet)
+            return event("frame", await self._reader.read(self.fleet, self._history))
         except DispatchError as error:
             self.gone = isinstance(error, UnknownFleetError)
             return event("trouble", StreamError(code=error.code, detail=str(error)))
@@ -93,14 +96,6 @@ class FleetStream:
             log.exception("live_page_failed", fleet=self.fleet)
             detail = "Internal error; the log has the traceback under live_page_failed."
             return event("trouble", StreamError(code="internal_error", detail=detail))
-        self._append_point(latest)
-        return event("frame", latest)
-
-    def _append_point(self, latest: Frame) -> None:
-        if latest.state.store_epoch != self.epoch:
-            self.points.clear()
-            self.epoch = latest.state.store_epoch
-        self.points.append(latest.point)
 
 
 class FleetStreams:
@@ -145,12 +140,12 @@ class FleetStreams:
             stream.stop()
 
     async def watch(self, fleet: str, page_version: str) -> AsyncGenerator[str]:
-        """Event stream of a viewer, beginning with the history."""
+        """Event stream of a viewer, with the whole history at first and when it has grown."""
         stream = self._stream_of(fleet)
         stream.viewers += 1
         try:
             stream.start()
-            yield f"retry: {RETRY_MS}\n\n{event('beginning', self._first_event(stream, page_version))}"
+            yield f"retry: {RETRY_MS}\n\n{event('beginning', self._first_event(page_version))}"
             async for text in self._events(stream):
                 yield text
         finally:
@@ -158,12 +153,10 @@ class FleetStreams:
             if stream.gone and self._streams.get(fleet) is stream:
                 del self._streams[fleet]
 
-    def _first_event(self, stream: FleetStream, page_version: str) -> Hello:
+    def _first_event(self, page_version: str) -> Hello:
         return Hello(
             page_version=page_version,
             policies=[show_policy(policy) for policy in self._reader.specs.policies.values()],
-            store_epoch=stream.epoch,
-            points=list(stream.points),
         )
 
     def _stream_of(self, fleet: str) -> FleetStream:
@@ -173,12 +166,15 @@ class FleetStreams:
 
     async def _events(self, stream: FleetStream) -> AsyncGenerator[str]:
         clock = asyncio.get_running_loop().time
-        ends, number = clock() + MAX_SECONDS, 0
+        ends, number, history = clock() + MAX_SECONDS, 0, None
         while clock() < ends:
             found = await stream.after(number)
             if self._closing:
                 yield CLOSING
                 return
+            if history is not stream.history:
+                history = stream.history
+                yield event("history", history)
             number, text = found or (number, HEARTBEAT)
             yield text
             if stream.gone:

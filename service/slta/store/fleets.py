@@ -6,14 +6,14 @@ import asyncio
 from contextlib import suppress
 
 from slta.core.fleet import FleetSpec
-from slta.models import WINDOWS, Configured, Snapshot, Suspect, errors
+from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, errors
 from slta.models.request_record import Author, Event
 from slta.store import replies
 from slta.store.client.functions import FunctionClient
 from slta.store.encoding import put_arguments
 from slta.store.operations import FLEET_KEYS
 from slta.store.repairs import TAKEOVER_SECONDS, Repairs
-from slta.store.snapshots import parse_snapshot
+from slta.store.snapshots import parse_past, parse_snapshot
 
 FLEETS_KEY = "slta:fleets"
 """Set of the names of all fleets. Only this key and `FILES_KEY` belong to no fleet."""
@@ -104,6 +104,14 @@ class Fleets:
     async def snapshot(self, fleet: str) -> Snapshot:
         """The fleet at one instant. O(levels in use · pools / 8)."""
         return parse_snapshot(fleet, await self._functions.read("snapshot", fleet))
+
+    async def past(self, snapshot: Snapshot, window: int) -> list[Integrals]:
+        """Integrals that are kept for a window of `WINDOWS`, a line per sixtieth of it, newest first. O(1).
+
+        They may be of earlier utility functions.
+        """
+        reply = await self._functions.read("past", snapshot.fleet, window)
+        return parse_past(snapshot.store_epoch, reply)
 
     async def tick(self, fleet: str) -> Suspect | None:
         """End expired sessions and store the integrals. Idempotent; about once a second.

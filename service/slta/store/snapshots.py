@@ -72,6 +72,14 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
     ]
 
 
+def parse_past(store_epoch: int, reply: list[Any]) -> list[Integrals]:
+    """Parse [outcome, lines, newest first]. DamagedError."""
+    try:
+        return [parse_integrals(store_epoch, line) for line in reply[1]]
+    except ValueError as error:
+        raise DamagedError from error
+
+
 def parse_integrals(store_epoch: int, line: str) -> Integrals:
     """Parse a line of `integrals` in `lua/ledger/accounting.lua`."""
     integrals, _, sums = line.partition("|")

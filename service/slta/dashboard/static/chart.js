@@ -8,36 +8,43 @@ const TOP = 8;
 const BOTTOM = 20;
 const LEFT = 58;
 const RIGHT = 8;
-const SHORTEST_SECONDS = 60;
-const BREAK_SECONDS = 4; // a longer gap between points breaks the line
+const BREAK_SECONDS = 3; // a longer time that no point covers breaks the line
 const NEAR_PIXELS = 6; // distance from a mark at which its text is shown
 
 /**
- * `series`: [{key, label, line}], drawn in order, `line` a CSS class; `format` of a value; `fromZero`: y axis from 0 to
- * at least this, so that noise is not magnified; `whole` for integers; `between` shades the area between the first two.
+ * `series`: [{key, label, line}], drawn in order, `line` a CSS class; `points` names the list of History that has them;
+ * `format` of a value; `note` below the title; `fromZero`: y axis from 0 to at least this, so that noise is not
+ * magnified; `whole` for integers; `between` shades the area between the first two.
  */
 export class Chart {
   #points = [];
   #marks = [];
+  #now = 0;
 
-  constructor(root, { title, series, format, fromZero = null, whole = false, between = false }) {
-    Object.assign(this, { series, format, fromZero, whole, between });
+  constructor(root, { points = "means", ...options }) {
+    Object.assign(this, { fromZero: null, whole: false, between: false, note: "", from: points, ...options });
+    const { series } = this;
     this.values = series.map(() => element("strong"));
     this.readout = element("span", { class: "readout" });
     this.svg = shape("svg", { role: "img", height: HEIGHT });
-    this.title = title;
     this.#build(root);
     this.svg.addEventListener("pointermove", (event) => this.#inspect(event.offsetX));
     this.svg.addEventListener("pointerleave", () => this.#inspect(null));
-    new ResizeObserver(() => this.draw(this.#points, this.#marks)).observe(this.svg);
+    new ResizeObserver(() => this.#draw()).observe(this.svg);
   }
 
-  /** `marks`: [{time, text, refused}], vertical lines at changes. */
-  draw(points, marks) {
-    this.#points = points;
-    this.#marks = marks.filter(({ time }) => time >= points[0]?.time);
+  /** `history` as of History.points; `marks`: [{time, text, refused}], vertical lines at changes. */
+  draw({ now, seconds, ...lists }, marks) {
+    this.#now = now;
+    this.seconds = seconds;
+    this.#points = lists[this.from];
+    this.#marks = marks.filter(({ time }) => time >= now - seconds);
+    this.#draw();
+  }
+
+  #draw() {
     const width = this.svg.clientWidth;
-    if (!width || !points.length) return;
+    if (!width || !this.seconds) return;
     this.#place(width);
     drawShapes(this.grid, this.yTicks, "line", (line, tick) => {
       setAttributes(line, { x1: LEFT, x2: width - RIGHT, y1: this.y(tick), y2: this.y(tick) });
@@ -60,19 +67,18 @@ export class Chart {
     const keys = this.series.map(({ label, line }, index) =>
       element("li", {}, sample(line), this.values[index], ` ${label}`),
     );
-    const caption = element("figcaption", {}, element("h3", {}, this.title), element("ul", {}, ...keys), this.readout);
+    const note = element("p", { class: "hint" }, this.note);
+    const list = element("ul", {}, ...keys);
+    const caption = element("figcaption", {}, element("h3", {}, this.title), list, note, this.readout);
     root.append(element("figure", { class: "panel chart" }, caption, this.svg));
   }
 
   #place(width) {
-    const last = this.#points.at(-1).time;
-    const seconds = Math.max(last - this.#points[0].time, SHORTEST_SECONDS);
     const values = this.#points.flatMap((point) => this.series.map(({ key }) => point[key])).filter(isNumber);
-    this.yTicks = ticks(values, this.fromZero, this.whole);
+    this.yTicks = values.length ? ticks(values, this.fromZero, this.whole) : [];
     const [low, high] = [this.yTicks[0], this.yTicks.at(-1)];
     const scale = (HEIGHT - TOP - BOTTOM) / (high - low || 1);
-    this.seconds = seconds;
-    this.x = (time) => width - RIGHT - ((last - time) / seconds) * (width - LEFT - RIGHT);
+    this.x = (time) => width - RIGHT - ((this.#now - time) / this.seconds) * (width - LEFT - RIGHT);
     this.y = (value) => HEIGHT - BOTTOM - (value - low) * scale;
   }
 
@@ -90,8 +96,9 @@ export class Chart {
       text: this.format(tick, this.yTicks[1] - this.yTicks[0]),
     }));
     const y = HEIGHT - 5;
+    const nothing = { x: (LEFT + width) / 2, y: HEIGHT / 2, anchor: "middle", text: "nothing to show yet" };
     return [
-      ...sides,
+      ...(sides.length ? sides : [nothing]),
       { x: LEFT, y, anchor: "start", text: `${duration(this.seconds)} ago` },
       { x: width - RIGHT, y, anchor: "end", text: "now" },
     ];
@@ -103,10 +110,10 @@ export class Chart {
       .join("");
   }
 
-  #runPath([first, ...others], key) {
+  #runPath(run, key) {
     const [x, y] = [(point) => this.x(point.time).toFixed(1), (point) => this.y(point[key]).toFixed(1)];
-    const steps = others.map((point) => (this.whole ? `H${x(point)}V${y(point)}` : `L${x(point)} ${y(point)}`));
-    return `M${x(first)} ${y(first)}${steps.join("")}`;
+    const steps = run.map((point) => (this.whole ? `H${x(point)}V${y(point)}` : `L${x(point)} ${y(point)}`));
+    return `M${this.x(startOf(run[0])).toFixed(1)} ${y(run[0])}${steps.join("")}`;
   }
 
   #areaPath() {
@@ -120,7 +127,7 @@ export class Chart {
 
   #describe() {
     const last = this.#points.at(-1);
-    this.series.forEach(({ key }, index) => setText(this.values[index], this.format(last[key])));
+    this.series.forEach(({ key }, index) => setText(this.values[index], this.format(last?.[key] ?? null)));
     const parts = this.series.map(({ key, label }) => `${label} ${this.#range(key)}`);
     setAttributes(this.svg, { "aria-label": `${this.title}, the last ${duration(this.seconds)}: ${parts.join("; ")}` });
   }
@@ -137,7 +144,7 @@ export class Chart {
     setAttributes(this.cursor, { visibility: point ? "visible" : "hidden" });
     if (!point) return setText(this.readout, "");
     setAttributes(this.cursor, { x1: this.x(point.time), x2: this.x(point.time) });
-    const ago = duration(this.#points.at(-1).time - point.time);
+    const ago = duration(this.#now - point.time);
     const near = this.#marks.filter(({ time }) => Math.abs(this.x(time) - x) <= NEAR_PIXELS);
     const values = this.series.map(({ key }) => this.format(point[key])).join(", ");
     setText(this.readout, [`${ago} ago: ${values}`, ...near.map(({ text }) => text)].join(" · "));
@@ -155,12 +162,15 @@ function runs(points, keys) {
   let before = -Infinity;
   for (const point of points) {
     if (!keys.every((key) => isNumber(point[key]))) continue;
-    if (point.time - before > BREAK_SECONDS) found.push([]);
+    if (startOf(point) - before > BREAK_SECONDS) found.push([]);
     found.at(-1).push(point);
     before = point.time;
   }
   return found;
 }
+
+/** A point is the mean of the `seconds` before its time. */
+const startOf = ({ time, seconds }) => time - seconds;
 
 const createMark = () => shape("line", { y1: TOP, y2: HEIGHT - BOTTOM }, shape("title"));
 
@@ -178,7 +188,7 @@ function sample(line) {
 
 /** Three to five round ticks that span the values. */
 function ticks(values, fromZero, whole) {
-  let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
+  let [low, high] = [Math.min(...values), Math.max(...values)];
   if (fromZero) [low, high] = [low < -fromZero / 100 ? low : 0, Math.max(high, fromZero)];
   if (whole) [low, high] = [low - 1, high + 1];
   const room = high - low || (whole ? 2 : Math.abs(high) / 100 || 1e-6);

@@ -1,7 +1,9 @@
 // Charts: utility and bound, gaps, and estimate r.
 
 import { Chart } from "./chart.js";
-import { amount, count, fixed, percent } from "./format.js";
+import { byId, setText } from "./dom.js";
+import { amount, count, duration, fixed, percent } from "./format.js";
+import { shortBy } from "./history.js";
 
 /** Decimals that distinguish two ticks. */
 const decimals = (step) => Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
@@ -21,6 +23,8 @@ const UTILITY = {
 const RANKS = {
   title: "r, and its optimum",
   series: [series("optimal_rank", "optimum", "bound"), series("estimate_rank", "r", "utility")],
+  points: "ranks",
+  note: "Not kept: drawn since this page was opened.",
   format: count,
   whole: true,
 };
@@ -35,5 +39,35 @@ const gap = (title, key, line) => ({
 const PLACEMENT = gap("Placement gap", "placement_gap", "placement");
 const SWING = gap("Swing gap", "swing_gap", "swing");
 
-/** Charts of the points of History. */
-export const createCharts = (root) => [PLACEMENT, UTILITY, SWING, RANKS].map((options) => new Chart(root, options));
+/** Charts of History over the chosen range. */
+export class Charts {
+  #history = null;
+  #marks = [];
+
+  constructor() {
+    this.charts = [PLACEMENT, UTILITY, SWING, RANKS].map((options) => new Chart(byId("charts"), options));
+    byId("ranges").addEventListener("change", () => this.#draw());
+  }
+
+  draw(history, marks) {
+    this.#history = history;
+    this.#marks = marks;
+    this.#draw();
+  }
+
+  #draw() {
+    if (!this.#history) return;
+    const points = this.#history.points(Number(byId("ranges").querySelector(":checked").value));
+    for (const chart of this.charts) chart.draw(points, this.#marks);
+    setText(byId("charts-note"), noteOf(points));
+  }
+}
+
+/** What the points are, and since when there are any. */
+function noteOf(points) {
+  const kept = `Means of ${points.seconds > 300 ? "a minute" : "5 seconds"}, which the store keeps`;
+  const since = shortBy(points);
+  if (since === null) return `${kept}.`;
+  const begin = since ? `for ${duration(since)} so far` : "from now on";
+  return `${kept} ${begin}: this fleet, its curves or its capacities are no older.`;
+}

@@ -1,12 +1,13 @@
 // Entry point: permissions, one stream, and the views drawn from it.
 
 import { marksOf } from "./changes.js";
-import { createCharts } from "./charts.js";
+import { Charts } from "./charts.js";
 import { Classes } from "./classes.js";
 import { PolicyControl, PoolInspector } from "./controls.js";
 import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
 import { percent } from "./format.js";
-import { headlineGap, History, verdictOf, viewOf } from "./model.js";
+import { History } from "./history.js";
+import { headlineGap, verdictOf, viewOf } from "./model.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
@@ -27,7 +28,7 @@ class Page {
 
   constructor() {
     this.status = new Status();
-    this.charts = createCharts(byId("charts"));
+    this.charts = new Charts();
     this.inspector = new PoolInspector();
     this.policy = new PolicyControl();
     const parts = { hint: byId("pools-hint"), legend: byId("legend") };
@@ -101,6 +102,7 @@ class Page {
   #take(name, value) {
     try {
       if (name === "beginning") this.#start(value);
+      if (name === "history") this.#history.keep(value);
       if (name === "frame") this.#draw(value);
       if (name === "trouble") this.status.trouble(value.detail);
       if (name === "closing") this.status.trouble("The service is restarting.");
@@ -114,7 +116,6 @@ class Page {
     this.#version ??= beginning.page_version;
     if (this.#version !== beginning.page_version) location.reload();
     this.policy.offer(beginning.policies);
-    this.#history.begin(beginning);
   }
 
   #draw(frame) {
@@ -124,7 +125,7 @@ class Page {
     setHidden(byId("live"), false);
     setText(byId("policy"), frame.policy.title);
     drawTiles(byId("tiles"), this.#view, rates);
-    for (const chart of this.charts) chart.draw(this.#history.points, marksOf(frame.events));
+    this.charts.draw(this.#history, marksOf(frame.events));
     setText(byId("next-placement"), frame.next_placement);
     this.#drawPools();
     this.#drawTables();

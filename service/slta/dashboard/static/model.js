@@ -1,9 +1,6 @@
-// View model of a frame, and history for the charts. Pure: no DOM, no clock.
+// View model of a frame. Pure: no DOM, no clock.
 
-export const WINDOW_SECONDS = 600;
 const WENT_BACK_SECONDS = 900;
-const RATE_SECONDS = 10;
-const REJECTION_SECONDS = 60;
 const NEARLY_FULL = 0.95;
 const LARGE_GAP = 0.01;
 const FAR_RANKS = 3;
@@ -64,59 +61,6 @@ export function levelsInUse(classes) {
   const capacity = Math.max(...classes.map((c) => c.capacity));
   return Math.max(Math.min(Math.max(...used) + 1, capacity), 1);
 }
-
-/** Chart history: points of the last minutes, including those before the page was opened. */
-export class History {
-  points = [];
-  #epoch = null;
-  #counters = [];
-
-  begin({ store_epoch: epoch, points }) {
-    if (epoch === null) return;
-    this.#follow(epoch, points.at(-1)?.time);
-    const oldest = points[0]?.time ?? Infinity;
-    this.points = [...this.points.filter((point) => point.time < oldest), ...points];
-  }
-
-  add({ state, point }) {
-    this.#follow(state.store_epoch, state.time);
-    if (this.points.at(-1)?.time === state.time) return;
-    this.points.push(point);
-    this.#counters.push({ time: state.time, ...state.counters });
-    const last = state.time;
-    this.points = this.points.filter((one) => one.time > last - WINDOW_SECONDS);
-    this.#counters = this.#counters.filter((counters) => counters.time >= last - REJECTION_SECONDS);
-  }
-
-  /** Arrivals and completions per second, null before the second frame; rejections of the last minute. */
-  rates() {
-    const last = this.#counters.at(-1);
-    const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
-    const elapsed = last ? last.time - first.time : 0;
-    const perSecond = (sum) => (elapsed > 0 ? (sum(last) - sum(first)) / elapsed : null);
-    const lately = (sum) => (last ? sum(last) - sum(this.#counters[0]) : 0);
-    return {
-      arrivals: perSecond(arrivals),
-      completions: perSecond(completions),
-      rejected: lately(rejections),
-      leftOut: lately(leftOut),
-    };
-  }
-
-  /** Clear the history of a fleet that was created anew or restored from an older state. */
-  #follow(epoch, time) {
-    const backwards = time < this.points.at(-1)?.time;
-    if (epoch === this.#epoch && !backwards) return;
-    this.points = [];
-    this.#counters = [];
-    this.#epoch = epoch;
-  }
-}
-
-const arrivals = (c) => c.assigned + c.adopted;
-const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended;
-export const leftOut = (c) => c.left_out_over_capacity + c.left_out_unknown_pool;
-export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;
 
 /** Relative placement gap of the last minute, or of now before the first minute. */
 export function headlineGap({ state, averages }) {

@@ -2,7 +2,8 @@
 
 import { drawList, element, setText } from "./dom.js";
 import { amount, count, fixed, percent, plural, rate } from "./format.js";
-import { headlineGap, leftOut, rejections } from "./model.js";
+import { leftOut, rejections } from "./history.js";
+import { headlineGap } from "./model.js";
 
 /** `rates` as returned by History. */
 export function drawTiles(list, view, rates) {

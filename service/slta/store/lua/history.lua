@@ -64,6 +64,11 @@ function history.drop_sums(fleet)
   end
 end
 
+-- -> {PAST, the lines of a window, newest first}; an empty list for an unknown window.
+function history.list(fleet, window)
+  return { 'PAST', redis.call('LRANGE', keys.of_past(fleet, window), 0, -1) }
+end
+
 -- The newest line that is at least `window` seconds old, else the oldest; nil for an empty history.
 function history.line_before(fleet, window)
   local lines = redis.call('LRANGE', keys.of_past(fleet, window), 0, -1)

@@ -199,6 +199,7 @@ register('move_pool', with_event(updating(events.changing_pool('move_pool', pool
 register('snapshot', reading(reads.snapshot), { 'no-writes' })
 register('session', reading(reads.session), { 'no-writes' })
 register('config', reading(reads.config), { 'no-writes' })
+register('past', reading(history.list), { 'no-writes' })
 register('pool', reading(pools.get), { 'no-writes' })
 register('pool_page', reading(function(fleet, first, limit)
   return pools.page(fleet, tonumber(first), tonumber(limit))

@@ -1,0 +1,74 @@
+// What the charts and rates are drawn from: the store's history, and what this page has seen itself. Pure: no DOM, no clock.
+
+const RATE_SECONDS = 10;
+const REJECTION_SECONDS = 60;
+const FRAME_SECONDS = 1;
+const NEARLY = 0.95; // a history that covers less of its range is said to be shorter
+
+const LONGEST_SECONDS = 3600;
+
+export class History {
+  #windows = {};
+  #ranks = [];
+  #counters = [];
+  #epoch = null;
+
+  /** The store's history: pieces by window, oldest first. */
+  keep({ windows }) {
+    this.#windows = windows;
+  }
+
+  /** A frame: its ranks and counters. */
+  add({ state }) {
+    this.#follow(state);
+    const { time, estimate_rank, optimal_rank } = state;
+    if (this.#counters.at(-1)?.time === time) return;
+    this.#ranks.push({ time, seconds: FRAME_SECONDS, estimate_rank, optimal_rank });
+    this.#counters.push({ time, ...state.counters });
+    this.#ranks = this.#ranks.filter((one) => one.time > time - LONGEST_SECONDS);
+    this.#counters = this.#counters.filter((one) => one.time >= time - REJECTION_SECONDS);
+  }
+
+  /** Means kept by the store, and ranks, which it does not keep, of the last `seconds`. */
+  points(seconds) {
+    const now = this.#counters.at(-1).time;
+    const inRange = (one) => one.time - one.seconds >= now - seconds && one.time <= now;
+    return { now, seconds, means: (this.#windows[seconds] ?? []).filter(inRange), ranks: this.#ranks.filter(inRange) };
+  }
+
+  /** Arrivals and completions per second, null before the second frame; rejections of the last minute. */
+  rates() {
+    const last = this.#counters.at(-1);
+    const first = this.#counters.find((counters) => counters.time >= last?.time - RATE_SECONDS);
+    const elapsed = last ? last.time - first.time : 0;
+    const perSecond = (sum) => (elapsed > 0 ? (sum(last) - sum(first)) / elapsed : null);
+    const lately = (sum) => (last ? sum(last) - sum(this.#counters[0]) : 0);
+    return {
+      arrivals: perSecond(arrivals),
+      completions: perSecond(completions),
+      rejected: lately(rejections),
+      leftOut: lately(leftOut),
+    };
+  }
+
+  /** Clear what was seen of a fleet that was created anew or restored from an older state. */
+  #follow({ store_epoch: epoch, time }) {
+    const backwards = time < this.#counters.at(-1)?.time;
+    if (epoch === this.#epoch && !backwards) return;
+    this.#ranks = [];
+    this.#counters = [];
+    this.#epoch = epoch;
+  }
+}
+
+/** Seconds since the first piece of a history that does not cover its range, 0 without one; null if it does. */
+export function shortBy({ now, seconds, means }) {
+  const [first] = means;
+  const covered = first ? now - first.time + first.seconds : 0;
+  return covered < NEARLY * seconds ? covered : null;
+}
+
+const arrivals = (c) => c.assigned + c.adopted;
+const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended;
+export const leftOut = (c) => c.left_out_over_capacity + c.left_out_unknown_pool;
+export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;

@@ -1,0 +1,84 @@
+"""History of a fleet: means over consecutive pieces of time, from the integrals that the store keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from slta.core.fleet import FleetSpec
+from slta.core.gaps import Gaps
+from slta.models import MICROSECONDS, Integrals
+from slta.views.averages import averages
+
+SWING_SECONDS = 60
+"""Swings are measured over the minute before a point: a shorter piece has hardly any."""
+
+Ends = tuple[Integrals, Integrals, Integrals]
+"""Integrals at the end of a piece, at its beginning, and `SWING_SECONDS` before its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Means over the `seconds` before fleet time `time`.
+
+    Gaps are fractions of the bound. `swing_gap` is over the last `SWING_SECONDS`, None if less is kept. All are None
+    without active pools.
+    """
+
+    time: float
+    seconds: float
+    utility_per_pool: float | None
+    utility_bound_per_pool: float | None
+    placement_gap: float | None
+    swing_gap: float | None
+
+
+def pieces(
+    rings: Mapping[int, Sequence[Integrals]], now: Integrals, spec: FleetSpec, known: Mapping[Ends, Piece]
+) -> tuple[dict[int, list[Piece]], dict[Ends, Piece]]:
+    """Pieces between consecutive lines of each window, oldest first, and the same by their ends.
+
+    `rings` are lines by window, newest first; those of other utility functions than `now` are left out. Pieces in
+    `known` are not computed again.
+    """
+    lines = {window: [line for line in ring if is_comparable(line, now)] for window, ring in rings.items()}
+    every = sorted({line.time: line for ring in lines.values() for line in ring}.values(), key=_time, reverse=True)
+    found = {
+        window: {ends: known.get(ends) or _piece(ends, spec) for ends in _ends(ring, every)}
+        for window, ring in lines.items()
+    }
+    by_ends = {ends: piece for window in found.values() for ends, piece in window.items()}
+    return {window: list(reversed(by.values())) for window, by in found.items()}, by_ends
+
+
+def is_comparable(line: Integrals, now: Integrals) -> bool:
+    """Whether a line is of the same fleet and utility functions."""
+    return (line.store_epoch, line.utilities_version) == (now.store_epoch, now.utilities_version)
+
+
+def _time(line: Integrals) -> int:
+    return line.time
+
+
+def _ends(ring: Sequence[Integrals], every: Sequence[Integrals]) -> Iterable[Ends]:
+    for newer, older in pairwise(ring):
+        due = newer.time - SWING_SECONDS * MICROSECONDS
+        yield newer, older, next((line for line in every if line.time <= due), newer)
+
+
+def _piece(ends: Ends, spec: FleetSpec) -> Piece:
+    newer, older, before = ends
+    means, swing = averages(newer, older, spec), averages(newer, before, spec)
+    return Piece(
+        time=newer.time / MICROSECONDS,
+        seconds=(newer.time - older.time) / MICROSECONDS,
+        utility_per_pool=means.utility_mean if means else None,
+        utility_bound_per_pool=means.utility_bound if means else None,
+        placement_gap=_relative(means, "placement_gap"),
+        swing_gap=_relative(swing, "swing_gap"),
+    )
+
+
+def _relative(means: Gaps | None, gap: str) -> float | None:
+    return means.relative(getattr(means, gap)) if means else None
