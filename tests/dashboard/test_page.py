@@ -384,6 +384,41 @@ def test_a_pool_is_looked_up_although_the_answer_for_another_is_due(
     assert "404" in complaints.pop()
 
 
+def test_pools_that_are_not_active_come_first_and_each_kind_has_its_sign(page: Page, service: ServiceProcess) -> None:
+    service.call("PUT", "/v1/fleets/away", fleet_document(small=3, large=3))
+    service.call("POST", "/v1/fleets/away/pools/small-3/drain")
+    service.call("POST", "/v1/fleets/away/pools/large-3/fail")
+    open_fleet(page, service, "away")
+    buttons = page.locator("#away button")
+    expect(buttons).to_have_text(["large-3 · failed", "small-3 · draining"])
+    page.get_by_text("The pools as a table").click()
+    expect(page.locator("#pool-table tbody tr")).to_have_count(6)
+    rows = page.locator("#pool-table tbody th").all_text_contents()
+    assert rows == ["large-3", "small-3", "small-1", "small-2", "large-1", "large-2"]
+    legend = page.locator("#legend li")
+    for status in ("draining", "failed"):
+        expect(legend.filter(has_text=f"{status} pool").locator(f"rect.{status}")).to_have_count(1)
+        expect(page.locator(f"svg.pools .ground.{status}")).to_have_count(1)
+    looks = {status: page.locator(f"svg.pools .ground.{status}").evaluate(LOOK) for status in ("draining", "failed")}
+    assert looks["draining"] != looks["failed"]
+    buttons.first.click()
+    expect(page.locator("#pool-facts")).to_contain_text("failed")
+
+
+LOOK = "one => { const { fill, stroke } = getComputedStyle(one); return [fill, stroke]; }"
+
+
+def test_a_large_fleet_lists_its_pools_that_are_not_active(page: Page, service: ServiceProcess) -> None:
+    service.call("PUT", "/v1/fleets/large-away", fleet_document(small=200, large=100))
+    open_fleet(page, service, "large-away")
+    expect(page.locator("#away")).to_be_hidden()
+    service.call("POST", "/v1/fleets/large-away/pools/large-77/drain")
+    page.locator("#away button").filter(has_text="large-77 · draining").click()
+    expect(page.locator("#pool-facts")).to_contain_text("large: 0 sessions of 90, draining")
+    page.get_by_text("The pools that are not active, as a table").click()
+    expect(page.locator("#pool-table tbody th")).to_have_text(["large-77"])
+
+
 def test_small_fleets_can_show_their_distribution_too(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.get_by_role("radio", name="Distribution").check()

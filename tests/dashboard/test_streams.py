@@ -154,6 +154,27 @@ async def test_large_fleets_come_without_single_pools(watch: Watch, store: Store
     assert frame["pools"] is None
 
 
+async def test_pools_of_a_large_fleet_that_are_not_active_are_named(watch: Watch, store: Store) -> None:
+    await create_fleet(store, fleet_document(small=100, large=101))
+    await store.pools.set_status(FLEET, "small-7", "draining")
+    await store.pools.set_status(FLEET, "large-101", "failed")
+    stream = watch()
+    (frame,) = await frames(stream, 1)
+    assert {pool["pool_id"]: pool["status"] for pool in frame["away"]} == {"small-7": "draining", "large-101": "failed"}
+    await store.pools.set_status(FLEET, "small-7", "active")
+    while len(frame["away"]) == 2:
+        (frame,) = await frames(stream, 1)
+    assert [pool["pool_id"] for pool in frame["away"]] == ["large-101"]
+
+
+async def test_pools_of_a_large_fleet_are_not_listed_with_each_frame(watch: Watch, store: Store, calls: Calls) -> None:
+    await create_fleet(store, fleet_document(small=100, large=101))
+    await store.pools.set_status(FLEET, "small-7", "draining")
+    before = calls["pool_page"]
+    await frames(watch(), 5)
+    assert calls["pool_page"] - before == 1
+
+
 async def test_closing_ends_every_stream_at_once(watch: Watch, streams: FleetStreams) -> None:
     watched = [watch() for _ in range(2)]
     for stream in watched:

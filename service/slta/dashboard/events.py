@@ -46,9 +46,10 @@ class Damage:
 class Frame:
     """Fleet at one instant: `state` and `averages` as in the API.
 
-    `pools` is null for large fleets, and may be slightly newer than `state` under constant change. `averages` is null
-    in the first second, and if curves or capacities changed in the window. `events` cover the charts' time range,
-    newest first. `damage` is null without findings. `next_placement` is the sentence of `GET …/next`.
+    `pools` is null for large fleets, and may be slightly newer than `state` under constant change. `away` are the pools
+    that are not active, of a large fleet at most 200, as they were some seconds ago. `averages` is null in the first
+    second, and if curves or capacities changed in the window. `events` cover the charts' time range, newest first.
+    `damage` is null without findings. `next_placement` is the sentence of `GET …/next`.
     """
 
     state: Observation
@@ -57,6 +58,7 @@ class Frame:
     estimate: Estimate | None
     next_placement: str
     pools: list[Pool] | None
+    away: list[Pool]
     events: list[Event]
     damage: Damage | None
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from slta.api.http.worker import in_worker
 from slta.core.fleet import FleetSpec
 from slta.dashboard.events import Damage, Estimate, Frame, show_policy
 from slta.dashboard.history import FleetHistory
+from slta.dashboard.pool_lists import AwayPools, agree, not_active, shows_single_pools, single_pools
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, Pool, Snapshot
@@ -26,9 +25,15 @@ WINDOW_SECONDS = 60
 """Window of the displayed gaps: instantaneous ones are too noisy."""
 EVENTS_SECONDS = 3600
 """Time range of the charts."""
-MAX_SINGLE_POOLS = 200
-"""Maximum pools drawn individually; larger fleets are drawn as distributions."""
 TRIES = 3
+
+
+@dataclass
+class Followed:
+    """What is kept of one fleet from frame to frame."""
+
+    history: FleetHistory
+    away: AwayPools
 
 
 @dataclass
@@ -40,38 +45,35 @@ class FrameReader:
     expected_gaps: ExpectedGapCache
     damages: Mapping[str, Damage] = field(default_factory=dict)
 
-    async def read(self, fleet: str, history: FleetHistory) -> Frame:
-        """Frame of a fleet now, which its history follows."""
+    def follow(self) -> Followed:
+        """What to keep of a fleet."""
+        return Followed(FleetHistory(self.store), AwayPools(self.store))
+
+    async def read(self, fleet: str, followed: Followed) -> Frame:
+        """Frame of a fleet now."""
         snapshot, pools = await self._snapshot_and_pools(fleet)
         spec = await self.specs.of_stored(snapshot.document)
-        await history.follow(snapshot, spec)
+        await followed.history.follow(snapshot, spec)
+        away = await followed.away.follow(snapshot) if pools is None else not_active(pools)
         expected = self.expected_gaps.now(snapshot, spec)
         events = await self.store.fleets.events(fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
-        return await in_worker(frame, snapshot, spec, pools, expected, events, self.damages.get(fleet))
+        return await in_worker(frame, snapshot, spec, pools, away, expected, events, self.damages.get(fleet))
 
     async def _snapshot_and_pools(self, fleet: str) -> tuple[Snapshot, list[Pool] | None]:
         """Snapshot and matching pools; after `TRIES` mismatches under constant change, pools of just after."""
         for _ in range(TRIES):
             snapshot = await self.store.fleets.snapshot(fleet)
-            pools = await self._pools(fleet) if shows_single_pools(snapshot) else None
+            pools = await single_pools(self.store, fleet) if shows_single_pools(snapshot) else None
             if pools is None or agree(snapshot, pools):
                 break
         return snapshot, pools
-
-    async def _pools(self, fleet: str) -> list[Pool] | None:
-        """All pools; None if more than `MAX_SINGLE_POOLS`."""
-        page = await self.store.pools.page(fleet, None, MAX_SINGLE_POOLS + 1)
-        pools = list(page.pools)
-        while page.next_cursor is not None and len(pools) <= MAX_SINGLE_POOLS:
-            page = await self.store.pools.page(fleet, page.next_cursor, MAX_SINGLE_POOLS + 1)
-            pools += page.pools
-        return pools if len(pools) <= MAX_SINGLE_POOLS else None
 
 
 def frame(
     snapshot: Snapshot,
     spec: FleetSpec,
     pools: list[Pool] | None,
+    away: list[Pool],
     expected: ExpectedGap,
     events: list[Event],
     damage: Damage | None,
@@ -85,15 +87,10 @@ def frame(
         estimate=_estimate(snapshot, spec),
         next_placement=next_placement(snapshot, spec).sentence,
         pools=pools,
+        away=away,
         events=events,
         damage=damage,
     )
-
-
-def shows_single_pools(snapshot: Snapshot) -> bool:
-    """Whether the fleet is small enough to draw individual pools."""
-    pools = sum(c.counts[0] + c.draining_pools + c.failed_pools for c in snapshot.classes)
-    return pools <= MAX_SINGLE_POOLS
 
 
 def _averages(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap) -> AveragesObservation | None:
@@ -111,17 +108,3 @@ def _estimate(snapshot: Snapshot, spec: FleetSpec) -> Estimate | None:
         return None
     found = enumeration(spec, [c.counts[0] for c in snapshot.classes]).coordinate(snapshot.rank)
     return Estimate(pool_class=snapshot.classes[found.pool_class].name, level=found.level)
-
-
-def agree(snapshot: Snapshot, pools: list[Pool]) -> bool:
-    """Whether pools and snapshot have the same occupancies."""
-    listed = Counter((pool.pool_class, pool.occupancy) for pool in pools if pool.status == "active")
-    counted = Counter(
-        {
-            (c.name, level): count - more
-            for c in snapshot.classes
-            for level, (count, more) in enumerate(pairwise([*c.counts, 0]))
-            if count > more
-        }
-    )
-    return listed == counted

@@ -9,7 +9,7 @@ import structlog
 
 from slta.dashboard.events import Damage, Hello, StreamError, event, show_policy
 from slta.dashboard.frames import FrameReader
-from slta.dashboard.history import FleetHistory, History
+from slta.dashboard.history import History
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models import Findings
@@ -36,8 +36,8 @@ class FleetStream:
         self.fleet = fleet
         self.viewers = 0
         self.gone = False
-        self._history = FleetHistory(reader.store)
         self._reader = reader
+        self._followed = reader.follow()
         self._interval_seconds = interval_seconds
         self._number = 0
         self._newest = ""
@@ -77,7 +77,7 @@ class FleetStream:
     @property
     def history(self) -> History:
         """History up to the newest frame."""
-        return self._history.latest
+        return self._followed.history.latest
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -88,7 +88,7 @@ class FleetStream:
 
     async def _next_event(self) -> str:
         try:
-            return event("frame", await self._reader.read(self.fleet, self._history))
+            return event("frame", await self._reader.read(self.fleet, self._followed))
         except DispatchError as error:
             self.gone = isinstance(error, UnknownFleetError)
             return event("trouble", StreamError(code=error.code, detail=str(error)))

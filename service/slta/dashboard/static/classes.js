@@ -24,6 +24,10 @@ const TOKENS = [
   ["yellow", "yellow token: comes next"],
 ];
 const STAR = ["star", "where one more session adds most"];
+const AWAY = [
+  ["draining", "draining pool: its sessions stay, no new ones"],
+  ["failed", "failed pool: no sessions"],
+];
 const PROFILE_LEGEND = [
   ["filled", "sessions as the optimum has them"],
   ["surplus", "sessions beyond it"],
@@ -139,7 +143,7 @@ function layOutProfiles(classes, width) {
 function legendOf(mode, policy) {
   if (mode === "profile") return PROFILE_LEGEND;
   const tokens = policy.has_thresholds ? TOKENS : [];
-  return [["filled", "session"], ...THRESHOLDS, ...tokens, STAR, ["draining", "draining pool"]];
+  return [["filled", "session"], ...THRESHOLDS, ...tokens, STAR, ...AWAY];
 }
 
 function drawLegend(list, entries) {
@@ -152,7 +156,14 @@ function drawLegend(list, entries) {
 const SIGNS = {
   filled: () => shape("rect", { class: "filled", x: 1, y: 1, width: 12, height: 12 }),
   surplus: () => shape("rect", { fill: "url(#surplus)", class: "surplus", x: 1, y: 1, width: 12, height: 12 }),
-  draining: () => shape("rect", { fill: "url(#draining)", class: "marked", x: 1, y: 1, width: 12, height: 12 }),
+  draining: () =>
+    shape(
+      "g",
+      {},
+      shape("rect", { class: "ground draining", x: 1, y: 1, width: 12, height: 12 }),
+      shape("rect", { fill: "url(#draining)", class: "marked", x: 1, y: 6, width: 12, height: 7 }),
+    ),
+  failed: () => shape("rect", { fill: "url(#failed)", class: "ground failed", x: 1, y: 1, width: 12, height: 12 }),
   green: () => shape("rect", { class: "green", x: 2, y: 2, width: 10, height: 10 }),
   yellow: () => shape("circle", { class: "yellow", cx: 7, cy: 7, r: 5 }),
   threshold: () => shape("path", { class: "threshold", d: "M0 7H14" }),

@@ -53,6 +53,7 @@ export class PoolInspector {
   select(poolId) {
     this.input.value = poolId;
     this.#look();
+    this.#ask();
   }
 
   draw(view) {
@@ -120,7 +121,7 @@ export class PoolInspector {
 }
 
 function drawIds(view) {
-  const ids = view.hasPools ? view.classes.flatMap((c) => c.columns.map((one) => one.pool_id)) : [];
+  const ids = (view.hasPools ? view.classes.flatMap((c) => c.columns) : view.away).map((one) => one.pool_id);
   const list = byId("pool-ids");
   const key = ids.join("\n");
   if (list.dataset.key === key) return;

@@ -1,5 +1,6 @@
 // Entry point: permissions, one stream, and the views drawn from it.
 
+import { drawAway } from "./away.js";
 import { marksOf } from "./changes.js";
 import { Charts } from "./charts.js";
 import { Classes } from "./classes.js";
@@ -142,8 +143,12 @@ class Page {
     const { hasPools } = this.#view;
     const mode = hasPools ? byId("views").querySelector(":checked").value : "profile";
     setHidden(byId("views"), !hasPools);
-    setHidden(byId("pool-table-box"), mode !== "pools");
+    setHidden(byId("pool-table-box"), mode !== "pools" && !this.#view.away.length);
+    const listed = hasPools ? "The pools as a table" : "The pools that are not active, as a table";
+    setText(byId("pool-table-box").querySelector("summary"), listed);
     setHidden(byId("level-table-box"), mode !== "profile");
+    byId("pool").placeholder = mode === "pools" ? "click one, or type its id" : "type its id";
+    drawAway(byId("away"), this.#view, (poolId) => this.#select(poolId));
     this.classes.draw(this.#view, mode, this.inspector.selected);
   }
 

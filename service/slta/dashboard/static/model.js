@@ -10,10 +10,20 @@ export function viewOf(frame) {
   const { state, averages, estimate, policy, pools, events } = frame;
   const next = bestClass(state.classes);
   const classes = state.classes.map((c) => classView(c, c === next, estimate, policy));
-  const columnsOf = (c) => pools.filter((pool) => pool.pool_class === c.name).map((pool) => columnView(pool, c));
+  const columnsOf = (c) =>
+    pools
+      .filter((pool) => pool.pool_class === c.name)
+      .toSorted(byStatus)
+      .map((pool) => columnView(pool, c));
   for (const c of pools ? classes : []) c.columns = columnsOf(c);
-  return { state, averages, estimate, policy, classes, events, hasPools: Boolean(pools) };
+  const away = frame.away.toSorted(byStatus);
+  return { state, averages, estimate, policy, classes, events, away, hasPools: Boolean(pools) };
 }
+
+const STATUSES = ["failed", "draining", "active"];
+
+/** Those that somebody may look for come first. */
+const byStatus = (one, other) => STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status);
 
 function classView(c, isNext, estimate, policy) {
   const lowest = c.occupancy.filter((pools) => pools === c.occupancy[0]).length - 1;

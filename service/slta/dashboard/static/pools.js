@@ -64,7 +64,8 @@ function bar(k, level, { scale, column, gap }) {
 }
 
 function drawGround(node, one, k, place, c) {
-  setAttributes(node, { ...bar(k, c.capacity, place), class: `ground ${one.status}` });
+  const pattern = one.status === "failed" ? "url(#failed)" : null;
+  setAttributes(node, { ...bar(k, c.capacity, place), fill: pattern, class: `ground ${one.status}` });
 }
 
 function drawFilled(node, one, k, place) {

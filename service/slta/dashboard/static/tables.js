@@ -46,6 +46,12 @@ function eventRows({ state, events }) {
   return events.map((one) => ({ words: wordsOf(one), ago: Math.max(0, state.time - one.time), by: askedBy(one) }));
 }
 
+/** Pools that are not active first; of a large fleet only those. */
+function poolRows({ hasPools, classes, away }) {
+  const active = hasPools ? classes.flatMap((c) => c.columns.filter((one) => one.status === "active")) : [];
+  return [...away, ...active];
+}
+
 /** Omits levels that all pools have reached, in the state and in the optimum. */
 function levelRows({ name, occupancy, optimal_occupancy: best }) {
   const rows = [];
@@ -59,7 +65,7 @@ function levelRows({ name, occupancy, optimal_occupancy: best }) {
 /** Columns and rows of each table. */
 const TABLES = {
   class: [CLASS_COLUMNS, (view) => view.classes],
-  pool: [POOL_COLUMNS, (view) => (view.hasPools ? view.classes.flatMap((c) => c.columns) : [])],
+  pool: [POOL_COLUMNS, poolRows],
   level: [LEVEL_COLUMNS, (view) => view.classes.flatMap(levelRows)],
   event: [EVENT_COLUMNS, eventRows],
 };
