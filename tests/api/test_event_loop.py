@@ -16,7 +16,7 @@ from slta.api.http import worker
 from slta.auth.keys import Access
 from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import POLICIES
-from slta.dashboard import FleetStreams, dashboard_router
+from slta.dashboard import About, FleetStreams, dashboard_router
 from slta.fleet_file import Specs
 from slta.store import Store
 from tests.api.conftest import Api, as_of, no_metrics
@@ -63,7 +63,7 @@ def _ask(port: int, method: str, path: str, build: Callable[[], bytes]) -> bytes
 async def here(store: Store, fleet: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Measured]:
     specs = Specs()
     feeds = FleetStreams(store, specs, interval_seconds=0.1)
-    routers = [dashboard_router(feeds)]
+    routers = [dashboard_router(feeds, About())]
     app = build_api(
         store=store, access=Access.open(), render_metrics=no_metrics, specs=specs, docs_enabled=True,
         extra_routers=routers,

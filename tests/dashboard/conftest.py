@@ -15,13 +15,14 @@ from redis import Redis
 
 from slta.api.app import build_api
 from slta.auth.keys import Access
-from slta.dashboard import FleetStreams, dashboard_router
+from slta.dashboard import About, FleetStreams, dashboard_router
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.models import MICROSECONDS
 from slta.store import Store, StoreSettings
 from tests.api.conftest import no_metrics
 
 FLEET = "default"
+ABOUT = About(version="1.2.3", store="embedded", links={"API": "/docs"})
 
 
 class Calls(Counter[str]):
@@ -73,7 +74,9 @@ async def streams(store: Store) -> AsyncIterator[FleetStreams]:
 
 
 def client_with(store: Store, streams: FleetStreams, access: Access, key: str | None = None) -> httpx.AsyncClient:
-    app = build_api(store=store, access=access, render_metrics=no_metrics, extra_routers=[dashboard_router(streams)])
+    app = build_api(
+        store=store, access=access, render_metrics=no_metrics, extra_routers=[dashboard_router(streams, ABOUT)]
+    )
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
 

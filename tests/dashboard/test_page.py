@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from redis import Redis
 
+from slta import release
 from slta.auth.keys import generate_key
 from slta.core.policies import POLICIES
 from slta.store.embedded.data_dir import served_socket
@@ -348,6 +349,32 @@ def test_damage_that_the_check_at_the_start_found_is_said(
         expect(page.locator("#damage")).to_contain_text("slta audit")
 
 
+def test_the_foot_says_which_service_and_store_it_is_and_leads_out(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    links = {"Runbook": "https://wiki.example.org/slta#runbook", "Grafana": "https://grafana.example.org/d/slta"}
+    settings = {f"SLTA_{name.upper()}_URL": url for name, url in links.items()}
+    with ServiceProcess(tmp_path, settings=settings) as process:
+        process.call("PUT", "/v1/fleets/default", fleet_document())
+        page = context.new_page()
+        open_fleet(page, process, "default")
+        expect(page.locator("#foot-facts")).to_have_text(f"SLTA {release()} · store: embedded, ready")
+        found = page.locator("#foot-links a")
+        addresses = {a.text_content(): a.get_attribute("href") for a in found.all()}
+        assert addresses == {"API": "/docs", "Metrics": "/metrics"} | links
+        for name in ("API", "Metrics"):
+            answer = context.request.get(process.url + addresses[name])
+            assert answer.ok
+
+
+def test_the_foot_says_that_the_store_cannot_be_reached(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    body = 'event: trouble\ndata: {"code": "store_unavailable", "detail": "The store does not respond."}\n\n'
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+    page.reload()
+    expect(page.locator("#foot-facts")).to_contain_text("store: embedded, not reachable")
+
+
 def test_another_fleet_can_be_chosen(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
     page.get_by_label("Fleet").select_option("many")
@@ -496,6 +523,7 @@ def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
         page.get_by_role("button", name="Forget key").click()
         use_key(page, keys[1])
         expect(page.get_by_role("button", name="Switch…")).to_be_visible()
+        expect(page.locator("#foot-links")).to_contain_text("Metrics: /metrics, with a key")
         assert not any(key in page.content() or key in page.url for key in keys)
         assert page.evaluate("localStorage.length") == 0
     refusals = [complaint for complaint in complaints if RECONNECT_WORDS in complaint]

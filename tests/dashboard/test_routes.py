@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from slta.auth.keys import Access, KeyFile, Scope, generate_key
 from slta.dashboard import FleetStreams
 from slta.dashboard.page import CONTENT_TYPES, PAGE, POLICY
 from slta.store import Store
-from tests.dashboard.conftest import FLEET, Watch, client_with, create_fleet, fleet_document, read_event
+from tests.dashboard.conftest import ABOUT, FLEET, Watch, client_with, create_fleet, fleet_document, read_event
 
 
 def access_with(*scopes: Scope, fleets: Sequence[str] = ()) -> tuple[Access, str]:
@@ -54,6 +55,7 @@ async def test_rights_follow_the_key(store: Store, streams: FleetStreams) -> Non
         access, key = access_with(scope, fleets=("default",) if scope == "pool" else ())
         async with client_with(store, streams, access, key) as client:
             rights[scope] = (await client.get("/console/fleets")).json()
+            assert rights[scope].pop("about") == asdict(ABOUT)
     both = ["default", "other"]
     assert rights["read"] == {"fleets": both, "may_change_pools": False, "may_change_fleet": False}
     assert rights["pool"] == {"fleets": ["default"], "may_change_pools": True, "may_change_fleet": False}

@@ -245,7 +245,7 @@ async def test_the_pools_are_those_of_the_state_even_when_a_session_comes_in_bet
             return await store.pools.page(*arguments)
 
     await create_fleet(store, fleet_document())
-    between: Any = SimpleNamespace(fleets=store.fleets, pools=BusyPools())
+    between: Any = SimpleNamespace(fleets=store.fleets, pools=BusyPools(), readiness="ready")
     busy = FleetStreams(between, Specs(), interval_seconds=0.02)
     stream = busy.watch(FLEET, "v1")
     (frame,) = await frames(stream, 1)

@@ -49,7 +49,7 @@ class Frame:
     `pools` is null for large fleets, and may be slightly newer than `state` under constant change. `away` are the pools
     that are not active, of a large fleet at most 200, as they were some seconds ago. `averages` is null in the first
     second, and if curves or capacities changed in the window. `events` cover the charts' time range, newest first.
-    `damage` is null without findings. `next_placement` is the sentence of `GET …/next`.
+    `damage` is null without findings. `next_placement` is the sentence of `GET …/next`, `store` the word of `/readyz`.
     """
 
     state: Observation
@@ -61,6 +61,7 @@ class Frame:
     away: list[Pool]
     events: list[Event]
     damage: Damage | None
+    store: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

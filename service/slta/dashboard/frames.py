@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from slta.api.http.worker import in_worker
 from slta.core.fleet import FleetSpec
@@ -14,7 +15,6 @@ from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, Pool, Snapshot
 from slta.models.errors import UtilitiesChangedError
-from slta.models.request_record import Event
 from slta.store import Store
 from slta.views.averages import AveragesObservation, observe_averages
 from slta.views.expected_gap import ExpectedGap
@@ -56,8 +56,14 @@ class FrameReader:
         await followed.history.follow(snapshot, spec)
         away = await followed.away.follow(snapshot) if pools is None else not_active(pools)
         expected = self.expected_gaps.now(snapshot, spec)
-        events = await self.store.fleets.events(fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS)
-        return await in_worker(frame, snapshot, spec, pools, away, expected, events, self.damages.get(fleet))
+        as_read = {
+            "pools": pools,
+            "away": away,
+            "events": await self.store.fleets.events(fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS),
+            "damage": self.damages.get(fleet),
+            "store": self.store.readiness,
+        }
+        return await in_worker(frame, snapshot, spec, expected, as_read)
 
     async def _snapshot_and_pools(self, fleet: str) -> tuple[Snapshot, list[Pool] | None]:
         """Snapshot and matching pools; after `TRIES` mismatches under constant change, pools of just after."""
@@ -69,27 +75,15 @@ class FrameReader:
         return snapshot, pools
 
 
-def frame(
-    snapshot: Snapshot,
-    spec: FleetSpec,
-    pools: list[Pool] | None,
-    away: list[Pool],
-    expected: ExpectedGap,
-    events: list[Event],
-    damage: Damage | None,
-) -> Frame:
-    """Frame of a snapshot."""
-    state, averages = observe_state(snapshot, spec, expected), _averages(snapshot, spec, expected)
+def frame(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap, as_read: Mapping[str, Any]) -> Frame:
+    """Frame of a snapshot; `as_read` are the fields that need no computation."""
     return Frame(
-        state=state,
-        averages=averages,
+        state=observe_state(snapshot, spec, expected),
+        averages=_averages(snapshot, spec, expected),
         policy=show_policy(spec.policy),
         estimate=_estimate(snapshot, spec),
         next_placement=next_placement(snapshot, spec).sentence,
-        pools=pools,
-        away=away,
-        events=events,
-        damage=damage,
+        **as_read,
     )
 
 

@@ -16,6 +16,7 @@ from slta.api.http.dependencies import ThePrincipal, TheStore
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import allow, public
 from slta.api.schemas import FleetName, json_response
+from slta.dashboard.about import About
 from slta.dashboard.page import HEADERS, PAGE, PageFile, read_page, version_of
 from slta.dashboard.streams import FleetStreams
 
@@ -26,11 +27,12 @@ BUSY_RETRY_SECONDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerRights:
-    """Fleets that the key may read, and the changes that it may make."""
+    """Fleets that the key may read, the changes that it may make, and facts of the service."""
 
     fleets: list[str]
     may_change_pools: bool
     may_change_fleet: bool
+    about: About
 
 
 class EventStream(StreamingResponse):
@@ -56,7 +58,7 @@ class EventStream(StreamingResponse):
             await self._events.aclose()
 
 
-def dashboard_router(streams: FleetStreams) -> APIRouter:
+def dashboard_router(streams: FleetStreams, about: About) -> APIRouter:
     """Router of the dashboard, for `build_api(extra_routers=…)`."""
     router = APIRouter(route_class=ApiRoute, include_in_schema=False)
     files = read_page()
@@ -81,9 +83,8 @@ def dashboard_router(streams: FleetStreams) -> APIRouter:
     async def get_viewer_rights(caller: ThePrincipal, store: TheStore) -> Response:
         """Get the fleets and changes that the key permits."""
         fleets = [name for name in await store.fleets.names() if caller.sees(name)]
-        return json_response(
-            ViewerRights(fleets=fleets, may_change_pools=caller.may({"pool"}), may_change_fleet=caller.may({"admin"}))
-        )
+        pools, fleet = caller.may({"pool"}), caller.may({"admin"})
+        return json_response(ViewerRights(fleets=fleets, may_change_pools=pools, may_change_fleet=fleet, about=about))
 
     @router.get("/console/{fleet}/events")
     @allow("read", "pool", offers=("text/event-stream",))

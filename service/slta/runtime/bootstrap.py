@@ -11,12 +11,13 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from slta import release
 from slta.api.app import build_api, fast_path_of
 from slta.api.http.guards import LOOPBACK_HOSTS
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
-from slta.dashboard import FleetStreams, dashboard_router
+from slta.dashboard import About, FleetStreams, dashboard_router, links
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs, load_yaml
 from slta.metrics import Metrics
@@ -152,7 +153,15 @@ class Dispatcher:
             rate=self._settings.rate,
             is_ending=lambda: limits.ending,
             proxies=TrustedProxies(self._settings.trusted_proxies) if self._settings.trusted_proxies else None,
-            extra_routers=[dashboard_router(streams)],
+            extra_routers=[dashboard_router(streams, self._about())],
+        )
+
+    def _about(self) -> About:
+        settings = self._settings
+        return About(
+            version=release(),
+            store="embedded" if self._embedded else settings.shared_store_kind,
+            links=links(docs_enabled=settings.docs_enabled, runbook=settings.runbook_url, grafana=settings.grafana_url),
         )
 
     def _background_tasks(self, store: Store, config: uvicorn.Config) -> BackgroundTasks:

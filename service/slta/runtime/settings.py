@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -70,6 +70,9 @@ class Settings(BaseSettings):
 
     docs: bool | None = None
     """Serve /docs and /openapi.json; default: only on a loopback address."""
+    runbook_url: HttpUrl | None = None
+    """Linked at the foot of the dashboard, as is `grafana_url`."""
+    grafana_url: HttpUrl | None = None
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Allowed values of the Host header besides loopback names, comma-separated.
 
@@ -185,6 +188,11 @@ class Settings(BaseSettings):
     def shared_store_url(self) -> str:
         """URL of the shared store, including its password; '' if unset."""
         return self.store_url.get_secret_value() if self.store_url else ""
+
+    @property
+    def shared_store_kind(self) -> str:
+        """Kind of the shared store: one server, or those that sentinels name."""
+        return "shared, by Sentinel" if "+sentinel:" in self.shared_store_url.lower() else "shared"
 
     @property
     def allows_volatile(self) -> bool:

@@ -6,6 +6,7 @@ import { Charts } from "./charts.js";
 import { Classes } from "./classes.js";
 import { PolicyControl, PoolInspector } from "./controls.js";
 import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
+import { Footer } from "./footer.js";
 import { percent } from "./format.js";
 import { History } from "./history.js";
 import { headlineGap, verdictOf, viewOf } from "./model.js";
@@ -29,6 +30,7 @@ class Page {
 
   constructor() {
     this.status = new Status();
+    this.footer = new Footer();
     this.charts = new Charts();
     this.inspector = new PoolInspector();
     this.policy = new PolicyControl();
@@ -59,6 +61,7 @@ class Page {
     }
     setHidden(byId("key-form"), true);
     setHidden(byId("forget-key"), !heldKey());
+    if (this.#rights) this.footer.show(this.#rights.about);
     setHidden(byId("no-fleet"), !this.#rights || this.#rights.fleets.length > 0);
     if (this.#rights?.fleets.length) this.#offerFleets();
     else setTimeout(() => this.begin(), ASK_AGAIN_MS);
@@ -105,12 +108,17 @@ class Page {
       if (name === "beginning") this.#start(value);
       if (name === "history") this.#history.keep(value);
       if (name === "frame") this.#draw(value);
-      if (name === "trouble") this.status.trouble(value.detail);
+      if (name === "trouble") this.#trouble(value);
       if (name === "closing") this.status.trouble("The service is restarting.");
     } catch (defect) {
       reportError(defect);
       this.status.trouble("This page failed to draw a frame: this is a defect of the page.");
     }
+  }
+
+  #trouble({ code, detail }) {
+    this.status.trouble(detail);
+    this.footer.trouble(code);
   }
 
   #start(beginning) {
@@ -133,6 +141,7 @@ class Page {
     this.inspector.draw(this.#view);
     this.policy.draw(this.#view);
     this.status.seen();
+    this.footer.seen(frame.store);
     this.status.damage(frame.damage);
     this.status.verdict(verdictOf(this.#view, rates, percent));
     document.title = `${percent(headlineGap(this.#view))} gap · ${this.#fleet} · SLTA live`;
@@ -165,8 +174,7 @@ class Page {
   }
 
   #broken(failure) {
-    if (!(failure instanceof Refused)) return this.status.trouble("");
-    this.status.trouble(failure.message);
+    this.#trouble(failure instanceof Refused ? { code: failure.code, detail: failure.message } : { detail: "" });
     if (failure.code === "unknown_fleet") this.#loseFleet();
   }
 
