@@ -16,7 +16,9 @@ from redis import Redis
 
 from slta import release
 from slta.auth.keys import generate_key
+from slta.core.least_connections import least_connections_utility
 from slta.core.policies import POLICIES
+from slta.fleet_file import FleetFile, compile_spec
 from slta.store.embedded.data_dir import served_socket
 from tests.awaiting import until
 from tests.dashboard.conftest import fleet_document
@@ -308,8 +310,12 @@ def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store
         process.call("PUT", "/v1/fleets/kept", fleet_document(small=3, large=3))
         process.assign("kept", 20)
         with Redis.from_url(f"unix://{served_socket(tmp_path / 'data')}") as redis:
+            redis.delete("{kept}:past:60")  # the two lines that are continued are to be of these sessions
             until(lambda: redis.llen("{kept}:past:60") >= 2)
             prolong(redis, "kept")
+        spec = compile_spec(FleetFile.read(fleet_document(small=3, large=3)))
+        even = least_connections_utility(spec.bound_ranking, [3, 3], 20)
+        share = even / process.call("GET", "/v1/fleets/kept/state")["utility_bound"]
         for visitor in (context.new_page(), context.new_page()):
             open_fleet(visitor, process, "kept")
             for reach, words in (("1 hour", "Means of a minute"), ("5 minutes", "Means of 5 seconds")):
@@ -317,6 +323,12 @@ def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store
                 expect(visitor.locator("#charts-note")).to_have_text(f"{words}, which the store keeps.")
                 assert first_x(visitor, "placement") < 0.3
             assert first_x(visitor, "utility") > 0.8
+            compared = visitor.locator(".chart").filter(has_text="of the best possible").locator("li")
+            expect(compared).to_have_text(
+                ["100.00 % this placement", f"{100 * share:.2f} % least connections, same sessions"]
+            )
+            lost = f"least connections would lose {100 * (1 - share):.2f} %"
+            expect(visitor.locator("#tile-placement-gap .note")).to_contain_text(lost)
             process.end()
             process.start()
         complaints.clear()

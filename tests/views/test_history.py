@@ -9,14 +9,16 @@ from slta.views.history import Ends, Piece, pieces
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals
 
 
-def line(second: int, sessions: float, utility: float, optimum: float, pools: float = 1, **changes: int) -> Integrals:
-    """Integrals at a second: sums so far, in sessions and utility times seconds, with `pools` of class a so far."""
+def line(
+    second: int, sessions: float, utility: float, optimum: float, *, a: int = 1, b: int = 0, **changes: int
+) -> Integrals:
+    """Integrals at a second: sums so far, in sessions and utility times seconds, with `a` and `b` pools until then."""
     fields = {
         "time": second * SECOND,
         "sessions": (sessions * SECOND, 0.0),
         "utility": (utility * SECOND * SCALE, 0.0),
         "optimum": (optimum * SECOND * SCALE, 0.0),
-        "pools": ((pools * second * SECOND, 0.0), (0.0, 0.0)),
+        "pools": tuple((pools * second * SECOND, 0.0) for pools in (a, b)),
     }
     return integrals(**(fields | changes))
 
@@ -31,8 +33,7 @@ def test_each_piece_is_a_mean_over_its_own_time() -> None:
     """One pool of class a, u = 4, 7, 9: 5 s with one session at 4 of 4, then 5 s with two at 6 of 7."""
     (found,) = windows([line(0, 0, 0, 0), line(5, 5, 20, 20), line(10, 15, 50, 55)])
     assert [(piece.time, piece.seconds) for piece in found] == [(5, 5), (10, 5)]
-    assert [piece.utility_per_pool for piece in found] == pytest.approx([4, 6])
-    assert [piece.utility_bound_per_pool for piece in found] == pytest.approx([4, 7])
+    assert [piece.utility for piece in found] == pytest.approx([1, 6 / 7])
     assert [piece.placement_gap for piece in found] == pytest.approx([0, 1 / 7])
 
 
@@ -56,8 +57,8 @@ def test_lines_of_other_curves_are_left_out() -> None:
 
 
 def test_without_an_active_pool_a_piece_has_no_values() -> None:
-    ((piece,),) = windows([line(0, 0, 0, 0, pools=0), line(5, 0, 0, 0, pools=0)])
-    assert (piece.utility_per_pool, piece.placement_gap, piece.swing_gap) == (None, None, None)
+    ((piece,),) = windows([line(0, 0, 0, 0, a=0), line(5, 0, 0, 0, a=0)])
+    assert (piece.utility, piece.least_connections, piece.placement_gap, piece.swing_gap) == (None,) * 4
 
 
 def test_a_piece_is_computed_once() -> None:
@@ -65,3 +66,11 @@ def test_a_piece_is_computed_once() -> None:
     _, known = pieces(rings, rings[300][0], SPEC, {})
     again, _ = pieces(rings, rings[300][0], SPEC, known)
     assert again[300][0] is next(iter(known.values()))
+
+
+def test_least_connections_is_compared_at_the_same_sessions_and_pools() -> None:
+    """A pool of a, 4, 7, 9, and one of b, 3, 5: of two sessions least connections puts one on each, 7 of 7, and of three
+    half of the third on each, 7 + 5 / 2 = 9.5 of 10."""
+    lines = [line(0, 0, 0, 0, b=1), line(5, 10, 35, 35, b=1), line(10, 25, 85, 85, b=1)]
+    (found,) = windows(lines)
+    assert [piece.least_connections for piece in found] == pytest.approx([1, 9.5 / 10])

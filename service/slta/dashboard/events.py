@@ -47,13 +47,15 @@ class Frame:
     """Fleet at one instant: `state` and `averages` as in the API.
 
     `pools` is null for large fleets, and may be slightly newer than `state` under constant change. `away` are the pools
-    that are not active, of a large fleet at most 200, as they were some seconds ago. `averages` is null in the first
-    second, and if curves or capacities changed in the window. `events` cover the charts' time range, newest first.
-    `damage` is null without findings. `next_placement` is the sentence of `GET …/next`, `store` the word of `/readyz`.
+    that are not active, of a large fleet at most 200, as they were some seconds ago. `averages` and what least
+    connections would lose are of the last minute, null in its first second, and if curves or capacities changed in it.
+    `events` cover the charts' time range, newest first. `damage` is null without findings. `next_placement` is the
+    sentence of `GET …/next`, `store` the word of `/readyz`.
     """
 
     state: Observation
     averages: AveragesObservation | None
+    least_connections_gap: float | None
     policy: ShownPolicy
     estimate: Estimate | None
     next_placement: str

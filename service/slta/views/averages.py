@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Averages, Gaps, gaps
+from slta.core.least_connections import least_connections_utility
 from slta.models import MICROSECONDS, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
@@ -66,6 +67,25 @@ def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None
 
     Raises UtilitiesChangedError and InvalidIntegralsError.
     """
+    means = mean_totals(newer, older, spec)
+    return gaps(spec.bound_ranking, means) if means else None
+
+
+def least_connections_gap(newer: Integrals, older: Integrals, spec: FleetSpec) -> float | None:
+    """What least connections would lose at the mean sessions and pools between two integrals, of |u*(⟨s⟩)|.
+
+    None as `averages`, or if the bound is 0. Raises as `averages`.
+    """
+    means = mean_totals(newer, older, spec)
+    best = gaps(spec.bound_ranking, means) if means else None
+    if means is None or best is None:
+        return None
+    even = least_connections_utility(spec.bound_ranking, means.pools, means.sessions)
+    return best.relative(best.utility_bound - even / best.mean_pools)
+
+
+def mean_totals(newer: Integrals, older: Integrals, spec: FleetSpec) -> Averages | None:
+    """Means of totals between two integrals; None if no time passed. Raises as `averages`."""
     if newer.store_epoch != older.store_epoch:
         raise UtilitiesChangedError("The fleet was created anew within the window: begin a new window.")
     if newer.utilities_version != older.utilities_version or len(newer.pools) != len(older.pools):
@@ -77,13 +97,12 @@ def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None
         )
     if elapsed == 0:
         return None
-    means = Averages(
+    return Averages(
         pools=tuple(difference(n, o) / elapsed for n, o in zip(newer.pools, older.pools, strict=True)),
         sessions=difference(newer.sessions, older.sessions) / elapsed,
         utility=spec.integers.to_utility(difference(newer.utility, older.utility) / elapsed),
         momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
     )
-    return gaps(spec.bound_ranking, means)
 
 
 def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from slta.core.fleet import FleetSpec
-from slta.core.gaps import Gaps
 from slta.models import MICROSECONDS, Integrals
-from slta.views.averages import averages
+from slta.views.averages import averages, least_connections_gap
 
 SWING_SECONDS = 60
 """Swings are measured over the minute before a point: a shorter piece has hardly any."""
@@ -22,14 +21,15 @@ Ends = tuple[Integrals, Integrals, Integrals]
 class Piece:
     """Means over the `seconds` before fleet time `time`.
 
-    Gaps are fractions of the bound. `swing_gap` is over the last `SWING_SECONDS`, None if less is kept. All are None
-    without active pools.
+    All are fractions of the bound: `utility` is this placement's, `least_connections` what the same sessions would be
+    worth if spread evenly. `swing_gap` is over the last `SWING_SECONDS`, None if less is kept. All are None without
+    active pools, and without sessions.
     """
 
     time: float
     seconds: float
-    utility_per_pool: float | None
-    utility_bound_per_pool: float | None
+    utility: float | None
+    least_connections: float | None
     placement_gap: float | None
     swing_gap: float | None
 
@@ -73,12 +73,12 @@ def _piece(ends: Ends, spec: FleetSpec) -> Piece:
     return Piece(
         time=newer.time / MICROSECONDS,
         seconds=(newer.time - older.time) / MICROSECONDS,
-        utility_per_pool=means.utility_mean if means else None,
-        utility_bound_per_pool=means.utility_bound if means else None,
-        placement_gap=_relative(means, "placement_gap"),
-        swing_gap=_relative(swing, "swing_gap"),
+        utility=_share(means.relative(means.utility_gap) if means else None),
+        least_connections=_share(least_connections_gap(newer, older, spec)),
+        placement_gap=means.relative(means.placement_gap) if means else None,
+        swing_gap=swing.relative(swing.swing_gap) if swing else None,
     )
 
 
-def _relative(means: Gaps | None, gap: str) -> float | None:
-    return means.relative(getattr(means, gap)) if means else None
+def _share(gap: float | None) -> float | None:
+    return None if gap is None else 1 - gap

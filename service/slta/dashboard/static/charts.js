@@ -1,23 +1,28 @@
-// Charts: utility and bound, gaps, and estimate r.
+// Charts: utility beside least connections, gaps, and estimate r.
 
 import { Chart } from "./chart.js";
 import { byId, setText } from "./dom.js";
-import { amount, count, duration, fixed, percent } from "./format.js";
+import { count, duration, fixed, percent } from "./format.js";
 import { shortBy } from "./history.js";
 
 /** Decimals that distinguish two ticks. */
 const decimals = (step) => Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 
-const perPool = (value, step) => (step && value !== null ? fixed(value, decimals(step)) : amount(value));
 const share = (value, step) =>
   step && value !== null ? `${fixed(100 * value, decimals(100 * step))} %` : percent(value);
 
+/** Two decimals, as these shares are near 100 %. */
+const nearlyAll = (value, step) => (step || value === null ? share(value, step) : `${fixed(100 * value, 2)} %`);
+
 /** `line` is a CSS class. */
 const series = (key, label, line) => ({ key, label, line });
-const UTILITY = {
-  title: "Utility per pool, and its bound",
-  series: [series("utility_bound_per_pool", "bound", "bound"), series("utility_per_pool", "utility", "utility")],
-  format: perPool,
+const COMPARED = {
+  title: "Utility, of the best possible",
+  series: [
+    series("utility", "this placement", "utility"),
+    series("least_connections", "least connections, same sessions", "bound"),
+  ],
+  format: nearlyAll,
   between: true,
 };
 const RANKS = {
@@ -36,8 +41,8 @@ const gap = (title, key, line) => ({
   format: share,
   fromZero: LEAST_GAP,
 });
-const PLACEMENT = gap("Placement gap", "placement_gap", "placement");
-const SWING = gap("Swing gap", "swing_gap", "swing");
+const PLACEMENT = gap("What placement loses", "placement_gap", "placement");
+const SWING = gap("What swings of the load lose", "swing_gap", "swing");
 
 /** Charts of History over the chosen range. */
 export class Charts {
@@ -45,7 +50,7 @@ export class Charts {
   #marks = [];
 
   constructor() {
-    this.charts = [PLACEMENT, UTILITY, SWING, RANKS].map((options) => new Chart(byId("charts"), options));
+    this.charts = [COMPARED, PLACEMENT, SWING, RANKS].map((options) => new Chart(byId("charts"), options));
     byId("ranges").addEventListener("change", () => this.#draw());
   }
 

@@ -17,7 +17,8 @@ export function viewOf(frame) {
       .map((pool) => columnView(pool, c));
   for (const c of pools ? classes : []) c.columns = columnsOf(c);
   const away = frame.away.toSorted(byStatus);
-  return { state, averages, estimate, policy, classes, events, away, hasPools: Boolean(pools) };
+  const leastConnections = frame.least_connections_gap;
+  return { state, averages, leastConnections, estimate, policy, classes, events, away, hasPools: Boolean(pools) };
 }
 
 const STATUSES = ["failed", "draining", "active"];

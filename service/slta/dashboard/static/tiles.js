@@ -35,9 +35,9 @@ function placementTile(view) {
   return tile("tile-placement-gap", "Placement gap", percent(headlineGap(view)), placementNote(view));
 }
 
-function placementNote({ state, averages }) {
-  const gap = averages?.placement_gap ?? null;
-  if (gap !== null) return `${fixed(gap, 4)} per pool, mean of the last minute`;
+function placementNote({ state, averages, leastConnections }) {
+  const others = leastConnections === null ? "" : `; least connections would lose ${percent(leastConnections)}`;
+  if (averages?.placement_gap != null) return `of the best possible, mean of the last minute${others}`;
   return state.pools.active ? "now; no minute to average yet" : "no active pool";
 }
 
