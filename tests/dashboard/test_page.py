@@ -389,11 +389,32 @@ def test_the_foot_says_that_the_store_cannot_be_reached(page: Page, service: Ser
 
 def test_another_fleet_can_be_chosen(page: Page, service: ServiceProcess) -> None:
     open_fleet(page, service, "default")
-    page.get_by_label("Fleet").select_option("many")
+    page.locator("#fleet").select_option("many")
     expect(page).to_have_title(re.compile("many"))
     assert page.url.endswith("#many")
     page.go_back()
     expect(page).to_have_title(re.compile("default"))
+
+
+def test_all_fleets_are_seen_in_one_table_which_leads_to_each(page: Page, service: ServiceProcess) -> None:
+    service.call("PUT", "/v1/fleets/overview", fleet_document(small=2, large=2))
+    service.call("POST", "/v1/fleets/overview/pools/small-2/drain")
+    service.assign("overview", 15)
+    open_fleet(page, service, "default")
+    page.locator("#fleet").select_option("All fleets")
+    rows = page.locator("#overview-table tbody tr")
+    row = rows.filter(has=page.get_by_role("link", name="overview"))
+    expect(row.locator("td").nth(2)).to_have_text("15")
+    assert row.locator("td").all_text_contents()[:4] == ["3", "1", "15", "6 %"]
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.locator("#live")).to_be_hidden()
+    service.call("PUT", "/v1/fleets/later", fleet_document(small=0, large=0))
+    later = rows.filter(has=page.get_by_role("link", name="later"))
+    expect(later.locator("td").last).to_have_text("no active pool")
+    later.get_by_role("link").click()
+    expect(page).to_have_title(re.compile("later"))
+    expect(page.locator("#overview")).to_be_hidden()
+    expect(page.locator("#fleet")).to_have_value("later")
 
 
 def test_large_fleets_show_their_distribution_and_still_find_a_pool(

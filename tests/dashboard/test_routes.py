@@ -8,12 +8,13 @@ from dataclasses import asdict
 
 import httpx
 import pytest
+from redis import Redis
 
 from slta.auth.keys import Access, KeyFile, Scope, generate_key
 from slta.dashboard import FleetStreams
 from slta.dashboard.page import CONTENT_TYPES, PAGE, POLICY
 from slta.store import Store
-from tests.dashboard.conftest import ABOUT, FLEET, Watch, client_with, create_fleet, fleet_document, read_event
+from tests.dashboard.conftest import ABOUT, FLEET, Calls, Watch, client_with, create_fleet, fleet_document, read_event
 
 
 def access_with(*scopes: Scope, fleets: Sequence[str] = ()) -> tuple[Access, str]:
@@ -62,9 +63,41 @@ async def test_rights_follow_the_key(store: Store, streams: FleetStreams) -> Non
     assert rights["admin"] == {"fleets": both, "may_change_pools": True, "may_change_fleet": True}
 
 
+async def test_the_overview_has_the_fleets_that_a_key_sees(store: Store, streams: FleetStreams) -> None:
+    for fleet in ("default", "other"):
+        await create_fleet(store, fleet_document(), fleet)
+    await store.pools.set_status("default", "small-1", "failed")
+    for k in range(7):
+        await store.sessions.assign("default", f"s{k}", 0)
+    access, key = access_with("read", fleets=("default",))
+    async with client_with(store, streams, access, key) as client:
+        (row,) = (await client.get("/console/overview")).json()
+    facts = {"fleet": "default", "pools": 3, "draining_pools": 0, "failed_pools": 1, "sessions": 7, "capacity": 240}
+    assert row == facts | {"placement_gap": row["placement_gap"], "is_damaged": False, "problem": None}
+
+
+async def test_a_fleet_that_cannot_be_read_does_not_hide_the_others(
+    store: Store, streams: FleetStreams, client: httpx.AsyncClient, server: str
+) -> None:
+    for fleet in ("default", "other"):
+        await create_fleet(store, fleet_document(), fleet)
+    with Redis.from_url(server) as redis:
+        redis.delete("{other}:document")
+    rows = {row["fleet"]: row["problem"] for row in (await client.get("/console/overview")).json()}
+    assert rows["default"] is None
+    assert rows["other"]
+
+
+async def test_viewers_share_the_overview(store: Store, client: httpx.AsyncClient, calls: Calls) -> None:
+    await create_fleet(store, fleet_document())
+    for _ in range(3):
+        await client.get("/console/overview")
+    assert calls["snapshot"] == 1
+
+
 async def test_events_are_for_keys_that_may_read_the_fleet(store: Store, streams: FleetStreams) -> None:
     await create_fleet(store, fleet_document())
-    paths = f"/console/{FLEET}/events", "/console/fleets"
+    paths = f"/console/{FLEET}/events", "/console/fleets", "/console/overview"
     access, key = access_with("metrics")
     async with client_with(store, streams, access) as nobody, client_with(store, streams, access, key) as scraper:
         assert {(await nobody.get(path)).status_code for path in paths} == {401}

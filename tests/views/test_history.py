@@ -69,8 +69,10 @@ def test_a_piece_is_computed_once() -> None:
 
 
 def test_least_connections_is_compared_at_the_same_sessions_and_pools() -> None:
-    """A pool of a, 4, 7, 9, and one of b, 3, 5: of two sessions least connections puts one on each, 7 of 7, and of three
-    half of the third on each, 7 + 5 / 2 = 9.5 of 10."""
+    """A pool of a, u = 4, 7, 9, and one of b, u = 3, 5.
+
+    Of two sessions least connections puts one on each, 7 of 7, and of three half of the third on each, 9.5 of 10.
+    """
     lines = [line(0, 0, 0, 0, b=1), line(5, 10, 35, 35, b=1), line(10, 25, 85, 85, b=1)]
     (found,) = windows(lines)
     assert [piece.least_connections for piece in found] == pytest.approx([1, 9.5 / 10])

@@ -62,7 +62,7 @@ def dashboard_router(streams: FleetStreams, about: About) -> APIRouter:
     """Router of the dashboard, for `build_api(extra_routers=…)`."""
     router = APIRouter(route_class=ApiRoute, include_in_schema=False)
     files = read_page()
-    version = version_of(files)
+    version, overview = version_of(files), streams.overview
 
     @router.get("/")
     @public(offers=("text/html",), free_query=True)
@@ -85,6 +85,12 @@ def dashboard_router(streams: FleetStreams, about: About) -> APIRouter:
         fleets = [name for name in await store.fleets.names() if caller.sees(name)]
         pools, fleet = caller.may({"pool"}), caller.may({"admin"})
         return json_response(ViewerRights(fleets=fleets, may_change_pools=pools, may_change_fleet=fleet, about=about))
+
+    @router.get("/console/overview")
+    @allow("read", "pool")
+    async def get_overview(caller: ThePrincipal) -> Response:
+        """Get a row for each fleet that the key sees."""
+        return json_response(await overview.rows(caller.sees))
 
     @router.get("/console/{fleet}/events")
     @allow("read", "pool", offers=("text/event-stream",))

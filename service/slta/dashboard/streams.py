@@ -10,6 +10,7 @@ import structlog
 from slta.dashboard.events import Damage, Hello, StreamError, event, show_policy
 from slta.dashboard.frames import FrameReader
 from slta.dashboard.history import History
+from slta.dashboard.overview import Overview
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models import Findings
@@ -112,6 +113,7 @@ class FleetStreams:
     ) -> None:
         """`specs` and `expected_gaps` as in `build_api`."""
         self._reader = FrameReader(store, specs, expected_gaps or ExpectedGapCache())
+        self.overview = Overview(store, specs)
         self._interval_seconds = interval_seconds
         self._most_viewers = most_viewers
         self._streams: dict[str, FleetStream] = {}

@@ -5,11 +5,13 @@ import { marksOf } from "./changes.js";
 import { Charts } from "./charts.js";
 import { Classes } from "./classes.js";
 import { PolicyControl, PoolInspector } from "./controls.js";
-import { byId, element, onSubmit, setHidden, setText } from "./dom.js";
+import { byId, onSubmit, setHidden, setText } from "./dom.js";
+import { ALL, FleetChoice } from "./fleets.js";
 import { Footer } from "./footer.js";
 import { percent } from "./format.js";
 import { History } from "./history.js";
 import { headlineGap, verdictOf, viewOf } from "./model.js";
+import { Overview } from "./overview.js";
 import { fetchRights, forgetKey, heldKey, holdKey, Refused } from "./service.js";
 import { Status } from "./status.js";
 import { Stream } from "./stream.js";
@@ -32,6 +34,11 @@ class Page {
     this.status = new Status();
     this.footer = new Footer();
     this.charts = new Charts();
+    this.choice = new FleetChoice(() => this.#follow());
+    this.overview = new Overview({
+      fleets: (fleets) => this.#seeAll(fleets),
+      failed: (failure) => this.#needsKey(failure) || this.#broken(failure),
+    });
     this.inspector = new PoolInspector();
     this.policy = new PolicyControl();
     const parts = { hint: byId("pools-hint"), legend: byId("legend") };
@@ -40,8 +47,6 @@ class Page {
   }
 
   #listen() {
-    byId("fleet").addEventListener("change", (event) => (location.hash = event.target.value));
-    addEventListener("hashchange", () => this.#watch(this.#wantedFleet()));
     byId("views").addEventListener("change", () => this.#drawPools());
     byId("pool").addEventListener("input", () => this.#drawPools());
     for (const name of FOLDED_TABLES) byId(`${name}-table-box`).addEventListener("toggle", () => this.#drawTables());
@@ -63,26 +68,33 @@ class Page {
     setHidden(byId("forget-key"), !heldKey());
     if (this.#rights) this.footer.show(this.#rights.about);
     setHidden(byId("no-fleet"), !this.#rights || this.#rights.fleets.length > 0);
-    if (this.#rights?.fleets.length) this.#offerFleets();
+    this.choice.offer(this.#rights?.fleets ?? []);
+    if (this.choice.wanted) this.#follow();
     else setTimeout(() => this.begin(), ASK_AGAIN_MS);
   }
 
-  #offerFleets() {
-    const { fleets } = this.#rights;
-    byId("fleet").replaceChildren(...fleets.map((name) => element("option", { value: name }, name)));
-    byId("fleet").disabled = fleets.length < 2;
-    this.#watch(this.#wantedFleet());
+  /** Show what the address names: a fleet, or all. */
+  #follow() {
+    const wanted = this.choice.wanted;
+    document.body.dataset.view = wanted === ALL ? "all" : "fleet";
+    if (wanted !== ALL) return this.#watch(wanted);
+    this.#leaveFleet();
+    byId("fleet").value = ALL;
+    document.title = "All fleets · SLTA live";
+    this.overview.show();
   }
 
-  #wantedFleet() {
-    const named = decodeURIComponent(location.hash.slice(1));
-    const { fleets } = this.#rights ?? { fleets: [] };
-    return fleets.includes(named) ? named : fleets.includes("default") ? "default" : fleets[0];
+  #leaveFleet() {
+    this.#stopWatching();
+    this.#fleet = "";
+    this.status.reset();
+    setHidden(byId("live"), true);
   }
 
   #watch(fleet) {
     if (!fleet || (fleet === this.#fleet && this.#stream)) return;
     this.#stream?.stop();
+    this.overview.hide();
     if (fleet !== this.#fleet) this.#forgetFleet(fleet);
     byId("fleet").value = fleet;
     this.#stream = new Stream(fleet, {
@@ -180,11 +192,13 @@ class Page {
 
   /** The fleet was deleted: select another one, or wait. */
   #loseFleet() {
-    this.#stopWatching();
-    this.#fleet = "";
-    setHidden(byId("live"), true);
-    this.status.reset();
+    this.#leaveFleet();
     this.begin();
+  }
+
+  #seeAll(fleets) {
+    this.choice.offer(fleets);
+    this.status.seen();
   }
 
   /** Ask for a key if it is missing or rejected; returns whether. */
@@ -209,13 +223,14 @@ class Page {
 
   #followVisibility() {
     clearTimeout(this.hiding);
-    if (document.visibilityState === "visible") return this.#rights && this.#watch(this.#wantedFleet());
+    if (document.visibilityState === "visible") return this.#follow();
     this.hiding = setTimeout(() => this.#stopWatching(), HIDDEN_MS);
   }
 
   #stopWatching() {
     this.#stream?.stop();
     this.#stream = null;
+    this.overview.hide();
   }
 }
 

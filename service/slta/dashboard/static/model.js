@@ -78,6 +78,15 @@ export function headlineGap({ state, averages }) {
   return averages?.relative_placement_gap ?? state.relative_gap;
 }
 
+/** State of a row of the overview in a word or two, by the same limits as the sentence. */
+export function levelOf({ is_damaged: damaged, pools, sessions, capacity, placement_gap: gap }) {
+  if (damaged) return "damaged";
+  if (pools === 0) return "no active pool";
+  if (sessions >= NEARLY_FULL * capacity) return "nearly full";
+  if (gap > LARGE_GAP) return "placement could be better";
+  return sessions === 0 ? "no session" : "good";
+}
+
 /** One-sentence status, the most urgent condition first. */
 export function verdictOf(view, rates, percent) {
   const { state, classes, policy } = view;

@@ -28,6 +28,7 @@ export async function request(path, { method = "GET", headers = {}, ...options }
 }
 
 export const fetchRights = async () => (await request("/console/fleets")).json();
+export const fetchOverview = async () => (await request("/console/overview")).json();
 export const eventsPath = (fleet) => `/console/${fleet}/events`;
 
 const poolPath = (fleet, poolId) => `/v1/fleets/${fleet}/pools/${encodeURIComponent(poolId)}`;

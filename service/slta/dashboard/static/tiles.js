@@ -1,7 +1,7 @@
 // Tiles with the key figures.
 
 import { drawList, element, setText } from "./dom.js";
-import { amount, count, fixed, percent, plural, rate } from "./format.js";
+import { amount, count, percent, plural, rate } from "./format.js";
 import { leftOut, rejections } from "./history.js";
 import { headlineGap } from "./model.js";
 
@@ -37,8 +37,8 @@ function placementTile(view) {
 
 function placementNote({ state, averages, leastConnections }) {
   const others = leastConnections === null ? "" : `; least connections would lose ${percent(leastConnections)}`;
-  if (averages?.placement_gap != null) return `of the best possible, mean of the last minute${others}`;
-  return state.pools.active ? "now; no minute to average yet" : "no active pool";
+  if (!averages?.mean_pools) return state.pools.active ? "now; no minute to average yet" : "no active pool";
+  return `of the best possible, mean of the last minute${others}`;
 }
 
 function swingTile(averages) {

@@ -1,0 +1,64 @@
+// All fleets that the key sees, one a row.
+
+import { byId, drawList, element, setHidden, setText } from "./dom.js";
+import { count, NONE, percent } from "./format.js";
+import { levelOf } from "./model.js";
+import { fetchOverview } from "./service.js";
+
+const POLL_MS = 2000;
+const COLUMNS = [
+  ["Fleet", (row) => row.fleet],
+  ["Active pools", (row) => count(row.pools)],
+  ["Not active", (row) => count(row.draining_pools + row.failed_pools)],
+  ["Sessions", (row) => count(row.sessions)],
+  ["Used", (row) => (row.capacity ? `${count((100 * row.sessions) / row.capacity)} %` : NONE)],
+  ["Placement gap", (row) => percent(row.placement_gap)],
+  ["State", (row) => row.problem ?? levelOf(row)],
+];
+
+export class Overview {
+  #timer = null;
+
+  /** `on.fleets(names)` after each answer, `on.failed(failure)` instead. */
+  constructor(on) {
+    this.on = on;
+    const head = COLUMNS.map(([title]) => element("th", { scope: "col" }, title));
+    byId("overview-table").append(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
+  }
+
+  show() {
+    if (this.#timer !== null) return;
+    this.#timer = setInterval(() => this.#read(), POLL_MS);
+    this.#read();
+  }
+
+  hide() {
+    clearInterval(this.#timer);
+    this.#timer = null;
+    setHidden(byId("overview"), true);
+  }
+
+  async #read() {
+    try {
+      const rows = await fetchOverview();
+      if (this.#timer === null) return;
+      drawList(byId("overview-table").tBodies[0], rows, createRow, drawRow);
+      setHidden(byId("overview"), false);
+      this.on.fleets(rows.map((row) => row.fleet));
+    } catch (failure) {
+      if (this.#timer !== null) this.on.failed(failure);
+    }
+  }
+}
+
+function createRow() {
+  const others = COLUMNS.slice(1).map(() => element("td"));
+  return element("tr", {}, element("th", { scope: "row" }, element("a")), ...others);
+}
+
+function drawRow(node, row) {
+  const [head, ...others] = node.children;
+  head.firstChild.href = `#${encodeURIComponent(row.fleet)}`;
+  setText(head.firstChild, row.fleet);
+  others.forEach((cell, k) => setText(cell, COLUMNS[k + 1][1](row)));
+}
