@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -532,6 +533,77 @@ def test_a_phone_shows_it_without_scrolling_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_on_a_phone_every_column_of_the_classes_is_seen(page: Page, service: ServiceProcess) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    open_fleet(page, service, "default")
+    right_edges = page.locator("#class-table tbody :is(th, td)").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().right)"
+    )
+    assert len(right_edges) == 2 * 13
+    assert max(right_edges) <= 360
+
+
+def test_without_a_fleet_it_says_that_it_waits_for_one(
+    context: BrowserContext, complaints: list[str], tmp_path: Path
+) -> None:
+    with ServiceProcess(tmp_path) as process:
+        page = context.new_page()
+        page.goto(process.url)
+        expect(page.locator("#connection")).to_have_text("Waiting for a fleet")
+        process.call("PUT", "/v1/fleets/first", fleet_document())
+        expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
+
+
+def test_a_fleet_whose_sessions_have_ended_does_not_wait_for_its_first(page: Page, service: ServiceProcess) -> None:
+    service.call("PUT", "/v1/fleets/emptied", fleet_document())
+    open_fleet(page, service, "emptied")
+    verdict = page.locator("#verdict-text")
+    expect(verdict).to_have_text("No session yet: the fleet is empty.")
+    service.call("POST", "/v1/fleets/emptied/assign", {"session_id": "only"})
+    service.call("POST", "/v1/fleets/emptied/complete", {"session_id": "only"})
+    expect(verdict).to_have_text("No session at present: the fleet is empty.")
+
+
+def test_a_gap_of_nothing_is_written_in_one_way(page: Page, service: ServiceProcess) -> None:
+    service.call("PUT", "/v1/fleets/perfect", fleet_document())
+    service.assign("perfect", 1)
+    open_fleet(page, service, "perfect")
+    expect(page.locator("#tile-placement-gap .value")).to_have_text("0 %")
+    assert "0.000 %" not in page.locator("#tiles").inner_text()
+
+
+def test_utilities_are_in_the_fleet_s_unit_if_it_names_one(
+    page: Page, service: ServiceProcess, complaints: list[str]
+) -> None:
+    with httpx.stream("GET", f"{service.url}/console/default/events") as stream:
+        frame = next(line for line in stream.iter_lines() if line.startswith('data: {"state"'))
+    value = json.loads(frame.removeprefix("data: "))
+    value["state"]["utility_unit"] = "frames/s"
+    body = f"event: frame\ndata: {json.dumps(value)}\n\n"
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+    page.goto(service.url)
+    expect(page.locator("#tile-utility dt")).to_have_text("Utility, frames/s")
+    assert cells(page, "class-table")["small"][10].endswith(" frames/s")
+    expect(page.locator(".pool-class .facts").first).to_contain_text("frames/s")
+
+
+def test_every_figure_that_needs_a_word_is_in_the_glossary(page: Page, service: ServiceProcess) -> None:
+    service.call("PUT", "/v1/fleets/reported", fleet_document(policy="observe"))
+    open_fleet(page, service, "reported")
+    titles = page.locator("#tiles dt").all_text_contents()
+    explained = page.locator("#glossary dt").all_text_contents()
+    assert {"Difference at placing", "Next rank", "Reports left out", "Placement gap", "Swing gap"} <= {*titles}
+    assert {*titles} - {"Utility", "Arrivals", "Sessions"} <= {*explained}
+
+
+def test_what_cannot_be_clicked_is_not_offered_for_it(page: Page, service: ServiceProcess) -> None:
+    open_fleet(page, service, "default")
+    field = page.get_by_label("Pool", exact=True)
+    expect(field).to_have_attribute("placeholder", "click one, or type its id")
+    page.get_by_role("radio", name="Distribution").check()
+    expect(field).to_have_attribute("placeholder", "type its id")
+
+
 def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
     context: BrowserContext, complaints: list[str], tmp_path: Path
 ) -> None:
@@ -543,6 +615,7 @@ def test_with_keys_it_asks_for_one_and_offers_what_the_key_may(
         service.call("PUT", "/v1/fleets/default", fleet_document(), key=keys[1])
         page = context.new_page()
         page.goto(service.url)
+        expect(page.locator("#connection")).to_have_text("Waiting for a key")
         use_key(page, "nobody.0123456789abcdef0123456789abcdef")
         expect(page.get_by_role("alert")).to_contain_text("valid key")
         use_key(page, keys[0])

@@ -65,7 +65,7 @@ export class Chart {
     this.labels = shape("g", { class: "labels" });
     this.svg.append(this.grid, this.area, this.marks, ...this.lines, this.cursor, this.labels);
     const keys = this.series.map(({ label, line }, index) =>
-      element("li", {}, sample(line), this.values[index], ` ${label}`),
+      element("li", {}, sample(line), ...(this.series.length > 1 ? [this.values[index], " "] : []), label),
     );
     const note = element("p", { class: "hint" }, this.note);
     const list = element("ul", {}, ...keys);

@@ -2,7 +2,7 @@
 
 import { element, setHidden, setText, shape } from "./dom.js";
 import { AXIS, RIGHT } from "./figure.js";
-import { amount, count, plural } from "./format.js";
+import { count, plural, worth } from "./format.js";
 import { levelsInUse } from "./model.js";
 import { PoolsDrawing } from "./pools.js";
 import { ProfileDrawing } from "./profile.js";
@@ -103,9 +103,11 @@ class Block {
 
   #drawFacts(c) {
     const away = ["draining", "failed"].filter((status) => c.pools[status]);
-    const pools = [plural(c.pools.active, "pool"), ...away.map((status) => `${c.pools[status]} ${status}`)].join(", ");
+    const pools = [plural(c.pools.active, "active pool"), ...away.map((status) => `${c.pools[status]} ${status}`)].join(
+      ", ",
+    );
     const parts = [pools, plural(c.sessions.active, "session")];
-    if (c.marginal_utility !== null) parts.push(`next worth ${amount(c.marginal_utility)}`);
+    if (c.marginal_utility !== null) parts.push(`next worth ${worth(c.marginal_utility, c.unit)}`);
     else if (c.pools.active) parts.push("full");
     setText(this.facts, parts.join(" · "));
     setHidden(this.tokens, !c.tokens);

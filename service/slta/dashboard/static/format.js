@@ -27,10 +27,14 @@ export function amount(value) {
   return fixed(value, size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3);
 }
 
+/** An amount of utility in the fleet's unit, if it names one. */
+export const worth = (value, unit) => (unit && value !== null ? `${amount(value)} ${unit}` : amount(value));
+
 /** A fraction as percent, with enough digits to distinguish a small gap from 0. */
 export function percent(fraction) {
   if (fraction === null || fraction === undefined) return NONE;
   const value = Math.abs(fraction) < 1e-9 ? 0 : fraction * 100;
+  if (value === 0) return "0 %";
   if (value > 0 && value < 0.0005) return "< 0.001 %";
   return `${fixed(value, Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3)} %`;
 }

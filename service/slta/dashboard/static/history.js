@@ -68,7 +68,7 @@ export function shortBy({ now, seconds, means }) {
   return covered < NEARLY * seconds ? covered : null;
 }
 
-const arrivals = (c) => c.assigned + c.adopted;
+export const arrivals = (c) => c.assigned + c.adopted;
 const completions = (c) => c.completed + c.expired + c.failed + c.reported_ended;
 export const leftOut = (c) => c.left_out_over_capacity + c.left_out_unknown_pool;
 export const rejections = (c) => c.rejected_no_capacity + c.rejected_no_active_pool;

@@ -69,8 +69,9 @@ class Page {
     if (this.#rights) this.footer.show(this.#rights.about);
     setHidden(byId("no-fleet"), !this.#rights || this.#rights.fleets.length > 0);
     this.choice.offer(this.#rights?.fleets ?? []);
-    if (this.choice.wanted) this.#follow();
-    else setTimeout(() => this.begin(), ASK_AGAIN_MS);
+    if (this.choice.wanted) return this.#follow();
+    if (this.#rights) this.status.reset("a fleet");
+    setTimeout(() => this.begin(), ASK_AGAIN_MS);
   }
 
   /** Show what the address names: a fleet, or all. */
@@ -209,7 +210,7 @@ class Page {
     setHidden(byId("key-form"), false);
     setText(byId("key-error"), heldKey() ? failure.message : "");
     setHidden(byId("forget-key"), !heldKey());
-    this.status.reset();
+    this.status.reset("a key");
     byId("key").focus();
     return true;
   }

@@ -1,5 +1,7 @@
 // View model of a frame. Pure: no DOM, no clock.
 
+import { arrivals } from "./history.js";
+
 const WENT_BACK_SECONDS = 900;
 const NEARLY_FULL = 0.95;
 const LARGE_GAP = 0.01;
@@ -9,7 +11,8 @@ const FAR_RANKS = 3;
 export function viewOf(frame) {
   const { state, averages, estimate, policy, pools, events } = frame;
   const next = bestClass(state.classes);
-  const classes = state.classes.map((c) => classView(c, c === next, estimate, policy));
+  const unit = state.utility_unit ?? "";
+  const classes = state.classes.map((c) => ({ ...classView(c, c === next, estimate, policy), unit }));
   const columnsOf = (c) =>
     pools
       .filter((pool) => pool.pool_class === c.name)
@@ -18,7 +21,7 @@ export function viewOf(frame) {
   for (const c of pools ? classes : []) c.columns = columnsOf(c);
   const away = frame.away.toSorted(byStatus);
   const leastConnections = frame.least_connections_gap;
-  return { state, averages, leastConnections, estimate, policy, classes, events, away, hasPools: Boolean(pools) };
+  return { state, unit, averages, leastConnections, estimate, policy, classes, events, away, hasPools: Boolean(pools) };
 }
 
 const STATUSES = ["failed", "draining", "active"];
@@ -112,7 +115,10 @@ export function verdictOf(view, rates, percent) {
     return attention(`r is ${off} ranks from its optimum, and learns with each arrival.`);
   const usual = usualGap(state, percent);
   if (gap > LARGE_GAP) return attention(`A better placement would win ${percent(gap)} of the best possible${usual}.`);
-  if (state.sessions.active === 0) return { level: "good", text: "No session yet: the fleet is empty." };
+  if (state.sessions.active === 0) {
+    const when = arrivals(state.counters) ? "at present" : "yet";
+    return { level: "good", text: `No session ${when}: the fleet is empty.` };
+  }
   return { level: "good", text: `Placement is within ${percent(Math.max(gap, 1e-5))} of the best possible${usual}.` };
 }
 

@@ -1,9 +1,10 @@
 // All fleets that the key sees, one a row.
 
-import { byId, drawList, element, setHidden, setText } from "./dom.js";
+import { byId, setHidden } from "./dom.js";
 import { count, NONE, percent } from "./format.js";
 import { levelOf } from "./model.js";
 import { fetchOverview } from "./service.js";
+import { fillTable } from "./tables.js";
 
 const POLL_MS = 2000;
 const COLUMNS = [
@@ -22,8 +23,6 @@ export class Overview {
   /** `on.fleets(names)` after each answer, `on.failed(failure)` instead. */
   constructor(on) {
     this.on = on;
-    const head = COLUMNS.map(([title]) => element("th", { scope: "col" }, title));
-    byId("overview-table").append(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
   }
 
   show() {
@@ -42,23 +41,12 @@ export class Overview {
     try {
       const rows = await fetchOverview();
       if (this.#timer === null) return;
-      drawList(byId("overview-table").tBodies[0], rows, createRow, drawRow);
+      const linked = rows.map((row) => ({ ...row, link: `#${encodeURIComponent(row.fleet)}` }));
+      fillTable(byId("overview-table"), COLUMNS, linked);
       setHidden(byId("overview"), false);
       this.on.fleets(rows.map((row) => row.fleet));
     } catch (failure) {
       if (this.#timer !== null) this.on.failed(failure);
     }
   }
-}
-
-function createRow() {
-  const others = COLUMNS.slice(1).map(() => element("td"));
-  return element("tr", {}, element("th", { scope: "row" }, element("a")), ...others);
-}
-
-function drawRow(node, row) {
-  const [head, ...others] = node.children;
-  head.firstChild.href = `#${encodeURIComponent(row.fleet)}`;
-  setText(head.firstChild, row.fleet);
-  others.forEach((cell, k) => setText(cell, COLUMNS[k + 1][1](row)));
 }

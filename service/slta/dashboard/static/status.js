@@ -10,6 +10,7 @@ const CONNECTION_MARKS = { connecting: MARKS.waiting, live: MARKS.good, stale: M
 export class Status {
   #seenAt = null;
   #reason = "";
+  #awaited = "";
   #announced = "";
   #verdict = "";
 
@@ -30,9 +31,10 @@ export class Status {
     this.show();
   }
 
-  /** Another fleet without frames yet. */
-  reset() {
+  /** No frame yet, and `awaited` is what has to come first; '' for the service's answer. */
+  reset(awaited = "") {
     this.#seenAt = null;
+    this.#awaited = awaited;
     this.trouble("");
   }
 
@@ -54,7 +56,8 @@ export class Status {
     const age = this.#seenAt === null ? null : performance.now() - this.#seenAt;
     const state = age === null ? "connecting" : age > STALE_MS ? "stale" : "live";
     document.body.dataset.connection = state;
-    setText(byId("connection"), WORDS[state]);
+    const isWaiting = state === "connecting" && this.#awaited !== "";
+    setText(byId("connection"), isWaiting ? `Waiting for ${this.#awaited}` : WORDS[state]);
     setAttributes(byId("connection-mark"), { d: CONNECTION_MARKS[state] });
     setText(byId("age"), age === null || state === "live" ? "" : `for ${duration(age / 1000)}`);
     const trouble = state === "live" ? "" : this.#explain(state);

@@ -1,13 +1,13 @@
 // Tables of the same numbers, for screen readers and copying.
 
 import { askedBy, wordsOf } from "./changes.js";
-import { drawList, element, setText } from "./dom.js";
-import { amount, count, duration, NONE } from "./format.js";
+import { drawList, element, setAttributes, setText } from "./dom.js";
+import { amount, count, duration, NONE, worth } from "./format.js";
 import { tokenWords } from "./model.js";
 
 const CLASS_COLUMNS = [
   ["Class", (c) => c.name],
-  ["Pools", (c) => count(c.pools.active)],
+  ["Active pools", (c) => count(c.pools.active)],
   ["Draining", (c) => count(c.pools.draining)],
   ["Failed", (c) => count(c.pools.failed)],
   ["Sessions", (c) => count(c.sessions.active)],
@@ -17,8 +17,8 @@ const CLASS_COLUMNS = [
   ["Optimal threshold", (c) => count(c.optimal_threshold)],
   ["Green tokens", (c) => count(c.tokens?.green)],
   ["Yellow tokens", (c) => count(c.tokens?.yellow)],
-  ["Worth of one more session", (c) => amount(c.marginal_utility)],
-  ["Worth of one more pool", (c) => amount(c.pool_worth)],
+  ["Worth of one more session", (c) => worth(c.marginal_utility, c.unit)],
+  ["Worth of one more pool", (c) => worth(c.pool_worth, c.unit)],
 ];
 
 const POOL_COLUMNS = [
@@ -72,16 +72,31 @@ const TABLES = {
 
 export function drawTable(table, name, view) {
   const [columns, rowsOf] = TABLES[name];
+  fillTable(table, columns, rowsOf(view));
+}
+
+/** Rows of `columns`: [title, text of a row], the first a row's head, with a link if the row has one. */
+export function fillTable(table, columns, rows) {
   if (!table.tBodies.length) {
     const head = columns.map(([title]) => element("th", { scope: "col" }, title));
     table.append(element("thead", {}, element("tr", {}, ...head)), element("tbody"));
   }
-  const create = () => createRow(columns.length);
-  const update = (node, row) => columns.forEach(([, read], k) => setText(node.children[k], read(row)));
-  drawList(table.tBodies[0], rowsOf(view), create, update);
+  drawList(
+    table.tBodies[0],
+    rows,
+    () => createRow(columns, Boolean(rows[0].link)),
+    (node, row) => updateRow(node, columns, row),
+  );
 }
 
-function createRow(cells) {
-  const others = Array.from({ length: cells - 1 }, () => element("td"));
-  return element("tr", {}, element("th", { scope: "row" }), ...others);
+/** Narrow pages draw a row as a list of titles and values. Roles stay what they are without the style of tables. */
+function createRow([, ...columns], hasLink) {
+  const others = columns.map(([title]) => element("td", { role: "cell", "data-title": title }));
+  const head = element("th", { scope: "row", role: "rowheader" }, ...(hasLink ? [element("a")] : []));
+  return element("tr", { role: "row" }, head, ...others);
+}
+
+function updateRow(node, columns, row) {
+  columns.forEach(([, read], k) => setText(node.children[k].firstElementChild ?? node.children[k], read(row)));
+  if (row.link) setAttributes(node.firstChild.firstChild, { href: row.link });
 }

@@ -1,7 +1,7 @@
 // Tiles with the key figures.
 
 import { drawList, element, setText } from "./dom.js";
-import { amount, count, percent, plural, rate } from "./format.js";
+import { amount, count, percent, plural, rate, worth } from "./format.js";
 import { leftOut, rejections } from "./history.js";
 import { headlineGap } from "./model.js";
 
@@ -11,7 +11,7 @@ export function drawTiles(list, view, rates) {
   const tiles = [
     placementTile(view),
     swingTile(averages),
-    utilityTile(state),
+    utilityTile(view),
     rankTile(view),
     arrivalsTile(rates),
     sessionsTile(state),
@@ -46,9 +46,14 @@ function swingTile(averages) {
   return tile("tile-swing-gap", "Swing gap", value, "the load's own swings; no policy's fault");
 }
 
-function utilityTile(state) {
+function utilityTile({ state, unit }) {
   const perPool = `${amount(state.utility_per_pool)} of ${amount(state.utility_bound_per_pool)} per pool`;
-  return tile("tile-utility", "Utility", amount(state.utility), `bound ${amount(state.utility_bound)}; ${perPool}`);
+  return tile(
+    "tile-utility",
+    unit ? `Utility, ${unit}` : "Utility",
+    amount(state.utility),
+    `bound ${amount(state.utility_bound)}; ${perPool}`,
+  );
 }
 
 function rankTile({ state, estimate, policy }) {
@@ -68,15 +73,15 @@ function arrivalsTile({ arrivals, completions }) {
 }
 
 function sessionsTile({ sessions, capacity }) {
-  const full = capacity ? `${count((100 * sessions.active) / capacity)} % of ${count(capacity)}` : "no capacity";
+  const full = capacity ? `${count((100 * sessions.active) / capacity)} % of room for ${count(capacity)}` : "no room";
   const draining = sessions.draining ? `; ${count(sessions.draining)} more on draining pools` : "";
   return tile("tile-sessions", "Sessions", count(sessions.active), full + draining);
 }
 
 /** A mean over reports, never a sum: the possible gain is the placement gap. */
-function differenceTile({ state, averages }) {
+function differenceTile({ state, averages, unit }) {
   const recent = averages?.difference_at_placing ?? null;
-  const value = amount(recent ?? state.difference_at_placing);
+  const value = worth(recent ?? state.difference_at_placing, unit);
   const reports = recent === null ? "all reports" : "the last minute's reports";
   return tile("tile-difference", "Difference at placing", value, `to JLMU's choice, mean of ${reports}`);
 }
