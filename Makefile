@@ -55,7 +55,7 @@ mutants: $(DEV) ## Plant each mistake of tests/mutants in a copy of the tree: a 
 walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers
 	$(PYTEST) -m campaign tests/api_fuzz --timeout 3600 -s $(ARGS)
 
-test-browser: $(DEV) ## The live page in a real Chromium
+test-browser: $(DEV) ## The live page in a real Chromium (ARGS=--shots writes pictures of it into build/live)
 	$(PYTEST) -m browser $(ARGS)
 
 bench: $(DEV) ## Operations per second over HTTP, beside what operators use today (ARGS="--help")

@@ -18,10 +18,8 @@ const nearlyAll = (value, step) => (step || value === null ? share(value, step) 
 const series = (key, label, line) => ({ key, label, line });
 const COMPARED = {
   title: "Utility, of the best possible",
-  series: [
-    series("utility", "this placement", "utility"),
-    series("least_connections", "least connections, same sessions", "bound"),
-  ],
+  series: [series("utility", "this placement", "utility"), series("least_connections", "least connections", "bound")],
+  note: "Both on the same sessions.",
   format: nearlyAll,
   between: true,
 };
@@ -35,14 +33,20 @@ const RANKS = {
 };
 
 const LEAST_GAP = 1e-4;
-const gap = (title, key, line) => ({
+const gap = (title, key, line, note) => ({
   title,
-  series: [series(key, "of the bound", line)],
+  series: [series(key, "of the best possible", line)],
+  note,
   format: share,
   fromZero: LEAST_GAP,
 });
-const PLACEMENT = gap("What placement loses", "placement_gap", "placement");
-const SWING = gap("What swings of the load lose", "swing_gap", "swing");
+const PLACEMENT = gap("What placement loses", "placement_gap", "placement", "The dispatcher's own part.");
+const SWING = gap(
+  "What swings of the load lose",
+  "swing_gap",
+  "swing",
+  "Over the minute before; no policy can win it back.",
+);
 
 /** Charts of History over the chosen range. */
 export class Charts {

@@ -8,7 +8,7 @@ import { PoolsDrawing } from "./pools.js";
 import { ProfileDrawing } from "./profile.js";
 
 const NARROWEST_COLUMN = 5.5;
-const WIDEST_COLUMN = 56;
+const WIDEST_COLUMN = 80;
 const NARROWEST_BLOCK = 264;
 const NARROW_PAGE = 560;
 const GAP = 20;

@@ -200,6 +200,7 @@ class Page {
   #seeAll(fleets) {
     this.choice.offer(fleets);
     this.status.seen();
+    this.footer.seen("reachable");
   }
 
   /** Ask for a key if it is missing or rejected; returns whether. */

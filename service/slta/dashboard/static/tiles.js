@@ -26,7 +26,7 @@ function createTile() {
 
 function updateTile(node, { id, title, value, note }) {
   if (node.id !== id) node.id = id;
-  [title, value, note].forEach((text, index) => setText(node.children[index], text));
+  [title, value, note].forEach((text, index) => setText(node.children[index], text.replaceAll(" %", "\u00a0%")));
 }
 
 const tile = (id, title, value, note) => ({ id, title, value, note });

@@ -1,0 +1,111 @@
+"""Pictures of the page, to be looked at: `make test-browser ARGS=--shots` writes them into build/live."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from redis import Redis
+
+from slta.store.embedded.data_dir import served_socket
+from tests.awaiting import until
+from tests.dashboard.conftest import fleet_document
+from tests.dashboard.kept import prolong
+from tests.dashboard.test_page import PATIENT_MS, chromium
+from tests.service_process import ServiceProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+FOLDER = Path(__file__).parents[2] / "build" / "live"
+FLEETS = {"ten": (4, 6), "hundred": (40, 60), "thousands": (2000, 3000)}
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+SESSIONS_PER_POOL = 9
+LOAD_SECONDS = 30
+CALL = 1000
+
+__all__ = ["chromium"]
+
+
+class Load:
+    """Sessions of one fleet that come and go."""
+
+    def __init__(self, service: ServiceProcess, fleet: str, pools: int) -> None:
+        self._service = service
+        self._fleet = fleet
+        self._live: list[str] = []
+        self._begun = 0
+        self._pools = pools
+        self._random = random.Random(pools)
+        self.arrive(pools * SESSIONS_PER_POOL)
+
+    def arrive(self, sessions: int) -> None:
+        new = [f"s-{self._begun + k}" for k in range(sessions)]
+        self._begun += sessions
+        self._live += new
+        self._call([{"assign": {"session_id": one}} for one in new])
+
+    def step(self) -> None:
+        """As many leave as come on average."""
+        leaving = self._random.randint(0, self._pools // 5)
+        gone = [self._live.pop(self._random.randrange(len(self._live))) for _ in range(leaving)]
+        self._call([{"complete": {"session_id": one}} for one in gone])
+        self.arrive(self._random.randint(0, self._pools // 5))
+
+    def _call(self, operations: list[dict[str, object]]) -> None:
+        for start in range(0, len(operations), CALL):
+            body = {"operations": operations[start : start + CALL]}
+            self._service.call("POST", f"/v1/fleets/{self._fleet}/operations", body)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ServiceProcess]:
+    """A service with a fleet of each size, which has an hour of history and some pools that are not active."""
+    if not request.config.getoption("--shots"):
+        pytest.skip("only with --shots")
+    folder = tmp_path_factory.mktemp("loaded")
+    with ServiceProcess(folder) as service:
+        loads = []
+        for fleet, (small, large) in FLEETS.items():
+            service.call("PUT", f"/v1/fleets/{fleet}", fleet_document(small=small, large=large))
+            loads.append(Load(service, fleet, small + large))
+            service.call("POST", f"/v1/fleets/{fleet}/pools/small-3/fail")
+            service.call("POST", f"/v1/fleets/{fleet}/pools/large-2/drain")
+        with Redis.from_url(f"unix://{served_socket(folder / 'data')}") as redis:
+            for fleet in FLEETS:
+                key = f"{{{fleet}}}:past:60"
+                redis.delete(key)
+                until(lambda key=key: redis.llen(key) >= 2)
+                prolong(redis, fleet)
+        ends = time.monotonic() + LOAD_SECONDS
+        while time.monotonic() < ends:
+            for load in loads:
+                load.step()
+        yield service
+
+
+def shoot(page: Page, service: ServiceProcess, fleet: str, name: str) -> None:
+    """The whole page, once it has drawn some frames."""
+    page.goto(f"{service.url}/#{fleet}")
+    expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
+    page.wait_for_timeout(2500)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("fleet", [*FLEETS, "/"])
+def test_pictures(
+    chromium: Browser, loaded: ServiceProcess, fleet: str, size: str, scheme: Literal["light", "dark"]
+) -> None:
+    width, height = SIZES[size]
+    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    shoot(page, loaded, fleet, f"{fleet.replace('/', 'overview')}-{size}-{scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    context.close()
