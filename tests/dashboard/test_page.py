@@ -324,7 +324,7 @@ def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store
                 expect(visitor.locator("#charts-note")).to_have_text(f"{words}, which the store keeps.")
                 assert first_x(visitor, "placement") < 0.3
             assert first_x(visitor, "utility") > 0.8
-            compared = visitor.locator(".chart").filter(has_text="of the best possible").locator("li")
+            compared = visitor.locator(".chart").filter(has_text="this placement").locator("li")
             expect(compared).to_have_text(["100.00 % this placement", f"{100 * share:.2f} % least connections"])
             lost = f"least connections would lose {100 * (1 - share):.2f} %"
             expect(visitor.locator("#tile-placement-gap .note")).to_contain_text(lost)

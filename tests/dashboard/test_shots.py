@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -79,13 +80,17 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
             for fleet in FLEETS:
                 key = f"{{{fleet}}}:past:60"
                 redis.delete(key)
-                until(lambda key=key: redis.llen(key) >= 2)
+                until(partial(_has_two_lines, redis, key))
                 prolong(redis, fleet)
         ends = time.monotonic() + LOAD_SECONDS
         while time.monotonic() < ends:
             for load in loads:
                 load.step()
         yield service
+
+
+def _has_two_lines(redis: Redis, key: str) -> bool:
+    return int(redis.llen(key)) >= 2
 
 
 def shoot(page: Page, service: ServiceProcess, fleet: str, name: str) -> None:

@@ -25,4 +25,5 @@ Not in the paper:
 | other orders of coordinates | orders |
 | other policies | policies.slta_greedy, policies.observe |
 | expected placement gap of JLMU | expected_gap |
+| utility of an even spread | least_connections |
 """
