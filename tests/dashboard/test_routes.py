@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from slta.auth.keys import Access, KeyFile, Scope, generate_key
-from slta.dashboard import FleetStreams
+from slta.dashboard import FleetStreams, links
 from slta.dashboard.page import CONTENT_TYPES, PAGE, POLICY
 from slta.store import Store
 from tests.dashboard.conftest import ABOUT, FLEET, Calls, Watch, client_with, create_fleet, fleet_document, read_event
@@ -61,6 +61,10 @@ async def test_rights_follow_the_key(store: Store, streams: FleetStreams) -> Non
     assert rights["read"] == {"fleets": both, "may_change_pools": False, "may_change_fleet": False}
     assert rights["pool"] == {"fleets": ["default"], "may_change_pools": True, "may_change_fleet": False}
     assert rights["admin"] == {"fleets": both, "may_change_pools": True, "may_change_fleet": True}
+
+
+def test_a_link_that_leads_nowhere_is_left_out() -> None:
+    assert links(docs_enabled=False, runbook=None, grafana=None) == {"Metrics": "/metrics"}
 
 
 async def test_the_overview_has_the_fleets_that_a_key_sees(store: Store, streams: FleetStreams) -> None:

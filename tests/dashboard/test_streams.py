@@ -162,8 +162,7 @@ async def test_pools_of_a_large_fleet_that_are_not_active_are_named(watch: Watch
     (frame,) = await frames(stream, 1)
     assert {pool["pool_id"]: pool["status"] for pool in frame["away"]} == {"small-7": "draining", "large-101": "failed"}
     await store.pools.set_status(FLEET, "small-7", "active")
-    while len(frame["away"]) == 2:
-        (frame,) = await frames(stream, 1)
+    _, frame = await frames(stream, 2)  # the first may have been read before
     assert [pool["pool_id"] for pool in frame["away"]] == ["large-101"]
 
 
