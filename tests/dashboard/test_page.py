@@ -323,6 +323,8 @@ def test_the_first_visit_and_one_after_a_restart_show_the_history_that_the_store
                 visitor.get_by_role("radio", name=reach).check()
                 expect(visitor.locator("#charts-note")).to_have_text(f"{words}, which the store keeps.")
                 assert first_x(visitor, "placement") < 0.3
+                drawn = visitor.locator("#charts path.line.placement").last.get_attribute("d")
+                assert drawn.count("M") == 1, "the line is broken"
             assert first_x(visitor, "utility") > 0.8
             compared = visitor.locator(".chart").filter(has_text="this placement").locator("li")
             expect(compared).to_have_text(["100.00 % this placement", f"{100 * share:.2f} % least connections"])
