@@ -72,7 +72,7 @@ def test_a_loopback_address_may_go_without_when_it_is_said(host: str, monkeypatc
         ({"port": 65_536}, "^--port: .*less than or equal to 65535"),
         ({"port": "http"}, "^--port: .*integer"),
         ({"log_level": "loud"}, "^--log-level: .*'debug'"),
-        ({"runbook_url": "javascript:alert(1)"}, "RUNBOOK_URL.*http|runbook-url: .*http|runbook_url: .*http"),
+        ({"runbook_url": "javascript:alert(1)"}, "^--runbook-url: .*http"),
     ],
 )
 def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> None:
