@@ -10,7 +10,8 @@ const DONE = {
   add_pools: ({ pool_id, pools }) => (pool_id ? `${pool_id} created` : `${pools} pools created`),
   move_pool: ({ pool_id, before, after }) => `${pool_id} moved from ${before.pool_class} to ${after.pool_class}`,
   remove_pool: ({ pool_id }) => `${pool_id} removed`,
-  set_status: ({ pool_id, pools, after }) => `${pool_id ?? `${pools} pools`} ${STATUS_WORDS[after.status] ?? after.status}`,
+  set_status: ({ pool_id, pools, after }) =>
+    `${pool_id ?? `${pools} pools`} ${STATUS_WORDS[after.status] ?? after.status}`,
 };
 
 /** Descriptions of rejected changes by action. */
