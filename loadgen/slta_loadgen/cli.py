@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +36,15 @@ def _segment(fleet: str) -> str:
     return fleet
 
 
+def _trace_file(context: typer.Context, path: Path) -> Path:
+    """Copy standard input, which is named `-`, to a file: a replay reads the trace more than once."""
+    if path != Path("-"):
+        return path
+    copy = Path(context.with_resource(TemporaryDirectory())) / "standard-input.csv"
+    copy.write_bytes(sys.stdin.buffer.read())
+    return copy
+
+
 Url = Annotated[str, typer.Option(help="Base URL of the service.")]
 Fleet = Annotated[str, typer.Option(help="Name of the fleet.", callback=_segment)]
 Load = Annotated[float | None, typer.Option(min=0, help="Sessions per active pool.")]
@@ -57,7 +68,14 @@ Endless = Annotated[bool, typer.Option("--endless", help="Repeat the profile unt
 Seed = Annotated[int, typer.Option(help="Seed of arrivals and holding times.")]
 SeededIds = Annotated[bool, typer.Option("--seeded-ids", help="Derive session ids from the seed.")]
 Trace = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, help="CSV file with the columns start_s,duration_s.")
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        allow_dash=True,
+        callback=_trace_file,
+        help="CSV file with the columns start_s,duration_s (-: standard input).",
+    ),
 ]
 Speed = Annotated[float, typer.Option(min=1e-6, help="Replay speed; 10 plays an hour in six minutes.")]
 Bulk = Annotated[

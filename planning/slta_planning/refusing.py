@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import typer
 
+from slta.cli.streams import write_json
 from slta.models.errors import InvalidFleetError
-from slta_planning.text import counted, write_json
+from slta_planning.text import counted
 
 NOT_VALID = 1
 

@@ -1,13 +1,28 @@
-"""Formatting of figures: text for terminals and pipes, and JSON."""
+"""Formatting of figures for terminals and pipes, and options that commands share."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from slta_planning.errors import file_named
+import typer
+from slta.cli.streams import standard_input as input_file
+
+FleetFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FLEET",
+        exists=True,
+        dir_okay=False,
+        allow_dash=True,
+        callback=input_file,
+        help="Fleet file (-: standard input).",
+    ),
+]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write the figures to this JSON file (-: standard output).")
+]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -32,11 +47,3 @@ def amount(number: float) -> str:
 def counted(count: float, one: str, many: str | None = None) -> str:
     """`1 line`, `2,000 lines`."""
     return f"{count:,.0f} {one if count == 1 else many or one + 's'}"
-
-
-def write_json(data: Mapping[str, Any], file: Path) -> Path:
-    """Write figures with all their digits, creating the directory."""
-    with file_named(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return file

@@ -95,11 +95,11 @@ def test_spaces_around_a_cell_do_not_belong_to_it() -> None:
 
 
 def test_a_line_of_httplog_is_a_session_of_its_last_timer() -> None:
-    assert haproxy_format(UTC).parse(HTTP.format(109)) == Entry(AT, 0.109, "large-2")
+    assert haproxy_format(UTC).parse(HTTP.format(109)) == Entry(AT, 0.109, "large-2", backend="pools")
 
 
 def test_a_line_of_tcplog_is_a_session_of_its_last_timer() -> None:
-    assert haproxy_format(UTC).parse(TCP) == Entry(AT, 5.007, "large-2")
+    assert haproxy_format(UTC).parse(TCP) == Entry(AT, 5.007, "large-2", backend="bck")
 
 
 def test_the_date_is_of_the_time_zone_that_is_given() -> None:

@@ -104,12 +104,16 @@ def test_weights_that_were_recorded_are_replayed_nearly_as_they_were(folder: Pat
     from slta_experiments.engine.simulate import Run, simulate
     from slta_experiments.workload import generator, workload_of
     from slta_planning.evaluate.naming import Naming
-    from slta_planning.evaluate.reading import read_log
-    from slta_planning.evaluate.replay import shape_of_log
+    from slta_planning.evaluate.reading import Selection, read_log
+    from slta_planning.playing import shape_of
 
     spec = compile_spec(load_yaml(folder / "fleet.yaml").file)
-    log = read_log(folder / "log.csv", None, UTC, Naming(POOLS))
-    shape, begin, end = shape_of_log(spec, log), data["window"]["warm_up_s"], log.starts[-1] - log.starts[0]
+    log = read_log(folder / "log.csv", Selection(None, UTC), Naming(POOLS))
+    shape, begin, end = (
+        shape_of(spec.classes, log.naming.pools(spec.class_names())),
+        data["window"]["warm_up_s"],
+        log.starts[-1] - log.starts[0],
+    )
     draws = generator(1).random(len(log.starts))
     workload = workload_of(0, log.starts - log.starts[0], log.ends - log.starts[0], draws)
     run_ = Run(horizon=end, warm_up=begin, rank=1, order=shape.weighted((1, 1, 2)))
@@ -132,7 +136,7 @@ def test_lines_are_counted_by_what_became_of_them(folder: Path) -> None:
     rows = [*good, "70,5,linear-1", "75,1,linear-7", "76,1,"]
     rows += [f"{times},linear-2" for times in ("77,x", "100,5", "90,1", "2900,200")]
     (folder / "counted.csv").write_text(HEAD + "\n".join(rows), encoding="utf-8")
-    data = figures(folder, "--warm-up", "0", "--max-left-out", "0.1", log="counted.csv")
+    data = figures(folder, "--warm-up", "0", "--max-left-out", "0.1", "--unseen", "keep", log="counted.csv")
     counts = {"read": 67, "bad": 1, "unknown_pool": 1, "overlapping": 1, "open_at_end": 61, "clock_back": 1}
     assert {name: data["lines"][name] for name in counts} == counts
     assert (data["lines"]["not_placed"], data["sessions"]) == (1, 63)
@@ -141,7 +145,7 @@ def test_lines_are_counted_by_what_became_of_them(folder: Path) -> None:
 def test_a_session_that_a_full_pool_got_is_left_out_for_everybody(folder: Path) -> None:
     rows = [*(f"{k},{900 - k},saturating-1" for k in range(41)), "950,1,saturating-1"]
     (folder / "full.csv").write_text(HEAD + "\n".join(rows), encoding="utf-8")
-    data = figures(folder, "--warm-up", "100", "--max-left-out", "0.1", log="full.csv")
+    data = figures(folder, "--warm-up", "100", "--max-left-out", "0.1", "--unseen", "keep", log="full.csv")
     assert data["lines"]["overlapping"] == 1
     assert data["mean_sessions"] == pytest.approx(40 * 800 / 850, rel=1e-6)
     assert data["recorded"]["utility"] == pytest.approx(1.5 * 20 * 800 / 850, rel=1e-6)
@@ -154,6 +158,28 @@ def test_too_many_lines_that_cannot_be_used_are_refused_and_named(folder: Path) 
     assert "2 of 3 lines cannot be used (1 bad, 1 on unknown pools, 0 on full pools)" in result.output
     assert "line 3: duration_s is not a number: 'x'" in result.output
     assert "unknown pool nobody-1 (1 times)" in result.output
+    assert r"map them with --map 'nobody-(\d+)=CLASS', CLASS one of linear, quadratic, saturating" in result.output
+
+
+def test_a_number_beyond_the_pools_of_the_file_is_not_to_be_mapped(folder: Path) -> None:
+    (folder / "beyond.csv").write_text(HEAD + "1,2,linear-7\n", encoding="utf-8")
+    result = run(folder, log="beyond.csv")
+    assert "the fleet file has 6 pools of linear" in result.output
+    assert "--map" not in result.output
+
+
+def test_every_line_fits_80_columns_and_breaks_between_words(folder: Path) -> None:
+    lines = run(folder).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "best fixed weights would have lost" in " ".join(" ".join(lines).split())
+
+
+def test_the_table_by_the_hour_has_the_gaps_of_each_hour(folder: Path, data: Any) -> None:
+    text = run(folder).stdout
+    _, table = text.split("placement gap in % of the bound, hour by hour\n")
+    rows = [line.split() for line in table.partition("\n\n")[0].splitlines()]
+    assert rows[-3][3] == f"{100 * data['hours'][0]['recorded']['relative_placement_gap']:.2f}"
+    assert rows[-1][-1] == f"{100 * data['hours'][2]['recorded']['relative_swing_gap']:.2f}"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +188,11 @@ def test_too_many_lines_that_cannot_be_used_are_refused_and_named(folder: Path) 
         ([], "1,2,linear-1\n", "slta: 1 session on pools of the fleet: too few to measure"),
         ([], "1,5,linear-1\n2,5,linear-1\n", "take a longer log, or set --warm-up and --cool-down"),
         ([], "0,1,linear-1\n1795608000,1,linear-1\n", "the starts span 57 years, from 0 to 1795608000 s"),
-        (["--warm-up", "3"], "1,1,linear-1\n8,1,linear-1\n", "no session is open between the warm-up and the end"),
+        (
+            ["--warm-up", "3", "--unseen", "keep"],
+            "1,1,linear-1\n8,1,linear-1\n",
+            "no session is open between the warm-up and the end",
+        ),
         (["--timezone", "Mars/Olympus"], "", "unknown time zone"),
         (["--format", "xml"], "", "is not one of"),
         (["--warm-up", "-1"], "", "Invalid value for '--warm-up'"),

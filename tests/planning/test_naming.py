@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from slta_planning.errors import UnusableError
 from slta_planning.evaluate.entries import Entry
-from slta_planning.evaluate.naming import UNKNOWN, Naming
+from slta_planning.evaluate.naming import UNKNOWN, NameMap, Naming, natural, pattern_of
 
 CLASSES = ["small", "a-b"]
 
@@ -39,3 +42,53 @@ def test_beside_a_class_any_name_is_a_pool_of_it() -> None:
     assert [naming.number(named(*one)) for one in seen] == [0, 1, UNKNOWN, 2, 0, UNKNOWN]
     assert naming.pools(CLASSES) == [2, 1]
     assert naming.places(CLASSES).tolist() == [0, 1, 2]
+
+
+def mapped(*maps: str, small: int = 2, large: int = 0) -> Naming:
+    parsed = [NameMap(re.compile(pattern), name) for pattern, _, name in (text.rpartition("=") for text in maps)]
+    return Naming({"small": small, "a-b": large}, parsed)
+
+
+def test_mapped_servers_are_pools_of_their_class_in_order_of_their_numbers() -> None:
+    naming = mapped(r"srv-(\d+)=small", "big.*=a-b")
+    assert [naming.number(named(pool)) for pool in ("srv-10", "big1", "srv-9", "srv-10")] == [0, 1, 2, 0]
+    naming.number_mapped()
+    assert naming.pools(CLASSES) == [2, 1]
+    assert naming.places(CLASSES).tolist() == [1, 2, 0]
+    assert naming.servers() == {"srv-9": "small-1", "srv-10": "small-2", "big1": "a-b-1"}
+
+
+def test_the_whole_name_must_match_and_the_first_map_counts() -> None:
+    naming = mapped(r"srv-[12]=small", r"srv-\d+=a-b")
+    assert naming.number(named("xsrv-1")) == naming.number(named("srv-1x")) == UNKNOWN
+    for pool in ("srv-1", "srv-3"):
+        naming.number(named(pool))
+    naming.number_mapped()
+    assert naming.servers() == {"srv-1": "small-1", "srv-3": "a-b-1"}
+
+
+def test_mapped_servers_stand_beside_pools_of_their_own_name() -> None:
+    naming = mapped("srv.*=small")
+    for pool in ("small-1", "srv"):
+        naming.number(named(pool))
+    naming.number_mapped()
+    assert naming.places(CLASSES).tolist() == [0, 1]
+
+
+def test_more_servers_than_the_file_has_pools_are_an_error_that_says_so() -> None:
+    naming = mapped(r"srv-\d+=small")
+    for k in (1, 2, 10):
+        naming.number(named(f"srv-{k}"))
+    with pytest.raises(UnusableError, match=r"3 servers pools of class small, .* file has 2: srv-1, srv-2, srv-10\."):
+        naming.number_mapped()
+
+
+def test_a_pattern_of_unknown_servers_matches_each_of_them() -> None:
+    for name in ("srv-1", "10.0.0.1:8080", "a(b)|c+"):
+        assert re.fullmatch(pattern_of(name), name)
+    assert pattern_of("srv-1") == r"srv-(\d+)"
+    assert mapped().remedy(["srv-1", "srv-2"]) == r"map them with --map 'srv-(\d+)=CLASS', CLASS one of small, a-b"
+
+
+def test_names_sort_by_their_numbers() -> None:
+    assert sorted(["s10b2", "s9", "s10b1", "t"], key=natural) == ["s9", "s10b1", "s10b2", "t"]

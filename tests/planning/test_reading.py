@@ -8,7 +8,7 @@ import pytest
 
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.naming import Naming
-from slta_planning.evaluate.reading import LOOKED_AT, MAX_LINE_BYTES, Log, read_log
+from slta_planning.evaluate.reading import LOOKED_AT, MAX_LINE_BYTES, Log, Selection, read_log
 
 HEAD = "start_s,duration_s,pool\n"
 HAPROXY = f"[NOTICE] haproxy starts\n1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/a-1 0/0/{900} 212 -- 0/0/0/0/3 0/0\n"
@@ -16,7 +16,7 @@ HAPROXY = f"[NOTICE] haproxy starts\n1.2.3.4:5 [25/Nov/2026:10:55:21.777] f b/a-
 
 def read(path: Path, text: str | bytes, named: str | None = None) -> Log:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_log(path, named, UTC, Naming({"a": 3}))  # type: ignore[arg-type]
+    return read_log(path, Selection(named, UTC), Naming({"a": 3}))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -115,5 +115,29 @@ def test_a_clock_that_went_back_is_counted(file: Path, rows: list[str], back: in
 def test_what_was_read_is_told_in_bytes_of_the_file(file: Path) -> None:
     file.write_text(HEAD + "1,2,a-1\n" * 50_000, encoding="utf-8")
     told: list[int] = []
-    read_log(file, None, UTC, Naming({"a": 3}), told.append)
+    read_log(file, Selection(None, UTC), Naming({"a": 3}), told.append)
     assert 0.9 * file.stat().st_size < sum(told) <= file.stat().st_size
+
+
+def of_backends(*lines: str) -> str:
+    line = "1.2.3.4:5 [25/Nov/2026:10:55:21.777] f {} 0/0/900 212 -- 0/0/0/0/3 0/0\n"
+    return "".join(line.format(backend) for backend in lines)
+
+
+def test_only_selected_backends_are_read_and_all_are_counted(file: Path) -> None:
+    file.write_text(of_backends("game/a-1", "web/a-1", "game/a-2", "game/<NOSRV>", "web/<NOSRV>"), encoding="utf-8")
+    lines = read_log(file, Selection(None, UTC, ["game"]), Naming({"a": 3})).lines
+    assert (lines.read, lines.not_placed, lines.other_backend) == (3, 1, 2)
+    assert lines.backends == {"game": 2, "web": 2}
+
+
+def test_a_backend_without_a_line_is_an_error_that_names_those_of_the_log(file: Path) -> None:
+    file.write_text(of_backends("game/a-1", "web/a-1"), encoding="utf-8")
+    with pytest.raises(UnusableError, match="no line is of backend gme; the log has game, web"):
+        read_log(file, Selection(None, UTC, ["gme"]), Naming({"a": 3}))
+
+
+def test_other_formats_have_no_backends(file: Path) -> None:
+    file.write_text(HEAD + "1,2,a-1\n", encoding="utf-8")
+    with pytest.raises(UnusableError, match="--backend: only lines of HAProxy"):
+        read_log(file, Selection(None, UTC, ["game"]), Naming({"a": 3}))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from slta.cli.error_messages import in_one_line
+from slta.cli.streams import text_beside, write_json
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import LoadedFleet, load_yaml
@@ -22,7 +23,7 @@ from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import counted, write_json
+from slta_planning.text import FleetFile, JsonFile, counted
 
 NEEDED = ("numpy", "scipy", "matplotlib")
 MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"
@@ -41,7 +42,7 @@ class Checked:
 
 @app.command()
 def command(
-    fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
+    fleet: FleetFile,
     load: Annotated[
         list[float] | None,
         typer.Option(
@@ -49,7 +50,7 @@ def command(
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,  # noqa: FBT002
-    json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Validate a fleet file and report what follows from it, without starting anything.
 
@@ -62,7 +63,8 @@ def command(
             checked = _check(fleet, load_yaml(fleet), load or [])
         except InvalidFleetError as error:
             refuse(fleet, error, json)
-        typer.echo(checked.text)
+        with text_beside(json):
+            typer.echo(checked.text)
         for warning in checked.warnings:
             typer.echo(f"warning: {warning}", err=True)
         fails = strict and bool(checked.warnings)

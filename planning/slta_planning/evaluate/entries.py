@@ -18,12 +18,13 @@ MAX_SECONDS = 1e11
 
 
 class Entry(NamedTuple):
-    """A session from a log line: times in seconds, pool name, and class if the line has one."""
+    """A session from a log line: times in seconds, pool name, and class and HAProxy's backend if the line has one."""
 
     start: float
     duration: float
     pool: str
     pool_class: str | None = None
+    backend: str | None = None
 
 
 class LineError(ValueError):
@@ -32,6 +33,10 @@ class LineError(ValueError):
 
 class NotPlacedError(Exception):
     """The session reached no pool: it was refused or aborted."""
+
+
+class OtherBackendError(Exception):
+    """The line is of a backend that was not selected; its name is the argument."""
 
 
 @dataclass(frozen=True)

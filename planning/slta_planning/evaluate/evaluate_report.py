@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from textwrap import TextWrapper
 from typing import Any
 
 from slta.core.policies import DEFAULT_POLICY
+from slta_planning.evaluate.presence import Unseen
 from slta_planning.evaluate.replay import RECORDED
 from slta_planning.evaluate.window import EARLIEST, HOUR, LATEST
 from slta_planning.playing import PLAYABLE
@@ -20,6 +22,10 @@ TITLES = {
 }
 MAX_HOURS = 24
 """Maximum of rows of the hourly table; of a longer log the worst hours are shown."""
+WIDTH = 80
+HOURLY = {"least_connections": "least conn."}
+"""Headings of the hourly table that are shorter than the titles."""
+MAX_BACKENDS = 5
 HEAD = ["", "utility", "of the bound", "placement gap", "swing gap"]
 
 Data = Mapping[str, Any]
@@ -27,8 +33,20 @@ Data = Mapping[str, Any]
 
 def report(data: Data, zone: tzinfo) -> str:
     """Format the report."""
-    parts = [_summary(data, zone), _warnings(data), _placements(data), _hours(data, zone), [_conclusion(data)]]
+    parts = [
+        wrapped(_summary(data, zone)),
+        wrapped(_warnings(data)),
+        _placements(data),
+        _hours(data, zone),
+        wrapped([_conclusion(data), *_of_presence(data)]),
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def wrapped(sentences: Iterable[str]) -> list[str]:
+    """Lines of at most 80 columns, broken between words; what continues a sentence is indented."""
+    fill = TextWrapper(WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [line for sentence in sentences for line in fill.wrap(sentence)]
 
 
 def _summary(data: Data, zone: tzinfo) -> list[str]:
@@ -46,7 +64,7 @@ def _summary(data: Data, zone: tzinfo) -> list[str]:
 
 
 def _warnings(data: Data) -> list[str]:
-    return [*_left_out(data["lines"]), *_missing(data)]
+    return [*_left_out(data["lines"]), *_backends(data["lines"]), *_unseen(data["unseen"]), *_missing(data)]
 
 
 def _left_out(lines: Data) -> Iterator[str]:
@@ -64,6 +82,35 @@ def _left_out(lines: Data) -> Iterator[str]:
         yield f"{counted(lines['not_placed'], 'line')} of sessions that no pool got"
     if lines["clock_back"]:
         yield f"{counted(lines['clock_back'], 'line')} after later ones: the log is not sorted, or its clock went back"
+
+
+def _backends(lines: Data) -> Iterator[str]:
+    named = ", ".join(f"{name} ({count:,})" for name, count in [*lines["backends"].items()][:MAX_BACKENDS])
+    if lines["other_backend"]:
+        yield f"{counted(lines['other_backend'], 'line')} of other backends not read; lines by backend: {named}"
+    elif len(lines["backends"]) > 1:
+        yield f"{len(lines['backends']):,} backends, where servers of one name count as one pool (--backend): {named}"
+
+
+def _unseen(unseen: Data) -> Iterator[str]:
+    if unseen["pools"]:
+        share = percent(unseen["share_of_capacity"])
+        done = "counted as empty" if unseen["rule"] == Unseen.KEEP else "left out"
+        yield f"{counted(unseen['pools'], 'pool')} of the fleet file ({share} of its capacity) without a session: {done}"
+
+
+def _of_presence(data: Data) -> Iterator[str]:
+    rule = data["unseen"]["rule"]
+    if rule == Unseen.DROP:
+        yield (
+            "Pools that stood empty are not held against the balancer: by --unseen drop, the bound and all policies "
+            "have only the pools of the log."
+        )
+    if rule == Unseen.ACTIVE:
+        yield (
+            "Pools that stood empty are not held against the balancer: by --unseen active, a pool counts only from a "
+            f"mean duration before its first session to one after its last, {data['mean_pools']:,.1f} pools on average."
+        )
 
 
 def _missing(data: Data) -> Iterator[str]:
@@ -91,7 +138,7 @@ def _placements(data: Data) -> list[str]:
         gaps = [percent(found[f"relative_{kind}_gap"]) for kind in ("placement", "swing")]
         rows.append([title, f"{found['utility']:,.2f}", percent(share), *gaps])
     weights = ", ".join(f"{name} {weight:g}" for name, weight in data["weights"].items())
-    return [*columns(rows), f"The best fixed weights that were found for this log: {weights}."]
+    return [*columns(rows), *wrapped([f"The best fixed weights that were found for this log: {weights}."])]
 
 
 def _hours(data: Data, zone: tzinfo) -> list[str]:
@@ -100,16 +147,25 @@ def _hours(data: Data, zone: tzinfo) -> list[str]:
         return []
     worst = sorted(hours, key=lambda hour: -(hour[RECORDED]["relative_placement_gap"] or 0))[:MAX_HOURS]
     shown = sorted(worst, key=lambda hour: hour["from_s"])
-    head = ["placement gap, hour by hour", "sessions", *TITLES.values(), "swing gap"]
-    lines = columns([head, *(_hour(hour, zone) for hour in shown)])
-    return lines if len(shown) == len(hours) else [*lines, f"The {MAX_HOURS} worst of {len(hours)} hours."]
+    what = "hour by hour" if len(shown) == len(hours) else f"the {MAX_HOURS} worst of {len(hours)} hours"
+    heads = ["from", "sessions", *(HOURLY.get(name, title) for name, title in TITLES.items()), "swing gap"]
+    table = columns([*_stacked(heads), *(_hour(hour, zone) for hour in shown)])
+    return [f"placement gap in % of the bound, {what}", *table]
+
+
+def _stacked(heads: Sequence[str]) -> Iterator[list[str]]:
+    """Rows of narrow headings: a word a line, and a hyphen ends one; the last words are in the last row."""
+    words = [head.replace("-", "- ").split() for head in heads]
+    most = max(map(len, words))
+    for row in zip(*([""] * (most - len(stack)) + stack for stack in words), strict=True):
+        yield list(row)
 
 
 def _hour(hour: Data, zone: tzinfo) -> list[str]:
     placements = {RECORDED: hour[RECORDED], **hour["policies"]}
-    gaps = [percent(placements[name]["relative_placement_gap"]) for name in TITLES]
-    swing = percent(hour[RECORDED]["relative_swing_gap"])
-    return [f"from {moment(hour['from_s'], zone)}", f"{hour['mean_sessions']:,.1f}", *gaps, swing]
+    gaps = [placements[name]["relative_placement_gap"] for name in TITLES]
+    shares = [percent(gap).removesuffix(" %") for gap in (*gaps, hour[RECORDED]["relative_swing_gap"])]
+    return [moment(hour["from_s"], zone, "%m-%d %H:%M"), f"{hour['mean_sessions']:,.1f}", *shares]
 
 
 def _conclusion(data: Data) -> str:
@@ -122,9 +178,10 @@ def _conclusion(data: Data) -> str:
     )
 
 
-def moment(seconds: float, zone: tzinfo) -> str:
+def moment(seconds: float, zone: tzinfo, form: str | None = None) -> str:
     """Format a time of the log: a date if it counts from 1970, else hours, minutes and seconds of its own clock."""
     if EARLIEST < seconds < LATEST:
-        return datetime.fromtimestamp(seconds, zone).isoformat(" ", "seconds")
+        at = datetime.fromtimestamp(seconds, zone)
+        return at.strftime(form) if form else at.isoformat(" ", "seconds")
     sign, whole = "-" if seconds < 0 else "", round(abs(seconds))
     return f"{sign}{whole // int(HOUR)}:{whole // 60 % 60:02}:{whole % 60:02}"

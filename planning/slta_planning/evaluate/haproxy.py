@@ -7,29 +7,31 @@ in ms: %Ta of httplog, %Tt of tcplog. The date is local, without a time zone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, tzinfo
 
-from slta_planning.evaluate.entries import Entry, Format, LineError, NotPlacedError
+from slta_planning.evaluate.entries import Entry, Format, LineError, NotPlacedError, OtherBackendError
 
 LINE = re.compile(
-    r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(\d\d\.\d{3})\] \S+ [^\s/]+/(\S+) ([-+\d]+(?:/[-+\d]+){2,4}) "
+    r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):(\d\d\.\d{3})\] \S+ ([^\s/]+)/(\S+) ([-+\d]+(?:/[-+\d]+){2,4}) "
 )
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def haproxy_format(zone: tzinfo) -> Format:
-    """HAProxy's format, with dates in this time zone."""
+def haproxy_format(zone: tzinfo, backends: Collection[str] = ()) -> Format:
+    """HAProxy's format, with dates in this time zone; only lines of these backends, if any are named."""
     minute_of = _minutes(zone)
 
     def parse(line: str) -> Entry:
         found = LINE.search(line)
         if found is None:
             raise LineError("not a session of option httplog or tcplog")
-        minute, second, server, timers = found.groups()
+        minute, second, backend, server, timers = found.groups()
+        if backends and backend not in backends:
+            raise OtherBackendError(backend)
         if server.startswith("<"):  # <NOSRV>, or one of HAProxy's own pages
             raise NotPlacedError
-        return Entry(minute_of(minute) + float(second), _duration(timers), server)
+        return Entry(minute_of(minute) + float(second), _duration(timers), server, backend=backend)
 
     return Format("haproxy", parse, is_written_at_end=True)
 

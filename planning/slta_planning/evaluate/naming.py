@@ -1,27 +1,43 @@
-"""Pool numbers from the names in a log: `<class>-<k>`, or any name with a class."""
+"""Pool numbers from the names in a log: `<class>-<k>`, names that `--map` assigns to a class, or any with a class."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slta.core.limits import MAX_POOLS
+from slta_planning.errors import UnusableError
 from slta_planning.evaluate.entries import Entry
 
 UNKNOWN = -1
+SHOWN = 5
+"""Maximum of names in a message."""
+
+
+class NameMap(NamedTuple):
+    """`--map PATTERN=CLASS`: servers whose whole name matches are pools of the class."""
+
+    pattern: re.Pattern[str]
+    pool_class: str
 
 
 class Naming:
     """Numbers pools in order of first appearance; `places` then gives their positions."""
 
-    def __init__(self, declared: Mapping[str, int]) -> None:
-        """`declared` is the fleet file's pools of each class; 0: as many as the log has."""
+    def __init__(self, declared: Mapping[str, int], maps: Sequence[NameMap] = ()) -> None:
+        """`declared` is the fleet file's pools of each class; 0: as many as the log has. Of `maps` the first counts."""
+        self._declared = declared
         self._most = {name: pools or MAX_POOLS for name, pools in declared.items()}
-        self._pools = dict(declared)
+        self._maps = maps
         self._numbers: dict[tuple[str, str | None], int] = {}
         self._seen: list[tuple[str, int]] = []
+        """Class and index of each number; mapped servers have the index UNKNOWN until all are known."""
+        self._mapped: dict[str, dict[str, int]] = {name: {} for name in declared}
+        """Numbers of the mapped servers, by class and name."""
         self._in_column = dict.fromkeys(declared, 0)
 
     def number(self, entry: Entry) -> int:
@@ -31,13 +47,20 @@ class Naming:
         return self._new(key) if number is None else number
 
     def _new(self, key: tuple[str, str | None]) -> int:
+        mapped = self._by_map(key[0]) if key[1] is None else None
+        if mapped is not None:
+            self._mapped[mapped][key[0]] = len(self._seen)
+            return self._append(key, mapped, UNKNOWN)
         name, index = self._by_name(key[0]) if key[1] is None else self._by_class(key[1])
-        if not 0 <= index < self._most.get(name, 0):
-            return UNKNOWN
-        self._pools[name] = max(self._pools[name], index + 1)
+        return self._append(key, name, index) if 0 <= index < self._most.get(name, 0) else UNKNOWN
+
+    def _append(self, key: tuple[str, str | None], name: str, index: int) -> int:
         self._numbers[key] = len(self._seen)
         self._seen.append((name, index))
         return self._numbers[key]
+
+    def _by_map(self, server: str) -> str | None:
+        return next((one.pool_class for one in self._maps if one.pattern.fullmatch(server)), None)
 
     def _by_name(self, pool: str) -> tuple[str, int]:
         name, _, number = pool.rpartition("-")
@@ -50,11 +73,61 @@ class Naming:
             self._in_column[name] = index + 1
         return name, index
 
+    def number_mapped(self) -> None:
+        """Give mapped servers the free indices of their class, in order of their names' numbers, after the last line.
+
+        Raises Unusable if the fleet file has fewer pools.
+        """
+        for name, servers in self._mapped.items():
+            free = self._free(name)
+            for server, index in zip(sorted(servers, key=natural), free, strict=False):
+                self._seen[servers[server]] = (name, index)
+            if any(self._seen[number][1] == UNKNOWN for number in servers.values()):
+                raise UnusableError(
+                    f"--map makes {len(servers):,} servers pools of class {name}, and the fleet file has "
+                    f"{self._declared[name]:,}: {some(sorted(servers, key=natural))}. Raise its pools or narrow --map"
+                )
+
+    def _free(self, name: str) -> Iterator[int]:
+        used = {index for of, index in self._seen if of == name}
+        return (index for index in range(self._most[name]) if index not in used)
+
+    def servers(self) -> dict[str, str]:
+        """The pool of each mapped server, `<class>-<k>`."""
+        return {
+            server: "{}-{}".format(name, self._seen[servers[server]][1] + 1)
+            for name, servers in self._mapped.items()
+            for server in sorted(servers, key=natural)
+        }
+
+    def remedy(self, names: Sequence[str]) -> str:
+        """What to do about unknown pools of these names."""
+        beyond = sorted({self._by_name(name)[0] for name in names} & self._declared.keys())
+        if beyond:
+            return f"the fleet file has {' and '.join(f'{self._declared[name]:,} pools of {name}' for name in beyond)}"
+        patterns = dict.fromkeys(f"--map '{pattern_of(name)}=CLASS'" for name in names)
+        return f"map them with {' '.join(patterns)}, CLASS one of {', '.join(self._declared)}"
+
     def pools(self, classes: Sequence[str]) -> list[int]:
         """A(i): from the fleet file, or else from the log."""
-        return [self._pools[name] for name in classes]
+        return [max([self._declared[name], *(k + 1 for of, k in self._seen if of == name)]) for name in classes]
 
     def places(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Position of each numbered pool when pools are counted class by class."""
         first = dict(zip(classes, np.cumsum([0, *self.pools(classes)]), strict=False))
         return np.array([first[name] + index for name, index in self._seen], dtype=np.int64)
+
+
+def natural(name: str) -> list[str | int]:
+    """Sort key by which srv-9 precedes srv-10."""
+    return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"([0-9]+)", name))]
+
+
+def pattern_of(name: str) -> str:
+    r"""Pattern of names that differ in their numbers: `srv-(\d+)` for srv-1."""
+    return re.sub(r"[0-9]+", r"(\\d+)", re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", name))
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and that there are more."""
+    return ", ".join([*names[:SHOWN], *(["…"] if len(names) > SHOWN else [])])

@@ -25,20 +25,31 @@ UNITS = ((48 * HOUR, 24 * HOUR, "days"), (2 * HOUR, HOUR, "hours"), (180.0, 60.0
 """Time axis: minimum span in seconds, seconds per unit, unit."""
 
 
+def lost_of(evaluation: Evaluation, name: str) -> list[float]:
+    """Placement gap of each part of the window in % of the whole window's bound.
+
+    In % of the part's own bound a part with few sessions would set the scale.
+    """
+    window = evaluation.window
+    whole = evaluation.over(name, window.begin, window.end)
+    bound = abs(whole.utility_bound * whole.mean_pools)
+    found = [evaluation.over(name, *part) for part in pairwise(window.parts)]
+    return [100 * gaps.placement_gap * gaps.mean_pools / bound if bound else 0.0 for gaps in found]
+
+
 def draw(evaluation: Evaluation, title: str, file: Path) -> list[Path]:
-    """Write the plot as SVG and PNG: placement gaps in % of the bound above, sessions below."""
+    """Write the plot as SVG and PNG: placement gaps in % of the window's bound above, sessions below."""
     edges = evaluation.window.parts
     _, unit, unit_name = next(row for row in UNITS if edges[-1] - edges[0] >= row[0])
     at = [edge / unit for edge in edges]
     parts = list(pairwise(edges))
     canvas, (above, below) = study_report.figure(8.0, 5.5, nrows=2, sharex=True, height_ratios=(3, 1))
     for name, (color, width) in STYLES.items():
-        found = [evaluation.over(name, *part) for part in parts]
-        lost = [100 * (gaps.relative(gaps.placement_gap) or 0.0) for gaps in found]
-        above.stairs(lost, at, color=color, lw=width, label=TITLES[name], baseline=None)
-    sessions = [evaluation.over(RECORDED, *part).mean_sessions_per_pool * evaluation.n for part in parts]
+        above.stairs(lost_of(evaluation, name), at, color=color, lw=width, label=TITLES[name], baseline=None)
+    found = [evaluation.over(RECORDED, *part) for part in parts]
+    sessions = [gaps.mean_sessions_per_pool * gaps.mean_pools for gaps in found]
     below.stairs(sessions, at, color=study_report.COLORS["bound"], lw=1.5, baseline=None)
-    above.set(ylabel="placement gap, % of the bound", title=title)
+    above.set(ylabel="placement gap, % of the window's bound", title=title)
     above.set_ylim(bottom=0.0)
     below.set(xlabel=f"{unit_name} after the first start", ylabel="sessions")
     below.set_ylim(bottom=0.0)

@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -24,6 +24,7 @@ from slta_planning.evaluate.entries import (
     FormatName,
     LineError,
     NotPlacedError,
+    OtherBackendError,
     csv_format,
     json_format,
 )
@@ -34,6 +35,8 @@ MAX_LINE_BYTES = 65_536
 """Bytes; a longer line counts as several invalid ones."""
 EXAMPLES = 5
 """Maximum number of invalid lines, and of unknown pools, in the report."""
+MAX_BACKENDS = 1_000
+"""Maximum number of backends counted by name."""
 CLOCK_TOLERANCE_SECONDS = 1.0
 """Lines of concurrent writers may be this much out of order; more means that the clock went back."""
 LOOKED_AT = 20
@@ -45,7 +48,7 @@ Read = Callable[[int], None]
 
 @dataclass
 class Lines:
-    """Counts of a log's lines. `read` excludes the header and empty lines.
+    """Counts of a log's lines. `read` excludes the header, empty lines and those of backends that were not selected.
 
     `overlapping` sessions began on a full pool. `open_at_end` sessions ended after the window. `clock_back` lines are
     used, but follow lines that start and end later.
@@ -55,16 +58,27 @@ class Lines:
     bad: int = 0
     not_placed: int = 0
     unknown_pool: int = 0
+    other_backend: int = 0
     overlapping: int = 0
     open_at_end: int = 0
     clock_back: int = 0
     bad_lines: list[str] = field(default_factory=list)
     unknown_pools: dict[str, int] = field(default_factory=dict)
+    backends: dict[str, int] = field(default_factory=dict)
+    """Lines by HAProxy's backend, also of those that were not selected."""
+    unknown_servers: list[str] = field(default_factory=list)
+    """Names in `unknown_pools` that came without a class."""
 
     @property
     def left_out(self) -> int:
         """Lines missing from the figures."""
         return self.bad + self.unknown_pool + self.overlapping
+
+    @property
+    def named_backends(self) -> str:
+        """The first backends and their lines, `game (873), web (20)`."""
+        found = [f"{name} ({count:,})" for name, count in islice(self.backends.items(), EXAMPLES)]
+        return ", ".join([*found, *(["…"] if len(self.backends) > EXAMPLES else [])])
 
 
 @dataclass(frozen=True)
@@ -79,17 +93,37 @@ class Log:
     pools: NDArray[np.int64]
 
 
-def read_log(path: Path, named: FormatName | None, zone: tzinfo, naming: Naming, read: Read = lambda _: None) -> Log:
+@dataclass(frozen=True)
+class Selection:
+    """What of a log is read, and how: `named` None: the format is detected; no `backends`: all."""
+
+    named: FormatName | None
+    zone: tzinfo
+    backends: Collection[str] = ()
+
+
+def read_log(path: Path, selection: Selection, naming: Naming, read: Read = lambda _: None) -> Log:
     """Read a log, gzipped or not. Raises OSError or Unusable. Memory: 24 bytes a session, then 48 to sort."""
     with path.open("rb") as raw, _whole(path):
         lines = _lines(raw, read)
         first = list(islice(lines, LOOKED_AT))
-        form = _format_of(first, named, zone)
+        form = _format_of(first, selection)
         sessions = _Sessions(form, naming)
         for number, line in enumerate(chain(first, lines), start=1):
             if line.strip() and not (form.has_header and number == 1):
                 sessions.add(number, line)
+    _check_backends(form, selection.backends, sessions.lines.backends)
+    naming.number_mapped()
     return sessions.log()
+
+
+def _check_backends(form: Format, wanted: Collection[str], found: Collection[str]) -> None:
+    """Raise Unusable for a selected backend without a line."""
+    if wanted and form.name != "haproxy":
+        raise UnusableError(f"--backend: only lines of HAProxy name a backend, and the log is {form.name}")
+    for name in wanted:
+        if name not in found:
+            raise UnusableError(f"--backend: no line is of backend {name}; the log has {', '.join(found) or 'none'}")
 
 
 @contextmanager
@@ -114,14 +148,15 @@ def _lines(raw: BinaryIO, read: Read) -> Iterator[str]:
             told = raw.tell()
 
 
-def _format_of(first: list[str], named: FormatName | None, zone: tzinfo) -> Format:
+def _format_of(first: list[str], selection: Selection) -> Format:
+    named = selection.named
     texts = [line for line in first if line.strip()]
     if not texts:
         raise UnusableError("the log is empty")
     if named == "jsonl" or (named is None and texts[0].lstrip().startswith("{")):
         return json_format(texts[0])
     if named == "haproxy" or (named is None and any(map(LINE.search, texts))):
-        return haproxy_format(zone)
+        return haproxy_format(selection.zone, selection.backends)
     if named == "csv" or ("duration_s" in first[0] and not first[0].startswith("[")):
         return csv_format(first[0])
     raise UnusableError(
@@ -144,6 +179,11 @@ class _Sessions:
         lines.read += 1
         try:
             entry = self.form.parse(line)
+        except OtherBackendError as error:
+            lines.read -= 1
+            lines.other_backend += 1
+            self._count_backend(str(error))
+            return
         except NotPlacedError:
             lines.not_placed += 1
             return
@@ -152,6 +192,8 @@ class _Sessions:
             if lines.bad <= EXAMPLES:
                 lines.bad_lines.append(f"line {number}: {error}")
             return
+        if entry.backend is not None:
+            self._count_backend(entry.backend)
         pool = self.naming.number(entry)
         if pool == UNKNOWN:
             self._count_unknown(entry)
@@ -160,9 +202,18 @@ class _Sessions:
 
     def _count_unknown(self, entry: Entry) -> None:
         pool = entry.pool if entry.pool_class is None else f"{entry.pool} of class {entry.pool_class}"
-        self.lines.unknown_pool += 1
-        if pool in self.lines.unknown_pools or len(self.lines.unknown_pools) < EXAMPLES:
-            self.lines.unknown_pools[pool] = self.lines.unknown_pools.get(pool, 0) + 1
+        lines = self.lines
+        lines.unknown_pool += 1
+        if pool not in lines.unknown_pools and len(lines.unknown_pools) < EXAMPLES:
+            lines.unknown_pools[pool] = 0
+            lines.unknown_servers += [pool] if entry.pool_class is None else []
+        if pool in lines.unknown_pools:
+            lines.unknown_pools[pool] += 1
+
+    def _count_backend(self, name: str) -> None:
+        found = self.lines.backends
+        if name in found or len(found) < MAX_BACKENDS:
+            found[name] = found.get(name, 0) + 1
 
     def _append(self, entry: Entry, pool: int) -> None:
         end = entry.start + entry.duration

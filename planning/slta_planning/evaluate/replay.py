@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,15 +14,16 @@ from slta.core.fleet import FleetSpec
 from slta.core.gaps import Averages, Gaps, gaps
 from slta.core.policies.choice import NOTHING
 from slta.core.ranking import Ranking
-from slta_experiments.engine.dispatch import REJECTIONS
-from slta_experiments.engine.simulate import Outcome, Run, simulate
+from slta_experiments.engine.simulate import Run
 from slta_experiments.fleets import FleetShape
 from slta_experiments.weights import Search, best_weights
-from slta_experiments.workload import Floats, Workload, generator
+from slta_experiments.workload import Floats, generator, workload_of
 from slta_planning.errors import UnusableError
+from slta_planning.evaluate.course import Course, Placement, Sessions, course_of
+from slta_planning.evaluate.presence import Epoch, Places, Presence
 from slta_planning.evaluate.reading import Log
-from slta_planning.evaluate.window import Window, workload_of_log
-from slta_planning.playing import PLAYABLE, order_of, shape_of
+from slta_planning.evaluate.window import Window
+from slta_planning.playing import PLAYABLE, order_of
 
 SEED = 0x517A
 RECORDED = "recorded"
@@ -37,95 +38,127 @@ Ran = Callable[[int, int], None]
 class Evaluation:
     """Result of each placement by name, `recorded` first. `weights` are the best fixed ones, by class."""
 
-    shape: FleetShape
-    n: int
+    presence: Presence
     window: Window
     sessions: int
-    outcomes: Mapping[str, Outcome]
+    courses: Mapping[str, Course]
     weights: Mapping[str, float]
 
     def over(self, name: str, begin: float, end: float) -> Gaps:
-        """Averages of a placement between two sample times, and their bound."""
-        samples = self.outcomes[name].samples
-        first, last = np.searchsorted(samples.times, [begin, end])
-        areas = (samples.areas[last] - samples.areas[first]) / (end - begin)
-        pools = tuple(map(float, self.shape.pools(self.n)))
-        found = gaps(self.shape.ranking, Averages(pools, *(float(a) for a in areas)))
-        assert found is not None  # noqa: S101 - a fleet has pools
-        return found
+        """Averages of a placement between two times of its course, and their bound."""
+        return _over(self.presence, self.courses[name], begin, end)
 
 
-def shape_of_log(spec: FleetSpec, log: Log) -> FleetShape:
-    """Classes with pools, by the fleet file or the log."""
-    return shape_of(spec.classes, log.naming.pools(spec.class_names()))
+def _over(presence: Presence, course: Course, begin: float, end: float) -> Gaps:
+    first, last = np.searchsorted(course.times, [begin, end])
+    areas = (course.areas[last] - course.areas[first]) / (end - begin)
+    averages = Averages(presence.mean_pools(begin, end), *(float(a) for a in areas))
+    found = gaps(presence.shape.ranking, averages)
+    assert found is not None  # noqa: S101 - a fleet has pools
+    return found
 
 
-def evaluate(spec: FleetSpec, log: Log, window: Window, ran: Ran = lambda _done, _all: None) -> Evaluation:
+def evaluate(
+    spec: FleetSpec, log: Log, window: Window, presence: Presence, ran: Ran = lambda _done, _all: None
+) -> Evaluation:
     """Replay a log. Sessions that began on a full pool are counted in `log.lines` and excluded everywhere."""
-    shape = shape_of_log(spec, log)
-    n = sum(shape.shares)
-    times = sorted({*window.hours, *window.parts})
-    run = Run(horizon=window.end, warm_up=window.begin, beta=spec.beta, rank=1, sample_times=times)
-    recorded, kept = _recorded(shape, n, spec, log, window, run)
+    whole = Sessions(log.starts - window.origin, log.ends - window.origin)
+    recorded, kept = _recorded(spec, log, window, presence, whole)
     log.lines.overlapping = int((~kept).sum())
-    workload = workload_of_log(log, window, generator(SEED).random(len(log.starts)), kept)
-    log.lines.open_at_end = int((workload.departures >= window.end).sum())
-    policies, weights = _policies(shape, spec, workload, run, recorded, ran)
-    by_class = {c.name: w for c, w in zip(shape.classes, weights, strict=True)}
-    return Evaluation(shape, n, window, len(workload.arrivals), {RECORDED: recorded, **policies}, by_class)
+    sessions = Sessions(whole.starts[kept], whole.ends[kept])
+    log.lines.open_at_end = int((sessions.ends >= window.end).sum())
+    draws = generator(SEED).random(len(log.starts))[kept]
+    courses, weights = _policies(spec, _Replay(presence, window, sessions, draws), recorded, ran)
+    by_class = {c.name: w for c, w in zip(presence.shape.classes, weights, strict=True)}
+    return Evaluation(presence, window, len(sessions.starts), {RECORDED: recorded, **courses}, by_class)
 
 
 def _recorded(
-    shape: FleetShape, n: int, spec: FleetSpec, log: Log, window: Window, run: Run
-) -> tuple[Outcome, NDArray[np.bool_]]:
+    spec: FleetSpec, log: Log, window: Window, presence: Presence, sessions: Sessions
+) -> tuple[Course, NDArray[np.bool_]]:
     """Replay the log's placement; keep the sessions that its pools had room for."""
-    draws = _draws_to(log.naming.places(spec.class_names())[log.pools], n)
-    kept = np.ones(len(draws), dtype=np.bool_)
-    outcome = simulate(shape, n, "random", workload_of_log(log, window, draws, kept), run)
-    if outcome.counters[REJECTIONS]:
-        kept[: outcome.arrivals] = outcome.pools[: outcome.arrivals] != NOTHING
-        outcome = simulate(shape, n, "random", workload_of_log(log, window, draws, kept), run)
-    if not outcome.gaps.mean_sessions_per_pool:
+    places = log.naming.places(spec.class_names())[log.pools]
+    course = _as_recorded(spec, window, presence, sessions, places)
+    kept = (course.pools != NOTHING) | (sessions.starts >= window.end)
+    if not kept.all():
+        rest = Sessions(sessions.starts[kept], sessions.ends[kept])
+        course = _as_recorded(spec, window, presence, rest, places[kept])
+    if not _over(presence, course, window.begin, window.end).mean_sessions_per_pool:
         raise UnusableError("no session is open between the warm-up and the end: shorten --warm-up or --cool-down")
-    return outcome, kept
+    return course, kept
 
 
-def _draws_to(places: NDArray[np.int64], n: int) -> Floats:
-    """Draws that make a uniform choice among n pools pick the log's pool."""
-    return (places + 0.5) / n
+def _as_recorded(spec: FleetSpec, window: Window, presence: Presence, sessions: Sessions, places: Places) -> Course:
+    """Replay with draws that make a uniform choice among the active pools pick the log's."""
+
+    def draws(epoch: Epoch, ids: Places) -> Floats:
+        return (np.searchsorted(epoch.pools, places[ids]) + 0.5) / len(epoch.pools)
+
+    placement = Placement("random", lambda shape: shape.ranking, draws)
+    return course_of(presence, sessions, placement, _times(window), spec.beta)
+
+
+def _times(window: Window) -> list[float]:
+    return sorted({*window.hours, *window.parts})
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """What all policies are given: the pools, the window, the sessions, and a draw for each."""
+
+    presence: Presence
+    window: Window
+    sessions: Sessions
+    draws: Floats
+
+    def weights(self, spec: FleetSpec, search: Search, tried: Callable[[], None]) -> tuple[float, ...]:
+        """The best weights found with all pools of the log there from first to last."""
+        shape = self.presence.shape
+        run = Run(horizon=self.window.end, warm_up=self.window.begin, beta=spec.beta, rank=1)
+        workload = workload_of(0, self.sessions.starts, self.sessions.ends, self.draws)
+        return best_weights(shape, sum(shape.shares), workload, run, search, tried)
 
 
 def _policies(
-    shape: FleetShape, spec: FleetSpec, workload: Workload, run: Run, recorded: Outcome, ran: Ran
-) -> tuple[dict[str, Outcome], tuple[float, ...]]:
+    spec: FleetSpec, replay: _Replay, recorded: Course, ran: Ran
+) -> tuple[dict[str, Course], tuple[float, ...]]:
     """Replay each policy; return results and the weights found."""
-    n = sum(shape.shares)
-    search = Search(_starts(shape, recorded), FACTORS)
+    shape = replay.presence.shape
+    search = Search(_starts(replay, recorded), FACTORS)
     done = itertools.count(1)
 
     def tell() -> None:
         ran(next(done), search.runs + len(placements))
 
-    placements: dict[str, tuple[str, Callable[[], Ranking]]] = {
-        "best_fixed_weights": ("JLMU", lambda: shape.weighted(weights)),
-        "least_connections": ("JLMU", lambda: shape.weighted((1.0,) * len(shape.classes))),
-        **{p.name: (p.title, partial(order_of, shape, spec, p.title)) for p in PLAYABLE.values()},
+    def weighted(by_class: Mapping[str, float], shape: FleetShape) -> Ranking:
+        return shape.weighted(tuple(by_class[c.name] for c in shape.classes))
+
+    names = [c.name for c in shape.classes]
+    equal = dict.fromkeys(names, 1.0)
+    best = dict(equal)
+    placements: dict[str, tuple[str, Callable[[FleetShape], Ranking]]] = {
+        "best_fixed_weights": ("JLMU", partial(weighted, best)),
+        "least_connections": ("JLMU", partial(weighted, equal)),
+        **{p.name: (p.title, partial(order_of, spec=spec, title=p.title)) for p in PLAYABLE.values()},
     }
-    weights = best_weights(shape, n, workload, replace(run, sample_times=()), search, tell)
-    outcomes = {}
-    for name, (policy, order) in placements.items():
-        outcomes[name] = simulate(shape, n, policy, workload, replace(run, order=order()))
+    weights = replay.weights(spec, search, tell)
+    best.update(zip(names, weights, strict=True))
+    courses = {}
+    for name, (title, order) in placements.items():
+        placement = Placement(title, order, lambda _, ids: replay.draws[ids])
+        courses[name] = course_of(replay.presence, replay.sessions, placement, _times(replay.window), spec.beta)
         tell()
-    return outcomes, weights
+    return courses, weights
 
 
-def _starts(shape: FleetShape, recorded: Outcome) -> list[list[float]]:
+def _starts(replay: _Replay, recorded: Course) -> list[list[float]]:
     """Initial weights of the search: optimal occupancies at the mean, least and largest load, their mean, and equal.
 
     Weights that fit one load may lose at others, so under a varying load their mean may be better.
     """
-    loads = recorded.samples.sessions
+    shape, loads = replay.presence.shape, recorded.sessions
+    mean_load = _over(replay.presence, recorded, replay.window.begin, replay.window.end).mean_sessions_per_pool
     there = [shape.mean_occupancies(float(load)) for load in loads]
-    marked = [recorded.gaps.mean_sessions_per_pool, float(loads.min()), float(loads.max())]
+    marked = [mean_load, float(loads.min()), float(loads.max())]
     mean = [float(weight) for weight in np.mean(there, axis=0)]
     return [*(shape.mean_occupancies(load) for load in marked), mean, [1.0] * len(shape.classes)]

@@ -14,12 +14,13 @@ from slta_planning.evaluate.window import Window
 
 def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
     """Figures of the whole window and of each hour."""
-    window = evaluation.window
+    window, presence = evaluation.window, evaluation.presence
     hours = list(pairwise(window.hours))
     return {
         "format": log.format.name,
         "lines": asdict(log.lines),
-        "pools": {c.name: k for c, k in zip(evaluation.shape.classes, evaluation.shape.shares, strict=True)},
+        "pools": {c.name: k for c, k in zip(presence.shape.classes, presence.shape.shares, strict=True)},
+        "unseen": {"pools": presence.unseen, "share_of_capacity": presence.unseen_share, "rule": presence.rule.value},
         "window": _window(window),
         "sessions": evaluation.sessions,
         **over(evaluation, window.begin, window.end),
@@ -30,20 +31,21 @@ def results(evaluation: Evaluation, log: Log) -> dict[str, Any]:
 
 def over(evaluation: Evaluation, begin: float, end: float) -> dict[str, Any]:
     """Figures between two times of the window."""
-    found = {name: evaluation.over(name, begin, end) for name in evaluation.outcomes}
+    found = {name: evaluation.over(name, begin, end) for name in evaluation.courses}
     recorded = found.pop(RECORDED)
     return {
-        "mean_sessions": recorded.mean_sessions_per_pool * evaluation.n,
-        "bound": recorded.utility_bound * evaluation.n,
-        RECORDED: _placement(recorded, evaluation.n),
-        "policies": {name: _placement(gaps, evaluation.n) for name, gaps in found.items()},
+        "mean_pools": recorded.mean_pools,
+        "mean_sessions": recorded.mean_sessions_per_pool * recorded.mean_pools,
+        "bound": recorded.utility_bound * recorded.mean_pools,
+        RECORDED: _placement(recorded),
+        "policies": {name: _placement(gaps) for name, gaps in found.items()},
     }
 
 
-def _placement(gaps: Gaps, n: int) -> dict[str, Any]:
+def _placement(gaps: Gaps) -> dict[str, Any]:
     return {
-        "utility": gaps.utility_mean * n,
-        "utility_optimum": gaps.utility_optimum_mean * n,
+        "utility": gaps.utility_mean * gaps.mean_pools,
+        "utility_optimum": gaps.utility_optimum_mean * gaps.mean_pools,
         "relative_placement_gap": gaps.relative(gaps.placement_gap),
         "relative_swing_gap": gaps.relative(gaps.swing_gap),
     }

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slta_experiments.workload import Floats, Workload, workload_of
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.reading import Log
 from slta_planning.text import counted
@@ -87,9 +86,3 @@ def window_of(log: Log, warm_up: float | None, cool_down: float | None) -> Windo
 
 def _mean_excess(durations: NDArray[np.float64], cut: float) -> float:
     return float(np.maximum(durations - cut, 0.0).mean())
-
-
-def workload_of_log(log: Log, window: Window, draws: Floats, kept: NDArray[np.bool_]) -> Workload:
-    """The sessions in `kept`, starting from an empty fleet."""
-    starts, ends = log.starts[kept] - window.origin, log.ends[kept] - window.origin
-    return workload_of(0, starts, ends, draws[kept])

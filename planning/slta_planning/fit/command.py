@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from slta.cli.error_messages import in_one_line
+from slta.cli.streams import text_beside, write_json
 from slta.models.errors import InvalidFleetError
 from slta_experiments.parallel import progress_bar
 from slta_planning.errors import UnusableError, unreadable_named
@@ -18,7 +19,7 @@ from slta_planning.fit.fleet import fleet_file, write_fleet
 from slta_planning.fit.prometheus import Range, Source, read_prometheus
 from slta_planning.fit.results import results
 from slta_planning.fit.samples import Samples, read_csv
-from slta_planning.text import write_json
+from slta_planning.text import JsonFile
 
 REFUSED = 1
 
@@ -34,7 +35,7 @@ def command(
     pools: options.Pools = None,
     max_left_out: options.MaxLeftOut = 0.01,
     yaml: options.YamlFile = None,
-    json: options.JsonFile = None,
+    json: JsonFile = None,
     figure: options.FigureFile = None,
     prometheus: options.Server = None,
     sessions: options.SessionsQuery = None,
@@ -64,7 +65,8 @@ def command(
         options.check_names("--pools", pools or [], list(found.classes))
         counts = options.by_class("--pools", pools or [])
         fits = _fit(found, Wanted(per_pool, None, curve), capacity or [])
-        _tell(fits, found)
+        with text_beside(json):
+            _tell(fits, found)
         for file in _write(fits, found, source, json, figure):
             typer.echo(f"wrote {file}", err=True)
         if any(not fit.shape.is_concave for fit in fits):
@@ -95,7 +97,7 @@ def _write(
     fits: Sequence[ClassFit], samples: Samples, source: str, json: Path | None, figure: Path | None
 ) -> Iterator[Path]:
     if json:
-        yield write_json(results(fits, samples), json)
+        yield from write_json(results(fits, samples), json)
     if figure:
         from slta_planning.fit.picture import draw  # noqa: PLC0415 - imports matplotlib, which is slow
 

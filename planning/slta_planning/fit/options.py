@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
+from slta_planning.text import input_file
 
 DAY = 86_400.0
 FROM_PROMETHEUS = "From Prometheus"
@@ -35,7 +36,12 @@ def _prometheus(**words: Any) -> Any:  # noqa: ANN401 - as typer types it
 
 
 CsvFile = Annotated[
-    Path | None, typer.Argument(metavar="[SAMPLES]", help="CSV file with the columns pool_class,sessions,value.")
+    Path | None,
+    typer.Argument(
+        metavar="[SAMPLES]",
+        help="CSV file with the columns pool_class,sessions,value (-: standard input).",
+        callback=input_file,
+    ),
 ]
 PerPool = Annotated[bool, typer.Option("--per-pool", help="A value is the utility of the whole pool, not per session.")]
 Capacity = Annotated[
@@ -60,7 +66,6 @@ Pools = Annotated[
 ]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of invalid samples.")]
 YamlFile = Annotated[Path | None, typer.Option(help="Fleet file to write.")]
-JsonFile = Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")]
 FigureFile = Annotated[Path | None, typer.Option(help="Write the plot to this file, as SVG and PNG.")]
 Server = Annotated[str | None, _prometheus(metavar="URL", help="URL of the Prometheus server.")]
 SessionsQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="Query of the sessions of each pool.")]

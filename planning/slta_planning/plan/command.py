@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from slta.cli.error_messages import in_one_line
+from slta.cli.streams import text_beside, write_json
 from slta.core.fleet import FleetSpec
 from slta.core.policies import DEFAULT_POLICY
 from slta.fleet_file.specs import compile_spec
@@ -33,20 +34,21 @@ from slta_planning.plan.search import (
 from slta_planning.plan.wanted import Hour, costs_of, floor_of, load_of, positive, read_profile
 from slta_planning.playing import MAX_SESSIONS, PLAYABLE, Measured
 from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import write_json
+from slta_planning.text import FleetFile, JsonFile, input_file
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def command(
-    fleet: Annotated[Path, typer.Argument(metavar="FLEET", exists=True, dir_okay=False, help="Fleet file.")],
+    fleet: FleetFile,
     cost: Annotated[
         list[str], typer.Option(metavar="CLASS=COST", help="Cost of one pool (CLASS=COST), for each class.")
     ],
     load: Annotated[str | None, typer.Option(help="Mean sessions of the whole fleet.")] = None,
     profile: Annotated[
-        Path | None, typer.Option(help="Daily load instead of --load: CSV file with the columns hour,load.")
+        Path | None,
+        typer.Option(help="Daily load instead of --load: CSV file with the columns hour,load.", callback=input_file),
     ] = None,
     floor: Annotated[
         str | None,
@@ -56,7 +58,7 @@ def command(
     refused: Annotated[
         float, typer.Option(min=1e-9, max=0.5, help="Maximum fraction of sessions that may be refused.")
     ] = 0.001,
-    json: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Find the cheapest fleet for a floor, at a load or through a day, or the best fleet for a budget.
 
@@ -75,7 +77,8 @@ def command(
             typer.echo(f"{loaded.name}: {error}", err=True)
             raise typer.Exit(NOT_VALID) from None
         data = results(asked, answer)
-        typer.echo(report(loaded.name, data))
+        with text_beside(json):
+            typer.echo(report(loaded.name, data))
         if json:
             write_json(data, json)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ import typer
 from slta.audit import Consent
 from slta.cli.error_messages import USER_ERROR, fail, in_one_line
 from slta.cli.options import DataDir, SharedStoreUrl
+from slta.cli.streams import text_beside, write_json
 from slta.models import Findings, Survey
 
 SHOWN = 50
@@ -43,7 +43,9 @@ def audit(
     yes: Annotated[
         bool, typer.Option("--yes", help="With --repair: set aside and restore records without a prompt.")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings to this file, as JSON.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the findings to this JSON file (-: standard output).")
+    ] = None,
 ) -> None:
     """Check the store's data for damage; safe while dispatchers serve traffic.
 
@@ -58,14 +60,14 @@ def audit(
     from slta.store.embedded.server import EmbeddedStoreError
 
     logs.configure("warning")
-    with in_one_line(DispatchError, EmbeddedStoreError, OSError, SettingsError):
+    with text_beside(json_file), in_one_line(DispatchError, EmbeddedStoreError, OSError, SettingsError):
         if store_url:
             check_store_url(store_url)
         with store_at(store_url, data_dir) as url:
             found = asyncio.run(audit_at(url, fleet, partial(_prompt, yes=yes) if repair else None))
-    for one in found:
-        _print_findings(one)
-        _print_repair(one)
+        for one in found:
+            _print_findings(one)
+            _print_repair(one)
     if json_file:
         _write(found, json_file)
     _end(found)
@@ -106,7 +108,7 @@ def _list(lines: Sequence[str], total: int) -> None:
 
 def _write(found: Sequence[Findings], path: Path) -> None:
     try:
-        path.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+        write_json([asdict(one) for one in found], path)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
 

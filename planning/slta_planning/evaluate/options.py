@@ -1,0 +1,98 @@
+"""Options of `slta evaluate`, and parsers of their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+from slta_planning.evaluate.entries import FormatName
+from slta_planning.evaluate.naming import NameMap
+from slta_planning.evaluate.presence import Unseen
+from slta_planning.text import input_file
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise typer.BadParameter(f"unknown time zone {name!r}; use a name like Europe/Berlin") from None
+
+
+LogFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="LOG",
+        help="CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped (-: standard input).",
+        callback=input_file,
+    ),
+]
+FleetFile = Annotated[
+    Path, typer.Option(help="Fleet file with classes, curves and numbers of pools.", callback=input_file)
+]
+Format = Annotated[
+    FormatName | None,
+    typer.Option("--format", help="Format of the log.", show_default="detected from its first lines"),
+]
+Timezone = Annotated[tzinfo, typer.Option(help="Of HAProxy's dates and the report.", parser=_zone)]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="REGEX=CLASS",
+        help="Servers whose whole name matches are pools of this class; repeatable, the first match counts.",
+        show_default="pools are named <class>-<k>",
+    ),
+]
+Backends = Annotated[
+    list[str] | None, typer.Option("--backend", help="HAProxy's backend to read; repeatable.", show_default="all")
+]
+UnseenPools = Annotated[
+    Unseen | None,
+    typer.Option(
+        help="Pools of the file that the log never names: keep them as empty, drop them, or count each pool only "
+        "while it is active, from a mean duration before its first session to one after its last.",
+        show_default="keep, up to a tenth of the capacity",
+    ),
+]
+WarmUp = Annotated[
+    float | None, typer.Option(min=0, help="Seconds to exclude at the beginning.", show_default="a mean duration")
+]
+CoolDown = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Seconds to exclude at the end.",
+        show_default="a mean duration if lines are written at the end of sessions, else 0",
+    ),
+]
+MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of lines left out.")]
+FigureFile = Annotated[Path | None, typer.Option(help="Write the plot to this file, as SVG and PNG.")]
+MapFile = Annotated[
+    Path | None,
+    typer.Option(help="Write each server that --map names, and its pool, to this file, an HAProxy map."),
+]
+
+
+def maps_of(given: Sequence[str], classes: Collection[str]) -> list[NameMap]:
+    """Parse `REGEX=CLASS`. Raises BadParameter for an invalid expression or an unknown class."""
+    return [_map(text, classes) for text in given]
+
+
+def _map(text: str, classes: Collection[str]) -> NameMap:
+    pattern, _, pool_class = text.rpartition("=")
+    if not pattern:
+        raise typer.BadParameter(rf"{text!r} is not like 'srv-(\d+)=small'", param_hint="--map")
+    if pool_class not in classes:
+        raise typer.BadParameter(
+            f"the fleet file has no class {pool_class!r}; its classes are {', '.join(classes)}", param_hint="--map"
+        )
+    try:
+        return NameMap(re.compile(pattern), pool_class)
+    except re.error as error:
+        raise typer.BadParameter(f"{pattern!r} is not a regular expression: {error}", param_hint="--map") from None

@@ -1,0 +1,42 @@
+"""`-` as a file's name: standard input where a command reads, standard output where it writes JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import typer
+
+STANDARD = Path("-")
+STANDARD_INPUT = Path("/dev/stdin")
+
+
+def standard_input(path: Path | None) -> Path | None:
+    """Callback of a file to read."""
+    return STANDARD_INPUT if path == STANDARD else path
+
+
+def text_beside(json_file: Path | None) -> AbstractContextManager[Any]:
+    """Within it, text goes to standard error where JSON goes to standard output."""
+    return redirect_stdout(sys.stderr) if json_file == STANDARD else nullcontext()
+
+
+def write_json(data: Any, file: Path) -> list[Path]:  # noqa: ANN401 - JSON
+    """Write figures with all their digits, creating the directory; the files written, none for standard output.
+
+    Raises OSError, which names the file.
+    """
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    if file == STANDARD:
+        typer.echo(text)
+        return []
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
+    return [file]
