@@ -39,6 +39,8 @@ def _segment(fleet: str) -> str:
 def _trace_file(context: typer.Context, path: Path) -> Path:
     """Copy standard input, which is named `-`, to a file: a replay reads the trace more than once."""
     if path != Path("-"):
+        if path.is_dir() or not path.exists():
+            raise typer.BadParameter(f"file '{path}' {'is a directory' if path.is_dir() else 'does not exist'}.")
         return path
     copy = Path(context.with_resource(TemporaryDirectory())) / "standard-input.csv"
     copy.write_bytes(sys.stdin.buffer.read())
@@ -70,9 +72,6 @@ SeededIds = Annotated[bool, typer.Option("--seeded-ids", help="Derive session id
 Trace = Annotated[
     Path,
     typer.Argument(
-        exists=True,
-        dir_okay=False,
-        allow_dash=True,
         callback=_trace_file,
         help="CSV file with the columns start_s,duration_s (-: standard input).",
     ),

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from slta.cli.streams import standard_input as input_file
+
+from slta.cli.streams import existing_input
 
 FleetFile = Annotated[
     Path,
     typer.Argument(
         metavar="FLEET",
-        exists=True,
-        dir_okay=False,
-        allow_dash=True,
-        callback=input_file,
+        callback=existing_input,
         help="Fleet file (-: standard input).",
     ),
 ]

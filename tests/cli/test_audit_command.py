@@ -74,6 +74,12 @@ def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None
     assert slta("--store-url", url, "--fleet", "f").returncode == 0
 
 
+def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> None:
+    done = slta("--store-url", url, "--json", "-")
+    assert [one["fleet"] for one in json.loads(done.stdout)] == ["f", "g"]
+    assert (done.returncode, done.stderr) == (0, "f: no findings\ng: no findings\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -38,8 +38,8 @@ def service_in_a_thread(**settings: Any) -> Iterator[tuple[StandIn, str]]:
         loop.close()
 
 
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+def call(*arguments: object, piped: str | None = None) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=piped)
 
 
 def reported(folder: Path, *arguments: object) -> tuple[Result, dict[str, Any]]:
@@ -95,6 +95,16 @@ def test_replay_plays_a_trace_to_its_end(tmp_path: Path) -> None:
     assert told["summary"]["completions"] == 3
     assert (told["workload"]["trace"], told["workload"]["speed"]) == ("trace.csv", 20)
     assert told["workload"]["last_end_seconds"] == pytest.approx(2.5 / 20)
+    assert service.live == {}
+
+
+def test_replay_reads_a_trace_from_standard_input() -> None:
+    with service_in_a_thread() as (service, url):
+        arguments = ("replay", "-", "--url", url, "--speed", 20, "--json", "-")
+        result = call(*arguments, piped="start_s,duration_s\n0,1\n0.5,2\n")
+
+    told = json.loads(result.output)
+    assert (told["summary"]["completions"], told["workload"]["sessions"]) == (2, 2)
     assert service.live == {}
 
 

@@ -94,9 +94,9 @@ def _backends(lines: Data) -> Iterator[str]:
 
 def _unseen(unseen: Data) -> Iterator[str]:
     if unseen["pools"]:
-        share = percent(unseen["share_of_capacity"])
+        found = f"{counted(unseen['pools'], 'pool')} of the fleet file ({percent(unseen['share_of_capacity'])} of its"
         done = "counted as empty" if unseen["rule"] == Unseen.KEEP else "left out"
-        yield f"{counted(unseen['pools'], 'pool')} of the fleet file ({share} of its capacity) without a session: {done}"
+        yield f"{found} capacity) without a session: {done}"
 
 
 def _of_presence(data: Data) -> Iterator[str]:

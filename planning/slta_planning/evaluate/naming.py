@@ -95,7 +95,7 @@ class Naming:
     def servers(self) -> dict[str, str]:
         """The pool of each mapped server, `<class>-<k>`."""
         return {
-            server: "{}-{}".format(name, self._seen[servers[server]][1] + 1)
+            server: f"{name}-{self._seen[servers[server]][1] + 1}"
             for name, servers in self._mapped.items()
             for server in sorted(servers, key=natural)
         }

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from slta.cli.streams import standard_input
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.naming import NameMap
 from slta_planning.evaluate.presence import Unseen
-from slta_planning.text import input_file
 
 
 def _zone(name: str) -> tzinfo:
@@ -29,11 +29,11 @@ LogFile = Annotated[
     typer.Argument(
         metavar="LOG",
         help="CSV, JSON lines, or HAProxy's httplog or tcplog; may be gzipped (-: standard input).",
-        callback=input_file,
+        callback=standard_input,
     ),
 ]
 FleetFile = Annotated[
-    Path, typer.Option(help="Fleet file with classes, curves and numbers of pools.", callback=input_file)
+    Path, typer.Option(help="Fleet file with classes, curves and numbers of pools.", callback=standard_input)
 ]
 Format = Annotated[
     FormatName | None,

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from slta.cli.streams import standard_input
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
-from slta_planning.text import input_file
 
 DAY = 86_400.0
 FROM_PROMETHEUS = "From Prometheus"
@@ -40,7 +40,7 @@ CsvFile = Annotated[
     typer.Argument(
         metavar="[SAMPLES]",
         help="CSV file with the columns pool_class,sessions,value (-: standard input).",
-        callback=input_file,
+        callback=standard_input,
     ),
 ]
 PerPool = Annotated[bool, typer.Option("--per-pool", help="A value is the utility of the whole pool, not per session.")]

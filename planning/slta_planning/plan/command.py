@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from slta.cli.error_messages import in_one_line
-from slta.cli.streams import text_beside, write_json
+from slta.cli.streams import standard_input, text_beside, write_json
 from slta.core.fleet import FleetSpec
 from slta.core.policies import DEFAULT_POLICY
 from slta.fleet_file.specs import compile_spec
@@ -34,7 +34,7 @@ from slta_planning.plan.search import (
 from slta_planning.plan.wanted import Hour, costs_of, floor_of, load_of, positive, read_profile
 from slta_planning.playing import MAX_SESSIONS, PLAYABLE, Measured
 from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import FleetFile, JsonFile, input_file
+from slta_planning.text import FleetFile, JsonFile
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -48,7 +48,10 @@ def command(
     load: Annotated[str | None, typer.Option(help="Mean sessions of the whole fleet.")] = None,
     profile: Annotated[
         Path | None,
-        typer.Option(help="Daily load instead of --load: CSV file with the columns hour,load.", callback=input_file),
+        typer.Option(
+            help="Daily load instead of --load: CSV with the columns hour,load (-: standard input).",
+            callback=standard_input,
+        ),
     ] = None,
     floor: Annotated[
         str | None,

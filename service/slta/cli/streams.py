@@ -19,6 +19,14 @@ def standard_input(path: Path | None) -> Path | None:
     return STANDARD_INPUT if path == STANDARD else path
 
 
+def existing_input(path: Path) -> Path:
+    """Callback of a file to read; a usage error if there is none of this name."""
+    found = standard_input(path) or path
+    if found.is_dir() or not found.exists():
+        raise typer.BadParameter(f"file '{path}' {'is a directory' if found.is_dir() else 'does not exist'}.")
+    return found
+
+
 def text_beside(json_file: Path | None) -> AbstractContextManager[Any]:
     """Within it, text goes to standard error where JSON goes to standard output."""
     return redirect_stdout(sys.stderr) if json_file == STANDARD else nullcontext()
