@@ -153,15 +153,21 @@ def test_a_table_is_concave_in_exact_numbers_however_its_marginals_round() -> No
         ("quadratic", lambda x: 2 - x / 20, {"linear": 2, "quadratic": -0.05}),
         ("capped_linear", lambda x: 1.5 * min(x, 7.3) / x, {"slope": 1.5, "cap": 7.3}),
         ("linear", lambda _: 0.8, {"slope": 0.8}),
+        ("saturating", lambda x: 500 / (10 + x), {"total": 500, "half": 10}),
+        (
+            "capped_log_share",
+            lambda x: 3 * math.log2(1 + min(8, 50 / x)),
+            {"factor": 3, "resource": 50, "cap": 8},
+        ),
     ],
 )
 def test_a_family_is_found_again_and_taken(
     kind: str, worth: Callable[[float], float], fields: dict[str, float]
 ) -> None:
-    exact, noisy = fit(worth, range(1, 17)), fit(worth, range(1, 17), each=40, noise=0.02)
+    exact, noisy = fit(worth, range(1, 17)), fit(worth, range(1, 17), each=40, noise=0.02 * max(1, worth(16)))
     for found, tolerance in ((exact, 1e-3), (noisy, 0.1)):
         assert found.taken.kind == kind
-        assert {name: float(found.taken.utility[name]) for name in fields} == pytest.approx(fields, rel=tolerance)
+        assert {name: float(found.taken.fields[name]) for name in fields} == pytest.approx(fields, rel=tolerance)
 
 
 def test_each_family_is_the_best_of_its_kind() -> None:
@@ -174,6 +180,8 @@ def test_each_family_is_the_best_of_its_kind() -> None:
         "quadratic": lambda x, linear, quadratic: linear * x + quadratic * x * x,
         "capped_linear": lambda x, slope, cap: slope * min(x, cap),
         "linear": lambda x, slope: slope * x,
+        "saturating": lambda x, total, half: total * x / (half + x),
+        "capped_log_share": lambda x, factor, resource, cap: factor * x * math.log2(1 + min(cap, resource / x)),
     }
 
     def misfit(kind: str, fields: dict[str, float]) -> float:
@@ -181,18 +189,35 @@ def test_each_family_is_the_best_of_its_kind() -> None:
         return float(weights @ (levels.means - levels.scale * u) ** 2)
 
     found = {one.kind: one for one in candidates(levels, fitted(levels), 19)}
-    assert set(found) >= {TABLE, "alpha_fair", "quadratic", "capped_linear", "linear"}
+    assert set(found) >= {*formulas, TABLE} - {"log_share"}
     for kind in found.keys() - {TABLE}:
-        fields = {name: float(value) for name, value in found[kind].utility.items() if name != "kind"}
+        fields = {name: float(value) for name, value in found[kind].fields.items()}
         for name, value in fields.items():
             for step in (0.999, 1.001):
                 assert misfit(kind, fields) <= misfit(kind, {**fields, name: value * step}) * (1 + 1e-7)
 
 
 def test_the_table_is_taken_where_no_family_comes_near() -> None:
-    found = fit(lambda x: 1000 / (20 + 2 * x), range(1, 25), each=40, noise=1.0)
+    found = fit(lambda x: 1 - math.exp(-min(60.0, 240 / x) / 20), range(1, 17), each=40, noise=0.02)
     assert found.taken.kind == TABLE
     assert found.taken.residual < 0.3 * min(one.residual for one in found.candidates if one.kind != TABLE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "worth", "most"),
+    [
+        ("saturating", lambda x: 4000 / (30 + x), 40),
+        ("capped_log_share", lambda x: math.log2(1 + min(8, 300 / x)), 96),
+    ],
+)
+def test_a_curve_without_a_kind_of_its_own_is_a_concave_table_of_its_values(
+    kind: str, worth: Callable[[float], float], most: int
+) -> None:
+    found = fit(worth, range(1, most + 1), each=4, noise=0.01 * worth(most)).taken
+    assert (found.kind, found.utility["kind"]) == (kind, TABLE)
+    assert found.values == pytest.approx([0, *(x * worth(x) for x in range(1, most + 1))], rel=0.01)
+    marginals = [b - a for a, b in pairwise(found.utility["values"])]
+    assert all(before >= after for before, after in pairwise(marginals))
 
 
 def test_another_curve_may_be_asked_for() -> None:

@@ -7,9 +7,12 @@
 | naming | pool numbers from pool names |
 | reading | log reader: arrays, and what was left out |
 | window | the measured part of a log |
+| presence | pools that count, and when; pools without a session |
+| course | one placement through the changes of pools |
 | replay | replay of the recorded placement and of the policies |
 | results | the figures as JSON |
 | evaluate_report | the figures as text |
 | picture | the plot |
+| options | options, and parsers of their values |
 | command | command line |
 """

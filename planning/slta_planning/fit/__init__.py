@@ -8,7 +8,10 @@
 | concave | concave least squares |
 | shape | concavity test of the means |
 | bands | bootstrap bands of the curve |
-| families | parametric families of a fleet file, fitted |
+| problem | weighted least squares, as families see it |
+| families | parametric families, fitted: those of fleet files, and the next two |
+| saturating | T x / (B + x) |
+| capped_log_share | a share with a cap |
 | candidates | candidate curves, table and families, and the choice |
 | fitting | the fit of one class |
 | fleet | the curves as a fleet file |

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -20,12 +20,12 @@ TABLE = "table"
 PLACES = 6
 """Digits of the largest marginal utility that a table keeps."""
 
-_CURVE: TypeAdapter[Any] = TypeAdapter(Curve)
+_FILE_CURVE: TypeAdapter[Any] = TypeAdapter(Curve)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Candidate curve: its `utility` in the fleet file, and its distance from the samples.
+    """Candidate curve: its `fields`, its `utility` in the fleet file, and its distance from the samples.
 
     `values` are u(0), u(1), … u(capacity). `residual` is the root mean square distance from the level means,
     weighted by sample counts, on the samples' scale. `criterion` is Schwarz's (BIC): the misfit plus a penalty
@@ -33,6 +33,7 @@ class Candidate:
     """
 
     kind: str
+    fields: dict[str, Decimal]
     utility: dict[str, Any]
     parameters: int
     values: Floats
@@ -43,10 +44,23 @@ class Candidate:
 def candidates(levels: Levels, curve: Concave, capacity: int) -> list[Candidate]:
     """The table first, then the families that can be fitted and written to a fleet file."""
     top = max(capacity, levels.last)
-    table = [Decimal(0), *cumulated(curve.marginals(top))]
-    kept = {"kind": TABLE, "values": table[: capacity + 1]}
-    values = np.array([float(value) for value in table])
-    return [_beside(levels, kept, curve.parameters, values, capacity), *_families(levels, top, capacity)]
+    fitted = _Curve(TABLE, {}, *_table(curve.marginals(top), capacity))
+    return [_beside(levels, fitted, curve.parameters, capacity), *_families(levels, top, capacity)]
+
+
+class _Curve(NamedTuple):
+    """A curve, not yet compared with the samples; `values` go on to the highest level with samples."""
+
+    kind: str
+    fields: dict[str, Decimal]
+    utility: dict[str, Any]
+    values: Floats
+
+
+def _table(marginals: Floats, capacity: int) -> tuple[dict[str, Any], Floats]:
+    """A table for a fleet file, and all values."""
+    table = [Decimal(0), *cumulated(marginals)]
+    return {"kind": TABLE, "values": table[: capacity + 1]}, np.array([float(value) for value in table])
 
 
 def cumulated(marginals: Floats) -> Iterator[Decimal]:
@@ -61,31 +75,37 @@ def cumulated(marginals: Floats) -> Iterator[Decimal]:
 
 def _families(levels: Levels, top: int, capacity: int) -> Iterator[Candidate]:
     problem = Problem(levels.at, levels.scale, levels.means, levels.noise.weights)
-    for kind, fit in FAMILIES.items():
-        fields = fit(problem)
-        if fields is None:
+    for kind, family in FAMILIES.items():
+        found = family.fit(problem)
+        if found is None:
             continue
-        utility = {"kind": kind} | {name: Decimal(f"{value:.{DIGITS}g}") for name, value in fields.items()}
+        fields = {name: Decimal(f"{value:.{DIGITS}g}") for name, value in found.items()}
+        if family.curve:
+            marginals = np.diff(family.curve(np.arange(top + 1.0), found))
+            yield _beside(levels, _Curve(kind, fields, *_table(marginals, capacity)), len(fields), capacity)
+            continue
+        utility = {"kind": kind} | fields
         values = _values(utility, top)
         if values is not None:
-            yield _beside(levels, utility, len(fields), values, capacity)
+            yield _beside(levels, _Curve(kind, fields, utility, values), len(fields), capacity)
 
 
 def _values(utility: dict[str, Any], top: int) -> Floats | None:
     """Values as the service computes them; None if a fleet file cannot express the curve, such as for its range."""
     try:
-        curve = _CURVE.validate_python(utility).utility()
+        curve = _FILE_CURVE.validate_python(utility).utility()
         marginals = [float(curve.marginal(x)) for x in range(top)]
     except (ValidationError, OverflowError):
         return None
     return np.concatenate([[0.0], np.cumsum(marginals)])
 
 
-def _beside(levels: Levels, utility: dict[str, Any], parameters: int, values: Floats, capacity: int) -> Candidate:
+def _beside(levels: Levels, curve: _Curve, parameters: int, capacity: int) -> Candidate:
+    kind, fields, utility, values = curve
     missed = levels.means - levels.scale * np.interp(levels.at, np.arange(len(values)), values)
     residual = float(np.sqrt(levels.counts @ missed**2 / levels.counts.sum()))
     criterion = _criterion(levels, missed, parameters)
-    return Candidate(utility["kind"], utility, parameters, values[: capacity + 1], residual, criterion)
+    return Candidate(kind, fields, utility, parameters, values[: capacity + 1], residual, criterion)
 
 
 def _criterion(levels: Levels, missed: Floats, parameters: int) -> float:

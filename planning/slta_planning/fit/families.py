@@ -11,37 +11,13 @@ from scipy.optimize import minimize_scalar
 
 from slta.core.limits import MAX_ALPHA
 from slta.parsing.fields import MAX_MAGNITUDE
+from slta_planning.fit import capped_log_share, saturating
 from slta_planning.fit.levels import Floats
+from slta_planning.fit.problem import Fields, Problem
 
 NEAR_ONE = 0.02
 """Excluded range of alpha_fair around α = 1, where it becomes log_share and r diverges."""
 DIGITS = 10
-
-
-class Problem(NamedTuple):
-    """Level means on the samples' scale: a sample at level x is `scale` times u(x)."""
-
-    at: Floats
-    scale: Floats
-    means: Floats
-    weights: Floats
-
-    def part(self, chosen: slice) -> Problem:
-        """Subset of the levels."""
-        return Problem(self.at[chosen], self.scale[chosen], self.means[chosen], self.weights[chosen])
-
-    def coefficient(self, shape: Floats) -> float:
-        """Least squares coefficient c of c · shape(x)."""
-        sampled = shape * self.scale
-        return float((self.weights * sampled) @ self.means / ((self.weights * sampled) @ sampled))
-
-    def misfit(self, curve: Floats) -> float:
-        """Σ weights (means − curve)²."""
-        return float(self.weights @ (self.means - self.scale * curve) ** 2)
-
-
-Fields = Mapping[str, float]
-"""Fields of a curve in a fleet file."""
 
 
 def linear(problem: Problem) -> Fields | None:
@@ -123,11 +99,22 @@ def _with_resource(log_resource: float) -> dict[str, float] | None:
     return {"resource": math.exp(log_resource)} if abs(log_resource) < MAX_MAGNITUDE * math.log(10) else None
 
 
-FAMILIES: Mapping[str, Callable[[Problem], Fields | None]] = {
-    "log_share": log_share,
-    "alpha_fair": alpha_fair,
-    "quadratic": quadratic,
-    "capped_linear": capped_linear,
-    "linear": linear,
+class Family(NamedTuple):
+    """`fit` gives the fields, or None if no curve of the kind fits, or a simpler one is as good.
+
+    `curve` is u(x) of a kind that fleet files do not have: they get its table. It must be concave.
+    """
+
+    fit: Callable[[Problem], Fields | None]
+    curve: Callable[[Floats, Fields], Floats] | None = None
+
+
+FAMILIES: Mapping[str, Family] = {
+    "log_share": Family(log_share),
+    "alpha_fair": Family(alpha_fair),
+    "quadratic": Family(quadratic),
+    "capped_linear": Family(capped_linear),
+    "linear": Family(linear),
+    "saturating": Family(saturating.fit, saturating.curve),
+    "capped_log_share": Family(capped_log_share.fit, capped_log_share.curve),
 }
-"""Fits by `kind` in a fleet file. None: no curve of this kind fits, or a simpler one is as good."""

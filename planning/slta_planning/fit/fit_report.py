@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from slta_planning.fit.bands import Band
-from slta_planning.fit.candidates import TABLE, Candidate, best
+from slta_planning.fit.candidates import Candidate, best
 from slta_planning.fit.fitting import ClassFit
 from slta_planning.fit.samples import Samples
 from slta_planning.fit.shape import REFUSED_BELOW
@@ -83,9 +83,7 @@ def _candidates(fit: ClassFit) -> list[str]:
 
 
 def _described(one: Candidate) -> str:
-    if one.kind == TABLE:
-        return TABLE
-    return one.kind + "".join(f" {name} {value:.5g}" for name, value in one.utility.items() if name != "kind")
+    return one.kind + "".join(f" {name} {value:.5g}" for name, value in one.fields.items())
 
 
 def _choice(fit: ClassFit) -> Iterator[str]:

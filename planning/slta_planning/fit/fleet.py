@@ -12,6 +12,7 @@ from slta.core.limits import MAX_POOLS
 from slta.fleet_file.yaml_file import load_yaml
 from slta.models.errors import InvalidFleetError
 from slta_planning.errors import UnusableError, file_named
+from slta_planning.fit.candidates import Candidate
 from slta_planning.fit.fitting import ClassFit
 
 WIDTH = 118
@@ -23,8 +24,15 @@ def fleet_file(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str) 
     for fit in fits:
         count = min(pools.get(fit.name, fit.pools), MAX_POOLS)
         lines += [f"  - name: {_quoted(fit.name)}", f"    capacity: {fit.capacity}", f"    pools: {count}"]
-        lines += ["    utility:", *_utility(fit.taken.utility)]
+        lines += ["    utility:", *_formula(fit.taken), *_utility(fit.taken.utility)]
     return "\n".join(lines) + "\n"
+
+
+def _formula(taken: Candidate) -> list[str]:
+    """Of a table that stands for a curve without a kind in fleet files, the curve, as a comment."""
+    if taken.utility["kind"] == taken.kind:
+        return []
+    return ["      # " + taken.kind + "".join(f" {name} {_number(value)}" for name, value in taken.fields.items())]
 
 
 def _utility(fields: Mapping[str, Any]) -> list[str]:

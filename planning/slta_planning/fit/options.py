@@ -53,7 +53,10 @@ Capacity = Annotated[
     ),
 ]
 CurveKind = Annotated[
-    Literal["table", "log_share", "alpha_fair", "quadratic", "capped_linear", "linear"] | None,
+    Literal[
+        "table", "log_share", "alpha_fair", "quadratic", "capped_linear", "linear", "saturating", "capped_log_share"
+    ]
+    | None,
     typer.Option(help="Curve to use.", show_default="the one with the smallest criterion"),
 ]
 Pools = Annotated[

@@ -24,6 +24,8 @@ COLORS = {
     "quadratic": study_report.COLORS["accent"],
     "capped_linear": study_report.COLORS["other"],
     "linear": study_report.COLORS["paper"],
+    "saturating": study_report.COLORS["purple"],
+    "capped_log_share": "teal",
 }
 """Colours of the rejected curves."""
 BAND = {"color": study_report.COLORS["SLTA"], "alpha": 0.15, "lw": 0, "label": "95 % of the table"}

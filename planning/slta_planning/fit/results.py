@@ -52,6 +52,7 @@ def _class(fit: ClassFit) -> dict[str, Any]:
 def _candidate(one: Candidate) -> dict[str, Any]:
     return {
         "utility": _plain(one.utility),
+        "fields": _plain(one.fields),
         "parameters": one.parameters,
         "residual": one.residual,
         "criterion": one.criterion,
