@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -18,6 +19,7 @@ from slta_planning.fit.fitting import ClassFit, Wanted, fit_class
 from slta_planning.fit.levels import MIN_SHARE, Levels, rough_residuals
 from slta_planning.fit.samples import ClassSamples
 from slta_planning.fit.shape import shape_of
+from slta_planning.fit.warnings import spans
 
 PLAIN = Wanted()
 
@@ -119,7 +121,7 @@ def test_u_below_the_first_level_is_said_to_be_within_what_a_concave_curve_can_b
     at_four = 4 * log_share(4)
     assert (low, high) == pytest.approx((at_four / 4, at_four - 3 * (5 * log_share(5) - at_four)))
     assert low < log_share(1) < high
-    (warning,) = fit(log_share, range(4, 13)).warnings
+    warning, _ = fit(log_share, range(4, 13)).warnings
     assert f"a concave u(1) may be from {low:.4g} to {high:.4g}" in warning
 
 
@@ -335,4 +337,54 @@ def test_an_empty_pools_value_that_is_not_0_is_told() -> None:
     samples.empty_values.extend([4.9, 5.0, 5.1])
     warnings = fit_class("c", samples, Wanted(per_pool=True)).warnings
     assert any("u(0) is 0: subtract" in warning for warning in warnings)
-    assert not fit_class("c", samples, Wanted()).warnings
+    assert not any("subtract" in warning for warning in fit_class("c", samples, Wanted()).warnings)
+
+
+# Warnings of few samples
+
+
+def test_single_samples_are_not_to_be_trusted() -> None:
+    (warning,) = fit(lambda x: 10 - x, [1, 2, 3]).warnings
+    assert "no level has two samples, 3 in all" in warning
+
+
+def test_levels_with_few_samples_are_named() -> None:
+    samples = samples_of(lambda x: 10 - x / 4, range(1, 11), each=8, noise=0.01)
+    for x in (12, 13, 15):
+        samples.sessions.extend([x, x])
+        samples.values.extend([10 - x / 4 - 0.01, 10 - x / 4 + 0.01])
+    warnings = fit_class("c", samples, PLAIN).warnings
+    assert "fewer than 5 samples at 3 of 13 levels: 12 to 13, 15 sessions" in warnings
+    assert not any("uncertain" in warning for warning in warnings)
+
+
+def test_the_rare_end_of_a_range_is_uncertain() -> None:
+    samples = samples_of(lambda x: 1 - math.exp(-min(60.0, 240 / x) / 20), range(1, 13), each=400, noise=0.1)
+    samples.sessions.extend([13, 14, 15, 16])
+    samples.values.extend([0.45, 0.62, 0.5, 0.6])
+    found = fit_class("h100", samples, Wanted(kind=TABLE))
+    (warning,) = (one for one in found.warnings if "uncertain" in one)
+    low, high = found.bands.marginal.low, found.bands.marginal.high
+    (first, last) = map(int, re.findall(r"number (\d+) to (\d+)", warning)[0])
+    assert 12 <= first <= 14
+    assert last == 16
+    assert f"--capacity h100={first - 1}" in warning
+    marginals = np.diff(found.taken.values)
+    for k in range(first - 1, last):
+        assert low[k] < 0 < high[k] or high[k] - low[k] > abs(marginals[k])
+
+
+def test_a_flat_end_with_many_samples_is_not_uncertain() -> None:
+    found = fit(lambda x: 1.5 * min(x, 7.3) / x, range(1, 17), Wanted(kind=TABLE), each=400, noise=0.01)
+    assert found.warnings == []
+
+
+def test_the_values_of_sessions_that_are_refused_are_not_taken_for_those_of_pools() -> None:
+    found = fit(bent, range(1, 17), each=400, noise=0.02)
+    assert not found.shape.is_concave
+    assert not any("--per-pool" in warning for warning in found.warnings)
+
+
+def test_numbers_are_told_in_spans() -> None:
+    assert spans([1, 3, 4, 5, 9]) == "1, 3 to 5, 9"
+    assert spans([1, 3, 5, 7, 9, 11]) == "1, 3, 5, 7, 9, …"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,9 @@ def test_a_fleet_file_that_is_there_stays_where_the_new_one_would_not_be_taken(t
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("", [], "the first line must name the columns pool_class,sessions,value"),
+        ("", [], "the first line must name the columns pool_class,sessions,value; it is empty"),
+        (HEAD.replace(",", ";") + "small;1;2\n", [], "its columns are separated by semicolons: use commas"),
+        (HEAD.replace(",", "\t") + "small\t1\t2\n", [], "its columns are separated by tabs: use commas"),
         ("pool_class,value\n", [], "sessions missing"),
         (HEAD, [], "no samples of pools with sessions"),
         (HEAD + "small,0,1\n", [], "no samples of pools with sessions"),
@@ -139,6 +142,33 @@ def test_a_mistake_is_said_in_a_line_and_ends_with_2(
     assert result.exit_code == 2, result.output
     assert message in shown(result)
     assert "Traceback" not in result.output
+
+
+def test_a_file_in_utf_16_is_told(tmp_path: Path) -> None:
+    (tmp_path / "wide.csv").write_text(samples(), encoding="utf-16")
+    result = run(tmp_path / "wide.csv")
+    assert (result.exit_code, "seems to be UTF-16: save it as UTF-8" in result.output) == (2, True)
+
+
+def test_values_of_whole_pools_are_refused_with_the_option_that_they_need(tmp_path: Path) -> None:
+    rows = "".join(f"c,{x},{100 * x / (8 + x) + d}\n" for x in range(1, 17) for d in (-0.5, 0.0, 0.5))
+    path = written(tmp_path, HEAD + rows)
+    refused = run(path)
+    assert refused.exit_code == 1
+    assert "if these are values of whole pools, use --per-pool" in refused.stderr
+    assert run(path, "--per-pool").exit_code == 0
+
+
+def test_a_curve_without_a_kind_in_fleet_files_is_written_as_a_table_with_its_formula(tmp_path: Path) -> None:
+    rows = "".join(f"c,{x},{100 / (8 + x)}\n" for x in range(1, 17))
+    result = run(written(tmp_path, HEAD + rows), "--yaml", tmp_path / "fleet.yaml", "--json", tmp_path / "out.json")
+    assert result.exit_code == 0, result.output
+    assert "taken: saturating" in result.stdout
+    assert re.search(r"utility:\n +# saturating total 100(\.0\d*)? half 8", (tmp_path / "fleet.yaml").read_text())
+    found = json.loads((tmp_path / "out.json").read_text())["classes"]["c"]
+    assert (found["choice"], found["utility"]["kind"]) == ("saturating", "table")
+    assert found["candidates"]["saturating"]["fields"] == pytest.approx({"total": 100, "half": 8}, rel=1e-4)
+    assert load_yaml(tmp_path / "fleet.yaml").file.classes[0].capacity == 16
 
 
 def test_a_few_bad_lines_are_told_and_left_out(tmp_path: Path) -> None:

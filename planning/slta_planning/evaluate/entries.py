@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from slta_planning.errors import UnusableError, refuse_twice
+from slta_planning.errors import UnusableError, refuse_twice, why_no_columns
 
 FormatName = Literal["csv", "jsonl", "haproxy"]
 TIMES = ("start_s", "end_s")
@@ -61,7 +61,11 @@ def csv_format(header: str) -> Format:
         raise UnusableError("the first line is not CSV: lines must end with LF or CRLF") from None
     time = next((name for name in TIMES if name in columns), None)
     if time is None or not {"duration_s", "pool"} <= set(columns):
-        raise UnusableError("the first line of a CSV must name the columns start_s (or end_s), duration_s and pool")
+        why = why_no_columns(columns)
+        raise UnusableError(
+            "the first line of a CSV must name the columns start_s (or end_s), duration_s and pool"
+            + (f"; {why}" if why else "")
+        )
     refuse_twice("the first line of the CSV", columns, (time, "duration_s", "pool", "class"))
     return Format("csv", _csv_parser(columns, time), has_header=True, is_written_at_end=time == "end_s")
 

@@ -13,6 +13,7 @@
 | saturating | T x / (B + x) |
 | capped_log_share | a share with a cap |
 | candidates | candidate curves, table and families, and the choice |
+| warnings | where the curve is assumed, and where noise decides it |
 | fitting | the fit of one class |
 | fleet | the curves as a fleet file |
 | results | the figures as JSON |
