@@ -33,6 +33,13 @@ LOADS = (3.0, 9.0)
 LOG_SECONDS = 10.0
 TELL = "option http-no-delay\n  http-response set-header x-pool %s"
 """HAProxy names the pool in the answer, and does not hold the header back until more of the answer has come."""
+LOOK_UP = "http-response set-header x-pool %[srv_name,map({})]"
+"""HAProxy names the pool of a server with another name, from a map file."""
+SERVERS = {
+    pool: f"srv-{k}" for k, pool in enumerate((f"{name}-{i + 1}" for name, n in POOLS.items() for i in range(n)), 1)
+}
+"""Names that operators give: no word of the class."""
+MAPS = ["--map", "srv-[1-4]=linear", "--map", "srv-[5-8]=quadratic", "--map", r"srv-(\d+)=saturating"]
 
 
 class Load(NamedTuple):
@@ -50,11 +57,14 @@ class Session(NamedTuple):
     pool: str
 
 
-def haproxy(stack: ExitStack, folder: Path, ports: Mapping[str, int], mode: str) -> tuple[int, Path]:
-    """HAProxy in front of the pools; its port and the file it logs to."""
+def haproxy(
+    stack: ExitStack, folder: Path, ports: Mapping[str, int], mode: str, tell: str = "", names: Mapping[str, str] = {}
+) -> tuple[int, Path]:
+    """HAProxy in front of the pools, whose servers have these names; its port and the file it logs to."""
     port = free_port()
-    servers = "\n".join(f"  server {pool} 127.0.0.1:{at} weight {weight_of(pool)}" for pool, at in ports.items())
-    tell = TELL if mode == "http" else ""
+    servers = "\n".join(
+        f"  server {names.get(pool, pool)} 127.0.0.1:{at} weight {weight_of(pool)}" for pool, at in ports.items()
+    )
     words = {"MODE": mode, "LOG": f"{mode}log", "PORT": str(port), "SERVERS": servers, "TELL": tell}
     configuration = filled_in(HERE / "balancer-haproxy.cfg", words, folder)
     start_listening(stack, folder, [require("haproxy"), "-db", "-f", configuration], port, {})
@@ -79,10 +89,16 @@ def nginx(stack: ExitStack, folder: Path, ports: Mapping[str, int]) -> tuple[int
 Start = Callable[[ExitStack, Path, Mapping[str, int]], tuple[int, Path]]
 
 BALANCERS: Mapping[str, Start] = {
-    "haproxy-http": lambda stack, folder, ports: haproxy(stack, folder, ports, "http"),
+    "haproxy-http": lambda stack, folder, ports: haproxy(stack, folder, ports, "http", TELL),
     "haproxy-tcp": lambda stack, folder, ports: haproxy(stack, folder, ports, "tcp"),
     "nginx": nginx,
 }
+
+
+def named_servers(map_file: Path | None = None) -> Start:
+    """HAProxy whose servers are called srv-1 to srv-12; with a map file it names their pools."""
+    tell = LOOK_UP.format(map_file) if map_file else ""
+    return lambda stack, folder, ports: haproxy(stack, folder, ports, "http", tell, SERVERS)
 
 
 def weight_of(pool: str) -> int:
@@ -160,11 +176,12 @@ def _header(head: bytes, name: str) -> str | None:
     return values[0] if values else None
 
 
-async def record(folder: Path, balancer: str, load: Load, watcher: Watcher | None = None) -> Path:
+async def record(folder: Path, balancer: str | Start, load: Load, watcher: Watcher | None = None) -> Path:
     """Play the load; write fleet.yaml and client.csv into `folder`, and return the balancer's log. Raises Missing."""
     with ExitStack() as stack:
         async with pools() as ports:
-            port, log = await asyncio.to_thread(BALANCERS[balancer], stack, folder, ports)
+            start = BALANCERS[balancer] if isinstance(balancer, str) else balancer
+            port, log = await asyncio.to_thread(start, stack, folder, ports)
             sessions = await play(port, load, watcher or Watcher())
             await asyncio.to_thread(_wait_for, log, len(sessions))
     (folder / "fleet.yaml").write_text(FLEET, encoding="utf-8")

@@ -12,8 +12,8 @@ import pytest
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
 from tests.docs.pages import ROOT, Page
-from tests.planning.balancer import BALANCERS, FLEET, POOLS, Load, record
-from tests.planning.commands import figures_of
+from tests.planning.balancer import BALANCERS, FLEET, LOOK_UP, MAPS, POOLS, SERVERS, Load, named_servers, record
+from tests.planning.commands import called, figures_of
 from tests.planning.recorded import Session, means
 
 LOAD = Load(seconds=6.0, mean_seconds=1.0)
@@ -48,6 +48,31 @@ def test_the_log_of_a_real_balancer_lost_what_its_clients_saw(balancer: str, tmp
     lost = (expected.optimum - expected.utility) / seen["bound"]
     assert recorded["relative_placement_gap"] == pytest.approx(lost, abs=0.01)
     assert seen["policies"]["slta"]["relative_placement_gap"] < lost
+
+
+@pytest.mark.slow
+@pytest.mark.needs("haproxy")
+def test_servers_with_names_of_their_own_are_mapped_in_the_log_and_by_the_balancer(tmp_path: Path) -> None:
+    log = asyncio.run(record(tmp_path, named_servers(), LOAD))
+    fleet, map_file = tmp_path / "fleet.yaml", tmp_path / "pools.map"
+    refused = called(app, log, "--fleet", fleet)
+    assert r"map them with --map 'srv-(\d+)=CLASS'" in refused.output
+    by_server = figures_of(app, tmp_path, log, "--fleet", fleet, "--backend", "pools", *MAPS, "--map-file", map_file)
+    by_pool = evaluated(tmp_path / "client.csv", tmp_path)  # the pools name themselves
+    assert by_server["pools"] == by_pool["pools"] == POOLS
+    assert by_server["sessions"] == by_pool["sessions"]
+    assert map_file.read_text(encoding="utf-8").splitlines() == [f"{name} {pool}" for pool, name in SERVERS.items()]
+
+    swapped = dict(zip(SERVERS.values(), reversed(SERVERS), strict=True))  # not what the pools say of themselves
+    map_file.write_text("".join(f"{name} {pool}\n" for name, pool in swapped.items()), encoding="utf-8")
+    log = asyncio.run(record(tmp_path, named_servers(map_file), Load(seconds=2.0, mean_seconds=0.5)))
+    servers = re.findall(r" pools/(\S+) ", log.read_text(encoding="utf-8"))
+    pools = [session.pool for session in sessions_of(tmp_path / "client.csv")]
+    assert sorted(pools) == sorted(swapped[server] for server in servers)
+
+
+def test_the_line_of_the_page_that_looks_a_pool_up_is_the_one_that_haproxy_is_run_with() -> None:
+    assert LOOK_UP.format("/etc/haproxy/pools.map").lower() in Page(ROOT / "docs/observe.md").text.lower()
 
 
 def test_the_fleet_file_has_the_pools_that_are_started() -> None:
