@@ -168,6 +168,27 @@ def test_a_number_beyond_the_pools_of_the_file_is_not_to_be_mapped(folder: Path)
     assert "--map" not in result.output
 
 
+def of_backends(folder: Path, *servers: str) -> Path:
+    line = "1.2.3.4:5 [25/Nov/2026:10:55:{:02}.000] f {} 0/0/9000 212 -- 0/0/0/0/3 0/0\n"
+    log = folder / "haproxy.log"
+    log.write_text("".join(line.format(k, servers[k % len(servers)]) for k in range(40)), encoding="utf-8")
+    return log
+
+
+def test_an_error_about_unknown_pools_names_the_backends_of_the_log(folder: Path) -> None:
+    log = of_backends(folder, "game/linear-1", "web/www")
+    result = called(app, log, "--fleet", folder / "fleet.yaml")
+    assert "choose with --backend: game (20), web (20)" in result.output
+
+
+def test_lines_of_other_backends_and_backends_read_together_are_told(folder: Path) -> None:
+    log = of_backends(folder, "game/linear-1", "web/linear-1")
+    call = (app, log, "--fleet", folder / "fleet.yaml", "--unseen", "drop")
+    assert "2 backends, where servers of one name count as one pool" in shown(called(*call))
+    text = shown(called(*call, "--backend", "game"))
+    assert "20 lines of other backends not read; lines by backend: game (20), web (20)" in text
+
+
 def test_every_line_fits_80_columns_and_breaks_between_words(folder: Path) -> None:
     lines = run(folder).stdout.splitlines()
     assert max(map(len, lines)) <= 80
@@ -196,6 +217,10 @@ def test_the_table_by_the_hour_has_the_gaps_of_each_hour(folder: Path, data: Any
         (["--timezone", "Mars/Olympus"], "", "unknown time zone"),
         (["--format", "xml"], "", "is not one of"),
         (["--warm-up", "-1"], "", "Invalid value for '--warm-up'"),
+        (["--map", "srv-1"], "", r"'srv-1' is not like 'srv-(\d+)=small'"),
+        (["--map", "(=linear"], "", "'(' is not a regular expression"),
+        (["--map", "x=tiny"], "", "the fleet file has no class 'tiny'; its classes are linear, quadratic, saturating"),
+        (["--backend", "game"], "1,1,linear-1\n8,1,linear-1\n", "--backend: only lines of HAProxy name a backend"),
     ],
 )
 def test_what_cannot_be_measured_gets_a_clear_message(
