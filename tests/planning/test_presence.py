@@ -22,12 +22,12 @@ from slta_planning.evaluate.replay import RECORDED, evaluate
 from slta_planning.evaluate.window import window_of
 from slta_planning.playing import PLAYABLE, order_of
 from tests.planning.commands import called, figures_of, shown
-from tests.planning.recorded import FLEET, POOLS, least_connections, write_csv
+from tests.planning.recorded import FLEET, POOLS, Session, least_connections, means, write_csv
 
 DOUBLE = FLEET.replace("pools: 6", "pools: 12").replace("pools: 3", "pools: 6")
 SECONDS = 3000
 AUTOSCALED = [(0, 40, "linear-1"), (10, 30, "linear-2"), (15, 20, "linear-1"), (100, 60, "linear-1")]
-AUTOSCALED += [(110, 30, "saturating-3"), (112, 5, "quadratic-2"), (130, 20, "linear-1"), (210, 1, "linear-1")]
+AUTOSCALED += [(110, 60, "saturating-3"), (112, 5, "quadratic-2"), (130, 20, "linear-1"), (210, 1, "linear-1")]
 """Start, duration and pool. Of 12 pools four are used, three of them for a while."""
 
 
@@ -116,6 +116,10 @@ def test_pools_that_come_and_go_are_measured_by_definition(folder: Path) -> None
     best = [optimum(spec.ranking, a, n) for a, n in zip(pools, alive, strict=True)]
     mean_pools = np.mean(pools, axis=0)
     bound = utility_bound(spec.ranking, mean_pools / mean_pools.sum(), np.mean(alive) / mean_pools.sum())
+    sessions = [Session(start, start + duration, pool) for start, duration, pool in AUTOSCALED]
+    seen = means(spec, POOLS, sessions, begin, end)
+    assert data["recorded"]["utility"] == pytest.approx(seen.utility)
+    assert data["mean_sessions"] == pytest.approx(seen.sessions)
     assert data["mean_pools"] == pytest.approx(mean_pools.sum(), rel=1e-3)
     assert data["recorded"]["utility_optimum"] == pytest.approx(np.mean([one.utility for one in best]), rel=1e-3)
     assert data["bound"] == pytest.approx(bound * mean_pools.sum(), rel=1e-3)
