@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class Course:
     areas: Floats
     sessions: Floats
     pools: Places
+
+    def without_pools(self) -> Course:
+        """Its figures alone: of a long log the pools are most of the memory."""
+        return replace(self, pools=self.pools[:0].copy())
 
 
 def course_of(

@@ -65,7 +65,7 @@ def evaluate(
     whole = Sessions(log.starts - window.origin, log.ends - window.origin)
     recorded, kept = _recorded(spec, log, window, presence, whole)
     log.lines.overlapping = int((~kept).sum())
-    sessions = Sessions(whole.starts[kept], whole.ends[kept])
+    sessions = whole if kept.all() else Sessions(whole.starts[kept], whole.ends[kept])
     log.lines.open_at_end = int((sessions.ends >= window.end).sum())
     draws = generator(SEED).random(len(log.starts))[kept]
     courses, weights = _policies(spec, _Replay(presence, window, sessions, draws), recorded, ran)
@@ -85,7 +85,7 @@ def _recorded(
         course = _as_recorded(spec, window, presence, rest, places[kept])
     if not _over(presence, course, window.begin, window.end).mean_sessions_per_pool:
         raise UnusableError("no session is open between the warm-up and the end: shorten --warm-up or --cool-down")
-    return course, kept
+    return course.without_pools(), kept
 
 
 def _as_recorded(spec: FleetSpec, window: Window, presence: Presence, sessions: Sessions, places: Places) -> Course:
@@ -146,7 +146,8 @@ def _policies(
     courses = {}
     for name, (title, order) in placements.items():
         placement = Placement(title, order, lambda _, ids: replay.draws[ids])
-        courses[name] = course_of(replay.presence, replay.sessions, placement, _times(replay.window), spec.beta)
+        course = course_of(replay.presence, replay.sessions, placement, _times(replay.window), spec.beta)
+        courses[name] = course.without_pools()
         tell()
     return courses, weights
 
