@@ -135,7 +135,7 @@ def test_a_call_that_makes_no_sense_ends_with_2(fleet: Path, options: list[str],
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the first line must name the columns hour,load; hour and load missing"),
+        ("", "the first line must name the columns hour,load; it is empty"),
         ("hour,sessions\n1,2\n", "load missing"),
         ("hour,load\n1,2\n1,3\n", "line 3: duplicate hour 1"),
         ("hour,load\n,2\n", "line 2: the hour is missing"),

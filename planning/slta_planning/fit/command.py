@@ -65,8 +65,7 @@ def command(
         options.check_names("--pools", pools or [], list(found.classes))
         counts = options.by_class("--pools", pools or [])
         fits = _fit(found, Wanted(per_pool, None, curve), capacity or [])
-        with text_beside(json):
-            _tell(fits, found)
+        _tell(fits, found, json)
         for file in _write(fits, found, source, json, figure):
             typer.echo(f"wrote {file}", err=True)
         if any(not fit.shape.is_concave for fit in fits):
@@ -84,8 +83,9 @@ def _fit(samples: Samples, wanted: Wanted, capacity: Sequence[str]) -> list[Clas
         ]
 
 
-def _tell(fits: Sequence[ClassFit], samples: Samples) -> None:
-    typer.echo(report(fits, samples))
+def _tell(fits: Sequence[ClassFit], samples: Samples, json: Path | None) -> None:
+    with text_beside(json):
+        typer.echo(report(fits, samples))
     for fit in fits:
         for warning in fit.warnings:
             typer.echo(f"warning: {fit.name}: {warning}", err=True)
