@@ -258,6 +258,17 @@ async def test_who_observes_hears_of_every_request_and_no_clients_text(store: St
     assert all(r.seconds > 0 for r in records)
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "assign"), ("GET", "state")], ids=["fast path", "other routes"])
+async def test_an_observer_learns_the_code_of_a_problem(
+    store: Store, new_client: NewClient, method: str, path: str
+) -> None:
+    records: list[RequestRecord] = []
+    client = new_client(store, observe_request=records.append)
+    await client.request(method, f"/v1/fleets/absent/{path}")
+    await client.get("/healthz")
+    assert [record.problem for record in records] == ["unknown_fleet", ""]
+
+
 async def test_other_routers_stand_behind_the_same_gate(store: Store, new_client: NewClient) -> None:
     router = APIRouter(route_class=ApiRoute)
 

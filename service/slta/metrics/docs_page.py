@@ -45,10 +45,10 @@ These belong to a single process and reset when it restarts. Sum them over the r
 
 {processes}
 
-`method` is an HTTP method, or `other`. `route` is the path template, or `none` if no route matched. `status` is
-`2xx`, `4xx`, …, and `status_code` a code such as `401`; both are `left` if the client disconnected before the response.
-`key_id` is a key of the key file, `unknown` for a request without a valid key on a route that
-requires one, and `none` if no key was required. On Linux there are also the `process_…` families of
+`method` is an HTTP method, or `other`. `route` is the path template, or `none` if no route matched. `status` is `2xx`,
+`4xx`, …, and `status_code` a code such as `401`; both are `left` if the client disconnected before the response. `code`
+is an [error code](api.md#errors). `key_id` is a key of the key file, `unknown` for a request without a valid key on a
+route that requires one, and `none` if no key was required. On Linux there are also the `process_…` families of
 prometheus_client: CPU time, memory, open files and start time.
 """
 

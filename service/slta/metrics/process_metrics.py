@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 
 from slta.metrics.definitions import CounterDef, GaugeDef, HistogramDef, Row
 from slta.models import Findings
+from slta.models.errors import NoActivePoolError, NoCapacityError
 from slta.models.request_record import RequestRecord
 from slta.store.client.preflight import Eviction
 
@@ -18,6 +20,7 @@ REQUESTS = HistogramDef(
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
 SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("route",))
+SERVER_ERRORS = CounterDef("server_errors", "Responses with a status of 5xx, by problem code.", ("code",))
 KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status code.", ("key_id", "status_code"))
 CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
 REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
@@ -62,6 +65,9 @@ class ProcessMetrics:
         self.registry = CollectorRegistry()
         self._requests = REQUESTS.create(self.registry)
         self._shed = SHED.create(self.registry)
+        self._server_errors = SERVER_ERRORS.create(self.registry)
+        for error in (NoCapacityError, NoActivePoolError):
+            self._server_errors.labels(error.code)  # at 0, so that rate() has the first ones: the objective needs them
         self._key_requests = KEY_REQUESTS.create(self.registry)
         self._connections = CONNECTIONS.create(self.registry)
         self._refused = REFUSED.create(self.registry)
@@ -90,6 +96,8 @@ class ProcessMetrics:
         durations, by_key = known
         durations.observe(request.seconds)
         by_key.inc()
+        if request.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.problem:
+            self._server_errors.labels(request.problem).inc()
         if request.shed:
             self._shed.labels(request.route or NO_ROUTE).inc()
 

@@ -20,7 +20,7 @@ class RequestContext:
     `arrived` is in seconds of the event loop's clock. The authorizer sets `principal` and `fleet` (ANONYMOUS and ''
     before, and on public routes), `shed` if it refused the request because of overload, `reserved_bytes` of the body
     budget, and `unused_charge`: operations charged to the rate limit that the batch is not yet known to have. `author`
-    is set for routes that change a fleet.
+    is set for routes that change a fleet, `problem` is the code of the problem document of the response.
     """
 
     request_id: str
@@ -31,6 +31,7 @@ class RequestContext:
     fleet: str = ""
     shed: bool = False
     author: Author | None = None
+    problem: str = ""
     reserved_bytes: int = 0
     unused_charge: int = 0
 

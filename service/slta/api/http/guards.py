@@ -12,7 +12,7 @@ import structlog
 from starlette.types import Scope
 
 from slta.api.http.context import RequestContext
-from slta.api.http.problems import EXPECTED, HttpError, problem_of
+from slta.api.http.problems import EXPECTED, HttpError, problem_code, problem_of
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.api.http.responses import ApiResponse
 from slta.models.request_record import RequestRecord
@@ -78,13 +78,14 @@ class RequestGuard:
         """Response for an exception; logged if it is unexpected, or if the response had already started."""
         if started or not isinstance(error, EXPECTED):
             log.error("request_failed", request_id=context.request_id, **_traceback_of(error))
+        context.problem = problem_code(error)
         return problem_of(context.request_id, error)
 
     def finish(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
         """Report a finished request to `observe`; `route` is the path template, None if no route matched."""
         request = (context.request_id, scope["method"], route, status, monotonic() - context.arrived)
         caller = (context.fleet, context.principal.key_id, context.shed, context.address, context.author)
-        self._observe(RequestRecord(*request, *caller))
+        self._observe(RequestRecord(*request, *caller, context.problem))
 
 
 def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:

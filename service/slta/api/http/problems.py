@@ -40,14 +40,24 @@ EXPECTED = (HttpError, errors.DispatchError)
 """Errors whose message is sent to the client."""
 
 
+def problem_code(error: Exception) -> str:
+    """Code of the problem document of an error."""
+    return _expected(error).code
+
+
 def problem_of(request_id: str, error: Exception) -> ApiResponse:
     """Problem document of an error; an unexpected one becomes `internal_error`, without its message."""
-    if isinstance(error, errors.DispatchError):
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-        return _problem(request_id, error.status, error.code, str(error), headers, error.context)
-    if not isinstance(error, HttpError):
-        error = HttpError(500, "internal_error", "Internal error; the log has the traceback under this request_id.")
-    return _problem(request_id, error.status, error.code, str(error), error.headers)
+    error = _expected(error)
+    if isinstance(error, HttpError):
+        return _problem(request_id, error.status, error.code, str(error), error.headers)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return _problem(request_id, error.status, error.code, str(error), headers, error.context)
+
+
+def _expected(error: Exception) -> HttpError | errors.DispatchError:
+    if isinstance(error, EXPECTED):
+        return error
+    return HttpError(500, "internal_error", "Internal error; the log has the traceback under this request_id.")
 
 
 def _problem(
