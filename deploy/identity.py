@@ -1,15 +1,19 @@
-"""What tells two installations in one Prometheus apart, and two fleets: for the rules and for the dashboard."""
+"""What tells installations in one Prometheus apart, and fleets; where the runbook is: for rules and dashboard."""
 
 from __future__ import annotations
 
 INSTALLATION = ("cluster", "job", "namespace")
 """Labels of the target, not of a replica: two installations must differ in one of them."""
 FLEET = (*INSTALLATION, "fleet")
+RUNBOOK_URL = "https://example.org/slta/docs/operations.md"
+"""Where your copy of docs/operations.md can be read: the base of each alert's `runbook_url` and of the dashboard's
+link. The repository has no public address yet; set your own here, then `make format`."""
 
 
 def grouping(text: str) -> str:
-    """A rule with `by (INSTALLATION, …)` and `by (FLEET, …)` spelled out."""
-    return text.replace("(INSTALLATION", f"({', '.join(INSTALLATION)}").replace("(FLEET", f"({', '.join(FLEET)}")
+    """A rule with `by (INSTALLATION, …)`, `by (FLEET, …)` and `RUNBOOK#…` spelled out."""
+    text = text.replace("(INSTALLATION", f"({', '.join(INSTALLATION)}").replace("(FLEET", f"({', '.join(FLEET)}")
+    return text.replace("RUNBOOK#", f"{RUNBOOK_URL}#")
 
 
 def selecting(query: str) -> str:

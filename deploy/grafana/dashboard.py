@@ -14,12 +14,12 @@ from grafana_foundation_sdk.models import dashboard as dashboards
 from deploy.grafana.marks import ANNOTATIONS, Annotation
 from deploy.grafana.panels import SOURCE
 from deploy.grafana.rows import ROWS
-from deploy.identity import FLEET, chosen, selecting
+from deploy.identity import FLEET, RUNBOOK_URL, chosen, selecting
 
 FILE = Path(__file__).parent / "dashboards/slta.json"
 EVERY_VALUE = dashboards.VariableOption(selected=True, text="All", value="$__all")
 ADDRESSES = {
-    "runbook": ("Runbook", "https://example.org/slta/docs/operations.md#runbook"),
+    "runbook": ("Runbook", f"{RUNBOOK_URL}#runbook"),
     "live_page": ("Live page", "http://localhost:8080/"),
 }
 """Where links lead: set them once, as the defaults of these variables."""

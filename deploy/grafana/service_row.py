@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from deploy.grafana.marks import OF_DISPATCHERS
 from deploy.grafana.panels import Chart, Row
+from deploy.objective import FAILURES, SECONDS, WINDOWS
 
-OF_SESSIONS = '{INSTALLATION,route=~".*/(assign|complete|renew)"}'
+OF_SESSIONS = '{INSTALLATION,method=~"POST|PUT",route=~".*/(assign|complete|renew|operations|sessions/.session_id.)"}'
 OF_STORE = '{INSTALLATION,function=~"batch|snapshot|tick"}'
 
 SERVICE = Row(
@@ -20,12 +21,38 @@ SERVICE = Row(
         ),
         Chart(
             "Latency",
-            "Time to answer the calls of sessions: the median and the slowest in a hundred.",
+            "Time to answer the calls of sessions, bulk calls and reports: the median and the slowest in a hundred.",
             {
                 "median {{route}}": "route:slta_request_duration_seconds:p50" + OF_SESSIONS,
                 "99 % {{route}}": "route:slta_request_duration_seconds:p99" + OF_SESSIONS,
             },
             unit="s",
+        ),
+        Chart(
+            "Assigns that failed",
+            f"Assigns that took longer than {SECONDS:g} s or ended in a server error; a full fleet's answer is none. "
+            "Shares over five minutes to three days, and what the objective allows.",
+            {
+                **{w: f"installation:slta_assign_failures:ratio{w}{{INSTALLATION}}" for w in WINDOWS},
+                "allowed": f"0 * installation:slta_dispatchers:count{{INSTALLATION}} + {FAILURES}",
+            },
+            unit="percentunit",
+        ),
+        Chart(
+            "Server errors",
+            "Answers of 5xx per second, by the code of the problem document; those of a full fleet among them.",
+            {"{{code}}": "sum by (code) (rate(slta_server_errors_total{INSTALLATION}[1m]))"},
+            unit="cps",
+        ),
+        Chart(
+            "Overload",
+            "Requests shed per second, by route, and connections refused or closed, by reason.",
+            {
+                "shed: {{route}}": "sum by (route) (rate(slta_requests_shed_total{INSTALLATION}[1m])) or vector(0)",
+                "refused: {{reason}}": "sum by (reason) (rate(slta_connections_refused_total{INSTALLATION}[1m])) "
+                "or vector(0)",
+            },
+            unit="cps",
         ),
         Chart(
             "Store time",
@@ -80,12 +107,8 @@ SERVICE = Row(
         ),
         Chart(
             "Connections",
-            "Open connections of clients at each dispatcher, and those that it refused, per second by reason.",
-            {
-                "{{instance}}": "slta_connections{INSTALLATION}",
-                "refused: {{reason}}": "sum by (reason) (rate(slta_connections_refused_total{INSTALLATION}[1m])) "
-                "or vector(0)",
-            },
+            "Open connections of clients at each dispatcher.",
+            {"{{instance}}": "slta_connections{INSTALLATION}"},
         ),
         Chart(
             "Dispatchers",

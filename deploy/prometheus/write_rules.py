@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deploy.identity import grouping
+from deploy.objective import WINDOWS, with_objective
 
 SPANS = {"15m": 900, "1h": 3600, "6h": 21_600, "1d": 86_400}
 """Windows over which a fleet's placement may be judged, in seconds."""
-OF_EACH_SPAN = "usual.yml"
+REPEATED = {"objective.yml": WINDOWS, "usual.yml": SPANS}
+"""Files whose groups are written once for each span."""
 
 FOLDER = Path(__file__).parent
 HEAD = "# Written by `make format`: change deploy/prometheus/source/{} instead.\n"
@@ -18,21 +20,21 @@ HEAD = "# Written by `make format`: change deploy/prometheus/source/{} instead.\
 def written() -> Iterator[tuple[Path, str]]:
     """Each file of rules and what it must hold."""
     for source in sorted((FOLDER / "source").glob("*.yml")):
-        text = grouping(source.read_text(encoding="utf-8"))
-        text = for_each_span(text) if source.name == OF_EACH_SPAN else text
+        text = with_objective(grouping(source.read_text(encoding="utf-8")))
+        text = for_each_span(text, REPEATED[source.name]) if source.name in REPEATED else text
         yield FOLDER / "rules" / source.name, HEAD.format(source.name) + text
 
 
-def for_each_span(text: str) -> str:
+def for_each_span(text: str, spans: Mapping[str, int]) -> str:
     """The groups once for each span, the shortest first."""
     head, title, groups = text.partition("groups:\n")
-    shorter = [0, *SPANS.values()]
+    shorter = [0, *spans.values()]
     return (
         head
         + title
         + "\n".join(
             groups.replace("SPAN", span).replace("SECONDS", str(seconds)).replace("SHORTER", str(before))
-            for (span, seconds), before in zip(SPANS.items(), shorter, strict=False)
+            for (span, seconds), before in zip(spans.items(), shorter, strict=False)
         )
     )
 

@@ -11,6 +11,8 @@ import yaml
 
 from deploy.grafana import dashboard
 from deploy.identity import FLEET, INSTALLATION
+from deploy.objective import WINDOWS
+from slta.api.fast_path import FAST_ROUTES
 from tests.inventory import each
 
 PROVISIONING = Path(dashboard.__file__).parent / "provisioning"
@@ -84,6 +86,24 @@ def test_no_two_panels_share_an_id_or_a_place() -> None:
     ]
     assert len(set(cells)) == len(cells)
     assert max(x for x, _ in cells) < 24
+
+
+def test_latency_shows_every_call_of_sessions_bulk_calls_and_reports_too() -> None:
+    queries = [query["expr"] for panel in PANELS if panel["title"] == "Latency" for query in panel["targets"]]
+    calls = [("POST", route.path) for route in FAST_ROUTES.values()]
+    calls += [("PUT", "/v1/fleets/{fleet}/sessions/{session_id}")]
+    for query in queries:
+        methods, routes = re.findall(r'(?:method|route)=~"([^"]*)"', query)
+        assert [call for call in calls if not (re.fullmatch(methods, call[0]) and re.fullmatch(routes, call[1]))] == []
+        assert not re.fullmatch(methods, "GET"), "reading a session is not one"
+        assert not re.fullmatch(routes, "/v1/fleets/{fleet}/state")
+
+
+def test_overload_and_server_errors_have_panels() -> None:
+    text = " ".join(QUERIES)
+    for metric in ("slta_requests_shed_total", "slta_connections_refused_total", "slta_server_errors_total"):
+        assert metric in text
+    assert {f"ratio{window}{{" in text for window in WINDOWS} == {True}
 
 
 def test_the_first_row_answers_how_good_the_placement_is() -> None:

@@ -6,12 +6,15 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from deploy.identity import INSTALLATION
+from deploy import objective
+from deploy.identity import INSTALLATION, RUNBOOK_URL
 from deploy.prometheus import write_rules
+from slta.metrics.process_metrics import REQUESTS
 from tests.inventory import each
 
 pytestmark = pytest.mark.needs("promtool")
@@ -84,11 +87,33 @@ def test_an_alert_is_tested_to_fire_and_not_to(alert: str) -> None:
 def test_an_alert_says_what_it_means_and_what_to_do(alert: str) -> None:
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
-    assert set(rule["annotations"]) == {"summary", "description", "action", "runbook"}
-    page, _, anchor = rule["annotations"]["runbook"].partition("#")
-    assert page == "docs/operations.md"
+    assert set(rule["annotations"]) == {"summary", "description", "action", "runbook_url"}
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    assert page == RUNBOOK_URL
     assert anchor == alert.lower()
     assert f"\n### {alert}\n" in RUNBOOK.read_text(encoding="utf-8")
+
+
+def test_the_runbook_s_address_is_a_url_of_the_page() -> None:
+    url = urlsplit(RUNBOOK_URL)
+    assert url.scheme == "https"
+    assert url.hostname
+    assert url.path.endswith("/docs/operations.md")
+    assert not url.fragment
+
+
+def test_the_objective_s_time_is_a_bucket_and_its_share_below_1() -> None:
+    assert objective.SECONDS in REQUESTS.buckets
+    assert 0.5 < objective.RATIO < 1
+
+
+def test_the_objective_is_set_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objective, "SECONDS", 0.25)
+    monkeypatch.setattr(objective, "FAILURES", "0.02")
+    texts = {path.name: text for path, text in write_rules.written()}
+    assert 'le="0.25"' in texts["objective.yml"]
+    assert "ratio1h > 14.4 * 0.02\n" in texts["alerts.yml"]
+    assert not any("0.001\n" in text or 'le="0.05"' in text for text in texts.values())
 
 
 def test_the_runbook_has_no_alert_that_is_gone() -> None:

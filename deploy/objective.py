@@ -1,0 +1,18 @@
+"""The service level objective of assigns, for the rules and the dashboard: change it, then `make format`."""
+
+from __future__ import annotations
+
+RATIO = 0.999
+"""Share of assigns that must be answered in time and without a server error. A full fleet's answer is an answer."""
+SECONDS = 0.05
+"""In time; a bucket of `slta_request_duration_seconds`."""
+WINDOWS = {"5m": 300, "1h": 3600, "6h": 21_600, "3d": 259_200}
+"""Over which the share is measured, in seconds, for the pairs of burn rates in alerts.yml."""
+
+FAILURES = f"{1 - RATIO:.6g}"
+"""Share of assigns that may fail, as the rules have it."""
+
+
+def with_objective(text: str) -> str:
+    """A rule with the objective's numbers filled in."""
+    return text.replace("OBJECTIVE_SECONDS", f"{SECONDS:g}").replace("OBJECTIVE_FAILURES", FAILURES)
