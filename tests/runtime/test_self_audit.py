@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 import pytest
 from redis import Redis
 
+from slta.audit import repair_fleet
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
@@ -36,6 +38,28 @@ async def test_damage_is_told_by_the_first_check_or_a_later_one_and_stays(store:
                 pass
             assert found[0].fleet == "f"
             assert redis.getbit("{f}:level:0:1", 0) == 1
+
+
+async def test_a_damaged_fleet_is_audited_again_once_it_is_repaired_and_the_others_findings_stay(
+    store: Store, server: str
+) -> None:
+    await apply_fleet(store, Specs(), "g", parse_document(json.dumps(TINY)))
+    with Redis.from_url(server) as redis:
+        for fleet in "fg":
+            redis.setbit(f"{{{fleet}}}:level:0:1", 0, 1)
+    told: asyncio.Queue[dict[str, bool]] = asyncio.Queue()
+
+    def listen(found: Sequence[Findings]) -> None:
+        told.put_nowait({one.fleet: one.total > 0 for one in found})
+
+    async with self_audits(store, Specs(), [listen], watch_seconds=0.01):
+        assert await told.get() == {"f": True, "g": True}
+        await repair_fleet(store, Specs(), "f")
+        async with asyncio.timeout(20):
+            assert await told.get() == {"f": False, "g": True}
+        await repair_fleet(store, Specs(), "g")
+        async with asyncio.timeout(20):
+            assert await told.get() == {"f": False, "g": False}
 
 
 async def test_the_metrics_show_each_fleet_that_was_looked_at(store: Store) -> None:
