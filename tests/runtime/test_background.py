@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
@@ -177,6 +178,29 @@ async def test_a_store_that_begins_to_evict_is_told_once_and_when_it_ends(
         assert (shown("allkeys-lru"), shown("noeviction")) == (None, 0)
     said = capsys.readouterr().out
     assert [said.count(word) for word in ("store_evicts ", "policy=allkeys-lru", "store_evicts_no_more")] == [1] * 3
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_name_that_does_not_resolve_is_logged_once_with_its_cause(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = asyncio.Semaphore(0)
+
+    async def no_address(*_: object, **__: object) -> None:
+        rounds.release()
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", no_address)
+    monkeypatch.setattr(background, "STARTUP_SECONDS", 0.01)
+    store = Store(StoreSettings("redis://store.invalid:6379"), Metrics())
+    async with dispatching(store):
+        for _ in range(20):
+            await rounds.acquire()
+    await store.close()
+    trouble = [line for line in capsys.readouterr().out.splitlines() if "store_in_trouble" in line]
+    assert len(trouble) == 1
+    assert "kind=dns" in trouble[0]
+    assert "store.invalid: Name or service not known" in trouble[0]
 
 
 @pytest.mark.usefixtures("quick_rounds")

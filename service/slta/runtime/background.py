@@ -19,6 +19,8 @@ from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.ticks import Ticks
 from slta.server.certificates import ListenError
 from slta.store import Store
+from slta.store.client.failures import cause_of
+from slta.store.client.functions import StoreCallError
 from slta.store.client.preflight import Eviction, ServerRequirements, UnsuitableStoreError
 from slta.store.embedded.server import EmbeddedStore
 
@@ -55,7 +57,7 @@ class BackgroundTasks:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
         self._ticks = Ticks(self.store, self._repairs, self.metrics.fleet_vanished)
         self._eviction: Eviction | None = None
-        self._logged_error = ""
+        self._logged_errors = set[tuple[str, str]]()
 
     @asynccontextmanager
     async def under_way(self, on_failure: Callable[[], None]) -> AsyncIterator[None]:
@@ -116,7 +118,7 @@ class BackgroundTasks:
             await self._watch_eviction()
         error = await self._ticks.round(self._eviction.evicted_keys if self._eviction else 0)
         refused = self.store.readiness not in ("ready", "starting")
-        self._log_once(self.store.readiness if refused else error)
+        self._log_once(self.store.readiness if refused else error, self.store.last_failure if refused else None)
 
     def _reload_files(self) -> None:
         files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {
@@ -141,12 +143,15 @@ class BackgroundTasks:
         self._eviction = found
         self.metrics.eviction(found)
 
-    def _log_once(self, error: str) -> None:
-        if error and error != self._logged_error:
-            log.warning("store_in_trouble", what=error)
-        if self._logged_error and not error:
+    def _log_once(self, error: str, failed: StoreCallError | None) -> None:
+        """Log each error and each kind of failed call once, until the store is available again."""
+        kind = failed.failure.kind if failed else ""
+        if error and (error, kind) not in self._logged_errors:
+            log.warning("store_in_trouble", what=error, kind=kind, cause=cause_of(failed))
+            self._logged_errors.add((error, kind))
+        if self._logged_errors and not error:
             log.info("store_available_again")
-        self._logged_error = error
+            self._logged_errors.clear()
 
 
 async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:

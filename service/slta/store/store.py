@@ -50,6 +50,8 @@ class Store:
         self._operations = Operations(self._functions, self._replay_log, settings.deadline_seconds)
         self._recovery = Recovery(self._functions, self._detector, self._replay_log)
         self._readiness = "starting"
+        self.last_failure: StoreCallError | None = None
+        """Why the last `check` failed, if it did."""
         self.layout_mismatch = ""
         """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
         self.audits = Audits(self._functions)
@@ -111,8 +113,9 @@ class Store:
                 await self.fleets.probe_write()
         except StoreCallError as failed:
             self._readiness = failed.failure.kind if failed.failure.kind in READINESS else "unavailable"
+            self.last_failure = failed
         else:
-            self._readiness = "ready"
+            self._readiness, self.last_failure = "ready", None
             await self._recovery.run()
 
     @property

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from redis.asyncio import Connection
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -19,6 +18,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from slta.store.client.durability import ASYNC, Durability
 from slta.store.client.failures import NotSentError
+from slta.store.client.name_lookup import named
 from slta.store.client.replicas import Replicas
 from slta.store.client.sentinel import Sentinels, on_connect
 from slta.store.client.url import parse
@@ -63,7 +63,7 @@ class ConnectionPool:
             "decode_responses": True,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # saves a call on connect
         }
-        server = options | dict(address.server)
+        server = named(options | dict(address.server))
         self.call_seconds: float = server["socket_timeout"]
         """Timeout of a call that has a connection. Reads have none of their own: the caller limits each call."""
         self.replicas = Replicas(settings.durability.replicas, round(self.call_seconds * WAIT_SHARE * 1000))
@@ -71,7 +71,7 @@ class ConnectionPool:
         """Discovery of the master; None if the URL has its address."""
         self._wait_seconds = settings.connect_timeout_seconds
         self._connect_seconds = 2 * settings.connect_timeout_seconds + self.call_seconds
-        kind: type[AbstractConnection] = server.pop("connection_class", Connection)
+        kind: type[AbstractConnection] = server.pop("connection_class")
         server |= {
             "socket_timeout": None,
             "redis_connect_func": partial(on_connect, requires_fsync=settings.requires_fsync),

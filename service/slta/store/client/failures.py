@@ -8,6 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from slta.store.client.name_lookup import NameLookupError
 from slta.store.client.sentinel import NotFsyncedError
 
 
@@ -33,6 +34,7 @@ REFUSING_ERROR_KINDS = {prefix: prefix.split()[-1].lower() for prefix in REFUSIN
 """Kind of failure by prefix."""
 
 AMBIGUOUS_ERROR_KINDS = {
+    NameLookupError: "dns",
     NotReplicatedError: "unconfirmed",
     StaleMasterError: "left",
     NotFsyncedError: "unsynced",
@@ -54,6 +56,14 @@ class Failure:
 
     kind: str
     ran: bool
+
+
+def cause_of(failed: BaseException | None) -> str:
+    """First message in the chain of causes of a failed call, '' if there is none."""
+    error = failed.__cause__ if failed else None
+    while error is not None and not str(error):
+        error = error.__cause__
+    return str(error or "")
 
 
 def classify_timeout(error: TimeoutError) -> Failure:

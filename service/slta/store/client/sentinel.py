@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
 from slta.store.client.durability import unsynced
+from slta.store.client.name_lookup import NameLookupError, named
 from slta.store.client.url import Address, StoreAddress
 
 CHANNELS = ("+promoted-slave", "+switch-master")
@@ -35,7 +36,7 @@ class Sentinels:
         """
         self._master_name = address.master
         self._clients = [
-            Redis.from_pool(ConnectionPool(host=host, port=port, **{**options, **address.sentinel}))
+            Redis.from_pool(ConnectionPool(host=host, port=port, **named({**options, **address.sentinel})))
             for host, port in address.sentinels
         ]
         self.latest: Address | None = None
@@ -53,6 +54,9 @@ class Sentinels:
         query = self._queries
         results = await asyncio.gather(*map(self._ask, self._clients), return_exceptions=True)
         replies = [reply for reply in results if not isinstance(reply, BaseException)]
+        unnamed = [reply for reply in results if isinstance(reply, NameLookupError)]
+        if len(unnamed) == len(results):
+            raise unnamed[0]
         if not replies:
             raise RedisConnectionError("no sentinel replied with the address of the master")
         _, address = max(replies)
