@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.builders import dashboard, prometheus
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as dashboards
@@ -56,7 +57,8 @@ def links() -> Iterator[dashboard.DashboardLink]:
 def marks(annotation: Annotation) -> dashboard.AnnotationQuery:
     """What is marked in every chart."""
     mark = dashboard.AnnotationQuery().name(annotation.name).datasource(SOURCE).enable(True)  # noqa: FBT003
-    return mark.icon_color(annotation.color).expr(selecting(annotation.query))
+    query: Any = prometheus.Dataquery().expr(selecting(annotation.query)).ref_id(annotation.name)
+    return mark.icon_color(annotation.color).target(query)  # the SDK expects a query of Grafana's own store
 
 
 def empty_board() -> dashboard.Dashboard:
@@ -81,7 +83,7 @@ def empty_board() -> dashboard.Dashboard:
 
 
 def build() -> dashboards.Dashboard:
-    """The whole dashboard."""
+    """The whole dashboard, without the settings of interval variables that the SDK gives to each query variable."""
     board = empty_board()
     ids = count(1)
     for row in ROWS:
@@ -89,7 +91,10 @@ def build() -> dashboards.Dashboard:
         board = board.with_row(head.repeat(row.repeat) if row.repeat else head)
         for panel in row.panels:
             board = board.with_panel(panel.draw().id(next(ids)))
-    return board.build()
+    built = board.build()
+    for variable in built.templating.list_val or []:
+        variable.auto = variable.auto_count = variable.auto_min = None
+    return built
 
 
 def text() -> str:

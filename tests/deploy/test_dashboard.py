@@ -22,7 +22,7 @@ CHOSEN = {"type": "prometheus", "uid": "${datasource}"}
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 
 QUERIES = [query["expr"] for panel in PANELS for query in panel["targets"]]
-QUERIES += [mark["expr"] for mark in BOARD["annotations"]["list"]]
+QUERIES += [mark["target"]["expr"] for mark in BOARD["annotations"]["list"]]
 
 
 def test_the_json_is_what_the_python_builds() -> None:

@@ -44,7 +44,7 @@ RULES = [
 RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
 ALERTS = {rule["alert"]: rule["expr"] for rule in RULES if "alert" in rule}
 BOARD = json.loads(dashboard.FILE.read_text(encoding="utf-8"))
-MARKS = {mark["name"]: mark["expr"] for mark in BOARD["annotations"]["list"]}
+MARKS = {mark["name"]: mark["target"]["expr"] for mark in BOARD["annotations"]["list"]}
 PANELS = {
     f"{panel['title']}: {query['legendFormat']}": query["expr"]
     for panel in BOARD["panels"]
