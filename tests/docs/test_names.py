@@ -11,6 +11,7 @@ from typing import Any
 import typer
 import yaml
 
+from deploy.prometheus import write_rules
 from slta.cli.commands import app
 from slta.runtime.settings import Settings
 from tests.docs.pages import PAGES, ROOT, Page, alternatives, rows, words
@@ -101,7 +102,7 @@ def test_a_command_of_slta_that_is_named_exists_and_has_its_options(page: Page, 
 
 @each_named([(page, name) for page in PAGES for name in re.findall(r"\bSLTA_([A-Z_]*[A-Z])\b", page.text)])
 def test_a_setting_that_is_named_exists(page: Page, named: str) -> None:
-    assert named in {*(field.upper() for field in Settings.model_fields), "API_KEY", "TEST_SERVERS"}, (
+    assert named in {*(field.upper() for field in Settings.model_fields), "API_KEY", "TEST_SERVERS", "HTTP_PORT"}, (
         f"{page} names SLTA_{named}"
     )
 
@@ -127,9 +128,24 @@ PACKAGES = {init.parent.name for init in ROOT.glob("*/slta_*/__init__.py")}
     [
         (page, name)
         for page in PAGES
-        for name in re.findall(r"\bslta_[a-z][a-z_]*[a-z]\b(?!>)", page.text)
+        for name in re.findall(r"(?<!:)\bslta_[a-z][a-z_]*[a-z]\b(?![>:])", page.text)
         if name not in PACKAGES
     ]
 )
 def test_a_metric_that_is_named_exists(page: Page, named: str) -> None:
     assert named in known_metrics(), f"{page} names {named}"
+
+
+RECORDING_RULE = r"\b[a-z_]+:slta_[a-z_]+:\w+|\bslta:\w+:\w*\d\w*"
+RECORDED = re.findall(r"record: (\S+)", "".join(text for _, text in write_rules.written()))
+
+
+@each_named(
+    [
+        (page, name)
+        for page in PAGES
+        for name in re.findall(r"\b[a-z_]+:slta_[a-z_]+:\w+|\bslta:\w+:\w*\d\w*", page.text)
+    ]
+)
+def test_a_recording_rule_that_is_named_exists(page: Page, named: str) -> None:
+    assert named in RECORDED, f"{page} names {named}"

@@ -1,0 +1,129 @@
+"""The composition of docker-compose.yml for tests: built, started, and taken down."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy import make_secrets
+from tests.deploy.engine import Engine, compose, engine
+from tests.deploy.test_queries import Prometheus
+from tests.deploy.tree import PARTS as OF_A_WHEEL
+from tests.deploy.tree import copy_of_the_tree
+from tests.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = (*OF_A_WHEEL, "Dockerfile", ".dockerignore", "docker-compose.yml", "requirements.txt", "deploy")
+FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+PROJECT = "slta-compose-test"
+
+
+def base_image() -> str:
+    names = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(set(names)) == 1
+    return str(names[0])
+
+
+@dataclass
+class Stack:
+    """The running composition."""
+
+    folder: Path
+    engine: Engine
+    command: Sequence[str]
+    services: Sequence[str]
+    secrets: dict[str, str]
+    http_port: int
+    prometheus: Prometheus
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        return self.engine.run(*self.command, *arguments, check=check)
+
+    def bash(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run what an operator pastes, in the folder of docker-compose.yml."""
+        files = self.command[self.command.index("-f") + 1 :: 2][:2]
+        settings = {"COMPOSE_FILE": ":".join(files), "COMPOSE_PROJECT_NAME": PROJECT, **self.engine.environment}
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env=os.environ | settings | ({"DOCKER_HOST": self.engine.host} if self.engine.host else {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def containers(self, service: str) -> list[str]:
+        return self.compose("ps", "--quiet", service).split()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.engine.docker("inspect", container))[0]
+        return found
+
+    def call(self, method: str, path: str, key: str, body: object = None) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}/v1/fleets/{path}",
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Authorization": f"Bearer {self.secrets[key]}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+
+@contextmanager
+def composition(folder: Path) -> Iterator[Stack]:
+    """The composition, built and started; taken down at the end, and nothing of it may be left."""
+    copied = copy_of_the_tree(folder / "tree", PARTS)
+    shutil.rmtree(copied / "deploy/secrets", ignore_errors=True)
+    make_secrets.write(copied)
+    images = {name: service["image"] for name, service in FILE["services"].items()} | {"build": base_image()}
+    with engine(folder, images) as docker:
+        services = [name for name in FILE["services"] if not (docker.stand_ins and name == "grafana")]
+        http, prometheus, grafana = free_port(), free_port(), free_port()
+        docker.environment = {
+            "SLTA_HTTP_PORT": str(http),
+            "PROMETHEUS_PORT": str(prometheus),
+            "GRAFANA_PORT": str(grafana),
+        }
+        override = folder / "override.yml"
+        network = "{network: host}" if docker.stand_ins else "{}"
+        override.write_text(f"services: {{dispatcher: {{build: {network}}}}}\n", encoding="utf-8")
+        command = [*compose(copied / "docker-compose.yml", override), "--project-name", PROJECT]
+        secrets = make_secrets.read_environment((copied / ".env").read_text(encoding="utf-8"))
+        url = f"http://127.0.0.1:{prometheus}"
+        running = Stack(copied, docker, command, services, secrets, http, Prometheus(url))
+        try:
+            running.compose("up", "--detach", "--build", "--wait", "--wait-timeout", "180", *services)
+            yield running
+        finally:
+            sys.stdout.write(running.compose("logs", "--no-color", "--tail", "50", check=False)[-20_000:])
+            running.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+            assert left_over(running) == []
+
+
+def left_over(stack: Stack) -> list[str]:
+    lists = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+    mine = ["--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}"]
+    return [line for words in lists for line in stack.engine.docker(*words, *mine).split()]
+
+
+def until(true: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
