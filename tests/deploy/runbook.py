@@ -34,5 +34,5 @@ BLOCKS = [block for found in SECTIONS.values() for block in found]
 
 
 def script(alert: str) -> str:
-    """What an operator pastes for an alert: the definitions, the evidence, then the section's commands."""
+    """What an operator pastes for an alert: the definitions, then the section's commands."""
     return "".join(block.commands for name in ("", alert) for block in SECTIONS[name] if not block.not_run)

@@ -1,4 +1,4 @@
-"""Planted mistakes in scrapes of many fleets, in their ticks, and in noticing fleets that vanish."""
+"""Planted mistakes in scrapes of many fleets, in their ticks, and in noticing what goes wrong with fleets and store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from tests.mutants.refusing import python
 SCRAPES, HOUSEKEEPING, VANISHING = "metrics/scrapes", "runtime/background", "runtime/vanished_fleets"
 
 MUTANTS: dict[str, Mutant] = {
+    "a name that does not resolve is a broken connection": python(
+        "store/client/failures", 'NameLookupError: "dns"', 'NameLookupError: "connection"', "store/name_lookup"
+    ),
+    "a lookup that was given up leaves its error behind": python(
+        "store/client/name_lookup", "    lookup.add_done_callback(_retrieve)\n", "", "store/name_lookup"
+    ),
+    "a damaged fleet that was repaired waits for the next hour": python(
+        "runtime/self_audit", "if await self._count(fleet) != repairs", "if repairs is ...", "runtime/self_audit"
+    ),
+    "nobody learns the code of a problem": python(
+        "api/http/guards", "        context.problem = problem_code(error)\n", "", "api/middleware"
+    ),
     "a scrape is printed without a pause": python(
         "metrics/exposition", "if perf_counter() - self._start > STEP_SECONDS:", "if False:", SCRAPES
     ),
