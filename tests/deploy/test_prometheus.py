@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ def promtool(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@cache
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -64,7 +66,7 @@ def test_the_rules_are_valid() -> None:
 
 
 @pytest.mark.slow
-@each("path", TESTS)
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
 def test_the_rules_pass_their_tests(path: Path) -> None:
     promtool("test", "rules", path)
 
