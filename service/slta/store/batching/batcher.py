@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice, repeat
+from itertools import repeat
 from time import monotonic
 
 from slta.models.errors import StoreUnavailableError
@@ -132,7 +132,7 @@ class Batcher:
         self._stalled_seconds += min(now - self._sampled, MAX_SAMPLE_GAP_SECONDS)
         self._sampled = now
         self._queue.append(call)
-        self._pending += len(call.waiting)
+        self._pending += len(call.unresolved)
         senders = len(self.senders)
         if not senders or (self._calls == senders < MAX_CONCURRENT_CALLS and self._pending >= MIN_SECOND_CALL):
             self.senders.add(asyncio.create_task(self._send_all()))
@@ -173,18 +173,18 @@ class Batcher:
     def _next_batch(self) -> list[PendingCall]:
         now, room = monotonic(), MAX_BATCH
         batch: list[PendingCall] = []
-        while self._queue and len(self._queue[0].waiting) <= room:
+        while self._queue and len(self._queue[0].unresolved) <= room:
             call = self._queue.popleft()
-            self._pending -= len(call.waiting)
+            self._pending -= len(call.unresolved)
             if call.deadline <= now:
                 call.expire()
             elif not call.done.done():  # done: its caller was cancelled
                 batch.append(call)
-                room -= len(call.waiting)
+                room -= len(call.unresolved)
         return batch
 
     async def _send(self, function: str, batch: Sequence[PendingCall]) -> None:
-        operations = [operation for call in batch for operation in call.unresolved()]
+        operations = [operation for call in batch for operation in call.unresolved]
         arguments = [argument for operation in operations for argument in operation]
         try:
             async with asyncio.timeout_at(min(call.deadline for call in batch)):
@@ -200,8 +200,8 @@ class Batcher:
             for call in batch:
                 call.resolve(repeat(error))
         else:
-            waiting = [call for call in batch if call.waiting]
-            if sum(len(call.waiting) for call in waiting) == len(operations):
+            waiting = [call for call in batch if call.unresolved]
+            if waiting and sum(len(call.unresolved) for call in waiting) == len(operations):
                 # No operation ran: ending leases failed before the first, and will until a tick has repaired the
                 # fleet, which takes about a second. Without a pause this would be a busy loop.
                 await asyncio.sleep(RETRY_PAUSE_SECONDS)
@@ -211,8 +211,8 @@ class Batcher:
         """Retry a failed batch: session ids make every operation idempotent."""
         if failed.failure.kind == "oom" and function == "batch":
             for call in batch:
-                call.resolve(None if name in RELEASING else StoreUnavailableError() for name, *_ in call.unresolved())
-            releasing = [call for call in batch if call.waiting]
+                call.resolve(None if name in RELEASING else StoreUnavailableError() for name, *_ in call.unresolved)
+            releasing = [call for call in batch if call.unresolved]
             if releasing:
                 await self._send("release", releasing)
             return
@@ -223,7 +223,7 @@ class Batcher:
 
     def _requeue(self, batch: Sequence[PendingCall]) -> None:
         self._queue.extendleft(reversed(batch))
-        self._pending += sum(len(call.waiting) for call in batch)
+        self._pending += sum(len(call.unresolved) for call in batch)
 
     def _deliver(
         self, batch: Sequence[PendingCall], operations: Sequence[OperationArgs], reply: Reply, stamp: Stamp
@@ -236,10 +236,12 @@ class Batcher:
         if len(reply[1]) != len(operations):
             raise StoreCallError(Failure("response", ran=True))
         self._replay_log.record(self._fleet, stamp, operations, reply[1])
-        outcomes = iter(reply[1])
-        all_ran = reply[1][-1][0] not in ("FAULT", "NOT_RUN")  # an error also stops the operations behind it
+        replies, start = reply[1], 0
+        all_ran = replies[-1][0] not in ("FAULT", "NOT_RUN")  # an error also stops the operations behind it
         for call in batch:
-            call.deliver(list(islice(outcomes, len(call.waiting))), all_ran=all_ran)
+            end = start + len(call.unresolved)
+            call.deliver(replies[start:end], all_ran=all_ran)
+            start = end
 
 
 def _result(outcome: Outcome) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
 from slta.store.client.functions import Argument
@@ -16,59 +16,51 @@ Outcome = Reply | Exception
 """Reply or error of an operation. An error is a value, so that asyncio does not log it as never retrieved."""
 
 
-@dataclass(slots=True, eq=False)
 class PendingCall:
     """Operations whose caller awaits `done`; `deadline` in seconds of the event loop's clock.
 
-    `waiting` has the indexes of the operations without an outcome, in order.
+    `unresolved` has the operations without an outcome, in order.
     """
 
-    operations: Sequence[OperationArgs]
-    deadline: float
-    done: asyncio.Future[list[Outcome]]
-    may_have_run: bool = False
-    waiting: Sequence[int] = field(init=False)
-    _outcomes: list[Outcome] = field(init=False)
+    __slots__ = ("_indexes", "_outcomes", "deadline", "done", "may_have_run", "unresolved")
 
-    def __post_init__(self) -> None:
-        self.waiting = range(len(self.operations))
-        self._outcomes = [[]] * len(self.operations)
-
-    def unresolved(self) -> Sequence[OperationArgs]:
-        """Operations without an outcome, in order."""
-        if len(self.waiting) == len(self.operations):
-            return self.operations
-        return [self.operations[index] for index in self.waiting]
+    def __init__(
+        self, operations: Sequence[OperationArgs], deadline: float, done: asyncio.Future[list[Outcome]]
+    ) -> None:
+        self.unresolved = operations
+        self.deadline = deadline
+        self.done = done
+        self.may_have_run = False
+        self._indexes: Sequence[int] = range(len(operations))
+        self._outcomes: list[Outcome] = [[]] * len(operations)
 
     def resolve(self, outcomes: Iterable[Outcome | None]) -> None:
         """Set the outcomes of the unresolved operations, in order; None leaves one unresolved."""
-        waiting: list[int] = []
-        for index, outcome in zip(self.waiting, outcomes, strict=False):
+        unresolved: list[OperationArgs] = []
+        indexes: list[int] = []
+        for operation, index, outcome in zip(self.unresolved, self._indexes, outcomes, strict=False):
             if outcome is None:
-                waiting.append(index)
+                unresolved.append(operation)
+                indexes.append(index)
             else:
                 self._outcomes[index] = outcome
-        self._finish(waiting)
-
-    def deliver(self, replies: list[Reply], *, all_ran: bool) -> None:
-        """Set the replies of the unresolved operations: FAULT is an error, NOT_RUN leaves one unresolved."""
-        if not all_ran:
-            self.resolve(map(_outcome_of, self.unresolved(), replies))
-        elif len(replies) < len(self.operations):
-            self.resolve(replies)
-        else:
-            self._outcomes[:] = replies
-            self._finish(())
-
-    def _finish(self, waiting: Sequence[int]) -> None:
-        self.waiting = waiting
-        if not waiting and not self.done.done():  # done: the caller was cancelled
+        self.unresolved, self._indexes = unresolved, indexes
+        if not unresolved and not self.done.done():  # done: the caller was cancelled
             self.done.set_result(self._outcomes)
+
+    def deliver(self, replies: list[Any], *, all_ran: bool) -> None:
+        """Set the replies of the unresolved operations: FAULT is an error, NOT_RUN leaves one unresolved."""
+        if not all_ran or len(replies) < len(self._outcomes):
+            self.resolve(map(_outcome_of, self.unresolved, replies))
+            return
+        self.unresolved = ()
+        if not self.done.done():
+            self.done.set_result(replies)
 
     def expire(self) -> None:
         """Set the outcomes of a call whose deadline has passed."""
         error = _outcome_unknown if self.may_have_run else _not_run
-        self.resolve(map(error, self.unresolved()))
+        self.resolve(map(error, self.unresolved))
 
 
 def _outcome_of(operation: OperationArgs, reply: Reply) -> Outcome | None:
