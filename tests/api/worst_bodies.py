@@ -91,6 +91,12 @@ def operations_of(kind: str) -> bytes:
     return compact({"operations": [{kind: {"session_id": id_, **lease}} for id_ in IDS[:1000]]})
 
 
+def spaced_out(size: int) -> bytes:
+    """One operation with white space at every place where JSON allows it."""
+    text = '{ "operations" : [ { "assign" : { "session_id" : "spaced" } } ] }'
+    return f" {text} ".replace(" ", " " * (size // 16)).encode()
+
+
 def largest_fleet(pools: int) -> bytes:
     """64 tables of 257 values each, and `pools` pools."""
     levels, each = MAX_LEVELS // MAX_CLASSES, pools // MAX_CLASSES
@@ -106,6 +112,7 @@ TAKEN: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "1,000 assigns": ("POST", "/operations", lambda: operations_of("assign")),
     "1,000 renewals": ("POST", "/operations", lambda: operations_of("renew")),
     "1,000 completes": ("POST", "/operations", lambda: operations_of("complete")),
+    "an operation in blanks": ("POST", "/operations", lambda: spaced_out(250_000)),
     "1,000 leases": ("POST", "/renew", lambda: compact({"session_ids": IDS[:1000], "lease_seconds": LEASE})),
     "1,000 ids in escapes": ("POST", "/renew", lambda: compact({"session_ids": IDS[:1000]}).replace(b"s", b"\\u0073")),
     "1,000 pools": (

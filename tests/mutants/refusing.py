@@ -31,8 +31,8 @@ PYTHON = {
     ),
     "after its deadline everything may have run": python(
         "store/batching/pending",
-        "_outcome_unknown if self.may_have_run else _not_run",
-        "_outcome_unknown",
+        "_outcome_unknown(operation) if self.may_have_run else error",
+        "_outcome_unknown(operation)",
         *FAULTS,
     ),
     "an unknown outcome does not name its session": python(
@@ -49,8 +49,8 @@ PYTHON = {
     ),
     "an assign that memory refused may have run": python(
         "store/batching/batcher",
-        "else StoreUnavailableError() for name",
-        "else Exception() for name",
+        "call.fail(StoreUnavailableError(), passing=RELEASING)",
+        "call.fail(Exception(), passing=RELEASING)",
         "api/store_failures",
     ),
     "what was not run is told as an outcome": python(
@@ -73,6 +73,12 @@ PYTHON = {
     ),
     "a plain complete may have a lease": python("api/plain_operations", '(?="[^,}]*})', "", PLAIN),
     "a plain lease may begin with zeros": python("api/plain_operations", "0|[1-9][0-9]{0,7}", "[0-9]{1,8}", PLAIN),
+    "each blank of a plain body is tried": python(
+        "api/plain_operations", "_ITEM = rf'{{", "_ITEM = rf' {{", "api/event_loop"
+    ),
+    "memory that is full makes what may have run certain": python(
+        "store/batching/pending", "if self.may_have_run else error", "if False else error", BATCHING
+    ),
     "a plain body may have any white space": python("api/plain_operations", "[ \\t\\n\\r]*+", "\\s*+", PLAIN),
     "a plain body may have any number of operations": python(
         "api/plain_operations", " if len(requests) <= MAX_OPERATIONS else None", "", PLAIN

@@ -13,6 +13,7 @@ from redis import Redis
 from slta.models import Placement, Renewed, errors
 from slta.store import Store, StoreSettings
 from slta.store.batching.batcher import RETRY_PAUSE_SECONDS
+from slta.store.batching.pending import Outcome, PendingCall
 from tests.audit import violations
 from tests.faults import Proxy
 from tests.store.conftest import Calls, Clock
@@ -362,3 +363,17 @@ async def test_a_reply_that_is_not_of_this_library_is_an_unknown_outcome(
     )
     redis.execute_command("FUNCTION", "FLUSH")
     assert [type(error) for error in assigned] == [errors.OutcomeUnknownError] * 2
+
+
+async def test_an_error_after_an_attempt_that_may_have_run_leaves_the_outcome_unknown() -> None:
+    """For instance memory that is full at the second attempt, after the first timed out."""
+    done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+    call = PendingCall([("assign", "a", "", "", ""), ("complete", "b", "", "", "")], 0, done)
+    call.may_have_run = True
+    call.fail(errors.StoreUnavailableError(), passing=["complete"])
+    assert [session for _, session, *_ in call.unresolved] == ["b"]
+    call.deliver([["COMPLETED", "p"]], all_ran=True)
+    unknown, completed = await done
+    assert isinstance(unknown, errors.OutcomeUnknownError)
+    assert unknown.context == {"session_id": "a"}
+    assert completed == ["COMPLETED", "p"]

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
 from time import monotonic
 
 from slta.models.errors import StoreUnavailableError
@@ -177,7 +176,7 @@ class Batcher:
             call = self._queue.popleft()
             self._pending -= len(call.unresolved)
             if call.deadline <= now:
-                call.expire()
+                call.fail(StoreUnavailableError())
             elif not call.done.done():  # done: its caller was cancelled
                 batch.append(call)
                 room -= len(call.unresolved)
@@ -198,7 +197,7 @@ class Batcher:
             await self._recover(function, batch, failed)
         except Exception as error:  # noqa: BLE001 - the callers must receive any error
             for call in batch:
-                call.resolve(repeat(error))
+                call.fail(error)
         else:
             waiting = [call for call in batch if call.unresolved]
             if waiting and sum(len(call.unresolved) for call in waiting) == len(operations):
@@ -211,7 +210,7 @@ class Batcher:
         """Retry a failed batch: session ids make every operation idempotent."""
         if failed.failure.kind == "oom" and function == "batch":
             for call in batch:
-                call.resolve(None if name in RELEASING else StoreUnavailableError() for name, *_ in call.unresolved)
+                call.fail(StoreUnavailableError(), passing=RELEASING)
             releasing = [call for call in batch if call.unresolved]
             if releasing:
                 await self._send("release", releasing)
@@ -231,7 +230,7 @@ class Batcher:
         refusal = REFUSALS.get(reply[0])
         if refusal:
             for call in batch:
-                call.resolve(repeat(refusal()))
+                call.fail(refusal())
             return
         if len(reply[1]) != len(operations):
             raise StoreCallError(Failure("response", ran=True))

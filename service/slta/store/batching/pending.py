@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
+from slta.models.errors import OutcomeUnknownError
 from slta.store.client.functions import Argument
 from slta.store.replies import Reply
 
@@ -57,10 +57,15 @@ class PendingCall:
         if not self.done.done():
             self.done.set_result(replies)
 
-    def expire(self) -> None:
-        """Set the outcomes of a call whose deadline has passed."""
-        error = _outcome_unknown if self.may_have_run else _not_run
-        self.resolve(map(error, self.unresolved))
+    def fail(self, error: Exception, passing: Collection[str] = ()) -> None:
+        """Set an error that did not let the operations run, except those named in `passing`.
+
+        After an earlier attempt that may have run, the error is OutcomeUnknownError.
+        """
+        self.resolve(
+            None if operation[0] in passing else _outcome_unknown(operation) if self.may_have_run else error
+            for operation in self.unresolved
+        )
 
 
 def _outcome_of(operation: OperationArgs, reply: Reply) -> Outcome | None:
@@ -70,9 +75,4 @@ def _outcome_of(operation: OperationArgs, reply: Reply) -> Outcome | None:
 
 
 def _outcome_unknown(operation: OperationArgs) -> OutcomeUnknownError:
-    """The error of an operation that may have run."""
     return OutcomeUnknownError(None, session_id=operation[1])
-
-
-def _not_run(_: OperationArgs) -> StoreUnavailableError:
-    return StoreUnavailableError()

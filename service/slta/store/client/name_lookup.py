@@ -33,6 +33,8 @@ async def look_up(host: str, port: int, timeout_seconds: float | None) -> None:
         lookup.result()
     except OSError as error:
         raise NameLookupError(f"{host}: {error.strerror or error}") from error
+    except UnicodeError as error:  # a label that is empty or too long
+        raise NameLookupError(f"{host}: {error}") from error
 
 
 def _is_address(host: str) -> bool:
