@@ -145,6 +145,14 @@ async def test_averages_across_a_change_of_curves_are_refused(api: Api, store: S
         assert refusal(await api.get(f"{fleet}/averages", params=query)) == (409, "utilities_changed")
 
 
+async def test_averages_across_a_repair_are_refused_with_the_reason(api: Api, store: Store, fleet: str) -> None:
+    await store.fleets.tick("f")
+    await api.post(f"{fleet}/repair")
+    answer = await api.get(f"{fleet}/averages", params={"window": 60})
+    assert refusal(answer) == (409, "utilities_changed")
+    assert "the fleet was repaired" in answer.json()["detail"]
+
+
 async def test_integrals_are_taken_back_from_the_same_fleet_only(api: Api, fleet: str) -> None:
     token = (await api.get(f"{fleet}/state")).json()["integrals"]
     await api.put("/v1/fleets/other", json=FLEET)

@@ -340,7 +340,7 @@ def test_a_young_fleet_says_since_when_it_has_a_history_and_that_r_has_none(
 ) -> None:
     service.call("PUT", "/v1/fleets/young", fleet_document(small=1, large=1))
     open_fleet(page, service, "young")
-    expect(page.locator("#charts-note")).to_contain_text("from now on: this fleet, its curves")
+    expect(page.locator("#charts-note")).to_contain_text(re.compile("from now on: this fleet, .* its last repair is"))
     expect(page.locator("#charts-note")).to_have_text(re.compile("for [0-9]+ s so far"), timeout=PATIENT_MS)
     ranks = page.locator(".chart").filter(has_text="r, and its optimum")
     expect(ranks.locator(".hint")).to_have_text("Not kept: drawn since this page was opened.")

@@ -150,7 +150,7 @@ class StaleReportError(DispatchError, code="stale_report", status=409, fact="as_
 
 
 class UtilitiesChangedError(DispatchError, code="utilities_changed", status=409):
-    """Curves or capacities changed within the window, so it has no averages: begin a new window."""
+    """Within the window curves or capacities changed, or the fleet was repaired: begin a new window."""
 
 
 class InvalidIntegralsError(DispatchError, code="invalid_integrals", status=422):

@@ -78,5 +78,5 @@ function noteOf(points) {
   const since = shortBy(points);
   if (since === null) return `${kept}.`;
   const begin = since ? `for ${duration(since)} so far` : "from now on";
-  return `${kept} ${begin}: this fleet, its curves or its capacities are no older.`;
+  return `${kept} ${begin}: this fleet, its curves, its capacities or its last repair is no older.`;
 }
