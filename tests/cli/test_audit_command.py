@@ -20,7 +20,7 @@ from slta.fleet_file.applying import apply_fleet
 from slta.store import Store, StoreSettings
 from slta.store.embedded.server import EmbeddedStore
 from tests.in_process import TINY
-from tests.servers import own_server
+from tests.servers import EMBEDDED, own_server
 from tests.store.conftest import Calls
 
 
@@ -83,7 +83,7 @@ def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--store-url", "unix:///nowhere/at/all"], "slta: The store did not respond"),
+        (["--store-url", "unix:///nowhere/at/all"], "slta: the store cannot be used: Error 2 connecting to /nowhere"),
         (["--store-url", "http://x"], "slta: "),
         (["--data-dir", "/nowhere/at/all"], "slta: There is no data folder /nowhere/at/all"),
     ],
@@ -93,6 +93,13 @@ def test_a_store_that_cannot_be_looked_at_is_2(arguments: list[str], said: str) 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(said)
     assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_password_is_named_as_the_cause_and_not_shown() -> None:
+    with own_server(EMBEDDED, "--requirepass", "right") as server:
+        done = slta(SLTA_STORE_URL=server.url.replace("unix://", "unix://default:wrong@"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "slta: the store cannot be used: invalid username-password pair or user is disabled.\n"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "\udcff"])
@@ -110,7 +117,8 @@ def test_findings_are_told_though_their_file_cannot_be_written(url: str, tmp_pat
 
 def test_a_fleet_that_is_not_there_is_2(url: str) -> None:
     done = slta("--store-url", url, "--fleet", "nobody")
-    assert (done.returncode, done.stdout) == (2, "nobody: could not be audited: unknown_fleet\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("nobody: could not be audited: The fleet does not exist: ")
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,8 @@ def audit(
     from slta.store.embedded.server import EmbeddedStoreError
 
     logs.configure("warning")
-    with text_beside(json_file), in_one_line(DispatchError, EmbeddedStoreError, OSError, SettingsError):
+    errors = in_one_line(DispatchError, EmbeddedStoreError, OSError, SettingsError)
+    with text_beside(json_file), errors, _with_cause():
         if store_url:
             check_store_url(store_url)
         with store_at(store_url, data_dir) as url:
@@ -71,6 +73,20 @@ def audit(
     if json_file:
         _write(found, json_file)
     _end(found)
+
+
+@contextmanager
+def _with_cause() -> Iterator[None]:
+    """Print the cause of a failed store call in place of the error's general message, and exit."""
+    from slta.models.errors import StoreUnavailableError
+    from slta.store.client.failures import cause_of
+
+    try:
+        yield
+    except StoreUnavailableError as error:
+        if cause := cause_of(error.__cause__):
+            fail(f"the store cannot be used: {cause}")
+        raise
 
 
 def _prompt(fleet: str, survey: Survey, *, yes: bool) -> Consent:
@@ -122,10 +138,17 @@ def _end(found: Sequence[Findings]) -> NoReturn:
 def _print_findings(one: Findings) -> None:
     name = one.fleet or "the store"
     if one.not_looked:
-        typer.echo(f"{name}: could not be audited: {one.not_looked}")
+        typer.echo(f"{name}: could not be audited: {_in_words(one.not_looked)}", err=True)
         return
     typer.echo(f"{name}: {one.total or 'no'} findings")
     _list(one.sentences, one.total)
+
+
+def _in_words(code: str) -> str:
+    from slta.models import errors
+
+    known = (kind for kind in vars(errors).values() if getattr(kind, "code", "") == code)
+    return str(next(known, errors.DispatchError)())
 
 
 def _print_repair(one: Findings) -> None:
