@@ -117,6 +117,15 @@ def test_without_an_extra_one_sentence_says_how_to_install_it(command: str, modu
     )
 
 
+def test_several_missing_modules_are_enumerated() -> None:
+    result = slta("plan", before="sys.modules.update(matplotlib=None, numpy=None, scipy=None)")
+    assert result.stderr.startswith("slta: `slta plan` requires matplotlib, numpy and scipy from the extra planning: ")
+
+
+def test_the_help_says_when_a_key_file_is_required() -> None:
+    assert "required unless SLTA_AUTH=off" in help_of("serve")
+
+
 @pytest.mark.parametrize("command", [name for name, part in PARTS.items() if part.needs])
 def test_a_part_needs_modules_of_the_extra_that_it_names(command: str) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]

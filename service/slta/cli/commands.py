@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -75,11 +76,16 @@ class LazyGroup(TyperGroup):
             raise
 
 
+def _enumerated(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def _load(name: str, part: Part) -> Any:  # noqa: ANN401
     if missing := [module for module in part.needs if find_spec(module) is None]:
         wheel = f"slta-{release()}-py3-none-any.whl"
         fail(
-            f"`slta {name}` requires {' and '.join(missing)} from the extra {part.extra}: "
+            f"`slta {name}` requires {_enumerated(missing)} from the extra {part.extra}: "
             f"pip install '{wheel}[{part.extra}]' (in a checkout: make setup)"
         )
     command = typer.main.get_command(importlib.import_module(part.module).app)
@@ -129,7 +135,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for a free one.", show_default="8080")] = None,
     keys_file: Annotated[
-        Path | None, typer.Option(help="API key file; required unless --host is a loopback address.")
+        Path | None, typer.Option(help="API key file; required unless SLTA_AUTH=off, for a loopback address only.")
     ] = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="Minimum log level.", show_default="info")] = None,
     log_format: Annotated[
