@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 
 from tests.deploy.runbook import BLOCKS, PAGE, SECTIONS
 from tests.inventory import each
@@ -20,6 +22,26 @@ def test_an_alert_s_section_has_commands(alert: str) -> None:
 def test_bash_reads_the_commands(block: tuple[str, str]) -> None:
     read = subprocess.run(["bash", "-n"], input=block[0], capture_output=True, text=True, check=False)
     assert (read.returncode, read.stderr) == (0, "")
+
+
+def line_of(beginning: str) -> str:
+    """The last line of the runbook's commands that begins with these words."""
+    return [line for block in BLOCKS for line in block.commands.splitlines() if line.startswith(beginning)][-1]
+
+
+def test_the_search_for_errors_finds_those_of_the_log() -> None:
+    logged = "logs.configure('info', 'json'); log = structlog.get_logger(); log.info('fine'); log.error('broken')"
+    code = f"import structlog; from slta.runtime import logs; {logged}"
+    searched = f'logs() {{ "{sys.executable}" -c "{code}" 2>&1; }}; {line_of("logs --since 15m dispatcher | grep -E")}'
+    found = subprocess.run(["bash", "-c", searched], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [json.loads(line)["event"] for line in found] == ["broken"]
+
+
+def test_on_a_host_the_store_s_password_is_not_an_argument_of_redis_cli() -> None:
+    stub = 'redis-cli() { echo "$REDISCLI_AUTH" "$@"; }; store=rediss://someone:secret@host:1/0'
+    commands = "\n".join((stub, line_of("login="), line_of("redis() "), "redis ping"))
+    shown = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, check=True).stdout
+    assert shown == "secret --user someone -u rediss://host:1/0 ping\n"
 
 
 def test_few_commands_are_not_run_and_each_has_a_reason() -> None:
