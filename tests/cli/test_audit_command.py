@@ -85,7 +85,7 @@ def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> No
     [
         (["--store-url", "unix:///nowhere/at/all"], "slta: the store cannot be used: Error 2 connecting to /nowhere"),
         (["--store-url", "http://x"], "slta: "),
-        (["--data-dir", "/nowhere/at/all"], "slta: There is no data folder /nowhere/at/all"),
+        (["--data-dir", "/nowhere/at/all"], "slta: There is no data directory /nowhere/at/all"),
     ],
 )
 def test_a_store_that_cannot_be_looked_at_is_2(arguments: list[str], said: str) -> None:

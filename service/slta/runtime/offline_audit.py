@@ -38,7 +38,7 @@ def store_at(store_url: str | None, data_dir: Path) -> Iterator[str]:
 def existing(data_dir: Path) -> Path:
     """Return the data directory if it exists; only `slta serve` creates one. Raises StoreUnavailableError."""
     if not data_dir.is_dir():
-        raise StoreUnavailableError(f"There is no data folder {data_dir}: give --data-dir or --store-url.")
+        raise StoreUnavailableError(f"There is no data directory {data_dir}: give --data-dir or --store-url.")
     return data_dir
 
 
