@@ -144,8 +144,16 @@ def test_rounds_end_with_a_fleet_that_is_expected_to_keep_every_floor() -> None:
     assert rounds[-1].missing == 0
     assert [r.cost for r in rounds] == sorted(r.cost for r in rounds)
     for floor, hour in zip(floors, rounds[-1].hours, strict=True):
-        assert hour.utility >= floor * (1 - 1e-6)
+        assert hour.utility >= floor * (1 - 1e-9)
         assert hour.utility == hour.bound - hour.swing_gap - hour.placement_gap
+
+
+def test_a_shortfall_of_less_than_a_millionth_is_not_called_kept() -> None:
+    spec = spec_of((10, 8, 6, 4, 2), (12, 6, 1))
+    found = market(spec, (2.0, 1.5), 20.0, refused=0.001)
+    reached = cheapest_for(search(spec, found, 0.0), np.array([180.0]))[-1].hours[0].utility
+    last = cheapest_for(search(spec, found, 1e-6), np.array([reached]))[-1]
+    assert last.hours[0].utility >= reached * (1 - 1e-9)
 
 
 def test_a_fleet_that_cannot_keep_the_floor_is_not_called_one() -> None:

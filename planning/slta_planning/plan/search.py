@@ -20,8 +20,10 @@ from slta_planning.plan.solving import Solution, best_for, cheapest
 from slta_planning.text import amount
 
 ROUNDS = 5
-TOLERANCE = 1e-6
-"""Relative tolerance of a floor."""
+TOLERANCE = 1e-9
+"""Relative tolerance of a floor, for rounding only: the gaps of a large fleet are less than a millionth of it."""
+SOLVER_TOLERANCE = 1e-6
+"""Relative shortfall of a floor that the solver accepts."""
 LOOK_STEPS = 15_000_000
 """Work of looking at cheaper mixes, in states of a prediction; more if the rounds took more. Some seconds."""
 SWING_STEPS = 2_000
@@ -102,7 +104,8 @@ def cheapest_for(search: Search, floors: Floats) -> list[Round]:
         rounds.append(search.round_of(solution, floors))
         if not rounds[-1].missing:
             return rounds
-        raised = np.maximum(raised, [hour.swing_gap + hour.placement_gap for hour in rounds[-1].hours])
+        gaps = np.array([hour.swing_gap + hour.placement_gap for hour in rounds[-1].hours])
+        raised = np.maximum(raised, gaps + SOLVER_TOLERANCE * np.abs(floors))
     raise NoFleetError(_nearest(rounds))
 
 
