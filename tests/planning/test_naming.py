@@ -58,6 +58,24 @@ def test_mapped_servers_are_pools_of_their_class_in_order_of_their_numbers() -> 
     assert naming.servers() == {"srv-9": "small-1", "srv-10": "small-2", "big1": "a-b-1"}
 
 
+def test_servers_that_the_log_does_not_name_make_the_numbers_unstable() -> None:
+    naming = mapped(r"srv-(\d+)=small", "big.*=a-b", small=4, large=0)
+    for pool in ("srv-1", "srv-4", "big1"):
+        naming.number(named(pool))
+    naming.number_mapped()
+    assert naming.servers()["srv-4"] == "small-2"
+    (told,) = naming.unstable()
+    assert told.startswith("2 pools of small without a server in this log")
+
+
+def test_the_numbers_are_stable_where_every_pool_has_a_server_or_no_server_is_mapped() -> None:
+    naming = mapped(r"srv-(\d+)=small")
+    for pool in ("srv-1", "srv-2", "a-b-1"):
+        naming.number(named(pool))
+    naming.number_mapped()
+    assert list(naming.unstable()) == []
+
+
 def test_the_whole_name_must_match_and_the_first_map_counts() -> None:
     naming = mapped(r"srv-[12]=small", r"srv-\d+=a-b")
     assert naming.number(named("xsrv-1")) == naming.number(named("srv-1x")) == UNKNOWN

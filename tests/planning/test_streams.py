@@ -16,7 +16,7 @@ from slta_planning.check.command import app as check
 from slta_planning.evaluate.command import app as evaluate
 from slta_planning.fit.command import app as fit
 from slta_planning.plan.command import app as plan
-from tests.planning.commands import called
+from tests.planning.commands import called, shown
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
 SAMPLES = "pool_class,sessions,value\n" + "".join(f"small,{x},{10 - x}\n" for x in range(1, 6))
@@ -54,6 +54,16 @@ def test_a_command_reads_standard_input_and_prints_its_figures(
     assert json.loads(result.stdout)
     assert len(result.stderr.splitlines()) > 3, "the text is on standard error"
     assert not (folder / "-").exists()
+
+
+@pytest.mark.parametrize(
+    ("app", "options", "names"),
+    [(evaluate, ["--fleet", "-"], "LOG and --fleet"), (plan, [*COSTS, "--profile", "-"], "FLEET and --profile")],
+)
+def test_only_one_file_can_be_standard_input(app: Typer, options: list[str], names: str) -> None:
+    result = called(app, "-", *options)
+    assert result.exit_code == 2
+    assert f"only one of {names} can be -, standard input" in shown(result)
 
 
 def test_an_invalid_fleet_file_is_told_on_standard_output_too(folder: Path) -> None:

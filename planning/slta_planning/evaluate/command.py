@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 
 from slta.cli.error_messages import in_one_line
-from slta.cli.streams import text_beside, write_json
+from slta.cli.streams import refuse_both_standard, text_beside, write_json
 from slta.core.fleet import FleetSpec
 from slta.fleet_file.specs import compile_spec
 from slta.fleet_file.yaml_file import load_yaml
@@ -50,6 +50,7 @@ def command(
 
     Pools are named <class>-<k>, or by --map, or have a column `class`. Exit code 2: unusable log or fleet file.
     """
+    refuse_both_standard(log, fleet, "LOG and --fleet")
     with in_one_line(InvalidFleetError, UnusableError), unreadable_named():
         loaded = load_yaml(fleet)
         spec, declared = compile_spec(loaded.file), {c.name: c.pools for c in loaded.file.classes}
@@ -67,6 +68,8 @@ def command(
             typer.echo(f"wrote {file}", err=True)
         if map_file:
             typer.echo(f"wrote {_write_map(naming, map_file)}", err=True)
+            for reason in naming.unstable():
+                typer.echo(f"warning: {map_file}: {reason}", err=True)
 
 
 def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -> Log:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from slta.core.limits import MAX_POOLS
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.entries import Entry
+from slta_planning.text import counted
 
 UNKNOWN = -1
 SHOWN = 5
@@ -99,6 +100,16 @@ class Naming:
             for name, servers in self._mapped.items()
             for server in sorted(servers, key=natural)
         }
+
+    def unstable(self) -> Iterator[str]:
+        """Classes whose mapped servers are fewer than the file's pools: others may shift the numbers."""
+        for name, servers in self._mapped.items():
+            missing = self._declared[name] - len({index for of, index in self._seen if of == name})
+            if servers and missing > 0:
+                yield (
+                    f"{counted(missing, 'pool')} of {name} without a server in this log: another log may number the "
+                    "servers differently; one with a session on every server gives stable names"
+                )
 
     def remedy(self, names: Sequence[str]) -> str:
         """What to do about unknown pools of these names."""

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from slta.cli.error_messages import in_one_line
-from slta.cli.streams import standard_input, text_beside, write_json
+from slta.cli.streams import refuse_both_standard, standard_input, text_beside, write_json
 from slta.core.fleet import FleetSpec
 from slta.core.policies import DEFAULT_POLICY
 from slta.fleet_file.specs import compile_spec
@@ -67,6 +67,7 @@ def command(
 
     The file's numbers of pools are ignored. Exit codes: 0 found; 1 invalid file or no such fleet; 2 usage error.
     """
+    refuse_both_standard(fleet, profile, "FLEET and --profile")
     with in_one_line(UnusableError), unreadable_named():
         try:
             loaded = load_yaml(fleet)

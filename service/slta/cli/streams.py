@@ -19,6 +19,12 @@ def standard_input(path: Path | None) -> Path | None:
     return STANDARD_INPUT if path == STANDARD else path
 
 
+def refuse_both_standard(first: Path | None, second: Path | None, names: str) -> None:
+    """A usage error if two files are standard input, which is read once; `names` are the two arguments."""
+    if first == second == STANDARD_INPUT:
+        raise typer.BadParameter(f"only one of {names} can be -, standard input")
+
+
 def existing_input(path: Path) -> Path:
     """Callback of a file to read; a usage error if there is none of this name."""
     found = standard_input(path) or path
