@@ -90,8 +90,9 @@ Rows = list[tuple[str, str]]
 
 def traffic_rows(figures: Figures, report: Mapping[str, Any]) -> Rows:
     """Totals from the first arrival on, and the window of the averages."""
+    pools = "1 pool" if report["pools"] == 1 else f"{report['pools']} pools"
     return [
-        ("policy", f"{figures.plan.spec.policy.title} on {report['pools']} pools of fleet {report['fleet']}"),
+        ("policy", f"{figures.plan.spec.policy.title} on {pools} of fleet {report['fleet']}"),
         ("arrivals", f"{report['arrivals']:,} in {report['elapsed_seconds']:.0f} s"),
         ("rejected, errors", f"{report['rejections']:,}, {report['errors']:,}"),
         ("averages over", f"{number(report['window_seconds'], 1)} s, after {report['warm_up_seconds']:.3g} s warm-up"),

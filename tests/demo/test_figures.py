@@ -102,6 +102,13 @@ def test_the_file_of_a_run_that_was_interrupted_has_every_key_too(figures: Figur
     assert written["mean_utility"] is None
 
 
+def test_one_pool_is_told_in_the_singular(figures: Figures) -> None:
+    figures.see(state_of(800, 60.0, 1000), AVERAGES)
+    figures.hear(RESULT)
+    one = report(figures) | {"pools": 1}
+    assert "SLTA on 1 pool of fleet saturating" in closing_table(figures, one, interrupted=False)
+
+
 @pytest.fixture
 def table(figures: Figures) -> str:
     """The closing table of a whole run."""

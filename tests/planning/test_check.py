@@ -221,6 +221,12 @@ def test_the_reason_is_the_least_loss_where_it_is_so(tmp_path: Path) -> None:
     assert said.endswith("on average SLTA 2.00 %, JLMU 1.00 %, and it loses least")
 
 
+def test_no_policy_loses_least_where_none_loses_anything(tmp_path: Path) -> None:
+    lost = {name: (Measured(0.0, 0.0),) for name in ("slta", "jlmu")}
+    said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, "slta"), 5)
+    assert said.endswith("on average SLTA 0.00 %, JLMU 0.00 %, and none loses anything")
+
+
 @pytest.mark.parametrize(
     ("first", "second", "choice"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from typer.testing import Result
 from slta.core.policies import PLACING
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.evaluate.command import app
+from slta_planning.evaluate.evaluate_report import report
 from tests.planning.commands import called, figures_of, shown
 from tests.planning.recorded import FIRST_START, FLEET, POOLS, least_connections, means, write_csv
 
@@ -193,6 +195,13 @@ def test_every_line_fits_80_columns_and_breaks_between_words(folder: Path) -> No
     lines = run(folder).stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert "best fixed weights would have lost" in " ".join(" ".join(lines).split())
+
+
+def test_one_session_that_may_be_missing_is_told_in_the_singular(data: Any) -> None:
+    window = data["window"] | {"missing_at_begin": 1.4, "missing_at_end": 1.4}
+    text = " ".join(report(data | {"window": window}, UTC).split())
+    assert "about 1 session open before the log began" in text
+    assert "about 1 session still open when the log ended" in text
 
 
 def test_the_table_by_the_hour_has_the_gaps_of_each_hour(folder: Path, data: Any) -> None:

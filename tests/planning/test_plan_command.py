@@ -116,7 +116,7 @@ def test_a_budget_is_not_passed(fleet: Path) -> None:
         (["--load", "many", *COSTS, "--floor", "1"], "--load: 'many' is not a number of sessions"),
         (["--load", "0", *COSTS, "--floor", "1"], "--load: 0 is not from 1 to 10,000,000 sessions"),
         (["--load", "30", *COSTS, "--floor", "high"], "--floor: 'high' is not a number like 0.5, or a share like 95%"),
-        (["--load", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not above 0% and at most 100%"),
+        (["--load", "30", *COSTS, "--floor", "101%"], "--floor: 101% is not a share above 0% and up to 100%"),
         (["--load", "30", *COSTS, "--floor", "6"], "--floor: a session adds at most 5 on a pool of these classes, not"),
         (["--load", "30", *COSTS, "--budget", "-1"], "--budget: -1 is not above 0"),
         (["--load", "30", *COSTS, "--budget", ""], "--budget: '' is not a number above 0"),
@@ -167,6 +167,16 @@ def test_a_fleet_file_with_mistakes_ends_with_1_and_names_them(fleet: Path) -> N
     result = plan(fleet, *COSTS, "--load", "30", "--floor", "1")
     assert result.exit_code == 1
     assert f"{fleet}:4:65: classes[0].capacity: input should be greater" in result.output
+
+
+@pytest.mark.parametrize("hours", [["9"], ["9", "12"]])
+def test_one_more_adds_on_average_over_the_hours_of_a_day_only(fleet: Path, tmp_path: Path, hours: list[str]) -> None:
+    day = tmp_path / "day.csv"
+    day.write_text("hour,load\n" + "".join(f"{k},{load}\n" for k, load in enumerate(hours)), encoding="utf-8")
+    output = plan(fleet, *COSTS, "--profile", str(day), "--budget", "40").output
+    assert "the best fleet within a budget of 40 for" in output
+    told = ", on average over the hours" if len(hours) > 1 else ""
+    assert output.splitlines()[-1] == f"one more adds: to the bound{told}"
 
 
 def test_large_numbers_are_told_in_all_their_digits_and_too_many_pools_are_several_fleets(fleet: Path) -> None:

@@ -77,11 +77,14 @@ def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
 def _why(spec: FleetSpec, trial: Trial) -> str:
     chosen = POLICIES[trial.choice].title
     means = ", ".join(f"{POLICIES[name].title} {percent(trial.mean(name))}" for name in trial.lost)
-    best = min(trial.lost, key=trial.mean)
-    why = (
-        "it loses least"
-        if best == trial.choice
-        else f"what {POLICIES[best].title} would win is within {percent(NO_DIFFERENCE)} or the noise of these runs"
-    )
     said = "as the file says" if trial.choice == spec.policy.name else f"the file says {spec.policy.name}"
-    return f"take {chosen} ({said}), in the order of {spec.order.title}: on average {means}, and {why}"
+    return f"take {chosen} ({said}), in the order of {spec.order.title}: on average {means}, and {_reason(trial)}"
+
+
+def _reason(trial: Trial) -> str:
+    best = min(trial.lost, key=trial.mean)
+    if percent(max(map(trial.mean, trial.lost))) == percent(0.0):
+        return "none loses anything"
+    if best == trial.choice:
+        return "it loses least"
+    return f"what {POLICIES[best].title} would win is within {percent(NO_DIFFERENCE)} or the noise of these runs"

@@ -95,7 +95,7 @@ def _refuse_if_too_many(log: Log, most: float) -> None:
 
 
 def _of_unknown_pools(log: Log) -> Iterator[str]:
-    """The unknown pools, and the options that mend it."""
+    """The unknown pools, and the options that name them."""
     lines = log.lines
     yield from (f"unknown pool {pool} ({count:,} times)" for pool, count in lines.unknown_pools.items())
     if lines.unknown_servers:

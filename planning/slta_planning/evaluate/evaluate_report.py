@@ -119,12 +119,12 @@ def _missing(data: Data) -> Iterator[str]:
         yield f"{counted(lines['open_at_end'], 'session')} still open at the end of the window, counted up to it"
     if window["missing_at_begin"] >= 1:
         yield (
-            f"about {window['missing_at_begin']:,.0f} sessions that were open before the log began may be missing "
+            f"about {counted(round(window['missing_at_begin']), 'session')} open before the log began may be missing "
             "at the beginning: a longer --warm-up has fewer"
         )
     if window["missing_at_end"] >= 1:
         yield (
-            f"about {window['missing_at_end']:,.0f} sessions that had not ended when the log did may be missing "
+            f"about {counted(round(window['missing_at_end']), 'session')} still open when the log ended may be missing "
             "at the end: a longer --cool-down has fewer"
         )
 

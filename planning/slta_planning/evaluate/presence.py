@@ -95,7 +95,7 @@ def presence_of(spec: FleetSpec, log: Log, window: Window, wanted: Unseen | None
 def _refusal(unseen: int, pools: int, share: float) -> str:
     return (
         f"{unseen:,} of {counted(pools, 'pool')} of the fleet file, {percent(share)} of its capacity, have no session "
-        "in the log. If it has the wrong pools, mend it; else choose\n"
+        "in the log. If it has the wrong pools, correct it; else choose\n"
         "  --unseen keep    they were there and empty: the balancer lost what they could have added\n"
         "  --unseen drop    they were not there: only pools of the log count\n"
         "  --unseen active  pools came and went: each counts from a mean duration before its first session to one "

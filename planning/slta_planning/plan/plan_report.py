@@ -27,7 +27,8 @@ def _answer(name: str, data: Data) -> Iterator[str]:
         if len(loads) == 1
         else f"{len(loads)} hours of up to {amount(max(loads))} sessions"
     )
-    what = "the cheapest fleet found" if data["budget"] is None else f"the best fleet for {amount(data['budget'])}"
+    budget = data["budget"]
+    what = "the cheapest fleet found" if budget is None else f"the best fleet within a budget of {amount(budget)}"
     n = sum(data["pools"].values())
     yield (f"{name}: {what} for {held} has {counted(n, 'pool')} ({pools}) and costs {amount(data['cost'])}")
     if n > MAX_POOLS:
@@ -80,13 +81,14 @@ def _rounds(data: Data) -> Iterator[str]:
 
 def _looked(data: Data) -> Iterator[str]:
     """Result of the mixes looked at, and the lower bound of what they could cost."""
-    looked, below = f"cheaper mixes: {data['looked']['mixes']:,} looked at", data["looked"]["none_below"]
+    mixes, below = data["looked"]["mixes"], data["looked"]["none_below"]
+    looked = f"cheaper mixes: {mixes:,} looked at"
     if data["cost"] < data["rounds"][-1]["cost"]:
         yield f"{looked}; a fleet for {amount(below)} is expected to keep the floor, none below"
     elif below < data["cost"]:
         yield f"{looked}; none below {amount(below)} is expected to keep the floor"
-    elif data["looked"]["mixes"]:
-        yield f"{looked}, which are all; none is expected to keep the floor"
+    elif mixes:
+        yield f"cheaper mixes: {mixes:,}, all looked at; none is expected to keep the floor"
 
 
 def _least(data: Data) -> str:
@@ -102,6 +104,7 @@ def _least(data: Data) -> str:
 
 def _legend(data: Data) -> list[str]:
     title = POLICIES[data["policy"]].title
+    when = ", on average over the hours" if len(data["hours"]) > 1 else ""
     return [
         "utilities are of the whole fleet, on average over time",
         "bound: the most that any placement can earn at this mean load",
@@ -109,7 +112,7 @@ def _legend(data: Data) -> list[str]:
         f"placement gap: what {title} is expected to lose against the best placement, {_source(data)}",
         "expected: the bound less both; the floor is held against this",
         f"measured: {title} in virtual time on this fleet, with its standard error",
-        "one more adds: to the bound, per hour on average",
+        f"one more adds: to the bound{when}",
     ]
 
 

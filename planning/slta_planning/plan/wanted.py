@@ -50,7 +50,7 @@ def floor_of(text: str) -> Floor:
     is_share = text.endswith("%")
     amount = _number(text.removesuffix("%"), "--floor", "a number like 0.5, or a share like 95%")
     if is_share and not 0 < amount <= 100:
-        raise UnusableError(f"--floor: {text} is not above 0% and at most 100%")
+        raise UnusableError(f"--floor: {text} is not a share above 0% and up to 100%")
     return Floor(amount / 100 if is_share else amount, is_share)
 
 
