@@ -191,6 +191,15 @@ def test_lines_of_other_backends_and_backends_read_together_are_told(folder: Pat
     assert "20 lines of other backends not read; lines by backend: game (20), web (20)" in text
 
 
+def test_dates_without_a_time_zone_are_warned_of(folder: Path) -> None:
+    log = of_backends(folder, "game/linear-1")
+    call = (app, log, "--fleet", folder / "fleet.yaml", "--unseen", "drop")
+    told = "warning: HAProxy's dates are taken as UTC"
+    assert told in called(*call).stderr
+    assert told not in called(*call, "--timezone", "Europe/Berlin").stderr
+    assert told not in run(folder).stderr
+
+
 def test_every_line_fits_80_columns_and_breaks_between_words(folder: Path) -> None:
     lines = run(folder).stdout.splitlines()
     assert max(map(len, lines)) <= 80

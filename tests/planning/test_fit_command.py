@@ -50,6 +50,17 @@ def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
     assert [c.capacity for c in compile_spec(load_yaml(fleet).file).classes] == [20, 32]
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [([], "small, large"), (["--pools", "small=2"], "large"), (["--pools", "small=2", "--pools", "large=1"], "")],
+)
+def test_a_fleet_file_without_pools_is_warned_of(tmp_path: Path, options: list[str], named: str) -> None:
+    result = run(written(tmp_path, samples()), "--yaml", tmp_path / "fleet.yaml", *options)
+    assert result.exit_code == 0, result.output
+    assert ("has pools: 0 of " in result.stderr) is bool(named)
+    assert not named or f"has pools: 0 of {named}; use a column pool, or --pools" in result.stderr
+
+
 def test_all_figures_are_written(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out.json"
     result = run(written(tmp_path, samples()), "--json", out, "--figure", tmp_path / "curves.svg")

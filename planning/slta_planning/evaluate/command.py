@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def command(
     log: options.LogFile,
     fleet: options.FleetFile,
     format_: options.Format = None,
-    timezone: options.Timezone = "UTC",  # type: ignore[assignment]
+    timezone: options.Timezone = None,
     map_: options.Maps = None,
     backend: options.Backends = None,
     unseen: options.UnseenPools = None,
@@ -56,14 +57,16 @@ def command(
         spec, declared = compile_spec(loaded.file), {c.name: c.pools for c in loaded.file.classes}
         naming = Naming(declared, options.maps_of(map_ or [], declared))
         with progress_bar() as progress:
-            found = _read(progress, log, Selection(format_, timezone, backend or []), naming)
+            found = _read(progress, log, Selection(format_, timezone or UTC, backend or []), naming)
             _refuse_if_too_many(found, max_left_out)
             window = window_of(found, warm_up, cool_down)
             evaluation = _replay(progress, spec, found, window, presence_of(spec, found, window, unseen))
         _refuse_if_too_many(found, max_left_out)
         data = results(evaluation, found)
         with text_beside(json):
-            typer.echo(report(data, timezone))
+            typer.echo(report(data, timezone or UTC))
+        if timezone is None and found.format.name == "haproxy":
+            typer.echo("warning: HAProxy's dates are taken as UTC; for another time zone use --timezone", err=True)
         for file in _write(data, evaluation, f"{log.name} on {fleet.name}", json, figure):
             typer.echo(f"wrote {file}", err=True)
         if map_file:

@@ -39,7 +39,9 @@ Format = Annotated[
     FormatName | None,
     typer.Option("--format", help="Format of the log.", show_default="detected from its first lines"),
 ]
-Timezone = Annotated[tzinfo, typer.Option(help="Of HAProxy's dates and the report.", parser=_zone)]
+Timezone = Annotated[
+    tzinfo | None, typer.Option(help="Of HAProxy's dates and the report.", parser=_zone, show_default="UTC")
+]
 Maps = Annotated[
     list[str] | None,
     typer.Option(

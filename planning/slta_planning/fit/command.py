@@ -72,6 +72,7 @@ def command(
             raise typer.Exit(REFUSED)
         if yaml:
             typer.echo(f"wrote {write_fleet(fleet_file(fits, counts, source), yaml)}", err=True)
+            _tell_no_pools([fit.name for fit in fits if not counts.get(fit.name, fit.pools)])
 
 
 def _fit(samples: Samples, wanted: Wanted, capacity: Sequence[str]) -> list[ClassFit]:
@@ -91,6 +92,14 @@ def _tell(fits: Sequence[ClassFit], samples: Samples, json: Path | None) -> None
             typer.echo(f"warning: {fit.name}: {warning}", err=True)
         if not fit.shape.is_concave:
             typer.echo(f"slta: class {fit.name} is refused; --capacity {fit.name}=N excludes samples above N", err=True)
+
+
+def _tell_no_pools(names: Sequence[str]) -> None:
+    if names:
+        more = " ".join(f"--pools {name}=N" for name in names)
+        typer.echo(
+            f"warning: the fleet file has pools: 0 of {', '.join(names)}; use a column pool, or {more}", err=True
+        )
 
 
 def _write(
