@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Annotated
 
 import typer
 
 from slta.cli.streams import existing_input
+
+WIDTH = 80
+"""Columns of prose; tables may be wider."""
 
 FleetFile = Annotated[
     Path,
@@ -21,6 +25,23 @@ FleetFile = Annotated[
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write the figures to this JSON file (-: standard output).")
 ]
+
+
+def wrapped(sentences: Iterable[str]) -> list[str]:
+    """Lines of at most 80 columns, broken between words; what continues a sentence is indented."""
+    fill = TextWrapper(WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [line for sentence in sentences for line in fill.wrap(sentence)]
+
+
+def error_text(sentences: Sequence[str]) -> str:
+    """Wrap the text of an error, which is printed after the command's name."""
+    name = "slta: "
+    return "\n".join(wrapped([name + sentences[0], *sentences[1:]])).removeprefix(name)
+
+
+def warn(text: str) -> None:
+    """Print a warning to standard error."""
+    typer.echo("\n".join(wrapped([f"warning: {text}"])), err=True)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

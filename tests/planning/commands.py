@@ -27,3 +27,9 @@ def figures_of(app: Typer, folder: Path, *arguments: str | Path) -> Any:
 def shown(result: Result) -> str:
     """All words, without the frame of a usage message."""
     return " ".join(result.output.replace("│", " ").split())
+
+
+def prose(result: Result) -> list[str]:
+    """Lines that are not of a table, which has columns two spaces apart."""
+    lines = [*result.stdout.splitlines(), *result.stderr.splitlines()]
+    return [line for line in lines if "  " not in line.strip()]

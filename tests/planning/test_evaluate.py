@@ -157,10 +157,12 @@ def test_too_many_lines_that_cannot_be_used_are_refused_and_named(folder: Path) 
     (folder / "bad.csv").write_text(HEAD + "1,2,linear-1\n3,x,linear-1\n4,2,nobody-1\n", encoding="utf-8")
     result = run(folder, log="bad.csv")
     assert result.exit_code == 2
-    assert "2 of 3 lines cannot be used (1 bad, 1 on unknown pools, 0 on full pools)" in result.output
-    assert "line 3: duration_s is not a number: 'x'" in result.output
-    assert "unknown pool nobody-1 (1 times)" in result.output
-    assert r"map them with --map 'nobody-(\d+)=CLASS', CLASS one of linear, quadratic, saturating" in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+    told = shown(result)
+    assert "2 of 3 lines cannot be used (1 bad, 1 on unknown pools, 0 on full pools)" in told
+    assert "line 3: duration_s is not a number: 'x'" in told
+    assert "unknown pool nobody-1 (1 times)" in told
+    assert r"map them with --map 'nobody-(\d+)=CLASS', CLASS one of linear, quadratic, saturating" in told
 
 
 def test_a_number_beyond_the_pools_of_the_file_is_not_to_be_mapped(folder: Path) -> None:

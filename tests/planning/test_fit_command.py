@@ -12,7 +12,7 @@ from typer.testing import Result
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.check.command import app as check
 from slta_planning.fit.command import app
-from tests.planning.commands import called, shown
+from tests.planning.commands import called, prose, shown
 from tests.planning.worked_cases import CASES, write_case
 from tests.service_process import ServiceProcess
 
@@ -57,8 +57,8 @@ def test_fitted_curves_are_checked_and_served(tmp_path: Path) -> None:
 def test_a_fleet_file_without_pools_is_warned_of(tmp_path: Path, options: list[str], named: str) -> None:
     result = run(written(tmp_path, samples()), "--yaml", tmp_path / "fleet.yaml", *options)
     assert result.exit_code == 0, result.output
-    assert ("has pools: 0 of " in result.stderr) is bool(named)
-    assert not named or f"has pools: 0 of {named}; use a column pool, or --pools" in result.stderr
+    assert ("has pools: 0 of " in shown(result)) is bool(named)
+    assert not named or f"has pools: 0 of {named}; use a column pool, or --pools" in shown(result)
 
 
 def test_all_figures_are_written(tmp_path: Path) -> None:
@@ -100,7 +100,8 @@ def test_a_class_that_is_not_concave_is_refused_and_no_fleet_file_is_written(tmp
     refused = run(path, "--yaml", fleet, "--figure", tmp_path / "why")
     assert refused.exit_code == 1
     assert "refused: the means are not concave" in refused.stdout
-    assert "At x = 11 they bend the wrong way" in refused.stdout
+    assert "At x = 11 they bend the wrong way" in shown(refused)
+    assert max(map(len, prose(refused))) <= 80
     assert (tmp_path / "why.svg").exists()
     assert not fleet.exists()
     assert run(path, "--yaml", fleet, "--capacity", "8").exit_code == 0

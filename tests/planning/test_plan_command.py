@@ -13,7 +13,7 @@ from slta.core.optimum import optimum
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.plan.command import app
 from slta_planning.plan.wanted import costs_of, floor_of, read_profile
-from tests.planning.commands import called, figures_of
+from tests.planning.commands import called, figures_of, prose, shown
 
 FLEET = """\
 fleet: arena
@@ -75,7 +75,12 @@ def test_cheaper_mixes_are_looked_at_and_the_answer_is_told(fleet: Path) -> None
     (hour,) = data["hours"]
     assert hour["expected_utility"] >= hour["floor"] * (1 - 1e-9)
     told = "cheaper mixes: 3 looked at; a fleet for 32.48 is expected to keep the floor, none below"
-    assert told in plan(fleet, *options).output
+    assert told in shown(plan(fleet, *options))
+
+
+@pytest.mark.parametrize("wanted", [["--floor", "80%"], ["--budget", "40"]])
+def test_the_prose_of_a_plan_fits_80_columns(fleet: Path, wanted: list[str]) -> None:
+    assert max(map(len, prose(plan(fleet, *COSTS, "--load", "30", *wanted)))) <= 80
 
 
 def test_a_day_is_planned_for_as_one_fleet(fleet: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from math import ceil
 
 from slta.core.fleet import FleetSpec
 from slta_planning.check.facts import Facts
-from slta_planning.text import amount, columns, counted
+from slta_planning.text import amount, columns, counted, wrapped
 
 MAX_ROWS = 20
 """Maximum of stretches, and of ties, that are shown."""
@@ -18,8 +18,8 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 
 def report(spec: FleetSpec, facts: Facts) -> str:
     """Format the facts."""
-    parts = [_fleet(spec, facts), _plot(spec), _order(spec, facts), _loads(spec, facts), [*_beta(spec, facts)]]
-    return "\n\n".join("\n".join(part) for part in [*parts, _ties(spec, facts)] if part)
+    parts = [_fleet(spec, facts), _plot(spec), _order(spec, facts), _loads(spec, facts), wrapped(_beta(spec, facts))]
+    return "\n\n".join("\n".join(part) for part in [*parts, wrapped(_ties(spec, facts))] if part)
 
 
 def _fleet(spec: FleetSpec, facts: Facts) -> list[str]:
@@ -36,7 +36,7 @@ def _fleet(spec: FleetSpec, facts: Facts) -> list[str]:
         for c, count, column in zip(spec.classes, facts.pools, spec.ranking.marginals, strict=True)
     ]
     places = f"{counted(facts.capacity, 'session')} find a place, and {facts.useful:,} of them add to the total"
-    return [*columns([head, *rows]), places]
+    return [*columns([head, *rows]), *wrapped([places])]
 
 
 def _plot(spec: FleetSpec) -> list[str]:
@@ -93,7 +93,8 @@ def _loads(spec: FleetSpec, facts: Facts) -> list[str]:
         ]
         for at in facts.loads
     ]
-    return ["the best assignment at a few loads, with the sessions on a pool of each class", *columns([head, *rows])]
+    title = "the best assignment at a few loads, with the sessions on a pool of each class"
+    return [*wrapped([title]), *columns([head, *rows])]
 
 
 def _on_a(name: str) -> str:

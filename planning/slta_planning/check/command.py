@@ -23,7 +23,7 @@ from slta_planning.check.facts import AtLoad, Facts, facts_of
 from slta_planning.check.warnings import warnings_of
 from slta_planning.errors import UnusableError, unreadable_named
 from slta_planning.refusing import NOT_VALID, refuse
-from slta_planning.text import FleetFile, JsonFile, counted
+from slta_planning.text import FleetFile, JsonFile, counted, warn
 
 NEEDED = ("numpy", "scipy", "matplotlib")
 MISSING = "no policy was tried: this needs the extra `planning` (in a checkout: make setup)"
@@ -66,7 +66,7 @@ def command(
         with text_beside(json):
             typer.echo(checked.text)
         for warning in checked.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            warn(warning)
         fails = strict and bool(checked.warnings)
         if json:
             write_json({"valid": not fails, "mistakes": [], "warnings": checked.warnings, **checked.data}, json)

@@ -12,7 +12,7 @@ from slta.core.policies import POLICIES
 from slta_experiments.fleets import FleetShape
 from slta_planning.check.facts import Facts
 from slta_planning.playing import PLAYABLE, SEEDS, Measured, measured, part_of, play
-from slta_planning.text import amount, columns, percent
+from slta_planning.text import amount, columns, percent, wrapped
 
 TRIED = tuple(sorted(PLAYABLE, key=lambda name: not PLAYABLE[name].has_thresholds))
 """Policies by the state they need: first two bits per pool, then its occupancy."""
@@ -71,7 +71,7 @@ def advice(spec: FleetSpec, trial: Trial, pools: int) -> str:
     rows = [["placement gap, % of the bound, at", *(f"{amount(load)} sessions" for load in trial.loads)]]
     rows += [[POLICIES[name].title, *(percent(one.mean) for one in lost)] for name, lost in trial.lost.items()]
     title = f"tried with Poisson arrivals and exponential durations, {SEEDS} runs each{part}"
-    return "\n".join([title, *columns(rows), _why(spec, trial)])
+    return "\n".join([*wrapped([title]), *columns(rows), *wrapped([_why(spec, trial)])])
 
 
 def _why(spec: FleetSpec, trial: Trial) -> str:

@@ -26,7 +26,7 @@ from slta_planning.evaluate.reading import Log, Selection, read_log
 from slta_planning.evaluate.replay import Evaluation, evaluate
 from slta_planning.evaluate.results import results
 from slta_planning.evaluate.window import Window, window_of
-from slta_planning.text import JsonFile
+from slta_planning.text import JsonFile, error_text, warn
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -66,13 +66,13 @@ def command(
         with text_beside(json):
             typer.echo(report(data, timezone or UTC))
         if timezone is None and found.format.name == "haproxy":
-            typer.echo("warning: HAProxy's dates are taken as UTC; for another time zone use --timezone", err=True)
+            warn("HAProxy's dates are taken as UTC; for another time zone use --timezone")
         for file in _write(data, evaluation, f"{log.name} on {fleet.name}", json, figure):
             typer.echo(f"wrote {file}", err=True)
         if map_file:
             typer.echo(f"wrote {_write_map(naming, map_file)}", err=True)
             for reason in naming.unstable():
-                typer.echo(f"warning: {map_file}: {reason}", err=True)
+                warn(f"{map_file}: {reason}")
 
 
 def _read(progress: Progress, log: Path, selection: Selection, naming: Naming) -> Log:
@@ -90,11 +90,12 @@ def _refuse_if_too_many(log: Log, most: float) -> None:
     lines = log.lines
     if lines.left_out <= most * lines.read:
         return
-    raise UnusableError(
+    head = (
         f"{lines.left_out:,} of {lines.read:,} lines cannot be used ({lines.bad:,} bad, {lines.unknown_pool:,} on "
         f"unknown pools, {lines.overlapping:,} on full pools), more than --max-left-out {most:g} allows"
-        + "".join(f"\n  {reason}" for reason in [*lines.bad_lines, *_of_unknown_pools(log)])
     )
+    reasons = (f"  {reason}" for reason in [*lines.bad_lines, *_of_unknown_pools(log)])
+    raise UnusableError(error_text([head, *reasons]))
 
 
 def _of_unknown_pools(log: Log) -> Iterator[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from textwrap import TextWrapper
 from typing import Any
 
 from slta.core.policies import DEFAULT_POLICY
@@ -12,7 +11,7 @@ from slta_planning.evaluate.presence import Unseen
 from slta_planning.evaluate.replay import RECORDED
 from slta_planning.evaluate.window import EARLIEST, HOUR, LATEST
 from slta_planning.playing import PLAYABLE
-from slta_planning.text import columns, counted, percent
+from slta_planning.text import columns, counted, percent, wrapped
 
 TITLES = {
     RECORDED: "recorded",
@@ -22,7 +21,6 @@ TITLES = {
 }
 MAX_HOURS = 24
 """Maximum of rows of the hourly table; of a longer log the worst hours are shown."""
-WIDTH = 80
 HOURLY = {"least_connections": "least conn."}
 """Headings of the hourly table that are shorter than the titles."""
 MAX_BACKENDS = 5
@@ -41,12 +39,6 @@ def report(data: Data, zone: tzinfo) -> str:
         wrapped([_conclusion(data), *_of_presence(data)]),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
-
-
-def wrapped(sentences: Iterable[str]) -> list[str]:
-    """Lines of at most 80 columns, broken between words; what continues a sentence is indented."""
-    fill = TextWrapper(WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    return [line for sentence in sentences for line in fill.wrap(sentence)]
 
 
 def _summary(data: Data, zone: tzinfo) -> list[str]:

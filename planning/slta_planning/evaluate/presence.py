@@ -17,7 +17,7 @@ from slta_planning.errors import UnusableError
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.window import Window
 from slta_planning.playing import shape_of
-from slta_planning.text import counted, percent
+from slta_planning.text import counted, error_text, percent
 
 MAX_UNSEEN = 0.1
 """Maximum share of the capacity on unseen pools that is kept without a word of the user."""
@@ -93,14 +93,17 @@ def presence_of(spec: FleetSpec, log: Log, window: Window, wanted: Unseen | None
 
 
 def _refusal(unseen: int, pools: int, share: float) -> str:
-    return (
+    head = (
         f"{unseen:,} of {counted(pools, 'pool')} of the fleet file, {percent(share)} of its capacity, have no session "
-        "in the log. If it has the wrong pools, correct it; else choose\n"
-        "  --unseen keep    they were there and empty: the balancer lost what they could have added\n"
-        "  --unseen drop    they were not there: only pools of the log count\n"
-        "  --unseen active  pools came and went: each counts from a mean duration before its first session to one "
+        "in the log. If it has the wrong pools, correct it; else choose"
+    )
+    keep = "  --unseen keep: they were there and empty; the balancer lost what they could have added"
+    drop = "  --unseen drop: they were not there; only pools of the log count"
+    active = (
+        "  --unseen active: pools came and went; each counts from a mean duration before its first session to one "
         "after its last"
     )
+    return error_text([head, keep, drop, active])
 
 
 def _shape(spec: FleetSpec, pools: Sequence[int], active: Places) -> FleetShape:

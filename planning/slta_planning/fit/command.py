@@ -19,7 +19,7 @@ from slta_planning.fit.fleet import fleet_file, write_fleet
 from slta_planning.fit.prometheus import Range, Source, read_prometheus
 from slta_planning.fit.results import results
 from slta_planning.fit.samples import Samples, read_csv
-from slta_planning.text import JsonFile
+from slta_planning.text import JsonFile, warn, wrapped
 
 REFUSED = 1
 
@@ -89,17 +89,16 @@ def _tell(fits: Sequence[ClassFit], samples: Samples, json: Path | None) -> None
         typer.echo(report(fits, samples))
     for fit in fits:
         for warning in fit.warnings:
-            typer.echo(f"warning: {fit.name}: {warning}", err=True)
+            warn(f"{fit.name}: {warning}")
         if not fit.shape.is_concave:
-            typer.echo(f"slta: class {fit.name} is refused; --capacity {fit.name}=N excludes samples above N", err=True)
+            words = f"slta: class {fit.name} is refused; --capacity {fit.name}=N excludes samples above N"
+            typer.echo("\n".join(wrapped([words])), err=True)
 
 
 def _tell_no_pools(names: Sequence[str]) -> None:
     if names:
         more = " ".join(f"--pools {name}=N" for name in names)
-        typer.echo(
-            f"warning: the fleet file has pools: 0 of {', '.join(names)}; use a column pool, or {more}", err=True
-        )
+        warn(f"the fleet file has pools: 0 of {', '.join(names)}; use a column pool, or {more}")
 
 
 def _write(

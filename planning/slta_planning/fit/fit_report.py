@@ -11,7 +11,7 @@ from slta_planning.fit.candidates import Candidate, best
 from slta_planning.fit.fitting import ClassFit
 from slta_planning.fit.samples import Samples
 from slta_planning.fit.shape import REFUSED_BELOW
-from slta_planning.text import columns, counted
+from slta_planning.text import columns, counted, wrapped
 
 MAX_ROWS = 12
 """Maximum number of levels shown of a class."""
@@ -27,7 +27,7 @@ def _head(fits: Sequence[ClassFit], samples: Samples) -> list[str]:
     lines = [f"{counted(samples.read - samples.bad, 'sample')} of {counted(len(fits), 'class', 'classes')}"]
     if samples.bad:
         lines.append(f"{counted(samples.bad, 'bad sample')} left out: {'; '.join(samples.bad_lines)}")
-    return lines
+    return wrapped(lines)
 
 
 def _class(fit: ClassFit) -> list[str]:
@@ -35,7 +35,8 @@ def _class(fit: ClassFit) -> list[str]:
     first, last = levels.first, levels.last
     span = f"of {first} to {last} sessions" if last > first else f"of {first}"
     title = f"{fit.name}: {counted(levels.counts.sum(), 'sample')} {span}, capacity {fit.capacity}"
-    return [title, "", *_levels(fit), "", *_candidates(fit), "", *_choice(fit), *_concave(fit), *_left_out(fit)]
+    verdict = wrapped([*_choice(fit), *_concave(fit), *_left_out(fit)])
+    return [title, "", *_levels(fit), "", *_candidates(fit), "", *verdict]
 
 
 def _levels(fit: ClassFit) -> list[str]:

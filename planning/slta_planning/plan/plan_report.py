@@ -8,14 +8,14 @@ from typing import Any
 
 from slta.core.limits import MAX_POOLS
 from slta.core.policies import POLICIES
-from slta_planning.text import amount, columns, counted, percent
+from slta_planning.text import amount, columns, counted, percent, wrapped
 
 Data = Mapping[str, Any]
 
 
 def report(name: str, data: Data) -> str:
     """Format the report."""
-    parts = [[*_answer(name, data)], _classes(data), _hours(data), [*_rounds(data)], _legend(data)]
+    parts = [wrapped(_answer(name, data)), _classes(data), _hours(data), wrapped(_rounds(data)), wrapped(_legend(data))]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
