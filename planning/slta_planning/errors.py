@@ -16,8 +16,6 @@ def unreadable_named() -> Iterator[None]:
     """Convert OSError to Unusable with file name and reason."""
     try:
         yield
-    except FileExistsError as error:  # a directory that was to be created
-        raise UnusableError(f"{error.filename}: is no folder") from None
     except OSError as error:
         name = error.filename2 or error.filename  # of two names, the one to be written
         raise UnusableError(f"{name}: {error.strerror}" if name else str(error.strerror or error)) from None

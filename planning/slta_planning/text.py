@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from slta.cli.streams import existing_input
+from slta.cli.streams import existing_input, file_to_write
 
 WIDTH = 80
 """Columns of prose; tables may be wider."""
@@ -23,7 +23,8 @@ FleetFile = Annotated[
     ),
 ]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="Write the figures to this JSON file (-: standard output).")
+    Path | None,
+    typer.Option("--json", callback=file_to_write, help="Write the figures to this JSON file (-: standard output)."),
 ]
 
 

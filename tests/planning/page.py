@@ -1,7 +1,7 @@
 """The worked examples of docs/evaluate.md, docs/check.md and docs/plan.md, the same on every machine.
 
 `python -m tests.planning.page --write` puts what the commands print, and the figure, where they belong.
-`python -m tests.planning.page FOLDER` writes the files that the examples read into a folder.
+`python -m tests.planning.page FOLDER` writes the files that the examples read into a folder, which it creates.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ SECONDS = 14_400
 
 def write_files(folder: Path) -> list[Path]:
     """What the examples read: the log, the fleet and the day."""
+    folder.mkdir(parents=True, exist_ok=True)
     fleet, day = folder / "arena.yaml", folder / "day.csv"
     fleet.write_text(FLEET, encoding="utf-8")
     day.write_text(PLAN_PAGE.blocks("csv")[0], encoding="utf-8")
@@ -96,7 +97,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--write"]:
             main()
-        case [folder] if Path(folder).is_dir():
+        case [folder] if not folder.startswith("-"):
             for written in write_files(Path(folder)):
                 print(f"wrote {written}")
         case _:

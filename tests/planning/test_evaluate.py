@@ -259,9 +259,9 @@ def test_files_that_are_missing_are_named(folder: Path) -> None:
 
 
 def test_the_figure_is_written_as_svg_and_as_png(folder: Path) -> None:
-    assert run(folder, "--figure", str(folder / "pictures" / "lost.png")).exit_code == 0
-    assert (folder / "pictures/lost.png").read_bytes().startswith(b"\x89PNG")
-    svg = (folder / "pictures/lost.svg").read_text(encoding="utf-8")
+    assert run(folder, "--figure", str(folder / "lost.png")).exit_code == 0
+    assert (folder / "lost.png").read_bytes().startswith(b"\x89PNG")
+    svg = (folder / "lost.svg").read_text(encoding="utf-8")
     for words in ("recorded", "best fixed weights", "SLTA", "sessions", "log.csv on fleet.yaml"):
         assert words in svg
 

@@ -14,7 +14,7 @@ from slta_planning.evaluate.command import app
 from slta_planning.plan.command import app as plan
 from tests.docs.pages import rows, words
 from tests.planning.commands import figures_of
-from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, PLAN_PAGE, checked, example, planned, shown
+from tests.planning.page import CHECK_PAGE, MISTAKEN, PAGE, PLAN_PAGE, checked, example, planned, shown, write_files
 from tests.planning.recorded import FLEET, least_connections, write_csv
 
 AGAIN = "run python -m tests.planning.page --write"
@@ -33,6 +33,10 @@ def test_an_example_of_a_check_is_what_the_command_prints(name: str, text: str) 
 @pytest.mark.slow
 def test_the_example_of_a_plan_is_what_the_command_prints() -> None:
     assert planned() in shown(PLAN_PAGE, "plan"), AGAIN
+
+
+def test_the_files_of_the_examples_are_written_into_a_new_folder(tmp_path: Path) -> None:
+    assert all(file.exists() for file in write_files(tmp_path / "new" / "folder"))
 
 
 def test_the_fleet_file_of_the_page_is_the_examples() -> None:

@@ -66,6 +66,13 @@ def test_only_one_file_can_be_standard_input(app: Typer, options: list[str], nam
     assert f"only one of {names} can be -, standard input" in shown(result)
 
 
+def test_a_file_in_a_directory_that_does_not_exist_is_refused_before_the_work(folder: Path) -> None:
+    result = called(check, "fleet.yaml", "--json", "nowhere/out.json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no such directory: nowhere" in shown(result)
+    assert not (folder / "nowhere").exists()
+
+
 def test_an_invalid_fleet_file_is_told_on_standard_output_too(folder: Path) -> None:
     (folder / "fleet.yaml").write_text("fleet: x\nclasses: 1\n", encoding="utf-8")
     result = called(check, "fleet.yaml", "--json", "-")

@@ -1,6 +1,6 @@
 """The worked cases of docs/curves.md: noisy samples of known curves, the same on every machine.
 
-`python -m tests.planning.worked_cases FOLDER` writes them.
+`python -m tests.planning.worked_cases FOLDER` writes them, and creates the folder.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def write_case(name: str, folder: Path) -> Path:
         for pool_class, found in worked_case(name)
         for x, value in zip(found.sessions, found.values, strict=True)
     ]
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.csv"
     file.write_text("\n".join(["pool_class,sessions,value", *rows]) + "\n", encoding="utf-8")
     return file
@@ -93,6 +94,8 @@ def write_case(name: str, folder: Path) -> Path:
 
 def main() -> None:
     """Write the samples of all cases into a folder."""
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
     for name in CASES:
         print(f"wrote {write_case(name, Path(sys.argv[1]))}")
 

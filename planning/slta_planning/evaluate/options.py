@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from slta.cli.streams import standard_input
+from slta.cli.streams import file_to_write, standard_input
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.naming import NameMap
 from slta_planning.evaluate.presence import Unseen
@@ -74,10 +74,15 @@ CoolDown = Annotated[
     ),
 ]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of lines left out.")]
-FigureFile = Annotated[Path | None, typer.Option(help="Write the plot to this file, as SVG and PNG.")]
+FigureFile = Annotated[
+    Path | None, typer.Option(callback=file_to_write, help="Write the plot to this file, as SVG and PNG.")
+]
 MapFile = Annotated[
     Path | None,
-    typer.Option(help="Write each server that --map names, and its pool, to this file, an HAProxy map."),
+    typer.Option(
+        callback=file_to_write,
+        help="Write each server that --map names, and its pool, to this file, an HAProxy map.",
+    ),
 ]
 
 

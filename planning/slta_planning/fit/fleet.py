@@ -70,7 +70,6 @@ def write_fleet(text: str, file: Path) -> Path:
         raise UnusableError(f"{file}: is a directory")
     beside = file.with_name(f"{file.name}.new")
     with file_named(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(text, encoding="utf-8")
     try:
         load_yaml(beside)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from slta.cli.streams import standard_input
+from slta.cli.streams import file_to_write, standard_input
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 
 DAY = 86_400.0
@@ -68,8 +68,10 @@ Pools = Annotated[
     ),
 ]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of invalid samples.")]
-YamlFile = Annotated[Path | None, typer.Option(help="Fleet file to write.")]
-FigureFile = Annotated[Path | None, typer.Option(help="Write the plot to this file, as SVG and PNG.")]
+YamlFile = Annotated[Path | None, typer.Option(callback=file_to_write, help="Fleet file to write.")]
+FigureFile = Annotated[
+    Path | None, typer.Option(callback=file_to_write, help="Write the plot to this file, as SVG and PNG.")
+]
 Server = Annotated[str | None, _prometheus(metavar="URL", help="URL of the Prometheus server.")]
 SessionsQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="Query of the sessions of each pool.")]
 ValueQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="Query of their value, with the same labels.")]

@@ -33,13 +33,20 @@ def existing_input(path: Path) -> Path:
     return found
 
 
+def file_to_write(path: Path | None) -> Path | None:
+    """Callback of a file to write; a usage error if its directory does not exist, before any work is done."""
+    if path and not path.parent.is_dir():
+        raise typer.BadParameter(f"no such directory: {path.parent}")
+    return path
+
+
 def text_beside(json_file: Path | None) -> AbstractContextManager[Any]:
     """Within it, text goes to standard error where JSON goes to standard output."""
     return redirect_stdout(sys.stderr) if json_file == STANDARD else nullcontext()
 
 
 def write_json(data: Any, file: Path) -> list[Path]:  # noqa: ANN401 - JSON
-    """Write figures with all their digits, creating the directory; the files written, none for standard output.
+    """Write figures with all their digits; the files written, none for standard output.
 
     Raises OSError, which names the file.
     """
@@ -48,7 +55,6 @@ def write_json(data: Any, file: Path) -> list[Path]:  # noqa: ANN401 - JSON
         typer.echo(text)
         return []
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         error.filename = error.filename or str(file)
