@@ -222,7 +222,7 @@ def test_the_reason_is_the_least_loss_where_it_is_so(tmp_path: Path) -> None:
 
 
 def test_no_policy_loses_least_where_none_loses_anything(tmp_path: Path) -> None:
-    lost = {name: (Measured(0.0, 0.0),) for name in ("slta", "jlmu")}
+    lost = {"slta": (Measured(0.0, 0.0),), "jlmu": (Measured(0.0, 0.0),)}
     said = advice(spec_of(tmp_path, TIED), Trial(5, (8.0,), lost, "slta"), 5)
     assert " ".join(said.split()).endswith("on average SLTA 0.00 %, JLMU 0.00 %, and none loses anything")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -71,8 +71,7 @@ def command(
         if any(not fit.shape.is_concave for fit in fits):
             raise typer.Exit(REFUSED)
         if yaml:
-            typer.echo(f"wrote {write_fleet(fleet_file(fits, counts, source), yaml)}", err=True)
-            _tell_no_pools([fit.name for fit in fits if not counts.get(fit.name, fit.pools)])
+            _write_yaml(fits, counts, source, yaml)
 
 
 def _fit(samples: Samples, wanted: Wanted, capacity: Sequence[str]) -> list[ClassFit]:
@@ -95,7 +94,10 @@ def _tell(fits: Sequence[ClassFit], samples: Samples, json: Path | None) -> None
             typer.echo("\n".join(wrapped([words])), err=True)
 
 
-def _tell_no_pools(names: Sequence[str]) -> None:
+def _write_yaml(fits: Sequence[ClassFit], pools: Mapping[str, int], source: str, file: Path) -> None:
+    """Write the fleet file, and warn of classes without pools."""
+    typer.echo(f"wrote {write_fleet(fleet_file(fits, pools, source), file)}", err=True)
+    names = [fit.name for fit in fits if not pools.get(fit.name, fit.pools)]
     if names:
         more = " ".join(f"--pools {name}=N" for name in names)
         warn(f"the fleet file has pools: 0 of {', '.join(names)}; use a column pool, or {more}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -81,10 +81,14 @@ def command(
             typer.echo(f"{loaded.name}: {error}", err=True)
             raise typer.Exit(NOT_VALID) from None
         data = results(asked, answer)
-        with text_beside(json):
-            typer.echo(report(loaded.name, data))
-        if json:
-            write_json(data, json)
+        _tell(loaded.name, data, json)
+
+
+def _tell(name: str, data: dict[str, Any], json: Path | None) -> None:
+    with text_beside(json):
+        typer.echo(report(name, data))
+    if json:
+        write_json(data, json)
 
 
 def _hours(load: str | None, profile: Path | None) -> list[Hour]:
