@@ -30,6 +30,6 @@ def shown(result: Result) -> str:
 
 
 def prose(result: Result) -> list[str]:
-    """Lines that are not of a table, which has columns two spaces apart."""
+    """Lines that are not of a table, which has columns two spaces apart, and name no file."""
     lines = [*result.stdout.splitlines(), *result.stderr.splitlines()]
-    return [line for line in lines if "  " not in line.strip()]
+    return [line for line in lines if "  " not in line.strip() and "/" not in line]

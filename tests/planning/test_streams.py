@@ -73,6 +73,21 @@ def test_a_file_in_a_directory_that_does_not_exist_is_refused_before_the_work(fo
     assert not (folder / "nowhere").exists()
 
 
+@pytest.mark.parametrize(
+    ("app", "options"),
+    [
+        (evaluate, ["log.csv", "--fleet", "fleet.yaml", "--map-file", "-"]),
+        (evaluate, ["log.csv", "--fleet", "fleet.yaml", "--figure", "-"]),
+        (evaluate, ["log.csv", "--fleet", "fleet.yaml", "--map", "a{99999999999}=linear"]),
+        (fit, ["samples.csv", "--yaml", "-"]),
+        (fit, ["samples.csv", "--pools", f"small={'9' * 5000}"]),
+    ],
+)
+def test_an_impossible_value_is_a_usage_error(app: Typer, options: list[str], folder: Path) -> None:
+    assert called(app, *options).exit_code == 2
+    assert not (folder / "-").exists()
+
+
 def test_an_invalid_fleet_file_is_told_on_standard_output_too(folder: Path) -> None:
     (folder / "fleet.yaml").write_text("fleet: x\nclasses: 1\n", encoding="utf-8")
     result = called(check, "fleet.yaml", "--json", "-")

@@ -120,6 +120,7 @@ def _write(
 
 
 def _write_map(naming: Naming, file: Path) -> Path:
+    servers = {server: pool for server, pool in naming.servers().items() if server.isprintable() and " " not in server}
     with file_named(file):
-        file.write_text("".join(f"{server} {pool}\n" for server, pool in naming.servers().items()), encoding="utf-8")
+        file.write_text("".join(f"{server} {pool}\n" for server, pool in servers.items()), encoding="utf-8")
     return file

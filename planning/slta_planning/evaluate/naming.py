@@ -129,9 +129,10 @@ class Naming:
         return np.array([first[name] + index for name, index in self._seen], dtype=np.int64)
 
 
-def natural(name: str) -> list[str | int]:
-    """Sort key by which srv-9 precedes srv-10."""
-    return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"([0-9]+)", name))]
+def natural(name: str) -> list[str | tuple[int, str]]:
+    """Sort key by which srv-9 precedes srv-10. Numbers of any length: int() accepts 4,300 digits at most."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(len(part.lstrip("0")), part.lstrip("0")) if k % 2 else part for k, part in enumerate(parts)]
 
 
 def pattern_of(name: str) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from slta.cli.streams import file_to_write, standard_input
+from slta.cli.streams import named_file_to_write, standard_input
 from slta_planning.evaluate.entries import FormatName
 from slta_planning.evaluate.naming import NameMap
 from slta_planning.evaluate.presence import Unseen
@@ -75,12 +75,12 @@ CoolDown = Annotated[
 ]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of lines left out.")]
 FigureFile = Annotated[
-    Path | None, typer.Option(callback=file_to_write, help="Write the plot to this file, as SVG and PNG.")
+    Path | None, typer.Option(callback=named_file_to_write, help="Write the plot to this file, as SVG and PNG.")
 ]
 MapFile = Annotated[
     Path | None,
     typer.Option(
-        callback=file_to_write,
+        callback=named_file_to_write,
         help="Write each server that --map names, and its pool, to this file, an HAProxy map.",
     ),
 ]
@@ -101,5 +101,5 @@ def _map(text: str, classes: Collection[str]) -> NameMap:
         )
     try:
         return NameMap(re.compile(pattern), pool_class)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise typer.BadParameter(f"{pattern!r} is not a regular expression: {error}", param_hint="--map") from None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from slta.cli.streams import file_to_write, standard_input
+from slta.cli.streams import named_file_to_write, standard_input
 from slta.core.limits import MAX_CAPACITY, MAX_POOLS
 
 DAY = 86_400.0
@@ -68,9 +68,9 @@ Pools = Annotated[
     ),
 ]
 MaxLeftOut = Annotated[float, typer.Option(min=0, max=1, help="Maximum fraction of invalid samples.")]
-YamlFile = Annotated[Path | None, typer.Option(callback=file_to_write, help="Fleet file to write.")]
+YamlFile = Annotated[Path | None, typer.Option(callback=named_file_to_write, help="Fleet file to write.")]
 FigureFile = Annotated[
-    Path | None, typer.Option(callback=file_to_write, help="Write the plot to this file, as SVG and PNG.")
+    Path | None, typer.Option(callback=named_file_to_write, help="Write the plot to this file, as SVG and PNG.")
 ]
 Server = Annotated[str | None, _prometheus(metavar="URL", help="URL of the Prometheus server.")]
 SessionsQuery = Annotated[str | None, _prometheus(metavar="QUERY", help="Query of the sessions of each pool.")]
@@ -114,7 +114,7 @@ def _counts(option: str, given: Sequence[str], most: int, least: int) -> list[tu
 
 def _count(option: str, text: str, most: int, least: int) -> int:
     number = text.rpartition("=")[2]
-    if not number.isdecimal() or not least <= int(number) <= most:
+    if not number.isdecimal() or len(number) > len(str(most)) or not least <= int(number) <= most:
         raise typer.BadParameter(f"{text!r} is not a number from {least} to {most:,}", param_hint=option)
     return int(number)
 

@@ -16,7 +16,7 @@ import typer
 from slta.audit import Consent
 from slta.cli.error_messages import USER_ERROR, fail, in_one_line
 from slta.cli.options import DataDir, SharedStoreUrl
-from slta.cli.streams import text_beside, write_json
+from slta.cli.streams import file_to_write, text_beside, write_json
 from slta.models import Findings, Survey
 
 SHOWN = 50
@@ -45,7 +45,10 @@ def audit(
         bool, typer.Option("--yes", help="With --repair: set aside and restore records without a prompt.")
     ] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the findings to this JSON file (-: standard output).")
+        Path | None,
+        typer.Option(
+            "--json", callback=file_to_write, help="Write the findings to this JSON file (-: standard output)."
+        ),
     ] = None,
 ) -> None:
     """Check the store's data for damage; safe while dispatchers serve traffic.

@@ -40,6 +40,13 @@ def file_to_write(path: Path | None) -> Path | None:
     return path
 
 
+def named_file_to_write(path: Path | None) -> Path | None:
+    """As `file_to_write`, for files other than JSON: a usage error for `-`."""
+    if path == STANDARD:
+        raise typer.BadParameter("only JSON is written to -, standard output")
+    return file_to_write(path)
+
+
 def text_beside(json_file: Path | None) -> AbstractContextManager[Any]:
     """Within it, text goes to standard error where JSON goes to standard output."""
     return redirect_stdout(sys.stderr) if json_file == STANDARD else nullcontext()
