@@ -265,6 +265,7 @@ async def test_a_client_that_leaves_takes_nothing_from_the_next(server: str, red
         assert directly == by_fastapi
 
 
+@pytest.mark.slow
 async def test_both_ways_read_every_form_of_operations_alike(server: str, redis: Redis) -> None:
     talks: list[Talk] = [(last(call("f/operations", body)),) for body in OTHER_FORMS.values()]
     answers = zip(OTHER_FORMS, *await both_ways(talks, server, redis), strict=True)

@@ -74,6 +74,7 @@ def test_in_bulk_every_session_comes_and_goes_by_operations(tmp_path: Path) -> N
     assert service.live == {}
 
 
+@pytest.mark.slow
 def test_the_same_seed_asks_for_the_same_sessions() -> None:
     arguments = ("--rate", 200, "--duration", 0.2, "--seed", 5, "--seeded-ids", "--json", "-")
     told = []

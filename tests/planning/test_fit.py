@@ -296,6 +296,7 @@ def test_beyond_the_highest_level_the_last_slope_goes_on_with_a_warning() -> Non
     assert any("no samples above 10 sessions" in warning for warning in found.warnings)
 
 
+@pytest.mark.slow
 def test_the_bands_hold_the_true_curve_mostly() -> None:
     u = np.array([0.0, *(x * log_share(x) for x in range(1, 13))])
     inside = []

@@ -61,6 +61,7 @@ def test_a_fleet_file_without_pools_is_warned_of(tmp_path: Path, options: list[s
     assert not named or f"has pools: 0 of {named}; use a column pool, or --pools" in shown(result)
 
 
+@pytest.mark.slow
 def test_all_figures_are_written(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     result = run(written(tmp_path, samples()), "--json", out, "--figure", tmp_path / "curves.svg")
@@ -95,6 +96,7 @@ def test_a_column_of_pools_says_how_many_there_are(tmp_path: Path) -> None:
     assert load_yaml(fleet).file.classes[0].pools == 4
 
 
+@pytest.mark.slow
 def test_a_class_that_is_not_concave_is_refused_and_no_fleet_file_is_written(tmp_path: Path) -> None:
     path, fleet = write_case("playable", tmp_path), tmp_path / "fleet.yaml"
     refused = run(path, "--yaml", fleet, "--figure", tmp_path / "why")

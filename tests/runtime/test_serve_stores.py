@@ -48,6 +48,7 @@ def test_without_its_store_it_lives_and_gets_ready_when_the_store_does(tmp_path:
             assert assign(client, "s-1").status_code == 201
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_relied_on_ends_it_with_one_line(tmp_path: Path, fleet_file: Path) -> None:
     with own_server(EMBEDDED, "--maxmemory-policy", "allkeys-lru") as store:
         service = Serving(tmp_path, "--store-url", store.url, "--config", str(fleet_file), "--log-level", "error")
