@@ -153,8 +153,8 @@ def test_the_version_is_the_distribution_s() -> None:
     ],
 )
 def test_a_mistake_is_one_line(arguments: Sequence[str], message: str) -> None:
-    result = slta(*arguments)
-    assert result.returncode == 2
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
     [line] = result.stderr.splitlines()
     assert line.startswith("slta: ")
     assert message in line
@@ -163,8 +163,8 @@ def test_a_mistake_is_one_line(arguments: Sequence[str], message: str) -> None:
 def test_a_trace_that_cannot_be_replayed_is_refused_with_its_line(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text("start_s,duration_s\n1,1\nlater,1\n")
-    result = slta("demo", "--trace", str(trace))
-    assert result.returncode == 2
+    result = CliRunner().invoke(app, ["demo", "--trace", str(trace)])
+    assert result.exit_code == 2
     assert f"{trace}, line 3" in result.stderr
 
 
