@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import Annotated
@@ -13,6 +13,8 @@ from slta.cli.streams import existing_input, file_to_write
 
 WIDTH = 80
 """Columns of prose; tables may be wider."""
+SHOWN = 5
+"""Maximum of names in an enumeration."""
 
 FleetFile = Annotated[
     Path,
@@ -62,6 +64,16 @@ def percent(share: float | None) -> str:
 def amount(number: float) -> str:
     """`2,444,796`, `0.1`: up to ten digits, without exponents below 10¹⁰."""
     return f"{number:,.10g}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and that there are more."""
+    return ", ".join([*names[:SHOWN], *(["…"] if len(names) > SHOWN else [])])
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """The first names with their counts: `game (873), web (20)`."""
+    return some([f"{name} ({count:,})" for name, count in counts.items()])
 
 
 def counted(count: float, one: str, many: str | None = None) -> str:

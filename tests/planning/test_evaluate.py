@@ -193,6 +193,12 @@ def test_lines_of_other_backends_and_backends_read_together_are_told(folder: Pat
     assert "20 lines of other backends not read; lines by backend: game (20), web (20)" in text
 
 
+def test_of_many_backends_the_first_five_are_told_and_that_there_are_more(folder: Path) -> None:
+    log = of_backends(folder, *(f"b{k}/linear-1" for k in range(8)))
+    text = shown(called(app, log, "--fleet", folder / "fleet.yaml", "--unseen", "drop"))
+    assert "(--backend): b0 (5), b1 (5), b2 (5), b3 (5), b4 (5), …" in text
+
+
 def test_dates_without_a_time_zone_are_warned_of(folder: Path) -> None:
     log = of_backends(folder, "game/linear-1")
     call = (app, log, "--fleet", folder / "fleet.yaml", "--unseen", "drop")

@@ -26,7 +26,7 @@ from slta_planning.evaluate.reading import Log, Selection, read_log
 from slta_planning.evaluate.replay import Evaluation, evaluate
 from slta_planning.evaluate.results import results
 from slta_planning.evaluate.window import Window, window_of
-from slta_planning.text import JsonFile, error_text, warn
+from slta_planning.text import JsonFile, error_text, tally, warn
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -105,7 +105,7 @@ def _of_unknown_pools(log: Log) -> Iterator[str]:
     if lines.unknown_servers:
         yield log.naming.remedy(list(lines.unknown_servers))
     if lines.unknown_pools and len(lines.backends) > 1:
-        yield f"lines are of several backends, choose with --backend: {lines.named_backends}"
+        yield f"lines are of several backends, choose with --backend: {tally(lines.backends)}"
 
 
 def _write(

@@ -11,7 +11,7 @@ from slta_planning.evaluate.presence import Unseen
 from slta_planning.evaluate.replay import RECORDED
 from slta_planning.evaluate.window import EARLIEST, HOUR, LATEST
 from slta_planning.playing import PLAYABLE
-from slta_planning.text import columns, counted, percent, wrapped
+from slta_planning.text import columns, counted, percent, tally, wrapped
 
 TITLES = {
     RECORDED: "recorded",
@@ -23,7 +23,6 @@ MAX_HOURS = 24
 """Maximum of rows of the hourly table; of a longer log the worst hours are shown."""
 HOURLY = {"least_connections": "least conn."}
 """Headings of the hourly table that are shorter than the titles."""
-MAX_BACKENDS = 5
 HEAD = ["", "utility", "of the bound", "placement gap", "swing gap"]
 
 Data = Mapping[str, Any]
@@ -66,8 +65,7 @@ def _left_out(lines: Data) -> Iterator[str]:
             "; …" if lines["bad"] > len(lines["bad_lines"]) else ""
         )
     if lines["unknown_pool"]:
-        named = ", ".join(f"{pool} ({count:,})" for pool, count in lines["unknown_pools"].items())
-        yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {named}"
+        yield f"{counted(lines['unknown_pool'], 'session')} on unknown pools left out: {tally(lines['unknown_pools'])}"
     if lines["overlapping"]:
         yield f"{counted(lines['overlapping'], 'session')} left out: the pool was already full"
     if lines["not_placed"]:
@@ -77,7 +75,7 @@ def _left_out(lines: Data) -> Iterator[str]:
 
 
 def _backends(lines: Data) -> Iterator[str]:
-    named = ", ".join(f"{name} ({count:,})" for name, count in [*lines["backends"].items()][:MAX_BACKENDS])
+    named = tally(lines["backends"])
     if lines["other_backend"]:
         yield f"{counted(lines['other_backend'], 'line')} of other backends not read; lines by backend: {named}"
     elif len(lines["backends"]) > 1:

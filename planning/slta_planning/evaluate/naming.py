@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from slta.core.limits import MAX_POOLS
 from slta_planning.errors import UnusableError
 from slta_planning.evaluate.entries import Entry
-from slta_planning.text import counted
+from slta_planning.text import counted, some
 
 UNKNOWN = -1
-SHOWN = 5
-"""Maximum of names in a message."""
 
 
 class NameMap(NamedTuple):
@@ -138,8 +136,3 @@ def natural(name: str) -> list[str | tuple[int, str]]:
 def pattern_of(name: str) -> str:
     r"""Pattern of names that differ in their numbers: `srv-(\d+)` for srv-1."""
     return re.sub(r"[0-9]+", r"(\\d+)", re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", name))
-
-
-def some(names: Sequence[str]) -> str:
-    """The first names, and that there are more."""
-    return ", ".join([*names[:SHOWN], *(["…"] if len(names) > SHOWN else [])])

@@ -74,12 +74,6 @@ class Lines:
         """Lines missing from the figures."""
         return self.bad + self.unknown_pool + self.overlapping
 
-    @property
-    def named_backends(self) -> str:
-        """The first backends and their lines, `game (873), web (20)`."""
-        found = [f"{name} ({count:,})" for name, count in islice(self.backends.items(), EXAMPLES)]
-        return ", ".join([*found, *(["…"] if len(self.backends) > EXAMPLES else [])])
-
 
 @dataclass(frozen=True)
 class Log:

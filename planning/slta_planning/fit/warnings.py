@@ -14,6 +14,7 @@ from slta_planning.fit.concave import Concave, Cone
 from slta_planning.fit.levels import ALONE, Floats, Levels
 from slta_planning.fit.samples import ClassSamples
 from slta_planning.fit.shape import Shape
+from slta_planning.text import some
 
 DIFFERS = 3.0
 """Standard errors from which the mean of empty pools differs from 0."""
@@ -23,8 +24,6 @@ MATTERS = 0.05
 """Fraction of the largest marginal utility below which the width of an interval is of no account."""
 MUCH_NEARER = 0.1
 """Fraction of the misfit as values of sessions, below which values are taken for those of pools."""
-MAX_SPANS = 5
-"""Maximum of spans of levels in a warning."""
 
 
 def of_range(levels: Levels, curve: Concave, capacity: int, taken: Candidate) -> Iterator[str]:
@@ -108,5 +107,4 @@ def spans(numbers: Sequence[int]) -> str:
     starts = [k for k, number in enumerate(numbers) if k == 0 or number > numbers[k - 1] + 1]
     ends = [*starts[1:], len(numbers)]
     found = [(numbers[a], numbers[b - 1]) for a, b in zip(starts, ends, strict=True)]
-    shown = [f"{low} to {high}" if low < high else f"{low}" for low, high in found[:MAX_SPANS]]
-    return ", ".join([*shown, *(["…"] if len(found) > MAX_SPANS else [])])
+    return some([f"{low} to {high}" if low < high else f"{low}" for low, high in found])
