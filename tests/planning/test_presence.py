@@ -150,3 +150,11 @@ def test_the_figure_is_in_per_cent_of_the_window_s_bound(folder: Path) -> None:
     found = evaluate(spec, log, window, presence_of(spec, log, window, None))
     whole = found.over(RECORDED, window.begin, window.end)
     assert np.mean(lost_of(found, RECORDED)) == pytest.approx(100 * whole.relative(whole.placement_gap))
+
+
+def test_the_progress_ends_at_its_total(folder: Path) -> None:
+    spec = compile_spec(load_yaml(folder / "auto.yaml").file)
+    log = read_log(folder / "auto.csv", Selection(None, UTC), Naming(POOLS))
+    window, told = window_of(log, 0.0, None), list[tuple[int, int]]()
+    evaluate(spec, log, window, presence_of(spec, log, window, Unseen.DROP), lambda *runs: told.append(runs))
+    assert [done for done, _ in told] == list(range(1, told[-1][1] + 1))

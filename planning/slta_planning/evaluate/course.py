@@ -16,13 +16,16 @@ from slta_experiments.fleets import FleetShape
 from slta_experiments.workload import Floats, workload_of
 from slta_planning.evaluate.presence import Epoch, Places, Presence
 
+Order = Callable[[FleetShape], Ranking]
+"""Order of the places of the pools that are active."""
+
 
 @dataclass(frozen=True)
 class Placement:
     """A policy of the engine: its order of a fleet's places, and its draws for sessions in an epoch."""
 
     title: str
-    order: Callable[[FleetShape], Ranking]
+    order: Order
     draws: Callable[[Epoch, Places], Floats]
 
 

@@ -19,7 +19,7 @@ from slta_experiments.fleets import FleetShape
 from slta_experiments.weights import Search, best_weights
 from slta_experiments.workload import Floats, generator, workload_of
 from slta_planning.errors import UnusableError
-from slta_planning.evaluate.course import Course, Placement, Sessions, course_of
+from slta_planning.evaluate.course import Course, Order, Placement, Sessions, course_of
 from slta_planning.evaluate.presence import Epoch, Places, Presence
 from slta_planning.evaluate.reading import Log
 from slta_planning.evaluate.window import Window
@@ -29,6 +29,9 @@ SEED = 0x517A
 RECORDED = "recorded"
 FACTORS = (2.0, 0.5, 1.5, 1 / 1.5, 1.2, 1 / 1.2, 1.05, 1 / 1.05)
 """Search steps: factors tried on each fixed weight in turn."""
+
+FIXED = ("best_fixed_weights", "least_connections")
+"""Placements by fixed weights: the best ones that were found, and equal ones."""
 
 Ran = Callable[[int, int], None]
 """Progress callback after each run: runs done, and their total."""
@@ -69,8 +72,7 @@ def evaluate(
     log.lines.open_at_end = int((sessions.ends >= window.end).sum())
     draws = generator(SEED).random(len(log.starts))[kept]
     courses, weights = _policies(spec, _Replay(presence, window, sessions, draws), recorded, ran)
-    by_class = {c.name: w for c, w in zip(presence.shape.classes, weights, strict=True)}
-    return Evaluation(presence, window, len(sessions.starts), {RECORDED: recorded, **courses}, by_class)
+    return Evaluation(presence, window, len(sessions.starts), {RECORDED: recorded, **courses}, weights)
 
 
 def _recorded(
@@ -111,45 +113,46 @@ class _Replay:
     sessions: Sessions
     draws: Floats
 
-    def weights(self, spec: FleetSpec, search: Search, tried: Callable[[], None]) -> tuple[float, ...]:
-        """The best weights found with all pools of the log there from first to last."""
+    def weights(self, spec: FleetSpec, search: Search, tried: Callable[[], None]) -> dict[str, float]:
+        """The best weights found, by class, with all pools of the log there from first to last."""
         shape = self.presence.shape
         run = Run(horizon=self.window.end, warm_up=self.window.begin, beta=spec.beta, rank=1)
         workload = workload_of(0, self.sessions.starts, self.sessions.ends, self.draws)
-        return best_weights(shape, sum(shape.shares), workload, run, search, tried)
+        found = best_weights(shape, sum(shape.shares), workload, run, search, tried)
+        return dict(zip((c.name for c in shape.classes), found, strict=True))
 
 
 def _policies(
     spec: FleetSpec, replay: _Replay, recorded: Course, ran: Ran
-) -> tuple[dict[str, Course], tuple[float, ...]]:
+) -> tuple[dict[str, Course], dict[str, float]]:
     """Replay each policy; return results and the weights found."""
-    shape = replay.presence.shape
     search = Search(_starts(replay, recorded), FACTORS)
     done = itertools.count(1)
 
     def tell() -> None:
-        ran(next(done), search.runs + len(placements))
+        ran(next(done), search.runs + len(FIXED) + len(PLAYABLE))
 
-    def weighted(by_class: Mapping[str, float], shape: FleetShape) -> Ranking:
-        return shape.weighted(tuple(by_class[c.name] for c in shape.classes))
-
-    names = [c.name for c in shape.classes]
-    equal = dict.fromkeys(names, 1.0)
-    best = dict(equal)
-    placements: dict[str, tuple[str, Callable[[FleetShape], Ranking]]] = {
-        "best_fixed_weights": ("JLMU", partial(weighted, best)),
-        "least_connections": ("JLMU", partial(weighted, equal)),
-        **{p.name: (p.title, partial(order_of, spec=spec, title=p.title)) for p in PLAYABLE.values()},
-    }
     weights = replay.weights(spec, search, tell)
-    best.update(zip(names, weights, strict=True))
     courses = {}
-    for name, (title, order) in placements.items():
+    for name, (title, order) in _orders(spec, weights).items():
         placement = Placement(title, order, lambda _, ids: replay.draws[ids])
         course = course_of(replay.presence, replay.sessions, placement, _times(replay.window), spec.beta)
         courses[name] = course.without_pools()
         tell()
     return courses, weights
+
+
+def _orders(spec: FleetSpec, best: Mapping[str, float]) -> dict[str, tuple[str, Order]]:
+    """The engine's policy and the order of places of each placement; fixed weights are JLMU in a weighted order."""
+    fixed = zip(FIXED, (best, dict.fromkeys(best, 1.0)), strict=True)
+    return {
+        **{name: ("JLMU", partial(_weighted, weights)) for name, weights in fixed},
+        **{p.name: (p.title, partial(order_of, spec=spec, title=p.title)) for p in PLAYABLE.values()},
+    }
+
+
+def _weighted(by_class: Mapping[str, float], shape: FleetShape) -> Ranking:
+    return shape.weighted(tuple(by_class[c.name] for c in shape.classes))
 
 
 def _starts(replay: _Replay, recorded: Course) -> list[list[float]]:
