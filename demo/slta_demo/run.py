@@ -7,8 +7,10 @@ import json
 import os
 import signal
 import tempfile
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -31,6 +33,14 @@ def show(options: Options) -> None:
     if options.json_path and not options.json_path.parent.is_dir():
         raise DemoError(f"--json: no such folder: {options.json_path.parent}")
     asyncio.run(Demonstration(the_plan, options).run())
+
+
+def write_json(figures: Mapping[str, Any], file: Path) -> None:
+    """Write the figures. Raises DemoError."""
+    try:
+        file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DemoError(f"--json: {file}: {error.strerror}") from None
 
 
 class Demonstration:
@@ -62,7 +72,7 @@ class Demonstration:
         typer.echo()
         typer.echo(closing_table(self._figures, figures, interrupted=self._ending.is_set()))
         if self._options.json_path:
-            self._options.json_path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+            write_json(figures, self._options.json_path)
 
     async def _keep(self, service: Service, folder: Path) -> None:
         """Keep the service under its load until the end; DemoError if either exits by itself."""

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from slta_demo.options import DemoError
+from slta_demo.run import write_json
 from tests.awaiting import DEADLINE_SECONDS, until
 
 SMALL = ["--pools", "12", "--mean-holding", "0.5", "--load", "5..12"]
@@ -86,6 +88,11 @@ def test_it_ends_by_itself_with_a_summary_and_a_file(tmp_path: Path) -> None:
     assert figures["mean_utility"] < figures["utility_bound"]
     assert figures["agreement"]["differing_pools"] == {}
     assert figures["fixed_weights"]["relative_placement_gap"] > 0
+
+
+def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(DemoError, match=f"--json: {tmp_path}: Is a directory"):
+        write_json({}, tmp_path)
 
 
 @pytest.mark.slow
