@@ -11,7 +11,9 @@ from typer.testing import Result
 
 from slta.fleet_file import compile_spec, load_yaml
 from slta_planning.check.command import app as check
+from slta_planning.fit.candidates import TABLE
 from slta_planning.fit.command import app
+from slta_planning.fit.families import FAMILIES
 from tests.planning.commands import called, prose, shown
 from tests.planning.worked_cases import CASES, write_case
 from tests.service_process import ServiceProcess
@@ -201,3 +203,8 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_neither_file_nor_server_is_a_mistake() -> None:
     assert run().exit_code == 2
     assert run("--prometheus", "http://localhost:9090").exit_code == 2
+
+
+def test_every_kind_of_curve_can_be_chosen(tmp_path: Path) -> None:
+    result = run(written(tmp_path, samples()), "--curve", "none")
+    assert re.findall(r"'(\w+)'", shown(result).partition("is not one of")[2]) == [TABLE, *FAMILIES]
