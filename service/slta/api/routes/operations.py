@@ -10,7 +10,8 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheContext, TheDependencies
 from slta.api.http.problems import HttpError
 from slta.api.http.responses import ApiResponse
-from slta.api.http.route_options import BATCH_BODY, allow
+from slta.api.http.route_options import BATCH_BODY, allow, route_options_of
+from slta.api.routes import sessions
 from slta.api.routes.outcomes import write_outcome
 from slta.api.schemas import MAX_OPERATIONS, FleetName, OperationsBody, Outcomes
 from slta.auth.keys import Principal
@@ -19,12 +20,11 @@ from slta.store import OperationRequest
 
 SLICE = 32
 """Operations of one request sent to the store at a time, so that other requests interleave."""
-SCOPES: Mapping[str, tuple[KeyScope, ...]] = {
-    "assign": ("assign",),
-    "complete": ("complete",),
-    "renew": ("assign", "complete"),
+SCOPES: Mapping[str, frozenset[KeyScope]] = {
+    kind: route_options_of(single_call).scopes
+    for kind, single_call in (("assign", sessions.assign), ("complete", sessions.complete), ("renew", sessions.renew))
 }
-"""Scopes by operation, one of which the key needs, as for the single call."""
+"""Scopes by operation, one of which the key needs."""
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
