@@ -64,8 +64,8 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
 
 
 async def no_metrics(_accept: str) -> Exposition:
-    """For an API whose metrics nobody asks for."""
-    raise NotImplementedError
+    """For an API whose metrics nobody asks for: a scrape is the mistake of a test, and is answered with 500."""
+    raise AssertionError("a test that scrapes metrics passes its own render_metrics")
 
 
 @pytest.fixture
