@@ -191,6 +191,27 @@ async def test_a_fleet_that_is_on_no_list_is_found_by_its_keys(store: Store, red
     redis.sadd(FLEETS_KEY, FLEET)
 
 
+async def test_a_list_of_another_type_names_nobody(store: Store, redis: TextRedis, fleet: None) -> None:
+    redis.delete(FLEETS_KEY)
+    redis.set(FLEETS_KEY, "x")
+    _server, found = await audit_all(store, Specs())
+    assert found.sentences == ["name: is not on the list slta:fleets"]
+    redis.delete(FLEETS_KEY)
+    redis.sadd(FLEETS_KEY, FLEET)
+
+
+@pytest.mark.parametrize("call", ["configuration", "listed"])
+async def test_a_store_that_does_not_answer_is_neither_a_finding_nor_a_sound_fleet(
+    store: Store, fleet: None, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    async def no_answer(*_: object) -> None:
+        raise errors.StoreUnavailableError
+
+    monkeypatch.setattr(Audits, call, no_answer)
+    with pytest.raises(errors.StoreUnavailableError):
+        await audit_fleet(store, Specs(), FLEET)
+
+
 async def test_a_name_without_keys_is_no_fleet(store: Store, redis: TextRedis) -> None:
     redis.sadd(FLEETS_KEY, "begun")
     assert await audit_all(store, Specs()) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slta.models import Configuration, Findings
 from slta.store.client.functions import FunctionClient
-from slta.store.fleets import NO_FLEET, SERVER_KEYS
+from slta.store.fleets import FLEETS_KEY, NO_FLEET, SERVER_KEYS
 from slta.store.operations import CONFIGURATION_FIELDS
 from slta.store.repairs import WORK
 
@@ -19,6 +19,12 @@ class Audits:
         """`work` limits a slice, see `WORK`."""
         self._functions = functions
         self._work = work
+
+    async def listed(self) -> set[str]:
+        """Names on the list of fleets; none if the list has another type, which `server_keys` finds."""
+        if await self._functions.query("TYPE", FLEETS_KEY) != SERVER_KEYS[FLEETS_KEY]:
+            return set()
+        return set(await self._functions.query("SMEMBERS", FLEETS_KEY))
 
     async def census(self) -> set[str]:
         """Names of all fleets that have keys, also of those missing from the list of fleets. O(keys), 1000 per call."""
