@@ -62,8 +62,9 @@ async def test_a_fleet_of_an_older_layout_is_left_alone(store: Store, redis: Red
     rawstate.poke(redis, FLEET, layout=LAYOUT - 1)
     before = everything(redis)
     for call in (store.sessions.assign(FLEET, "s", None), store.fleets.tick(FLEET), store.fleets.snapshot(FLEET)):
-        with pytest.raises(errors.OlderLayoutError):
+        with pytest.raises(errors.OlderLayoutError) as refused:
             await call
+        assert refused.value.context == {"layout": str(LAYOUT - 1)}
     assert everything(redis) == before
     rawstate.poke(redis, FLEET, layout=LAYOUT)
 

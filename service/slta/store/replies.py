@@ -78,7 +78,12 @@ def checked(reply: Reply) -> Reply:
     refusal = REFUSALS.get(reply[0])
     if refusal is None:
         return reply
-    raise refusal(None, **({refusal.fact: str(reply[1])} if len(reply) > 1 else {}))
+    raise refused(refusal, reply)
+
+
+def refused(refusal: type[errors.DispatchError], reply: Reply) -> errors.DispatchError:
+    """Error of a reply whose outcome is a refusal, with the value that follows."""
+    return refusal(None, **({refusal.fact: str(reply[1])} if len(reply) > 1 else {}))
 
 
 def session_checked(reply: Reply, *results: str) -> Reply:

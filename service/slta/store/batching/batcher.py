@@ -16,7 +16,7 @@ from slta.store.client.functions import FunctionClient, StoreCallError
 from slta.store.failover.replay_log import ReplayLog
 from slta.store.failover.rollback_detection import Stamp
 from slta.store.operations import OPERATIONS
-from slta.store.replies import REFUSALS, Reply
+from slta.store.replies import REFUSALS, Reply, refused
 
 MAX_BATCH = 128
 MAX_CONCURRENT_CALLS = 2
@@ -230,7 +230,7 @@ class Batcher:
         refusal = REFUSALS.get(reply[0])
         if refusal:
             for call in batch:
-                call.fail(refusal())
+                call.fail(refused(refusal, reply))
             return
         if len(reply[1]) != len(operations):
             raise StoreCallError(Failure("response", ran=True))
