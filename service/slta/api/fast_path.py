@@ -20,7 +20,7 @@ from slta.api.http.dependencies import Dependencies
 from slta.api.http.guards import RequestGuard
 from slta.api.http.parsing import BodyParser, ReadPlain
 from slta.api.http.responses import ApiResponse
-from slta.api.http.route_options import UNCOUNTED_BYTES, RouteOptions, route_options_of
+from slta.api.http.route_options import RouteOptions, route_options_of
 from slta.api.plain_operations import read_plain_operations
 from slta.api.routes import operations, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
@@ -94,7 +94,7 @@ class FastPath:
                 check_body(context, body, options.body_bytes, authorizer.reserve)
             else:
                 body = await read_body(context, body, options.body_bytes, authorizer.reserve)
-            model = await route.parser.read(body) if len(body) > UNCOUNTED_BYTES else route.parser.parse(body)
+            model = await route.parser.read(body)
             response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
         except ClientDisconnect:
