@@ -18,7 +18,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from slta.store.client.durability import ASYNC, Durability
 from slta.store.client.failures import NotSentError
-from slta.store.client.name_lookup import named
+from slta.store.client.name_lookup import resolving
 from slta.store.client.replicas import Replicas
 from slta.store.client.sentinel import Sentinels, on_connect
 from slta.store.client.url import parse
@@ -63,7 +63,7 @@ class ConnectionPool:
             "decode_responses": True,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # saves a call on connect
         }
-        server = named(options | dict(address.server))
+        server = resolving(options | dict(address.server))
         self.call_seconds: float = server["socket_timeout"]
         """Timeout of a call that has a connection. Reads have none of their own: the caller limits each call."""
         self.replicas = Replicas(settings.durability.replicas, round(self.call_seconds * WAIT_SHARE * 1000))

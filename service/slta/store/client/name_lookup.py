@@ -50,8 +50,8 @@ def _retrieve(lookup: asyncio.Future[Any]) -> None:
         lookup.exception()
 
 
-class NamedConnection(Connection):
-    """TCP connection."""
+class ResolvingConnection(Connection):
+    """TCP connection that resolves the server's name before it connects."""
 
     async def connect(self) -> None:
         """Look up the name, then connect. NameLookupError, ConnectionError, TimeoutError."""
@@ -59,17 +59,17 @@ class NamedConnection(Connection):
         await super().connect()  # type: ignore[no-untyped-call]
 
 
-class NamedSSLConnection(SSLConnection):
-    """TLS connection."""
+class ResolvingSSLConnection(SSLConnection):
+    """TLS connection that resolves the server's name before it connects."""
 
     async def connect(self) -> None:
-        """As `NamedConnection.connect`."""
+        """As `ResolvingConnection.connect`."""
         await look_up(self.host, self.port, self.socket_connect_timeout)
         await super().connect()  # type: ignore[no-untyped-call]
 
 
-def named(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a connection whose class looks up the name first; a socket in the file system has none."""
-    classes = {Connection: NamedConnection, SSLConnection: NamedSSLConnection}
+def resolving(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Connection options with the class that resolves the name first; a Unix socket keeps its class."""
+    classes = {Connection: ResolvingConnection, SSLConnection: ResolvingSSLConnection}
     kind = options.get("connection_class", Connection)
     return {**options, "connection_class": classes.get(kind, kind)}

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
 from slta.store.client.durability import unsynced
-from slta.store.client.name_lookup import NameLookupError, named
+from slta.store.client.name_lookup import NameLookupError, resolving
 from slta.store.client.url import Address, StoreAddress
 
 CHANNELS = ("+promoted-slave", "+switch-master")
@@ -36,7 +36,7 @@ class Sentinels:
         """
         self._master_name = address.master
         self._clients = [
-            Redis.from_pool(ConnectionPool(host=host, port=port, **named({**options, **address.sentinel})))
+            Redis.from_pool(ConnectionPool(host=host, port=port, **resolving({**options, **address.sentinel})))
             for host, port in address.sentinels
         ]
         self.latest: Address | None = None
