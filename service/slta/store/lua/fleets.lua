@@ -47,10 +47,6 @@ local function assign_class_ids(fleet, names)
   return class_ids
 end
 
-local function has_pools(fleet, class_index)
-  return fleet.pools[class_index] + fleet.draining_pools[class_index] + fleet.failed_pools[class_index] > 0
-end
-
 local function largest_occupancy(fleet, class_index)
   local largest = 0
   rows.each(keys.of_class(fleet, 'used', class_index), 0, function(pool_index)
@@ -63,7 +59,7 @@ end
 -- shrinks.
 local function refusal(fleet, wanted)
   for class_index, name in ipairs(fleet.names) do
-    if has_pools(fleet, class_index) then
+    if pools.total(fleet, class_index) > 0 then
       if not wanted[name] then
         return { 'CLASS_IN_USE', name }
       elseif wanted[name] < fleet.capacities[class_index] and largest_occupancy(fleet, class_index) > wanted[name] then

@@ -68,6 +68,16 @@ function pools.count(fleet, class_index, status, change)
   counts[class_index] = counts[class_index] + change
 end
 
+-- The number of pools of a class, whatever their status.
+function pools.total(fleet, class_index)
+  local total = 0
+  for _, field in pairs(pools.COUNTED_IN) do
+    cold.load(fleet, field)
+    total = total + fleet[field][class_index]
+  end
+  return total
+end
+
 -- Creates a pool on the lowest free pool_index of the class.
 local function create(fleet, pool_id, class_index, status)
   local used = keys.of_class(fleet, 'used', class_index)

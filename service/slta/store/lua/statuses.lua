@@ -107,8 +107,7 @@ local function ids_of_class(fleet, name)
   if not class_index then
     return nil, { 'UNKNOWN_CLASS', name }
   end
-  cold.load(fleet, 'draining_pools', 'failed_pools')
-  local total = fleet.pools[class_index] + fleet.draining_pools[class_index] + fleet.failed_pools[class_index]
+  local total = pools.total(fleet, class_index)
   if total > MAX_POOLS then
     return nil, too_large(total, 'pools')
   end
