@@ -13,7 +13,7 @@ from slta.api.app import build_api
 from slta.auth.keys import Access
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
-from tests.api.conftest import Api
+from tests.api.conftest import Api, no_metrics
 from tests.api.served import served
 from tests.faults import Proxy
 from tests.in_process import Service, service_in_process
@@ -27,7 +27,7 @@ async def hasty(
 ) -> AsyncIterator[Api]:
     """A client whose hot calls are answered in one of the two ways, by a store that soon gives up."""
     store = Store(StoreSettings(between[1], call_timeout_seconds=30, deadline_seconds=0.3), metrics)
-    app = build_api(store=store, access=Access.open(), render_metrics=NotImplemented)
+    app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
     async with (
         served(app, fast_path=request.param) as here,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{here.port}") as client,

@@ -16,7 +16,7 @@ from slta.store import Store
 from slta.store.batching import batcher
 from slta.store.batching.batcher import MAX_BATCH
 from slta.store.batching.pending import PendingCall
-from tests.api.conftest import FLEET, Api, NewClient, refusal
+from tests.api.conftest import FLEET, Api, NewClient, no_metrics, refusal
 from tests.api.served import served
 from tests.api.test_fast_path import assign, call, in_one
 from tests.awaiting import eventually
@@ -84,7 +84,7 @@ async def test_a_connection_that_was_refused_is_not_read_for_a_while_and_others_
     overloaded: Store, fleet: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rests: list[Any] = []
-    app = build_api(store=overloaded, access=Access.open(), render_metrics=NotImplemented)
+    app = build_api(store=overloaded, access=Access.open(), render_metrics=no_metrics)
     async with served(app, fast_path=True) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
         loop, later = asyncio.get_running_loop(), asyncio.get_running_loop().call_later
@@ -118,7 +118,7 @@ def waiting_calls(store: Store) -> list[PendingCall]:
 async def test_what_a_client_that_left_had_asked_for_is_dropped_unless_it_was_sent(
     behind: Store, between: tuple[Proxy, str], fleet: str, api: Api
 ) -> None:
-    app = build_api(store=behind, access=Access.open(), render_metrics=NotImplemented)
+    app = build_api(store=behind, access=Access.open(), render_metrics=no_metrics)
     async with served(app, fast_path=True) as here:
         between[0].open.clear()
         before = between[0].calls
