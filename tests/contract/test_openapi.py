@@ -9,6 +9,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from slta.api.http.openapi import CODES
+from slta.api.http.problems import STATUS
 from tests.contract.document import openapi
 
 Operation = dict[str, Any]
@@ -94,6 +95,11 @@ def test_codes_are_an_enumeration(document: dict[str, Any]) -> None:
     problem = document["components"]["schemas"]["Problem"]
     assert problem["properties"]["code"]["enum"] == CODES
     assert {"session_ended", "no_capacity", "overloaded", "dispatcher_unavailable"} < set(CODES)
+
+
+def test_a_problem_declares_each_value_that_the_store_returns_with_an_error(document: dict[str, Any]) -> None:
+    declared = document["components"]["schemas"]["Problem"]["properties"]
+    assert {error.fact for error in STATUS} - set(declared) == set()
 
 
 @pytest.mark.parametrize(
