@@ -157,13 +157,15 @@ async def test_an_event_of_unlike_pools_leaves_out_in_what_they_differ(store: St
 
 
 async def test_two_changes_of_one_request_are_two_events(store: Store, fleet: None) -> None:
+    author = Author("r-1")
     for status in ("draining", "active"):
-        await store.pools.set_statuses(FLEET, status, LARGE, Author("r-1"))
+        await store.pools.set_statuses(FLEET, status, LARGE, author)
     returned, drained, *_ = await store.fleets.events(FLEET)
     assert [(event.pools, event.after) for event in (drained, returned)] == [
         (3, Facts(pool_class="large", status="draining")),
         (3, Facts(pool_class="large", status="active")),
     ]
+    assert author.events == [drained, returned]
 
 
 async def test_a_change_of_nothing_is_no_event(store: Store, fleet: None, redis: Redis) -> None:

@@ -63,7 +63,7 @@ class Author:
 
     def learn(self, event: Event) -> None:
         """Append an event; one that continues the last `add_pools` replaces it."""
-        if self.events and event.pools and self.events[-1].action == event.action:
+        if event.action == "add_pools" and event.pools and self.events and self.events[-1].action == event.action:
             self.events.pop()
         self.events.append(event)
 
