@@ -16,6 +16,7 @@ from slta.auth.keys import Access
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from slta.store.library import assemble
+from tests.api.conftest import no_metrics
 from tests.api.served import served
 from tests.docs.pages import ROOT
 from tests.in_process import TINY
@@ -62,7 +63,7 @@ async def files_of_one_assign(url: str) -> set[str]:
     store = await Store.open(StoreSettings(url), metrics)
     with Redis.from_url(url) as redis:
         take = load_tracing_library(redis)
-        app = build_api(store=store, access=Access.open(), render_metrics=NotImplemented)
+        app = build_api(store=store, access=Access.open(), render_metrics=no_metrics)
         async with served(app) as here, httpx.AsyncClient(base_url=f"http://127.0.0.1:{here.port}") as client:
             await client.put("/v1/fleets/tiny", json=TINY)
             await client.post("/v1/fleets/tiny/assign", json={"session_id": "s-0"})
