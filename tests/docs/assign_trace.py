@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Iterator
@@ -27,11 +28,16 @@ LUA_HEADER = re.compile(r"^((?:local )?function [\w.]+\(.*\))$", re.MULTILINE)
 
 @contextmanager
 def traced_in_python() -> Iterator[set[str]]:
-    """Files of the service of which a function was called in this thread."""
+    """Files of the service of which a function was called in this thread, other than by tasks that were running before.
+
+    One of those is the server's own, which looks for expired connections ten times a second.
+    """
     folder, entered = f"{ROOT}/service/", set[str]()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
 
     def enter(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(folder):
+        is_of_service = event == "call" and frame.f_code.co_filename.startswith(folder)
+        if is_of_service and asyncio.current_task() not in others:
             entered.add(frame.f_code.co_filename.removeprefix(f"{ROOT}/"))
 
     sys.setprofile(enter)
