@@ -85,7 +85,7 @@ PYTHON = {
     ),
     "an outcome of a batch lacks its token": python("api/routes/outcomes", "len(reply) > 6", "len(reply) > 9", PLAIN),
     "a client that leaves in the body is an error": python(
-        "api/fast_path", "except ClientDisconnect:", "except NotImplementedError:", "api/fast_path"
+        "api/fast_path", "except ClientDisconnect:", "except EOFError:", "api/fast_path"
     ),
     "a change whose reply was lost is said not to have run": python(
         "store/client/functions",
