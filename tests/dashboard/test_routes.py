@@ -14,7 +14,17 @@ from slta.auth.keys import Access, KeyFile, Scope, generate_key
 from slta.dashboard import FleetStreams, links
 from slta.dashboard.page import CONTENT_TYPES, PAGE, POLICY
 from slta.store import Store
-from tests.dashboard.conftest import ABOUT, FLEET, Calls, Watch, client_with, create_fleet, fleet_document, read_event
+from tests.dashboard.conftest import (
+    ABOUT,
+    FLEET,
+    Calls,
+    Ring,
+    Watch,
+    client_with,
+    create_fleet,
+    fleet_document,
+    read_event,
+)
 
 
 def access_with(*scopes: Scope, fleets: Sequence[str] = ()) -> tuple[Access, str]:
@@ -90,6 +100,14 @@ async def test_a_fleet_that_cannot_be_read_does_not_hide_the_others(
     rows = {row["fleet"]: row["problem"] for row in (await client.get("/console/overview")).json()}
     assert rows["default"] is None
     assert rows["other"]
+
+
+async def test_the_overview_has_a_fleet_whose_kept_integrals_are_of_the_future(
+    ring: Ring, client: httpx.AsyncClient
+) -> None:
+    ring(60, [(7200, 0)])
+    (row,) = (await client.get("/console/overview")).json()
+    assert (row["pools"], row["placement_gap"]) == (4, None)
 
 
 async def test_viewers_share_the_overview(store: Store, client: httpx.AsyncClient, calls: Calls) -> None:

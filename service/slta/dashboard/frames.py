@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from slta.api.http.worker import in_worker
 from slta.core.fleet import FleetSpec
@@ -13,10 +13,9 @@ from slta.dashboard.history import FleetHistory
 from slta.dashboard.pool_lists import AwayPools, agree, not_active, shows_single_pools, single_pools
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
-from slta.models import MICROSECONDS, Integrals, Pool, Snapshot
-from slta.models.errors import UtilitiesChangedError
+from slta.models import MICROSECONDS, Pool, Snapshot
 from slta.store import Store
-from slta.views.averages import least_connections_gap, observe_averages
+from slta.views.averages import least_connections_gap, observe_averages, over_window
 from slta.views.expected_gap import ExpectedGap
 from slta.views.next_placement import next_placement
 from slta.views.state import enumeration, observe_state
@@ -26,8 +25,6 @@ WINDOW_SECONDS = 60
 EVENTS_SECONDS = 3600
 """Time range of the charts."""
 TRIES = 3
-
-Value = TypeVar("Value")
 
 
 @dataclass
@@ -81,26 +78,15 @@ def frame(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap, as_read: M
     """Frame of a snapshot; `as_read` are the fields that need no computation."""
     return Frame(
         state=observe_state(snapshot, spec, expected),
-        averages=_over_window(snapshot, lambda older: observe_averages(snapshot, older, spec, expected)),
-        least_connections_gap=_over_window(
-            snapshot, lambda older: least_connections_gap(snapshot.integrals, older, spec)
+        averages=over_window(snapshot, WINDOW_SECONDS, lambda older: observe_averages(snapshot, older, spec, expected)),
+        least_connections_gap=over_window(
+            snapshot, WINDOW_SECONDS, lambda older: least_connections_gap(snapshot.integrals, older, spec)
         ),
         policy=show_policy(spec.policy),
         estimate=_estimate(snapshot, spec),
         next_placement=next_placement(snapshot, spec).sentence,
         **as_read,
     )
-
-
-def _over_window(snapshot: Snapshot, compute: Callable[[Integrals], Value]) -> Value | None:
-    """A value over the last `WINDOW_SECONDS`; None in the first second, or if curves or capacities changed since."""
-    older = snapshot.past.get(WINDOW_SECONDS)
-    if older is None:
-        return None
-    try:
-        return compute(older)
-    except UtilitiesChangedError:
-        return None
 
 
 def _estimate(snapshot: Snapshot, spec: FleetSpec) -> Estimate | None:

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slta.core.fleet import FleetSpec
+from slta.dashboard.frames import WINDOW_SECONDS
 from slta.fleet_file import Specs
 from slta.models import Snapshot
-from slta.models.errors import DispatchError, UnknownFleetError, UtilitiesChangedError
+from slta.models.errors import DispatchError, UnknownFleetError
 from slta.store import Store
-from slta.views.averages import averages
+from slta.views.averages import averages, over_window
 
 SECONDS = 2.0
 """Minimum interval between two reads."""
-WINDOW_SECONDS = 60
 MAX_CONCURRENT_READS = 4
 
 
@@ -83,9 +83,5 @@ class Overview:
 
 
 def _placement_gap(snapshot: Snapshot, spec: FleetSpec) -> float | None:
-    older = snapshot.past.get(WINDOW_SECONDS)
-    try:
-        means = averages(snapshot.integrals, older, spec) if older else None
-    except UtilitiesChangedError:
-        return None
+    means = over_window(snapshot, WINDOW_SECONDS, lambda older: averages(snapshot.integrals, older, spec))
     return means.relative(means.placement_gap) if means else None

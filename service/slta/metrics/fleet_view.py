@@ -8,9 +8,8 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
 from slta.metrics.definitions import FamilyFactory
-from slta.models import MICROSECONDS, ClassSnapshot, Integrals, Snapshot
-from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
-from slta.views.averages import averages, mean_difference
+from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
+from slta.views.averages import averages, mean_difference, over_window
 from slta.views.expected_gap import PENDING, ExpectedGap
 from slta.views.state import ClassObservation, Instant, instant
 
@@ -41,18 +40,14 @@ class FleetView(NamedTuple):
 
 def view_of(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> FleetView:
     """Compute the view once for all families. O(levels)."""
-    found = {str(window): _gaps(snapshot.integrals, older, spec) for window, older in snapshot.past.items()}
-    windows = {window: gaps for window, gaps in found.items() if gaps}
-    means = {str(window): mean_difference(snapshot.integrals, older, spec) for window, older in snapshot.past.items()}
+    now = snapshot.integrals
+    found = {
+        window: over_window(snapshot, window, lambda older: averages(now, older, spec)) for window in snapshot.past
+    }
+    windows = {str(window): gaps for window, gaps in found.items() if gaps}
+    means = {str(window): mean_difference(now, older, spec) for window, older in snapshot.past.items()}
     differences = {window: mean for window, mean in means.items() if mean is not None}
     return FleetView(snapshot, spec, instant(snapshot, spec, expected), windows, differences)
-
-
-def _gaps(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
-    try:
-        return averages(newer, older, spec)
-    except (InvalidIntegralsError, UtilitiesChangedError):
-        return None
 
 
 class Level(NamedTuple):

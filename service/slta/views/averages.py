@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Averages, Gaps, gaps
@@ -14,6 +16,8 @@ from slta.views.integrals import difference, encode_integrals
 
 MEANS_AND_GAPS = (*(field.name for field in fields(Gaps)), "placement_gap", "swing_gap", "utility_gap")
 """Names that an observation has in common with `Gaps`."""
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,15 @@ def observe_averages(
         difference_at_placing=mean_difference(snapshot.integrals, older, spec),
         integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
     )
+
+
+def over_window(snapshot: Snapshot, seconds: int, compute: Callable[[Integrals], Value]) -> Value | None:
+    """What `compute` makes of the integrals kept for a window; None without any, or if it cannot compare them."""
+    older = snapshot.past.get(seconds)
+    try:
+        return compute(older) if older else None
+    except (InvalidIntegralsError, UtilitiesChangedError):
+        return None
 
 
 def averages(newer: Integrals, older: Integrals, spec: FleetSpec) -> Gaps | None:
