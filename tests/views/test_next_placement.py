@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.steps import no_steps
+from slta.core.utility import PoolClass, WeightedLeastConnectionsUtility
 from slta.views.next_placement import NextPlace, NextPlacement, next_placement
 from tests.views.test_views import SPEC, snapshot
 
@@ -68,3 +70,10 @@ def test_a_policy_that_explains_nothing_has_the_best_places_all_the_same() -> No
     assert (
         seen.sentence == "Silent does not predict where the next session goes. The best place, at level 1 of a, adds 4."
     )
+
+
+def test_figures_in_words_have_a_true_minus_sign() -> None:
+    """Weighted least connections: Δ(x) = −(x + 1) / 2."""
+    losing = PoolClass("a", WeightedLeastConnectionsUtility(Fraction(2)), 3)
+    spec = dataclasses.replace(SPEC, classes=(losing, SPEC.classes[1]))
+    assert "and adds −0.5. " in following([2], [0], rank=1, spec=spec).sentence

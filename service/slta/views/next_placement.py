@@ -104,10 +104,10 @@ def _sentence(
     if deciding is None:
         return f"{title} does not predict where the next session goes. {_best(best[0])}"
     gains = sorted({place.marginal_utility for place in places})
-    adds = f"adds {gains[0]:.4g}" if len(gains) == 1 else f"adds {gains[0]:.4g} to {gains[-1]:.4g}"
+    adds = " to ".join(_figure(gain) for gain in dict.fromkeys((gains[0], gains[-1])))
     compared = "No place adds more." if gains[0] >= best[0].marginal_utility else _best(best[0])
     return (
-        f"The next session goes to {_where(deciding.pools, places)}, and {adds}. "
+        f"The next session goes to {_where(deciding.pools, places)}, and adds {adds}. "
         f"{title}, step {number}: {deciding.rule}. {compared}"
     )
 
@@ -123,4 +123,9 @@ def _where(pools: int, places: list[NextPlace]) -> str:
 
 
 def _best(place: NextPlace) -> str:
-    return f"The best place, at level {place.level} of {place.pool_class}, adds {place.marginal_utility:.4g}."
+    return f"The best place, at level {place.level} of {place.pool_class}, adds {_figure(place.marginal_utility)}."
+
+
+def _figure(utility: float) -> str:
+    """Four digits, with a true minus sign."""
+    return f"{utility:.4g}".replace("-", "−")
