@@ -24,7 +24,7 @@ export class FleetChoice {
 
   /** A fleet, or ALL of several; undefined without any. */
   get wanted() {
-    const named = decodeURIComponent(location.hash.slice(1));
+    const named = location.hash.slice(1);
     if (this.#fleets.includes(named) || (named === ALL && this.#fleets.length > 1)) return named;
     return this.#fleets.includes(DEFAULT) ? DEFAULT : this.#fleets[0];
   }

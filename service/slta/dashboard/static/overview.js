@@ -41,7 +41,7 @@ export class Overview {
     try {
       const rows = await fetchOverview();
       if (this.#timer === null) return;
-      const linked = rows.map((row) => ({ ...row, link: `#${encodeURIComponent(row.fleet)}` }));
+      const linked = rows.map((row) => ({ ...row, link: `#${row.fleet}` }));
       fillTable(byId("overview-table"), COLUMNS, linked);
       setHidden(byId("overview"), false);
       this.on.fleets(rows.map((row) => row.fleet));
