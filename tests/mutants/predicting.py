@@ -51,7 +51,7 @@ MUTANTS = {
     "draining pools are overlooked": question("if any(c.draining_pools for c in snapshot.classes):", "if False:"),
     "classes without pools count": question("sum(count > 0 for count in pools)", "len(pools)"),
     "the load is that of this instant": question("if older is None or newer.time <= older.time:", "if True:"),
-    "a full fleet is predicted": question('"nearly_full" if sessions >= capacity else None', "None"),
+    "a full fleet is predicted": question('"nearly_full" if sessions >= spec.places(pools) else None', "None"),
     "a nearly full fleet is asked with its mean": asking(
         "worker", "expected_placement_gap(ranking, pools, offered)", "expected_placement_gap(ranking, pools, sessions)"
     ),

@@ -72,6 +72,10 @@ class FleetSpec:
         """Order by integer marginal utility, which U*(N, A) fills."""
         return self.integers.ranking()
 
+    def places(self, pools: Sequence[int]) -> int:
+        """Number of sessions that `pools[i]` pools of each class i have room for."""
+        return sum(count * c.capacity for count, c in zip(pools, self.classes, strict=True))
+
     def class_names(self) -> Sequence[str]:
         """Names of the classes, in order."""
         return [c.name for c in self.classes]

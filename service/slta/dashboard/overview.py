@@ -76,7 +76,7 @@ class Overview:
             draining_pools=sum(c.draining_pools for c in snapshot.classes),
             failed_pools=sum(c.failed_pools for c in snapshot.classes),
             sessions=snapshot.sessions,
-            capacity=sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True)),
+            capacity=spec.places(pools),
             placement_gap=_placement_gap(snapshot, spec),
             is_damaged=snapshot.suspect,
         )

@@ -95,5 +95,4 @@ def _reason(spec: FleetSpec, pools: Sequence[int], sessions: float) -> Reason | 
         return "order"
     if present > spec.policy.predicted_classes:
         return "policy"
-    capacity = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
-    return "nearly_full" if sessions >= capacity else None
+    return "nearly_full" if sessions >= spec.places(pools) else None

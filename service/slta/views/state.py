@@ -138,7 +138,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
             failed=sum(c.failed_pools for c in snapshot.classes),
         ),
         sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),
-        capacity=sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True)),
+        capacity=spec.places(pools),
         offered_load_estimate=snapshot.sessions / active if active else None,
         estimate_rank=snapshot.rank or None,
         optimal_rank=ranking.rank(target) if target else None,
