@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
 from slta.audit import repair_fleet
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.models import Findings
-from slta.runtime.self_audit import self_audits
+from slta.runtime.self_audit import SelfAudits, self_audits
 from slta.store import Store
 from tests.expositions import scrape
 from tests.in_process import TINY
@@ -60,6 +61,19 @@ async def test_a_damaged_fleet_is_audited_again_once_it_is_repaired_and_the_othe
         await repair_fleet(store, Specs(), "g")
         async with asyncio.timeout(20):
             assert await told.get() == {"f": False, "g": False}
+
+
+async def test_a_repair_of_a_fleet_does_not_log_the_damage_of_another_again(store: Store, server: str) -> None:
+    await apply_fleet(store, Specs(), "g", parse_document(json.dumps(TINY)))
+    with Redis.from_url(server) as redis:
+        for fleet in "fg":
+            redis.setbit(f"{{{fleet}}}:level:0:1", 0, 1)
+    audits = SelfAudits(store, Specs(), [])
+    with capture_logs() as logged:
+        await audits.audit_all()
+        await repair_fleet(store, Specs(), "f")
+        await audits.audit_repaired()
+    assert [entry["fleet"] for entry in logged if entry["event"] == "damage_found"] == ["f", "g"]
 
 
 async def test_the_metrics_show_each_fleet_that_was_looked_at(store: Store) -> None:

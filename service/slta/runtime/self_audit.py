@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -64,7 +64,9 @@ class SelfAudits:
 
     async def audit_all(self) -> None:
         """Audit all fleets. StoreUnavailableError."""
-        await self._report(await audit_all(self._store, self._specs))
+        found = await audit_all(self._store, self._specs)
+        await self._report(found)
+        _log_damage(found)
 
     async def audit_repaired(self) -> None:
         """Audit the damaged fleets that were repaired since their audit, as far as the store is available."""
@@ -73,15 +75,13 @@ class SelfAudits:
             if repaired:
                 again = {fleet: await audit_fleet(self._store, self._specs, fleet) for fleet in repaired}
                 await self._report([again.get(one.fleet, one) for one in self._latest])
+                _log_damage(again.values())
 
     async def _report(self, found: Sequence[Findings]) -> None:
         self._latest = list(found)
         self._repairs = {one.fleet: await self._count(one.fleet) for one in found if one.total and one.fleet}
         for notify in self._listeners:
             notify(found)
-        for one in found:
-            if one.total:
-                log.error("damage_found", fleet=one.fleet, findings=one.total, first=one.sentences[0])
 
     async def _count(self, fleet: str) -> int | None:
         """Number of repairs of a fleet so far; None while it cannot be read."""
@@ -91,6 +91,13 @@ class SelfAudits:
             raise
         except DispatchError:
             return None
+
+
+def _log_damage(audited: Iterable[Findings]) -> None:
+    """Log each damaged fleet of an audit, with its first finding."""
+    for one in audited:
+        if one.total:
+            log.error("damage_found", fleet=one.fleet, findings=one.total, first=one.sentences[0])
 
 
 async def _audit_forever(audits: SelfAudits, pause_seconds: float, watch_seconds: float) -> None:
