@@ -12,7 +12,7 @@ from typing import Literal
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from redis import Redis
 
 from slta import release
@@ -106,6 +106,21 @@ def test_the_page_and_its_policy_arrive_and_it_asks_nobody_else(page: Page, serv
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     expect(page.locator("#connection")).to_have_text("Live", timeout=PATIENT_MS)
     expect(page).to_have_title(re.compile(r"% gap · default · SLTA live"))
+
+
+def test_a_request_without_an_answer_is_given_up_and_sent_again(page: Page, service: ServiceProcess) -> None:
+    page.add_init_script(
+        "const after = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => after(ms / 10);"
+    )
+    asked: list[Route] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    page.route("**/console/fleets", answer)
+    open_fleet(page, service, "default")
 
 
 def test_its_numbers_are_those_of_state(page: Page, service: ServiceProcess) -> None:

@@ -1,6 +1,7 @@
 // API client: key, requests, and error messages.
 
 const KEY = "slta-key";
+const TIMEOUT_MS = 10_000; // of a request without its own signal
 
 export const heldKey = () => sessionStorage.getItem(KEY);
 export const holdKey = (key) => sessionStorage.setItem(KEY, key);
@@ -22,7 +23,9 @@ export class Refused extends Error {
 export async function request(path, { method = "GET", headers = {}, ...options } = {}) {
   const key = heldKey();
   const all = key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
-  const response = await fetch(path, { method, headers: all, cache: "no-store", credentials: "omit", ...options });
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const init = { method, headers: all, cache: "no-store", credentials: "omit", signal, ...options };
+  const response = await fetch(path, init);
   if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
   return response;
 }
