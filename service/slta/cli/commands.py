@@ -72,7 +72,9 @@ class LazyGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
+            from slta.runtime.settings import VALIDATOR_PREFIX
+
+            error.message = error.message.removeprefix(VALIDATOR_PREFIX)
             raise
 
 

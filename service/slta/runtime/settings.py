@@ -26,8 +26,8 @@ SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|U
 """Variables that Kubernetes sets in each container of a namespace with a Service named `slta` or `slta-…`."""
 LINKED_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 """Beginning of the value that it gives SLTA_PORT, which counts as absent."""
-OWN_ERROR = "Value error, "
-"""Prefix of pydantic to the message of a validator."""
+VALIDATOR_PREFIX = "Value error, "
+"""Before the message of a ValueError from a validator, by pydantic."""
 
 
 class SettingsError(ValueError):
@@ -228,12 +228,12 @@ def read_settings(**given: object) -> Settings:
 
 def _explain(error: ErrorDetails, options: Container[object]) -> str:
     """The error, with the option or the variable that has the value."""
-    message = error["msg"].removeprefix(OWN_ERROR)
+    message = error["msg"].removeprefix(VALIDATOR_PREFIX)
     if not error["loc"]:
         return message
     field = str(error["loc"][0])
     name = f"--{field.replace('_', '-')}" if field in options else PREFIX + field.upper()
-    return f"{name} {message}" if error["msg"].startswith(OWN_ERROR) else f"{name}: {message}"
+    return f"{name} {message}" if error["msg"].startswith(VALIDATOR_PREFIX) else f"{name}: {message}"
 
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:
