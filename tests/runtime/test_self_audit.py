@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from unittest.mock import AsyncMock
 
 import pytest
 from redis import Redis
@@ -15,6 +16,8 @@ from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.models import Findings
+from slta.models.errors import StoreUnavailableError
+from slta.runtime import self_audit
 from slta.runtime.self_audit import SelfAudits, self_audits
 from slta.store import Store
 from tests.expositions import scrape
@@ -74,6 +77,30 @@ async def test_a_repair_of_a_fleet_does_not_log_the_damage_of_another_again(stor
         await repair_fleet(store, Specs(), "f")
         await audits.audit_repaired()
     assert [entry["fleet"] for entry in logged if entry["event"] == "damage_found"] == ["f", "g"]
+
+
+async def test_a_damaged_fleet_of_a_store_that_cannot_be_reached_waits(
+    store: Store, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Redis.from_url(server) as redis:
+        redis.setbit("{f}:level:0:1", 0, 1)
+    told: list[Sequence[Findings]] = []
+    audits = SelfAudits(store, Specs(), [told.append])
+    await audits.audit_all()
+    with monkeypatch.context() as unreachable:
+        unreachable.setattr(store.fleets, "snapshot", AsyncMock(side_effect=StoreUnavailableError))
+        await audits.audit_repaired()
+    await repair_fleet(store, Specs(), "f")
+    await audits.audit_repaired()
+    assert [found[0].total > 0 for found in told] == [True, False]
+
+
+async def test_an_audit_that_failed_is_tried_again_sooner(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(self_audit, "audit_all", AsyncMock(side_effect=[StoreUnavailableError, []]))
+    told = asyncio.Event()
+    async with asyncio.timeout(20), self_audits(store, Specs(), [lambda _: told.set()]):
+        await told.wait()
 
 
 async def test_the_metrics_show_each_fleet_that_was_looked_at(store: Store) -> None:
