@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from slta.core.policies import POLICIES
 from slta.dashboard import FleetStreams
 from slta.dashboard import streams as module
+from slta.dashboard.pool_lists import LIST_SECONDS, AwayPools
 from slta.fleet_file import Specs
 from slta.models import MICROSECONDS, Findings, PoolPage
 from slta.models.request_record import Author
@@ -172,6 +174,18 @@ async def test_pools_of_a_large_fleet_are_not_listed_with_each_frame(watch: Watc
     before = calls["pool_page"]
     await frames(watch(), 5)
     assert calls["pool_page"] - before == 1
+
+
+async def test_pools_of_a_large_fleet_are_listed_again_though_their_number_stays(store: Store) -> None:
+    await create_fleet(store, fleet_document(small=100, large=101))
+    away = AwayPools(store)
+    await store.pools.set_status(FLEET, "small-7", "draining")
+    await away.follow(await store.fleets.snapshot(FLEET))
+    await store.pools.set_status(FLEET, "small-7", "active")
+    await store.pools.set_status(FLEET, "small-8", "draining")
+    now = await store.fleets.snapshot(FLEET)
+    listed = await away.follow(replace(now, time=now.time + LIST_SECONDS * MICROSECONDS))
+    assert [pool.pool_id for pool in listed] == ["small-8"]
 
 
 async def test_closing_ends_every_stream_at_once(watch: Watch, streams: FleetStreams) -> None:
