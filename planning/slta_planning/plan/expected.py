@@ -83,7 +83,7 @@ def expected(spec: FleetSpec, pools: Sequence[int], sessions: float, lost: Place
     best = optimum(spec.ranking, pools, sessions)
     assert best is not None  # noqa: S101 - it has places, so it has pools
     shape = shape_of(spec.classes, pools)
-    places = sum(count * c.capacity for count, c in zip(pools, spec.classes, strict=True))
+    places = spec.places(pools)
     swing_gap = best.utility - mean_optimum(shape, places, sessions)
     return ExpectedFigures(best.utility, swing_gap, lost(pools, sessions), blocking(sessions, places), best.price)
 
