@@ -14,6 +14,7 @@ FLEET_BLOCK = """
 tables next_due ended_generation older_ended clock time hold_until sessions utility optimum bound_rank bound_filled
 active_pools room_for last_rank sessions_high sessions_low utility_high utility_low optimum_high optimum_low
 assigned completed expired learning_steps_up learning_steps_down pools* early_completes pool_list revision incarnation
+attribute_list
 """
 TOKENS = "rank estimate_class estimate_level previous_class min_green yellow green* thresholds*"
 REPORTS = "compared_since compared_reports difference left_out_over_capacity left_out_unknown_pool"

@@ -85,7 +85,7 @@ def plan(options: Options) -> Plan:
     try:
         loaded = load_yaml(options.fleet)
         file = chosen(loaded.file, options.policy, options.pools)
-        pools = tuple(c.pools for c in file.classes)
+        pools = tuple(c.pool_count for c in file.classes)
         course = course_of(options, sum(pools))
         spec = file.to_spec()
         if not spec.policy.places:
@@ -108,7 +108,7 @@ def plan(options: Options) -> Plan:
 
 def chosen(file: FleetFile, policy: str | None, pools: int | None) -> FleetFile:
     """The fleet file with another policy, or with its classes scaled to `pools` in total."""
-    counts = [c.pools for c in file.classes]
+    counts = [c.pool_count for c in file.classes]
     if not sum(counts):
         raise DemoError("the fleet file has no pools: set `pools` of its classes")
     if pools is not None:

@@ -72,7 +72,10 @@ def one_round(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
     yield "fail of a full pool: its status", fleet.timed("set_status", "", "p0", "failed")
     yield "undrain of a full pool", fleet.timed("set_status", "", "p0", "active")
     added = [f"new{k}" for k in range(POOLS_PER_CALL)]
-    yield "POST of 1,000 pools", fleet.timed("add_pools", "", *(word for pool in added for word in (pool, "c0")))
+    yield (
+        "POST of 1,000 pools",
+        fleet.timed("add_pools", "", *(word for pool in added for word in (pool, "c0", "", ""))),
+    )
     for pool in added:
         fleet.run("remove_pool", "", pool)
     many = [f"p{k}" for k in range(len(size.capacities), min(POOLS_PER_CALL, size.pools - POOLS_PER_CALL - 1))]

@@ -37,14 +37,14 @@ async def fill(store: Store, specs: Specs, fleet: str, pools: int, sessions: int
     await apply_fleet(store, specs, fleet, parse_document(document(pools)))
     for start in range(0, sessions, SLICE):
         ids = [f"session-of-{fleet}-{k:08d}" for k in range(start, min(sessions, start + SLICE))]
-        done = await store.sessions.operate(fleet, [("assign", id_, "") for id_ in ids])
+        done = await store.sessions.operate(fleet, [("assign", id_, "", "") for id_ in ids])
         assert all(isinstance(outcome, list) and outcome[0] == "ASSIGNED" for outcome in done)
 
 
 async def beside(store: Store) -> list[float]:
     """Assign and complete a session of another fleet: the seconds of each."""
     id_, waits = f"beside-{perf_counter_ns()}", []
-    for operation in (("assign", id_, ""), ("complete", id_, "")):
+    for operation in (("assign", id_, "", ""), ("complete", id_, "", "")):
         began = perf_counter()
         [done] = await store.sessions.operate("other", [operation])
         waits.append(perf_counter() - began)

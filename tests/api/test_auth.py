@@ -22,7 +22,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 OPENED_BY = {
     "assign": ("POST /assign",),
     "complete": ("POST /complete",),
-    "assign complete": ("POST /renew", "POST /operations"),
+    "assign complete": ("POST /renew",),
+    "assign complete pool": ("POST /operations",),
     "read assign complete pool": ("GET /sessions/{session_id}",),
     "": ("PUT ", "DELETE "),
     "admin": ("POST /repair",),

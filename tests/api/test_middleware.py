@@ -151,7 +151,7 @@ class BrokenRoom:
         return 0.0
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, None]]:
-        async def fail(*_: object) -> None:
+        async def fail(*_: object, **__: object) -> None:
             raise RuntimeError(CANARY)
 
         return fail

@@ -93,7 +93,7 @@ async def test_the_largest_call_keeps_its_order_and_asked_again_it_is_replayed(a
     [
         ([], "operations: list should have at least 1 item"),
         ([ONE_OF_EACH[0]] * 1001, "operations: list should have at most 1000 items"),
-        ([ONE_OF_EACH[0], {}], "operations[1]: must have one member: assign, complete or renew"),
+        ([ONE_OF_EACH[0], {}], "operations[1]: must have one member: assign, complete, renew or report"),
         ([ONE_OF_EACH[0] | ONE_OF_EACH[1]], "operations[0]: must have one member"),
         ([{"end": {"session_id": "a"}}], "operations[0]: must have one member"),
         ([ONE_OF_EACH[0], "complete"], "operations[1]: must have one member"),

@@ -42,7 +42,7 @@ def batch(*operations: str) -> bytes:
     return f'{{"operations":[{",".join(operations)}]}}'.encode()
 
 
-def strictly(body: bytes) -> list[tuple[str, str, float | None]] | None:
+def strictly(body: bytes) -> list[tuple[str, str, float | None, str]] | None:
     """What the strict reader takes from a body; None if it refuses it."""
     try:
         model: Any = STRICT.parse(body)
@@ -51,9 +51,9 @@ def strictly(body: bytes) -> list[tuple[str, str, float | None]] | None:
     return values(model.requests)
 
 
-def values(requests: list[OperationRequest]) -> list[tuple[str, str, float | None]]:
+def values(requests: list[OperationRequest]) -> list[tuple[str, str, float | None, str]]:
     """Requests with their leases as numbers: a text may have zeros at its end."""
-    return [(kind, id_, float(lease) if lease else None) for kind, id_, lease in requests]
+    return [(kind, id_, float(lease) if lease else None, option) for kind, id_, lease, option in requests]
 
 
 @given(st.lists(OPERATIONS, min_size=1, max_size=5), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
@@ -133,12 +133,22 @@ def by_serializer(kind: str, session: str, outcome: Reply | Exception) -> str:
     return f'{{"status":{response.status},"body":{response.body.decode()}}}'
 
 
-@given(NAMES, NAMES, NAMES, LEASE_TEXTS, st.sampled_from([["ASSIGNED", "green"], ["ASSIGNED", "x"], ["REPLAYED"]]))
+PLACEMENTS = [
+    ["ASSIGNED", "green"],
+    ["ASSIGNED", "x", "10.0.0.1:80"],
+    ["ASSIGNED", "x", '"\\'],
+    ["REPLAYED", ""],
+    ["REPLAYED", "", "10.0.0.1:80"],
+]
+"""First word, token and address."""
+
+
+@given(NAMES, NAMES, NAMES, LEASE_TEXTS, st.sampled_from(PLACEMENTS))
 def test_a_placement_is_written_as_the_serializer_writes_it(
     session: str, pool: str, pool_class: str, lease: int, form: list[str]
 ) -> None:
-    outcome, *token = form
-    reply = [outcome, pool, pool_class, lease, 5, 9, *token]
+    outcome, *rest = form
+    reply = [outcome, pool, pool_class, lease, 5, 9, *rest]
     assert write_outcome("assign", session, reply, "r-1") == by_serializer("assign", session, reply)
 
 
@@ -146,9 +156,14 @@ def test_a_placement_is_written_as_the_serializer_writes_it(
     ("kind", "outcome"),
     [
         ("complete", ["COMPLETED", "p"]),
+        ("complete", ["COMPLETED", "p", "10.0.0.1:80"]),
+        ("complete", ["UNMARKED"]),
+        ("assign", ["ASSIGNED", "p", "c", 1, 5, 9, "green", ["10.0.0.1:80", '{"zone": "a"}']]),
+        ("report", ["NEW", "p", "c", 1, 5, 9, [5, "q", "c", 7, 0], ["", "10.0.0.1:80"]]),
+        ("report", ["SAME", "p", "c", 1, 5, 9, ""]),
         ("complete", ["ENDED", "expired", "p"]),
         ("complete", ["UNKNOWN"]),
-        ("renew", ["RENEWED", "p", "c", 1, 5, 9]),
+        ("renew", ["RENEWED", "p", "c", 1, 5, 9, ""]),
         ("renew", ["EXPIRED"]),
         ("assign", ["ENDED", "expired", "p"]),
         ("assign", ["OBSERVES"]),

@@ -31,7 +31,7 @@ async def test_a_batch_of_pools_is_created_as_a_whole_or_not_at_all(api: Api, fl
     assert (await api.get(f"{fleet}/pools/x")).json()["code"] == "unknown_pool"
     known = {"pool_id": "small-1", "pool_class": "small"}
     created = await api.post(f"{fleet}/pools", json={"pools": [good, known]})
-    assert created.json() == {"created": ["x"], "unchanged": ["small-1"]}
+    assert created.json() == {"created": ["x"], "changed": [], "unchanged": ["small-1"]}
 
 
 async def test_a_thousand_pools_fit_into_one_request(api: Api, fleet: str) -> None:
@@ -49,7 +49,8 @@ async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: 
     created = await api.put(f"{fleet}/pools/new", json={"pool_class": "small"})
     moved = await api.put(f"{fleet}/pools/new", json={"pool_class": "large"})
     assert (created.status_code, moved.status_code) == (201, 200)
-    assert moved.json() == {"pool_id": "new", "pool_class": "large", "status": "active", "occupancy": 0}
+    new = {"pool_id": "new", "pool_class": "large", "status": "active", "occupancy": 0, "address": None, "labels": {}}
+    assert moved.json() == new
     await fill(api, fleet)
     assert refusal(await api.put(f"{fleet}/pools/large-1", json={"pool_class": "small"})) == (409, "pool_not_empty")
 

@@ -92,7 +92,12 @@ async def test_the_openapi_document_names_bodies_scopes_and_problems(store: Stor
     assert "Scope: assign." in assign["description"]
     assert "application/problem+json" in assign["responses"]["default"]["content"]
     body = assign["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    assert document["components"]["schemas"][body]["properties"].keys() == {"session_id", "lease_seconds"}
+    assert document["components"]["schemas"][body]["properties"].keys() == {
+        "session_id",
+        "lease_seconds",
+        "touch",
+        "labels",
+    }
     assert {"201", "200"} <= assign["responses"].keys()
     assert "security" not in operations["GET", "/healthz"]
     references = set(re.findall(r'"#/components/schemas/(\w+)"', str(document).replace("'", '"')))

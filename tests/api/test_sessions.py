@@ -11,7 +11,7 @@ async def test_the_first_session_goes_where_it_is_worth_most(api: Api, fleet: st
     assert answer.status_code == 201
     pool_id = answer.json().pop("pool_id")
     assert pool_id in ("large-1", "large-2")
-    facts = {"pool_class": "large", "token": "yellow", "lease_seconds": 21600, "replayed": False}
+    facts = {"pool_class": "large", "address": None, "token": "yellow", "lease_seconds": 21600, "replayed": False}
     assert answer.json() == {"session_id": "s-1", "pool_id": pool_id} | facts
 
 
@@ -47,7 +47,7 @@ async def test_a_session_is_completed_once_and_completing_it_again_says_so(api: 
     first = await api.post(f"{fleet}/complete", json={"session_id": "s-1"})
     again = await api.post(f"{fleet}/complete", json={"session_id": "s-1"})
     assert (first.status_code, again.status_code) == (200, 200)
-    assert first.json() == {"session_id": "s-1", "pool_id": pool_id, "outcome": "completed"}
+    assert first.json() == {"session_id": "s-1", "pool_id": pool_id, "address": None, "outcome": "completed"}
     assert again.json() == first.json() | {"outcome": "already_ended", "reason": "completed"}
 
 

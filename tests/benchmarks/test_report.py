@@ -104,7 +104,7 @@ def test_without_the_client_only_the_store_is_measured(monkeypatch: pytest.Monke
 def test_the_measured_fleet_is_within_the_limits_and_has_all_its_pools(classes: int) -> None:
     file = FleetFile.model_validate(fleet_document(Load(pools=1001, classes=classes)))
 
-    assert sum(c.pools for c in file.classes) == 1001
+    assert sum(c.pool_count for c in file.classes) == 1001
 
 
 def test_a_session_is_completed_only_after_more_arrivals_than_calls_are_in_flight() -> None:

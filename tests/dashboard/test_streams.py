@@ -15,7 +15,7 @@ from slta.dashboard import FleetStreams
 from slta.dashboard import streams as module
 from slta.dashboard.pool_lists import LIST_SECONDS, AwayPools
 from slta.fleet_file import Specs
-from slta.models import MICROSECONDS, Findings, PoolPage
+from slta.models import MICROSECONDS, Findings, PoolPage, PoolSpec
 from slta.models.request_record import Author
 from slta.store import Store, StoreSettings
 from tests.dashboard.conftest import FLEET, Calls, Ring, Watch, create_fleet, fleet_document, history, read_event
@@ -150,7 +150,7 @@ async def test_large_fleets_come_without_single_pools(watch: Watch, store: Store
     await create_fleet(store, fleet_document(small=100, large=100))
     stream = watch()
     assert len((await frames(stream, 1))[0]["pools"]) == 200
-    await store.pools.add(FLEET, [("one-more", "small")])
+    await store.pools.add(FLEET, [PoolSpec("one-more", "small")])
     while (frame := (await frames(stream, 1))[0])["state"]["pools"]["active"] == 200:
         pass
     assert frame["pools"] is None

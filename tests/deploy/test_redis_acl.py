@@ -19,6 +19,7 @@ from redis.retry import Retry
 from deploy import make_secrets
 from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING, POLICIES
+from slta.models import PoolSpec
 from slta.models.errors import UnknownSessionError
 from slta.store import Store, StoreSettings
 from slta.store.client.preflight import ServerRequirements
@@ -114,7 +115,7 @@ async def test_everything_the_store_does_is_allowed(
     await store.check()
     assert store.readiness == "ready"
     await store.fleets.configure(policy, spec(policy), "{}")
-    await store.pools.add(policy, [(f"{name}-{k}", name) for name in ("small", "large") for k in range(4)])
+    await store.pools.add(policy, [PoolSpec(f"{name}-{k}", name) for name in ("small", "large") for k in range(4)])
     assert policy in await store.fleets.names()
     assert await store.fleets.config(policy) == ("{}", 1)
     ids = [f"s-{k}" for k in range(40)]
@@ -137,8 +138,8 @@ async def test_everything_the_store_does_is_allowed(
     now = (await store.fleets.snapshot(policy)).as_of
     await store.pools.reconcile(policy, placed[0].pool_id, now, ["stranger", ids[0]])
     await store.pools.fail(policy, placed[1].pool_id)
-    await store.pools.move(policy, "moved", "small")
-    await store.pools.move(policy, "moved", "large")
+    await store.pools.move(policy, PoolSpec("moved", "small"))
+    await store.pools.move(policy, PoolSpec("moved", "large"))
     await store.pools.remove(policy, "moved")
     await store.pools.page(policy, None, 10)
     await store.fleets.snapshot(policy)
@@ -165,7 +166,7 @@ async def test_what_functions_wrote_is_there_after_a_restart(name: str, tmp_path
             async with opened(socket) as store:
                 if not await store.fleets.names():
                     await store.fleets.configure("f", spec("slta"), "{}")
-                    await store.pools.add("f", [("small-1", "small")])
+                    await store.pools.add("f", [PoolSpec("small-1", "small")])
                     await store.sessions.assign("f", "s-1", None)
                     continue
                 assert (await store.sessions.get("f", "s-1")).pool_id == "small-1"

@@ -19,6 +19,7 @@ from slta.core.policies import POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LogShareUtility, TableUtility
 from slta.fleet_file import FleetFile, Specs, compile_spec, load_yaml, parse_document
+from slta.models import PoolSpec
 from slta.models.errors import InvalidFleetError
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
@@ -155,7 +156,11 @@ def test_pools_are_numbered_after_their_class() -> None:
     curve = {"kind": "linear", "slope": 1}
     pools = {"a": 2, "b": 0, "c": 1}
     classes = [{"name": name, "capacity": 1, "utility": curve, "pools": n} for name, n in pools.items()]
-    assert FleetFile.read({"classes": classes}).wanted_pools() == [("a-1", "a"), ("a-2", "a"), ("c-1", "c")]
+    assert FleetFile.read({"classes": classes}).wanted_pools() == [
+        PoolSpec("a-1", "a"),
+        PoolSpec("a-2", "a"),
+        PoolSpec("c-1", "c"),
+    ]
 
 
 numbers = st.decimals(min_value=-1000, max_value=1000, places=6) | st.integers(-1000, 1000)

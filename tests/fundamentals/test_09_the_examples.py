@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def example(name: str) -> tuple[FleetSpec, list[int]]:
     file = load_yaml(EXAMPLES / name).file
-    return file.to_spec(), [entry.pools for entry in file.classes]
+    return file.to_spec(), [entry.pool_count for entry in file.classes]
 
 
 def per_pool(name: str, load: float) -> list[float]:

@@ -25,6 +25,7 @@ async def test_an_assign_sets_one_bit_of_the_ledger_and_takes_the_token(tiny: Ti
         "session_id": "s-1",
         "pool_id": "large-2",
         "pool_class": "large",
+        "address": None,
         "token": "yellow",
         "lease_seconds": 21_600,
         "replayed": False,

@@ -25,7 +25,7 @@ async def test_a_complete_that_is_asked_again_changes_nothing_and_says_so(tiny: 
 
     again = await tiny.post("complete", session_id="s-1")
 
-    assert first.json() == {"session_id": "s-1", "pool_id": "large-1", "outcome": "completed"}
+    assert first.json() == {"session_id": "s-1", "pool_id": "large-1", "address": None, "outcome": "completed"}
     assert again.json() == first.json() | {"outcome": "already_ended", "reason": "completed"}
     assert (first.status_code, again.status_code) == (200, 200)
     assert tiny.everything() == before

@@ -15,7 +15,14 @@ async def test_a_drained_pool_leaves_the_rows_and_keeps_its_sessions(tiny: Tiny)
 
     answer = await tiny.post("pools/large-2/drain")
 
-    assert answer.json() == {"pool_id": "large-2", "pool_class": "large", "status": "draining", "occupancy": 2}
+    assert answer.json() == {
+        "pool_id": "large-2",
+        "pool_class": "large",
+        "status": "draining",
+        "occupancy": 2,
+        "address": None,
+        "labels": {},
+    }
     assert (tiny.bits("active:1"), tiny.bits("level:1:1"), tiny.bits("level:1:2")) == ("10", "10", "10")
     assert len(tiny.members("ids:65537")) == 2
     after = await tiny.state()

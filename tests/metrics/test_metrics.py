@@ -25,6 +25,7 @@ from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
 from slta.metrics.docs_page import page
 from slta.metrics.exposition import REPEATED
+from slta.models import PoolSpec
 from slta.models.request_record import RequestRecord
 from slta.store import Store
 from slta.views.expected_gap import rounded
@@ -257,7 +258,7 @@ async def test_the_number_of_series_grows_neither_with_pools_nor_with_sessions(
     file = small_fleet()
     await create(empty_store, "f", file)
     few = series(await exposition(metrics, empty_store))
-    await empty_store.pools.add("f", [(f"p-{k}", "small") for k in range(3000)])
+    await empty_store.pools.add("f", [PoolSpec(f"p-{k}", "small") for k in range(3000)])
     await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(300)))
     many = series(await exposition(metrics, empty_store))
     # The histogram of store calls has one more function by now.

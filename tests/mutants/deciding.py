@@ -110,7 +110,7 @@ MUTANTS = {
     "a drain of a class changes its failed pools": lua(
         "statuses", " or pool.status == 'failed' and not with_failed then", " then"
     ),
-    "more than 65,536 pools": lua("pools", "#ids > constants.MAX_POOLS", "#ids - 1 > constants.MAX_POOLS"),
+    "more than 65,536 pools": lua("pools", "#new > constants.MAX_POOLS", "#new - 1 > constants.MAX_POOLS"),
     "a smaller capacity is not checked": lua("fleets", "largest_occupancy(fleet, class_index) > wanted[name]", "false"),
     "a policy leaves its rows": lua("fleets", "    policies.clear(fleet)\n", "\n"),
     "a newer layout is taken for ours": lua(

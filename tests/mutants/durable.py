@@ -87,7 +87,7 @@ MUTANTS: dict[str, Mutant] = {
         WENT_BACK,
     ),
     "a replayed placement revives an ended session": lua(
-        "reports", "not session and sessions.ended(fleet, id)", "false", WENT_BACK
+        "reports", "not session and (sessions.ended(fleet, id))", "false", WENT_BACK
     ),
     "ids of a short retention are forgotten at once": lua(
         "sessions", "math.max(fleet.retention, MIN_RETENTION)", "fleet.retention", "store/sessions"

@@ -83,7 +83,9 @@ PYTHON = {
     "a plain body may have any number of operations": python(
         "api/plain_operations", " if len(requests) <= MAX_OPERATIONS else None", "", PLAIN
     ),
-    "an outcome of a batch lacks its token": python("api/routes/outcomes", "len(reply) > 6", "len(reply) > 9", PLAIN),
+    "an outcome of a batch lacks its token": python(
+        "api/routes/outcomes", 'if reply[6] else "null"', 'if not reply[6] else "null"', PLAIN
+    ),
     "a client that leaves in the body is an error": python(
         "api/fast_path", "except ClientDisconnect:", "except EOFError:", "api/fast_path"
     ),
@@ -271,7 +273,7 @@ LUA = {
         "store/pools",
     ),
     "a pool is created in two classes": lua(
-        "pools", "if present and present ~= class_index then", "if false then", "store/pools"
+        "pools", "if present and present ~= pool.class_index then", "if false then", "store/pools"
     ),
     "a fleet with sessions is deleted": lua(
         "fleets", "if redis.call('HLEN', keys.of_fleet(fleet, 'sessions')) > 0 then", "if false then", "store/configure"

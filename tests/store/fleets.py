@@ -14,7 +14,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING, POLICIES, Policy
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
-from slta.models import Pool, errors
+from slta.models import Pool, PoolSpec, errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from tests import rawstate
@@ -55,7 +55,7 @@ def with_beta(fleet: FleetSpec, beta: Beta) -> FleetSpec:
 async def create(store: Store, fleet: FleetSpec, pools: dict[str, int], name: str = FLEET) -> None:
     """The fleet, with pools `<class>-0`, `<class>-1`, …"""
     await store.fleets.configure(name, fleet, "{}")
-    await store.pools.add(name, [(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
+    await store.pools.add(name, [PoolSpec(f"{c}-{k}", c) for c, count in pools.items() for k in range(count)])
 
 
 async def repair_by_itself(store: Store, fleet: FleetSpec, name: str = FLEET) -> None:

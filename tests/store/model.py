@@ -247,22 +247,22 @@ class World:
         moves = self.where and self.rng.random() < 0.2
         session = self.rng.choice(list(self.where)) if moves else f"s{self.serial}"
         draw, before = self.rng.random(), self.where.get(session)
-        self._queue("report", session, pool.pool_id, "", repr(draw))
+        self._queue("report", session, "", repr(draw), pool.pool_id)
         lease, start = round(self.spec_of_fleet.lease_seconds * 1e6), ANY
         there = [pool.pool_id, self.names[pool.pool_class], lease, start, ANY]
         if before is pool:
-            self._expect_report("SAME", *there)
+            self._expect_report("SAME", *there, "")
         elif len(pool.sessions) >= self.capacities[pool.pool_class]:
             self._expect_report("OVER_CAPACITY")
         else:
             if before:
                 self._leave(session)
-            comparison = self._compared(pool, draw) if pool.status == "active" else []
+            comparison = self._compared(pool, draw) if pool.status == "active" else ""
             self._enter(session, pool)
-            self._expect_report("MOVED" if before else "NEW", *there, *comparison)
+            self._expect_report("MOVED" if before else "NEW", *there, comparison)
 
     def report_unknown(self) -> None:
-        self._queue("report", "s", "nobody", "", "0.5")
+        self._queue("report", "s", "", "0.5", "nobody")
         self._expect_report("UNKNOWN_POOL")
 
     def _expect_report(self, word: str, *rest: Any) -> None:
@@ -327,7 +327,7 @@ class World:
     def flush(self) -> None:
         """Send what is pending as one batch and compare every outcome, then r and the counts."""
         if self.pending:
-            word, outcomes = self.run("batch", *self.pending)
+            word, outcomes, _ = self.run("batch", *self.pending)
             assert word == "BATCH"
             assert [o[: len(e)] for o, e in zip(outcomes, self.expected, strict=True)] == self.expected
             self.pending, self.expected = [], []
@@ -369,7 +369,7 @@ class World:
         taken = {p.bit for p in self.pools if p.pool_class == i}
         bit = next(k for k in range(len(taken) + 1) if k not in taken)
         pool = Pool(f"p{self.serial}", i, bit)
-        assert self.change("add_pools", pool.pool_id, self.names[i]) == ["CREATED", pool.pool_id]
+        assert self.change("add_pools", pool.pool_id, self.names[i], "", "") == ["CREATED", 1, pool.pool_id]
         self._take_place(pool)
 
     def _take_place(self, pool: Pool) -> None:
@@ -383,7 +383,7 @@ class World:
     def set_status(self, pool: Pool, status: str) -> None:
         pool.status = status
         reply = self.change("set_status", pool.pool_id, status)
-        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, len(pool.sessions)]
+        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, len(pool.sessions), "", ""]
         self.refresh(pool)
 
     def remove(self, pool: Pool) -> None:
@@ -401,7 +401,7 @@ class World:
         if pool.sessions and i != pool.pool_class:
             assert reply == ["NOT_EMPTY"]
         elif i != pool.pool_class:
-            assert reply == ["POOL", pool.pool_id, self.names[i], pool.status, 0]
+            assert reply == ["POOL", pool.pool_id, self.names[i], pool.status, 0, "", ""]
             self.pools.remove(pool)
             if self.with_naive:
                 self.naive.pool(pool.pool_class, pool.bit).active = False

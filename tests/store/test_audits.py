@@ -14,7 +14,7 @@ from slta.audit import audit_all, audit_fleet
 from slta.core.policies import POLICIES
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.audits import Audits
 from slta.store.fleets import FLEETS_KEY
@@ -129,7 +129,7 @@ class Traffic:
         pool = f"moving-{self._rng.randrange(30)}"
         try:
             if self._rng.random() < 0.5:
-                await self._store.pools.add(FLEET, [(pool, self._rng.choice(["small", "large"]))])
+                await self._store.pools.add(FLEET, [PoolSpec(pool, self._rng.choice(["small", "large"]))])
             for step in self._rng.sample(STEPS, 2):
                 if step == "fail":
                     await self._store.pools.fail(FLEET, pool)
@@ -154,7 +154,9 @@ async def traffic(live_store: Store, redis: TextRedis, request: pytest.FixtureRe
     """Traffic and ticks that go on meanwhile."""
     body = TINY | {"policy": request.param, "lease_seconds": 3, "retention_seconds": 1}
     await apply_fleet(live_store, Specs(), FLEET, parse_document(json.dumps(body)))
-    await live_store.pools.add(FLEET, [(f"{name}-more-{k}", name) for name in ("small", "large") for k in range(30)])
+    await live_store.pools.add(
+        FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("small", "large") for k in range(30)]
+    )
     made = Traffic(live_store, 5)
     running = asyncio.create_task(made.run())
     yield made

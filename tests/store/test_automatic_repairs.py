@@ -14,7 +14,7 @@ import pytest
 from slta.audit import Attempt, audit_fleet, mend, repair_fleet, repair_suspect
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from slta.views.state import Observation, observe_state
@@ -409,7 +409,7 @@ async def aside(store: Store, redis: TextRedis, fleet: None) -> dict[str, str]:
     redis.hdel(f"{{{FLEET}}}:ended:0", *(id_ for id_ in taken if id_ != "s9"))
     redis.hset(ASIDE, mapping={f"session {id_}": record for id_, record in taken.items()})
     redis.hset(ASIDE, mapping={"session bad": "rubbish", "session s20": records["s21"], "key old": "was a stray set"})
-    await store.pools.add(FLEET, [("taken", "large")])
+    await store.pools.add(FLEET, [PoolSpec("taken", "large")])
     redis.hset(ASIDE, "pool taken", redis.hget(f"{{{FLEET}}}:pools", "taken"))
     await store.pools.remove(FLEET, "taken")
     return {id_: record.split()[4] for id_, record in taken.items() if id_ != "s9"}

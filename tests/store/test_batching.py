@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from slta.models import Placement, Renewed, errors
+from slta.models import Placement, PoolSpec, Renewed, errors
 from slta.store import Store, StoreSettings
 from slta.store.batching.batcher import RETRY_PAUSE_SECONDS
 from slta.store.batching.pending import Outcome, PendingCall
@@ -341,7 +341,7 @@ async def test_when_memory_is_full_nothing_is_placed_but_sessions_end_down_to_ze
         await store.pools.set_status(FLEET, "small-0", "active")
         assert sum((await occupancies(store)).values()) == 0
         with pytest.raises(errors.StoreUnavailableError):
-            await store.pools.add(FLEET, [("p", "small")])
+            await store.pools.add(FLEET, [PoolSpec("p", "small")])
     finally:
         redis.config_set("maxmemory", 0)
     assert not (await store.sessions.assign(FLEET, "late", None)).replayed, "nothing of it ran"

@@ -18,6 +18,7 @@ from redis import Redis
 from slta.core.policies import POLICIES, Policy
 from slta.core.policies.tokens import Tokens
 from slta.core.utility import LinearUtility
+from slta.models import PoolSpec
 from slta.store import Store
 from tests.servers import TextRedis
 from tests.store.fleets import FLEET, SMALL, as_of, create, everything, field, pool_class, put_back, spec
@@ -207,7 +208,7 @@ async def test_without_tokens_pools_with_room_are_drawn_with_equal_chances(store
     good = pool_class("good", LinearUtility(Fraction(5)), 2)
     poor = pool_class("poor", LinearUtility(Fraction(1)), 3)
     await create(store, spec(good, poor), {"good": 1, "poor": 1})
-    await store.pools.add(FLEET, [(f"poor-{k}", "poor") for k in range(1, 11)])
+    await store.pools.add(FLEET, [PoolSpec(f"poor-{k}", "poor") for k in range(1, 11)])
     await store.pools.reconcile(FLEET, "good-0", await as_of(store), ["a", "b"])
     before = await store.fleets.snapshot(FLEET)
     assert (before.rank, before.yellow, [c.green for c in before.classes]) == (1, 0, [0, 0])
@@ -245,7 +246,7 @@ def test_with_every_row_of_levels_scrambled_the_tokens_still_make_the_specificat
             continue
         saved = everything(redis, WORLD)
         scramble_levels(redis, WORLD, rng)
-        _, (outcome,) = world.run("batch", "assign", "blind", "0", repr(draw), "")
+        _, (outcome,), _ = world.run("batch", "assign", "blind", "0", repr(draw), "")
         put_back(redis, saved, WORLD)
         pool = next(p for p in world.pools if (p.pool_class, p.bit) == (decision.pool_class, decision.pool))
         assert [*outcome[1:3], outcome[-1]] == [pool.pool_id, world.names[pool.pool_class], decision.token]

@@ -14,7 +14,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, TableUtility
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
 from tests import rawstate
@@ -222,7 +222,7 @@ async def test_sessions_on_draining_pools_count_against_a_smaller_capacity(store
 async def test_a_capacity_may_shrink_to_what_is_held_and_grow_again(store: Store, policy: str) -> None:
     for capacity in (6, 2, 9, 3):
         await store.fleets.configure(FLEET, spec(pool_class("small", SMALL, capacity), policy=policy), "{}")
-        await store.pools.add(FLEET, [("p", "small")])
+        await store.pools.add(FLEET, [PoolSpec("p", "small")])
         placed = await place(store, capacity, f"{capacity}-")
         with pytest.raises(errors.NoCapacityError):
             await store.sessions.assign(FLEET, "late", None)
@@ -271,7 +271,7 @@ async def test_a_class_that_goes_leaves_no_row_and_its_number_is_given_again(sto
     await store.fleets.configure(FLEET, spec(pool_class("heir"), first, last), "{}")
     assert field(redis, "numbers") == "1 0 2"
     assert [c.counts[0] for c in (await store.fleets.snapshot(FLEET)).classes] == [0, 1, 1]
-    await store.pools.add(FLEET, [("h", "heir")])
+    await store.pools.add(FLEET, [PoolSpec("h", "heir")])
     assert len(await place(store, 12, "t")) == 12
 
 

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError
 from structlog.testing import capture_logs
 
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.client.durability import Durability
 from slta.store.client.pipeline import _send_confirmed, exchange
@@ -79,9 +79,9 @@ async def test_what_the_replica_does_not_confirm_is_unknown_though_it_is_asked_a
 
 CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "put": lambda store: store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
-    "add": lambda store: store.pools.add(FLEET, [("new", "small")]),
+    "add": lambda store: store.pools.add(FLEET, [PoolSpec("new", "small")]),
     "drain": lambda store: store.pools.set_status(FLEET, "small-0", "draining"),
-    "move": lambda store: store.pools.move(FLEET, "small-1", "large"),
+    "move": lambda store: store.pools.move(FLEET, PoolSpec("small-1", "large")),
     "remove": lambda store: store.pools.remove(FLEET, "large-0"),
     "tick": lambda store: store.fleets.tick(FLEET),
     "remember": lambda store: store.fleets.remember_file(FLEET, "digest"),

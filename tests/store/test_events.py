@@ -9,7 +9,7 @@ from importlib import resources
 import pytest
 
 from slta.api.http.problems import STATUS
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.models.request_record import MAX_WORD, Author, Event, Facts
 from slta.store import Store
 from slta.store.encoding import put_arguments
@@ -50,8 +50,8 @@ async def test_each_change_is_told_with_what_was_before_and_after(store: Store, 
     who = author()
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", author=who)
     clock.advance(1)
-    await store.pools.move(FLEET, "p", "small", who)
-    await store.pools.move(FLEET, "p", "large", who)
+    await store.pools.move(FLEET, PoolSpec("p", "small"), who)
+    await store.pools.move(FLEET, PoolSpec("p", "large"), who)
     await store.pools.set_status(FLEET, "p", "draining", who)
     await store.pools.remove(FLEET, "p", who)
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy="jlmu"), "{}", author=who)
@@ -78,13 +78,13 @@ async def test_what_changes_nothing_is_no_event(store: Store) -> None:
     await create(store, spec(*TWO_CLASSES), {"small": 1, "large": 1})
     await place(store, 3)
     before = await store.fleets.events(FLEET)
-    await store.pools.add(FLEET, [("small-0", "small")], author())
-    await store.pools.move(FLEET, "small-0", "small", author())
+    await store.pools.add(FLEET, [PoolSpec("small-0", "small")], author())
+    await store.pools.move(FLEET, PoolSpec("small-0", "small"), author())
     await store.pools.set_status(FLEET, "small-0", "active", author())
     for refused in (
         store.pools.set_status(FLEET, "nowhere", "draining", author()),
         store.pools.remove(FLEET, "nowhere", author()),
-        store.pools.move(FLEET, "new", "unheard-of", author()),
+        store.pools.move(FLEET, PoolSpec("new", "unheard-of"), author()),
         store.fleets.delete("no-fleet", None, author()),
     ):
         with pytest.raises(errors.DispatchError):
@@ -106,7 +106,7 @@ async def test_a_refusal_is_told_and_the_same_once_more_counts(store: Store) -> 
     with pytest.raises(errors.VersionMismatchError):
         await store.fleets.delete(FLEET, 7, author())
     with pytest.raises(errors.PoolInOtherClassError):
-        await store.pools.add(FLEET, [("new", "small"), ("small-0", "large")], author())
+        await store.pools.add(FLEET, [PoolSpec("new", "small"), PoolSpec("small-0", "large")], author())
     found = (await store.fleets.events(FLEET))[:5]
     assert [(*one, event.times) for one, event in zip(told(found), found, strict=True)] == [
         ("add_pools", "pool_in_other_class", "small-0", 1),
@@ -121,8 +121,8 @@ async def test_a_refusal_is_told_and_the_same_once_more_counts(store: Store) -> 
 async def test_pools_of_one_request_are_one_event_and_of_two_are_two(store: Store) -> None:
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}")
     who = author()
-    await store.pools.add(FLEET, [(f"a-{k}", "small") for k in range(2500)], who)
-    await store.pools.add(FLEET, [("b-1", "small"), ("b-2", "large")], author("r-2"))
+    await store.pools.add(FLEET, [PoolSpec(f"a-{k}", "small") for k in range(2500)], who)
+    await store.pools.add(FLEET, [PoolSpec("b-1", "small"), PoolSpec("b-2", "large")], author("r-2"))
     second, first, _ = await store.fleets.events(FLEET)
     assert (first.pools, first.pool_id, first.after) == (2500, None, Facts(pool_class="small", status="active"))
     assert (second.pools, second.after) == (2, Facts(status="active"))

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from slta.core.fleet import FleetSpec
-from slta.models import Integrals, errors
+from slta.models import Integrals, PoolSpec, errors
 from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Clock
@@ -106,7 +106,7 @@ class History:
 
     async def add(self, name: str, pool_class_name: str) -> None:
         self.twin.call()
-        await self.store.pools.add(FLEET, [(name, pool_class_name)])
+        await self.store.pools.add(FLEET, [PoolSpec(name, pool_class_name)])
         self.twin.pools[name] = (list(self.fleet.class_names()).index(pool_class_name), 0, True)
 
     async def assign(self) -> None:

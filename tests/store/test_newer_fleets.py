@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from slta.store.fleets import FLEETS_KEY
@@ -84,10 +84,10 @@ async def test_every_call_answers_newer_fleet_and_changes_nothing(store: Store, 
         lambda: store.fleets.snapshot(FLEET),
         lambda: store.fleets.config(FLEET),
         lambda: store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
-        lambda: store.pools.add(FLEET, [("p", "small")]),
+        lambda: store.pools.add(FLEET, [PoolSpec("p", "small")]),
         lambda: store.pools.set_status(FLEET, "small-0", "draining"),
         lambda: store.pools.fail(FLEET, "small-0"),
-        lambda: store.pools.move(FLEET, "small-0", "large"),
+        lambda: store.pools.move(FLEET, PoolSpec("small-0", "large")),
         lambda: store.pools.remove(FLEET, "small-0"),
         lambda: store.pools.reconcile(FLEET, "small-0", "", []),
         lambda: store.pools.page(FLEET, None, 10),
@@ -107,8 +107,8 @@ async def test_a_pool_of_an_unknown_status_is_left_alone(store: Store, redis: Re
     for call in (
         lambda: store.pools.set_status(FLEET, "small-0", "draining"),
         lambda: store.pools.remove(FLEET, "small-0"),
-        lambda: store.pools.move(FLEET, "small-0", "large"),
-        lambda: store.pools.add(FLEET, [("p", "small"), ("small-0", "small")]),
+        lambda: store.pools.move(FLEET, PoolSpec("small-0", "large")),
+        lambda: store.pools.add(FLEET, [PoolSpec("p", "small"), PoolSpec("small-0", "small")]),
         lambda: store.pools.get(FLEET, "small-0"),
         lambda: store.pools.fail(FLEET, "small-0"),
     ):

@@ -15,6 +15,7 @@ from slta.core.orders import PAPER, Index, Kink
 from slta.core.policies import POLICIES
 from slta.core.ranking import Coordinate
 from slta.core.utility import TableUtility
+from slta.models import PoolSpec
 from slta.store import Store
 from slta.store.encoding import put_arguments
 from slta.views.averages import averages
@@ -132,7 +133,7 @@ async def test_the_version_of_utilities_moves_with_what_totals_depend_on_alone(
 async def test_a_fleet_without_pools_takes_the_order_too(store: Store, redis: Redis) -> None:
     await store.fleets.configure(FLEET, tied(PAPER), "{}")
     await store.fleets.configure(FLEET, tied(Kink()), "{}")
-    await store.pools.add(FLEET, [("a", "flat"), ("b", "kinked")])
+    await store.pools.add(FLEET, [PoolSpec("a", "flat"), PoolSpec("b", "kinked")])
     assert [Coordinate(*c) for c in live_order(redis)] == list(tied(Kink()).ranking.order)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from slta.models import PoolPage, PoolsAdded, errors
+from slta.models import PoolPage, PoolsAdded, PoolSpec, errors
 from slta.store import Store
 from tests.store.conftest import Calls
 from tests.store.fleets import (
@@ -29,15 +29,17 @@ from tests.store.fleets import (
 
 
 async def test_new_pools_are_active_and_empty_and_adding_them_again_changes_nothing(store: Store, fleet: None) -> None:
-    first = await store.pools.add(FLEET, [("new", "small"), ("small-0", "small")])
-    assert first == PoolsAdded(created=["new"], unchanged=["small-0"])
-    assert await store.pools.add(FLEET, [("new", "small")]) == PoolsAdded(created=[], unchanged=["new"])
+    first = await store.pools.add(FLEET, [PoolSpec("new", "small"), PoolSpec("small-0", "small")])
+    assert first == PoolsAdded(created=["new"], changed=[], unchanged=["small-0"])
+    assert await store.pools.add(FLEET, [PoolSpec("new", "small")]) == PoolsAdded(
+        created=[], changed=[], unchanged=["new"]
+    )
     pool = await store.pools.get(FLEET, "new")
     assert (pool.pool_class, pool.status, pool.occupancy) == ("small", "active", 0)
 
 
 async def test_an_id_twice_in_one_list_is_one_pool(store: Store, fleet: None) -> None:
-    assert (await store.pools.add(FLEET, [("new", "small"), ("new", "small")])).created == ["new"]
+    assert (await store.pools.add(FLEET, [PoolSpec("new", "small"), PoolSpec("new", "small")])).created == ["new"]
     assert len(await all_pools(store)) == 5
 
 
@@ -54,22 +56,22 @@ async def test_a_list_with_one_bad_pool_adds_none(
 ) -> None:
     before = everything(redis)
     with pytest.raises(error):
-        await store.pools.add(FLEET, pools)
+        await store.pools.add(FLEET, [PoolSpec(*pool) for pool in pools])
     assert everything(redis) == before
 
 
 async def test_a_fleet_holds_65536_pools_and_not_one_more(store: Store, redis: Redis) -> None:
     await store.fleets.configure(FLEET, spec(pool_class("a", SMALL, 2), pool_class("b", LARGE, 2)), "{}")
-    await store.pools.add(FLEET, [(f"a{k}", "a") for k in range(65_000)])
-    await store.pools.add(FLEET, [(f"b{k}", "b") for k in range(536)])
+    await store.pools.add(FLEET, [PoolSpec(f"a{k}", "a") for k in range(65_000)])
+    await store.pools.add(FLEET, [PoolSpec(f"b{k}", "b") for k in range(536)])
     for pools in ([("one", "a")], [("b0", "b"), ("one", "b")]):
         with pytest.raises(errors.PoolLimitError):
-            await store.pools.add(FLEET, pools)
-    assert (await store.pools.add(FLEET, [("a0", "a")])).created == [], "those there are may be named again"
+            await store.pools.add(FLEET, [PoolSpec(*pool) for pool in pools])
+    assert (await store.pools.add(FLEET, [PoolSpec("a0", "a")])).created == [], "those there are may be named again"
     placed = await place(store, 40)
     assert len(set(placed.values())) == 40, "nearly always different: 40 of 65,536"
     await store.pools.remove(FLEET, next(f"a{k}" for k in range(65_000) if f"a{k}" not in placed.values()))
-    assert (await store.pools.add(FLEET, [("one", "b")])).created == ["one"]
+    assert (await store.pools.add(FLEET, [PoolSpec("one", "b")])).created == ["one"]
     for field_name in ("pools", "active_pools", "room_for"):
         assert sum(int(word) for word in field(redis, field_name).split()) in {65_536, 131_072}
     await end(store, placed)
@@ -184,7 +186,7 @@ async def test_the_place_of_a_removed_pool_is_taken_by_the_next_new_one(store: S
     await place(store, 3)
     empty = next(pool for pool, count in (await occupancies(store)).items() if not count)
     await store.pools.remove(FLEET, empty)
-    await store.pools.add(FLEET, [("heir", empty.split("-")[0])])
+    await store.pools.add(FLEET, [PoolSpec("heir", empty.split("-")[0])])
     assert (await store.pools.get(FLEET, "heir")).occupancy == 0
     assert len(await all_pools(store)) == 4
 
@@ -196,20 +198,20 @@ async def test_a_session_goes_to_the_pool_that_has_the_place_whatever_it_was_cal
     removed = placed["s0"]
     await end(store, ["s0"])
     await store.pools.remove(FLEET, removed)
-    await store.pools.add(FLEET, [("successor", "small")])
+    await store.pools.add(FLEET, [PoolSpec("successor", "small")])
     assert await place(store, 1, "new") == {"new0": "successor"}
 
 
 async def test_an_empty_pool_changes_class_and_keeps_its_status(store: Store, fleet: None) -> None:
     await store.pools.set_status(FLEET, "small-0", "draining")
-    moved, created = await store.pools.move(FLEET, "small-0", "large")
+    moved, created = await store.pools.move(FLEET, PoolSpec("small-0", "large"))
     assert (moved.pool_class, moved.status, created) == ("large", "draining", False)
     await store.pools.set_status(FLEET, "small-0", "active")
     assert [c.counts[0] for c in (await store.fleets.snapshot(FLEET)).classes] == [1, 3]
 
 
 async def test_moving_an_unknown_pool_creates_it(store: Store, fleet: None) -> None:
-    moved, created = await store.pools.move(FLEET, "new", "large")
+    moved, created = await store.pools.move(FLEET, PoolSpec("new", "large"))
     assert (moved.pool_class, moved.status, created) == ("large", "active", True)
 
 
@@ -217,10 +219,10 @@ async def test_a_pool_with_sessions_stays_in_its_class(store: Store, fleet: None
     placed = await store.sessions.assign(FLEET, "s", None)
     other = {"small": "large", "large": "small"}[placed.pool_class]
     with pytest.raises(errors.PoolNotEmptyError):
-        await store.pools.move(FLEET, placed.pool_id, other)
-    assert (await store.pools.move(FLEET, placed.pool_id, placed.pool_class))[0].occupancy == 1
+        await store.pools.move(FLEET, PoolSpec(placed.pool_id, other))
+    assert (await store.pools.move(FLEET, PoolSpec(placed.pool_id, placed.pool_class)))[0].occupancy == 1
     with pytest.raises(errors.UnknownClassError):
-        await store.pools.move(FLEET, "small-0", "unheard of")
+        await store.pools.move(FLEET, PoolSpec("small-0", "unheard of"))
 
 
 # Pages
@@ -241,7 +243,7 @@ async def test_pages_of_any_size_show_every_pool_once_in_the_same_order(store: S
 async def test_pages_end_where_the_pools_end(store: Store) -> None:
     await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}")
     assert await store.pools.page(FLEET, None, 10) == PoolPage(pools=[], next_cursor=None)
-    await store.pools.add(FLEET, [("a", "small"), ("b", "large")])
+    await store.pools.add(FLEET, [PoolSpec("a", "small"), PoolSpec("b", "large")])
     page = await store.pools.page(FLEET, None, 2)
     assert ([pool.pool_id for pool in page.pools], page.next_cursor) == (["a", "b"], None)
 
@@ -251,7 +253,7 @@ async def test_pools_that_come_and_go_between_pages_hide_no_other_pool(store: St
     first = await store.pools.page(FLEET, None, 5)
     await store.pools.remove(FLEET, "small-1")
     await store.pools.remove(FLEET, "small-5")
-    await store.pools.add(FLEET, [("late", "large")])
+    await store.pools.add(FLEET, [PoolSpec("late", "large")])
     rest = await store.pools.page(FLEET, first.next_cursor, 100)
     assert rest.next_cursor is None
     assert {p.pool_id for p in (*first.pools, *rest.pools)} >= {f"large-{k}" for k in range(6)} | {"small-4"}

@@ -9,7 +9,7 @@ import pytest
 
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum
-from slta.models import Snapshot
+from slta.models import PoolSpec, Snapshot
 from slta.store import Store
 from tests.store.conftest import Clock
 from tests.store.fleets import (
@@ -112,7 +112,7 @@ async def test_all_pools_drained_and_returned_leave_r_at_its_optimum(store: Stor
 
 
 async def test_a_thousand_pools_added_at_once_leave_r_at_its_optimum(store: Store, traffic: Traffic) -> None:
-    await store.pools.add(FLEET, [(f"new-{k}", ("small", "large")[k % 2]) for k in range(1000)])
+    await store.pools.add(FLEET, [PoolSpec(f"new-{k}", ("small", "large")[k % 2]) for k in range(1000)])
     assert (await store.fleets.snapshot(FLEET)).classes[0].counts[0] == 510
     await traffic.hold(3000, 1000)
     await traffic.assert_optimal()

@@ -10,7 +10,7 @@ from redis import Redis
 
 from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING
-from slta.models import AlreadyEnded, Choice, Reported, errors
+from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
 from slta.views.averages import mean_difference
 from slta.views.integrals import decode_integrals, encode_integrals
@@ -71,7 +71,7 @@ async def test_a_report_is_answered_with_what_the_session_adds_and_with_what_jlm
     first = await report(store, "s", "steps-0", 30)
     assert (first.outcome, first.pool_class, first.lease_seconds, first.marginal_utility) == ("new", "steps", 30, 8)
     second = await report(store, "t", "small-1")
-    best = Choice(pool_id="steps-1", pool_class="steps", marginal_utility=8)
+    best = Choice(pool_id="steps-1", pool_class="steps", address=None, marginal_utility=8)
     assert (second.marginal_utility, second.jlmu_choice) == (small, best)
     assert await occupancies(store) == {"steps-0": 1, "steps-1": 0, "small-0": 0, "small-1": 1}
 
@@ -175,7 +175,7 @@ async def test_pools_that_come_and_go_leave_the_mean_and_the_counts_and_other_cu
     with pytest.raises(errors.ReportedPoolUnknownError):
         await report(store, "b", "nobody")
     before = await mean(store)
-    await store.pools.add(FLEET, [("steps-9", "steps")])
+    await store.pools.add(FLEET, [PoolSpec("steps-9", "steps")])
     await store.pools.set_status(FLEET, "steps-9", "draining")
     assert (await mean(store), await left_out(store)) == (before, (0, 1))
     await store.fleets.configure(FLEET, observing(lease=5), "{}")
@@ -236,7 +236,7 @@ async def test_switching_between_observing_and_placing_under_load_keeps_every_se
     server: str, calls: Calls, redis: Redis, fleet: None
 ) -> None:
     store = Store(StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60), calls)
-    await store.pools.add(FLEET, [(f"{name}-more-{k}", name) for name in ("steps", "small") for k in range(8)])
+    await store.pools.add(FLEET, [PoolSpec(f"{name}-more-{k}", name) for name in ("steps", "small") for k in range(8)])
     live: dict[str, str] = {}
     over = False
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from slta.audit import repair_fleet
 from slta.core.fleet import FleetSpec
 from slta.fleet_file import Specs
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from tests import rawstate
 from tests.audit import violations
@@ -151,7 +151,7 @@ async def test_the_store_itself_refuses_to_replay_into_another_fleet(own: Server
     assert reply == ["OTHER_FLEET"]
     assert await has_ended(store, "s")
     reply, _ = await store._functions.send_stamped("replay", FLEET, stamp.incarnation, *facts)
-    assert reply == ["BATCH", [["PLACED"]]]
+    assert reply == ["BATCH", [["PLACED"]], []]
 
 
 async def test_a_short_retention_lets_no_ended_session_live_again(own: Server, opening: AsyncExitStack) -> None:
@@ -224,8 +224,8 @@ async def test_every_acknowledged_operation_raises_the_revision(own: Server, ope
         await told(operation)
         for operation in (
             ("renew", "s0", "", "", ""),
-            ("report", "s0", "small-1", "", "0.5"),
-            ("report", "s1", "small-1", "", "0.5"),
+            ("report", "s0", "", "0.5", "small-1"),
+            ("report", "s1", "", "0.5", "small-1"),
             ("adopt", "s2", "small-2", "", ""),
             ("end", "s2", "small-2", "failed", ""),
             ("complete", "s0", "", "", ""),
@@ -450,7 +450,7 @@ async def test_no_lease_ends_for_a_while_after_a_loss(own: Server, opening: Asyn
 async def test_a_state_that_a_repair_made_anew_lost_no_operation(own: Server, opening: AsyncExitStack) -> None:
     store, document = await opened(opening, own.url), json.dumps(TINY)
     await store.fleets.configure(FLEET, await Specs().of(document), document)
-    await store.pools.add(FLEET, [("p", "small")])
+    await store.pools.add(FLEET, [PoolSpec("p", "small")])
     await place(store, 2)
     await second_passes(store)
     before = await store._functions.read("incarnations", FLEET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from slta.models import AlreadyEnded, Completed, Renewed, errors
+from slta.models import AlreadyEnded, Completed, PoolSpec, Renewed, errors
 from slta.store import Store
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
@@ -79,7 +79,7 @@ async def test_ids_of_128_characters_of_every_kind_that_is_allowed_work(store: S
 async def test_pools_and_classes_may_have_names_of_128_characters(store: Store) -> None:
     name, pool = "c" * 127 + ":", "p:" * 64
     await store.fleets.configure(FLEET, spec(pool_class(name)), "{}")
-    await store.pools.add(FLEET, [(pool, name)])
+    await store.pools.add(FLEET, [PoolSpec(pool, name)])
     placed = await store.sessions.assign(FLEET, "s", None)
     assert (placed.pool_id, placed.pool_class) == (pool, name)
 
@@ -93,7 +93,7 @@ async def test_without_a_fleet_every_call_says_so(store: Store) -> None:
         store.fleets.tick("nobody"),
         store.fleets.snapshot("nobody"),
         store.pools.page("nobody", None, 10),
-        store.pools.add("nobody", [("p", "c")]),
+        store.pools.add("nobody", [PoolSpec("p", "c")]),
         store.fleets.delete("nobody"),
         store.fleets.config("nobody"),
     ):
@@ -140,10 +140,10 @@ async def test_completing_frees_the_place_once_however_often_it_is_asked(store: 
     placed = await store.sessions.assign(FLEET, "s", None)
     other = await store.sessions.assign(FLEET, "t", None)
     first = await store.sessions.complete(FLEET, "s")
-    assert first == Completed(session_id="s", pool_id=placed.pool_id)
+    assert first == Completed(session_id="s", pool_id=placed.pool_id, address=None)
     for _ in range(3):
         again = await store.sessions.complete(FLEET, "s")
-        assert again == AlreadyEnded(session_id="s", pool_id=placed.pool_id, reason="completed")
+        assert again == AlreadyEnded(session_id="s", pool_id=placed.pool_id, address=None, reason="completed")
     assert {pool for pool, n in (await occupancies(store)).items() if n} == {other.pool_id}
     assert (await store.fleets.snapshot(FLEET)).counters["completed"] == 1
 
@@ -189,7 +189,7 @@ async def test_a_lease_that_is_over_ends_the_session_though_no_client_calls(
     await pass_seconds(store, clock, 1)
     assert await expired(store, "s")
     ended = await store.sessions.complete(FLEET, "s")
-    assert ended == AlreadyEnded(session_id="s", pool_id=placed.pool_id, reason="expired")
+    assert ended == AlreadyEnded(session_id="s", pool_id=placed.pool_id, address=None, reason="expired")
     snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.sessions, snapshot.counters["expired"], snapshot.counters["completed"]) == (0, 1, 0)
 

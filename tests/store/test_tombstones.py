@@ -26,7 +26,7 @@ async def fleet(store: Store) -> None:
 
 
 async def complete_unknown(store: Store, *ids: str) -> None:
-    done = await store.sessions.operate(FLEET, [("complete", id_, "") for id_ in ids])
+    done = await store.sessions.operate(FLEET, [("complete", id_, "", "") for id_ in ids])
     assert done == [["UNKNOWN"]] * len(ids)
 
 

@@ -77,7 +77,7 @@ def command(
 def _check(fleet: Path, loaded: LoadedFleet, loads: list[float]) -> Checked:
     """Analyse a valid file."""
     spec = compile_spec(loaded.file)
-    asked = [c.pools for c in loaded.file.classes]
+    asked = [c.pool_count for c in loaded.file.classes]
     pools = asked if any(asked) else [1] * len(asked)
     facts = facts_of(spec, pools, loads)
     found = warnings_of(spec, facts, sum(asked))

@@ -54,7 +54,7 @@ def command(
     refuse_both_standard(log, fleet, "LOG and --fleet")
     with in_one_line(InvalidFleetError, UnusableError), unreadable_named():
         loaded = load_yaml(fleet)
-        spec, declared = compile_spec(loaded.file), {c.name: c.pools for c in loaded.file.classes}
+        spec, declared = compile_spec(loaded.file), {c.name: c.pool_count for c in loaded.file.classes}
         naming = Naming(declared, options.maps_of(map_ or [], declared))
         with progress_bar() as progress:
             found = _read(progress, log, Selection(format_, timezone or UTC, backend or []), naming)

@@ -7,5 +7,5 @@
 | plain_operations | fast reader of a batch in its plain form |
 | http | what all routes share: guards, authorization, bodies, responses, problems, OpenAPI |
 | routes | the endpoints, one module for each resource |
-| schemas | request and response models |
+| schemas, pool_schemas | request and response models |
 """

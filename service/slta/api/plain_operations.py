@@ -36,8 +36,11 @@ _NAME = NAME_PATTERN.strip("^$").replace("(", "(?:", 1)
 _KIND = r'assign|renew|complete(?="[^,}]*})'
 """`complete` has no second member."""
 _LEASE = r"0|[1-9][0-9]{0,7}(?:\.[0-9]{1,6})?"
-_ITEM = rf'{{ "({_KIND})" : {{ "session_id" : "({_NAME})" (?:, "lease_seconds" : ({_LEASE}) )?+}} }}'
-"""A space stands for any JSON white space. None is at an end: searching for items must not try each blank."""
+_ITEM = rf'{{ "({_KIND})" : {{ "session_id" : "({_NAME})" (?:, "lease_seconds" : ({_LEASE}) )?+}} }}()'
+"""A space stands for any JSON white space. None is at an end: searching for items must not try each blank.
+
+The groups are those of an `OperationRequest`; the last one, its option, is always empty.
+"""
 _ITEMS = re.sub(r"\((?!\?)", "(?:", rf"{_ITEM} (?:, {_ITEM} )*+")
 
 

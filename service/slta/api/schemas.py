@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import (
@@ -16,30 +16,28 @@ from pydantic import (
     Field,
     Tag,
     WithJsonSchema,
-    model_validator,
 )
-from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from slta.api.http.responses import as_json
 from slta.fleet_file import FleetFile
-from slta.models import AlreadyEnded, Completed, Placement, Renewal
+from slta.models import (
+    AlreadyEnded,
+    Completed,
+    LabelledPlacement,
+    Placement,
+    Renewal,
+    Reported,
+)
 from slta.models.request_record import Event
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import MAX_LEASE_SECONDS, check_lease, read_number
 from slta.store import OperationRequest
+from slta.store.sessions import ASSIGN_OPTIONS, UNMARKED
 
-MAX_POOLS = 1000
 MAX_RENEWALS = 1000
 MAX_OPERATIONS = 1000
-MAX_LISTED_SESSIONS = 8192
-"""Twice the largest capacity."""
-
-AS_OF_PATTERN = r"^[0-9]{1,16}:[0-9]{1,16}$"
-"""Store epoch, and fleet time in microseconds."""
-
 FleetName = Annotated[str, Path(pattern=NAME_PATTERN)]
-PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
 SessionId = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
@@ -48,65 +46,84 @@ def _read_seconds(value: object) -> float:
 
 
 Seconds = Annotated[float, Field(ge=0), BeforeValidator(_read_seconds)]
+Flag = Annotated[bool, Field(strict=True)]
 LeaseSeconds = Annotated[
     float, Field(ge=0, le=MAX_LEASE_SECONDS), BeforeValidator(_read_seconds), AfterValidator(check_lease)
 ]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AssignBody(_Body):
-    """`lease_seconds` 0: no lease; absent: the fleet's. The service generates an absent `session_id`."""
+class AssignBody(Body):
+    """`lease_seconds` 0: no lease; absent: the fleet's. The service generates an absent `session_id`.
+
+    `touch` renews the lease of a live session, `labels` returns the labels of its pool.
+    """
 
     session_id: Name | None = None
     lease_seconds: LeaseSeconds | None = None
+    touch: Flag = False
+    labels: Flag = False
 
 
-class ReportBody(_Body):
+class ReportBody(Body):
     """Reported pool of a session; `lease_seconds` as in `assign`, for a new session."""
 
     pool_id: Name
     lease_seconds: LeaseSeconds | None = None
 
 
-class CompleteBody(_Body):
-    """Session to complete."""
+class CompleteBody(Body):
+    """Session to complete. Unless `mark` is false, an unknown id cannot be assigned for 120 s."""
 
     session_id: Name
+    mark: Flag = True
 
 
-class RenewBody(_Body):
+class RenewBody(Body):
     """Sessions to renew; `lease_seconds` absent: each lease keeps its length."""
 
     session_ids: Annotated[list[Name], Field(max_length=MAX_RENEWALS, fail_fast=True)]
     lease_seconds: LeaseSeconds | None = None
 
 
-class RenewOneBody(_Body):
+class RenewOneBody(Body):
     """Session to renew; `lease_seconds` absent: the lease keeps its length."""
 
     session_id: Name
     lease_seconds: LeaseSeconds | None = None
 
 
-class AssignOperation(_Body):
+class ReportOneBody(ReportBody):
+    """Session and its reported pool."""
+
+    session_id: Name
+
+
+class AssignOperation(Body):
     """Same as `POST …/assign`."""
 
     assign: AssignBody
 
 
-class CompleteOperation(_Body):
+class CompleteOperation(Body):
     """Same as `POST …/complete`."""
 
     complete: CompleteBody
 
 
-class RenewOperation(_Body):
+class RenewOperation(Body):
     """Same as `POST …/renew` for one session."""
 
     renew: RenewOneBody
+
+
+class ReportOperation(Body):
+    """Same as `PUT …/sessions/{session_id}`."""
+
+    report: ReportOneBody
 
 
 def _kind(operation: object) -> str | None:
@@ -116,14 +133,17 @@ def _kind(operation: object) -> str | None:
 Operation = Annotated[
     Annotated[AssignOperation, Tag("assign")]
     | Annotated[CompleteOperation, Tag("complete")]
-    | Annotated[RenewOperation, Tag("renew")],
+    | Annotated[RenewOperation, Tag("renew")]
+    | Annotated[ReportOperation, Tag("report")],
     Discriminator(
-        _kind, custom_error_type="operation", custom_error_message="must have one member: assign, complete or renew"
+        _kind,
+        custom_error_type="operation",
+        custom_error_message="must have one member: assign, complete, renew or report",
     ),
 ]
 
 
-class OperationsBody(_Body):
+class OperationsBody(Body):
     """Operations, executed in order."""
 
     operations: Annotated[list[Operation], Field(min_length=1, max_length=MAX_OPERATIONS, fail_fast=True)]
@@ -137,10 +157,14 @@ class OperationsBody(_Body):
 def _request_of(operation: Operation) -> OperationRequest:
     if isinstance(operation, AssignOperation):
         assign = operation.assign
-        return "assign", assign.session_id or secrets.token_hex(16), _text(assign.lease_seconds)
+        options = ASSIGN_OPTIONS[assign.touch, assign.labels]
+        return "assign", assign.session_id or secrets.token_hex(16), _text(assign.lease_seconds), options
     if isinstance(operation, CompleteOperation):
-        return "complete", operation.complete.session_id, ""
-    return "renew", operation.renew.session_id, _text(operation.renew.lease_seconds)
+        return "complete", operation.complete.session_id, "", "" if operation.complete.mark else UNMARKED
+    if isinstance(operation, RenewOperation):
+        return "renew", operation.renew.session_id, _text(operation.renew.lease_seconds), ""
+    report = operation.report
+    return "report", report.session_id, _text(report.lease_seconds), report.pool_id
 
 
 def _text(seconds: float | None) -> str:
@@ -153,51 +177,6 @@ class FleetBody(FleetFile):
     config_version: Annotated[int, Field(strict=True, ge=0, le=2**53)] | None = None
 
 
-class PoolEntry(_Body):
-    """Pool to create."""
-
-    pool_id: Name
-    pool_class: Name
-
-
-class PoolsBody(_Body):
-    """Pools to create, atomically."""
-
-    pools: Annotated[list[PoolEntry], Field(max_length=MAX_POOLS, fail_fast=True)]
-
-
-class PoolStatusBody(_Body):
-    """Status for the pools in `pool_ids`, or for those of `pool_class` that have not failed: give one of the two."""
-
-    status: Literal["active", "draining"]
-    pool_ids: Annotated[list[Name], Field(min_length=1, max_length=MAX_POOLS, fail_fast=True)] | None = None
-    pool_class: Name | None = None
-
-    @model_validator(mode="after")
-    def _has_one_selection(self) -> Self:
-        if (self.pool_ids is None) == (self.pool_class is None):
-            raise PydanticCustomError("selection", "must have one of pool_ids and pool_class")
-        return self
-
-    @property
-    def pools(self) -> list[str] | str:
-        """The selection as the store takes it."""
-        return self.pool_ids or self.pool_class or ""
-
-
-class PoolBody(_Body):
-    """Class of a pool."""
-
-    pool_class: Name
-
-
-class PoolSessionsBody(_Body):
-    """Sessions that a pool held at `as_of`, a value of `state`."""
-
-    as_of: Annotated[str, Field(strict=True, pattern=AS_OF_PATTERN)]
-    session_ids: Annotated[list[Name], Field(max_length=MAX_LISTED_SESSIONS, fail_fast=True)]
-
-
 Problem = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]
 """RFC 9457 problem document; schema in `openapi`."""
 
@@ -207,7 +186,7 @@ class OperationOutcome:
     """Status and body that the single call would have returned; the body may be a problem document."""
 
     status: int
-    body: Placement | Completed | AlreadyEnded | Renewal | Problem
+    body: Placement | LabelledPlacement | Completed | AlreadyEnded | Renewal | Reported | Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

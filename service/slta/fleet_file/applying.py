@@ -11,12 +11,11 @@ from slta.fleet_file.yaml_file import LoadedFleet
 from slta.models import Configured, PoolsAdded
 from slta.models.request_record import Author
 from slta.store import Store
-from slta.store.pools import POOLS_PER_CALL
 
 
 @dataclass(frozen=True)
 class Applied:
-    """Result: the stored document, the fleet's new version, and the pools of `pools: N`."""
+    """Result: the stored document, the fleet's new version, and the file's pools."""
 
     document: str
     configured: Configured
@@ -31,7 +30,7 @@ async def apply_fleet(
     expected_version: int | None = None,
     author: Author | None = None,
 ) -> Applied:
-    """Create or change a fleet, and create its missing pools. Idempotent.
+    """Create or change a fleet, create its missing pools, and set attributes of the others. Idempotent.
 
     Raises InvalidFleetError, VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError, PoolInOtherClassError,
     PoolLimitError.
@@ -39,18 +38,7 @@ async def apply_fleet(
     document, wanted = await asyncio.to_thread(lambda: (file.document(), file.wanted_pools()))  # up to 30 ms
     spec = await specs.of(document)
     configured = await store.fleets.configure(fleet, spec, document, expected_version, author)
-    return Applied(document, configured, await _add_pools(store, fleet, wanted, author))
-
-
-async def _add_pools(store: Store, fleet: str, wanted: list[tuple[str, str]], author: Author | None) -> PoolsAdded:
-    """Add pools slice by slice, so that the event loop is not blocked."""
-    created: list[str] = []
-    unchanged: list[str] = []
-    for start in range(0, len(wanted), POOLS_PER_CALL):
-        added = await store.pools.add(fleet, wanted[start : start + POOLS_PER_CALL], author)
-        created += added.created
-        unchanged += added.unchanged
-    return PoolsAdded(created=created, unchanged=unchanged)
+    return Applied(document, configured, await store.pools.add(fleet, wanted, author))
 
 
 async def apply_file(store: Store, specs: Specs, loaded: LoadedFleet) -> Applied | None:

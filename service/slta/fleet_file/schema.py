@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.core import orders
@@ -21,6 +21,7 @@ from slta.core.policies.tokens import EXPONENT, Beta
 from slta.core.utility import PoolClass
 from slta.fleet_file.curves import Curve, Table
 from slta.fleet_file.orders import Order, Paper
+from slta.models import UNCHANGED, PoolSpec
 from slta.models.errors import InvalidFleetError, Mistake
 from slta.parsing.fields import (
     MAX_LEASE_SECONDS,
@@ -32,28 +33,81 @@ from slta.parsing.fields import (
     Unit,
     check_lease,
 )
+from slta.parsing.pool_attributes import ADDRESS_PATTERN, Address, Labels
 from slta.parsing.validation_errors import format_mistakes, mistake_at, mistakes_of
 
 
+class PoolFile(Part):
+    """Pool of a class. An absent attribute of a present pool is kept."""
+
+    id: Name
+    address: Address | None = None
+    labels: Labels | None = None
+
+
+PoolsFile = Annotated[
+    Annotated[int, Field(strict=True, ge=0, le=MAX_POOLS), Tag("number")]
+    | Annotated[list[PoolFile], Field(max_length=MAX_POOLS), Tag("list")],
+    Discriminator(lambda pools: "list" if isinstance(pools, list) else "number"),
+]
+"""Number of pools, or the pools themselves."""
+
+
 class ClassFile(Part):
-    """Class of pools; with `pools: N` missing pools of `<name>-1` to `<name>-N` are created."""
+    """Class of pools, of which missing ones are created: those of a list, or `<name>-1` to `<name>-N` of `pools: N`.
+
+    `address` is a template for the latter, in which `{n}` stands for the number.
+    """
 
     name: Name
     utility: Curve
     capacity: Annotated[int, Field(strict=True, ge=1, le=MAX_CAPACITY)]
-    pools: Annotated[int, Field(strict=True, ge=0, le=MAX_POOLS)] = 0
+    pools: PoolsFile = 0
+    address: Address | None = None
+
+    @property
+    def pool_count(self) -> int:
+        """Number of pools."""
+        return self.pools if isinstance(self.pools, int) else len(self.pools)
+
+    def wanted_pools(self) -> list[PoolSpec]:
+        """Pools of the class with the attributes that the file sets."""
+        if isinstance(self.pools, int):
+            numbers = range(1, self.pools + 1)
+            return [_spec(f"{self.name}-{n}", self.name, self._address(n)) for n in numbers]
+        return [_spec(pool.id, self.name, pool.address, pool.labels) for pool in self.pools]
+
+    def _address(self, number: int) -> str | None:
+        return self.address and self.address.replace("{n}", str(number))
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.pools and not re.fullmatch(NAME_PATTERN, f"{self.name}-{self.pools}"):
+        if isinstance(self.pools, int) and not re.fullmatch(NAME_PATTERN, f"{self.name}-{self.pools}"):
             raise PydanticCustomError(
                 "name_length", "name is too long: the pool ids `<name>-<number>` must have at most 128 characters"
             )
+        self._check_address()
         if isinstance(self.utility, Table) and len(self.utility.values) != self.capacity + 1:
             raise PydanticCustomError(
                 "table_length", "utility.values must have capacity + 1 values, u(0) to u(capacity)"
             )
         return self
+
+    def _check_address(self) -> None:
+        if self.address is None:
+            return
+        if not isinstance(self.pools, int):
+            raise PydanticCustomError("address", "address is for pools: N; give each pool of a list its own")
+        if "{n}" not in self.address:
+            raise PydanticCustomError("address", "address must contain {n}, the number of the pool")
+        if not re.fullmatch(ADDRESS_PATTERN, self._address(self.pools) or ""):
+            raise PydanticCustomError("address", "address has more than 255 bytes with the number of a pool")
+
+
+def _spec(pool_id: str, pool_class: str, address: str | None, labels: Mapping[str, str] | None = None) -> PoolSpec:
+    return PoolSpec(
+        pool_id, pool_class, UNCHANGED if address is None else address, UNCHANGED if labels is None else labels
+    )
 
 
 class BetaFile(Part):
@@ -101,8 +155,11 @@ class FleetFile(Part):
             raise PydanticCustomError("class_names", "classes must have different names")
         if sum(c.capacity for c in self.classes) > MAX_LEVELS:
             raise PydanticCustomError("levels", f"the capacities of all classes must add up to at most {MAX_LEVELS}")
-        if sum(c.pools for c in self.classes) > MAX_POOLS:
+        if sum(c.pool_count for c in self.classes) > MAX_POOLS:
             raise PydanticCustomError("pools", f"the pools of all classes must add up to at most {MAX_POOLS}")
+        ids = [pool.id for c in self.classes if not isinstance(c.pools, int) for pool in c.pools]
+        if len(set(ids)) < len(ids):
+            raise PydanticCustomError("pool_ids", "pools must have different ids")
         return self
 
     @classmethod
@@ -138,7 +195,7 @@ class FleetFile(Part):
     def _order(self, policy: Policy, mistakes: list[Mistake]) -> orders.Order:
         """The file's order; if it is invalid the default, and a mistake is appended to `mistakes`."""
         try:
-            order = self.order.order(sum(c.pools for c in self.classes))
+            order = self.order.order(sum(c.pool_count for c in self.classes))
         except ValueError as error:
             mistakes.append(mistake_at(("order",), str(error)))
             return orders.PAPER
@@ -156,9 +213,9 @@ class FleetFile(Part):
                 mistakes.append(mistake_at(("classes", i, "utility"), str(error)))
         return classes, mistakes
 
-    def wanted_pools(self) -> list[tuple[str, str]]:
-        """`(pool_id, class name)` of the pools of `pools: N`."""
-        return [(f"{c.name}-{k}", c.name) for c in self.classes for k in range(1, c.pools + 1)]
+    def wanted_pools(self) -> list[PoolSpec]:
+        """Pools of all classes with the attributes that the file sets."""
+        return [pool for c in self.classes for pool in c.wanted_pools()]
 
     def document(self) -> str:
         """Canonical JSON: all fields but the fleet's name, numbers as plain decimals.

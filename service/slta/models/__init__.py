@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from enum import Enum
+from typing import Literal, NamedTuple
 
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
 from slta.models.snapshots import Comparison as Comparison
@@ -40,19 +42,39 @@ MICROSECONDS = 1_000_000
 """Per second: the store's unit of time."""
 
 Status = Literal["active", "draining", "failed"]
+
+
+class Unchanged(Enum):
+    """Type of `UNCHANGED`, an attribute that a change leaves as it is."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED = Unchanged.UNCHANGED
 EndReason = Literal["completed", "expired", "failed", "reported_ended", "completed_before_assign"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Assignment of a session. `token` is the one that decided (None in a replay), `lease_seconds` 0 for no lease."""
+    """Assignment of a session. `token` is the one that decided (None in a replay), `lease_seconds` 0 for no lease.
+
+    Here and below, `address` is the pool's, None without one.
+    """
 
     session_id: str
     pool_id: str
     pool_class: str
+    address: str | None
     token: str | None
     lease_seconds: float
     replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledPlacement(Placement):
+    """Assignment of a session, with the labels of its pool."""
+
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +83,7 @@ class Choice:
 
     pool_id: str
     pool_class: str
+    address: str | None
     marginal_utility: float
 
 
@@ -75,6 +98,7 @@ class Reported:
     session_id: str
     pool_id: str
     pool_class: str
+    address: str | None
     outcome: Literal["new", "same", "moved"]
     lease_seconds: float
     marginal_utility: float | None
@@ -87,6 +111,7 @@ class Completed:
 
     session_id: str
     pool_id: str
+    address: str | None
     outcome: Literal["completed"] = "completed"
 
 
@@ -96,6 +121,7 @@ class AlreadyEnded:
 
     session_id: str
     pool_id: str
+    address: str | None
     outcome: Literal["already_ended"] = "already_ended"
     reason: EndReason
 
@@ -127,6 +153,8 @@ class Session:
     session_id: str
     pool_id: str
     pool_class: str
+    address: str | None
+    labels: Mapping[str, str]
     token: str | None
     level: int | None
     age_seconds: float
@@ -135,12 +163,23 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Server pool and its number of sessions."""
+    """Server pool and its number of sessions. `address` and `labels` are what its operator set."""
 
     pool_id: str
     pool_class: str
     status: Status
     occupancy: int
+    address: str | None
+    labels: Mapping[str, str]
+
+
+class PoolSpec(NamedTuple):
+    """Pool to create or to change. `UNCHANGED` leaves an attribute as it is, None removes it."""
+
+    pool_id: str
+    pool_class: str
+    address: str | Unchanged | None = UNCHANGED
+    labels: Mapping[str, str] | Unchanged | None = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +192,10 @@ class PoolPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolsAdded:
-    """Pool ids, created and already existing."""
+    """Pool ids: created, existing with changed attributes, and existing without a change."""
 
     created: list[str]
+    changed: list[str]
     unchanged: list[str]
 
 

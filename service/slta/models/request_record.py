@@ -10,12 +10,13 @@ Action = Literal["put_fleet", "delete_fleet", "add_pools", "move_pool", "remove_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """State of a fleet (version and policy of its configuration) or of a pool (class and status) in an event."""
+    """State of a fleet (version, policy of its configuration) or a pool (class, status, address) in an event."""
 
     config_version: int | None = None
     policy: str | None = None
     pool_class: str | None = None
     status: str | None = None
+    pool_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from slta.models.errors import Mistake
 from slta.parsing.fields import NAME_PATTERN, NAME_RULE, UNIT_PATTERN, UNIT_RULE
+from slta.parsing.pool_attributes import ADDRESS_PATTERN, ADDRESS_RULE, LABEL_PATTERN, LABEL_RULE
 
 MAX_NAMED = 5
 """Maximum mistakes per message; further ones are counted."""
@@ -18,7 +19,12 @@ MAX_COMPARED = 64
 """Maximum characters of an unknown field's name that are compared; no longer one resembles a known name."""
 EMPTY: Mapping[str, Any] = {}
 NOT_A_NAME = f"must be a name, which has {NAME_RULE}"
-PATTERNS = {NAME_PATTERN: NOT_A_NAME, UNIT_PATTERN: f"must have {UNIT_RULE}"}
+PATTERNS = {
+    NAME_PATTERN: NOT_A_NAME,
+    UNIT_PATTERN: f"must have {UNIT_RULE}",
+    ADDRESS_PATTERN: f"must have {ADDRESS_RULE}",
+    LABEL_PATTERN: f"must have {LABEL_RULE}",
+}
 """What a field with a pattern must be."""
 
 
@@ -57,13 +63,13 @@ def format_mistakes(mistakes: Sequence[Mistake], count: int | None = None) -> st
     return "; ".join(map(str, mistakes[:MAX_NAMED])) + (f"; and {more} more" if more > 0 else "")
 
 
-UNION_FIELDS = ("utility", "order")
+UNION_FIELDS = ("utility", "order", "pools")
 """Fields with a tagged union as type."""
 
 
 def _input_location(parts: Sequence[int | str]) -> tuple[int | str, ...]:
-    """Location without the parts that pydantic adds: the body, and the tags of unions."""
-    parts = [part for part in parts if part != "body"]
+    """Location without the parts that pydantic adds: the body, the mark of a key, and the tags of unions."""
+    parts = [part for part in parts if part not in ("body", "[key]")]
     return tuple(
         part
         for k, part in enumerate(parts)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from slta.core.fleet import FleetSpec
 from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, errors
 from slta.models.request_record import Author, Event
-from slta.store import replies
+from slta.store import fleet_replies
 from slta.store.client.functions import FunctionClient
 from slta.store.encoding import put_arguments
 from slta.store.operations import FLEET_KEYS
@@ -68,7 +68,7 @@ class Fleets:
         if not expected_version:  # a fleet with a version is already listed
             await self._list(fleet)
         arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
-        configured = replies.configured(await self._functions.record("put", fleet, author, *arguments))
+        configured = fleet_replies.configured(await self._functions.record("put", fleet, author, *arguments))
         if configured.created:  # again: an older fleet of this name may have been deleted in between
             await self._list(fleet)
         return configured
@@ -80,7 +80,7 @@ class Fleets:
 
     async def events(self, fleet: str, since: float = 0) -> list[Event]:
         """Latest applied or rejected changes since fleet time `since`, newest first."""
-        return list(map(replies.event, (await self._functions.read("events", fleet, since))[1:]))
+        return list(map(fleet_replies.event, (await self._functions.read("events", fleet, since))[1:]))
 
     async def delete(self, fleet: str, expected_version: int | None = None, author: Author | None = None) -> None:
         """Delete a fleet and its pools. FleetInUseError if a session lives, VersionMismatchError."""

@@ -54,7 +54,7 @@ FACT_WORDS = 6
 
 FLEET_KEYS = {
     "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names sessions ended:0 ended:1 repair aside",
+    "hash": "cold pools names addresses labels sessions ended:0 ended:1 repair aside",
     "zset": "early",
     "list": "events",
 }

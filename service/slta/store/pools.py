@@ -5,12 +5,25 @@ In Lua: `lua/pools.lua`, `lua/statuses.lua`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from slta.models import EndReason, Pool, PoolFailed, PoolPage, PoolsAdded, PoolsChanged, Reconciliation, Status, errors
+from slta.models import (
+    UNCHANGED,
+    EndReason,
+    Pool,
+    PoolFailed,
+    PoolPage,
+    PoolsAdded,
+    PoolsChanged,
+    PoolSpec,
+    Reconciliation,
+    Status,
+    errors,
+)
 from slta.models.request_record import Author
-from slta.store import replies
+from slta.store import pool_replies
 from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs
 from slta.store.client.functions import FunctionClient
@@ -32,31 +45,38 @@ class Pools:
 
     async def get(self, fleet: str, pool_id: str) -> Pool:
         """A pool and its occupancy."""
-        return replies.pool(await self._functions.read("pool", fleet, pool_id))
+        return pool_replies.pool(await self._functions.read("pool", fleet, pool_id))
 
     async def page(self, fleet: str, cursor: str | None, limit: int) -> PoolPage:
         """A page of at most `limit` pools in a fixed order, from `cursor`."""
-        return replies.pool_page(await self._functions.read("pool_page", fleet, cursor or 0, limit))
+        return pool_replies.pool_page(await self._functions.read("pool_page", fleet, cursor or 0, limit))
 
-    async def add(self, fleet: str, pools: Sequence[tuple[str, str]], author: Author | None = None) -> PoolsAdded:
-        """Create missing pools from (pool id, class name) pairs, atomically per `POOLS_PER_CALL`.
+    async def add(self, fleet: str, pools: Sequence[PoolSpec], author: Author | None = None) -> PoolsAdded:
+        """Create missing pools and set attributes, atomically per `POOLS_PER_CALL`.
 
         UnknownClassError, PoolInOtherClassError, PoolLimitError.
         """
-        created: list[str] = []
+        total = PoolsAdded(created=[], changed=[], unchanged=[])
         for start in range(0, len(pools), POOLS_PER_CALL):
-            arguments = [argument for pair in pools[start : start + POOLS_PER_CALL] for argument in pair]
-            created += (await self._functions.record("add_pools", fleet, author, *arguments))[1:]
-        new = set(created)
-        return PoolsAdded(created=created, unchanged=[pool_id for pool_id, _ in pools if pool_id not in new])
+            part = pools[start : start + POOLS_PER_CALL]
+            words = [word for pool in part for word in _words(pool)]
+            reply = await self._functions.record("add_pools", fleet, author, *words)
+            added = pool_replies.pools_added([pool.pool_id for pool in part], reply)
+            total.created.extend(added.created)
+            total.changed.extend(added.changed)
+            total.unchanged.extend(added.unchanged)
+        return total
 
-    async def move(self, fleet: str, pool_id: str, class_name: str, author: Author | None = None) -> tuple[Pool, bool]:
-        """Create a pool, or move an empty one to another class; also returns whether it is new. PoolNotEmptyError."""
+    async def move(self, fleet: str, pool: PoolSpec, author: Author | None = None) -> tuple[Pool, bool]:
+        """Create a pool, or set attributes of one and move it to another class if it is empty. PoolNotEmptyError.
+
+        Also returns whether it is new.
+        """
         try:
-            return replies.pool(await self._functions.record("move_pool", fleet, author, pool_id, class_name)), False
+            return pool_replies.pool(await self._functions.record("move_pool", fleet, author, *_words(pool))), False
         except errors.UnknownPoolError:
-            added = await self.add(fleet, [(pool_id, class_name)], author)
-            return await self.get(fleet, pool_id), bool(added.created)
+            added = await self.add(fleet, [pool], author)
+            return await self.get(fleet, pool.pool_id), bool(added.created)
 
     async def remove(self, fleet: str, pool_id: str, author: Author | None = None) -> None:
         """Remove an empty pool. PoolNotEmptyError."""
@@ -64,7 +84,7 @@ class Pools:
 
     async def set_status(self, fleet: str, pool_id: str, status: Status, author: Author | None = None) -> Pool:
         """Set a pool to draining, active or failed; its sessions stay."""
-        return replies.pool(await self._functions.record("set_status", fleet, author, pool_id, status))
+        return pool_replies.pool(await self._functions.record("set_status", fleet, author, pool_id, status))
 
     async def set_statuses(
         self, fleet: str, status: Status, pools: Sequence[str] | str, author: Author | None = None
@@ -74,7 +94,7 @@ class Pools:
         UnknownClassError, ChangeTooLargeError.
         """
         words = (pools,) if isinstance(pools, str) else ("", *pools)
-        return replies.pools_changed(await self._functions.record("set_statuses", fleet, author, status, *words))
+        return pool_replies.pools_changed(await self._functions.record("set_statuses", fleet, author, status, *words))
 
     async def fail(self, fleet: str, pool_id: str, author: Author | None = None) -> PoolFailed:
         """Mark a pool as failed and end its sessions."""
@@ -96,7 +116,7 @@ class Pools:
         outcomes = await self._submit_slices(fleet, [("adopt", id_, pool_id, "", as_of) for id_ in unknown])
         if not (missing or unknown):  # without a write, one of an earlier attempt would stay unconfirmed
             await self._functions.change("batch", fleet)
-        return replies.reconciliation(ended, unknown, outcomes)
+        return pool_replies.reconciliation(ended, unknown, outcomes)
 
     async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "") -> list[str]:
         return (await self._functions.read("pool_sessions", fleet, pool_id, as_of))[1:]
@@ -112,3 +132,12 @@ class Pools:
             group = operations[start : start + SESSIONS_PER_CALL]
             outcomes += map(checked, await self._operations.submit_all(fleet, group))
         return outcomes
+
+
+def _words(pool: PoolSpec) -> tuple[str, ...]:
+    """Arguments of a pool, as `lua/attributes.lua` takes them: '' leaves an attribute as it is, ' ' removes it."""
+    attributes = [
+        "" if value is UNCHANGED else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for value in (pool.address, pool.labels)
+    ]
+    return (pool.pool_id, pool.pool_class, *(" " if word in ("null", "{}") else word for word in attributes))

@@ -12,22 +12,19 @@ from slta.models import (
     AlreadyEnded,
     Choice,
     Completed,
-    Configured,
+    LabelledPlacement,
     Placement,
-    Pool,
-    PoolPage,
-    PoolsChanged,
-    Reconciliation,
     Renewal,
     Renewed,
     Reported,
     Session,
     errors,
 )
-from slta.models.request_record import Event, Facts
 
 Reply = list[Any]
 """An outcome and its payload; the header of each Lua function lists its replies."""
+Attributes = str | list[str]
+"""Attributes of the pool that an outcome names: the address, or the address and another text."""
 
 REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN_FLEET": errors.UnknownFleetError,
@@ -55,6 +52,7 @@ REFUSALS: dict[str, type[errors.DispatchError]] = {
 
 SESSION_REFUSALS: dict[str, type[errors.DispatchError]] = {
     "UNKNOWN": errors.UnknownSessionError,
+    "UNMARKED": errors.UnknownSessionError,
     "ENDED": errors.SessionEndedError,
     "OVER_CAPACITY": errors.OverCapacityError,
     "UNKNOWN_POOL": errors.ReportedPoolUnknownError,
@@ -70,7 +68,12 @@ RESULTS = {
     "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
     "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED",
 }
-"""All other outcomes by kind. A placement is followed by pool id, class, lease, start and due second."""
+"""All other outcomes by kind. A placement is followed by pool id, class, lease, start, due second and a detail: the
+token of an assign, or the comparison of a report; '' without one.
+
+Last in an outcome that names a pool may be its attributes, which `with_attributes` has added: the address, or a list of
+the address and another text.
+"""
 
 
 def checked(reply: Reply) -> Reply:
@@ -92,30 +95,62 @@ def session_checked(reply: Reply, *results: str) -> Reply:
     refusal = SESSION_REFUSALS.get(outcome)
     if refusal is None or outcome in results:
         return checked(reply)
-    raise refusal(None, **dict(zip(("pool_id", "reason"), reversed(payload), strict=False)))
+    reason_and_pool, address = payload[:2], payload[2:]
+    context = dict(zip(("pool_id", "reason"), reversed(reason_and_pool), strict=False))
+    raise refusal(None, **context, **({"address": address[0]} if any(address) else {}))
+
+
+def with_attributes(outcomes: Sequence[Reply], attributes: Sequence[Attributes]) -> None:
+    """Add the attributes of a batch's reply to its outcomes, once the replay log has them without."""
+    for outcome, added in zip(outcomes, attributes, strict=False):
+        if added:
+            outcome.append(added)
+
+
+def split_attributes(attributes: Attributes) -> tuple[str | None, str]:
+    """Address, and the other text: labels as JSON, or the address of JLMU's choice; None and '' without one."""
+    address, second = attributes if isinstance(attributes, list) else (attributes, "")
+    return address or None, second
+
+
+def labels_of(text: str) -> Mapping[str, str]:
+    """Labels from their JSON, '' for none."""
+    labels: Mapping[str, str] = json.loads(text or "{}")
+    return labels
 
 
 def placement(session_id: str, reply: Reply) -> Placement:
-    """Parse the reply of `assign`. SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError."""
-    outcome, pool_id, pool_class, lease, _start, _due, *token = session_checked(reply)
-    return Placement(
-        session_id=session_id,
-        pool_id=pool_id,
-        pool_class=pool_class,
-        token=token[0] if token else None,
-        lease_seconds=int(lease) / MICROSECONDS,
-        replayed=outcome == "REPLAYED",
-    )
+    """Parse the reply of `assign`; a LabelledPlacement if labels were asked for.
+
+    SessionEndedError, FleetObservesError, NoCapacityError, NoActivePoolError.
+    """
+    outcome, pool_id, pool_class, lease, _start, _due, token, *attributes = session_checked(reply)
+    address = attributes[0] if attributes else None
+    labels = None
+    if isinstance(address, list):
+        address, labels = split_attributes(address)
+    fields = {
+        "session_id": session_id,
+        "pool_id": pool_id,
+        "pool_class": pool_class,
+        "address": address,
+        "token": token or None,
+        "lease_seconds": int(lease) / MICROSECONDS,
+        "replayed": outcome == "REPLAYED",
+    }
+    return Placement(**fields) if labels is None else LabelledPlacement(**fields, labels=labels_of(labels))
 
 
 def reported(session_id: str, reply: Reply) -> Reported:
     """Parse the reply of `report`. SessionEndedError, OverCapacityError, ReportedPoolUnknownError."""
-    outcome, pool_id, pool_class, lease, _start, _due, *comparison = session_checked(reply)
-    here, choice = _compared(*comparison) if comparison else (None, None)
+    outcome, pool_id, pool_class, lease, _start, _due, comparison, *attributes = session_checked(reply)
+    address, chosen = split_attributes(*attributes or [""])
+    here, choice = _compared(chosen, *comparison) if comparison else (None, None)
     return Reported(
         session_id=session_id,
         pool_id=pool_id,
         pool_class=pool_class,
+        address=address,
         outcome=outcome.lower(),
         lease_seconds=int(lease) / MICROSECONDS,
         marginal_utility=here,
@@ -123,10 +158,13 @@ def reported(session_id: str, reply: Reply) -> Reported:
     )
 
 
-def _compared(here: int, pool_id: str, pool_class: str, there: int, exponent: int) -> tuple[float, Choice]:
+def _compared(
+    address: str, here: int, pool_id: str, pool_class: str, there: int, exponent: int
+) -> tuple[float, Choice]:
     """Marginal utility at the reported place, and JLMU's choice, in the unit of the fleet file."""
     unit = 10.0 ** int(exponent)
-    choice = Choice(pool_id=pool_id, pool_class=pool_class, marginal_utility=int(there) / unit)
+    gain = int(there) / unit
+    choice = Choice(pool_id=pool_id, pool_class=pool_class, address=address or None, marginal_utility=gain)
     return int(here) / unit, choice
 
 
@@ -134,9 +172,10 @@ def completion(session_id: str, reply: Reply) -> Completed | AlreadyEnded:
     """Parse the reply of `complete`. UnknownSessionError."""
     outcome, *payload = session_checked(reply, "ENDED")
     if outcome == "COMPLETED":
-        return Completed(session_id=session_id, pool_id=payload[0])
-    reason, pool_id = payload
-    return AlreadyEnded(session_id=session_id, pool_id=pool_id, reason=reason)
+        pool_id, *address = payload
+        return Completed(session_id=session_id, pool_id=pool_id, address=address[0] if address else None)
+    reason, pool_id, *address = payload
+    return AlreadyEnded(session_id=session_id, pool_id=pool_id, address=address[0] if address else None, reason=reason)
 
 
 def renewal(session_id: str, reply: Reply) -> Renewal:
@@ -147,16 +186,17 @@ def renewal(session_id: str, reply: Reply) -> Renewal:
     return Renewal(session_id=session_id)
 
 
-OPERATION_PARSERS: Mapping[str, Callable[[str, Reply], Placement | Completed | AlreadyEnded | Renewal]] = {
+OperationResult = Placement | Completed | AlreadyEnded | Renewal | Reported
+
+OPERATION_PARSERS: Mapping[str, Callable[[str, Reply], OperationResult]] = {
     "assign": placement,
     "complete": completion,
     "renew": renewal,
+    "report": reported,
 }
 
 
-def operation_result(
-    kind: str, session_id: str, outcome: Reply | Exception
-) -> Placement | Completed | AlreadyEnded | Renewal | Exception:
+def operation_result(kind: str, session_id: str, outcome: Reply | Exception) -> OperationResult | Exception:
     """Parse the outcome of an operation in a batch; errors are values."""
     if isinstance(outcome, Exception):
         return outcome
@@ -168,17 +208,19 @@ def operation_result(
 
 def renewed(session_ids: Sequence[str], replies: Sequence[Reply]) -> Renewed:
     """Parse the replies of `renew`, one per session."""
-    groups = _group_by_outcome(session_ids, replies)
+    groups = group_by_outcome(session_ids, replies)
     return Renewed(renewed=groups["RENEWED"], expired=groups["EXPIRED"], unknown=groups["UNKNOWN"])
 
 
 def session(session_id: str, reply: Reply) -> Session:
     """Parse the reply of `session`. UnknownSessionError, SessionEndedError."""
-    _, pool_id, pool_class, age, left, level, token = session_checked(reply)
+    _, pool_id, pool_class, age, left, level, token, address, labels = session_checked(reply)
     return Session(
         session_id=session_id,
         pool_id=pool_id,
         pool_class=pool_class,
+        address=address or None,
+        labels=labels_of(labels),
         token=token or None,
         level=int(level) if level else None,
         age_seconds=int(age) / MICROSECONDS,
@@ -186,58 +228,7 @@ def session(session_id: str, reply: Reply) -> Session:
     )
 
 
-def pool(reply: Reply) -> Pool:
-    """Parse the reply of `pool`, or of a function that changes a pool."""
-    _, pool_id, pool_class, status, occupancy = reply
-    return Pool(pool_id=pool_id, pool_class=pool_class, status=status, occupancy=int(occupancy))
-
-
-def pool_page(reply: Reply) -> PoolPage:
-    """Parse the reply of `pool_page`: four fields per pool."""
-    _, cursor, *flat = reply
-    pools = [pool(["POOL", *flat[at : at + 4]]) for at in range(0, len(flat), 4)]
-    return PoolPage(pools=pools, next_cursor=str(cursor) if cursor != "" else None)
-
-
-def pools_changed(reply: Reply) -> PoolsChanged:
-    """Parse the reply of `set_statuses`."""
-    _, count, *ids = reply
-    return PoolsChanged(changed=ids[: int(count)], unchanged=ids[int(count) :])
-
-
-def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[Reply]) -> Reconciliation:
-    """Result from the `ended` sessions, and the replies of `adopt`, one per unknown session."""
-    groups = _group_by_outcome(unknown, replies)
-    return Reconciliation(
-        ended=ended,
-        adopted=groups["ADOPTED"],
-        over_capacity=groups["OVER_CAPACITY"],
-        already_ended=groups["ENDED"],
-        elsewhere=groups["ELSEWHERE"],
-    )
-
-
-def configured(reply: Reply) -> Configured:
-    """Parse the reply of `put`."""
-    _, version, created = reply
-    return Configured(config_version=int(version), created=bool(int(created)))
-
-
-def event(text: str) -> Event:
-    """Parse an event of `lua/events.lua`. Unknown fields, which a newer version may have written, are ignored."""
-    payload = json.loads(text)
-    refusal = REFUSALS.get(payload["outcome"])
-    outcome = refusal.code if refusal else payload["outcome"].lower()
-    facts = {name: _facts(payload.get(name)) for name in ("before", "after")}
-    fields = {name: payload.get(name) for name in Event.__dataclass_fields__}
-    return Event(**fields | facts | {"outcome": outcome})
-
-
-def _facts(payload: dict[str, Any] | None) -> Facts | None:
-    return None if payload is None else Facts(**{name: payload.get(name) for name in Facts.__dataclass_fields__})
-
-
-def _group_by_outcome(session_ids: Sequence[str], replies: Sequence[Reply]) -> dict[str, list[str]]:
+def group_by_outcome(session_ids: Sequence[str], replies: Sequence[Reply]) -> dict[str, list[str]]:
     ids: dict[str, list[str]] = defaultdict(list)
     for session_id, reply in zip(session_ids, replies, strict=True):
         ids[reply[0]].append(session_id)

@@ -10,8 +10,17 @@ from slta.store.batching.batcher import Operations
 from slta.store.batching.pending import OperationArgs, Outcome
 from slta.store.client.functions import Argument, FunctionClient
 
-OperationRequest = tuple[str, str, str]
-"""One operation: `assign`, `complete` or `renew`, session id, and `lease_seconds` as text, empty for None."""
+OperationRequest = tuple[str, str, str, str]
+"""One operation: `assign`, `complete`, `renew` or `report`, session id, `lease_seconds` as text (empty: None), option.
+
+The option is a value of `ASSIGN_OPTIONS`, `UNMARKED` for a complete, the pool id of a report, else empty.
+"""
+DRAWING = frozenset({"assign", "report"})
+"""Operations whose decision or comparison is random."""
+UNMARKED = "unmarked"
+"""Option of a complete that does not remember an unknown id."""
+ASSIGN_OPTIONS = {(False, False): "", (True, False): "touch", (False, True): "labels", (True, True): "touch labels"}
+"""Options of an assign by (renew the lease of a live session, return the labels of the pool)."""
 
 
 class Sessions:
@@ -27,14 +36,22 @@ class Sessions:
         self._draw = draw
 
     async def assign(
-        self, fleet: str, session_id: str, lease_seconds: float | None, arrived: float | None = None
+        self,
+        fleet: str,
+        session_id: str,
+        lease_seconds: float | None,
+        arrived: float | None = None,
+        *,
+        touch: bool = False,
+        labels: bool = False,
     ) -> Placement:
-        """Place a session, or return the placement of a live one.
+        """Place a session, or return the placement of a live one, whose lease is renewed with `touch`.
 
-        `lease_seconds` None is the fleet's default, 0 no lease. SessionEndedError, FleetObservesError, NoCapacityError,
-        NoActivePoolError.
+        `lease_seconds` None is the fleet's default, 0 no lease. With `labels` a LabelledPlacement. SessionEndedError,
+        FleetObservesError, NoCapacityError, NoActivePoolError.
         """
-        arguments = ("assign", session_id, _microseconds(lease_seconds), repr(self._draw()), "")
+        lease, draw = _microseconds(lease_seconds), repr(self._draw())
+        arguments = ("assign", session_id, lease, draw, ASSIGN_OPTIONS[touch, labels])
         return replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def report(
@@ -45,14 +62,15 @@ class Sessions:
         `lease_seconds` as in `assign`, for a new session. SessionEndedError, OverCapacityError,
         ReportedPoolUnknownError.
         """
-        arguments = ("report", session_id, pool_id, _microseconds(lease_seconds), repr(self._draw()))
+        arguments = ("report", session_id, _microseconds(lease_seconds), repr(self._draw()), pool_id)
         return replies.reported(session_id, await self._operations.submit(fleet, arguments, arrived))
 
-    async def complete(self, fleet: str, session_id: str, arrived: float | None = None) -> Completed | AlreadyEnded:
-        """End a session. UnknownSessionError, after which a late assign of the id raises SessionEndedError."""
-        return replies.completion(
-            session_id, await self._operations.submit(fleet, ("complete", session_id, "", "", ""), arrived)
-        )
+    async def complete(
+        self, fleet: str, session_id: str, arrived: float | None = None, *, mark: bool = True
+    ) -> Completed | AlreadyEnded:
+        """End a session. UnknownSessionError; if `mark`, a late assign of the id raises SessionEndedError then."""
+        arguments = ("complete", session_id, "", "", "" if mark else UNMARKED)
+        return replies.completion(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def renew(
         self, fleet: str, session_ids: Sequence[str], lease_seconds: float | None, arrived: float | None = None
@@ -69,8 +87,8 @@ class Sessions:
         """Run operations in order, without others in between; `replies.operation_result` parses an outcome."""
         draw = self._draw
         arguments: list[OperationArgs] = [
-            (kind, session_id, lease and _microseconds(float(lease)), repr(draw()) if kind == "assign" else "", "")
-            for kind, session_id, lease in requests
+            (kind, session_id, lease and _microseconds(float(lease)), repr(draw()) if kind in DRAWING else "", option)
+            for kind, session_id, lease, option in requests
         ]
         return await self._operations.outcomes(fleet, arguments, arrived)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from redis import Redis
 
-from slta.models import AlreadyEnded, errors
+from slta.models import AlreadyEnded, PoolSpec, errors
 from slta.store import Store, StoreSettings
 from tests.faults import Proxy
 from tests.servers import Server
@@ -150,7 +150,7 @@ async def test_calls_that_were_never_sent_say_that_nothing_was_changed(
         nowhere.fleets.tick(FLEET),
         nowhere.fleets.snapshot(FLEET),
         nowhere.fleets.names(),
-        nowhere.pools.add(FLEET, [("p", "small")]),
+        nowhere.pools.add(FLEET, [PoolSpec("p", "small")]),
         nowhere.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}"),
     ):
         with pytest.raises(errors.StoreUnavailableError):

@@ -43,8 +43,9 @@ def as_json(value: object) -> bytes:
 
 
 def response_with(value: object) -> ApiResponse:
-    """Response with a value: 201 for a new placement, otherwise 200."""
-    return ApiResponse(201 if isinstance(value, Placement) and not value.replayed else 200, as_json(value))
+    """Response with a value: 201 for a new placement or a new report, otherwise 200."""
+    is_new = not value.replayed if isinstance(value, Placement) else getattr(value, "outcome", "") == "new"
+    return ApiResponse(201 if is_new else 200, as_json(value))
 
 
 def encode_headers(response: ApiResponse, request_id: str) -> bytes:

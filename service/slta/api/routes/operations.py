@@ -22,7 +22,12 @@ SLICE = 32
 """Operations of one request sent to the store at a time, so that other requests interleave."""
 SCOPES: Mapping[str, frozenset[KeyScope]] = {
     kind: route_options_of(single_call).scopes
-    for kind, single_call in (("assign", sessions.assign), ("complete", sessions.complete), ("renew", sessions.renew))
+    for kind, single_call in (
+        ("assign", sessions.assign),
+        ("complete", sessions.complete),
+        ("renew", sessions.renew),
+        ("report", sessions.report),
+    )
 }
 """Scopes by operation, one of which the key needs."""
 
@@ -30,11 +35,19 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 
 
 @router.post("/operations", responses={200: {"model": Outcomes}})
-@allow("assign", "complete", body_bytes=BATCH_BODY, body_parts=5 * MAX_OPERATIONS, hot=True, operations=MAX_OPERATIONS)
+@allow(
+    "assign",
+    "complete",
+    "pool",
+    body_bytes=BATCH_BODY,
+    body_parts=7 * MAX_OPERATIONS,
+    hot=True,
+    operations=MAX_OPERATIONS,
+)
 async def operate(
     fleet: FleetName, body: OperationsBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
-    """Assign, complete and renew in order: 200, with the status and body of a single call for each."""
+    """Assign, complete, renew and report in order: 200, with the status and body of a single call for each."""
     requests = body.requests
     _check_scopes(context.principal, requests)
     dependencies.authorizer.charge(context, len(requests))
@@ -44,7 +57,7 @@ async def operate(
         outcomes = await dependencies.store.sessions.operate(fleet, part, context.arrived)
         written += [
             write_outcome(kind, session_id, outcome, context.request_id)
-            for (kind, session_id, _), outcome in zip(part, outcomes, strict=True)
+            for (kind, session_id, *_), outcome in zip(part, outcomes, strict=True)
         ]
     return ApiResponse(200, f'{{"outcomes":[{",".join(written)}]}}'.encode())
 

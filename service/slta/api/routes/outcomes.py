@@ -5,6 +5,7 @@ Replies of successful operations are inserted into templates, which costs a thir
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import lru_cache
@@ -21,7 +22,7 @@ Writer = Callable[[str, Reply], str]
 
 def write_outcome(kind: str, session_id: str, outcome: Outcome, request_id: str) -> str:
     """Outcome of one operation as JSON. In an error, Retry-After becomes a member of the body."""
-    if not isinstance(outcome, Exception) and outcome[0] in _WRITERS:
+    if not isinstance(outcome, Exception) and outcome[0] in _WRITERS and type(outcome[-1]) is not list:
         return _WRITERS[outcome[0]](session_id, outcome)
     result = operation_result(kind, session_id, outcome)
     response = problem_of(request_id, result) if isinstance(result, Exception) else response_with(result)
@@ -39,13 +40,23 @@ def _template(status: int, model: type, **values: str) -> str:
 
 
 def _placement_writer(status: int, replayed: str) -> Writer:
-    template = _template(status, Placement, token="%s", lease_seconds="%s", replayed=replayed)
+    template = _template(status, Placement, address="%s", token="%s", lease_seconds="%s", replayed=replayed)
 
     def write(session_id: str, reply: Reply) -> str:
-        token = f'"{reply[6]}"' if len(reply) > 6 else "null"
-        return template % (session_id, reply[1], reply[2], token, _seconds(reply[3]))
+        token = f'"{reply[6]}"' if reply[6] else "null"
+        address = _address(reply[7]) if len(reply) > 7 else "null"
+        return template % (session_id, reply[1], reply[2], address, token, _seconds(reply[3]))
 
     return write
+
+
+def _write_completed(session_id: str, reply: Reply) -> str:
+    return _COMPLETED % (session_id, reply[1], _address(reply[2]) if len(reply) > 2 else "null")
+
+
+@lru_cache(maxsize=4096)
+def _address(address: str) -> str:
+    return json.dumps(address)
 
 
 @lru_cache
@@ -53,12 +64,12 @@ def _seconds(microseconds: int | str) -> str:
     return as_json(int(microseconds) / MICROSECONDS).decode()
 
 
-_COMPLETED = _template(200, Completed, outcome='"completed"')
+_COMPLETED = _template(200, Completed, address="%s", outcome='"completed"')
 _RENEWED = _template(200, Renewal, outcome='"renewed"')
 _WRITERS: Mapping[str, Writer] = {
     "ASSIGNED": _placement_writer(201, "false"),
     "REPLAYED": _placement_writer(200, "true"),
-    "COMPLETED": lambda session_id, reply: _COMPLETED % (session_id, reply[1]),
+    "COMPLETED": _write_completed,
     "RENEWED": lambda session_id, _: _RENEWED % session_id,
 }
 """By the first word of a reply."""

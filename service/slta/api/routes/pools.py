@@ -11,18 +11,18 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheAuthor, TheStore
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, allow
-from slta.api.schemas import (
+from slta.api.pool_schemas import (
     MAX_LISTED_SESSIONS,
     MAX_POOLS,
-    FleetName,
     PoolBody,
     PoolId,
     PoolsBody,
     PoolSessionsBody,
     PoolStatusBody,
-    json_response,
 )
+from slta.api.schemas import FleetName, json_response
 from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, PoolsChanged, Reconciliation, errors
+from slta.parsing.pool_attributes import MAX_LABELS
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
@@ -41,15 +41,15 @@ async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, l
 @allow(
     "pool",
     body_bytes=BATCH_BODY,
-    body_parts=4 * MAX_POOLS,
+    body_parts=(5 + MAX_LABELS) * MAX_POOLS,
     refuses=(errors.UnknownClassError, errors.PoolInOtherClassError, errors.PoolLimitError),
 )
 async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor) -> Response:
-    """Create pools atomically; existing pools of the same class are unchanged."""
+    """Create pools atomically; of existing pools of the same class only attributes change."""
     ids = [entry.pool_id for entry in body.pools]
     if len(set(ids)) < len(ids):
         raise HttpError(422, "invalid_request", "pools: duplicate pool_id")
-    pools = [(entry.pool_id, entry.pool_class) for entry in body.pools]
+    pools = [entry.spec(entry.pool_id) for entry in body.pools]
     return json_response(await store.pools.add(fleet, pools, author))
 
 
@@ -75,8 +75,8 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
 @allow("pool", refuses=(errors.UnknownClassError, errors.PoolNotEmptyError, errors.PoolLimitError))
 async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor) -> Response:
-    """Create a pool (201), or move an empty one to another class (200)."""
-    pool, created = await store.pools.move(fleet, pool_id, body.pool_class, author)
+    """Create a pool (201), or set its attributes and move an empty one to another class (200)."""
+    pool, created = await store.pools.move(fleet, body.spec(pool_id), author)
     return json_response(pool, 201 if created else 200)
 
 

@@ -21,12 +21,16 @@ from slta.api.schemas import (
     SessionId,
     json_response,
 )
-from slta.models import AlreadyEnded, Completed, Placement, Renewed, Reported, Session, errors
+from slta.models import AlreadyEnded, Completed, LabelledPlacement, Placement, Renewed, Reported, Session, errors
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
 
-@router.post("/assign", status_code=201, responses={200: {"model": Placement}, 201: {"model": Placement}})
+@router.post(
+    "/assign",
+    status_code=201,
+    responses={200: {"model": Placement | LabelledPlacement}, 201: {"model": Placement | LabelledPlacement}},
+)
 @allow(
     "assign",
     hot=True,
@@ -35,7 +39,9 @@ router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=A
 async def assign(fleet: FleetName, body: AssignBody, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
     """Assign a session to a pool: 201; for a live `session_id`: 200 and the same pool."""
     session_id = body.session_id or secrets.token_hex(16)
-    placement = await dependencies.store.sessions.assign(fleet, session_id, body.lease_seconds, context.arrived)
+    placement = await dependencies.store.sessions.assign(
+        fleet, session_id, body.lease_seconds, context.arrived, touch=body.touch, labels=body.labels
+    )
     return response_with(placement)
 
 
@@ -45,7 +51,8 @@ async def complete(
     fleet: FleetName, body: CompleteBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
     """End a session: `completed`; again: `already_ended`. Unknown: 404, and assigning the id fails for 120 s."""
-    return response_with(await dependencies.store.sessions.complete(fleet, body.session_id, context.arrived))
+    completion = await dependencies.store.sessions.complete(fleet, body.session_id, context.arrived, mark=body.mark)
+    return response_with(completion)
 
 
 @router.post("/renew", responses={200: {"model": Renewed}})

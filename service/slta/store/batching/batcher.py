@@ -16,7 +16,7 @@ from slta.store.client.functions import FunctionClient, StoreCallError
 from slta.store.failover.replay_log import ReplayLog
 from slta.store.failover.rollback_detection import Stamp
 from slta.store.operations import OPERATIONS
-from slta.store.replies import REFUSALS, Reply, refused
+from slta.store.replies import REFUSALS, Reply, refused, with_attributes
 
 MAX_BATCH = 128
 MAX_CONCURRENT_CALLS = 2
@@ -235,6 +235,7 @@ class Batcher:
         if len(reply[1]) != len(operations):
             raise StoreCallError(Failure("response", ran=True))
         self._replay_log.record(self._fleet, stamp, operations, reply[1])
+        with_attributes(reply[1], reply[2])
         replies, start = reply[1], 0
         all_ran = replies[-1][0] not in ("FAULT", "NOT_RUN")  # an error also stops the operations behind it
         for call in batch:

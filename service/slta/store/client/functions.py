@@ -12,7 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
 from slta.models.request_record import Author
-from slta.store import replies
+from slta.store import fleet_replies
 from slta.store.client.connection_pool import ConnectionPool
 from slta.store.client.failures import FAILOVER_KINDS, Failure, classify
 from slta.store.client.pipeline import exchange
@@ -85,7 +85,7 @@ class FunctionClient:
         except StoreCallError as failed:
             raise failed.as_dispatch_error() from failed
         if event:
-            author.learn(replies.event(event))
+            author.learn(fleet_replies.event(event))
         return checked(reply)
 
     async def read(self, function: str, fleet: str, *arguments: Argument) -> Reply:

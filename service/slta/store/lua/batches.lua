@@ -27,29 +27,41 @@ local function begin_batch(fleet, args, kind)
   end
 end
 
--- Outcomes in order; each operation sees the effects of those before it. The first error stops the batch. Also whether
--- all succeeded, and the error.
+-- Adds the address of the pool that outcome number `at` names, and a second attribute if there is one.
+local function add_attributes(fleet, found, at, pool_id, second)
+  for missing = #found + 1, at - 1 do
+    found[missing] = ''
+  end
+  local address = pool_id and attributes.address(fleet, pool_id) or ''
+  found[at] = second and { address, second } or address
+end
+
+-- Outcomes in order; each operation sees the effects of those before it. The first error stops the batch. Also the
+-- attributes, whether all succeeded, and the error.
 local function run_batch(fleet, args, kind)
-  local outcomes = {}
+  local outcomes, found = {}, {}
   local ok, message = pcall(begin_batch, fleet, args, kind)
   for at = kind.first, #args, kind.stride do
-    local outcome
+    local outcome, pool_id, second
     if ok then
-      ok, outcome = pcall(kind.functions[args[at]], fleet, unpack(args, at + 1, at + kind.stride - 1))
+      ok, outcome, pool_id, second = pcall(kind.functions[args[at]], fleet, unpack(args, at + 1, at + kind.stride - 1))
       if not ok then
         message, outcome = outcome, { 'FAULT' }
+      elseif second or pool_id and fleet.attribute_list > 0 then
+        add_attributes(fleet, found, #outcomes + 1, pool_id, second)
       end
     end
     outcomes[#outcomes + 1] = outcome or { 'NOT_RUN' }
   end
-  return outcomes, ok, message
+  return outcomes, found, ok, message
 end
 
--- Runs a batch -> {BATCH, one outcome per operation, in order}. After an unexpected error the outcome is FAULT, that of
--- the remaining operations NOT_RUN, and the fleet is marked suspect. If writing the buffer fails, all outcomes are
--- FAULT.
+-- Runs a batch -> {BATCH, one outcome per operation, attributes}. After an unexpected error the outcome is FAULT, that
+-- of the remaining operations NOT_RUN, and the fleet is marked suspect. If writing the buffer fails, all outcomes are
+-- FAULT. `attributes` has the address of the pool that an outcome names, {address, labels} or {address, that of the
+-- policy's choice}, in the order of the outcomes; '' without one, and trailing ones may be missing.
 function batches.run(fleet, args, kind)
-  local outcomes, ok, message = run_batch(fleet, args, kind)
+  local outcomes, found, ok, message = run_batch(fleet, args, kind)
   local written, why = pcall(write_buffer.write, fleet)
   if not written then
     ok, message = false, why
@@ -61,5 +73,5 @@ function batches.run(fleet, args, kind)
     repair.mark_suspect(fleet, message)
   end
   state.write(fleet)
-  return { 'BATCH', outcomes }, fleet
+  return { 'BATCH', outcomes, found }, fleet
 end

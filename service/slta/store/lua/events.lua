@@ -16,7 +16,7 @@ local DONE = {
   CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, CHANGED = true, REMOVED = true, BEGUN = true,
 }
 
-local FACTS = { 'config_version', 'policy', 'pool_class', 'status' }
+local FACTS = { 'config_version', 'policy', 'pool_class', 'status', 'pool_address' }
 
 -- The type of each field, and whether the field is optional.
 local FIELDS = {
@@ -52,18 +52,16 @@ end
 -- The facts that an event records of a pool; nil if the pool does not exist.
 local function describe_pool(fleet, pool_id)
   local pool_number, status = pools.find(fleet, pool_id)
-  return pool_number and { pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status }
+  if not pool_number then
+    return nil
+  end
+  local address = attributes.address(fleet, pool_id)
+  return {
+    pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status,
+    pool_address = address ~= '' and address or nil,
+  }
 end
 
--- The facts that an event records of new pools, given as (pool_id, class name) pairs. The class is included if all
--- pools have the same.
-local function describe_new_pools(pairs_given)
-  local pool_class = pairs_given[2]
-  for at = 4, #pairs_given, 2 do
-    pool_class = pairs_given[at] == pool_class and pool_class or nil
-  end
-  return { pool_class = pool_class, status = 'active' }
-end
 
 local function seconds(micros)
   return math.floor(micros / 1e3) / 1e3
@@ -150,19 +148,6 @@ function events.changing_pool(action, change)
   end
 end
 
--- Wraps add(fleet, (pool_id, class name) pairs) -> reply to record an event -> reply, the event's text.
-function events.adding_pools(add)
-  return function(fleet, author, ...)
-    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, { ... })
-    local created = reply[1] == 'CREATED' and #reply - 1 or 0
-    if created > 0 then
-      event.pools, event.after = created, describe_new_pools({ ... })
-    end
-    event.pool_id = #reply == 2 and reply[2] or nil -- the only new pool, or the one that was refused
-    return reply, events.close(fleet, event, reply)
-  end
-end
-
 -- The value that a field has in every row; nil if they differ.
 local function common(list, field)
   local value = list[1][field]
@@ -170,6 +155,21 @@ local function common(list, field)
     value = row[field] == value and value or nil
   end
   return value
+end
+
+-- Wraps add(fleet, pools as from `pools.parse_new`) -> reply to record an event -> reply, the event's text. Changed
+-- attributes of present pools are not recorded.
+function events.adding_pools(add)
+  return function(fleet, author, ...)
+    local given = pools.parse_new({ ... })
+    local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, given)
+    local created = reply[1] == 'CREATED' and reply[2] or 0
+    if created > 0 then
+      event.pools, event.after = created, { pool_class = common(given, 'class'), status = 'active' }
+    end
+    event.pool_id = created == 1 and reply[3] or reply[1] ~= 'CREATED' and reply[2] or nil
+    return reply, events.close(fleet, event, reply)
+  end
 end
 
 -- Wraps change(fleet, status, …) -> reply, the changed pools as they were, to record an event -> reply, the event's

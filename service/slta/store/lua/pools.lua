@@ -21,11 +21,11 @@ end
 
 -- The id of the pool with this number; false if there is none.
 function pools.name(fleet, pool_number)
-  local names = cache.pool_names(fleet)
+  local names = cache.list(fleet, 'pool_list')
   local name = names[pool_number]
   if not name then
     name = redis.call('HGET', keys.of_fleet(fleet, 'names'), pool_number)
-    cache.add_pool_name(names, pool_number, name)
+    cache.add(names, pool_number, name)
   end
   return name
 end
@@ -45,10 +45,13 @@ function pools.on_pool(callback)
   end
 end
 
--- pool_id -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}.
+-- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or ''} | {UNKNOWN_POOL}.
 pools.get = pools.on_pool(function(fleet, pool_id, pool_number, status)
   local class = fleet.names[(keys.locate(fleet, pool_number))]
-  return { 'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number) }
+  return {
+    'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number),
+    attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id),
+  }
 end)
 
 -- The class_index of a class name; nil if there is none.
@@ -100,47 +103,66 @@ local function destroy(fleet, pool_id, pool_number, status)
   redis.call('HDEL', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number))
 end
 
--- Checks (pool_id, class name) pairs: the class_index by new pool_id, and the new ids in order; nil, nil and the
--- refusal if a pair is invalid. O(pairs).
-local function wanted_pools(fleet, pairs_given)
-  local wanted, ids = {}, {}
-  for at = 1, #pairs_given, 2 do
-    local pool_id, name = pairs_given[at], pairs_given[at + 1]
-    local class_index = pools.find_class(fleet, name)
-    if not class_index then
-      return nil, nil, { 'UNKNOWN_CLASS', name }
+-- The pools that a call is given as pool_id, class name, address, labels, as `attributes.set` takes them.
+function pools.parse_new(words)
+  local given = {}
+  for at = 1, #words, 4 do
+    given[#given + 1] = { pool_id = words[at], class = words[at + 1], address = words[at + 2], labels = words[at + 3] }
+  end
+  return given
+end
+
+-- Checks pools: those that are new, with their class_index, and those whose attributes change, in order; nil, nil and
+-- the refusal if one is invalid. O(pools given).
+local function new_and_changed(fleet, given)
+  local classes, new, changed = {}, {}, {}
+  for _, pool in ipairs(given) do
+    pool.class_index = pools.find_class(fleet, pool.class)
+    if not pool.class_index then
+      return nil, nil, { 'UNKNOWN_CLASS', pool.class }
     end
-    local pool_number, _, refusal = pools.find(fleet, pool_id)
+    local pool_number, _, refusal = pools.find(fleet, pool.pool_id)
     if refusal and refusal[1] == 'NEWER_FLEET' then
       return nil, nil, refusal
     end
-    local present = pool_number and keys.locate(fleet, pool_number) or wanted[pool_id]
-    if present and present ~= class_index then
-      return nil, nil, { 'IN_OTHER_CLASS', pool_id }
+    local present = pool_number and keys.locate(fleet, pool_number) or classes[pool.pool_id]
+    if present and present ~= pool.class_index then
+      return nil, nil, { 'IN_OTHER_CLASS', pool.pool_id }
     elseif not present then
-      wanted[pool_id] = class_index
-      ids[#ids + 1] = pool_id
+      classes[pool.pool_id] = pool.class_index
+      new[#new + 1] = pool
+    elseif pool_number and attributes.differ(fleet, pool.pool_id, pool.address, pool.labels) then
+      changed[#changed + 1] = pool
     end
   end
-  return wanted, ids
+  return new, changed
 end
 
--- (pool_id, class name) pairs -> {CREATED, new ids} | {UNKNOWN_CLASS, name} | {IN_OTHER_CLASS, pool_id} | {LIMIT}. All
--- or nothing. O(pairs).
-function pools.add(fleet, pairs_given)
-  local wanted, ids, refusal = wanted_pools(fleet, pairs_given)
-  if not wanted then
+-- given: pools as from `parse_new` -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} |
+-- {UNKNOWN_CLASS, name} | {IN_OTHER_CLASS, pool_id} | {LIMIT}. All or nothing. O(pools given).
+function pools.add(fleet, given)
+  local new, changed, refusal = new_and_changed(fleet, given)
+  if not new then
     return refusal
-  elseif redis.call('HLEN', keys.of_fleet(fleet, 'pools')) + #ids > constants.MAX_POOLS then
+  elseif redis.call('HLEN', keys.of_fleet(fleet, 'pools')) + #new > constants.MAX_POOLS then
     return { 'LIMIT' }
   end
   -- writes
-  ledger.change(fleet, function()
-    for _, pool_id in ipairs(ids) do
-      create(fleet, pool_id, wanted[pool_id], 'active')
+  if #new > 0 then
+    ledger.change(fleet, function()
+      for _, pool in ipairs(new) do
+        create(fleet, pool.pool_id, pool.class_index, 'active')
+      end
+    end)
+  end
+  local reply = { 'CREATED', #new }
+  for _, list in ipairs({ new, changed }) do
+    for _, pool in ipairs(list) do
+      attributes.set(fleet, pool.pool_id, pool.address, pool.labels)
+      reply[#reply + 1] = pool.pool_id
     end
-  end)
-  return { 'CREATED', unpack(ids) }
+  end
+  return reply
 end
 
 -- pool_id -> {REMOVED} | {UNKNOWN_POOL} | {NOT_EMPTY}. O(pools / 8).
@@ -152,12 +174,14 @@ pools.remove = pools.on_pool(function(fleet, pool_id, pool_number, status)
   ledger.change(fleet, function()
     destroy(fleet, pool_id, pool_number, status)
   end)
+  attributes.clear(fleet, pool_id)
   return { 'REMOVED' }
 end)
 
--- pool_id, class name: moves an empty pool to another class; its status is kept.
---   -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8).
-pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name)
+-- pool_id, class name, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
+-- does; its status is kept.
+--   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8), or O(1) in its class.
+pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, address, labels)
   local class_index = pools.find_class(fleet, name)
   if not class_index then
     return { 'UNKNOWN_CLASS', name }
@@ -171,16 +195,19 @@ pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name)
       create(fleet, pool_id, class_index, status)
     end)
   end
+  attributes.set(fleet, pool_id, address, labels)
   return pools.get(fleet, pool_id)
 end)
 
--- Appends {pool_id, class, status, occupancy, …} of the pools of a class from pool_index `start` on to `page`, up to
--- `limit` pools in total; returns the next pool number if there are more.
+local PAGE_WORDS = 6 -- of a pool, as in the reply of `pools.get`
+
+-- Appends PAGE_WORDS of the pools of a class from pool_index `start` on to `page`, up to `limit` pools in total;
+-- returns the next pool number if there are more.
 local function add_page(fleet, page, class_index, start, limit)
   local following
   rows.each(keys.of_class(fleet, 'used', class_index), start, function(pool_index)
     local pool_number = keys.pool_number(fleet, class_index, pool_index)
-    if #page == 4 * limit then
+    if #page == PAGE_WORDS * limit then
       following = pool_number
       return true
     end
@@ -193,7 +220,7 @@ local function add_page(fleet, page, class_index, start, limit)
   return following
 end
 
--- A page of pools by pool number from `first` on: {PAGE, next pool number or '', pool_id, class, status, occupancy, …}.
+-- A page of pools by pool number from `first` on: {PAGE, next pool number or '', PAGE_WORDS of each pool}.
 -- O(limit + pools of the skipped classes).
 function pools.page(fleet, first, limit)
   local page = {}

@@ -42,12 +42,13 @@ function reads.snapshot(fleet)
   return { 'SNAPSHOT', document, fields, rank, texts, accounting.integrals(fleet), past, sizes }
 end
 
--- id -> {SESSION, pool_id, class, age, remaining lease in µs or '', level or '', token or ''}
---   | {ENDED, reason, pool_id} | {UNKNOWN}. O(1).
+-- id -> {SESSION, pool_id, class, age, remaining lease in µs or '', level or '', token or '', address or '', labels or
+-- ''} | {ENDED, reason, pool_id, address or ''} | {UNKNOWN}. O(1).
 function reads.session(fleet, id)
   local session = sessions.read(fleet, id)
   if not session then
-    return sessions.ended(fleet, id) or { 'UNKNOWN' }
+    local ended, pool_id = sessions.ended(fleet, id)
+    return ended and { ended[1], ended[2], pool_id, attributes.address(fleet, pool_id) } or { 'UNKNOWN' }
   end
   local level, token = records.placement(session)
   return {
@@ -55,6 +56,7 @@ function reads.session(fleet, id)
     string.format('%d', fleet.time - session.start),
     session.due > 0 and string.format('%d', session.due * 1e6 - fleet.time) or '',
     level or '', token or '',
+    attributes.address(fleet, session.pool_id), attributes.labels(fleet, session.pool_id),
   }
 end
 

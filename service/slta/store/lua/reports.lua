@@ -14,7 +14,7 @@ local function on_increment(fleet, class_index, pool_index, status, level)
 end
 
 -- id, pool_id, lease in µs ('' for the fleet's), as_of: adopts a session that the pool reports as its own.
---   -> ADOPTED pool_id class lease start due | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
+--   -> ADOPTED pool_id class lease start due '' | PRESENT | ELSEWHERE | ENDED | OVER_CAPACITY | UNKNOWN_POOL
 --    | STALE_REPORT as_of. O(1).
 function reports.adopt(fleet, id, pool_id, lease, as_of)
   local pool_number, status, refusal = pools.find(fleet, pool_id)
@@ -69,9 +69,9 @@ function reports.locate(fleet, id, pool_id)
   }
   local session = sessions.read(fleet, id)
   if session and session.pool_number == pool_number then
-    return nil, nil, sessions.reply(fleet, 'SAME', session)
+    return nil, nil, (sessions.reply(fleet, 'SAME', session))
   end
-  local ended = not session and sessions.ended(fleet, id)
+  local ended = not session and (sessions.ended(fleet, id))
   if ended then
     return nil, nil, ended
   end
@@ -94,16 +94,16 @@ function reports.place(fleet, id, session, pool, lease, start)
   return session
 end
 
--- id, pool_id, lease in µs ('' for the fleet's), draw in [0, 1): another dispatcher has placed the session on this
+-- id, lease in µs ('' for the fleet's), draw in [0, 1), pool_id: another dispatcher has placed the session on this
 -- pool.
---   -> NEW pool_id class lease start due, then the policy's comparison | MOVED the same
---    | SAME pool_id class lease start due | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL.
+--   -> NEW pool_id class lease start due, then the policy's comparison or '' | MOVED the same
+--    | SAME pool_id class lease start due '' | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL.
 -- O(classes + log pools).
-function reports.report(fleet, id, pool_id, lease, draw)
+function reports.report(fleet, id, lease, draw, pool_id)
   local session, pool, answer = reports.locate(fleet, id, pool_id)
   if answer then
     policies.call(fleet, 'left_out', answer[1])
-    return answer
+    return answer, answer[1] == 'ENDED' and answer[3] or answer[2]
   end
   -- writes
   lease = session and session.lease or sessions.lease(fleet, lease)
@@ -112,9 +112,7 @@ function reports.report(fleet, id, pool_id, lease, draw)
   end
   local comparison = pool.status == 'active' and policies.call(fleet, 'compare', draw, pool.class_index, pool.level)
   local placed = reports.place(fleet, id, session, pool, lease, fleet.time)
-  local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed)
-  for _, value in ipairs(comparison or {}) do
-    reply[#reply + 1] = value
-  end
-  return reply
+  local reply = sessions.reply(fleet, session and 'MOVED' or 'NEW', placed, comparison)
+  local choice = comparison and attributes.address(fleet, comparison[2]) or ''
+  return reply, pool_id, choice ~= '' and choice or nil
 end

@@ -22,17 +22,18 @@ local function write(fleet, id, session)
   write_buffer.set(fleet, keys.of_fleet(fleet, 'sessions'), id, records.text(session))
 end
 
--- {ENDED, reason, pool_id} of a session that ended within the retention time, or was completed before its assign; else
--- nil.
+-- {ENDED, reason, pool_id} and the pool_id of a session that ended within the retention time, or was completed before
+-- its assign; else nil.
 function sessions.ended(fleet, id)
   local record = write_buffer.get(fleet, keys.of_ended(fleet, fleet.ended_generation), id)
   if not record and fleet.older_ended > 0 then
     record = write_buffer.get(fleet, keys.of_ended(fleet, 1 - fleet.ended_generation), id)
   end
   if record then
-    return { 'ENDED', string.match(record, '(%S+) (%S*)') }
+    local reason, pool_id = string.match(record, '(%S+) (%S*)')
+    return { 'ENDED', reason, pool_id }, pool_id
   elseif tombstones.contains(fleet, id) then
-    return { 'ENDED', 'completed_before_assign', '' }
+    return { 'ENDED', 'completed_before_assign', '' }, ''
   end
 end
 
@@ -76,10 +77,10 @@ function sessions.begin(fleet, id, pool_number, pool_id, lease, counter, token, 
   return session, level
 end
 
--- {word, pool_id, class, lease, start, due} of a live session.
-function sessions.reply(fleet, word, session)
+-- {word, pool_id, class, lease, start, due, detail} of a live session, and its pool_id. `detail` depends on the word.
+function sessions.reply(fleet, word, session, detail)
   local class = fleet.names[(keys.locate(fleet, session.pool_number))]
-  return { word, session.pool_id, class, session.lease, session.start, session.due }
+  return { word, session.pool_id, class, session.lease, session.start, session.due, detail or '' }, session.pool_id
 end
 
 -- Removes a session from its pool.
@@ -122,18 +123,47 @@ function sessions.reap(fleet)
   leases.reap(fleet, expire)
 end
 
--- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1)
---   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due
+-- Replaces a session's lease; the new one expires in the second `due`, 0 for never.
+local function set_lease(fleet, id, session, lease, due)
+  leases.set(fleet, id, session.due, false)
+  leases.set(fleet, id, due, true)
+  session.lease, session.due = lease, due
+  write(fleet, id, session)
+  fleet.revision = fleet.revision + 1
+end
+
+-- Restarts a lease, with its own length if `lease` is ''.
+local function renew(fleet, id, session, lease)
+  lease = lease == '' and session.lease or tonumber(lease)
+  set_lease(fleet, id, session, lease, leases.due_after(fleet, lease))
+end
+
+-- The reply of an operation on a session, its pool_id, and the pool's labels if `options` has the word.
+local function with_labels(fleet, options, reply, pool_id)
+  local wanted = options ~= '' and string.find(options, 'labels', 1, true)
+  return reply, pool_id, wanted and attributes.labels(fleet, pool_id) or nil
+end
+
+local function replay_assign(fleet, id, session, lease, options)
+  if string.find(options, 'touch', 1, true) then
+    renew(fleet, id, session, lease)
+  end
+  return with_labels(fleet, options, sessions.reply(fleet, 'REPLAYED', session))
+end
+
+-- id, lease in µs ('' for the fleet's, 0 for none), draw in [0, 1), options: "touch" to renew the lease of a live
+-- session, "labels" for the labels of its pool, or both
+--   -> ASSIGNED pool_id class lease start due token | REPLAYED pool_id class lease start due ''
 --    | ENDED reason pool_id | OBSERVES | NO_ACTIVE_POOL | FULL
 -- O(classes + log pools).
-function sessions.assign(fleet, id, lease, draw)
+function sessions.assign(fleet, id, lease, draw, options)
   local session = sessions.read(fleet, id)
   if session then
-    return sessions.reply(fleet, 'REPLAYED', session)
+    return replay_assign(fleet, id, session, lease, options)
   end
-  local ended = sessions.ended(fleet, id)
+  local ended, ended_on = sessions.ended(fleet, id)
   if ended then
-    return ended
+    return ended, ended_on
   elseif not fleet.policy_table.choose then
     return { 'OBSERVES' }
   elseif fleet.active_pools == 0 then
@@ -154,35 +184,27 @@ function sessions.assign(fleet, id, lease, draw)
   policies.call(fleet, 'update', step)
   local counts = fleet['assigned_' .. token]
   counts[class_index] = counts[class_index] + 1
-  local reply = sessions.reply(fleet, 'ASSIGNED', begun)
-  reply[#reply + 1] = token
-  return reply
+  return with_labels(fleet, options, sessions.reply(fleet, 'ASSIGNED', begun, token))
 end
 
--- id -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN. O(1).
-function sessions.complete(fleet, id)
+-- id, two words without meaning, options: "unmarked" to leave no tombstone of an unknown id
+--   -> COMPLETED pool_id | ENDED reason pool_id | UNKNOWN | UNMARKED if it is unknown and has no tombstone. O(1).
+function sessions.complete(fleet, id, _, _, options)
   local session = sessions.read(fleet, id)
   if session then
     -- writes
     sessions.finish(fleet, id, session, 'completed')
-    return { 'COMPLETED', session.pool_id }
+    return { 'COMPLETED', session.pool_id }, session.pool_id
   end
-  local ended = sessions.ended(fleet, id)
+  local ended, ended_on = sessions.ended(fleet, id)
   if ended and ended[2] ~= 'completed_before_assign' then
-    return ended
+    return ended, ended_on
+  elseif options == 'unmarked' then
+    return { 'UNMARKED' }
   end
   -- writes
   tombstones.add(fleet, id)
   return { 'UNKNOWN' }
-end
-
--- Replaces a session's lease; the new one expires in the second `due`, 0 for never.
-local function set_lease(fleet, id, session, lease, due)
-  leases.set(fleet, id, session.due, false)
-  leases.set(fleet, id, due, true)
-  session.lease, session.due = lease, due
-  write(fleet, id, session)
-  fleet.revision = fleet.revision + 1
 end
 
 -- Extends a lease to the second `due`, 0 for never; a lease is never shortened. Returns whether it was extended.
@@ -195,15 +217,14 @@ function sessions.extend_lease(fleet, id, session, lease, due)
 end
 
 -- id, lease in µs ('' for the session's own, 0 for none from now on)
---   -> RENEWED pool_id class lease start due | EXPIRED | UNKNOWN. O(1).
+--   -> RENEWED pool_id class lease start due '' | EXPIRED | UNKNOWN. O(1).
 function sessions.renew(fleet, id, lease)
   local session = sessions.read(fleet, id)
   if not session then
     return { sessions.ended(fleet, id) and 'EXPIRED' or 'UNKNOWN' }
   end
   -- writes
-  lease = lease == '' and session.lease or tonumber(lease)
-  set_lease(fleet, id, session, lease, leases.due_after(fleet, lease))
+  renew(fleet, id, session, lease)
   return sessions.reply(fleet, 'RENEWED', session)
 end
 

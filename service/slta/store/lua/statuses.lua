@@ -88,7 +88,7 @@ local function change(fleet, changes, status)
   end)
 end
 
--- pool_id, status -> {POOL, pool_id, class, status, occupancy} | {UNKNOWN_POOL}. O(occupancy + pools / 8).
+-- pool_id, status -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}. O(occupancy + pools / 8).
 statuses.set = pools.on_pool(function(fleet, pool_id, pool_number, present, status)
   local occupancy = ledger.occupancy(fleet, pool_number)
   local pool = { pool_id = pool_id, pool_number = pool_number, status = present, occupancy = occupancy }

@@ -83,7 +83,7 @@ end
 -- `reset` if curves, capacities or the policy changed. O(r* + classes * pools / 8).
 function ledger.rebuild(fleet, reset)
   fleet.revision = fleet.revision + 1
-  cache.invalidate_names(fleet)
+  fleet.pool_list = cache.next_version(fleet.pool_list)
   fleet.active_pools = vectors.sum(fleet.pools)
   fleet.room_for = 0
   for class_index = 1, #fleet.pools do

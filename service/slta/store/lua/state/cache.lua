@@ -10,7 +10,7 @@ local DERIVED = {
 }
 
 local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
-local MAX_NAMES = 131072 -- of pools of all fleets, about 10 MB; beyond, the cache is cleared
+local MAX_NAMES = 131072 -- of pool ids and addresses of all fleets, about 10 MB; beyond, the cache is cleared
 
 local entries, levels, names = {}, 0, 0 -- by prefix
 
@@ -105,30 +105,31 @@ function cache.store(fleet)
   store_entry(fleet)
 end
 
--- The pool ids by pool number that were read since the list of pools changed.
-function cache.pool_names(fleet)
-  local entry = entries[fleet.prefix]
-  if not entry or fleet.pool_list == 0 then -- 0: the list has no version yet
+-- The values that were read since a list of pools changed, whose version is the field `list`: pool ids by pool number
+-- (`pool_list`), or addresses by pool id (`attribute_list`).
+function cache.list(fleet, list)
+  local entry, version = entries[fleet.prefix], fleet[list]
+  if not entry or version == 0 then -- 0: the list has no version yet
     return {}
-  elseif entry.pool_list ~= fleet.pool_list then
-    entry.pool_list, entry.pool_names = fleet.pool_list, {}
+  elseif not entry[list] or entry[list].version ~= version then
+    entry[list] = { version = version, values = {} }
   end
-  return entry.pool_names
+  return entry[list].values
 end
 
--- Adds a pool id to them.
-function cache.add_pool_name(pool_names, pool_number, name)
-  pool_names[pool_number] = name
+-- Adds a value to them.
+function cache.add(values, key, value)
+  values[key] = value
   names = names + 1
   if names > MAX_NAMES then
     entries, levels, names = {}, 0, 0
   end
 end
 
--- Invalidates the pool ids. The new version of the list is derived from the previous one and the server's clock, so
--- that another fleet of the same name does not reach the same one.
-function cache.invalidate_names(fleet)
-  fleet.pool_list = digest({ vectors.encode(fleet.pool_list), unpack(redis.call('TIME')) })
+-- The version of a list after a change. It is derived from the previous one and the server's clock, so that another
+-- fleet of the same name does not reach the same one.
+function cache.next_version(version)
+  return digest({ vectors.encode(version), unpack(redis.call('TIME')) })
 end
 
 -- The table of the fleet's last call for reuse; a new one would have to grow field by field. `values` is the unpacked
