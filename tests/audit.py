@@ -18,6 +18,7 @@ from tests import rawstate
 from tests.servers import TextRedis
 
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
+STATE_KEYS |= {"addresses", "labels"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 OWN_ROWS = {
@@ -176,7 +177,18 @@ def _check_pools(fleet: Fleet, found: list[str]) -> list[dict[int, int]]:
     _claim(found, "draining pools", fleet.vector("draining_pools"), status_counts["draining"])
     _claim(found, "failed pools", fleet.vector("failed_pools"), status_counts["failed"])
     _claim(found, "names", len(names), len(fleet.pools))
+    _check_attributes(fleet, found)
     return columns
+
+
+def _check_attributes(fleet: Fleet, found: list[str]) -> None:
+    addresses, labels = fleet.hash("addresses"), fleet.hash("labels")
+    _claim(found, "attributes of no pool", sorted({*addresses, *labels} - {*fleet.pools}), [])
+    if (addresses or labels) and not fleet.integer("attribute_list"):
+        found.append("there are attributes, and their list has no version")
+    unfit = [text for text in addresses.values() if not re.fullmatch("[!-+\\--~]{1,255}", text)]
+    unfit += [text for text in labels.values() if not isinstance(json.loads(text), dict)]
+    _claim(found, "unreadable attributes", unfit, [])
 
 
 def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:

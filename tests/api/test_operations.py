@@ -236,3 +236,23 @@ async def test_others_come_in_between_the_slices_of_a_call(hasty: Api, between: 
     assert not long.done()
     # 503: on a slow machine the call's time is over before its last slices
     assert set(statuses(await long)) <= {404, 503}
+
+
+async def test_reports_of_a_batch_have_the_answers_of_single_ones(api: Api, fleet: str) -> None:
+    reports = [("r", "small-1"), ("r", "small-1"), ("r", "large-1"), ("q", "nowhere")]
+    operations = [{"report": {"session_id": id_, "pool_id": pool}} for id_, pool in reports]
+    outcomes = await operate(api, fleet, *operations, {"complete": {"session_id": "r"}}, operations[0])
+    assert [(one["status"], one["body"].get("outcome") or one["body"]["code"]) for one in outcomes] == [
+        (201, "new"), (200, "same"), (200, "moved"), (409, "reported_pool_unknown"), (200, "completed"),
+        (409, "session_ended"),
+    ]  # fmt: skip
+
+
+async def test_a_batch_takes_the_options_of_single_calls(api: Api, fleet: str) -> None:
+    await operate(api, fleet, {"assign": {"session_id": "s", "lease_seconds": 5}})
+    options = {"session_id": "s", "lease_seconds": 500, "touch": True, "labels": True}
+    unmarked, late_assign = {"complete": {"session_id": "t", "mark": False}}, {"assign": {"session_id": "t"}}
+    again, _, late = await operate(api, fleet, {"assign": options}, unmarked, late_assign)
+    assert (again["status"], again["body"]["labels"]) == (200, {})
+    assert late["status"] == 201
+    assert (await api.get(f"{fleet}/sessions/s")).json()["lease_seconds_left"] > 400

@@ -152,3 +152,84 @@ async def test_an_unknown_pool_is_404_whatever_is_asked_of_it(api: Api, fleet: s
         await api.put(f"{fleet}/pools/nowhere/sessions", json={"as_of": "0:0", "session_ids": []}),
     ):
         assert refusal(answer) == (404, "unknown_pool")
+
+
+# Addresses and labels
+
+ADDRESS, LABELS = "10.0.0.7:8080", {"zone": "a"}
+
+
+async def test_put_sets_what_is_given_keeps_what_is_not_and_removes_what_is_null(api: Api, fleet: str) -> None:
+    seen = []
+    for given in ({"address": ADDRESS, "labels": LABELS}, {}, {"address": None}, {"address": ADDRESS, "labels": None}):
+        answer = await api.put(f"{fleet}/pools/small-1", json={"pool_class": "small"} | given)
+        assert answer.status_code == 200
+        seen.append((answer.json()["address"], answer.json()["labels"]))
+    assert seen == [(ADDRESS, LABELS), (ADDRESS, LABELS), (None, LABELS), (ADDRESS, {})]
+
+
+async def test_a_list_of_pools_sets_attributes_and_says_whose_have_changed(api: Api, fleet: str) -> None:
+    pools = [{"pool_id": "x", "pool_class": "small", "address": "x:1"}]
+    pools += [{"pool_id": "small-1", "pool_class": "small", "address": ADDRESS}]
+    first, again = [await api.post(f"{fleet}/pools", json={"pools": pools}) for _ in range(2)]
+    assert first.json() == {"created": ["x"], "changed": ["small-1"], "unchanged": []}
+    assert again.json() == {"created": [], "changed": [], "unchanged": ["x", "small-1"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "detail"),
+    [
+        ({"address": ""}, "address: must have 1 to 255 printable ASCII characters, but no space and no comma"),
+        ({"address": "a b"}, "address: must have"),
+        ({"address": "a,b"}, "address: must have"),
+        ({"address": "é:1"}, "address: must have"),
+        ({"address": "x" * 256}, "address: must have"),
+        ({"address": 8080}, "address: input should be a valid string"),
+        ({"labels": {"a b": ""}}, "labels.?: must be a name"),
+        ({"labels": {"a": 1}}, "labels.a: input should be a valid string"),
+        ({"labels": {"a": "\n"}}, "labels.a: must have no control characters"),
+        ({"labels": {str(k): "" for k in range(17)}}, "labels: dictionary should have at most 16 items"),
+        ({"labels": {"a": "é" * 512}}, "labels: must have at most 1,024 bytes, keys and values together"),
+        ({"labels": []}, "labels: must be an object with fields"),
+    ],
+)
+async def test_an_attribute_out_of_bounds_is_refused_and_changes_nothing(
+    api: Api, fleet: str, given: dict[str, object], detail: str
+) -> None:
+    before = (await api.get(f"{fleet}/pools/small-1")).json()
+    for answer in (
+        await api.put(f"{fleet}/pools/small-1", json={"pool_class": "small"} | given),
+        await api.post(f"{fleet}/pools", json={"pools": [{"pool_id": "small-1", "pool_class": "small"} | given]}),
+    ):
+        assert refusal(answer) == (422, "invalid_request")
+        assert answer.json()["detail"].removeprefix("pools[0].").startswith(detail)
+    assert (await api.get(f"{fleet}/pools/small-1")).json() == before
+
+
+async def test_the_largest_attributes_are_taken_by_a_thousand_pools(api: Api, fleet: str) -> None:
+    labels = {f"{k:02d}": "x" * 62 for k in range(12)}
+    pools = [{"pool_id": f"p{k}", "pool_class": "small", "address": "y" * 60, "labels": labels} for k in range(900)]
+    assert len((await api.post(f"{fleet}/pools", json={"pools": pools})).json()["created"]) == 900
+    assert (await api.get(f"{fleet}/pools/p899")).json()["labels"] == labels
+
+
+async def test_a_fleet_file_sets_addresses_by_template_or_one_by_one(api: Api) -> None:
+    small = {"name": "small", "utility": {"kind": "linear", "slope": 1}, "capacity": 2}
+    listed = [{"id": "srv-a", "address": "a:1", "labels": LABELS}, {"id": "srv-b"}]
+    classes = [small | {"pools": 2, "address": "10.0.0.{n}:80"}, small | {"name": "large", "pools": listed}]
+    created = await api.put("/v1/fleets/g", json={"classes": classes})
+    assert created.json()["classes"] == [one | {"utility": {"kind": "linear", "slope": 1}} for one in classes]
+    pools = (await api.get("/v1/fleets/g/pools")).json()["pools"]
+    assert {pool["pool_id"]: pool["address"] for pool in pools} == {
+        "small-1": "10.0.0.1:80", "small-2": "10.0.0.2:80", "srv-a": "a:1", "srv-b": None,
+    }  # fmt: skip
+
+
+async def test_an_assign_has_labels_if_it_asks_for_them(api: Api, fleet: str) -> None:
+    for pool in ("large-1", "large-2"):
+        await api.put(f"{fleet}/pools/{pool}", json={"pool_class": "large", "address": ADDRESS, "labels": LABELS})
+    plain, labelled = [
+        (await api.post(f"{fleet}/assign", json={"session_id": "s", "labels": asked})).json() for asked in (False, True)
+    ]
+    assert plain["address"] == ADDRESS
+    assert labelled == plain | {"token": None, "replayed": True, "labels": LABELS}

@@ -52,6 +52,7 @@ MAX_PER_ITERATION = {
     ]
 }
 
+PUT_ADDRESS = {"pool_class": "small", "address": "10.0.0.7:8080", "labels": {"zone": "a"}}
 REPORT = {"as_of": "1700000000:41000000", "session_ids": ["s-9", "s-50"]}
 
 STORY = (
@@ -71,6 +72,7 @@ STORY = (
     Call("averages", "GET", "/averages?window=60", seconds_before=11),
     Call("add-pools", "POST", "/pools", {"pools": [{"pool_id": "small-3", "pool_class": "small"}]}),
     Call("pools", "GET", "/pools?limit=2"),
+    Call("put-address", "PUT", "/pools/small-3", PUT_ADDRESS),
     Call("drain", "POST", "/pools/large-1/drain"),
     Call("events", "GET", "/events"),
     Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),

@@ -30,7 +30,15 @@ def fleet_file(**fields: Any) -> FleetFile:
 
 
 def test_the_fleet_of_the_page_is_the_one_that_the_other_examples_use() -> None:
-    assert [yaml.safe_load(block) for block in PAGE.blocks("yaml")] == [FILE]
+    first, *_ = PAGE.blocks("yaml")
+    assert yaml.safe_load(first) == FILE
+
+
+def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
+    _, *ways = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
+    linear = {"name": "c", "capacity": 1, "utility": {"kind": "linear", "slope": 1}}
+    pools = [[*FleetFile.read({"classes": [linear | way]}).wanted_pools()] for way in ways]
+    assert [(len(of_way), of_way[0].address) for of_way in pools] == [(12, "10.0.0.1:8080"), (2, "10.0.1.7:8080")]
 
 
 def test_the_optional_fields_have_the_defaults_of_the_table() -> None:

@@ -84,6 +84,12 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "a bit of a token row": flip("green:1", 2),
     "the yellow row deleted": drop("yellow"),
     "a token row of another type": retype("green:0"),
+    # attributes
+    "an address of no pool": lambda redis: redis.hset(key("addresses"), "nobody", "10.0.0.1:80"),
+    "an address with a space": lambda redis: redis.hset(key("addresses"), "small-0", "10.0.0.1 80"),
+    "labels that are no JSON": lambda redis: redis.hset(key("labels"), "small-0", "{zone"),
+    "an address unknown to the state": lambda redis: redis.hset(key("addresses"), "small-0", "10.0.0.1:80"),
+    "the labels of another type": retype("labels"),
     # totals
     "sessions + 5": add("sessions", 5),
     "utility + 10 %": lambda redis: add("utility", int(rawstate.fields(redis, FLEET)["utility"]) // 10)(redis),
