@@ -15,7 +15,7 @@ from slta.api.http.dependencies import Dependencies, RenderMetrics
 from slta.api.http.guards import LOOPBACK_HOSTS, RequestGuard
 from slta.api.http.middleware import GuardMiddleware
 from slta.api.http.proxy_headers import TrustedProxies
-from slta.api.routes import fleets, observations, operations, pools, probes, sessions
+from slta.api.routes import fleets, observations, operations, place, pools, probes, sessions
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.expected_gap.cache import ExpectedGapCache
@@ -23,7 +23,15 @@ from slta.fleet_file import Specs
 from slta.models.request_record import RequestRecord
 from slta.store import Store
 
-ROUTERS = (sessions.router, operations.router, pools.router, fleets.router, observations.router, probes.router)
+ROUTERS = (
+    sessions.router,
+    place.router,
+    operations.router,
+    pools.router,
+    fleets.router,
+    observations.router,
+    probes.router,
+)
 """Busiest first: routes are matched in order."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
@@ -19,22 +19,24 @@ from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import Dependencies
 from slta.api.http.guards import RequestGuard
 from slta.api.http.parsing import BodyParser, ReadPlain
+from slta.api.http.placement import FLEETS, PLACE, is_placement
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import RouteOptions, route_options_of
 from slta.api.plain_operations import read_plain_operations
-from slta.api.routes import operations, sessions
+from slta.api.routes import operations, place, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
-
-FLEETS = "/v1/fleets/"
 
 
 class FastRoute(NamedTuple):
-    """A hot route. `endpoint` takes fleet, body, dependencies and context; `name` is the segment after the fleet."""
+    """A hot route. `name` is the segment after the fleet.
+
+    `endpoint` takes fleet, body, dependencies and context; without a `parser` it takes no body, which stays unread.
+    """
 
     name: str
     path: str
     options: RouteOptions
-    parser: BodyParser
+    parser: BodyParser | None
     endpoint: Callable[..., Awaitable[ApiResponse]]
 
 
@@ -58,6 +60,8 @@ FAST_ROUTES: Mapping[str, FastRoute] = {
     )
 }
 """By the path segment after the fleet; the method is POST."""
+PLACE_ROUTE = FastRoute(PLACE, f"{FLEETS}{{fleet}}/{PLACE}", route_options_of(place.place), None, place.place)
+"""Takes any method and tail."""
 
 
 class FastRequest(NamedTuple):
@@ -83,19 +87,16 @@ class FastPath:
         last piece, the request is cancelled.
         """
         route, fleet = request
-        options, authorizer = route.options, self._dependencies.authorizer
+        authorizer = self._dependencies.authorizer
         status = 0
         try:
             self.guard.check(scope, context)
-            authorizer.authorize(context, options, fleet)
-            check_accept(context, options.offers)
-            check_query(scope["query_string"], ())
-            if isinstance(body, bytes):
-                check_body(context, body, options.body_bytes, authorizer.reserve)
+            authorizer.authorize(context, route.options, fleet)
+            if route.parser is None:
+                response = await route.endpoint(fleet, self._dependencies, context)
             else:
-                body = await read_body(context, body, options.body_bytes, authorizer.reserve)
-            model = await route.parser.read(body)
-            response = await route.endpoint(fleet, model, self._dependencies, context)
+                model = await self._read(route, route.parser, scope, context, body)
+                response = await route.endpoint(fleet, model, self._dependencies, context)
             status = response.status
         except ClientDisconnect:
             raise asyncio.CancelledError from None
@@ -107,12 +108,26 @@ class FastPath:
             self.guard.finish(scope, context, route.path, status)
         return response
 
+    async def _read(
+        self, route: FastRoute, parser: BodyParser, scope: Scope, context: RequestContext, body: bytes | Receive
+    ) -> Any:  # noqa: ANN401 - the body of the route
+        options, reserve = route.options, self._dependencies.authorizer.reserve
+        check_accept(context, options.offers)
+        check_query(scope["query_string"], ())
+        if isinstance(body, bytes):
+            check_body(context, body, options.body_bytes, reserve)
+        else:
+            body = await read_body(context, body, options.body_bytes, reserve)
+        return await parser.read(body)
+
 
 def match_fast_route(scope: Scope) -> FastRequest | None:
     """Match a request to a hot route; None if it is for another route."""
     path: str = scope["path"]
-    if scope["method"] != "POST" or not path.startswith(FLEETS):
+    if not path.startswith(FLEETS):
         return None
     fleet, _, name = path[len(FLEETS) :].partition("/")
-    route = FAST_ROUTES.get(name)
+    route = FAST_ROUTES.get(name) if scope["method"] == "POST" else None
+    if route is None and is_placement(path):
+        route = PLACE_ROUTE
     return FastRequest(route, fleet) if route and fleet else None

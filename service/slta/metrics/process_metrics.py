@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from slta.metrics.definitions import CounterDef, GaugeDef, HistogramDef, Row
 from slta.models import Findings
 from slta.models.errors import NoActivePoolError, NoCapacityError
-from slta.models.request_record import RequestRecord
+from slta.models.request_record import PLACE_ROUTE, RequestRecord
 from slta.store.client.preflight import Eviction
 
 REQUESTS = HistogramDef(
@@ -20,7 +20,12 @@ REQUESTS = HistogramDef(
     (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
 SHED = CounterDef("requests_shed", "Requests shed because of overload.", ("route",))
-SERVER_ERRORS = CounterDef("server_errors", "Responses with a status of 5xx, by problem code.", ("code",))
+SERVER_ERRORS = CounterDef(
+    "server_errors", "Responses with a status of 5xx, by problem code, without the placement route's.", ("code",)
+)
+PLACE_REQUESTS = CounterDef(
+    "place_requests", "Requests of the placement route: `placed`, or the code in X-Slta-Code.", ("fleet", "code")
+)
 KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status code.", ("key_id", "status_code"))
 CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
 REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
@@ -51,7 +56,9 @@ BLOCKED = GaugeDef(
 PROCESS_ROWS = tuple(row for row in vars().values() if isinstance(row, Row))
 """All rows above, in this order."""
 
-NO_ROUTE = NO_KEY = "none"
+NO_ROUTE = NO_KEY = NO_FLEET = "none"
+PLACED = "placed"
+"""Code of a placement that was not refused."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "other"
 STATUS_CLASSES = ("left", "1xx", "2xx", "3xx", "4xx", "5xx")
@@ -68,6 +75,8 @@ class ProcessMetrics:
         self._server_errors = SERVER_ERRORS.create(self.registry)
         for error in (NoCapacityError, NoActivePoolError):
             self._server_errors.labels(error.code)  # at 0, so that rate() has the first ones: the objective needs them
+        self._place_requests = PLACE_REQUESTS.create(self.registry)
+        self._placed_fleets: set[str] = set()
         self._key_requests = KEY_REQUESTS.create(self.registry)
         self._connections = CONNECTIONS.create(self.registry)
         self._refused = REFUSED.create(self.registry)
@@ -96,10 +105,20 @@ class ProcessMetrics:
         durations, by_key = known
         durations.observe(request.seconds)
         by_key.inc()
-        if request.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.problem:
+        if request.route == PLACE_ROUTE:
+            self._observe_placement(request)
+        elif request.status >= HTTPStatus.INTERNAL_SERVER_ERROR and request.problem:
             self._server_errors.labels(request.problem).inc()
         if request.shed:
             self._shed.labels(request.route or NO_ROUTE).inc()
+
+    def _observe_placement(self, request: RequestRecord) -> None:
+        """The label is only a fleet that has placed a session here: a client may ask for any number of other names."""
+        if request.status == HTTPStatus.OK:
+            self._placed_fleets.add(request.fleet)
+        fleet = request.fleet if request.fleet in self._placed_fleets else NO_FLEET
+        code = request.problem or (PLACED if request.status else STATUS_CLASSES[0])
+        self._place_requests.labels(fleet, code).inc()
 
     def connection_refused(self, reason: str) -> None:
         """Count a connection refused or closed by the server."""

@@ -44,6 +44,8 @@ class Event:
     after: Facts | None = None
 
 
+PLACE_ROUTE = "/v1/fleets/{fleet}/place"
+"""Path template of the placement route, whatever follows `place`; all its refusals have status 503."""
 MAX_WORD = 64
 """Maximum characters of each field of an author in the store."""
 

@@ -11,11 +11,12 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from slta.api.http.placement import is_placement, placement_refusal
 from slta.api.http.problems import CLOSE, HttpError, problem_of
 from slta.api.http.responses import ApiResponse, encode_headers
 from slta.server.connection_limits import REQUEST_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.framing import CHUNKED, Framing
-from slta.server.request_head import Trailers, add_host, head_end, http_error_of, is_probe
+from slta.server.request_head import Trailers, add_host, head_end, http_error_of, is_probe, path_of, target_of
 
 WRITE_BUFFER_BYTES = 16_384
 """High-water mark of the transport's write buffer, and of TLS's read buffer, besides the kernel's buffers."""
@@ -42,6 +43,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_started = False
         self._framing = Framing()
         self._half_closed = False
+        self._keeps_body = True
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as above
         """Register the connection; it may not be admitted."""
@@ -74,16 +76,17 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.url[:1] != b"/":
             add_host(self.url, self.headers)
         super().on_headers_complete()
+        self._keeps_body = not is_placement(self.scope["path"])
         if self._limits.ending or not self._is_admitted:
             self.cycle.keep_alive = False
         if self._framing.body_left == CHUNKED:
             self.headers = Trailers()
 
     def on_body(self, body: bytes) -> None:
-        """Append to the body; discard it if the response is already complete."""
+        """Append to the body; discard it if the route reads none, or the response is already complete."""
         cycle, framing = self.cycle, self._framing
         framing.overhead = 0
-        if not cycle.response_complete:
+        if self._keeps_body and not cycle.response_complete:
             cycle.body += body
             if framing.body_left:  # otherwise on_message_complete follows
                 cycle.message_event.set()
@@ -136,7 +139,7 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._is_closing():
             self.transport.abort()
         elif self._head_started:
-            self._refuse(HttpError(408, "request_timeout", "The request did not arrive in time.", CLOSE))
+            self._refuse(HttpError(408, "request_timeout", "The request did not arrive in time.", CLOSE), self._buffer)
         elif cycle is None or cycle.response_complete:
             self.transport.close()
             self._set_deadline()
@@ -197,7 +200,7 @@ class LimitedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:  # no upgrade is supported; the remaining bytes would be of that protocol
             self.cycle.keep_alive, start = False, len(buffer)
         except (HttpError, httptools.HttpParserError) as error:
-            self._refuse(http_error_of(error))
+            self._refuse(http_error_of(error), buffer[start:])
             start, framing.body_left = len(buffer), 0
         self._buffer = buffer[start:]
         if framing.body_left and self.cycle.transport is self.transport:
@@ -211,27 +214,38 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.loop.call_soon(self._resume)
 
-    def _refuse(self, refusal: HttpError) -> None:
-        """Close the connection, with an error response unless another one has started."""
+    def _refuse(self, refusal: HttpError, unparsed: bytes) -> None:
+        """Close the connection, with an error response unless another one has started.
+
+        `unparsed` begins with the head of the refused request, if the request has not begun.
+        """
         self._limits.refuse(refusal.code)
         cycle: Any = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete or not cycle.response_started:
-            request_id = secrets.token_hex(8)
-            self.write_response(problem_of(request_id, refusal), request_id, self.server_state.default_headers)
+            request_id, has_begun = secrets.token_hex(8), cycle is not None and not cycle.response_complete
+            path = path_of(self.url if has_begun else target_of(unparsed))
+            to_response = placement_refusal if is_placement(path) else problem_of
+            self.write_response(to_response(request_id, refusal), request_id, self.server_state.default_headers)
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
         self.half_close()
 
     def write_response(
-        self, response: ApiResponse, request_id: str, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False
+        self,
+        response: ApiResponse,
+        request_id: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        *,
+        last: bool = False,
+        is_head: bool = False,
     ) -> None:
-        """Send a response; `headers` come first, `last` adds `Connection: close`."""
+        """Send a response; `headers` come first, `last` adds `Connection: close`, `is_head` leaves the body out."""
         lines = [STATUS_LINE[response.status]]
         for name, value in headers:
             lines += (name, b": ", value, b"\r\n")
         end = b"connection: close\r\n\r\n" if last else b"\r\n"
-        lines += (encode_headers(response, request_id), end, response.body)
+        lines += (encode_headers(response, request_id), end, b"" if is_head else response.body)
         self.transport.write(b"".join(lines))
 
 

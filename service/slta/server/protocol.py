@@ -55,7 +55,7 @@ class FastPathProtocol(LimitedProtocol):
         if cycle.disconnected:
             return
         body: Any = cycle.receive
-        if not cycle.more_body:
+        if not cycle.more_body:  # of a placement, nothing was kept
             body = bytes(cycle.body)
             cycle.body.clear()
         response = self._fast_path.respond(request, cycle.scope, context, body)  # type: ignore[arg-type]
@@ -74,7 +74,11 @@ class FastPathProtocol(LimitedProtocol):
         response = task.result()
         must_close = "Connection" in response.headers
         self.write_response(
-            response, context.request_id, cycle.default_headers, last=not (cycle.keep_alive or must_close)
+            response,
+            context.request_id,
+            cycle.default_headers,
+            last=not (cycle.keep_alive or must_close),
+            is_head=cycle.scope["method"] == "HEAD",
         )
         cycle.keep_alive = cycle.keep_alive and not must_close
         cycle.response_started = cycle.response_complete = True

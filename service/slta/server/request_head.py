@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from slta.api.http.guards import PROBES
 from slta.api.http.problems import CLOSE, HttpError
@@ -15,6 +16,7 @@ MAX_HEADER_LINES = 100
 UNCHECKED_HEAD_BYTES = 400
 """A head of at most this size is within all limits: 100 lines have more bytes."""
 VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+_TARGET = re.compile(rb"[A-Za-z-]+ (/[^ \r\n]*)")
 _VERSION = re.compile(rb" HTTP/\d+(\.\d+)?\Z")
 
 
@@ -59,6 +61,17 @@ def add_host(target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     hosts = [value for name, value in headers if name == b"host"]
     if hosts and hosts != [authority]:
         headers.append((b"host", authority))
+
+
+def target_of(head: bytes) -> bytes:
+    """Target of the request line with which a head begins, complete or cut off; empty if it is not HTTP."""
+    match = _TARGET.match(head)
+    return match[1] if match else b""
+
+
+def path_of(target: bytes) -> str:
+    """Decoded path of a request target."""
+    return unquote(target.partition(b"?")[0].decode("latin-1"))
 
 
 def is_probe(target: bytes) -> bool:

@@ -51,6 +51,8 @@ class ApiRoute(APIRoute):
             context, authorizer = context_of(request.scope), dependencies_of(request.app).authorizer
             authorizer.authorize(context, self.route_options, request.path_params.get("fleet"))
             try:
+                if self.route_options.placement:
+                    return await call_endpoint(request)
                 check_accept(context, self.route_options.offers)
                 if not self.route_options.free_query:
                     check_query(request.scope["query_string"], self._query)
@@ -79,7 +81,7 @@ def _with_starlette_response(endpoint: Endpoint) -> Callable[..., Coroutine[Any,
 
 def starlette_response(response: ApiResponse) -> Response:
     """Convert an ApiResponse to a Starlette Response."""
-    return Response(response.body, response.status, dict(response.headers), response.content_type)
+    return Response(response.body, response.status, dict(response.headers), response.content_type or None)
 
 
 class ParsedRequest(Request):

@@ -12,10 +12,11 @@ import structlog
 from starlette.types import Scope
 
 from slta.api.http.context import RequestContext
+from slta.api.http.placement import is_placement, placement_refusal, repeated_header
 from slta.api.http.problems import EXPECTED, HttpError, problem_code, problem_of
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.api.http.responses import ApiResponse
-from slta.models.request_record import RequestRecord
+from slta.models.request_record import PLACE_ROUTE, RequestRecord
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -54,12 +55,16 @@ class RequestGuard:
         if self._proxies:
             forwarded = headers.get(b"x-forwarded-for", b"")
             address = self._proxies.forwarded_client(address, forwarded.decode("latin-1"))
-        return RequestContext(_request_id(headers), headers, address, monotonic())
+        placement = is_placement(scope["path"])
+        return RequestContext(_request_id(headers), headers, address, monotonic(), is_placement=placement)
 
     def check(self, scope: Scope, context: RequestContext) -> None:
         """Raise HttpError 400 or 403 for a request that no route would accept."""
         if _is_repeated(b"authorization", scope, context):
             raise HttpError(400, "repeated_authorization", "The request has more than one Authorization header.")
+        if context.is_placement:
+            _check_placement(scope, context)
+            return
         if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
             detail = "The path contains %2F, which proxies and servers decode differently."
             raise HttpError(400, "escaped_slash", detail)
@@ -79,10 +84,12 @@ class RequestGuard:
         if started or not isinstance(error, EXPECTED):
             log.error("request_failed", request_id=context.request_id, **_traceback_of(error))
         context.problem = problem_code(error)
-        return problem_of(context.request_id, error)
+        to_response = placement_refusal if context.is_placement else problem_of
+        return to_response(context.request_id, error)
 
     def finish(self, scope: Scope, context: RequestContext, route: str | None, status: int) -> None:
         """Report a finished request to `observe`; `route` is the path template, None if no route matched."""
+        route = PLACE_ROUTE if context.is_placement else route
         request = (context.request_id, scope["method"], route, status, monotonic() - context.arrived)
         caller = (context.fleet, context.principal.key_id, context.shed, context.address, context.author)
         self._observe(RequestRecord(*request, *caller, context.problem))
@@ -91,6 +98,13 @@ class RequestGuard:
 def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:
     headers = scope["headers"]
     return len(headers) > len(context.headers) and [known for known, _ in headers].count(name) > 1
+
+
+def _check_placement(scope: Scope, context: RequestContext) -> None:
+    """Which of two the proxy has set is not known; the other may be the client's."""
+    for name in ("X-Session-Id", "X-Slta-Lease"):
+        if _is_repeated(name.lower().encode(), scope, context):
+            raise repeated_header(name)
 
 
 def _without_port(host: str) -> str:

@@ -45,13 +45,17 @@ def problem_code(error: Exception) -> str:
     return _expected(error).code
 
 
-def problem_of(request_id: str, error: Exception) -> ApiResponse:
-    """Problem document of an error; an unexpected one becomes `internal_error`, without its message."""
+def problem_of(request_id: str, error: Exception, status: int = 0) -> ApiResponse:
+    """Problem document of an error; an unexpected one becomes `internal_error`, without its message.
+
+    `status` replaces that of the error, unless it is 0.
+    """
     error = _expected(error)
+    status = status or error.status
     if isinstance(error, HttpError):
-        return _problem(request_id, error.status, error.code, str(error), error.headers)
+        return _problem(request_id, status, error.code, str(error), error.headers)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return _problem(request_id, error.status, error.code, str(error), headers, error.context)
+    return _problem(request_id, status, error.code, str(error), headers, error.context)
 
 
 def _expected(error: Exception) -> HttpError | errors.DispatchError:

@@ -22,7 +22,7 @@ SAFE_HEADERS = (
 
 
 class ApiResponse(NamedTuple):
-    """Response; `headers` without Content-Length and Content-Type."""
+    """Response; `headers` without Content-Length and Content-Type. `content_type` is empty if the body is."""
 
     status: int
     body: bytes
@@ -51,7 +51,9 @@ def response_with(value: object) -> ApiResponse:
 def encode_headers(response: ApiResponse, request_id: str) -> bytes:
     """Encode the header lines, in the same order as responses of the ASGI application."""
     own = "".join([f"{name.lower()}: {value}\r\n" for name, value in response.headers.items()])
-    entity = f"content-length: {len(response.body)}\r\ncontent-type: {response.content_type}\r\n"
+    entity = f"content-length: {len(response.body)}\r\n"
+    if response.content_type:
+        entity += f"content-type: {response.content_type}\r\n"
     return f"{own}{entity}{_SAFE_LINES}x-request-id: {request_id}\r\n".encode("latin-1")
 
 

@@ -32,7 +32,7 @@ class RouteOptions:
     `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number of
     `[`, `{` and `,` in the body, counted before parsing. `offers`: media types of the response. `invalid`: error for a
     body that fails validation. `free_query`: the endpoint validates the query itself. `hot`: shed under overload; may
-    take the fast path. `operations`: maximum operations in one request. `refuses`: errors of the store specific to this
+    take the fast path. `placement`: the server leaves the body unread, and Accept is not checked. `operations`: maximum operations in one request. `refuses`: errors of the store specific to this
     route (`openapi` has the shared ones).
     """
 
@@ -43,6 +43,7 @@ class RouteOptions:
     invalid: type[DispatchError] | None = None
     free_query: bool = False
     hot: bool = False
+    placement: bool = False
     operations: int = 1
     refuses: tuple[type[DispatchError], ...] = ()
 
@@ -60,6 +61,7 @@ class Options(TypedDict, total=False):
     invalid: type[DispatchError]
     free_query: bool
     hot: bool
+    placement: bool
     operations: int
     refuses: tuple[type[DispatchError], ...]
 

@@ -1,0 +1,46 @@
+"""The placement route's rules outside its endpoint: which requests are for it, and how they are refused.
+
+A proxy asks it on behalf of a browser, with whatever method, path and headers the browser sent. It hands a status of 4xx
+to the browser, even if it is configured to go on without an answer; so every refusal is 503.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.types import Scope
+
+from slta.api.http.problems import HttpError, problem_code, problem_of
+from slta.api.http.responses import ApiResponse
+
+FLEETS = "/v1/fleets/"
+PLACE = "place"
+CODE_HEADER = "X-Slta-Code"
+KEPT_HEADERS = ("Retry-After", "Connection")
+"""Headers of a problem that its refusal keeps."""
+
+
+def is_placement(path: str) -> bool:
+    """Whether a decoded path is `/v1/fleets/{fleet}/place` or below it."""
+    if not path.startswith(FLEETS):
+        return False
+    fleet, _, rest = path[len(FLEETS) :].partition("/")
+    return bool(fleet) and (rest == PLACE or rest.startswith(PLACE + "/"))
+
+
+def placement_scope(scope: Scope) -> Scope:
+    """The ASGI scope of `GET …/place` for a request of any method, tail and query."""
+    fleet = scope["path"][len(FLEETS) :].partition("/")[0]
+    return {**scope, "method": "GET", "path": f"{FLEETS}{fleet}/{PLACE}", "query_string": b""}
+
+
+def placement_refusal(request_id: str, error: Exception) -> ApiResponse:
+    """503 with the code of the problem as a header and the problem document as body."""
+    problem = problem_of(request_id, error, HTTPStatus.SERVICE_UNAVAILABLE)
+    kept = {name: problem.headers[name] for name in KEPT_HEADERS if name in problem.headers}
+    return problem._replace(headers={CODE_HEADER: problem_code(error), **kept})
+
+
+def repeated_header(name: str) -> HttpError:
+    """503 for a header that must not be repeated, as nobody knows which one the proxy has set."""
+    return HttpError(400, "repeated_header", f"The request has more than one {name} header.")
