@@ -23,15 +23,7 @@ from slta.fleet_file import Specs
 from slta.models.request_record import RequestRecord
 from slta.store import Store
 
-ROUTERS = (
-    sessions.router,
-    place.router,
-    operations.router,
-    pools.router,
-    fleets.router,
-    observations.router,
-    probes.router,
-)
+ROUTERS = tuple(module.router for module in (sessions, place, operations, pools, fleets, observations, probes))
 """Busiest first: routes are matched in order."""
 
 

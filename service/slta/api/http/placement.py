@@ -1,7 +1,7 @@
 """The placement route's rules outside its endpoint: which requests are for it, and how they are refused.
 
-A proxy asks it on behalf of a browser, with whatever method, path and headers the browser sent. It hands a status of 4xx
-to the browser, even if it is configured to go on without an answer; so every refusal is 503.
+A proxy asks it on behalf of a browser, with whatever method, path and headers the browser sent. Proxies hand a status
+of 4xx to the browser, even if they are configured to go on without an answer; so every refusal is 503.
 """
 
 from __future__ import annotations

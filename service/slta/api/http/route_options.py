@@ -32,8 +32,8 @@ class RouteOptions:
     `scopes`: one of them is required; empty: public. `body_bytes`: maximum body size. `body_parts`: maximum number of
     `[`, `{` and `,` in the body, counted before parsing. `offers`: media types of the response. `invalid`: error for a
     body that fails validation. `free_query`: the endpoint validates the query itself. `hot`: shed under overload; may
-    take the fast path. `placement`: the server leaves the body unread, and Accept is not checked. `operations`: maximum operations in one request. `refuses`: errors of the store specific to this
-    route (`openapi` has the shared ones).
+    take the fast path. `placement`: the placement route, which takes any body and Accept. `operations`: maximum
+    operations in one request. `refuses`: errors of the store specific to this route (`openapi` has the shared ones).
     """
 
     scopes: frozenset[Scope]
