@@ -14,6 +14,8 @@ from slta.models.request_record import Event, RequestRecord
 from slta.runtime.settings import unknown_variables
 
 REFUSED_STATUSES = (401, 403, 422)
+REFUSED_PLACEMENTS = ("unauthenticated", "insufficient_scope", "invalid_request", "no_session_id", "repeated_header")
+"""Codes of the same refusals on the placement route, where the status is 503 for all."""
 REFUSED_LOG_RATE = Rate(per_second=0.1, burst=10)
 """Rate limit of logged refusals per key and address, so that clients cannot flood the log."""
 UNKNOWN_OUTCOME_STATUSES = (0, 500, 503)
@@ -51,6 +53,7 @@ class RequestLog:
             method=record.method,
             route=record.route,
             status=record.status,
+            code=record.problem,
             ms=round(1000 * record.seconds, 2),
             fleet=record.fleet,
             key_id=record.key_id,
@@ -61,7 +64,8 @@ class RequestLog:
         """Whether a request is logged at info: a change with an unknown outcome, or a refusal within the rate limit."""
         if record.author and record.status in UNKNOWN_OUTCOME_STATUSES:
             return True
-        return record.status in REFUSED_STATUSES and not self._refusals.take(f"{record.key_id} {record.address}")
+        is_refusal = record.status in REFUSED_STATUSES or record.problem in REFUSED_PLACEMENTS
+        return is_refusal and not self._refusals.take(f"{record.key_id} {record.address}")
 
 
 def _fields_of(event: Event) -> dict[str, object]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Any
 
 from fastapi import APIRouter
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import TheContext, TheDependencies
+from slta.api.http.openapi import TEXT
 from slta.api.http.problems import HttpError
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import allow
@@ -20,10 +22,30 @@ from slta.parsing.session_ids import session_id_of
 
 router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["sessions"], route_class=ApiRoute)
 
+HEADERS = {
+    "X-Session-Id": "the proxy's id of the connection or visit; required; the SHA-256 of one that is no name is used",
+    "X-Slta-Lease": "as `lease_seconds` of assign",
+}
+ANSWERS = {
+    "X-Slta-Pool": "`pool_id`",
+    "X-Slta-Session": "`session_id`",
+    "X-Slta-Endpoint": "address of the pool, if it has one",
+}
+
+DOCUMENTED: dict[str, Any] = {
+    "responses": {200: {"headers": {name: {"description": text, "schema": TEXT} for name, text in ANSWERS.items()}}},
+    "openapi_extra": {
+        "parameters": [
+            {"name": name, "in": "header", "description": text, "schema": TEXT} for name, text in HEADERS.items()
+        ]
+    },
+}
+"""What the OpenAPI document says of the headers."""
+
 _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
 
 
-@router.get("/place", status_code=200)
+@router.get("/place", status_code=200, **DOCUMENTED)
 @allow(
     "assign",
     hot=True,
@@ -31,7 +53,11 @@ _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
     refuses=(errors.SessionEndedError, errors.FleetObservesError, errors.NoCapacityError, errors.NoActivePoolError),
 )
 async def place(fleet: FleetName, dependencies: TheDependencies, context: TheContext) -> ApiResponse:
-    """Assign the session of `X-Session-Id`, or renew its lease; the pool is in the headers of the response."""
+    """Assign the session of `X-Session-Id`, or renew its lease: the pool is in the headers of the response.
+
+    Any method and anything below this path, with any query, body and other headers, is answered alike. Every refusal
+    is 503 with its code in `X-Slta-Code`.
+    """
     session_id, lease = _session_id(context), _lease_seconds(context)
     placement = await dependencies.store.sessions.assign(fleet, session_id, lease, context.arrived)
     return ApiResponse(200, b"", _headers(placement), "")
