@@ -20,7 +20,7 @@ from tests.api.conftest import FLEET, NewClient, no_metrics, refusal
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 OPENED_BY = {
-    "assign": ("POST /assign",),
+    "assign": ("POST /assign", "GET /place"),
     "complete": ("POST /complete",),
     "assign complete": ("POST /renew",),
     "assign complete pool": ("POST /operations",),
@@ -89,7 +89,7 @@ async def test_a_scope_opens_what_the_table_says_and_nothing_else(
     client = new_client(store, key=keys(scope), access=keys.access())
     for (method, path), scopes in ALLOWED.items():
         answer = await client.request(method, path.replace("{", "").replace("}", ""))
-        refused = answer.status_code == 403 and answer.json()["code"] == "insufficient_scope"
+        refused = answer.status_code in (403, 503) and answer.json()["code"] == "insufficient_scope"
         assert refused is (scope not in scopes and scope != "admin"), (method, path)
 
 
@@ -97,7 +97,9 @@ async def test_nothing_but_the_probes_answers_without_a_key(store: Store, new_cl
     client = new_client(store, access=keys.access())
     for method, path in ALLOWED:
         answer = await client.request(method, path.replace("{", "").replace("}", ""))
-        if answer.status_code != 429:
+        if answer.headers.get("X-Slta-Code"):
+            assert refusal(answer) == (503, "unauthenticated")
+        elif answer.status_code != 429:
             assert refusal(answer) == (401, "unauthenticated")
             assert answer.headers["WWW-Authenticate"] == 'Bearer realm="slta"'
     await store.check()

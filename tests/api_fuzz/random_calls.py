@@ -186,6 +186,26 @@ async def assign(walk: Walk) -> None:
         assert session not in walk.live.get(fleet, {}), walk._where((fleet, session, answer.text))
 
 
+async def place(walk: Walk) -> None:
+    """As a proxy does it: the answer is in headers, and every refusal is 503."""
+    fleet = walk.fleet()
+    session = walk.session(fleet)
+    headers = {"X-Session-Id": session, "X-Slta-Lease": walk.rng.choice(["", "0", "20", "x"])}
+    path = f"/v1/fleets/{fleet}/place"
+    answer = await walk.service.api.get(path, headers=headers)
+    walk.made[("GET", "/v1/fleets/{fleet}/place"), answer.status_code] += 1
+    where, pool = walk._where((path, headers, answer.headers)), walk.live.get(fleet, {}).get(session)
+    assert answer.status_code in (200, 503), where
+    if answer.is_success:
+        assert session not in walk.ended.get(fleet, ()), where
+        assert pool in (None, answer.headers["X-Slta-Pool"]), where
+    else:
+        assert answer.json()["code"] == answer.headers["X-Slta-Code"] in CODES, where
+        assert pool is None or headers["X-Slta-Lease"] == "x", where
+    if answer.is_success and headers["X-Slta-Lease"] in ("", "0"):
+        walk.live.setdefault(fleet, {})[session] = answer.headers["X-Slta-Pool"]
+
+
 async def assign_unnamed(walk: Walk) -> None:
     fleet = walk.fleet()
     answer = await walk.of_fleet("POST", "/assign", fleet, json=walk.lease())
@@ -421,8 +441,9 @@ async def pass_time(walk: Walk) -> None:
 Step = Callable[[Walk], Coroutine[object, object, None]]
 STEPS: Mapping[Step, int] = {
     assign: 40, complete: 30, report: 12, change_pool: 8, pass_time: 8, get_session: 6, operations: 6, put_fleet: 6,
-    renew: 5, look: 5, add_pools: 4, assign_unnamed: 3, put_pool: 3, report_pool: 3, fail_pool: 2, change_pools: 2,
-    talk_nonsense: 2, delete_fleet: 1, empty_and_delete_fleet: 1, repair: 1, look_around: 1, be_ready: 1,
+    renew: 5, look: 5, add_pools: 4, place: 4, assign_unnamed: 3, put_pool: 3, report_pool: 3, fail_pool: 2,
+    change_pools: 2, talk_nonsense: 2, delete_fleet: 1, empty_and_delete_fleet: 1, repair: 1, look_around: 1,
+    be_ready: 1,
 }  # fmt: skip
 """The steps of a walk, and how often each is taken beside the others."""
 

@@ -4,6 +4,7 @@
 |---|---|
 | context | the request context: id, headers, client address, principal |
 | guards | request guards: Host, cross-site requests; errors to responses |
+| placement | the placement route: its path, its refusals |
 | proxy_headers | the client address from X-Forwarded-For |
 | authorization | authentication, scopes, rate limits, load shedding |
 | bodies, parsing, worker | reading a body; validating it; the worker thread for large ones |

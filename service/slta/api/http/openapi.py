@@ -115,7 +115,7 @@ PROBLEM = {
 def codes_of(route: ApiRoute, method: str) -> dict[int, list[str]]:
     """Error codes of an operation by status, without those of a proxy and of unmatched routes (404, 405)."""
     if route.route_options.placement:
-        return {503: [*PLACEMENT, *(error.code for error in (*CHANGING_STORE, *_by_the_store(route, method)))]}
+        return {503: [*PLACEMENT, *(error.code for error in _by_the_store(route, method))]}
     by_status: dict[int, list[str]] = {}
     refused = [(code, REFUSED[code]) for code in _before_the_store(route, method)]
     for code, status in refused + [(error.code, error.status) for error in _by_the_store(route, method)]:
@@ -136,7 +136,7 @@ def _before_the_store(route: ApiRoute, method: str) -> Iterator[str]:
 def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.DispatchError]]:
     if route.path.startswith("/v1/"):
         yield from IN_STORE
-        yield from CHANGING_STORE if method not in SAFE_METHODS else ()
+        yield from CHANGING_STORE if method not in SAFE_METHODS or route.route_options.placement else ()
     if "{fleet}" in route.path:
         yield from IN_FLEET
     if route.route_options.invalid:
