@@ -28,6 +28,7 @@ OURS = tuple(
     for name, kind, operations in (
         ("pairs", "pairs", 1),
         ("assign", "assign", 1),
+        ("place", "place", 1),
         ("bulk-100", "bulk", 100),
         ("bulk-1000", "bulk", 1000),
     )

@@ -1,5 +1,6 @@
 -- The client's requests. wrk … -s wrk.lua URL -- KIND BASE FLEETS LIVE SIZE YOUNG PREFIX KEY
--- KIND: pairs (assign and complete in turn), assign (assigns alone), bulk (calls of SIZE operations, half of each).
+-- KIND: pairs (assign and complete in turn), assign (assigns alone), place (the same by the placement route, with the
+-- headers of a browser), bulk (calls of SIZE operations, half of each).
 -- BASE: the path before /assign; %d in it stands for the fleet's number, 1 to FLEETS. '' for none. KEY: - for none.
 -- LIVE sessions of each fleet, <PREFIX>p<fleet>-<n>, are there already. A session is completed at random among those
 -- that YOUNG others have followed, so that its assign has been answered.
@@ -10,6 +11,30 @@ local heads = {}
 local fleet, serial, turn = 0, 0, 0
 local sessions = {}
 refused, is_verified = 0, false
+
+-- What Chromium sends when a link is opened: with the key, the id and Host, 16 headers in about 1 KB.
+local BROWSER = table.concat({
+  'Connection: keep-alive',
+  'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"',
+  'sec-ch-ua-mobile: ?0',
+  'sec-ch-ua-platform: "Linux"',
+  'Upgrade-Insecure-Requests: 1',
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
+  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8',
+  'Sec-Fetch-Site: cross-site',
+  'Sec-Fetch-Mode: navigate',
+  'Sec-Fetch-User: ?1',
+  'Sec-Fetch-Dest: document',
+  'Referer: https://www.example.com/',
+  'Accept-Encoding: gzip, deflate, br, zstd',
+  'Accept-Language: en-US,en;q=0.9,de;q=0.8',
+  'Cookie: _ga=GA1.1.1234567890.1700000000; session=' .. string.rep('0123456789abcdef', 14) .. '; theme=dark',
+}, '\r\n') .. '\r\n'
+
+local function place_head(path, host, key)
+  local authorization = key ~= '-' and 'Authorization: Bearer ' .. key .. '\r\n' or ''
+  return 'GET ' .. path .. ' HTTP/1.1\r\nHost: ' .. host .. '\r\n' .. BROWSER .. authorization .. 'X-Session-Id: '
+end
 
 local function head(path, host, key)
   local authorization = key ~= '-' and 'Authorization: Bearer ' .. key .. '\r\n' or ''
@@ -46,6 +71,7 @@ function init(args)
       assign = head(base .. '/assign', host, args[8]),
       complete = head(base .. '/complete', host, args[8]),
       operations = head(base .. '/operations', host, args[8]),
+      place = place_head(base .. '/place/shop/cart?item=17', host, args[8]),
     }
     local old = {}
     for n = 1, tonumber(args[4]) do
@@ -109,6 +135,9 @@ function request()
   local of = sessions[fleet]
   if kind == 'bulk' then
     return bulk(of)
+  end
+  if kind == 'place' then
+    return heads[fleet].place .. arrive(of) .. '\r\n\r\n'
   end
   local id = kind == 'pairs' and of.completes and leave(of)
   of.completes = not of.completes
