@@ -66,7 +66,7 @@ MULTIPART = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\
 BROWSERS: dict[str, bytes] = {
     "a page": ask(),
     "8 kB of cookies": ask(cookie="c=" + "x" * 8190),
-    "a URL of 8 kB": ask(tail="/" + "a" * 8000),
+    "a URL of 8 KiB": ask(tail="/" + "a" * 8191),
     "an escaped slash": ask(tail="/a%2Fb%2fc"),
     "an escaped slash at once": ask(tail="%2Fa"),
     "escapes that are none": ask(tail="/%zz/%"),
@@ -398,12 +398,13 @@ async def test_requests_are_counted_by_code_and_by_a_fleet_that_has_placed_a_ses
     async with one_way(server, redis, fast_path=True, access=Access.open(), observe_request=metrics.observe) as here:
         for request in (of("made-up"), of("f", x_session_id=""), of("f"), of("f", "/x?y"), of("f", x_session_id="")):
             await here.say(last(request))
+    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
     counted = {
         (sample.labels["fleet"], sample.labels["code"]): sample.value
-        for family in metrics.registry.collect()
-        for sample in family.samples
+        for sample in samples
         if sample.name == "slta_place_requests_total"
     }
+    assert not [s for s in samples if s.name == "slta_server_errors_total" and s.value], "the objective counts these"
     assert counted == {
         ("none", "unknown_fleet"): 1,
         ("none", "no_session_id"): 1,

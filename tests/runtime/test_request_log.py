@@ -59,6 +59,14 @@ def test_a_refusal_is_told_and_a_change_of_which_nobody_knows_whether_it_was_mad
     assert told(*(record(status) for status in (0, 500, 503))) == [LOUD_REQUEST] * 3
 
 
+def test_a_refused_placement_is_told_as_other_refusals_are_though_its_status_is_503() -> None:
+    refused = record(503, method="GET")
+    assert (
+        told(*(refused._replace(problem=code) for code in ("unauthenticated", "no_session_id"))) == [LOUD_REQUEST] * 2
+    )
+    assert told(refused._replace(problem="no_capacity")) == [REQUEST]
+
+
 def test_each_key_and_address_fills_the_log_with_so_many_refusals_and_no_more() -> None:
     found = told(*[record(401)] * 100, record(401, address="192.0.2.8"), record(403, key_id="other"))
     loud = REFUSED_LOG_RATE.burst

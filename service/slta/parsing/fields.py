@@ -6,6 +6,7 @@ non-concave.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from pydantic_core import PydanticCustomError
 NAME_PATTERN = r"^([A-Za-z0-9._:-]{3,128}|[A-Za-z0-9_:-][A-Za-z0-9._:-]?|\.[A-Za-z0-9_:-])$"
 """1 to 128 characters, but not `.` or `..`, which clients and proxies remove from the path of a URL (RFC 3986, 5.2.4).
 Without look-around, which pydantic and some OpenAPI tools do not support."""
+is_name = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z").match
+"""Match of a text that is a name, None for others."""
 NAME_RULE = "1 to 128 of A-Z a-z 0-9 . _ : - (but not . or ..)"
 _PRINTED = "!-~¡-¬®-ÿ€"
 MAX_UNIT = 24

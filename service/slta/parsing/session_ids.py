@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
-from slta.parsing.fields import NAME_PATTERN
-
-_is_name = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z").match
+from slta.parsing.fields import is_name
 
 
 def session_id_of(text: str) -> str:
@@ -16,6 +13,6 @@ def session_id_of(text: str) -> str:
     `text` is not empty; it is hashed as bytes of UTF-8. Decode bytes that may be something else with
     `errors="surrogateescape"`, so that they are hashed as they are.
     """
-    if _is_name(text):
+    if is_name(text):
         return text
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

@@ -21,7 +21,20 @@ METHODS: dict[type, tuple[str, ...]] = {
 }
 """Methods that are overridden or called."""
 PROTOCOL_ATTRIBUTES = (
-    *("client", "config", "cycle", "flow", "headers", "loop", "parser", "scheme", "server_state", "tasks", "transport"),
+    *(
+        "client",
+        "config",
+        "cycle",
+        "flow",
+        "headers",
+        "loop",
+        "parser",
+        "scheme",
+        "scope",
+        "server_state",
+        "tasks",
+        "transport",
+    ),
     "url",
 )
 CYCLE_ATTRIBUTES = (

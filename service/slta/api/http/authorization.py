@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from slta.api.http.context import RequestContext
 from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
@@ -11,7 +9,7 @@ from slta.auth.byte_budget import ByteBudget
 from slta.auth.keys import UNAUTHENTICATED, Access, Principal
 from slta.auth.rate_limit import Rate, RateLimiter
 from slta.models.errors import UnknownFleetError
-from slta.parsing import NAME_PATTERN
+from slta.parsing.fields import is_name
 from slta.parsing.validation_errors import NOT_A_NAME
 from slta.store import Store
 
@@ -27,8 +25,6 @@ BODIES_BYTES_BY_CALLER = 16 * KIB * KIB
 """Maximum of one key, or of one address without authentication."""
 RETRY_AFTER = {"Retry-After": "1"}
 MIN_OPERATION_BYTES = len('{"assign":{}},')
-
-_is_name = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z").match
 
 
 class Authorizer:
@@ -121,7 +117,7 @@ def _max_operations(context: RequestContext, route_options: RouteOptions) -> int
 
 def _check_fleet(fleet: str, principal: Principal) -> None:
     """422 for an invalid name; a fleet that the key may not access looks like one that does not exist."""
-    if not _is_name(fleet):
+    if not is_name(fleet):
         raise HttpError(422, "invalid_request", f"fleet: {NOT_A_NAME}")
     if not principal.sees(fleet):
         raise UnknownFleetError

@@ -6,6 +6,7 @@ of 4xx to the browser, even if they are configured to go on without an answer; s
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from starlette.types import Scope
@@ -19,13 +20,12 @@ CODE_HEADER = "X-Slta-Code"
 KEPT_HEADERS = ("Retry-After", "Connection")
 """Headers of a problem that its refusal keeps."""
 
+_match = re.compile(rf"{FLEETS}[^/]+/{PLACE}(?:/|\Z)").match
+
 
 def is_placement(path: str) -> bool:
     """Whether a decoded path is `/v1/fleets/{fleet}/place` or below it."""
-    if not path.startswith(FLEETS):
-        return False
-    fleet, _, rest = path[len(FLEETS) :].partition("/")
-    return bool(fleet) and (rest == PLACE or rest.startswith(PLACE + "/"))
+    return _match(path) is not None
 
 
 def placement_scope(scope: Scope) -> Scope:

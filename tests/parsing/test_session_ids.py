@@ -1,0 +1,25 @@
+"""Session ids as proxies send them, and what they become."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from slta.parsing.session_ids import session_id_of
+
+
+@pytest.mark.parametrize("text", ["a", "x" * 128, "0f6b:a_b-C.d", "..."])
+def test_a_name_stays_as_it_is(text: str) -> None:
+    assert session_id_of(text) == text
+
+
+@pytest.mark.parametrize("text", [".", "..", "x" * 129, "a b", "a/b", "a=", "ä", "a\n", '"a"', "a,b"])
+def test_other_text_becomes_its_sha_256_in_hex(text: str) -> None:
+    assert session_id_of(text) == hashlib.sha256(text.encode()).hexdigest()
+    assert session_id_of(session_id_of(text)) == session_id_of(text), "the hash is a name"
+
+
+def test_bytes_that_are_no_utf_8_are_hashed_as_they_are() -> None:
+    sent = b"caf\xe9"
+    assert session_id_of(sent.decode(errors="surrogateescape")) == hashlib.sha256(sent).hexdigest()
