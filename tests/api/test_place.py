@@ -24,6 +24,7 @@ from slta.store.sessions import Sessions
 from tests.api.conftest import FLEET
 from tests.api.served import Served, without_dates
 from tests.api.test_fast_path import ADMIN, ADMIN_ENTRY, call, last, one_way
+from tests.in_process import TINY, service_in_process
 
 CHROMIUM = {
     "host": "shop.example",
@@ -237,6 +238,28 @@ async def test_the_lease_is_that_of_the_header(sent: str, lease: float, server: 
         await placed(here, x_slta_lease=sent)
         said = await here.say(last(call("f/assign", {"session_id": "a"})))
     assert json.loads(said.partition(b"\r\n\r\n")[2])["lease_seconds"] == lease
+
+
+async def test_the_answer_for_a_pool_with_an_address_names_it(server: str, redis: Redis) -> None:
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        assert "x-slta-endpoint" not in await placed(here)
+        for pool in ("large-1", "large-2"):
+            address = {"pool_class": "large", "address": f"10.0.0.{pool[-1]}:8080"}
+            await here.say(last(call(f"f/pools/{pool}", address, method="PUT")))
+        headers = await placed(here)
+    assert headers["x-slta-endpoint"] == f"10.0.0.{headers['x-slta-pool'][-1]}:8080"
+
+
+@pytest.mark.parametrize(("then", "left"), [("", 60), ("90", 90)])
+async def test_each_question_of_a_visit_renews_its_lease(then: str, left: float, server: str, redis: Redis) -> None:
+    async with service_in_process(server) as service:
+        service.draws.waiting = [0.0] * 2
+        await service.api.put("/v1/fleets/tiny", json=TINY)
+        await service.api.get("/v1/fleets/tiny/place", headers={"X-Session-Id": "a", "X-Slta-Lease": "60"})
+        await service.seconds_pass("tiny", 40)
+        await service.api.get("/v1/fleets/tiny/place", headers={"X-Session-Id": "a", "X-Slta-Lease": then})
+        session = (await service.api.get("/v1/fleets/tiny/sessions/a")).json()
+    assert session["lease_seconds_left"] == pytest.approx(left, abs=1)
 
 
 # Refusals

@@ -36,6 +36,7 @@ MUTANTS: dict[str, Mutant] = {
         "api/routes/place", "    if not sent:\n", "    if sent is None:\n", PLACE
     ),
     "a lease may be rounded to none": python("api/routes/place", "MIN_LEASE_SECONDS <= seconds", "0 <= seconds", PLACE),
+    "a visit's lease is not renewed": python("api/routes/place", ", touch=True", "", PLACE),
     "a session id is hashed whatever it is": python(
         "parsing/session_ids", "    if is_name(text):\n", "    if False:\n", IDS, PLACE
     ),

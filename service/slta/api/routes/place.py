@@ -59,7 +59,7 @@ async def place(fleet: FleetName, dependencies: TheDependencies, context: TheCon
     is 503 with its code in `X-Slta-Code`.
     """
     session_id, lease = _session_id(context), _lease_seconds(context)
-    placement = await dependencies.store.sessions.assign(fleet, session_id, lease, context.arrived)
+    placement = await dependencies.store.sessions.assign(fleet, session_id, lease, context.arrived, touch=True)
     return ApiResponse(200, b"", _headers(placement), "")
 
 
@@ -82,5 +82,4 @@ def _lease_seconds(context: RequestContext) -> float | None:
 
 def _headers(placement: Placement) -> dict[str, str]:
     headers = {"X-Slta-Pool": placement.pool_id, "X-Slta-Session": placement.session_id}
-    address = getattr(placement, "address", None)
-    return headers | {"X-Slta-Endpoint": address} if address else headers
+    return headers | {"X-Slta-Endpoint": placement.address} if placement.address else headers
