@@ -45,7 +45,31 @@ def test_it_does_not_overwrite_a_file_that_is_no_key_file(tmp_path: Path) -> Non
     assert path.read_text() == "something: else\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--scope", "root"], ["--scope", "read", "--fleet", "{x}"]])
+def test_a_key_for_some_pools_has_them_in_its_entry(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    arguments = ["--scope", "pool", "--pool", "small-*", "--pool", "srv-1", "--file", str(path)]
+    key = CliRunner().invoke(app, ["new", *arguments]).stdout.strip()
+    assert yaml.safe_load(path.read_text())["keys"][0]["pools"] == ["small-*", "srv-1"]
+    caller = Access.load(path).identify(f"Bearer {key}")
+    assert caller is not None
+    assert caller.pools == {"small-*", "srv-1"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--scope", "read", "--fleet", "{x}"], "fleets[0]: must be a name"),
+        (["--scope", "pool", "--pool", "a?"], "pools[0]: must have 1 to 128 of"),
+        (["--scope", "read", "--pool", "a"], "pools: restrict the scope pool only"),
+    ],
+)
+def test_a_restriction_that_cannot_be_is_refused_with_the_reason(arguments: list[str], reason: str) -> None:
+    refused = CliRunner().invoke(app, ["new", *arguments], env={"COLUMNS": "200"})
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert reason in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--scope", "root"]])
 def test_a_key_for_nothing_or_for_the_unknown_is_not_made(arguments: list[str]) -> None:
     refused = CliRunner().invoke(app, ["new", *arguments])
     assert refused.exit_code == 2

@@ -186,6 +186,13 @@ PYTHON = {
     "wrong keys are not counted": python(
         "api/http/authorization", "wait = self._failures.take(address)", "wait = 0", "api/auth"
     ),
+    "any pool in the path is allowed": python("api/http/api_route", 'path.get("pool_id"))', "None)", "api/pool_access"),
+    "one allowed pool allows the others": python(
+        "api/http/pool_access", "not all(map(", "not any(map(", "api/pool_access"
+    ),
+    "a report takes a session from any pool": python(
+        "api/http/pool_access", "if principal.pools is not None:", "if False:", "api/pool_access"
+    ),
     "another's fleet is seen": python(
         "api/http/authorization", "if not principal.sees(fleet):", "if False:", "api/auth"
     ),

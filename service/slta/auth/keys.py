@@ -12,13 +12,16 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from slta.parsing import Name, explain
+from slta.parsing.fields import POOL_PATTERN
 from slta.parsing.file_watch import stamp_of
 
 Scope = Literal["assign", "complete", "pool", "read", "metrics", "admin"]
@@ -28,6 +31,10 @@ autoscalers; read: fleets, pools and sessions; metrics: scrape; admin: everythin
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _KEY = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{16,128})")
 _DUMMY_HASH = hashlib.sha256(b"").hexdigest()
+
+
+PoolPattern = Annotated[str, Field(strict=True, pattern=POOL_PATTERN)]
+"""Pool id in which each `*` stands for any number of characters, also none."""
 
 
 class AccessError(Exception):
@@ -43,10 +50,17 @@ class KeyEntry(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     scopes: Annotated[frozenset[Scope], Field(min_length=1)]
     fleets: Annotated[frozenset[Name], Field(min_length=1)] | None = None
+    pools: Annotated[frozenset[PoolPattern], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _restricts_the_scope_pool(self) -> Self:
+        if self.pools and ("pool" not in self.scopes or "admin" in self.scopes):
+            raise PydanticCustomError("pools", "pools: restrict the scope pool only: have it, and not admin")
+        return self
 
 
 class KeyFile(BaseModel):
-    """The key file, YAML or JSON: `keys: [{id, sha256, scopes, fleets?}, …]`."""
+    """The key file, YAML or JSON: `keys: [{id, sha256, scopes, fleets?, pools?}, …]`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,11 +69,12 @@ class KeyFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Authenticated caller: key id, scopes, and fleets (None for all)."""
+    """Authenticated caller: key id, scopes, fleets (None for all), and pools of the scope `pool` (None for all)."""
 
     key_id: str
     scopes: frozenset[Scope]
     fleets: frozenset[str] | None = None
+    pools: frozenset[str] | None = None
 
     def may(self, scopes: Collection[Scope]) -> bool:
         """Whether the key has one of the scopes."""
@@ -68,6 +83,10 @@ class Principal:
     def sees(self, fleet: str) -> bool:
         """Whether the key may access the fleet."""
         return self.fleets is None or fleet in self.fleets
+
+    def may_use_pool(self, pool_id: str) -> bool:
+        """Whether the scope `pool` covers the pool."""
+        return self.pools is None or any(fnmatchcase(pool_id, pattern) for pattern in self.pools)
 
 
 UNRESTRICTED = Principal("", frozenset({"admin"}))
@@ -121,7 +140,7 @@ class Access:
         self.last_change = _diff(self._keys or {}, keys or {})
         """Ids of the keys that the last reload added, removed or changed."""
         self._keys = keys
-        self._principals = {key.id: Principal(key.id, key.scopes, key.fleets) for key in (keys or {}).values()}
+        self._principals = {key.id: _principal_of(key) for key in (keys or {}).values()}
 
     def identify(self, authorization: str | None) -> Principal | None:
         """Authenticate an Authorization header; None if invalid. Takes the same time whatever the reason."""
@@ -134,6 +153,10 @@ class Access:
         digest = hashlib.sha256(secret.encode()).hexdigest()
         matches = hmac.compare_digest(digest, key.sha256 if key else _DUMMY_HASH)
         return self._principals[key_id] if matches and key else None
+
+
+def _principal_of(key: KeyEntry) -> Principal:
+    return Principal(key.id, key.scopes, key.fleets, key.pools)
 
 
 def _diff(before: Mapping[str, KeyEntry], after: Mapping[str, KeyEntry]) -> dict[str, list[str]]:
@@ -159,9 +182,17 @@ def _read_keys(path: Path) -> dict[str, KeyEntry]:
     return keys
 
 
-def generate_key(scopes: Collection[Scope], fleets: Collection[str] = ()) -> tuple[str, KeyEntry]:
-    """Generate a key, to be shown once, and its entry for the key file."""
+def generate_key(
+    scopes: Collection[Scope], fleets: Collection[str] = (), pools: Collection[str] = ()
+) -> tuple[str, KeyEntry]:
+    """Generate a key, to be shown once, and its entry for the key file. ValidationError for an invalid restriction."""
     key_id, secret = f"slta-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    entry = KeyEntry(id=key_id, sha256=digest, scopes=frozenset(scopes), fleets=frozenset(fleets) or None)
+    entry = KeyEntry(
+        id=key_id,
+        sha256=digest,
+        scopes=frozenset(scopes),
+        fleets=frozenset(fleets) or None,
+        pools=frozenset(pools) or None,
+    )
     return f"{key_id}.{secret}", entry

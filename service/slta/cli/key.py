@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from slta.auth.keys import SCOPES, Access, AccessError, KeyEntry, Scope, generate_key
 from slta.cli.error_messages import in_one_line
-from slta.parsing import NAME_RULE
+from slta.parsing import explain
 
 app = typer.Typer(help="Manage API keys.", no_args_is_help=True, add_completion=False)
 
@@ -29,6 +29,10 @@ def new(
     fleet: Annotated[
         list[str] | None, typer.Option(help="Restrict the key to this fleet, repeatable; default: all fleets.")
     ] = None,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(help="Restrict the scope pool to these pools, repeatable; * stands for any characters."),
+    ] = None,
     file: Annotated[Path | None, typer.Option(help="Key file to add the entry to; default: print it.")] = None,
 ) -> None:
     """Generate a key and print it once; the key file has only its hash. Running dispatchers reload their key file."""
@@ -37,9 +41,9 @@ def new(
     if unknown:
         raise typer.BadParameter(f"unknown scope {', '.join(unknown)}; scopes are {', '.join(SCOPES)}")
     try:
-        text, entry = generate_key(scopes, fleet or ())
-    except ValidationError:
-        raise typer.BadParameter(f"a fleet name has {NAME_RULE}") from None
+        text, entry = generate_key(scopes, fleet or (), pool or ())
+    except ValidationError as error:
+        raise typer.BadParameter(explain(error.errors(include_input=False))) from None
     if file is None:
         sys.stderr.write(f"# Add to the key file, under keys:\n{_as_yaml([_fields(entry)])}# The key:\n")
     else:

@@ -55,6 +55,10 @@ class UnknownPoolError(DispatchError, code="unknown_pool", status=404):
     """The fleet has no pool with this `pool_id`."""
 
 
+class PoolNotAllowedError(DispatchError, code="pool_not_allowed", status=403):
+    """The key's scope `pool` is restricted to other pools; nothing was changed. See `pools` in its key file entry."""
+
+
 class ChangeTooLargeError(DispatchError, code="change_too_large", status=422, fact="size"):
     """One call changes at most 1,000 pools, 50,000 sessions and 5,000 levels; see `size`. Nothing was changed."""
 

@@ -19,6 +19,8 @@ Without look-around, which pydantic and some OpenAPI tools do not support."""
 is_name = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z").match
 """Match of a text that is a name, None for others."""
 NAME_RULE = "1 to 128 of A-Z a-z 0-9 . _ : - (but not . or ..)"
+POOL_PATTERN = r"^[A-Za-z0-9._:*-]{1,128}$"
+POOL_RULE = "1 to 128 of A-Z a-z 0-9 . _ : - and *, which stands for any characters"
 _PRINTED = "!-~¡-¬®-ÿ€"
 MAX_UNIT = 24
 UNIT_PATTERN = rf"^[{_PRINTED}]([ {_PRINTED}]{{0,{MAX_UNIT - 2}}}[{_PRINTED}])?$"

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from slta.models.errors import Mistake
-from slta.parsing.fields import NAME_PATTERN, NAME_RULE, UNIT_PATTERN, UNIT_RULE
+from slta.parsing.fields import NAME_PATTERN, NAME_RULE, POOL_PATTERN, POOL_RULE, UNIT_PATTERN, UNIT_RULE
 from slta.parsing.pool_attributes import ADDRESS_PATTERN, ADDRESS_RULE, LABEL_PATTERN, LABEL_RULE
 
 MAX_NAMED = 5
@@ -21,6 +21,7 @@ EMPTY: Mapping[str, Any] = {}
 NOT_A_NAME = f"must be a name, which has {NAME_RULE}"
 PATTERNS = {
     NAME_PATTERN: NOT_A_NAME,
+    POOL_PATTERN: f"must have {POOL_RULE}",
     UNIT_PATTERN: f"must have {UNIT_RULE}",
     ADDRESS_PATTERN: f"must have {ADDRESS_RULE}",
     LABEL_PATTERN: f"must have {LABEL_RULE}",

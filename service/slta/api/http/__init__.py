@@ -6,7 +6,7 @@
 | guards | request guards: Host, cross-site requests; errors to responses |
 | placement | the placement route: its path, its refusals |
 | proxy_headers | the client address from X-Forwarded-For |
-| authorization | authentication, scopes, rate limits, load shedding |
+| authorization, pool_access | authentication, scopes, rate limits, load shedding; keys restricted to pools |
 | bodies, parsing, worker | reading a body; validating it; the worker thread for large ones |
 | responses, problems | responses; RFC 9457 problem documents |
 | middleware, dependencies | the ASGI middleware; injected dependencies |

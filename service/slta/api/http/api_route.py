@@ -49,7 +49,8 @@ class ApiRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             context, authorizer = context_of(request.scope), dependencies_of(request.app).authorizer
-            authorizer.authorize(context, self.route_options, request.path_params.get("fleet"))
+            path = request.path_params
+            authorizer.authorize(context, self.route_options, path.get("fleet"), path.get("pool_id"))
             try:
                 if self.route_options.placement:
                     return await call_endpoint(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slta.api.http.context import RequestContext
+from slta.api.http.pool_access import require_pools
 from slta.api.http.problems import CLOSE, HttpError
 from slta.api.http.route_options import KIB, UNCOUNTED_BYTES, RouteOptions
 from slta.auth.byte_budget import ByteBudget
@@ -41,10 +42,13 @@ class Authorizer:
         self._failures = RateLimiter(FAILURES)
         self.bodies = ByteBudget(BODIES_BYTES, BODIES_BYTES_BY_CALLER)
 
-    def authorize(self, context: RequestContext, route_options: RouteOptions, fleet: str | None) -> None:
+    def authorize(
+        self, context: RequestContext, route_options: RouteOptions, fleet: str | None, pool_id: str | None = None
+    ) -> None:
         """Authorize a request or raise HttpError: 401, 403, 404 for a fleet that the key may not access, 422, 429, 503.
 
-        `fleet` is the one in the path, or None. An authorized request must be released with `release`.
+        `fleet` and `pool_id` are those in the path, or None. PoolNotAllowedError if the scope that opens the route is
+        restricted to other pools. An authorized request must be released with `release`.
         """
         if not route_options.scopes:
             return
@@ -64,6 +68,8 @@ class Authorizer:
         if fleet is not None:
             _check_fleet(fleet, principal)
             context.fleet = fleet
+        if pool_id is not None and not principal.may(route_options.scopes - {"pool"}):
+            require_pools(principal, [pool_id])
         if route_options.operations > 1:
             self._charge(context, max(0, _max_operations(context, route_options) - 1))
 

@@ -139,6 +139,8 @@ def _by_the_store(route: ApiRoute, method: str) -> Iterator[type[errors.Dispatch
         yield from CHANGING_STORE if method not in SAFE_METHODS or route.route_options.placement else ()
     if "{fleet}" in route.path:
         yield from IN_FLEET
+    if "{pool_id}" in route.path:
+        yield errors.PoolNotAllowedError
     if route.route_options.invalid:
         yield route.route_options.invalid
     yield from route.route_options.refuses

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
-from slta.api.http.dependencies import TheAuthor, TheStore
+from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheStore
+from slta.api.http.pool_access import readable, require_pools
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, allow
 from slta.api.pool_schemas import (
@@ -32,9 +33,11 @@ Limit = Annotated[int, Query(ge=1, le=MAX_POOLS)]
 
 @router.get("", responses={200: {"model": PoolPage}})
 @allow("read", "pool")
-async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """List pools, paginated."""
-    return json_response(await store.pools.page(fleet, cursor, limit))
+async def list_pools(
+    fleet: FleetName, store: TheStore, principal: ThePrincipal, cursor: Cursor = None, limit: Limit = 100
+) -> Response:
+    """List the pools that the key may read, paginated; a page of a restricted key may have fewer than `limit`."""
+    return json_response(readable(principal, await store.pools.page(fleet, cursor, limit)))
 
 
 @router.post("", responses={200: {"model": PoolsAdded}})
@@ -42,13 +45,16 @@ async def list_pools(fleet: FleetName, store: TheStore, cursor: Cursor = None, l
     "pool",
     body_bytes=BATCH_BODY,
     body_parts=(5 + MAX_LABELS) * MAX_POOLS,
-    refuses=(errors.UnknownClassError, errors.PoolInOtherClassError, errors.PoolLimitError),
+    refuses=(errors.UnknownClassError, errors.PoolInOtherClassError, errors.PoolLimitError, errors.PoolNotAllowedError),
 )
-async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor) -> Response:
+async def add_pools(
+    fleet: FleetName, body: PoolsBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
+) -> Response:
     """Create pools atomically; of existing pools of the same class only attributes change."""
     ids = [entry.pool_id for entry in body.pools]
     if len(set(ids)) < len(ids):
         raise HttpError(422, "invalid_request", "pools: duplicate pool_id")
+    require_pools(principal, ids)
     pools = [entry.spec(entry.pool_id) for entry in body.pools]
     return json_response(await store.pools.add(fleet, pools, author))
 
@@ -58,10 +64,13 @@ async def add_pools(fleet: FleetName, body: PoolsBody, store: TheStore, author: 
     "pool",
     body_bytes=BATCH_BODY,
     body_parts=2 * MAX_POOLS,
-    refuses=(errors.UnknownPoolError, errors.UnknownClassError, errors.ChangeTooLargeError),
+    refuses=(errors.UnknownPoolError, errors.UnknownClassError, errors.ChangeTooLargeError, errors.PoolNotAllowedError),
 )
-async def set_pool_statuses(fleet: FleetName, body: PoolStatusBody, store: TheStore, author: TheAuthor) -> Response:
+async def set_pool_statuses(
+    fleet: FleetName, body: PoolStatusBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
+) -> Response:
     """Drain or return many pools atomically, with one event; pools of that status are unchanged."""
+    require_pools(principal, body.pool_ids)
     return json_response(await store.pools.set_statuses(fleet, body.status, body.pools, author))
 
 

@@ -1,0 +1,199 @@
+"""Keys whose scope `pool` is restricted to some pools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+
+from slta.api.app import build_api
+from slta.api.http.api_route import ApiRoute
+from slta.auth.keys import Access, Principal, Scope, generate_key
+from slta.store import Store
+from tests.api.conftest import Api, NewClient, as_of, no_metrics, refusal
+
+OWN, OTHER = "small-2", "large-2"
+PATTERNS = ("small-*",)
+CALLS: dict[tuple[str, str], Any] = {
+    ("GET", "/pools/{pool_id}"): None,
+    ("PUT", "/pools/{pool_id}"): {"pool_class": "small"},
+    ("DELETE", "/pools/{pool_id}"): None,
+    ("POST", "/pools/{pool_id}/drain"): None,
+    ("POST", "/pools/{pool_id}/undrain"): None,
+    ("POST", "/pools/{pool_id}/fail"): None,
+    ("PUT", "/pools/{pool_id}/sessions"): {"as_of": "AS_OF", "session_ids": ["s"]},
+    ("POST", "/pools"): {"pools": [{"pool_id": id_, "pool_class": "small"} for id_ in ("small-9", "{pool_id}")]},
+    ("POST", "/pools/status"): {"status": "draining", "pool_ids": ["small-1", "{pool_id}"]},
+    ("PUT", "/sessions/{session_id}"): {"pool_id": "{pool_id}"},
+}
+"""Calls of the scope `pool` that name a pool, and their bodies; beside the pool stands one that the key may use."""
+
+
+def pool_routes() -> Iterator[tuple[str, str]]:
+    """Calls of the scope `pool` that name a pool in the path or in the body."""
+    nothing: Any = None
+    app = build_api(store=nothing, access=Access.open(), render_metrics=no_metrics, docs_enabled=True)
+    for route in app.routes:
+        if isinstance(route, ApiRoute) and "pool" in route.route_options.scopes:
+            body: Any = route.body_field and route.body_field.field_info.annotation
+            if "{pool_id}" in route.path or (body and '"pool_id' in json.dumps(body.model_json_schema())):
+                yield from ((method, route.path.removeprefix("/v1/fleets/{fleet}")) for method in route.methods or ())
+
+
+def test_every_call_that_names_a_pool_is_in_the_table() -> None:
+    assert set(pool_routes()) == CALLS.keys()
+
+
+class Bound(NamedTuple):
+    """A client with a restricted key, one that may do everything, and the fleet's URL."""
+
+    client: Api
+    admin: Api
+    fleet: str
+
+    async def call(self, method: str, path: str, pool_id: str) -> Any:
+        """A call of the table about a pool."""
+        body = json.dumps(CALLS[method, path]).replace("{pool_id}", pool_id)
+        body = body.replace("AS_OF", await as_of(self.admin, self.fleet))
+        path = path.replace("{pool_id}", pool_id).replace("{session_id}", "s")
+        return await self.client.request(method, f"{self.fleet}{path}", json=json.loads(body))
+
+    async def pools_and_events(self) -> Sequence[Any]:
+        return [(await self.admin.get(f"{self.fleet}/{name}")).json() for name in ("pools", "events")]
+
+
+class Open:
+    """Makes clients with keys of some scopes, restricted to some pools."""
+
+    def __init__(self, store: Store, new_client: NewClient, admin: Api, fleet: str) -> None:
+        self._parts = store, new_client, admin, fleet
+
+    def __call__(self, *scopes: Scope, pools: Sequence[str] = PATTERNS) -> Bound:
+        store, new_client, admin, fleet = self._parts
+        key, entry = generate_key(scopes, pools=pools)
+        return Bound(new_client(store, key=key, access=Access({entry.id: entry})), admin, fleet)
+
+
+@pytest.fixture
+def opened(store: Store, new_client: NewClient, api: Api, fleet: str) -> Open:
+    return Open(store, new_client, api, fleet)
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+async def test_a_pool_of_others_is_refused_and_nothing_changes(opened: Open, method: str, path: str) -> None:
+    bound = opened("pool")
+    before = await bound.pools_and_events()
+    assert refusal(await bound.call(method, path, OTHER)) == (403, "pool_not_allowed")
+    assert await bound.pools_and_events() == before
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+async def test_a_pool_of_its_own_is_not_refused(opened: Open, method: str, path: str) -> None:
+    assert (await opened("pool").call(method, path, OWN)).is_success
+
+
+async def test_a_pool_of_others_looks_the_same_whether_it_exists_or_not(opened: Open) -> None:
+    bound = opened("pool")
+    answers = [await bound.client.get(f"{bound.fleet}/pools/{name}") for name in (OTHER, "nobody", "small-77")]
+    assert [refusal(answer) for answer in answers] == [(403, "pool_not_allowed")] * 2 + [(404, "unknown_pool")]
+
+
+async def test_a_class_does_not_name_its_pools(opened: Open) -> None:
+    bound = opened("pool")
+    before = await bound.pools_and_events()
+    drained = await bound.client.post(f"{bound.fleet}/pools/status", json={"status": "draining", "pool_class": "small"})
+    assert refusal(drained) == (403, "pool_not_allowed")
+    assert await bound.pools_and_events() == before
+
+
+async def listed(bound: Bound) -> list[list[str]]:
+    """Pool ids by page of two."""
+    pages: list[list[str]] = []
+    query = {"limit": "2"}
+    while True:
+        page = (await bound.client.get(f"{bound.fleet}/pools", params=query)).json()
+        pages.append(sorted(pool["pool_id"] for pool in page["pools"]))
+        if page["next_cursor"] is None:
+            return pages
+        query["cursor"] = page["next_cursor"]
+
+
+async def test_the_list_has_its_own_pools_and_all_pages(opened: Open) -> None:
+    every = await listed(opened("pool", "read"))
+    own = await listed(opened("pool"))
+    assert sum(map(len, every)) == 4
+    assert own == [[name for name in page if name.startswith("small-")] for page in every]
+
+
+async def test_the_scope_read_reads_every_pool_and_changes_none(opened: Open) -> None:
+    bound = opened("pool", "read")
+    assert (await bound.client.get(f"{bound.fleet}/pools/{OTHER}")).status_code == 200
+    assert refusal(await bound.call("POST", "/pools/{pool_id}/drain", OTHER)) == (403, "pool_not_allowed")
+
+
+async def report(client: Api, fleet: str, pool_id: str) -> Any:
+    return await client.put(f"{fleet}/sessions/s", json={"pool_id": pool_id})
+
+
+async def test_a_report_does_not_take_a_session_from_a_pool_of_others(opened: Open) -> None:
+    bound = opened("pool")
+    await report(bound.admin, bound.fleet, OTHER)
+    assert refusal(await report(bound.client, bound.fleet, OWN)) == (403, "pool_not_allowed")
+    assert (await bound.admin.get(f"{bound.fleet}/sessions/s")).json()["pool_id"] == OTHER
+
+
+async def test_a_report_moves_a_session_between_its_own_pools(opened: Open) -> None:
+    bound = opened("pool")
+    outcomes = [(await report(bound.client, bound.fleet, pool)).json()["outcome"] for pool in ("small-1", OWN, OWN)]
+    assert outcomes == ["new", "moved", "same"]
+
+
+async def test_a_report_of_an_ended_session_is_answered_as_to_every_key(opened: Open) -> None:
+    bound = opened("pool")
+    await report(bound.admin, bound.fleet, OTHER)
+    await bound.admin.post(f"{bound.fleet}/complete", json={"session_id": "s"})
+    assert refusal(await report(bound.client, bound.fleet, OWN)) == (409, "session_ended")
+
+
+async def test_a_pools_own_list_does_not_take_sessions_of_others(opened: Open) -> None:
+    bound = opened("pool")
+    await report(bound.admin, bound.fleet, OTHER)
+    told = (await bound.call("PUT", "/pools/{pool_id}/sessions", OWN)).json()
+    assert (told["elsewhere"], told["adopted"]) == (["s"], [])
+
+
+async def test_other_scopes_of_the_key_are_not_restricted(opened: Open) -> None:
+    bound = opened("pool", "assign", "complete")
+    placed = [await bound.client.post(f"{bound.fleet}/assign", json={"session_id": f"s-{k}"}) for k in range(8)]
+    assert OTHER in {answer.json()["pool_id"] for answer in placed}
+    ended = [await bound.client.post(f"{bound.fleet}/complete", json={"session_id": f"s-{k}"}) for k in range(8)]
+    assert {answer.status_code for answer in ended} == {200}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pool_id", "covered"),
+    [
+        ("small-*", "small-1", True),
+        ("small-*", "small-", True),
+        ("small-*", "x-small-1", False),
+        ("*-1", "small-1", True),
+        ("*-1", "small-11", False),
+        ("a*b*c", "a-b-b-c", True),
+        ("a*b*c", "a-c-b", False),
+        ("*", "anything", True),
+        ("small-1", "small-1", True),
+        ("small-1", "small-11", False),
+        ("a.b", "a-b", False),
+        ("A*", "a1", False),
+        ("a*", "A1", False),
+    ],
+)
+def test_a_star_stands_for_any_characters_and_all_else_for_itself(pattern: str, pool_id: str, covered: bool) -> None:
+    assert Principal("k", frozenset({"pool"}), None, frozenset({pattern})).may_use_pool(pool_id) is covered
+
+
+def test_a_pattern_of_many_stars_is_decided_at_once() -> None:
+    principal = Principal("k", frozenset({"pool"}), None, frozenset({"*a" * 60 + "*b"}))
+    assert not principal.may_use_pool("a" * 128)
