@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants walk inventory
+.PHONY: mutants walk inventory compose-proxies
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ studies: $(DEV) ## Two studies beside the paper, again: policies and orders comp
 compose: ## Service, store, Prometheus and Grafana in containers
 	@$(PYTHON) deploy/make_secrets.py
 	docker compose up --build --wait
+
+compose-proxies: ## HAProxy before three pools, placed by slta, in containers (docs/proxies.md)
+	@$(PYTHON) deploy/make_secrets.py
+	docker compose -f docker-compose.yml -f docker-compose.proxies.yml up --build --wait proxy edge
 
 compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
 	$(PYTEST) -m compose --timeout 900 $(ARGS)

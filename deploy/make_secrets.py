@@ -22,8 +22,15 @@ SCOPES = {
     "ADMIN_KEY": ["admin"],
     "LOADGEN_KEY": ["assign", "complete", "read"],
     "METRICS_KEY": ["metrics"],
+    "PLACE_KEY": ["assign"],
+    "FOLLOW_KEY": ["complete", "pool"],
 }
 """API keys and what each may do."""
+RESTRICTIONS: Mapping[str, Mapping[str, list[str]]] = {
+    "PLACE_KEY": {"fleets": ["main"]},
+    "FOLLOW_KEY": {"fleets": ["main"], "pools": ["small-*", "large-*"]},
+}
+"""Fleets and pools of the keys that are not for all of them."""
 PASSWORDS = ("STORE_PASSWORD", "OPERATOR_PASSWORD")
 OTHERS = ("GRAFANA_PASSWORD",)
 OLD = "_OLD"
@@ -65,7 +72,7 @@ def read_environment(text: str) -> dict[str, str]:
 def key_file(values: Mapping[str, str]) -> str:
     """The dispatchers' key file: digests only."""
     entries = [
-        {"id": key_id, "sha256": _digest(secret), "scopes": SCOPES[name]}
+        {"id": key_id, "sha256": _digest(secret), "scopes": SCOPES[name], **RESTRICTIONS.get(name, {})}
         for name in SCOPES
         for key_id, _, secret in (value.partition(".") for value in _active(values, name))
     ]

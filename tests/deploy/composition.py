@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,13 @@ from tests.deploy.tree import copy_of_the_tree
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = (*OF_A_WHEEL, "Dockerfile", ".dockerignore", "docker-compose.yml", "requirements.txt", "deploy")
+OVERLAY = "docker-compose.proxies.yml"
+PARTS = (*OF_A_WHEEL, "Dockerfile", ".dockerignore", "docker-compose.yml", OVERLAY, "requirements.txt", "deploy")
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PROJECT = "slta-compose-test"
+OVERLAY_PROJECT = "slta-proxies-test"
+OVERLAY_SERVICES = ("proxy", "edge")
+"""Services that `make compose-proxies` names; they need the others."""
 
 
 def base_image() -> str:
@@ -48,6 +52,7 @@ class Stack:
     secrets: dict[str, str]
     http_port: int
     prometheus: Prometheus
+    project: str = PROJECT
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         return self.engine.run(*self.command, *arguments, check=check)
@@ -55,7 +60,7 @@ class Stack:
     def bash(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run what an operator pastes, in the folder of docker-compose.yml."""
         files = self.command[self.command.index("-f") + 1 :: 2][:2]
-        settings = {"COMPOSE_FILE": ":".join(files), "COMPOSE_PROJECT_NAME": PROJECT, **self.engine.environment}
+        settings = {"COMPOSE_FILE": ":".join(files), "COMPOSE_PROJECT_NAME": self.project, **self.engine.environment}
         return subprocess.run(
             ["bash", "-c", script],
             cwd=self.folder,
@@ -107,18 +112,38 @@ def composition(folder: Path) -> Iterator[Stack]:
         secrets = make_secrets.read_environment((copied / ".env").read_text(encoding="utf-8"))
         url = f"http://127.0.0.1:{prometheus}"
         running = Stack(copied, docker, command, services, secrets, http, Prometheus(url))
-        try:
-            running.compose("up", "--detach", "--build", "--wait", "--wait-timeout", "180", *services)
+        with started(running, "--build", *services):
             yield running
-        finally:
-            sys.stdout.write(running.compose("logs", "--no-color", "--tail", "50", check=False)[-20_000:])
-            running.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
-            assert left_over(running) == []
+
+
+@contextmanager
+def overlay(base: Stack, edge_port: int) -> Iterator[Stack]:
+    """The composition with HAProxy before three pools, beside the base and from its images."""
+    http = free_port()
+    ports = {"SLTA_HTTP_PORT": str(http), "EDGE_PORT": str(edge_port)}
+    docker = replace(base.engine, environment=base.engine.environment | ports)
+    files = compose(base.folder / "docker-compose.yml", base.folder / OVERLAY)
+    command = [*files, "--project-name", OVERLAY_PROJECT]
+    running = replace(base, engine=docker, command=command, http_port=http, project=OVERLAY_PROJECT)
+    with started(running, "--no-build", *OVERLAY_SERVICES):
+        yield running
+
+
+@contextmanager
+def started(stack: Stack, *options: str) -> Iterator[None]:
+    """`docker compose up` with these options and services until the end of the block."""
+    try:
+        stack.compose("up", "--detach", "--wait", "--wait-timeout", "180", *options)
+        yield
+    finally:
+        sys.stdout.write(stack.compose("logs", "--no-color", "--tail", "50", check=False)[-20_000:])
+        stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+        assert left_over(stack) == []
 
 
 def left_over(stack: Stack) -> list[str]:
     lists = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
-    mine = ["--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}"]
+    mine = ["--quiet", "--filter", f"label=com.docker.compose.project={stack.project}"]
     return [line for words in lists for line in stack.engine.docker(*words, *mine).split()]
 
 

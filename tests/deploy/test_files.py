@@ -8,19 +8,24 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from deploy import make_secrets
 from slta.api.http.proxy_headers import TrustedProxies
-from slta.auth.keys import Access
+from slta.auth.keys import Access, Principal
 from slta.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
+OVERLAY = yaml.safe_load((ROOT / "docker-compose.proxies.yml").read_text(encoding="utf-8"))
+PROXIES = ROOT / "deploy/proxies"
+OWN = {name: service for name, service in OVERLAY["services"].items() if name not in SERVICES}
+"""Services that the overlay adds."""
 SECRETS = make_secrets.random_secrets()
 
 
@@ -54,6 +59,43 @@ def test_the_compose_file_is_valid_with_the_secrets_of_env(tmp_path: Path) -> No
 
 
 @pytest.mark.needs("docker-compose")
+def test_the_overlay_is_valid_beside_the_compose_file(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()), encoding="utf-8")
+    files = ("--file", ROOT / "docker-compose.yml", "--file", ROOT / "docker-compose.proxies.yml")
+    run("docker-compose", *files, "--env-file", file, "config", "--quiet")
+
+
+@pytest.mark.parametrize("file", [COMPOSE, OVERLAY], ids=["base", "overlay"])
+def test_no_network_has_a_subnet_that_the_machine_may_have_too(file: dict[str, Any]) -> None:
+    assert not any("ipam" in network for network in file["networks"].values())
+
+
+@pytest.mark.needs("haproxy")
+def test_the_overlay_runs_the_recipe_with_other_places_only(tmp_path: Path) -> None:
+    recipe = PROXIES / "haproxy/haproxy.cfg"
+    script = ["sed", "--file", PROXIES / "compose/haproxy.sed", recipe]
+    edited = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    changed = [after for before, after in zip(recipe.read_text().splitlines(), edited.splitlines(), strict=True)
+               if before != after]  # fmt: skip
+    pools = re.findall(r"^  server (\S+) \1:8080 ", "\n".join(changed), re.MULTILINE)
+    assert set(pools) == {name for name, service in OWN.items() if service["networks"] == ["pools"]}
+    assert [line.split()[:2] for line in changed[: -len(pools)]] == [["log", "/run/slta/log.sock"]]
+    (tmp_path / "haproxy.cfg").write_text(edited, encoding="utf-8")
+    files = ("-f", tmp_path / "haproxy.cfg", "-f", PROXIES / "compose/containers.cfg")
+    run("haproxy", "-c", "-C", PROXIES / "haproxy", *files)
+
+
+def test_the_pools_of_the_overlay_are_those_of_its_fleet() -> None:
+    fleet = yaml.safe_load((PROXIES / "compose/fleet.yaml").read_text(encoding="utf-8"))
+    named = {f"{one['name']}-{n}" for one in fleet["classes"] for n in range(1, one["pools"] + 1)}
+    assert named == {name for name, service in OWN.items() if service["networks"] == ["pools"]}
+    assert make_secrets.RESTRICTIONS["PLACE_KEY"]["fleets"] == [fleet["fleet"]]
+    bound = Principal("", frozenset(), None, frozenset(make_secrets.RESTRICTIONS["FOLLOW_KEY"]["pools"]))
+    assert all(map(bound.may_use_pool, named))
+
+
+@pytest.mark.needs("docker-compose")
 def test_without_secrets_compose_says_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_text("", encoding="utf-8")
@@ -68,9 +110,9 @@ def test_the_proxy_accepts_its_configuration() -> None:
     run("haproxy", "-c", "-f", ROOT / "deploy/haproxy/haproxy.cfg")
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", SERVICES | OWN)
 def test_a_service_is_pinned_locked_down_and_on_loopback(name: str) -> None:
-    service = SERVICES[name]
+    service = (SERVICES | OWN)[name]
     assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -137,6 +179,9 @@ def test_the_dispatchers_accept_the_keys_and_know_their_scopes(tmp_path: Path) -
         caller = access.identify(f"Bearer {SECRETS[name]}")
         assert caller
         assert sorted(caller.scopes) == sorted(scopes)
+        restricted = make_secrets.RESTRICTIONS.get(name, {})
+        assert sorted(caller.fleets or ()) == sorted(restricted.get("fleets", ()))
+        assert sorted(caller.pools or ()) == sorted(restricted.get("pools", ()))
     assert access.identify(f"Bearer {make_secrets.random_secrets()['ADMIN_KEY']}") is None
     assert not any(secret in path.read_text(encoding="utf-8") for secret in SECRETS.values())
 
