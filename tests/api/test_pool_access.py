@@ -29,6 +29,8 @@ CALLS: dict[tuple[str, str], Any] = {
     ("PUT", "/sessions/{session_id}"): {"pool_id": "{pool_id}"},
 }
 """Calls of the scope `pool` that name a pool, and their bodies; beside the pool stands one that the key may use."""
+OPERATIONS = ("POST", "/operations")
+"""It names pools too, and refuses each report by itself."""
 
 
 def pool_routes() -> Iterator[tuple[str, str]]:
@@ -43,7 +45,7 @@ def pool_routes() -> Iterator[tuple[str, str]]:
 
 
 def test_every_call_that_names_a_pool_is_in_the_table() -> None:
-    assert set(pool_routes()) == CALLS.keys()
+    assert set(pool_routes()) == CALLS.keys() | {OPERATIONS}
 
 
 class Bound(NamedTuple):
@@ -142,6 +144,38 @@ async def test_a_report_does_not_take_a_session_from_a_pool_of_others(opened: Op
     await report(bound.admin, bound.fleet, OTHER)
     assert refusal(await report(bound.client, bound.fleet, OWN)) == (403, "pool_not_allowed")
     assert (await bound.admin.get(f"{bound.fleet}/sessions/s")).json()["pool_id"] == OTHER
+
+
+def reports(*pairs: tuple[str, str]) -> dict[str, Any]:
+    return {"operations": [{"report": {"session_id": id_, "pool_id": pool}} for id_, pool in pairs]}
+
+
+async def test_of_many_reports_those_about_pools_of_others_are_refused_and_the_rest_is_made(opened: Open) -> None:
+    bound = opened("pool")
+    await report(bound.admin, bound.fleet, OTHER)
+    many = reports(("a", OWN), ("b", OTHER), ("s", OWN), ("c", "small-1"), ("a", "small-1"))
+    outcomes = (await bound.client.post(f"{bound.fleet}/operations", json=many)).json()["outcomes"]
+    refused = [(outcome["status"], outcome["body"].get("code")) for outcome in outcomes]
+    assert refused == [(201, None), (403, "pool_not_allowed"), (403, "pool_not_allowed"), (201, None), (200, None)]
+    pools = [outcome["body"].get("pool_id") for outcome in outcomes]
+    assert pools == [OWN, None, None, "small-1", "small-1"]
+    assert (await bound.admin.get(f"{bound.fleet}/sessions/b")).status_code == 404
+    assert (await bound.admin.get(f"{bound.fleet}/sessions/s")).json()["pool_id"] == OTHER
+
+
+async def test_refused_reports_are_in_their_place_among_the_outcomes_of_each_slice(opened: Open) -> None:
+    bound = opened("pool", "complete")
+    many = reports(*(("x", OTHER) if k % 3 else (f"s-{k}", OWN) for k in range(70)))
+    many["operations"] += [{"complete": {"session_id": "s-0"}}]
+    outcomes = (await bound.client.post(f"{bound.fleet}/operations", json=many)).json()["outcomes"]
+    assert [k for k in range(70) if outcomes[k]["status"] != 403] == list(range(0, 70, 3))
+    assert outcomes[70]["body"]["outcome"] == "completed"
+
+
+async def test_reports_alone_that_are_all_refused_are_answered(opened: Open) -> None:
+    bound = opened("pool")
+    refused = (await bound.client.post(f"{bound.fleet}/operations", json=reports(("a", OTHER)))).json()["outcomes"]
+    assert [outcome["status"] for outcome in refused] == [403]
 
 
 async def test_a_report_moves_a_session_between_its_own_pools(opened: Open) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from slta.auth.keys import Principal
 from slta.models import PoolPage
-from slta.models.errors import PoolNotAllowedError, SessionEndedError, UnknownSessionError
+from slta.models.errors import DispatchError, PoolNotAllowedError, SessionEndedError, UnknownSessionError
 from slta.store import Store
 
 
@@ -30,6 +31,24 @@ async def require_report(principal: Principal, store: Store, fleet: str, session
     if principal.pools is not None:
         with suppress(UnknownSessionError, SessionEndedError):
             require_pools(principal, [(await store.sessions.get(fleet, session_id)).pool_id])
+
+
+async def refused_reports(
+    principal: Principal, store: Store, fleet: str, reports: Mapping[int, tuple[str, str]]
+) -> Mapping[int, DispatchError]:
+    """Errors of `require_report` by index; `reports` has session and pool ids by index."""
+    if principal.pools is None:
+        return {}
+
+    async def error_of(session_id: str, pool_id: str) -> DispatchError | None:
+        try:
+            await require_report(principal, store, fleet, session_id, pool_id)
+        except DispatchError as error:
+            return error
+        return None
+
+    errors = await asyncio.gather(*(error_of(*report) for report in reports.values()))
+    return {index: error for index, error in zip(reports, errors, strict=True) if error}
 
 
 def readable(principal: Principal, page: PoolPage) -> PoolPage:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from fastapi import APIRouter
 
 from slta.api.http.api_route import ApiRoute
+from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import TheContext, TheDependencies
+from slta.api.http.pool_access import refused_reports
 from slta.api.http.problems import HttpError
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import BATCH_BODY, allow, route_options_of
@@ -16,7 +18,8 @@ from slta.api.routes.outcomes import write_outcome
 from slta.api.schemas import MAX_OPERATIONS, FleetName, OperationsBody, Outcomes
 from slta.auth.keys import Principal
 from slta.auth.keys import Scope as KeyScope
-from slta.store import OperationRequest
+from slta.store import OperationRequest, Store
+from slta.store.batching.pending import Outcome
 
 SLICE = 32
 """Operations of one request sent to the store at a time, so that other requests interleave."""
@@ -54,12 +57,25 @@ async def operate(
     written: list[str] = []
     for start in range(0, len(requests), SLICE):
         part = requests[start : start + SLICE]
-        outcomes = await dependencies.store.sessions.operate(fleet, part, context.arrived)
+        outcomes = await _operate(fleet, part, dependencies.store, context)
         written += [
             write_outcome(kind, session_id, outcome, context.request_id)
             for (kind, session_id, *_), outcome in zip(part, outcomes, strict=True)
         ]
     return ApiResponse(200, f'{{"outcomes":[{",".join(written)}]}}'.encode())
+
+
+async def _operate(
+    fleet: str, requests: Sequence[OperationRequest], store: Store, context: RequestContext
+) -> Sequence[Outcome]:
+    """Execute a slice, but no report that the key may not make."""
+    reports = {index: (id_, pool_id) for index, (kind, id_, _, pool_id) in enumerate(requests) if kind == "report"}
+    refused = await refused_reports(context.principal, store, fleet, reports)
+    if not refused:
+        return await store.sessions.operate(fleet, requests, context.arrived)
+    allowed = [request for index, request in enumerate(requests) if index not in refused]
+    outcomes = iter(await store.sessions.operate(fleet, allowed, context.arrived) if allowed else ())
+    return [refused[index] if index in refused else next(outcomes) for index in range(len(requests))]
 
 
 def _check_scopes(principal: Principal, requests: Collection[OperationRequest]) -> None:
