@@ -104,4 +104,4 @@ def test_a_pool_reaches_neither_slta_nor_the_follower(edge: Edge) -> None:
     [pool] = edge.stack.containers("small-1")
     networks = edge.stack.inspect(pool)["NetworkSettings"]["Networks"]
     assert {name.rpartition("_")[2] for name in networks} == {"pools"}
-    assert all("/run/slta" != mount["Destination"] for mount in edge.stack.inspect(pool)["Mounts"])
+    assert all(mount["Destination"] != "/run/slta" for mount in edge.stack.inspect(pool)["Mounts"])

@@ -74,7 +74,7 @@ def test_no_network_has_a_subnet_that_the_machine_may_have_too(file: dict[str, A
 @pytest.mark.needs("haproxy")
 def test_the_overlay_runs_the_recipe_with_other_places_only(tmp_path: Path) -> None:
     recipe = PROXIES / "haproxy/haproxy.cfg"
-    script = ["sed", "--file", PROXIES / "compose/haproxy.sed", recipe]
+    script = ["sed", "--file", str(PROXIES / "compose/haproxy.sed"), str(recipe)]
     edited = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     changed = [after for before, after in zip(recipe.read_text().splitlines(), edited.splitlines(), strict=True)
                if before != after]  # fmt: skip
