@@ -74,7 +74,7 @@ async def _operate(
     if not refused:
         return await store.sessions.operate(fleet, requests, context.arrived)
     allowed = [request for index, request in enumerate(requests) if index not in refused]
-    outcomes = iter(await store.sessions.operate(fleet, allowed, context.arrived) if allowed else ())
+    outcomes = iter(await store.sessions.operate(fleet, allowed, context.arrived))
     return [refused[index] if index in refused else next(outcomes) for index in range(len(requests))]
 
 
