@@ -7,6 +7,7 @@ RUN python3 -m pip --python /opt/slta/bin/python install --require-hashes --only
 COPY LICENSE README.md* pyproject.toml setup.py ./
 COPY demo demo
 COPY examples examples
+COPY integrations integrations
 COPY loadgen loadgen
 COPY planning planning
 COPY service service

@@ -123,10 +123,10 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt
 
 # Both have an environment of their own. The newest is a look ahead: CI does not run it.
-BOUNDS_TESTS := $(addprefix tests/,api cli experiments loadgen metrics planning runtime server store)
+BOUNDS_TESTS := $(addprefix tests/,api cli experiments integrations loadgen metrics planning runtime server store)
 BOUNDS = set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet uv==$(UV_VERSION); \
-	"$$dir/bin/uv" pip compile pyproject.toml --extra test --extra load --extra otel --extra planning --quiet --no-header \
+	"$$dir/bin/uv" pip compile pyproject.toml --extra test --extra load --extra integrations --extra otel --extra planning --quiet --no-header \
 		--no-annotate --resolution $(1) --output-file "$$dir/requirements.txt"; \
 	"$$dir/bin/uv" venv --quiet --python $(PYTHON) "$$dir/tests"; \
 	VIRTUAL_ENV="$$dir/tests" "$$dir/bin/uv" pip install --quiet --requirement "$$dir/requirements.txt" --editable .; \

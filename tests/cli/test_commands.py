@@ -104,6 +104,8 @@ def test_help_needs_none_of_the_parts() -> None:
         ("demo", "aiohttp", "load"),
         ("loadgen", "ddsketch", "load"),
         ("experiments", "numpy", "experiments"),
+        ("follow", "aiohttp", "integrations"),
+        ("nginx-map", "aiohttp", "integrations"),
         ("evaluate", "numpy", "planning"),
         ("plan", "scipy", "planning"),
     ],

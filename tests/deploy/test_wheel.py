@@ -55,7 +55,7 @@ def test_its_metadata_has_a_homepage(unpacked: Path) -> None:
 
 
 def test_the_command_runs_beside_foreign_packages_of_common_names(unpacked: Path, tmp_path: Path) -> None:
-    for name in ("service", "demo", "loadgen", "planning", "experiments"):
+    for name in ("service", "demo", "integrations", "loadgen", "planning", "experiments"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise ImportError('a foreign package')\n")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(unpacked)])}

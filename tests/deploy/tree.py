@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("demo", "examples", "experiments", "loadgen", "planning", "service")
+FOLDERS = ("demo", "examples", "experiments", "integrations", "loadgen", "planning", "service")
 PARTS = ("LICENSE", "README.md", "pyproject.toml", "setup.py", *FOLDERS)
 """What a wheel is built from."""
 

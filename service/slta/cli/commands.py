@@ -30,6 +30,7 @@ class Part(NamedTuple):
 
 LOAD = ("load", ("aiohttp", "ddsketch"))
 EXPERIMENTS = ("experiments", ("matplotlib", "numpy", "scipy"))
+INTEGRATIONS = ("integrations", ("aiohttp",))
 PLANNING = ("planning", ("matplotlib", "numpy", "scipy"))
 PARTS = {
     "demo": Part(
@@ -45,6 +46,10 @@ PARTS = {
     "plan": Part(
         "slta_planning.plan.command", "Find the cheapest fleet for a load, or the best for a budget.", *PLANNING
     ),
+    "follow": Part(
+        "slta_integrations.follow.command", "Report and complete sessions from a proxy's log.", *INTEGRATIONS
+    ),
+    "nginx-map": Part("slta_integrations.nginx_map.command", "Write nginx's map of pools to upstreams.", *INTEGRATIONS),
     "key": Part("slta.cli.key", "Manage API keys."),
     "audit": Part("slta.cli.audit", "Check the store's data for damage, and repair it."),
 }

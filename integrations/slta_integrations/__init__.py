@@ -1,0 +1,12 @@
+"""Integrations of proxies: clients of the HTTP API, and of nothing else of the dispatcher.
+
+| folder | owns |
+|---|---|
+| follow | `slta follow`: session begins and ends from a proxy's log |
+| nginx_map | `slta nginx-map`: the map of pools to upstreams that nginx includes |
+
+| module | owns |
+|---|---|
+| client | HTTP client of one fleet |
+| options, errors | options of both commands; errors that the user can correct |
+"""

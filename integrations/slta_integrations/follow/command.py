@@ -1,0 +1,129 @@
+"""Command line of `slta follow`."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+import socket
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+from prometheus_client import start_http_server
+
+from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
+from slta_integrations.client import Client
+from slta_integrations.errors import UnusableError, in_one_line
+from slta_integrations.follow import notices as logging
+from slta_integrations.follow.datagrams import ListenAddress, parse_listen
+from slta_integrations.follow.follower import Follower
+from slta_integrations.follow.metrics import Metrics
+from slta_integrations.follow.notices import Notices
+from slta_integrations.follow.position import Position, PositionFile
+from slta_integrations.follow.sender import Sender
+from slta_integrations.follow.source import DatagramSource, FileSource, Source
+from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
+
+MAX_BACKLOG_BYTES = 1 << 30
+SPOOL = "spool.log"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Wanted(NamedTuple):
+    """Validated options: `file` or `listen` is the source."""
+
+    target: Target
+    file: Path | None
+    listen: ListenAddress | None
+    state_dir: Path
+    lease_seconds: float | None
+    max_backlog: int
+
+    @property
+    def log(self) -> str:
+        """What the position belongs to."""
+        return str(self.file or SPOOL)
+
+
+@app.command()
+def command(  # noqa: PLR0913 - one argument an option
+    fleet: FleetName,
+    state_dir: Annotated[Path, typer.Option(help="Directory for the position and the spool; one for each log.")],
+    url: BaseUrl = DEFAULT_URL,
+    key_file: KeyFile = None,
+    file: Annotated[Path | None, typer.Option(help="Log that the proxy writes; may be rotated.")] = None,
+    listen: Annotated[str | None, typer.Option(help="Receive datagrams: udp://ADDRESS:PORT or unix:///PATH.")] = None,
+    lease: Annotated[
+        float | None, typer.Option(help="Lease in seconds of sessions that the proxy placed; default: the fleet's.")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the Prometheus metrics; default: none.")
+    ] = None,
+    metrics_host: Annotated[str, typer.Option(help="Address of the Prometheus metrics.")] = "127.0.0.1",
+    max_backlog: Annotated[
+        int, typer.Option(min=1, help="Bytes of lines kept while slta does not answer.")
+    ] = MAX_BACKLOG_BYTES,
+) -> None:
+    """Complete and report sessions from the lines that a proxy writes: see docs/follow.md.
+
+    Exit codes: 0 after SIGTERM or SIGINT; 2 for options that cannot be used.
+    """
+    logging.configure()
+    with in_one_line():
+        if (file is None) == (listen is None):
+            raise UnusableError("give one of --file and --listen")
+        wanted = Wanted(
+            target_of(url, fleet, key_file),
+            file.absolute() if file else None,
+            parse_listen(listen) if listen else None,
+            state_dir,
+            _checked_lease(lease),
+            max_backlog,
+        )
+        metrics = Metrics()
+        if metrics_port:
+            serve_metrics(metrics, metrics_host, metrics_port)
+        asyncio.run(follow(wanted, metrics))
+
+
+def serve_metrics(metrics: Metrics, host: str, port: int) -> None:
+    """Serve them from a thread. Raises UnusableError."""
+    try:
+        start_http_server(port, host, metrics.registry)
+    except (OSError, socket.gaierror) as error:
+        raise UnusableError(f"--metrics-port: {host}:{port}: {error.strerror or error}") from None
+
+
+async def follow(wanted: Wanted, metrics: Metrics) -> None:
+    """Follow until SIGTERM or SIGINT. Raises UnusableError or OSError at the start."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    notices = Notices()
+    position_file = PositionFile(wanted.state_dir, wanted.log)
+    source = open_source(wanted, position_file.load(), metrics, notices)
+    try:
+        async with Client(wanted.target) as client:
+            sender = Sender(client, metrics, notices, lease_seconds=wanted.lease_seconds, stopping=stopping)
+            await Follower(source, sender, position_file, metrics, notices, stopping=stopping).run()
+    finally:
+        source.stop()
+        position_file.close()
+
+
+def open_source(wanted: Wanted, position: Position | None, metrics: Metrics, notices: Notices) -> Source:
+    """Open the log or bind the socket."""
+    if wanted.listen:
+        path = wanted.state_dir / SPOOL
+        return DatagramSource(wanted.listen, path, position, wanted.max_backlog, metrics, notices)
+    if wanted.file is None or (wanted.file.exists() and not wanted.file.is_file()):
+        raise UnusableError(f"--file: {wanted.file} is not a regular file")
+    return FileSource(wanted.file, position, wanted.max_backlog, metrics, notices)
+
+
+def _checked_lease(seconds: float | None) -> float | None:
+    if seconds and not (math.isfinite(seconds) and MIN_LEASE_SECONDS <= seconds <= MAX_LEASE_SECONDS):
+        raise UnusableError(f"--lease: must be 0, for none, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS:,} seconds")
+    return seconds

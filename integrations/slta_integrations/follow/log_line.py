@@ -1,0 +1,79 @@
+"""Parser of a proxy's log line: `slta1 begin <id> <pool>` or `slta1 end <id> <pool> <seconds>`.
+
+Anything may stand before it, such as a syslog header. The first `slta1` counts and the number of fields must be
+exact: a value with spaces, which a client may have sent, damages its own line and cannot forge another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal, NamedTuple
+
+from slta.parsing import NAME_PATTERN
+
+MARK = b"slta1 "
+ABSENT = frozenset({b"", b"-"})
+"""Values that proxies write for none."""
+
+_NAME = re.compile(NAME_PATTERN)
+_SECONDS = re.compile(rb"-?[0-9]{1,9}(\.[0-9]{0,9})?|-")
+
+SkippedKind = Literal["unknown", "damaged", "too_long", "no_pool"]
+"""`unknown`: no `slta1`; `damaged`: wrong fields; `too_long`: over 64 KiB; `no_pool`: a begin without a pool."""
+SKIPPED: tuple[SkippedKind, ...] = ("unknown", "damaged", "too_long", "no_pool")
+
+
+class Begin(NamedTuple):
+    """A session began on a pool."""
+
+    session_id: str
+    pool_id: str
+
+
+class End(NamedTuple):
+    """A session ended after `seconds`; `pool_id` is None if no server was used."""
+
+    session_id: str
+    pool_id: str | None
+    seconds: float
+
+
+def parse(line: bytes) -> Begin | End | SkippedKind:
+    """Parse a line without its line end; for others the kind under which it is counted."""
+    _, mark, rest = line.partition(MARK)
+    if not mark:
+        return "unknown"
+    match rest.rstrip(b" \r\0").split(b" "):
+        case [b"begin", session, *pool] if len(pool) <= 1:
+            return _begin(session, *pool)
+        case [b"end", session, pool, seconds]:
+            return _end(session, pool, seconds)
+    return "damaged"
+
+
+def session_id_of(value: bytes) -> str:
+    """The id as the placement route makes it of X-Session-Id: a name as it is, anything else as its SHA-256 in hex."""
+    text = value.decode("latin-1")
+    return text if _NAME.fullmatch(text) else hashlib.sha256(value).hexdigest()
+
+
+def _begin(session: bytes, pool: bytes = b"") -> Begin | SkippedKind:
+    if session in ABSENT:
+        return "damaged"
+    if pool in ABSENT:
+        return "no_pool"
+    name = _name(pool)
+    return Begin(session_id_of(session), name) if name else "damaged"
+
+
+def _end(session: bytes, pool: bytes, seconds: bytes) -> End | SkippedKind:
+    name = None if pool in ABSENT else _name(pool)
+    if session in ABSENT or not _SECONDS.fullmatch(seconds) or (name is None and pool not in ABSENT):
+        return "damaged"
+    return End(session_id_of(session), name, 0.0 if seconds == b"-" else max(0.0, float(seconds)))
+
+
+def _name(value: bytes) -> str | None:
+    text = value.decode("latin-1")
+    return text if _NAME.fullmatch(text) else None

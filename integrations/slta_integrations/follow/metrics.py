@@ -1,0 +1,58 @@
+"""Prometheus metrics of the follower, in a registry of their own."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.metrics import MetricWrapperBase
+
+from slta_integrations.follow.log_line import SKIPPED
+
+FAMILIES: tuple[tuple[type[Counter | Gauge], str, str, tuple[str, ...]], ...] = (
+    (Counter, "lines", "Lines read, by kind: begin, end, or why a line was skipped.", ("kind",)),
+    (Gauge, "lag_seconds", "Upper bound of the age of the oldest line that slta has not answered; 0 without one.", ()),
+    (Gauge, "backlog_bytes", "Bytes of the log or spool that slta has not answered.", ()),
+    (
+        Counter,
+        "dropped_lines",
+        "Lines lost: backlog (over --max-backlog), kernel (receive buffer full), spool (spool not writable).",
+        ("reason",),
+    ),
+    (
+        Counter,
+        "gaps",
+        "Losses of an unknown number of lines: gone (file removed or compressed), truncated (without a copy).",
+        ("reason",),
+    ),
+    (Counter, "elsewhere_sessions", "Sessions that the proxy served on another pool than slta had placed them on.", ()),
+    (Counter, "unseen_session_seconds", "Duration of ended sessions that slta never knew.", ()),
+    (Counter, "outcomes", "Operations that slta answered, by kind and final outcome.", ("operation", "code")),
+    (Counter, "calls", "Bulk calls, by HTTP status, or by why there was none.", ("status",)),
+)
+"""Type, name without prefix and suffix, help, labels."""
+
+KINDS = ("begin", "end", *SKIPPED)
+DROPPED = ("backlog", "kernel", "spool")
+GAPS = ("gone", "truncated")
+
+
+class Metrics:
+    """The metrics; an attribute for each name in `FAMILIES`."""
+
+    lines: Counter
+    lag_seconds: Gauge
+    backlog_bytes: Gauge
+    dropped_lines: Counter
+    gaps: Counter
+    elsewhere_sessions: Counter
+    unseen_session_seconds: Counter
+    outcomes: Counter
+    calls: Counter
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for kind, name, text, labels in FAMILIES:
+            family: MetricWrapperBase = kind(f"slta_follow_{name}", text, labels, registry=self.registry)
+            setattr(self, name, family)
+        for family, values in ((self.lines, KINDS), (self.dropped_lines, DROPPED), (self.gaps, GAPS)):
+            for value in values:
+                family.labels(value)

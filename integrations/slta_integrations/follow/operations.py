@@ -1,0 +1,124 @@
+"""Bulk operations of parsed lines, and what their outcomes count as."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from slta_integrations.follow.checkpoints import age_bound
+from slta_integrations.follow.log_line import Begin, End
+from slta_integrations.follow.metrics import Metrics
+
+MAX_OPERATIONS = 1000
+"""Of one call (docs/api.md)."""
+MARK_SECONDS = 120.0
+"""slta remembers a complete that overtakes its assign for so long; of older lines it is told not to."""
+MAX_BEGUN = 1_000_000
+"""Begun sessions that are remembered until their end; beyond, the oldest are forgotten."""
+RETRIED = frozenset({
+    "outcome_unknown", "store_unavailable", "repairing", "overloaded",
+    "fleet_damaged", "document_unreadable", "newer_fleet", "unknown_fleet",
+})  # fmt: skip
+"""Codes of outcomes that say nothing about the operation: it is sent again."""
+
+
+class Operation(NamedTuple):
+    """A line to act on, written after `written_after` (seconds since 1970)."""
+
+    line: Begin | End
+    written_after: float
+
+    @property
+    def kind(self) -> str:
+        return "report" if isinstance(self.line, Begin) else "complete"
+
+
+class Outcome(NamedTuple):
+    """Outcome of an operation: `code` is the problem's, otherwise the member `outcome` of the body."""
+
+    status: int
+    code: str
+    pool_id: str | None
+
+    @property
+    def is_final(self) -> bool:
+        return self.code not in RETRIED
+
+
+MALFORMED = Outcome(0, "outcome_unknown", None)
+
+
+def encode(operations: Sequence[Operation], lease_seconds: float | None, now: float) -> bytes:
+    """Body of a bulk call at `now`, seconds since 1970."""
+    return json.dumps(
+        {"operations": [_encoded(operation, lease_seconds, now) for operation in operations]}, separators=(",", ":")
+    ).encode()
+
+
+def _encoded(operation: Operation, lease_seconds: float | None, now: float) -> dict[str, Any]:
+    line = operation.line
+    if isinstance(line, Begin):
+        lease = {} if lease_seconds is None else {"lease_seconds": lease_seconds}
+        return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, **lease}}
+    mark = {"mark": False} if age_bound(operation.written_after, now) > MARK_SECONDS else {}
+    return {"complete": {"session_id": line.session_id, **mark}}
+
+
+def decode(body: Mapping[str, Any], count: int) -> list[Outcome]:
+    """Outcomes of `count` operations. What is malformed counts as `outcome_unknown`."""
+    found = body.get("outcomes")
+    if not isinstance(found, list) or len(found) != count:
+        return [MALFORMED] * count
+    return [_decoded(outcome) for outcome in found]
+
+
+def _decoded(outcome: object) -> Outcome:
+    match outcome:
+        case {"status": int(status), "body": {"code": str(code)}}:
+            return Outcome(status, code, None)
+        case {"status": int(status), "body": {"outcome": str(code), "pool_id": str(pool_id)}}:
+            return Outcome(status, code, pool_id)
+    return MALFORMED
+
+
+def to_repeat(operations: Sequence[Operation], outcomes: Sequence[Outcome]) -> list[bool]:
+    """Which to send again: those without a final outcome, and all later ones of the same session, in their order."""
+    open_ids: set[str] = set()
+    repeated = []
+    for operation, outcome in zip(operations, outcomes, strict=True):
+        if not outcome.is_final:
+            open_ids.add(operation.line.session_id)
+        repeated.append(operation.line.session_id in open_ids)
+    return repeated
+
+
+class Tally:
+    """Counts final outcomes; remembers which sessions began here."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._begun: OrderedDict[str, None] = OrderedDict()
+
+    def count(self, operation: Operation, outcome: Outcome) -> None:
+        """Count a final outcome."""
+        self._metrics.outcomes.labels(operation.kind, outcome.code).inc()
+        if isinstance(operation.line, Begin):
+            self._count_begin(operation.line, outcome)
+        else:
+            self._count_end(operation.line, outcome)
+
+    def _count_begin(self, line: Begin, outcome: Outcome) -> None:
+        self._begun[line.session_id] = None
+        if len(self._begun) > MAX_BEGUN:
+            self._begun.popitem(last=False)
+        if outcome.code == "moved":
+            self._metrics.elsewhere_sessions.inc()
+
+    def _count_end(self, line: End, outcome: Outcome) -> None:
+        has_begun = self._begun.pop(line.session_id, self) is None
+        if outcome.code == "completed" and line.pool_id not in {None, outcome.pool_id}:
+            self._metrics.elsewhere_sessions.inc()
+        if outcome.code == "unknown_session" and line.pool_id and not has_begun:
+            self._metrics.unseen_session_seconds.inc(line.seconds)

@@ -1,0 +1,75 @@
+"""Position file: how far in the log slta has answered, replaced atomically and synced."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from slta_integrations.errors import UnusableError
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Place in a log. Lines behind it were written after `seen_at` (seconds since 1970).
+
+    `inode` is that of the file, None if there was none yet; `digest` is of the bytes before `offset`.
+    """
+
+    inode: int | None
+    offset: int
+    digest: str
+    seen_at: float
+
+
+class PositionFile:
+    """Position file of one log in a state directory, which one process may use at a time."""
+
+    def __init__(self, folder: Path, log: str) -> None:
+        """Create and lock the directory. Raises OSError, or UnusableError if another process uses it."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = folder / "position.json"
+        self._log = log
+        self._lock = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise UnusableError(f"--state-dir: another `slta follow` uses {folder}") from None
+
+    def load(self) -> Position | None:
+        """The saved position, None at the first start. Raises UnusableError for another log or damage."""
+        try:
+            saved = json.loads(self._path.read_text(encoding="utf-8"))
+            log, position = saved.pop("log"), Position(**saved)
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise UnusableError(f"{self._path} is damaged: delete it to begin at the end of the log") from None
+        if log != self._log:
+            raise UnusableError(f"--state-dir: {self._path} belongs to {log}: use a directory for each log")
+        return position
+
+    def save(self, position: Position) -> None:
+        """Replace the file; returns when it is on disk."""
+        new = self._path.with_suffix(".new")
+        with new.open("w", encoding="utf-8") as stream:
+            json.dump({"log": self._log, **asdict(position)}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(self._path)
+        _sync_folder(self._path.parent)
+
+    def close(self) -> None:
+        """Unlock the directory."""
+        self._lock.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

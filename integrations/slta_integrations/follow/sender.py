@@ -1,0 +1,93 @@
+"""Sender: bulk calls one after the other, repeated with backoff until every operation has a final outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from slta_integrations.client import Client, Reply
+from slta_integrations.follow.metrics import Metrics
+from slta_integrations.follow.notices import Notices
+from slta_integrations.follow.operations import Operation, Tally, decode, encode, to_repeat
+
+FIRST_DELAY_SECONDS = 0.1
+MAX_DELAY_SECONDS = 2.0
+REFUSED_DELAY_SECONDS = 5.0
+MAX_RETRY_AFTER_SECONDS = 60.0
+
+
+class Sender:
+    """Sends operations in order, with one call under way."""
+
+    def __init__(
+        self,
+        client: Client,
+        metrics: Metrics,
+        notices: Notices,
+        *,
+        lease_seconds: float | None = None,
+        stopping: asyncio.Event,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`stopping` ends the retries; `clock` returns seconds since 1970."""
+        self._client = client
+        self._metrics = metrics
+        self._notices = notices
+        self._lease_seconds = lease_seconds
+        self._stopping = stopping
+        self._clock = clock
+        self._tally = Tally(metrics)
+
+    async def send(self, operations: Sequence[Operation]) -> bool:
+        """Send until every outcome is final: True; False if stopped before. O(operations) for each call."""
+        waiting = list(operations)
+        attempt = 0
+        while waiting:
+            reply = await self._client.operate(encode(waiting, self._lease_seconds, self._clock()))
+            self._metrics.calls.labels(str(reply.status or reply.code)).inc()
+            before = len(waiting)
+            waiting = self._settle(waiting, reply) if reply.ok else self._refused(waiting, reply)
+            attempt = attempt + 1 if len(waiting) == before else 1
+            if waiting and not await self._sleep(_delay(attempt, reply)):
+                return False
+        self._notices.over("call", "slta answers again.")
+        return True
+
+    def _settle(self, waiting: Sequence[Operation], reply: Reply) -> list[Operation]:
+        """Count what is final; the rest."""
+        outcomes = decode(reply.body, len(waiting))
+        left = []
+        for operation, outcome, is_open in zip(waiting, outcomes, to_repeat(waiting, outcomes), strict=True):
+            if is_open:
+                left.append(operation)
+            else:
+                self._tally.count(operation, outcome)
+        if left:
+            code = next(outcome.code for outcome in outcomes if not outcome.is_final)
+            self._notices.say("call", f"{len(left)} of {len(waiting)} operations are repeated: {code}")
+        return left
+
+    def _refused(self, waiting: list[Operation], reply: Reply) -> list[Operation]:
+        detail = reply.body.get("detail")
+        why = f"{reply.code}: {detail}" if detail else reply.code
+        self._notices.say("call", f"No answer from slta, the lines are kept: {why}")
+        return waiting
+
+    async def _sleep(self, seconds: float) -> bool:
+        """False if stopped."""
+        if self._stopping.is_set():
+            return False
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+def _delay(attempt: int, reply: Reply) -> float:
+    """Delay before the next attempt in seconds: doubled each time, with jitter, at least Retry-After."""
+    is_refused = 400 <= reply.status < 500 and reply.status != 429
+    bound = REFUSED_DELAY_SECONDS if is_refused else min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempt, 10))
+    return max(random.uniform(0.5, 1.0) * bound, min(reply.retry_after, MAX_RETRY_AFTER_SECONDS))

@@ -1,0 +1,85 @@
+"""Command line of `slta nginx-map`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slta_integrations.client import Client, Reply
+from slta_integrations.errors import UnusableError, in_one_line
+from slta_integrations.nginx_map.rendering import PoolAddress, render
+from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
+
+PAGE = 1000
+UNCHANGED = 3
+MODE = 0o644
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def command(
+    fleet: FleetName,
+    url: BaseUrl = DEFAULT_URL,
+    key_file: KeyFile = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to replace if it changed; default: standard output.")
+    ] = None,
+) -> None:
+    """Write the map of pools to upstreams that nginx includes: see docs/follow.md.
+
+    Exit codes with --output: 0 written; 3 unchanged, not written; 2 error, nothing was written.
+    """
+    with in_one_line():
+        target = target_of(url, fleet, key_file)
+        text = render(fleet, asyncio.run(_pools(Client(target))))
+        if output is None:
+            typer.echo(text, nl=False)
+        elif not replace_file(output, text):
+            raise typer.Exit(UNCHANGED)
+
+
+async def _pools(client: Client) -> list[PoolAddress]:
+    """All pools, page by page. Raises UnusableError."""
+    pools: list[PoolAddress] = []
+    cursor = None
+    async with client:
+        while True:
+            page = await client.pools(cursor, PAGE)
+            pools += _of_page(page)
+            cursor = page.body.get("next_cursor")
+            if not cursor:
+                return pools
+
+
+def _of_page(page: Reply) -> list[PoolAddress]:
+    if not page.ok:
+        raise UnusableError(f"the pools cannot be read: {page.code}: {page.body.get('detail', 'no response')}")
+    return [PoolAddress(pool["pool_id"], pool.get("address")) for pool in page.body["pools"]]
+
+
+def replace_file(file: Path, text: str) -> bool:
+    """Replace a file atomically, keeping its mode; False if it has this text already."""
+    mode = MODE
+    with suppress(FileNotFoundError):
+        if file.read_text(encoding="utf-8") == text:
+            return False
+        mode = file.stat().st_mode & 0o777
+    descriptor, new = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            os.fchmod(descriptor, mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(descriptor)
+        Path(new).replace(file)
+    except BaseException:
+        Path(new).unlink(missing_ok=True)
+        raise
+    return True

@@ -1,0 +1,57 @@
+"""Options of both commands: base URL, fleet and API key."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+import typer
+
+from slta.parsing import NAME_PATTERN, NAME_RULE
+from slta_integrations.errors import UnusableError
+
+FleetName = Annotated[str, typer.Option("--fleet", help="Name of the fleet.", show_default=False)]
+BaseUrl = Annotated[str, typer.Option("--url", help="Base URL of the dispatcher.")]
+KeyFile = Annotated[Path | None, typer.Option("--key-file", help="File with the API key; default: SLTA_KEY.")]
+KEY_VARIABLE = "SLTA_KEY"
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class Target(NamedTuple):
+    """Fleet to call. The key file is read at each call, so that a key can be replaced."""
+
+    url: str
+    fleet: str
+    key: str = ""
+    key_file: Path | None = None
+
+    @property
+    def fleet_url(self) -> str:
+        """URL of the fleet's resources, without a slash at its end."""
+        return f"{self.url.rstrip('/')}/v1/fleets/{self.fleet}"
+
+    def headers(self) -> dict[str, str]:
+        """Authorization, if there is a key. Raises OSError or UnusableError for an unusable key file."""
+        key = self.key_file.read_text(encoding="utf-8").strip() if self.key_file else self.key.strip()
+        if not re.fullmatch(r"[!-~]*", key) or (self.key_file and not key):
+            raise UnusableError(f"{self.key_file or KEY_VARIABLE}: must have one API key, as `slta key new` prints it")
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def target_of(url: str, fleet: str, key_file: Path | None) -> Target:
+    """Validated options; without a key file the key is SLTA_KEY, if that is set. Raises UnusableError or OSError."""
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.query or parts.fragment or parts.username:
+        raise UnusableError(f"--url: must be http://HOST:PORT or https://HOST:PORT, not {url!r}")
+    if not re.fullmatch(NAME_PATTERN, fleet):
+        raise UnusableError(f"--fleet: a fleet name has {NAME_RULE}")
+    target = Target(url, fleet, os.environ.get(KEY_VARIABLE, ""), key_file)
+    target.headers()
+    return target
