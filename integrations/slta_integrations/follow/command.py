@@ -6,6 +6,7 @@ import asyncio
 import math
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -85,7 +86,7 @@ def command(  # noqa: PLR0913 - one argument an option
         metrics = Metrics()
         if metrics_port:
             serve_metrics(metrics, metrics_host, metrics_port)
-        asyncio.run(follow(wanted, metrics))
+        asyncio.run(_until_signalled(wanted, metrics))
 
 
 def serve_metrics(metrics: Metrics, host: str, port: int) -> None:
@@ -96,21 +97,24 @@ def serve_metrics(metrics: Metrics, host: str, port: int) -> None:
         raise UnusableError(f"--metrics-port: {host}:{port}: {error.strerror or error}") from None
 
 
-async def follow(wanted: Wanted, metrics: Metrics) -> None:
-    """Follow until SIGTERM or SIGINT. Raises UnusableError or OSError at the start."""
+async def _until_signalled(wanted: Wanted, metrics: Metrics) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await follow(wanted, metrics, stopping)
+
+
+async def follow(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None:
+    """Follow until stopped. Raises UnusableError or OSError at the start."""
     notices = Notices()
-    position_file = PositionFile(wanted.state_dir, wanted.log)
-    source = open_source(wanted, position_file.load(), metrics, notices)
-    try:
-        async with Client(wanted.target) as client:
-            sender = Sender(client, metrics, notices, lease_seconds=wanted.lease_seconds, stopping=stopping)
-            await Follower(source, sender, position_file, metrics, notices, stopping=stopping).run()
-    finally:
-        source.stop()
-        position_file.close()
+    with closing(PositionFile(wanted.state_dir, wanted.log)) as position_file:
+        source = open_source(wanted, position_file.load(), metrics, notices)
+        try:
+            async with Client(wanted.target) as client:
+                sender = Sender(client, metrics, notices, lease_seconds=wanted.lease_seconds, stopping=stopping)
+                await Follower(source, sender, position_file, metrics, notices, stopping=stopping).run()
+        finally:
+            source.stop()
 
 
 def open_source(wanted: Wanted, position: Position | None, metrics: Metrics, notices: Notices) -> Source:

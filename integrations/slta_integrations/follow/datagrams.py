@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from slta_integrations.errors import UnusableError
@@ -35,7 +35,7 @@ def parse_listen(text: str) -> ListenAddress:
     """Parse `udp://127.0.0.1:5140` or `unix:///run/slta/log.sock`. Raises UnusableError."""
     try:
         parts = urlsplit(text)
-        if parts.scheme == "udp" and parts.hostname and parts.port is not None and not parts.path:
+        if parts.scheme == "udp" and parts.hostname and parts.port and not parts.path:
             return ListenAddress(parts.hostname, parts.port)
     except ValueError:
         raise UnusableError(f"--listen: {USAGE}, not {text!r}") from None
@@ -58,20 +58,22 @@ def _bind_unix(path: Path) -> socket.socket:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise UnusableError(f"--listen: {path} exists and is no socket")
         path.unlink()
-    made = _configured(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-    made.bind(str(path))
+    made = _bound(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), str(path))
     path.chmod(0o666)
     return made
 
 
 def _bind_udp(address: ListenAddress) -> socket.socket:
     family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
-    made = _configured(socket.socket(family, kind, protocol))
-    made.bind(place)
-    return made
+    return _bound(socket.socket(family, kind, protocol), place)
 
 
-def _configured(made: socket.socket) -> socket.socket:
+def _bound(made: socket.socket, place: Any) -> socket.socket:  # noqa: ANN401 - an address of any family
+    try:
+        made.bind(place)
+    except OSError:
+        made.close()
+        raise
     made.settimeout(0)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     if HAS_RXQ_OVFL:

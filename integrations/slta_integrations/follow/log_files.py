@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,13 +101,9 @@ def written_since(path: Path, modified: int, known: Collection[int] = ()) -> lis
 
     The file at `path`, if there is one, is always among them, as the last.
     """
-    files = [file for file in _siblings(path) if file.inode not in known]
-    later = [file for file in files if file.modified > modified]
-    for file in files:
-        if file not in later:
-            file.close()
     current = current_file(path)
-    return [file for file in later if file.inode not in {one.inode for one in current}] + current
+    known = {*known, *(file.inode for file in current)}
+    return _selected(_siblings(path), lambda file: file.inode not in known and file.modified > modified) + current
 
 
 def current_file(path: Path) -> list[LogFile]:
@@ -127,17 +123,21 @@ def inode_at(path: Path) -> int | None:
 
 
 def _first(path: Path, wanted: Callable[[LogFile], bool]) -> LogFile | None:
-    for file in _candidates(path):
-        if wanted(file):
-            return file
+    """Of the file at the path and its siblings, the newest first, the first that is wanted."""
+    files = [*current_file(path), *reversed(_siblings(path))]
+    found = _selected(files, wanted)
+    for file in found[1:]:
         file.close()
-    return None
+    return found[0] if found else None
 
 
-def _candidates(path: Path) -> Iterator[LogFile]:
-    """The file at the path, then its siblings, the newest first."""
-    yield from current_file(path)
-    yield from reversed(_siblings(path))
+def _selected(files: Sequence[LogFile], wanted: Callable[[LogFile], bool]) -> list[LogFile]:
+    """Those that are wanted; the others are closed."""
+    found = [file for file in files if wanted(file)]
+    for file in files:
+        if file not in found:
+            file.close()
+    return found
 
 
 def _siblings(path: Path) -> list[LogFile]:

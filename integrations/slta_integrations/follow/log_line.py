@@ -6,11 +6,11 @@ exact: a value with spaces, which a client may have sent, damages its own line a
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Literal, NamedTuple
 
 from slta.parsing import NAME_PATTERN
+from slta.parsing.session_ids import session_id_of
 
 MARK = b"slta1 "
 ABSENT = frozenset({b"", b"-"})
@@ -52,26 +52,25 @@ def parse(line: bytes) -> Begin | End | SkippedKind:
     return "damaged"
 
 
-def session_id_of(value: bytes) -> str:
-    """The id as the placement route makes it of X-Session-Id: a name as it is, anything else as its SHA-256 in hex."""
-    text = value.decode("latin-1")
-    return text if _NAME.fullmatch(text) else hashlib.sha256(value).hexdigest()
-
-
 def _begin(session: bytes, pool: bytes = b"") -> Begin | SkippedKind:
     if session in ABSENT:
         return "damaged"
     if pool in ABSENT:
         return "no_pool"
     name = _name(pool)
-    return Begin(session_id_of(session), name) if name else "damaged"
+    return Begin(_session_id(session), name) if name else "damaged"
 
 
 def _end(session: bytes, pool: bytes, seconds: bytes) -> End | SkippedKind:
     name = None if pool in ABSENT else _name(pool)
     if session in ABSENT or not _SECONDS.fullmatch(seconds) or (name is None and pool not in ABSENT):
         return "damaged"
-    return End(session_id_of(session), name, 0.0 if seconds == b"-" else max(0.0, float(seconds)))
+    return End(_session_id(session), name, 0.0 if seconds == b"-" else max(0.0, float(seconds)))
+
+
+def _session_id(value: bytes) -> str:
+    """The id as the placement route makes it of X-Session-Id."""
+    return session_id_of(value.decode(errors="surrogateescape"))
 
 
 def _name(value: bytes) -> str | None:
