@@ -66,8 +66,8 @@ def test_file_and_folder_are_synced_in_the_order_of_the_replacement(
     file, seen = opened(), []
 
     def fsync(descriptor: int) -> None:
-        path = os.readlink(f"/proc/self/fd/{descriptor}")
-        seen.append((Path(path).name, (tmp_path / "state/position.json").exists()))
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        seen.append((path.name, (tmp_path / "state/position.json").exists()))
 
     monkeypatch.setattr(os, "fsync", fsync)
     file.save(FIRST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import time
 from collections.abc import Callable
@@ -76,14 +77,20 @@ class DatagramSource:
         asyncio.get_running_loop().add_reader(self.socket, self._receiver.receive)
 
     def _keep(self, lines: list[bytes]) -> None:
-        if self.tail.backlog >= self._max_backlog:
-            self._drop("backlog", len(lines), "the spool has --max-backlog bytes")
-            return
+        fitting = self._fitting(lines)
+        if len(fitting) < len(lines):
+            self._drop("backlog", len(lines) - len(fitting), "the spool has --max-backlog bytes")
         try:
-            self._spool.append(lines)
+            self._spool.append(fitting)
         except OSError as error:
-            self._drop("spool", len(lines), str(error))
+            self._drop("spool", len(fitting), str(error))
         self.arrived.set()
+
+    def _fitting(self, lines: list[bytes]) -> list[bytes]:
+        """The first lines, as many as there is room for."""
+        room = self._max_backlog - self.tail.backlog
+        ends = itertools.accumulate(len(line) + 1 for line in lines)
+        return lines[: sum(end <= room for end in ends)]
 
     def _lost(self, count: int) -> None:
         self._drop("kernel", count, "the socket's receive buffer was full (net.core.rmem_max)")

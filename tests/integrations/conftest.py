@@ -1,0 +1,57 @@
+"""A real dispatcher with its embedded store, a fleet for each test, and followers of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.integrations.following import Fleet, Following
+from tests.integrations.logs import Log
+from tests.service_process import ServiceProcess
+
+NewFollower = Callable[..., Following]
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    with ServiceProcess(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture
+def fleet(shared_service: ServiceProcess) -> Fleet:
+    """Three pools of one class on a dispatcher that stays."""
+    return Fleet.create(shared_service, f"f-{uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def own_fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """The same on a dispatcher that a test may end and start."""
+    (tmp_path / "service").mkdir()
+    with ServiceProcess(tmp_path / "service") as service:
+        yield Fleet.create(service, "f")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    made = Log(tmp_path / "proxy.log")
+    made.write("before")
+    return made
+
+
+@pytest.fixture
+def new_follower(tmp_path: Path) -> Iterator[NewFollower]:
+    """Starts followers; all of a test have the same state directory unless it says otherwise."""
+    with ExitStack() as stack:
+
+        def new(fleet: Fleet, **options: Any) -> Following:
+            following = Following(fleet.service.url, fleet.name, **{"state_dir": tmp_path / "state", **options})
+            stack.callback(following.stop)
+            return following
+
+        yield new

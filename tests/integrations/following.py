@@ -1,0 +1,116 @@
+"""A fleet as a proxy uses it, and followers: in a thread of this process, or in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slta_integrations.follow.command import MAX_BACKLOG_BYTES, Wanted, follow
+from slta_integrations.follow.metrics import Metrics
+from slta_integrations.options import Target
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.service_process import ServiceProcess
+
+POOLS = 3
+CLASSES = [{"name": "c", "utility": {"kind": "log_share", "resource": 20}, "capacity": 1000, "pools": POOLS}]
+
+
+@dataclass
+class Fleet:
+    """A fleet of pools `c-1` to `c-3`."""
+
+    service: ServiceProcess
+    name: str
+
+    @classmethod
+    def create(cls, service: ServiceProcess, name: str) -> Fleet:
+        service.call("PUT", f"/v1/fleets/{name}", {"classes": CLASSES})
+        return cls(service, name)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        return self.service.call(method, f"/v1/fleets/{self.name}/{path}", body)
+
+    def assign(self, *session_ids: str) -> list[str]:
+        """The pools that the sessions were placed on."""
+        return [str(self.call("POST", "assign", {"session_id": id_})["pool_id"]) for id_ in session_ids]
+
+    def begin_and_end(self, *session_ids: str, seconds: float = 1) -> list[str]:
+        """Place sessions; the lines of their ends."""
+        pools = self.assign(*session_ids)
+        return [f"slta1 end {id_} {pool} {seconds}" for id_, pool in zip(session_ids, pools, strict=True)]
+
+    @property
+    def sessions(self) -> int:
+        """Live ones."""
+        return int(self.call("GET", "state")["sessions"]["active"])
+
+    @property
+    def completions(self) -> int:
+        return int(self.call("GET", "state")["counters"]["completed"])
+
+    def pool_of(self, session_id: str) -> str:
+        return str(self.call("GET", f"sessions/{session_id}")["pool_id"])
+
+
+class Following:
+    """`slta follow` in a thread."""
+
+    def __init__(self, url: str, fleet: str, *, state_dir: Path, **options: Any) -> None:
+        """`options` are fields of `Wanted`."""
+        given: dict[str, Any] = {"file": None, "listen": None, "lease_seconds": None, "max_backlog": MAX_BACKLOG_BYTES}
+        self._wanted = Wanted(target=Target(url, fleet), state_dir=state_dir, **given | options)
+        self.metrics = Metrics()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=[self._run()])
+        self._thread.start()
+        self._started.wait()
+        until(lambda: (state_dir / "position.json").exists() or not self._thread.is_alive())
+
+    async def _run(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._started.set()
+        await follow(self._wanted, self.metrics, self._stopping)
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(DEADLINE_SECONDS)
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"slta_follow_{name}", labels) or 0
+
+
+class FollowerProcess:
+    """`slta follow` as a process."""
+
+    def __init__(self, url: str, fleet: str, folder: Path, *options: str) -> None:
+        """The state is in `folder`/state."""
+        self.position = folder / "state/position.json"
+        self._log = folder / "follow.log"
+        command = [sys.executable, "-m", "slta.cli", "follow", "--url", url, "--fleet", fleet]
+        command += ["--state-dir", str(self.position.parent), *options]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
+
+    def until_ready(self) -> None:
+        until(lambda: self.position.exists() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE_SECONDS)
