@@ -87,7 +87,12 @@ async def _fill(side: Side, running: Running, load: Load, base: str) -> None:
         for fleet in range(1, load.fleets + 1):
             path = base.replace("%d", str(fleet))
             if side.is_ours:
-                await _send(http, "PUT", running.urls[0] + path, json.dumps(fleet_document(load)))
+                await _send(
+                    http,
+                    "PUT",
+                    running.urls[0] + path,
+                    json.dumps(fleet_document(load, has_addresses=side.has_addresses)),
+                )
             for k, url in enumerate(running.urls):
                 bodies = (f'{{"session_id": "d{k}p{fleet}-{n}"}}' for n in range(1, load.live(side) + 1))
                 await _assign_all(http, f"{url}{path}/assign", bodies)

@@ -43,8 +43,8 @@ class Load:
         return max(self.occupancy * self.pools // self.dispatchers, 2 * self.young(side))
 
 
-def fleet_document(load: Load) -> dict[str, Any]:
-    """Classes of unlike curves, with as much room as a fleet may have."""
+def fleet_document(load: Load, *, has_addresses: bool = False) -> dict[str, Any]:
+    """Classes of unlike curves, with as much room as a fleet may have; addresses have about 21 bytes."""
     room = min(MAX_CAPACITY, MAX_LEVELS // load.classes)
     classes = [
         {
@@ -53,6 +53,7 @@ def fleet_document(load: Load) -> dict[str, Any]:
             "capacity": room,
             "pools": len(range(k, load.pools, load.classes)),
         }
+        | ({"address": "192.168.100.{n}:18080"} if has_addresses else {})
         for k in range(load.classes)
     ]
     return {"policy": load.policy, "lease_seconds": 3600, "classes": classes}

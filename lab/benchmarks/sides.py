@@ -8,7 +8,8 @@ from typing import NamedTuple
 class Side(NamedTuple):
     """`kind` is what wrk.lua sends, or `store` for calls of the Lua functions without HTTP.
 
-    `operations` are in one request. `needs_key`: the server wants one with each request.
+    `operations` are in one request. `needs_key`: the server wants one with each request. `has_addresses`: so do the
+    pools.
     """
 
     name: str
@@ -16,6 +17,7 @@ class Side(NamedTuple):
     kind: str
     operations: int = 1
     needs_key: bool = False
+    has_addresses: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -33,6 +35,12 @@ OURS = tuple(
         ("bulk-1000", "bulk", 1000),
     )
     for needs_key in (False, True)
+)
+OURS += (
+    Side("assign+addresses", "ours", "assign", has_addresses=True),
+    Side("replay", "ours", "replay"),
+    Side("replay+addresses", "ours", "replay", has_addresses=True),
+    Side("bulk-100+addresses", "ours", "bulk", 100, has_addresses=True),
 )
 OURS += tuple(
     Side(f"{name}+{mode}", f"ours-{mode}", kind, operations)

@@ -1,6 +1,6 @@
 -- The client's requests. wrk … -s wrk.lua URL -- KIND BASE FLEETS LIVE SIZE YOUNG PREFIX KEY
--- KIND: pairs (assign and complete in turn), assign (assigns alone), place (the same by the placement route, with the
--- headers of a browser), bulk (calls of SIZE operations, half of each).
+-- KIND: pairs (assign and complete in turn), assign (assigns alone), replay (assigns of sessions that are there), place
+-- (assigns by the placement route, with the headers of a browser), bulk (calls of SIZE operations, half of each).
 -- BASE: the path before /assign; %d in it stands for the fleet's number, 1 to FLEETS. '' for none. KEY: - for none.
 -- LIVE sessions of each fleet, <PREFIX>p<fleet>-<n>, are there already. A session is completed at random among those
 -- that YOUNG others have followed, so that its assign has been answered.
@@ -138,6 +138,9 @@ function request()
   end
   if kind == 'place' then
     return heads[fleet].place .. arrive(of) .. '\r\n\r\n'
+  end
+  if kind == 'replay' then
+    return post('assign', '{"session_id":"' .. of.old[math.random(#of.old)] .. '"}')
   end
   local id = kind == 'pairs' and of.completes and leave(of)
   of.completes = not of.completes
