@@ -143,6 +143,17 @@ async def test_both_ways_answer_a_browser_with_the_same_bytes(server: str, redis
     assert said[0] == said[1]
 
 
+async def test_a_question_about_a_websocket_is_answered_and_ends_the_connection(server: str, redis: Redis) -> None:
+    said = []
+    for fast_path in (True, False):
+        async with one_way(server, redis, fast_path=fast_path, access=Access.open()) as here:
+            request = ask(connection="Upgrade", upgrade="websocket", sec_websocket_version="13")
+            said.append(without_dates(await here.say(request)))
+    assert said[0] == said[1]
+    assert said[0][0] == b"HTTP/1.1 200 OK"
+    assert b"connection: close" in said[0]
+
+
 async def test_an_answer_has_the_place_in_its_headers(server: str, redis: Redis) -> None:
     async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
         said = without_dates(await here.say(last(ask())))
@@ -411,6 +422,12 @@ async def test_other_paths_are_not_for_the_placement_route(path: str, server: st
         said = await here.say(last(call(f"f/{path}", method="PATCH")))
     assert said[9:12] in (b"404", b"405")
     assert b"x-slta-code" not in said
+
+
+async def test_the_request_line_of_other_routes_stays_shorter(server: str, redis: Redis) -> None:
+    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
+        said = await here.say(last(call(f"f/placed?{'x' * 9000}")))
+    assert said.startswith(b"HTTP/1.1 414 ")
 
 
 # Counts and records

@@ -56,7 +56,7 @@ MUTANTS: dict[str, Mutant] = {
         "server/request_head", "MAX_PLACE_LINE if is_placement(", "MAX_REQUEST_LINE if is_placement(", PLACE
     ),
     "any request line may be as long as that of a placement": python(
-        "server/request_head", "else MAX_REQUEST_LINE", "else MAX_PLACE_LINE", "api/fast_path", "server/http_limits"
+        "server/request_head", "else MAX_REQUEST_LINE", "else MAX_PLACE_LINE", PLACE
     ),
     "the answer to HEAD has a body": python(
         "server/http_limits", 'b"" if is_head else response.body', "response.body", PLACE
