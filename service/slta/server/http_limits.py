@@ -16,6 +16,7 @@ from slta.api.http.problems import CLOSE, HttpError, problem_of
 from slta.api.http.responses import ApiResponse, encode_headers
 from slta.server.connection_limits import REQUEST_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.framing import CHUNKED, Framing
+from slta.server.lingering_transport import LingeringTransport
 from slta.server.request_head import Trailers, add_host, head_end, http_error_of, is_probe, path_of, target_of
 
 WRITE_BUFFER_BYTES = 16_384
@@ -204,7 +205,7 @@ class LimitedProtocol(HttpToolsProtocol):
             start, framing.body_left = len(buffer), 0
         self._buffer = buffer[start:]
         if framing.body_left and self.cycle.transport is self.transport:
-            self.cycle.transport = LingeringTransport(self)  # type: ignore[assignment]
+            self.cycle.transport = LingeringTransport(self.transport, self.half_close)  # type: ignore[assignment]
 
     def _wait_for_data(self) -> None:
         if not self._framing.body_left:
@@ -247,12 +248,3 @@ class LimitedProtocol(HttpToolsProtocol):
         end = b"connection: close\r\n\r\n" if last else b"\r\n"
         lines += (encode_headers(response, request_id), end, b"" if is_head else response.body)
         self.transport.write(b"".join(lines))
-
-
-class LingeringTransport:
-    """Transport of a request whose body is incomplete: `close` half-closes and lingers."""
-
-    def __init__(self, protocol: LimitedProtocol) -> None:
-        self.write = protocol.transport.write
-        self.is_closing = protocol.transport.is_closing
-        self.close = protocol.half_close
