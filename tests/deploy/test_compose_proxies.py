@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
+from urllib.error import HTTPError
 
 import pytest
 
@@ -17,8 +19,6 @@ from tests.servers import free_port
 pytestmark = pytest.mark.compose
 
 SESSION_SECONDS = 8
-FALLBACK_SECONDS = 0.25
-"""Of the recipe; a busy machine adds to it."""
 
 
 @dataclass
@@ -44,6 +44,12 @@ class Edge:
         pools = self.stack.call("GET", "main/pools", "ADMIN_KEY")["pools"]
         return Counter({pool["pool_id"]: pool["occupancy"] for pool in pools})
 
+    def has(self, sessions: int) -> bool:
+        """Whether slta answers, and knows of so many."""
+        with suppress(OSError):
+            return self.occupancies().total() == sessions
+        return False
+
 
 @pytest.fixture(scope="module")
 def edge(stack: Stack) -> Iterator[Edge]:
@@ -55,49 +61,37 @@ def edge(stack: Stack) -> Iterator[Edge]:
 def test_each_session_runs_on_the_pool_that_slta_says_and_ends_with_its_connection(edge: Edge) -> None:
     with ThreadPoolExecutor(12) as clients:
         playing = [clients.submit(edge.play, SESSION_SECONDS) for _ in range(12)]
-        until(lambda: edge.occupancies().total() == 12, SESSION_SECONDS, "slta does not know of all sessions")
+        until(lambda: edge.has(12), SESSION_SECONDS, "slta does not know of all sessions")
         said = edge.occupancies()
         assert Counter(one.result() for one in playing) == said
-    until(lambda: edge.occupancies().total() == 0, 10, "sessions are left over")
+    until(lambda: edge.has(0), 10, "sessions are left over")
 
 
 def test_a_client_that_leaves_ends_its_session(edge: Edge) -> None:
     response = edge.open(60)
-    until(lambda: edge.occupancies().total() == 1, 10, "the session is not known")
+    until(lambda: edge.has(1), 10, "the session is not known")
     response.close()
-    until(lambda: edge.occupancies().total() == 0, 10, "the session is left over")
+    until(lambda: edge.has(0), 10, "the session is left over")
 
 
 @pytest.mark.parametrize(("away", "back"), [("stop", "start"), ("pause", "unpause")])
 def test_without_slta_haproxy_chooses_and_what_lives_on_is_known_later(edge: Edge, away: str, back: str) -> None:
     edge.stack.compose(away, "proxy", "dispatcher")
     try:
-        waits = []
         for _ in range(10):
-            begun = time.monotonic()
             edge.play()
-            waits.append(time.monotonic() - begun)
         living = edge.open(30)
     finally:
         edge.stack.compose(back, "dispatcher", "proxy")
-    assert sorted(waits)[len(waits) // 2] < 2 * FALLBACK_SECONDS
-    until(lambda: edge.occupancies().total() == 1, 20, "the session that HAProxy placed is not known")
+    until(lambda: edge.has(1), 20, "the session that HAProxy placed is not known")
     living.close()
-    until(lambda: edge.occupancies().total() == 0, 10, "sessions are left over")
+    until(lambda: edge.has(0), 10, "sessions are left over")
 
 
 def test_the_follower_may_use_its_pools_only(edge: Edge) -> None:
-    refused = edge.stack.engine.docker(
-        *("exec", edge.stack.containers("follow")[0], "python", "-c"),
-        "import os, urllib.error as e, urllib.request as r\n"
-        "call = r.Request('http://proxy:8080/v1/fleets/main/sessions/s', b'{\"pool_id\": \"other\"}', method='PUT')\n"
-        "call.add_header('Content-Type', 'application/json')\n"
-        "call.add_header('Authorization', 'Bearer ' + os.environ['SLTA_KEY'])\n"
-        "try: r.urlopen(call)\n"
-        "except e.HTTPError as error: print(error.code, error.read().decode())",
-    )
-    assert "403" in refused
-    assert "pool_not_allowed" in refused
+    with pytest.raises(HTTPError) as refused:
+        edge.stack.call("PUT", "main/sessions/s", "FOLLOW_KEY", {"pool_id": "other"})
+    assert json.loads(refused.value.read())["code"] == "pool_not_allowed"
 
 
 def test_a_pool_reaches_neither_slta_nor_the_follower(edge: Edge) -> None:
