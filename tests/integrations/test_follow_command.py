@@ -1,0 +1,140 @@
+"""The command line of the follower, its metrics over HTTP, and what docs/follow.md says of them."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import generate_latest
+from typer.testing import CliRunner
+
+from slta.cli.commands import app
+from slta_integrations.follow import checkpoints, log_line, log_tail, operations, sender
+from slta_integrations.follow.command import MAX_BACKLOG_BYTES
+from slta_integrations.follow.follower import SAVE_SECONDS
+from slta_integrations.follow.metrics import DROPPED, FAMILIES, GAPS, KINDS, Metrics
+from slta_integrations.follow.spool import SEGMENT_BYTES
+from tests.awaiting import until
+from tests.docs.pages import ROOT, Page, rows, words
+from tests.integrations.following import Fleet, FollowerProcess
+from tests.integrations.logs import Log
+from tests.inventory import each
+from tests.servers import free_port
+
+PAGE = Page(ROOT / "docs/follow.md")
+PROSE = " ".join(PAGE.prose.split())
+
+
+def called(folder: Path, *options: str) -> Any:
+    given = ["follow", "--fleet", "f", "--state-dir", str(folder / "state"), *options]
+    return CliRunner().invoke(app, given, env={"SLTA_KEY": ""})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give one of --file and --listen"),
+        (["--file", "x", "--listen", "udp://127.0.0.1:1"], "give one of --file and --listen"),
+        (["--file", "/"], "--file: / is not a regular file"),
+        (["--listen", "5140"], "--listen: must be udp://ADDRESS:PORT or unix:///PATH, not '5140'"),
+        (["--listen", "unix:///nowhere/s"], "--listen: No such file or directory"),
+        (["--listen", "udp://192.0.2.1:5140"], "--listen: Cannot assign requested address"),
+        (["--file", "x", "--url", "127.0.0.1:80"], "--url: must be http://HOST:PORT or https://HOST:PORT, not"),
+        (["--file", "x", "--fleet", ".."], "--fleet: a fleet name has 1 to 128 of"),
+        (["--file", "x", "--lease", "-1"], "--lease: must be 0, for none, or 0.001 to 315,360,000 seconds"),
+        (["--file", "x", "--lease", "nan"], "--lease: must be 0, for none, or 0.001 to 315,360,000 seconds"),
+        (["--file", "x", "--key-file", "/nowhere"], "/nowhere: No such file or directory"),
+        (["--file", "x", "--key-file", "/dev/null"], "/dev/null: must have one API key"),
+        (["--file", "x", "--state-dir", "/dev/null"], "/dev/null: "),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, options: list[str], message: str) -> None:
+    done = called(tmp_path, *options)
+    assert done.exit_code == 2, done.output
+    assert done.stderr.startswith(f"slta: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_of_the_metrics_that_is_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        done = called(tmp_path, "--file", "x", "--metrics-port", str(port))
+    assert (done.exit_code, done.stderr) == (2, f"slta: --metrics-port: 127.0.0.1:{port}: Address already in use\n")
+
+
+def test_a_key_that_is_none_is_refused_without_showing_it(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("two words")
+    done = called(tmp_path, "--file", "x", "--key-file", str(tmp_path / "key"))
+    assert done.exit_code == 2
+    assert "two words" not in done.output
+
+
+def test_the_metrics_are_served(fleet: Fleet, log: Log, tmp_path: Path) -> None:
+    port = free_port()
+    options = ["--file", str(log.path), "--metrics-port", str(port)]
+    process = FollowerProcess(fleet.service.url, fleet.name, tmp_path, *options)
+    try:
+        process.until_ready()
+        log.write(*fleet.begin_and_end("a"))
+        done = 'slta_follow_outcomes_total{code="completed",operation="complete"} 1.0'
+        until(lambda: done in httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+    finally:
+        assert process.end() == 0
+
+
+# The page
+
+
+def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
+    shown = {
+        f"slta_follow_{name}{'_total' if kind.__name__ == 'Counter' else ''}": (
+            kind.__name__.lower(),
+            list(labels),
+            text,
+        )
+        for kind, name, text, labels in FAMILIES
+    }
+    table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
+    assert table == shown
+
+
+@pytest.mark.needs("promtool")
+def test_the_metrics_follow_the_conventions_of_prometheus() -> None:
+    text = generate_latest(Metrics().registry)
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+@each("values", [("lines", KINDS), ("dropped_lines", DROPPED), ("gaps", GAPS)])
+def test_a_counter_starts_at_0_for_each_value_of_its_label(values: tuple[str, tuple[str, ...]]) -> None:
+    name, expected = values
+    family = getattr(Metrics(), name)
+    found = {value for metric in family.collect() for sample in metric.samples for value in sample.labels.values()}
+    assert found == set(expected)
+
+
+@each(
+    "sentence",
+    [
+        f"at most {operations.MAX_OPERATIONS:,} operations",
+        f"older than {operations.MARK_SECONDS:g} s",
+        f"over {log_tail.MAX_LINE_BYTES // 1024} KiB",
+        f"{log_tail.ROTATE_WAIT_SECONDS:g} s after the new one has lines",
+        f"`--max-backlog` bytes, by default {MAX_BACKLOG_BYTES >> 30} GiB",
+        f"segments of {SEGMENT_BYTES >> 20} MiB",
+        f"every {SAVE_SECONDS:g} s without lines",
+        f"up to {sender.MAX_DELAY_SECONDS:g} s",
+        f"{checkpoints.MAX_CHECKPOINTS * checkpoints.SPACING_SECONDS / 3600:.1f} hours",
+    ],
+)
+def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
+    assert sentence in PROSE
+
+
+def test_the_page_has_every_kind_of_line_that_is_skipped_and_every_code_that_is_repeated() -> None:
+    assert {word for name, *_ in rows(PAGE.section("Lines")) for word in words(name)} >= set(log_line.SKIPPED)
+    assert set(words(PAGE.section("What is repeated"))) >= operations.RETRIED
