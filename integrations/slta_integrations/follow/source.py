@@ -65,6 +65,7 @@ class DatagramSource:
         notices: Notices,
     ) -> None:
         """Bind the socket. Raises UnusableError or OSError."""
+        self.socket = bind(address)
         self.arrived = asyncio.Event()
         self._max_backlog = max_backlog
         self._metrics = metrics
@@ -72,7 +73,6 @@ class DatagramSource:
         self._spool = Spool(path)
         begin = position or Position(None, 0, "", time.time())
         self.tail = LogTail(path, begin, rotate_wait_seconds=0, on_gap=_gap_counter(metrics, notices))
-        self.socket = bind(address)
         self._receiver = Receiver(self.socket, self._keep, self._lost)
         asyncio.get_running_loop().add_reader(self.socket, self._receiver.receive)
 
