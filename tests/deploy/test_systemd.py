@@ -45,12 +45,13 @@ def analyzed(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
 
 
-def test_systemd_accepts_the_unit_and_finds_little_exposed(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text(), flags=re.MULTILINE))
+@pytest.mark.parametrize("source", sorted(UNIT.parent.glob("*.service")), ids=lambda path: path.name)
+def test_systemd_accepts_the_unit_and_finds_little_exposed(tmp_path: Path, source: Path) -> None:
+    unit = tmp_path / source.name
+    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", source.read_text(), flags=re.MULTILINE))
     done = analyzed("verify", unit)
     assert (done.returncode, done.stderr) == (0, "")
-    level = re.search(r"exposure level for slta.service: (\S+)", analyzed("security", "--offline=true", unit).stdout)
+    level = re.search(rf"exposure level for {unit.name}: (\S+)", analyzed("security", "--offline=true", unit).stdout)
     assert level
     assert float(level[1]) < 2
 

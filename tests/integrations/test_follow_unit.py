@@ -1,0 +1,50 @@
+"""The systemd unit of the follower: its command exists, and its filter forbids nothing that it needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from string import Template
+
+import pytest
+
+from tests.awaiting import DEADLINE_SECONDS, until
+from tests.deploy.seccomp import values
+from tests.docs.pages import ROOT
+from tests.integrations.following import Fleet
+from tests.integrations.logs import Log
+from tests.servers import free_port
+
+UNIT = ROOT / "deploy/systemd/slta-follow.service"
+
+
+def command_of(unit: Path, credentials: Path, state: Path, **variables: str) -> list[str]:
+    """The unit's command with its variables, and others of a test."""
+    given = dict(value.split("=", 1) for value in values(unit, "Environment")) | variables
+    [line] = values(unit, "ExecStart")
+    words = [Template(word).substitute(given) for word in line.split()]
+    return [word.replace("%d", str(credentials)).replace("%S", str(state)) for word in words[1:]]
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_its_command_completes_a_session_under_its_filter(fleet: Fleet, log: Log, tmp_path: Path) -> None:
+    (tmp_path / "follow.key").write_text("any\n")
+    variables = {
+        "FOLLOW_FLEET": fleet.name,
+        "FOLLOW_URL": fleet.service.url,
+        "FOLLOW_SOURCE": f"--file={log.path}",
+        "FOLLOW_METRICS_PORT": str(free_port()),
+    }
+    options = command_of(UNIT, tmp_path, tmp_path / "state", **variables)
+    confined = [sys.executable, "-m", "tests.deploy.seccomp", str(UNIT), sys.executable, "-m", "slta.cli"]
+    process = subprocess.Popen([*confined, *options], cwd=ROOT, env=os.environ)
+    try:
+        until(lambda: (tmp_path / "state/slta-follow/position.json").exists() or process.poll() is not None)
+        log.write(*fleet.begin_and_end("a"))
+        until(lambda: fleet.completions == 1 or process.poll() is not None)
+    finally:
+        process.terminate()
+        assert process.wait(DEADLINE_SECONDS) == 0
+    assert fleet.completions == 1
