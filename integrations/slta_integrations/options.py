@@ -35,7 +35,7 @@ class Target(NamedTuple):
 
     def headers(self) -> dict[str, str]:
         """Authorization, if there is a key. Raises OSError or UnusableError for an unusable key file."""
-        key = self.key_file.read_text(encoding="utf-8").strip() if self.key_file else self.key.strip()
+        key = self.key_file.read_text(encoding="latin-1").strip() if self.key_file else self.key.strip()
         if not re.fullmatch(r"[!-~]*", key) or (self.key_file and not key):
             raise UnusableError(f"{self.key_file or KEY_VARIABLE}: must have one API key, as `slta key new` prints it")
         return {"Authorization": f"Bearer {key}"} if key else {}

@@ -20,6 +20,7 @@ from tests.integrations.following import Fleet, FollowerProcess, Following
 from tests.integrations.logs import Log
 from tests.relay import Link, Relay
 from tests.servers import free_port
+from tests.service_process import ServiceProcess
 
 
 def ids(count: int, prefix: str = "s") -> list[str]:
@@ -226,6 +227,34 @@ def test_beyond_the_backlog_datagrams_are_dropped_and_counted(
 
 def dropped(following: Following) -> float:
     return following.value("dropped_lines_total", reason="backlog")
+
+
+def test_beyond_the_backlog_the_oldest_rotated_file_is_dropped_and_counted(
+    own_fleet: Fleet, log: Log, new_follower: NewFollower
+) -> None:
+    lines = own_fleet.begin_and_end(*ids(4))
+    following = new_follower(own_fleet, file=log.path, max_backlog=2 * len(lines[0]))
+    own_fleet.service.kill()
+    log.write(lines[0])
+    until(lambda: following.value("calls_total", status="connection_failed") >= 1)  # it is read
+    log.write(lines[1])
+    log.rename()
+    log.write(*lines[2:])
+    until(lambda: dropped(following) == 1)
+    own_fleet.service.start()
+    until(lambda: own_fleet.completions == 3)
+    assert own_fleet.sessions == 1
+
+
+def test_a_fleet_that_does_not_exist_yet_is_waited_for(
+    shared_service: ServiceProcess, log: Log, new_follower: NewFollower
+) -> None:
+    later = Fleet(shared_service, "later")
+    following = new_follower(later, file=log.path)
+    log.write("slta1 begin a c-1")
+    until(lambda: following.value("calls_total", status="200") + following.value("calls_total", status="404") >= 2)
+    Fleet.create(shared_service, "later")
+    until(lambda: later.sessions == 1)
 
 
 def test_what_the_kernel_drops_is_counted(

@@ -89,7 +89,7 @@ class LogTail:
     @property
     def backlog(self) -> int:
         """Bytes that were not read."""
-        return sum(file.size for file in self._files) - self._offset
+        return max(0, sum(file.size for file in self._files) - self._offset)
 
     @property
     def waiting_since(self) -> float | None:

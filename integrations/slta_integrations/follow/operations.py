@@ -15,7 +15,7 @@ MAX_OPERATIONS = 1000
 """Of one call (docs/api.md)."""
 MARK_SECONDS = 120.0
 """slta remembers a complete that overtakes its assign for so long; of older lines it is told not to."""
-MAX_BEGUN = 1_000_000
+MAX_BEGUN = 200_000
 """Begun sessions that are remembered until their end; beyond, the oldest are forgotten."""
 RETRIED = frozenset({
     "outcome_unknown", "store_unavailable", "repairing", "overloaded",
