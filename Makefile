@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants walk inventory compose-proxies
+.PHONY: mutants walk inventory compose-proxies proxies-test
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ install-test: $(DEV) ## Each way of installing, from nothing to a placed session
 
 clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a service; needs npm and go
 	$(PYTEST) -m clients --timeout 900 $(ARGS)
+
+proxies-test: $(DEV) ## The recipes of deploy/proxies on the real proxies; those that are not installed are skipped
+	$(PYTEST) -m proxies --timeout 300 $(ARGS)
 
 # Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
 INVENTORY := build/inventory.cdx.json

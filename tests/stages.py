@@ -7,13 +7,14 @@ import subprocess
 import sys
 from time import monotonic
 
-EVERYTHING = "not campaign and not browser and not compose and not install and not clients"
+EVERYTHING = "not campaign and not browser and not compose and not install and not clients and not proxies"
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 STAGES: dict[str, tuple[str, ...]] = {
     "tests on every server, slow ones too, with coverage": ("-m", EVERYTHING, *PARALLEL, "--cov"),
     "no test without the mark `slow` takes longer than a second": (*PARALLEL, "--longest", "1"),
     "live page in Chromium": ("-m", "browser"),
     "generated clients in Python, TypeScript and Go": ("-m", "clients", "--timeout", "900"),
+    "real proxies on their recipes": ("-m", "proxies", "--timeout", "300"),
     "each way of installing": ("-m", "install", "--timeout", "900"),
 }
 

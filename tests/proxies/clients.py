@@ -1,0 +1,81 @@
+"""Clients of a proxy: each kind of connection, held open until the test has looked."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import aiohttp
+
+from tests.awaiting import eventually
+from tests.proxies.pools import Served
+from tests.proxies.scene import Scene
+
+LONG_SECONDS = 60
+"""A pool would answer for so long; each client leaves before."""
+
+
+def browser(**options: object) -> aiohttp.ClientSession:
+    """Each request on a connection of its own; cookies of 127.0.0.1 are kept."""
+    connector = aiohttp.TCPConnector(force_close=True)
+    jar = aiohttp.CookieJar(unsafe=True)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=jar, **options)  # type: ignore[arg-type]
+
+
+def url(scene: Scene, path: str) -> str:
+    return f"http://127.0.0.1:{scene.setup.port}{path}"
+
+
+async def reached(scene: Scene, tag: str) -> Served:
+    """The request with this tag, as soon as a pool has it."""
+    await eventually(lambda: scene.pools.of(tag))
+    return scene.pools.of(tag)[0]
+
+
+@asynccontextmanager
+async def websocket(scene: Scene) -> AsyncIterator[Served]:
+    """Echoes once, is held and closed."""
+    tag = secrets.token_hex(4)
+    async with browser() as client, client.ws_connect(url(scene, f"/ws?tag={tag}")) as socket:
+        await socket.send_str(tag)
+        assert await socket.receive_str() == tag
+        yield await reached(scene, tag)
+
+
+@asynccontextmanager
+async def body(scene: Scene) -> AsyncIterator[Served]:
+    """Has got a first part of the body, and leaves in it."""
+    tag = secrets.token_hex(4)
+    target = url(scene, f"/play?tag={tag}&size=1000&seconds={LONG_SECONDS}")
+    async with browser() as client, client.get(target) as answer:
+        assert await answer.content.readany()
+        yield await reached(scene, tag)
+
+
+@asynccontextmanager
+async def header(scene: Scene) -> AsyncIterator[Served]:
+    """Has got the header, and leaves right after it."""
+    tag = secrets.token_hex(4)
+    target = url(scene, f"/play?tag={tag}&size=1000&seconds={LONG_SECONDS}")
+    async with browser() as client, client.get(target):
+        yield await reached(scene, tag)
+
+
+@asynccontextmanager
+async def waiting(scene: Scene) -> AsyncIterator[Served]:
+    """Leaves before the header."""
+    tag = secrets.token_hex(4)
+    target = url(scene, f"/play?tag={tag}&before={LONG_SECONDS}")
+    async with browser() as client:
+        request = asyncio.create_task(client.request("GET", target))
+        try:
+            yield await reached(scene, tag)
+        finally:
+            request.cancel()
+            await asyncio.wait([request])
+
+
+Kind = Callable[[Scene], AbstractAsyncContextManager[Served]]
+KINDS: dict[str, Kind] = {"websocket": websocket, "body": body, "header": header, "waiting": waiting}

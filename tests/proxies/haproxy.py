@@ -1,0 +1,52 @@
+"""HAProxy's row: its statistics socket counts live connections, its log is sent as datagrams."""
+
+from __future__ import annotations
+
+import csv
+import socket
+
+from tests.proxies.proxy import Edits, Proxy, Setup
+
+SERVERS = """\
+  server small-1 10.0.0.1:8080  # CHANGE: one line a pool
+  server small-2 10.0.0.2:8080
+  server large-1 10.0.0.3:8080
+"""
+
+
+def edits(setup: Setup) -> Edits:
+    return {
+        "SLTA_PLACE http://127.0.0.1:8080/v1/fleets/main/place": f"SLTA_PLACE {place_url(setup)}",
+        "SLTA_KEY change-me": f"SLTA_KEY {setup.key}",
+        "SLTA_LEASE ": f"SLTA_LEASE {setup.lease} #",
+        "SLTA_OVERFLOW off": f"SLTA_OVERFLOW {'on' if setup.overflow else 'off'}",
+        "/run/haproxy/admin.sock": f"{setup.folder}/admin.sock",
+        "127.0.0.1:5140": f"127.0.0.1:{setup.log}",
+        "bind :80 ": f"bind 127.0.0.1:{setup.port} ",
+        SERVERS: "".join(f"  server {pool} 127.0.0.1:{port}\n" for pool, port in setup.pools.items()),
+    }
+
+
+def place_url(setup: Setup) -> str:
+    return f"http://127.0.0.1:{setup.slta}/v1/fleets/{setup.fleet}/place"
+
+
+def live(setup: Setup) -> int:
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.connect(f"{setup.folder}/admin.sock")
+        admin.sendall(b"show stat\n")
+        table = b"".join(iter(lambda: admin.recv(65_536), b"")).decode().removeprefix("# ")
+    [backend] = [row for row in csv.DictReader(table.splitlines()) if (row["pxname"], row["svname"]) == POOLS]
+    return int(backend["scur"])
+
+
+POOLS = ("pools", "BACKEND")
+HAPROXY = Proxy(
+    name="haproxy",
+    recipe="haproxy.cfg",
+    visits="visits.cfg",
+    command=lambda program, recipe: [program, "-db", "-f", str(recipe)],
+    edits=edits,
+    live=live,
+    source=lambda setup: ["--listen", f"udp://127.0.0.1:{setup.log}"],
+)

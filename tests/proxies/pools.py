@@ -1,0 +1,106 @@
+"""Pools as real HTTP servers, each on a port of its own, which record the requests that reached them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+from aiohttp import web
+
+CHUNKS = 10
+START_SECONDS = 10.0
+MAX_HEADER_BYTES = 32_768
+"""Of one header field: a browser's cookies may have 8 kB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """One request as a pool saw it: `session` is the id that the proxy sent along."""
+
+    pool: str
+    session: str
+    method: str
+    target: str
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Pools:
+    """`names` are pool ids; `ports` and `served` are there while it runs, in a thread of its own."""
+
+    names: Iterable[str]
+    ports: dict[str, int] = field(default_factory=dict)
+    served: list[Served] = field(default_factory=list)
+    live: set[Served] = field(default_factory=set)
+
+    def __enter__(self) -> Self:
+        started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(started)))
+        self._thread.start()
+        assert started.wait(START_SECONDS), "the pools did not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join()
+
+    def of(self, tag: str) -> list[Served]:
+        """The requests with this `tag` in their target."""
+        return [served for served in list(self.served) if f"tag={tag}" in served.target]
+
+    async def _run(self, started: threading.Event) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        async with AsyncExitStack() as stack:
+            for name in self.names:
+                self.ports[name] = await self._serve(stack, name)
+            started.set()
+            await self._ended.wait()
+
+    async def _serve(self, stack: AsyncExitStack, name: str) -> int:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            headers = {key.lower(): value for key, value in request.headers.items()}
+            served = Served(name, headers.get("x-session-id", ""), request.method, request.path_qs, headers)
+            self.served.append(served)
+            self.live.add(served)
+            try:
+                return await (_echo if "upgrade" in headers else _answer)(request, served)
+            finally:
+                self.live.discard(served)
+
+        server = web.Server(handle, max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
+        runner = web.ServerRunner(server, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return int(runner.addresses[0][1])
+
+
+async def _answer(request: web.Request, served: Served) -> web.StreamResponse:
+    """Query: `status`, `before` and `seconds` of header and body, `size` in bytes."""
+    query = request.query
+    await request.read()
+    await asyncio.sleep(float(query.get("before", 0)))
+    size, seconds = int(query.get("size", 10)), float(query.get("seconds", 0))
+    headers = {"x-pool": served.pool, "x-session": served.session, "content-length": str(size)}
+    response = web.StreamResponse(status=int(query.get("status", 200)), headers=headers)
+    await response.prepare(request)
+    with suppress(ConnectionResetError):
+        for part in range(CHUNKS):
+            await response.write(b"." * (size * (part + 1) // CHUNKS - size * part // CHUNKS))
+            await asyncio.sleep(seconds / CHUNKS)
+        await response.write_eof()
+    return response
+
+
+async def _echo(request: web.Request, served: Served) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    socket.headers.update({"x-pool": served.pool, "x-session": served.session})
+    await socket.prepare(request)
+    async for message in socket:
+        await socket.send_str(message.data)
+    return socket

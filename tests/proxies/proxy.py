@@ -1,0 +1,97 @@
+"""A real proxy on a recipe of deploy/proxies: the files as they are shipped, with the lines changed that a user changes."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.awaiting import until
+
+RECIPES = Path(__file__).resolve().parents[2] / "deploy/proxies"
+END_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for UDP."""
+
+    folder: Path
+    port: int
+    admin: int
+    log: int
+    slta: int
+    pools: Mapping[str, int]
+    key: str = "change-me"
+    fleet: str = "f"
+    lease: int = 0
+    overflow: bool = False
+
+
+Edits = Mapping[str, str]
+"""Text of the recipe and what a user writes instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """A proxy's row. `recipe` is for connections; `visits` for visits, None if it has none.
+
+    `command` gets the path of the recipe; `live` is the proxy's own count of the connections that it serves now;
+    `source` is what `slta follow` reads. `begins`: it writes a line when a session begins.
+    """
+
+    name: str
+    recipe: str
+    visits: str | None
+    command: Callable[[str, Path], Sequence[str]]
+    edits: Callable[[Setup], Edits]
+    live: Callable[[Setup], int]
+    source: Callable[[Setup], Sequence[str]]
+    prepare: Callable[[Setup], None] = lambda _: None
+    begins: bool = True
+    find: Callable[[str], str | None] = shutil.which
+
+    @property
+    def program(self) -> str | None:
+        """Path of the program; None if this machine does not have it."""
+        return self.find(self.name)
+
+
+@contextmanager
+def running(proxy: Proxy, setup: Setup, recipe: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The proxy, when it listens."""
+    file = _written(proxy, setup, recipe)
+    proxy.prepare(setup)
+    log = setup.folder / "output.log"
+    with log.open("wb") as output:
+        command = proxy.command(str(proxy.program), file)
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=setup.folder)
+    try:
+        until(lambda: is_listening(setup.port) or process.poll() is not None)
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(END_SECONDS)
+
+
+def _written(proxy: Proxy, setup: Setup, recipe: str) -> Path:
+    """The recipe's folder, copied and edited. Fails if the recipe lacks a text that is to be edited."""
+    shutil.copytree(RECIPES / proxy.name, setup.folder, dirs_exist_ok=True)
+    file = setup.folder / recipe
+    text = file.read_text(encoding="utf-8")
+    for old, new in proxy.edits(setup).items():
+        assert old in text, f"{proxy.name}/{recipe} has no {old!r}"
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def is_listening(port: int) -> bool:
+    """Whether a server on loopback takes connections."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

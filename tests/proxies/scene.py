@@ -1,0 +1,111 @@
+"""Everything at once on loopback: pools, store, slta, a proxy on its recipe and the follower of its log."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slta.auth.keys import KeyEntry, generate_key
+from tests.proxies.pools import Pools
+from tests.proxies.proxy import Proxy, Setup, running
+from tests.servers import EMBEDDED, Server, free_port, started
+from tests.service_process import ServiceProcess
+
+FLEET = "f"
+CLASSES: dict[str, float] = {"small": 20, "large": 30}
+POOLS_PER_CLASS = 6
+NAMES = [f"{name}-{k}" for name in CLASSES for k in range(1, POOLS_PER_CLASS + 1)]
+END_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What runs. `setup` has the ports; `key` may do everything."""
+
+    proxy: Proxy
+    setup: Setup
+    pools: Pools
+    store: Server
+    service: ServiceProcess
+    key: str
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Of slta's API below the fleet; the answer's JSON."""
+        return self.service.call(method, f"/v1/fleets/{FLEET}{path}", body, self.key)
+
+    def active(self) -> int:
+        """Sessions that slta counts on active pools."""
+        return int(self.call("GET", "/state")["sessions"]["active"])
+
+    def live(self) -> int:
+        """Connections that the proxy itself counts."""
+        return self.proxy.live(self.setup)
+
+    def pool_of(self, session: str) -> str:
+        """Where slta has a live session."""
+        return str(self.call("GET", f"/sessions/{session}")["pool_id"])
+
+    def set_capacity(self, capacity: int) -> None:
+        """Of each pool."""
+        classes = [
+            {"name": name, "utility": {"kind": "log_share", "resource": resource}, "capacity": capacity, "pools": 6}
+            for name, resource in CLASSES.items()
+        ]
+        self.call("PUT", "", {"classes": classes})
+
+
+@contextmanager
+def scene(
+    proxy: Proxy, folder: Path, *, visits: bool = False, lease: int = 0, overflow: bool = False, capacity: int = 200
+) -> Iterator[Scene]:
+    """All of it, ended in reverse order."""
+    with ExitStack() as stack:
+        pools = stack.enter_context(Pools(NAMES))
+        keys, (admin, place) = _keys(folder, ["admin"], ["assign"])
+        store = stack.enter_context(_store(folder))
+        service = stack.enter_context(
+            ServiceProcess(folder, keys, settings={"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"})
+        )
+        setup = Setup(
+            folder=_made(folder / "proxy"),
+            port=free_port(),
+            admin=free_port(),
+            log=free_port(),
+            slta=service.port,
+            pools=dict(pools.ports),
+            key=place,
+            fleet=FLEET,
+            lease=lease,
+            overflow=overflow,
+        )
+        made = Scene(proxy, setup, pools, store, service, admin)
+        made.set_capacity(capacity)
+        stack.enter_context(running(proxy, setup, proxy.visits if visits and proxy.visits else proxy.recipe))
+        yield made
+
+
+@contextmanager
+def _store(folder: Path) -> Iterator[Server]:
+    with started(_made(folder / "store"), EMBEDDED) as store:
+        yield store
+
+
+def _keys(folder: Path, *scopes: Sequence[Any]) -> tuple[Path, list[str]]:
+    """The key file and a key for each list of scopes."""
+    made = [generate_key(list(one)) for one in scopes]
+    entries = [entry.model_dump(mode="json", exclude_none=True) for _, entry in made]
+    file = folder / "keys.yaml"
+    file.write_text(yaml.safe_dump({"keys": entries}), encoding="utf-8")
+    return file, [key for key, _ in made]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,9 @@
+"""The proxies that the tests run on: one file and one row each."""
+
+from __future__ import annotations
+
+from tests.proxies.haproxy import HAPROXY
+from tests.proxies.nginx import NGINX
+from tests.proxies.proxy import Proxy
+
+PROXIES: dict[str, Proxy] = {proxy.name: proxy for proxy in (HAPROXY, NGINX)}
