@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
 
 import aiohttp
+from yarl import URL
 
 from tests.awaiting import eventually
 from tests.proxies.pools import Served
@@ -24,8 +26,29 @@ def browser(**options: object) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, cookie_jar=jar, **options)  # type: ignore[arg-type]
 
 
-def url(scene: Scene, path: str) -> str:
-    return f"http://127.0.0.1:{scene.setup.port}{path}"
+def url(scene: Scene, target: str) -> URL:
+    """As it is written: yarl would resolve escapes."""
+    return URL(f"http://127.0.0.1:{scene.setup.port}{target}", encoded=True)
+
+
+class Answer(NamedTuple):
+    """Status and header, names in lower case, and the requests that reached a pool: one, or none if refused."""
+
+    status: int
+    header: Mapping[str, str]
+    served: list[Served]
+
+
+async def sent(scene: Scene, method: str, target: str, client: aiohttp.ClientSession | None = None, **options: Any) -> Answer:
+    """A request to its end."""
+    tag = secrets.token_hex(4)
+    target = f"{target}{'&' if '?' in target else '?'}tag={tag}"
+    async with AsyncExitStack() as stack:
+        client = client or await stack.enter_async_context(browser())
+        answer = await stack.enter_async_context(client.request(method, url(scene, target), **options))
+        await answer.read()
+        header = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(answer.status, header, scene.pools.of(tag))
 
 
 async def reached(scene: Scene, tag: str) -> Served:

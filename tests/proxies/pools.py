@@ -63,7 +63,7 @@ class Pools:
     async def _serve(self, stack: AsyncExitStack, name: str) -> int:
         async def handle(request: web.Request) -> web.StreamResponse:
             headers = {key.lower(): value for key, value in request.headers.items()}
-            served = Served(name, headers.get("x-session-id", ""), request.method, request.path_qs, headers)
+            served = Served(name, headers.get("x-session-id", ""), request.method, request.raw_path, headers)
             self.served.append(served)
             self.live.add(served)
             try:
@@ -83,6 +83,8 @@ class Pools:
 async def _answer(request: web.Request, served: Served) -> web.StreamResponse:
     """Query: `status`, `before` and `seconds` of header and body, `size` in bytes."""
     query = request.query
+    if request.headers.get("expect") == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     await request.read()
     await asyncio.sleep(float(query.get("before", 0)))
     size, seconds = int(query.get("size", 10)), float(query.get("seconds", 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,8 @@ FLEET = "f"
 CLASSES: dict[str, float] = {"small": 20, "large": 30}
 POOLS_PER_CLASS = 6
 NAMES = [f"{name}-{k}" for name in CLASSES for k in range(1, POOLS_PER_CLASS + 1)]
+OUTSIDE = "small-99"
+"""A pool that runs and that no proxy has."""
 END_SECONDS = 10.0
 
 
@@ -52,6 +54,13 @@ class Scene:
         """Where slta has a live session."""
         return str(self.call("GET", f"/sessions/{session}")["pool_id"])
 
+    def pool(self, pool: str) -> Any:
+        return self.call("GET", f"/pools/{pool}")
+
+    def add(self, pool: str) -> None:
+        """To the fleet; the proxy is not told."""
+        self.call("PUT", f"/pools/{pool}", {"pool_class": pool.partition("-")[0]})
+
     def set_capacity(self, capacity: int) -> None:
         """Of each pool."""
         classes = [
@@ -62,39 +71,29 @@ class Scene:
 
 
 @contextmanager
-def scene(
-    proxy: Proxy, folder: Path, *, visits: bool = False, lease: int = 0, overflow: bool = False, capacity: int = 200
-) -> Iterator[Scene]:
-    """All of it, ended in reverse order."""
+def scene(proxy: Proxy, folder: Path, *, visits: bool = False, capacity: int = 200, **changes: Any) -> Iterator[Scene]:
+    """All of it, ended in reverse order. `changes` are fields of the setup."""
     with ExitStack() as stack:
-        pools = stack.enter_context(Pools(NAMES))
+        pools = stack.enter_context(Pools([*NAMES, OUTSIDE]))
         keys, (admin, place) = _keys(folder, ["admin"], ["assign"])
-        store = stack.enter_context(_store(folder))
-        service = stack.enter_context(
-            ServiceProcess(folder, keys, settings={"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"})
-        )
-        setup = Setup(
-            folder=_made(folder / "proxy"),
-            port=free_port(),
-            admin=free_port(),
-            log=free_port(),
-            slta=service.port,
-            pools=dict(pools.ports),
-            key=place,
-            fleet=FLEET,
-            lease=lease,
-            overflow=overflow,
-        )
-        made = Scene(proxy, setup, pools, store, service, admin)
+        store = stack.enter_context(started(_made(folder / "store"), EMBEDDED))
+        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
+        service = stack.enter_context(ServiceProcess(folder, keys, settings=settings))
+        made = Scene(proxy, _setup(folder, pools, service.port, {"key": place} | changes), pools, store, service, admin)
         made.set_capacity(capacity)
-        stack.enter_context(running(proxy, setup, proxy.visits if visits and proxy.visits else proxy.recipe))
+        recipe = proxy.visits if visits and proxy.visits else proxy.recipe
+        stack.enter_context(running(proxy, made.setup, recipe))
         yield made
 
 
-@contextmanager
-def _store(folder: Path) -> Iterator[Server]:
-    with started(_made(folder / "store"), EMBEDDED) as store:
-        yield store
+def _setup(folder: Path, pools: Pools, slta: int, fields: Mapping[str, Any]) -> Setup:
+    ports = {name: port for name, port in pools.ports.items() if name != OUTSIDE}
+    port, admin, log = free_port(), free_port(), free_port()
+    return Setup(
+        **{"folder": _made(folder / "proxy"), "fleet": FLEET, "lease": 0}
+        | {"port": port, "admin": admin, "log": log, "slta": slta, "pools": ports}
+        | fields
+    )
 
 
 def _keys(folder: Path, *scopes: Sequence[Any]) -> tuple[Path, list[str]]:

@@ -1,0 +1,94 @@
+"""A full fleet refuses, unless the recipe's switch `overflow` is on; any other answer leaves the choice to the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.proxies.clients import Answer, sent
+from tests.proxies.proxy import Proxy
+from tests.proxies.scene import NAMES, OUTSIDE, Scene, scene
+
+pytestmark = [pytest.mark.proxies]
+
+
+CAPACITY = 50
+"""Of a pool: few enough to be filled by one call."""
+
+
+@pytest.fixture(scope="module")
+def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """`overflow` is off."""
+    with scene(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def overflowing(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """`overflow` is on."""
+    with scene(proxy, tmp_path_factory.mktemp(proxy.name), capacity=CAPACITY, overflow=True) as made:
+        yield made
+
+
+def set_status(scene: Scene, status: str) -> None:
+    scene.call("POST", "/pools/status", {"status": status, "pool_ids": NAMES})
+
+
+def fill(scene: Scene) -> None:
+    assigns = [{"assign": {"session_id": f"filling-{k}", "lease_seconds": 0}} for k in range(1000)]
+    outcomes = scene.call("POST", "/operations", {"operations": assigns})["outcomes"]
+    assert outcomes[-1]["body"]["code"] == "no_capacity"
+
+
+def is_refused(answer: Answer) -> bool:
+    """No pool had the request, and the client may ask again."""
+    return (answer.status, answer.header.get("retry-after"), answer.served) == (503, "1", [])
+
+
+async def chosen(scene: Scene) -> set[str]:
+    """Pools of requests that are all answered."""
+    answers = [await sent(scene, "GET", "/play") for _ in range(2 * len(NAMES))]
+    assert {answer.status for answer in answers} == {200}
+    return {answer.served[0].pool for answer in answers}
+
+
+async def test_a_pool_that_the_proxy_does_not_have_is_never_reached(behind: Scene) -> None:
+    behind.add(OUTSIDE)
+    set_status(behind, "draining")
+    pools = await chosen(behind)
+    behind.call("POST", f"/pools/{OUTSIDE}/drain")
+    set_status(behind, "active")
+    assert pools <= set(NAMES)
+    assert behind.pool(OUTSIDE)["occupancy"] == 2 * len(NAMES)
+
+
+async def test_a_fleet_without_active_pools_refuses(behind: Scene) -> None:
+    set_status(behind, "draining")
+    answer = await sent(behind, "GET", "/play")
+    set_status(behind, "active")
+    assert is_refused(answer)
+
+
+async def test_a_full_fleet_refuses(behind: Scene) -> None:
+    fill(behind)
+    assert is_refused(await sent(behind, "GET", "/play"))
+
+
+async def test_with_overflow_the_proxy_chooses_for_a_full_fleet(overflowing: Scene) -> None:
+    fill(overflowing)
+    assert await chosen(overflowing) <= set(NAMES)
+
+
+async def test_with_overflow_the_proxy_chooses_for_a_fleet_without_active_pools(overflowing: Scene) -> None:
+    set_status(overflowing, "draining")
+    assert await chosen(overflowing) <= set(NAMES)
+
+
+@pytest.mark.parametrize("mistake", [{"key": "wrong"}, {"fleet": "unknown"}], ids=str)
+async def test_with_a_wrong_key_or_fleet_the_proxy_chooses(
+    proxy: Proxy, tmp_path_factory: pytest.TempPathFactory, mistake: dict[str, str]
+) -> None:
+    with scene(proxy, tmp_path_factory.mktemp(proxy.name), **mistake) as mistaken:
+        assert await chosen(mistaken) <= set(NAMES)
+        assert mistaken.active() == 0

@@ -1,0 +1,79 @@
+"""Requests as browsers send them, through a proxy: each is placed, none is changed or refused on the way."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.proxies.clients import sent
+from tests.proxies.scene import NAMES, Scene
+
+pytestmark = [pytest.mark.proxies]
+
+
+class Case(NamedTuple):
+    """A request: `target` below /play, and what aiohttp is to send."""
+
+    method: str
+    target: str
+    options: dict[str, Any]
+
+
+PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}
+CORPUS = {
+    "cookies of 8 kB": Case("GET", "/a", {"headers": {"Cookie": "; ".join(f"c{k}={'x' * 500}" for k in range(16))}}),
+    "an escaped slash": Case("GET", "/a%2Fb/%2E%2E/c", {}),
+    "a query": Case("GET", "/a?a=b&c=%26", {}),
+    "a session id in the query": Case("GET", "/a?session_id=..", {}),
+    "basic authentication": Case("GET", "/a", {"headers": {"Authorization": f"Basic {b64encode(b'a:b').decode()}"}}),
+    "a key of its own": Case("GET", "/a", {"headers": {"Authorization": "Bearer wrong"}}),
+    "a form": Case("POST", "/a", {"data": {"a": "b" * 1000}}),
+    "a file of 100 kB": Case("POST", "/a", {"data": {"file": BytesIO(b"x" * 100_000)}}),
+    "a chunked body": Case("PUT", "/a", {"data": BytesIO(b"x" * 1000), "chunked": True, "expect100": True}),
+    "a cross-site request": Case("POST", "/a", {"headers": {"Origin": "https://b.example", "Sec-Fetch-Site": "cross-site"}}),
+    "another representation": Case("GET", "/a", {"headers": {"Accept": "text/html;q=0.9", "Content-Type": "text/x"}}),
+    "a deletion": Case("DELETE", "/a", {}),
+    "a head": Case("HEAD", "/a", {}),
+}
+
+
+@pytest.mark.parametrize("case", CORPUS.values(), ids=CORPUS)
+async def test_a_browsers_request_is_placed_and_reaches_its_pool_unchanged(behind: Scene, case: Case) -> None:
+    status, header, [served] = await sent(behind, case.method, f"/play{case.target}", **case.options)
+    assert status == 200
+    assert (served.method, served.target.partition("tag=")[0][:-1]) == (case.method, f"/play{case.target}")
+    assert header["x-pool"] == served.pool == behind.pool_of(served.session)
+    given = {name.lower(): value for name, value in case.options.get("headers", {}).items()}
+    assert given.items() <= served.headers.items()
+
+
+@pytest.mark.parametrize("path", ["/asset.css", "/health", "/"])
+async def test_a_location_that_begins_no_session_is_not_asked_about(behind: Scene, path: str) -> None:
+    before = behind.active()
+    status, _, [_] = await sent(behind, "GET", path)
+    assert (status, behind.active()) == (200, before)
+
+
+async def test_a_preflight_is_not_asked_about(behind: Scene) -> None:
+    before = behind.active()
+    status, _, [_] = await sent(behind, "OPTIONS", "/play", headers=PREFLIGHT)
+    assert (status, behind.active()) == (200, before)
+
+
+async def test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_pool(behind: Scene) -> None:
+    for pool in NAMES:
+        address = f"127.0.0.1:{behind.pools.ports[pool]}"
+        claimed = {"X-Slta-Pool": pool, "X-Slta-Endpoint": address, "X-Slta-Code": "no_capacity", "X-Session-Id": "mine"}
+        _, _, [served] = await sent(behind, "GET", "/play", headers=claimed)
+        assert served.session != "mine"
+        assert served.pool == behind.pool_of(served.session)
+        assert [name for name in served.headers if name.startswith("x-slta-")] == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500, 502, 503])
+async def test_an_error_of_the_pool_is_not_mistaken_for_one_of_slta(behind: Scene, status: int) -> None:
+    told, header, [served] = await sent(behind, "GET", f"/play?status={status}")
+    assert (told, header["x-pool"]) == (status, served.pool)
