@@ -15,13 +15,13 @@ SERVERS = """\
 
 
 def edits(setup: Setup) -> Edits:
-    return {
+    log = {} if setup.visits else {"127.0.0.1:5140": f"127.0.0.1:{setup.log}"}
+    return log | {
         "SLTA_PLACE http://127.0.0.1:8080/v1/fleets/main/place": f"SLTA_PLACE {place_url(setup)}",
         "SLTA_KEY change-me": f"SLTA_KEY {setup.key}",
         "SLTA_LEASE ": f"SLTA_LEASE {setup.lease} #",
         "SLTA_OVERFLOW off": f"SLTA_OVERFLOW {'on' if setup.overflow else 'off'}",
         "/run/haproxy/admin.sock": f"{setup.folder}/admin.sock",
-        "127.0.0.1:5140": f"127.0.0.1:{setup.log}",
         "bind :80 ": f"bind 127.0.0.1:{setup.port} ",
         SERVERS: "".join(f"  server {pool} 127.0.0.1:{port}\n" for pool, port in setup.pools.items()),
     }

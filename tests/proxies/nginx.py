@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import re
+import secrets
 import urllib.request
 
+from slta_integrations.nginx_map.rendering import PoolAddress, render
 from tests.proxies.proxy import Edits, Proxy, Setup
 
 SERVERS = """\
@@ -27,7 +31,7 @@ def edits(setup: Setup) -> Edits:
         "listen 80;": f"listen 127.0.0.1:{setup.port};",
         "/fleets/main/": f"/fleets/{setup.fleet}/",
         "Bearer change-me": f"Bearer {setup.key}",
-        "X-Slta-Lease 23760": f"X-Slta-Lease {setup.lease}",
+        f"X-Slta-Lease {60 if setup.visits else 23760};": f"X-Slta-Lease {setup.lease};",
         "listen 127.0.0.1:8081": f"listen 127.0.0.1:{setup.admin}",
     }
 
@@ -39,17 +43,22 @@ def temporary_files(setup: Setup) -> str:
 
 
 def write_pools(setup: Setup) -> None:
-    """As `slta nginx-map` writes them."""
-    upstreams = [f"upstream slta_{pool} {{ server 127.0.0.1:{port}; }}" for pool, port in setup.pools.items()]
-    names = [f"  {pool} slta_{pool};" for pool in setup.pools]
-    lines = ["map $slta_pool $slta_upstream {", "  default own_choice;", *names, "}", *upstreams, ""]
-    (setup.folder / "slta-pools.conf").write_text("\n".join(lines), encoding="utf-8")
+    """What `slta nginx-map` writes."""
+    addresses = [PoolAddress(pool, f"127.0.0.1:{port}") for pool, port in setup.pools.items()]
+    (setup.folder / "slta-pools.conf").write_text(render(setup.fleet, addresses), encoding="utf-8")
 
 
 def live(setup: Setup) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{setup.admin}/nginx_status", timeout=5) as answer:
         figures = dict(re.findall(r"(\w+): (\d+)", answer.read().decode()))
     return int(figures["Reading"]) + int(figures["Writing"]) - 1  # the request for these figures is one
+
+
+def signed() -> dict[str, str]:
+    """Cookies of an application that knows the recipe's secret."""
+    visit = secrets.token_hex(16)
+    mac = base64.urlsafe_b64encode(hashlib.md5(f"{visit} change-me".encode(), usedforsecurity=False).digest())
+    return {"slta_visit": visit, "slta_mac": mac.decode().rstrip("=")}
 
 
 NGINX = Proxy(
@@ -62,4 +71,5 @@ NGINX = Proxy(
     source=lambda setup: ["--file", f"{setup.folder}/slta.log"],
     prepare=write_pools,
     begins=False,
+    visitor=signed,
 )

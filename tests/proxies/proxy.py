@@ -30,6 +30,7 @@ class Setup:
     fleet: str = "f"
     lease: int = 0
     overflow: bool = False
+    visits: bool = False
 
 
 Edits = Mapping[str, str]
@@ -41,7 +42,8 @@ class Proxy:
     """A proxy's row. `recipe` is for connections; `visits` for visits, None if it has none.
 
     `command` gets the path of the recipe; `live` is the proxy's own count of the connections that it serves now;
-    `source` is what `slta follow` reads. `begins`: it writes a line when a session begins.
+    `source` is what `slta follow` reads. `begins`: it writes a line when a session begins. `visitor` returns the
+    cookies of a new visit, where the application sets them.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Proxy:
     source: Callable[[Setup], Sequence[str]]
     prepare: Callable[[Setup], None] = lambda _: None
     begins: bool = True
+    visitor: Callable[[], Mapping[str, str]] = dict
     find: Callable[[str], str | None] = shutil.which
 
     @property
@@ -62,9 +65,9 @@ class Proxy:
 
 
 @contextmanager
-def running(proxy: Proxy, setup: Setup, recipe: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(proxy: Proxy, setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
     """The proxy, when it listens."""
-    file = _written(proxy, setup, recipe)
+    file = _written(proxy, setup)
     proxy.prepare(setup)
     log = setup.folder / "output.log"
     with log.open("wb") as output:
@@ -79,9 +82,10 @@ def running(proxy: Proxy, setup: Setup, recipe: str) -> Iterator[subprocess.Pope
         process.wait(END_SECONDS)
 
 
-def _written(proxy: Proxy, setup: Setup, recipe: str) -> Path:
+def _written(proxy: Proxy, setup: Setup) -> Path:
     """The recipe's folder, copied and edited. Fails if the recipe lacks a text that is to be edited."""
     shutil.copytree(RECIPES / proxy.name, setup.folder, dirs_exist_ok=True)
+    recipe = proxy.visits if setup.visits and proxy.visits else proxy.recipe
     file = setup.folder / recipe
     text = file.read_text(encoding="utf-8")
     for old, new in proxy.edits(setup).items():

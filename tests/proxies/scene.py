@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from slta.auth.keys import KeyEntry, generate_key
@@ -54,6 +56,14 @@ class Scene:
         """Where slta has a live session."""
         return str(self.call("GET", f"/sessions/{session}")["pool_id"])
 
+    def knows(self, session: str) -> bool:
+        """Whether the session is live."""
+        try:
+            self.pool_of(session)
+        except httpx.HTTPStatusError:
+            return False
+        return True
+
     def pool(self, pool: str) -> Any:
         return self.call("GET", f"/pools/{pool}")
 
@@ -71,19 +81,36 @@ class Scene:
 
 
 @contextmanager
-def scene(proxy: Proxy, folder: Path, *, visits: bool = False, capacity: int = 200, **changes: Any) -> Iterator[Scene]:
-    """All of it, ended in reverse order. `changes` are fields of the setup."""
+def scene(
+    proxy: Proxy, folder: Path, *, follow: bool = False, capacity: int = 200, **changes: Any
+) -> Iterator[Scene]:
+    """All of it, ended in reverse order. `follow`: sessions end as in the log. `changes` are fields of the setup."""
     with ExitStack() as stack:
         pools = stack.enter_context(Pools([*NAMES, OUTSIDE]))
-        keys, (admin, place) = _keys(folder, ["admin"], ["assign"])
+        keys, (admin, place, complete) = _keys(folder, ["admin"], ["assign"], ["pool", "complete"])
         store = stack.enter_context(started(_made(folder / "store"), EMBEDDED))
         settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
         service = stack.enter_context(ServiceProcess(folder, keys, settings=settings))
         made = Scene(proxy, _setup(folder, pools, service.port, {"key": place} | changes), pools, store, service, admin)
         made.set_capacity(capacity)
-        recipe = proxy.visits if visits and proxy.visits else proxy.recipe
-        stack.enter_context(running(proxy, made.setup, recipe))
+        if follow:
+            stack.enter_context(_follower(proxy, made.setup, folder, complete))
+        stack.enter_context(running(proxy, made.setup))
         yield made
+
+
+@contextmanager
+def _follower(proxy: Proxy, setup: Setup, folder: Path, key: str) -> Iterator[None]:
+    """`slta follow` of the proxy's log."""
+    options = ["--fleet", setup.fleet, "--url", f"http://127.0.0.1:{setup.slta}", "--state-dir", str(folder / "follow")]
+    command = [sys.executable, "-m", "slta.cli", "follow", *options, "--lease", "0", *proxy.source(setup)]
+    with (folder / "follow.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"SLTA_KEY": key})
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(END_SECONDS)
 
 
 def _setup(folder: Path, pools: Pools, slta: int, fields: Mapping[str, Any]) -> Setup:
