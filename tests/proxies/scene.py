@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,14 +67,18 @@ class Scene:
     def pool(self, pool: str) -> Any:
         return self.call("GET", f"/pools/{pool}")
 
-    def add(self, pool: str) -> None:
-        """To the fleet; the proxy is not told."""
-        self.call("PUT", f"/pools/{pool}", {"pool_class": pool.partition("-")[0]})
+    def add(self, pools: Iterable[str]) -> None:
+        """To the fleet, with their addresses; the proxy is not told."""
+        rows = [
+            {"pool_id": pool, "pool_class": pool.partition("-")[0], "address": f"127.0.0.1:{self.pools.ports[pool]}"}
+            for pool in pools
+        ]
+        self.call("POST", "/pools", {"pools": rows})
 
     def set_capacity(self, capacity: int) -> None:
         """Of each pool."""
         classes = [
-            {"name": name, "utility": {"kind": "log_share", "resource": resource}, "capacity": capacity, "pools": 6}
+            {"name": name, "utility": {"kind": "log_share", "resource": resource}, "capacity": capacity}
             for name, resource in CLASSES.items()
         ]
         self.call("PUT", "", {"classes": classes})
@@ -93,6 +97,7 @@ def scene(
         service = stack.enter_context(ServiceProcess(folder, keys, settings=settings))
         made = Scene(proxy, _setup(folder, pools, service.port, {"key": place} | changes), pools, store, service, admin)
         made.set_capacity(capacity)
+        made.add(NAMES)
         if follow:
             stack.enter_context(_follower(proxy, made.setup, folder, complete))
         stack.enter_context(running(proxy, made.setup))

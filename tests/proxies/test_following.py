@@ -34,3 +34,25 @@ async def test_requests_to_their_end_leave_no_session(followed: Scene) -> None:
     for _ in NAMES:
         assert (await sent(followed, "GET", "/play")).status == 200
     await eventually(lambda: followed.active() == 0)
+
+
+async def test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards(followed: Scene) -> None:
+    followed.service.kill()
+    async with AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(KINDS["websocket"](followed)) for _ in NAMES]
+        followed.service.start()
+        if followed.proxy.begins:
+            await eventually(lambda: all(followed.knows(served.session) for served in held))
+            assert [followed.pool_of(served.session) for served in held] == [served.pool for served in held]
+        else:
+            assert followed.active() == 0
+    await eventually(lambda: (followed.active(), followed.live()) == (0, 0))
+
+
+async def test_a_session_that_ended_while_slta_was_away_is_completed_afterwards(followed: Scene) -> None:
+    async with AsyncExitStack() as stack:
+        for kind in KINDS.values():
+            await stack.enter_async_context(kind(followed))
+        followed.service.kill()
+    followed.service.start()
+    await eventually(lambda: (followed.active(), followed.live()) == (0, 0))

@@ -54,7 +54,7 @@ async def chosen(scene: Scene) -> set[str]:
 
 
 async def test_a_pool_that_the_proxy_does_not_have_is_never_reached(behind: Scene) -> None:
-    behind.add(OUTSIDE)
+    behind.add([OUTSIDE])
     set_status(behind, "draining")
     pools = await chosen(behind)
     behind.call("POST", f"/pools/{OUTSIDE}/drain")
