@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from slta.auth.keys import KeyEntry, generate_key
+from tests.awaiting import until
 from tests.proxies.pools import Pools
 from tests.proxies.proxy import Proxy, Setup, running
 from tests.servers import EMBEDDED, Server, free_port, started
@@ -112,6 +113,7 @@ def _follower(proxy: Proxy, setup: Setup, folder: Path, key: str) -> Iterator[No
     with (folder / "follow.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"SLTA_KEY": key})
     try:
+        until((folder / "follow/position.json").exists)  # before, datagrams are lost
         yield
     finally:
         process.terminate()
