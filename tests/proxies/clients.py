@@ -39,7 +39,9 @@ class Answer(NamedTuple):
     served: list[Served]
 
 
-async def sent(scene: Scene, method: str, target: str, client: aiohttp.ClientSession | None = None, **options: Any) -> Answer:
+async def sent(
+    scene: Scene, method: str, target: str, client: aiohttp.ClientSession | None = None, **options: Any
+) -> Answer:
     """A request to its end."""
     tag = secrets.token_hex(4)
     target = f"{target}{'&' if '?' in target else '?'}tag={tag}"

@@ -61,7 +61,7 @@ class Pools:
             await self._ended.wait()
 
     async def _serve(self, stack: AsyncExitStack, name: str) -> int:
-        async def handle(request: web.Request) -> web.StreamResponse:
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
             headers = {key.lower(): value for key, value in request.headers.items()}
             served = Served(name, headers.get("x-session-id", ""), request.method, request.raw_path, headers)
             self.served.append(served)
@@ -80,7 +80,7 @@ class Pools:
         return int(runner.addresses[0][1])
 
 
-async def _answer(request: web.Request, served: Served) -> web.StreamResponse:
+async def _answer(request: web.BaseRequest, served: Served) -> web.StreamResponse:
     """Query: `status`, `before` and `seconds` of header and body, `size` in bytes."""
     query = request.query
     if request.headers.get("expect") == "100-continue" and request.transport:
@@ -99,7 +99,7 @@ async def _answer(request: web.Request, served: Served) -> web.StreamResponse:
     return response
 
 
-async def _echo(request: web.Request, served: Served) -> web.StreamResponse:
+async def _echo(request: web.BaseRequest, served: Served) -> web.StreamResponse:
     socket = web.WebSocketResponse()
     socket.headers.update({"x-pool": served.pool, "x-session": served.session})
     await socket.prepare(request)

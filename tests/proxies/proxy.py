@@ -1,4 +1,4 @@
-"""A real proxy on a recipe of deploy/proxies: the files as they are shipped, with the lines changed that a user changes."""
+"""A real proxy on a recipe of deploy/proxies: the shipped files, with the lines changed that a user changes."""
 
 from __future__ import annotations
 

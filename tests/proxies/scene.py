@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import yaml
 
-from slta.auth.keys import KeyEntry, generate_key
+from slta.auth.keys import generate_key
 from tests.awaiting import until
 from tests.proxies.pools import Pools
 from tests.proxies.proxy import Proxy, Setup, running
@@ -86,9 +86,7 @@ class Scene:
 
 
 @contextmanager
-def scene(
-    proxy: Proxy, folder: Path, *, follow: bool = False, capacity: int = 200, **changes: Any
-) -> Iterator[Scene]:
+def scene(proxy: Proxy, folder: Path, *, follow: bool = False, capacity: int = 200, **changes: Any) -> Iterator[Scene]:
     """All of it, ended in reverse order. `follow`: sessions end as in the log. `changes` are fields of the setup."""
     with ExitStack() as stack:
         pools = stack.enter_context(Pools([*NAMES, OUTSIDE]))
@@ -123,11 +121,8 @@ def _follower(proxy: Proxy, setup: Setup, folder: Path, key: str) -> Iterator[No
 def _setup(folder: Path, pools: Pools, slta: int, fields: Mapping[str, Any]) -> Setup:
     ports = {name: port for name, port in pools.ports.items() if name != OUTSIDE}
     port, admin, log = free_port(), free_port(), free_port()
-    return Setup(
-        **{"folder": _made(folder / "proxy"), "fleet": FLEET, "lease": 0}
-        | {"port": port, "admin": admin, "log": log, "slta": slta, "pools": ports}
-        | fields
-    )
+    made = Setup(folder=_made(folder / "proxy"), port=port, admin=admin, log=log, slta=slta, pools=ports)
+    return replace(made, **fields)
 
 
 def _keys(folder: Path, *scopes: Sequence[Any]) -> tuple[Path, list[str]]:

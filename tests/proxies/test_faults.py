@@ -36,12 +36,6 @@ FAULTS = {
 }
 
 
-@pytest.fixture(params=FAULTS.values(), ids=FAULTS)
-def fault(request: pytest.FixtureRequest) -> Fault:
-    chosen: Fault = request.param
-    return chosen
-
-
 @contextmanager
 def during(fault: Fault, scene: Scene) -> Iterator[None]:
     fault.begin(scene)
@@ -56,6 +50,7 @@ async def at_once(scene: Scene, clients: int) -> list[Answer]:
     return await asyncio.gather(*(sent(scene, "GET", "/play", timeout=LIMIT) for _ in range(clients)))
 
 
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_no_client_is_refused_or_kept_waiting(behind: Scene, fault: Fault) -> None:
     with during(fault, behind):
         answers = await at_once(behind, CLIENTS)
@@ -67,5 +62,4 @@ async def until_placed(scene: Scene) -> None:
     """The next session is known to slta."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not scene.knows((await sent(scene, "GET", "/play")).served[0].session):
-            await asyncio.sleep(0.05)
-
+            pass

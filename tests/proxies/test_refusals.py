@@ -1,8 +1,9 @@
-"""A full fleet refuses, unless the recipe's switch `overflow` is on; any other answer leaves the choice to the proxy."""
+"""A full fleet refuses, unless the recipe's switch `overflow` is on; after any other refusal the proxy chooses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ async def test_with_overflow_the_proxy_chooses_for_a_fleet_without_active_pools(
 
 @pytest.mark.parametrize("mistake", [{"key": "wrong"}, {"fleet": "unknown"}], ids=str)
 async def test_with_a_wrong_key_or_fleet_the_proxy_chooses(
-    proxy: Proxy, tmp_path_factory: pytest.TempPathFactory, mistake: dict[str, str]
+    proxy: Proxy, tmp_path_factory: pytest.TempPathFactory, mistake: dict[str, Any]
 ) -> None:
     with scene(proxy, tmp_path_factory.mktemp(proxy.name), **mistake) as mistaken:
         assert await chosen(mistaken) <= set(NAMES)

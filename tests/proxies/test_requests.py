@@ -33,7 +33,9 @@ CORPUS = {
     "a form": Case("POST", "/a", {"data": {"a": "b" * 1000}}),
     "a file of 100 kB": Case("POST", "/a", {"data": {"file": BytesIO(b"x" * 100_000)}}),
     "a chunked body": Case("PUT", "/a", {"data": BytesIO(b"x" * 1000), "chunked": True, "expect100": True}),
-    "a cross-site request": Case("POST", "/a", {"headers": {"Origin": "https://b.example", "Sec-Fetch-Site": "cross-site"}}),
+    "a cross-site request": Case(
+        "POST", "/a", {"headers": {"Origin": "https://b.example", "Sec-Fetch-Site": "cross-site"}}
+    ),
     "another representation": Case("GET", "/a", {"headers": {"Accept": "text/html;q=0.9", "Content-Type": "text/x"}}),
     "a deletion": Case("DELETE", "/a", {}),
     "a head": Case("HEAD", "/a", {}),
@@ -66,7 +68,12 @@ async def test_a_preflight_is_not_asked_about(behind: Scene) -> None:
 async def test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_pool(behind: Scene) -> None:
     for pool in NAMES:
         address = f"127.0.0.1:{behind.pools.ports[pool]}"
-        claimed = {"X-Slta-Pool": pool, "X-Slta-Endpoint": address, "X-Slta-Code": "no_capacity", "X-Session-Id": "mine"}
+        claimed = {
+            "X-Slta-Pool": pool,
+            "X-Slta-Endpoint": address,
+            "X-Slta-Code": "no_capacity",
+            "X-Session-Id": "mine",
+        }
         _, _, [served] = await sent(behind, "GET", "/play", headers=claimed)
         assert served.session != "mine"
         assert served.pool == behind.pool_of(served.session)
