@@ -1,22 +1,31 @@
--- Envoy Lua filter: ask slta where a session goes. It runs on the routes that give it a filter_context.
--- The id of the session is x-session-id, if a filter before this one has set it, else Envoy's own id of the request.
+-- Envoy Lua filter: ask slta where a session goes. It runs on the routes that give it a filter_context, whose id is the
+-- name of the request header with the session's id. A request without that header is no session.
 local key = assert(os.getenv("SLTA_KEY"), "SLTA_KEY is not set")
 local FULL = {no_capacity = true, no_active_pool = true}
 
 function envoy_on_request(request)
-  local context, headers = request:filterContext(), request:headers()
+  local context = request:filterContext()
   local may_refuse = context:get("overflow") ~= "on"
-  local id = headers:get("x-session-id") or headers:get("x-request-id")
-  headers:replace("x-session-id", id)
+  local id = request:headers():get(context:get("id"))
+  if not id then return end
+  request:headers():replace("x-session-id", id)
   local question = {[":method"] = "GET", [":path"] = context:get("place"), [":authority"] = "slta"}
   question["authorization"] = "Bearer " .. key
   question["x-session-id"] = id
   question["x-slta-lease"] = context:get("lease")
   local answer = request:httpCall("slta", question, nil, {timeout_ms = 250, send_xff = false})
-  if answer["x-slta-endpoint"] then
-    request:streamInfo():dynamicMetadata():set("slta", "endpoint", answer["x-slta-endpoint"])
-  elseif FULL[answer["x-slta-code"]] and may_refuse then
+  local metadata = request:streamInfo():dynamicMetadata()
+  if answer["x-slta-endpoint"] then metadata:set("slta", "endpoint", answer["x-slta-endpoint"]) end
+  if answer["x-slta-code"] then metadata:set("slta", "code", answer["x-slta-code"]) end
+  if FULL[answer["x-slta-code"]] and may_refuse then
     request:headers():remove("x-session-id") -- no session: nothing is logged
     request:respond({[":status"] = "503", ["retry-after"] = "1"}, "All places are taken.\n")
+  end
+end
+
+function envoy_on_response(response)
+  local slta = response:streamInfo():dynamicMetadata():get("slta")
+  if slta and slta["code"] == "session_ended" then
+    response:headers():add("set-cookie", "slta_visit=; Path=/; Max-Age=0")
   end
 end
