@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+PROXIES := $(VENV)/.proxies-installed
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
@@ -43,7 +44,7 @@ lines: $(DEV) ## Code lines by folder, length of functions and modules, files th
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)
 	$(PYTEST) -n auto --dist worksteal $(ARGS)
 
-test-all: $(DEV) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
+test-all: $(DEV) $(PROXIES) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
 	$(BIN)/python -m tests.stages $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
@@ -96,7 +97,7 @@ install-test: $(DEV) ## Each way of installing, from nothing to a placed session
 clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a service; needs npm and go
 	$(PYTEST) -m clients --timeout 900 $(ARGS)
 
-proxies-test: $(DEV) ## The recipes of deploy/proxies on the real proxies; those that are not installed are skipped
+proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)
 
 # Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
@@ -115,15 +116,17 @@ inventory: ## The pinned requirements as CycloneDX, and whether a known vulnerab
 	{ echo "Not clean: a vulnerability is known, or the package index tells nothing of them. See above."; exit 1; }
 
 # uv runs from outside the tree; nothing of an index's address is written.
-COMPILE = "$$dir/bin/uv" pip compile pyproject.toml --group build --quiet --generate-hashes --universal \
+COMPILE_OF = "$$dir/bin/uv" pip compile $(1) --quiet --generate-hashes --universal \
 	--python-version 3.11 --fork-strategy fewest --no-header --no-emit-index-url --no-emit-find-links
+COMPILE = $(call COMPILE_OF,pyproject.toml --group build)
 
 lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet uv==$(UV_VERSION); \
 	$(COMPILE) $(ARGS) --extra dev --output-file requirements-dev.txt; \
 	$(COMPILE) --constraint requirements-dev.txt --extra load --output-file requirements.txt; \
-	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt
+	$(COMPILE) --constraint requirements-dev.txt --extra experiments --extra load --output-file requirements-experiments.txt; \
+	$(call COMPILE_OF,--group proxies) $(ARGS) --output-file requirements-proxies.txt
 
 # Both have an environment of their own. The newest is a look ahead: CI does not run it.
 BOUNDS_TESTS := $(addprefix tests/,api cli experiments integrations loadgen metrics planning runtime server store)
@@ -164,3 +167,7 @@ $(RUNTIME): requirements.txt pyproject.toml setup.py | $(BIN)/python
 $(DEV): requirements-dev.txt pyproject.toml setup.py | $(BIN)/python
 	$(install)
 	@touch $(RUNTIME)
+
+$(PROXIES): requirements-proxies.txt | $(BIN)/python
+	$(PIP) install --require-hashes --no-deps -r $<
+	@touch $@
