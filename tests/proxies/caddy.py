@@ -1,10 +1,14 @@
-"""Caddy's rows: its admin endpoint counts live requests by server, the follower reads its log file."""
+"""Caddy's row: its admin endpoint counts live requests by server, the follower reads its log file."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import secrets
 import urllib.request
-from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 from tests.proxies.installed import WITH_KEY, find, write_key
 from tests.proxies.proxy import Edits, Proxy, Setup
@@ -16,21 +20,22 @@ POOLS = """\
 """
 
 
-def visit_edits(setup: Setup) -> Edits:
+SECRET = secrets.token_bytes()
+
+
+def edits(setup: Setup) -> Edits:
+    log = {"output file /var/log/caddy/": f"output file {setup.folder}/"}
+    application = {"10.0.0.9:8080": f"127.0.0.1:{setup.log}"}
     pools = (f"	import {{args[0]}} {pool} 127.0.0.1:{port}\n" for pool, port in setup.pools.items())
-    return {
+    return (application if setup.visits else log) | {
         "admin localhost:2019": f"admin 127.0.0.1:{setup.admin}",
         "http://:80 {": f"http://:{setup.port} {{",
         "127.0.0.1:8080 {": f"127.0.0.1:{setup.slta} {{",
         "/fleets/main/": f"/fleets/{setup.fleet}/",
         "header_up X-Slta-Lease ": f"header_up X-Slta-Lease {setup.lease} # ",
-        "vars overflow off": f"vars overflow {'on' if setup.overflow else 'off'}",
+        "vars overflow off #": f"vars overflow {'on' if setup.overflow else 'off'} #",
         POOLS: "".join(pools),
     }
-
-
-def edits(setup: Setup) -> Edits:
-    return {**visit_edits(setup), "output file /var/log/caddy/": f"output file {setup.folder}/"}
 
 
 def live(setup: Setup) -> int:
@@ -39,16 +44,47 @@ def live(setup: Setup) -> int:
     return sum(figures[f"127.0.0.1:{port}"] for port in setup.pools.values())
 
 
+class Application(BaseHTTPRequestHandler):
+    """Checks the cookie `<id>.<HMAC of id>`."""
+
+    def do_GET(self) -> None:
+        visit, _, mac = self.headers.get("Cookie", "").removeprefix("slta_visit=").partition(".")
+        self.send_response(204)
+        if hmac.compare_digest(mac, mac_of(visit)):
+            self.send_header("X-Session-Id", visit)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def mac_of(visit: str) -> str:
+    return hmac.digest(SECRET, visit.encode(), hashlib.sha256).hex()
+
+
+def signed() -> dict[str, str]:
+    """Cookie of the application."""
+    visit = secrets.token_hex(16)
+    return {"slta_visit": f"{visit}.{mac_of(visit)}"}
+
+
+def prepare(setup: Setup) -> None:
+    write_key(setup)
+    if setup.visits:
+        application = ThreadingHTTPServer(("127.0.0.1", setup.log), Application)
+        Thread(target=application.serve_forever, daemon=True).start()
+
+
 CADDY = Proxy(
     name="caddy",
     recipe="Caddyfile",
-    visits=None,
+    visits="visits.Caddyfile",
     command=lambda program, recipe: [*WITH_KEY, program, "run", "--adapter", "caddyfile", "--config", str(recipe)],
     edits=edits,
     live=live,
     source=lambda setup: ["--file", f"{setup.folder}/slta.log"],
-    prepare=write_key,
+    prepare=prepare,
     begins=False,
+    visitor=signed,
     find=find,
 )
-CADDY_VISITS = replace(CADDY, recipe="visits.Caddyfile", edits=visit_edits)

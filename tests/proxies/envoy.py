@@ -1,9 +1,13 @@
-"""Envoy's rows: its admin listener counts live requests, the follower reads its log file."""
+"""Envoy's row: its admin listener counts live requests, the follower reads its log file."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
+import secrets
 import urllib.request
-from dataclasses import replace
 
 from tests.proxies.installed import WITH_KEY, find, write_key
 from tests.proxies.proxy import Edits, Proxy, Setup
@@ -16,13 +20,14 @@ ENDPOINTS = "".join(
     ENDPOINT.format(pool=pool, host=f"10.0.0.{n}", port=8080)
     for n, pool in enumerate(("small-1", "small-2", "large-1"), start=1)
 )
-SECRET = "change-me"
-"""With which the application signs visits, in the recipe as base64url."""
+SECRET = b"change-me"
+"""The application's, in the recipe as base64url."""
 
 
-def visit_edits(setup: Setup) -> Edits:
+def edits(setup: Setup) -> Edits:
+    log = {} if setup.visits else {"path: /var/log/envoy/": f"path: {setup.folder}/"}
     pools = (ENDPOINT.format(pool=pool, host="127.0.0.1", port=port) for pool, port in setup.pools.items())
-    return {
+    return log | {
         "port_value: 9901": f"port_value: {setup.admin}",
         "address: 0.0.0.0, port_value: 80}": f"address: 127.0.0.1, port_value: {setup.port}}}",
         "address: 127.0.0.1, port_value: 8080": f"address: 127.0.0.1, port_value: {setup.slta}",
@@ -34,26 +39,33 @@ def visit_edits(setup: Setup) -> Edits:
     }
 
 
-def edits(setup: Setup) -> Edits:
-    return {**visit_edits(setup), "path: /var/log/envoy/": f"path: {setup.folder}/"}
-
-
 def live(setup: Setup) -> int:
     target = f"http://127.0.0.1:{setup.admin}/stats?filter=^cluster.pools.upstream_rq_active$"
     with urllib.request.urlopen(target, timeout=5) as answer:
         return int(answer.read().decode().split(":")[1])
 
 
+def signed() -> dict[str, str]:
+    """Cookie of an application that knows the recipe's secret: a JSON Web Token."""
+    parts = ({"alg": "HS256", "typ": "JWT"}, {"sid": secrets.token_hex(16)})
+    text = ".".join(base64url(json.dumps(part).encode()) for part in parts)
+    return {"slta_visit": f"{text}.{base64url(hmac.digest(SECRET, text.encode(), hashlib.sha256))}"}
+
+
+def base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
 OPTIONS = ("--disable-hot-restart", "--log-level", "warning", "--file-flush-interval-msec", "100")
 ENVOY = Proxy(
     name="envoy",
     recipe="envoy.yaml",
-    visits=None,
+    visits="visits.yaml",
     command=lambda program, recipe: [*WITH_KEY, program, *OPTIONS, "-c", str(recipe)],
     edits=edits,
     live=live,
     source=lambda setup: ["--file", f"{setup.folder}/slta.log"],
     prepare=write_key,
+    visitor=signed,
     find=find,
 )
-ENVOY_VISITS = replace(ENVOY, recipe="visits.yaml", edits=visit_edits)
