@@ -26,6 +26,7 @@ LONG = "x" * 129
         ("slta1 end s-1  0.5", End("s-1", None, 0.5)),
         ("slta1 end s-1 small-1 -", End("s-1", "small-1", 0)),
         ("slta1 end s-1 small-1 -1", End("s-1", "small-1", 0)),
+        ('{"msg":"slta1 end x y 1","slta1":"slta1 end s-1 small-1 1.5","size":8}', End("s-1", "small-1", 1.5)),
     ],
 )
 def test_a_line_is_parsed_whatever_stands_before_it(line: str, parsed: Begin | End) -> None:
@@ -68,7 +69,7 @@ def test_wrong_fields_are_damage(line: str) -> None:
     assert parse(line.encode()) == "damaged"
 
 
-@pytest.mark.parametrize("line", ["", "GET / HTTP/1.1", "slta2 end s-1 p 1", "slta1"])
+@pytest.mark.parametrize("line", ["", "GET / HTTP/1.1", "slta2 end s-1 p 1", "slta1", '{"agent":"slta1 end s-1 p 1"}'])
 def test_a_line_of_something_else_is_unknown(line: str) -> None:
     assert parse(line.encode()) == "unknown"
 

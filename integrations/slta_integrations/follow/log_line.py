@@ -1,7 +1,8 @@
 """Parser of a proxy's log line: `slta1 begin <id> <pool>` or `slta1 end <id> <pool> <seconds>`.
 
 Anything may stand before it, such as a syslog header. The first `slta1` counts and the number of fields must be
-exact: a value with spaces, which a client may have sent, damages its own line and cannot forge another.
+exact: a value with spaces, which a client may have sent, damages its own line and cannot forge another. Of a JSON
+object, in which clients cannot write a quote, the string of the field `slta1` alone is read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from slta.parsing import NAME_PATTERN
 from slta.parsing.session_ids import session_id_of
 
 MARK = b"slta1 "
+JSON_FIELD = b'"slta1":"'
 ABSENT = frozenset({b"", b"-"})
 """Values that proxies write for none."""
 
@@ -41,7 +43,8 @@ class End(NamedTuple):
 
 def parse(line: bytes) -> Begin | End | SkippedKind:
     """Parse a line without its line end; for others the kind under which it is counted."""
-    _, mark, rest = line.partition(MARK)
+    text = line.partition(JSON_FIELD)[2].partition(b'"')[0] if line.startswith(b"{") else line
+    _, mark, rest = text.partition(MARK)
     if not mark:
         return "unknown"
     match rest.rstrip(b" \r\0").split(b" "):
