@@ -31,7 +31,7 @@ COMPARING = {"lab", "experiments", "planning"}
 
 POLICY_WORDS = {*POLICIES, *(name.replace("-", "_") for name in POLICIES)}
 POLICY_CLASSES = {"Slta", "SltaGreedy", "Jlmu", "Observe"}
-LUA_POLICY = re.compile(rf"\b(?:{'|'.join(POLICY_WORDS)})\b(?!_)")
+LUA_POLICY = re.compile(rf"(?<![\w-])(?:{'|'.join(POLICY_WORDS)})\b(?![_-])")
 QUOTED_POLICY = re.compile(rf"""["'](?:{"|".join(POLICY_WORDS)})["']""")
 
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
