@@ -202,8 +202,10 @@ async def place(walk: Walk) -> None:
     else:
         assert answer.json()["code"] == answer.headers["X-Slta-Code"] in CODES, where
         assert pool is None or headers["X-Slta-Lease"] == "x", where
-    if answer.is_success and headers["X-Slta-Lease"] in ("", "0"):
+    if answer.is_success and headers["X-Slta-Lease"] == "0":
         walk.live.setdefault(fleet, {})[session] = answer.headers["X-Slta-Pool"]
+    elif answer.is_success and headers["X-Slta-Lease"]:
+        walk.live.get(fleet, {}).pop(session, None)  # it may end by itself from now on
 
 
 async def assign_unnamed(walk: Walk) -> None:
