@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -30,12 +31,11 @@ class Served:
 
 @dataclass
 class Pools:
-    """`names` are pool ids; `ports` and `served` are there while it runs, in a thread of its own."""
+    """`names` are pool ids; `ports` and `served`, by tag, are there while it runs, in a thread of its own."""
 
     names: Iterable[str]
     ports: dict[str, int] = field(default_factory=dict)
-    served: list[Served] = field(default_factory=list)
-    live: set[Served] = field(default_factory=set)
+    served: dict[str, list[Served]] = field(default_factory=lambda: defaultdict(list))
 
     def __enter__(self) -> Self:
         started = threading.Event()
@@ -50,7 +50,7 @@ class Pools:
 
     def of(self, tag: str) -> list[Served]:
         """The requests with this `tag` in their target."""
-        return [served for served in list(self.served) if f"tag={tag}" in served.target]
+        return self.served[tag]
 
     async def _run(self, started: threading.Event) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
@@ -64,12 +64,8 @@ class Pools:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             headers = {key.lower(): value for key, value in request.headers.items()}
             served = Served(name, headers.get("x-session-id", ""), request.method, request.raw_path, headers)
-            self.served.append(served)
-            self.live.add(served)
-            try:
-                return await (_echo if "upgrade" in headers else _answer)(request, served)
-            finally:
-                self.live.discard(served)
+            self.served[request.query.get("tag", "")].append(served)
+            return await (_echo if "upgrade" in headers else _answer)(request, served)
 
         server = web.Server(handle, max_field_size=MAX_HEADER_BYTES, max_line_size=MAX_HEADER_BYTES)
         runner = web.ServerRunner(server, handler_cancellation=True, shutdown_timeout=0.1)

@@ -18,12 +18,15 @@ END_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for UDP."""
+    """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for UDP,
+    `metrics` for those of the follower.
+    """
 
     folder: Path
     port: int
     admin: int
     log: int
+    metrics: int
     slta: int
     pools: Mapping[str, int]
     key: str = "change-me"

@@ -65,6 +65,12 @@ class Scene:
             return False
         return True
 
+    def followed(self) -> dict[str, float]:
+        """The follower's figures by name and labels, without those that are 0."""
+        lines = httpx.get(f"http://127.0.0.1:{self.setup.metrics}/metrics").text.splitlines()
+        figures = (line.removeprefix("slta_follow_").rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in figures if float(value) and "_created" not in name}
+
     def pool(self, pool: str) -> Any:
         return self.call("GET", f"/pools/{pool}")
 
@@ -107,7 +113,8 @@ def scene(proxy: Proxy, folder: Path, *, follow: bool = False, capacity: int = 2
 def _follower(proxy: Proxy, setup: Setup, folder: Path, key: str) -> Iterator[None]:
     """`slta follow` of the proxy's log."""
     options = ["--fleet", setup.fleet, "--url", f"http://127.0.0.1:{setup.slta}", "--state-dir", str(folder / "follow")]
-    command = [sys.executable, "-m", "slta.cli", "follow", *options, "--lease", "0", *proxy.source(setup)]
+    command = [sys.executable, "-m", "slta.cli", "follow", *options, *proxy.source(setup)]
+    command += ["--lease", "0", "--metrics-port", str(setup.metrics)]
     with (folder / "follow.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"SLTA_KEY": key})
     try:
@@ -120,8 +127,10 @@ def _follower(proxy: Proxy, setup: Setup, folder: Path, key: str) -> Iterator[No
 
 def _setup(folder: Path, pools: Pools, slta: int, fields: Mapping[str, Any]) -> Setup:
     ports = {name: port for name, port in pools.ports.items() if name != OUTSIDE}
-    port, admin, log = free_port(), free_port(), free_port()
-    made = Setup(folder=_made(folder / "proxy"), port=port, admin=admin, log=log, slta=slta, pools=ports)
+    port, admin, log, metrics = (free_port() for _ in range(4))
+    made = Setup(
+        folder=_made(folder / "proxy"), port=port, admin=admin, log=log, metrics=metrics, slta=slta, pools=ports
+    )
     return replace(made, **fields)
 
 

@@ -1,0 +1,8 @@
+"""Long runs of the real proxies on the recipes of deploy/proxies; the scene is that of tests/proxies.
+
+| module | measures |
+|---|---|
+| connections | sessions in slta beside connections in the proxy, every second |
+| outages | clients and sessions while slta or its store is away for a minute |
+| first_byte | time to the first byte, with and without a question to slta |
+"""

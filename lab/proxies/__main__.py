@@ -1,0 +1,62 @@
+"""Every run behind every proxy that is installed: `python -m lab.proxies --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from lab.proxies import connections, first_byte, outages
+from tests.proxies.scene import Scene, scene
+from tests.proxies.table import PROXIES
+
+RUNS: Mapping[str, Callable[[Scene, float], Awaitable[bool]]] = {
+    "connections": connections.run,
+    "outages": outages.run,
+    "first-byte": first_byte.run,
+}
+CAPACITY = 2000
+
+
+def main() -> int:
+    """Exit code 1 if a run was not as it should be."""
+    options = _options()
+    failed = []
+    for name in options.proxy or PROXIES:
+        for run in options.run or RUNS:
+            if PROXIES[name].program is None:
+                print(f"{name} is not installed")
+                continue
+            for number in range(1, options.times + 1):
+                print(f"{name}, {run}, run {number}", flush=True)
+                failed += [] if _play(name, run, options.scale) else [f"{name} {run} {number}"]
+    print(f"failed: {', '.join(failed)}" if failed else "all as it should be")
+    return 1 if failed else 0
+
+
+def _play(name: str, run: str, scale: float) -> bool:
+    with (
+        tempfile.TemporaryDirectory(prefix="slta-") as folder,
+        scene(PROXIES[name], Path(folder), follow=True, capacity=CAPACITY) as made,
+    ):
+        return asyncio.run(_awaited(RUNS[run](made, scale)))
+
+
+async def _awaited(running: Awaitable[bool]) -> bool:
+    return await running
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lab.proxies", description=__doc__)
+    parser.add_argument("--proxy", action="append", choices=PROXIES, help="repeatable; default: all")
+    parser.add_argument("--run", action="append", choices=RUNS, help="repeatable; default: all")
+    parser.add_argument("--times", type=int, default=1, help="how often each")
+    parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the connections and seconds")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""slta killed, slta stopped, its store killed: what new clients get meanwhile, and what slta knows afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import NamedTuple
+
+import aiohttp
+
+from lab.proxies.connections import until_empty
+from lab.proxies.load import Calls, at_rate, calls, counts, milliseconds
+from tests.proxies.clients import browser, url
+from tests.proxies.scene import Scene
+from tests.proxies.test_faults import FAULTS
+
+RATE = 100.0
+OUTAGE_SECONDS, BEFORE_SECONDS, AFTER_SECONDS = 60, 10, 15
+SHORT_SECONDS = 0.3
+LIVING_THROUGH = 20
+"""One of so many sessions lives until after the outage."""
+ALLOWED_SECONDS = 0.3
+KNOWN_SECONDS = 10
+
+
+class Session(NamedTuple):
+    """One client: when it began, its status and time to the first byte in seconds, and the id that its pool got."""
+
+    began: float
+    status: int
+    first_byte: float
+    id: str
+    lives_through: bool
+
+
+async def run(scene: Scene, scale: float = 1.0) -> bool:
+    """One outage of each kind; whether all was as it should be."""
+    passed = True
+    for name in FAULTS:
+        print(f"  {name}, {OUTAGE_SECONDS * scale:g} s", flush=True)
+        passed = await _outage(scene, name, OUTAGE_SECONDS * scale) and passed
+    return passed
+
+
+async def _outage(scene: Scene, name: str, seconds: float) -> bool:
+    sessions: list[Session] = []
+    whole = BEFORE_SECONDS + seconds + AFTER_SECONDS
+    async with calls(scene) as slta:
+
+        async def client(number: int) -> None:
+            lives_through = number % LIVING_THROUGH == 0
+            hold = whole + KNOWN_SECONDS - number / RATE if lives_through else SHORT_SECONDS
+            await _session(scene, hold, sessions, lives_through=lives_through)
+
+        before = scene.followed()
+        load = asyncio.create_task(at_rate(RATE, int(whole * RATE), client))
+        await asyncio.sleep(BEFORE_SECONDS)
+        begin = time.monotonic()
+        await asyncio.to_thread(FAULTS[name].begin, scene)
+        await asyncio.sleep(seconds)
+        end = time.monotonic()
+        await asyncio.to_thread(FAULTS[name].end, scene)
+        returned = time.monotonic()
+        inside = [session for session in sessions if begin <= session.began < end]
+        known = await _known_after(slta, [session.id for session in inside if session.lives_through])
+        print(f"    {known}; slta took {returned - end:.1f} s to come back; then {await counts(scene, slta)}")
+        await load
+        empty = await until_empty(scene, slta)
+    return _report(sessions, begin, end, empty, _since(before, scene.followed()))
+
+
+async def _session(scene: Scene, hold: float, sessions: list[Session], *, lives_through: bool) -> None:
+    began = time.monotonic()
+    try:
+        async with browser() as client, client.get(url(scene, f"/play?seconds={hold}&size=100")) as answer:
+            first_byte = time.monotonic() - began
+            sessions.append(Session(began, answer.status, first_byte, answer.headers.get("x-session", ""), lives_through))
+            await answer.read()
+    except aiohttp.ClientError:
+        sessions.append(Session(began, 0, time.monotonic() - began, "", lives_through))
+
+
+async def _known_after(slta: Calls, ids: list[str]) -> str:
+    """When slta knew all sessions that began in the outage and still live."""
+    began = time.monotonic()
+    missing = ids
+    while missing and time.monotonic() - began < KNOWN_SECONDS:
+        missing = [one for one in missing if await slta.pool_of(one) is None]
+        await asyncio.sleep(0.1)
+    return f"of {len(ids)} sessions that live through it {len(missing)} unknown after {time.monotonic() - began:.1f} s"
+
+
+def _since(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """What the follower counted meanwhile."""
+    return {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
+
+
+def _report(sessions: list[Session], begin: float, end: float, empty: float | None, followed: dict[str, float]) -> bool:
+    """Print both parts; whether nobody was refused or kept waiting."""
+    outside = [session for session in sessions if not begin <= session.began < end]
+    inside = [session for session in sessions if begin <= session.began < end]
+    for part, some in (("before and after", outside), ("in the outage", inside)):
+        statuses = dict(Counter(session.status for session in some))
+        print(f"    {part}: {statuses}, first byte {milliseconds([session.first_byte for session in some])}")
+    usual = sorted(session.first_byte for session in outside)[len(outside) // 2]
+    later = max(session.first_byte for session in inside) - usual
+    print(f"    first byte at most {later * 1e3:.0f} ms later; 0 and 0 {empty} s after the end; follower: {followed}")
+    return {session.status for session in sessions} == {200} and later <= ALLOWED_SECONDS and empty is not None
