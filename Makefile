@@ -12,7 +12,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants walk inventory compose-proxies proxies-test
+.PHONY: mutants walk inventory compose-proxies proxies-test proxies-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a
 
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)
+
+proxies-campaign: $(DEV) $(PROXIES) ## The same for minutes: counts every second, outages, added time (ARGS="--help")
+	$(BIN)/python -m lab.proxies $(ARGS)
 
 # Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.
 INVENTORY := build/inventory.cdx.json
