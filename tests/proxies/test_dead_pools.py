@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.proxies.clients import sent
-from tests.proxies.nginx import NGINX
-from tests.proxies.proxy import Edits, Proxy, Setup
+from tests.proxies.proxy import Proxy, Setup
 from tests.proxies.scene import NAMES, Scene, scene
 from tests.servers import free_port
 
@@ -20,14 +19,13 @@ DEAD = NAMES[0]
 @pytest.fixture(scope="module")
 def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Where slta and the proxy have the pool `DEAD`, nobody listens; it is the only active one."""
-    if proxy is NGINX:
-        pytest.skip(f"{proxy.name} answers 502")
     port = free_port()
 
-    def edits(setup: Setup) -> Edits:
-        return proxy.edits(replace(setup, pools={**setup.pools, DEAD: port}))
+    def dead(setup: Setup) -> Setup:
+        return replace(setup, pools={**setup.pools, DEAD: port})
 
-    with scene(replace(proxy, edits=edits), tmp_path_factory.mktemp(proxy.name)) as made:
+    row = replace(proxy, edits=lambda setup: proxy.edits(dead(setup)), prepare=lambda setup: proxy.prepare(dead(setup)))
+    with scene(row, tmp_path_factory.mktemp(proxy.name)) as made:
         made.call("PUT", f"/pools/{DEAD}", {"pool_class": "small", "address": f"127.0.0.1:{port}"})
         made.call("POST", "/pools/status", {"status": "draining", "pool_ids": NAMES[1:]})
         yield made
