@@ -40,15 +40,16 @@ class Log:
 
     def rename(self) -> Path:
         """logrotate: LOG.1 becomes LOG.2, LOG becomes LOG.1."""
-        for number in (3, 2, 1):
-            if (older := self.rotated(number)).exists():
-                older.rename(self.rotated(number + 1))
+        self._make_room()
         return self.path.rename(self.rotated(1))
 
-    def copy_and_truncate(self) -> None:
-        for number in (3, 2, 1):
+    def _make_room(self) -> None:
+        for number in range(9, 0, -1):
             if (older := self.rotated(number)).exists():
                 older.rename(self.rotated(number + 1))
+
+    def copy_and_truncate(self) -> None:
+        self._make_room()
         shutil.copyfile(self.path, self.rotated(1))
         self.stamp(self.rotated(1))
         os.truncate(self.path, 0)
@@ -89,7 +90,7 @@ class Tailed:
     def read(self, limit: int = 1000) -> list[str | None]:
         """All lines until there is none."""
         lines: list[str | None] = []
-        for _ in range(10):  # a batch ends where a file does
+        for _ in range(30):  # a batch ends where a file does
             self.tail.look()
             lines += [None if line.text is None else line.text.decode() for line in self.tail.read(limit).lines]
         return lines

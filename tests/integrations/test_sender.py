@@ -161,6 +161,12 @@ async def test_a_session_without_a_begin_line_that_ended_on_another_pool_is_coun
     assert sent.count("elsewhere_sessions_total") == 1
 
 
+async def test_an_end_that_slta_had_already_is_not_counted_again(new: New) -> None:
+    sent = await new([{"status": 200, "body": {"pool_id": "q", "outcome": "already_ended"}}])
+    await sent.send(End("a", "p", 1))
+    assert sent.count("elsewhere_sessions_total") == 0
+
+
 async def test_the_seconds_of_a_session_that_nobody_knew_are_counted(new: New) -> None:
     sent = await new([problem(404, "unknown_session")])
     await sent.send(END)

@@ -33,9 +33,9 @@ class LogFile:
 
     def see(self) -> bool:
         """Note the present size; False if the file was rewritten since: truncated, and perhaps written again."""
-        size = self.size
-        if size < self.end or self.digest(self.end) != self._digest:
+        if self.digest(self.end) != self._digest:
             return False
+        size = self.size
         if size > self.end:
             self.end, self._digest = size, self.digest(size)
         return True
@@ -96,7 +96,7 @@ def find(path: Path, position: Position) -> LogFile | None:
     return same or (_first(path, has_position) if position.offset else None)
 
 
-def written_since(path: Path, modified: int, known: Collection[int] = ()) -> list[LogFile]:
+def written_since(path: Path, modified: int, known: Collection[int | None]) -> list[LogFile]:
     """Files written after `modified` (ns), without the known inodes, in the order of their last write.
 
     The file at `path`, if there is one, is always among them, as the last.

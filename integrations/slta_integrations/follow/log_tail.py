@@ -64,6 +64,8 @@ class LogTail:
         self.dropped: list[tuple[LogFile, int]] = []
         """Files that were dropped, and from which offset; the caller closes them."""
         now = clock()
+        self._files: list[LogFile] = []
+        self._left = position.left if position else None
         self._files, self._offset = self._begin() if position is None else self._resume(position)
         self._checkpoints = Checkpoints(self._place, position.seen_at if position else now)
 
@@ -73,14 +75,15 @@ class LogTail:
 
     def _resume(self, position: Position) -> tuple[list[LogFile], int]:
         if position.inode is None:
-            return written_since(self._path, _nanoseconds(position.seen_at)), 0
+            return self._written_since(_nanoseconds(position.seen_at)), 0
         found = find(self._path, position)
         if found is None:
             self._on_gap("truncated" if inode_at(self._path) == position.inode else "gone")
-            return written_since(self._path, _nanoseconds(position.seen_at)), 0
-        is_current = inode_at(self._path) == found.inode
-        later = [] if is_current else written_since(self._path, found.modified, {found.inode})
-        return [found, *later], position.offset
+            return self._written_since(_nanoseconds(position.seen_at)), 0
+        return [found], position.offset
+
+    def _written_since(self, modified: int) -> list[LogFile]:
+        return written_since(self._path, modified, {*self.inodes, self._left})
 
     @property
     def _place(self) -> Place:
@@ -106,9 +109,9 @@ class LogTail:
         """Position behind the last line that was read."""
         seen_at = self._checkpoints.written_after(self._place)
         if not self._files:
-            return Position(None, 0, "", seen_at)
+            return Position(None, 0, "", seen_at, self._left)
         file = self._files[0]
-        return Position(file.inode, self._offset, file.digest(self._offset), seen_at)
+        return Position(file.inode, self._offset, file.digest(self._offset), seen_at, self._left)
 
     def look(self) -> None:
         """Look for new lines, new files and truncation, and note where the log ends now."""
@@ -130,7 +133,7 @@ class LogTail:
         last = self._files[-1]
         is_intact = last.see()
         if inode_at(self._path) not in {None, last.inode}:
-            self._append(written_since(self._path, last.modified, self.inodes))
+            self._append(self._written_since(last.modified))
         elif not is_intact:
             self._restart(last)
 
@@ -148,8 +151,6 @@ class LogTail:
             return
         self._on_gap("truncated")
         last.lose()
-        if last is self._files[0]:
-            self._leave().close()
 
     def read(self, limit: int) -> Batch:
         """The next lines: at most `limit`, and at most a chunk of one file."""
@@ -189,6 +190,7 @@ class LogTail:
         self._generation += 1
         self._offset = 0
         self._is_skipping = False
+        self._left = self._files[0].inode
         return self._files.pop(0)
 
     def close(self) -> None:

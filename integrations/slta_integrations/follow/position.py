@@ -15,13 +15,15 @@ from slta_integrations.errors import UnusableError
 class Position:
     """Place in a log. Lines behind it were written after `seen_at` (seconds since 1970).
 
-    `inode` is that of the file, None if there was none yet; `digest` is of the bytes before `offset`.
+    `inode` is that of the file, None if there was none yet; `digest` is of the bytes before `offset`; `left` is the
+    inode of the file that was read before, which a late writer may have touched after the next one.
     """
 
     inode: int | None
     offset: int
     digest: str
     seen_at: float
+    left: int | None = None
 
 
 class PositionFile:

@@ -77,8 +77,6 @@ class Sender:
 
     async def _sleep(self, seconds: float) -> bool:
         """False if stopped."""
-        if self._stopping.is_set():
-            return False
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:

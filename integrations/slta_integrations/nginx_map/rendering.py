@@ -24,7 +24,7 @@ class PoolAddress(NamedTuple):
 
 def render(fleet: str, pools: Sequence[PoolAddress]) -> str:
     """The file, in the order of pool ids. Raises UnusableError for what nginx could not read or tell apart."""
-    addressed = {pool.pool_id: check_address(pool) for pool in sorted(pools) if pool.address}
+    addressed = {pool.pool_id: check_address(pool) for pool in pools if pool.address}
     without = sorted(pool.pool_id for pool in pools if not pool.address)
     upstreams = _upstreams(sorted(addressed))
     lines = [f"# Pools of the fleet {fleet}. Written by `slta nginx-map`: changes here are lost.", ""]
