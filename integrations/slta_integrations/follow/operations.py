@@ -17,10 +17,18 @@ MARK_SECONDS = 120.0
 """slta remembers a complete that overtakes its assign for so long; of older lines it is told not to."""
 MAX_BEGUN = 200_000
 """Begun sessions that are remembered until their end; beyond, the oldest are forgotten."""
-RETRIED = frozenset({
-    "outcome_unknown", "store_unavailable", "repairing", "overloaded",
-    "fleet_damaged", "document_unreadable", "newer_fleet", "unknown_fleet",
-})  # fmt: skip
+RETRIED = frozenset(
+    {
+        "outcome_unknown",
+        "store_unavailable",
+        "repairing",
+        "overloaded",
+        "fleet_damaged",
+        "document_unreadable",
+        "newer_fleet",
+        "unknown_fleet",
+    }
+)
 """Codes of outcomes that say nothing about the operation: it is sent again."""
 
 

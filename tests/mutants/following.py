@@ -1,0 +1,58 @@
+"""Planted mistakes in the follower of proxies' logs and in nginx's map."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+
+
+def python(module: str, right: str, wrong: str, test: str) -> Mutant:
+    """A mistake in a module of the integrations, and the file of tests that notices it."""
+    return Mutant(f"integrations/slta_integrations/{module}.py", right, wrong, (f"tests/integrations/test_{test}.py",))
+
+
+MUTANTS = {
+    "the last line in a line counts, which a client may have sent": python(
+        "follow/log_line", "line.partition(MARK)", "line.rpartition(MARK)", "log_line"
+    ),
+    "a line is younger than the last look without it": python(
+        "follow/checkpoints", "self._seen[1][0] <= place", "True", "checkpoints"
+    ),
+    "beyond their number the oldest looks are forgotten": python(
+        "follow/checkpoints", "and len(self._seen) < MAX_CHECKPOINTS", "", "checkpoints"
+    ),
+    "lines of the time before a restart are taken for new ones": python(
+        "follow/log_tail", "position.seen_at if position else now", "now", "log_tail"
+    ),
+    "the position is written in place": python(
+        "follow/position", 'self._path.with_suffix(".new")', "self._path", "position"
+    ),
+    "a file of the same inode is taken for the old one": python(
+        "follow/log_files",
+        "file.inode == position.inode and has_position(file)",
+        "file.inode == position.inode",
+        "log_tail",
+    ),
+    "a copy is not looked for after a truncation": python(
+        "follow/log_files", "same or (_first(path, has_position) if position.offset else None)", "same", "log_tail"
+    ),
+    "a rotated file is left at once": python(
+        "follow/log_tail", "abs(self._clock() - self._filled_at) >= self._rotate_wait", "True", "log_tail"
+    ),
+    "a segment is removed before it is read": python(
+        "follow/spool", "segment.stat().st_ino not in unread", "True", "spool"
+    ),
+    "kernel drops are counted again with each datagram": python(
+        "follow/datagrams", "        self._lost = total\n", "", "datagrams"
+    ),
+    "an old end leaves a mark": python(
+        "follow/operations", "age_bound(operation.written_after, now) > MARK_SECONDS", "False", "sender"
+    ),
+    "an end overtakes the begin that is repeated": python(
+        "follow/operations", "operation.line.session_id in open_ids", "not outcome.is_final", "sender"
+    ),
+    "a fleet that is being rebuilt loses lines": python("follow/operations", '        "repairing",\n', "", "sender"),
+    "nginx confuses pools whose ids differ in case": python(
+        "nginx_map/rendering", "owners.setdefault(name.lower(), pool)", "owners.setdefault(name, pool)", "nginx_map"
+    ),
+    "an address may have a semicolon": python("nginx_map/rendering", "_is_host(host) and", "host and", "nginx_map"),
+}
