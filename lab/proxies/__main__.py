@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from lab.proxies import connections, first_byte, outages
+from lab.proxies import connections, evaluation, first_byte, outages
 from tests.proxies.scene import Scene, scene
 from tests.proxies.table import PROXIES
 
@@ -17,6 +17,7 @@ RUNS: Mapping[str, Callable[[Scene, float], Awaitable[bool]]] = {
     "connections": connections.run,
     "outages": outages.run,
     "first-byte": first_byte.run,
+    "evaluation": evaluation.run,
 }
 CAPACITY = 2000
 
@@ -40,7 +41,7 @@ def main() -> int:
 def _play(name: str, run: str, scale: float) -> bool:
     with (
         tempfile.TemporaryDirectory(prefix="slta-") as folder,
-        scene(PROXIES[name], Path(folder), follow=True, capacity=CAPACITY) as made,
+        scene(evaluation.with_second_log(PROXIES[name]), Path(folder), follow=True, capacity=CAPACITY) as made,
     ):
         return asyncio.run(_awaited(RUNS[run](made, scale)))
 

@@ -75,7 +75,9 @@ async def _session(scene: Scene, hold: float, sessions: list[Session], *, lives_
     try:
         async with browser() as client, client.get(url(scene, f"/play?seconds={hold}&size=100")) as answer:
             first_byte = time.monotonic() - began
-            sessions.append(Session(began, answer.status, first_byte, answer.headers.get("x-session", ""), lives_through))
+            sessions.append(
+                Session(began, answer.status, first_byte, answer.headers.get("x-session", ""), lives_through)
+            )
             await answer.read()
     except aiohttp.ClientError:
         sessions.append(Session(began, 0, time.monotonic() - began, "", lives_through))
