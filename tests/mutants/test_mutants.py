@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.inventory import each
+from tests.mutants import proxies
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
 HELPERS = ("planting", Path(__file__).stem)
 FILES = sorted({file.stem for file in Path(__file__).parent.glob("*.py")}.difference(HELPERS))
 TABLES: list[dict[str, Mutant]] = [import_module(f"tests.mutants.{file}").MUTANTS for file in FILES]
-NEED_SLOW_TESTS = {"nobody counts replicas beyond the configured number"}
-"""Mistakes that only tests with the mark `slow` notice."""
+NEED_SLOW_TESTS = {"nobody counts replicas beyond the configured number", *proxies.MUTANTS}
+"""Mistakes that only tests with the mark `slow` or `proxies` notice."""
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}
 
 

@@ -77,11 +77,13 @@ class Pools:
 
 
 async def _answer(request: web.BaseRequest, served: Served) -> web.StreamResponse:
-    """Query: `status`, `before` and `seconds` of header and body, `size` in bytes."""
+    """Query: `status`, `before` and `seconds` of header and body, `size` in bytes; `breaks`: the connection does."""
     query = request.query
     if request.headers.get("expect") == "100-continue" and request.transport:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     await request.read()
+    if "breaks" in query and request.transport:
+        request.transport.abort()
     await asyncio.sleep(float(query.get("before", 0)))
     size, seconds = int(query.get("size", 10)), float(query.get("seconds", 0))
     headers = {"x-pool": served.pool, "x-session": served.session, "content-length": str(size)}

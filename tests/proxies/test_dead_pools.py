@@ -1,4 +1,4 @@
-"""A pool that slta names and that takes no connection: the proxy goes to another, and sends nothing twice."""
+"""A pool that slta names fails: the proxy goes to another if it took no connection, and sends nothing twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEAD = NAMES[0]
 
 
 @pytest.fixture(scope="module")
-def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def dying(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Where slta and the proxy have the pool `DEAD`, nobody listens; it is the only active one."""
     port = free_port()
 
@@ -32,9 +32,15 @@ def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_request_goes_to_one_other_pool(behind: Scene, method: str) -> None:
+async def test_what_a_pool_did_not_take_goes_to_one_other_pool(dying: Scene, method: str) -> None:
     for _ in NAMES:
-        answer = await sent(behind, method, "/play", data=b"x" * 1000 if method == "POST" else None)
+        answer = await sent(dying, method, "/play", data=b"x" * 1000 if method == "POST" else None)
         assert answer.status == 200
         [served] = answer.served
-        assert behind.pool_of(served.session) == DEAD != served.pool
+        assert dying.pool_of(served.session) == DEAD != served.pool
+
+
+async def test_what_a_pool_may_have_done_is_not_sent_again(behind: Scene) -> None:
+    answer = await sent(behind, "POST", "/play?breaks=", data=b"x" * 1000)
+    assert answer.status in {502, 503}
+    assert len(answer.served) == 1

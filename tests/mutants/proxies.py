@@ -1,0 +1,84 @@
+"""Planted mistakes in the recipes of deploy/proxies. Their tests have the mark `proxies`."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+
+TESTS = {
+    "killed": "faults.py::test_no_client_is_refused_or_kept_waiting[{}-slta was killed]",
+    "stopped": "faults.py::test_no_client_is_refused_or_kept_waiting[{}-slta stands still]",
+    "waiting": "following.py::test_a_session_lives_as_long_as_its_connection[{}-waiting]",
+    "later": "following.py::test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards[{}]",
+    "headers": "requests.py::test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_pool[{}]",
+    "preflight": "requests.py::test_a_preflight_is_not_asked_about[{}]",
+    "full": "refusals.py::test_a_full_fleet_refuses[{}]",
+    "inactive": "refusals.py::test_a_fleet_without_active_pools_refuses[{}]",
+    "overflow": "refusals.py::test_with_overflow_the_proxy_chooses_for_a_full_fleet[{}]",
+    "outside": "refusals.py::test_a_pool_that_the_proxy_does_not_have_is_never_reached[{}]",
+    "broken": "dead_pools.py::test_what_a_pool_may_have_done_is_not_sent_again[{}]",
+    "forged": "visits.py::test_an_id_that_was_not_signed_is_no_visit[{}]",
+    "ended": "visits.py::test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie[{}]",
+    "stays": "visits.py::test_a_visit_stays_on_one_pool_while_slta_is_away[{}]",
+}
+
+
+def recipe(file: str, right: str, wrong: str, test: str) -> Mutant:
+    """In a file below deploy/proxies; the test runs on that proxy only."""
+    proxy = file.partition("/")[0]
+    return Mutant(f"deploy/proxies/{file}", right, wrong, (f"tests/proxies/test_{TESTS[test].format(proxy)}",))
+
+
+HAPROXY = {
+    "HAProxy asks again and again": recipe("haproxy/haproxy.cfg", "  httpclient.retries 0\n", "", "killed"),
+    "HAProxy waits for an answer for long": recipe("haproxy/slta.lua", "timeout = 200", "timeout = 5000", "stopped"),
+    "HAProxy keeps what a client left": recipe("haproxy/haproxy.cfg", "  option abortonclose", "  # ", "waiting"),
+    "HAProxy writes no begin": recipe("haproxy/haproxy.cfg", "  http-response lua.slta_begin\n", "", "later"),
+    "HAProxy passes on headers of slta": recipe(
+        "haproxy/haproxy.cfg", "  http-request del-header x-slta- -m beg\n", "", "headers"
+    ),
+    "HAProxy asks about preflights": recipe(
+        "haproxy/haproxy.cfg", "unique-id if begins_session !is_preflight", "unique-id if begins_session", "preflight"
+    ),
+    "HAProxy always refuses for a full fleet": recipe(
+        "haproxy/haproxy.cfg", "if is_full !overflow", "if is_full", "overflow"
+    ),
+    "HAProxy never refuses": recipe("haproxy/haproxy.cfg", "if is_full !overflow", "if !is_full is_full", "full"),
+    "HAProxy chooses for a fleet without pools": recipe(
+        "haproxy/haproxy.cfg", "-m str no_capacity no_active_pool", "-m str no_capacity", "inactive"
+    ),
+    "HAProxy takes any cookie": recipe(
+        "haproxy/visits.cfg", "{ var(txn.signed) -m bool }", "{ var(txn.claimed) -m found }", "forged"
+    ),
+    "HAProxy keeps the cookie of an ended visit": recipe(
+        "haproxy/visits.cfg", "-m str session_ended", "-m str session_over", "ended"
+    ),
+    "HAProxy forgets where a visit is": recipe("haproxy/visits.cfg", "  stick on var(txn.slta_id)", "  # ", "stays"),
+}
+NGINX = {
+    "nginx waits for an answer for long": recipe(
+        "nginx/nginx.conf", "proxy_read_timeout 200ms;", "proxy_read_timeout 5s;", "stopped"
+    ),
+    "nginx passes on headers of slta": recipe(
+        "nginx/nginx.conf", '  proxy_set_header X-Slta-Pool "";\n', "", "headers"
+    ),
+    "nginx asks about preflights": recipe("nginx/nginx.conf", "OPTIONS 0;", "OPTIONS 1;", "preflight"),
+    "nginx always refuses for a full fleet": recipe("nginx/nginx.conf", "off1 1;", "off1 1; on1 1;", "overflow"),
+    "nginx never refuses": recipe("nginx/nginx.conf", "off1 1;", "", "full"),
+    "nginx chooses for a fleet without pools": recipe("nginx/nginx.conf", " no_active_pool 1;", "", "inactive"),
+    "nginx has no choice for a pool that it lacks": recipe(
+        "nginx/nginx.conf", 'default $slta_upstream; "" own_choice;', "default $slta_upstream;", "outside"
+    ),
+    "nginx sends again what a pool may have done": recipe(
+        "nginx/nginx.conf", "      if ($slta_unsent = 0) { return 502; }\n", "", "broken"
+    ),
+    "nginx takes any cookie": recipe(
+        "nginx/visits.conf", "{ 1 $cookie_slta_visit; }", "{ default $cookie_slta_visit; }", "forged"
+    ),
+    "nginx keeps the cookie of an ended visit": recipe(
+        "nginx/visits.conf", "{ session_ended ", "{ session_over ", "ended"
+    ),
+    "nginx forgets where a visit is": recipe(
+        "nginx/visits.conf", "hash $slta_id$slta_anybody consistent;", "least_conn;", "stays"
+    ),
+}
+MUTANTS = HAPROXY | NGINX
