@@ -13,7 +13,7 @@ function envoy_on_request(request)
   question["authorization"] = "Bearer " .. key
   question["x-session-id"] = id
   question["x-slta-lease"] = context:get("lease")
-  local answer = request:httpCall("slta", question, nil, {timeout_ms = 250, send_xff = false})
+  local answer = request:httpCall("slta", question, nil, {timeout_ms = 200, send_xff = false})
   local metadata = request:streamInfo():dynamicMetadata()
   if answer["x-slta-endpoint"] then metadata:set("slta", "endpoint", answer["x-slta-endpoint"]) end
   if answer["x-slta-code"] then metadata:set("slta", "code", answer["x-slta-code"]) end
