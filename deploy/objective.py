@@ -1,4 +1,4 @@
-"""The service level objective of assigns, for the rules and the dashboard: change it, then `make format`."""
+"""The service level objective of assigns and placements, for rules and dashboard: change it, then `make format`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ SECONDS = 0.05
 WINDOWS = {"5m": 300, "1h": 3600, "6h": 21_600, "3d": 259_200}
 """Over which the share is measured, in seconds, for the pairs of burn rates in alerts.yml."""
 
+PLACEMENT_FAULTS = (
+    "overloaded", "internal_error", "store_unavailable", "outcome_unknown", "repairing", "fleet_damaged",
+    "document_unreadable", "newer_fleet",
+)  # fmt: skip
+"""Codes of the placement route, whose refusals are all 503, that the service is to blame for."""
+
 FAILURES = f"{1 - RATIO:.6g}"
 """Share of assigns that may fail, as the rules have it."""
 
 
 def with_objective(text: str) -> str:
     """A rule with the objective's numbers filled in."""
-    return text.replace("OBJECTIVE_SECONDS", f"{SECONDS:g}").replace("OBJECTIVE_FAILURES", FAILURES)
+    numbers = {"OBJECTIVE_SECONDS": f"{SECONDS:g}", "OBJECTIVE_FAILURES": FAILURES}
+    for name, value in {**numbers, "PLACEMENT_FAULTS": "|".join(PLACEMENT_FAULTS)}.items():
+        text = text.replace(name, value)
+    return text

@@ -15,7 +15,9 @@ import yaml
 from deploy import objective
 from deploy.identity import INSTALLATION, RUNBOOK_URL
 from deploy.prometheus import write_rules
+from slta.api.http.problems import STATUS
 from slta.metrics.process_metrics import REQUESTS
+from slta.models import errors
 from tests.inventory import each
 
 pytestmark = pytest.mark.needs("promtool")
@@ -146,3 +148,10 @@ def test_shared_state_is_never_added_up_over_replicas(rule: dict[str, Any]) -> N
         for found in re.finditer(rf"(?<![\w:]){metric}\b(?!:)", expression):
             assert re.search(r"max by \([a-z_, ]+\) \($", expression[: found.start()]), f"{metric} without max by"
             assert not expression[found.end() :].lstrip("{").startswith("["), f"{metric}: a rate over replicas"
+
+
+def test_the_service_is_blamed_for_each_server_error_of_a_placement_but_a_full_fleet() -> None:
+    server_errors = {kind.code for kind, status in STATUS.items() if status >= 500}
+    of_http = {"overloaded", "internal_error"}
+    full = {errors.NoCapacityError.code, errors.NoActivePoolError.code}
+    assert set(objective.PLACEMENT_FAULTS) == (server_errors | of_http) - full
