@@ -107,5 +107,7 @@ def _report(sessions: list[Session], begin: float, end: float, empty: float | No
         print(f"    {part}: {statuses}, first byte {milliseconds([session.first_byte for session in some])}")
     usual = sorted(session.first_byte for session in outside)[len(outside) // 2]
     later = max(session.first_byte for session in inside) - usual
+    late = [sum(session.first_byte - usual > ALLOWED_SECONDS for session in some) for some in (outside, inside)]
+    print(f"    later than {ALLOWED_SECONDS} s: {late[0]} before and after, {late[1]} in the outage")
     print(f"    first byte at most {later * 1e3:.0f} ms later; 0 and 0 {empty} s after the end; follower: {followed}")
     return {session.status for session in sessions} == {200} and later <= ALLOWED_SECONDS and empty is not None

@@ -77,7 +77,9 @@ class Pools:
 
 
 async def _answer(request: web.BaseRequest, served: Served) -> web.StreamResponse:
-    """Query: `status`, `before` and `seconds` of header and body, `size` in bytes; `breaks`: the connection does."""
+    """Query: `status`, `before` and `seconds` of header and body, `size` in bytes; `breaks`: the connection does;
+    `again`: nginx is to ask for this path by itself.
+    """
     query = request.query
     if request.headers.get("expect") == "100-continue" and request.transport:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -87,6 +89,8 @@ async def _answer(request: web.BaseRequest, served: Served) -> web.StreamRespons
     await asyncio.sleep(float(query.get("before", 0)))
     size, seconds = int(query.get("size", 10)), float(query.get("seconds", 0))
     headers = {"x-pool": served.pool, "x-session": served.session, "content-length": str(size)}
+    if "again" in query:
+        headers["x-accel-redirect"] = f"{query['again']}?tag={query['tag']}"
     response = web.StreamResponse(status=int(query.get("status", 200)), headers=headers)
     await response.prepare(request)
     with suppress(ConnectionResetError):

@@ -84,3 +84,11 @@ async def test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_p
 async def test_an_error_of_the_pool_is_not_mistaken_for_one_of_slta(behind: Scene, status: int) -> None:
     told, header, [served] = await sent(behind, "GET", f"/play?status={status}")
     assert (told, header["x-pool"]) == (status, served.pool)
+
+
+async def test_a_redirect_inside_the_proxy_stays_in_its_session(behind: Scene) -> None:
+    before = behind.active()
+    answer = await sent(behind, "GET", "/play?again=/play/again")
+    assert answer.status == 200
+    assert len({(served.session, served.pool) for served in answer.served}) == 1
+    assert behind.active() == before + 1
