@@ -16,6 +16,7 @@ TESTS = {
     "overflow": "refusals.py::test_with_overflow_the_proxy_chooses_for_a_full_fleet[{}]",
     "broken": "dead_pools.py::test_what_a_pool_may_have_done_is_not_sent_again[{}]",
     "forged": "visits.py::test_an_id_that_was_not_signed_is_no_visit[{}]",
+    "claimed": "unverified_visits.py::test_an_id_that_a_client_claims_is_not_taken[{}]",
     "ended": "visits.py::test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie[{}]",
     "stays": "visits.py::test_a_visit_stays_on_one_pool_while_slta_is_away[{}]",
 }
@@ -79,4 +80,57 @@ NGINX = {
         "nginx/visits.conf", "hash $slta_id$slta_anybody consistent;", "least_conn;", "stays"
     ),
 }
-MUTANTS = HAPROXY | NGINX
+ENVOY = {
+    "Envoy waits for an answer for long": recipe("envoy/slta.lua", "timeout_ms = 200", "timeout_ms = 5000", "stopped"),
+    "Envoy writes no begin": recipe("envoy/envoy.yaml", "types: [UpstreamPoolReady]", "types: [TcpConnect]", "later"),
+    "Envoy passes on headers of slta": recipe(
+        "envoy/envoy.yaml",
+        "              - remove_on_match: {key_matcher: {prefix: x-slta-, ignore_case: true}}\n",
+        "",
+        "headers",
+    ),
+    "Envoy asks about preflights": recipe("envoy/envoy.yaml", "exact: OPTIONS", "exact: NONE", "preflight"),
+    "Envoy always refuses for a full fleet": recipe("envoy/slta.lua", '~= "on"', '~= "never"', "overflow"),
+    "Envoy never refuses": recipe("envoy/slta.lua", "] and may_refuse", "] and not may_refuse", "full"),
+    "Envoy chooses for a fleet without pools": recipe("envoy/slta.lua", ", no_active_pool = true", "", "inactive"),
+    "Envoy sends again what a pool may have done": recipe(
+        "envoy/envoy.yaml", "retry_on: connect-failure", "retry_on: reset", "broken"
+    ),
+    "Envoy takes the id that a client claims": recipe(
+        "envoy/visits.yaml", "              - remove: x-session-id\n", "", "claimed"
+    ),
+    "Envoy keeps the cookie of an ended visit": recipe(
+        "envoy/slta.lua", '== "session_ended"', '== "session_over"', "ended"
+    ),
+    "Envoy forgets where a visit is": recipe(
+        "envoy/visits.yaml", "{header_name: x-session-id}}]", "{header_name: x-other}}]", "stays"
+    ),
+}
+CADDY = {
+    "Caddy waits for an answer for long": recipe(
+        "caddy/Caddyfile", "response_header_timeout 200ms", "response_header_timeout 5s", "stopped"
+    ),
+    "Caddy has no choice while slta is away": recipe("caddy/Caddyfile", "{vars.slta_pool} == null || ", "", "stopped"),
+    "Caddy passes on headers of slta": recipe("caddy/Caddyfile", "\trequest_header -X-Slta-*\n", "", "headers"),
+    "Caddy asks about preflights": recipe("caddy/Caddyfile", "\t\tnot method OPTIONS\n", "", "preflight"),
+    "Caddy always refuses for a full fleet": recipe(
+        "caddy/Caddyfile", "vars overflow off\n", "vars slta_pool none\n", "overflow"
+    ),
+    "Caddy never refuses": recipe("caddy/Caddyfile", "vars overflow off\n", "vars overflow never\n", "full"),
+    "Caddy chooses for a fleet without pools": recipe(
+        "caddy/Caddyfile", "\t\t\t\theader X-Slta-Code no_active_pool\n", "", "inactive"
+    ),
+    "Caddy sends again what a pool may have done": recipe(
+        "caddy/Caddyfile", '{err.message}.startsWith("dial ")', "true", "broken"
+    ),
+    "Caddy logs no session that its client left": recipe(
+        "caddy/Caddyfile", "map {used} {http.auth.user.id} {", "map {used} {line} {", "waiting"
+    ),
+    "Caddy keeps the cookie of an ended visit": recipe(
+        "caddy/visits.Caddyfile", "X-Slta-Code session_ended", "X-Slta-Code session_over", "ended"
+    ),
+    "Caddy forgets where a visit is": recipe(
+        "caddy/visits.Caddyfile", "lb_policy header X-Session-Id {", "lb_policy header X-Other {", "stays"
+    ),
+}
+MUTANTS = HAPROXY | NGINX | ENVOY | CADDY

@@ -1,0 +1,37 @@
+"""Only an id that was verified is one of a visit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.proxies.clients import browser, sent
+from tests.proxies.proxy import Proxy
+from tests.proxies.scene import Scene, scene
+
+pytestmark = [pytest.mark.proxies]
+
+
+@pytest.fixture(scope="module")
+def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Visits are sessions."""
+    with scene(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=60) as made:
+        yield made
+
+
+async def test_an_id_that_a_client_claims_is_not_taken(visited: Scene) -> None:
+    [served] = (await sent(visited, "GET", "/play", headers={"X-Session-Id": "mine"})).served
+    assert served.session != "mine"
+    assert not visited.knows("mine")
+
+
+async def test_a_cookie_that_was_altered_is_not_taken(visited: Scene) -> None:
+    cookies = visited.proxy.visitor() or {"slta_visit": f"mine.{'0' * 64}"}
+    altered = {name: f"{value[:-9]}{'A' if value[-9] != 'A' else 'B'}{value[-8:]}" for name, value in cookies.items()}
+    async with browser(cookies=cookies) as client:
+        [mine] = (await sent(visited, "GET", "/play", client)).served
+    async with browser(cookies=altered) as client:
+        [served] = (await sent(visited, "GET", "/play", client)).served
+    assert served.session not in {"mine", altered["slta_visit"], altered["slta_visit"].partition(".")[0]}
+    assert served.session != mine.session
