@@ -14,9 +14,9 @@ TESTS = {
     "full": "refusals.py::test_a_full_fleet_refuses[{}]",
     "inactive": "refusals.py::test_a_fleet_without_active_pools_refuses[{}]",
     "overflow": "refusals.py::test_with_overflow_the_proxy_chooses_for_a_full_fleet[{}]",
-    "broken": "dead_pools.py::test_what_a_pool_may_have_done_is_not_sent_again[{}]",
+    "broken": "dead_pools.py::test_what_a_pool_may_have_done_is_not_sent_again[{}-0]",
     "forged": "visits.py::test_an_id_that_was_not_signed_is_no_visit[{}]",
-    "claimed": "unverified_visits.py::test_an_id_that_a_client_claims_is_not_taken[{}]",
+    "claimed": "claimed_ids.py::test_it_reaches_no_pool_where_no_session_begins[{}]",
     "ended": "visits.py::test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie[{}]",
     "stays": "visits.py::test_a_visit_stays_on_one_pool_while_slta_is_away[{}]",
 }
@@ -96,8 +96,8 @@ ENVOY = {
     "Envoy sends again what a pool may have done": recipe(
         "envoy/envoy.yaml", "retry_on: connect-failure", "retry_on: reset", "broken"
     ),
-    "Envoy takes the id that a client claims": recipe(
-        "envoy/visits.yaml", "              - remove: x-session-id\n", "", "claimed"
+    "Envoy logs the id that a client claims": recipe(
+        "envoy/envoy.yaml", "              - remove: x-session-id\n", "", "claimed"
     ),
     "Envoy keeps the cookie of an ended visit": recipe(
         "envoy/slta.lua", '== "session_ended"', '== "session_over"', "ended"

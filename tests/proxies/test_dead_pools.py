@@ -40,7 +40,8 @@ async def test_what_a_pool_did_not_take_goes_to_one_other_pool(dying: Scene, met
         assert dying.pool_of(served.session) == DEAD != served.pool
 
 
-async def test_what_a_pool_may_have_done_is_not_sent_again(behind: Scene) -> None:
-    answer = await sent(behind, "POST", "/play?breaks=", data=b"x" * 1000)
+@pytest.mark.parametrize("size", [0, 1000])
+async def test_what_a_pool_may_have_done_is_not_sent_again(behind: Scene, size: int) -> None:
+    answer = await sent(behind, "POST", "/play?breaks=", data=b"x" * size)
     assert answer.status in {502, 503}
     assert len(answer.served) == 1

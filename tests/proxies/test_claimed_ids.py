@@ -1,4 +1,4 @@
-"""Only an id that was verified is one of a visit."""
+"""An id that a client claims is none: neither of a session nor of a visit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield made
 
 
-async def test_an_id_that_a_client_claims_is_not_taken(visited: Scene) -> None:
+async def test_it_reaches_no_pool_where_no_session_begins(behind: Scene) -> None:
+    [served] = (await sent(behind, "GET", "/asset", headers={"X-Session-Id": "mine"})).served
+    assert served.session != "mine"
+
+
+async def test_it_is_not_the_id_of_a_visit(visited: Scene) -> None:
     [served] = (await sent(visited, "GET", "/play", headers={"X-Session-Id": "mine"})).served
     assert served.session != "mine"
     assert not visited.knows("mine")
