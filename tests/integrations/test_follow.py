@@ -8,12 +8,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from slta_integrations.follow import datagrams
+from slta_integrations.follow import datagrams, follower, source
 from slta_integrations.follow.datagrams import ListenAddress
+from slta_integrations.follow.metrics import Metrics
+from slta_integrations.follow.notices import Notices
+from slta_integrations.follow.source import DatagramSource
+from slta_integrations.follow.spool import Spool
 from tests.awaiting import until
 from tests.integrations.conftest import NewFollower
 from tests.integrations.following import Fleet, FollowerProcess, Following
@@ -269,6 +274,39 @@ def test_what_the_kernel_drops_is_counted(
         return bool(following.value("dropped_lines_total", reason="kernel"))
 
     until(is_lost)
+
+
+async def test_datagrams_that_have_arrived_are_kept_at_a_stop(tmp_path: Path) -> None:
+    path = tmp_path / "log.sock"
+    address = ListenAddress("", 0, path)
+    received = DatagramSource(address, tmp_path / "spool.log", None, 1000, Metrics(), Notices())
+    send(str(path), ["slta1 end a c-1 1"])
+    received.stop()
+    assert (tmp_path / "spool.log").read_text() == "slta1 end a c-1 1\n"
+    assert not path.exists()
+
+
+def test_segments_of_the_spool_are_removed_when_slta_has_answered(
+    fleet: Fleet, new_follower: NewFollower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "Spool", partial(Spool, segment_bytes=1))
+    path = str(tmp_path / "log.sock")
+    new_follower(fleet, listen=ListenAddress("", 0, Path(path)))
+    for count, line in enumerate(fleet.begin_and_end(*ids(3)), 1):
+        send(path, [line])
+        until(lambda count=count: fleet.completions == count)
+    until(lambda: [file.name for file in (tmp_path / "state").glob("spool*")] == ["spool.log"])
+
+
+def test_without_lines_the_time_of_the_last_look_is_saved(
+    fleet: Fleet, log: Log, new_follower: NewFollower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "SAVE_SECONDS", 0)
+    new_follower(fleet, file=log.path)
+    position = tmp_path / "state/position.json"
+    first = json.loads(position.read_text())
+    until(lambda: json.loads(position.read_text())["seen_at"] > first["seen_at"])
+    assert json.loads(position.read_text())["offset"] == first["offset"]
 
 
 def test_a_position_that_cannot_be_saved_is_said_and_the_lines_go_on(

@@ -12,7 +12,7 @@ def python(module: str, right: str, wrong: str, test: str) -> Mutant:
 
 MUTANTS = {
     "the last line in a line counts, which a client may have sent": python(
-        "follow/log_line", "line.partition(MARK)", "line.rpartition(MARK)", "log_line"
+        "follow/log_line", "text.partition(MARK)", "text.rpartition(MARK)", "log_line"
     ),
     "a line is younger than the last look without it": python(
         "follow/checkpoints", "self._seen[1][0] <= place", "True", "checkpoints"
