@@ -37,15 +37,14 @@ class Reply(NamedTuple):
 class Client:
     """HTTP client. Use it as `async with Client(target) as client`; it keeps one connection."""
 
-    def __init__(self, target: Target, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=KEEP_ALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
         )
         return self
 

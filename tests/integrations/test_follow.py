@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from slta_integrations import client
 from slta_integrations.follow import datagrams, follower, source
 from slta_integrations.follow.datagrams import ListenAddress
 from slta_integrations.follow.metrics import Metrics
@@ -26,6 +29,8 @@ from tests.integrations.logs import Log
 from tests.relay import Link, Relay
 from tests.servers import free_port
 from tests.service_process import ServiceProcess
+
+STEPS = 25
 
 
 def ids(count: int, prefix: str = "s") -> list[str]:
@@ -96,6 +101,45 @@ def test_slta_away_and_back(own_fleet: Fleet, log: Log, new_follower: NewFollowe
     until(lambda: own_fleet.sessions == 0)
     until(lambda: (following.value("backlog_bytes"), following.value("lag_seconds")) == (0, 0))
     assert following.value("outcomes_total", operation="complete", code="completed") == 20
+
+
+def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
+    own_fleet: Fleet, log: Log, new_follower: NewFollower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.5)
+    following = new_follower(own_fleet, file=log.path)
+    lines = own_fleet.begin_and_end(*ids(20))
+    own_fleet.service.signal(signal.SIGSTOP)
+    log.write(*lines)
+    until(lambda: following.value("calls_total", status="timeout") >= 3)
+    own_fleet.service.signal(signal.SIGCONT)
+    until(lambda: following.value("backlog_bytes") == 0)
+    assert (own_fleet.sessions, own_fleet.completions) == (0, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_kills_and_rotations_in_any_order_lose_nothing_and_do_nothing_twice(
+    fleet: Fleet, log: Log, tmp_path: Path
+) -> None:
+    rng = random.Random(5)
+    options = (fleet.service.url, fleet.name, tmp_path, "--file", str(log.path))
+    process = FollowerProcess(*options)
+    process.until_ready()
+    steps: list[Callable[[], object]] = [log.rename, process.kill, lambda: None]
+    for number in range(STEPS):
+        lines = fleet.begin_and_end(*ids(5, f"s{number}"))
+        step = rng.choice(steps)
+        log.write(*lines[:3])
+        step()
+        log.write(*lines[3:])
+        if process.process.poll() is not None:
+            process = FollowerProcess(*options)
+            steps[1] = process.kill
+    until(lambda: fleet.sessions == 0)
+    assert process.end() == 0
+    assert fleet.completions == 5 * STEPS
+    assert "WARNING" not in process.log
 
 
 class Holding:
@@ -286,6 +330,10 @@ async def test_datagrams_that_have_arrived_are_kept_at_a_stop(tmp_path: Path) ->
     assert not path.exists()
 
 
+def has_completed(fleet: Fleet, count: int) -> bool:
+    return fleet.completions == count
+
+
 def test_segments_of_the_spool_are_removed_when_slta_has_answered(
     fleet: Fleet, new_follower: NewFollower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,7 +342,7 @@ def test_segments_of_the_spool_are_removed_when_slta_has_answered(
     new_follower(fleet, listen=ListenAddress("", 0, Path(path)))
     for count, line in enumerate(fleet.begin_and_end(*ids(3)), 1):
         send(path, [line])
-        until(lambda count=count: fleet.completions == count)
+        until(partial(has_completed, fleet, count))
     until(lambda: [file.name for file in (tmp_path / "state").glob("spool*")] == ["spool.log"])
 
 
