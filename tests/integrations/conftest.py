@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from slta_integrations.follow import follower
 from tests.integrations.following import Fleet, Following
 from tests.integrations.logs import Log
 from tests.service_process import ServiceProcess
@@ -45,8 +46,12 @@ def log(tmp_path: Path) -> Log:
 
 
 @pytest.fixture
-def new_follower(tmp_path: Path) -> Iterator[NewFollower]:
-    """Starts followers; all of a test have the same state directory unless it says otherwise."""
+def new_follower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NewFollower]:
+    """Starts followers; all of a test have the same state directory unless it says otherwise.
+
+    They save the position at the start and after answers only.
+    """
+    monkeypatch.setattr(follower, "SAVE_SECONDS", float("inf"))
     with ExitStack() as stack:
 
         def new(fleet: Fleet, **options: Any) -> Following:

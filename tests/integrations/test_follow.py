@@ -45,6 +45,16 @@ def test_the_line_of_an_end_completes_the_session(fleet: Fleet, log: Log, new_fo
     until(lambda: following.value("outcomes_total", operation="complete", code="completed") == 1)
 
 
+def test_the_position_is_saved_after_the_answer(
+    fleet: Fleet, log: Log, new_follower: NewFollower, tmp_path: Path
+) -> None:
+    new_follower(fleet, file=log.path)
+    log.write(*fleet.begin_and_end("a"))
+    position = tmp_path / "state/position.json"
+    until(lambda: json.loads(position.read_text())["offset"] == log.path.stat().st_size)
+    assert fleet.completions == 1
+
+
 def test_lines_are_counted_by_kind(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
     following = new_follower(fleet, file=log.path)
     log.write("GET /", "slta1 stop a", "slta1 begin a -", "x" * 70_000, "slta1 end a c-1 1")

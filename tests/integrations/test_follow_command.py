@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from slta.cli.commands import app
 from slta_integrations.follow import checkpoints, log_line, log_tail, operations, sender
 from slta_integrations.follow.command import MAX_BACKLOG_BYTES
-from slta_integrations.follow.follower import SAVE_SECONDS
+from slta_integrations.follow.follower import POLL_SECONDS, SAVE_SECONDS
 from slta_integrations.follow.metrics import DROPPED, FAMILIES, GAPS, KINDS, Metrics
 from slta_integrations.follow.spool import SEGMENT_BYTES
 from tests.awaiting import until
@@ -128,6 +128,7 @@ def test_a_counter_starts_at_0_for_each_value_of_its_label(values: tuple[str, tu
         f"`--max-backlog` bytes, by default {MAX_BACKLOG_BYTES >> 30} GiB",
         f"segments of {SEGMENT_BYTES >> 20} MiB",
         f"every {SAVE_SECONDS:g} s without lines",
+        f"the next look at the log, every {POLL_SECONDS:g} s",
         f"up to {sender.MAX_DELAY_SECONDS:g} s",
         f"{checkpoints.MAX_CHECKPOINTS * checkpoints.SPACING_SECONDS / 3600:.1f} hours",
     ],
