@@ -59,8 +59,12 @@ def test_lines_are_counted_by_kind(fleet: Fleet, log: Log, new_follower: NewFoll
     following = new_follower(fleet, file=log.path)
     log.write("GET /", "slta1 stop a", "slta1 begin a -", "x" * 70_000, "slta1 end a c-1 1")
     until(lambda: following.value("lines_total", kind="end") == 1)
+    log.write("slta1 end cut", end="")
+    log.rename()
+    log.write("slta1 end b c-1 1")
+    until(lambda: following.value("lines_total", kind="end") == 2)
     kinds = {kind: following.value("lines_total", kind=kind) for kind in ("unknown", "damaged", "no_pool", "too_long")}
-    assert kinds == {"unknown": 1, "damaged": 1, "no_pool": 1, "too_long": 1}
+    assert kinds == {"unknown": 1, "damaged": 2, "no_pool": 1, "too_long": 1}
 
 
 def test_many_lines_go_in_calls_of_a_thousand(fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
@@ -103,14 +107,28 @@ def test_slta_away_and_back(own_fleet: Fleet, log: Log, new_follower: NewFollowe
     own_fleet.service.kill()
     log.write(*lines[:10])
     until(lambda: following.value("calls_total", status="connection_failed") >= 2)
+    until(lambda: following.value("lag_seconds") > 0)
     log.rename()
     log.write(*lines[10:])
     until(lambda: following.value("backlog_bytes") == sum(len(line) + 1 for line in lines))
-    assert following.value("lag_seconds") > 0
     own_fleet.service.start()
     until(lambda: own_fleet.sessions == 0)
     until(lambda: (following.value("backlog_bytes"), following.value("lag_seconds")) == (0, 0))
     assert following.value("outcomes_total", operation="complete", code="completed") == 20
+
+
+def test_stopped_while_slta_is_away_it_sends_the_lines_later(
+    own_fleet: Fleet, log: Log, new_follower: NewFollower
+) -> None:
+    following = new_follower(own_fleet, file=log.path)
+    lines = own_fleet.begin_and_end(*ids(3))
+    own_fleet.service.kill()
+    log.write(*lines)
+    until(lambda: following.value("calls_total", status="connection_failed") >= 1)
+    following.stop()
+    own_fleet.service.start()
+    new_follower(own_fleet, file=log.path)
+    until(lambda: own_fleet.completions == 3)
 
 
 def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
