@@ -39,9 +39,10 @@ def main() -> int:
 
 
 def _play(name: str, run: str, scale: float) -> bool:
+    proxy = evaluation.with_second_log(PROXIES[name])
     with (
         tempfile.TemporaryDirectory(prefix="slta-") as folder,
-        scene(evaluation.with_second_log(PROXIES[name]), Path(folder), follow=True, capacity=CAPACITY) as made,
+        scene(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=False) as made,
     ):
         return asyncio.run(_awaited(RUNS[run](made, scale)))
 

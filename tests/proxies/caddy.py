@@ -83,6 +83,7 @@ CADDY = Proxy(
     edits=edits,
     live=live,
     source=lambda setup: ["--file", f"{setup.folder}/slta.log"],
+    limits=["dial_timeout 50ms", "response_header_timeout 200ms"],
     prepare=prepare,
     begins=False,
     visitor=signed,

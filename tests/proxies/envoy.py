@@ -65,6 +65,7 @@ ENVOY = Proxy(
     edits=edits,
     live=live,
     source=lambda setup: ["--file", f"{setup.folder}/slta.log"],
+    limits=["timeout_ms = 200"],
     prepare=write_key,
     visitor=signed,
     find=find,

@@ -49,4 +49,5 @@ HAPROXY = Proxy(
     edits=edits,
     live=live,
     source=lambda setup: ["--listen", f"udp://127.0.0.1:{setup.log}"],
+    limits=["httpclient.timeout.connect 50ms", "timeout = 200"],
 )

@@ -69,6 +69,7 @@ NGINX = Proxy(
     edits=edits,
     live=live,
     source=lambda setup: ["--file", f"{setup.folder}/slta.log"],
+    limits=["proxy_connect_timeout 50ms", "proxy_send_timeout 200ms", "proxy_read_timeout 200ms"],
     prepare=write_pools,
     begins=False,
     visitor=signed,

@@ -14,12 +14,15 @@ from tests.awaiting import until
 
 RECIPES = Path(__file__).resolve().parents[2] / "deploy/proxies"
 END_SECONDS = 10.0
+PATIENCE_MS = 10_000
+"""Instead of a recipe's limits, all of which are in milliseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What a user writes into a recipe. `port` is for clients, `admin` for the proxy's own figures, `log` for UDP,
-    `metrics` for those of the follower.
+    `metrics` for those of the follower. `patient`: on a busy machine slta may answer after the recipe's limits, so that
+    the proxy would choose itself; they are `PATIENCE` instead.
     """
 
     folder: Path
@@ -34,6 +37,7 @@ class Setup:
     lease: int = 0
     overflow: bool = False
     visits: bool = False
+    patient: bool = True
 
 
 Edits = Mapping[str, str]
@@ -45,8 +49,8 @@ class Proxy:
     """A proxy's row. `recipe` is for connections; `visits` for visits, None if it has none.
 
     `command` gets the path of the recipe; `live` is the proxy's own count of the connections that it serves now;
-    `source` is what `slta follow` reads. `begins`: it writes a line when a session begins. `visitor` returns the
-    cookies of a new visit, where the application sets them.
+    `source` is what `slta follow` reads; `limits` are the settings of the time that slta has. `begins`: it writes a
+    line when a session begins. `visitor` returns the cookies of a new visit, where the application sets them.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Proxy:
     edits: Callable[[Setup], Edits]
     live: Callable[[Setup], int]
     source: Callable[[Setup], Sequence[str]]
+    limits: Sequence[str]
     prepare: Callable[[Setup], None] = lambda _: None
     begins: bool = True
     visitor: Callable[[], Mapping[str, str]] = dict
@@ -95,7 +100,20 @@ def _written(proxy: Proxy, setup: Setup) -> Path:
         assert old in text, f"{proxy.name}/{recipe} has no {old!r}"
         text = text.replace(old, new)
     file.write_text(text, encoding="utf-8")
+    if setup.patient:
+        _make_patient(proxy, setup.folder)
     return file
+
+
+def _make_patient(proxy: Proxy, folder: Path) -> None:
+    for limit in proxy.limits:
+        name, _, value = limit.rpartition(" ")
+        unit = value.lstrip("0123456789")
+        files = [path for path in folder.iterdir() if limit in path.read_text(encoding="utf-8")]
+        assert files, f"{proxy.name} has no {limit!r}"
+        for path in files:
+            text = path.read_text(encoding="utf-8").replace(limit, f"{name} {PATIENCE_MS}{unit}")
+            path.write_text(text, encoding="utf-8")
 
 
 def is_listening(port: int) -> bool:

@@ -13,7 +13,8 @@ import pytest
 
 from tests.awaiting import DEADLINE_SECONDS
 from tests.proxies.clients import Answer, sent
-from tests.proxies.scene import Scene
+from tests.proxies.proxy import Proxy
+from tests.proxies.scene import Scene, scene
 
 pytestmark = [pytest.mark.proxies]
 CLIENTS = 50
@@ -34,6 +35,13 @@ FAULTS = {
     "its store was killed": Fault(lambda scene: scene.store.kill(), lambda scene: scene.store.start()),
     "its store stands still": Fault(lambda scene: scene.store.freeze(), lambda scene: scene.store.thaw()),
 }
+
+
+@pytest.fixture(scope="module")
+def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """With the recipe's own time limits."""
+    with scene(proxy, tmp_path_factory.mktemp(proxy.name), patient=False) as made:
+        yield made
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from slta.models import (
@@ -126,19 +127,21 @@ def placement(session_id: str, reply: Reply) -> Placement:
     """
     outcome, pool_id, pool_class, lease, _start, _due, token, *attributes = session_checked(reply)
     address = attributes[0] if attributes else None
-    labels = None
     if isinstance(address, list):
-        address, labels = split_attributes(address)
-    fields = {
-        "session_id": session_id,
-        "pool_id": pool_id,
-        "pool_class": pool_class,
-        "address": address,
-        "token": token or None,
-        "lease_seconds": int(lease) / MICROSECONDS,
-        "replayed": outcome == "REPLAYED",
-    }
-    return Placement(**fields) if labels is None else LabelledPlacement(**fields, labels=labels_of(labels))
+        return _labelled_placement(session_id, [*reply[:-1], address[0]], address[1])
+    return Placement(
+        session_id=session_id,
+        pool_id=pool_id,
+        pool_class=pool_class,
+        address=address or None,
+        token=token or None,
+        lease_seconds=int(lease) / MICROSECONDS,
+        replayed=outcome == "REPLAYED",
+    )
+
+
+def _labelled_placement(session_id: str, reply: Reply, labels: str) -> LabelledPlacement:
+    return LabelledPlacement(**asdict(placement(session_id, reply)), labels=labels_of(labels))
 
 
 def reported(session_id: str, reply: Reply) -> Reported:
