@@ -36,5 +36,7 @@ MUTANTS: dict[str, Mutant] = {
     "a repair keeps what nobody can read": lua(
         "repair_records", "records.placement(session) and session.placed or ''", "session.placed", PLACED
     ),
-    "an empty word is told as a token": python("store/replies", "token=token or None", "token=token", PLACED),
+    "an empty word is told as a token": python(
+        "store/replies", "token=token or None,\n        level", "token=token,\n        level", PLACED
+    ),
 }
