@@ -8,7 +8,7 @@ const DONE = {
   delete_fleet: () => "fleet deleted",
   repair: () => "fleet rebuilt",
   add_pools: ({ pool_id, pools }) => (pool_id ? `${pool_id} created` : `${pools} pools created`),
-  move_pool: ({ pool_id, before, after }) => `${pool_id} moved from ${before.pool_class} to ${after.pool_class}`,
+  move_pool: moved,
   remove_pool: ({ pool_id }) => `${pool_id} removed`,
   set_status: ({ pool_id, pools, after }) =>
     `${pool_id ?? `${pools} pools`} ${STATUS_WORDS[after.status] ?? after.status}`,
@@ -22,6 +22,11 @@ const REFUSED = {
   move_pool: "move",
   remove_pool: "removal",
 };
+
+function moved({ pool_id: id, before, after }) {
+  if (before.pool_class !== after.pool_class) return `${id} moved from ${before.pool_class} to ${after.pool_class}`;
+  return after.pool_address ? `${id} has the address ${after.pool_address}` : `${id} has no address`;
+}
 
 function configured({ before, after }) {
   if (!before) return "fleet created";

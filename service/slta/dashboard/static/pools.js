@@ -106,7 +106,8 @@ function drawHit(node, one, k, column, selected, c) {
 }
 
 export function factsOf(one, c) {
-  const held = `${plural(one.occupancy, "session")} of ${c.capacity}`;
+  const at = one.address ? `at ${one.address}, ` : "";
+  const held = `${at}${plural(one.occupancy, "session")} of ${c.capacity}`;
   if (one.status !== "active") return `${held}, ${one.status}`;
   const worth = one.isNext ? ", the next session is worth most here" : "";
   return c.tokens ? `${held}, ${tokenWords(one)}${worth}` : `${held}${worth}`;
