@@ -27,6 +27,7 @@ OPENED_BY = {
     "read assign complete pool": ("GET /sessions/{session_id}",),
     "": ("PUT ", "DELETE "),
     "admin": ("POST /repair",),
+    "read assign": ("GET /endpoints",),
     "read pool": ("GET ", *(f"GET /{name}" for name in ("state", "averages", "next", "events", "optimum", "pools")),
                   "GET /pools/{pool_id}"),
     "pool": ("PUT /sessions/{session_id}", "POST /pools", "POST /pools/status", "PUT /pools/{pool_id}",

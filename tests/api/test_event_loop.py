@@ -18,8 +18,9 @@ from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import POLICIES
 from slta.dashboard import About, FleetStreams, dashboard_router
 from slta.fleet_file import Specs
+from slta.models import PoolSpec
 from slta.store import Store
-from tests.api.conftest import Api, as_of, no_metrics
+from tests.api.conftest import FLEET, Api, as_of, no_metrics
 from tests.api.served import served
 from tests.api.worst_bodies import IDS, TAKEN, compact, largest_fleet, refused_bodies
 from tests.event_loop import Callbacks, MeasuredThread, measured_callbacks
@@ -114,9 +115,27 @@ async def test_the_largest_fleet_is_made_and_shown_in_steps(here: Measured, pool
     fleet = "/v1/fleets/largest"
     status, _ = await here.ask("PUT", fleet, lambda: largest_fleet(pools))
     assert status == 201
-    for path in ("", "/state", "/next", "/optimum", "/averages?window=60", "/events", "/pools?limit=1000"):
+    for path in (
+        "",
+        "/state",
+        "/next",
+        "/optimum",
+        "/averages?window=60",
+        "/events",
+        "/pools?limit=1000",
+        "/endpoints",
+    ):
         status, _ = await here.ask("GET", fleet + path)
         assert status == 200
+
+
+async def test_the_endpoints_of_10_000_pools_are_read_in_steps(here: Measured, store: Store) -> None:
+    pools = [PoolSpec(f"pool-{k}", "small", f"10.0.{k >> 8}.{k & 255}:8080") for k in range(10_000)]
+    await here.ask("PUT", "/v1/fleets/many", lambda: compact({"classes": FLEET["classes"]}))
+    await store.pools.add("many", pools)
+    status, body = await here.ask("GET", "/v1/fleets/many/endpoints")
+    assert status == 200
+    assert len(json.loads(body)["classes"][0]["pool_ids"]) == 10_002
 
 
 @pytest.mark.campaign

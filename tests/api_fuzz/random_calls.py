@@ -402,7 +402,7 @@ async def repair(walk: Walk) -> None:
 
 async def look(walk: Walk) -> None:
     """One of the calls that only read."""
-    sound = "", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60", "/optimum?load=2"
+    sound = "", "/state", "/events", "/next", "/pools?limit=3", "/averages?window=60", "/optimum?load=2", "/endpoints"
     what = walk.rng.choice([*sound, "/averages?window=61", "/optimum?x=1"])
     fleet = walk.fleet()
     answer = await walk.of_fleet("GET", what, fleet, what.partition("?")[0])
@@ -410,6 +410,10 @@ async def look(walk: Walk) -> None:
         state = answer.json()
         assert sum(state["sessions"].values()) >= len(walk.live.get(fleet, ())), walk._where(state)
         assert state["utility"] <= state["utility_bound"] * (1 + 1e-12), walk._where(state)
+    if answer.is_success and what == "/endpoints":
+        for one in answer.json()["classes"]:
+            assert len(one["pool_ids"]) == len(one["addresses"]) == len(one["occupancies"]), walk._where(one)
+            assert max(one["occupancies"], default=0) <= one["capacity"], walk._where(one)
 
 
 async def look_around(walk: Walk) -> None:

@@ -99,3 +99,13 @@ async def test_it_tells_the_outcomes_of_many_operations_apart(call: Call, servic
 
 async def test_it_reads_the_metrics_as_text(call: Call, service: Service) -> None:
     assert b"slta_store_up 1.0" in (await call("process.get_metrics")).content
+
+
+async def test_it_reads_the_endpoints_in_columns_and_learns_that_nothing_changed(call: Call, service: Service) -> None:
+    read = await call("pools.list_endpoints", "tiny")
+    assert [(one.name, one.pool_ids) for one in read.parsed.classes] == [
+        ("small", ["small-1", "small-2"]),
+        ("large", ["large-1", "large-2"]),
+    ]
+    again = await call("pools.list_endpoints", "tiny", if_none_match=read.headers["ETag"])
+    assert again.status_code == 304

@@ -77,6 +77,7 @@ STORY = (
     Call("add-pools", "POST", "/pools", {"pools": [{"pool_id": "small-3", "pool_class": "small"}]}),
     Call("pools", "GET", "/pools?limit=2"),
     Call("put-address", "PUT", "/pools/small-3", PUT_ADDRESS),
+    Call("endpoints", "GET", "/endpoints"),
     Call("drain", "POST", "/pools/large-1/drain"),
     Call("events", "GET", "/events"),
     Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from redis import Redis
 
 from slta.models import PoolPage, PoolsAdded, PoolSpec, errors
 from slta.store import Store
+from slta.store.pools import POOLS_PER_SLICE
 from tests.store.conftest import Calls
 from tests.store.fleets import (
     EACH_POLICY,
@@ -257,3 +260,20 @@ async def test_pools_that_come_and_go_between_pages_hide_no_other_pool(store: St
     rest = await store.pools.page(FLEET, first.next_cursor, 100)
     assert rest.next_cursor is None
     assert {p.pool_id for p in (*first.pools, *rest.pools)} >= {f"large-{k}" for k in range(6)} | {"small-4"}
+
+
+async def test_all_pools_are_read_in_slices_with_a_pause_after_each(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": POOLS_PER_SLICE, "large": POOLS_PER_SLICE + 1})
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    pages = [page async for page in store.pools.each_page(FLEET)]
+    assert [len(page) for page in pages] == [POOLS_PER_SLICE, POOLS_PER_SLICE, 1]
+    assert len(pauses) == len(pages)
+    assert min(pauses) > 0
+    assert len({pool.pool_id for page in pages for pool in page}) == 2 * POOLS_PER_SLICE + 1

@@ -6,6 +6,7 @@
 | fast_path | hot routes without FastAPI |
 | plain_operations | fast reader of a batch in its plain form |
 | http | what all routes share: guards, authorization, bodies, responses, problems, OpenAPI |
+| endpoint_cache | shared copies of the endpoints of fleets |
 | routes | the endpoints, one module for each resource |
 | schemas, pool_schemas | request and response models |
 """

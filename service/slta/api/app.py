@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from slta.api.endpoint_cache import EndpointCache
 from slta.api.fast_path import FastPath
 from slta.api.http import docs_page
 from slta.api.http.api_route import refuse_without_route
@@ -15,7 +16,7 @@ from slta.api.http.dependencies import Dependencies, RenderMetrics
 from slta.api.http.guards import LOOPBACK_HOSTS, RequestGuard
 from slta.api.http.middleware import GuardMiddleware
 from slta.api.http.proxy_headers import TrustedProxies
-from slta.api.routes import fleets, observations, operations, place, pools, probes, sessions
+from slta.api.routes import endpoints, fleets, observations, operations, place, pools, probes, sessions
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.expected_gap.cache import ExpectedGapCache
@@ -23,7 +24,9 @@ from slta.fleet_file import Specs
 from slta.models.request_record import RequestRecord
 from slta.store import Store
 
-ROUTERS = tuple(module.router for module in (sessions, place, operations, pools, fleets, observations, probes))
+ROUTERS = tuple(
+    module.router for module in (sessions, place, operations, pools, endpoints, fleets, observations, probes)
+)
 """Busiest first: routes are matched in order."""
 
 
@@ -69,8 +72,15 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     )
     guard = RequestGuard(tuple(allowed_hosts), observe_request, proxies)
     authorizer = Authorizer(access, rate, store)
+    specs = specs or Specs()
     app.state.dependencies = dependencies = Dependencies(
-        store, specs or Specs(), expected_gaps or ExpectedGapCache(), authorizer, render_metrics, is_ending
+        store,
+        specs,
+        expected_gaps or ExpectedGapCache(),
+        EndpointCache(store, specs),
+        authorizer,
+        render_metrics,
+        is_ending,
     )
     app.state.fast_path = FastPath(guard, dependencies)
     refuse_without_route(app)

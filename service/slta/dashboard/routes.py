@@ -14,6 +14,7 @@ from starlette.types import Message, Send
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import ThePrincipal, TheStore
 from slta.api.http.problems import HttpError
+from slta.api.http.responses import is_known
 from slta.api.http.route_options import allow, public
 from slta.api.schemas import FleetName, json_response
 from slta.dashboard.about import About
@@ -107,7 +108,6 @@ def dashboard_router(streams: FleetStreams, about: About) -> APIRouter:
 
 def _file_response(file: PageFile, request: Request) -> Response:
     headers = {**HEADERS, "ETag": file.etag}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if file.etag in known:
+    if is_known(file.etag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(file.body, headers=headers, media_type=file.content_type)

@@ -6,7 +6,7 @@ In Lua: `lua/pools.lua`, `lua/statuses.lua`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 
 from slta.models import (
@@ -31,6 +31,8 @@ from slta.store.replies import Reply, checked
 
 POOLS_PER_CALL = 1000
 SESSIONS_PER_CALL = 128
+POOLS_PER_SLICE = 250
+"""Pools of a page in `each_page`: some 2.5 ms of the server's time, for which other calls wait."""
 
 
 class Pools:
@@ -50,6 +52,15 @@ class Pools:
     async def page(self, fleet: str, cursor: str | None, limit: int) -> PoolPage:
         """A page of at most `limit` pools in a fixed order, from `cursor`."""
         return pool_replies.pool_page(await self._functions.read("pool_page", fleet, cursor or 0, limit))
+
+    async def each_page(self, fleet: str) -> AsyncIterator[list[Pool]]:
+        """All pools in pages, with a pause after each, so that reading them uses half of the server's time at most."""
+        cursor: str | None = "0"
+        while cursor is not None:
+            reply = await self._functions.slice("pool_page", fleet, cursor, POOLS_PER_SLICE)
+            page = pool_replies.pool_page(reply)
+            yield page.pools
+            cursor = page.next_cursor
 
     async def add(self, fleet: str, pools: Sequence[PoolSpec], author: Author | None = None) -> PoolsAdded:
         """Create missing pools and set attributes, atomically per `POOLS_PER_CALL`.

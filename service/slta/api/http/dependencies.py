@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
 
+from slta.api.endpoint_cache import EndpointCache
 from slta.api.http.authorization import Authorizer
 from slta.api.http.context import RequestContext, context_of
 from slta.auth.keys import Principal
@@ -30,6 +31,7 @@ class Dependencies:
     store: Store
     specs: Specs
     expected_gaps: ExpectedGapCache
+    endpoints: EndpointCache
     authorizer: Authorizer
     render_metrics: RenderMetrics
     is_ending: Callable[[], bool]
@@ -71,6 +73,7 @@ TheDependencies = Annotated[Dependencies, Depends(_dependencies)]
 TheStore = Annotated[Store, _of_application("store")]
 TheSpecs = Annotated[Specs, _of_application("specs")]
 TheExpectedGaps = Annotated[ExpectedGapCache, _of_application("expected_gaps")]
+TheEndpoints = Annotated[EndpointCache, _of_application("endpoints")]
 TheMetrics = Annotated[RenderMetrics, _of_application("render_metrics")]
 TheContext = Annotated[RequestContext, Depends(_context)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]

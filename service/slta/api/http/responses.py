@@ -48,6 +48,12 @@ def response_with(value: object) -> ApiResponse:
     return ApiResponse(201 if is_new else 200, as_json(value))
 
 
+def is_known(etag: str, if_none_match: str | None) -> bool:
+    """Whether If-None-Match has the ETag, so that the response is 304; compared weakly (RFC 9110, 13.1.2)."""
+    known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
+    return not known.isdisjoint({etag, "*"})
+
+
 def encode_headers(response: ApiResponse, request_id: str) -> bytes:
     """Encode the header lines, in the same order as responses of the ASGI application."""
     own = "".join([f"{name.lower()}: {value}\r\n" for name, value in response.headers.items()])
