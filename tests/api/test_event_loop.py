@@ -136,6 +136,7 @@ async def test_the_endpoints_of_10_000_pools_are_read_in_steps(here: Measured, s
     status, body = await here.ask("GET", "/v1/fleets/many/endpoints")
     assert status == 200
     assert len(json.loads(body)["classes"][0]["pool_ids"]) == 10_002
+    assert 0 < here.callbacks.work <= MAX_SECONDS
 
 
 @pytest.mark.campaign

@@ -45,7 +45,7 @@ MUTANTS: dict[str, Mutant] = {
         "_encode(fleet, await self._specs.of_stored(document), endpoints)",
         "api/event_loop",
     ),
-    "the ETag is the same for all bytes": cache("hashlib.sha256(body)", "hashlib.sha256(b'')", TESTS),
+    "the ETag is the same for all bytes": cache("hashlib.sha256(body)", 'hashlib.sha256(b"")', TESTS),
     "a condition has one ETag": python(
         "api/http/responses", '(if_none_match or "").split(",")', '[if_none_match or ""]', TESTS
     ),
