@@ -98,6 +98,11 @@ class Store:
         """Layout mismatch of a fleet, or the result of the last `check`, one of `READINESS`."""
         return self.layout_mismatch or self._readiness
 
+    @property
+    def is_refusing(self) -> bool:
+        """Whether the last `check` failed: the server did not answer, or rejects writes."""
+        return self._readiness not in ("ready", "starting")
+
     async def check(self) -> None:
         """Update `readiness`, and replay lost writes. About once a second.
 

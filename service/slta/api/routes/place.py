@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +44,10 @@ DOCUMENTED: dict[str, Any] = {
 }
 """What the OpenAPI document says of the headers."""
 
+REFUSING_SECONDS = 0.05
+"""How long a placement waits for a store whose last check failed: the proxy's visitor waits for it, then the proxy
+chooses itself."""
+
 _is_number = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z").match
 
 
@@ -59,8 +65,21 @@ async def place(fleet: FleetName, dependencies: TheDependencies, context: TheCon
     is 503 with its code in `X-Slta-Code`.
     """
     session_id, lease = _session_id(context), _lease_seconds(context)
-    placement = await dependencies.store.sessions.assign(fleet, session_id, lease, context.arrived, touch=True)
+    store = dependencies.store
+    assigned = store.sessions.assign(fleet, session_id, lease, context.arrived, touch=True)
+    placement = await (_briefly(assigned, session_id) if store.is_refusing else assigned)
     return ApiResponse(200, b"", _headers(placement), "")
+
+
+async def _briefly(assigned: Awaitable[Placement], session_id: str) -> Placement:
+    """Wait at most `REFUSING_SECONDS`. An assign that was not sent by then is dropped; OutcomeUnknownError, as it may
+    have been.
+    """
+    try:
+        async with asyncio.timeout(REFUSING_SECONDS):
+            return await assigned
+    except TimeoutError:
+        raise errors.OutcomeUnknownError(None, session_id=session_id) from None
 
 
 def _session_id(context: RequestContext) -> str:
