@@ -524,3 +524,8 @@ async def test_the_first_placement_after_its_return_is_placed(
 async def test_a_store_that_refuses_no_more_is_waited_for_again(refusing: Api, behind: Store, fleet: str) -> None:
     await behind.check()
     assert (await refusing.get(f"{fleet}/place", headers=SESSION)).status_code == 200
+
+
+@pytest.mark.usefixtures("no_time")
+async def test_a_store_that_was_never_checked_is_waited_for(new_client: NewClient, behind: Store, fleet: str) -> None:
+    assert (await new_client(behind).get(f"{fleet}/place", headers=SESSION)).status_code == 200

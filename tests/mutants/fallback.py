@@ -1,4 +1,4 @@
-"""Planted mistakes in the endpoints of a fleet: what they have, and how one copy is shared, refreshed and dropped."""
+"""Planted mistakes in what is served while something is away: the endpoints of a fleet, and placements for proxies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import python
 
-TESTS = "api/endpoints"
+TESTS, PLACE = "api/endpoints", "api/place"
 cache = partial(python, "api/endpoint_cache")
 VIEW = ("views/endpoints", TESTS)
 SHARED = "if fleet not in self._readings:"
@@ -56,5 +56,18 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a placing client may not see the endpoints": python(
         "api/routes/endpoints", '@allow("assign", "read")', '@allow("read")', "api/auth"
+    ),
+    "a placement waits for a store that is known to refuse": python(
+        "api/routes/place", "if store.is_refusing else", "if False else", PLACE
+    ),
+    "every placement has 50 ms": python("api/routes/place", "if store.is_refusing else", "if True else", PLACE),
+    "a placement that was given up is sent": python(
+        "api/routes/place", "return await assigned", "return await asyncio.shield(assigned)", PLACE
+    ),
+    "a placement that was given up names no session": python(
+        "api/routes/place", "OutcomeUnknownError(None, session_id=session_id)", "OutcomeUnknownError()", PLACE
+    ),
+    "a store that was not checked yet refuses": python(
+        "store/store", 'not in ("ready", "starting")', 'not in ("ready",)', PLACE
     ),
 }
