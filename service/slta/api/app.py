@@ -72,15 +72,9 @@ def build_api(  # noqa: PLR0913 - one argument for each dependency
     )
     guard = RequestGuard(tuple(allowed_hosts), observe_request, proxies)
     authorizer = Authorizer(access, rate, store)
-    specs = specs or Specs()
+    specs, expected_gaps = specs or Specs(), expected_gaps or ExpectedGapCache()
     app.state.dependencies = dependencies = Dependencies(
-        store,
-        specs,
-        expected_gaps or ExpectedGapCache(),
-        EndpointCache(store, specs),
-        authorizer,
-        render_metrics,
-        is_ending,
+        store, specs, expected_gaps, EndpointCache(store, specs), authorizer, render_metrics, is_ending
     )
     app.state.fast_path = FastPath(guard, dependencies)
     refuse_without_route(app)
