@@ -20,7 +20,9 @@ from slta.store import Store
 from slta.views.endpoints import Endpoint, active_endpoints, endpoints_by_class
 
 FRESH_SECONDS = 1.0
+"""How long a copy is returned without another reading."""
 REST = 4
+"""The same, as a multiple of the time that the reading took."""
 MAX_AGE_SECONDS = 10.0
 """Age at which a copy is dropped, unless it is still fresh."""
 

@@ -72,9 +72,7 @@ async def place(fleet: FleetName, dependencies: TheDependencies, context: TheCon
 
 
 async def _briefly(assigned: Awaitable[Placement], session_id: str) -> Placement:
-    """Wait at most `REFUSING_SECONDS`. An assign that was not sent by then is dropped; OutcomeUnknownError, as it may
-    have been.
-    """
+    """Wait at most `REFUSING_SECONDS`, else OutcomeUnknownError; an assign that was not sent by then is dropped."""
     try:
         async with asyncio.timeout(REFUSING_SECONDS):
             return await assigned
