@@ -210,6 +210,7 @@ def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str])
     _claim(found, "sessions begun and not ended", begun - over, len(fleet.sessions))
     _claim(found, "sessions on pools", sessions + sum(fleet.vector("draining_sessions")), len(fleet.sessions))
     _check_integrals(fleet, found)
+    _check_differences(fleet, found)
 
 
 def _check_integrals(fleet: Fleet, found: list[str]) -> None:
@@ -293,6 +294,21 @@ def _check_reports(fleet: Fleet, columns: list[dict[int, int]], found: list[str]
         found.append(f"{compared} reports were compared, more than there can have been")
     if compared == 0:
         _claim(found, "difference of no reports", fleet.integer("difference"), 0)
+
+
+def _check_differences(fleet: Fleet, found: list[str]) -> None:
+    """Numbers that differences of so many drawn sessions can have: none is negative."""
+    if fleet.integer("differences_since") > fleet.integer("time"):
+        found.append("differences at placing are summed since the future")
+    for source, begun in (("placed", "assigned"), ("reported", "adopted")):
+        drawn = fleet.integer(f"{source}_drawn")
+        total, squares = (Fraction(float(fleet.state[f"{source}_{part}"])) for part in ("difference", "squares"))
+        if not 0 <= drawn <= fleet.integer(begun):
+            found.append(f"{drawn} sessions were drawn of {fleet.integer(begun)} {source} ones")
+        if total < 0 or total**2 * (1 - Fraction(1, 10**9)) > drawn * squares:
+            found.append(f"no {drawn} differences add up to {total}, and their squares to {squares}")
+        if drawn == 0:
+            _claim(found, f"differences of nothing {source}", [total, squares], [0, 0])
 
 
 def _check_leases(fleet: Fleet, found: list[str]) -> None:

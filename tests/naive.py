@@ -327,6 +327,13 @@ class NaiveFleet:
         self._settle()
         return preferred
 
+    # --- The difference at placing
+
+    def best_free_place(self) -> Coordinate:
+        """Where a session would add most, whatever the order; some active pool has room."""
+        offers = [Coordinate(pool.pool_class, pool.occupancy + 1) for pool in self._pools_with_room()]
+        return max(offers, key=lambda c: self.delta[c])
+
     # --- What happens to a fleet
 
     def assign(self, draw: float) -> Placed | None:

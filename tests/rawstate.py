@@ -14,7 +14,8 @@ FLEET_BLOCK = """
 tables next_due ended_generation older_ended clock time hold_until sessions utility optimum bound_rank bound_filled
 active_pools room_for last_rank sessions_high sessions_low utility_high utility_low optimum_high optimum_low
 assigned completed expired learning_steps_up learning_steps_down pools* early_completes pool_list revision incarnation
-attribute_list
+attribute_list differences_since placed_drawn placed_difference placed_squares reported_drawn reported_difference
+reported_squares
 """
 TOKENS = "rank estimate_class estimate_level previous_class min_green yellow green* thresholds*"
 REPORTS = "compared_since compared_reports difference left_out_over_capacity left_out_unknown_pool"

@@ -17,6 +17,7 @@ from unittest.mock import ANY
 from redis import Redis
 
 from slta.core import utility
+from slta.core.differences import difference_at_placing, is_drawn
 from slta.core.fleet import FleetSpec
 from slta.core.orders import PAPER, Index, Kink, Order
 from slta.core.policies import Observe, Occupancies, Policy
@@ -100,10 +101,13 @@ class World:
         self.where: dict[str, Pool] = {}
         self.placed: dict[str, str] = {}
         """What the record of each session must say of its coming: the level, and the token's letter if one decided."""
+        self.differing = 0
+        """Drawn sessions that were not on a best place."""
         self.seen: Counter[str] = Counter()
         self.beta = self.rng.choice([Beta(), Beta(exponent=Fraction(1, 4)), Beta(exponent=None, fixed=Fraction(1, 5))])
         self.serial = 0
         self.order_rng = random.Random(f"order {seed}")
+        self.report_rng = random.Random(f"report {seed}")
         self.draw_classes()
         self.draw_order()
         self.configure()
@@ -137,7 +141,9 @@ class World:
         self.spec = self.spec_of_fleet.policy.specification(occupancies, self.beta)
         if self.with_naive:
             self._configure_naive()
-        self.compared, self.difference = self._counts(rawstate.fields(self.redis, FLEET))
+        state = rawstate.fields(self.redis, FLEET)
+        self.compared, self.difference = self._counts(state)
+        self.sums = self._sums(state)
 
     def draw_order(self) -> None:
         """The paper's order half of the time, else one that the policy may have."""
@@ -159,6 +165,8 @@ class World:
         for name in ("utilities_version", "utility", "optimum", "sessions"):
             assert after[name] == before[name]
         self.compared, self.difference = self._counts(after)
+        if after["utilities"] != before["utilities"]:  # the tables, including the order
+            self.sums = {source: [0.0, 0.0, 0.0] for source in self.sums}
 
     def _put(self) -> None:
         reply = self.change("put", *put_arguments(self.spec_of_fleet, "{}", None))
@@ -208,7 +216,9 @@ class World:
 
     def arrive(self) -> None:
         """A session that the policy places, or that somebody else has placed."""
-        if self.policy.places:
+        if self.policy.places and self.pools and self.report_rng.random() < 0.1:
+            self.report(self.report_rng.choice(self.pools))
+        elif self.policy.places:
             self.ask()
         elif self.pools and self.rng.random() < 0.98:
             self.report(self.rng.choice(self.pools))
@@ -218,7 +228,11 @@ class World:
     def ask(self) -> None:
         self.serial += 1
         session, draw = f"s{self.serial}", self.rng.random()
+        columns = [list(column) for column in self.spec.occupancies.columns] if is_drawn(draw) else []
+        best = self.naive.best_free_place() if self.with_naive and columns and self.has_room() else None
         decision = self.spec.assign(draw)
+        if decision and columns:
+            self._add_difference("placed", columns, decision.pool_class, decision.pool, best)
         if self.with_naive:
             self._compare_with_naive(decision, draw)
         self._queue("assign", session, "", repr(draw), "")
@@ -247,7 +261,8 @@ class World:
         moves = self.where and self.rng.random() < 0.2
         session = self.rng.choice(list(self.where)) if moves else f"s{self.serial}"
         draw, before = self.rng.random(), self.where.get(session)
-        self._queue("report", session, "", repr(draw), pool.pool_id)
+        late = self.report_rng.random() < 0.3
+        self._queue("report", session, "", repr(draw), pool.pool_id + " late" * late)
         lease, start = round(self.spec_of_fleet.lease_seconds * 1e6), ANY
         there = [pool.pool_id, self.names[pool.pool_class], lease, start, ANY]
         if before is pool:
@@ -257,16 +272,44 @@ class World:
         else:
             if before:
                 self._leave(session)
-            comparison = self._compared(pool, draw) if pool.status == "active" else ""
+            observed = pool.status == "active" and not self.policy.places
+            comparison = self._compared(pool, draw) if observed else ""
+            if self.policy.places and pool.status == "active" and not before and not late and is_drawn(draw):
+                best = self.naive.best_free_place() if self.with_naive else None
+                self._add_difference("reported", self.spec.occupancies.columns, pool.pool_class, pool.bit, best)
             self._enter(session, pool)
+            if self.policy.places:
+                self.refresh(pool)
             self._expect_report("MOVED" if before else "NEW", *there, comparison)
 
     def report_unknown(self) -> None:
         self._queue("report", "s", "", "0.5", "nobody")
         self._expect_report("UNKNOWN_POOL")
 
+    def has_room(self) -> bool:
+        return any(self.spec.occupancies.with_room())
+
+    def _add_difference(
+        self,
+        source: str,
+        columns: Sequence[Sequence[int | None]],
+        pool_class: int,
+        pool: int,
+        best: naive.Coordinate | None,
+    ) -> None:
+        """A drawn session goes to this pool; `columns` are those before, `best` is what the naive one finds."""
+        marginals = self.spec_of_fleet.integers.marginals
+        level = (columns[pool_class][pool] or 0) + 1
+        difference = difference_at_placing(marginals, columns, pool_class, level)
+        if best:
+            offered = marginals[best.pool_class][best.level - 1]
+            assert difference == offered - marginals[pool_class][level - 1]
+        drawn, total, squares = self.sums[source]
+        self.sums[source] = [drawn + 1, total + difference, squares + float(difference) * difference]
+        self.differing += difference > 0
+
     def _expect_report(self, word: str, *rest: Any) -> None:
-        self.seen[word] += 1
+        self.seen[word] += not self.policy.places
         self.expected.append([word, *rest])
 
     def _compared(self, pool: Pool, draw: float) -> list[Any]:
@@ -338,6 +381,7 @@ class World:
         state = rawstate.fields(self.redis, FLEET)
         if isinstance(self.spec, Observe):
             assert self._counts(state) == [self.compared, self.difference]
+        assert self._sums(state) == self.sums
         assert int(state["sessions"]) == self.spec.occupancies.sessions
         if isinstance(self.spec, Tokens):
             assert int(state["rank"]) == self.spec.rank
@@ -351,6 +395,11 @@ class World:
     @staticmethod
     def _counts(state: Mapping[str, str]) -> list[int]:
         return [int(state.get(name, "0")) for name in ("compared_reports", "difference")]
+
+    @staticmethod
+    def _sums(state: Mapping[str, str]) -> dict[str, list[float]]:
+        parts = ("drawn", "difference", "squares")
+        return {source: [float(state[f"{source}_{part}"]) for part in parts] for source in ("placed", "reported")}
 
     # --- Pools
 

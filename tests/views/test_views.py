@@ -14,7 +14,8 @@ from slta.core.fleet import FleetSpec
 from slta.fleet_file import FleetFile
 from slta.models import ClassSnapshot, Comparison, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
-from slta.views.averages import averages, mean_difference, observe_averages
+from slta.views.averages import averages, observe_averages
+from slta.views.differences import mean_difference
 from slta.views.integrals import decode_integrals, encode_integrals
 from slta.views.state import observe_state
 from slta.views.what_if import what_if

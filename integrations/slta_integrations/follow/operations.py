@@ -69,7 +69,7 @@ def _encoded(operation: Operation, lease_seconds: float | None, now: float) -> d
     line = operation.line
     if isinstance(line, Begin):
         lease = {} if lease_seconds is None else {"lease_seconds": lease_seconds}
-        return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, **lease}}
+        return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, "late": True, **lease}}
     mark = {"mark": False} if age_bound(operation.written_after, now) > MARK_SECONDS else {}
     return {"complete": {"session_id": line.session_id, **mark}}
 

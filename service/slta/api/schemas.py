@@ -33,7 +33,7 @@ from slta.models.request_record import Event
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import MAX_LEASE_SECONDS, check_lease, read_number
 from slta.store import OperationRequest
-from slta.store.sessions import ASSIGN_OPTIONS, UNMARKED
+from slta.store.sessions import ASSIGN_OPTIONS, UNMARKED, report_option
 
 MAX_RENEWALS = 1000
 MAX_OPERATIONS = 1000
@@ -69,10 +69,14 @@ class AssignBody(Body):
 
 
 class ReportBody(Body):
-    """Reported pool of a session; `lease_seconds` as in `assign`, for a new session."""
+    """Reported pool of a session; `lease_seconds` as in `assign`, for a new session.
+
+    `late`: it may have begun some time ago, so its place says nothing about the present state.
+    """
 
     pool_id: Name
     lease_seconds: LeaseSeconds | None = None
+    late: Flag = False
 
 
 class CompleteBody(Body):
@@ -164,7 +168,7 @@ def _request_of(operation: Operation) -> OperationRequest:
     if isinstance(operation, RenewOperation):
         return "renew", operation.renew.session_id, _text(operation.renew.lease_seconds), ""
     report = operation.report
-    return "report", report.session_id, _text(report.lease_seconds), report.pool_id
+    return "report", report.session_id, _text(report.lease_seconds), report_option(report.pool_id, late=report.late)
 
 
 def _text(seconds: float | None) -> str:

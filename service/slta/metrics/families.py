@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from slta.metrics.definitions import FleetFamily
-from slta.metrics.fleet_view import CLASS, CLASS_COUNTS, COUNTERS, FLEET, LEVEL, NOW, WINDOW, FleetView
+from slta.metrics.fleet_view import CLASS, CLASS_COUNTS, COUNTERS, DIFFERENCE, FLEET, LEVEL, NOW, WINDOW, FleetView
 from slta.models import MICROSECONDS
 
 
@@ -34,12 +34,18 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "relative_expected_placement_gap", "Expected placement gap as a fraction of the utility bound at this load."
     ),
     WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load over the window."),
-    FLEET.gauge(
+    DIFFERENCE.gauge(
         "difference_at_placing",
-        "Mean over the reports of the window: marginal utility of JLMU's choice minus that of the reported pool.",
-        lambda view: view.differences,
-        ("window",),
+        "Mean over sessions that began in the window: marginal utility of the best free place minus that of the place "
+        "taken. Of one in 16 sessions, placed or reported; of an observing fleet all reports, against JLMU's choice.",
+        attrgetter("mean"),
     ),
+    DIFFERENCE.gauge(
+        "difference_at_placing_standard_error",
+        "Standard error of the mean difference, that of independent sessions; none for an observing fleet.",
+        attrgetter("standard_error"),
+    ),
+    DIFFERENCE.gauge("difference_at_placing_sessions", "Sessions in the mean difference.", attrgetter("sessions")),
     FLEET.gauge(
         "utility_pool_seconds",
         "Time integral of the utility; may fall; delta divided by the increase of pool_seconds_total: mean per pool.",

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
-from slta.metrics.definitions import FamilyFactory
+from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
-from slta.views.averages import averages, mean_difference, over_window
+from slta.views.averages import averages, over_window
+from slta.views.differences import MeanDifference, by_source
 from slta.views.expected_gap import PENDING, ExpectedGap
 from slta.views.state import ClassObservation, Instant, instant
 
@@ -28,8 +29,8 @@ class FleetView(NamedTuple):
     now: Instant
     windows: Mapping[str, Gaps]
     """By seconds. Windows in which curves changed are omitted rather than wrong."""
-    differences: Mapping[str, float]
-    """By seconds: mean difference at placement, for windows with compared reports."""
+    differences: Mapping[Labels, MeanDifference]
+    """By seconds and source: mean difference at placing."""
 
     @property
     def mean_holding_seconds(self) -> float | None:
@@ -45,8 +46,11 @@ def view_of(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         window: over_window(snapshot, window, lambda older: averages(now, older, spec)) for window in snapshot.past
     }
     windows = {str(window): gaps for window, gaps in found.items() if gaps}
-    means = {str(window): mean_difference(now, older, spec) for window, older in snapshot.past.items()}
-    differences = {window: mean for window, mean in means.items() if mean is not None}
+    differences: dict[Labels, MeanDifference] = {
+        (str(window), source): found
+        for window, older in snapshot.past.items()
+        for source, found in by_source(now, older, spec).items()
+    }
     return FleetView(snapshot, spec, instant(snapshot, spec, expected), windows, differences)
 
 
@@ -74,6 +78,10 @@ COUNTERS = FamilyFactory[FleetView, Mapping[str, int]](
 )
 WINDOW = FamilyFactory[FleetView, Gaps](
     ("fleet", "window"), lambda view: [((view.now.fleet, window), gaps) for window, gaps in view.windows.items()]
+)
+DIFFERENCE = FamilyFactory[FleetView, MeanDifference](
+    ("fleet", "window", "source"),
+    lambda view: [((view.now.fleet, *labels), found) for labels, found in view.differences.items()],
 )
 CLASS = FamilyFactory[FleetView, ClassObservation](
     ("fleet", "pool_class"), lambda view: [((view.now.fleet, c.name), c) for c in view.now.classes]

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
 from slta.models.snapshots import Comparison as Comparison
 from slta.models.snapshots import Configuration as Configuration
+from slta.models.snapshots import Differences as Differences
+from slta.models.snapshots import DifferenceSums as DifferenceSums
 from slta.models.snapshots import Findings as Findings
 from slta.models.snapshots import Integrals as Integrals
 from slta.models.snapshots import Repaired as Repaired

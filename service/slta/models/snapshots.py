@@ -25,11 +25,45 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceSums:
+    """Number of drawn sessions, sum of their differences at placing, and of the squares, in the store's integers."""
+
+    sessions: int
+    total: float
+    squares: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """Differences at placing by source since fleet time `since` in µs, when curves, order or policy were set."""
+
+    since: int
+    placed: DifferenceSums
+    reported: DifferenceSums
+
+    @classmethod
+    def from_numbers(cls, since: float, *sums: float) -> Differences:
+        """The inverse of `numbers`."""
+        placed, reported = (
+            DifferenceSums(sessions=int(sessions), total=total, squares=squares)
+            for sessions, total, squares in (sums[:3], sums[3:])
+        )
+        return cls(since=int(since), placed=placed, reported=reported)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """`since`, then the sums of both sources, in the order of the store's fields."""
+        sums = (self.placed, self.reported)
+        return (self.since, *(number for s in sums for number in (s.sessions, s.total, s.squares)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Integrals:
     """Time integrals of totals since the fleet's creation, as pairs (high, low) of doubles with exact differences.
 
     Units are µs of fleet time times the store's integers (`utility`, `optimum`), sessions or pools (`pools[i]`).
-    `utilities_version` changes with curves and capacities. `comparison` is None if the fleet places sessions itself.
+    `utilities_version` changes with curves and capacities. `comparison` is None if the fleet places sessions itself,
+    `differences` unless it does and a session was drawn.
     """
 
     store_epoch: int
@@ -40,6 +74,7 @@ class Integrals:
     optimum: tuple[float, float]
     pools: tuple[tuple[float, float], ...]
     comparison: Comparison | None = None
+    differences: Differences | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from slta.store.client.functions import Argument, FunctionClient
 OperationRequest = tuple[str, str, str, str]
 """One operation: `assign`, `complete`, `renew` or `report`, session id, `lease_seconds` as text (empty: None), option.
 
-The option is a value of `ASSIGN_OPTIONS`, `UNMARKED` for a complete, the pool id of a report, else empty.
+The option is a value of `ASSIGN_OPTIONS`, `UNMARKED` for a complete, `report_option` for a report, else empty.
 """
 DRAWING = frozenset({"assign", "report"})
 """Operations whose decision or comparison is random."""
@@ -21,6 +21,18 @@ UNMARKED = "unmarked"
 """Option of a complete that does not remember an unknown id."""
 ASSIGN_OPTIONS = {(False, False): "", (True, False): "touch", (False, True): "labels", (True, True): "touch labels"}
 """Options of an assign by (renew the lease of a live session, return the labels of the pool)."""
+LATE = " late"
+"""After the pool id of a report: the session may have been placed some time ago."""
+
+
+def report_option(pool_id: str, *, late: bool) -> str:
+    """Option of a report. A pool id has no spaces."""
+    return pool_id + LATE if late else pool_id
+
+
+def reported_pool(option: str) -> str:
+    """Pool id of the option of a report."""
+    return option.removesuffix(LATE)
 
 
 class Sessions:
@@ -55,14 +67,22 @@ class Sessions:
         return replies.placement(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def report(
-        self, fleet: str, session_id: str, pool_id: str, lease_seconds: float | None, arrived: float | None = None
+        self,
+        fleet: str,
+        session_id: str,
+        pool_id: str,
+        lease_seconds: float | None,
+        arrived: float | None = None,
+        *,
+        late: bool = False,
     ) -> Reported:
         """Record that a session is on a pool; a session recorded on another pool moves and keeps its lease.
 
-        `lease_seconds` as in `assign`, for a new session. SessionEndedError, OverCapacityError,
-        ReportedPoolUnknownError.
+        `lease_seconds` as in `assign`, for a new session. `late`: it may have been placed some time ago.
+        SessionEndedError, OverCapacityError, ReportedPoolUnknownError.
         """
-        arguments = ("report", session_id, _microseconds(lease_seconds), repr(self._draw()), pool_id)
+        option = report_option(pool_id, late=late)
+        arguments = ("report", session_id, _microseconds(lease_seconds), repr(self._draw()), option)
         return replies.reported(session_id, await self._operations.submit(fleet, arguments, arrived))
 
     async def complete(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from slta.models import COUNTERS, WINDOWS, ClassSnapshot, Comparison, Integrals, Snapshot
+from slta.models import COUNTERS, WINDOWS, ClassSnapshot, Comparison, Differences, Integrals, Snapshot
 from slta.models.errors import DamagedError, DocumentUnreadableError
 
 TOKEN_COUNT_PREFIX = "assigned_"
 """Prefix of the fields that count placements by token."""
 INTEGERS = ("config_version", "time", "clock", "sessions", "utility", "optimum")
 """Fields of a snapshot that are integers of the same name."""
+_COMPARED = 3
+"""Numbers after the bar in a line of an observing fleet."""
 
 
 def parse_snapshot(fleet: str, reply: list[Any]) -> Snapshot:
@@ -86,6 +88,7 @@ def parse_integrals(store_epoch: int, line: str) -> Integrals:
     version, time, *rest = integrals.split()
     numbers = [float(number) for number in rest]
     pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    added = [float(number) for number in sums.split()]
     return Integrals(
         store_epoch=store_epoch,
         utilities_version=int(version),
@@ -94,7 +97,8 @@ def parse_integrals(store_epoch: int, line: str) -> Integrals:
         utility=pairs[1],
         optimum=pairs[2],
         pools=tuple(pairs[3:]),
-        comparison=_comparison(*map(float, sums.split())) if sums else None,
+        comparison=_comparison(*added) if len(added) == _COMPARED else None,
+        differences=Differences.from_numbers(*added) if len(added) > _COMPARED else None,
     )
 
 

@@ -11,6 +11,7 @@ from slta.core.gaps import Averages, Gaps, gaps
 from slta.core.least_connections import least_connections_utility
 from slta.models import MICROSECONDS, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
+from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import difference, encode_integrals
 
@@ -25,7 +26,7 @@ class AveragesObservation:
     """Time averages per pool since earlier integrals: `GET …/averages`.
 
     `difference_at_placing` is the mean over reports of the marginal utility at JLMU's choice minus that at the reported
-    place; None without a compared report in the window.
+    place; None without a compared report in the window. `difference_at_placing_by_source` is that of a placing fleet.
     """
 
     window_seconds: float
@@ -44,6 +45,7 @@ class AveragesObservation:
     relative_expected_placement_gap: float | None
     expected_placement_gap_reason: Reason | None
     difference_at_placing: float | None
+    difference_at_placing_by_source: DifferencesBySource | None
     integrals: str
 
 
@@ -62,6 +64,7 @@ def observe_averages(
         relative_expected_placement_gap=expected.relative,
         expected_placement_gap_reason=expected.reason,
         difference_at_placing=mean_difference(snapshot.integrals, older, spec),
+        difference_at_placing_by_source=differences_by_source(snapshot.integrals, older, spec),
         integrals=encode_integrals(snapshot.fleet, snapshot.integrals),
     )
 
@@ -116,17 +119,3 @@ def mean_totals(newer: Integrals, older: Integrals, spec: FleetSpec) -> Averages
         utility=spec.integers.to_utility(difference(newer.utility, older.utility) / elapsed),
         momentary_optimum=spec.integers.to_utility(difference(newer.optimum, older.optimum) / elapsed),
     )
-
-
-def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:
-    """Mean difference per report between two integrals, or over all reports; None without a compared report.
-
-    Reports under earlier curves or another policy are excluded: their unit may differ.
-    """
-    last, first = newer.comparison, older.comparison if older else None
-    if last is None:
-        return None
-    earlier = first if first and first.since == last.since else None
-    reports = last.reports - (earlier.reports if earlier else 0)
-    added = last.difference - (earlier.difference if earlier else 0)
-    return spec.integers.to_utility(added / reports) if reports > 0 else None

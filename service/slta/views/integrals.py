@@ -8,12 +8,16 @@ import math
 import struct
 from itertools import chain
 
-from slta.models import Comparison, Integrals
+from slta.models import Comparison, Differences, Integrals
 from slta.models.errors import InvalidIntegralsError
 
-_PLAIN, _COMPARING = 1, 2
-_HEADS = {_PLAIN: struct.Struct(">BQIQ6d"), _COMPARING: struct.Struct(">BQIQ6d3d")}
-"""Header by format version, its first byte. The pools follow."""
+_PLAIN, _COMPARING, _DIFFERING = 1, 2, 3
+_HEADS = {
+    _PLAIN: struct.Struct(">BQIQ6d"),
+    _COMPARING: struct.Struct(">BQIQ6d3d"),
+    _DIFFERING: struct.Struct(">BQIQ6d7d"),
+}
+"""Header by format version, its first byte: with sums of reports, or of differences at placing. The pools follow."""
 _PAIR = struct.Struct(">2d")
 _CHECK_BYTES = 6
 _LARGEST = 1e100
@@ -27,8 +31,8 @@ def difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
 
 def encode_integrals(fleet: str, integrals: Integrals) -> str:
     """Encode as URL-safe text for `decode_integrals` of the same fleet."""
-    compared = integrals.comparison
-    version = _COMPARING if compared else _PLAIN
+    compared, differences = integrals.comparison, integrals.differences
+    version = _COMPARING if compared else _DIFFERING if differences else _PLAIN
     head = _HEADS[version].pack(
         version,
         integrals.store_epoch,
@@ -38,6 +42,7 @@ def encode_integrals(fleet: str, integrals: Integrals) -> str:
         *integrals.utility,
         *integrals.optimum,
         *((compared.since, compared.reports, compared.difference) if compared else ()),
+        *(differences.numbers if version == _DIFFERING and differences else ()),
     )
     payload = head + b"".join(_PAIR.pack(*pair) for pair in integrals.pools)
     return base64.urlsafe_b64encode(_check(fleet, payload) + payload).rstrip(b"=").decode()
@@ -54,7 +59,7 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
     whole = head and len(payload) >= head.size and (len(payload) - head.size) % _PAIR.size == 0
     if not head or not whole or check != _check(fleet, payload):
         raise InvalidIntegralsError
-    _, epoch, version, time, *sums = head.unpack_from(payload)
+    kind, epoch, version, time, *sums = head.unpack_from(payload)
     pools = tuple((high, low) for high, low in _PAIR.iter_unpack(payload[head.size :]))
     if not all(abs(number) < _LARGEST for number in (*sums, *chain.from_iterable(pools))):
         raise InvalidIntegralsError
@@ -66,7 +71,10 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
         utility=(sums[2], sums[3]),
         optimum=(sums[4], sums[5]),
         pools=pools,
-        comparison=Comparison(since=int(sums[6]), reports=int(sums[7]), difference=sums[8]) if sums[6:] else None,
+        comparison=Comparison(since=int(sums[6]), reports=int(sums[7]), difference=sums[8])
+        if kind == _COMPARING
+        else None,
+        differences=Differences.from_numbers(*sums[6:]) if kind == _DIFFERING else None,
     )
 
 

@@ -9,7 +9,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate, Ranking
 from slta.models import MICROSECONDS, Snapshot
-from slta.views.averages import mean_difference
+from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import encode_integrals
 
@@ -70,7 +70,7 @@ class Instant:
     """Fleet at one instant.
 
     `difference_at_placing` is the mean over all reports since curves and policy were set, see `averages`; None if the
-    fleet places sessions itself.
+    fleet places sessions itself; it then has `difference_at_placing_by_source`, over as long.
     """
 
     fleet: str
@@ -100,6 +100,7 @@ class Instant:
     expected_placement_gap_reason: Reason | None
     load_price: float | None
     difference_at_placing: float | None
+    difference_at_placing_by_source: DifferencesBySource | None
     classes: list[ClassObservation]
     counters: dict[str, int]
 
@@ -153,6 +154,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         expected_placement_gap_reason=expected.reason,
         load_price=best.price if best else None,
         difference_at_placing=mean_difference(snapshot.integrals, None, spec),
+        difference_at_placing_by_source=differences_by_source(snapshot.integrals, None, spec),
         classes=_observe_classes(snapshot, spec, ranking, best, target),
         counters=dict(snapshot.counters),
     )

@@ -20,6 +20,7 @@ from slta.auth.keys import Principal
 from slta.auth.keys import Scope as KeyScope
 from slta.store import OperationRequest, Store
 from slta.store.batching.pending import Outcome
+from slta.store.sessions import reported_pool
 
 SLICE = 32
 """Operations of one request sent to the store at a time, so that other requests interleave."""
@@ -69,7 +70,9 @@ async def _operate(
     fleet: str, requests: Sequence[OperationRequest], store: Store, context: RequestContext
 ) -> Sequence[Outcome]:
     """Execute a slice, but no report that the key may not make."""
-    reports = {index: (id_, pool_id) for index, (kind, id_, _, pool_id) in enumerate(requests) if kind == "report"}
+    reports = {
+        index: (id_, reported_pool(option)) for index, (kind, id_, _, option) in enumerate(requests) if kind == "report"
+    }
     refused = await refused_reports(context.principal, store, fleet, reports)
     if not refused:
         return await store.sessions.operate(fleet, requests, context.arrived)

@@ -80,7 +80,9 @@ async def report(
 ) -> Response:
     """Report the pool of a session that was placed elsewhere: `new` (201), `same` or `moved` (200)."""
     await require_report(context.principal, store, fleet, session_id, body.pool_id)
-    reported = await store.sessions.report(fleet, session_id, body.pool_id, body.lease_seconds, context.arrived)
+    reported = await store.sessions.report(
+        fleet, session_id, body.pool_id, body.lease_seconds, context.arrived, late=body.late
+    )
     return json_response(reported, 201 if reported.outcome == "new" else 200)
 
 

@@ -139,6 +139,9 @@ end
 
 -- Applies the configuration.
 local function apply(fleet, given, wanted, tables_differ, totals_differ)
+  if tables_differ or given.policy ~= fleet.policy then
+    differences.reset(fleet)
+  end
   if given.policy ~= fleet.policy then
     if fleet.policy_table then
       policies.clear(fleet)

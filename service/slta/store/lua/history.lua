@@ -7,7 +7,7 @@ local function time_of(line)
   return tonumber(string.match(line, '%S+ (%S+)'))
 end
 
--- Whether a line consists of integrals and, after a bar, the sums of the fleet's policy.
+-- Whether a line consists of integrals and, after a bar, sums as in `accounting.integrals`.
 local function is_integrals(line)
   local integrals, sums = string.match(line, '^([^|]*)|?([^|]*)$')
   for _, word in ipairs(vectors.split((integrals or '') .. ' ' .. (sums or ''))) do

@@ -94,12 +94,20 @@ function reports.place(fleet, id, session, pool, lease, start)
   return session
 end
 
--- id, lease in µs ('' for the fleet's), draw in [0, 1), pool_id: another dispatcher has placed the session on this
--- pool.
+-- Adds the difference of a new session, if it was drawn, to those of a fleet that places sessions.
+local function add_difference(fleet, draw, pool)
+  if fleet.policy_table.choose and pool.status == 'active' and differences.is_drawn(tonumber(draw)) then
+    differences.add(fleet, 'reported', pool.class_index, pool.level)
+  end
+end
+
+-- id, lease in µs ('' for the fleet's), draw in [0, 1), pool_id, after it " late" if the session may have been placed
+-- some time ago: another dispatcher has placed it on this pool.
 --   -> NEW pool_id class lease start due, then the policy's comparison or '' | MOVED the same
 --    | SAME pool_id class lease start due '' | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL.
 -- O(classes + log pools).
-function reports.report(fleet, id, lease, draw, pool_id)
+function reports.report(fleet, id, lease, draw, option)
+  local pool_id, late = string.match(option, '^(%S*)( ?)')
   local session, pool, answer = reports.locate(fleet, id, pool_id)
   if answer then
     policies.call(fleet, 'left_out', answer[1])
@@ -109,6 +117,8 @@ function reports.report(fleet, id, lease, draw, pool_id)
   lease = session and session.lease or sessions.lease(fleet, lease)
   if session then
     sessions.detach(fleet, id, session.pool_number)
+  elseif late == '' then
+    add_difference(fleet, draw, pool)
   end
   local comparison = pool.status == 'active' and policies.call(fleet, 'compare', draw, pool.class_index, pool.level)
   local placed = reports.place(fleet, id, session, pool, lease, fleet.time)

@@ -176,10 +176,14 @@ function sessions.assign(fleet, id, lease, draw, options)
   -- writes
   policies.call(fleet, 'prepare')
   local step = policies.call(fleet, 'learning_step')
-  local token, class_index, pool_index = policies.call(fleet, 'choose', tonumber(draw))
+  draw = tonumber(draw)
+  local token, class_index, pool_index = policies.call(fleet, 'choose', draw)
   local pool_number = keys.pool_number(fleet, class_index, pool_index)
   lease = sessions.lease(fleet, lease)
   local begun, level = sessions.begin(fleet, id, pool_number, pools.name(fleet, pool_number), lease, 'assigned', token)
+  if differences.is_drawn(draw) then
+    differences.add(fleet, 'placed', class_index, level)
+  end
   ledger.on_change(fleet, class_index, pool_index, level, 1)
   policies.call(fleet, 'update', step)
   local counts = fleet['assigned_' .. token]

@@ -89,5 +89,9 @@ function audit_totals.check(fleet, report)
   check_integrals(fleet, report)
   check_pairs(fleet, report)
   check_optimum(fleet, report, total)
-  policies.call(fleet, 'check', function(what, actual, expected) report:expect_equal(what, actual, expected) end)
+  local function expect_equal(what, actual, expected)
+    report:expect_equal(what, actual, expected)
+  end
+  differences.check(fleet, expect_equal)
+  policies.call(fleet, 'check', expect_equal)
 end

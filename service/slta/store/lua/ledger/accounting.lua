@@ -139,7 +139,7 @@ function accounting.placements(fleet)
 end
 
 -- The integrals as one line of text: version, time, then (high, low) of sessions, utility, optimum and each class's
--- pools; after a bar the sums of the fleet's policy, if any.
+-- pools; after a bar the sums of the fleet's policy or of the differences at placing, if any.
 function accounting.integrals(fleet)
   cold.load(fleet, 'utilities_version', 'pools_high', 'pools_low')
   local words = {
@@ -150,6 +150,6 @@ function accounting.integrals(fleet)
     words[#words + 1] = fleet.pools_high[class_index]
     words[#words + 1] = fleet.pools_low[class_index]
   end
-  local sums = policies.call(fleet, 'sums')
+  local sums = policies.call(fleet, 'sums') or differences.sums(fleet)
   return vectors.encode(words) .. (sums and ' | ' .. vectors.encode(sums) or '')
 end

@@ -85,6 +85,10 @@ function jlmu.reported_rank(fleet)
   return best
 end
 
+function jlmu.bounds(fleet, class_index)
+  return fleet.frontiers[class_index] - 1, fleet.frontiers[class_index]
+end
+
 -- The audit's rule: the pools at the frontier of a class are open.
 function jlmu.rows(fleet, class_index)
   local at_frontier = fleet.frontiers[class_index] - 1

@@ -20,6 +20,7 @@ function tokens.declare(words)
     reported_rank = tokens.reported_rank,
     rows = tokens.rows,
     check = tokens.check,
+    bounds = tokens.bounds,
   }
 end
 
@@ -159,6 +160,15 @@ end
 
 function tokens.reported_rank(fleet)
   return fleet.rank
+end
+
+-- Without a green token all pools of the class have reached its threshold, with one some have not.
+function tokens.bounds(fleet, class_index)
+  local threshold = fleet.thresholds[class_index]
+  if fleet.green[class_index] > 0 then
+    return 0, threshold
+  end
+  return threshold, fleet.capacities[class_index] + 1
 end
 
 -- The audit's rules for both kinds of tokens.

@@ -15,6 +15,8 @@ local HOT = {
   'sessions_high', 'sessions_low', 'utility_high', 'utility_low', 'optimum_high', 'optimum_low',
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'pools',
   'early_completes', 'pool_list', 'revision', 'incarnation', 'attribute_list',
+  'differences_since', 'placed_drawn', 'placed_difference', 'placed_squares', 'reported_drawn', 'reported_difference',
+  'reported_squares',
 }
 local HOT_VECTORS = { pools = true }
 

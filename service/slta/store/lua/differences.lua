@@ -1,0 +1,94 @@
+-- Differences at placing in fleets that place sessions (service/slta/core/differences.py): for one in `ONE_IN` sessions
+-- of each source, the best marginal utility of a free place at that moment less that of the place taken. A source is
+-- 'placed' (by an assign) or 'reported' (a new session that another balancer has just placed).
+--
+-- The state has, by source, the number of drawn sessions, the sum of their differences and that of the squares, in the
+-- store's integers. They begin anew at fleet time `differences_since`, when curves, order or policy change.
+
+differences = {}
+
+local ONE_IN = 16
+
+local NAMES = {
+  placed = { drawn = 'placed_drawn', sum = 'placed_difference', squares = 'placed_squares' },
+  reported = { drawn = 'reported_drawn', sum = 'reported_difference', squares = 'reported_squares' },
+}
+
+-- Whether a session is drawn: by the low bits of its draw, which has 53, as a choice among pools depends on the high
+-- ones.
+function differences.is_drawn(draw)
+  return draw * 2 ^ 53 % ONE_IN == 0
+end
+
+-- The frontier of a class with active pools, capacity + 1 if it is full: the lowest level that some pool has not
+-- reached. All have reached level `low`; some pool has not reached `high`, or `high` is capacity + 1. Nil as soon as
+-- the frontier cannot add more than `least`. O(log levels * pools / 8), one row if the bounds are close.
+local function frontier(fleet, class_index, low, high, least)
+  local capacity = fleet.capacities[class_index]
+  local level = high > capacity and low + 1 or high - 1
+  while low < capacity and tables.number(fleet, 'marginals', class_index, low + 1) > least do
+    if low + 1 == high then
+      return high
+    elseif rows.count(keys.of_level(fleet, class_index, level)) == fleet.pools[class_index] then
+      low = level
+    else
+      high = level
+    end
+    level = math.floor((low + high) / 2)
+  end
+end
+
+-- The best marginal utility of a free place, at least `best`. Within a class marginal utilities do not rise.
+local function best_marginal(fleet, best)
+  for class_index = 1, #fleet.pools do
+    if fleet.pools[class_index] > 0 then
+      local low, high = policies.call(fleet, 'bounds', class_index)
+      local level = frontier(fleet, class_index, low or 0, high or fleet.capacities[class_index] + 1, best)
+      best = level and tables.number(fleet, 'marginals', class_index, level) or best
+    end
+  end
+  return best
+end
+
+-- A drawn session is about to raise the occupancy of an active pool to `level`. O(classes * log levels * pools / 8), less
+-- where the policy's bounds are close.
+function differences.add(fleet, source, class_index, level)
+  local names, here = NAMES[source], tables.number(fleet, 'marginals', class_index, level)
+  local difference = best_marginal(fleet, here) - here
+  fleet[names.drawn] = fleet[names.drawn] + 1
+  fleet[names.sum] = fleet[names.sum] + difference
+  fleet[names.squares] = fleet[names.squares] + difference * difference
+end
+
+-- Begins anew.
+function differences.reset(fleet)
+  fleet.differences_since = fleet.time
+  for _, names in pairs(NAMES) do
+    fleet[names.drawn], fleet[names.sum], fleet[names.squares] = 0, 0, 0
+  end
+end
+
+-- The fields that a history line includes, in order; nil while no session was drawn.
+function differences.sums(fleet)
+  if fleet.placed_drawn + fleet.reported_drawn > 0 then
+    return {
+      fleet.differences_since, fleet.placed_drawn, fleet.placed_difference, fleet.placed_squares,
+      fleet.reported_drawn, fleet.reported_difference, fleet.reported_squares,
+    }
+  end
+end
+
+-- Calls expect_equal(what, stored, expected) for the audit: they did not begin in the future, there are no more drawn
+-- sessions than have begun, no difference is negative, and by Cauchy's inequality n * sum of squares >= sum^2.
+function differences.check(fleet, expect_equal)
+  cold.load(fleet, 'adopted')
+  expect_equal('differences_since', fleet.differences_since, math.min(fleet.differences_since, fleet.time))
+  for source, begun in pairs({ placed = fleet.assigned, reported = fleet.adopted }) do
+    local names = NAMES[source]
+    local drawn, sum, squares = fleet[names.drawn], fleet[names.sum], fleet[names.squares]
+    expect_equal(names.drawn, drawn, math.max(0, math.min(drawn, begun)))
+    expect_equal(names.sum, sum, drawn == 0 and 0 or math.max(0, sum))
+    local is_possible = drawn > 0 and drawn * squares >= sum * sum * (1 - 1e-9) or drawn == 0 and squares == 0
+    expect_equal(names.squares .. ' is possible', is_possible, true)
+  end
+end

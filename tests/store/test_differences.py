@@ -1,0 +1,303 @@
+"""Differences at placing, by source: which sessions are drawn and counted, and when the sums begin anew."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+
+import pytest
+from redis import Redis
+
+from slta.core.differences import ONE_IN, is_drawn
+from slta.core.fleet import FleetSpec
+from slta.core.orders import Index
+from slta.models import Differences, DifferenceSums, PoolSpec, errors
+from slta.store import Store, StoreSettings
+from slta.store.sessions import OperationRequest, report_option
+from slta.views.differences import DifferencesBySource, differences_by_source
+from slta.views.integrals import decode_integrals, encode_integrals
+from tests import rawstate
+from tests.store.conftest import Calls, Clock
+from tests.store.fleets import (
+    EACH_POLICY,
+    FLAT,
+    FLEET,
+    STEPS,
+    as_of,
+    create,
+    field,
+    pass_seconds,
+    pool_class,
+    repair_by_itself,
+    spec,
+)
+
+DRAWN, NOT_DRAWN = 0.5, 0.5 + 2**-53
+
+
+@dataclass
+class Draw:
+    value: float = DRAWN
+
+    def __call__(self) -> float:
+        return self.value
+
+
+def placing(policy: str = "jlmu", lease: float = 0) -> FleetSpec:
+    """Δ = 8, 6, 4, 2 on `steps`, 1/2 everywhere on `flat`."""
+    return spec(pool_class("steps", STEPS, 4), pool_class("flat", FLAT, 3), policy=policy, lease=lease)
+
+
+@pytest.fixture
+def draw() -> Draw:
+    return Draw()
+
+
+@pytest.fixture
+async def store(server: str, redis: Redis, calls: Calls, clock: Clock, draw: Draw) -> AsyncIterator[Store]:
+    """A store all of whose sessions are drawn, unless the test says otherwise."""
+    settings = StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60)
+    opened = Store(settings, calls, draw=draw, clock=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def fleet(store: Store) -> None:
+    await create(store, placing(), {"steps": 2, "flat": 2})
+
+
+async def differences(store: Store) -> Differences | None:
+    return (await store.fleets.snapshot(FLEET)).integrals.differences
+
+
+async def by_source(store: Store) -> DifferencesBySource:
+    """Of all drawn sessions."""
+    found = differences_by_source((await store.fleets.snapshot(FLEET)).integrals, None, placing())
+    assert found
+    return found
+
+
+async def report(store: Store, session_id: str, pool_id: str, *, late: bool = False) -> str:
+    return (await store.sessions.report(FLEET, session_id, pool_id, None, late=late)).outcome
+
+
+# What is counted
+
+
+async def test_a_report_counts_what_the_best_free_place_would_have_added_more(store: Store, fleet: None) -> None:
+    await report(store, "a", "steps-0")  # 8 of 8
+    await report(store, "b", "steps-0")  # 6, and 8 was free
+    await report(store, "c", "flat-0")  # 1/2, and 8 was free
+    scale = 10 ** placing().integers.exponent
+    assert await differences(store) == Differences(
+        since=0,
+        placed=DifferenceSums(sessions=0, total=0, squares=0),
+        reported=DifferenceSums(sessions=3, total=9.5 * scale, squares=(2**2 + 7.5**2) * scale**2),
+    )
+    assert (await by_source(store)).reported.mean == pytest.approx(9.5 / 3)
+
+
+async def test_an_assign_counts_as_placed_and_jlmu_takes_the_best_place(store: Store, fleet: None) -> None:
+    for k in range(14):
+        await store.sessions.assign(FLEET, f"s{k}", None)
+    found = await by_source(store)
+    assert (found.placed.sessions, found.placed.mean, found.placed.standard_error) == (14, 0, 0)
+    assert (found.reported.sessions, found.reported.mean, found.reported.standard_error) == (0, None, None)
+
+
+async def test_a_fleet_that_is_full_counts_no_refused_session(store: Store, fleet: None) -> None:
+    for k in range(14):
+        await store.sessions.assign(FLEET, f"s{k}", None)
+    with pytest.raises(errors.NoCapacityError):
+        await store.sessions.assign(FLEET, "more", None)
+    with pytest.raises(errors.OverCapacityError):
+        await report(store, "more", "steps-0")
+    assert (await by_source(store)).placed.sessions == 14
+
+
+async def test_a_session_that_is_not_drawn_is_not_counted(store: Store, draw: Draw, fleet: None) -> None:
+    draw.value = NOT_DRAWN
+    await store.sessions.assign(FLEET, "a", None)
+    await report(store, "b", "flat-0")
+    assert await differences(store) is None
+
+
+async def test_one_draw_in_sixteen_is_drawn() -> None:
+    assert sum(is_drawn(draw / 2**53) for draw in range(2**52, 2**52 + 1600)) * ONE_IN == 1600
+
+
+async def _late(store: Store) -> None:
+    await report(store, "a", "flat-0", late=True)
+
+
+async def _late_in_bulk(store: Store) -> None:
+    requests: list[OperationRequest] = [("report", "a", "", report_option("flat-0", late=True))]
+    [outcome] = await store.sessions.operate(FLEET, requests)
+    assert not isinstance(outcome, Exception)
+    assert outcome[:2] == ["NEW", "flat-0"]
+
+
+async def _listed(store: Store) -> None:
+    assert (await store.pools.reconcile(FLEET, "flat-0", await as_of(store), ["a"])).adopted == ["a"]
+
+
+async def _on_a_draining_pool(store: Store) -> None:
+    await store.pools.set_status(FLEET, "flat-0", "draining")
+    assert await report(store, "a", "flat-0") == "new"
+
+
+async def _replayed_after_a_failover(store: Store) -> None:
+    fact = ("placed", "a", "flat-0", 0, 0, 0)
+    reply, stamp = await store._functions.send_stamped("replay", FLEET, 1, *fact)
+    if reply[0] == "OTHER_FLEET":
+        reply, _ = await store._functions.send_stamped("replay", FLEET, stamp.incarnation, *fact)
+    assert reply[1] == [["PLACED"]]
+
+
+LEFT_OUT: Iterable[Callable[[Store], Awaitable[None]]] = (
+    _late,
+    _late_in_bulk,
+    _listed,
+    _on_a_draining_pool,
+    _replayed_after_a_failover,
+)
+
+
+@pytest.mark.parametrize("enter", LEFT_OUT)
+async def test_a_session_that_was_not_placed_just_now_is_left_out(
+    store: Store, fleet: None, enter: Callable[[Store], Awaitable[None]]
+) -> None:
+    await enter(store)
+    assert (await store.sessions.get(FLEET, "a")).pool_id == "flat-0"
+    assert await differences(store) is None
+
+
+async def test_what_is_known_already_is_not_counted_again(store: Store, fleet: None) -> None:
+    await store.sessions.assign(FLEET, "a", None)
+    before = await differences(store)
+    assert (await store.sessions.assign(FLEET, "a", None)).replayed
+    assert await report(store, "a", "steps-0") in {"same", "moved"}
+    assert await report(store, "a", "flat-0") == "moved"
+    assert await report(store, "a", "flat-0") == "same"
+    assert await differences(store) == before
+
+
+async def test_a_place_on_a_draining_pool_is_not_free(store: Store, fleet: None) -> None:
+    for pool in ("steps-0", "steps-1"):
+        await store.pools.set_status(FLEET, pool, "draining")
+    await report(store, "a", "flat-0")
+    assert (await by_source(store)).reported.mean == 0
+
+
+@EACH_POLICY
+async def test_a_fleet_that_observes_has_no_differences_by_source(store: Store, policy: str) -> None:
+    await create(store, placing("observe"), {"steps": 2, "flat": 2})
+    await report(store, "a", "flat-0")
+    snapshot = await store.fleets.snapshot(FLEET)
+    assert (snapshot.integrals.differences, bool(snapshot.integrals.comparison)) == (None, True)
+    await store.fleets.configure(FLEET, placing(policy), "{}")
+    await report(store, "b", "flat-0")
+    found = await by_source(store)
+    assert (found.reported.sessions, found.placed.sessions) == (1, 0)
+
+
+# Windows, and what begins the sums anew
+
+
+async def test_the_mean_of_a_window_is_that_of_its_own_sessions(store: Store, clock: Clock, fleet: None) -> None:
+    await report(store, "a", "flat-0")
+    await pass_seconds(store, clock, 5)
+    early = (await store.fleets.snapshot(FLEET)).integrals
+    await report(store, "b", "steps-0")
+    await report(store, "c", "steps-0")
+    await pass_seconds(store, clock, 65)
+    late = await store.fleets.snapshot(FLEET)
+    since = decode_integrals(FLEET, encode_integrals(FLEET, early))
+    assert since == early
+    window = differences_by_source(late.integrals, since, placing())
+    assert window
+    assert (window.reported.sessions, window.reported.mean) == (2, pytest.approx(1))
+    assert differences_by_source(late.integrals, late.past[300], placing()) == window
+    minute = differences_by_source(late.integrals, late.past[60], placing())
+    assert minute
+    assert (minute.reported.sessions, minute.reported.mean, minute.reported.standard_error) == (0, None, None)
+
+
+CURVES = spec(pool_class("steps", STEPS, 3), pool_class("flat", FLAT, 3), policy="jlmu")
+
+
+@pytest.mark.parametrize("changed", [CURVES, placing("slta")], ids=["curves", "policy"])
+async def test_other_curves_and_another_policy_begin_the_sums_anew(
+    store: Store, clock: Clock, fleet: None, changed: FleetSpec
+) -> None:
+    await report(store, "a", "flat-0")
+    clock.advance(3)
+    before = (await store.fleets.snapshot(FLEET)).integrals
+    await store.fleets.configure(FLEET, changed, "{}")
+    assert await differences(store) is None
+    await report(store, "b", "steps-0")
+    after = (await store.fleets.snapshot(FLEET)).integrals
+    mixed = differences_by_source(after, before, changed)
+    assert mixed
+    assert (mixed.reported.sessions, mixed.reported.mean) == (1, 0)
+
+
+async def test_another_order_begins_the_sums_anew(store: Store, redis: Redis) -> None:
+    await create(store, placing(), {"steps": 2, "flat": 2})
+    await report(store, "a", "flat-0")
+    before = field(redis, "utilities_version")
+    await store.fleets.configure(FLEET, replace(placing(), order=Index(3.0)), "{}")
+    assert await differences(store) is None
+    assert field(redis, "utilities_version") == before, "it changes no unit"
+
+
+async def test_pools_and_settings_leave_the_sums(store: Store, fleet: None) -> None:
+    await report(store, "a", "flat-0")
+    before = await differences(store)
+    await store.pools.add(FLEET, [PoolSpec("steps-9", "steps")])
+    await store.pools.set_status(FLEET, "steps-9", "draining")
+    await store.fleets.configure(FLEET, placing(lease=5), "{}")
+    assert await differences(store) == before
+
+
+async def test_a_repair_begins_the_sums_anew(store: Store, redis: Redis, fleet: None) -> None:
+    await report(store, "a", "flat-0")
+    rawstate.poke(redis, FLEET, suspect="an error", reported_squares=-1)
+    await repair_by_itself(store, placing())
+    assert await differences(store) is None
+
+
+async def test_a_state_of_before_the_sums_reads_as_none(store: Store, redis: Redis, fleet: None) -> None:
+    values = rawstate.unpack(redis, FLEET)
+    last = rawstate.places(values)["reported_squares"].stop
+    assert int(values[3]) == last - 4, "they end the fleet's block"
+    values[3] = str(int(values[3]) - 7)
+    rawstate.pack(redis, FLEET, [*values[: last - 7], *values[last:]])
+    assert await differences(store) is None
+    await report(store, "a", "flat-0")
+    assert (await by_source(store)).reported.sessions == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"differences_since": 2**60},
+        {"reported_drawn": 9},
+        {"reported_drawn": -1},
+        {"placed_drawn": 1, "placed_difference": -1, "placed_squares": 1},
+        {"reported_squares": 1},
+        {"placed_drawn": 0, "placed_squares": 5},
+    ],
+    ids=str,
+)
+async def test_the_audit_finds_sums_that_cannot_be(
+    store: Store, redis: Redis, fleet: None, damage: dict[str, int]
+) -> None:
+    await store.sessions.assign(FLEET, "s", None)
+    await report(store, "a", "flat-0")
+    assert (await store.audits.inspect(FLEET)).sentences == []
+    sound = rawstate.fields(redis, FLEET)
+    rawstate.poke(redis, FLEET, **damage)
+    assert (await store.audits.inspect(FLEET)).sentences
+    rawstate.poke(redis, FLEET, **{name: sound[name] for name in damage})
