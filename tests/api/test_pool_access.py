@@ -157,8 +157,8 @@ async def test_a_report_does_not_take_a_session_from_a_pool_of_others(opened: Op
     assert (await bound.admin.get(f"{bound.fleet}/sessions/s")).json()["pool_id"] == OTHER
 
 
-def reports(*pairs: tuple[str, str]) -> dict[str, Any]:
-    return {"operations": [{"report": {"session_id": id_, "pool_id": pool}} for id_, pool in pairs]}
+def reports(*pairs: tuple[str, str], **further: bool) -> dict[str, Any]:
+    return {"operations": [{"report": {"session_id": id_, "pool_id": pool, **further}} for id_, pool in pairs]}
 
 
 async def test_of_many_reports_those_about_pools_of_others_are_refused_and_the_rest_is_made(opened: Open) -> None:
@@ -187,6 +187,14 @@ async def test_reports_alone_that_are_all_refused_are_answered(opened: Open) -> 
     bound = opened("pool")
     refused = (await bound.client.post(f"{bound.fleet}/operations", json=reports(("a", OTHER)))).json()["outcomes"]
     assert [outcome["status"] for outcome in refused] == [403]
+
+
+async def test_late_reports_in_bulk_are_refused_as_others_are(opened: Open) -> None:
+    bound = opened("pool")
+    await report(bound.admin, bound.fleet, OTHER)
+    many = reports(("a", OWN), ("b", OTHER), ("s", OWN), late=True)
+    outcomes = (await bound.client.post(f"{bound.fleet}/operations", json=many)).json()["outcomes"]
+    assert [outcome["status"] for outcome in outcomes] == [201, 403, 403]
 
 
 async def test_a_report_moves_a_session_between_its_own_pools(opened: Open) -> None:

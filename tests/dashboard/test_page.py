@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -609,6 +610,26 @@ def test_every_figure_that_needs_a_word_is_in_the_glossary(page: Page, service: 
     explained = page.locator("#glossary dt").all_text_contents()
     assert {"Difference at placing", "Next rank", "Reports left out", "Placement gap", "Swing gap"} <= {*titles}
     assert {*titles} - {"Utility", "Arrivals", "Sessions"} <= {*explained}
+
+
+def test_a_fleet_that_places_shows_the_differences_of_placed_and_of_reported_sessions(
+    page: Page, service: ServiceProcess
+) -> None:
+    service.call("PUT", "/v1/fleets/shared", fleet_document())
+    open_fleet(page, service, "shared")
+    expect(page.locator("#tile-rejections")).to_be_visible()
+    expect(page.locator("#tile-difference")).to_have_count(0)
+    for k in itertools.count():
+        service.call("POST", "/v1/fleets/shared/assign", {"session_id": f"placed-{k}"})
+        service.call("PUT", f"/v1/fleets/shared/sessions/reported-{k}", {"pool_id": "small-1"})
+        for source in ("placed", "reported"):
+            service.call("POST", "/v1/fleets/shared/complete", {"session_id": f"{source}-{k}"})
+        found = service.call("GET", "/v1/fleets/shared/state")["difference_at_placing_by_source"]
+        if found and min(found["placed"]["sessions"], found["reported"]["sessions"]) >= 2:
+            break
+    tile = page.locator("#tile-difference")
+    expect(tile.locator("dt")).to_have_text("Difference at placing")
+    expect(tile.locator(".note")).to_contain_text(re.compile(r"placed ± \S+ \(\d+\); reported \S+ ± \S+ \(\d+\)"))
 
 
 def test_what_cannot_be_clicked_is_not_offered_for_it(page: Page, service: ServiceProcess) -> None:

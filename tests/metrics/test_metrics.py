@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import re
 import subprocess
@@ -28,6 +29,7 @@ from slta.metrics.exposition import REPEATED
 from slta.models import PoolSpec
 from slta.models.request_record import RequestRecord
 from slta.store import Store
+from slta.views.differences import differences_by_source
 from slta.views.expected_gap import rounded
 from slta.views.state import observe_state
 from tests.expositions import text_of
@@ -115,6 +117,7 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
         await store.sessions.assign("f", session_id, None)
     await store.sessions.complete("f", "b")
     await store.fleets.tick("f")
+    await draw_two(store)
     await create(store, "o", small_fleet(policy="observe"))
     await store.fleets.tick("o")
     await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
@@ -122,6 +125,31 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
     families = parse_text(await with_expected_gap(metrics, store))
     told = {(one.name, one.type) for one in families if one.name[:5] == "slta_"}
     assert set(re.findall(r"^\| `(\w+?)(?:_total)?` \| (\w+) \|", page(), re.MULTILINE)) == told
+
+
+async def draw_two(store: Store) -> None:
+    """Sessions come to the fleet `f` and go, until two were drawn for the difference at placing."""
+    for passing in map(str, itertools.count()):
+        await store.sessions.assign("f", passing, None)
+        await store.sessions.complete("f", passing)
+        differences = (await store.fleets.snapshot("f")).integrals.differences
+        if differences and differences.placed.sessions == 2:
+            return
+
+
+async def test_differences_at_placing_have_series_by_source(store: Store, metrics: Metrics) -> None:
+    await store.sessions.assign("f", "stays", None)
+    await store.fleets.tick("f")
+    await draw_two(store)
+    found = series(await exposition(metrics, store))
+    seen = differences_by_source((await store.fleets.snapshot("f")).integrals, None, compile_spec(small_fleet()))
+    assert seen
+    placed = {"fleet": "f", "window": "60", "source": "placed"}
+    assert value(found, "difference_at_placing", **placed) == seen.placed.mean
+    assert value(found, "difference_at_placing_standard_error", **placed) == seen.placed.standard_error
+    assert value(found, "difference_at_placing_sessions", **placed) == 2
+    assert value(found, "difference_at_placing_sessions", **placed | {"source": "reported"}) == 0
+    assert ("slta_difference_at_placing", frozenset({**placed, "source": "reported"}.items())) not in found
 
 
 async def test_a_gap_that_is_not_expected_yet_has_no_series(empty_store: Store, metrics: Metrics) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +14,10 @@ from hypothesis import strategies as st
 
 from slta.core.fleet import FleetSpec
 from slta.fleet_file import FleetFile
-from slta.models import ClassSnapshot, Comparison, Integrals, Snapshot
+from slta.models import ClassSnapshot, Comparison, Differences, DifferenceSums, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
 from slta.views.averages import averages, observe_averages
-from slta.views.differences import mean_difference
+from slta.views.differences import differences_by_source, mean_difference
 from slta.views.integrals import decode_integrals, encode_integrals
 from slta.views.state import observe_state
 from slta.views.what_if import what_if
@@ -253,6 +255,48 @@ def test_the_difference_at_placing_is_a_mean_over_the_reports_between() -> None:
 def test_reports_from_before_the_present_curves_and_policy_are_not_mixed_in() -> None:
     assert mean_difference(compared(5, 10, 6.0), compared(0, 6, 5.0), SPEC) == pytest.approx(0.6)
     assert mean_difference(compared(5, 10, 6.0), integrals(), SPEC) == pytest.approx(0.6)
+
+
+def drawn(since: int, placed: Sequence[float] = (), reported: Sequence[float] = ()) -> Integrals:
+    """Integrals after sessions with these differences."""
+    sums = [
+        DifferenceSums(
+            sessions=len(values), total=sum(values) * SCALE, squares=sum(value * value for value in values) * SCALE**2
+        )
+        for values in (placed, reported)
+    ]
+    return integrals(differences=Differences(since=since, placed=sums[0], reported=sums[1]))
+
+
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=30), st.lists(st.integers(0, 20), max_size=30))
+def test_the_differences_of_a_source_have_the_mean_and_standard_error_of_a_sample(
+    later: list[int], earlier: list[int]
+) -> None:
+    found = differences_by_source(drawn(5, reported=[*earlier, *later]), drawn(5, reported=earlier), SPEC)
+    assert found
+    error = statistics.stdev(later) / len(later) ** 0.5
+    assert found.reported.sessions == len(later)
+    assert found.reported.mean == pytest.approx(statistics.mean(later), abs=1e-9)
+    assert found.reported.standard_error == pytest.approx(error, abs=1e-5)
+    assert (found.placed.sessions, found.placed.mean, found.placed.standard_error) == (0, None, None)
+
+
+def test_one_session_has_a_difference_and_no_standard_error() -> None:
+    found = differences_by_source(drawn(5, placed=[3]), None, SPEC)
+    assert found
+    assert (found.placed.sessions, found.placed.mean, found.placed.standard_error) == (1, pytest.approx(3), None)
+
+
+def test_sessions_from_before_the_present_curves_order_and_policy_are_not_mixed_in() -> None:
+    for older in (drawn(0, placed=[1, 2]), integrals(), compared(0, 6, 5.0)):
+        found = differences_by_source(drawn(5, placed=[3, 3, 3]), older, SPEC)
+        assert found
+        assert (found.placed.sessions, found.placed.mean) == (3, pytest.approx(3))
+
+
+def test_without_a_drawn_session_there_are_no_differences_by_source() -> None:
+    assert differences_by_source(integrals(), drawn(0, placed=[1]), SPEC) is None
+    assert observe_state(snapshot([2], [2]), SPEC).difference_at_placing_by_source is None
 
 
 def test_without_reports_there_is_no_difference_at_placing() -> None:

@@ -15,7 +15,7 @@ export function drawTiles(list, view, rates) {
     rankTile(view),
     arrivalsTile(rates),
     sessionsTile(state),
-    ...(policy.places ? [rejectionsTile(state, rates)] : [differenceTile(view), leftOutTile(state, rates)]),
+    ...(policy.places ? placingTiles(view, rates) : [differenceTile(view), leftOutTile(state, rates)]),
   ];
   drawList(list, tiles, createTile, updateTile);
 }
@@ -77,6 +77,24 @@ function sessionsTile({ sessions, capacity }) {
   const draining = sessions.draining ? `; ${count(sessions.draining)} more on draining pools` : "";
   return tile("tile-sessions", "Sessions", count(sessions.active), full + draining);
 }
+
+/** The differences of both sources, in a fleet to which new sessions are reported too. */
+function placingTiles(view, rates) {
+  const differences = view.state.difference_at_placing_by_source;
+  return [rejectionsTile(view.state, rates), ...(differences?.reported.sessions ? [sourcesTile(view)] : [])];
+}
+
+/** Placed sessions beside reported ones: of the last minute, or of all until it has some of both. */
+function sourcesTile({ state, averages, unit }) {
+  const recent = averages?.difference_at_placing_by_source;
+  const isRecent = Boolean(recent?.placed.sessions && recent.reported.sessions);
+  const { placed, reported } = isRecent ? recent : state.difference_at_placing_by_source;
+  const sources = `placed ${spread(placed)}; reported ${amount(reported.mean)} ${spread(reported)}`;
+  const period = isRecent ? "; the last minute's, one in 16" : "; one in 16 of all";
+  return tile("tile-difference", "Difference at placing", worth(placed.mean, unit), sources + period);
+}
+
+const spread = ({ standard_error: error, sessions }) => `± ${amount(error)} (${count(sessions)})`;
 
 /** A mean over reports, never a sum: the possible gain is the placement gap. */
 function differenceTile({ state, averages, unit }) {

@@ -50,8 +50,8 @@ local function best_marginal(fleet, best)
   return best
 end
 
--- A drawn session is about to raise the occupancy of an active pool to `level`. O(classes * log levels * pools / 8), less
--- where the policy's bounds are close.
+-- A drawn session is about to raise the occupancy of an active pool to `level`. O(classes * log levels * pools / 8),
+-- less where the policy's bounds are close.
 function differences.add(fleet, source, class_index, level)
   local names, here = NAMES[source], tables.number(fleet, 'marginals', class_index, level)
   local difference = best_marginal(fleet, here) - here
