@@ -26,4 +26,5 @@ Not in the paper:
 | other policies | policies.slta_greedy, policies.observe |
 | expected placement gap of JLMU | expected_gap |
 | utility of an even spread | least_connections |
+| difference at placing | differences |
 """

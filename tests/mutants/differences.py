@@ -1,0 +1,73 @@
+"""Planted mistakes in the differences at placing by source."""
+
+from __future__ import annotations
+
+from tests.mutants.following import python as follower
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import lua, python
+
+STORE, DECISIONS = "store/differences", "store/decisions"
+
+MUTANTS: dict[str, Mutant] = {
+    "late reports are drawn": lua("reports", "  elseif late == '' then\n", "  else\n", STORE),
+    "sessions that move are drawn": lua(
+        "reports", "  elseif late == '' then\n", "  end\n  if late == '' then\n", STORE
+    ),
+    "sessions on draining pools are drawn": lua(
+        "reports", "fleet.policy_table.choose and pool.status == 'active' and", "fleet.policy_table.choose and", STORE
+    ),
+    "a fleet that observes draws too": lua(
+        "reports", "fleet.policy_table.choose and pool.status == 'active' and", "pool.status == 'active' and", STORE
+    ),
+    "high bits of the draw decide": lua(
+        "differences", "draw * 2 ^ 53 % ONE_IN == 0", "math.floor(draw * ONE_IN) == 0", STORE
+    ),
+    "one session in eight is drawn": lua("differences", "local ONE_IN = 16", "local ONE_IN = 8", DECISIONS),
+    "squares are not squared": lua("differences", "difference * difference\n", "difference\n", STORE),
+    "a class that is full has a free place": lua(
+        "differences", "  while low < capacity and tables", "  while tables", DECISIONS
+    ),
+    "the first class with a better place is the best": lua(
+        "differences", "fleet.capacities[class_index] + 1, best)", "fleet.capacities[class_index] + 1, 0)", DECISIONS
+    ),
+    "without a green token some pool is below the threshold": lua(
+        "tokens", "  if fleet.green[class_index] > 0 then\n    return 0,", "  if true then\n    return 0,", DECISIONS
+    ),
+    "with a green token all pools have reached the threshold": lua(
+        "tokens", "  if fleet.green[class_index] > 0 then\n    return 0,", "  if false then\n    return 0,", DECISIONS
+    ),
+    "JLMU's frontier is known to be reached": lua(
+        "jlmu", "return fleet.frontiers[class_index] - 1,", "return fleet.frontiers[class_index],", STORE
+    ),
+    "another order leaves the sums": lua(
+        "fleets", "  if tables_differ or given.policy", "  if totals_differ or given.policy", STORE
+    ),
+    "another policy leaves the sums": lua(
+        "fleets", "  if tables_differ or given.policy ~= fleet.policy then\n", "  if tables_differ then\n", STORE
+    ),
+    "a repair leaves the sums": lua("repair_totals", "  differences.reset(fleet)\n", "", STORE),
+    "sums of earlier curves are taken off later ones": lua(
+        "differences", "  fleet.differences_since = fleet.time\n", "", STORE
+    ),
+    "the audit takes sums that cannot be": lua(
+        "differences", "drawn * squares >= sum * sum * (1 - 1e-9)", "true", STORE
+    ),
+    "integrals forget the differences on their way through a client": python(
+        "views/integrals", "Differences.from_numbers(*sums[6:]) if kind == _DIFFERING else None", "None", STORE
+    ),
+    "a mean mixes in what was drawn before the change": python(
+        "views/differences",
+        "    earlier = first if first and first.since == last.since else None\n    return DifferencesBySource(",
+        "    earlier = first\n    return DifferencesBySource(",
+        "views/views",
+    ),
+    "the standard error is that of a population": python(
+        "views/differences", "/ (sessions - 1)", "/ sessions", "views/views"
+    ),
+    "a late report in bulk is taken for another pool's": python(
+        "api/routes/operations", "(id_, reported_pool(option))", "(id_, option)", "api/pool_access"
+    ),
+    "a single late report is not late": python("api/routes/sessions", ", late=body.late", "", "api/reports"),
+    "a late report in bulk is not late": python("api/schemas", "late=report.late", "late=False", "api/reports"),
+    "a follower's reports are not late": follower("follow/operations", ', "late": True', "", "sender"),
+}
