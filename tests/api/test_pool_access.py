@@ -189,8 +189,8 @@ async def test_reports_alone_that_are_all_refused_are_answered(opened: Open) -> 
     assert [outcome["status"] for outcome in refused] == [403]
 
 
-async def test_late_reports_in_bulk_are_refused_as_others_are(opened: Open) -> None:
-    bound = opened("pool")
+async def test_late_reports_in_bulk_are_allowed_and_refused_as_others_are(opened: Open) -> None:
+    bound = opened("pool", pools=[OWN])
     await report(bound.admin, bound.fleet, OTHER)
     many = reports(("a", OWN), ("b", OTHER), ("s", OWN), late=True)
     outcomes = (await bound.client.post(f"{bound.fleet}/operations", json=many)).json()["outcomes"]

@@ -191,11 +191,12 @@ async def test_a_place_on_a_draining_pool_is_not_free(store: Store, fleet: None)
 
 
 @EACH_POLICY
-async def test_a_fleet_that_observes_has_no_differences_by_source(store: Store, policy: str) -> None:
+async def test_a_fleet_that_observes_has_no_differences_by_source(store: Store, redis: Redis, policy: str) -> None:
     await create(store, placing("observe"), {"steps": 2, "flat": 2})
     await report(store, "a", "flat-0")
     snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.integrals.differences, bool(snapshot.integrals.comparison)) == (None, True)
+    assert field(redis, "reported_drawn") == "0"
     await store.fleets.configure(FLEET, placing(policy), "{}")
     await report(store, "b", "flat-0")
     found = await by_source(store)
