@@ -329,6 +329,11 @@ class NaiveFleet:
 
     # --- The difference at placing
 
+    @staticmethod
+    def draws(draw: float) -> bool:
+        """Of the draw's 53 binary digits the last four are 0."""
+        return Fraction(draw) * 2**53 % 2**4 == 0
+
     def best_free_place(self) -> Coordinate:
         """Where a session would add most, whatever the order; some active pool has room."""
         offers = [Coordinate(pool.pool_class, pool.occupancy + 1) for pool in self._pools_with_room()]

@@ -229,6 +229,7 @@ class World:
         self.serial += 1
         session, draw = f"s{self.serial}", self.rng.random()
         columns = [list(column) for column in self.spec.occupancies.columns] if is_drawn(draw) else []
+        assert not self.with_naive or self.naive.draws(draw) == is_drawn(draw)
         best = self.naive.best_free_place() if self.with_naive and columns and self.has_room() else None
         decision = self.spec.assign(draw)
         if decision and columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from random import Random
 
 import pytest
 from redis import Redis
@@ -201,6 +202,40 @@ async def test_a_fleet_that_observes_has_no_differences_by_source(store: Store, 
     await report(store, "b", "flat-0")
     found = await by_source(store)
     assert (found.reported.sessions, found.placed.sessions) == (1, 0)
+
+
+# What the means tell
+
+
+async def come(store: Store, count: int, chooser: Random, share_lost: float) -> DifferencesBySource:
+    """Sessions that last: half of them placed, half reported; of these a share goes to the worst pool, not the best."""
+    marginals = placing().integers.marginals
+    held = {(i, k): 0 for i in range(2) for k in range(40)}
+    for number in range(count):
+        best, *_, worst = sorted(
+            (place for place in held if held[place] < len(marginals[place[0]])),
+            key=lambda place: -marginals[place[0]][held[place]],
+        )
+        if number % 2:
+            pool_id = (await store.sessions.assign(FLEET, f"s{number}", None)).pool_id
+            taken = ["steps", "flat"].index(pool_id.partition("-")[0]), int(pool_id.partition("-")[2])
+        else:
+            taken = worst if chooser.random() < share_lost else best
+            await report(store, f"s{number}", f"{['steps', 'flat'][taken[0]]}-{taken[1]}")
+        held[taken] += 1
+    return await by_source(store)
+
+
+@pytest.mark.parametrize("share_lost", [0, 0.05])
+async def test_reports_of_worse_places_are_told_from_placements(store: Store, draw: Draw, share_lost: float) -> None:
+    """A twentieth on the worst pool; all are drawn here, so that 200 sessions tell what 3,200 do."""
+    await create(store, placing(), {"steps": 40, "flat": 40})
+    found = await come(store, 200, Random(5), share_lost)
+    placed, reported = found.placed, found.reported
+    assert (placed.sessions, placed.mean, placed.standard_error) == (100, 0, 0), "JLMU takes the best place"
+    assert reported.mean is not None
+    assert reported.standard_error is not None
+    assert (reported.mean > 2 * reported.standard_error) == (share_lost > 0)
 
 
 # Windows, and what begins the sums anew
