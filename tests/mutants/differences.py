@@ -40,12 +40,16 @@ MUTANTS: dict[str, Mutant] = {
         "jlmu", "return fleet.frontiers[class_index] - 1,", "return fleet.frontiers[class_index],", STORE
     ),
     "another order leaves the sums": lua(
-        "fleets", "  if tables_differ or given.policy", "  if totals_differ or given.policy", STORE
+        "fleets",
+        "  if policy_differs or tables_differ then",
+        "  if policy_differs or totals_differ then",
+        STORE,
+        "store/reports",
     ),
     "another policy leaves the sums": lua(
-        "fleets", "  if tables_differ or given.policy ~= fleet.policy then\n", "  if tables_differ then\n", STORE
+        "fleets", "  if policy_differs or tables_differ then", "  if tables_differ then", STORE
     ),
-    "a repair leaves the sums": lua("repair_totals", "  differences.reset(fleet)\n", "", STORE),
+    "a repair leaves the sums": lua("repair_totals", "  differences.restart(fleet)\n", "", STORE),
     "sums of earlier curves are taken off later ones": lua(
         "differences", "  fleet.differences_since = fleet.time\n", "", STORE
     ),

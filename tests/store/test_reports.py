@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 from redis import Redis
 
 from slta.core.fleet import FleetSpec
+from slta.core.orders import Index
 from slta.core.policies import PLACING
 from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
@@ -183,6 +185,12 @@ async def test_pools_that_come_and_go_leave_the_mean_and_the_counts_and_other_cu
     others = spec(pool_class("steps", STEPS, 4), pool_class("small", LARGE, 3), policy="observe")
     await store.fleets.configure(FLEET, others, "{}")
     assert (await mean(store), await left_out(store)) == (None, (0, 1))
+
+
+async def test_another_order_begins_the_mean_anew(store: Store, fleet: None) -> None:
+    await report(store, "a", "small-0")
+    await store.fleets.configure(FLEET, replace(observing(), order=Index(3.0)), "{}")
+    assert await mean(store) is None
 
 
 async def test_the_mean_of_a_window_is_that_of_its_own_reports(store: Store, clock: Clock, fleet: None) -> None:

@@ -60,12 +60,13 @@ function differences.add(fleet, source, class_index, level)
   fleet[names.squares] = fleet[names.squares] + difference * difference
 end
 
--- Begins anew.
-function differences.reset(fleet)
+-- Begins anew, as the policy does.
+function differences.restart(fleet)
   fleet.differences_since = fleet.time
   for _, names in pairs(NAMES) do
     fleet[names.drawn], fleet[names.sum], fleet[names.squares] = 0, 0, 0
   end
+  policies.call(fleet, 'restart')
 end
 
 -- The fields that a history line includes, in order; nil while no session was drawn.

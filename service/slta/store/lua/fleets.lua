@@ -139,14 +139,15 @@ end
 
 -- Applies the configuration.
 local function apply(fleet, given, wanted, tables_differ, totals_differ)
-  if tables_differ or given.policy ~= fleet.policy then
-    differences.reset(fleet)
-  end
-  if given.policy ~= fleet.policy then
+  local policy_differs = given.policy ~= fleet.policy
+  if policy_differs then
     if fleet.policy_table then
       policies.clear(fleet)
     end
     state.change_policy(fleet, given.policy)
+  end
+  if policy_differs or tables_differ then
+    differences.restart(fleet)
   end
   if totals_differ then
     fleet.utilities_version = fleet.utilities_version + 1

@@ -46,7 +46,7 @@ function repair_totals.finish(fleet, job)
   repair_counters(fleet)
   repair_integrals(fleet, job.now)
   policies.clear(fleet)
-  differences.reset(fleet)
+  differences.restart(fleet)
   cache.store(fleet)
   ledger.rebuild(fleet, true)
   fleet.suspect, fleet.repairs, fleet.layout = '', fleet.repairs + 1, constants.LAYOUT

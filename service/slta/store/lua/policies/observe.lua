@@ -12,6 +12,7 @@ observe = {
   NUMBERS = { 'compared_since', 'compared_reports', 'difference', 'left_out_over_capacity', 'left_out_unknown_pool' },
   VECTORS = jlmu.VECTORS,
   on_change = jlmu.on_change,
+  rebuild = jlmu.rebuild,
   reported_rank = jlmu.reported_rank,
   rows = jlmu.rows,
 }
@@ -38,12 +39,8 @@ function observe.left_out(fleet, word)
   end
 end
 
--- Resets the differences when curves change, since their unit changes.
-function observe.rebuild(fleet, reset)
-  if reset then
-    fleet.compared_since, fleet.compared_reports, fleet.difference = fleet.time, 0, 0
-  end
-  jlmu.rebuild(fleet)
+function observe.restart(fleet)
+  fleet.compared_since, fleet.compared_reports, fleet.difference = fleet.time, 0, 0
 end
 
 -- As JLMU's; also that the comparison did not begin in the future and counts reports. O(classes * log levels * pools /

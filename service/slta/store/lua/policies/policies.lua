@@ -24,6 +24,7 @@
 --   on_change(fleet, class_index, pool_index, level, change)  the occupancy of an active pool rose to `level` (`change`
 --                                                 is 1) or fell from it (-1)
 --   rebuild(fleet, reset)                         pools changed; `reset`: curves, capacities or the policy changed
+--   restart(fleet)                                curves, order or the policy changed: means of decisions begin anew
 --   reported_rank(fleet) -> rank                  the rank that observations show, 0 for none
 --   rows(fleet, class_index) -> rules             for the audit, by key of a row: a function that returns whether an
 --                                                 active pool of the class with that occupancy has a bit in the row
