@@ -56,7 +56,7 @@ MUTANTS: dict[str, Mutant] = {
         "api/pool_schemas", 'self.address if "address" in given else UNCHANGED', "self.address", POOLS
     ),
     "a report of a batch names no pool": python(
-        "api/schemas", "_text(report.lease_seconds), report.pool_id", '_text(report.lease_seconds), ""', BULK
+        "api/schemas", "report_option(report.pool_id, late", 'report_option("", late', BULK
     ),
     "a complete of a batch is marked": python("api/schemas", '"" if operation.complete.mark else UNMARKED', '""', BULK),
 }
