@@ -9,6 +9,7 @@ from redis import Redis
 
 from slta.models import AlreadyEnded, Completed, LabelledPlacement, PoolSpec, errors
 from slta.store import Store
+from slta.store.encoding import put_arguments
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, place, spec
 from tests.store.test_reports import observing, report
@@ -213,3 +214,22 @@ async def test_an_unmarked_complete_ends_a_live_session(store: Store, one: None)
     await place(store, 1)
     assert isinstance(await store.sessions.complete(FLEET, "s0", mark=False), Completed)
     assert isinstance(await store.sessions.complete(FLEET, "s0", mark=False), AlreadyEnded)
+
+
+# Audit and repair
+
+
+EVERY_CHARACTER = "".join(map(chr, range(0x21, 0x7F))).replace(",", "")
+
+
+async def test_the_audit_takes_every_address_and_labels_of_any_size(store: Store, one: None) -> None:
+    escaped = {f"{'k' * 40}{n}": "\u20ac" * 6 for n in range(16)}
+    pools = [PoolSpec("a", "small", EVERY_CHARACTER, escaped), PoolSpec("b", "large", "x" * 255, {"k": "\u00e9" * 511})]
+    await store.pools.add(FLEET, pools)
+    assert (await store.audits.inspect(FLEET)).sentences == []
+
+
+async def test_a_repair_keeps_attributes(store: Store, one: None) -> None:
+    await store.repairs.begin(FLEET, put_arguments(spec(*TWO_CLASSES), "{}", None), requested=True)
+    repaired = await store.repairs.finish(FLEET)
+    assert (repaired.set_aside, await attributes(store)) == (0, (ADDRESS, LABELS))

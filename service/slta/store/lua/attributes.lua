@@ -16,7 +16,7 @@ end
 
 -- Whether a stored value of `addresses` or `labels` is valid.
 local IS_VALID = {
-  addresses = function(value) return #value <= MAX_ADDRESS and string.find(value, '^[!-+%--~]+$') end,
+  addresses = function(value) return #value <= MAX_ADDRESS and string.find(value, '^[!-+--~]+$') end,
   labels = function(value) return #value <= MAX_LABELS and type(select(2, pcall(cjson.decode, value))) == 'table' end,
 }
 
