@@ -250,3 +250,14 @@ def test_a_star_stands_for_any_characters_and_all_else_for_itself(pattern: str, 
 def test_a_pattern_of_many_stars_is_decided_at_once() -> None:
     principal = Principal("k", frozenset({"pool"}), None, frozenset({"*a" * 60 + "*b"}))
     assert not principal.may_use_pool("a" * 128)
+
+
+async def test_a_report_does_not_take_what_the_same_call_has_placed_elsewhere(opened: Open) -> None:
+    bound = opened("pool", "assign", pools=("small-1",))
+    session = {"session_id": "s"}
+    operations = [{"assign": session}, {"report": session | {"pool_id": "small-1"}}]
+    placed, reported = (await bound.client.post(f"{bound.fleet}/operations", json={"operations": operations})).json()[
+        "outcomes"
+    ]
+    assert placed["body"]["pool_class"] == "large"
+    assert (reported["status"], reported["body"]["code"]) == (403, "pool_not_allowed")

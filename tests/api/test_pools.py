@@ -207,10 +207,16 @@ async def test_an_attribute_out_of_bounds_is_refused_and_changes_nothing(
 
 
 async def test_the_largest_attributes_are_taken_by_a_thousand_pools(api: Api, fleet: str) -> None:
-    labels = {f"{k:02d}": "x" * 62 for k in range(12)}
-    pools = [{"pool_id": f"p{k}", "pool_class": "small", "address": "y" * 60, "labels": labels} for k in range(900)]
-    assert len((await api.post(f"{fleet}/pools", json={"pools": pools})).json()["created"]) == 900
-    assert (await api.get(f"{fleet}/pools/p899")).json()["labels"] == labels
+    labels = {f"{k:02d}": "x" * 35 for k in range(16)}
+    pools = [{"pool_id": f"p{k}", "pool_class": "small", "address": "y" * 60, "labels": labels} for k in range(1000)]
+    assert len((await api.post(f"{fleet}/pools", json={"pools": pools})).json()["created"]) == 1000
+    assert (await api.get(f"{fleet}/pools/p999")).json()["labels"] == labels
+
+
+async def test_a_label_may_consist_of_what_separates_json(api: Api, fleet: str) -> None:
+    labels = {"a": ",[{" * 340}
+    answer = await api.put(f"{fleet}/pools/small-1", json={"pool_class": "small", "labels": labels})
+    assert answer.json()["labels"] == labels
 
 
 async def test_a_fleet_file_sets_addresses_by_template_or_one_by_one(api: Api) -> None:

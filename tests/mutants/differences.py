@@ -9,10 +9,8 @@ from tests.mutants.refusing import lua, python
 STORE, DECISIONS = "store/differences", "store/decisions"
 
 MUTANTS: dict[str, Mutant] = {
-    "late reports are drawn": lua("reports", "  elseif late == '' then\n", "  else\n", STORE),
-    "sessions that move are drawn": lua(
-        "reports", "  elseif late == '' then\n", "  end\n  if late == '' then\n", STORE
-    ),
+    "late reports are drawn": lua("reports", "  elseif not late then\n", "  else\n", STORE),
+    "sessions that move are drawn": lua("reports", "  elseif not late then\n", "  end\n  if not late then\n", STORE),
     "sessions on draining pools are drawn": lua(
         "reports", "fleet.policy_table.choose and pool.status == 'active' and", "fleet.policy_table.choose and", STORE
     ),
@@ -68,8 +66,8 @@ MUTANTS: dict[str, Mutant] = {
     "the standard error is that of a population": python(
         "views/differences", "/ (sessions - 1)", "/ sessions", "views/views"
     ),
-    "a late report in bulk is taken for another pool's": python(
-        "api/routes/operations", "(id_, reported_pool(option))", "(id_, option)", "api/pool_access"
+    "a late report is taken for another pool's": lua(
+        "reports", "string.match(options, '^%S*')", "options", "api/pool_access"
     ),
     "a single late report is not late": python("api/routes/sessions", ", late=body.late", "", "api/reports"),
     "a late report in bulk is not late": python("api/schemas", "late=report.late", "late=False", "api/reports"),

@@ -190,11 +190,15 @@ PYTHON = {
     "one allowed pool allows the others": python(
         "api/http/pool_access", "not all(map(", "not any(map(", "api/pool_access"
     ),
-    "a report takes a session from any pool": python(
-        "api/http/pool_access", "if principal.pools is not None:", "if False:", "api/pool_access"
+    "a report takes a session from any pool": lua(
+        "reports", "not session or is_of(patterns, session.pool_id)", "true", "api/pool_access"
     ),
+    "a report names any pool": lua(
+        "reports", "  if not is_of(patterns, pool_id) then\n", "  if false then\n", "api/pool_access"
+    ),
+    "a dot of a pattern stands for any character": lua("reports", "['.'] = '%.', ", "", "api/pool_access"),
     "a bulk report is made for any key": python(
-        "api/http/pool_access", "if principal.pools is None:\n        return {}", "return {}", "api/pool_access"
+        "api/http/pool_access", 'if kind == "report" else option', "if False else option", "api/pool_access"
     ),
     "another's fleet is seen": python(
         "api/http/authorization", "if not principal.sees(fleet):", "if False:", "api/auth"

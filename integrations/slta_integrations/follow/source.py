@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from slta_integrations.follow.datagrams import ListenAddress, Receiver, bind
+from slta_integrations.follow.log_files import inode_at
 from slta_integrations.follow.log_tail import Gap, LogTail
 from slta_integrations.follow.metrics import Metrics
 from slta_integrations.follow.notices import Notices
@@ -66,6 +66,8 @@ class DatagramSource:
     ) -> None:
         """Bind the socket. Raises UnusableError or OSError."""
         self.socket = bind(address)
+        self._inode = address.path and inode_at(address.path)
+        self._address = address
         self.arrived = asyncio.Event()
         self._max_backlog = max_backlog
         self._metrics = metrics
@@ -107,8 +109,8 @@ class DatagramSource:
         """Keep what has arrived, then close the socket."""
         asyncio.get_running_loop().remove_reader(self.socket)
         self._receiver.receive()
-        if self.socket.family == socket.AF_UNIX:
-            Path(self.socket.getsockname()).unlink(missing_ok=True)
+        if self._address.path and inode_at(self._address.path) == self._inode:  # another one's may have replaced it
+            self._address.path.unlink()
         self.socket.close()
         self._spool.close()
         self.tail.close()

@@ -57,6 +57,7 @@ SESSION_REFUSALS: dict[str, type[errors.DispatchError]] = {
     "ENDED": errors.SessionEndedError,
     "OVER_CAPACITY": errors.OverCapacityError,
     "UNKNOWN_POOL": errors.ReportedPoolUnknownError,
+    "POOL_NOT_ALLOWED": errors.PoolNotAllowedError,
 }
 """Error by outcome of an operation on one session. In operations on many sessions these outcomes are results."""
 
@@ -115,8 +116,11 @@ def split_attributes(attributes: Attributes) -> tuple[str | None, str]:
 
 
 def labels_of(text: str) -> Mapping[str, str]:
-    """Labels from their JSON, '' for none."""
-    labels: Mapping[str, str] = json.loads(text or "{}")
+    """Labels from their JSON, '' for none. DamagedError."""
+    try:
+        labels: Mapping[str, str] = json.loads(text or "{}")
+    except ValueError as error:
+        raise errors.DamagedError from error
     return labels
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from slta.models import MICROSECONDS, AlreadyEnded, Completed, Placement, Renewed, Reported, Session
 from slta.store import replies
@@ -21,18 +21,16 @@ UNMARKED = "unmarked"
 """Option of a complete that does not remember an unknown id."""
 ASSIGN_OPTIONS = {(False, False): "", (True, False): "touch", (False, True): "labels", (True, True): "touch labels"}
 """Options of an assign by (renew the lease of a live session, return the labels of the pool)."""
-LATE = " late"
-"""After the pool id of a report: the session may have been placed some time ago."""
 
 
-def report_option(pool_id: str, *, late: bool) -> str:
-    """Option of a report. A pool id has no spaces."""
-    return pool_id + LATE if late else pool_id
+def report_option(pool_id: str, *, late: bool, only: Collection[str] | None = None) -> str:
+    """Option of a report; `late` and `only` as in `Sessions.report`."""
+    return restricted(f"{pool_id} late" if late else pool_id, only)
 
 
-def reported_pool(option: str) -> str:
-    """Pool id of the option of a report."""
-    return option.removesuffix(LATE)
+def restricted(option: str, only: Collection[str] | None) -> str:
+    """Option of a report, restricted to pools that match one of the patterns; None for all."""
+    return option if only is None else f"{option} only:{','.join(sorted(only))}"
 
 
 class Sessions:
@@ -75,13 +73,15 @@ class Sessions:
         arrived: float | None = None,
         *,
         late: bool = False,
+        only: Collection[str] | None = None,
     ) -> Reported:
         """Record that a session is on a pool; a session recorded on another pool moves and keeps its lease.
 
         `lease_seconds` as in `assign`, for a new session. `late`: it may have been placed some time ago.
-        SessionEndedError, OverCapacityError, ReportedPoolUnknownError.
+        `only`: patterns of pools, in which a * stands for any characters: PoolNotAllowedError unless one is of the pool
+        and one of the pool that the session was on. SessionEndedError, OverCapacityError, ReportedPoolUnknownError.
         """
-        option = report_option(pool_id, late=late)
+        option = report_option(pool_id, late=late, only=only)
         arguments = ("report", session_id, _microseconds(lease_seconds), repr(self._draw()), option)
         return replies.reported(session_id, await self._operations.submit(fleet, arguments, arrived))
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from slta.auth.keys import Principal
 from slta.models import PoolPage
-from slta.models.errors import DispatchError, PoolNotAllowedError, SessionEndedError, UnknownSessionError
-from slta.store import Store
+from slta.models.errors import PoolNotAllowedError
+from slta.store import OperationRequest
+from slta.store.sessions import restricted
 
 
 def require_pools(principal: Principal, pool_ids: Collection[str] | None) -> None:
@@ -22,33 +21,17 @@ def require_pools(principal: Principal, pool_ids: Collection[str] | None) -> Non
         raise PoolNotAllowedError
 
 
-async def require_report(principal: Principal, store: Store, fleet: str, session_id: str, pool_id: str) -> None:
-    """Raise PoolNotAllowedError unless the scope `pool` covers the reported pool and the one that the session is on.
+def restrict_reports(principal: Principal, requests: Sequence[OperationRequest]) -> Sequence[OperationRequest]:
+    """Restrict the reports among operations to the pools that the scope `pool` covers; the store refuses others.
 
-    Otherwise a restricted key could take a live session, and with it the client's next requests, from any pool.
+    It also refuses to take a session from another pool: with it a restricted key would take the client's next requests.
     """
-    require_pools(principal, [pool_id])
-    if principal.pools is not None:
-        with suppress(UnknownSessionError, SessionEndedError):
-            require_pools(principal, [(await store.sessions.get(fleet, session_id)).pool_id])
-
-
-async def refused_reports(
-    principal: Principal, store: Store, fleet: str, reports: Mapping[int, tuple[str, str]]
-) -> Mapping[int, DispatchError]:
-    """Errors of `require_report` by index; `reports` has session and pool ids by index."""
     if principal.pools is None:
-        return {}
-
-    async def error_of(session_id: str, pool_id: str) -> DispatchError | None:
-        try:
-            await require_report(principal, store, fleet, session_id, pool_id)
-        except DispatchError as error:
-            return error
-        return None
-
-    errors = await asyncio.gather(*(error_of(*report) for report in reports.values()))
-    return {index: error for index, error in zip(reports, errors, strict=True) if error}
+        return requests
+    return [
+        (kind, id_, lease, restricted(option, principal.pools) if kind == "report" else option)
+        for kind, id_, lease, option in requests
+    ]
 
 
 def readable(principal: Principal, page: PoolPage) -> PoolPage:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from fastapi import APIRouter
 
 from slta.api.http.api_route import ApiRoute
-from slta.api.http.context import RequestContext
 from slta.api.http.dependencies import TheContext, TheDependencies
-from slta.api.http.pool_access import refused_reports
+from slta.api.http.pool_access import restrict_reports
 from slta.api.http.problems import HttpError
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import BATCH_BODY, allow, route_options_of
@@ -18,9 +17,7 @@ from slta.api.routes.outcomes import write_outcome
 from slta.api.schemas import MAX_OPERATIONS, FleetName, OperationsBody, Outcomes
 from slta.auth.keys import Principal
 from slta.auth.keys import Scope as KeyScope
-from slta.store import OperationRequest, Store
-from slta.store.batching.pending import Outcome
-from slta.store.sessions import reported_pool
+from slta.store import OperationRequest
 
 SLICE = 32
 """Operations of one request sent to the store at a time, so that other requests interleave."""
@@ -52,33 +49,18 @@ async def operate(
     fleet: FleetName, body: OperationsBody, dependencies: TheDependencies, context: TheContext
 ) -> ApiResponse:
     """Assign, complete, renew and report in order: 200, with the status and body of a single call for each."""
-    requests = body.requests
+    requests = restrict_reports(context.principal, body.requests)
     _check_scopes(context.principal, requests)
     dependencies.authorizer.charge(context, len(requests))
     written: list[str] = []
     for start in range(0, len(requests), SLICE):
         part = requests[start : start + SLICE]
-        outcomes = await _operate(fleet, part, dependencies.store, context)
+        outcomes = await dependencies.store.sessions.operate(fleet, part, context.arrived)
         written += [
             write_outcome(kind, session_id, outcome, context.request_id)
             for (kind, session_id, *_), outcome in zip(part, outcomes, strict=True)
         ]
     return ApiResponse(200, f'{{"outcomes":[{",".join(written)}]}}'.encode())
-
-
-async def _operate(
-    fleet: str, requests: Sequence[OperationRequest], store: Store, context: RequestContext
-) -> Sequence[Outcome]:
-    """Execute a slice, but no report that the key may not make."""
-    reports = {
-        index: (id_, reported_pool(option)) for index, (kind, id_, _, option) in enumerate(requests) if kind == "report"
-    }
-    refused = await refused_reports(context.principal, store, fleet, reports)
-    if not refused:
-        return await store.sessions.operate(fleet, requests, context.arrived)
-    allowed = [request for index, request in enumerate(requests) if index not in refused]
-    outcomes = iter(await store.sessions.operate(fleet, allowed, context.arrived))
-    return [refused[index] if index in refused else next(outcomes) for index in range(len(requests))]
 
 
 def _check_scopes(principal: Principal, requests: Collection[OperationRequest]) -> None:

@@ -12,6 +12,7 @@ from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheStore
 from slta.api.http.pool_access import readable, require_pools
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, allow
+from slta.api.http.worker import in_worker
 from slta.api.pool_schemas import (
     MAX_LISTED_SESSIONS,
     MAX_POOLS,
@@ -23,7 +24,7 @@ from slta.api.pool_schemas import (
 )
 from slta.api.schemas import FleetName, json_response
 from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, PoolsChanged, Reconciliation, errors
-from slta.parsing.pool_attributes import MAX_LABELS
+from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
@@ -37,14 +38,15 @@ async def list_pools(
     fleet: FleetName, store: TheStore, principal: ThePrincipal, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List the pools that the key may read, paginated; a page of a restricted key may have fewer than `limit`."""
-    return json_response(readable(principal, await store.pools.page(fleet, cursor, limit)))
+    page = readable(principal, await store.pools.page(fleet, cursor, limit))
+    return await in_worker(json_response, page)
 
 
 @router.post("", responses={200: {"model": PoolsAdded}})
 @allow(
     "pool",
     body_bytes=BATCH_BODY,
-    body_parts=(5 + MAX_LABELS) * MAX_POOLS,
+    body_parts=(6 + MAX_LABELS) * MAX_POOLS,
     refuses=(errors.UnknownClassError, errors.PoolInOtherClassError, errors.PoolLimitError, errors.PoolNotAllowedError),
 )
 async def add_pools(
@@ -82,7 +84,11 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
 
 
 @router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
-@allow("pool", refuses=(errors.UnknownClassError, errors.PoolNotEmptyError, errors.PoolLimitError))
+@allow(
+    "pool",
+    body_parts=2 * MAX_LABEL_BYTES,
+    refuses=(errors.UnknownClassError, errors.PoolNotEmptyError, errors.PoolLimitError),
+)
 async def put_pool(fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor) -> Response:
     """Create a pool (201), or set its attributes and move an empty one to another class (200)."""
     pool, created = await store.pools.move(fleet, body.spec(pool_id), author)

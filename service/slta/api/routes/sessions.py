@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheContext, TheDependencies, TheStore
-from slta.api.http.pool_access import require_report
 from slta.api.http.responses import ApiResponse, response_with
 from slta.api.http.route_options import BATCH_BODY, allow
 from slta.api.schemas import (
@@ -79,9 +78,9 @@ async def report(
     fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
 ) -> Response:
     """Report the pool of a session that was placed elsewhere: `new` (201), `same` or `moved` (200)."""
-    await require_report(context.principal, store, fleet, session_id, body.pool_id)
+    only = context.principal.pools
     reported = await store.sessions.report(
-        fleet, session_id, body.pool_id, body.lease_seconds, context.arrived, late=body.late
+        fleet, session_id, body.pool_id, body.lease_seconds, context.arrived, late=body.late, only=only
     )
     return json_response(reported, 201 if reported.outcome == "new" else 200)
 

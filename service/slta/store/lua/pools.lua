@@ -152,6 +152,7 @@ function pools.add(fleet, given)
     ledger.change(fleet, function()
       for _, pool in ipairs(new) do
         create(fleet, pool.pool_id, pool.class_index, 'active')
+        attributes.clear(fleet, pool.pool_id) -- a dispatcher that knows none may have left some of an earlier pool
       end
     end)
   end

@@ -101,13 +101,36 @@ local function add_difference(fleet, draw, pool)
   end
 end
 
--- id, lease in µs ('' for the fleet's), draw in [0, 1), pool_id, after it " late" if the session may have been placed
--- some time ago: another dispatcher has placed it on this pool.
+-- Whether one of the patterns, separated by commas, is of the pool; a * stands for any characters.
+local function is_of(patterns, pool_id)
+  for pattern in string.gmatch(patterns, '[^,]+') do
+    local escaped = string.gsub(pattern, '[.*-]', { ['.'] = '%.', ['-'] = '%-', ['*'] = '.*' })
+    if string.find(pool_id, '^' .. escaped .. '$') then
+      return true
+    end
+  end
+end
+
+-- Whether a report may name the pool, and take the session from the pool that it is on.
+local function is_allowed(fleet, id, pool_id, patterns)
+  if not is_of(patterns, pool_id) then
+    return false
+  end
+  local session = sessions.read(fleet, id)
+  return not session or is_of(patterns, session.pool_id)
+end
+
+-- id, lease in µs ('' for the fleet's), draw in [0, 1), options: pool_id, " late" if the session may have been placed
+-- some time ago, " only:" and the pools to which the reporter is restricted: another dispatcher has placed it there.
 --   -> NEW pool_id class lease start due, then the policy's comparison or '' | MOVED the same
---    | SAME pool_id class lease start due '' | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL.
+--    | SAME pool_id class lease start due '' | ENDED reason pool_id | OVER_CAPACITY | UNKNOWN_POOL | POOL_NOT_ALLOWED.
 -- O(classes + log pools).
-function reports.report(fleet, id, lease, draw, option)
-  local pool_id, late = string.match(option, '^(%S*)( ?)')
+function reports.report(fleet, id, lease, draw, options)
+  local pool_id, patterns = string.match(options, '^%S*'), string.match(options, ' only:(%S+)')
+  local late = string.find(options, ' late', 1, true)
+  if patterns and not is_allowed(fleet, id, pool_id, patterns) then
+    return { 'POOL_NOT_ALLOWED' }
+  end
   local session, pool, answer = reports.locate(fleet, id, pool_id)
   if answer then
     policies.call(fleet, 'left_out', answer[1])
@@ -117,7 +140,7 @@ function reports.report(fleet, id, lease, draw, option)
   lease = session and session.lease or sessions.lease(fleet, lease)
   if session then
     sessions.detach(fleet, id, session.pool_number)
-  elseif late == '' then
+  elseif not late then
     add_difference(fleet, draw, pool)
   end
   local comparison = pool.status == 'active' and policies.call(fleet, 'compare', draw, pool.class_index, pool.level)
