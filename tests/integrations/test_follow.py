@@ -334,6 +334,13 @@ def test_a_fleet_that_does_not_exist_yet_is_waited_for(
     until(lambda: later.sessions == 1)
 
 
+def test_a_fleet_that_does_not_exist_is_logged_before_there_is_a_line(
+    shared_service: ServiceProcess, log: Log, new_follower: NewFollower, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_follower(Fleet(shared_service, "nowhere"), file=log.path)
+    until(lambda: caplog.messages == ["The fleet does not exist, the lines are kept: unknown_fleet"])
+
+
 def test_what_the_kernel_drops_is_counted(
     fleet: Fleet, new_follower: NewFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:

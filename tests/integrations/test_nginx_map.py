@@ -145,6 +145,14 @@ def test_an_address_that_nginx_cannot_read_writes_nothing(addressed: Fleet, tmp_
     assert not file.exists()
 
 
+def test_a_fleet_without_addresses_writes_nothing(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "slta-pools.conf"
+    file.write_text("before")
+    done = called(fleet, "-o", str(file))
+    message = f"slta: no pool of the fleet {fleet.name} has an address: see docs/fleet-file.md\n"
+    assert (done.exit_code, done.stderr, file.read_text()) == (2, message, "before")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -157,8 +165,8 @@ def test_an_address_that_nginx_cannot_read_writes_nothing(addressed: Fleet, tmp_
         (["--output", "/nowhere/x"], "slta: /nowhere/"),
     ],
 )
-def test_a_mistake_is_one_line(fleet: Fleet, options: list[str], message: str) -> None:
-    done = called(fleet, *options)
+def test_a_mistake_is_one_line(addressed: Fleet, options: list[str], message: str) -> None:
+    done = called(addressed, *options)
     assert done.exit_code == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1

@@ -210,6 +210,32 @@ async def test_a_refused_key_is_said_once_a_minute_and_the_lines_are_kept(
     ]
 
 
+@pytest.mark.parametrize(
+    ("answer", "messages"),
+    [
+        (
+            (401, "unauthenticated", {}),
+            ["No answer from slta, the lines are kept: unauthenticated: about unauthenticated"],
+        ),
+        ([problem(404, "unknown_fleet")], ["The fleet does not exist, the lines are kept: unknown_fleet"]),
+        ([problem(404, "unknown_session")], []),
+        ((503, "store_unavailable", {}), []),
+    ],
+)
+async def test_a_check_logs_that_the_key_or_the_fleet_is_refused(
+    new: New, caplog: pytest.LogCaptureFixture, answer: Any, messages: list[str]
+) -> None:
+    sent = await new(answer)
+    await sent.sender.check()
+    assert caplog.messages == messages
+
+
+async def test_a_check_completes_a_session_that_nobody_has_and_leaves_no_mark(new: New) -> None:
+    sent = await new()
+    await sent.sender.check()
+    assert sent.service.calls == [[{"complete": {"session_id": sending.CHECKED_SESSION, "mark": False}}]]
+
+
 async def test_a_key_file_is_read_again_for_each_call(new: New, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("first\n")

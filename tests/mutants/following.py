@@ -51,6 +51,18 @@ MUTANTS = {
         "follow/operations", "operation.line.session_id in open_ids", "not outcome.is_final", "sender"
     ),
     "a fleet that is being rebuilt loses lines": python("follow/operations", '        "repairing",\n', "", "sender"),
+    "a refused key is noticed with the first line": python(
+        "follow/follower", "            group.create_task(self._sender.check())\n", "", "follow"
+    ),
+    "the check at the start leaves a mark": python(
+        "follow/sender", '{"session_id": CHECKED_SESSION, "mark": False}', '{"session_id": CHECKED_SESSION}', "sender"
+    ),
+    "a store that is away is taken for a refused key": python(
+        "follow/sender", "400 <= reply.status < 500", "400 <= reply.status", "sender"
+    ),
+    "a map without a pool replaces the old one": python(
+        "nginx_map/rendering", "if not addressed:", "if False:", "nginx_map"
+    ),
     "nginx confuses pools whose ids differ in case": python(
         "nginx_map/rendering", "owners.setdefault(name.lower(), pool)", "owners.setdefault(name, pool)", "nginx_map"
     ),

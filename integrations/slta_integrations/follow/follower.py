@@ -51,6 +51,7 @@ class Follower:
         """Follow until stopped: the call under way is finished, what it answered is saved."""
         await self._save(self._source.tail.position)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._sender.check())
             group.create_task(self._watch())
             group.create_task(self._follow())
 

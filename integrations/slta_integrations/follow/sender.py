@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ FIRST_DELAY_SECONDS = 0.1
 MAX_DELAY_SECONDS = 2.0
 REFUSED_DELAY_SECONDS = 5.0
 MAX_RETRY_AFTER_SECONDS = 60.0
+CHECKED_SESSION = "slta-follow-check"
+"""Completed at the start: nobody has it, so that only the key and the fleet decide about the answer."""
 
 
 class Sender:
@@ -39,6 +42,15 @@ class Sender:
         self._stopping = stopping
         self._clock = clock
         self._tally = Tally(metrics)
+
+    async def check(self) -> None:
+        """Call once without a line, and log if the key or the fleet is refused; other failures are not about them."""
+        complete = {"complete": {"session_id": CHECKED_SESSION, "mark": False}}
+        reply = await self._client.operate(json.dumps({"operations": [complete]}).encode())
+        if _is_refused(reply):
+            self._refused([], reply)
+        elif reply.ok and decode(reply.body, 1)[0].code == "unknown_fleet":
+            self._notices.say("call", "The fleet does not exist, the lines are kept: unknown_fleet")
 
     async def send(self, operations: Sequence[Operation]) -> bool:
         """Send until every outcome is final: True; False if stopped before. O(operations) for each call."""
@@ -84,8 +96,13 @@ class Sender:
         return False
 
 
+def _is_refused(reply: Reply) -> bool:
+    """Whether slta will not accept such a call before somebody changes something."""
+    return 400 <= reply.status < 500 and reply.status != 429
+
+
 def _delay(attempt: int, reply: Reply) -> float:
     """Delay before the next attempt in seconds: doubled each time, with jitter, at least Retry-After."""
-    is_refused = 400 <= reply.status < 500 and reply.status != 429
-    bound = REFUSED_DELAY_SECONDS if is_refused else min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempt, 10))
+    growing = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempt, 10))
+    bound = REFUSED_DELAY_SECONDS if _is_refused(reply) else growing
     return max(random.uniform(0.5, 1.0) * bound, min(reply.retry_after, MAX_RETRY_AFTER_SECONDS))

@@ -23,8 +23,10 @@ class PoolAddress(NamedTuple):
 
 
 def render(fleet: str, pools: Sequence[PoolAddress]) -> str:
-    """The file, in the order of pool ids. Raises UnusableError for what nginx could not read or tell apart."""
+    """The file, in the order of pool ids. Raises UnusableError without an address, or for what nginx cannot read."""
     addressed = {pool.pool_id: check_address(pool) for pool in pools if pool.address}
+    if not addressed:
+        raise UnusableError(f"no pool of the fleet {fleet} has an address: see docs/fleet-file.md")
     without = sorted(pool.pool_id for pool in pools if not pool.address)
     upstreams = _upstreams(sorted(addressed))
     lines = [f"# Pools of the fleet {fleet}. Written by `slta nginx-map`: changes here are lost.", ""]
