@@ -32,7 +32,7 @@ def edits(setup: Setup) -> Edits:
         "/fleets/main/": f"/fleets/{setup.fleet}/",
         "Bearer change-me": f"Bearer {setup.key}",
         f"X-Slta-Lease {60 if setup.visits else 23760};": f"X-Slta-Lease {setup.lease};",
-        "listen 127.0.0.1:8081": f"listen 127.0.0.1:{setup.admin}",
+        "listen 127.0.0.1:8082": f"listen 127.0.0.1:{setup.admin}",
     }
 
 
