@@ -1,0 +1,47 @@
+"""Loop of leases: one bulk call after the other, renewals and completes as they fall due, until the client closes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from slta_client import metrics
+from slta_client.lanes import Lane
+from slta_client.leases import Leases
+from slta_client.replies import outcomes
+from slta_client.steps import Lost, Send, Steps, Wait
+
+
+def keep(leases: Leases, timeout: float, clock: Callable[[], float], rng: random.Random) -> Steps[None]:
+    """Renew and complete until the leases are closed and nothing waits, or their time to close is over."""
+    while True:
+        now = clock()
+        lane = leases.next_lane()
+        if now >= leases.close_at or (lane is None and leases.close_at < inf):
+            return
+        ready_at = lane.ready_at() if lane is not None else inf
+        if lane is None or ready_at > now:
+            yield Wait(min(ready_at, leases.close_at) - now)
+        else:
+            yield from _call(lane, min(timeout, leases.close_at - now), clock, rng)
+
+
+def _call(lane: Lane[Any], longest: float, clock: Callable[[], float], rng: random.Random) -> Steps[None]:
+    """Send what one call may hold, and apply its outcomes."""
+    sent_at = clock()
+    items = lane.take(sent_at)
+    if not items:
+        return
+    body = {"operations": [lane.operation(item) for item in items]}
+    reply = yield Send(lane.fleet, "operations", body, lane.deadline_seconds(items, longest, sent_at))
+    metrics.count("calls", "operations", reply.code or "ok")
+    worst = None
+    for item, outcome in zip(items, outcomes(reply, len(items)), strict=True):
+        if not lane.settle(item, outcome, sent_at) and (worst is None or outcome.retry_after > worst.retry_after):
+            worst = outcome
+    lane.back_off(worst, clock(), rng)
+    for session in lane.lost(items):
+        metrics.count("lost_sessions", session.lost or "")
+        yield Lost(session)

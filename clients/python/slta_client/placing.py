@@ -1,0 +1,148 @@
+"""Placement of one session: retries within a deadline and a budget, and fleets in order, never two at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from slta_client import metrics
+from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
+from slta_client.options import State, Wanted
+from slta_client.replies import INVALID, Reply, failed
+from slta_client.rules import delay_seconds, rule_of
+from slta_client.session import Session
+from slta_client.steps import Send, Steps, Wait
+
+CAPACITY_SECONDS = 1.0
+"""Between two questions for capacity, if slta names no time."""
+UNKNOWN_LEASE_SECONDS = 3600.0
+"""How long the end of a session is repeated whose lease nobody told us."""
+
+
+class Final(NamedTuple):
+    """Last reply to a call and its retries.
+
+    `in_doubt`: an attempt without a definite reply may have been applied.
+    """
+
+    reply: Reply
+    in_doubt: bool
+    sent_at: float
+
+
+class Refused(NamedTuple):
+    """A fleet's refusal. `may_go_on`: nothing was placed here, so the next fleet may be asked."""
+
+    error: PlacementError
+    may_go_on: bool
+    retry_after: float
+
+
+def place(state: State, wanted: Wanted) -> Steps[Session]:
+    """Place a session, or raise a PlacementError. Without capacity, ask again until `wait_seconds` are over."""
+    give_up_at = state.clock() + wanted.wait_seconds
+    while True:
+        result = yield from _in_order(state, wanted)
+        if isinstance(result, Session):
+            return result
+        left = give_up_at - state.clock()
+        if not isinstance(result.error, NoCapacityError) or left <= 0:
+            raise result.error
+        delay = (result.retry_after or CAPACITY_SECONDS) * state.rng.uniform(1.0, 1.25)
+        yield Wait(min(delay, left))
+
+
+def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
+    """Ask the fleets in order, each only after the definite refusal of the one before."""
+    for fleet in wanted.fleets[:-1]:
+        result = yield from _in_fleet(state, wanted, fleet)
+        if isinstance(result, Session) or not result.may_go_on:
+            return result
+    return (yield from _in_fleet(state, wanted, wanted.fleets[-1]))
+
+
+def _in_fleet(state: State, wanted: Wanted, fleet: str) -> Steps[Session | Refused]:
+    """Assign in one fleet. Whatever may have been placed and is not returned is ended: now, or later by its queue."""
+    session_id, is_open = wanted.session_id, True
+    was_open = state.leases.withdraw(fleet, session_id)
+    try:
+        final = yield from _repeat(state, fleet, "assign", _assign_body(wanted))
+        if final.reply.ok:
+            session = _session(final, wanted, fleet)
+            state.leases.begin(session)
+            is_open = False
+            return session
+        is_open = final.in_doubt or was_open
+        rule = rule_of(final.reply)
+        if is_open and rule.next_fleet:
+            is_open = not (yield from _is_ended(state, fleet, session_id))
+        error = _error(final.reply, wanted, fleet)
+        if is_open and rule.next_fleet:
+            error = UnavailableError("outcome_unknown", error.args[0], fleet=fleet, session_id=session_id)
+        return Refused(error, rule.next_fleet and not is_open, final.reply.retry_after)
+    finally:
+        if is_open:
+            state.leases.abandon(fleet, session_id, state.clock() + (wanted.lease_seconds or UNKNOWN_LEASE_SECONDS))
+
+
+def _is_ended(state: State, fleet: str, session_id: str) -> Steps[bool]:
+    """Complete an id whose assign is in doubt; from then on a late assign of it is refused."""
+    final = yield from _repeat(state, fleet, "complete", {"session_id": session_id})
+    return final.reply.ok or final.reply.code == "unknown_session"
+
+
+def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any]) -> Steps[Final]:
+    """Send until a reply is final, or the deadline or the budget is used up."""
+    deadline = state.clock() + state.timeout
+    state.budget.earn()
+    retry, in_doubt = 0, False
+    while True:
+        sent_at = state.clock()
+        reply = yield Send(fleet, call, body, deadline - sent_at)
+        reply = _checked(reply, call)
+        metrics.count("calls", call, reply.code or "ok")
+        if reply.ok:
+            return Final(reply, in_doubt, sent_at)
+        rule = rule_of(reply)
+        in_doubt = in_doubt or rule.in_doubt
+        delay = delay_seconds(reply, retry, state.rng)
+        if not rule.retry or state.clock() + delay >= deadline or not (reply.reused or state.budget.spend()):
+            return Final(reply, in_doubt, sent_at)
+        metrics.count("retries", reply.code)
+        retry += not reply.reused
+        if delay:
+            yield Wait(delay)
+
+
+def _checked(reply: Reply, call: str) -> Reply:
+    """A success of assign must name a pool."""
+    is_placement = call == "assign" and reply.ok
+    return failed(INVALID) if is_placement and not reply.text("pool_id") else reply
+
+
+def _assign_body(wanted: Wanted) -> Mapping[str, Any]:
+    """`touch`: a repeated assign begins the lease again, so it lasts at least from then on."""
+    lease = {} if wanted.lease_seconds is None else {"lease_seconds": wanted.lease_seconds}
+    return {"session_id": wanted.session_id, "touch": True, **lease}
+
+
+def _session(final: Final, wanted: Wanted, fleet: str) -> Session:
+    reply = final.reply
+    session = Session(
+        id=wanted.session_id,
+        fleet=fleet,
+        pool_id=reply.text("pool_id") or "",
+        pool_class=reply.text("pool_class") or "",
+        address=reply.text("address"),
+        lease_seconds=float(reply.body.get("lease_seconds") or 0.0),
+        replayed=reply.body.get("replayed") is True,
+        on_lost=wanted.on_lost,
+    )
+    session.leased(final.sent_at)
+    return session
+
+
+def _error(reply: Reply, wanted: Wanted, fleet: str) -> PlacementError:
+    detail, reason = reply.text("detail") or "", reply.text("reason")
+    error = rule_of(reply).error
+    return error(reply.code, detail, fleet=fleet, session_id=wanted.session_id, reason=reason)

@@ -1,0 +1,86 @@
+"""Reply of a call: its status, problem code and body, or why there is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+UNREACHABLE = "unreachable"
+"""No connection: the request was not sent."""
+TIMEOUT = "timeout"
+"""No reply within the deadline."""
+DISCONNECTED = "disconnected"
+"""The connection ended before the reply did."""
+INVALID = "invalid_reply"
+"""A success whose body is not what the API promises."""
+
+
+class Reply(NamedTuple):
+    """Reply. `status` is 0 without an HTTP response; `code` is empty on success.
+
+    `reused`: the connection ended, and it had served an earlier request: it may have been closed before this one.
+    """
+
+    status: int
+    code: str
+    body: Mapping[str, Any]
+    retry_after: float = 0.0
+    reused: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True on success."""
+        return not self.code
+
+    def text(self, name: str) -> str | None:
+        """A member of the body, if it is a text."""
+        value = self.body.get(name)
+        return value if isinstance(value, str) else None
+
+
+NO_REPLY = Reply(0, "", {})
+"""What a loop gets back after a step that has no reply."""
+
+
+def failed(code: str, *, reused: bool = False) -> Reply:
+    """No HTTP response, for `code`."""
+    return Reply(0, code, {}, reused=reused)
+
+
+def parse(status: int, retry_after: str | None, content: bytes) -> Reply:
+    """Read an HTTP response. Without a problem document, as from a proxy, the code is `http_<status>`."""
+    members = _members(content)
+    if 200 <= status < 300:
+        return Reply(status, "", members) if members else failed(INVALID)
+    code = members.get("code")
+    seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+    return Reply(status, code if isinstance(code, str) and code else f"http_{status}", members, seconds)
+
+
+def outcomes(reply: Reply, count: int) -> list[Reply]:
+    """The outcomes of a bulk call, in order; if the call failed, each failed like it."""
+    if not reply.ok:
+        return [reply] * count
+    found = reply.body.get("outcomes")
+    if not isinstance(found, list) or len(found) != count:
+        return [failed(INVALID)] * count
+    return [_outcome(one) for one in found]
+
+
+def _outcome(one: object) -> Reply:
+    body = one.get("body") if isinstance(one, dict) else None
+    status = one.get("status") if isinstance(one, dict) else None
+    if not isinstance(body, dict) or not isinstance(status, int):
+        return failed(INVALID)
+    code = "" if 200 <= status < 300 else str(body.get("code", f"http_{status}"))
+    wait = body.get("retry_after_seconds")
+    return Reply(status, code, body, float(wait) if isinstance(wait, int | float) else 0.0)
+
+
+def _members(content: bytes) -> Mapping[str, Any]:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,180 @@
+"""Client for threads: one thread renews and ends all sessions of the client. It survives a fork."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import inf
+from typing import Self
+from weakref import WeakSet
+
+import httpx
+
+from slta_client.attempts import Attempt, reply_of
+from slta_client.options import CLOSE_SECONDS, LEASE_SECONDS, Options, State, fleets_of
+from slta_client.placing import place
+from slta_client.replies import NO_REPLY, Reply
+from slta_client.session import OnLost, Session
+from slta_client.steps import Lost, Send, Steps, T, Wait
+
+_clients: WeakSet[Client] = WeakSet()
+
+
+class Client:
+    """Client of one dispatcher, or of several behind one address. Threads may share it.
+
+    After a fork, the child's copy begins without sessions, with connections and a thread of its own: what the parent
+    placed stays the parent's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        fleet: str | None = None,
+        *,
+        fleets: Sequence[str] | None = None,
+        key: str | None = None,
+        timeout: float = 1.0,
+        wait: float | None = None,
+        lease_seconds: float | None = LEASE_SECONDS,
+        on_lost: OnLost | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        """`fleets` in order of preference instead of `fleet`. `timeout`: seconds that a call and its retries take.
+
+        `wait`: seconds to wait for capacity. `lease_seconds`: 0 for none, None for the fleet's. `on_lost` is called
+        with the reason when a session loses its place. `verify` is httpx's.
+        """
+        self._options = Options(
+            url=url,
+            fleets=fleets_of(fleet, fleets),
+            key=key,
+            timeout=timeout,
+            wait=wait,
+            lease_seconds=lease_seconds,
+            on_lost=on_lost,
+            verify=verify,
+        )
+        self._begin()
+        _clients.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._state = State(self._options.timeout)
+        self._http: httpx.Client | None = None
+        self._thread: threading.Thread | None = None
+
+    def begin_in_child(self) -> None:
+        """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""
+        close_at = self._state.leases.close_at
+        self._begin()
+        self._state.leases.close(close_at)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def session(
+        self, session_id: str | None = None, *, wait: float | None = None, on_lost: OnLost | None = None
+    ) -> Iterator[Session]:
+        """Place a session for the block, and end it afterwards.
+
+        Raises a PlacementError at the beginning, SessionLostError at the end if its place was given away and the block
+        raised nothing itself. One id, one block at a time.
+        """
+        session = self._place(session_id, wait, on_lost)
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._state.leases.end(session)
+            self._changed.set()
+        session.check()
+
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """End all sessions, and wait at most so long until slta has confirmed each end. Safe to repeat."""
+        with self._lock:
+            self._state.leases.close(self._state.clock() + seconds)
+        self._changed.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._http is not None:
+            self._http.close()
+        self._state.leases.report()
+
+    def _place(self, session_id: str | None, wait: float | None, on_lost: OnLost | None) -> Session:
+        with self._lock:
+            self._state.leases.check_open()
+            if self._http is None or self._thread is None:
+                self._http = httpx.Client(**self._options.http())
+                self._thread = threading.Thread(target=self._keep, name="slta_client", daemon=True)
+                self._thread.start()
+        try:
+            wanted = self._options.wanted(session_id, wait, on_lost)
+            return self._drive(place(self._state, wanted), time.sleep)
+        finally:
+            self._changed.set()
+
+    def _keep(self) -> None:
+        self._drive(self._state.keep(), self._until_changed)
+
+    def _drive(self, steps: Steps[T], pause: Callable[[float], None]) -> T:
+        """Drive a loop: its own code under the lock, I/O without it."""
+        try:
+            with self._lock:
+                step = next(steps)
+            while True:
+                reply = self._do(step, pause)
+                with self._lock:
+                    step = steps.send(reply)
+        except StopIteration as done:
+            value: T = done.value
+            return value
+        finally:
+            with self._lock:
+                steps.close()
+
+    def _do(self, step: Send | Wait | Lost, pause: Callable[[float], None]) -> Reply:
+        if isinstance(step, Send):
+            return self._send(step)
+        if isinstance(step, Lost):
+            step.session.tell()
+        else:
+            pause(step.seconds)
+        return NO_REPLY
+
+    def _until_changed(self, seconds: float) -> None:
+        """Until a session begins or ends, at most so long."""
+        self._changed.wait(None if seconds == inf else seconds)
+        self._changed.clear()
+
+    def _send(self, send: Send) -> Reply:
+        attempt = Attempt(send.seconds)
+        url = self._options.address(send.fleet, send.call)
+        try:
+            extensions = attempt.extensions(attempt.noted)
+            return reply_of(self._connections().post(url, json=send.body, extensions=extensions))
+        except httpx.HTTPError as error:
+            return attempt.failure(error)
+
+    def _connections(self) -> httpx.Client:
+        if self._http is None:
+            raise RuntimeError("a loop of the parent process goes on in its child")
+        return self._http
+
+
+def _begin_in_child() -> None:
+    for client in list(_clients):
+        client.begin_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
