@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -11,6 +11,7 @@ from slta_client import metrics
 from slta_client.lanes import Lane
 from slta_client.leases import Leases
 from slta_client.replies import outcomes
+from slta_client.session import Session
 from slta_client.steps import Lost, Send, Steps, Wait
 
 
@@ -42,6 +43,17 @@ def _call(lane: Lane[Any], longest: float, clock: Callable[[], float], rng: rand
         if not lane.settle(item, outcome, sent_at) and (worst is None or outcome.retry_after > worst.retry_after):
             worst = outcome
     lane.back_off(worst, clock(), rng)
-    for session in lane.lost(items):
+    lost = lane.lost(items)
+    if lost:
+        yield from _tell(lost, longest)
+
+
+def _tell(lost: Sequence[Session], longest: float) -> Steps[None]:
+    """Ask why sessions ended, once, and tell their applications. A renewal does not say it, a complete does."""
+    body = {"operations": [{"complete": {"session_id": session.id}} for session in lost]}
+    reply = yield Send(lost[0].fleet, "operations", body, longest)
+    metrics.count("calls", "operations", reply.code or "ok")
+    for session, outcome in zip(lost, outcomes(reply, len(lost)), strict=True):
+        session.lost = outcome.text("reason") or session.lost
         metrics.count("lost_sessions", session.lost or "")
         yield Lost(session)

@@ -19,6 +19,8 @@ MAX_OPERATIONS = 1000
 """In one bulk call."""
 MIN_LEFT_SECONDS = 0.2
 """A lease of which less is left cannot be saved by a shorter deadline."""
+LOST = {"session_ended": "expired", "unknown_session": "unknown"}
+"""What a renewal's code means; `expired` stands for any reason until slta has named it."""
 
 Item = TypeVar("Item")
 
@@ -117,8 +119,8 @@ class Renewals(Lane[Session]):
         """Begin the lease again, or mark the session as lost; nothing if it has ended meanwhile."""
         if not self._is_live(item):
             return True
-        if outcome.code in {"session_ended", "unknown_session"}:
-            item.lost = outcome.text("reason") or "unknown"
+        if outcome.code in LOST:
+            item.lost = LOST[outcome.code]
             del self.live[item.id]
             return True
         if outcome.ok:

@@ -1,0 +1,78 @@
+"""Drives a loop of the client with a clock and replies of the test's own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from slta_client.options import State
+from slta_client.replies import NO_REPLY, Reply, failed
+from slta_client.steps import Lost, Send, Steps, Wait
+
+T = TypeVar("T")
+Server = Callable[[Send], Reply]
+
+
+class Scripted:
+    """A state whose clock moves only when a loop waits or a reply takes time."""
+
+    def __init__(self, timeout: float = 1.0) -> None:
+        self.now = 1000.0
+        self.state = State(timeout, rng=random.Random(1), clock=lambda: self.now)
+        self.sent: list[tuple[float, Send]] = []
+        self.waits: list[float] = []
+        self.lost: list[Lost] = []
+
+    def run(self, steps: Steps[T], server: Server, until: float = float("inf")) -> T | None:
+        """The result; None if the loop would go beyond the time `until`."""
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Wait) and self.now + step.seconds > until:
+                    self.now = until
+                    return None
+                step = steps.send(self._do(step, server))
+        except StopIteration as done:
+            value: T = done.value
+            return value
+
+    def _do(self, step: Send | Wait | Lost, server: Server) -> Reply:
+        if isinstance(step, Wait):
+            self.waits.append(step.seconds)
+            self.now += step.seconds
+        elif isinstance(step, Lost):
+            self.lost.append(step)
+        else:
+            self.sent.append((self.now, step))
+            return server(step)
+        return NO_REPLY
+
+    @property
+    def calls(self) -> list[tuple[str, str]]:
+        """Fleet and call of what was sent."""
+        return [(send.fleet, send.call) for _, send in self.sent]
+
+
+def placed(lease_seconds: float = 30.0) -> Reply:
+    return Reply(201, "", {"pool_id": "c-1", "pool_class": "c", "lease_seconds": lease_seconds, "replayed": False})
+
+
+def refused(code: str, status: int = 503, retry_after: float = 0.0, **members: str) -> Reply:
+    return Reply(status, code, members, retry_after)
+
+
+def outcomes(*found: tuple[int, str]) -> Reply:
+    """Of a bulk call, as (status, code)."""
+    return Reply(200, "", {"outcomes": [{"status": status, "body": {"code": code}} for status, code in found]})
+
+
+def replies(*scripted: Reply | str) -> Server:
+    """One after the other; a text is a failure without a reply."""
+    left = list(scripted)
+
+    def serve(_: Send) -> Reply:
+        one = left.pop(0)
+        return failed(one) if isinstance(one, str) else one
+
+    return serve

@@ -1,0 +1,229 @@
+"""The loop of leases, without I/O: when sessions are renewed, how their ends are repeated, and when it stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slta_client.replies import Reply, failed
+from slta_client.session import Session
+from slta_client.steps import Send
+from tests.client.scripted import Scripted, outcomes, refused
+from tests.inventory import each
+
+ENDED = (409, "session_ended")
+UNKNOWN = (404, "unknown_session")
+
+
+def live(scripted: Scripted, session_id: str = "s-1", lease: float = 30.0, fleet: str = "a") -> Session:
+    session = Session(session_id, fleet, "c-1", "c", None, lease, replayed=False)
+    session.leased(scripted.now)
+    scripted.state.leases.begin(session)
+    return session
+
+
+def ids(send: Send, kind: str) -> list[str]:
+    return [operation[kind]["session_id"] for operation in send.body["operations"] if kind in operation]
+
+
+def accept(send: Send) -> Reply:
+    return outcomes(*[(200, "")] * len(send.body["operations"]))
+
+
+def run(scripted: Scripted, server: Any, until: float = float("inf")) -> None:
+    scripted.run(scripted.state.keep(), server, until)
+
+
+# Renewals
+
+
+def test_a_session_is_renewed_each_third_of_its_lease() -> None:
+    scripted = Scripted()
+    live(scripted, lease=30)
+    run(scripted, accept, until=1035)
+    assert [at for at, _ in scripted.sent] == [1010, 1020, 1030]
+
+
+def test_a_session_without_a_lease_is_not_renewed() -> None:
+    scripted = Scripted()
+    live(scripted, lease=0)
+    run(scripted, accept, until=100_000)
+    assert scripted.sent == []
+
+
+def test_a_call_renews_at_most_1000_sessions_in_due_order() -> None:
+    scripted = Scripted()
+    for number in range(2500):
+        scripted.now = 1000 + number / 10_000
+        live(scripted, f"s-{number}")
+    run(scripted, accept, until=1015)
+    renewed = [ids(send, "renew") for _, send in scripted.sent]
+    assert [len(batch) for batch in renewed] == [1000, 1000, 500]
+    assert [name for batch in renewed for name in batch] == [f"s-{number}" for number in range(2500)]
+
+
+def test_one_that_is_nearly_due_is_renewed_with_one_that_is() -> None:
+    scripted = Scripted()
+    live(scripted, "s-1", lease=30)
+    scripted.now += 0.9
+    live(scripted, "s-2", lease=30)
+    scripted.now += 0.2
+    live(scripted, "s-3", lease=30)
+    run(scripted, accept, until=1011.05)
+    assert [ids(send, "renew") for _, send in scripted.sent] == [["s-1", "s-2"]]
+
+
+def test_the_deadline_of_a_renewal_is_shorter_than_the_rest_of_the_lease() -> None:
+    scripted = Scripted(timeout=1)
+    session = live(scripted, lease=1.5)
+    run(scripted, lambda _: failed("timeout"), until=1001.2)
+    assert len(scripted.sent) > 2
+    assert all(send.seconds < session.lease_ends_at - at for at, send in scripted.sent)
+
+
+def test_a_renewal_is_repeated_also_when_the_lease_has_run_out() -> None:
+    scripted = Scripted()
+    session = live(scripted, lease=3)
+    run(scripted, lambda send: accept(send) if scripted.now > 1020 else failed("unreachable"), until=1030)
+    assert session.lost is None
+    assert session.lease_ends_at > 1030
+
+
+def test_only_what_failed_is_renewed_again() -> None:
+    scripted = Scripted()
+    live(scripted, "s-1")
+    live(scripted, "s-2")
+    first = iter([outcomes((200, ""), (503, "store_unavailable"))])
+    run(scripted, lambda send: next(first, accept(send)), until=1015)
+    assert [(at, ids(send, "renew")) for at, send in scripted.sent] == [(1010, ["s-1", "s-2"]), (1010.05, ["s-2"])]
+
+
+def test_renewals_fail_ever_more_slowly() -> None:
+    scripted = Scripted()
+    live(scripted)
+    run(scripted, lambda _: failed("unreachable"), until=1100)
+    gaps = [after - before for (before, _), (after, _) in zip(scripted.sent, scripted.sent[1:], strict=False)]
+    assert gaps[0] < 0.051
+    assert all(2.5 <= gap <= 5 for gap in gaps[8:])
+
+
+def test_one_fleet_that_fails_does_not_hold_up_another() -> None:
+    scripted = Scripted()
+    live(scripted, "s-1", fleet="a")
+    live(scripted, "s-2", fleet="b")
+    run(scripted, lambda send: accept(send) if send.fleet == "b" else failed("unreachable"), until=1025)
+    assert [at for at, send in scripted.sent if send.fleet == "b"] == [1010, 1020]
+
+
+# Losses
+
+
+@each(("outcome", "reason"), [(ENDED, "failed"), (UNKNOWN, "unknown")])
+def test_a_lost_session_is_told_with_the_reason_and_renewed_no_more(outcome: tuple[int, str], reason: str) -> None:
+    scripted = Scripted()
+    session = live(scripted)
+
+    def serve(send: Send) -> Reply:
+        if ids(send, "renew"):
+            return outcomes(outcome)
+        body = {"reason": "failed"} if outcome == ENDED else {"code": "unknown_session"}
+        return Reply(200, "", {"outcomes": [{"status": 200, "body": body}]})
+
+    run(scripted, serve, until=1100)
+    assert [lost.session for lost in scripted.lost] == [session]
+    assert session.lost == reason
+    assert len([send for _, send in scripted.sent if ids(send, "renew")]) == 1
+
+
+def test_a_loss_whose_reason_is_not_answered_is_told_all_the_same() -> None:
+    scripted = Scripted()
+    session = live(scripted)
+    run(scripted, lambda send: outcomes(ENDED) if ids(send, "renew") else failed("timeout"), until=1100)
+    assert (session.lost, len(scripted.lost)) == ("expired", 1)
+
+
+def test_a_lost_session_is_not_ended_at_the_end_of_its_block() -> None:
+    scripted = Scripted()
+    session = live(scripted)
+    run(scripted, lambda _: outcomes(UNKNOWN), until=1020)
+    sent = len(scripted.sent)
+    scripted.state.leases.end(session)
+    run(scripted, accept, until=1100)
+    assert len(scripted.sent) == sent
+
+
+# Ends
+
+
+def test_an_ended_session_is_completed_at_once_and_not_renewed_any_more() -> None:
+    scripted = Scripted()
+    scripted.state.leases.end(live(scripted))
+    run(scripted, accept, until=1100)
+    assert [(at, send.body) for at, send in scripted.sent] == [
+        (1000, {"operations": [{"complete": {"session_id": "s-1"}}]})
+    ]
+
+
+def test_a_session_that_ends_during_its_renewal_is_not_renewed_again() -> None:
+    scripted = Scripted()
+    session = live(scripted)
+
+    def serve(send: Send) -> Reply:
+        if ids(send, "renew"):
+            scripted.state.leases.end(session)
+            return failed("timeout")
+        return accept(send)
+
+    run(scripted, serve, until=1100)
+    assert [list(send.body["operations"][0]) for _, send in scripted.sent] == [["renew"], ["complete"]]
+
+
+@each("reply", [failed("timeout"), refused("rate_limited", 429), outcomes((503, "outcome_unknown"))])
+def test_an_end_is_repeated_until_the_lease_would_be_over(reply: Reply) -> None:
+    scripted = Scripted()
+    scripted.state.leases.end(live(scripted, lease=30))
+    run(scripted, lambda _: reply, until=1100)
+    times = [at for at, _ in scripted.sent]
+    assert len(times) > 5
+    assert 1024 < max(times) < 1030
+
+
+@each("outcome", [(200, ""), UNKNOWN, (403, "insufficient_scope"), ENDED])
+def test_an_end_that_is_answered_is_not_repeated(outcome: tuple[int, str]) -> None:
+    scripted = Scripted()
+    scripted.state.leases.end(live(scripted))
+    run(scripted, lambda _: outcomes(outcome), until=1100)
+    assert len(scripted.sent) == 1
+
+
+def test_a_bulk_reply_of_another_length_is_none() -> None:
+    scripted = Scripted()
+    scripted.state.leases.end(live(scripted))
+    first = iter([outcomes()])
+    run(scripted, lambda send: next(first, accept(send)), until=1100)
+    assert len(scripted.sent) == 2
+
+
+# The end of the client
+
+
+def test_closing_ends_all_sessions_and_stops() -> None:
+    scripted = Scripted()
+    live(scripted, "s-1")
+    live(scripted, "s-2")
+    scripted.state.leases.close(scripted.now + 5)
+    run(scripted, accept)
+    assert [ids(send, "complete") for _, send in scripted.sent] == [["s-1", "s-2"]]
+    assert scripted.now == 1000
+
+
+def test_closing_stops_at_its_deadline() -> None:
+    scripted = Scripted(timeout=10)
+    live(scripted)
+    scripted.state.leases.close(scripted.now + 5)
+
+    def silent(send: Send) -> Reply:
+        scripted.now += send.seconds
+        return failed("timeout")
+
+    run(scripted, silent)
+    assert scripted.now == 1005

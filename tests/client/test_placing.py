@@ -1,0 +1,242 @@
+"""The placement of one session, without I/O: retries, deadline, budget, fleets in order, what it leaves to end."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from slta_client import errors
+from slta_client.budget import RetryBudget
+from slta_client.options import Wanted
+from slta_client.placing import place
+from slta_client.replies import Reply, failed
+from slta_client.rules import RULES, delay_seconds, rule_of
+from slta_client.steps import Send
+from tests.client.scripted import Scripted, placed, refused, replies
+from tests.inventory import each
+
+UNKNOWN = refused("unknown_session", 404)
+COMPLETED = Reply(200, "", {"outcome": "completed"})
+
+
+def wanted(*fleets: str, wait: float = 0.0) -> Wanted:
+    return Wanted("s-1", fleets or ("a",), 30.0, wait, None)
+
+
+def ends(scripted: Scripted) -> list[str]:
+    """The ids whose ends are queued."""
+    return [name for lane in scripted.state.leases._completes.values() for name in lane._queue]
+
+
+# Retries
+
+
+@each("code", sorted(code for code, rule in RULES.items() if rule.soon))
+def test_a_hiccup_is_repeated_with_the_same_id_after_50_ms_whatever_retry_after_says(code: str) -> None:
+    scripted = Scripted()
+    scripted.run(place(scripted.state, wanted()), replies(refused(code, retry_after=1), placed()))
+    assert scripted.waits == [0.05]
+    assert [send.body["session_id"] for _, send in scripted.sent] == ["s-1", "s-1"]
+
+
+def test_a_second_retry_waits_for_retry_after() -> None:
+    scripted = Scripted(timeout=10)
+    hiccup = refused("store_unavailable", retry_after=1)
+    scripted.run(place(scripted.state, wanted()), replies(hiccup, hiccup, placed()))
+    first, second = scripted.waits
+    assert first == 0.05
+    assert 1 <= second <= 1.25
+
+
+def test_overload_is_repeated_after_retry_after_only() -> None:
+    scripted = Scripted(timeout=10)
+    scripted.run(place(scripted.state, wanted()), replies(refused("rate_limited", 429, retry_after=2), placed()))
+    assert 2 <= scripted.waits[0] <= 2.5
+
+
+@each("status", (400, 401, 403, 404, 408, 409, 413, 422))
+def test_a_4xx_is_never_repeated(status: int) -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.RefusedError):
+        scripted.run(place(scripted.state, wanted()), replies(refused("new_code", status)))
+    assert (scripted.waits, ends(scripted)) == ([], [])
+
+
+def test_an_ended_id_is_not_repeated_and_says_why() -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.SessionEndedError) as caught:
+        scripted.run(place(scripted.state, wanted()), replies(refused("session_ended", 409, reason="failed")))
+    assert (caught.value.reason, scripted.waits) == ("failed", [])
+
+
+def test_a_connection_closed_before_the_request_is_repeated_at_once_and_without_the_budget() -> None:
+    scripted = Scripted()
+    closed = failed("disconnected", reused=True)
+    session = scripted.run(place(scripted.state, wanted()), lambda _: placed() if len(scripted.sent) > 20 else closed)
+    assert session is not None
+    assert scripted.waits == []
+    assert scripted.state.budget.spend()
+
+
+def test_no_retry_begins_after_the_deadline() -> None:
+    scripted = Scripted(timeout=1)
+    with pytest.raises(errors.UnavailableError):
+        scripted.run(place(scripted.state, wanted()), replies(refused("overloaded", retry_after=1)))
+
+
+def test_each_attempt_has_what_is_left_of_the_deadline() -> None:
+    scripted = Scripted(timeout=1)
+
+    def slow(send: Send) -> Reply:
+        scripted.now += 0.3
+        return placed() if len(scripted.sent) == 2 else failed("disconnected")
+
+    scripted.run(place(scripted.state, wanted()), slow)
+    assert [round(send.seconds, 2) for _, send in scripted.sent] == [1.0, 0.65]
+
+
+def test_the_budget_allows_three_retries_and_one_for_ten_first_tries() -> None:
+    budget = RetryBudget()
+    assert [budget.spend() for _ in range(4)] == [True, True, True, False]
+    for _ in range(11):
+        budget.earn()
+    assert [budget.spend() for _ in range(2)] == [True, False]
+    for _ in range(1000):
+        budget.earn()
+    assert [budget.spend() for _ in range(4)] == [True, True, True, False]
+
+
+def test_without_budget_nothing_is_repeated() -> None:
+    scripted = Scripted()
+    while scripted.state.budget.spend():
+        pass
+    with pytest.raises(errors.UnavailableError):
+        scripted.run(place(scripted.state, wanted()), replies("unreachable"))
+
+
+def test_the_delay_without_retry_after_doubles_up_to_five_seconds() -> None:
+    rng = random.Random(2)
+    delays = [delay_seconds(failed("unreachable"), retry, rng) for retry in range(12)]
+    bounds = [min(5, 0.05 * 2**retry) for retry in range(12)]
+    assert all(bound / 2 <= delay <= bound for delay, bound in zip(delays, bounds, strict=True))
+
+
+@each("status", (500, 502, 504, 599))
+def test_an_unknown_5xx_may_have_been_applied(status: int) -> None:
+    assert rule_of(refused(f"http_{status}", status)).in_doubt
+
+
+# What is left to be ended
+
+
+def test_a_session_that_may_have_been_placed_is_ended_later() -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.UnavailableError):
+        scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
+    assert ends(scripted) == ["s-1"]
+
+
+def test_a_definite_refusal_leaves_nothing_to_end() -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.NoCapacityError):
+        scripted.run(place(scripted.state, wanted()), replies(refused("no_capacity", retry_after=1)))
+    assert ends(scripted) == []
+
+
+def test_a_cancelled_placement_is_ended_later() -> None:
+    scripted = Scripted()
+    steps = place(scripted.state, wanted())
+    next(steps)
+    steps.close()
+    assert ends(scripted) == ["s-1"]
+
+
+def test_the_same_id_placed_again_is_not_ended_by_the_earlier_attempt() -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.UnavailableError):
+        scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
+    scripted.run(place(scripted.state, wanted()), replies(placed()))
+    assert ends(scripted) == []
+
+
+# Capacity
+
+
+def test_it_asks_for_capacity_again_until_the_wait_is_over() -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.NoCapacityError):
+        scripted.run(place(scripted.state, wanted(wait=5)), lambda _: refused("no_capacity", retry_after=1))
+    assert sum(scripted.waits) == pytest.approx(5)
+    assert len(scripted.sent) == len(scripted.waits) + 1
+
+
+def test_it_places_as_soon_as_there_is_room() -> None:
+    scripted = Scripted()
+    full = refused("no_active_pool", retry_after=1)
+    assert scripted.run(place(scripted.state, wanted(wait=5)), replies(full, full, placed())) is not None
+
+
+# Several fleets
+
+
+@each("code", sorted(code for code, rule in RULES.items() if rule.next_fleet))
+def test_the_next_fleet_is_asked_after_a_definite_refusal(code: str) -> None:
+    scripted = Scripted()
+    session = scripted.run(
+        place(scripted.state, wanted("a", "b")), lambda send: placed() if send.fleet == "b" else refused(code)
+    )
+    assert session is not None
+    assert (session.fleet, scripted.calls[-1]) == ("b", ("b", "assign"))
+
+
+@each("code", sorted(code for code, rule in RULES.items() if not rule.next_fleet))
+def test_the_next_fleet_is_not_asked_after_anything_else(code: str) -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.PlacementError):
+        scripted.run(place(scripted.state, wanted("a", "b")), lambda _: refused(code, 500))
+    assert {fleet for fleet, _ in scripted.calls} == {"a"}
+
+
+def test_a_doubtful_fleet_has_ended_the_id_before_the_next_one_is_asked() -> None:
+    scripted = Scripted()
+    full = refused("no_capacity")
+    scripted.run(place(scripted.state, wanted("a", "b")), replies("disconnected", full, UNKNOWN, placed()))
+    assert scripted.calls == [("a", "assign"), ("a", "assign"), ("a", "complete"), ("b", "assign")]
+    assert ends(scripted) == []
+
+
+def test_while_a_doubtful_fleet_does_not_confirm_the_end_no_other_is_asked() -> None:
+    scripted = Scripted()
+    served = replies("disconnected", refused("no_capacity"), "timeout", "timeout", "timeout")
+    with pytest.raises(errors.UnavailableError) as caught:
+        scripted.run(place(scripted.state, wanted("a", "b")), served)
+    assert caught.value.code == "outcome_unknown"
+    assert {fleet for fleet, _ in scripted.calls} == {"a"}
+    assert ends(scripted) == ["s-1"]
+
+
+def test_all_fleets_are_asked_again_while_waiting_for_capacity() -> None:
+    scripted = Scripted()
+    full = refused("no_capacity", retry_after=1)
+    scripted.run(place(scripted.state, wanted("a", "b", wait=2)), replies(full, full, placed()))
+    assert scripted.calls == [("a", "assign"), ("b", "assign"), ("a", "assign")]
+
+
+def test_a_reply_without_a_pool_is_no_placement() -> None:
+    scripted = Scripted()
+    session = scripted.run(place(scripted.state, wanted()), replies(Reply(201, "", {"x": 1}), placed()))
+    assert session is not None
+    assert session.pool_id == "c-1"
+
+
+def test_the_lease_counts_from_when_the_answered_attempt_was_sent() -> None:
+    scripted = Scripted()
+
+    def slow(_: Send) -> Reply:
+        scripted.now += 0.2
+        return placed(30)
+
+    session = scripted.run(place(scripted.state, wanted()), slow)
+    assert session is not None
+    assert (session.lease_ends_at, session.due_at) == (1030.0, 1010.0)
