@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.client.fleets import Fleet
@@ -18,10 +19,29 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
         yield service
 
 
+NewFleet = Callable[..., Fleet]
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=10) as made:
+        yield made
+
+
 @pytest.fixture
-def fleet(shared_service: ServiceProcess) -> Fleet:
+def new_fleet(shared_service: ServiceProcess, http: httpx.Client) -> NewFleet:
+    """Makes fleets on the dispatcher that stays."""
+
+    def new(**size: int) -> Fleet:
+        return Fleet.create(shared_service, http, f"f-{uuid4().hex[:8]}", **size)
+
+    return new
+
+
+@pytest.fixture
+def fleet(new_fleet: NewFleet) -> Fleet:
     """Pools with room for all."""
-    return Fleet.create(shared_service, f"f-{uuid4().hex[:8]}")
+    return new_fleet()
 
 
 @pytest.fixture

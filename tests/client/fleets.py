@@ -9,26 +9,31 @@ import httpx
 
 from tests.service_process import ServiceProcess
 
+UTILITY = {"kind": "log_share", "resource": 20}
+
 
 @dataclass(frozen=True)
 class Fleet:
-    """A fleet of `pools` pools `c-1`, `c-2`, … of one class."""
+    """A fleet of `pools` pools `c-1`, `c-2`, … of one class, with addresses."""
 
     service: ServiceProcess
     name: str
+    http: httpx.Client
 
     @classmethod
-    def create(cls, service: ServiceProcess, name: str, pools: int = 3, capacity: int = 1000) -> Fleet:
-        utility = {"kind": "log_share", "resource": 20}
-        classes = [{"name": "c", "utility": utility, "capacity": capacity, "pools": pools}]
-        service.call("PUT", f"/v1/fleets/{name}", {"classes": classes})
-        for pool in range(1, pools + 1):
-            address = {"pool_class": "c", "address": f"10.0.0.{pool}:80"}
-            service.call("PUT", f"/v1/fleets/{name}/pools/c-{pool}", address)
-        return cls(service, name)
+    def create(
+        cls, service: ServiceProcess, http: httpx.Client, name: str, pools: int = 3, capacity: int = 1000
+    ) -> Fleet:
+        made = cls(service, name, http)
+        one = {"name": "c", "utility": UTILITY, "capacity": capacity}
+        made._call("PUT", "", {"classes": [one]})
+        numbers = range(1, pools + 1)
+        listed = [{"pool_id": f"c-{n}", "pool_class": "c", "address": f"10.0.0.{n}:80"} for n in numbers]
+        made._call("POST", "/pools", {"pools": listed})
+        return made
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        return self.service.call(method, f"/v1/fleets/{self.name}/{path}", body)
+        return self._call(method, f"/{path}", body)
 
     def complete(self, session_id: str) -> None:
         self.call("POST", "complete", {"session_id": session_id})
@@ -42,8 +47,13 @@ class Fleet:
 
     def status(self, session_id: str) -> int:
         """200: live; 409: ended; 404: unknown."""
-        url = f"{self.service.url}/v1/fleets/{self.name}/sessions/{session_id}"
-        return httpx.get(url, timeout=10).status_code
+        return self.http.get(f"{self._url}/sessions/{session_id}").status_code
 
-    def lease_left(self, session_id: str) -> float:
-        return float(self.call("GET", f"sessions/{session_id}")["lease_seconds_left"])
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        answer = self.http.request(method, self._url + path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    @property
+    def _url(self) -> str:
+        return f"{self.service.url}/v1/fleets/{self.name}"

@@ -52,6 +52,8 @@ class Answer:
     status: int
     code: str
     retry_after: int | None = None
+    close: bool = False
+    """With `Connection: close`; the connection stays open all the same."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ def parse(whole: bytes, *, is_reused: bool) -> Request:
 def written(answer: Answer) -> bytes:
     body = json.dumps({"code": answer.code, "status": answer.status}).encode()
     wait = f"Retry-After: {answer.retry_after}\r\n" if answer.retry_after is not None else ""
+    wait += "Connection: close\r\n" if answer.close else ""
     head = f"HTTP/1.1 {answer.status} X\r\nContent-Type: application/problem+json\r\n{wait}Content-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
 

@@ -18,7 +18,8 @@ OnLost = Callable[[str], object]
 class Session:
     """Session. Times are seconds of the client's clock; `lease_seconds` is 0 without a lease.
 
-    `replayed`: the id was live before. `lost`: why its place was given away, None while it has it.
+    `replayed`: the id was live before. `lost`: why its place was given away, None while it has it; `expired` stands for
+    any reason until slta has named it, just before `on_lost` is called.
     """
 
     id: str

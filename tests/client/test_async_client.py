@@ -1,0 +1,247 @@
+"""The asyncio client against a real dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from slta_client import (
+    AsyncClient,
+    NoCapacityError,
+    RefusedError,
+    SessionEndedError,
+    SessionLostError,
+    UnavailableError,
+)
+from slta_client.session import OnLost
+from tests.awaiting import eventually
+from tests.client.conftest import NewFleet
+from tests.client.fleets import Fleet
+from tests.client.gate import Answer, Gate, Silence, Unsent
+
+
+@pytest.fixture
+async def client(fleet: Fleet) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(fleet.service.url, fleet.name) as client:
+        yield client
+
+
+async def test_a_session_lives_as_long_as_its_block_and_knows_its_pool(fleet: Fleet) -> None:
+    async with AsyncClient(fleet.service.url, fleet.name) as client, client.session("u-7") as session:
+        assert (session.id, session.fleet, session.pool_class) == ("u-7", fleet.name, "c")
+        assert session.address == f"10.0.0.{session.pool_id[-1]}:80"
+        assert fleet.status("u-7") == 200
+    assert fleet.status("u-7") == 409
+
+
+async def test_ids_are_chosen_if_none_is_given(client: AsyncClient) -> None:
+    async with client.session() as one, client.session() as other:
+        assert one.id != other.id
+        assert len(one.id) == 32
+
+
+async def test_an_error_of_the_block_comes_through_and_the_session_ends(fleet: Fleet) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with AsyncClient(fleet.service.url, fleet.name) as client, client.session("u-7"):
+            raise ZeroDivisionError
+    assert fleet.status("u-7") == 409
+
+
+@pytest.mark.slow
+async def test_a_session_outlives_its_first_lease(fleet: Fleet, between: Gate) -> None:
+    async with AsyncClient(between.url, fleet.name, lease_seconds=0.6) as client, client.session("u-7"):
+        await eventually(lambda: len(between.named("renew")) > 12)
+        assert fleet.status("u-7") == 200
+
+
+# Losses
+
+
+async def lose(
+    client: AsyncClient, fleet: Fleet, told: Callable[[], object], by: str = "completed", on_lost: OnLost | None = None
+) -> None:
+    """A block in which the session's place is given away, until it is `told`."""
+    async with client.session("u-7", on_lost=on_lost) as session:
+        if by == "failed":
+            fleet.call("POST", f"pools/{session.pool_id}/fail")
+        else:
+            fleet.complete("u-7")
+        await eventually(told)
+        if by == "error":
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("by", ["completed", "failed"])
+async def test_a_lost_session_is_told_while_it_lasts_and_raised_at_its_end(fleet: Fleet, by: str) -> None:
+    reasons: list[str] = []
+    async with AsyncClient(fleet.service.url, fleet.name, lease_seconds=0.6, on_lost=reasons.append) as client:
+        with pytest.raises(SessionLostError, match=by):
+            await lose(client, fleet, lambda: reasons, by)
+    assert reasons == [by]
+
+
+async def test_on_lost_of_a_session_is_called_instead_of_the_clients(fleet: Fleet) -> None:
+    mine: list[str] = []
+    general: list[str] = []
+    async with AsyncClient(fleet.service.url, fleet.name, lease_seconds=0.6, on_lost=general.append) as client:
+        with pytest.raises(SessionLostError):
+            await lose(client, fleet, lambda: mine, on_lost=mine.append)
+    assert (mine, general) == (["completed"], [])
+
+
+async def test_an_error_in_on_lost_does_not_end_the_renewals(
+    fleet: Fleet, between: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: str) -> None:
+        raise ZeroDivisionError
+
+    client = AsyncClient(between.url, fleet.name, lease_seconds=0.6, on_lost=fail)
+    async with client, client.session("stays"):
+        with pytest.raises(SessionLostError):
+            await lose(client, fleet, lambda: caplog.records)
+        renewals = between.named("renew").count("stays")
+        await eventually(lambda: between.named("renew").count("stays") > renewals + 1)
+
+
+async def test_an_error_of_the_block_of_a_lost_session_is_not_hidden(fleet: Fleet) -> None:
+    reasons: list[str] = []
+    async with AsyncClient(fleet.service.url, fleet.name, lease_seconds=0.6, on_lost=reasons.append) as client:
+        with pytest.raises(ZeroDivisionError):
+            await lose(client, fleet, lambda: reasons, "error")
+
+
+# Refusals
+
+
+@pytest.mark.slow
+async def test_a_full_fleet_refuses_at_once_or_waits_if_asked(new_fleet: NewFleet) -> None:
+    fleet = new_fleet(pools=1, capacity=1)
+    async with AsyncClient(fleet.service.url, fleet.name) as client:
+        async with client.session("first"):
+            with pytest.raises(NoCapacityError):
+                async with client.session():
+                    pass
+            waiting = client.session("second", wait=30)
+            entered = asyncio.create_task(waiting.__aenter__())
+            await asyncio.sleep(0)
+        assert (await entered).pool_id == "c-1"
+        await waiting.__aexit__(None, None, None)
+
+
+async def test_the_next_fleet_of_a_list_is_taken_when_the_first_is_full(new_fleet: NewFleet) -> None:
+    near, far = new_fleet(pools=1, capacity=1), new_fleet(pools=1, capacity=1)
+    client = AsyncClient(near.service.url, fleets=[near.name, far.name])
+    async with client, client.session() as first, client.session() as second:
+        assert (first.fleet, second.fleet) == (near.name, far.name)
+    assert (near.counter("assigned"), far.counter("assigned")) == (1, 1)
+
+
+async def test_a_used_id_is_refused_with_the_reason(client: AsyncClient, fleet: Fleet) -> None:
+    fleet.call("POST", "assign", {"session_id": "used"})
+    fleet.complete("used")
+    with pytest.raises(SessionEndedError) as caught:
+        async with client.session("used"):
+            pass
+    assert caught.value.reason == "completed"
+
+
+async def test_a_fleet_that_does_not_exist_is_an_error(fleet: Fleet) -> None:
+    async with AsyncClient(fleet.service.url, "absent") as client:
+        with pytest.raises(RefusedError, match="unknown_fleet"):
+            async with client.session():
+                pass
+
+
+async def test_without_a_dispatcher_a_placement_fails(fleet: Fleet) -> None:
+    async with AsyncClient("http://127.0.0.1:1", "f") as client:
+        with pytest.raises(UnavailableError, match="unreachable"):
+            async with client.session():
+                pass
+
+
+async def test_a_closed_client_places_nothing(client: AsyncClient) -> None:
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        async with client.session():
+            pass
+
+
+async def test_closing_ends_the_sessions_of_open_blocks(fleet: Fleet) -> None:
+    client = AsyncClient(fleet.service.url, fleet.name)
+    async with client.session("u-7"):
+        await client.aclose()
+        assert fleet.status("u-7") == 409
+
+
+async def test_no_task_is_left(fleet: Fleet) -> None:
+    before = asyncio.all_tasks()
+    async with AsyncClient(fleet.service.url, fleet.name) as client, client.session():
+        assert asyncio.all_tasks() > before
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_cancelled_placement_is_ended(fleet: Fleet, between: Gate) -> None:
+    between.choose = lambda request: Silence(applied=True) if request.call == "assign" else None
+    async with AsyncClient(between.url, fleet.name, timeout=30) as client:
+        entering = asyncio.create_task(client.session("u-7").__aenter__())
+        await eventually(lambda: between.replies)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+    assert (fleet.status("u-7"), fleet.live) == (409, 0)
+
+
+# Connections
+
+
+async def test_a_lame_ducks_closed_connection_is_replaced_without_an_error(fleet: Fleet, between: Gate) -> None:
+    async with AsyncClient(between.url, fleet.name) as client:
+        for _ in range(10):
+            async with client.session():
+                await between.close_idle()
+    assert fleet.counter("assigned") == fleet.counter("completed") == 10
+
+
+async def test_a_connection_that_ends_under_a_request_is_replaced_at_once(fleet: Fleet, between: Gate) -> None:
+    """Ten times, which the budget of three would not allow."""
+    between.choose = lambda request: Unsent() if request.is_reused and request.call == "assign" else None
+    async with AsyncClient(between.url, fleet.name) as client:
+        for _ in range(10):
+            async with client.session():
+                pass
+    assert fleet.counter("assigned") == fleet.counter("completed") == 10
+
+
+async def test_connection_close_is_honoured(fleet: Fleet, between: Gate) -> None:
+    closing = Answer(503, "store_unavailable", close=True)
+    first = iter([closing])
+    between.choose = lambda _: next(first, None)
+    async with AsyncClient(between.url, fleet.name) as client, client.session():
+        pass
+    assert [request.is_reused for request in between.requests[:2]] == [False, False]
+
+
+async def test_many_ends_are_one_call(fleet: Fleet, between: Gate) -> None:
+    client = AsyncClient(between.url, fleet.name)
+    blocks = [client.session() for _ in range(50)]
+    await asyncio.gather(*(block.__aenter__() for block in blocks))
+    await client.aclose()
+    assert [len(request.operations) for request in between.requests if request.call == "operations"] == [50]
+    for block in blocks:
+        await block.__aexit__(None, None, None)
+    assert (fleet.counter("completed"), fleet.live) == (50, 0)
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://localhost"])
+async def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="http"):
+        AsyncClient(url, "f")
+
+
+async def test_either_a_fleet_or_fleets_are_given() -> None:
+    with pytest.raises(ValueError, match="either"):
+        AsyncClient("http://localhost", "f", fleets=["g"])
+    with pytest.raises(ValueError, match="either"):
+        AsyncClient("http://localhost")

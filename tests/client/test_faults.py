@@ -1,0 +1,248 @@
+"""Faults between client and dispatcher: each session is placed exactly once and ended, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from slta_client import AsyncClient, Client, PlacementError, SessionLostError
+from tests.client.fleets import Fleet
+from tests.client.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent, gate
+from tests.service_process import ServiceProcess
+
+AT_ONCE = 20
+
+
+def placements(between: Gate) -> Counter[str]:
+    """How often the dispatcher has placed each session."""
+    return Counter(
+        request.operations[0][1] for request, status in between.replies if (request.call, status) == ("assign", 201)
+    )
+
+
+def renewed_after_end(between: Gate) -> list[str]:
+    """Sessions that a renewal was sent for after their complete."""
+    ended: set[str] = set()
+    late = []
+    for request in between.requests:
+        for kind, name in request.operations:
+            if kind == "complete":
+                ended.add(name)
+            elif kind == "renew" and name in ended:
+                late.append(name)
+    return late
+
+
+def once(fault: Fault, call: str) -> Chooser:
+    """This fault for the first request of a call."""
+    faults = iter([fault])
+    return lambda request: next(faults, None) if request.call == call else None
+
+
+async def one_session(between: Gate, fleet: Fleet, session_id: str) -> None:
+    async with AsyncClient(between.url, fleet.name, verify=False) as client, client.session(session_id):
+        assert fleet.status(session_id) == 200
+
+
+def one_session_of_threads(url: str, fleet: Fleet, session_id: str) -> None:
+    with Client(url, fleet.name, verify=False) as client, client.session(session_id):
+        assert fleet.status(session_id) == 200
+
+
+async def one_session_in_a_thread(between: Gate, fleet: Fleet, session_id: str) -> None:
+    await asyncio.to_thread(one_session_of_threads, between.url, fleet, session_id)
+
+
+Use = Callable[[Gate, Fleet, str], Coroutine[Any, Any, None]]
+EITHER = [one_session, one_session_in_a_thread]
+
+FAULTS: list[Fault] = [
+    Unsent(),
+    Cut(0),
+    Cut(1),
+    Cut(17),
+    Cut(200),
+    Late(0.01),
+    Answer(503, "store_unavailable", 1),
+    Answer(503, "outcome_unknown", 1),
+    Answer(502, "http_502"),
+]
+
+
+@pytest.mark.parametrize("use", EITHER)
+@pytest.mark.parametrize("call", ["assign", "operations"])
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_a_fault_is_survived(fleet: Fleet, between: Gate, use: Use, call: str, fault: Fault) -> None:
+    between.choose = once(fault, call)
+    await use(between, fleet, "u-7")
+    await between.arrived()
+    assert (fleet.status("u-7"), fleet.live, fleet.counter("assigned")) == (409, 0, 1)
+
+
+async def cut_everywhere(between: Gate, fleet: Fleet, use: Use, call: str, places: Iterable[int]) -> None:
+    """One session with one cut for each place, some at a time."""
+    cuts = {f"{call}-{use.__name__}-{place}": place for place in places}
+    waiting = dict(cuts)
+
+    def choose(request: Request) -> Fault | None:
+        place = waiting.pop(request.operations[0][1], None) if request.call == call else None
+        return None if place is None else Cut(place)
+
+    between.choose = choose
+    permits = asyncio.Semaphore(AT_ONCE)
+
+    async def one(name: str) -> None:
+        async with permits:
+            await use(between, fleet, name)
+
+    await asyncio.gather(*map(one, cuts))
+    assert waiting == {}
+    assert all(placements(between)[name] == 1 for name in cuts)
+
+
+async def length_of_reply(between: Gate, fleet: Fleet, call: str) -> int:
+    """The bytes of a reply to a call."""
+    lengths: list[int] = []
+    treat = between.rule
+
+    async def measure(link: Any, data: bytes, from_client: bool) -> bytes:
+        if not from_client and link.notes["request"].call == call:
+            lengths.append(len(data))
+        return await treat(link, data, from_client)
+
+    between.rule = measure
+    await one_session(between, fleet, f"{call}-{'x' * 30}-0")
+    between.rule = treat
+    return lengths[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("use", EITHER)
+@pytest.mark.parametrize("call", ["assign", "operations"])
+async def test_a_reply_may_be_cut_at_every_byte(fleet: Fleet, between: Gate, use: Use, call: str) -> None:
+    length = await length_of_reply(between, fleet, call)
+    assert length > 200
+    await cut_everywhere(between, fleet, use, call, range(length))
+    assert (fleet.live, renewed_after_end(between)) == (0, [])
+    assert fleet.counter("assigned") == fleet.counter("completed") == length + 1
+
+
+async def test_a_silent_dispatcher_costs_the_deadline_and_its_session_is_ended(fleet: Fleet, between: Gate) -> None:
+    between.choose = once(Silence(applied=True), "assign")
+    async with AsyncClient(between.url, fleet.name, timeout=0.2) as client:
+        with pytest.raises(PlacementError, match="timeout"):
+            await client.session("u-7").__aenter__()
+    assert (fleet.status("u-7"), fleet.live) == (409, 0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+async def test_an_assign_that_arrives_after_its_session_was_given_up_places_nothing(
+    fleet: Fleet, between: Gate, seconds: float
+) -> None:
+    assigns = iter([Late(seconds)])
+    between.choose = lambda request: next(assigns, Unsent()) if request.call == "assign" else None
+    name = f"late-{seconds}"
+    async with AsyncClient(between.url, fleet.name) as client:
+        with pytest.raises(PlacementError, match="disconnected"):
+            await client.session(name).__aenter__()
+    await between.arrived()
+    assert (fleet.status(name) != 200, fleet.live) == (True, 0)
+
+
+# The campaign
+
+MANY = 300
+KINDS: tuple[Callable[[random.Random], Fault], ...] = (
+    lambda rng: Cut(rng.randrange(450)),
+    lambda _: Unsent(),
+    lambda rng: Silence(applied=rng.random() < 0.5),
+    lambda rng: Late(rng.uniform(0.0, 0.5)),
+    lambda rng: Answer(503, rng.choice(["store_unavailable", "outcome_unknown", "overloaded", "repairing"]), 1),
+    lambda _: Answer(429, "rate_limited", 1),
+    lambda rng: Answer(rng.choice([500, 502, 504]), "internal_error", close=rng.random() < 0.5),
+)
+
+
+class Chaos:
+    """One request in four meets a fault, until there were enough."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.seen: Counter[str] = Counter()
+
+    def choose(self, _: Request) -> Fault | None:
+        if self.is_over or self.rng.random() > 0.25:
+            return None
+        fault = self.rng.choice(KINDS)(self.rng)
+        self.seen[type(fault).__name__] += 1
+        return fault
+
+    @property
+    def is_over(self) -> bool:
+        return self.seen.total() >= MANY
+
+
+async def disturb(service: ServiceProcess, between: Gate, chaos: Chaos) -> None:
+    """Until the faults are over: the dispatcher is killed, stands still, and drops its idle connections."""
+    while not chaos.is_over:
+        await asyncio.sleep(chaos.rng.uniform(0.5, 1.5))
+        what = chaos.rng.choice(["kill", "stop", "duck"])
+        chaos.seen[what] += 0
+        if what == "kill":
+            await asyncio.to_thread(service.kill)
+            await asyncio.to_thread(service.start)
+        elif what == "stop":
+            service.signal(signal.SIGSTOP)
+            await asyncio.sleep(chaos.rng.uniform(0.1, 2.0))
+            service.signal(signal.SIGCONT)
+        else:
+            await between.close_idle()
+
+
+async def play(client: AsyncClient, chaos: Chaos, played: list[str], lost: list[str]) -> None:
+    """One session after the other."""
+    while not chaos.is_over:
+        try:
+            async with client.session() as session:
+                played.append(session.id)
+                await asyncio.sleep(chaos.rng.choice([0.0, 0.05, 1.0]))
+        except SessionLostError as error:
+            lost.append(error.session_id)
+        except PlacementError:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [1])
+async def test_after_300_random_faults_each_session_was_placed_once_and_has_ended(
+    tmp_path: Path, http: httpx.Client, seed: int
+) -> None:
+    chaos, played, lost = Chaos(seed), list[str](), list[str]()
+    tasks = asyncio.all_tasks()
+    service = ServiceProcess(tmp_path, settings={"SLTA_DURABILITY": "fsync"})
+    with service:
+        fleet = Fleet.create(service, http, "f")
+        async with gate(service.port) as between:
+            between.choose = chaos.choose
+            async with AsyncClient(between.url, "f", lease_seconds=10) as client:
+                players = [play(client, chaos, played, lost) for _ in range(10)]
+                await asyncio.gather(disturb(service, between, chaos), *players)
+            await between.arrived()
+            placed = placements(between)
+            assert max(placed.values()) == 1
+            assert renewed_after_end(between) == []
+            assert len(played) == len(set(played)) > 100
+        assert fleet.live == 0
+        assert [name for name in placed if fleet.status(name) == 200] == []
+        assert lost == []
+    print(dict(chaos.seen), len(played), "sessions")
+    assert asyncio.all_tasks() == tasks
