@@ -26,7 +26,7 @@ check: $(DEV) ## Lint, formatting, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=clients/python $(BIN)/lint-imports
 	$(BIN)/oxlint --deny-warnings service/slta/dashboard/static
 	$(BIN)/oxfmt --check service/slta/dashboard/static
 
@@ -132,7 +132,7 @@ lock: ## Resolve requirements*.txt again (ARGS="--upgrade" for newer versions)
 	$(call COMPILE_OF,--group proxies) $(ARGS) --output-file requirements-proxies.txt
 
 # Both have an environment of their own. The newest is a look ahead: CI does not run it.
-BOUNDS_TESTS := $(addprefix tests/,api cli experiments integrations loadgen metrics planning runtime server store)
+BOUNDS_TESTS := $(addprefix tests/,api cli client experiments integrations loadgen metrics planning runtime server store)
 BOUNDS = set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	$(PYTHON) -m venv "$$dir"; "$$dir/bin/pip" install --quiet uv==$(UV_VERSION); \
 	"$$dir/bin/uv" pip compile pyproject.toml --extra test --extra load --extra integrations --extra otel --extra planning --quiet --no-header \

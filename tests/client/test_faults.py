@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -160,6 +162,7 @@ async def test_an_assign_that_arrives_after_its_session_was_given_up_places_noth
 # The campaign
 
 MANY = 300
+HOLDING_SECONDS = (0.0, 0.05, 0.5, 3.0)
 KINDS: tuple[Callable[[random.Random], Fault], ...] = (
     lambda rng: Cut(rng.randrange(450)),
     lambda _: Unsent(),
@@ -177,6 +180,9 @@ class Chaos:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.seen: Counter[str] = Counter()
+        self.disturbed: Counter[str] = Counter()
+        self.played: list[str] = []
+        self.lost: list[str] = []
 
     def choose(self, _: Request) -> Fault | None:
         if self.is_over or self.rng.random() > 0.25:
@@ -193,9 +199,9 @@ class Chaos:
 async def disturb(service: ServiceProcess, between: Gate, chaos: Chaos) -> None:
     """Until the faults are over: the dispatcher is killed, stands still, and drops its idle connections."""
     while not chaos.is_over:
-        await asyncio.sleep(chaos.rng.uniform(0.5, 1.5))
+        await asyncio.sleep(chaos.rng.uniform(0.3, 1.0))
         what = chaos.rng.choice(["kill", "stop", "duck"])
-        chaos.seen[what] += 0
+        chaos.disturbed[what] += 1
         if what == "kill":
             await asyncio.to_thread(service.kill)
             await asyncio.to_thread(service.start)
@@ -207,17 +213,30 @@ async def disturb(service: ServiceProcess, between: Gate, chaos: Chaos) -> None:
             await between.close_idle()
 
 
-async def play(client: AsyncClient, chaos: Chaos, played: list[str], lost: list[str]) -> None:
+async def play(client: AsyncClient, chaos: Chaos) -> None:
     """One session after the other."""
     while not chaos.is_over:
         try:
             async with client.session() as session:
-                played.append(session.id)
-                await asyncio.sleep(chaos.rng.choice([0.0, 0.05, 1.0]))
+                chaos.played.append(session.id)
+                await asyncio.sleep(chaos.rng.choice(HOLDING_SECONDS))
         except SessionLostError as error:
-            lost.append(error.session_id)
+            chaos.lost.append(error.reason)
         except PlacementError:
             await asyncio.sleep(0.05)
+
+
+def play_in_a_thread(client: Client, chaos: Chaos) -> None:
+    """The same."""
+    while not chaos.is_over:
+        try:
+            with client.session() as session:
+                chaos.played.append(session.id)
+                time.sleep(chaos.rng.choice(HOLDING_SECONDS))
+        except SessionLostError as error:
+            chaos.lost.append(error.reason)
+        except PlacementError:
+            time.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -226,23 +245,31 @@ async def play(client: AsyncClient, chaos: Chaos, played: list[str], lost: list[
 async def test_after_300_random_faults_each_session_was_placed_once_and_has_ended(
     tmp_path: Path, http: httpx.Client, seed: int
 ) -> None:
-    chaos, played, lost = Chaos(seed), list[str](), list[str]()
-    tasks = asyncio.all_tasks()
-    service = ServiceProcess(tmp_path, settings={"SLTA_DURABILITY": "fsync"})
-    with service:
+    chaos, tasks = Chaos(seed), asyncio.all_tasks()
+    with ServiceProcess(tmp_path, settings={"SLTA_DURABILITY": "fsync"}) as service:
         fleet = Fleet.create(service, http, "f")
         async with gate(service.port) as between:
             between.choose = chaos.choose
-            async with AsyncClient(between.url, "f", lease_seconds=10) as client:
-                players = [play(client, chaos, played, lost) for _ in range(10)]
+            threads = Client(between.url, "f", lease_seconds=6)
+            async with AsyncClient(between.url, "f", lease_seconds=6) as client:
+                players = [play(client, chaos) for _ in range(10)]
+                players += [asyncio.to_thread(play_in_a_thread, threads, chaos) for _ in range(5)]
                 await asyncio.gather(disturb(service, between, chaos), *players)
+            await asyncio.to_thread(threads.close)
             await between.arrived()
-            placed = placements(between)
-            assert max(placed.values()) == 1
-            assert renewed_after_end(between) == []
-            assert len(played) == len(set(played)) > 100
+        placed = placements(between)
+        assert max(placed.values()) == 1
+        assert len(chaos.played) == len(set(chaos.played)) > 100
+        assert len(between.named("renew")) > 20
+        assert renewed_after_end(between) == []
+        from prometheus_client import REGISTRY
+        print("dropped", REGISTRY.get_sample_value("slta_client_dropped_completes_total"))
+        for name in placed:
+            if fleet.status(name) == 200:
+                print(name, name in chaos.played, [(r.call, k, n) for r in between.requests for k, n in r.operations if n == name], [(r.call, s) for r, s in between.replies if (r.operations[0][1] == name)])
         assert fleet.live == 0
         assert [name for name in placed if fleet.status(name) == 200] == []
-        assert lost == []
-    print(dict(chaos.seen), len(played), "sessions")
+    print(seed, dict(chaos.seen), dict(chaos.disturbed), len(chaos.played), "sessions, lost:", chaos.lost)
+    assert set(chaos.lost) <= {"expired"}
     assert asyncio.all_tasks() == tasks
+    assert [thread.name for thread in threading.enumerate() if thread.name == "slta_client"] == []

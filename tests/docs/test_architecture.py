@@ -26,8 +26,8 @@ PAGE = Page(ROOT / "docs/architecture.md")
 PROSE = " ".join(PAGE.prose.split())
 FOLDERS_SECTION = PAGE.section("Where things are")
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-FOLDERS = ("service", "loadgen", "demo", "integrations", "experiments", "planning")
-PACKAGES = {"slta": "service", **{f"slta_{folder}": folder for folder in FOLDERS[1:]}}
+FOLDERS = ("service", "clients", "loadgen", "demo", "integrations", "experiments", "planning")
+PACKAGES = {"slta": "service", "slta_client": "clients", **{f"slta_{folder}": folder for folder in FOLDERS[2:]}}
 SERVICE = ROOT / "service/slta"
 
 

@@ -115,13 +115,13 @@ def test_an_alert_that_is_named_exists(page: Page, named: str) -> None:
 
 
 def known_metrics() -> set[str]:
-    """The names in the tables of the dispatcher and of the follower, and the series that a histogram has."""
-    pages = (Page(ROOT / "docs/metrics.md"), Page(ROOT / "docs/follow.md"))
+    """The names in the tables of the dispatcher, the follower and the client, and the series that a histogram has."""
+    pages = (Page(ROOT / f"docs/{name}.md") for name in ("metrics", "follow", "client"))
     names = [name for page in pages for cells in rows(page.text) for name in words(cells[0])]
     return {*names, *(f"{name}{series}" for name in names for series in ("_bucket", "_sum", "_count"))}
 
 
-PACKAGES = {init.parent.name for init in ROOT.glob("*/slta_*/__init__.py")}
+PACKAGES = {init.parent.name for folder in ("*", "clients/*") for init in ROOT.glob(f"{folder}/slta_*/__init__.py")}
 
 
 @each_named(

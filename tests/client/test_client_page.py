@@ -1,0 +1,106 @@
+"""docs/client.md: its examples run, and its tables and limits are those of the code."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+import slta_client
+from slta import release
+from slta.api.http.problems import STATUS
+from slta_client import budget, lanes, metrics, options, replies, rules
+from slta_client.rules import RULES, Rule
+from tests.client.conftest import NewFleet
+from tests.client.fleets import Fleet
+from tests.docs.pages import ROOT, Page, rows, words
+from tests.inventory import each
+
+PAGE = Page(ROOT / "docs/client.md")
+PROSE = " ".join(PAGE.prose.split())
+TRANSPORT = {replies.UNREACHABLE, replies.TIMEOUT, replies.DISCONNECTED, replies.INVALID, "dispatcher_unavailable"}
+"""Codes that no dispatcher sends."""
+
+
+@pytest.mark.parametrize("example", [0, 1])
+def test_an_example_of_ten_lines_places_a_session(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str], example: int
+) -> None:
+    code = PAGE.blocks("python")[example]
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 10
+    code = code.replace("http://127.0.0.1:8080", fleet.service.url).replace('"tiny"', f'"{fleet.name}"')
+    exec(code, {"__name__": "example"})  # noqa: S102 - from the page
+    assert re.fullmatch(r"c-\d c 10\.0\.0\.\d:80\n", capsys.readouterr().out)
+    assert (fleet.counter("completed"), fleet.live) == (1, 0)
+
+
+@pytest.mark.slow
+def test_the_example_of_threads_says_that_a_fleet_is_full(
+    new_fleet: NewFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet = new_fleet(pools=1, capacity=1)
+    fleet.call("POST", "assign")
+    code = PAGE.blocks("python")[1].replace("http://127.0.0.1:8080", fleet.service.url)
+    exec(code.replace('"tiny"', f'"{fleet.name}"'), {})  # noqa: S102 - from the page
+    assert capsys.readouterr().out == "full for 5 s\n"
+
+
+def row(rule: Rule) -> tuple[str, str, str, str]:
+    again = "with `wait`" if rule.error is slta_client.NoCapacityError else "yes" if rule.retry else ""
+    yes = {True: "yes", False: ""}
+    soon = "after 50 ms" if rule.soon else again
+    return soon, yes[rule.in_doubt], yes[rule.next_fleet], f"`{rule.error.__name__}`"
+
+
+def test_the_table_of_retries_is_that_of_the_code() -> None:
+    table = {words(code)[0]: tuple(rest) for code, *rest in rows(PAGE.section("Retries"))}
+    assert table == {code: row(rule) for code, rule in RULES.items()}
+
+
+def test_every_code_with_a_rule_is_one_of_the_api() -> None:
+    known = {error.code for error in STATUS} | api_codes()
+    assert RULES.keys() - TRANSPORT <= known
+
+
+def api_codes() -> set[str]:
+    """The codes of docs/api.md, which its own test compares with the service."""
+    return {word for first, *_ in rows(Page(ROOT / "docs/api.md").section("Errors")) for word in words(first)}
+
+
+def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
+    shown: dict[str, Any] = {
+        f"slta_client_{name}_total": ("counter", list(labels), text)
+        for name, (text, labels) in metrics.FAMILIES.items()
+    }
+    shown[metrics.LIVE[0]] = ("gauge", [], metrics.LIVE[1])
+    table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
+    assert table == shown
+
+
+def test_the_page_has_every_error() -> None:
+    named = {words(error)[0] for error, *_ in rows(PAGE.section("Errors"))}
+    assert named == {name for name in slta_client.__all__ if name.endswith("Error")} - {"PlacementError"}
+
+
+@each(
+    "sentence",
+    [
+        f"| `lease_seconds` | {options.LEASE_SECONDS:g} s |",
+        f"waits at most {options.CLOSE_SECONDS:g} s until slta has confirmed",
+        f'"After {rules.SOON_SECONDS * 1000:g} ms" is for the first retry only',
+        f"… up to {rules.MAX_DELAY_SECONDS:g} s, of which",
+        f"at most {budget.RESERVE:g}, and each first try adds {budget.RATIO:g}",
+        f"with up to {lanes.MAX_OPERATIONS:,} others",
+    ],
+)
+def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:
+    assert sentence in PROSE
+
+
+def test_the_version_is_that_of_the_service_and_its_package_is_built_with_it() -> None:
+    project = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text(encoding="utf-8"))
+    assert slta_client.__version__ == release()
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "slta_client.release.VERSION"}
+    assert [name.partition(">")[0] for name in project["project"]["dependencies"]] == ["httpx"]
