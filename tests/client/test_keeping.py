@@ -103,7 +103,7 @@ def test_renewals_fail_ever_more_slowly() -> None:
     run(scripted, lambda _: failed("unreachable"), until=1100)
     gaps = [after - before for (before, _), (after, _) in zip(scripted.sent, scripted.sent[1:], strict=False)]
     assert gaps[0] < 0.051
-    assert all(2.5 <= gap <= 5 for gap in gaps[8:])
+    assert all(1 <= gap <= 2 for gap in gaps[8:])
 
 
 def test_one_fleet_that_fails_does_not_hold_up_another() -> None:
@@ -178,13 +178,13 @@ def test_a_session_that_ends_during_its_renewal_is_not_renewed_again() -> None:
 
 
 @each("reply", [failed("timeout"), refused("rate_limited", 429), outcomes((503, "outcome_unknown"))])
-def test_an_end_is_repeated_until_the_lease_would_be_over(reply: Reply) -> None:
+def test_an_end_is_repeated_until_the_lease_is_over_and_60_s_more(reply: Reply) -> None:
     scripted = Scripted()
     scripted.state.leases.end(live(scripted, lease=30))
     run(scripted, lambda _: reply, until=1100)
     times = [at for at, _ in scripted.sent]
     assert len(times) > 5
-    assert 1024 < max(times) < 1030
+    assert 1087 < max(times) < 1090
 
 
 @each("outcome", [(200, ""), UNKNOWN, (403, "insufficient_scope"), ENDED])

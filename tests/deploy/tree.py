@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+CLIENT = ROOT / "clients/python"
 FOLDERS = ("demo", "examples", "experiments", "integrations", "loadgen", "planning", "service")
 PARTS = ("LICENSE", "README.md", "pyproject.toml", "setup.py", *FOLDERS)
 """What a wheel is built from."""
@@ -25,9 +26,13 @@ def copy_of_the_tree(folder: Path, parts: Iterable[str] = PARTS) -> Path:
     return folder
 
 
-def build_wheel(folder: Path) -> Path:
-    """A wheel of the tree, built without an index."""
-    tree, built = copy_of_the_tree(folder / "tree"), folder / "built"
+def build_wheel(folder: Path, source: Path | None = None) -> Path:
+    """A wheel, by default of the tree, built without an index from a copy."""
+    tree, built = folder / "tree", folder / "built"
+    if source is None:
+        copy_of_the_tree(tree)
+    else:
+        shutil.copytree(source, tree, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built)]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(tree)], check=True)
     (wheel,) = built.glob("*.whl")

@@ -134,7 +134,7 @@ class Renewals(Lane[Session]):
 
 
 class Completes(Lane[tuple[str, float]]):
-    """Queue of completes: ids and when their leases are over, from when on they need no end."""
+    """Queue of completes: ids, and when slta has ended them by their leases, from when on they need no end."""
 
     def __init__(self, fleet: str) -> None:
         super().__init__(fleet)
@@ -155,7 +155,7 @@ class Completes(Lane[tuple[str, float]]):
         return -inf if self._queue else inf
 
     def take(self, now: float) -> list[tuple[str, float]]:
-        """The oldest ones whose leases are not over."""
+        """The oldest ones that still need it."""
         taken: list[tuple[str, float]] = []
         while self._queue and len(taken) < MAX_OPERATIONS:
             session_id = next(iter(self._queue))

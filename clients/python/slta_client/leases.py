@@ -12,6 +12,9 @@ from slta_client import metrics
 from slta_client.lanes import Completes, Lane, Renewals
 from slta_client.session import Session
 
+HELD_SECONDS = 60.0
+"""After an outage of the store, dispatchers end no session by its lease for so long."""
+
 _log = logging.getLogger("slta_client")
 
 
@@ -40,9 +43,9 @@ class Leases:
             del lane.live[session.id]
             self.abandon(session.fleet, session.id, session.lease_ends_at if session.lease_seconds else inf)
 
-    def abandon(self, fleet: str, session_id: str, until: float) -> None:
-        """Queue the end of a session that may be live, until its lease would be over."""
-        self._completes.setdefault(fleet, Completes(fleet)).add(session_id, until)
+    def abandon(self, fleet: str, session_id: str, lease_ends_at: float) -> None:
+        """Queue the end of a session that may be live, until slta has ended it by its lease."""
+        self._completes.setdefault(fleet, Completes(fleet)).add(session_id, lease_ends_at + HELD_SECONDS)
 
     def withdraw(self, fleet: str, session_id: str) -> bool:
         """Forget an end that was not sent, as the id is placed again; False if there is none."""

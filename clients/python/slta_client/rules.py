@@ -11,7 +11,7 @@ from slta_client.replies import Reply
 
 SOON_SECONDS = 0.05
 """First delay after a hiccup, and where backoff begins."""
-MAX_DELAY_SECONDS = 5.0
+MAX_DELAY_SECONDS = 2.0
 MAX_RETRY_AFTER_SECONDS = 60.0
 
 
