@@ -214,6 +214,14 @@ async def test_a_connection_that_ends_under_a_request_is_replaced_at_once(fleet:
     assert fleet.counter("assigned") == fleet.counter("completed") == 10
 
 
+async def test_a_new_connection_that_is_cut_costs_the_budget(fleet: Fleet, between: Gate) -> None:
+    between.choose = lambda request: Unsent() if request.call == "assign" else None
+    async with AsyncClient(between.url, fleet.name, timeout=30) as client:
+        with pytest.raises(UnavailableError, match="disconnected"):
+            await client.session().__aenter__()
+    assert len(between.named("assign")) == 4
+
+
 async def test_connection_close_is_honoured(fleet: Fleet, between: Gate) -> None:
     closing = Answer(503, "store_unavailable", close=True)
     first = iter([closing])

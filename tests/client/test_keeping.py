@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from prometheus_client import REGISTRY
+
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
 from slta_client.steps import Send
@@ -114,7 +116,39 @@ def test_one_fleet_that_fails_does_not_hold_up_another() -> None:
     assert [at for at, send in scripted.sent if send.fleet == "b"] == [1010, 1020]
 
 
+def test_after_a_success_the_first_delay_is_short_again() -> None:
+    scripted = Scripted()
+    live(scripted)
+    failing = {1010.0}
+
+    def serve(send: Send) -> Reply:
+        if scripted.now in failing:
+            return failed("unreachable")
+        return accept(send)
+
+    run(scripted, serve, until=1025)
+    assert [round(at, 2) for at, _ in scripted.sent] == [1010, 1010.05, 1020.05]
+    scripted.sent.clear()
+    failing.add(1030.05)
+    run(scripted, serve, until=1035)
+    assert [round(at, 2) for at, _ in scripted.sent] == [1030.05, 1030.1]
+
+
 # Losses
+
+
+def test_one_that_ended_during_its_renewal_is_not_told_that_it_is_lost() -> None:
+    scripted = Scripted()
+    session = live(scripted)
+
+    def serve(send: Send) -> Reply:
+        if ids(send, "renew"):
+            scripted.state.leases.end(session)
+            return outcomes(ENDED)
+        return accept(send)
+
+    run(scripted, serve, until=1100)
+    assert (session.lost, scripted.lost) == (None, [])
 
 
 @each(("outcome", "reason"), [(ENDED, "failed"), (UNKNOWN, "unknown")])
@@ -187,12 +221,17 @@ def test_an_end_is_repeated_until_the_lease_is_over_and_60_s_more(reply: Reply) 
     assert 1087 < max(times) < 1090
 
 
-@each("outcome", [(200, ""), UNKNOWN, (403, "insufficient_scope"), ENDED])
-def test_an_end_that_is_answered_is_not_repeated(outcome: tuple[int, str]) -> None:
+def dropped() -> float:
+    return REGISTRY.get_sample_value("slta_client_dropped_completes_total") or 0.0
+
+
+@each(("outcome", "is_dropped"), [((200, ""), False), (UNKNOWN, False), ((403, "insufficient_scope"), True)])
+def test_an_end_that_is_answered_is_not_repeated(outcome: tuple[int, str], is_dropped: bool) -> None:
     scripted = Scripted()
     scripted.state.leases.end(live(scripted))
+    before = dropped()
     run(scripted, lambda _: outcomes(outcome), until=1100)
-    assert len(scripted.sent) == 1
+    assert (len(scripted.sent), dropped() - before) == (1, is_dropped)
 
 
 def test_a_bulk_reply_of_another_length_is_none() -> None:

@@ -55,6 +55,19 @@ def test_overload_is_repeated_after_retry_after_only() -> None:
     assert 2 <= scripted.waits[0] <= 2.5
 
 
+def test_an_unknown_429_is_repeated_as_too_many_requests_are() -> None:
+    scripted = Scripted(timeout=10)
+    scripted.run(place(scripted.state, wanted()), replies(refused("http_429", 429, retry_after=2), placed()))
+    assert 2 <= scripted.waits[0] <= 2.5
+
+
+def test_it_asks_for_its_lease_and_begins_it_anew_with_each_attempt() -> None:
+    scripted = Scripted()
+    scripted.run(place(scripted.state, wanted()), replies("disconnected", placed()))
+    body = {"session_id": "s-1", "touch": True, "lease_seconds": 30.0}
+    assert [send.body for _, send in scripted.sent] == [body, body]
+
+
 @each("status", (400, 401, 403, 404, 408, 409, 413, 422))
 def test_a_4xx_is_never_repeated(status: int) -> None:
     scripted = Scripted()
@@ -107,6 +120,15 @@ def test_the_budget_allows_three_retries_and_one_for_ten_first_tries() -> None:
     assert [budget.spend() for _ in range(4)] == [True, True, True, False]
 
 
+def test_each_placement_earns_a_tenth_of_a_retry() -> None:
+    scripted = Scripted()
+    while scripted.state.budget.spend():
+        pass
+    for _ in range(11):
+        scripted.run(place(scripted.state, wanted()), replies(placed()))
+    assert scripted.state.budget.spend()
+
+
 def test_without_budget_nothing_is_repeated() -> None:
     scripted = Scripted()
     while scripted.state.budget.spend():
@@ -149,6 +171,27 @@ def test_a_cancelled_placement_is_ended_later() -> None:
     steps = place(scripted.state, wanted())
     next(steps)
     steps.close()
+    assert ends(scripted) == ["s-1"]
+
+
+def test_a_refusal_of_the_same_id_does_not_cancel_the_end_that_is_due() -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.UnavailableError):
+        scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
+    with pytest.raises(errors.RefusedError):
+        scripted.run(place(scripted.state, wanted()), replies(refused("unauthenticated", 401)))
+    assert ends(scripted) == ["s-1"]
+
+
+def test_a_placement_that_is_answered_after_the_client_was_closed_is_ended() -> None:
+    scripted = Scripted()
+
+    def closing(_: Send) -> Reply:
+        scripted.state.leases.close(scripted.now + 5)
+        return placed()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        scripted.run(place(scripted.state, wanted()), closing)
     assert ends(scripted) == ["s-1"]
 
 

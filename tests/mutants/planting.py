@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("service", "tests", "lab", "loadgen", "integrations", "deploy", "pyproject.toml")
-ROOTS = ("", "service", "loadgen", "demo", "integrations", "planning", "experiments")
+COPIED = ("service", "clients", "tests", "lab", "loadgen", "integrations", "deploy", "pyproject.toml")
+ROOTS = ("", "service", "loadgen", "demo", "integrations", "planning", "experiments", "clients/python")
 
 
 class Mutant(NamedTuple):

@@ -1,0 +1,57 @@
+"""Planted mistakes in the client library."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+
+
+def python(module: str, right: str, wrong: str, test: str) -> Mutant:
+    """A mistake in a module of the client, and the file of tests that notices it."""
+    return Mutant(f"clients/python/slta_client/{module}.py", right, wrong, (f"tests/client/test_{test}.py",))
+
+
+MUTANTS = {
+    "the first retry after a hiccup waits for Retry-After": python(
+        "rules", "and not (retry == 0 and rule_of(reply).soon)", "", "placing"
+    ),
+    "a connection that was closed before costs a token": python(
+        "placing", "not (reply.reused or state.budget.spend())", "not state.budget.spend()", "placing"
+    ),
+    "a retry begins after the deadline": python("placing", "state.clock() + delay >= deadline or ", "", "placing"),
+    "retries are saved up without end": python(
+        "budget", "min(RESERVE, self._tokens + RATIO)", "self._tokens + RATIO", "placing"
+    ),
+    "a session that may have been placed is left to its lease": python(
+        "placing", "is_open = final.in_doubt or was_open", "is_open = was_open", "placing"
+    ),
+    "two fleets may have the same session": python(
+        "placing", "rule.next_fleet and not is_open", "rule.next_fleet", "placing"
+    ),
+    "the lease counts from the answer": python(
+        "placing", "session.leased(final.sent_at)", "session.leased(final.sent_at + 1)", "placing"
+    ),
+    "a renewal may hang longer than the lease lasts": python(
+        "lanes", "if seconds > MIN_LEFT_SECONDS", "if False", "keeping"
+    ),
+    "a session that ended during its renewal is told that it is lost": python(
+        "lanes", "if not self._is_live(item):", "if False:", "keeping"
+    ),
+    "a renewal waits ever longer after old failures": python(
+        "lanes", "self._failures = 0\n            return", "return", "keeping"
+    ),
+    "an end that is refused is repeated": python("lanes", "if rule_of(outcome).retry:", "if True:", "keeping"),
+    "one fleet's failures hold up another's renewals": python(
+        "lanes", "max(self._due_at(), self._not_before)", "self._due_at()", "keeping"
+    ),
+    "an error in on_lost ends the renewals": python("session", "except Exception:", "except KeyError:", "async_client"),
+    "a new connection is taken for a reused one": python(
+        "attempts", "self._is_reused = not self._is_connected_now", "self._is_reused = True", "faults"
+    ),
+    "a cancelled placement leaves its session": python("async_client", "steps.close()", "pass", "async_client"),
+    "a child uses its parent's connections and sessions": python(
+        "sync_client", "os.register_at_fork(after_in_child=_begin_in_child)", "pass", "sync_client"
+    ),
+    "a closed client opens again in a child": python(
+        "sync_client", "self._state.leases.close(close_at)", "pass", "sync_client"
+    ),
+}
