@@ -42,6 +42,12 @@ async def test_ids_are_chosen_if_none_is_given(client: AsyncClient) -> None:
         assert len(one.id) == 32
 
 
+async def test_a_live_session_stays_on_its_pool_and_gets_the_clients_lease(client: AsyncClient, fleet: Fleet) -> None:
+    before = fleet.call("POST", "assign", {"session_id": "u-7", "lease_seconds": 10_000})
+    async with client.session("u-7") as session:
+        assert (session.pool_id, session.replayed, session.lease_seconds) == (before["pool_id"], True, 300)
+
+
 async def test_an_error_of_the_block_comes_through_and_the_session_ends(fleet: Fleet) -> None:
     with pytest.raises(ZeroDivisionError):
         async with AsyncClient(fleet.service.url, fleet.name) as client, client.session("u-7"):

@@ -252,8 +252,8 @@ async def test_after_300_random_faults_each_session_was_placed_once_and_has_ende
             between.choose = chaos.choose
             threads = Client(between.url, "f", lease_seconds=9)
             async with AsyncClient(between.url, "f", lease_seconds=9) as client:
-                players = [play(client, chaos) for _ in range(10)]
-                players += [asyncio.to_thread(play_in_a_thread, threads, chaos) for _ in range(5)]
+                players = [play(client, chaos) for _ in range(20)]
+                players += [asyncio.to_thread(play_in_a_thread, threads, chaos) for _ in range(10)]
                 await asyncio.gather(disturb(service, between, chaos), *players)
             await asyncio.to_thread(threads.close)
             await between.arrived()
