@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -34,6 +35,12 @@ async def test_a_session_lives_as_long_as_its_block_and_knows_its_pool(fleet: Fl
         assert session.address == f"10.0.0.{session.pool_id[-1]}:80"
         assert fleet.status("u-7") == 200
     assert fleet.status("u-7") == 409
+
+
+async def test_a_session_ends_with_its_block_while_the_client_stays_open(client: AsyncClient, fleet: Fleet) -> None:
+    async with client.session("u-7"):
+        pass
+    await eventually(lambda: fleet.status("u-7") == 409)
 
 
 async def test_ids_are_chosen_if_none_is_given(client: AsyncClient) -> None:
@@ -165,6 +172,30 @@ async def test_without_a_dispatcher_a_placement_fails(fleet: Fleet) -> None:
         with pytest.raises(UnavailableError, match="unreachable"):
             async with client.session():
                 pass
+
+
+async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
+    """The whole reply would take 20 s."""
+    left = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with suppress(OSError):
+            for _ in range(1000):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+        left.set()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    client = AsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "f", timeout=0.2)
+    with pytest.raises(UnavailableError, match="timeout"):
+        await client.session().__aenter__()
+    await client.aclose(seconds=0)
+    await left.wait()
+    server.close()
 
 
 async def test_a_closed_client_places_nothing(client: AsyncClient) -> None:

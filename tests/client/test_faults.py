@@ -162,6 +162,7 @@ async def test_an_assign_that_arrives_after_its_session_was_given_up_places_noth
 # The campaign
 
 MANY = 300
+DISTURBANCES = 12
 HOLDING_SECONDS = (0.0, 0.05, 0.5, 5.0)
 KINDS: tuple[Callable[[random.Random], Fault], ...] = (
     lambda rng: Cut(rng.randrange(450)),
@@ -175,7 +176,7 @@ KINDS: tuple[Callable[[random.Random], Fault], ...] = (
 
 
 class Chaos:
-    """One request in four meets a fault, until there were enough."""
+    """One request in eight meets a fault, until there were enough, and the dispatcher was disturbed often enough."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -185,7 +186,7 @@ class Chaos:
         self.lost: list[str] = []
 
     def choose(self, _: Request) -> Fault | None:
-        if self.is_over or self.rng.random() > 0.25:
+        if self.is_over or self.rng.random() > 0.125:
             return None
         fault = self.rng.choice(KINDS)(self.rng)
         self.seen[type(fault).__name__] += 1
@@ -193,7 +194,7 @@ class Chaos:
 
     @property
     def is_over(self) -> bool:
-        return self.seen.total() >= MANY
+        return self.seen.total() >= MANY and self.disturbed.total() >= DISTURBANCES
 
 
 async def disturb(service: ServiceProcess, between: Gate, chaos: Chaos) -> None:

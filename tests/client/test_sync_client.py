@@ -35,6 +35,12 @@ def test_a_session_lives_as_long_as_its_block(fleet: Fleet) -> None:
     assert fleet.status("u-7") == 409
 
 
+def test_a_session_ends_with_its_block_while_the_client_stays_open(client: Client, fleet: Fleet) -> None:
+    with client.session("u-7"):
+        pass
+    until(lambda: fleet.status("u-7") == 409)
+
+
 @pytest.mark.slow
 def test_a_session_outlives_its_first_lease(client: Client, fleet: Fleet) -> None:
     with client.session("u-7"):

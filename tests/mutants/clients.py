@@ -47,7 +47,9 @@ MUTANTS = {
     "a new connection is taken for a reused one": python(
         "attempts", "self._is_reused = not self._is_connected_now", "self._is_reused = True", "faults"
     ),
-    "a cancelled placement leaves its session": python("async_client", "steps.close()", "pass", "async_client"),
+    "a reply that trickles in outlasts the deadline": python(
+        "async_client", "async with asyncio.timeout(send.seconds):", "if True:", "async_client"
+    ),
     "a child uses its parent's connections and sessions": python(
         "sync_client", "os.register_at_fork(after_in_child=_begin_in_child)", "pass", "sync_client"
     ),
