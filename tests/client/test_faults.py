@@ -69,13 +69,11 @@ EITHER = [one_session, one_session_in_a_thread]
 FAULTS: list[Fault] = [
     Unsent(),
     Cut(0),
-    Cut(1),
     Cut(17),
     Cut(200),
     Late(0.01),
     Answer(503, "store_unavailable", 1),
     Answer(503, "outcome_unknown", 1),
-    Answer(502, "http_502"),
 ]
 
 

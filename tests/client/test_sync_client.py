@@ -81,6 +81,11 @@ def test_many_threads_share_one_client_and_one_thread_of_it(client: Client, flee
     assert (fleet.counter("assigned"), fleet.live) == (100, 0)
 
 
+def test_the_thread_of_an_idle_client_sleeps(fleet: Fleet) -> None:
+    with Client(fleet.service.url, fleet.name) as client, client.session():
+        until(lambda: not client._changed.is_set())
+
+
 def test_no_thread_is_left(fleet: Fleet) -> None:
     before = threads()
     with Client(fleet.service.url, fleet.name) as client, client.session():
