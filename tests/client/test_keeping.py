@@ -99,6 +99,16 @@ def test_only_what_failed_is_renewed_again() -> None:
     assert [(at, ids(send, "renew")) for at, send in scripted.sent] == [(1010, ["s-1", "s-2"]), (1010.05, ["s-2"])]
 
 
+def test_an_outcome_says_when_it_is_repeated() -> None:
+    scripted = Scripted()
+    live(scripted)
+    busy = Reply(200, "", {"outcomes": [{"status": 503, "body": {"code": "overloaded", "retry_after_seconds": 2}}]})
+    first = iter([busy])
+    run(scripted, lambda send: next(first, accept(send)), until=1015)
+    (one, _), (other, _) = scripted.sent
+    assert 2 <= other - one <= 2.5
+
+
 def test_renewals_fail_ever_more_slowly() -> None:
     scripted = Scripted()
     live(scripted)
