@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,13 +144,11 @@ class Gate(Relay):
 
     async def _send_later(self, whole: bytes, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        try:
+        with suppress(OSError, asyncio.IncompleteReadError):  # the dispatcher is away: lost for good
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            writer.write(whole)
-            await reader.readuntil(b"\r\n\r\n")
-            writer.close()
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the dispatcher is away: lost for good
+            with closing(writer):
+                writer.write(whole)
+                await reader.readuntil(b"\r\n\r\n")
 
 
 def parse(whole: bytes, *, is_reused: bool) -> Request:
