@@ -45,6 +45,13 @@ SERVICE = Row(
             unit="cps",
         ),
         Chart(
+            "Placements",
+            "Answers to proxies per second, by code: placed, or why the proxy chose by itself or refused.",
+            {"{{code}}": "sum by (code) (rate(slta_place_requests_total{INSTALLATION}[1m])) or vector(0)"},
+            unit="cps",
+            stacked=True,
+        ),
+        Chart(
             "Overload",
             "Requests shed per second, by route, and connections refused or closed, by reason.",
             {
