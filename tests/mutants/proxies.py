@@ -10,6 +10,10 @@ TESTS = {
     "waiting": "following.py::test_a_session_lives_as_long_as_its_connection[{}-waiting]",
     "later": "following.py::test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards[{}]",
     "headers": "requests.py::test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_pool[{}]",
+    "decoded": "requests.py::test_another_spelling_of_the_path_is_placed_or_refused[{}-/%70lay-behind]",
+    "merged": "requests.py::test_another_spelling_of_the_path_is_placed_or_refused[{}-//play-visited]",
+    "underscores": "requests.py::test_no_header_of_a_client_can_be_taken_for_one_of_slta[{}-/play-behind-underscores]",
+    "named": "requests.py::test_a_client_cannot_keep_the_id_from_the_pool_by_its_connection_header[{}-behind]",
     "preflight": "requests.py::test_a_preflight_is_not_asked_about[{}]",
     "full": "refusals.py::test_a_full_fleet_refuses[{}]",
     "inactive": "refusals.py::test_a_fleet_without_active_pools_refuses[{}]",
@@ -36,7 +40,16 @@ HAPROXY = {
     "HAProxy keeps what a client left": recipe("haproxy/haproxy.cfg", "  option abortonclose", "  # ", "waiting"),
     "HAProxy writes no begin": recipe("haproxy/haproxy.cfg", "  http-response lua.slta_begin\n", "", "later"),
     "HAProxy passes on headers of slta": recipe(
-        "haproxy/haproxy.cfg", "  http-request del-header x-slta- -m beg\n", "", "headers"
+        "haproxy/haproxy.cfg", "  http-request del-header ^x[-_]slta[-_] -m reg", "  # ", "headers"
+    ),
+    "HAProxy passes on an id with underscores": recipe(
+        "haproxy/haproxy.cfg", "del-header ^x[-_]session[-_]id$ -m reg", "del-header x-session-id", "underscores"
+    ),
+    "HAProxy compares escapes": recipe(
+        "haproxy/haproxy.cfg", "  http-request normalize-uri percent-decode-unreserved", "  # ", "decoded"
+    ),
+    "HAProxy compares doubled slashes": recipe(
+        "haproxy/visits.cfg", "  http-request normalize-uri path-merge-slashes", "  # ", "merged"
     ),
     "HAProxy asks about preflights": recipe(
         "haproxy/haproxy.cfg", "unique-id if begins_session !is_preflight", "unique-id if begins_session", "preflight"
@@ -89,6 +102,11 @@ ENVOY = {
         "",
         "headers",
     ),
+    "Envoy passes on headers with underscores": recipe("envoy/envoy.yaml", "DROP_HEADER", "ALLOW", "underscores"),
+    "Envoy compares escapes": recipe("envoy/envoy.yaml", "normalize_path: true", "normalize_path: false", "decoded"),
+    "Envoy compares doubled slashes": recipe(
+        "envoy/visits.yaml", "merge_slashes: true", "merge_slashes: false", "merged"
+    ),
     "Envoy asks about preflights": recipe("envoy/envoy.yaml", "exact: OPTIONS", "exact: NONE", "preflight"),
     "Envoy always refuses for a full fleet": recipe("envoy/slta.lua", '~= "on"', '~= "never"', "overflow"),
     "Envoy never refuses": recipe("envoy/slta.lua", "] and may_refuse", "] and not may_refuse", "full"),
@@ -112,6 +130,9 @@ CADDY = {
     ),
     "Caddy has no choice while slta is away": recipe("caddy/Caddyfile", "{vars.slta_pool} == null || ", "", "stopped"),
     "Caddy passes on headers of slta": recipe("caddy/Caddyfile", "\trequest_header -X-Slta-*\n", "", "headers"),
+    "Caddy drops an id that the client names as its connection's": recipe(
+        "caddy/Caddyfile", "\trequest_header Connection (?i)x-session-id close", "\t", "named"
+    ),
     "Caddy asks about preflights": recipe("caddy/Caddyfile", "\t\tnot method OPTIONS\n", "", "preflight"),
     "Caddy always refuses for a full fleet": recipe(
         "caddy/Caddyfile", "vars overflow off\n", "vars slta_pool none\n", "overflow"

@@ -26,3 +26,10 @@ def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """Connections are sessions; there is room for all."""
     with scene(proxy, tmp_path_factory.mktemp(proxy.name)) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Visits are sessions; there is room for all."""
+    with scene(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=60) as made:
+        yield made

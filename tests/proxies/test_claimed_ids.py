@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.proxies.clients import browser, sent
-from tests.proxies.proxy import Proxy
-from tests.proxies.scene import Scene, scene
+from tests.proxies.scene import Scene
 
 pytestmark = [pytest.mark.proxies]
-
-
-@pytest.fixture(scope="module")
-def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Visits are sessions."""
-    with scene(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=60) as made:
-        yield made
 
 
 async def test_it_reaches_no_pool_where_no_session_begins(behind: Scene) -> None:

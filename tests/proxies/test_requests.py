@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.proxies.clients import sent
+from tests.proxies.proxy import Proxy
 from tests.proxies.scene import NAMES, Scene
 
 pytestmark = [pytest.mark.proxies]
@@ -25,7 +26,7 @@ class Case(NamedTuple):
 PREFLIGHT = {"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}
 CORPUS = {
     "cookies of 8 kB": Case("GET", "/a", {"headers": {"Cookie": "; ".join(f"c{k}={'x' * 500}" for k in range(16))}}),
-    "an escaped slash": Case("GET", "/a%2Fb/%2E%2E/c", {}),
+    "an escaped slash": Case("GET", "/a%2Fb/c", {}),
     "a query": Case("GET", "/a?a=b&c=%26", {}),
     "a session id in the query": Case("GET", "/a?session_id=..", {}),
     "basic authentication": Case("GET", "/a", {"headers": {"Authorization": f"Basic {b64encode(b'a:b').decode()}"}}),
@@ -40,6 +41,22 @@ CORPUS = {
     "a deletion": Case("DELETE", "/a", {}),
     "a head": Case("HEAD", "/a", {}),
 }
+SPELLINGS = [
+    "/%70lay",
+    "/%70%6C%61y",
+    "//play",
+    "/./play",
+    "/x/../play",
+    "/x/%2E%2e/play",
+    "/../play",
+    "/play/%2E%2E/play",
+]
+"""Of /play."""
+CLAIMED = {
+    "hyphens": {"X-Slta-Pool": "large-1", "X-Slta-Code": "no_capacity", "X-Session-Id": "mine"},
+    "underscores": {"X_Slta_Pool": "large-1", "x_slta_code": "no_capacity", "X_Session_Id": "mine"},
+    "both": {"X_Slta-Pool": "large-1", "X-Slta_Code": "no_capacity", "X-Session_Id": "mine"},
+}
 
 
 @pytest.mark.parametrize("case", CORPUS.values(), ids=CORPUS)
@@ -50,6 +67,17 @@ async def test_a_browsers_request_is_placed_and_reaches_its_pool_unchanged(behin
     assert header["x-pool"] == served.pool == behind.pool_of(served.session)
     given = {name.lower(): value for name, value in case.options.get("headers", {}).items()}
     assert given.items() <= served.headers.items()
+
+
+@pytest.mark.parametrize("kind", ["behind", "visited"])
+@pytest.mark.parametrize("path", SPELLINGS)
+async def test_another_spelling_of_the_path_is_placed_or_refused(
+    request: pytest.FixtureRequest, proxy: Proxy, kind: str, path: str
+) -> None:
+    scene: Scene = request.getfixturevalue(kind)
+    status, _, served = await sent(scene, "GET", path, cookies=proxy.visitor())
+    assert [one.pool for one in served] == [scene.pool_of(one.session) for one in served]
+    assert served or 400 <= status < 500
 
 
 @pytest.mark.parametrize("path", ["/asset.css", "/health", "/"])
@@ -78,6 +106,30 @@ async def test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_p
         assert served.session != "mine"
         assert served.pool == behind.pool_of(served.session)
         assert [name for name in served.headers if name.startswith("x-slta-")] == []
+
+
+@pytest.mark.parametrize("claimed", CLAIMED.values(), ids=CLAIMED)
+@pytest.mark.parametrize("kind", ["behind", "visited"])
+@pytest.mark.parametrize("path", ["/play", "/asset"])
+async def test_no_header_of_a_client_can_be_taken_for_one_of_slta(
+    request: pytest.FixtureRequest, proxy: Proxy, kind: str, path: str, claimed: dict[str, str]
+) -> None:
+    scene: Scene = request.getfixturevalue(kind)
+    [served] = (await sent(scene, "GET", path, cookies=proxy.visitor(), headers=claimed)).served
+    names = [name.replace("_", "-") for name in served.headers]
+    assert [name for name in names if name.startswith("x-slta-")] == []
+    assert names.count("x-session-id") <= 1
+    assert "mine" not in served.headers.values()
+
+
+@pytest.mark.parametrize("kind", ["behind", "visited"])
+async def test_a_client_cannot_keep_the_id_from_the_pool_by_its_connection_header(
+    request: pytest.FixtureRequest, proxy: Proxy, kind: str
+) -> None:
+    scene: Scene = request.getfixturevalue(kind)
+    headers = {"Connection": "keep-alive, x-session-ID"}
+    [served] = (await sent(scene, "GET", "/play", cookies=proxy.visitor(), headers=headers)).served
+    assert served.pool == scene.pool_of(served.session)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 502, 503])
