@@ -15,13 +15,27 @@ PLACEMENT_FAULTS = (
 )  # fmt: skip
 """Codes of the placement route, whose refusals are all 503, that the service is to blame for."""
 
+PLACEMENT_MISTAKES = (
+    "unauthenticated",
+    "insufficient_scope",
+    "rate_limited",
+    "unknown_fleet",
+    "fleet_observes",
+    "no_session_id",
+    "invalid_request",
+    "repeated_header",
+    "repeated_authorization",
+)
+"""Codes of the placement route that the proxy's configuration, its key or the fleet's policy is to blame for."""
+
 FAILURES = f"{1 - RATIO:.6g}"
 """Share of assigns that may fail, as the rules have it."""
 
 
 def with_objective(text: str) -> str:
-    """A rule with the objective's numbers filled in."""
+    """A rule with the objective's numbers and codes filled in."""
     numbers = {"OBJECTIVE_SECONDS": f"{SECONDS:g}", "OBJECTIVE_FAILURES": FAILURES}
-    for name, value in {**numbers, "PLACEMENT_FAULTS": "|".join(PLACEMENT_FAULTS)}.items():
+    codes = {"PLACEMENT_FAULTS": "|".join(PLACEMENT_FAULTS), "PLACEMENT_MISTAKES": "|".join(PLACEMENT_MISTAKES)}
+    for name, value in {**numbers, **codes}.items():
         text = text.replace(name, value)
     return text

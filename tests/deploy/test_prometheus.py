@@ -15,9 +15,13 @@ import yaml
 from deploy import objective
 from deploy.identity import INSTALLATION, RUNBOOK_URL
 from deploy.prometheus import write_rules
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.openapi import SERVER, codes_of
 from slta.api.http.problems import STATUS
+from slta.api.routes.place import router as placement
 from slta.metrics.process_metrics import REQUESTS
 from slta.models import errors
+from tests.docs.pages import rows, words
 from tests.inventory import each
 
 pytestmark = pytest.mark.needs("promtool")
@@ -150,8 +154,22 @@ def test_shared_state_is_never_added_up_over_replicas(rule: dict[str, Any]) -> N
             assert not expression[found.end() :].lstrip("{").startswith("["), f"{metric}: a rate over replicas"
 
 
+FULL = {errors.NoCapacityError.code, errors.NoActivePoolError.code}
+
+
 def test_the_service_is_blamed_for_each_server_error_of_a_placement_but_a_full_fleet() -> None:
     server_errors = {kind.code for kind, status in STATUS.items() if status >= 500}
     of_http = {"overloaded", "internal_error"}
-    full = {errors.NoCapacityError.code, errors.NoActivePoolError.code}
-    assert set(objective.PLACEMENT_FAULTS) == (server_errors | of_http) - full
+    assert set(objective.PLACEMENT_FAULTS) == (server_errors | of_http) - FULL
+
+
+def test_the_proxy_s_configuration_is_blamed_for_each_other_code_of_a_placement_but_an_ended_visit() -> None:
+    [route] = placement.routes
+    assert isinstance(route, ApiRoute)
+    counted = set(codes_of(route, "GET")[503]) - set(SERVER)
+    assert set(objective.PLACEMENT_MISTAKES) == counted - {*objective.PLACEMENT_FAULTS, *FULL, "session_ended"}
+
+
+def test_the_runbook_explains_each_code_that_the_proxy_s_configuration_is_blamed_for() -> None:
+    section = RUNBOOK.read_text(encoding="utf-8").partition("\n### SltaPlacementsRefused\n")[2].partition("\n### ")[0]
+    assert {code for cells in rows(section) for code in words(cells[0])} == set(objective.PLACEMENT_MISTAKES)

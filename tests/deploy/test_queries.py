@@ -114,13 +114,16 @@ class Prometheus:
         return values
 
 
-def configuration(folder: Path, targets: Mapping[str, list[str]]) -> Path:
-    """The committed one with other targets, by namespace, and quicker."""
+def configuration(folder: Path, targets: Mapping[str, list[str]], follower: str) -> Path:
+    """The committed one with other targets, by namespace, and quicker; a follower's metrics are a job of their own."""
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
     found = [{"targets": ports, "labels": {"namespace": namespace}} for namespace, ports in targets.items()]
-    config["scrape_configs"] = [{"job_name": "slta", "static_configs": found}]
+    config["scrape_configs"] = [
+        {"job_name": "slta", "static_configs": found},
+        {"job_name": "slta-follow", "static_configs": [{"targets": [follower]}]},
+    ]
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
@@ -137,7 +140,25 @@ def installation(stack: ExitStack, replicas: int, load: float) -> tuple[str, lis
         until_answered(f"http://127.0.0.1:{port}/readyz")
     options = ["--load", str(load), "--mean-holding", "5", "--endless", "--profile", "1..0.8@10,0.8..1@10"]
     stack.enter_context(running(*SLTA, "loadgen", "run", "--url", f"http://127.0.0.1:{ports[0]}", *options))
+    place(f"http://127.0.0.1:{ports[0]}")
     return store, ports
+
+
+def place(dispatcher: str) -> None:
+    """Ask as a proxy does."""
+    headers = {"X-Session-Id": "a-proxy-s", "X-Slta-Lease": "1"}
+    request = urllib.request.Request(f"{dispatcher}/v1/fleets/{FLEET_NAME}/place", headers=headers)  # noqa: S310 - http on loopback
+    with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - as above
+        pass
+
+
+def follower(stack: ExitStack, folder: Path, dispatcher: int) -> str:
+    """A follower of a log without lines; the address of its metrics."""
+    port = free_port()
+    options = ["--fleet", FLEET_NAME, "--url", f"http://127.0.0.1:{dispatcher}", "--metrics-port", str(port)]
+    files: list[str | Path] = ["--file", folder / "proxy.log", "--state-dir", folder / "follow"]
+    stack.enter_context(running(*SLTA, "follow", *options, *files))
+    return f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +170,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         own = free_port()
         options: list[str | Path] = ["--web.listen-address", f"127.0.0.1:{own}", "--storage.tsdb.path", folder / "data"]
         targets = {"prod": ports, "staging": others}
-        config = configuration(folder, {name: [f"127.0.0.1:{p}" for p in found] for name, found in targets.items()})
+        addresses = {name: [f"127.0.0.1:{p}" for p in found] for name, found in targets.items()}
+        config = configuration(folder, addresses, follower(stack, folder, ports[0]))
         stack.enter_context(running("prometheus", "--config.file", config, *options))
         until_answered(f"http://127.0.0.1:{own}/-/ready")
         with Redis.from_url(store) as redis:
