@@ -40,7 +40,7 @@ MUTANTS = {
         "lanes", "self._failures = 0\n            return", "return", "keeping"
     ),
     "an end that is refused is repeated": python("lanes", "if rule_of(outcome).retry:", "if True:", "keeping"),
-    "one fleet's failures hold up another's renewals": python(
+    "a call that failed is repeated without a pause": python(
         "lanes", "max(self._due_at(), self._not_before)", "self._due_at()", "keeping"
     ),
     "an error in on_lost ends the renewals": python("session", "except Exception:", "except KeyError:", "async_client"),
