@@ -190,7 +190,7 @@ async def test_the_deadline_holds_though_a_reply_trickles_in() -> None:
         left.set()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-    client = AsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "f", timeout=0.2)
+    client = AsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "f", timeout=0.5)
     with pytest.raises(UnavailableError, match="timeout"):
         await client.session().__aenter__()
     await client.aclose(seconds=0)
