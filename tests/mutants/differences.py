@@ -23,19 +23,23 @@ MUTANTS: dict[str, Mutant] = {
     "one session in eight is drawn": lua("differences", "local ONE_IN = 16", "local ONE_IN = 8", DECISIONS),
     "squares are not squared": lua("differences", "difference * difference\n", "difference\n", STORE),
     "a class that is full has a free place": lua(
-        "differences", "  while low < capacity and tables", "  while tables", DECISIONS
+        "differences", "  while low < capacity do\n", "  while true do\n", DECISIONS
     ),
-    "the first class with a better place is the best": lua(
-        "differences", "fleet.capacities[class_index] + 1, best)", "fleet.capacities[class_index] + 1, 0)", DECISIONS
+    "the lowest level that all pools have reached is free": lua(
+        "differences", "    elseif low + 1 == high then\n", "    elseif low + 2 >= high then\n", DECISIONS
     ),
-    "without a green token some pool is below the threshold": lua(
-        "tokens", "  if fleet.green[class_index] > 0 then\n    return 0,", "  if true then\n    return 0,", DECISIONS
+    "a place at r is the best": lua(
+        "tokens",
+        "  for class_index = 1, #fleet.green do\n    if fleet.green[class_index] > 0 then\n      has_token",
+        "  for class_index = 1, 0 do\n    if fleet.green[class_index] > 0 then\n      has_token",
+        DECISIONS,
     ),
-    "with a green token all pools have reached the threshold": lua(
-        "tokens", "  if fleet.green[class_index] > 0 then\n    return 0,", "  if false then\n    return 0,", DECISIONS
+    "without tokens a place at r is free": lua("tokens", "return has_token and best or nil", "return best", DECISIONS),
+    "what is worth less than a place at r is the best": lua(
+        "tokens", "at_r > least and at_r or least", "least", DECISIONS
     ),
-    "JLMU's frontier is known to be reached": lua(
-        "jlmu", "return fleet.frontiers[class_index] - 1,", "return fleet.frontiers[class_index],", STORE
+    "JLMU's choice is the best place in any order": lua(
+        "jlmu", "      best = marginal > best and marginal or best\n", "", DECISIONS
     ),
     "another order leaves the sums": lua(
         "fleets",

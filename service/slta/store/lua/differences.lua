@@ -20,15 +20,18 @@ function differences.is_drawn(draw)
   return draw * 2 ^ 53 % ONE_IN == 0
 end
 
--- The frontier of a class with active pools, capacity + 1 if it is full: the lowest level that some pool has not
--- reached. All have reached level `low`; some pool has not reached `high`, or `high` is capacity + 1. Nil as soon as
--- the frontier cannot add more than `least`. O(log levels * pools / 8), one row if the bounds are close.
-local function frontier(fleet, class_index, low, high, least)
-  local capacity = fleet.capacities[class_index]
-  local level = high > capacity and low + 1 or high - 1
-  while low < capacity and tables.number(fleet, 'marginals', class_index, low + 1) > least do
-    if low + 1 == high then
-      return high
+-- The best marginal utility of a free place of a class with active pools, or `best` if that is better. Some pool has
+-- not reached level `high`, or `high` is capacity + 1. Searches the lowest level that some pool has not reached: within a
+-- class marginal utilities do not rise. O(log levels * pools / 8), one or two rows if it is at `high`.
+function differences.best_of_class(fleet, class_index, high, best)
+  local low, capacity = 0, fleet.capacities[class_index]
+  local level = high > capacity and math.floor(high / 2) or high - 1
+  while low < capacity do
+    local marginal = tables.number(fleet, 'marginals', class_index, low + 1)
+    if marginal <= best then
+      return best
+    elseif low + 1 == high then
+      return marginal
     elseif rows.count(keys.of_level(fleet, class_index, level)) == fleet.pools[class_index] then
       low = level
     else
@@ -36,25 +39,25 @@ local function frontier(fleet, class_index, low, high, least)
     end
     level = math.floor((low + high) / 2)
   end
+  return best
 end
 
--- The best marginal utility of a free place, at least `best`. Within a class marginal utilities do not rise.
-local function best_marginal(fleet, best)
+-- The best marginal utility of a free place, at least `best`, from the level rows alone.
+local function best_of_all(fleet, best)
   for class_index = 1, #fleet.pools do
     if fleet.pools[class_index] > 0 then
-      local low, high = policies.call(fleet, 'bounds', class_index)
-      local level = frontier(fleet, class_index, low or 0, high or fleet.capacities[class_index] + 1, best)
-      best = level and tables.number(fleet, 'marginals', class_index, level) or best
+      best = differences.best_of_class(fleet, class_index, fleet.capacities[class_index] + 1, best)
     end
   end
   return best
 end
 
 -- A drawn session is about to raise the occupancy of an active pool to `level`. O(classes * log levels * pools / 8),
--- less where the policy's bounds are close.
+-- O(classes) and a few rows if the policy knows where to look.
 function differences.add(fleet, source, class_index, level)
   local names, here = NAMES[source], tables.number(fleet, 'marginals', class_index, level)
-  local difference = best_marginal(fleet, here) - here
+  local best = policies.call(fleet, 'best_marginal', here) or best_of_all(fleet, here)
+  local difference = best - here
   fleet[names.drawn] = fleet[names.drawn] + 1
   fleet[names.sum] = fleet[names.sum] + difference
   fleet[names.squares] = fleet[names.squares] + difference * difference

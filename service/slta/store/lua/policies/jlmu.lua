@@ -85,8 +85,18 @@ function jlmu.reported_rank(fleet)
   return best
 end
 
-function jlmu.bounds(fleet, class_index)
-  return fleet.frontiers[class_index] - 1, fleet.frontiers[class_index]
+-- The best of the frontiers; the order may prefer another. O(classes).
+function jlmu.best_marginal(fleet, best)
+  local known = fleet.marginals
+  for class_index = 1, #fleet.open do
+    if fleet.open[class_index] > 0 then
+      local level = fleet.frontiers[class_index]
+      local marginal = known[class_index * constants.MAX_LEVELS + level]
+        or tables.number(fleet, 'marginals', class_index, level)
+      best = marginal > best and marginal or best
+    end
+  end
+  return best
 end
 
 -- The audit's rule: the pools at the frontier of a class are open.

@@ -34,8 +34,8 @@
 --     -> comparison                               dispatcher's placement: a list to append to the reply
 --   left_out(fleet, word)                         a report was answered with this word, and changed nothing
 --   sums(fleet) -> numbers                        appended to the integrals: a list of constant length
---   bounds(fleet, class_index) -> low, high       of a class with active pools: a level that all have reached, and one
---                                                 that some have not, at most capacity + 1; from numbers only
+--   best_marginal(fleet, least) -> marginal       before a placement: the best marginal utility of a free place, at
+--                                                 least `least`; nil to search all rows
 --
 -- A policy that places sessions has `choose`; one without it observes, and an assign is refused. All other functions
 -- are optional; without `reported_rank` the rank is 0.
@@ -51,8 +51,8 @@
 --   beta_coefficient, beta_power              c and p in n*beta_n = c * n^p; cold fields, for `rebuild` only
 --   exponent                                  the store's marginal utilities are those of the fleet file times 10 to it
 --
--- `choose`, `learning_step`, `rows`, `check`, `sums` and `bounds` write nothing. The others may write the policy's own
--- rows and fields, and the fleet's counters that count steps of r: learning_steps_up, learning_steps_down.
+-- `choose`, `learning_step`, `rows`, `check`, `sums` and `best_marginal` write nothing. The others may write the
+-- policy's own rows and fields, and the fleet's counters that count steps of r: learning_steps_up, learning_steps_down.
 
 policies = {}
 policies.BY_NAME = {} -- @POLICIES@

@@ -20,7 +20,7 @@ function tokens.declare(words)
     reported_rank = tokens.reported_rank,
     rows = tokens.rows,
     check = tokens.check,
-    bounds = tokens.bounds,
+    best_marginal = tokens.best_marginal,
   }
 end
 
@@ -162,13 +162,19 @@ function tokens.reported_rank(fleet)
   return fleet.rank
 end
 
--- Without a green token all pools of the class have reached its threshold, with one some have not.
-function tokens.bounds(fleet, class_index)
-  local threshold = fleet.thresholds[class_index]
-  if fleet.green[class_index] > 0 then
-    return 0, threshold
+-- A place that a token offers is worth at least that of rank r, as policies with thresholds rank by marginal utility,
+-- and only places with green tokens can be worth more. Nil without tokens.
+function tokens.best_marginal(fleet, least)
+  local has_token = fleet.yellow > 0
+  local at_r = tables.number(fleet, 'marginals', fleet.estimate_class, fleet.estimate_level)
+  local best = at_r > least and at_r or least
+  for class_index = 1, #fleet.green do
+    if fleet.green[class_index] > 0 then
+      has_token = true
+      best = differences.best_of_class(fleet, class_index, fleet.thresholds[class_index], best)
+    end
   end
-  return threshold, fleet.capacities[class_index] + 1
+  return has_token and best or nil
 end
 
 -- The audit's rules for both kinds of tokens.
