@@ -23,7 +23,7 @@ MUTANTS: dict[str, Mutant] = {
     "one session in eight is drawn": lua("differences", "local ONE_IN = 16", "local ONE_IN = 8", DECISIONS),
     "squares are not squared": lua("differences", "difference * difference\n", "difference\n", STORE),
     "a class that is full has a free place": lua(
-        "differences", "  while low < capacity do\n", "  while true do\n", DECISIONS
+        "differences", "  while low < capacity do\n", "  while true do\n", STORE
     ),
     "the lowest level that all pools have reached is free": lua(
         "differences", "    elseif low + 1 == high then\n", "    elseif low + 2 >= high then\n", DECISIONS
@@ -34,7 +34,7 @@ MUTANTS: dict[str, Mutant] = {
         "  for class_index = 1, 0 do\n    if fleet.green[class_index] > 0 then\n      has_token",
         DECISIONS,
     ),
-    "without tokens a place at r is free": lua("tokens", "return has_token and best or nil", "return best", DECISIONS),
+    "without tokens a place at r is free": lua("tokens", "return has_token and best or nil", "return best", STORE),
     "what is worth less than a place at r is the best": lua(
         "tokens", "at_r > least and at_r or least", "least", DECISIONS
     ),

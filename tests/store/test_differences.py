@@ -184,6 +184,18 @@ async def test_what_is_known_already_is_not_counted_again(store: Store, fleet: N
     assert await differences(store) == before
 
 
+@EACH_POLICY
+async def test_where_reports_have_filled_a_class_only_the_other_is_free(store: Store, draw: Draw, policy: str) -> None:
+    """Under SLTA r has not moved: it still stands at the first place of `steps`, and no pool has a token."""
+    await create(store, placing(policy), {"steps": 2, "flat": 2})
+    draw.value = NOT_DRAWN
+    for k in range(8):
+        await report(store, f"s{k}", f"steps-{k % 2}")
+    draw.value = DRAWN
+    await report(store, "a", "flat-0")
+    assert (await by_source(store)).reported.mean == 0
+
+
 async def test_a_place_on_a_draining_pool_is_not_free(store: Store, fleet: None) -> None:
     for pool in ("steps-0", "steps-1"):
         await store.pools.set_status(FLEET, pool, "draining")

@@ -21,8 +21,8 @@ function differences.is_drawn(draw)
 end
 
 -- The best marginal utility of a free place of a class with active pools, or `best` if that is better. Some pool has
--- not reached level `high`, or `high` is capacity + 1. Searches the lowest level that some pool has not reached: within a
--- class marginal utilities do not rise. O(log levels * pools / 8), one or two rows if it is at `high`.
+-- not reached level `high`, or `high` is capacity + 1. Searches the lowest level that some pool has not reached: within
+-- a class marginal utilities do not rise. O(log levels * pools / 8), one or two rows if it is at `high`.
 function differences.best_of_class(fleet, class_index, high, best)
   local low, capacity = 0, fleet.capacities[class_index]
   local level = high > capacity and math.floor(high / 2) or high - 1
