@@ -117,7 +117,7 @@ MUTANTS = {
         "state", "values[1] > constants.LAYOUT and not under_repair then", "false then"
     ),
     "an unknown policy is taken for ours": lua("state", "elseif not policy then", "elseif false then"),
-    "unknown fields are lost": lua("codec", "if at < last then\n", "if false then\n"),
+    "unknown fields are lost": lua("codec", "if values[at] > count then\n", "if false then\n"),
     "unknown blocks are lost": lua("state", "if at <= #values then", "if false then"),
     "a copy of another configuration is used": lua("cache", "entry.tables ~= fleet.tables", "false"),
     "an unknown status is taken for ours": lua("pools", "if not pools.COUNTED_IN[status] then", "if false then"),

@@ -55,6 +55,9 @@ MUTANTS: dict[str, Mutant] = {
     "sums of earlier curves are taken off later ones": lua(
         "differences", "  fleet.differences_since = fleet.time\n", "", STORE
     ),
+    "a field that an older version did not have is not 0": lua(
+        "codec", "    block[at] = 0\n", "    block[at] = 1\n", STORE
+    ),
     "the audit takes sums that cannot be": lua(
         "differences", "drawn * squares >= sum * sum * (1 - 1e-9)", "true", STORE
     ),

@@ -3,26 +3,52 @@
 
 codec = {}
 
+local vector_counts = {} -- by list of fields
+
+-- The number of values that these fields take.
+local function length(fields, is_vector, classes)
+  local count = vector_counts[fields]
+  if not count then
+    count = 0
+    for k = 1, #fields do
+      count = count + (is_vector[fields[k]] and 1 or 0)
+    end
+    vector_counts[fields] = count
+  end
+  return #fields + count * (classes - 1)
+end
+
+-- The values of a block up to `last`, then zeros for the fields that an older version did not have.
+local function padded(values, first, last, count)
+  local block = { unpack(values, first, last) }
+  for at = #block + 1, count do
+    block[at] = 0
+  end
+  return block
+end
+
 -- Unpacks the block whose length is values[at] into the fleet's fields, and returns the index after it. Unknown fields
 -- are kept.
 function codec.unpack(fleet, values, at, fields, is_vector)
-  local last = at + values[at]
+  local last, count = at + values[at], length(fields, is_vector, fleet.classes)
+  if values[at] > count then
+    fleet.unknown[fields] = { unpack(values, at + count + 1, last) }
+  elseif values[at] < count then
+    values, at = padded(values, at + 1, last, count), 0
+  end
   for k = 1, #fields do
     local field = fields[k]
     if is_vector[field] then
       local vector = fleet[field] or {}
       for class_index = 1, fleet.classes do
-        vector[class_index] = at < last and values[at + class_index] or 0
+        vector[class_index] = values[at + class_index]
       end
       fleet[field] = vector
       at = at + fleet.classes
     else
-      fleet[field] = at < last and values[at + 1] or 0
       at = at + 1
+      fleet[field] = values[at]
     end
-  end
-  if at < last then
-    fleet.unknown[fields] = { unpack(values, at + 1, last) }
   end
   return last + 1
 end
