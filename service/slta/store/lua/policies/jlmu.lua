@@ -87,12 +87,9 @@ end
 
 -- The best of the frontiers; the order may prefer another. O(classes).
 function jlmu.best_marginal(fleet, best)
-  local known = fleet.marginals
   for class_index = 1, #fleet.open do
     if fleet.open[class_index] > 0 then
-      local level = fleet.frontiers[class_index]
-      local marginal = known[class_index * constants.MAX_LEVELS + level]
-        or tables.number(fleet, 'marginals', class_index, level)
+      local marginal = tables.number(fleet, 'marginals', class_index, fleet.frontiers[class_index])
       best = marginal > best and marginal or best
     end
   end
