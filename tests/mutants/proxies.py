@@ -11,6 +11,7 @@ TESTS = {
     "later": "following.py::test_sessions_that_the_proxy_placed_while_slta_was_away_are_known_afterwards[{}]",
     "headers": "requests.py::test_headers_of_slta_that_a_client_sends_have_no_effect_and_reach_no_pool[{}]",
     "decoded": "requests.py::test_another_spelling_of_the_path_is_placed_or_refused[{}-/%70lay-behind]",
+    "query": "requests.py::test_a_browsers_request_is_placed_and_reaches_its_pool_unchanged[{}-a query]",
     "merged": "requests.py::test_another_spelling_of_the_path_is_placed_or_refused[{}-//play-visited]",
     "underscores": "requests.py::test_no_header_of_a_client_can_be_taken_for_one_of_slta[{}-/play-behind-underscores]",
     "named": "requests.py::test_a_client_cannot_keep_the_id_from_the_pool_by_its_connection_header[{}-behind]",
@@ -51,6 +52,7 @@ HAPROXY = {
     "HAProxy compares doubled slashes": recipe(
         "haproxy/visits.cfg", "  http-request normalize-uri path-merge-slashes", "  # ", "merged"
     ),
+    "HAProxy changes queries": recipe("haproxy/haproxy.cfg", "  http-request set-query ", "  # ", "query"),
     "HAProxy asks about preflights": recipe(
         "haproxy/haproxy.cfg", "unique-id if begins_session !is_preflight", "unique-id if begins_session", "preflight"
     ),
