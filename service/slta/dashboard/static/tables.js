@@ -24,10 +24,10 @@ const CLASS_COLUMNS = [
 const POOL_COLUMNS = [
   ["Pool", (one) => one.pool_id],
   ["Class", (one) => one.pool_class],
-  ["Address", (one) => one.address ?? NONE],
   ["Status", (one) => one.status],
   ["Sessions", (one) => count(one.occupancy)],
   ["Tokens", (one) => (one.status === "active" ? tokenWords(one) : NONE)],
+  ["Address", (one) => one.address ?? NONE],
 ];
 
 const LEVEL_COLUMNS = [
