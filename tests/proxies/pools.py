@@ -95,8 +95,9 @@ async def _answer(request: web.BaseRequest, served: Served) -> web.StreamRespons
     await response.prepare(request)
     with suppress(ConnectionResetError):
         for part in range(CHUNKS):
+            if part:  # no wait after the last: the connection is free for the proxy's next request
+                await asyncio.sleep(seconds / (CHUNKS - 1))
             await response.write(b"." * (size * (part + 1) // CHUNKS - size * part // CHUNKS))
-            await asyncio.sleep(seconds / CHUNKS)
         await response.write_eof()
     return response
 
