@@ -46,7 +46,7 @@ Edits = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """A proxy's row. `recipe` is for connections; `visits` for visits, None if it has none.
+    """A proxy's row. `recipe` is for connections; `visits` for visits.
 
     `command` gets the path of the recipe; `live` is the proxy's own count of the connections that it serves now;
     `source` is what `slta follow` reads; `limits` are the settings of the time that slta has. `begins`: it writes a
@@ -55,7 +55,7 @@ class Proxy:
 
     name: str
     recipe: str
-    visits: str | None
+    visits: str
     command: Callable[[str, Path], Sequence[str]]
     edits: Callable[[Setup], Edits]
     live: Callable[[Setup], int]
@@ -93,7 +93,7 @@ def running(proxy: Proxy, setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
 def _written(proxy: Proxy, setup: Setup) -> Path:
     """The recipe's folder, copied and edited. Fails if the recipe lacks a text that is to be edited."""
     shutil.copytree(RECIPES / proxy.name, setup.folder, dirs_exist_ok=True)
-    recipe = proxy.visits if setup.visits and proxy.visits else proxy.recipe
+    recipe = proxy.visits if setup.visits else proxy.recipe
     file = setup.folder / recipe
     text = file.read_text(encoding="utf-8")
     for old, new in proxy.edits(setup).items():

@@ -22,8 +22,6 @@ REQUEST_SECONDS = 1.8
 @pytest.fixture(scope="module")
 def visited(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Visits are sessions."""
-    if proxy.visits is None:
-        pytest.skip(f"{proxy.name} has no recipe for visits")
     with scene(proxy, tmp_path_factory.mktemp(proxy.name), visits=True, lease=LEASE_SECONDS) as made:
         yield made
 
