@@ -50,7 +50,7 @@ test-all: $(DEV) $(PROXIES) ## All tests by stages: slow ones, every server on P
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 	$(PYTEST) -m campaign --timeout 3600 $(ARGS)
 
-mutants: $(DEV) ## Plant each mistake of tests/mutants in a copy of the tree: a test must notice it (ARGS="-n 2")
+mutants: $(DEV) $(PROXIES) ## Plant each mistake of tests/mutants in a copy of the tree: a test must notice it (ARGS="-n 2")
 	$(PYTEST) -m "campaign or not campaign" tests/mutants --timeout 900 $(ARGS)
 
 walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers

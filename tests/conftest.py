@@ -1,7 +1,6 @@
 """What all tests share."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -9,6 +8,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.programs import find
 from tests.servers import running_server
 
 # A slow machine is not a wrong answer.
@@ -61,7 +61,7 @@ class Durations:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A program that Python cannot install may be missing on a newcomer's machine, but not in CI."""
-    missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if shutil.which(tool) is None]
+    missing = [tool for mark in item.iter_markers("needs") for tool in mark.args if find(tool) is None]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"needs {', '.join(missing)}: .ci/run installs it on Debian")
 

@@ -10,7 +10,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from tests.proxies.installed import WITH_KEY, find, write_key
+from tests.proxies.key import WITH_KEY, write_key
 from tests.proxies.proxy import Edits, Proxy, Setup
 
 POOLS = """\
@@ -87,5 +87,4 @@ CADDY = Proxy(
     prepare=prepare,
     begins=False,
     visitor=signed,
-    find=find,
 )

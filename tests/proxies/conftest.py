@@ -1,8 +1,7 @@
-"""Scenes by proxy, started once for a module; a proxy that is not installed is skipped."""
+"""Scenes by proxy, started once for a module."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,13 +11,10 @@ from tests.proxies.scene import Scene, scene
 from tests.proxies.table import PROXIES
 
 
-@pytest.fixture(scope="module", params=PROXIES.values(), ids=lambda proxy: proxy.name)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.needs(name)) for name in PROXIES])
 def proxy(request: pytest.FixtureRequest) -> Proxy:
     """Each proxy of the table."""
-    row: Proxy = request.param
-    if row.program is None and not os.environ.get("CI"):
-        pytest.skip(f"needs {row.name}")
-    return row
+    return PROXIES[request.param]
 
 
 @pytest.fixture(scope="module")

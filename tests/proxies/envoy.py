@@ -9,7 +9,7 @@ import json
 import secrets
 import urllib.request
 
-from tests.proxies.installed import WITH_KEY, find, write_key
+from tests.proxies.key import WITH_KEY, write_key
 from tests.proxies.proxy import Edits, Proxy, Setup
 
 ENDPOINT = """\
@@ -68,5 +68,4 @@ ENVOY = Proxy(
     limits=["timeout_ms = 200"],
     prepare=write_key,
     visitor=signed,
-    find=find,
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.awaiting import until
+from tests.programs import find
 
 RECIPES = Path(__file__).resolve().parents[2] / "deploy/proxies"
 END_SECONDS = 10.0
@@ -64,12 +65,11 @@ class Proxy:
     prepare: Callable[[Setup], None] = lambda _: None
     begins: bool = True
     visitor: Callable[[], Mapping[str, str]] = dict
-    find: Callable[[str], str | None] = shutil.which
 
     @property
     def program(self) -> str | None:
         """Path of the program; None if this machine does not have it."""
-        return self.find(self.name)
+        return find(self.name)
 
 
 @contextmanager
