@@ -15,7 +15,7 @@ UV_VERSION := 0.13.9
 .PHONY: mutants walk inventory compose-proxies proxies-test proxies-campaign
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) ## Create .venv with everything that running, linting and testing need
 
@@ -100,7 +100,7 @@ clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)
 
-proxies-campaign: $(DEV) $(PROXIES) ## The same for minutes: counts every second, outages, added time (ARGS="--help")
+proxies-campaign: $(DEV) $(PROXIES) ## The figures of docs/proxies.md: counts every second, outages, added time, gap (ARGS="--help")
 	$(BIN)/python -m lab.proxies $(ARGS)
 
 # Both tools run from outside the tree. An index that tells nothing of vulnerabilities is an error, not a clean result.

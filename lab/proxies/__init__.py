@@ -5,4 +5,5 @@
 | connections | sessions in slta beside connections in the proxy, every second |
 | outages | clients and sessions while slta or its store is away for a minute |
 | first_byte | time to the first byte, with and without a question to slta |
+| evaluation | placement gap in slta beside that in the proxy's log |
 """

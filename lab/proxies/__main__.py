@@ -6,14 +6,15 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from lab.proxies import connections, evaluation, first_byte, outages
 from tests.proxies.scene import Scene, scene
 from tests.proxies.table import PROXIES
 
-RUNS: Mapping[str, Callable[[Scene, float], Awaitable[bool]]] = {
+RUNS: Mapping[str, Callable[[Scene, float], Coroutine[Any, Any, bool]]] = {
     "connections": connections.run,
     "outages": outages.run,
     "first-byte": first_byte.run,
@@ -44,11 +45,7 @@ def _play(name: str, run: str, scale: float) -> bool:
         tempfile.TemporaryDirectory(prefix="slta-") as folder,
         scene(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=False) as made,
     ):
-        return asyncio.run(_awaited(RUNS[run](made, scale)))
-
-
-async def _awaited(running: Awaitable[bool]) -> bool:
-    return await running
+        return asyncio.run(RUNS[run](made, scale))
 
 
 def _options() -> argparse.Namespace:

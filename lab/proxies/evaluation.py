@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.005
 SECOND_LOG = free_port()
 LOG_OPTION = "  option dontlognull\n"
 Row = tuple[float, float, str]
-"""End in seconds since 1970, duration, pool."""
+"""Begin in seconds since 1970, duration, pool."""
 
 
 def with_second_log(proxy: Proxy) -> Proxy:
@@ -81,7 +81,7 @@ async def _logged(scene: Scene) -> AsyncIterator[list[Row]]:
 async def _look(receive: Callable[[], list[bytes]], rows: list[Row]) -> None:
     while True:
         ends = [line for line in map(parse, receive()) if isinstance(line, End)]
-        rows += [(time.time(), line.seconds, line.pool_id) for line in ends if line.pool_id]
+        rows += [(time.time() - line.seconds, line.seconds, line.pool_id) for line in ends if line.pool_id]
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -114,14 +114,10 @@ def _evaluated(folder: Path, rows: list[Row], begin: float, end: float) -> float
         for name, r in CLASSES.items()
     ]
     fleet.write_text(json.dumps({"classes": classes}), encoding="utf-8")
-    starts = [ended - seconds for ended, seconds, _ in rows]
+    starts = [start for start, *_ in rows]
     with log.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("start_s", "duration_s", "pool"), *zip(starts, *_columns(rows), strict=True)])
+        csv.writer(file).writerows([("start_s", "duration_s", "pool"), *rows])
     window = ["--warm-up", f"{begin - min(starts):.3f}", "--cool-down", f"{max(starts) - end:.3f}"]
     command = [sys.executable, "-m", "slta.cli", "evaluate", str(log), "--fleet", str(fleet), "--json", str(figures)]
     subprocess.run([*command, *window], check=True, stdout=subprocess.DEVNULL)
     return float(json.loads(figures.read_text(encoding="utf-8"))["recorded"]["relative_placement_gap"])
-
-
-def _columns(rows: list[Row]) -> tuple[list[float], list[str]]:
-    return [seconds for _, seconds, _ in rows], [pool for *_, pool in rows]

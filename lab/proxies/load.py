@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from statistics import quantiles
+from typing import Any
 
 import aiohttp
 
@@ -37,18 +38,14 @@ async def calls(scene: Scene) -> AsyncIterator[Calls]:
         yield Calls(client)
 
 
-async def at_rate(rate: float, count: int, begin: Callable[[int], Awaitable[None]]) -> None:
+async def at_rate(rate: float, count: int, begin: Callable[[int], Coroutine[Any, Any, None]]) -> None:
     """Begin `count` clients, `rate` a second, and wait for all."""
     clock = asyncio.get_running_loop().time
     began = clock()
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             await asyncio.sleep(max(0.0, began + number / rate - clock()))
-            group.create_task(_client(begin, number))
-
-
-async def _client(begin: Callable[[int], Awaitable[None]], number: int) -> None:
-    await begin(number)
+            group.create_task(begin(number))
 
 
 async def counts(scene: Scene, slta: Calls) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""slta killed, slta stopped, its store killed: what new clients get meanwhile, and what slta knows afterwards."""
+"""slta or its store killed or stopped: what new clients get meanwhile, and what slta knows afterwards."""
 
 from __future__ import annotations
 
