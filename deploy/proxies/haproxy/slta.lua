@@ -1,10 +1,10 @@
 -- HAProxy actions: ask slta where a session goes (slta_place), and log that it has begun (slta_begin).
--- Arguments of lua-load-per-thread: URL of the placement route, API key.
-local url, key = ...
+-- Arguments of lua-load-per-thread: URL of the placement route, API key, lease in seconds.
+local url, key, lease = ...
 
 core.register_action("slta_place", {"http-req"}, function(txn)
-  local headers = {authorization = {"Bearer " .. key}, ["x-session-id"] = {txn:get_var("txn.slta_id")}}
-  headers["x-slta-lease"] = {txn:get_var("proc.slta_lease")}
+  local headers = {authorization = {"Bearer " .. key}, ["x-slta-lease"] = {lease}}
+  headers["x-session-id"] = {txn:get_var("txn.slta_id")}
   local answer = core.httpclient():get{url = url, headers = headers, timeout = 200}
   for _, name in ipairs{"pool", "code"} do
     local values = answer and answer.headers and answer.headers["x-slta-" .. name]
