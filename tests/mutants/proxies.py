@@ -20,6 +20,7 @@ TESTS = {
     "inactive": "refusals.py::test_a_fleet_without_active_pools_refuses[{}]",
     "overflow": "refusals.py::test_with_overflow_the_proxy_chooses_for_a_full_fleet[{}]",
     "broken": "dead_pools.py::test_what_a_pool_may_have_done_is_not_sent_again[{}-0]",
+    "lease": "visits.py::test_ten_requests_three_at_a_time_are_one_session_that_lives_for_its_lease[{}]",
     "forged": "visits.py::test_an_id_that_was_not_signed_is_no_visit[{}]",
     "claimed": "claimed_ids.py::test_it_reaches_no_pool_where_no_session_begins[{}]",
     "ended": "visits.py::test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie[{}]",
@@ -63,6 +64,7 @@ HAPROXY = {
     "HAProxy chooses for a fleet without pools": recipe(
         "haproxy/haproxy.cfg", "-m str no_capacity no_active_pool", "-m str no_capacity", "inactive"
     ),
+    "HAProxy asks for another lease": recipe("haproxy/slta.lua", "{lease}", '{"50"}', "lease"),
     "HAProxy takes any cookie": recipe(
         "haproxy/visits.cfg", "{ var(txn.signed) -m bool }", "{ var(txn.claimed) -m found }", "forged"
     ),

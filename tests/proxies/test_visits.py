@@ -50,7 +50,9 @@ async def test_ten_requests_three_at_a_time_are_one_session_that_lives_for_its_l
                 return answer.served[0].session, answer.served[0].pool
 
         used = await asyncio.gather(*(request() for _ in range(9)))
-    assert {*used} == {(session, visited.pool_of(session))}
+    live = visited.call("GET", f"/sessions/{session}")
+    assert {*used} == {(session, live["pool_id"])}
+    assert live["lease_seconds_left"] <= LEASE_SECONDS
     assert visited.active() == before + 1
     await eventually(lambda: not visited.knows(session))
 
