@@ -45,6 +45,12 @@ async def test_what_is_left_out_stays_and_none_removes(store: Store, one: None) 
     assert seen == [(ADDRESS, LABELS), (None, LABELS), ("b", {})]
 
 
+@pytest.mark.parametrize("address", ["null", "{}"])
+async def test_an_address_that_reads_as_nothing_in_json_is_kept(store: Store, one: None, address: str) -> None:
+    await store.pools.move(FLEET, PoolSpec("small-0", "small", address))
+    assert await attributes(store) == (address, LABELS)
+
+
 async def test_a_list_says_which_pools_are_new_which_changed_and_which_did_not(store: Store, one: None) -> None:
     pools = [PoolSpec("new", "small", "n:1"), PoolSpec("small-0", "small", "o:1"), PoolSpec("plain", "large")]
     first, again = await store.pools.add(FLEET, pools), await store.pools.add(FLEET, pools)

@@ -6,7 +6,7 @@ In Lua: `lua/pools.lua`, `lua/statuses.lua`.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 
 from slta.models import (
@@ -20,6 +20,7 @@ from slta.models import (
     PoolSpec,
     Reconciliation,
     Status,
+    Unchanged,
     errors,
 )
 from slta.models.request_record import Author
@@ -146,9 +147,14 @@ class Pools:
 
 
 def _words(pool: PoolSpec) -> tuple[str, ...]:
-    """Arguments of a pool, as `lua/attributes.lua` takes them: '' leaves an attribute as it is, ' ' removes it."""
-    attributes = [
-        "" if value is UNCHANGED else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-        for value in (pool.address, pool.labels)
-    ]
-    return (pool.pool_id, pool.pool_class, *(" " if word in ("null", "{}") else word for word in attributes))
+    """Arguments of a pool, as `lua/attributes.lua` takes them."""
+    return pool.pool_id, pool.pool_class, _word(pool.address), _word(pool.labels)
+
+
+def _word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:
+    """'' leaves an attribute as it is, ' ' removes it."""
+    if attribute is UNCHANGED:
+        return ""
+    if not attribute:
+        return " "
+    return attribute if isinstance(attribute, str) else json.dumps(attribute, sort_keys=True)
