@@ -14,18 +14,18 @@ MUTANTS: dict[str, Mutant] = {
         "pools", "  attributes.clear(fleet, pool_id)\n", "", STORE
     ),
     "an address that is left out is removed": lua("attributes", "given ~= KEPT and given", "given", STORE),
-    "an address is never removed": lua("attributes", "changed == CLEARED", "false", STORE),
+    "an address is never removed": lua("attributes", "value == CLEARED", "false", STORE),
     "a changed address is not told until the cache is dropped": lua(
         "attributes",
-        "      fleet.attribute_list = cache.next_version(fleet.attribute_list)\n",
-        "      fleet.attribute_list = 1\n",
+        "    fleet.attribute_list = cache.next_version(fleet.attribute_list)\n",
+        "    fleet.attribute_list = 1\n",
         STORE,
     ),
     "a changed address renews the copy of names": lua(
         "attributes",
-        "      fleet.attribute_list = cache.next_version(fleet.attribute_list)\n",
-        "      fleet.attribute_list = cache.next_version(fleet.attribute_list)\n"
-        "      fleet.pool_list = cache.next_version(fleet.pool_list)\n",
+        "    fleet.attribute_list = cache.next_version(fleet.attribute_list)\n",
+        "    fleet.attribute_list = cache.next_version(fleet.attribute_list)\n"
+        "    fleet.pool_list = cache.next_version(fleet.pool_list)\n",
         STORE,
     ),
     "a present pool with a new address counts as unchanged": lua(

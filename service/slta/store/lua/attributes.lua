@@ -4,14 +4,20 @@
 
 attributes = {}
 
-attributes.HASHES = { 'addresses', 'labels' }
+local HASHES = { 'addresses', 'labels' }
 local KEPT, CLEARED = '', ' ' -- values of an argument that is no attribute
 local MAX_ADDRESS, MAX_LABELS = 255, 8192 -- bytes; labels as JSON, which may escape each character
 
--- The value that an argument stands for; nil if it changes nothing.
-local function change_of(key, pool_id, given)
-  local present = redis.call('HGET', key, pool_id) or CLEARED
-  return given ~= KEPT and given ~= present and given or nil
+-- What these arguments change: the new value by hash. O(1).
+local function changes(fleet, pool_id, address, labels)
+  local changed = {}
+  for at, given in ipairs({ address or KEPT, labels or KEPT }) do
+    local hash = HASHES[at]
+    if given ~= KEPT and given ~= (redis.call('HGET', keys.of_fleet(fleet, hash), pool_id) or CLEARED) then
+      changed[hash] = given
+    end
+  end
+  return changed
 end
 
 -- Whether a stored value of `addresses` or `labels` is valid.
@@ -33,27 +39,21 @@ end
 
 -- Whether these arguments would change a pool. O(1).
 function attributes.differ(fleet, pool_id, address, labels)
-  for at, given in ipairs({ address or KEPT, labels or KEPT }) do
-    if change_of(keys.of_fleet(fleet, attributes.HASHES[at]), pool_id, given) then
-      return true
-    end
-  end
-  return false
+  return next(changes(fleet, pool_id, address, labels)) ~= nil
 end
 
 -- Sets the address and the labels of a pool: '' or nil keeps one, ' ' removes it. O(1).
 function attributes.set(fleet, pool_id, address, labels)
-  for at, given in ipairs({ address or KEPT, labels or KEPT }) do
-    local key = keys.of_fleet(fleet, attributes.HASHES[at])
-    local changed = change_of(key, pool_id, given)
-    if changed == CLEARED then
-      redis.call('HDEL', key, pool_id)
-    elseif changed then
-      redis.call('HSET', key, pool_id, changed)
+  local changed = changes(fleet, pool_id, address, labels)
+  for hash, value in pairs(changed) do
+    if value == CLEARED then
+      redis.call('HDEL', keys.of_fleet(fleet, hash), pool_id)
+    else
+      redis.call('HSET', keys.of_fleet(fleet, hash), pool_id, value)
     end
-    if changed then
-      fleet.attribute_list = cache.next_version(fleet.attribute_list)
-    end
+  end
+  if next(changed) then
+    fleet.attribute_list = cache.next_version(fleet.attribute_list)
   end
 end
 
