@@ -18,9 +18,12 @@ MUTANTS: dict[str, Mutant] = {
         "reports", "fleet.policy_table.choose and pool.status == 'active' and", "pool.status == 'active' and", STORE
     ),
     "high bits of the draw decide": lua(
-        "differences", "draw * 2 ^ 53 % ONE_IN == 0", "math.floor(draw * ONE_IN) == 0", STORE
+        "differences",
+        "draw * 2 ^ 53 % constants.DRAWN_ONE_IN == 0",
+        "math.floor(draw * constants.DRAWN_ONE_IN) == 0",
+        STORE,
     ),
-    "one session in eight is drawn": lua("differences", "local ONE_IN = 16", "local ONE_IN = 8", DECISIONS),
+    "one session in eight is drawn": lua("differences", "% constants.DRAWN_ONE_IN", "% 8", DECISIONS),
     "squares are not squared": lua("differences", "difference * difference\n", "difference\n", STORE),
     "a class that is full has a free place": lua(
         "differences", "  while low < capacity do\n", "  while true do\n", STORE

@@ -8,6 +8,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
+from slta.core.differences import ONE_IN
 from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.models import WINDOWS
 from slta.store import encoding
@@ -117,6 +118,7 @@ def _constants() -> str:
         "MAX_POOLS": MAX_POOLS,
         "MAX_CLASSES": MAX_CLASSES,
         "MAX_LEVELS": MAX_LEVELS,
+        "DRAWN_ONE_IN": ONE_IN,
         "CLASS_BYTES": encoding.CLASS_BYTES,
     }
     lists = {"WINDOWS": WINDOWS, "CONFIGURATION_FIELDS": CONFIGURATION_FIELDS, "PUT_ARGUMENTS": PUT_ARGUMENTS}

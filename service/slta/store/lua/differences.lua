@@ -1,13 +1,12 @@
--- Differences at placing in fleets that place sessions (service/slta/core/differences.py): for one in `ONE_IN` sessions
--- of each source, the best marginal utility of a free place at that moment less that of the place taken. A source is
--- 'placed' (by an assign) or 'reported' (a new session that another balancer has just placed).
+-- Differences at placing in fleets that place sessions (service/slta/core/differences.py): for one in
+-- `constants.DRAWN_ONE_IN` sessions of each source, the best marginal utility of a free place at that moment less that
+-- of the place taken. A source is 'placed' (by an assign) or 'reported' (a new session that another balancer has just
+-- placed).
 --
 -- The state has, by source, the number of drawn sessions, the sum of their differences and that of the squares, in the
 -- store's integers. They begin anew at fleet time `differences_since`, when curves, order or policy change.
 
 differences = {}
-
-local ONE_IN = 16
 
 local NAMES = {
   placed = { drawn = 'placed_drawn', sum = 'placed_difference', squares = 'placed_squares' },
@@ -17,7 +16,7 @@ local NAMES = {
 -- Whether a session is drawn: by the low bits of its draw, which has 53, as a choice among pools depends on the high
 -- ones.
 function differences.is_drawn(draw)
-  return draw * 2 ^ 53 % ONE_IN == 0
+  return draw * 2 ^ 53 % constants.DRAWN_ONE_IN == 0
 end
 
 -- The best marginal utility of a free place of a class with active pools, or `best` if that is better. Some pool has
