@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from slta.models import Placement
+from slta.models import Placement, Reported
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -44,7 +44,10 @@ def as_json(value: object) -> bytes:
 
 def response_with(value: object) -> ApiResponse:
     """Response with a value: 201 for a new placement or a new report, otherwise 200."""
-    is_new = not value.replayed if isinstance(value, Placement) else getattr(value, "outcome", "") == "new"
+    if isinstance(value, Placement):
+        is_new = not value.replayed
+    else:
+        is_new = isinstance(value, Reported) and value.outcome == "new"
     return ApiResponse(201 if is_new else 200, as_json(value))
 
 

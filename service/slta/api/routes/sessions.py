@@ -76,13 +76,13 @@ async def renew(fleet: FleetName, body: RenewBody, dependencies: TheDependencies
 )
 async def report(
     fleet: FleetName, session_id: SessionId, body: ReportBody, store: TheStore, context: TheContext
-) -> Response:
+) -> ApiResponse:
     """Report the pool of a session that was placed elsewhere: `new` (201), `same` or `moved` (200)."""
     only = context.principal.pools
     reported = await store.sessions.report(
         fleet, session_id, body.pool_id, body.lease_seconds, context.arrived, late=body.late, only=only
     )
-    return json_response(reported, 201 if reported.outcome == "new" else 200)
+    return response_with(reported)
 
 
 @router.get("/sessions/{session_id}", responses={200: {"model": Session}})
