@@ -25,6 +25,7 @@ from slta.api.http.route_options import RouteOptions, route_options_of
 from slta.api.plain_operations import read_plain_operations
 from slta.api.routes import operations, place, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
+from slta.models.request_record import PLACE_ROUTE
 
 
 class FastRoute(NamedTuple):
@@ -60,7 +61,7 @@ FAST_ROUTES: Mapping[str, FastRoute] = {
     )
 }
 """By the path segment after the fleet; the method is POST."""
-PLACE_ROUTE = FastRoute(PLACE, f"{FLEETS}{{fleet}}/{PLACE}", route_options_of(place.place), None, place.place)
+PLACEMENT = FastRoute(PLACE, PLACE_ROUTE, route_options_of(place.place), None, place.place)
 """Takes any method and tail."""
 
 
@@ -129,5 +130,5 @@ def match_fast_route(scope: Scope) -> FastRequest | None:
     fleet, _, name = path[len(FLEETS) :].partition("/")
     route = FAST_ROUTES.get(name) if scope["method"] == "POST" else None
     if route is None and is_placement(path):
-        route = PLACE_ROUTE
+        route = PLACEMENT
     return FastRequest(route, fleet) if route and fleet else None

@@ -12,7 +12,7 @@ import structlog
 from starlette.types import Scope
 
 from slta.api.http.context import RequestContext
-from slta.api.http.placement import is_placement, placement_refusal, repeated_header
+from slta.api.http.placement import is_placement, placement_refusal
 from slta.api.http.problems import EXPECTED, HttpError, problem_code, problem_of
 from slta.api.http.proxy_headers import TrustedProxies
 from slta.api.http.responses import ApiResponse
@@ -101,10 +101,10 @@ def _is_repeated(name: bytes, scope: Scope, context: RequestContext) -> bool:
 
 
 def _check_placement(scope: Scope, context: RequestContext) -> None:
-    """Which of two the proxy has set is not known; the other may be the client's."""
+    """Refuse repeated headers: which of two the proxy has set is not known, and the other may be the client's."""
     for name in ("X-Session-Id", "X-Slta-Lease"):
         if _is_repeated(name.lower().encode(), scope, context):
-            raise repeated_header(name)
+            raise HttpError(400, "repeated_header", f"The request has more than one {name} header.")
 
 
 def _without_port(host: str) -> str:
