@@ -21,14 +21,7 @@ from starlette.responses import Response
 
 from slta.api.http.responses import as_json
 from slta.fleet_file import FleetFile
-from slta.models import (
-    AlreadyEnded,
-    Completed,
-    LabelledPlacement,
-    Placement,
-    Renewal,
-    Reported,
-)
+from slta.models import AlreadyEnded, Completed, LabelledPlacement, Placement, Renewal, Reported
 from slta.models.request_record import Event
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import MAX_LEASE_SECONDS, check_lease, read_number
@@ -53,6 +46,8 @@ LeaseSeconds = Annotated[
 
 
 class Body(BaseModel):
+    """Base model of request bodies: immutable, rejects unknown members."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

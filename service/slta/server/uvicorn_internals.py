@@ -21,21 +21,8 @@ METHODS: dict[type, tuple[str, ...]] = {
 }
 """Methods that are overridden or called."""
 PROTOCOL_ATTRIBUTES = (
-    *(
-        "client",
-        "config",
-        "cycle",
-        "flow",
-        "headers",
-        "loop",
-        "parser",
-        "scheme",
-        "scope",
-        "server_state",
-        "tasks",
-        "transport",
-    ),
-    "url",
+    *("client", "config", "cycle", "flow", "headers", "loop", "parser", "scheme", "scope", "server_state", "tasks"),
+    *("transport", "url"),
 )
 CYCLE_ATTRIBUTES = (
     *("body", "default_headers", "disconnected", "keep_alive", "message_event", "more_body", "response_complete"),

@@ -93,7 +93,9 @@ def _lease_seconds(context: RequestContext) -> float | None:
         return None
     seconds = Decimal(text) if _is_number(text) else Decimal(-1)
     if seconds and not MIN_LEASE_SECONDS <= seconds <= MAX_LEASE_SECONDS:
-        raise HttpError(422, "invalid_request", "X-Slta-Lease: must be 0 or 0.001 to 315360000 seconds.")
+        raise HttpError(
+            422, "invalid_request", f"X-Slta-Lease: must be 0 or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} seconds."
+        )
     return float(seconds)
 
 

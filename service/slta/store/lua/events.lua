@@ -62,7 +62,6 @@ local function describe_pool(fleet, pool_id)
   }
 end
 
-
 local function seconds(micros)
   return math.floor(micros / 1e3) / 1e3
 end
