@@ -135,7 +135,11 @@ def test_the_store_url_is_not_shown() -> None:
 
 
 def test_a_typing_error_in_a_variable_is_found() -> None:
-    assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_API_KEY", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
+    assert unknown_variables(["SLTA_PORT", "slta_host", "SLTA_STOREURL", "PATH"]) == ["SLTA_STOREURL"]
+
+
+def test_the_keys_of_other_commands_are_no_typing_errors() -> None:
+    assert unknown_variables(["SLTA_API_KEY", "SLTA_KEY"]) == []
 
 
 OF_A_SERVICE = ["SLTA_SERVICE_HOST", "SLTA_SERVICE_PORT", "SLTA_SERVICE_PORT_HTTP", "SLTA_PORT_8080_TCP"]
