@@ -8,14 +8,24 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from typing import Any
 
 from fastapi import FastAPI
+from redis import Redis
 
+from slta.api.app import build_api
+from slta.auth.keys import Access, generate_key
+from slta.fleet_file import Specs
+from slta.metrics import Metrics
 from slta.runtime.bootstrap import connection_limits, uvicorn_config
 from slta.runtime.settings import Settings
 from slta.server.http_limits import LimitedProtocol
 from slta.server.server import Server, bind
+from slta.store import Store
+from tests.api.conftest import FLEET, PATIENT, no_metrics
+from tests.api.raw_requests import Talk, call, last
+from tests.in_process import StatedClock
 
 
 @dataclass
@@ -72,3 +82,41 @@ def without_dates(said: bytes) -> Sequence[bytes]:
     """The lines of an answer but those that say when it was given."""
     lines = said.split(b"\r\n")
     return [line for line in lines if not line.startswith(b"date: ")]
+
+
+ADMIN, ADMIN_ENTRY = generate_key(["admin"])
+"""Key with which `one_way` creates its fleet."""
+
+
+@asynccontextmanager
+async def one_way(
+    server: str, redis: Redis, *, fast_path: bool, access: Access, **options: Any
+) -> AsyncIterator[Served]:
+    """A server on an emptied store, with a clock and draws that are stated."""
+    store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
+    app_options = {name: options.pop(name) for name in ("rate", "observe_request") if name in options}
+    app = build_api(store=store, access=access, render_metrics=no_metrics, specs=Specs(), **app_options)
+    key = {"authorization": f"Bearer {ADMIN}"} if not access.is_open else {}
+    async with served(app, fast_path=fast_path, **options) as here:
+        await create_fleet(here, redis, **key)
+        yield here
+    await store.close()
+
+
+async def create_fleet(here: Served, redis: Redis, **key: str) -> None:
+    redis.flushall()
+    made = await here.say(last(call("f", FLEET, method="PUT", **key)))
+    assert made.startswith(b"HTTP/1.1 201 "), made
+
+
+async def both_ways(
+    talks: list[Talk], server: str, redis: Redis, leaving: Talk = (), access: Access | None = None, **options: Any
+) -> list[list[bytes]]:
+    """What was said directly and by FastAPI, without dates."""
+    heard = []
+    for fast_path in (True, False):
+        async with one_way(server, redis, fast_path=fast_path, access=access or Access.open(), **options) as here:
+            if leaving:
+                await here.leave(*leaving)
+            heard.append([b"\r\n".join(without_dates(await here.say(*talk))) for talk in talks])
+    return heard

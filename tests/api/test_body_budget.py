@@ -21,8 +21,8 @@ from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.store import Store, StoreSettings
 from tests.api.conftest import no_metrics
+from tests.api.raw_requests import call, last
 from tests.api.served import Served, served
-from tests.api.test_fast_path import call, last
 from tests.awaiting import eventually
 from tests.faults import Proxy
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -17,58 +13,18 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from slta.api import fast_path as direct_module
-from slta.api.app import build_api
 from slta.api.fast_path import FAST_ROUTES
 from slta.api.http.context import RequestContext
 from slta.api.http.guards import RequestGuard
-from slta.auth.keys import Access, generate_key
-from slta.auth.rate_limit import Rate
-from slta.fleet_file import Specs
+from slta.auth.keys import Access
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.server.protocol import MAX_PER_ITERATION
-from slta.store import Store
-from slta.store.sessions import Sessions
-from tests.api.conftest import FLEET, PATIENT, no_metrics
-from tests.api.served import Served, served, without_dates
+from tests.api.raw_requests import JSON, Talk, assign, call, complete, in_one, last
+from tests.api.served import both_ways, create_fleet, one_way, without_dates
 from tests.api.test_plain_operations import OTHER_FORMS
 from tests.awaiting import eventually
 from tests.certificates import certificate_in
-from tests.in_process import StatedClock
-
-JSON = "application/json"
-Talk = tuple[bytes, ...]
-"""Pieces that a client sends on one connection, one after the other."""
-
-
-def call(path: str, body: bytes | str | dict[str, Any] = b"", *, method: str = "POST", **headers: str) -> bytes:
-    """A request. `headers` by name with `_` for `-`; '' leaves one out that would be there."""
-    content = json.dumps(body) if isinstance(body, dict) else body
-    sent = content.encode() if isinstance(content, str) else content
-    given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-    lines = {"host": "localhost", "x-request-id": "r-1", "content-length": str(len(sent))}
-    lines |= {"content-type": JSON} if sent else {}
-    shown = [f"{name}: {value}" for name, value in (lines | given).items() if value]
-    return "\r\n".join([f"{method} /v1/fleets/{path} HTTP/1.1", *shown, "", ""]).encode("latin-1") + sent
-
-
-def assign(session_id: str, **headers: str) -> bytes:
-    return call("f/assign", {"session_id": session_id}, **headers)
-
-
-def complete(session_id: str, **headers: str) -> bytes:
-    return call("f/complete", {"session_id": session_id}, **headers)
-
-
-def last(request: bytes) -> bytes:
-    """The request, and that the connection may end."""
-    return request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-
-
-def in_one(*requests: bytes) -> Talk:
-    """Requests in one piece, without waiting for answers."""
-    return (b"".join([*requests[:-1], last(requests[-1])]),)
-
 
 CHUNKED = call("f/assign", transfer_encoding="chunked", content_length="", content_type=JSON)
 SPEAKING_TOO_EARLY = assign("early", expect="100-continue", connection="close")
@@ -142,44 +98,6 @@ TALKS: dict[str, Talk] = {
     "an id that is not harmless": in_one(assign("a", x_request_id="r-2"), complete("a", x_request_id="r.3")),
     "a full fleet": in_one(*(assign(f"s-{k}") for k in range(15))),
 }
-
-Way = Callable[..., Any]
-
-
-@asynccontextmanager
-async def one_way(
-    server: str, redis: Redis, *, fast_path: bool, access: Access, **options: Any
-) -> AsyncIterator[Served]:
-    """A server on an emptied store, with a clock and draws that are stated."""
-    store = Store(PATIENT(server), Metrics(), draw=Random(1).random, clock=StatedClock())
-    app_options = {name: options.pop(name) for name in ("rate", "observe_request") if name in options}
-    specs = Specs()
-
-    app = build_api(store=store, access=access, render_metrics=no_metrics, specs=specs, **app_options)
-    key = {"authorization": f"Bearer {ADMIN}"} if not access.is_open else {}
-    async with served(app, fast_path=fast_path, **options) as here:
-        await create_fleet(here, redis, **key)
-        yield here
-    await store.close()
-
-
-async def create_fleet(here: Served, redis: Redis, **key: str) -> None:
-    redis.flushall()
-    made = await here.say(last(call("f", FLEET, method="PUT", **key)))
-    assert made.startswith(b"HTTP/1.1 201 "), made
-
-
-async def both_ways(
-    talks: list[Talk], server: str, redis: Redis, leaving: Talk = (), access: Access | None = None, **options: Any
-) -> list[list[bytes]]:
-    """What was said directly and by FastAPI, without dates."""
-    heard = []
-    for fast_path in (True, False):
-        async with one_way(server, redis, fast_path=fast_path, access=access or Access.open(), **options) as here:
-            if leaving:
-                await here.leave(*leaving)
-            heard.append([b"\r\n".join(without_dates(await here.say(*talk))) for talk in talks])
-    return heard
 
 
 @pytest.fixture(autouse=True)
@@ -297,75 +215,6 @@ async def test_a_body_that_breaks_off_is_no_error_of_the_service(server: str, re
             said = await here.say(CHUNKED, b"zz\r\n")
     assert said.startswith(b"HTTP/1.1 400 ")
     assert [entry for entry in logs if entry["log_level"] == "error"] == []
-
-
-# Keys and rates
-
-ADMIN, ADMIN_ENTRY = generate_key(["admin"])
-ASSIGNING, ASSIGNING_ENTRY = generate_key(["assign"])
-ELSEWHERE, ELSEWHERE_ENTRY = generate_key(["assign"], ["g"])
-KEYS = Access({entry.id: entry for entry in (ADMIN_ENTRY, ASSIGNING_ENTRY, ELSEWHERE_ENTRY)})
-
-
-async def test_both_ways_ask_for_the_same_keys(server: str, redis: Redis) -> None:
-    holders = [f"Bearer {key}" for key in (ASSIGNING, ELSEWHERE, f"{ASSIGNING}x")]
-    talk = in_one(*(ask("a", authorization=holder) for holder in (*holders, "") for ask in (assign, complete)))
-    directly, by_fastapi = await both_ways([talk], server, redis, access=KEYS)
-    assert directly == by_fastapi
-    codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
-    assert codes == [b"201", b"403", b"404", b"403", b"401", b"401", b"401", b"401"]
-
-
-@pytest.mark.parametrize(
-    ("refusal", "status"),
-    [
-        ({"access": KEYS, "key": ASSIGNING}, b"403"),
-        ({"access": KEYS, "key": "unknown"}, b"401"),
-        ({"rate": Rate(per_second=1e-9, burst=1)}, b"429"),
-        ({"shed": True}, b"503"),
-    ],
-)
-async def test_both_ways_refuse_a_call_before_its_body_is_there(
-    refusal: dict[str, Any], status: bytes, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = dict(refusal)
-    request = complete("a", authorization=f"Bearer {options.pop('key', '')}")
-    shed = options.pop("shed", False)
-    with monkeypatch.context() as patch:
-        patch.setattr(Sessions, "waiting_seconds", lambda *_: 9 if shed else 0)
-        directly, by_fastapi = await both_ways(
-            [(last(request)[:-5],), (last(request)[:-5], request[-5:])], server, redis, **options
-        )
-    assert directly == by_fastapi
-    assert [said[9:12] for said in directly] == [status, status]
-
-
-async def test_both_ways_take_from_the_same_rate(server: str, redis: Redis) -> None:
-    talk = in_one(*(assign(f"s-{k}") for k in range(5)))
-    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=4))
-    assert directly == by_fastapi
-    assert directly[0].count(b"HTTP/1.1 429 ") == 2
-
-
-async def test_both_ways_take_from_the_rate_for_each_operation(server: str, redis: Redis) -> None:
-    ten = call("f/operations", {"operations": [{"complete": {"session_id": "x"}}] * 10})
-    refused = call("f/operations", {"operations": [{}] * 10})
-    talk = in_one(refused, ten, assign("a"), ten, assign("b"), assign("c"), refused)
-    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=23))
-    assert directly == by_fastapi
-    codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
-    assert codes == [b"422", b"200", b"201", b"200", b"429", b"429", b"429"], "the first PUT took one as well"
-
-
-async def test_both_ways_refuse_a_body_for_which_there_is_no_room_alike(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("slta.api.http.authorization.BODIES_BYTES_BY_CALLER", 3000)
-    talks: list[Talk] = [(call("f/renew", b'{"session_ids": []}'.ljust(size)),) for size in (3001, 30_000)]
-    talks.append(in_one(call("f/renew", b'{"session_ids": []}'.ljust(3000)), assign("a")))
-    directly, by_fastapi = await both_ways(talks, server, redis)
-    assert directly == by_fastapi
-    assert [re.findall(rb"HTTP/1.1 (\d+) ", said) for said in directly] == [[b"503"], [b"503"], [b"200", b"201"]]
 
 
 @pytest.mark.needs("openssl")

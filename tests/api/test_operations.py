@@ -18,8 +18,8 @@ from slta.auth.rate_limit import Rate
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from tests.api.conftest import FLEET, Api, NewClient, assign, fill, no_metrics, refusal
+from tests.api.raw_requests import call
 from tests.api.served import served
-from tests.api.test_fast_path import call
 from tests.awaiting import eventually
 from tests.faults import Proxy
 

@@ -17,8 +17,8 @@ from slta.store.batching import batcher
 from slta.store.batching.batcher import MAX_BATCH
 from slta.store.batching.pending import PendingCall
 from tests.api.conftest import FLEET, Api, NewClient, no_metrics, refusal
+from tests.api.raw_requests import assign, call, in_one
 from tests.api.served import served
-from tests.api.test_fast_path import assign, call, in_one
 from tests.awaiting import eventually
 from tests.faults import Proxy
 

@@ -1,67 +1,23 @@
-"""The placement route: whatever a browser sent, the proxy's question is answered, in headers; a refusal is 503."""
+"""The placement route: whatever a browser sent, the proxy's question is answered, in headers."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
-import re
-from typing import Any, NamedTuple
-from unittest.mock import AsyncMock
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from slta.api import fast_path as direct_module
-from slta.api.http.problems import PROBLEM_JSON
-from slta.api.routes import place as place_module
-from slta.auth.keys import Access, generate_key
-from slta.auth.rate_limit import Rate
-from slta.metrics import Metrics
-from slta.models import errors
-from slta.models.request_record import PLACE_ROUTE, RequestRecord
+from slta.auth.keys import Access
+from slta.models.request_record import PLACE_ROUTE
 from slta.server import http_limits
-from slta.store import Store
-from slta.store.sessions import Sessions
-from tests.api.conftest import FLEET, Api, NewClient, refusal
-from tests.api.served import Served, without_dates
-from tests.api.test_fast_path import ADMIN, ADMIN_ENTRY, call, last, one_way
-from tests.faults import Proxy
+from tests.api.placements import ask, placed
+from tests.api.raw_requests import call, last
+from tests.api.served import one_way, without_dates
 from tests.in_process import TINY, service_in_process
-
-CHROMIUM = {
-    "host": "shop.example",
-    "connection": "keep-alive",
-    "cache-control": "max-age=0",
-    "sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"',
-    "sec-ch-ua-mobile": "?0",
-    "sec-ch-ua-platform": '"Linux"',
-    "upgrade-insecure-requests": "1",
-    "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
-    "Safari/537.36",
-    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
-    "sec-fetch-site": "cross-site",
-    "sec-fetch-mode": "navigate",
-    "sec-fetch-user": "?1",
-    "sec-fetch-dest": "document",
-    "referer": "https://elsewhere.example/",
-    "accept-encoding": "gzip, deflate, br, zstd",
-    "accept-language": "de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7",
-    "cookie": "theme=dark; _ga=GA1.1.1234567890.1700000000",
-}
-"""Headers of a page that a link of another site opens."""
-
-
-def ask(method: str = "GET", tail: str = "", body: bytes | str = b"", **headers: str) -> bytes:
-    """A proxy's question. `headers` by name with `_` for `-`; '' leaves one out that would be there."""
-    sent = body.encode() if isinstance(body, str) else body
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    lines = (
-        CHROMIUM | {"x-session-id": "a", "x-request-id": "r-1"} | ({"content-length": str(len(sent))} if sent else {})
-    )
-    shown = [f"{name}: {value}" for name, value in (lines | given).items() if value]
-    return "\r\n".join([f"{method} /v1/fleets/f/place{tail} HTTP/1.1", *shown, "", ""]).encode("latin-1") + sent
-
 
 CHUNKS = b"5\r\nhello\r\n2;x=y\r\n!!\r\n0\r\nX-Sum: 1\r\n\r\n"
 FORM = {"content_type": "application/x-www-form-urlencoded", "origin": "https://elsewhere.example"}
@@ -211,13 +167,6 @@ async def test_a_body_is_not_waited_for_and_none_of_it_is_kept(
 # Sessions
 
 
-async def placed(here: Served, **headers: str) -> dict[str, str]:
-    """The headers of an answer."""
-    said = await here.say(last(ask(**headers)))
-    lines = said.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
-    return {name: value for name, _, value in (line.partition(": ") for line in lines)}
-
-
 def hashed(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
@@ -274,258 +223,3 @@ async def test_each_question_of_a_visit_renews_its_lease(then: str, left: float,
         await service.api.get("/v1/fleets/tiny/place", headers={"X-Session-Id": "a", "X-Slta-Lease": then})
         session = (await service.api.get("/v1/fleets/tiny/sessions/a")).json()
     assert session["lease_seconds_left"] == pytest.approx(left, abs=1)
-
-
-# Refusals
-
-READING, READING_ENTRY = generate_key(["read"])
-ELSEWHERE, ELSEWHERE_ENTRY = generate_key(["assign"], ["g"])
-KEYS = Access({entry.id: entry for entry in (ADMIN_ENTRY, READING_ENTRY, ELSEWHERE_ENTRY)})
-KEY = f"Bearer {ADMIN}"
-SMALL = {**FLEET["classes"][0], "capacity": 1, "pools": 1}
-FLEETS: dict[str, dict[str, Any]] = {
-    "full": {"classes": [SMALL]},
-    "bare": {"classes": [{**SMALL, "pools": 0}]},
-    "watched": {**FLEET, "policy": "observe"},
-}
-"""Besides `f`, in which the session `ended` has ended."""
-
-
-class Refused(NamedTuple):
-    """A question, and the code that it is refused with."""
-
-    request: bytes
-    code: str
-    asks_again: bool = False
-    """Whether the answer says when to ask again."""
-    error: Exception | None = None
-    """What the store raises."""
-    waiting: float = 0
-    """Seconds that the store says an operation waits."""
-
-
-def of(fleet: str, tail: str = "", **headers: str) -> bytes:
-    request = ask(tail=tail, **{"authorization": KEY, **headers})
-    return request.replace(b"/f/place", f"/{fleet}/place".encode(), 1)
-
-
-REFUSED: dict[str, Refused] = {
-    "no key": Refused(ask(), "unauthenticated"),
-    "a browser's key": Refused(ask(authorization="Basic YTpi"), "unauthenticated"),
-    "another key": Refused(ask(authorization=f"{KEY}x"), "unauthenticated"),
-    "two keys": Refused(ask(authorization=f"{KEY}\r\nauthorization: Basic YTpi"), "repeated_authorization"),
-    "no scope": Refused(ask(authorization=f"Bearer {READING}"), "insufficient_scope"),
-    "a key of another fleet": Refused(ask(authorization=f"Bearer {ELSEWHERE}"), "unknown_fleet"),
-    "no such fleet": Refused(of("g"), "unknown_fleet"),
-    "no fleet's name": Refused(of("%7Bf"), "invalid_request"),
-    "overload": Refused(of("f"), "overloaded", asks_again=True, waiting=9),
-    "no id": Refused(of("f", x_session_id=""), "no_session_id"),
-    "an empty id": Refused(of("f", x_session_id=" "), "no_session_id"),
-    "two ids": Refused(of("f", x_session_id="a\r\nx-session-id: b"), "repeated_header"),
-    "two leases": Refused(of("f", x_slta_lease="1\r\nx-slta-lease: 1"), "repeated_header"),
-    "a lease that is no number": Refused(of("f", x_slta_lease="1e3"), "invalid_request"),
-    "a negative lease": Refused(of("f", x_slta_lease="-1"), "invalid_request"),
-    "a lease too short": Refused(of("f", x_slta_lease="0.0005"), "invalid_request"),
-    "a lease too long": Refused(of("f", x_slta_lease="315360000.1"), "invalid_request"),
-    "no store": Refused(of("f"), "store_unavailable", asks_again=True, error=errors.StoreUnavailableError()),
-    "an unknown outcome": Refused(of("f"), "outcome_unknown", asks_again=True, error=errors.OutcomeUnknownError()),
-    "a repair": Refused(of("f"), "repairing", asks_again=True, error=errors.RepairingError()),
-    "a defect": Refused(of("f"), "internal_error", error=RuntimeError("secret")),
-    "an ended session": Refused(of("f", x_session_id="ended"), "session_ended"),
-    "a full fleet": Refused(of("full"), "no_capacity", asks_again=True),
-    "a fleet without pools": Refused(of("bare"), "no_active_pool", asks_again=True),
-    "a fleet that observes": Refused(of("watched"), "fleet_observes"),
-    "headers too long": Refused(of("f", cookie="x" * 17_000), "headers_too_large"),
-    "too many headers": Refused(of("f", **{f"x_{k}": "y" for k in range(100)}), "headers_too_large"),
-    "a URL too long": Refused(of("f", "/" + "x" * 17_000), "uri_too_long"),
-    "a URL that is none": Refused(of("f", "/\xff"), "invalid_http"),
-    "another version": Refused(of("f").replace(b"HTTP/1.1", b"HTTP/1.2"), "unsupported_http_version"),
-    "another coding": Refused(of("f", transfer_encoding="gzip, chunked"), "unsupported_transfer_coding"),
-    "two lengths": Refused(of("f", content_length="1\r\ncontent-length: 2"), "invalid_http"),
-    "broken chunks": Refused(of("f", transfer_encoding="chunked") + b"zz\r\n", "invalid_http"),
-}
-MADE_UP = re.compile(rb"[0-9a-f]{16}")
-"""The id of a request that was refused before its own was read."""
-
-
-async def refusals(here: Served, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """What is said in each case."""
-    for fleet, document in FLEETS.items():
-        await here.say(last(call(fleet, document, method="PUT", authorization=KEY)))
-    await here.say(last(of("full", x_session_id="filling")))
-    await here.say(of("f", x_session_id="ended"), last(call("f/complete", {"session_id": "ended"}, authorization=KEY)))
-    said = {}
-    for what, case in REFUSED.items():
-        with monkeypatch.context() as patch:
-            patch.setattr(Sessions, "waiting_seconds", lambda *_, seconds=case.waiting: seconds)
-            if case.error:
-                patch.setattr(Sessions, "assign", AsyncMock(side_effect=case.error))
-            said[what] = b"\r\n".join(without_dates(await here.say(last(case.request))))
-    return said
-
-
-async def test_every_refusal_is_503_with_the_code_in_a_header_and_the_same_both_ways(
-    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    both = []
-    for fast_path in (True, False):
-        async with one_way(server, redis, fast_path=fast_path, access=KEYS) as here:
-            both.append(await refusals(here, monkeypatch))
-    for what, said in both[0].items():
-        head, _, body = said.partition(b"\r\n\r\n")
-        problem, code = json.loads(body), REFUSED[what].code
-        assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n"), what
-        assert f"x-slta-code: {code}\r\n".encode() in head, what
-        assert f"content-type: {PROBLEM_JSON}\r\n".encode() in head, what
-        assert (problem["code"], problem["status"]) == (code, 503), what
-        assert (b"retry-after: 1\r\n" in head) is REFUSED[what].asks_again, what
-        assert b"www-authenticate" not in head, what
-        assert MADE_UP.sub(b"", said) == MADE_UP.sub(b"", both[1][what]), what
-
-
-async def test_a_rate_that_is_used_up_is_a_refusal_too(server: str, redis: Redis) -> None:
-    rate = Rate(per_second=1e-9, burst=1)  # which the PUT of the fleet takes
-    async with one_way(server, redis, fast_path=True, access=Access.open(), rate=rate) as here:
-        headers = await placed(here)
-    assert (headers["x-slta-code"], int(headers["retry-after"]) > 0) == ("rate_limited", True)
-
-
-async def test_a_connection_too_many_is_a_refusal_too(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open(), most_connections=1) as here:
-        _, writer = await asyncio.open_connection("127.0.0.1", here.port)
-        writer.write(ask(transfer_encoding="chunked"))  # it stays under way
-        headers = await placed(here)
-        writer.close()
-    assert (headers["x-slta-code"], headers["retry-after"]) == ("too_many_connections", "1")
-
-
-async def test_a_head_that_does_not_end_is_a_refusal_too(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open(), head_seconds=0.1) as here:
-        said = await here.say(ask()[:-2])
-    assert said.startswith(b"HTTP/1.1 503 ")
-    assert b"x-slta-code: request_timeout\r\n" in said
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [b"good day\r\n\r\n", b"\x16\x03\x01/v1/fleets/f/place HTTP/1.1\r\n\r\n", ask().replace(b" /v1", b" x/v1")],
-)
-async def test_bytes_that_do_not_ask_for_a_place_are_no_http_as_before(
-    request_: bytes, server: str, redis: Redis
-) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(request_)
-    assert said.startswith(b"HTTP/1.1 400 ")
-    assert b"x-slta-code" not in said
-
-
-@pytest.mark.parametrize("path", ["placed", "places/x", "sessions/place", "plac", ""])
-async def test_other_paths_are_not_for_the_placement_route(path: str, server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(last(call(f"f/{path}", method="PATCH")))
-    assert said[9:12] in (b"404", b"405")
-    assert b"x-slta-code" not in said
-
-
-async def test_the_request_line_of_other_routes_stays_shorter(server: str, redis: Redis) -> None:
-    async with one_way(server, redis, fast_path=True, access=Access.open()) as here:
-        said = await here.say(last(call(f"f/placed?{'x' * 9000}")))
-    assert said.startswith(b"HTTP/1.1 414 ")
-
-
-# Counts and records
-
-
-async def test_requests_are_counted_by_code_and_by_a_fleet_that_has_placed_a_session(server: str, redis: Redis) -> None:
-    metrics = Metrics()
-    async with one_way(server, redis, fast_path=True, access=Access.open(), observe_request=metrics.observe) as here:
-        for request in (of("made-up"), of("f", x_session_id=""), of("f"), of("f", "/x?y"), of("f", x_session_id="")):
-            await here.say(last(request))
-    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
-    counted = {
-        (sample.labels["fleet"], sample.labels["code"]): sample.value
-        for sample in samples
-        if sample.name == "slta_place_requests_total"
-    }
-    assert not [s for s in samples if s.name == "slta_server_errors_total" and s.value], "the objective counts these"
-    assert counted == {
-        ("none", "unknown_fleet"): 1,
-        ("none", "no_session_id"): 1,
-        ("f", "placed"): 2,
-        ("f", "no_session_id"): 1,
-    }
-
-
-@pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "ASGI"])
-async def test_a_record_names_the_route_whatever_the_method_and_the_tail(
-    fast_path: bool, server: str, redis: Redis
-) -> None:
-    seen: list[RequestRecord] = []
-    async with one_way(server, redis, fast_path=fast_path, access=KEYS, observe_request=seen.append) as here:
-        await here.say(
-            of("f").replace(b"GET", b"PUT", 1),
-            last(of("f", "/a", x_session_id="")),
-        )
-        await here.say(last(ask(authorization=f"{KEY}\r\nauthorization: x")))
-    told = [(one.method, one.route, one.status, one.fleet, one.problem) for one in seen[1:]]
-    assert told == [
-        ("PUT", PLACE_ROUTE, 200, "f", ""),
-        ("GET", PLACE_ROUTE, 503, "f", "no_session_id"),
-        ("GET", PLACE_ROUTE, 503, "", "repeated_authorization"),
-    ]
-
-
-# While the store refuses
-
-
-@pytest.fixture
-async def refusing(new_client: NewClient, behind: Store, between: tuple[Proxy, str]) -> Api:
-    """A client of a dispatcher whose last check of the store failed; the next call would succeed."""
-    between[0].refusals = ["LOADING Redis is loading the dataset in memory"]
-    await behind.check()
-    return new_client(behind)
-
-
-SESSION = {"X-Session-Id": "a"}
-
-
-@pytest.fixture
-def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing answers in the time that a placement then has."""
-    monkeypatch.setattr(place_module, "REFUSING_SECONDS", 0)
-
-
-@pytest.mark.usefixtures("no_time")
-async def test_a_placement_does_not_wait_for_a_store_that_is_known_to_refuse(refusing: Api, fleet: str) -> None:
-    answer = await refusing.get(f"{fleet}/place", headers=SESSION)
-    assert (refusal(answer), answer.json()["session_id"]) == ((503, "outcome_unknown"), "a")
-    assert answer.headers["X-Slta-Code"] == "outcome_unknown"
-
-
-@pytest.mark.usefixtures("no_time")
-async def test_what_was_not_sent_by_then_is_dropped(refusing: Api, fleet: str) -> None:
-    await refusing.get(f"{fleet}/place", headers=SESSION)
-    assert (await refusing.post(f"{fleet}/assign", json={"session_id": "a"})).status_code == 201
-
-
-@pytest.mark.usefixtures("no_time")
-async def test_an_assign_waits_for_it_as_ever(refusing: Api, fleet: str) -> None:
-    assert (await refusing.post(f"{fleet}/assign", json={"session_id": "b"})).status_code == 201
-
-
-async def test_the_first_placement_after_its_return_is_placed(
-    refusing: Api, fleet: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(place_module, "REFUSING_SECONDS", 30)
-    assert (await refusing.get(f"{fleet}/place", headers=SESSION)).status_code == 200
-
-
-@pytest.mark.usefixtures("no_time")
-async def test_a_store_that_refuses_no_more_is_waited_for_again(refusing: Api, behind: Store, fleet: str) -> None:
-    await behind.check()
-    assert (await refusing.get(f"{fleet}/place", headers=SESSION)).status_code == 200
-
-
-@pytest.mark.usefixtures("no_time")
-async def test_a_store_that_was_never_checked_is_waited_for(new_client: NewClient, behind: Store, fleet: str) -> None:
-    assert (await new_client(behind).get(f"{fleet}/place", headers=SESSION)).status_code == 200

@@ -7,7 +7,7 @@ from functools import partial
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import python
 
-TESTS, PLACE = "api/endpoints", "api/place"
+TESTS, WAITING = "api/endpoints", "api/place_waiting"
 cache = partial(python, "api/endpoint_cache")
 VIEW = ("views/endpoints", TESTS)
 SHARED = "if fleet not in self._readings:"
@@ -58,16 +58,16 @@ MUTANTS: dict[str, Mutant] = {
         "api/routes/endpoints", '@allow("assign", "read")', '@allow("read")', "api/auth"
     ),
     "a placement waits for a store that is known to refuse": python(
-        "api/routes/place", "if store.is_refusing else", "if False else", PLACE
+        "api/routes/place", "if store.is_refusing else", "if False else", WAITING
     ),
-    "every placement has 50 ms": python("api/routes/place", "if store.is_refusing else", "if True else", PLACE),
+    "every placement has 50 ms": python("api/routes/place", "if store.is_refusing else", "if True else", WAITING),
     "a placement that was given up is sent": python(
-        "api/routes/place", "return await assigned", "return await asyncio.shield(assigned)", PLACE
+        "api/routes/place", "return await assigned", "return await asyncio.shield(assigned)", WAITING
     ),
     "a placement that was given up names no session": python(
-        "api/routes/place", "OutcomeUnknownError(None, session_id=session_id)", "OutcomeUnknownError()", PLACE
+        "api/routes/place", "OutcomeUnknownError(None, session_id=session_id)", "OutcomeUnknownError()", WAITING
     ),
     "a store that was not checked yet refuses": python(
-        "store/store", 'not in ("ready", "starting")', 'not in ("ready",)', PLACE
+        "store/store", 'not in ("ready", "starting")', 'not in ("ready",)', WAITING
     ),
 }

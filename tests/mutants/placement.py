@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import python
 
-PLACE, IDS = "api/place", "parsing/session_ids"
+PLACE, REFUSALS, RECORDS = "api/place", "api/place_refusals", "api/place_records"
+IDS = "parsing/session_ids"
 
 MUTANTS: dict[str, Mutant] = {
     "a placement obeys the rules of other calls": python(
@@ -15,27 +16,29 @@ MUTANTS: dict[str, Mutant] = {
         "api/http/placement",
         "problem_of(request_id, error, HTTPStatus.SERVICE_UNAVAILABLE)",
         "problem_of(request_id, error)",
-        PLACE,
+        REFUSALS,
     ),
     "a refused placement does not say when to ask again": python(
-        "api/http/placement", '("Retry-After", "Connection")', '("Connection",)', PLACE
+        "api/http/placement", '("Retry-After", "Connection")', '("Connection",)', REFUSALS
     ),
     "a refused placement challenges the browser": python(
         "api/http/placement",
         '("Retry-After", "Connection")',
         '("Retry-After", "Connection", "WWW-Authenticate")',
-        PLACE,
+        REFUSALS,
     ),
     "what begins like the placement route is taken for it": python(
-        "api/http/placement", r"/{PLACE}(?:/|\Z)", "/{PLACE}", PLACE
+        "api/http/placement", r"/{PLACE}(?:/|\Z)", "/{PLACE}", REFUSALS
     ),
     "of two session ids the last one counts": python(
-        "api/http/guards", 'for name in ("X-Session-Id", "X-Slta-Lease"):', 'for name in ("X-Slta-Lease",):', PLACE
+        "api/http/guards", 'for name in ("X-Session-Id", "X-Slta-Lease"):', 'for name in ("X-Slta-Lease",):', REFUSALS
     ),
     "a placement without an id is given one": python(
-        "api/routes/place", "    if not sent:\n", "    if sent is None:\n", PLACE
+        "api/routes/place", "    if not sent:\n", "    if sent is None:\n", REFUSALS
     ),
-    "a lease may be rounded to none": python("api/routes/place", "MIN_LEASE_SECONDS <= seconds", "0 <= seconds", PLACE),
+    "a lease may be rounded to none": python(
+        "api/routes/place", "MIN_LEASE_SECONDS <= seconds", "0 <= seconds", REFUSALS
+    ),
     "a visit's lease is not renewed": python("api/routes/place", ", touch=True", "", PLACE),
     "a session id is hashed whatever it is": python(
         "parsing/session_ids", "    if is_name(text):\n", "    if False:\n", IDS, PLACE
@@ -47,16 +50,16 @@ MUTANTS: dict[str, Mutant] = {
         "server/http_limits", "if self._keeps_body and not cycle", "if not cycle", PLACE
     ),
     "a head that asks for a placement is refused as others are": python(
-        "server/http_limits", "placement_refusal if is_placement(path) else problem_of", "problem_of", PLACE
+        "server/http_limits", "placement_refusal if is_placement(path) else problem_of", "problem_of", REFUSALS
     ),
     "the body of a placement is refused as that of other calls": python(
-        "server/http_limits", "self.url if has_begun else target_of(unparsed)", "target_of(unparsed)", PLACE
+        "server/http_limits", "self.url if has_begun else target_of(unparsed)", "target_of(unparsed)", REFUSALS
     ),
     "a browser's URL must fit into a line beside ours": python(
         "server/request_head", "MAX_PLACE_LINE if is_placement(", "MAX_REQUEST_LINE if is_placement(", PLACE
     ),
     "any request line may be as long as that of a placement": python(
-        "server/request_head", "else MAX_REQUEST_LINE", "else MAX_PLACE_LINE", PLACE
+        "server/request_head", "else MAX_REQUEST_LINE", "else MAX_PLACE_LINE", REFUSALS
     ),
     "the answer to HEAD has a body": python(
         "server/http_limits", 'b"" if is_head else response.body', "response.body", PLACE
@@ -65,13 +68,13 @@ MUTANTS: dict[str, Mutant] = {
         "metrics/process_metrics",
         "if request.fleet in self._placed_fleets else NO_FLEET",
         "if True else NO_FLEET",
-        PLACE,
+        RECORDS,
     ),
     "a refused placement is an error of the service": python(
         "metrics/process_metrics",
         "            self._observe_placement(request)\n        elif",
         "            self._observe_placement(request)\n        if",
-        PLACE,
+        RECORDS,
     ),
     "a refused placement is not logged": python(
         "runtime/request_log", "or record.problem in REFUSED_PLACEMENTS", "", "runtime/request_log"

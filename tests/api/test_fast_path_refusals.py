@@ -1,0 +1,80 @@
+"""Refusals on the fast path and by FastAPI are the same: keys, rates, and room for bodies."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from slta.auth.keys import Access, generate_key
+from slta.auth.rate_limit import Rate
+from slta.store.sessions import Sessions
+from tests.api.raw_requests import Talk, assign, call, complete, in_one, last
+from tests.api.served import ADMIN_ENTRY, both_ways
+
+ASSIGNING, ASSIGNING_ENTRY = generate_key(["assign"])
+ELSEWHERE, ELSEWHERE_ENTRY = generate_key(["assign"], ["g"])
+KEYS = Access({entry.id: entry for entry in (ADMIN_ENTRY, ASSIGNING_ENTRY, ELSEWHERE_ENTRY)})
+
+
+async def test_both_ways_ask_for_the_same_keys(server: str, redis: Redis) -> None:
+    holders = [f"Bearer {key}" for key in (ASSIGNING, ELSEWHERE, f"{ASSIGNING}x")]
+    talk = in_one(*(ask("a", authorization=holder) for holder in (*holders, "") for ask in (assign, complete)))
+    directly, by_fastapi = await both_ways([talk], server, redis, access=KEYS)
+    assert directly == by_fastapi
+    codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
+    assert codes == [b"201", b"403", b"404", b"403", b"401", b"401", b"401", b"401"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        ({"access": KEYS, "key": ASSIGNING}, b"403"),
+        ({"access": KEYS, "key": "unknown"}, b"401"),
+        ({"rate": Rate(per_second=1e-9, burst=1)}, b"429"),
+        ({"shed": True}, b"503"),
+    ],
+)
+async def test_both_ways_refuse_a_call_before_its_body_is_there(
+    refusal: dict[str, Any], status: bytes, server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dict(refusal)
+    request = complete("a", authorization=f"Bearer {options.pop('key', '')}")
+    shed = options.pop("shed", False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Sessions, "waiting_seconds", lambda *_: 9 if shed else 0)
+        directly, by_fastapi = await both_ways(
+            [(last(request)[:-5],), (last(request)[:-5], request[-5:])], server, redis, **options
+        )
+    assert directly == by_fastapi
+    assert [said[9:12] for said in directly] == [status, status]
+
+
+async def test_both_ways_take_from_the_same_rate(server: str, redis: Redis) -> None:
+    talk = in_one(*(assign(f"s-{k}") for k in range(5)))
+    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=4))
+    assert directly == by_fastapi
+    assert directly[0].count(b"HTTP/1.1 429 ") == 2
+
+
+async def test_both_ways_take_from_the_rate_for_each_operation(server: str, redis: Redis) -> None:
+    ten = call("f/operations", {"operations": [{"complete": {"session_id": "x"}}] * 10})
+    refused = call("f/operations", {"operations": [{}] * 10})
+    talk = in_one(refused, ten, assign("a"), ten, assign("b"), assign("c"), refused)
+    directly, by_fastapi = await both_ways([talk], server, redis, rate=Rate(per_second=1e-9, burst=23))
+    assert directly == by_fastapi
+    codes = re.findall(rb"HTTP/1.1 (\d+) ", directly[0])
+    assert codes == [b"422", b"200", b"201", b"200", b"429", b"429", b"429"], "the first PUT took one as well"
+
+
+async def test_both_ways_refuse_a_body_for_which_there_is_no_room_alike(
+    server: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slta.api.http.authorization.BODIES_BYTES_BY_CALLER", 3000)
+    talks: list[Talk] = [(call("f/renew", b'{"session_ids": []}'.ljust(size)),) for size in (3001, 30_000)]
+    talks.append(in_one(call("f/renew", b'{"session_ids": []}'.ljust(3000)), assign("a")))
+    directly, by_fastapi = await both_ways(talks, server, redis)
+    assert directly == by_fastapi
+    assert [re.findall(rb"HTTP/1.1 (\d+) ", said) for said in directly] == [[b"503"], [b"503"], [b"200", b"201"]]
