@@ -196,7 +196,11 @@ PYTHON = {
     "a report names any pool": lua(
         "reports", "  if not is_of(patterns, pool_id) then\n", "  if false then\n", "api/pool_access"
     ),
-    "a dot of a pattern stands for any character": lua("reports", "['.'] = '%.', ", "", "api/pool_access"),
+    "a dot of a pattern stands for any character": lua("reports", "piece, at, true)", "piece, at)", "api/pool_access"),
+    "the ends of a pattern may overlap": lua("reports", "at <= stop + 1 and ", "", "api/pool_access"),
+    "a pattern needs only one of its pieces": lua(
+        "reports", "(found or nowhere) + 1", "(found or 0) + 1", "api/pool_access"
+    ),
     "a bulk report is made for any key": python(
         "api/http/pool_access", 'if kind == "report" else option', "if False else option", "api/pool_access"
     ),
