@@ -25,12 +25,12 @@ ASSIGN_OPTIONS = {(False, False): "", (True, False): "touch", (False, True): "la
 
 def report_option(pool_id: str, *, late: bool, only: Collection[str] | None = None) -> str:
     """Option of a report; `late` and `only` as in `Sessions.report`."""
-    return restricted(f"{pool_id} late" if late else pool_id, only)
+    return (f"{pool_id} late" if late else pool_id) + restriction(only)
 
 
-def restricted(option: str, only: Collection[str] | None) -> str:
-    """Option of a report, restricted to pools that match one of the patterns; None for all."""
-    return option if only is None else f"{option} only:{','.join(sorted(only))}"
+def restriction(only: Collection[str] | None) -> str:
+    """End of a report's option that restricts it to pools that match one of the patterns; empty if None, for all."""
+    return "" if only is None else f" only:{','.join(sorted(only))}"
 
 
 class Sessions:

@@ -9,7 +9,7 @@ from slta.auth.keys import Principal
 from slta.models import PoolPage
 from slta.models.errors import PoolNotAllowedError
 from slta.store import OperationRequest
-from slta.store.sessions import restricted
+from slta.store.sessions import restriction
 
 
 def require_pools(principal: Principal, pool_ids: Collection[str] | None) -> None:
@@ -28,10 +28,8 @@ def restrict_reports(principal: Principal, requests: Sequence[OperationRequest])
     """
     if principal.pools is None:
         return requests
-    return [
-        (kind, id_, lease, restricted(option, principal.pools) if kind == "report" else option)
-        for kind, id_, lease, option in requests
-    ]
+    only = restriction(principal.pools)
+    return [(kind, id_, lease, option + only if kind == "report" else option) for kind, id_, lease, option in requests]
 
 
 def readable(principal: Principal, page: PoolPage) -> PoolPage:
