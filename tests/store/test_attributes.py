@@ -170,6 +170,13 @@ async def test_in_a_batch_each_outcome_has_the_address_of_its_own_pool(store: St
     assert {addresses[outcome[1]] for outcome in told} == {ADDRESS, None, "l:1"}
 
 
+async def test_a_renewal_has_no_address(store: Store, one: None) -> None:
+    await place(store, 1)
+    [outcome] = await store.sessions.operate(FLEET, [("renew", "s0", "", "")])
+    assert not isinstance(outcome, Exception)
+    assert (outcome[:2], ADDRESS in outcome) == (["RENEWED", "small-0"], False)
+
+
 async def test_an_assign_takes_one_call_with_an_address_too(store: Store, one: None, calls: Calls) -> None:
     calls.functions.clear()
     await store.sessions.assign(FLEET, "s", None, touch=True, labels=True)

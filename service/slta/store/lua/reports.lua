@@ -35,7 +35,7 @@ function reports.adopt(fleet, id, pool_id, lease, as_of)
   -- writes
   local begun, level = sessions.begin(fleet, id, pool_number, pool_id, sessions.lease(fleet, lease), 'adopted')
   on_increment(fleet, class_index, pool_index, status, level)
-  return sessions.reply(fleet, 'ADOPTED', begun)
+  return (sessions.reply(fleet, 'ADOPTED', begun)) -- without the pool_id: nobody asks for its address
 end
 
 -- id, pool_id, reason, as_of: ends the session if it is on that pool and began before `as_of`.

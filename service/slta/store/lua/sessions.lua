@@ -229,7 +229,7 @@ function sessions.renew(fleet, id, lease)
   end
   -- writes
   renew(fleet, id, session, lease)
-  return sessions.reply(fleet, 'RENEWED', session)
+  return (sessions.reply(fleet, 'RENEWED', session)) -- without the pool_id: nobody asks for its address
 end
 
 -- Drops the older generation of ended ids once the younger one has reached the retention time. O(1).
