@@ -202,7 +202,7 @@ async def test_a_list_of_another_type_names_nobody(store: Store, redis: TextRedi
     redis.sadd(FLEETS_KEY, FLEET)
 
 
-@pytest.mark.parametrize("call", ["configuration", "listed"])
+@pytest.mark.parametrize("call", ["configuration", "is_listed"])
 async def test_a_store_that_does_not_answer_is_neither_a_finding_nor_a_sound_fleet(
     store: Store, fleet: None, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:

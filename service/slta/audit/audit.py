@@ -42,7 +42,7 @@ async def audit_fleet(store: Store, specs: Specs, fleet: str) -> Findings:
         more = await _configuration(store, specs, findings)
     except NOT_AUDITED as error:
         return Findings(fleet=fleet, sentences=[], total=0, slices=0, not_looked=error.code)
-    if fleet not in await store.audits.listed():
+    if not await store.audits.is_listed(fleet):
         more.append(UNLISTED)
     return replace(findings, sentences=findings.sentences + more, total=findings.total + len(more))
 

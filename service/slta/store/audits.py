@@ -22,9 +22,15 @@ class Audits:
 
     async def listed(self) -> set[str]:
         """Names on the list of fleets; none if the list has another type, which `server_keys` finds."""
-        if await self._functions.query("TYPE", FLEETS_KEY) != SERVER_KEYS[FLEETS_KEY]:
-            return set()
-        return set(await self._functions.query("SMEMBERS", FLEETS_KEY))
+        return set(await self._functions.query("SMEMBERS", FLEETS_KEY)) if await self._is_list() else set()
+
+    async def is_listed(self, fleet: str) -> bool:
+        """Whether a name is one of `listed`. O(1)."""
+        return await self._is_list() and bool(await self._functions.query("SISMEMBER", FLEETS_KEY, fleet))
+
+    async def _is_list(self) -> bool:
+        kind: str = await self._functions.query("TYPE", FLEETS_KEY)
+        return kind == SERVER_KEYS[FLEETS_KEY]
 
     async def census(self) -> set[str]:
         """Names of all fleets that have keys, also of those missing from the list of fleets. O(keys), 1000 per call."""
