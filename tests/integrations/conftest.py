@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from slta_integrations.follow import follower
+from slta_integrations.follow import follower, source
+from slta_integrations.follow.log_tail import LogTail
 from tests.integrations.following import Fleet, Following
 from tests.integrations.logs import Log
+from tests.integrations.threaded_relay import ThreadedRelay, relayed
 from tests.service_process import ServiceProcess
 
 NewFollower = Callable[..., Following]
@@ -39,6 +42,13 @@ def own_fleet(tmp_path: Path) -> Iterator[Fleet]:
 
 
 @pytest.fixture
+def between(shared_service: ServiceProcess) -> Iterator[ThreadedRelay]:
+    """A relay to the dispatcher that stays."""
+    with relayed(shared_service.port) as made:
+        yield made
+
+
+@pytest.fixture
 def log(tmp_path: Path) -> Log:
     made = Log(tmp_path / "proxy.log")
     made.write("before")
@@ -49,13 +59,14 @@ def log(tmp_path: Path) -> Log:
 def new_follower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NewFollower]:
     """Starts followers; all of a test have the same state directory unless it says otherwise.
 
-    They save the position at the start and after answers only.
+    They save the position at the start and after answers only, and leave a rotated file soon.
     """
+    monkeypatch.setattr(source, "LogTail", partial(LogTail, rotate_wait_seconds=0.1))
     monkeypatch.setattr(follower, "SAVE_SECONDS", float("inf"))
     with ExitStack() as stack:
 
-        def new(fleet: Fleet, **options: Any) -> Following:
-            following = Following(fleet.service.url, fleet.name, **{"state_dir": tmp_path / "state", **options})
+        def new(fleet: Fleet, url: str | None = None, **options: Any) -> Following:
+            following = Following(url or fleet.service.url, fleet.name, **{"state_dir": tmp_path / "state", **options})
             stack.callback(following.stop)
             return following
 

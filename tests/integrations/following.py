@@ -22,6 +22,10 @@ POOLS = 3
 CLASSES = [{"name": "c", "utility": {"kind": "log_share", "resource": 20}, "capacity": 1000, "pools": POOLS}]
 
 
+def ids(count: int, prefix: str = "s") -> list[str]:
+    return [f"{prefix}-{number}" for number in range(count)]
+
+
 @dataclass
 class Fleet:
     """A fleet of pools `c-1` to `c-3`."""
@@ -85,6 +89,11 @@ class Following:
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"slta_follow_{name}", labels) or 0
+
+    @property
+    def dropped(self) -> float:
+        """Lines over the backlog."""
+        return self.value("dropped_lines_total", reason="backlog")
 
 
 class FollowerProcess:

@@ -13,6 +13,7 @@ from tests.awaiting import until
 from tests.integrations.conftest import NewFollower
 from tests.integrations.following import Fleet, Following
 from tests.integrations.logs import Log
+from tests.integrations.threaded_relay import ThreadedRelay
 
 OLD_LINES = 300_000
 
@@ -63,18 +64,18 @@ def test_an_end_without_a_begin_is_not_reported(fleet: Fleet, log: Log, new_foll
 
 
 def test_what_began_while_slta_was_away_is_known_when_it_is_back(
-    own_fleet: Fleet, log: Log, new_follower: NewFollower
+    fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower
 ) -> None:
-    following = new_follower(own_fleet, file=log.path)
-    own_fleet.assign("before")
-    own_fleet.service.kill()
+    following = new_follower(fleet, between.url, file=log.path)
+    fleet.assign("before")
+    between.go_away()
     lines = [f"slta1 begin s-{number} c-{1 + number % 3}" for number in range(1500)]
     ends = [f"slta1 end s-{number} c-{1 + number % 3} 1" for number in range(0, 1500, 2)]
     log.write(*lines, *ends)
     until(lambda: following.value("calls_total", status="connection_failed") >= 2)
-    own_fleet.service.start()
+    between.come_back()
     until(lambda: following.value("backlog_bytes") == 0)
-    until(lambda: own_fleet.sessions == 751)
+    until(lambda: fleet.sessions == 751)
     assert following.value("outcomes_total", operation="complete", code="completed") == 750
 
 

@@ -1,0 +1,145 @@
+"""Outages of slta, and ends of the follower: nothing is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from slta_integrations import client
+from tests.awaiting import until
+from tests.integrations.conftest import NewFollower
+from tests.integrations.following import Fleet, FollowerProcess, ids
+from tests.integrations.logs import Log
+from tests.integrations.threaded_relay import ThreadedRelay
+
+STEPS = 25
+
+
+def test_slta_away_and_back(own_fleet: Fleet, log: Log, new_follower: NewFollower) -> None:
+    following = new_follower(own_fleet, file=log.path)
+    lines = own_fleet.begin_and_end(*ids(20))
+    own_fleet.service.kill()
+    log.write(*lines[:10])
+    until(lambda: following.value("calls_total", status="connection_failed") >= 2)
+    until(lambda: following.value("lag_seconds") > 0)
+    log.rename()
+    log.write(*lines[10:])
+    until(lambda: following.value("backlog_bytes") == sum(len(line) + 1 for line in lines))
+    own_fleet.service.start()
+    until(lambda: own_fleet.sessions == 0)
+    until(lambda: (following.value("backlog_bytes"), following.value("lag_seconds")) == (0, 0))
+    assert following.value("outcomes_total", operation="complete", code="completed") == 20
+
+
+def test_stopped_while_slta_is_away_it_sends_the_lines_later(
+    fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower
+) -> None:
+    following = new_follower(fleet, between.url, file=log.path)
+    lines = fleet.begin_and_end(*ids(3))
+    between.go_away()
+    log.write(*lines)
+    until(lambda: following.value("calls_total", status="connection_failed") >= 1)
+    following.stop()
+    between.come_back()
+    new_follower(fleet, between.url, file=log.path)
+    until(lambda: fleet.completions == 3)
+
+
+def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
+    fleet: Fleet, log: Log, new_follower: NewFollower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.1)
+    following = new_follower(fleet, file=log.path)
+    lines = fleet.begin_and_end(*ids(20))
+    fleet.service.signal(signal.SIGSTOP)
+    try:
+        log.write(*lines)
+        until(lambda: following.value("calls_total", status="timeout") >= 3)
+    finally:
+        fleet.service.signal(signal.SIGCONT)
+    until(lambda: following.value("backlog_bytes") == 0)
+    assert (fleet.sessions, fleet.completions) == (0, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_kills_and_rotations_in_any_order_lose_nothing_and_do_nothing_twice(
+    fleet: Fleet, log: Log, tmp_path: Path
+) -> None:
+    rng = random.Random(5)
+    options = (fleet.service.url, fleet.name, tmp_path, "--file", str(log.path))
+    process = FollowerProcess(*options)
+    process.until_ready()
+    steps: list[Callable[[], object]] = [log.rename, process.kill, lambda: None]
+    for number in range(STEPS):
+        lines = fleet.begin_and_end(*ids(5, f"s{number}"))
+        step = rng.choice(steps)
+        log.write(*lines[:3])
+        step()
+        log.write(*lines[3:])
+        if process.process.poll() is not None:
+            process = FollowerProcess(*options)
+            steps[1] = process.kill
+    until(lambda: fleet.sessions == 0)
+    assert process.end() == 0
+    assert fleet.completions == 5 * STEPS
+    assert "WARNING" not in process.log
+
+
+def test_killed_while_the_answer_is_under_way_it_repeats_the_call_and_no_more(
+    fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path
+) -> None:
+    lines = fleet.begin_and_end(*ids(10), "last")
+    first = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path))
+    first.until_ready()
+    before = json.loads(first.position.read_text())["offset"]
+    between.hold()
+    log.write(*lines[:10])
+    assert between.held.wait(90)
+    first.kill()
+    assert json.loads(first.position.read_text())["offset"] == before
+    between.release()
+    second = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path))
+    log.write(lines[10])
+    until(lambda: fleet.sessions == 0)
+    until(lambda: json.loads(second.position.read_text())["offset"] == log.path.stat().st_size)
+    assert second.end() == 0
+    assert fleet.completions == 11
+
+
+def test_sigterm_finishes_the_call_saves_the_position_and_exits_with_0(
+    fleet: Fleet, between: ThreadedRelay, log: Log, tmp_path: Path
+) -> None:
+    lines = fleet.begin_and_end("a")
+    process = FollowerProcess(between.url, fleet.name, tmp_path, "--file", str(log.path))
+    process.until_ready()
+    between.hold()
+    log.write(*lines)
+    assert between.held.wait(90)
+    process.process.terminate()
+    between.release()
+    assert process.process.wait(90) == 0, process.log
+    assert json.loads(process.position.read_text())["offset"] == log.path.stat().st_size
+    assert "Traceback" not in process.log
+
+
+def test_beyond_the_backlog_the_oldest_rotated_file_is_dropped_and_counted(
+    fleet: Fleet, between: ThreadedRelay, log: Log, new_follower: NewFollower
+) -> None:
+    lines = fleet.begin_and_end(*ids(4))
+    following = new_follower(fleet, between.url, file=log.path, max_backlog=2 * len(lines[0]))
+    between.go_away()
+    log.write(lines[0])
+    until(lambda: following.value("calls_total", status="connection_failed") >= 1)  # it is read
+    log.write(lines[1])
+    log.rename()
+    log.write(*lines[2:])
+    until(lambda: following.dropped == 1)
+    between.come_back()
+    until(lambda: fleet.completions == 3)
+    assert fleet.sessions == 1
