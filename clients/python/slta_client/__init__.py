@@ -4,6 +4,7 @@
 |---|---|
 | async_client, sync_client | I/O: one asyncio task, or one thread, for each client |
 | attempts | one HTTP attempt: its deadline, whether its connection was reused, httpx's errors as replies |
+| base_client | arguments that both clients are made with |
 | budget | the retry budget |
 | errors | what a session raises |
 | keeping | the loop of renewals and completes |

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from typing import Self
@@ -12,46 +11,20 @@ from typing import Self
 import httpx
 
 from slta_client.attempts import Attempt, reply_of
-from slta_client.options import CLOSE_SECONDS, LEASE_SECONDS, Options, State, fleets_of
+from slta_client.base_client import BaseClient
+from slta_client.options import CLOSE_SECONDS, State
 from slta_client.placing import place
 from slta_client.replies import NO_REPLY, Reply
 from slta_client.session import OnLost, Session
 from slta_client.steps import Lost, Send, Steps, T, Wait
 
 
-class AsyncClient:
+class AsyncClient(BaseClient):
     """Client of one dispatcher, or of several behind one address. It belongs to one event loop."""
 
-    def __init__(
-        self,
-        url: str,
-        fleet: str | None = None,
-        *,
-        fleets: Sequence[str] | None = None,
-        key: str | None = None,
-        timeout: float = 1.0,
-        wait: float | None = None,
-        lease_seconds: float | None = LEASE_SECONDS,
-        on_lost: OnLost | None = None,
-        verify: ssl.SSLContext | bool = True,
-    ) -> None:
-        """`fleets` in order of preference instead of `fleet`. `timeout`: seconds that a call and its retries take.
-
-        `wait`: seconds to wait for capacity. `lease_seconds`: 0 for none, None for the fleet's. `on_lost` is called
-        with the reason when a session loses its place. `verify` is httpx's.
-        """
-        self._options = Options(
-            url=url,
-            fleets=fleets_of(fleet, fleets),
-            key=key,
-            timeout=timeout,
-            wait=wait,
-            lease_seconds=lease_seconds,
-            on_lost=on_lost,
-            verify=verify,
-        )
+    def _begin(self) -> None:
         self._http = httpx.AsyncClient(**self._options.http())
-        self._state = State(timeout)
+        self._state = State(self._options.timeout)
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 

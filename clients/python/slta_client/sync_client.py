@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Self
@@ -15,7 +14,8 @@ from weakref import WeakSet
 import httpx
 
 from slta_client.attempts import Attempt, reply_of
-from slta_client.options import CLOSE_SECONDS, LEASE_SECONDS, Options, State, fleets_of
+from slta_client.base_client import BaseClient
+from slta_client.options import CLOSE_SECONDS, State
 from slta_client.placing import place
 from slta_client.replies import NO_REPLY, Reply
 from slta_client.session import OnLost, Session
@@ -24,43 +24,12 @@ from slta_client.steps import Lost, Send, Steps, T, Wait
 _clients: WeakSet[Client] = WeakSet()
 
 
-class Client:
+class Client(BaseClient):
     """Client of one dispatcher, or of several behind one address. Threads may share it.
 
     After a fork, the child's copy begins without sessions, with connections and a thread of its own: what the parent
     placed stays the parent's.
     """
-
-    def __init__(
-        self,
-        url: str,
-        fleet: str | None = None,
-        *,
-        fleets: Sequence[str] | None = None,
-        key: str | None = None,
-        timeout: float = 1.0,
-        wait: float | None = None,
-        lease_seconds: float | None = LEASE_SECONDS,
-        on_lost: OnLost | None = None,
-        verify: ssl.SSLContext | bool = True,
-    ) -> None:
-        """`fleets` in order of preference instead of `fleet`. `timeout`: seconds that a call and its retries take.
-
-        `wait`: seconds to wait for capacity. `lease_seconds`: 0 for none, None for the fleet's. `on_lost` is called
-        with the reason when a session loses its place. `verify` is httpx's.
-        """
-        self._options = Options(
-            url=url,
-            fleets=fleets_of(fleet, fleets),
-            key=key,
-            timeout=timeout,
-            wait=wait,
-            lease_seconds=lease_seconds,
-            on_lost=on_lost,
-            verify=verify,
-        )
-        self._begin()
-        _clients.add(self)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
@@ -68,6 +37,7 @@ class Client:
         self._state = State(self._options.timeout)
         self._http: httpx.Client | None = None
         self._thread: threading.Thread | None = None
+        _clients.add(self)
 
     def begin_in_child(self) -> None:
         """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""

@@ -1,0 +1,48 @@
+"""Base class of both clients: their arguments."""
+
+from __future__ import annotations
+
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from slta_client.options import LEASE_SECONDS, Options, fleets_of
+from slta_client.session import OnLost
+
+
+class BaseClient(ABC):
+    """Client with its options; `_begin` makes its state."""
+
+    def __init__(
+        self,
+        url: str,
+        fleet: str | None = None,
+        *,
+        fleets: Sequence[str] | None = None,
+        key: str | None = None,
+        timeout: float = 1.0,
+        wait: float | None = None,
+        lease_seconds: float | None = LEASE_SECONDS,
+        on_lost: OnLost | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        """`fleets` in order of preference instead of `fleet`. `timeout`: seconds that a call and its retries take.
+
+        `wait`: seconds to wait for capacity. `lease_seconds`: 0 for none, None for the fleet's. `on_lost` is called
+        with the reason when a session loses its place. `verify` is httpx's.
+        """
+        self._options = Options(
+            url=url,
+            fleets=fleets_of(fleet, fleets),
+            key=key,
+            timeout=timeout,
+            wait=wait,
+            lease_seconds=lease_seconds,
+            on_lost=on_lost,
+            verify=verify,
+        )
+        self._begin()
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Begin without sessions, connections, task or thread."""
