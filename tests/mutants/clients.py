@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant
+from functools import partial
 
+from tests.mutants import planting
 
-def python(module: str, right: str, wrong: str, test: str) -> Mutant:
-    """A mistake in a module of the client, and the file of tests that notices it."""
-    return Mutant(f"clients/python/slta_client/{module}.py", right, wrong, (f"tests/client/test_{test}.py",))
-
+python = partial(planting.python, "clients/python/slta_client", "client")
 
 MUTANTS = {
     "the first retry after a hiccup waits for Retry-After": python(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant
+from functools import partial
 
+from tests.mutants import planting
 
-def python(module: str, right: str, wrong: str, test: str) -> Mutant:
-    """A mistake in a module of the integrations, and the file of tests that notices it."""
-    return Mutant(f"integrations/slta_integrations/{module}.py", right, wrong, (f"tests/integrations/test_{test}.py",))
-
+python = partial(planting.python, "integrations/slta_integrations", "integrations")
 
 MUTANTS = {
     "the last line in a line counts, which a client may have sent": python(

@@ -23,6 +23,11 @@ class Mutant(NamedTuple):
     tests: tuple[str, ...]
 
 
+def python(package: str, room: str, module: str, right: str, wrong: str, test: str) -> Mutant:
+    """A mistake in a module of a package, and the file of tests/<room> that notices it."""
+    return Mutant(f"{package}/{module}.py", right, wrong, (f"tests/{room}/test_{test}.py",))
+
+
 def lua_file(module: str) -> str:
     """Where a module of the Lua library is."""
     [file] = (ROOT / "service/slta/store/lua").rglob(f"{module}.lua")
