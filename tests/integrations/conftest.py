@@ -14,11 +14,12 @@ import pytest
 from slta_integrations.follow import follower, source
 from slta_integrations.follow.log_tail import LogTail
 from tests.integrations.following import Fleet, Following
-from tests.integrations.logs import Log
+from tests.integrations.logs import Log, Tailed
 from tests.integrations.threaded_relay import ThreadedRelay, relayed
 from tests.service_process import ServiceProcess
 
 NewFollower = Callable[..., Following]
+NewTail = Callable[..., Tailed]
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +54,23 @@ def log(tmp_path: Path) -> Log:
     made = Log(tmp_path / "proxy.log")
     made.write("before")
     return made
+
+
+@pytest.fixture
+def new_tail(log: Log) -> Iterator[NewTail]:
+    with ExitStack() as stack:
+
+        def new(**options: Any) -> Tailed:
+            tailed = Tailed(log, options=options)
+            stack.callback(tailed.close)
+            return tailed
+
+        yield new
+
+
+@pytest.fixture
+def tailed(new_tail: NewTail) -> Tailed:
+    return new_tail()
 
 
 @pytest.fixture

@@ -28,13 +28,13 @@ MUTANTS = {
         "follow/log_files",
         "file.inode == position.inode and has_position(file)",
         "file.inode == position.inode",
-        "log_tail",
+        "log_rotation",
     ),
     "a copy is not looked for after a truncation": python(
-        "follow/log_files", "same or (_first(path, has_position) if position.offset else None)", "same", "log_tail"
+        "follow/log_files", "same or (_first(path, has_position) if position.offset else None)", "same", "log_rotation"
     ),
     "a rotated file is left at once": python(
-        "follow/log_tail", "abs(self._clock() - self._filled_at) >= self._rotate_wait", "True", "log_tail"
+        "follow/log_tail", "abs(self._clock() - self._filled_at) >= self._rotate_wait", "True", "log_rotation"
     ),
     "a segment is removed before it is read": python(
         "follow/spool", "segment.stat().st_ino not in unread", "True", "spool"
