@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from slta_integrations.follow.log_tail import LogTail
 from tests.integrations.conftest import NewTail
 from tests.integrations.logs import Log, Tailed
 
@@ -35,21 +36,15 @@ def test_lines_between_the_last_look_and_a_rotation_are_read(tailed: Tailed, rot
 
 
 @ROTATIONS
-def test_several_rotations_with_looks_between_while_nothing_is_read(tailed: Tailed, rotate: Rotate) -> None:
+@pytest.mark.parametrize("look", [LogTail.look, lambda _: None])
+def test_several_rotations_while_nothing_is_read(
+    tailed: Tailed, rotate: Rotate, look: Callable[[LogTail], None]
+) -> None:
     for line in ("a", "b", "c"):
         tailed.log.write(line)
-        tailed.tail.look()
+        look(tailed.tail)
         rotate(tailed.log)
-        tailed.tail.look()
-    tailed.log.write("d")
-    assert tailed.read() == ["a", "b", "c", "d"]
-    assert tailed.gaps == []
-
-
-def test_several_renames_between_two_looks(tailed: Tailed) -> None:
-    for line in ("a", "b", "c"):
-        tailed.log.write(line)
-        tailed.log.rename()
+        look(tailed.tail)
     tailed.log.write("d")
     assert tailed.read() == ["a", "b", "c", "d"]
     assert tailed.gaps == []

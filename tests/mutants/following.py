@@ -33,6 +33,9 @@ MUTANTS = {
     "a copy is not looked for after a truncation": python(
         "follow/log_files", "same or (_first(path, has_position) if position.offset else None)", "same", "log_rotation"
     ),
+    "copies that were made after the first are not read": python(
+        "follow/log_tail", "self._written_since(copy.modified)", "current_file(self._path)", "log_rotation"
+    ),
     "a rotated file is left at once": python(
         "follow/log_tail", "abs(self._clock() - self._filled_at) >= self._rotate_wait", "True", "log_rotation"
     ),

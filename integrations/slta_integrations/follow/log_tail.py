@@ -142,15 +142,16 @@ class LogTail:
         self._filled_at = None
 
     def _restart(self, last: LogFile) -> None:
-        """The file at the path was truncated: what was not read of it is in a copy, or lost."""
+        """The file at the path was truncated: what was not read of it is in a copy and later ones, or lost."""
         copy = last.copy_in(self._path)
-        self._append(current_file(self._path))
-        if copy:
-            self._files[self._files.index(last)] = copy
-            last.close()
+        if copy is None:
+            self._append(current_file(self._path))
+            self._on_gap("truncated")
+            last.lose()
             return
-        self._on_gap("truncated")
-        last.lose()
+        self._append(self._written_since(copy.modified))
+        self._files[self._files.index(last)] = copy
+        last.close()
 
     def read(self, limit: int) -> Batch:
         """The next lines: at most `limit`, and at most a chunk of one file."""
