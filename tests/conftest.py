@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.programs import find
 from tests.servers import running_server
+from tests.service_process import ServiceProcess
 
 # A slow machine is not a wrong answer.
 for profile, examples in {"default-tests": 25, "all-tests": 100}.items():
@@ -71,6 +72,13 @@ def server() -> Iterator[str]:
     """The URL of a server that all tests share which do not want their own."""
     with running_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A dispatcher with its embedded store, on which tests have fleets of their own."""
+    with ServiceProcess(tmp_path_factory.mktemp("service")) as service:
+        yield service
 
 
 @pytest.fixture(autouse=True)

@@ -12,13 +12,6 @@ from tests.client.fleets import Fleet
 from tests.client.gate import Gate, gate
 from tests.service_process import ServiceProcess
 
-
-@pytest.fixture(scope="session")
-def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    with ServiceProcess(tmp_path_factory.mktemp("service")) as service:
-        yield service
-
-
 NewFleet = Callable[..., Fleet]
 
 

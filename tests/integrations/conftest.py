@@ -22,12 +22,6 @@ NewFollower = Callable[..., Following]
 NewTail = Callable[..., Tailed]
 
 
-@pytest.fixture(scope="session")
-def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    with ServiceProcess(tmp_path_factory.mktemp("service")) as service:
-        yield service
-
-
 @pytest.fixture
 def fleet(shared_service: ServiceProcess) -> Fleet:
     """Three pools of one class on a dispatcher that stays."""
