@@ -16,11 +16,10 @@ from prometheus_client import start_http_server
 from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
 from slta_integrations.client import Client
 from slta_integrations.errors import UnusableError, in_one_line
-from slta_integrations.follow import notices as logging
 from slta_integrations.follow.datagrams import ListenAddress, parse_listen
 from slta_integrations.follow.follower import Follower
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.notices import Notices
+from slta_integrations.follow.notices import Notices, configure_logging
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import DatagramSource, FileSource, Source
@@ -71,7 +70,7 @@ def command(  # noqa: PLR0913 - one argument an option
 
     Exit codes: 0 after SIGTERM or SIGINT; 2 for options that cannot be used.
     """
-    logging.configure()
+    configure_logging()
     with in_one_line():
         if (file is None) == (listen is None):
             raise UnusableError("give one of --file and --listen")

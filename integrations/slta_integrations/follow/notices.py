@@ -10,7 +10,7 @@ SPACING_SECONDS = 60.0
 LOGGER = logging.getLogger("slta.follow")
 
 
-def configure() -> None:
+def configure_logging() -> None:
     """Log to standard error with time and level."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
 
