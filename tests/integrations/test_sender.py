@@ -20,6 +20,7 @@ from slta_integrations.follow.notices import Notices
 from slta_integrations.follow.operations import Operation
 from slta_integrations.follow.sender import Sender
 from slta_integrations.options import target_of
+from tests.awaiting import eventually
 from tests.integrations.standin import StandIn, final, problem, standing_in
 
 NOW = 1_900_000_000.0
@@ -246,6 +247,19 @@ async def test_a_key_file_is_read_again_for_each_call(new: New, tmp_path: Path) 
     assert await sending_
     assert sent.service.keys[0] == "Bearer first"
     assert sent.service.keys[-1] == "Bearer second"
+
+
+async def test_a_key_file_that_is_gone_is_waited_for(new: New, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("first\n")
+    sent = await new(key_file=file)
+    file.unlink()
+    sending_ = asyncio.create_task(sent.send(END))
+    await eventually(lambda: sent.delays)
+    assert sent.count("calls_total", status="401") >= 1
+    file.write_text("second\n")
+    assert await sending_
+    assert sent.service.keys == ["Bearer second"]
 
 
 async def test_a_stop_ends_the_retries_after_the_call_under_way(new: New) -> None:
