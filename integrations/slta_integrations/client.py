@@ -18,9 +18,10 @@ KEEP_ALIVE_SECONDS = 30.0
 
 
 class Reply(NamedTuple):
-    """Reply of a call. `status` is 0 without an HTTP response; `code` is then `timeout` or `connection_failed`.
+    """Reply of a call. `status` is 0 without a usable HTTP response, and 401 without a usable key file.
 
-    `code` is that of the problem document, `http_<status>` without one, and empty on success.
+    `code` is that of the problem document, `http_<status>` without one, and empty on success. Without a response it is
+    `timeout`, `connection_failed`, `malformed_reply` or `key_unreadable`.
     """
 
     status: int
@@ -32,6 +33,16 @@ class Reply(NamedTuple):
     def ok(self) -> bool:
         """True on success."""
         return 200 <= self.status < 300
+
+    @property
+    def problem(self) -> str:
+        """Code and detail, for people."""
+        detail = self.body.get("detail")
+        return f"{self.code}: {detail}" if detail else self.code
+
+
+MALFORMED = Reply(0, "malformed_reply", {})
+"""A success whose body is not what the API promises."""
 
 
 class Client:
@@ -81,7 +92,7 @@ def _reply(status: int, headers: Mapping[str, str], content: bytes) -> Reply:
         body = None
     members = body if isinstance(body, dict) else {}
     if 200 <= status < 300:
-        return Reply(status, "", members) if members else Reply(0, "malformed_reply", {})
+        return Reply(status, "", members) if members else MALFORMED
     return Reply(status, str(members.get("code", f"http_{status}")), members, _seconds(headers.get("Retry-After")))
 
 

@@ -13,11 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from slta.cli.commands import app
+from slta_integrations.client import Reply
 from slta_integrations.errors import UnusableError
 from slta_integrations.nginx_map import command as nginx_map
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from tests.awaiting import until
 from tests.integrations.following import Fleet
+from tests.inventory import each
 from tests.servers import free_port
 
 
@@ -170,6 +172,12 @@ def test_a_mistake_is_one_line(addressed: Fleet, options: list[str], message: st
     assert done.exit_code == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
+
+
+@each("body", [{"status": "up"}, {"pools": 3}, {"pools": ["c-1"]}, {"pools": [{"name": "c-1"}]}])
+def test_an_answer_of_another_service_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(UnusableError, match=r"^the pools cannot be read: malformed_reply$"):
+        nginx_map._of_page(Reply(200, "", body))
 
 
 # nginx itself

@@ -82,9 +82,7 @@ class Sender:
         return left
 
     def _refused(self, waiting: list[Operation], reply: Reply) -> list[Operation]:
-        detail = reply.body.get("detail")
-        why = f"{reply.code}: {detail}" if detail else reply.code
-        self._notices.say("call", f"No answer from slta, the lines are kept: {why}")
+        self._notices.say("call", f"No answer from slta, the lines are kept: {reply.problem}")
         return waiting
 
     async def _sleep(self, seconds: float) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from slta_integrations.client import Client, Reply
+from slta_integrations.client import MALFORMED, Client, Reply
 from slta_integrations.errors import UnusableError, in_one_line
 from slta_integrations.nginx_map.rendering import PoolAddress, render
 from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, target_of
@@ -59,9 +59,11 @@ async def _pools(client: Client) -> list[PoolAddress]:
 
 
 def _of_page(page: Reply) -> list[PoolAddress]:
-    if not page.ok:
-        raise UnusableError(f"the pools cannot be read: {page.code}: {page.body.get('detail', 'no response')}")
-    return [PoolAddress(pool["pool_id"], pool.get("address")) for pool in page.body["pools"]]
+    if page.ok:
+        with suppress(KeyError, TypeError, AttributeError):
+            return [PoolAddress(pool["pool_id"], pool.get("address")) for pool in page.body["pools"]]
+        page = MALFORMED
+    raise UnusableError(f"the pools cannot be read: {page.problem}")
 
 
 def replace_file(file: Path, text: str) -> bool:
