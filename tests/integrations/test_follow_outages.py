@@ -53,7 +53,7 @@ def test_stopped_while_slta_is_away_it_sends_the_lines_later(
 def test_slta_that_stands_still_is_asked_again_and_nothing_is_done_twice(
     fleet: Fleet, log: Log, new_follower: NewFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.2)
     following = new_follower(fleet, file=log.path)
     lines = fleet.begin_and_end(*ids(20))
     fleet.service.signal(signal.SIGSTOP)
