@@ -24,7 +24,9 @@ SERVER_ERRORS = CounterDef(
     "server_errors", "Responses with a status of 5xx, by problem code, without the placement route's.", ("code",)
 )
 PLACE_REQUESTS = CounterDef(
-    "place_requests", "Requests of the placement route: `placed`, or the code in X-Slta-Code.", ("fleet", "code")
+    "place_requests",
+    "Requests of the placement route: `placed`, the code in X-Slta-Code, or `left` by the client before its answer.",
+    ("fleet", "code"),
 )
 KEY_REQUESTS = CounterDef("key_requests", "Requests by key and status code.", ("key_id", "status_code"))
 CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS handshakes.", ())
