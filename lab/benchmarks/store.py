@@ -1,4 +1,4 @@
-"""Time inside the store per operation, bytes per live session and per append-only operation, on every server found.
+"""Time inside the store per operation, and its memory, network and append-only file, on every server found.
 
 The server's own clock (INFO commandstats: microseconds per FCALL) is read before and after, so neither client nor
 network counts. Steady state near 10 sessions per pool: each round assigns a batch and completes a batch.
@@ -22,6 +22,7 @@ from lab.benchmarks.lua_fleet import LuaFleet, in_functions
 from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.utility import LogShareUtility, PoolClass
+from slta.store.batching.batcher import MAX_BATCH
 from tests.servers import SERVERS, own_server
 
 LOAD = 10
@@ -79,23 +80,50 @@ def times_of(redis: Redis, shapes: Sequence[Shape], rounds: int) -> list[Mapping
     return rows
 
 
-def session_bytes(redis: Redis) -> float:
-    """Bytes per live session with a lease, at ids of 36 characters."""
-    fleet = Shape("slta", 1000, 2).fleet(redis)
-    fleet.fill(1000)
-    before = redis.info("memory")["used_memory"]
-    fleet.fill(20_000)
-    return float(redis.info("memory")["used_memory"] - before) / 19_000
+def memory_bytes(redis: Redis) -> dict[str, float]:
+    """Bytes per pool without sessions, per live session with a lease, and per ended id that is still kept."""
+    used: list[int] = []
+    fleet: LuaFleet | None = None
+    for pools in (1000, 65_000):
+        fleet = Shape("slta", pools, 2).fleet(redis)
+        used.append(redis.info("memory")["used_memory"])
+    assert fleet is not None
+    fleet.fill(65_000)  # the first session of a pool creates its set
+    used.append(redis.info("memory")["used_memory"])
+    fleet.fill(10 * 65_000)
+    used.append(redis.info("memory")["used_memory"])
+    while fleet.live:
+        fleet.complete(min(MAX_BATCH, len(fleet.live)))
+    used.append(redis.info("memory")["used_memory"])
+    return {
+        "pool": (used[1] - used[0]) / 64_000,
+        "first session of a pool": (used[2] - used[1]) / 65_000,
+        "further session": (used[3] - used[2]) / (9 * 65_000),
+        "ended id": (used[4] - used[1]) / (10 * 65_000),
+    }
 
 
-def append_only_bytes(redis: Redis, batch: int) -> float:
-    """Bytes by which the append-only file grows per operation, assigns and completes alike."""
+def _used(redis: Redis) -> int:
+    return int(redis.info("memory")["used_memory"])
+
+
+def traffic_bytes(redis: Redis, batch: int) -> dict[str, float]:
+    """Bytes per operation, assigns and completes alike: to the server, from it, and added to the append-only file."""
     fleet = Shape("slta", 1000, 2).fleet(redis)
     fleet.fill(10_000)
-    before = redis.info("persistence")
+    fleet.clock = lambda _: 0.0  # the replies of INFO would be counted
+    before = _counters(redis)
     rounds_of(fleet, batch, 50)
-    after = redis.info("persistence")
-    return float(sum(after[name] - before[name] for name in ("aof_current_size", "aof_buffer_length"))) / (100 * batch)
+    return {name: (count - before[name]) / (100 * batch) for name, count in _counters(redis).items()}
+
+
+def _counters(redis: Redis) -> dict[str, int]:
+    stats, saved = redis.info("stats"), redis.info("persistence")
+    return {
+        "in": stats["total_net_input_bytes"],
+        "out": stats["total_net_output_bytes"],
+        "appended": saved["aof_current_size"] + saved["aof_buffer_length"],
+    }
 
 
 def measured(redis: Redis, *, quick: bool) -> dict[str, Any]:
@@ -104,11 +132,12 @@ def measured(redis: Redis, *, quick: bool) -> dict[str, Any]:
     version = info.get("valkey_version") or info["redis_version"]
     print(f"{version}: server µs per operation (minimum, median, 90th percentile)", flush=True)
     times = times_of(redis, QUICK if quick else SHAPES, 40 if quick else 200)
-    grown = {str(batch): append_only_bytes(redis, batch) for batch in BATCHES}
-    report = {"version": version, "times": times, "session_bytes": session_bytes(redis), "append_only_bytes": grown}
-    print(f"  bytes per live session: {report['session_bytes']:.0f}")
-    print("  append-only bytes per operation: " + ", ".join(f"{v:.0f} in calls of {k}" for k, v in grown.items()))
-    return report
+    traffic = {str(batch): traffic_bytes(redis, batch) for batch in BATCHES}
+    memory = {} if quick else memory_bytes(redis)
+    print("  bytes of memory: " + ", ".join(f"{name} {value:.0f}" for name, value in memory.items()))
+    for batch, figures in traffic.items():
+        print(f"  bytes per operation in calls of {batch}: " + ", ".join(f"{k} {v:.0f}" for k, v in figures.items()))
+    return {"version": version, "times": times, "memory_bytes": memory, "traffic_bytes": traffic}
 
 
 def main() -> None:
