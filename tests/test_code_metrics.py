@@ -21,6 +21,7 @@ POLICY_NAMERS = {
     "service/slta/metrics/definitions.py": "every metric begins with this name",
     "service/slta/runtime/tracing.py": "traces name the service",
     "deploy/grafana/dashboard.py": "the dashboard has this address",
+    "clients/python/slta_client/session.py": "the dispatcher has this name, besides its fallback",
     "deploy/proxies/envoy/slta.lua": "Envoy names its cluster and its metadata so",
 }
 """Besides the policies and their tables, the service has the name of one of them."""

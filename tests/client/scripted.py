@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from slta_client.options import State
 from slta_client.replies import NO_REPLY, Reply, failed
-from slta_client.steps import Lost, Send, Steps, Wait
+from slta_client.steps import Lost, Save, Send, Step, Steps, Wait
 
 T = TypeVar("T")
 Server = Callable[[Send], Reply]
@@ -23,6 +23,7 @@ class Scripted:
         self.sent: list[tuple[float, Send]] = []
         self.waits: list[float] = []
         self.lost: list[Lost] = []
+        self.saved: list[Save] = []
 
     def run(self, steps: Steps[T], server: Server, until: float = float("inf")) -> T | None:
         """The result; None if the loop would go beyond the time `until`."""
@@ -37,12 +38,14 @@ class Scripted:
             value: T = done.value
             return value
 
-    def _do(self, step: Send | Wait | Lost, server: Server) -> Reply:
+    def _do(self, step: Step, server: Server) -> Reply:
         if isinstance(step, Wait):
             self.waits.append(step.seconds)
             self.now += step.seconds
         elif isinstance(step, Lost):
             self.lost.append(step)
+        elif isinstance(step, Save):
+            self.saved.append(step)
         else:
             self.sent.append((self.now, step))
             return server(step)

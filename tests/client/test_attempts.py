@@ -10,6 +10,7 @@ from slta_client import AsyncClient, UnavailableError
 from slta_client.attempts import Attempt, reply_of
 from slta_client.options import Options
 from slta_client.replies import failed
+from slta_client.steps import Send
 from tests.inventory import each
 
 
@@ -81,7 +82,7 @@ def test_the_key_is_sent() -> None:
         verify=False,
     )
     assert options.http()["headers"]["Authorization"] == "Bearer id.secret"
-    assert options.address("f", "assign") == "http://slta/base/v1/fleets/f/assign"
+    assert options.request(Send("f", "assign", {}, 1.0))["url"] == "http://slta/base/v1/fleets/f/assign"
 
 
 async def test_calls_are_counted_by_their_code() -> None:

@@ -11,7 +11,7 @@ import pytest
 import slta_client
 from slta import release
 from slta.api.http.problems import STATUS
-from slta_client import budget, lanes, metrics, options, replies, rules
+from slta_client import Breaker, budget, copies, lanes, metrics, options, replies, reports, rules, two_choices
 from slta_client.rules import RULES, Rule
 from tests.client.conftest import NewFleet
 from tests.client.fleets import Fleet
@@ -47,11 +47,11 @@ def test_the_example_of_threads_says_that_a_fleet_is_full(
     assert capsys.readouterr().out == "full for 5 s\n"
 
 
-def row(rule: Rule) -> tuple[str, str, str, str]:
+def row(rule: Rule) -> tuple[str, ...]:
     again = "with `wait`" if rule.error is slta_client.NoCapacityError else "yes" if rule.retry else ""
     yes = {True: "yes", False: ""}
     soon = "after 50 ms" if rule.soon else again
-    return soon, yes[rule.in_doubt], yes[rule.next_fleet], f"`{rule.error.__name__}`"
+    return soon, yes[rule.in_doubt], yes[rule.next_fleet], yes[rule.away], f"`{rule.error.__name__}`"
 
 
 def test_the_table_of_retries_is_that_of_the_code() -> None:
@@ -74,7 +74,7 @@ def test_the_page_has_every_metric_with_its_type_labels_and_help() -> None:
         f"slta_client_{name}_total": ("counter", list(labels), text)
         for name, (text, labels) in metrics.FAMILIES.items()
     }
-    shown[metrics.LIVE[0]] = ("gauge", [], metrics.LIVE[1])
+    shown |= {f"slta_client_{name}": ("gauge", [], text) for name, text in metrics.GAUGES.items()}
     table = {words(name)[0]: (kind, words(labels), text) for name, kind, labels, text in rows(PAGE.section("Metrics"))}
     assert table == shown
 
@@ -93,6 +93,14 @@ def test_the_page_has_every_error() -> None:
         f"… up to {rules.MAX_DELAY_SECONDS:g} s, of which",
         f"at most {budget.RESERVE:g}, and each first try adds {budget.RATIO:g}",
         f"with up to {lanes.MAX_OPERATIONS:,} others",
+        f"After {Breaker().failures} in a row it opens",
+        f"It is open for {Breaker().open_seconds:g} s, and after each failed probe twice as long as before",
+        f"up to {Breaker().max_open_seconds:g} s; each time a random part",
+        f"then every {copies.REFRESH_SECONDS:g} s, with `If-None-Match` and a deadline of {copies.READ_SECONDS:g} s",
+        f"after a failure that may pass {copies.RETRY_SECONDS:g} s later",
+        f"after {two_choices.PAIRS} pairs",
+        f"by up to {lanes.MAX_OPERATIONS:,} `report`",
+        f"reported again after {reports.AGAIN_SECONDS:g} s",
     ],
 )
 def test_a_limit_that_the_page_states_is_the_one_of_the_code(sentence: str) -> None:

@@ -32,7 +32,7 @@ MUTANTS = {
         "lanes", "if seconds > MIN_LEFT_SECONDS", "if False", "keeping"
     ),
     "a session that ended during its renewal is told that it is lost": python(
-        "lanes", "if not self._is_live(item):", "if False:", "keeping"
+        "lanes", "if not self.is_live(item):", "if False:", "keeping"
     ),
     "a renewal waits ever longer after old failures": python(
         "lanes", "self._failures = 0\n            return", "return", "keeping"
@@ -52,6 +52,6 @@ MUTANTS = {
         "sync_client", "os.register_at_fork(after_in_child=_begin_in_child)", "pass", "sync_client"
     ),
     "a closed client opens again in a child": python(
-        "sync_client", "self._state.leases.close(close_at)", "pass", "sync_client"
+        "sync_client", "self._state.leases.close(parents.leases.close_at)", "pass", "sync_client"
     ),
 }

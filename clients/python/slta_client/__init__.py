@@ -5,9 +5,14 @@
 | async_client, sync_client | I/O: one asyncio task, or one thread, for each client |
 | attempts | one HTTP attempt: its deadline, whether its connection was reused, httpx's errors as replies |
 | base_client | arguments that both clients are made with |
+| breaker | the circuit breaker before the fallback |
 | budget | the retry budget |
+| copies | the last known endpoints of a client's fleets |
+| copy_file | the file of these copies |
+| endpoints | active pools of a fleet, in columns |
 | errors | what a session raises |
-| keeping | the loop of renewals and completes |
+| fallback | the choice of a pool while slta does not answer |
+| keeping | the loop of renewals, completes and reports |
 | lanes | one fleet's schedule of renewals, and its queue of completes |
 | leases | the live sessions and the lanes of all fleets |
 | metrics | counters, if prometheus_client is importable |
@@ -15,14 +20,17 @@
 | placing | the placement of one session, in order of preference of the fleets |
 | release | the version |
 | replies | a reply, or why there is none, as a value |
+| reports | one fleet's schedule of sessions to report, as the fallback placed them |
 | rules | which replies are repeated, and when |
 | session | a placed session |
 | steps | what the loops ask of the I/O |
+| two_choices | the better of two random pools |
 
 The loops in `placing` and `keeping` are generators without I/O, clock or threads; both clients drive the same ones.
 """
 
 from slta_client.async_client import AsyncClient
+from slta_client.breaker import Breaker
 from slta_client.errors import (
     NoCapacityError,
     PlacementError,
@@ -39,6 +47,7 @@ __version__ = VERSION
 
 __all__ = [
     "AsyncClient",
+    "Breaker",
     "Client",
     "NoCapacityError",
     "PlacementError",

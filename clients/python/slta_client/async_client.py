@@ -12,11 +12,12 @@ import httpx
 
 from slta_client.attempts import Attempt, reply_of
 from slta_client.base_client import BaseClient
-from slta_client.options import CLOSE_SECONDS, State
+from slta_client.copy_file import save
+from slta_client.options import CLOSE_SECONDS
 from slta_client.placing import place
 from slta_client.replies import NO_REPLY, Reply
 from slta_client.session import OnLost, Session
-from slta_client.steps import Lost, Send, Steps, T, Wait
+from slta_client.steps import Lost, Save, Send, Step, Steps, T
 
 
 class AsyncClient(BaseClient):
@@ -24,11 +25,13 @@ class AsyncClient(BaseClient):
 
     def _begin(self) -> None:
         self._http = httpx.AsyncClient(**self._options.http())
-        self._state = State(self._options.timeout)
+        self._state = self._options.state()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        if self._state.fallback is not None:
+            self._start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -65,13 +68,17 @@ class AsyncClient(BaseClient):
 
     async def _place(self, session_id: str | None, wait: float | None, on_lost: OnLost | None) -> Session:
         self._state.leases.check_open()
-        if self._task is None:
-            self._task = asyncio.create_task(self._drive(self._state.keep(), self._until_changed))
+        self._start()
         try:
             wanted = self._options.wanted(session_id, wait, on_lost)
             return await self._drive(place(self._state, wanted), asyncio.sleep)
         finally:
             self._changed.set()
+
+    def _start(self) -> None:
+        """Start the task, unless it runs."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._drive(self._state.keep(), self._until_changed))
 
     async def _drive(self, steps: Steps[T], pause: Callable[[float], Awaitable[None]]) -> T:
         """Drive a loop. If it is cancelled, a placement queues the end of what may have been placed."""
@@ -85,11 +92,13 @@ class AsyncClient(BaseClient):
         finally:
             steps.close()
 
-    async def _do(self, step: Send | Wait | Lost, pause: Callable[[float], Awaitable[None]]) -> Reply:
+    async def _do(self, step: Step, pause: Callable[[float], Awaitable[None]]) -> Reply:
         if isinstance(step, Send):
             return await self._send(step)
         if isinstance(step, Lost):
             step.session.tell()
+        elif isinstance(step, Save):
+            await asyncio.to_thread(save, step.path, step.copies)
         else:
             await pause(step.seconds)
         return NO_REPLY
@@ -103,10 +112,10 @@ class AsyncClient(BaseClient):
 
     async def _send(self, send: Send) -> Reply:
         attempt = Attempt(send.seconds)
-        url = self._options.address(send.fleet, send.call)
         try:
             async with asyncio.timeout(send.seconds):
                 extensions = attempt.extensions(attempt.noted_async)
-                return reply_of(await self._http.post(url, json=send.body, extensions=extensions))
+                request = self._options.request(send)
+                return reply_of(await self._http.request(**request, extensions=extensions))
         except (httpx.HTTPError, TimeoutError) as error:
             return attempt.failure(error)

@@ -55,4 +55,5 @@ class Attempt:
 
 def reply_of(response: httpx.Response) -> Reply:
     """Read httpx's response."""
-    return replies.parse(response.status_code, response.headers.get("Retry-After"), response.content)
+    headers = response.headers
+    return replies.parse(response.status_code, headers.get("Retry-After"), response.content, headers.get("ETag"))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Literal
 
+from slta_client.breaker import Breaker
 from slta_client.options import LEASE_SECONDS, Options, fleets_of
 from slta_client.session import OnLost
 
@@ -25,11 +29,16 @@ class BaseClient(ABC):
         lease_seconds: float | None = LEASE_SECONDS,
         on_lost: OnLost | None = None,
         verify: ssl.SSLContext | bool = True,
+        fallback: Literal["two-choices"] | None = None,
+        fallback_file: str | PathLike[str] | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         """`fleets` in order of preference instead of `fleet`. `timeout`: seconds that a call and its retries take.
 
         `wait`: seconds to wait for capacity. `lease_seconds`: 0 for none, None for the fleet's. `on_lost` is called
-        with the reason when a session loses its place. `verify` is httpx's.
+        with the reason when a session loses its place. `verify` is httpx's. `fallback` places sessions while slta does
+        not answer, from the endpoints that it returned last, which `fallback_file` keeps beyond this process, and
+        `breaker` limits how long slta is asked first.
         """
         self._options = Options(
             url=url,
@@ -40,6 +49,9 @@ class BaseClient(ABC):
             lease_seconds=lease_seconds,
             on_lost=on_lost,
             verify=verify,
+            fallback=fallback,
+            fallback_file=None if fallback_file is None else Path(fallback_file),
+            breaker=breaker,
         )
         self._begin()
 

@@ -1,4 +1,7 @@
-"""Loop of leases: one bulk call after the other, renewals and completes as they fall due, until the client closes."""
+"""Loop of leases: one call after the other, renewals, completes and reports as they fall due, until the client closes.
+
+With a fallback it reads the endpoints of the fleets, too.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,18 @@ from math import inf
 from typing import Any
 
 from slta_client import metrics
+from slta_client.fallback import Fallback
 from slta_client.lanes import Lane
 from slta_client.leases import Leases
-from slta_client.replies import outcomes
+from slta_client.replies import Reply, outcomes
+from slta_client.rules import is_away
 from slta_client.session import Session
 from slta_client.steps import Lost, Send, Steps, Wait
 
 
-def keep(leases: Leases, timeout: float, clock: Callable[[], float], rng: random.Random) -> Steps[None]:
+def keep(
+    leases: Leases, timeout: float, clock: Callable[[], float], rng: random.Random, fallback: Fallback | None = None
+) -> Steps[None]:
     """Renew and complete until the leases are closed and nothing waits, or their time to close is over."""
     while True:
         now = clock()
@@ -23,29 +30,35 @@ def keep(leases: Leases, timeout: float, clock: Callable[[], float], rng: random
         if now >= leases.close_at or (lane is None and leases.close_at < inf):
             return
         ready_at = lane.ready_at() if lane is not None else inf
-        if lane is None or ready_at > now:
-            yield Wait(min(ready_at, leases.close_at) - now)
+        read_at = fallback.due_at() if fallback is not None and leases.close_at == inf else inf
+        if fallback is not None and read_at <= now:
+            yield from fallback.copies.read(leases.unreported(), clock)
+        elif lane is None or ready_at > now:
+            yield Wait(min(ready_at, read_at, leases.close_at) - now)
         else:
-            yield from _call(lane, min(timeout, leases.close_at - now), clock, rng)
+            found = yield from _call(lane, min(timeout, leases.close_at - now), clock, rng)
+            if fallback is not None and not all(map(is_away, found)):
+                fallback.breaker.heard(clock())
 
 
-def _call(lane: Lane[Any], longest: float, clock: Callable[[], float], rng: random.Random) -> Steps[None]:
-    """Send what one call may hold, and apply its outcomes."""
+def _call(lane: Lane[Any], longest: float, clock: Callable[[], float], rng: random.Random) -> Steps[list[Reply]]:
+    """Send what one call may hold, apply its outcomes, and return them."""
     sent_at = clock()
     items = lane.take(sent_at)
     if not items:
-        return
+        return []
     body = {"operations": [lane.operation(item) for item in items]}
     reply = yield Send(lane.fleet, "operations", body, lane.deadline_seconds(items, longest, sent_at))
     metrics.count("calls", "operations", reply.code or "ok")
-    worst = None
-    for item, outcome in zip(items, outcomes(reply, len(items)), strict=True):
+    worst, found = None, outcomes(reply, len(items))
+    for item, outcome in zip(items, found, strict=True):
         if not lane.settle(item, outcome, sent_at) and (worst is None or outcome.retry_after > worst.retry_after):
             worst = outcome
     lane.back_off(worst, clock(), rng)
     lost = lane.lost(items)
     if lost:
         yield from _tell(lost, longest)
+    return found
 
 
 def _tell(lost: Sequence[Session], longest: float) -> Steps[None]:

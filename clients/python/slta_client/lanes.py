@@ -70,11 +70,8 @@ class Lane(ABC, Generic[Item]):
         return []
 
 
-class Renewals(Lane[Session]):
-    """Schedule of renewals: each session a third of its lease after the last one, until it ends or is lost.
-
-    A lease that ran out while slta was away is renewed all the same: only slta says that a session is lost.
-    """
+class Schedule(Lane[Session]):
+    """Schedule of live sessions, each with the time at which its next operation is due."""
 
     def __init__(self, fleet: str) -> None:
         super().__init__(fleet)
@@ -82,20 +79,20 @@ class Renewals(Lane[Session]):
         self._heap: list[tuple[float, int, Session]] = []
         self._ticket = count()
 
-    def add(self, session: Session) -> None:
-        """Schedule a session's next renewal. O(log sessions)."""
-        self.live[session.id] = session
-        self._schedule(session)
+    def _push(self, session: Session) -> None:
+        heapq.heappush(self._heap, (session.due_at, next(self._ticket), session))
 
-    def _schedule(self, session: Session) -> None:
-        if session.lease_seconds > 0:
-            heapq.heappush(self._heap, (session.due_at, next(self._ticket), session))
+    def end(self, session: Session) -> bool:
+        """Forget a live session; True if slta must be told its end."""
+        del self.live[session.id]
+        return True
 
-    def _is_live(self, session: Session) -> bool:
+    def is_live(self, session: Session) -> bool:
+        """True if the session is in this schedule."""
         return self.live.get(session.id) is session
 
     def _due_at(self) -> float:
-        while self._heap and not self._is_live(self._heap[0][2]):
+        while self._heap and not self.is_live(self._heap[0][2]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else inf
 
@@ -105,6 +102,22 @@ class Renewals(Lane[Session]):
         while len(taken) < MAX_OPERATIONS and self._due_at() < inf and self._heap[0][2].early_at <= now:
             taken.append(heapq.heappop(self._heap)[2])
         return taken
+
+
+class Renewals(Schedule):
+    """Schedule of renewals: each session a third of its lease after the last one, until it ends or is lost.
+
+    A lease that ran out while slta was away is renewed all the same: only slta says that a session is lost.
+    """
+
+    def add(self, session: Session) -> None:
+        """Schedule a session's next renewal. O(log sessions)."""
+        self.live[session.id] = session
+        self._schedule(session)
+
+    def _schedule(self, session: Session) -> None:
+        if session.lease_seconds > 0:
+            self._push(session)
 
     def operation(self, item: Session) -> dict[str, Any]:
         """Renew with the lease's own length."""
@@ -117,7 +130,7 @@ class Renewals(Lane[Session]):
 
     def settle(self, item: Session, outcome: Reply, sent_at: float) -> bool:
         """Begin the lease again, or mark the session as lost; nothing if it has ended meanwhile."""
-        if not self._is_live(item):
+        if not self.is_live(item):
             return True
         if outcome.code in LOST:
             item.lost = LOST[outcome.code]

@@ -1,15 +1,16 @@
-"""Leases of a client: its live sessions, and the lanes of all its fleets."""
+"""Leases of a client: its live sessions, and the lanes of all its fleets, also of what the fallback placed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from math import inf
 from typing import Any
 
 from slta_client import metrics
 from slta_client.lanes import Completes, Lane, Renewals
+from slta_client.reports import Reports
 from slta_client.session import Session
 
 HELD_SECONDS = 60.0
@@ -21,12 +22,16 @@ _log = logging.getLogger("slta_client")
 class Leases:
     """Live sessions, their renewals and the ends that wait. Not thread-safe: its client holds a lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_change: Callable[[Session, int], object] | None = None) -> None:
+        """`on_change` is called with a session and 1 when it begins, and with -1 when it ends."""
+        self._on_change = on_change or (lambda _session, _by: None)
         self._renewals: dict[str, Renewals] = {}
+        self._reports: dict[str, Reports] = {}
         self._completes: dict[str, Completes] = {}
         self.close_at = inf
         """When to stop, whatever waits; inf: not closed."""
-        metrics.watch(self)
+        metrics.watch("live_sessions", self, len)
+        metrics.watch("unreported_sessions", self, lambda leases: len(leases.unreported()))
 
     def __len__(self) -> int:
         return sum(len(lane.live) for lane in list(self._renewals.values()))
@@ -34,14 +39,27 @@ class Leases:
     def begin(self, session: Session) -> None:
         """Renew from now on; RuntimeError if the client was closed meanwhile."""
         self.check_open()
-        self._renewals.setdefault(session.fleet, Renewals(session.fleet)).add(session)
+        self._renewals_of(session.fleet).add(session)
+        self._on_change(session, 1)
+
+    def begin_unreported(self, session: Session) -> None:
+        """Report it as soon as slta answers, and renew it from then on. It may hold the id of an end that is queued."""
+        self.check_open()
+        session.in_doubt = self.withdraw(session.fleet, session.id)
+        lane = self._reports.setdefault(session.fleet, Reports(self._renewals_of(session.fleet)))
+        lane.add(session)
+        self._on_change(session, 1)
 
     def end(self, session: Session) -> None:
-        """Renew no more, and queue the end. Nothing if the session is not live here: lost, ended, or of a parent."""
-        lane = self._renewals.get(session.fleet)
-        if lane is not None and lane.live.get(session.id) is session:
-            del lane.live[session.id]
-            self.abandon(session.fleet, session.id, session.lease_ends_at if session.lease_seconds else inf)
+        """Renew no more, and queue the end. Nothing if the session is not live here: lost, ended, or of a parent.
+
+        One that slta cannot know needs no end.
+        """
+        for lane in (self._renewals.get(session.fleet), self._reports.get(session.fleet)):
+            if lane is not None and lane.is_live(session):
+                self._on_change(session, -1)
+                if lane.end(session):
+                    self.abandon(session.fleet, session.id, session.lease_ends_at if session.lease_seconds else inf)
 
     def abandon(self, fleet: str, session_id: str, lease_ends_at: float) -> None:
         """Queue the end of a session that may be live, until slta has ended it by its lease."""
@@ -70,9 +88,16 @@ class Leases:
 
     def next_lane(self) -> Lane[Any] | None:
         """The lane that may send first; None if none has anything."""
-        lanes: list[Lane[Any]] = [*self._renewals.values(), *self._completes.values()]
+        lanes: list[Lane[Any]] = [*self._renewals.values(), *self._completes.values(), *self._reports.values()]
         lane = min(lanes, key=lambda lane: lane.ready_at(), default=None)
         return lane if lane is not None and lane.ready_at() < inf else None
 
+    def unreported(self) -> list[Session]:
+        """Live sessions that slta has not taken yet."""
+        return [session for lane in list(self._reports.values()) for session in list(lane.live.values())]
+
     def _live(self) -> Iterator[Session]:
-        return chain.from_iterable(lane.live.values() for lane in self._renewals.values())
+        return chain.from_iterable(lane.live.values() for lane in (*self._renewals.values(), *self._reports.values()))
+
+    def _renewals_of(self, fleet: str) -> Renewals:
+        return self._renewals.setdefault(fleet, Renewals(fleet))

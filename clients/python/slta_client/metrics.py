@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
-from typing import Any
-from weakref import WeakSet
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
 
 FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "calls": ("HTTP calls, by call and problem code, ok, or why there was no reply.", ("call", "code")),
     "retries": ("Calls that repeat an earlier one, by the code of the reply before.", ("code",)),
     "lost_sessions": ("Sessions that lost their place while they lasted.", ("reason",)),
     "dropped_completes": ("Ends that slta never confirmed; their leases end the sessions.", ()),
+    "placements": ("Placed sessions, by slta or fallback.", ("placed_by",)),
+    "refused_reports": ("Reports of sessions placed by the fallback that slta refused, by problem code.", ("code",)),
 }
 """Help and labels of each counter, by its name without `slta_client_` and `_total`."""
-LIVE = ("slta_client_live_sessions", "Sessions whose leases this process renews.")
+GAUGES = {
+    "live_sessions": "Sessions whose leases this process renews.",
+    "unreported_sessions": "Live sessions placed by the fallback that slta does not know yet.",
+    "open_breakers": "Clients whose circuit breaker is not closed: slta does not answer their placements.",
+}
+"""Help of each gauge, by its name without `slta_client_`."""
 
-_live: WeakSet[Any] = WeakSet()
+_watched: dict[str, WeakKeyDictionary[Any, Callable[[Any], int]]] = {name: WeakKeyDictionary() for name in GAUGES}
+
+
+def _sum(name: str) -> int:
+    return sum(value(thing) for thing, value in list(_watched[name].items()))
 
 
 def _counters() -> dict[str, Any]:
@@ -24,7 +38,8 @@ def _counters() -> dict[str, Any]:
         return {}
     from prometheus_client import Counter, Gauge  # noqa: PLC0415 - optional
 
-    Gauge(*LIVE).set_function(lambda: sum(map(len, _live)))
+    for name, text in GAUGES.items():
+        Gauge(f"slta_client_{name}", text).set_function(partial(_sum, name))
     return {name: Counter(f"slta_client_{name}", text, labels) for name, (text, labels) in FAMILIES.items()}
 
 
@@ -38,6 +53,6 @@ def count(name: str, *labels: str) -> None:
         (counter.labels(*labels) if labels else counter).inc()
 
 
-def watch(sessions: Sized) -> None:
-    """Count these sessions as live as long as their container exists."""
-    _live.add(sessions)
+def watch(name: str, thing: T, value: Callable[[T], int]) -> None:
+    """Add the thing's value to a gauge of GAUGES, as long as the thing exists."""
+    _watched[name][thing] = value

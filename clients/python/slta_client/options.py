@@ -5,24 +5,30 @@ from __future__ import annotations
 import random
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 
+from slta_client.breaker import Breaker, CircuitBreaker
 from slta_client.budget import RetryBudget
+from slta_client.copies import Copies
+from slta_client.endpoints import Endpoints
+from slta_client.fallback import Fallback
 from slta_client.keeping import keep
 from slta_client.leases import Leases
 from slta_client.release import VERSION
 from slta_client.session import OnLost
-from slta_client.steps import Steps
+from slta_client.steps import Send, Steps
 
 LEASE_SECONDS = 300.0
 """Renewed every 100 s; a process that dies holds its places for at most so long."""
 CLOSE_SECONDS = 5.0
+TWO_CHOICES = "two-choices"
 KEEP_ALIVE_SECONDS = 30.0
 """Idle connections are closed before the dispatcher does it after 65 s."""
 
@@ -39,11 +45,18 @@ class Options:
     lease_seconds: float | None
     on_lost: OnLost | None
     verify: ssl.SSLContext | bool
+    fallback: str | None = None
+    fallback_file: Path | None = None
+    breaker: Breaker | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an address that cannot be one."""
+        """Raise ValueError for an address that cannot be one, an unknown fallback, and options of none."""
         if not self.url.startswith(("http://", "https://")):
             raise ValueError("url must begin with http:// or https://")
+        if self.fallback not in (None, TWO_CHOICES):
+            raise ValueError(f'fallback must be "{TWO_CHOICES}" or None')
+        if self.fallback is None and (self.fallback_file is not None or self.breaker is not None):
+            raise ValueError("fallback_file and breaker need a fallback")
 
     def http(self) -> dict[str, Any]:
         """Arguments of httpx's clients."""
@@ -54,9 +67,21 @@ class Options:
         verify = self.verify if self.url.startswith("https:") else False  # or httpx reads all CAs for nothing
         return {"headers": headers, "limits": limits, "verify": verify}
 
-    def address(self, fleet: str, call: str) -> str:
-        """URL of a fleet's call."""
-        return f"{self.url.rstrip('/')}/v1/fleets/{quote(fleet, safe='')}/{call}"
+    def request(self, send: Send) -> dict[str, Any]:
+        """Arguments of httpx's requests."""
+        url = f"{self.url.rstrip('/')}/v1/fleets/{quote(send.fleet, safe='')}/{send.call}"
+        if send.body is not None:
+            return {"method": "POST", "url": url, "json": send.body}
+        return {"method": "GET", "url": url, "headers": {"If-None-Match": send.etag} if send.etag else {}}
+
+    def state(self, inherited: Mapping[str, Endpoints] | None = None) -> State:
+        """State without sessions. `inherited` are the endpoints that the parent of a forked process knew."""
+        rng = random.Random()
+        if self.fallback is None:
+            return State(self.timeout, rng=rng)
+        breaker = CircuitBreaker(self.breaker or Breaker(), rng)
+        fallback = Fallback(breaker, Copies(self.fleets, self.fallback_file, rng, inherited or {}), rng)
+        return State(self.timeout, Leases(fallback.copies.changed), rng=rng, fallback=fallback)
 
     def wanted(self, session_id: str | None, wait: float | None, on_lost: OnLost | None) -> Wanted:
         """A session to place; None is the client's own option, or an id of 128 random bits."""
@@ -89,12 +114,12 @@ class State:
     leases: Leases = field(default_factory=Leases)
     budget: RetryBudget = field(default_factory=RetryBudget)
     rng: random.Random = field(default_factory=random.Random)
-
+    fallback: Fallback | None = None
     clock: Callable[[], float] = time.monotonic
 
     def keep(self) -> Steps[None]:
         """The loop of leases."""
-        return keep(self.leases, self.timeout, self.clock, self.rng)
+        return keep(self.leases, self.timeout, self.clock, self.rng, self.fallback)
 
 
 def fleets_of(fleet: str | None, fleets: Sequence[str] | None) -> tuple[str, ...]:

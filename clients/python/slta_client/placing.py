@@ -1,15 +1,19 @@
-"""Placement of one session: retries within a deadline and a budget, and fleets in order, never two at a time."""
+"""Placement of one session: retries within a deadline and a budget, and fleets in order, never two at a time.
+
+What slta does not place for want of an answer is placed by the fallback, if there is one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from slta_client import metrics
 from slta_client.errors import NoCapacityError, PlacementError, UnavailableError
 from slta_client.options import State, Wanted
 from slta_client.replies import INVALID, Reply, failed
-from slta_client.rules import delay_seconds, rule_of
+from slta_client.rules import delay_seconds, is_away, rule_of
 from slta_client.session import Session
 from slta_client.steps import Send, Steps, Wait
 
@@ -31,11 +35,12 @@ class Final(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A fleet's refusal. `may_go_on`: nothing was placed here, so the next fleet may be asked."""
+    """A fleet's refusal. `may_go_on`: nothing was placed here, so the next fleet may be asked. `away`: as in a Rule."""
 
     error: PlacementError
     may_go_on: bool
     retry_after: float
+    away: bool
 
 
 def place(state: State, wanted: Wanted) -> Steps[Session]:
@@ -53,36 +58,90 @@ def place(state: State, wanted: Wanted) -> Steps[Session]:
 
 
 def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
-    """Ask the fleets in order, each only after the definite refusal of the one before."""
-    for fleet in wanted.fleets[:-1]:
-        result = yield from _in_fleet(state, wanted, fleet)
-        if isinstance(result, Session) or not result.may_go_on:
+    """Ask the fleets in order, each only after the definite refusal of the one before; then those that did not answer.
+
+    With a fallback they share one deadline. If the session may be in one of them, only that one may have it.
+    """
+    away: list[str] = []
+    deadline = state.clock() + state.timeout if state.fallback is not None else inf
+    for fleet in wanted.fleets:
+        result = yield from _in_fleet(state, wanted, fleet, deadline)
+        if isinstance(result, Session):
             return result
-    return (yield from _in_fleet(state, wanted, wanted.fleets[-1]))
+        away += [fleet] if result.away else []
+        if not result.may_go_on:
+            away = away[-1:] if result.away else []
+            break
+    return _fall_back(state, wanted, away) or result
 
 
-def _in_fleet(state: State, wanted: Wanted, fleet: str) -> Steps[Session | Refused]:
+def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session | None:
+    """Place the session by the fallback in one of these fleets; slta is told as soon as it answers."""
+    choice = state.fallback.choose(fleets) if state.fallback is not None else None
+    if choice is None:
+        return None
+    session = Session(
+        id=wanted.session_id,
+        fleet=choice.fleet,
+        pool_id=choice.pool.pool_id,
+        pool_class=choice.pool.pool_class,
+        address=choice.pool.address,
+        lease_seconds=wanted.lease_seconds or 0.0,
+        replayed=False,
+        placed_by="fallback",
+        on_lost=wanted.on_lost,
+        wanted_lease=wanted.lease_seconds,
+    )
+    session.leased(state.clock())
+    session.due_at = state.clock()
+    state.leases.begin_unreported(session)
+    metrics.count("placements", "fallback")
+    return session
+
+
+def _in_fleet(state: State, wanted: Wanted, fleet: str, deadline: float) -> Steps[Session | Refused]:
     """Assign in one fleet. Whatever may have been placed and is not returned is ended: now, or later by its queue."""
     session_id, is_open = wanted.session_id, True
     was_open = state.leases.withdraw(fleet, session_id)
     try:
-        final = yield from _repeat(state, fleet, "assign", _assign_body(wanted))
+        final = yield from _assign(state, wanted, fleet, deadline)
         if final.reply.ok:
             session = _session(final, wanted, fleet)
             state.leases.begin(session)
+            metrics.count("placements", session.placed_by)
             is_open = False
             return session
         is_open = final.in_doubt or was_open
         rule = rule_of(final.reply)
-        if is_open and rule.next_fleet:
+        may_fall_back = rule.away and state.fallback is not None and state.fallback.can_place([fleet])
+        if is_open and rule.next_fleet and not may_fall_back:
             is_open = not (yield from _is_ended(state, fleet, session_id))
         error = _error(final.reply, wanted, fleet)
         if is_open and rule.next_fleet:
             error = UnavailableError("outcome_unknown", error.args[0], fleet=fleet, session_id=session_id)
-        return Refused(error, rule.next_fleet and not is_open, final.reply.retry_after)
+        return Refused(error, rule.next_fleet and not is_open, final.reply.retry_after, rule.away)
     finally:
         if is_open:
             state.leases.abandon(fleet, session_id, state.clock() + (wanted.lease_seconds or UNKNOWN_LEASE_SECONDS))
+
+
+def _assign(state: State, wanted: Wanted, fleet: str, deadline: float) -> Steps[Final]:
+    """Assign; if the circuit breaker is open and the fallback can place instead, the last failure without a call."""
+    fallback = state.fallback
+    if fallback is None:
+        return (yield from _repeat(state, fleet, "assign", _assign_body(wanted)))
+    admission = fallback.breaker.admit(state.clock())
+    if admission is None and fallback.can_place(wanted.fleets):
+        return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock())
+    try:
+        final = yield from _repeat(state, fleet, "assign", _assign_body(wanted), deadline)
+        if is_away(final.reply):
+            fallback.breaker.failed(admission, final.reply, state.clock())
+        else:
+            fallback.breaker.answered()
+        return final
+    finally:
+        fallback.breaker.leave(admission)
 
 
 def _is_ended(state: State, fleet: str, session_id: str) -> Steps[bool]:
@@ -91,9 +150,9 @@ def _is_ended(state: State, fleet: str, session_id: str) -> Steps[bool]:
     return final.reply.ok or final.reply.code == "unknown_session"
 
 
-def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any]) -> Steps[Final]:
-    """Send until a reply is final, or the deadline or the budget is used up."""
-    deadline = state.clock() + state.timeout
+def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], latest: float = inf) -> Steps[Final]:
+    """Send until a reply is final, or the deadline, at most `latest`, or the budget is used up."""
+    deadline = min(state.clock() + state.timeout, latest)
     state.budget.earn()
     retry, in_doubt = 0, False
     while True:

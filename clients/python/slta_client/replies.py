@@ -14,6 +14,7 @@ DISCONNECTED = "disconnected"
 """The connection ended before the reply did."""
 INVALID = "invalid_reply"
 """A success whose body is not what the API promises."""
+NOT_MODIFIED = 304
 
 
 class Reply(NamedTuple):
@@ -27,6 +28,7 @@ class Reply(NamedTuple):
     body: Mapping[str, Any]
     retry_after: float = 0.0
     reused: bool = False
+    etag: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -48,11 +50,13 @@ def failed(code: str, *, reused: bool = False) -> Reply:
     return Reply(0, code, {}, reused=reused)
 
 
-def parse(status: int, retry_after: str | None, content: bytes) -> Reply:
+def parse(status: int, retry_after: str | None, content: bytes, etag: str | None = None) -> Reply:
     """Read an HTTP response. Without a problem document, as from a proxy, the code is `http_<status>`."""
+    if status == NOT_MODIFIED:
+        return Reply(status, "", {})
     members = _members(content)
     if 200 <= status < 300:
-        return Reply(status, "", members) if members else failed(INVALID)
+        return Reply(status, "", members, etag=etag) if members else failed(INVALID)
     code = members.get("code")
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
     return Reply(status, code if isinstance(code, str) and code else f"http_{status}", members, seconds)

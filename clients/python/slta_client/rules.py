@@ -20,6 +20,7 @@ class Rule(NamedTuple):
 
     `retry`: send the same again, with the same id. `soon`: the first time after 50 ms, whatever Retry-After says.
     `in_doubt`: the request may have been applied. `next_fleet`: nothing was placed, and another fleet may place it.
+    `away`: slta does not place sessions now; the circuit breaker counts it, and the fallback may place the session.
     """
 
     error: type[PlacementError]
@@ -27,15 +28,17 @@ class Rule(NamedTuple):
     soon: bool = False
     in_doubt: bool = False
     next_fleet: bool = False
+    away: bool = False
 
 
 _FULL = Rule(NoCapacityError, next_fleet=True)
-_LATER = Rule(UnavailableError, retry=True, next_fleet=True)
-_SOON = Rule(UnavailableError, retry=True, soon=True, next_fleet=True)
-_IN_DOUBT = Rule(UnavailableError, retry=True, soon=True, in_doubt=True)
+_LIMITED = Rule(UnavailableError, retry=True, next_fleet=True)
+_LATER = _LIMITED._replace(away=True)
+_SOON = _LATER._replace(soon=True)
+_IN_DOUBT = Rule(UnavailableError, retry=True, soon=True, in_doubt=True, away=True)
 _NEVER = Rule(RefusedError)
 _ELSEWHERE = Rule(RefusedError, next_fleet=True)
-_SERVER_ERROR = Rule(UnavailableError, retry=True, in_doubt=True)
+_SERVER_ERROR = Rule(UnavailableError, retry=True, in_doubt=True, away=True)
 
 RULES: dict[str, Rule] = {
     "no_capacity": _FULL,
@@ -43,7 +46,7 @@ RULES: dict[str, Rule] = {
     "store_unavailable": _SOON,
     "overloaded": _LATER,
     "too_many_connections": _LATER,
-    "rate_limited": _LATER,
+    "rate_limited": _LIMITED,
     "repairing": _LATER,
     "fleet_damaged": _LATER,
     "newer_fleet": _LATER,
@@ -67,8 +70,13 @@ def rule_of(reply: Reply) -> Rule:
     if reply.code in RULES:
         return RULES[reply.code]
     if reply.status == 429:
-        return _LATER
+        return _LIMITED
     return _SERVER_ERROR if reply.status >= 500 else _NEVER
+
+
+def is_away(reply: Reply) -> bool:
+    """True if the reply says that slta does not place sessions now."""
+    return not reply.ok and rule_of(reply).away
 
 
 def delay_seconds(reply: Reply, retry: int, rng: random.Random) -> float:

@@ -19,7 +19,9 @@ class Session:
     """Session. Times are seconds of the client's clock; `lease_seconds` is 0 without a lease.
 
     `replayed`: the id was live before. `lost`: why its place was given away, None while it has it; `expired` stands for
-    any reason until slta has named it, just before `on_lost` is called.
+    any reason until slta has named it, just before `on_lost` is called. `placed_by`: `slta` or `fallback`. Of a session
+    placed by the fallback, until slta knows it, `wanted_lease` is the lease to report (None: the fleet's), and
+    `in_doubt` says that slta may know it all the same.
     """
 
     id: str
@@ -29,10 +31,13 @@ class Session:
     address: str | None
     lease_seconds: float
     replayed: bool
+    placed_by: str = "slta"
     lost: str | None = None
     on_lost: OnLost | None = field(default=None, repr=False)
     lease_ends_at: float = field(default=0.0, repr=False)
     due_at: float = field(default=0.0, repr=False)
+    wanted_lease: float | None = field(default=None, repr=False)
+    in_doubt: bool = field(default=False, repr=False)
 
     def leased(self, sent_at: float) -> None:
         """Begin the lease again: it lasts at least from when the request was sent; a third of it later it is renewed.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from slta_client.endpoints import Endpoints
 from slta_client.replies import Reply
 from slta_client.session import Session
 
 
 class Send(NamedTuple):
-    """POST `body` as JSON to a fleet's call, and come back with the reply within so many seconds."""
+    """POST `body` as JSON to a fleet's call, and come back with the reply within so many seconds.
+
+    Without a body, GET it, if it has another ETag than this.
+    """
 
     fleet: str
     call: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None
     seconds: float
+    etag: str | None = None
 
 
 class Wait(NamedTuple):
@@ -30,6 +36,14 @@ class Lost(NamedTuple):
     session: Session
 
 
+class Save(NamedTuple):
+    """Write these endpoints to a file."""
+
+    path: Path
+    copies: Sequence[Endpoints]
+
+
 T = TypeVar("T")
-Steps: TypeAlias = Generator[Send | Wait | Lost, Reply, T]
+Step: TypeAlias = Send | Wait | Lost | Save
+Steps: TypeAlias = Generator[Step, Reply, T]
 """A loop: it yields steps, is sent the reply to each (`NO_REPLY` to other steps), and returns its result."""

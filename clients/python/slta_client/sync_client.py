@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
 from typing import Self
@@ -15,11 +15,13 @@ import httpx
 
 from slta_client.attempts import Attempt, reply_of
 from slta_client.base_client import BaseClient
-from slta_client.options import CLOSE_SECONDS, State
+from slta_client.copy_file import save
+from slta_client.endpoints import Endpoints
+from slta_client.options import CLOSE_SECONDS
 from slta_client.placing import place
 from slta_client.replies import NO_REPLY, Reply
 from slta_client.session import OnLost, Session
-from slta_client.steps import Lost, Send, Steps, T, Wait
+from slta_client.steps import Lost, Save, Send, Step, Steps, T
 
 _clients: WeakSet[Client] = WeakSet()
 
@@ -31,21 +33,23 @@ class Client(BaseClient):
     placed stays the parent's.
     """
 
-    def _begin(self) -> None:
+    def _begin(self, inherited: Mapping[str, Endpoints] | None = None) -> None:
         self._lock = threading.Lock()
         self._changed = threading.Event()
-        self._state = State(self._options.timeout)
+        self._state = self._options.state(inherited)
         self._http: httpx.Client | None = None
         self._thread: threading.Thread | None = None
         _clients.add(self)
 
     def begin_in_child(self) -> None:
         """Begin without sessions, connections and thread. Nothing of the parent is closed or waited for."""
-        close_at = self._state.leases.close_at
-        self._begin()
-        self._state.leases.close(close_at)
+        parents = self._state
+        self._begin(parents.fallback.copies.known if parents.fallback is not None else None)
+        self._state.leases.close(parents.leases.close_at)
 
     def __enter__(self) -> Self:
+        if self._state.fallback is not None:
+            self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,17 +85,21 @@ class Client(BaseClient):
         self._state.leases.report()
 
     def _place(self, session_id: str | None, wait: float | None, on_lost: OnLost | None) -> Session:
+        self._start()
+        try:
+            wanted = self._options.wanted(session_id, wait, on_lost)
+            return self._drive(place(self._state, wanted), time.sleep)
+        finally:
+            self._changed.set()
+
+    def _start(self) -> None:
+        """Start the thread, unless it runs; RuntimeError if the client is closed."""
         with self._lock:
             self._state.leases.check_open()
             if self._http is None or self._thread is None:
                 self._http = httpx.Client(**self._options.http())
                 self._thread = threading.Thread(target=self._keep, name="slta_client", daemon=True)
                 self._thread.start()
-        try:
-            wanted = self._options.wanted(session_id, wait, on_lost)
-            return self._drive(place(self._state, wanted), time.sleep)
-        finally:
-            self._changed.set()
 
     def _keep(self) -> None:
         self._drive(self._state.keep(), self._until_changed)
@@ -112,11 +120,13 @@ class Client(BaseClient):
             with self._lock:
                 steps.close()
 
-    def _do(self, step: Send | Wait | Lost, pause: Callable[[float], None]) -> Reply:
+    def _do(self, step: Step, pause: Callable[[float], None]) -> Reply:
         if isinstance(step, Send):
             return self._send(step)
         if isinstance(step, Lost):
             step.session.tell()
+        elif isinstance(step, Save):
+            save(step.path, step.copies)
         else:
             pause(step.seconds)
         return NO_REPLY
@@ -128,10 +138,10 @@ class Client(BaseClient):
 
     def _send(self, send: Send) -> Reply:
         attempt = Attempt(send.seconds)
-        url = self._options.address(send.fleet, send.call)
         try:
             extensions = attempt.extensions(attempt.noted)
-            return reply_of(self._connections().post(url, json=send.body, extensions=extensions))
+            request = self._options.request(send)
+            return reply_of(self._connections().request(**request, extensions=extensions))
         except httpx.HTTPError as error:
             return attempt.failure(error)
 

@@ -1,0 +1,78 @@
+"""Endpoints of a fleet: its active pools with their addresses, capacities and last known occupancies, in columns."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+MAX_POOLS = 65_536
+"""In a fleet."""
+
+
+class Pool(NamedTuple):
+    """Active pool."""
+
+    pool_id: str
+    pool_class: str
+    address: str | None
+    capacity: int
+    occupancy: int
+
+
+class Endpoints:
+    """Endpoints, by number from 0. `document` is what slta returned; its columns are kept as they are."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        """Raise ValueError if the document is none of `GET …/endpoints`."""
+        try:
+            self.fleet = _typed(document["fleet"], str)
+            self._classes = [_checked(one) for one in document["classes"]]
+        except (KeyError, TypeError) as error:
+            raise ValueError("it has no endpoints of a fleet") from error
+        self._ends = list(accumulate(len(one["pool_ids"]) for one in self._classes))
+        if len(self) > MAX_POOLS:
+            raise ValueError(f"it has more than {MAX_POOLS} pools")
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, number: int) -> Pool:
+        at = bisect_right(self._ends, number)
+        found = self._classes[at]
+        index = number - (self._ends[at - 1] if at else 0)
+        columns = found["pool_ids"][index], found["name"], found["addresses"][index]
+        return Pool(*columns, found["capacity"], found["occupancies"][index])
+
+    def __iter__(self) -> Iterator[Pool]:
+        return (self[number] for number in range(len(self)))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The endpoints as slta returned them."""
+        return {"fleet": self.fleet, "classes": self._classes}
+
+
+def _typed(value: object, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
+
+
+def _column(values: object, kind: type[T]) -> list[T]:
+    return [_typed(value, kind) for value in _typed(values, list)]
+
+
+def _checked(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A class of pools, with columns of the same length."""
+    columns: dict[str, list[Any]] = {
+        "pool_ids": _column(one["pool_ids"], str),
+        "addresses": [None if value is None else _typed(value, str) for value in _typed(one["addresses"], list)],
+        "occupancies": _column(one["occupancies"], int),
+    }
+    if len(set(map(len, columns.values()))) > 1 or _typed(one["capacity"], int) < 1:
+        raise TypeError
+    return {"name": _typed(one["name"], str), "capacity": one["capacity"], **columns}

@@ -1,0 +1,47 @@
+"""Fallback: places sessions by two choices among the last known endpoints while slta does not answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from slta_client import metrics, two_choices
+from slta_client.breaker import CircuitBreaker
+from slta_client.copies import Copies
+from slta_client.endpoints import Pool
+
+
+class Choice(NamedTuple):
+    """Pool of a fleet."""
+
+    fleet: str
+    pool: Pool
+
+
+class Fallback:
+    """Fallback of a client, behind its circuit breaker."""
+
+    def __init__(self, breaker: CircuitBreaker, copies: Copies, rng: random.Random) -> None:
+        self.breaker = breaker
+        self.copies = copies
+        self._rng = rng
+        metrics.watch("open_breakers", breaker, lambda breaker: not breaker.is_closed)
+
+    def can_place(self, fleets: Sequence[str]) -> bool:
+        """True if the endpoints of one of these fleets are known."""
+        known = self.copies.known
+        return any(fleet in known for fleet in fleets)
+
+    def due_at(self) -> float:
+        """When the next reading of endpoints is due: not while the breaker is open."""
+        return max(self.copies.due_at(), self.breaker.open_until)
+
+    def choose(self, fleets: Sequence[str]) -> Choice | None:
+        """A pool of the first fleet that has room, as far as is known."""
+        for fleet in fleets:
+            endpoints = self.copies.known.get(fleet)
+            pool = two_choices.choose(endpoints, self.copies.changes(fleet), self._rng) if endpoints else None
+            if pool is not None:
+                return Choice(fleet, pool)
+        return None
