@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
+from slta_client.breaker import Breaker, CircuitBreaker
+from slta_client.copies import Copies
+from slta_client.endpoints import Endpoints
+from slta_client.fallback import Fallback
+from slta_client.leases import Leases
 from slta_client.options import State
 from slta_client.replies import NO_REPLY, Reply, failed
 from slta_client.steps import Lost, Save, Send, Step, Steps, Wait
@@ -51,10 +57,25 @@ class Scripted:
             return server(step)
         return NO_REPLY
 
+    def falls_back(self, *found: Endpoints, fleets: Sequence[str] = ("a",), file: Path | None = None) -> Fallback:
+        """Give the state a fallback with these copies of endpoints, all of which are due."""
+        known = {one.fleet: one for one in found}
+        copies = Copies(fleets, file, self.state.rng, known)
+        fallback = Fallback(CircuitBreaker(Breaker(), self.state.rng), copies, self.state.rng)
+        self.state.fallback, self.state.leases = fallback, Leases(copies.changed)
+        return fallback
+
     @property
     def calls(self) -> list[tuple[str, str]]:
         """Fleet and call of what was sent."""
         return [(send.fleet, send.call) for _, send in self.sent]
+
+
+def pools(fleet: str = "a", *, capacity: int = 10, occupancies: Sequence[int] = (0, 0, 0)) -> Endpoints:
+    """Endpoints `p-0`, `p-1`, … of one class `c`."""
+    ids = [f"p-{number}" for number in range(len(occupancies))]
+    columns = {"pool_ids": ids, "addresses": [f"{one}:80" for one in ids], "occupancies": list(occupancies)}
+    return Endpoints({"fleet": fleet, "classes": [{"name": "c", "capacity": capacity, **columns}]})
 
 
 def placed(lease_seconds: float = 30.0) -> Reply:

@@ -5,6 +5,7 @@ What slta does not place for want of an answer is placed by the fallback, if the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from slta_client.steps import Send, Steps, Wait
 
 CAPACITY_SECONDS = 1.0
 """Between two questions for capacity, if slta names no time."""
+NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}")
+"""What slta takes as an id. One that it refuses would make it refuse the reports of other sessions beside it."""
 UNKNOWN_LEASE_SECONDS = 3600.0
 """How long the end of a session is repeated whose lease nobody told us."""
 
@@ -71,6 +74,7 @@ def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
         away += [fleet] if result.away else []
         if not result.may_go_on:
             away = away[-1:] if result.away else []
+        if not result.may_go_on or state.clock() >= deadline:
             break
     return _fall_back(state, wanted, away) or result
 
@@ -78,7 +82,7 @@ def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
 def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session | None:
     """Place the session by the fallback in one of these fleets; slta is told as soon as it answers."""
     choice = state.fallback.choose(fleets) if state.fallback is not None else None
-    if choice is None:
+    if choice is None or not NAME.fullmatch(wanted.session_id):
         return None
     session = Session(
         id=wanted.session_id,
