@@ -103,8 +103,10 @@ def test_nothing_is_read_while_the_breaker_is_open() -> None:
 def test_nothing_is_read_once_the_client_is_closed() -> None:
     scripted = Scripted()
     scripted.falls_back()
+    scripted.state.leases.abandon("a", "s-1", 1100)
     scripted.state.leases.close(scripted.now + 5)
-    assert run(scripted, lambda _: found(), until=1100) == []
+    assert run(scripted, lambda _: failed("unreachable"), until=1100) == []
+    assert scripted.calls != []
 
 
 def test_leases_are_served_between_readings_that_time_out() -> None:

@@ -13,7 +13,8 @@ from tests.client.away import ends, opened, put, silent, wanted
 from tests.client.scripted import Scripted, placed, pools, refused, replies
 from tests.inventory import each
 
-AWAY = sorted(code for code, rule in RULES.items() if rule.away)
+ANSWERS = {"no_capacity", "no_active_pool", "rate_limited", "session_ended", "unknown_fleet", "fleet_observes"}
+AWAY = sorted(RULES.keys() - ANSWERS)
 
 
 # Placements
@@ -29,7 +30,7 @@ def test_what_slta_does_not_answer_is_placed_by_the_fallback(code: str) -> None:
     assert scripted.state.leases.unreported() == [session]
 
 
-@each("code", [*sorted(RULES.keys() - AWAY), "unauthenticated"])
+@each("code", [*sorted(ANSWERS), "unauthenticated", "another_429"])
 def test_an_answer_of_slta_is_not_replaced(code: str) -> None:
     scripted = Scripted()
     scripted.falls_back(pools())

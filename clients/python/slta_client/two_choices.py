@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 
 from slta_client.endpoints import Endpoints, Pool
 
@@ -17,21 +18,16 @@ def choose(endpoints: Endpoints, changes: Mapping[str, int], rng: random.Random)
     `changes` are this client's sessions on a pool, by its id, since the occupancies were read: begun minus ended.
     O(1), and O(pools) if nearly all pools are full.
     """
-    count = len(endpoints)
+    count, by_load = len(endpoints), partial(load, changes=changes)  # of equals the first: the order is random
     for _ in range(PAIRS if count else 0):
         numbers = rng.sample(range(count), min(2, count))
-        best = _better([endpoints[number] for number in numbers], changes, rng)
-        if load(best, changes) < 1:
+        best = min((endpoints[number] for number in numbers), key=by_load)
+        if by_load(best) < 1:
             return best
-    open_pools = [pool for pool in endpoints if load(pool, changes) < 1]
-    return _better(rng.sample(open_pools, min(2, len(open_pools))), changes, rng) if open_pools else None
+    open_pools = [pool for pool in endpoints if by_load(pool) < 1]
+    return min(rng.sample(open_pools, min(2, len(open_pools))), key=by_load, default=None)
 
 
 def load(pool: Pool, changes: Mapping[str, int]) -> float:
     """Sessions for each place of the pool: from 1 on it is full."""
     return max(pool.occupancy + changes.get(pool.pool_id, 0), 0) / pool.capacity
-
-
-def _better(pools: Sequence[Pool], changes: Mapping[str, int], rng: random.Random) -> Pool:
-    """The pool with the lower load; at random among equals."""
-    return min(pools, key=lambda pool: (load(pool, changes), rng.random()))
