@@ -149,11 +149,19 @@ def test_a_reading_that_changed_nothing_counts_anew_and_one_that_failed_does_not
 
 
 def test_sessions_that_slta_does_not_know_are_in_no_copy() -> None:
+    """One began before the reading, one during it."""
     scripted = Scripted()
     copies = scripted.falls_back(pools()).copies
     scripted.state.leases.begin_unreported(session("p-1"))
-    run(scripted, replies(found(), *[failed("unreachable")] * 100), until=1001)
-    assert copies.changes("a") == {"p-1": 1}
+
+    def serve(send: Send) -> Reply:
+        if send.call == "endpoints":
+            scripted.state.leases.begin_unreported(session("p-2"))
+            return found()
+        return failed("unreachable")
+
+    run(scripted, serve, until=1001)
+    assert copies.changes("a") == {"p-1": 1, "p-2": 1}
 
 
 # The file

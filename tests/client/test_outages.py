@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -73,13 +73,22 @@ def without_store(store: Server) -> Iterator[None]:
     store.thaw()
 
 
-def outlive_in_threads(fleet: Fleet, silent: threading.Event, back: threading.Event) -> list[Session]:
+class Phases(NamedTuple):
+    """Slta is silent; the threads' sessions have begun; slta is back."""
+
+    silent: threading.Event
+    begun: threading.Event
+    back: threading.Event
+
+
+def outlive_in_threads(fleet: Fleet, phases: Phases) -> list[Session]:
     """Sessions that begin during the outage and end after it."""
     with Client(fleet.service.url, fleet.name, **OPTIONS) as client, ExitStack() as blocks:
         until(lambda: has_copy(client))
-        silent.wait()
+        phases.silent.wait()
         begun = [blocks.enter_context(client.session()) for _ in range(MANY)]
-        back.wait()
+        phases.begun.set()
+        phases.back.wait()
         until(lambda: is_reported(client))
         assert [pool_of(fleet, one) for one in begun] == [one.pool_id for one in begun]
         return begun
@@ -87,16 +96,17 @@ def outlive_in_threads(fleet: Fleet, silent: threading.Event, back: threading.Ev
 
 async def outlive(fleet: Fleet, outage: AbstractContextManager[None]) -> None:
     """Sessions of both clients begin during the outage; after it slta knows them, and has the ends of all."""
-    silent, back = threading.Event(), threading.Event()
-    in_threads = asyncio.create_task(asyncio.to_thread(outlive_in_threads, fleet, silent, back))
+    phases = Phases(threading.Event(), threading.Event(), threading.Event())
+    in_threads = asyncio.create_task(asyncio.to_thread(outlive_in_threads, fleet, phases))
     async with AsyncClient(fleet.service.url, fleet.name, **OPTIONS) as client, AsyncExitStack() as blocks:
         await eventually(lambda: has_copy(client))
         with outage:
-            silent.set()
+            phases.silent.set()
             begun = [await blocks.enter_async_context(client.session()) for _ in range(MANY)]
             async with client.session() as short:
                 assert short.placed_by == "fallback"
-        back.set()
+            await eventually(phases.begun.is_set)
+        phases.back.set()
         await eventually(lambda: is_reported(client))
         assert [pool_of(fleet, one) for one in begun] == [one.pool_id for one in begun]
         async with client.session() as later:

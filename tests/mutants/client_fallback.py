@@ -37,7 +37,7 @@ MUTANTS = {
     "the endpoints of another fleet are used": python("copies", "if endpoints.fleet != fleet:", "if False:", "copies"),
     "unchanged endpoints are sent again": python("copies", "READ_SECONDS, copy.etag)", "READ_SECONDS, None)", "copies"),
     "sessions that slta does not know are forgotten by a reading": python(
-        "copies", "for session in unreported if session.fleet == fleet", "for session in ()", "copies"
+        "copies", "for session in unreported() if session.fleet == fleet", "for session in ()", "copies"
     ),
     "a closed client reads endpoints": python("keeping", "and leases.close_at == inf else inf", "else inf", "copies"),
     "the file of another fleet is used": python(

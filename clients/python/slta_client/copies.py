@@ -67,8 +67,8 @@ class Copies:
         """When the next reading is due."""
         return min(copy.due_at for copy in self._copies.values())
 
-    def read(self, unreported: Iterable[Session], clock: Callable[[], float]) -> Steps[None]:
-        """Read the endpoints that are due first. `unreported` sessions are in no copy."""
+    def read(self, unreported: Callable[[], Iterable[Session]], clock: Callable[[], float]) -> Steps[None]:
+        """Read the endpoints that are due first. `unreported` returns the sessions that are in no copy."""
         fleet = min(self._copies, key=lambda fleet: self._copies[fleet].due_at)
         copy = self._copies[fleet]
         reply = yield Send(fleet, "endpoints", None, READ_SECONDS, copy.etag)
@@ -78,7 +78,7 @@ class Copies:
         may_pass = not reply.ok and rule_of(reply).retry
         copy.due_at = clock() + (RETRY_SECONDS if may_pass else REFRESH_SECONDS) * self._rng.uniform(0.75, 1.25)
         if reply.ok:
-            copy.changes = Counter(session.pool_id for session in unreported if session.fleet == fleet)
+            copy.changes = Counter(session.pool_id for session in unreported() if session.fleet == fleet)
         if reply.ok and reply.status != NOT_MODIFIED and self._file is not None:
             yield Save(self._file, list(self.known.values()))
 

@@ -32,7 +32,7 @@ def keep(
         ready_at = lane.ready_at() if lane is not None else inf
         read_at = fallback.due_at() if fallback is not None and leases.close_at == inf else inf
         if fallback is not None and read_at <= now:
-            yield from fallback.copies.read(leases.unreported(), clock)
+            yield from fallback.copies.read(leases.unreported, clock)
         elif lane is None or ready_at > now:
             yield Wait(min(ready_at, read_at, leases.close_at) - now)
         else:
