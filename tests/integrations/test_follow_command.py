@@ -123,6 +123,7 @@ def test_a_counter_starts_at_0_for_each_value_of_its_label(values: tuple[str, tu
     [
         f"at most {operations.MAX_OPERATIONS:,} operations",
         f"older than {operations.MARK_SECONDS:g} s",
+        f"older than {operations.LATE_SECONDS:g} s",
         f"over {log_tail.MAX_LINE_BYTES // 1024} KiB",
         f"{log_tail.ROTATE_WAIT_SECONDS:g} s after the new one has lines",
         f"`--max-backlog` bytes, by default {MAX_BACKLOG_BYTES >> 30} GiB",

@@ -76,17 +76,20 @@ OTHER = End("b", "p", 1)
 async def test_a_begin_is_a_report_and_an_end_a_complete(new: New) -> None:
     sent = await new()
     assert await sent.send(BEGIN, END)
-    assert sent.service.calls == [
-        [{"report": {"session_id": "a", "pool_id": "p", "late": True}}, {"complete": {"session_id": "a"}}]
-    ]
+    assert sent.service.calls == [[{"report": {"session_id": "a", "pool_id": "p"}}, {"complete": {"session_id": "a"}}]]
 
 
 async def test_a_report_has_the_lease(new: New) -> None:
     sent = await new(lease=30.5)
     await sent.send(BEGIN)
-    assert sent.service.calls == [
-        [{"report": {"session_id": "a", "pool_id": "p", "late": True, "lease_seconds": 30.5}}]
-    ]
+    assert sent.service.calls == [[{"report": {"session_id": "a", "pool_id": "p", "lease_seconds": 30.5}}]]
+
+
+@pytest.mark.parametrize(("age", "late"), [(0, None), (1, None), (1.1, True), (float("inf"), True)])
+async def test_a_begin_that_may_be_old_is_reported_as_late(new: New, age: float, late: bool | None) -> None:
+    sent = await new()
+    await sent.send(BEGIN, age=age)
+    assert sent.service.calls[0][0]["report"].get("late") is late
 
 
 @pytest.mark.parametrize(("age", "mark"), [(0, None), (120, None), (120.1, False), (float("inf"), False)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants.following import python as follower
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
@@ -81,5 +80,4 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a single late report is not late": python("api/routes/sessions", ", late=body.late", "", "api/reports"),
     "a late report in bulk is not late": python("api/schemas", "late=report.late", "late=False", "api/reports"),
-    "a follower's reports are not late": follower("follow/operations", ', "late": True', "", "sender"),
 }

@@ -45,9 +45,9 @@ MUTANTS = {
     "kernel drops are counted again with each datagram": python(
         "follow/datagrams", "        self._lost = total\n", "", "datagrams"
     ),
-    "an old end leaves a mark": python(
-        "follow/operations", "age_bound(operation.written_after, now) > MARK_SECONDS", "False", "sender"
-    ),
+    "an old end leaves a mark": python("follow/operations", "age > MARK_SECONDS", "False", "sender"),
+    "an old begin is reported as new": python("follow/operations", "age > LATE_SECONDS", "False", "sender"),
+    "each begin is reported as late": python("follow/operations", "age > LATE_SECONDS", "True", "sender"),
     "an end overtakes the begin that is repeated": python(
         "follow/operations", "operation.line.session_id in open_ids", "not outcome.is_final", "sender"
     ),

@@ -15,6 +15,8 @@ MAX_OPERATIONS = 1000
 """Of one call (docs/api.md)."""
 MARK_SECONDS = 120.0
 """slta remembers a complete that overtakes its assign for so long; of older lines it is told not to."""
+LATE_SECONDS = 1.0
+"""A begin that may be older is reported as late: its place says nothing about the state that slta has now."""
 MAX_BEGUN = 200_000
 """Begun sessions that are remembered until their end; beyond, the oldest are forgotten."""
 RETRIED = frozenset(
@@ -66,11 +68,12 @@ def encode(operations: Sequence[Operation], lease_seconds: float | None, now: fl
 
 
 def _encoded(operation: Operation, lease_seconds: float | None, now: float) -> dict[str, Any]:
-    line = operation.line
+    line, age = operation.line, age_bound(operation.written_after, now)
     if isinstance(line, Begin):
+        late = {"late": True} if age > LATE_SECONDS else {}
         lease = {} if lease_seconds is None else {"lease_seconds": lease_seconds}
-        return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, "late": True, **lease}}
-    mark = {"mark": False} if age_bound(operation.written_after, now) > MARK_SECONDS else {}
+        return {"report": {"session_id": line.session_id, "pool_id": line.pool_id, **late, **lease}}
+    mark = {"mark": False} if age > MARK_SECONDS else {}
     return {"complete": {"session_id": line.session_id, **mark}}
 
 
