@@ -24,6 +24,7 @@ TESTS = {
     "forged": "visits.py::test_an_id_that_was_not_signed_is_no_visit[{}]",
     "claimed": "claimed_ids.py::test_it_reaches_no_pool_where_no_session_begins[{}]",
     "ended": "visits.py::test_a_visit_that_slta_has_ended_is_answered_and_gets_another_cookie[{}]",
+    "share": "shares.py::test_slta_places_as_many_of_the_sessions_as_the_share_says",
     "stays": "visits.py::test_a_visit_stays_on_one_pool_while_slta_is_away[{}]",
 }
 
@@ -71,6 +72,8 @@ HAPROXY = {
     "HAProxy keeps the cookie of an ended visit": recipe(
         "haproxy/visits.cfg", "-m str session_ended", "-m str session_over", "ended"
     ),
+    "HAProxy asks about each session": recipe("haproxy/haproxy.cfg", "{ rand(100),sub", "{ int(-1),sub", "share"),
+    "HAProxy asks about one percent too many": recipe("haproxy/haproxy.cfg", "share) lt 0", "share) le 0", "share"),
     "HAProxy forgets where a visit is": recipe("haproxy/visits.cfg", "  stick on var(txn.slta_id)", "  # ", "stays"),
 }
 NGINX = {

@@ -14,6 +14,14 @@ SERVERS = """\
 """
 
 
+def command(setup: Setup, line: str) -> str:
+    """A command on the statistics socket; the answer."""
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.connect(f"{setup.folder}/admin.sock")
+        admin.sendall(f"{line}\n".encode())
+        return b"".join(iter(lambda: admin.recv(65_536), b"")).decode()
+
+
 def edits(setup: Setup) -> Edits:
     log = {} if setup.visits else {"127.0.0.1:5140": f"127.0.0.1:{setup.log}"}
     return log | {
@@ -32,10 +40,7 @@ def place_url(setup: Setup) -> str:
 
 
 def live(setup: Setup) -> int:
-    with socket.socket(socket.AF_UNIX) as admin:
-        admin.connect(f"{setup.folder}/admin.sock")
-        admin.sendall(b"show stat\n")
-        table = b"".join(iter(lambda: admin.recv(65_536), b"")).decode().removeprefix("# ")
+    table = command(setup, "show stat").removeprefix("# ")
     [backend] = [row for row in csv.DictReader(table.splitlines()) if (row["pxname"], row["svname"]) == POOLS]
     return int(backend["scur"])
 

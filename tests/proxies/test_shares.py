@@ -1,0 +1,146 @@
+"""HAProxy has slta place a share of the sessions: both shares are compared, and what the other share loses is found."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import aiohttp
+import httpx
+import pytest
+
+from tests.awaiting import DEADLINE_SECONDS, eventually
+from tests.proxies.clients import url
+from tests.proxies.haproxy import HAPROXY, command
+from tests.proxies.proxy import Setup
+from tests.proxies.scene import FLEET, Scene, scene
+
+pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy")]
+LOSS = 0.1
+"""Of a session on a small pool. HAProxy uses all pools alike, so its sessions lose half of that: 5 % of a large one."""
+SLOPES = {"small": 1 - LOSS, "large": 1.0}
+SESSIONS = {0: 500, 1: 1500, 10: 600, 50: 400, 100: 200}
+"""By share in percent: of 1 %, three standard errors are 0.8 points."""
+AT_ONCE = 20
+BEGIN = "  http-response lua.slta_begin\n"
+
+
+class Sample(NamedTuple):
+    """Sessions of one share: pools by who chose them, as HAProxy tells, and the differences that slta found."""
+
+    placed: list[str]
+    chosen: list[str]
+    found: Mapping[str, Any]
+
+    def is_share(self, percent: int) -> bool:
+        """Within three standard errors."""
+        total = len(self.placed) + len(self.chosen)
+        error = math.sqrt(percent / 100 * (1 - percent / 100) / total)
+        return abs(len(self.placed) / total - percent / 100) <= 3 * error
+
+    @property
+    def loss(self) -> float:
+        """Mean of the sessions that HAProxy placed by itself."""
+        return LOSS * sum(pool.startswith("small") for pool in self.chosen) / len(self.chosen)
+
+    @property
+    def found_loss(self) -> tuple[float, float]:
+        """Difference of the means, and its standard error."""
+        placed, reported = self.found["placed"], self.found["reported"]
+        return reported["mean"] - placed["mean"], math.hypot(placed["standard_error"], reported["standard_error"])
+
+
+def telling_edits(setup: Setup) -> Mapping[str, str]:
+    """As a user's, and responses tell who chose the pool."""
+    told = "  http-response set-header x-placed yes if { var(txn.slta_pool) -m found }\n"
+    return {**HAPROXY.edits(setup), BEGIN: told + BEGIN}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene(replace(HAPROXY, edits=telling_edits), tmp_path_factory.mktemp("shares"), follow=True) as made:
+        classes = [
+            {"name": name, "utility": {"kind": "linear", "slope": slope}, "capacity": 200}
+            for name, slope in SLOPES.items()
+        ]
+        made.call("PUT", "", {"classes": classes})
+        yield made
+
+
+def set_share(scene: Scene, percent: int) -> None:
+    assert command(scene.setup, f"set map slta-share.map share {percent}").strip() == ""
+
+
+async def sampled(scene: Scene, percent: int, count: int) -> Sample:
+    """So many sessions of a share, to their end."""
+    set_share(scene, percent)
+    before, begin = begun(scene), scene.call("GET", "/state")["integrals"]
+    chooses: dict[bool, list[str]] = {True: [], False: []}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as client:
+
+        async def session() -> None:
+            async with client.get(url(scene, "/play")) as answer:
+                assert answer.status == 200
+                chooses["x-placed" in answer.headers].append(answer.headers["x-pool"])
+
+        await asyncio.gather(*(session() for _ in range(count)))
+    await eventually(lambda: begun(scene) - before == count and scene.active() == 0)
+    found = scene.call("GET", f"/averages?since={begin}")["difference_at_placing_by_source"]
+    return Sample(chooses[True], chooses[False], found)
+
+
+def begun(scene: Scene) -> float:
+    """Sessions that slta has placed, or that were reported to it."""
+    outcomes = scene.followed()
+    return sum(outcomes.get(f'outcomes_total{{code="{code}",operation="report"}}', 0) for code in ("same", "new"))
+
+
+async def holds(scene: Scene, percent: int, count: int, right: Callable[[Sample], bool]) -> bool:
+    """Of one sample or another: of right ones, one in 370 is beyond three standard errors."""
+    return right(await sampled(scene, percent, count)) or right(await sampled(scene, percent, count))
+
+
+@pytest.mark.parametrize("percent", SESSIONS)
+async def test_slta_places_as_many_of_the_sessions_as_the_share_says(shared: Scene, percent: int) -> None:
+    assert await holds(shared, percent, SESSIONS[percent], lambda sample: sample.is_share(percent))
+
+
+async def test_a_loss_of_5_percent_in_the_other_share_is_found(shared: Scene) -> None:
+    def is_found(sample: Sample) -> bool:
+        assert sample.loss == pytest.approx(0.05, abs=0.01)
+        found, error = sample.found_loss
+        assert found > 3 * error
+        return abs(found - sample.loss) <= 3 * error
+
+    assert await holds(shared, 10, 2000, is_found)
+
+
+async def test_the_differences_of_both_shares_stand_in_state_averages_and_metrics(shared: Scene) -> None:
+    await until_in_averages(shared)
+    state = shared.call("GET", "/state")["difference_at_placing_by_source"]
+    averages = shared.call("GET", "/averages?window=3600")["difference_at_placing_by_source"]
+    text = metrics(shared)
+    for source in ("placed", "reported"):
+        assert state[source]["sessions"] >= averages[source]["sessions"] > 0
+        labels = f'{{fleet="{FLEET}",source="{source}",window="3600"}}'
+        for name, member in {"": "mean", "_standard_error": "standard_error", "_sessions": "sessions"}.items():
+            [value] = re.findall(rf"^slta_difference_at_placing{name}{labels} (\S+)$", text, re.MULTILINE)
+            assert float(value) == pytest.approx(averages[source][member])
+
+
+def metrics(scene: Scene) -> str:
+    return httpx.get(f"{scene.service.url}/metrics", headers={"Authorization": f"Bearer {scene.key}"}).text
+
+
+async def until_in_averages(scene: Scene) -> None:
+    """Sessions of both sources began since the first line of the fleet's history."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            await sampled(scene, 50, 400)
+            found = scene.call("GET", "/averages?window=3600")["difference_at_placing_by_source"]
+            if found["placed"]["sessions"] and found["reported"]["sessions"]:
+                return
