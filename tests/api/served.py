@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from redis import Redis
 
@@ -20,11 +22,13 @@ from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.runtime.bootstrap import connection_limits, uvicorn_config
 from slta.runtime.settings import Settings
+from slta.server.connection_limits import ConnectionLimits
 from slta.server.http_limits import LimitedProtocol
 from slta.server.server import Server, bind
 from slta.store import Store
 from tests.api.conftest import FLEET, PATIENT, no_metrics
 from tests.api.raw_requests import Talk, call, last
+from tests.awaiting import eventually
 from tests.in_process import StatedClock
 
 
@@ -54,6 +58,32 @@ class Served:
         writer.transport.abort()
 
 
+class PromptServer(Server):
+    """Ends once its connections have: uvicorn's server asks ten times a second whether it should, and they have."""
+
+    def __init__(self, config: uvicorn.Config, limits: ConnectionLimits) -> None:
+        super().__init__(config, limits, on_shutdown=lambda: None)
+        self._ending = asyncio.Event()
+
+    def stop(self) -> None:
+        super().stop()
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        ticks = asyncio.create_task(super().main_loop())
+        await self._ending.wait()
+        ticks.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await eventually(lambda: self.force_exit or not (self.server_state.connections or self.server_state.tasks))
+
+
 @asynccontextmanager
 async def served(app: FastAPI, *, fast_path: bool = True, **settings: Any) -> AsyncIterator[Served]:
     """The application on a free port until the end of the block."""
@@ -63,7 +93,7 @@ async def served(app: FastAPI, *, fast_path: bool = True, **settings: Any) -> As
     if not fast_path:
         by_asgi: Any = partial(LimitedProtocol, limits=limits)
         config.http = by_asgi
-    server = Server(config, limits, on_shutdown=lambda: None)
+    server = PromptServer(config, limits)
     listener = bind("127.0.0.1", 0)  # who connects waits there until the server accepts
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
