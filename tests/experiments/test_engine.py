@@ -199,16 +199,16 @@ def test_the_cache_knows_the_text_of_the_rules() -> None:
 
 
 def test_coupled_runs_have_exactly_the_same_sessions() -> None:
-    workload = stationary(generator(5), 50 * 9.75, 25.0)
-    run = Run(horizon=25.0, warm_up=5.0)
-    seen = {simulate(TABLE_1, 50, p, workload, run).gaps.mean_sessions_per_pool for p in ("SLTA", "JLMU", "random")}
+    workload = stationary(generator(5), 20 * 9.75, 10.0)
+    run = Run(horizon=10.0, warm_up=5.0)
+    seen = {simulate(TABLE_1, 20, p, workload, run).gaps.mean_sessions_per_pool for p in ("SLTA", "JLMU", "random")}
     assert len(seen) == 1
 
 
 @pytest.mark.parametrize("policy", ["SLTA", "SLTA-greedy", "JLMU", "random", "round robin", "two choices"])
 @pytest.mark.parametrize("shape", [TABLE_1, FIGURE_3_RIGHT, STRONG], ids=lambda shape: shape.name)
 def test_no_average_exceeds_its_bound(policy: str, shape: FleetShape) -> None:
-    n = 20
+    n = 12
     loads = [(0.0, 4.0 * n), (4.0, 14.0 * n), (8.0, 2.0 * n)]
     workload = stepped(generator(6), 60, loads, 12.0)
     gaps = simulate(shape, n, policy, workload, Run(horizon=12.0, warm_up=0.0)).gaps

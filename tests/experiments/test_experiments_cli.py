@@ -79,12 +79,12 @@ def test_all_runs_every_study_with_the_seeds_of_the_committed_results(
 
 def test_table1_writes_the_rows_and_pairs_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "table1.json"
-    options = ["--n", "50,20", "--load", "9.75", "--seeds", "2", "--horizon", "2", "--processes", "1"]
+    options = ["--n", "20,10", "--load", "9.75", "--seeds", "2", "--horizon", "1", "--processes", "1"]
     result = runner.invoke(app, ["table1", *options, "--json", str(file), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     data = json.loads(file.read_text(encoding="utf-8"))
     assert {(r["policy"], r["n"], r["load"], r["seeds"]) for r in data["rows"]} == {
-        (policy, n, 9.75, 2) for policy in ("JLMU", "SLTA") for n in (20, 50)
+        (policy, n, 9.75, 2) for policy in ("JLMU", "SLTA") for n in (10, 20)
     }
     assert {"gap_mean", "gap_se", "gap_paper", "z"} <= set(data["rows"][0])
     assert [set(p) for p in data["paired"]] == [{"n", "load", "difference_mean", "difference_se"}] * 2
