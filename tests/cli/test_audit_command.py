@@ -1,10 +1,11 @@
-"""`slta audit` as a process: exit codes, the file of findings, and a store that a dispatcher serves meanwhile."""
+"""`slta audit`: exit codes, the file of findings, and a store that a dispatcher serves meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from tests.store.conftest import Calls
 
 
 def slta(*arguments: str, answers: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLTA_")}
     return subprocess.run(
         [sys.executable, "-m", "slta.cli", "audit", *arguments],
@@ -34,6 +36,13 @@ def slta(*arguments: str, answers: str = "", **environment: str) -> subprocess.C
         check=False,
         env=clean | environment,
     )
+
+
+def audit(*arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in this process."""
+    unset = {name: None for name in os.environ if name.startswith("SLTA_")}
+    done = CliRunner().invoke(app, arguments, input=answers, env=unset)
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def fill(url: str, fleet: str = "f") -> None:
@@ -75,7 +84,7 @@ def test_findings_are_1_and_go_to_the_file_too(url: str, tmp_path: Path) -> None
 
 
 def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> None:
-    done = slta("--store-url", url, "--json", "-")
+    done = audit("--store-url", url, "--json", "-")
     assert [one["fleet"] for one in json.loads(done.stdout)] == ["f", "g"]
     assert (done.returncode, done.stderr) == (0, "f: no findings\ng: no findings\n")
 
@@ -89,7 +98,7 @@ def test_findings_go_to_standard_output_and_the_text_beside_them(url: str) -> No
     ],
 )
 def test_a_store_that_cannot_be_looked_at_is_2(arguments: list[str], said: str) -> None:
-    done = slta(*arguments)
+    done = audit(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(said)
     assert done.stderr.count("\n") == 1
@@ -104,19 +113,19 @@ def test_a_wrong_password_is_named_as_the_cause_and_not_shown() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "\udcff"])
 def test_what_no_fleet_can_be_called_is_refused_and_an_empty_name_does_not_mean_all(url: str, name: str) -> None:
-    done = slta("--store-url", url, "--repair", "--fleet", name)
+    done = audit("--store-url", url, "--repair", "--fleet", name)
     assert (done.returncode, done.stdout) == (2, "")
     assert "a fleet name has 1 to 128 of" in done.stderr
 
 
 def test_findings_are_told_though_their_file_cannot_be_written(url: str, tmp_path: Path) -> None:
-    done = slta("--store-url", url, "--json", str(tmp_path))
+    done = audit("--store-url", url, "--json", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "f: no findings\ng: no findings\n")
     assert done.stderr == f"slta: {tmp_path}: Is a directory\n"
 
 
 def test_a_fleet_that_is_not_there_is_2(url: str) -> None:
-    done = slta("--store-url", url, "--fleet", "nobody")
+    done = audit("--store-url", url, "--fleet", "nobody")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("nobody: could not be audited: The fleet does not exist: ")
 
@@ -138,9 +147,9 @@ def test_a_repair_mends_what_was_found_and_ends_with_0(url: str) -> None:
         redis.expire("slta:fleets", 1000)
     done = slta("--store-url", url, "--repair", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == (
+    assert re.sub(r"in \d+ slices", "in some slices", done.stdout) == (
         "g: a repair would set aside 1 of 6 sessions and 0 records of pools:\n  session s9: its record is unreadable\n"
-        "the store: no findings\nf: no findings\ng: no findings\n  repaired in 10 slices\n"
+        "the store: no findings\nf: no findings\ng: no findings\n  repaired in some slices\n"
         "  1 unusable records were moved to {g}:aside\n"
     )
     assert slta("--store-url", url).returncode == 0
@@ -180,7 +189,7 @@ def test_what_a_repair_would_set_aside_is_listed_and_stays_where_nobody_says_yes
 
 @pytest.mark.parametrize(("arguments", "answers"), [([], "y\n"), (["--yes"], "")])
 def test_and_is_set_aside_where_somebody_does(url: str, doubtful: Redis, arguments: list[str], answers: str) -> None:
-    done = slta("--store-url", url, "--repair", *arguments, answers=answers)
+    done = audit("--store-url", url, "--repair", *arguments, answers=answers)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(WOULD_SET_ASIDE)
     assert "  3 unusable records were moved to {g}:aside\n" in done.stdout
@@ -208,7 +217,7 @@ def test_what_was_set_aside_before_is_offered_and_put_back(url: str) -> None:
 def test_a_fleet_without_a_document_is_left_as_it_is(url: str) -> None:
     with Redis.from_url(url, decode_responses=True) as redis:
         redis.delete("{g}:document", "{g}:cold")
-        done = slta("--store-url", url, "--repair", "--yes")
+        done = audit("--store-url", url, "--repair", "--yes")
         assert done.returncode == 1
         assert "document: is unreadable" in done.stdout or "state: cannot be read" in done.stdout
         assert redis.hlen("{g}:sessions") == 5
