@@ -6,4 +6,5 @@
 | outages | clients and sessions while slta or its store is away for a minute |
 | first_byte | time to the first byte, with and without a question to slta |
 | evaluation | placement gap in slta beside that in the proxy's log |
+| rollout | both differences at placing while slta places a share of the sessions |
 """

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.proxies import connections, evaluation, first_byte, outages
+from lab.proxies import connections, evaluation, first_byte, outages, rollout
 from tests.proxies.scene import Scene, scene
 from tests.proxies.table import PROXIES
 
@@ -19,8 +19,11 @@ RUNS: Mapping[str, Callable[[Scene, float], Coroutine[Any, Any, bool]]] = {
     "outages": outages.run,
     "first-byte": first_byte.run,
     "evaluation": evaluation.run,
+    "rollout": rollout.run,
 }
 CAPACITY = 2000
+PATIENT = {"rollout"}
+"""Runs in which a busy machine must not make the proxy choose: it would change the shares."""
 
 
 def main() -> int:
@@ -43,7 +46,7 @@ def _play(name: str, run: str, scale: float) -> bool:
     proxy = evaluation.with_second_log(PROXIES[name])
     with (
         tempfile.TemporaryDirectory(prefix="slta-") as folder,
-        scene(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=False) as made,
+        scene(proxy, Path(folder), follow=True, capacity=CAPACITY, patient=run in PATIENT) as made,
     ):
         return asyncio.run(RUNS[run](made, scale))
 

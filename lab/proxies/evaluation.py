@@ -45,7 +45,7 @@ async def run(scene: Scene, scale: float = 1.0) -> bool:
     """Print both gaps in percent of the bound; whether they differ by at most `ALLOWED_POINTS`."""
     draws, seconds = random.Random(11), SECONDS * scale
     async with _logged(scene) as rows:
-        load = asyncio.create_task(at_rate(RATE, int(RATE * seconds), lambda _: _session(scene, draws)))
+        load = asyncio.create_task(at_rate(RATE, int(RATE * seconds), lambda _: session(scene, draws)))
         await asyncio.sleep(3 * MEAN_SECONDS)
         begin, state = time.time(), await asyncio.to_thread(scene.call, "GET", "/state")
         await asyncio.sleep(seconds - 6 * MEAN_SECONDS)
@@ -58,7 +58,8 @@ async def run(scene: Scene, scale: float = 1.0) -> bool:
     return bool(difference <= ALLOWED_POINTS)
 
 
-async def _session(scene: Scene, draws: random.Random) -> None:
+async def session(scene: Scene, draws: random.Random) -> None:
+    """One of a random length."""
     target = f"/play?seconds={draws.expovariate(1 / MEAN_SECONDS):.3f}&size=100"
     async with browser() as client, client.get(url(scene, target)) as answer:
         await answer.read()

@@ -22,6 +22,12 @@ def command(setup: Setup, line: str) -> str:
         return b"".join(iter(lambda: admin.recv(65_536), b"")).decode()
 
 
+def set_share(setup: Setup, percent: int) -> None:
+    """As many of the new sessions are placed by slta."""
+    answer = command(setup, f"set map slta-share.map share {percent}").strip()
+    assert not answer, answer
+
+
 def edits(setup: Setup) -> Edits:
     log = {} if setup.visits else {"127.0.0.1:5140": f"127.0.0.1:{setup.log}"}
     return log | {

@@ -24,6 +24,7 @@ from tests.service_process import ServiceProcess
 FLEET = "f"
 CLASSES: dict[str, float] = {"small": 20, "large": 30}
 POOLS_PER_CLASS = 6
+CURVES: dict[str, Any] = {name: {"kind": "log_share", "resource": resource} for name, resource in CLASSES.items()}
 NAMES = [f"{name}-{k}" for name in CLASSES for k in range(1, POOLS_PER_CLASS + 1)]
 OUTSIDE = "small-99"
 """A pool that runs and that no proxy has."""
@@ -32,7 +33,7 @@ END_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Scene:
-    """What runs. `setup` has the ports; `key` may do everything."""
+    """What runs. `setup` has the ports; `key` may do everything; `curves` are the utilities by class."""
 
     proxy: Proxy
     setup: Setup
@@ -40,6 +41,7 @@ class Scene:
     store: Server
     service: ServiceProcess
     key: str
+    curves: Mapping[str, Any]
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Of slta's API below the fleet; the answer's JSON."""
@@ -84,15 +86,20 @@ class Scene:
 
     def set_capacity(self, capacity: int) -> None:
         """Of each pool."""
-        classes = [
-            {"name": name, "utility": {"kind": "log_share", "resource": resource}, "capacity": capacity}
-            for name, resource in CLASSES.items()
-        ]
+        classes = [{"name": name, "utility": utility, "capacity": capacity} for name, utility in self.curves.items()]
         self.call("PUT", "", {"classes": classes})
 
 
 @contextmanager
-def scene(proxy: Proxy, folder: Path, *, follow: bool = False, capacity: int = 200, **changes: Any) -> Iterator[Scene]:
+def scene(
+    proxy: Proxy,
+    folder: Path,
+    *,
+    follow: bool = False,
+    capacity: int = 200,
+    curves: Mapping[str, Any] = CURVES,
+    **changes: Any,
+) -> Iterator[Scene]:
     """All of it, ended in reverse order. `follow`: sessions end as in the log. `changes` are fields of the setup."""
     with ExitStack() as stack:
         pools = stack.enter_context(Pools([*NAMES, OUTSIDE]))
@@ -100,7 +107,8 @@ def scene(proxy: Proxy, folder: Path, *, follow: bool = False, capacity: int = 2
         store = stack.enter_context(started(_made(folder / "store"), EMBEDDED))
         settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
         service = stack.enter_context(ServiceProcess(folder, keys, settings=settings))
-        made = Scene(proxy, _setup(folder, pools, service.port, {"key": place} | changes), pools, store, service, admin)
+        setup = _setup(folder, pools, service.port, {"key": place} | changes)
+        made = Scene(proxy, setup, pools, store, service, admin, curves)
         made.set_capacity(capacity)
         made.add(NAMES)
         if follow:

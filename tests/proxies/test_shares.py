@@ -15,14 +15,14 @@ import pytest
 
 from tests.awaiting import DEADLINE_SECONDS, eventually
 from tests.proxies.clients import url
-from tests.proxies.haproxy import HAPROXY, command
+from tests.proxies.haproxy import HAPROXY, set_share
 from tests.proxies.proxy import Setup
 from tests.proxies.scene import FLEET, Scene, scene
 
 pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy")]
 LOSS = 0.1
 """Of a session on a small pool. HAProxy uses all pools alike, so its sessions lose half of that: 5 % of a large one."""
-SLOPES = {"small": 1 - LOSS, "large": 1.0}
+CURVES = {name: {"kind": "linear", "slope": slope} for name, slope in {"small": 1 - LOSS, "large": 1.0}.items()}
 SESSIONS = {0: 500, 1: 1500, 10: 600, 50: 400, 100: 200}
 """By share in percent: of 1 %, three standard errors are 0.8 points."""
 AT_ONCE = 20
@@ -62,22 +62,14 @@ def telling_edits(setup: Setup) -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with scene(replace(HAPROXY, edits=telling_edits), tmp_path_factory.mktemp("shares"), follow=True) as made:
-        classes = [
-            {"name": name, "utility": {"kind": "linear", "slope": slope}, "capacity": 200}
-            for name, slope in SLOPES.items()
-        ]
-        made.call("PUT", "", {"classes": classes})
+    proxy, folder = replace(HAPROXY, edits=telling_edits), tmp_path_factory.mktemp("shares")
+    with scene(proxy, folder, follow=True, curves=CURVES) as made:
         yield made
-
-
-def set_share(scene: Scene, percent: int) -> None:
-    assert command(scene.setup, f"set map slta-share.map share {percent}").strip() == ""
 
 
 async def sampled(scene: Scene, percent: int, count: int) -> Sample:
     """So many sessions of a share, to their end."""
-    set_share(scene, percent)
+    set_share(scene.setup, percent)
     before, begin = begun(scene), scene.call("GET", "/state")["integrals"]
     chooses: dict[bool, list[str]] = {True: [], False: []}
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as client:
@@ -137,10 +129,10 @@ def metrics(scene: Scene) -> str:
 
 
 async def until_in_averages(scene: Scene) -> None:
-    """Sessions of both sources began since the first line of the fleet's history."""
+    """Two sessions of either source were drawn since the first line of the fleet's history."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             await sampled(scene, 50, 400)
             found = scene.call("GET", "/averages?window=3600")["difference_at_placing_by_source"]
-            if found["placed"]["sessions"] and found["reported"]["sessions"]:
+            if min(found["placed"]["sessions"], found["reported"]["sessions"]) > 1:
                 return

@@ -1,0 +1,56 @@
+"""docs/rollout.md is short, and its table of waiting times follows from its example."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from slta.core.differences import ONE_IN
+from tests.docs.pages import ROOT, Page, rows
+from tests.docs.waiting import ERRORS, LEAST_DRAWN, sessions_needed
+
+PAGE = Page(ROOT / "docs/rollout.md")
+WAIT = PAGE.section("How long to wait")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_after_so_many_sessions_the_difference_is_three_standard_errors(share: float) -> None:
+    total = sessions_needed(0.03, share, 0.05, 0.34)
+    placed, reported = (part * total / ONE_IN for part in (share, 1 - share))
+    error = math.hypot(0.05 / math.sqrt(placed), 0.34 / math.sqrt(reported))
+    assert ERRORS * error == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.9])
+def test_ten_sessions_of_either_source_are_drawn_at_least(share: float) -> None:
+    assert sessions_needed(1000, share, 0.05, 0.34) * min(share, 1 - share) / ONE_IN == pytest.approx(LEAST_DRAWN)
+    assert f"{LEAST_DRAWN} drawn" in WAIT
+
+
+def test_the_table_has_what_the_formula_says_of_the_example() -> None:
+    [price] = numbers(r"load price\s+(\d\.\d+)", WAIT)
+    deviations = [numbers(rf"{source}\D+(\d\.\d+)", WAIT)[0] for source in ("`sd_placed`", "`sd_reported`")]
+    head, *table = [line for line in WAIT.splitlines() if line.startswith("|") and "--" not in line]
+    shares = [value / 100 for value in numbers(r"at (\d+) %", head)]
+    assert shares == [0.01, 0.1, 0.5]
+    assert len(table) == len(rows(WAIT))
+    for part, *cells in rows(WAIT):
+        difference = numbers(r"^(\d+) %", part)[0] / 100 * price
+        expected = [sessions_needed(difference, share, *deviations) for share in shares]
+        assert [float(cell.replace(",", "")) for cell in cells] == [rounded(value) for value in expected]
+
+
+def test_it_has_at_most_120_lines() -> None:
+    assert len(PAGE.text.splitlines()) <= 120
+
+
+def numbers(pattern: str, text: str) -> list[float]:
+    return [float(found) for found in re.findall(pattern, text)]
+
+
+def rounded(value: float) -> float:
+    """Up to two figures."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / unit) * unit
