@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
 
 from slta_client import AsyncClient, Client, PlacementError, SessionLostError
+from slta_client.copy_file import save
+from slta_client.endpoints import Endpoints
 from tests.client.fleets import Fleet
 from tests.client.gate import Answer, Chooser, Cut, Fault, Gate, Late, Request, Silence, Unsent, gate
 from tests.service_process import ServiceProcess
@@ -160,7 +162,8 @@ async def test_an_assign_that_arrives_after_its_session_was_given_up_places_noth
 
 # The campaign
 
-MANY = 300
+MANY = {None: 300, "two-choices": 100}
+"""Faults by fallback; behind an open breaker there are few requests to disturb."""
 DISTURBANCES = 10
 HOLDING_SECONDS = (0.0, 0.05, 0.5, 5.0)
 KINDS: tuple[Callable[[random.Random], Fault], ...] = (
@@ -177,12 +180,14 @@ KINDS: tuple[Callable[[random.Random], Fault], ...] = (
 class Chaos:
     """One request in four meets a fault, until there were enough, and the dispatcher was disturbed often enough."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, faults: int) -> None:
+        self.faults = faults
         self.rng = random.Random(seed)
         self.seen: Counter[str] = Counter()
         self.disturbed: Counter[str] = Counter()
         self.played: list[str] = []
         self.lost: list[str] = []
+        self.refused: Counter[str] = Counter()
 
     def choose(self, _: Request) -> Fault | None:
         if self.is_over or self.rng.random() > 0.25:
@@ -193,7 +198,7 @@ class Chaos:
 
     @property
     def is_over(self) -> bool:
-        return self.seen.total() >= MANY and self.disturbed.total() >= DISTURBANCES
+        return self.seen.total() >= self.faults and self.disturbed.total() >= DISTURBANCES
 
 
 async def disturb(service: ServiceProcess, between: Gate, chaos: Chaos) -> None:
@@ -222,7 +227,8 @@ async def play(client: AsyncClient, chaos: Chaos) -> None:
                 await asyncio.sleep(chaos.rng.choice(HOLDING_SECONDS))
         except SessionLostError as error:
             chaos.lost.append(error.reason)
-        except PlacementError:
+        except PlacementError as error:
+            chaos.refused[error.code] += 1
             await asyncio.sleep(0.05)
 
 
@@ -235,24 +241,28 @@ def play_in_a_thread(client: Client, chaos: Chaos) -> None:
                 time.sleep(chaos.rng.choice(HOLDING_SECONDS))
         except SessionLostError as error:
             chaos.lost.append(error.reason)
-        except PlacementError:
+        except PlacementError as error:
+            chaos.refused[error.code] += 1
             time.sleep(0.05)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [1])
-async def test_after_300_random_faults_each_session_was_placed_once_and_has_ended(
-    tmp_path: Path, http: httpx.Client, seed: int
+@pytest.mark.parametrize(("seed", "fallback"), [(1, None), pytest.param(2, "two-choices", marks=pytest.mark.campaign)])
+async def test_after_hundreds_of_random_faults_each_session_was_placed_once_and_has_ended(
+    tmp_path: Path, http: httpx.Client, seed: int, fallback: Literal["two-choices"] | None
 ) -> None:
-    chaos, tasks = Chaos(seed), asyncio.all_tasks()
+    chaos, tasks = Chaos(seed, MANY[fallback]), asyncio.all_tasks()
     with ServiceProcess(tmp_path, settings={"SLTA_DURABILITY": "fsync"}) as service:
         fleet = Fleet.create(service, http, "f")
         async with gate(service.port) as between:
             between.choose = chaos.choose
-            threads = Client(between.url, "f", lease_seconds=9)
+            copy = tmp_path / "copy"
+            save(copy, [Endpoints(fleet.call("GET", "endpoints"))])
+            options: dict[str, Any] = {"fallback": fallback, "fallback_file": copy} if fallback else {}
+            threads = Client(between.url, "f", lease_seconds=9, **options)
             with ThreadPoolExecutor(10) as pool:
-                async with AsyncClient(between.url, "f", lease_seconds=9) as client:
+                async with AsyncClient(between.url, "f", lease_seconds=9, **options) as client:
                     players = [play(client, chaos) for _ in range(20)]
                     loop = asyncio.get_running_loop()
                     in_threads = [loop.run_in_executor(pool, play_in_a_thread, threads, chaos) for _ in range(10)]
@@ -261,13 +271,15 @@ async def test_after_300_random_faults_each_session_was_placed_once_and_has_ende
             await between.arrived()
         placed = placements(between)
         assert max(placed.values()) == 1
+        assert not fallback or chaos.refused.keys() <= {"rate_limited"}
         assert len(chaos.played) == len(set(chaos.played)) > 100
         assert len(between.named("renew")) > 20
         assert renewed_after_end(between) == []
         assert fleet.live == 0
         assert [name for name in placed if fleet.status(name) == 200] == []
         counted = {name: fleet.counter(name) for name in ("assigned", "completed", "expired")}
-    print(seed, counted, dict(chaos.seen), dict(chaos.disturbed), len(chaos.played), "sessions, lost:", chaos.lost)
+    faults = dict(chaos.seen), dict(chaos.disturbed)
+    print(seed, counted, *faults, len(chaos.played), "sessions, lost:", chaos.lost, "refused:", dict(chaos.refused))
     assert set(chaos.lost) <= {"expired"}
     assert asyncio.all_tasks() == tasks
     assert [thread.name for thread in threading.enumerate() if thread.name == "slta_client"] == []

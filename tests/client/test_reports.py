@@ -166,6 +166,15 @@ def test_a_report_that_may_have_arrived_is_followed_by_an_end(code: str, ended: 
     assert kinds(keep(scripted, taken(), scripted.now + 100)) == ended
 
 
+def test_the_end_is_repeated_for_as_long_as_the_lease_of_the_last_report_lasts() -> None:
+    scripted, session = placed_away(lease=30.0)
+    away = scripted.now + 500
+    keep(scripted, lambda _: failed("timeout"), away)
+    scripted.state.leases.end(session)
+    times = [at - away for at, _ in keep(scripted, lambda _: failed("timeout"), away + 200)]
+    assert 80 < max(times) < 90
+
+
 def test_a_session_that_ends_during_its_report_is_completed() -> None:
     scripted, session = placed_away()
 

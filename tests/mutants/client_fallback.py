@@ -95,6 +95,9 @@ MUTANTS = {
     "a session that may have been reported gets no end": python(
         "reports", "item.in_doubt = item.in_doubt or rule.in_doubt", "pass", "reports"
     ),
+    "the end of a reported session is given up with its first lease": python(
+        "reports", "session.lease_ends_at = now + session.lease_seconds", "pass", "reports"
+    ),
     "a session that ends during its report gets no end": python(
         "reports", " or session.id in self._sent", "", "reports"
     ),

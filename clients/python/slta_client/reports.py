@@ -37,8 +37,10 @@ class Reports(Schedule):
         return session.in_doubt or session.id in self._sent
 
     def take(self, now: float) -> list[Session]:
-        """Those that are due."""
+        """Those that are due. If this report arrives, their leases begin now at the earliest."""
         taken = super().take(now)
+        for session in taken:
+            session.lease_ends_at = now + session.lease_seconds
         self._sent = {session.id for session in taken}
         return taken
 
@@ -65,7 +67,7 @@ class Reports(Schedule):
             self._push(item)
         else:
             self._refuse(item, outcome, sent_at)
-        return rule.retry is False
+        return not rule.retry
 
     def _hand_over(self, item: Session, outcome: Reply, sent_at: float) -> None:
         """Renew it as any other; at once if slta knew it, as a report does not renew its lease."""
