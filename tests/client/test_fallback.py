@@ -153,6 +153,13 @@ def test_the_first_fleet_with_room_that_is_away_gets_the_session() -> None:
     assert put(scripted, lambda _: failed("unreachable"), wanted("a", "b", "c")).fleet == "b"
 
 
+def test_while_the_breaker_is_open_the_next_fleet_gets_what_the_first_has_no_room_for() -> None:
+    scripted = Scripted()
+    scripted.falls_back(pools("a", occupancies=(10,)), pools("b"), fleets=("a", "b"))
+    opened(scripted)
+    assert put(scripted, replies(), wanted("a", "b")).fleet == "b"
+
+
 def test_a_fleet_that_answered_gets_nothing_by_the_fallback() -> None:
     scripted = Scripted()
     scripted.falls_back(pools("a"), pools("b"), fleets=("a", "b"))

@@ -74,6 +74,9 @@ MUTANTS = {
     "before the fallback places slta is asked to end the id": python(
         "placing", " and not may_fall_back:", ":", "fallback"
     ),
+    "an open breaker leaves the first fleet only": python(
+        "placing", "rule.next_fleet or not final.is_sent", "rule.next_fleet", "fallback"
+    ),
     "an id that slta would refuse is placed": python(
         "placing", " or not NAME.fullmatch(wanted.session_id)", "", "fallback"
     ),

@@ -23,7 +23,7 @@ MUTANTS = {
         "placing", "is_open = final.in_doubt or was_open", "is_open = was_open", "placing"
     ),
     "two fleets may have the same session": python(
-        "placing", "rule.next_fleet and not is_open", "rule.next_fleet", "placing"
+        "placing", "is_definite and not is_open, final", "is_definite, final", "placing"
     ),
     "the lease counts from the answer": python(
         "placing", "session.leased(final.sent_at)", "session.leased(final.sent_at + 1)", "placing"

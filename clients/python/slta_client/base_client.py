@@ -50,7 +50,7 @@ class BaseClient(ABC):
             on_lost=on_lost,
             verify=verify,
             fallback=fallback,
-            fallback_file=None if fallback_file is None else Path(fallback_file),
+            fallback_file=None if fallback_file is None else Path(fallback_file).absolute(),
             breaker=breaker,
         )
         self._begin()

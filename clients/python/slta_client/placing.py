@@ -29,12 +29,14 @@ UNKNOWN_LEASE_SECONDS = 3600.0
 class Final(NamedTuple):
     """Last reply to a call and its retries.
 
-    `in_doubt`: an attempt without a definite reply may have been applied.
+    `in_doubt`: an attempt without a definite reply may have been applied. `is_sent`: False if the circuit breaker kept
+    the call back, and the reply is an earlier one.
     """
 
     reply: Reply
     in_doubt: bool
     sent_at: float
+    is_sent: bool = True
 
 
 class Refused(NamedTuple):
@@ -117,13 +119,14 @@ def _in_fleet(state: State, wanted: Wanted, fleet: str, deadline: float) -> Step
             return session
         is_open = final.in_doubt or was_open
         rule = rule_of(final.reply)
+        is_definite = rule.next_fleet or not final.is_sent
         may_fall_back = rule.away and state.fallback is not None and state.fallback.can_place([fleet])
-        if is_open and rule.next_fleet and not may_fall_back:
+        if is_open and is_definite and not may_fall_back:
             is_open = not (yield from _is_ended(state, fleet, session_id))
         error = _error(final.reply, wanted, fleet)
-        if is_open and rule.next_fleet:
+        if is_open and is_definite:
             error = UnavailableError("outcome_unknown", error.args[0], fleet=fleet, session_id=session_id)
-        return Refused(error, rule.next_fleet and not is_open, final.reply.retry_after, rule.away)
+        return Refused(error, is_definite and not is_open, final.reply.retry_after, rule.away)
     finally:
         if is_open:
             state.leases.abandon(fleet, session_id, state.clock() + (wanted.lease_seconds or UNKNOWN_LEASE_SECONDS))
@@ -136,7 +139,7 @@ def _assign(state: State, wanted: Wanted, fleet: str, deadline: float) -> Steps[
         return (yield from _repeat(state, fleet, "assign", _assign_body(wanted)))
     admission = fallback.breaker.admit(state.clock())
     if admission is None and fallback.can_place(wanted.fleets):
-        return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock())
+        return Final(fallback.breaker.last, in_doubt=False, sent_at=state.clock(), is_sent=False)
     try:
         final = yield from _repeat(state, fleet, "assign", _assign_body(wanted), deadline)
         if is_away(final.reply):
