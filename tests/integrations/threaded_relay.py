@@ -30,16 +30,18 @@ class ThreadedRelay:
         self._thread.start()
         self.come_back()
 
-    async def _rule(self, _: Link, data: bytes, from_client: bool) -> bytes:
-        if not from_client:
-            if not self._passing.is_set():
+    async def _rule(self, link: Link, data: bytes, from_client: bool) -> bytes:
+        if from_client:
+            link.notes["held"] = not self._passing.is_set()
+        else:
+            if link.notes["held"] and not self._passing.is_set():
                 self.held.set()
                 await asyncio.to_thread(self._passing.wait)
             self._answered.set()
         return data
 
     def hold(self) -> None:
-        """Hold back the answers from now on."""
+        """Hold back the answers of the calls from now on, not what is missing of an earlier one."""
         self._until_called()
         self._passing.clear()
 
