@@ -99,7 +99,7 @@ def calls() -> Calls:
 @pytest.fixture
 async def store(server: str, redis: Redis, clock: Clock, calls: Calls) -> AsyncIterator[Store]:
     """A store that is patient with a slow machine, whose clock stands still unless the test moves it."""
-    settings = StoreSettings(server, call_timeout_seconds=30, deadline_seconds=60)
+    settings = StoreSettings(server, connect_timeout_seconds=5, call_timeout_seconds=30, deadline_seconds=60)
     opened = Store(settings, calls, draw=Random(1).random, clock=clock)
     yield opened
     await opened.close()

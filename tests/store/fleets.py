@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,7 @@ from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, LogShareUtility, PoolClass, TableUtility, Utility
 from slta.models import Pool, PoolSpec, errors
 from slta.store import Store
+from slta.store.batching.batcher import MAX_BATCH
 from slta.store.encoding import put_arguments
 from tests import rawstate
 from tests.servers import TextRedis
@@ -69,7 +72,14 @@ async def repair_by_itself(store: Store, fleet: FleetSpec, name: str = FLEET) ->
 
 async def place(store: Store, count: int, prefix: str = "s", name: str = FLEET) -> dict[str, str]:
     """`count` new sessions: pool by session id."""
-    return {f"{prefix}{k}": await bring(store, f"{prefix}{k}", name) for k in range(count)}
+    placed: dict[str, str] = {}
+    for ids in in_calls([f"{prefix}{k}" for k in range(count)]):
+        try:
+            sessions = await asyncio.gather(*(store.sessions.assign(name, id_, None) for id_ in ids))
+            placed |= {session.session_id: session.pool_id for session in sessions}
+        except errors.FleetObservesError:
+            placed |= await report_balanced(store, ids, name)
+    return placed
 
 
 async def bring(store: Store, session_id: str, name: str = FLEET) -> str:
@@ -77,14 +87,32 @@ async def bring(store: Store, session_id: str, name: str = FLEET) -> str:
     try:
         return (await store.sessions.assign(name, session_id, None)).pool_id
     except errors.FleetObservesError:
-        pools = (await store.pools.page(name, None, 1000)).pools
-        emptiest = min((pool for pool in pools if pool.status == "active"), key=lambda pool: pool.occupancy)
-        return (await store.sessions.report(name, session_id, emptiest.pool_id, None)).pool_id
+        return (await report_balanced(store, [session_id], name))[session_id]
+
+
+async def report_balanced(store: Store, ids: Sequence[str], name: str) -> dict[str, str]:
+    """New sessions, each reported on the pool that is then the emptiest, the first of several: pool by session id."""
+    pools = (await store.pools.page(name, None, 1000)).pools
+    emptiest = [(pool.occupancy, number) for number, pool in enumerate(pools) if pool.status == "active"]
+    heapify(emptiest)
+    chosen = {}
+    for id_ in ids:
+        occupancy, number = emptiest[0]
+        chosen[id_] = pools[number].pool_id
+        heapreplace(emptiest, (occupancy + 1, number))
+    await asyncio.gather(*(store.sessions.report(name, id_, pool, None) for id_, pool in chosen.items()))
+    return chosen
+
+
+def in_calls(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids in parts, each small enough that concurrent operations on it are one call of the store, in order."""
+    left = list(ids)
+    return (left[start : start + MAX_BATCH] for start in range(0, len(left), MAX_BATCH))
 
 
 async def end(store: Store, ids: Iterable[str], name: str = FLEET) -> None:
-    for id_ in ids:
-        await store.sessions.complete(name, id_)
+    for part in in_calls(ids):
+        await asyncio.gather(*(store.sessions.complete(name, id_) for id_ in part))
 
 
 async def pass_seconds(store: Store, clock: Clock, seconds: float, name: str = FLEET) -> None:

@@ -21,6 +21,7 @@ from tests.store.fleets import (
     FLEET,
     SMALL,
     TWO_CLASSES,
+    bring,
     create,
     field,
     occupancies,
@@ -71,7 +72,8 @@ async def test_what_arrives_during_a_call_goes_out_with_the_next_of_at_most_128(
 
 async def test_a_single_operation_waits_for_no_other(store: Store, calls: Calls) -> None:
     calls.functions.clear()
-    await place(store, 5)
+    for k in range(5):
+        await bring(store, f"s{k}")
     assert calls.functions == [("batch", 1)] * 5
 
 
