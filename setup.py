@@ -1,4 +1,4 @@
-"""The build: all else is in pyproject.toml. The examples stay where readers look for them, and a wheel gets a copy."""
+"""The build: all else is in pyproject.toml. Example fleets stay where readers look for them; a wheel gets a copy."""
 
 from pathlib import Path
 
@@ -12,10 +12,13 @@ class BuildWithExamples(build_py):
     """The packages, and the example fleets inside of `slta_demo`."""
 
     def run(self) -> None:
-        """Build the packages, then copy the examples."""
+        """Build the packages, then copy the fleets."""
         super().run()
         if not self.editable_mode:
-            self.copy_tree(str(HERE / "examples"), str(Path(self.build_lib) / "slta_demo/examples"))
+            copies = Path(self.build_lib) / "slta_demo/examples"
+            self.mkpath(str(copies))
+            for fleet in (HERE / "examples").glob("*.yaml"):
+                self.copy_file(str(fleet), str(copies / fleet.name))
 
 
 setup(cmdclass={"build_py": BuildWithExamples})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -17,11 +18,21 @@ from tests.docs.pages import Page
 from tests.in_process import TINY
 from tests.service_process import ServiceProcess
 
-EXAMPLES = Page(ROOT / "docs/client.md").blocks("python")
+PAGE_EXAMPLES = Page(ROOT / "docs/client.md").blocks("python")[:2]
+EXAMPLES = ROOT / "examples/client"
 NEEDED = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "slta-client"}
 """httpx, what httpx needs, and the client."""
 BACKPORTS = {"typing-extensions", "sniffio"}
 """What some versions of anyio need on some Pythons."""
+IMPORTS = """
+import sys
+from importlib.metadata import requires
+before = set(sys.modules)
+import slta_client
+print(*requires("slta-client"))
+print(*{name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))
+"""
+"""Prints what the distribution requires, and the packages that its import imports."""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +50,15 @@ def test_it_has_every_module_its_types_and_the_licence_and_nothing_else(wheel: P
     assert wheel.name == f"slta_client-{release()}-py3-none-any.whl"
 
 
+def test_its_modules_import_httpx_and_nothing_else_that_is_not_of_python() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (CLIENT / "slta_client").glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    outside = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"slta_client"}
+    assert outside == {"httpx", "prometheus_client"}  # the latter only if it is importable
+
+
 def test_it_works_and_counts_nothing_without_prometheus_client(wheel: Path) -> None:
     code = (
         "import sys; sys.modules['prometheus_client'] = None; import importlib.util as u; find = u.find_spec;"
@@ -50,19 +70,35 @@ def test_it_works_and_counts_nothing_without_prometheus_client(wheel: Path) -> N
     assert (done.returncode, done.stdout) == (0, "{}\n"), done.stderr
 
 
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Interpreter of an environment with nothing but the wheel and what it requires."""
+    folder = tmp_path_factory.mktemp("env")
+    run(sys.executable, "-m", "venv", folder, cwd=folder)
+    run(folder / "bin/python", "-m", "pip", "--quiet", "install", wheel, cwd=folder)
+    return folder / "bin/python"
+
+
 @pytest.mark.install
-def test_in_an_environment_of_its_own_the_examples_run_and_pass_mypy_strict(wheel: Path, tmp_path: Path) -> None:
-    python = tmp_path / "env/bin/python"
-    run(sys.executable, "-m", "venv", tmp_path / "env", cwd=tmp_path)
-    run(python, "-m", "pip", "--quiet", "install", wheel, cwd=tmp_path)
+def test_it_requires_httpx_and_installs_and_imports_no_more_than_httpx_needs(python: Path, tmp_path: Path) -> None:
     listed = json.loads(run(python, "-m", "pip", "list", "--format", "json", cwd=tmp_path))
     installed = {package["name"].replace("_", "-") for package in listed} - {"pip", "setuptools"}
     assert NEEDED <= installed <= NEEDED | BACKPORTS
+    requires, *imported = run(python, "-c", IMPORTS, cwd=tmp_path).split()
+    assert requires.startswith("httpx")
+    assert {"httpx", "slta-client"} <= {name.replace("_", "-") for name in imported} <= NEEDED | BACKPORTS
+
+
+@pytest.mark.install
+def test_in_an_environment_of_its_own_the_examples_run_and_pass_mypy_strict(python: Path, tmp_path: Path) -> None:
+    scripts = [f"example_{number}.py" for number in range(len(PAGE_EXAMPLES))]
     with ServiceProcess(tmp_path) as service:
         service.call("PUT", "/v1/fleets/tiny", TINY)
-        for number, example in enumerate(EXAMPLES):
+        for script, example in zip(scripts, PAGE_EXAMPLES, strict=True):
             text = example.replace("http://127.0.0.1:8080", service.url)
-            (tmp_path / f"example_{number}.py").write_text(text, encoding="utf-8")
-            assert " None" in run(python, f"example_{number}.py", cwd=tmp_path)
+            (tmp_path / script).write_text(text, encoding="utf-8")
+            assert " None" in run(python, script, cwd=tmp_path)
+        assert "gap" in run(python, EXAMPLES / "study.py", service.url, cwd=tmp_path)
     run(python, "-m", "pip", "--quiet", "install", "mypy", cwd=tmp_path)
-    assert "Success" in run(python, "-m", "mypy", "--strict", "example_0.py", "example_1.py", cwd=tmp_path)
+    checked: tuple[str | Path, ...] = (*scripts, EXAMPLES / "study.py", EXAMPLES / "matchmaker.py")
+    assert "Success" in run(python, "-m", "mypy", "--strict", *checked, cwd=tmp_path)

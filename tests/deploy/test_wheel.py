@@ -30,9 +30,9 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_it_has_a_copy_of_the_examples(unpacked: Path) -> None:
+def test_it_has_a_copy_of_the_example_fleets(unpacked: Path) -> None:
     copies = {path.name: path.read_bytes() for path in (unpacked / "slta_demo/examples").iterdir()}
-    assert copies == {path.name: path.read_bytes() for path in (ROOT / "examples").iterdir()}
+    assert copies == {path.name: path.read_bytes() for path in (ROOT / "examples").glob("*.yaml")}
 
 
 def test_it_installs_only_names_that_begin_with_slta_and_each_has_types(unpacked: Path) -> None:

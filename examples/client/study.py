@@ -1,0 +1,43 @@
+"""Study of a placement: 100 sessions on a fleet of its own, and how far they are from the best placement.
+
+pip install ./clients/python
+python examples/client/study.py http://127.0.0.1:8080    # or cell by cell in a notebook
+"""
+
+# %% A fleet of 20 pools in two classes. x sessions on a pool are worth x log(resource / x).
+import sys
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+
+from slta_client import Client
+
+URL, FLEET, SESSIONS = (sys.argv[1] if sys.argv[1:] else "http://127.0.0.1:8080"), "study", 100
+CLASSES = [
+    {"name": name, "utility": {"kind": "log_share", "resource": resource}, "capacity": 20, "pools": 10}
+    for name, resource in {"small": 20, "large": 40}.items()
+]
+api = httpx.Client(base_url=f"{URL}/v1/fleets", timeout=10)
+api.put(FLEET, json={"classes": CLASSES}).raise_for_status()
+
+
+def read(what: str) -> dict[str, Any]:
+    """Read an observation of the fleet."""
+    found: dict[str, Any] = api.get(f"{FLEET}/{what}").raise_for_status().json()
+    return found
+
+
+# %% Place the sessions, and look at the fleet while they last. At the end of the block all are ended.
+begin = read("state")["integrals"]
+with Client(URL, FLEET) as client, ExitStack() as placed:
+    sessions = [placed.enter_context(client.session()) for _ in range(SESSIONS)]
+    state, optimum, averages = read("state"), read("optimum"), read(f"averages?since={begin}")
+
+# %% Compare.
+for row in optimum["classes"]:
+    mean = sum(session.pool_class == row["name"] for session in sessions) / row["pools"]
+    print(f"{row['name']}: {mean:.1f} sessions per pool, at best {row['sessions_per_pool']:.1f}")
+gap = 1 - state["utility"] / state["utility_bound"]
+print(f"now: utility {state['utility']:.1f}, at best {state['utility_bound']:.1f}: gap {100 * gap:.2f} %")
+print(f"on average while they came: placement gap {100 * averages['relative_placement_gap']:.2f} %")
