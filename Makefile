@@ -12,7 +12,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants walk inventory compose-proxies proxies-test proxies-campaign
+.PHONY: mutants walk inventory compose-proxies proxies-test proxies-campaign clients-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ install-test: $(DEV) ## Each way of installing, from nothing to a placed session
 
 clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a service; needs npm and go
 	$(PYTEST) -m clients --timeout 900 $(ARGS)
+
+clients-campaign: $(DEV) ## Client processes with fallback while slta or its store is away (ARGS="--help")
+	PYTHONPATH=clients/python $(BIN)/python -m lab.clients $(ARGS)
 
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
 	$(PYTEST) -m proxies --timeout 300 $(ARGS)

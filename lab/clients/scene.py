@@ -1,0 +1,145 @@
+"""Scene: a store, a dispatcher, a fleet of three classes with capacity to spare, and client processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.clients.client import Task
+from lab.clients.judgement import Lag, Session
+from lab.faults.load import FLEET
+from tests.servers import EMBEDDED, Server, started
+from tests.service_process import ServiceProcess
+
+END_SECONDS = 30.0
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = [str(ROOT), str(ROOT / "clients/python")]
+"""Where a client process finds its modules."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load of all processes together: new sessions a second, and their mean stay."""
+
+    processes: int = 10
+    rate: float = 100.0
+    mean_seconds: float = 15.0
+
+
+@dataclass(frozen=True)
+class PoolClass:
+    """Class of pools. Its curve is x log(resource / x)."""
+
+    name: str
+    resource: float
+    capacity: int
+
+
+@dataclass(frozen=True)
+class FleetKind:
+    """Fleet with `pools` pools of each class, `a-1`, `a-2`, …"""
+
+    classes: tuple[PoolClass, ...]
+    pools: int = 20
+
+    @property
+    def pool_ids(self) -> list[str]:
+        return [f"{one.name}-{number}" for one in self.classes for number in range(1, self.pools + 1)]
+
+    def document(self) -> dict[str, Any]:
+        """Body of the PUT."""
+        return {
+            "classes": [
+                {"name": one.name, "utility": {"kind": "log_share", "resource": one.resource}, "capacity": one.capacity}
+                for one in self.classes
+            ]
+        }
+
+    def pool_rows(self) -> list[dict[str, str]]:
+        """Pools with addresses."""
+        return [
+            {"pool_id": pool, "pool_class": pool.partition("-")[0], "address": f"{pool}.example:80"}
+            for pool in self.pool_ids
+        ]
+
+
+FLEETS: Mapping[str, FleetKind] = {
+    "equal": FleetKind((PoolClass("a", 100, 100), PoolClass("b", 100, 100), PoolClass("c", 100, 100))),
+    "similar": FleetKind((PoolClass("a", 90, 100), PoolClass("b", 100, 100), PoolClass("c", 110, 100))),
+    "unequal": FleetKind((PoolClass("a", 50, 50), PoolClass("b", 100, 100), PoolClass("c", 150, 150))),
+}
+"""At the default load slta has 25 sessions on each pool of `equal`; 22, 25 and 28 by class; 12, 25 and 38."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What runs."""
+
+    store: Server
+    service: ServiceProcess
+    fleet: FleetKind
+    folder: Path
+    clients: list[subprocess.Popen[bytes]]
+
+    def state(self) -> Any:
+        """Of the fleet, as the API returns it."""
+        return self.service.call("GET", f"/v1/fleets/{FLEET}/state")
+
+    def stop_clients(self) -> None:
+        """End all sessions and the processes."""
+        for client in self.clients:
+            assert client.stdin is not None
+            client.stdin.close()
+        codes = [client.wait(END_SECONDS) for client in self.clients]
+        assert not any(codes), f"exit codes of the clients: {codes}"
+
+    def lines(self) -> tuple[list[Session], list[Lag]]:
+        """What the clients wrote so far."""
+        sessions: dict[str, dict[str, Any]] = {}
+        lags = []
+        for path in self.folder.glob("client-*.jsonl"):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                if "id" in row:
+                    sessions.setdefault(row["id"], {}).update(row)
+                else:
+                    lags.append(Lag(**row))
+        return [Session(**row) for row in sessions.values()], lags
+
+
+@contextmanager
+def scene(folder: Path, fleet: FleetKind, load: Load) -> Iterator[Scene]:
+    """All of it, ended in reverse order."""
+    with ExitStack() as stack:
+        (folder / "store").mkdir()
+        store = stack.enter_context(started(folder / "store", EMBEDDED))
+        settings = {"SLTA_STORE_URL": store.url, "SLTA_LOG_FORMAT": "json"}
+        service = stack.enter_context(ServiceProcess(folder, settings=settings))
+        service.call("PUT", f"/v1/fleets/{FLEET}", fleet.document())
+        service.call("POST", f"/v1/fleets/{FLEET}/pools", {"pools": fleet.pool_rows()})
+        clients = [stack.enter_context(_client(folder, service.url, load, n)) for n in range(load.processes)]
+        yield Scene(store, service, fleet, folder, clients)
+
+
+@contextmanager
+def _client(folder: Path, url: str, load: Load, number: int) -> Iterator[subprocess.Popen[bytes]]:
+    lines, file = folder / f"client-{number}.jsonl", folder / "endpoints.json"
+    task = Task(url, FLEET, load.rate / load.processes, load.mean_seconds, number, str(file), str(lines))
+    command = [sys.executable, "-m", "lab.clients.client", task.argument()]
+    paths = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), *LIBRARY]))
+    with (folder / f"client-{number}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": paths}
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
