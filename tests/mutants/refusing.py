@@ -111,7 +111,7 @@ PYTHON = {
         *FAULTS,
     ),
     "a connection is kept that leads to a replica": python(
-        "store/client/functions", "if failure.kind in FAILOVER_KINDS:", "if False:", "store/sentinel"
+        "store/client/connections", " and kind in FAILOVER_KINDS:", " and False:", "store/sentinel"
     ),
     "a connection that was in use while all were made anew is used again": python(
         "store/client/connection_pool", " and not connection.should_reconnect()", "", "store/sentinel"

@@ -24,7 +24,7 @@ from tests.sentinels import Group, group, until
 from tests.servers import SERVERS, Server, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
-from tests.store.moving import opened
+from tests.store.moving import opened, pool_of
 
 REPLICATED = Durability(replicas=1)
 
@@ -94,7 +94,7 @@ CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
 async def unconfirmed(url: str) -> AsyncIterator[Store]:
     """A store that waits for a replica, but not for long."""
     async with replicated(url, deadline_seconds=0.3) as store:
-        store._pool.replicas = Replicas(1, wait_ms=10)
+        pool_of(store).replicas = Replicas(1, wait_ms=10)
         yield store
 
 
@@ -341,6 +341,6 @@ async def test_a_user_that_may_not_wait_for_replicas_is_refused(own: Server) -> 
 async def test_our_own_server_is_started_as_the_mode_asks(tmp_path: Path, *, synced: bool, setting: str) -> None:
     with EmbeddedStore(tmp_path, synced=synced) as own:
         store = Store(StoreSettings(own.url), Calls())
-        [found] = await exchange(store._pool, ("CONFIG", "GET", "appendfsync"))
+        [found] = await exchange(store._connections, "", ("CONFIG", "GET", "appendfsync"))
         await store.close()
     assert found == {"appendfsync": setting}

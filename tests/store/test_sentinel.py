@@ -12,7 +12,7 @@ import pytest
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
-from slta.store.client.connection_pool import ConnectionPool
+from slta.store.client.connections import Connections
 from slta.store.client.preflight import ServerRequirements
 from tests.audit import violations
 from tests.awaiting import DEADLINE_SECONDS, eventually
@@ -20,7 +20,7 @@ from tests.sentinels import Group, Sentinel, group, sentinel_url, until, watchin
 from tests.servers import Server, free_port, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import FLEET, TWO_CLASSES, create, spec
-from tests.store.moving import PATIENT
+from tests.store.moving import PATIENT, pool_of
 
 
 @pytest.fixture
@@ -84,11 +84,11 @@ async def test_when_the_master_is_demoted_no_connection_to_it_is_kept(binary: st
         store = Store(StoreSettings(server.url, deadline_seconds=0.3), Calls())
         await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
         await asyncio.gather(*(store.fleets.snapshot(FLEET) for _ in range(8)))
-        assert len(store._pool.idle) == 8
+        assert len(pool_of(store).idle) == 8
         admin.replicaof("127.0.0.1", free_port())
         with pytest.raises(errors.StoreUnavailableError):
             await store.sessions.assign(FLEET, "s", None)
-        assert store._pool.idle == []
+        assert pool_of(store).idle == []
         await store.check()
         assert store.readiness == "readonly"
         admin.replicaof("NO", "ONE")
@@ -97,7 +97,7 @@ async def test_when_the_master_is_demoted_no_connection_to_it_is_kept(binary: st
 
 
 async def test_a_connection_in_use_while_all_are_made_anew_is_not_used_again(server: str) -> None:
-    pool = ConnectionPool(StoreSettings(server))
+    connections = Connections(StoreSettings(server))
 
     async def number_of(connection: Any) -> int:
         await connection.send_command("CLIENT", "ID")
@@ -105,31 +105,33 @@ async def test_a_connection_in_use_while_all_are_made_anew_is_not_used_again(ser
 
     numbers = []
     for anew in (False, True, False):
-        connection = await pool.acquire()
+        pool, connection = await connections.acquire("")
         numbers.append(await number_of(connection))
         if anew:
             await pool.renew()
         await pool.release(connection)
     assert numbers[0] == numbers[1] != numbers[2]
-    await pool.aclose()
+    await connections.aclose()
 
 
 async def test_a_connection_that_is_being_made_while_all_are_made_anew_is_not_used_again(binary: str) -> None:
     with own_server(binary) as server:
-        pool = ConnectionPool(StoreSettings(server.url, **PATIENT))
+        connections = Connections(StoreSettings(server.url, **PATIENT))
         server.freeze()
-        connecting = asyncio.create_task(pool.acquire())
+        connecting = asyncio.create_task(connections.acquire(""))
+        await eventually(lambda: connections.pools)
+        [pool] = connections.pools.values()
         await eventually(lambda: pool.busy)
         await pool.renew()
         server.thaw()
-        await pool.release(await connecting)
+        await pool.release((await connecting)[1])
         assert pool.idle == []
-        await pool.aclose()
+        await connections.aclose()
 
 
 def test_the_time_of_a_call_is_the_setting_or_what_the_url_says() -> None:
     for url, seconds in (("redis://localhost", 0.5), ("redis://localhost?socket_timeout=3", 3.0)):
-        assert ConnectionPool(StoreSettings(url)).call_seconds == seconds
+        assert Connections(StoreSettings(url)).call_seconds == seconds
 
 
 def dispatchers_on(server: Server) -> int:
@@ -204,7 +206,7 @@ async def test_one_new_connection_is_enough_to_leave_the_old_master_with_all(
     await asyncio.gather(*(patient.fleets.snapshot(FLEET) for _ in range(8)))
     new = fail_over(servers, sentinels)
     await asyncio.gather(*(patient.fleets.snapshot(FLEET) for _ in range(9)), return_exceptions=True)
-    connections: list[Any] = patient._pool.idle
+    connections: list[Any] = pool_of(patient).idle
     assert {connection.port for connection in connections if connection.is_connected} <= {servers.ports[new]}
 
 
@@ -218,7 +220,7 @@ async def test_what_the_old_master_answers_after_it_was_left_is_asked_of_the_new
     assigned = asyncio.create_task(patient.sessions.assign(FLEET, "s", None))
     for _ in range(20):  # until it is sent: nothing it meets on the way waits
         await asyncio.sleep(0)
-    assert patient._pool.busy
+    assert pool_of(patient).busy
     await patient.check()
     assert not assigned.done()
     servers.servers[0].thaw()

@@ -9,7 +9,8 @@ from typing import Self
 
 from slta.store.audits import Audits
 from slta.store.batching.batcher import Operations
-from slta.store.client.connection_pool import ConnectionPool, StoreSettings
+from slta.store.client.connection_pool import StoreSettings
+from slta.store.client.connections import Connections
 from slta.store.client.failures import REFUSING_ERROR_KINDS
 from slta.store.client.functions import FunctionClient, StoreCallError, StoreObserver
 from slta.store.client.preflight import Eviction, ServerRequirements, eviction, preflight
@@ -43,9 +44,9 @@ class Store:
 
         `draw` returns numbers uniform in [0, 1); `clock` microseconds, or '' for the server's time.
         """
-        self._pool = ConnectionPool(settings)
+        self._connections = Connections(settings)
         self._detector, self._replay_log = RollbackDetector(), ReplayLog()
-        self._functions = FunctionClient(self._pool, library or assemble(), observer, clock, self._detector)
+        self._functions = FunctionClient(self._connections, library or assemble(), observer, clock, self._detector)
         self._durability = settings.durability
         self._operations = Operations(self._functions, self._replay_log, settings.deadline_seconds)
         self._recovery = Recovery(self._functions, self._detector, self._replay_log)
@@ -65,7 +66,7 @@ class Store:
         """Create a store and load the library; if that fails, the first call loads it."""
         store = cls(settings, observer, library=library)
         try:
-            await store._functions.load()
+            await store._functions.load("")
         except StoreCallError as failed:
             observer.error(failed.failure.kind)
         return store
@@ -73,12 +74,12 @@ class Store:
     async def close(self) -> None:
         """Wait for pending operations, then disconnect."""
         await self._operations.drain()
-        await self._pool.aclose()
+        await self._connections.aclose()
 
     @property
     def surplus_replicas(self) -> int:
         """Number of online replicas above the configured number, in mode `replicated`."""
-        return self._pool.replicas.surplus
+        return self._connections.surplus_replicas
 
     @property
     def library_digest(self) -> str:
@@ -87,11 +88,11 @@ class Store:
 
     async def preflight(self, requirements: ServerRequirements) -> bool:
         """Check the server's configuration, see `preflight.preflight`. UnsuitableStoreError, StoreUnavailableError."""
-        return await preflight(self._pool, requirements)
+        return await preflight(self._connections, requirements)
 
     async def eviction(self) -> Eviction | None:
         """Eviction policy of the server, see `preflight.eviction`. StoreUnavailableError."""
-        return await eviction(self._pool)
+        return await eviction(self._connections)
 
     @property
     def readiness(self) -> str:
@@ -111,7 +112,7 @@ class Store:
         too.
         """
         self.check_requested.clear()
-        await self._pool.follow()
+        await self._connections.routing.follow()
         try:
             await self._functions.send("batch", NO_FLEET, operations=0)
             if self._durability.promises:
@@ -130,7 +131,7 @@ class Store:
 
     async def listen(self) -> None:
         """Request a `check` on each failover that a sentinel publishes, until cancelled; return without sentinels."""
-        await self._pool.listen(self.check_requested.set)
+        await self._connections.routing.listen(self.check_requested.set)
 
     def keep_only(self, fleets: Collection[str]) -> None:
         """Drop the failover state of all other fleets."""

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError, ResponseError
 from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
 from slta.models.request_record import Author
 from slta.store import fleet_replies
-from slta.store.client.connection_pool import ConnectionPool
-from slta.store.client.failures import FAILOVER_KINDS, Failure, classify
+from slta.store.client.connections import Connections
+from slta.store.client.failures import Failure, classify
 from slta.store.client.pipeline import exchange
 from slta.store.failover.rollback_detection import RollbackDetector, Stamp
 from slta.store.library import Library
@@ -47,18 +47,18 @@ class StoreCallError(Exception):
 
 
 class FunctionClient:
-    """Client of one library on one server."""
+    """Client of one library on all servers of a store."""
 
     def __init__(
         self,
-        pool: ConnectionPool,
+        connections: Connections,
         library: Library,
         observer: StoreObserver,
         clock: Clock,
         detector: RollbackDetector,
     ) -> None:
         """`clock` returns the time argument, see `Store`; `detector` observes the stamp of each reply."""
-        self._pool = pool
+        self._connections = connections
         self._source, self.digest = library
         self._observer = observer
         self._clock = clock
@@ -103,14 +103,14 @@ class FunctionClient:
         return reply
 
     async def query(self, *command: str) -> Any:  # noqa: ANN401 - the reply's type depends on the command
-        """Execute a read-only Redis command. StoreUnavailableError."""
+        """Execute a read-only Redis command, whose second word is its key. StoreUnavailableError."""
         try:
-            return (await self._exchange(command, durable=False))[0]
+            return (await self._exchange(command[1], command, durable=False))[0]
         except StoreCallError as error:
             raise StoreUnavailableError from error
 
     async def write(self, *commands: Sequence[str]) -> None:
-        """Execute Redis commands in one pipeline. StoreUnavailableError, OutcomeUnknownError."""
+        """Execute Redis commands on one key in one pipeline. StoreUnavailableError, OutcomeUnknownError."""
         try:
             await self.try_to_write(*commands)
         except StoreCallError as failed:
@@ -118,7 +118,7 @@ class FunctionClient:
 
     async def try_to_write(self, *commands: Sequence[str]) -> None:
         """As `write`, but raises StoreCallError, which has the classified failure."""
-        await self._exchange(*commands, durable=True)
+        await self._exchange(commands[0][1], *commands, durable=True)
 
     async def send(self, function: str, fleet: str, *arguments: Argument, operations: int = 1) -> Reply:
         """Call a function that may write, and return any reply. StoreCallError, for callers that may retry."""
@@ -133,44 +133,42 @@ class FunctionClient:
     async def _run(
         self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
     ) -> tuple[Reply, Stamp]:
-        request = (command, f"slta_{self.digest}_{function}", 1, f"{{{fleet}}}:state", self._clock(), *arguments)
+        key = f"{{{fleet}}}:state"
+        request = (command, f"slta_{self.digest}_{function}", 1, key, self._clock(), *arguments)
         started = perf_counter()
         try:
-            *reply, incarnation, revision = await self._attempt(request, durable=command == "FCALL")
+            *reply, incarnation, revision = await self._attempt(key, request, durable=command == "FCALL")
             stamp = Stamp(incarnation, revision)
             self._detector.observe(fleet, stamp)
             return reply, stamp
         finally:
             self._observer.call(function, perf_counter() - started, operations)
 
-    async def _attempt(self, request: Sequence[Argument], *, durable: bool) -> Reply:
+    async def _attempt(self, key: str, request: Sequence[Argument], *, durable: bool) -> Reply:
         try:
-            return _stamped((await self._exchange(request, durable=durable))[0])
+            return _stamped((await self._exchange(key, request, durable=durable))[0])
         except StoreCallError as failed:
             self._observer.error(failed.failure.kind)
             if failed.failure.kind != "function_missing":
                 raise
-        await self.load()
-        return _stamped((await self._exchange(request, durable=durable))[0])
+        await self.load(key)
+        return _stamped((await self._exchange(key, request, durable=durable))[0])
 
-    async def _exchange(self, *commands: Sequence[Argument], durable: bool) -> list[Any]:
-        """The replies; those of `durable` commands only once the configured durability is reached. StoreCallError.
-
-        An error that a failover may have caused renews the connections.
-        """
+    async def _exchange(self, key: str, *commands: Sequence[Argument], durable: bool) -> list[Any]:
+        """The replies; those of `durable` commands only once the configured durability is reached. StoreCallError."""
         try:
-            return await exchange(self._pool, *commands, durable=durable)
+            return await exchange(self._connections, key, *commands, durable=durable)
         except (RedisError, OSError) as error:
-            failure = classify(error)
-            if failure.kind in FAILOVER_KINDS:
-                await self._pool.renew()
-            raise StoreCallError(failure) from error
+            raise StoreCallError(classify(error)) from error
 
-    async def load(self) -> None:
-        """Load the library if missing: after a flush, or on a new master. Idempotent. StoreCallError."""
+    async def load(self, key: str) -> None:
+        """Load the library on the server of a key if missing: after a flush, or on a new master. Idempotent.
+
+        StoreCallError.
+        """
         async with self._loading:
             try:
-                await self._exchange(("FUNCTION", "LOAD", self._source), durable=False)
+                await self._exchange(key, ("FUNCTION", "LOAD", self._source), durable=False)
             except StoreCallError as failed:
                 if "already exists" not in str(failed.__cause__):
                     raise StoreCallError(replace(failed.failure, ran=False)) from failed.__cause__

@@ -10,35 +10,44 @@ import hiredis
 from redis.exceptions import RedisError, ResponseError
 
 from slta.store.client.connection_pool import ConnectionPool
+from slta.store.client.connections import Connections
 from slta.store.client.failures import NotReplicatedError, StaleMasterError
 from slta.store.client.replicas import Replicas
 
 Command = Sequence[str | int | float]
 
 
-async def exchange(pool: ConnectionPool, *commands: Command, durable: bool = False) -> list[Any]:
-    """The replies in order; the first error reply is raised. TimeoutError, NotReplicatedError, StaleMasterError.
+async def exchange(connections: Connections, key: str, *commands: Command, durable: bool = False) -> list[Any]:
+    """The replies of the server of `key` in order; the first error reply is raised.
 
-    `durable` waits until the replicas confirm the writes of this connection; WAIT without a write confirms nothing.
+    TimeoutError, NotReplicatedError, StaleMasterError. `durable` waits until the replicas confirm the writes of this
+    connection; WAIT without a write confirms nothing.
     """
-    connection = await pool.acquire()
+    pool, connection = await connections.acquire(key)
+    try:
+        replies = await _exchange(pool, connection, commands, durable=durable)
+        if connections.routing.where(key) != pool.address:
+            raise StaleMasterError
+        for reply in replies:
+            if isinstance(reply, RedisError):
+                raise reply
+    except (RedisError, OSError) as error:
+        await connections.failed(pool.address, error)
+        raise
+    return replies
+
+
+async def _exchange(pool: ConnectionPool, connection: Any, commands: Sequence[Command], *, durable: bool) -> list[Any]:  # noqa: ANN401
     try:
         async with asyncio.timeout(pool.call_seconds):
             if durable and pool.replicas.needed:
-                replies = await _send_confirmed(connection, commands, pool.replicas)
-            else:
-                replies = await _send(connection, commands)
+                return await _send_confirmed(connection, commands, pool.replicas)
+            return await _send(connection, commands)
     except BaseException:  # unread replies may be left on it
         await connection.disconnect(nowait=True)
         raise
     finally:
         await pool.release(connection)
-    if pool.is_stale(connection):
-        raise StaleMasterError
-    for reply in replies:
-        if isinstance(reply, RedisError):
-            raise reply
-    return replies
 
 
 async def _send_confirmed(connection: Any, commands: Sequence[Command], replicas: Replicas) -> list[Any]:  # noqa: ANN401

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from redis.exceptions import RedisError
 
 from slta.models.errors import StoreUnavailableError
-from slta.store.client.connection_pool import ConnectionPool
+from slta.store.client.connections import Connections
 from slta.store.client.failures import classify
 from slta.store.client.pipeline import exchange
 
@@ -40,14 +40,14 @@ class UnsuitableStoreError(Exception):
     """The server fails the preflight check; the message has the reason and the remedy."""
 
 
-async def preflight(pool: ConnectionPool, requirements: ServerRequirements) -> bool:
+async def preflight(connections: Connections, requirements: ServerRequirements) -> bool:
     """Check the server; False if it forbids INFO. UnsuitableStoreError, StoreUnavailableError.
 
     A replica passes if the URL names sentinels: they will report the master.
     """
-    information = await _information(pool)
+    information = await _information(connections)
     reason = unsuitable(information, volatile=requirements.volatile) if information else ""
-    if requirements.confirmed and not reason and await _ask(pool, "WAIT", 0, 0) is None:
+    if requirements.confirmed and not reason and await _ask(connections, "WAIT", 0, 0) is None:
         reason = "forbids WAIT, with which replicas confirm writes: allow it in the ACL of the store's user"
     if reason:
         raise UnsuitableStoreError(f"the store {reason}")
@@ -66,12 +66,12 @@ class Eviction(NamedTuple):
         return self.policy != NO_EVICTION
 
 
-async def eviction(pool: ConnectionPool) -> Eviction | None:
+async def eviction(connections: Connections) -> Eviction | None:
     """The present eviction policy, which can change at run time; None if the user may not call INFO.
 
     StoreUnavailableError.
     """
-    information = await _ask(pool, "INFO", "memory", "stats")
+    information = await _ask(connections, "INFO", "memory", "stats")
     if information is None:
         return None
     fields = _parsed(information)
@@ -84,24 +84,24 @@ def _parsed(information: str) -> dict[str, str]:
     return {name: value for name, separator, value in lines if separator}
 
 
-async def _information(pool: ConnectionPool) -> Mapping[str, str] | None:
+async def _information(connections: Connections) -> Mapping[str, str] | None:
     try:
-        return _parsed((await exchange(pool, ("INFO",)))[0])
+        return _parsed((await exchange(connections, "", ("INFO",)))[0])
     except (RedisError, OSError) as error:
         kind = classify(error).kind
         if kind == "noperm":
             return None
-        if kind == "readonly" and pool.sentinels is None:
+        if kind == "readonly" and not connections.finds_masters:
             raise UnsuitableStoreError(REPLICA) from error
         if kind == "unsynced":
             raise UnsuitableStoreError(f"the store {error.__cause__}") from error
         raise StoreUnavailableError from error
 
 
-async def _ask(pool: ConnectionPool, *command: str | int) -> Any:  # noqa: ANN401 - the reply's type depends on the command
+async def _ask(connections: Connections, *command: str | int) -> Any:  # noqa: ANN401 - the reply's type depends on the command
     """The reply; None if the command is forbidden. StoreUnavailableError."""
     try:
-        return (await exchange(pool, command))[0]
+        return (await exchange(connections, "", command))[0]
     except (RedisError, OSError) as error:
         if classify(error).kind in FORBIDDEN:
             return None

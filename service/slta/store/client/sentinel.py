@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, Respo
 
 from slta.store.client.durability import unsynced
 from slta.store.client.name_lookup import NameLookupError, resolving
+from slta.store.client.routing import OnChange
 from slta.store.client.url import Address, StoreAddress
 
 CHANNELS = ("+promoted-slave", "+switch-master")
@@ -25,26 +26,36 @@ RESUBSCRIBE_SECONDS = 1.0
 
 
 class Sentinels:
-    """Read-only client of the sentinels of one master."""
+    """Routing to the master that sentinels name: all keys are there. A read-only client of the sentinels."""
 
-    def __init__(
-        self, address: StoreAddress, options: dict[str, Any], on_change: Callable[[], Awaitable[None]]
-    ) -> None:
-        """`options` are defaults of the connections; those of the URL take precedence.
-
-        `on_change` is called when the address of the master has changed.
-        """
+    def __init__(self, address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> None:
+        """`options` are defaults of the connections; those of the URL take precedence."""
         self._master_name = address.master
         self._clients = [
             Redis.from_pool(ConnectionPool(host=host, port=port, **resolving({**options, **address.sentinel})))
             for host, port in address.sentinels
         ]
-        self.latest: Address | None = None
-        """Last known address of the master."""
+        self._latest: Address | None = None
         self._on_change = on_change
         self._queries = self._newest_reply = 0
 
-    async def find(self) -> Address:
+    def where(self, key: str) -> Address | None:  # noqa: ARG002
+        """Last known address of the master."""
+        return self._latest
+
+    async def confirm(self) -> None:
+        """Ask for the master, before a connection to it is opened. ConnectionError."""
+        await self.find("")
+
+    async def follow(self) -> None:
+        """Ask for the master; without a reply the last known one stays."""
+        with suppress(RedisError):
+            await self.find("")
+
+    async def failed(self, kind: str, error: Exception) -> None:
+        """Nothing to learn: the next connection asks."""
+
+    async def find(self, key: str) -> Address:  # noqa: ARG002
         """Address of the master, by the highest epoch. ConnectionError.
 
         Every sentinel is queried, since one that has missed a failover returns the old master. For the same reason the
@@ -62,10 +73,10 @@ class Sentinels:
         _, address = max(replies)
         if query > self._newest_reply:
             self._newest_reply = query
-            if address != self.latest:
-                self.latest = address
-                await self._on_change()
-        return self.latest or address
+            if address != self._latest:
+                self._latest = address
+                await self._on_change([address])
+        return self._latest or address
 
     async def listen(self, on_change: Callable[[], object]) -> None:
         """Call `on_change` on each published failover, until cancelled; errors lead to a new subscription."""

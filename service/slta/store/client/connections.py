@@ -1,0 +1,108 @@
+"""Connections to the store: a pool for each server, and the routing that chooses one for each key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from slta.store.client.connection_pool import ConnectionPool, RetiredError, StoreSettings
+from slta.store.client.failures import FAILOVER_KINDS, NotSentError, classify
+from slta.store.client.name_lookup import resolving
+from slta.store.client.routing import OnChange, OneServer, Routing, connection_options
+from slta.store.client.sentinel import Sentinels, on_connect
+from slta.store.client.url import Address, StoreAddress, parse
+
+
+class Connections:
+    """Connections to all servers of one store."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        """InvalidUrlError. Nothing is connected before the first call."""
+        address = parse(settings.url)
+        options: dict[str, Any] = {
+            "retry": Retry(NoBackoff(), 0),  # redis-py's ten would execute a call twice
+            "retry_on_timeout": False,
+            "socket_timeout": settings.call_timeout_seconds,
+            "socket_connect_timeout": settings.connect_timeout_seconds,
+            "decode_responses": True,
+            "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # saves a call on connect
+        }
+        server = resolving(options | dict(address.server))
+        self.call_seconds: float = server["socket_timeout"]
+        """Timeout of a call that has a connection."""
+        self._find_seconds = 2 * settings.connect_timeout_seconds + self.call_seconds
+        self._settings = settings
+        on_new = partial(on_connect, requires_fsync=settings.requires_fsync)
+        self._server = server | {"socket_timeout": None, "redis_connect_func": on_new}
+        self.finds_masters = bool(address.sentinels)
+        """Whether the URL leads to others that name the masters."""
+        self.routing: Routing = _routing(address, options, self._keep)
+        self.pools: dict[Address, ConnectionPool] = {}
+
+    async def acquire(self, key: str) -> tuple[ConnectionPool, AbstractConnection]:
+        """Check out a connection to the server of a key. NotSentError, also as the cause of a cancellation."""
+        address = None
+        try:
+            while True:
+                address = self.routing.where(key) or await self._find(key)
+                pool = self.pool(address)
+                try:
+                    return pool, await pool.acquire()
+                except RetiredError:
+                    continue
+        except asyncio.CancelledError as ended:
+            raise ended from NotSentError()
+        except (RedisError, OSError) as error:
+            unsent = NotSentError()
+            unsent.__cause__ = error
+            await self.failed(address, unsent)
+            raise unsent from error
+
+    async def _find(self, key: str) -> Address:
+        async with asyncio.timeout(self._find_seconds):
+            return await self.routing.find(key)
+
+    def pool(self, address: Address) -> ConnectionPool:
+        """The pool of an address, created when first used."""
+        pool = self.pools.get(address)
+        if pool is None:
+            options = self._server | connection_options(address)
+            new = partial(options.pop("connection_class"), **options)
+            confirm = self.routing.confirm
+            pool = self.pools[address] = ConnectionPool(address, self._settings, self.call_seconds, new, confirm)
+        return pool
+
+    async def failed(self, address: Address | None, error: RedisError | OSError) -> None:
+        """Called with each failed call: an error that a failover may have caused renews the connections."""
+        kind = classify(error).kind
+        if address in self.pools and kind in FAILOVER_KINDS:
+            await self.pools[address].renew()
+        await self.routing.failed(kind, error)
+
+    async def _keep(self, masters: Collection[Address]) -> None:
+        """Close the connections to all other servers."""
+        for address in self.pools.keys() - set(masters):
+            await self.pools.pop(address).retire()
+
+    @property
+    def surplus_replicas(self) -> int:
+        """Largest number of a server's online replicas above the configured number."""
+        return max((pool.replicas.surplus for pool in self.pools.values()), default=0)
+
+    async def aclose(self) -> None:
+        """Disconnect."""
+        for pool in self.pools.values():
+            await pool.renew()
+        await self.routing.close()
+
+
+def _routing(address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> Routing:
+    return Sentinels(address, options, on_change) if address.sentinels else OneServer(address.server)
