@@ -15,10 +15,7 @@ MUTANTS: dict[str, Mutant] = {
         "store/client/pipeline", "if durable and pool.replicas.needed:", "if False:", DURABILITY
     ),
     "what is written to see it confirmed writes nothing": python(
-        "store/fleets",
-        'return ("HSET", FILES_KEY, fleet, ""), ("HDEL", FILES_KEY, fleet)',
-        'return (("HDEL", FILES_KEY, fleet),)',
-        DURABILITY,
+        "store/fleets", '("SET", key, ""), ("DEL", key)', '("DEL", key)', DURABILITY
     ),
     "a report that finds nothing to do confirms nothing": python(
         "store/pools", "if not (missing or unknown):", "if False:", DURABILITY

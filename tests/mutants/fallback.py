@@ -58,9 +58,11 @@ MUTANTS: dict[str, Mutant] = {
         "api/routes/endpoints", '@allow("assign", "read")', '@allow("read")', "api/auth"
     ),
     "a placement waits for a store that is known to refuse": python(
-        "api/routes/place", "if store.is_refusing else", "if False else", WAITING
+        "api/routes/place", "if store.is_refusing(fleet) else", "if False else", WAITING
     ),
-    "every placement has 50 ms": python("api/routes/place", "if store.is_refusing else", "if True else", WAITING),
+    "every placement has 50 ms": python(
+        "api/routes/place", "if store.is_refusing(fleet) else", "if True else", WAITING
+    ),
     "a placement that was given up is sent": python(
         "api/routes/place", "return await assigned", "return await asyncio.shield(assigned)", WAITING
     ),
@@ -68,6 +70,6 @@ MUTANTS: dict[str, Mutant] = {
         "api/routes/place", "OutcomeUnknownError(None, session_id=session_id)", "OutcomeUnknownError()", WAITING
     ),
     "a store that was not checked yet refuses": python(
-        "store/store", 'not in ("ready", "starting")', 'not in ("ready",)', WAITING
+        "store/store", "return failed is not None", "return failed is not None or not self._failures", WAITING
     ),
 }

@@ -352,12 +352,12 @@ class Interrupted(Store):
         functions: Any = self._functions
         send = functions._exchange
 
-        async def act_first(*commands: Sequence[object], durable: bool) -> Any:
+        async def act_first(key: str, *commands: Sequence[object], durable: bool) -> Any:
             words = commands[0]
             if command in (words[0], str(words[1]).rpartition("_")[2]):
                 functions._exchange = send
                 await act()
-            return await send(*commands, durable=durable)
+            return await send(key, *commands, durable=durable)
 
         functions._exchange = act_first
 

@@ -31,6 +31,15 @@ def test_sentinels_may_have_users_of_their_own() -> None:
     assert place.sentinel == {"username": "ben", "password": "b"}
 
 
+def test_nodes_of_a_cluster_are_a_list_of_servers_with_one_user_and_database_0() -> None:
+    place = parse("redis+cluster://anna:s%2Fcret@one:1,[::1]:2,three/0?socket_timeout=3")
+    assert place == StoreAddress(
+        {"username": "anna", "password": "s/cret", "socket_timeout": 3.0},
+        nodes=(("one", 1), ("::1", 2), ("three", 6379)),
+    )
+    assert parse("rediss+cluster://h").server == {"connection_class": SSLConnection}
+
+
 def test_with_tls_the_sentinels_are_asked_over_tls_too() -> None:
     place = parse("rediss+sentinel://h/main?ssl_ca_certs=/ca.pem")
     expected: dict[str, Any] = {"connection_class": SSLConnection, "ssl_ca_certs": "/ca.pem"}
@@ -61,6 +70,13 @@ def test_with_tls_the_sentinels_are_asked_over_tls_too() -> None:
         ("redis+sentinel://:s3cret@[h/main", "has an invalid host"),
         ("redis+sentinel://:s3cret@h,[i/main", "has an invalid host"),
         ("redis+sentinel://:s3cret@h:port/main", "has a port"),
+        ("redis+cluster://:s3cret@h,,i", "has a node without a host: redis+cluster://h1:6379"),
+        ("rediss+cluster://:s3cret@", "has a node without a host: rediss+cluster://h1:6379"),
+        ("redis+cluster://:s3cret@h:0,i", "has a port"),
+        ("redis+cluster://:s3cret@h/1", "names a database, and a cluster has only 0: redis+cluster://h1,h2,h3"),
+        ("redis+cluster://:s3cret@h?db=2", "names a database"),
+        ("redis+cluster://:s3cret@h/main", "names a database"),
+        ("redis+cluster://:s3cret@h?sentinel_password=x", "has an unknown option: 'sentinel_password'"),
         ("redis+sentinel://:s3cret@h/main?sentinel_user=x", "has an unknown option: 'sentinel_user'"),
     ],
 )
@@ -77,6 +93,7 @@ def test_what_leads_nowhere_is_told_without_the_password(url: str, why: str) -> 
         ("redis://anna:s3cret@h", True),
         ("redis+sentinel://:s3cret@h:1,i:2/main", True),
         ("redis+sentinel://:s3cret@h:1,[::1]:2/main", True),
+        ("redis+cluster://:s3cret@h:1,[::1]:2", True),
         ("unix:///path?password=s3cret", True),
         ("redis+sentinel://h/main?sentinel_password=s3cret", True),
         ("redis://anna@h:6379/0", False),

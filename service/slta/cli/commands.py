@@ -129,7 +129,8 @@ def serve(
     store_url: Annotated[
         str | None,
         typer.Option(
-            help="Shared store: redis://, rediss://, unix:// or redis+sentinel:// URL; default: an embedded store.",
+            help="Shared store: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// URL; "
+            "default: an embedded store.",
             callback=without_password,
         ),
     ] = None,

@@ -118,7 +118,7 @@ class BackgroundTasks:
             await self._watch_eviction()
         error = await self._ticks.round(self._eviction.evicted_keys if self._eviction else 0)
         refused = self.store.readiness not in ("ready", "starting")
-        self._log_once(self.store.readiness if refused else error, self.store.last_failure if refused else None)
+        self._log_once(self.store.readiness if refused else error, self.store.last_failure)
 
     def _reload_files(self) -> None:
         files: dict[str, tuple[Callable[[], bool], Callable[[], dict[str, list[str]]]]] = {

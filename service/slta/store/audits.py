@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from slta.models import Configuration, Findings
 from slta.store.client.functions import FunctionClient
-from slta.store.fleets import FLEETS_KEY, NO_FLEET, SERVER_KEYS
+from slta.store.client.routing import ANY_TAG
+from slta.store.fleets import FLEETS_KEY, SERVER_KEYS
 from slta.store.operations import CONFIGURATION_FIELDS
 from slta.store.repairs import WORK
 
@@ -37,7 +38,7 @@ class Audits:
         fleets: set[str] = set()
         cursor = "0"
         while True:
-            _, cursor, names = await self._functions.read("census", NO_FLEET, cursor)
+            _, cursor, names = await self._functions.read("census", ANY_TAG, cursor)
             fleets.update(names)
             if cursor == "0":
                 return fleets

@@ -24,9 +24,6 @@ TICK_CALLS = 1000
 FILES_KEY = "slta:files"
 """Hash from a fleet's name to the digest of the last file applied to it."""
 
-NO_FLEET = ""
-"""Not a valid fleet name."""
-
 SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
 """Types of the keys that belong to no fleet."""
 
@@ -139,9 +136,10 @@ class Fleets:
         """Number of `NAMED_KEYS` of the fleet that exist."""
         return int(await self._functions.query("EXISTS", *(f"{{{fleet}}}:{name}" for name in NAMED_KEYS)))
 
-    async def probe_write(self) -> None:
-        """Execute a write without effect, with the durability of an assign. StoreCallError."""
-        await self._functions.try_to_write(*_clear_applied_file(NO_FLEET))
+    async def probe_write(self, tag: str) -> None:
+        """Execute a write without effect where a tag lies, with the durability of an assign. StoreCallError."""
+        key = f"{{{tag}}}:probe"  # written, since WAIT confirms nothing without a write
+        await self._functions.try_to_write(("SET", key, ""), ("DEL", key))
 
     async def repair_server_keys(self) -> None:
         """Delete those `SERVER_KEYS` that have another type, and remove a time to live from the others."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from typing import Self
 
 from slta.store.audits import Audits
@@ -12,12 +13,14 @@ from slta.store.batching.batcher import Operations
 from slta.store.client.connection_pool import StoreSettings
 from slta.store.client.connections import Connections
 from slta.store.client.failures import REFUSING_ERROR_KINDS
-from slta.store.client.functions import FunctionClient, StoreCallError, StoreObserver
+from slta.store.client.functions import FunctionClient, StoreCallError, StoreObserver, key_of
 from slta.store.client.preflight import Eviction, ServerRequirements, eviction, preflight
+from slta.store.client.routing import ANY_TAG
+from slta.store.client.url import Address
 from slta.store.failover.recovery import Recovery
 from slta.store.failover.replay_log import ReplayLog
 from slta.store.failover.rollback_detection import RollbackDetector
-from slta.store.fleets import NO_FLEET, Fleets
+from slta.store.fleets import Fleets
 from slta.store.library import Library, assemble
 from slta.store.pools import Pools
 from slta.store.repairs import Repairs
@@ -50,9 +53,8 @@ class Store:
         self._durability = settings.durability
         self._operations = Operations(self._functions, self._replay_log, settings.deadline_seconds)
         self._recovery = Recovery(self._functions, self._detector, self._replay_log)
-        self._readiness = "starting"
-        self.last_failure: StoreCallError | None = None
-        """Why the last `check` failed, if it did."""
+        self._failures: dict[Address | None, StoreCallError | None] = {}
+        """Why the last `check` of each shard failed, if it did."""
         self.layout_mismatch = ""
         """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
         self.audits = Audits(self._functions)
@@ -65,10 +67,7 @@ class Store:
     async def open(cls, settings: StoreSettings, observer: StoreObserver, library: Library | None = None) -> Self:
         """Create a store and load the library; if that fails, the first call loads it."""
         store = cls(settings, observer, library=library)
-        try:
-            await store._functions.load("")
-        except StoreCallError as failed:
-            observer.error(failed.failure.kind)
+        await store._functions.load_everywhere()
         return store
 
     async def close(self) -> None:
@@ -96,33 +95,54 @@ class Store:
 
     @property
     def readiness(self) -> str:
-        """Layout mismatch of a fleet, or the result of the last `check`, one of `READINESS`."""
-        return self.layout_mismatch or self._readiness
+        """Layout mismatch of a fleet, or the result of the last `check`, one of `READINESS`.
+
+        `ready` if at least one shard takes writes.
+        """
+        return self.layout_mismatch or min(self.shards, key=lambda status: status != "ready", default="starting")
 
     @property
-    def is_refusing(self) -> bool:
-        """Whether the last `check` failed: the server did not answer, or rejects writes."""
-        return self._readiness not in ("ready", "starting")
+    def shards(self) -> Mapping[str, int]:
+        """Number of shards by the result of the last `check`; without a cluster there is one."""
+        return Counter(map(_status, self._failures.values()))
+
+    @property
+    def last_failure(self) -> StoreCallError | None:
+        """Why the last `check` of a shard failed, if it did."""
+        return next(filter(None, self._failures.values()), None)
+
+    def is_refusing(self, fleet: str) -> bool:
+        """Whether the last `check` of the fleet's shard failed: it did not answer, or rejects writes."""
+        failed = self.last_failure
+        if failed and len(self._failures) > 1:
+            failed = self._failures.get(self._connections.routing.where(key_of(fleet)))
+        return failed is not None
 
     async def check(self) -> None:
         """Update `readiness`, and replay lost writes. About once a second.
 
-        Queries the sentinels for the master, then sends an empty batch of no fleet, which the server rejects in the
+        Asks sentinels or nodes for the masters, then sends each an empty batch of no fleet, which it rejects in the
         same cases as an assign. If acknowledgements require replicas or a sync, a write without effect is confirmed
         too.
         """
         self.check_requested.clear()
-        await self._connections.routing.follow()
-        try:
-            await self._functions.send("batch", NO_FLEET, operations=0)
-            if self._durability.promises:
-                await self.fleets.probe_write()
-        except StoreCallError as failed:
-            self._readiness = failed.failure.kind if failed.failure.kind in READINESS else "unavailable"
-            self.last_failure = failed
-        else:
-            self._readiness, self.last_failure = "ready", None
+        routing = self._connections.routing
+        await routing.follow()
+        tags = routing.tags() or (ANY_TAG,)
+        shards = [routing.where(key_of(tag)) for tag in tags]
+        self._failures = dict(zip(shards, await asyncio.gather(*map(self._test, tags)), strict=True))
+        if not all(self._failures.values()):
             await self._recovery.run()
+
+    async def _test(self, tag: str) -> StoreCallError | None:
+        """Why the shard in which a tag lies takes no writes; None if it does."""
+        try:
+            await self._functions.send("batch", tag, operations=0)
+            if self._durability.promises:
+                await self.fleets.probe_write(tag)
+        except StoreCallError as failed:
+            return failed
+        return None
 
     @property
     def check_requested(self) -> asyncio.Event:
@@ -137,3 +157,9 @@ class Store:
         """Drop the failover state of all other fleets."""
         self._detector.keep(fleets)
         self._replay_log.keep(fleets)
+
+
+def _status(failed: StoreCallError | None) -> str:
+    if failed is None:
+        return "ready"
+    return failed.failure.kind if failed.failure.kind in READINESS else "unavailable"

@@ -67,7 +67,7 @@ async def place(fleet: FleetName, dependencies: TheDependencies, context: TheCon
     session_id, lease = _session_id(context), _lease_seconds(context)
     store = dependencies.store
     assigned = store.sessions.assign(fleet, session_id, lease, context.arrived, touch=True)
-    placement = await (_briefly(assigned, session_id) if store.is_refusing else assigned)
+    placement = await (_briefly(assigned, session_id) if store.is_refusing(fleet) else assigned)
     return ApiResponse(200, b"", _headers(placement), "")
 
 

@@ -54,7 +54,7 @@ class ConnectionPool:
         address: Address,
         settings: StoreSettings,
         call_seconds: float,
-        new_connection: Callable[[], AbstractConnection],
+        new_connection: Callable[..., AbstractConnection],
         confirm: Callable[[], Awaitable[None]],
     ) -> None:
         """`call_seconds` limits a call that has a connection; `confirm` is called before each new one.

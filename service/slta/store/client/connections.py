@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from slta.store.client.cluster import Cluster
 from slta.store.client.connection_pool import ConnectionPool, RetiredError, StoreSettings
 from slta.store.client.failures import FAILOVER_KINDS, NotSentError, classify
 from slta.store.client.name_lookup import resolving
@@ -42,7 +43,8 @@ class Connections:
         self._settings = settings
         on_new = partial(on_connect, requires_fsync=settings.requires_fsync)
         self._server = server | {"socket_timeout": None, "redis_connect_func": on_new}
-        self.finds_masters = bool(address.sentinels)
+        self.is_cluster = bool(address.nodes)
+        self.finds_masters = bool(address.sentinels or address.nodes)
         """Whether the URL leads to others that name the masters."""
         self.routing: Routing = _routing(address, options, self._keep)
         self.pools: dict[Address, ConnectionPool] = {}
@@ -85,7 +87,7 @@ class Connections:
         kind = classify(error).kind
         if address in self.pools and kind in FAILOVER_KINDS:
             await self.pools[address].renew()
-        await self.routing.failed(kind, error)
+        await self.routing.failed(address, kind, error)
 
     async def _keep(self, masters: Collection[Address]) -> None:
         """Close the connections to all other servers."""
@@ -105,4 +107,6 @@ class Connections:
 
 
 def _routing(address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> Routing:
+    if address.nodes:
+        return Cluster(address, options, on_change)
     return Sentinels(address, options, on_change) if address.sentinels else OneServer(address.server)

@@ -20,6 +20,10 @@ class StaleMasterError(RedisError):
     """The reply came from a replaced master: its write may be discarded."""
 
 
+class UnknownNodeError(RedisError):
+    """A node of a cluster names one that no node announces; the message has its address."""
+
+
 class NotSentError(RedisConnectionError):
     """No connection, so nothing was sent; `__cause__` is the reason."""
 
@@ -37,6 +41,7 @@ AMBIGUOUS_ERROR_KINDS = {
     NameLookupError: "dns",
     NotReplicatedError: "unconfirmed",
     StaleMasterError: "left",
+    UnknownNodeError: "unknown_node",
     NotFsyncedError: "unsynced",
     RedisTimeoutError: "timeout",
     TimeoutError: "timeout",
@@ -46,7 +51,7 @@ AMBIGUOUS_ERROR_KINDS = {
 }
 """Kind of failure by exception type; the call may have run."""
 
-FAILOVER_KINDS = frozenset({"readonly", "masterdown", "moved", "loading", "timeout", "unconfirmed"})
+FAILOVER_KINDS = frozenset({"readonly", "masterdown", "loading", "timeout", "unconfirmed"})
 """Kinds of failures that a failover may have caused: the connections are renewed, and find the new master."""
 
 

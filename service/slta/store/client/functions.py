@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any, Protocol
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import MovedError, RedisError, ResponseError
 
 from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
 from slta.models.request_record import Author
@@ -16,6 +17,7 @@ from slta.store import fleet_replies
 from slta.store.client.connections import Connections
 from slta.store.client.failures import Failure, classify
 from slta.store.client.pipeline import exchange
+from slta.store.client.url import Address
 from slta.store.failover.rollback_detection import RollbackDetector, Stamp
 from slta.store.library import Library
 from slta.store.replies import Reply, checked
@@ -63,7 +65,7 @@ class FunctionClient:
         self._observer = observer
         self._clock = clock
         self._detector = detector
-        self._loading = asyncio.Lock()
+        self._loading: defaultdict[Address | None, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def change(self, function: str, fleet: str, *arguments: Argument) -> Reply:
         """Call a function that may write. Raises the error of the reply, StoreUnavailableError, OutcomeUnknownError."""
@@ -133,8 +135,9 @@ class FunctionClient:
     async def _run(
         self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
     ) -> tuple[Reply, Stamp]:
-        key = f"{{{fleet}}}:state"
-        request = (command, f"slta_{self.digest}_{function}", 1, key, self._clock(), *arguments)
+        key = key_of(fleet)
+        # The second key never exists: for a slot that is being moved key by key the server then refuses the call.
+        request = (command, f"slta_{self.digest}_{function}", 2, key, f"{{{fleet}}}:-", self._clock(), *arguments)
         started = perf_counter()
         try:
             *reply, incarnation, revision = await self._attempt(key, request, durable=command == "FCALL")
@@ -157,21 +160,42 @@ class FunctionClient:
     async def _exchange(self, key: str, *commands: Sequence[Argument], durable: bool) -> list[Any]:
         """The replies; those of `durable` commands only once the configured durability is reached. StoreCallError."""
         try:
+            try:
+                return await exchange(self._connections, key, *commands, durable=durable)
+            except MovedError:
+                if not self._connections.is_cluster:
+                    raise
+            self._observer.error("moved")  # nothing ran, and where the key is now is known
             return await exchange(self._connections, key, *commands, durable=durable)
         except (RedisError, OSError) as error:
             raise StoreCallError(classify(error)) from error
+
+    async def load_everywhere(self) -> None:
+        """Load the library on all servers that can be reached; the next call loads it on the others."""
+        await self._connections.routing.follow()
+        keys = map(key_of, self._connections.routing.tags())
+        for error in await asyncio.gather(*map(self.load, keys), return_exceptions=True):
+            if isinstance(error, StoreCallError):
+                self._observer.error(error.failure.kind)
+            elif error:
+                raise error
 
     async def load(self, key: str) -> None:
         """Load the library on the server of a key if missing: after a flush, or on a new master. Idempotent.
 
         StoreCallError.
         """
-        async with self._loading:
+        async with self._loading[self._connections.routing.where(key)]:
             try:
                 await self._exchange(key, ("FUNCTION", "LOAD", self._source), durable=False)
             except StoreCallError as failed:
                 if "already exists" not in str(failed.__cause__):
                     raise StoreCallError(replace(failed.failure, ran=False)) from failed.__cause__
+
+
+def key_of(fleet: str) -> str:
+    """The key that a fleet's functions are called with; all others of the fleet have the same hash tag."""
+    return f"{{{fleet}}}:state"
 
 
 def _stamped(reply: Any) -> list[Any]:  # noqa: ANN401 - as the server returns it

@@ -26,11 +26,11 @@ async def exchange(connections: Connections, key: str, *commands: Command, durab
     pool, connection = await connections.acquire(key)
     try:
         replies = await _exchange(pool, connection, commands, durable=durable)
-        if connections.routing.where(key) != pool.address:
-            raise StaleMasterError
         for reply in replies:
             if isinstance(reply, RedisError):
                 raise reply
+        if connections.routing.where(key) != pool.address:
+            raise StaleMasterError
     except (RedisError, OSError) as error:
         await connections.failed(pool.address, error)
         raise

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from slta.store.client.url import Address, Options
 
+ANY_TAG = "/0"
+"""Not a fleet's name."""
+
 OnChange = Callable[[Collection[Address]], Awaitable[None]]
 """Callback with the addresses of all masters, called when one of them has changed."""
 
@@ -26,8 +29,11 @@ class Routing(Protocol):
     async def follow(self) -> None:
         """Ask for the present addresses; without a reply the known ones stay. About once a second."""
 
-    async def failed(self, kind: str, error: Exception) -> None:
-        """Called with each failed call; `kind` as in `Failure`. May raise an error that explains it better."""
+    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
+        """Called with each failed call of a server; `kind` as in `Failure`. May raise an error that explains it."""
+
+    def tags(self) -> tuple[str, ...]:
+        """A hash tag for each known master, which no fleet has: keys with it lie there."""
 
     async def listen(self, on_change: Callable[[], object]) -> None:
         """Call `on_change` on each published failover, until cancelled; return if none are published."""
@@ -57,8 +63,12 @@ class OneServer:
     async def follow(self) -> None:
         """Nothing to ask."""
 
-    async def failed(self, kind: str, error: Exception) -> None:
+    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
         """Nothing to learn."""
+
+    def tags(self) -> tuple[str, ...]:
+        """Any tag will do."""
+        return (ANY_TAG,)
 
     async def listen(self, on_change: Callable[[], object]) -> None:
         """Nothing is published."""

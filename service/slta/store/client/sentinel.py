@@ -14,7 +14,7 @@ from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, Respo
 
 from slta.store.client.durability import unsynced
 from slta.store.client.name_lookup import NameLookupError, resolving
-from slta.store.client.routing import OnChange
+from slta.store.client.routing import ANY_TAG, OnChange
 from slta.store.client.url import Address, StoreAddress
 
 CHANNELS = ("+promoted-slave", "+switch-master")
@@ -52,8 +52,12 @@ class Sentinels:
         with suppress(RedisError):
             await self.find("")
 
-    async def failed(self, kind: str, error: Exception) -> None:
+    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
         """Nothing to learn: the next connection asks."""
+
+    def tags(self) -> tuple[str, ...]:
+        """Any tag will do."""
+        return (ANY_TAG,)
 
     async def find(self, key: str) -> Address:  # noqa: ARG002
         """Address of the master, by the highest epoch. ConnectionError.

@@ -1,4 +1,4 @@
-"""Store URL: the address of one server, or of the sentinels that know the master."""
+"""Store URL: the address of one server, of the sentinels that know the master, or of nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from redis.asyncio.connection import Connection, parse_url
 
+SERVER_PORT = 6379
 SENTINEL_PORT = 26_379
 SENTINEL_SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
-SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+CLUSTER_SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
+LIST_SCHEMES = SENTINEL_SCHEMES | CLUSTER_SCHEMES
+"""Schemes of URLs with a list of hosts, and that of one of them."""
+SCHEMES = ("redis", "rediss", "unix", *LIST_SCHEMES)
 SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
 """URL options for the sentinels, if they have users of their own, and their names in redis-py."""
 SERVER_OPTIONS = frozenset({"username", "password", "db"})
 """Options that are not passed to the sentinels."""
 
-SENTINEL_HOSTS = re.compile(rf"(?:{'|'.join(map(re.escape, SENTINEL_SCHEMES))})://(?:[^/?#]*@)?(?P<hosts>[^/?#]*)")
-"""Matches the list of hosts of a sentinel URL."""
+HOSTS = re.compile(rf"(?:{'|'.join(map(re.escape, LIST_SCHEMES))})://(?:[^/?#]*@)?(?P<hosts>[^/?#]*)")
+"""Matches the list of hosts of a URL that has one."""
 
 Address = tuple[str, int]
 Options = Mapping[str, Any]
@@ -32,22 +36,27 @@ class InvalidUrlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """Parsed URL. `server` has the address unless there are `sentinels`, which know that of `master`."""
+    """Parsed URL. `server` has the address unless `sentinels` know that of `master`, or `nodes` those of a cluster."""
 
     server: Options
     master: str = ""
     sentinels: tuple[Address, ...] = ()
     sentinel: Options = field(default_factory=dict)
     """Options of connections to sentinels, without the address."""
+    nodes: tuple[Address, ...] = ()
+    """Some nodes of a cluster, which name the others."""
 
 
 def parse(url: str) -> StoreAddress:
     """Parse a URL. InvalidUrlError."""
     scheme, separator, _ = url.partition("://")
     if scheme not in SCHEMES or not separator:
-        raise InvalidUrlError("must begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://")
+        raise InvalidUrlError(f"must begin with {', '.join(f'{name}://' for name in SCHEMES[:-1])} or {SCHEMES[-1]}://")
     parts, hosts = _split(url)
-    address = _behind_sentinels(parts, hosts) if scheme in SENTINEL_SCHEMES else StoreAddress(_one_server(parts))
+    if scheme in SENTINEL_SCHEMES:
+        address = _behind_sentinels(parts, hosts)
+    else:
+        address = _cluster(parts, hosts) if scheme in CLUSTER_SCHEMES else StoreAddress(_one_server(parts))
     _check_options(address.server)
     return address
 
@@ -62,11 +71,11 @@ def has_password(url: str) -> bool:
 
 
 def _split(url: str) -> tuple[SplitResult, list[str]]:
-    """The parts of a URL with its first host, and all hosts of a sentinel URL. InvalidUrlError.
+    """The parts of a URL with its first host, and all hosts of a URL that lists them. InvalidUrlError.
 
     urlsplit supports one host; newer versions of Python reject an IPv6 address in a list.
     """
-    match = SENTINEL_HOSTS.match(url)
+    match = HOSTS.match(url)
     if match is None:
         return _split_one(url), []
     hosts = match["hosts"].split(",")
@@ -95,23 +104,33 @@ def _one_server(parts: SplitResult) -> Options:
 
 
 def _behind_sentinels(parts: SplitResult, hosts: Sequence[str]) -> StoreAddress:
-    user, at, _ = parts.netloc.rpartition("@")
     master = parts.path.strip("/")
     if not master or "/" in master:
         raise InvalidUrlError(f"must end in the sentinels' name of the master: {parts.scheme}://h1,h2,h3/name")
-    options = _options(f"{SENTINEL_SCHEMES[parts.scheme]}://{user}{at}/?{parts.query}")
+    options = _options_of_all(parts)
     server = {name: value for name, value in options.items() if name not in SENTINEL_OPTIONS}
     sentinel = {name: value for name, value in server.items() if name not in SERVER_OPTIONS}
     sentinel |= {SENTINEL_OPTIONS[name]: options[name] for name in SENTINEL_OPTIONS if name in options}
-    return StoreAddress(server, master, tuple(map(_sentinel, hosts)), sentinel)
+    example = f"sentinel without a host: {parts.scheme}://h1:26379,h2:26379,h3:26379/name"
+    return StoreAddress(server, master, _addresses(hosts, SENTINEL_PORT, example), sentinel)
 
 
-def _sentinel(host_and_port: str) -> Address:
-    parts = _split_one(f"//{host_and_port}")
-    if not parts.hostname:
-        raise InvalidUrlError("has a sentinel without a host: redis+sentinel://h1:26379,h2:26379,h3:26379/name")
-    _check_port(parts)
-    return parts.hostname, parts.port or SENTINEL_PORT
+def _cluster(parts: SplitResult, hosts: Sequence[str]) -> StoreAddress:
+    options = _options_of_all(parts)
+    if parts.path.strip("/") not in ("", "0") or options.get("db"):
+        raise InvalidUrlError(f"names a database, and a cluster has only 0: {parts.scheme}://h1,h2,h3")
+    nodes = _addresses(hosts, SERVER_PORT, f"node without a host: {parts.scheme}://h1:6379,h2:6379,h3:6379")
+    return StoreAddress({name: value for name, value in options.items() if name != "db"}, nodes=nodes)
+
+
+def _addresses(hosts: Sequence[str], port: int, without_host: str) -> tuple[Address, ...]:
+    """The addresses of a list; `without_host` says what a missing host is, with an example."""
+    found = [_split_one(f"//{host_and_port}") for host_and_port in hosts]
+    for parts in found:
+        if not parts.hostname:
+            raise InvalidUrlError(f"has a {without_host}")
+        _check_port(parts)
+    return tuple((parts.hostname or "", parts.port or port) for parts in found)
 
 
 def _check_port(parts: SplitResult) -> None:
@@ -121,6 +140,12 @@ def _check_port(parts: SplitResult) -> None:
         port = 0
     if port == 0:
         raise InvalidUrlError("has a port that is not a number from 1 to 65535")
+
+
+def _options_of_all(parts: SplitResult) -> Options:
+    """The options of a URL that lists hosts."""
+    user, at, _ = parts.netloc.rpartition("@")
+    return _options(f"{LIST_SCHEMES[parts.scheme]}://{user}{at}/?{parts.query}")
 
 
 def _options(url: str) -> Options:

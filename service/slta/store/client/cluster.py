@@ -1,0 +1,150 @@
+"""Cluster discovery: the master of each slot, by CLUSTER NODES and by MOVED replies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import MovedError, ResponseError
+
+from slta.store.client.failures import NotSentError, UnknownNodeError
+from slta.store.client.name_lookup import resolving
+from slta.store.client.routing import OnChange, connection_options
+from slta.store.client.topology import Node, Topology, parse_nodes, slot_of
+from slta.store.client.url import Address, StoreAddress
+
+MIN_GAP_SECONDS = 0.2
+"""Time between the beginnings of two rounds of questions."""
+STRAGGLING_SECONDS = 0.05
+"""How long a round waits for the other nodes after the first reply: one that is frozen must not delay it."""
+LEARNED_FROM = frozenset(
+    {"readonly", "masterdown", "loading", "clusterdown", "timeout", "connection", "dns", "left", "unconfirmed"}
+)
+"""Kinds of failures, besides MOVED, after which the nodes are asked again."""
+
+
+class Cluster:
+    """Routing to the masters of a cluster: a fleet is one slot. Replicas are not read, and ASK is not followed."""
+
+    def __init__(self, address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> None:
+        """`options` are defaults of the connections; those of the URL take precedence."""
+        self._seeds = address.nodes
+        self._options = resolving({**options, **address.server})
+        self._on_change = on_change
+        self._topology = Topology()
+        self._clients: dict[Address, Redis] = {}
+        self._round: asyncio.Task[None] | None = None
+        self._began = 0.0
+        self._silence: BaseException | None = None
+        """Why no node replied in the last round; None if one did."""
+
+    def where(self, key: str) -> Address | None:
+        """Last known address of the master of the key's slot."""
+        return self._topology.owner(slot_of(key))
+
+    async def find(self, key: str) -> Address:
+        """The same; asks if it is not known. RedisError."""
+        address = self.where(key)
+        if address is None:
+            await self.follow()
+            address = self.where(key)
+        if address is None:
+            raise self._silence or ResponseError(f"CLUSTERDOWN no known node owns slot {slot_of(key)}")
+        return address
+
+    async def confirm(self) -> None:
+        """Nothing to ask: a node that is no longer the slot's master says so."""
+
+    async def follow(self) -> None:
+        """Ask the masters for CLUSTER NODES; without a reply the last known topology stays."""
+        await asyncio.shield(self._next_round())
+
+    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
+        """Learn from a failed call. NotSentError if a MOVED reply names an address that no node announces."""
+        if kind == "moved" and isinstance(error, MovedError):
+            await self._moved(error.slot_id, (error.host or (address or ("",))[0], error.port))
+        elif kind in LEARNED_FROM:
+            _ = self._next_round()
+
+    def tags(self) -> tuple[str, ...]:
+        """A hash tag for each known master."""
+        return self._topology.tags()
+
+    async def listen(self, on_change: Callable[[], object]) -> None:
+        """Nothing is published."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._round:
+            self._round.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._round
+        await asyncio.gather(*(client.aclose() for client in self._clients.values()), return_exceptions=True)
+
+    async def _moved(self, slot: int, announced: Address) -> None:
+        """Believe that a slot is elsewhere now, at a node that another one names, if need be after asking for it."""
+        for _ in range(3):  # the round under way may have begun before the node joined
+            address = self._topology.address(announced)
+            if address:
+                self._topology.moved(slot, address, monotonic())
+                _ = self._next_round()
+                return
+            await self.follow()
+        raise NotSentError from UnknownNodeError(
+            f"a MOVED reply names {announced[0]}:{announced[1]}, which is in no reply to CLUSTER NODES: see "
+            "cluster-announce-ip and cluster-announce-hostname"
+        )
+
+    def _next_round(self) -> asyncio.Task[None]:
+        """The round under way or waiting, else a new one."""
+        if self._round is None or self._round.done():
+            self._round = asyncio.create_task(self._ask_all())
+        return self._round
+
+    async def _ask_all(self) -> None:
+        await asyncio.sleep(self._began + MIN_GAP_SECONDS - monotonic())
+        self._began = monotonic()
+        views = await self._views(self._asked())
+        if views:
+            self._topology.merge(views, self._began)
+            await self._forget(self._topology.addresses())
+            await self._on_change(self._topology.targets())
+
+    def _asked(self) -> Collection[Address]:
+        """The known masters; if none of them replied last time, also the other nodes and those of the URL."""
+        masters = self._topology.masters.keys()
+        return masters if masters and not self._silence else {*masters, *self._topology.addresses(), *self._seeds}
+
+    async def _views(self, asked: Collection[Address]) -> list[list[Node]]:
+        """Replies to CLUSTER NODES, of those nodes that reply at about the same time as the first one."""
+        tasks = [asyncio.create_task(self._ask(address)) for address in asked]
+        try:
+            for first in asyncio.as_completed(tasks):
+                with suppress(Exception):
+                    await first
+                    await asyncio.wait(tasks, timeout=STRAGGLING_SECONDS)
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+        ended = [task for task in tasks if task.done() and not task.cancelled()]
+        errors = [task.exception() for task in ended]
+        self._silence = None if None in errors else errors[0]
+        return [task.result() for task in ended if not task.exception()]
+
+    async def _ask(self, address: Address) -> list[Node]:
+        client = self._clients.get(address)
+        if client is None:
+            pool = ConnectionPool(**self._options | connection_options(address))
+            client = self._clients[address] = Redis.from_pool(pool)
+        text = await client.execute_command("CLUSTER", "NODES")
+        return parse_nodes(text, address)
+
+    async def _forget(self, known: Collection[Address]) -> None:
+        """Disconnect from nodes that have left, and from those of the URL by another name than they announce."""
+        for address in self._clients.keys() - set(known):
+            await self._clients.pop(address).aclose()

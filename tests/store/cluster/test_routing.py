@@ -1,0 +1,158 @@
+"""A store on a cluster finds the master of each fleet, also of one that has moved."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.exceptions import MovedError
+
+from slta.models import errors
+from slta.store import Store, StoreSettings
+from slta.store.client.cluster import MIN_GAP_SECONDS
+from slta.store.client.failures import NotSentError
+from tests.awaiting import eventually
+from tests.clusters import Cluster, Node
+from tests.store.conftest import Calls
+from tests.store.fleets import TWO_CLASSES, create, spec
+from tests.store.moving import PATIENT
+
+pytestmark = pytest.mark.slow
+QUESTIONS_PER_SECOND = 1 / MIN_GAP_SECONDS
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
+    """A store that is patient, with a fleet on each master."""
+    store = await Store.open(StoreSettings(nodes.url, **PATIENT), calls)
+    for master in nodes.masters():
+        await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2}, nodes.fleet_on(master))
+    yield store
+    for fleet in await store.fleets.names():
+        assert (await store.audits.inspect(fleet)).sentences == []
+    await store.close()
+
+
+async def is_placed(store: Store, fleet: str, session_id: str = "s") -> bool:
+    return (await store.sessions.assign(fleet, session_id, None)).session_id == session_id
+
+
+def is_stored(node: Node, fleet: str, session_id: str = "s") -> bool:
+    with node.client() as client:
+        return bool(client.hexists(f"{{{fleet}}}:sessions", session_id))
+
+
+async def test_the_fleets_of_each_master_are_served_there(nodes: Cluster, store: Store, calls: Calls) -> None:
+    for master in nodes.masters():
+        assert await is_placed(store, nodes.fleet_on(master))
+        assert is_stored(master, nodes.fleet_on(master))
+    await store.check()
+    assert (store.readiness, store.shards) == ("ready", {"ready": 3})
+    assert len(await store.fleets.names()) == 3
+    assert calls.errors == [], "the library was loaded everywhere at the start"
+
+
+async def test_any_node_names_the_others(nodes: Cluster) -> None:
+    replica = nodes.nodes[-1]
+    store = Store(StoreSettings(f"redis+cluster://127.0.0.1:1,localhost:{replica.port}", **PATIENT), Calls())
+    with pytest.raises(errors.UnknownFleetError):
+        await store.sessions.assign(nodes.fleet_on(nodes.masters()[0]), "s", None)
+    await store.close()
+
+
+async def test_a_killed_master_is_followed_by_its_replica_and_others_notice_nothing(
+    nodes: Cluster, store: Store, calls: Calls
+) -> None:
+    killed, healthy, _ = nodes.masters()
+    fleet, other = nodes.fleet_on(killed), nodes.fleet_on(healthy)
+    await is_placed(store, other)
+    connections = set(store._connections.pools["127.0.0.1", healthy.port].idle)
+    asked = questions(healthy)
+    killed.kill()
+    began = time.monotonic()
+    placing = asyncio.create_task(is_placed(store, fleet))
+    while not placing.done():
+        assert await is_placed(store, other)
+    assert await placing
+    seconds = time.monotonic() - began
+    assert questions(healthy) - asked <= seconds * QUESTIONS_PER_SECOND + 2
+    assert connections == set(store._connections.pools["127.0.0.1", healthy.port].idle)
+    assert set(calls.errors) <= {"connection", "moved", "clusterdown", "function_missing"}
+    assert is_stored(nodes.owner(fleet), fleet)
+    print(f"killed master: placed again after {seconds:.2f} s")
+
+
+def questions(node: Node) -> int:
+    """How often it was asked for CLUSTER NODES."""
+    return int(node.ask("INFO", "commandstats").partition("cluster|nodes:calls=")[2].partition(",")[0])
+
+
+async def test_a_slot_that_moves_is_followed_by_the_call_that_meets_it(
+    nodes: Cluster, store: Store, calls: Calls
+) -> None:
+    if not nodes.moves_atomically():
+        pytest.skip("the server moves no slots atomically")
+    fleet, new = nodes.fleet_on(nodes.masters()[0]), await asyncio.to_thread(nodes.add_master)
+    await is_placed(store, fleet)
+    await asyncio.to_thread(nodes.move, fleet, new)
+    assert (await store.sessions.assign(fleet, "s", None)).replayed
+    assert calls.errors == ["moved", "function_missing"]
+    assert await is_placed(store, fleet, "next")
+    assert is_stored(new, fleet, "next")
+
+
+async def test_an_address_that_no_node_announces_is_an_error_with_it(nodes: Cluster, store: Store) -> None:
+    routing = store._connections.routing
+    with pytest.raises(NotSentError) as unknown:
+        await routing.failed(None, "moved", MovedError("3999 192.0.2.1:6381"))
+    assert "192.0.2.1:6381" in str(unknown.value.__cause__)
+
+
+async def test_a_reply_of_a_master_that_was_replaced_is_not_believed_and_is_asked_again(
+    nodes: Cluster, store: Store
+) -> None:
+    old = nodes.masters()[0]
+    fleet = nodes.fleet_on(old)
+    await is_placed(store, fleet)
+    pool: Any = store._connections.pools["127.0.0.1", old.port]
+    old.freeze()
+    assigned = asyncio.create_task(is_placed(store, fleet, "late"))
+    changed = asyncio.create_task(store.pools.set_status(fleet, "small-0", "draining"))
+    await eventually(lambda: len(pool.busy) == 2)
+    new = await asyncio.to_thread(nodes.promoted, old)
+    await store._connections.routing.follow()
+    assert not assigned.done()
+    old.thaw()
+    assert await assigned
+    with pytest.raises(errors.OutcomeUnknownError):
+        await changed
+    assert is_stored(new, fleet, "late")
+
+
+async def test_no_function_runs_on_a_slot_that_is_moved_key_by_key(nodes: Cluster, store: Store) -> None:
+    impatient = Store(StoreSettings(nodes.url, **PATIENT | {"deadline_seconds": 0.05}), Calls())
+    source, target, _ = nodes.masters()
+    fleet = nodes.fleet_on(source)
+    assert await is_placed(store, fleet, "before")
+    for step in nodes.move_stepwise(fleet, target):
+        if step in ("importing", "moved", "target owns it"):
+            continue
+        for call in (
+            impatient.sessions.assign(fleet, "meanwhile", None),
+            impatient.fleets.tick(fleet),
+            impatient.fleets.snapshot(fleet),
+        ):
+            with pytest.raises(errors.StoreUnavailableError):
+                await call
+    assert not (await store.sessions.assign(fleet, "meanwhile", None)).replayed
+    assert not (await store.fleets.snapshot(fleet)).suspect
+    assert is_stored(target, fleet, "before")
+    await impatient.close()
