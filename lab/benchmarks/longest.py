@@ -83,9 +83,9 @@ def one_round(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
         yield f"{what} of {len(many)} pools", fleet.timed("set_statuses", "", status, "", *many)
     yield "drain of a class's last pool", fleet.timed("set_status", "", "single", "draining")
     fleet.run("set_status", "", "single", "active")
-    yield "PUT of the fleet: other curves", fleet.timed("put", "", *configuration(size, 23))
-    yield "PUT of the fleet: to JLMU", fleet.timed("put", "", *configuration(size, 23, "jlmu"))
-    fleet.run("put", "", *configuration(size, 20))
+    yield "PUT of the fleet: other curves", fleet.timed("put", "", "", *configuration(size, 23))
+    yield "PUT of the fleet: to JLMU", fleet.timed("put", "", "", *configuration(size, 23, "jlmu"))
+    fleet.run("put", "", "", *configuration(size, 20))
     yield "GET of state, averages or optimum", fleet.timed("snapshot")
 
 

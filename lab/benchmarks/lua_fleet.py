@@ -42,7 +42,7 @@ class LuaFleet:
         source, self.digest = assemble()
         redis.execute_command("FLUSHALL", "SYNC")  # asynchronously freed memory would be measured
         redis.execute_command("FUNCTION", "LOAD", "REPLACE", source)
-        self.run("put", "", *put_arguments(spec, "{}", None))
+        self.run("put", "", "", *put_arguments(spec, "{}", None))
         for start in range(0, len(pools), POOLS_PER_CALL):
             self.run(
                 "add_pools", "", *(word for pair in pools[start : start + POOLS_PER_CALL] for word in (*pair, "", ""))

@@ -151,8 +151,8 @@ async def test_everything_the_store_does_is_allowed(
     await store.fleets.relist(policy)
     await store.fleets.repair_server_keys()
     await store.fleets.configure(policy, spec(policy, 7), "{}")
-    await store.fleets.remember_file(policy, "digest")
-    assert await store.fleets.applied_file(policy) == "digest"
+    await store.fleets.finish_file(policy)
+    assert await store.fleets.applied_file(policy) == ("", True)
     for pool in (await store.pools.page(policy, None, 100)).pools:
         await store.pools.fail(policy, pool.pool_id)
     await store.fleets.delete(policy)

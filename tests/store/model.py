@@ -169,7 +169,7 @@ class World:
             self.sums = {source: [0.0, 0.0, 0.0] for source in self.sums}
 
     def _put(self) -> None:
-        reply = self.change("put", *put_arguments(self.spec_of_fleet, "{}", None))
+        reply = self.change("put", "", *put_arguments(self.spec_of_fleet, "{}", None))
         assert reply[0] == "CONFIGURED", reply
 
     def _naive_order(self) -> naive.Order:

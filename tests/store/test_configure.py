@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -14,10 +16,13 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import POLICIES
 from slta.core.policies.tokens import Beta
 from slta.core.utility import LinearUtility, TableUtility
+from slta.fleet_file import FleetFile, LoadedFleet, Specs
+from slta.fleet_file.applying import apply_file
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
 from tests import rawstate
+from tests.in_process import TINY
 from tests.servers import TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
@@ -305,7 +310,7 @@ async def test_deleting_leaves_no_key(store: Store, redis: Redis, policy: str) -
     await store.pools.fail(FLEET, "small-0")
     await store.sessions.renew(FLEET, list(placed), 100)
     await store.fleets.tick(FLEET)
-    await store.fleets.remember_file(FLEET, "digest")
+    await store.fleets.configure(FLEET, spec(*TWO_CLASSES, policy=policy, lease=50), "{}", file="digest")
     with pytest.raises(errors.UnknownSessionError):
         await store.sessions.complete(FLEET, "never")
     await end(store, placed)
@@ -343,6 +348,30 @@ async def test_a_fleet_created_anew_remembers_nothing_of_the_old(store: Store, p
     snapshot = await store.fleets.snapshot(FLEET)
     assert (snapshot.config_version, snapshot.sessions, snapshot.counters["assigned"]) == (1, 0, 0)
     assert not (await store.sessions.assign(FLEET, "s0", None)).replayed
+
+
+@pytest.fixture
+def loaded() -> LoadedFleet:
+    """A fleet file with pools of classes that the fleets here have."""
+    return LoadedFleet(FLEET, FleetFile.read(json.loads(json.dumps(TINY), parse_float=Decimal)), "digest")
+
+
+async def test_a_fleet_file_is_applied_once(store: Store, loaded: LoadedFleet) -> None:
+    applied = await apply_file(store, Specs(), loaded)
+    assert applied
+    assert applied.configured.created
+    await store.fleets.configure(loaded.name, spec(*TWO_CLASSES), "{}")
+    assert await apply_file(store, Specs(), loaded) is None
+    assert (await store.fleets.config(loaded.name))[0] == "{}"
+
+
+async def test_of_a_file_whose_pools_are_missing_only_these_are_added(store: Store, loaded: LoadedFleet) -> None:
+    await store.fleets.configure(loaded.name, spec(*TWO_CLASSES), "{}", file=loaded.digest)
+    applied = await apply_file(store, Specs(), loaded)
+    assert applied
+    assert (applied.document, applied.configured.config_version) == ("{}", 1)
+    assert applied.pools.created
+    assert await apply_file(store, Specs(), loaded) is None
 
 
 class Interrupted(Store):

@@ -125,10 +125,10 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     assert newer("batch", "assign", "by-the-newer", "", "0.5", "")[1][0][0] == "ASSIGNED"
     assert (await store.sessions.assign(FLEET, "by-the-newer", None)).replayed
-    assert newer("put", "", *put("jlmu"))[0] == "CONFIGURED"
+    assert newer("put", "", "", *put("jlmu"))[0] == "CONFIGURED"
     await store.sessions.complete(FLEET, "by-the-newer")
 
-    assert newer("put", "", *put("uniform"))[0] == "CONFIGURED"
+    assert newer("put", "", "", *put("uniform"))[0] == "CONFIGURED"
     assert field(redis, "uniform_placements") == "0"
     assert newer("batch", "assign", "x", "", "0.5", "")[1][0][-1] == "any"
     with pytest.raises(errors.NewerFleetError):
@@ -137,7 +137,7 @@ async def test_two_versions_share_a_fleet_until_one_uses_what_the_other_does_not
         await store.fleets.tick(FLEET)
     assert (field(redis, "suspect"), field(redis, "repairs")) == ("", "0")
 
-    assert newer("put", "", *put("slta"))[0] == "CONFIGURED"
+    assert newer("put", "", "", *put("slta"))[0] == "CONFIGURED"
     assert (await store.sessions.assign(FLEET, "x", None)).replayed
     assert not (await store.sessions.assign(FLEET, "y", None)).replayed
     assert violations(redis, FLEET) == []
@@ -149,7 +149,7 @@ async def test_curves_that_another_version_changed_are_not_remembered_as_they_we
     await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
     await place(store, 3)
     exchanged = spec(pool_class("small", LARGE, 4), pool_class("large", SMALL, 6))
-    assert newer("put", "", *put_arguments(exchanged, "{}", None))[0] == "CONFIGURED"
+    assert newer("put", "", "", *put_arguments(exchanged, "{}", None))[0] == "CONFIGURED"
     await place(store, 4, prefix="t")
     assert violations(redis, FLEET) == []
 

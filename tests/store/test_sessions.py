@@ -387,6 +387,23 @@ async def test_forgetting_drops_whole_generations_so_memory_is_bounded(
 # Clocks
 
 
+async def test_a_clock_less_than_a_second_back_holds_no_lease_and_fleet_time_waits_for_it(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    await store.sessions.assign(FLEET, "s", 10)
+    await pass_seconds(store, clock, 5)
+    time = (await store.fleets.snapshot(FLEET)).time
+    clock.advance(-0.9)
+    await store.fleets.tick(FLEET)
+    assert (await store.fleets.snapshot(FLEET)).time == time
+    clock.advance(0.9)
+    await store.fleets.tick(FLEET)
+    assert (await store.fleets.snapshot(FLEET)).time == time
+    await pass_seconds(store, clock, 6)
+    with pytest.raises(errors.SessionEndedError):
+        await store.sessions.get(FLEET, "s")
+
+
 async def test_a_clock_an_hour_back_ends_no_lease_and_stops_no_time(store: Store, fleet: None, clock: Clock) -> None:
     await store.sessions.assign(FLEET, "s", 600)
     await pass_seconds(store, clock, 100)

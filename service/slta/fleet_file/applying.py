@@ -29,22 +29,34 @@ async def apply_fleet(
     file: FleetFile,
     expected_version: int | None = None,
     author: Author | None = None,
+    digest: str = "",
 ) -> Applied:
     """Create or change a fleet, create its missing pools, and set attributes of the others. Idempotent.
+
+    `digest` identifies the file if it is one that is applied once.
 
     Raises InvalidFleetError, VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError, PoolInOtherClassError,
     PoolLimitError.
     """
     document, wanted = await asyncio.to_thread(lambda: (file.document(), file.wanted_pools()))  # up to 30 ms
     spec = await specs.of(document)
-    configured = await store.fleets.configure(fleet, spec, document, expected_version, author)
+    configured = await store.fleets.configure(fleet, spec, document, expected_version, author, digest)
     return Applied(document, configured, await store.pools.add(fleet, wanted, author))
 
 
 async def apply_file(store: Store, specs: Specs, loaded: LoadedFleet) -> Applied | None:
-    """Apply a file; None if it was the last one applied to its fleet, so that later changes by API stay."""
-    if await store.fleets.applied_file(loaded.name) == loaded.digest:
+    """Apply a file; None if it was the last one applied to its fleet, so that later changes by API stay.
+
+    If an earlier start was interrupted before all pools were added, only these are.
+    """
+    digest, is_complete = await store.fleets.applied_file(loaded.name)
+    if digest != loaded.digest:
+        applied = await apply_fleet(store, specs, loaded.name, loaded.file, digest=loaded.digest)
+    elif is_complete:
         return None
-    applied = await apply_fleet(store, specs, loaded.name, loaded.file)
-    await store.fleets.remember_file(loaded.name, loaded.digest)
+    else:
+        document, version = await store.fleets.config(loaded.name)
+        pools = await store.pools.add(loaded.name, loaded.file.wanted_pools())
+        applied = Applied(document, Configured(config_version=version, created=False), pools)
+    await store.fleets.finish_file(loaded.name)
     return applied

@@ -4,12 +4,12 @@
 |---|---|
 | store | `Store`, the public interface: `store.sessions.assign(…)` |
 | sessions, pools, fleets | operations on sessions, pools and fleets |
-| audits, repairs | audits, repairs and their dry runs |
+| audits, repairs, census | audits, repairs and their dry runs; the names of fleets that have keys |
 | replies, pool_replies, fleet_replies, snapshots | parsers of Lua replies |
 | operations | the table of session operations, and of the fields of a configuration |
 | library, encoding | the Lua library, assembled from `lua/`; arguments of `put` |
 | batching | operations that share a call |
-| client | URL, sentinels, connection pool, preflight check, durability, function calls |
+| client | URL, routing, connection pools, preflight check, durability, function calls |
 | failover | rollback detection, log of acknowledged calls, replay |
 | embedded | Valkey server as a child process, and its data directory |
 """

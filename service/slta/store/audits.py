@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from slta.models import Configuration, Findings
+from slta.store.census import take_census
 from slta.store.client.functions import FunctionClient
-from slta.store.client.routing import ANY_TAG
-from slta.store.fleets import FLEETS_KEY, SERVER_KEYS
+from slta.store.fleets import FLEETS_KEY
 from slta.store.operations import CONFIGURATION_FIELDS
 from slta.store.repairs import WORK
 
@@ -31,17 +31,11 @@ class Audits:
 
     async def _is_list(self) -> bool:
         kind: str = await self._functions.query("TYPE", FLEETS_KEY)
-        return kind == SERVER_KEYS[FLEETS_KEY]
+        return kind == "set"
 
     async def census(self) -> set[str]:
         """Names of all fleets that have keys, also of those missing from the list of fleets. O(keys), 1000 per call."""
-        fleets: set[str] = set()
-        cursor = "0"
-        while True:
-            _, cursor, names = await self._functions.read("census", ANY_TAG, cursor)
-            fleets.update(names)
-            if cursor == "0":
-                return fleets
+        return await take_census(self._functions)
 
     async def inspect(self, fleet: str) -> Findings:
         """Audit a fleet, with at most half of the server's time. UnknownFleetError, NewerFleetError."""
@@ -67,12 +61,9 @@ class Audits:
         return Configuration(document=document, version=version, fields=rest[:count], digests=rest[count:])
 
     async def server_keys(self) -> list[str]:
-        """Findings on the two keys that belong to no fleet."""
-        findings = []
-        for key, expected in SERVER_KEYS.items():
-            kind = str(await self._functions.query("TYPE", key))
-            if kind not in (expected, "none"):
-                findings.append(f"{key}: its type: {kind}, expected {expected}")
-            if int(await self._functions.query("PTTL", key)) >= 0:
-                findings.append(f"{key}: has a time to live")
+        """Findings on the key that belongs to no fleet."""
+        kind = str(await self._functions.query("TYPE", FLEETS_KEY))
+        findings = [] if kind in ("set", "none") else [f"{FLEETS_KEY}: its type: {kind}, expected set"]
+        if int(await self._functions.query("PTTL", FLEETS_KEY)) >= 0:
+            findings.append(f"{FLEETS_KEY}: has a time to live")
         return findings

@@ -9,6 +9,7 @@ from slta.core.fleet import FleetSpec
 from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, errors
 from slta.models.request_record import Author, Event
 from slta.store import fleet_replies
+from slta.store.census import take_partial_census
 from slta.store.client.functions import FunctionClient
 from slta.store.encoding import put_arguments
 from slta.store.operations import FLEET_KEYS
@@ -16,16 +17,15 @@ from slta.store.repairs import TAKEOVER_SECONDS, Repairs
 from slta.store.snapshots import parse_past, parse_snapshot
 
 FLEETS_KEY = "slta:fleets"
-"""Set of the names of all fleets. Only this key and `FILES_KEY` belong to no fleet."""
+"""Set of the names of all fleets. Only this key belongs to no fleet."""
 
 TICK_CALLS = 1000
 """Maximum calls per tick. Each ends at most 32 sessions and scans at most 1,000 seconds of leases."""
 
-FILES_KEY = "slta:files"
-"""Hash from a fleet's name to the digest of the last file applied to it."""
-
-SERVER_KEYS = {FLEETS_KEY: "set", FILES_KEY: "hash"}
-"""Types of the keys that belong to no fleet."""
+FILE_FIELD = "file"
+"""Field of `cold`: digest of the last fleet file applied to the fleet."""
+UNFINISHED = "+"
+"""Suffix of the digest until the file's pools are added too."""
 
 NAMED_KEYS = (
     *" ".join(FLEET_KEYS.values()).split(),
@@ -44,10 +44,23 @@ class Fleets:
     def __init__(self, functions: FunctionClient, repairs: Repairs) -> None:
         self._functions = functions
         self._repairs = repairs
+        self._listed: set[str] | None = None
 
     async def names(self) -> list[str]:
-        """Sorted names of all fleets."""
-        return sorted(await self._functions.query("SMEMBERS", FLEETS_KEY))
+        """Sorted names of all fleets.
+
+        While the list's master in a cluster is away, those last read, or those with keys on other masters, and any that
+        has replied since.
+        """
+        try:
+            self._listed = set(await self._functions.query("SMEMBERS", FLEETS_KEY))
+        except errors.StoreUnavailableError:
+            if not self._functions.is_cluster:
+                raise
+            if self._listed is None:
+                self._listed = await take_partial_census(self._functions)
+            self._listed.update(self._functions.seen())
+        return sorted(self._listed)
 
     async def configure(
         self,
@@ -56,16 +69,18 @@ class Fleets:
         document: str,
         expected_version: int | None = None,
         author: Author | None = None,
+        file: str = "",
     ) -> Configured:
         """Create or change a fleet; live sessions stay, tokens and r are rebuilt from the ledger.
 
-        `document` is stored verbatim; `author` None is the service itself. VersionMismatchError, ClassInUseError,
-        CapacityBelowOccupancyError.
+        `document` is stored verbatim; `author` None is the service itself. `file` is the digest of a fleet file that is
+        applied with this, see `applied_file`. VersionMismatchError, ClassInUseError, CapacityBelowOccupancyError.
         """
         if not expected_version:  # a fleet with a version is already listed
-            await self._list(fleet)
+            await self._list_if_new(fleet)
         arguments = await asyncio.to_thread(put_arguments, spec, document, expected_version)
-        configured = fleet_replies.configured(await self._functions.record("put", fleet, author, *arguments))
+        begun = file and file + UNFINISHED
+        configured = fleet_replies.configured(await self._functions.record("put", fleet, author, begun, *arguments))
         if configured.created:  # again: an older fleet of this name may have been deleted in between
             await self._list(fleet)
         return configured
@@ -81,6 +96,7 @@ class Fleets:
 
     async def delete(self, fleet: str, expected_version: int | None = None, author: Author | None = None) -> None:
         """Delete a fleet and its pools. FleetInUseError if a session lives, VersionMismatchError."""
+        await self._functions.query("EXISTS", FLEETS_KEY)  # nothing is deleted while it would stay on the list
         expected = "" if expected_version is None else expected_version
         try:
             await self._functions.record("delete", fleet, author, expected)
@@ -89,14 +105,14 @@ class Fleets:
             raise
         await self._unlist(fleet)
 
-    async def applied_file(self, fleet: str) -> str | None:
-        """Digest of the last file applied to the fleet; None before the first."""
-        digest: str | None = await self._functions.query("HGET", FILES_KEY, fleet)
-        return digest
+    async def applied_file(self, fleet: str) -> tuple[str, bool]:
+        """Digest of the last file applied to the fleet, '' before the first, and whether its pools were added too."""
+        text = await self._functions.query("HGET", f"{{{fleet}}}:cold", FILE_FIELD) or ""
+        return text.removesuffix(UNFINISHED), not text.endswith(UNFINISHED)
 
-    async def remember_file(self, fleet: str, digest: str) -> None:
-        """Record an applied file, so that the next start does not overwrite later changes."""
-        await self._functions.write(("HSET", FILES_KEY, fleet, digest))
+    async def finish_file(self, fleet: str) -> None:
+        """Record that the pools of the file that was applied last are added."""
+        await self._functions.change("finish_file", fleet)
 
     async def snapshot(self, fleet: str) -> Snapshot:
         """The fleet at one instant. O(levels in use · pools / 8)."""
@@ -142,26 +158,30 @@ class Fleets:
         await self._functions.try_to_write(("SET", key, ""), ("DEL", key))
 
     async def repair_server_keys(self) -> None:
-        """Delete those `SERVER_KEYS` that have another type, and remove a time to live from the others."""
-        for key, kind in SERVER_KEYS.items():
-            wrong = await self._functions.query("TYPE", key) not in (kind, "none")
-            await self._functions.write(("UNLINK" if wrong else "PERSIST", key))
+        """Delete the list of fleets if it has another type, else remove a time to live."""
+        is_wrong = await self._functions.query("TYPE", FLEETS_KEY) not in ("set", "none")
+        await self._functions.write(("UNLINK" if is_wrong else "PERSIST", FLEETS_KEY))
 
     async def relist(self, fleet: str) -> None:
         """Add an existing fleet to the list of all fleets. UnknownFleetError."""
         await self.config(fleet)
         await self._list(fleet)
 
+    async def _list_if_new(self, fleet: str) -> None:
+        """Add a name to the list of all fleets; while the list's master is away, an existing fleet is listed."""
+        try:
+            await self._list(fleet)
+        except (errors.StoreUnavailableError, errors.OutcomeUnknownError) as unlisted:
+            try:
+                await self.config(fleet)
+            except errors.UnknownFleetError:
+                raise unlisted from None
+
     async def _list(self, fleet: str) -> None:
         await self._functions.write(("SADD", FLEETS_KEY, fleet))
 
     async def _unlist(self, fleet: str) -> None:
-        """Remove a fleet from the server's keys; list it again if it has been re-created meanwhile."""
-        await self._functions.write(("SREM", FLEETS_KEY, fleet), *_clear_applied_file(fleet))
+        """Remove a fleet from the list; list it again if it has been re-created meanwhile."""
+        await self._functions.write(("SREM", FLEETS_KEY, fleet))
         with suppress(errors.UnknownFleetError):
             await self.relist(fleet)
-
-
-def _clear_applied_file(fleet: str) -> tuple[tuple[str, ...], ...]:
-    """Commands that delete the field. HSET ensures a write: WAIT confirms nothing without one."""
-    return ("HSET", FILES_KEY, fleet, ""), ("HDEL", FILES_KEY, fleet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any, Protocol
@@ -65,7 +65,13 @@ class FunctionClient:
         self._observer = observer
         self._clock = clock
         self._detector = detector
+        self.is_cluster = connections.is_cluster
+        """Whether keys that belong to no fleet may be away while fleets are not."""
         self._loading: defaultdict[Address | None, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def seen(self) -> Collection[str]:
+        """Fleets that have replied."""
+        return self._detector.fleets()
 
     async def change(self, function: str, fleet: str, *arguments: Argument) -> Reply:
         """Call a function that may write. Raises the error of the reply, StoreUnavailableError, OutcomeUnknownError."""
@@ -170,10 +176,19 @@ class FunctionClient:
         except (RedisError, OSError) as error:
             raise StoreCallError(classify(error)) from error
 
+    def tags(self) -> tuple[str, ...]:
+        """A hash tag for each known master, which no fleet has."""
+        return self._connections.routing.tags()
+
+    def are_together(self, fleet: str, other: str) -> bool:
+        """Whether the keys of two fleets or tags are on one server."""
+        where = self._connections.routing.where
+        return where(key_of(fleet)) == where(key_of(other))
+
     async def load_everywhere(self) -> None:
         """Load the library on all servers that can be reached; the next call loads it on the others."""
         await self._connections.routing.follow()
-        keys = map(key_of, self._connections.routing.tags())
+        keys = map(key_of, self.tags())
         for error in await asyncio.gather(*map(self.load, keys), return_exceptions=True):
             if isinstance(error, StoreCallError):
                 self._observer.error(error.failure.kind)

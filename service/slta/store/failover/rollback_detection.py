@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -59,6 +59,10 @@ class RollbackDetector:
         if stamp.incarnation and self._settled.setdefault(fleet, stamp.incarnation) != stamp.incarnation:
             self._suspects.add(fleet)
             self.suspected.set()
+
+    def fleets(self) -> Collection[str]:
+        """Fleets of which a reply was observed."""
+        return self._settled.keys()
 
     def suspects(self) -> list[str]:
         """Fleets with a new incarnation, whose lost calls are not replayed yet."""

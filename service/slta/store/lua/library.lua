@@ -135,19 +135,22 @@ local function parse_configuration(arguments, at)
   return policies.BY_NAME[given.policy] and given
 end
 
--- ARGV: time, author, then a configuration.
+-- ARGV: time, author, the fleet file that is being applied ('' for none), then a configuration.
 local function put(key_list, args)
   local fleet, refusal = present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'UNKNOWN_FLEET' then
     return refusal
   end
-  local wanted = parse_configuration(args, 3)
+  local wanted = parse_configuration(args, 4)
   if not wanted then
     return { 'NEWER_FLEET' }
   end
   local event = events.begin('put_fleet', fleet, clock(args[1]), args[2])
   event.before = events.describe_fleet(fleet)
   local reply, configured = fleets.put(fleet, key_list[1], clock(args[1]), wanted)
+  if reply[1] == 'CONFIGURED' then
+    fleets.begin_file(configured, args[3])
+  end
   event.after = events.describe_fleet(configured)
   return reply, nil, events.close(configured, event, reply)
 end
@@ -190,6 +193,7 @@ register('replay', replay_facts)
 register('mark', updating(incarnations.mark), { 'allow-oom' })
 register('incarnations', reading(incarnations.list), { 'no-writes' })
 register('put', with_event(put))
+register('finish_file', updating(fleets.finish_file))
 register('delete', with_event(delete), { 'allow-oom' })
 register('add_pools', with_event(updating(events.adding_pools(pools.add))))
 register('set_status', with_event(updating(events.changing_pool('set_status', statuses.set))), { 'allow-oom' })

@@ -3,6 +3,7 @@
 accounting = {}
 
 accounting.MAX_STEP = 5e6 -- µs; after a longer gap, or a jump of the clock, fleet time advances by no more than this
+accounting.MAX_BACK = 1e6 -- µs; while the clock is back by less, as of another master, fleet time waits for it
 accounting.HOLD = 60e6 -- µs after such a gap during which no lease ends
 
 -- The server's time in µs.
@@ -23,7 +24,9 @@ end
 -- Advances fleet time to the store's time `now` (µs) and integrates over the interval.
 function accounting.advance(fleet, now)
   local elapsed = now - fleet.clock
-  if elapsed < 0 or elapsed > accounting.MAX_STEP then
+  if elapsed < 0 and elapsed > -accounting.MAX_BACK then
+    return
+  elseif elapsed < 0 or elapsed > accounting.MAX_STEP then
     elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))
     fleet.hold_until = fleet.time + elapsed + accounting.HOLD
   end
