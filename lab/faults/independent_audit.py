@@ -9,13 +9,13 @@ from tests.audit import violations
 from tests.servers import Server
 
 
-def sessions(server: Server) -> Mapping[str, str]:
+def sessions(server: Server, fleet: str = FLEET) -> Mapping[str, str]:
     """Live sessions and their pools."""
     with server.client() as redis:
-        return {session: record.split()[4] for session, record in redis.hgetall(f"{{{FLEET}}}:sessions").items()}
+        return {session: record.split()[4] for session, record in redis.hgetall(f"{{{fleet}}}:sessions").items()}
 
 
-def audit(server: Server) -> list[str]:
+def audit(server: Server, fleet: str = FLEET) -> list[str]:
     """Broken invariants, in sentences."""
     with server.client() as redis:
-        return violations(redis, FLEET)
+        return violations(redis, fleet)

@@ -48,15 +48,16 @@ class Plan:
 class Load:
     """Use it as `async with Load(urls, plan, seed) as load`: it runs until the end of the block, then settles."""
 
-    def __init__(self, urls: Sequence[str], plan: Plan, seed: str) -> None:
+    def __init__(self, urls: Sequence[str], plan: Plan, seed: str, fleet: str = FLEET) -> None:
         self.ledger = Ledger()
+        self.fleet = fleet
         self.weights = [1.0] * len(urls)
         """How the calls are shared out among the dispatchers."""
         self._plan = plan
         self._random = Random(seed)
         self._seed = seed
         self._stack = AsyncExitStack()
-        self._clients = [Client(url, FLEET, timeout_seconds=plan.timeout_seconds) for url in urls]
+        self._clients = [Client(url, fleet, timeout_seconds=plan.timeout_seconds) for url in urls]
         self._until = float("inf")
         self._ending = asyncio.Event()
 
@@ -74,6 +75,10 @@ class Load:
         self._ending.set()
         await asyncio.gather(*self._workers)
         await self._stack.aclose()
+
+    def longest_silence(self) -> float:
+        """Seconds without a good answer, from the start to the end."""
+        return self.ledger.longest_silence(self.started, self.ended)
 
     async def _work(self, number: int) -> None:
         mine: list[Session] = []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.faults.load import Load
-from slta.store.embedded.data_dir import SOCKET_NAME
+from lab.faults.load import FLEET, Load
+from tests.clusters import Cluster
 from tests.relay import Relay
-from tests.sentinels import Group, Sentinel, sentinel_url, until, watching
+from tests.sentinels import Sentinel, until
 from tests.servers import Server, free_port
 from tests.service_process import ServiceProcess
 
@@ -41,11 +40,33 @@ class Scene:
     """One before each dispatcher, where there are any."""
     views: list[list[Relay]] = field(default_factory=list)
     """For each dispatcher a relay before each sentinel."""
-    load: Load = field(init=False)
+    cluster: Cluster | None = None
+    """Its nodes are the servers; `relays` and `buses` stand before them, if the shape is relayed."""
+    buses: list[Relay] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
+    """One for each fleet."""
     went_back: tuple[float, float] = (0.0, 0.0)
     """When the store broke, and when one that had gone back was reached, in seconds since 1970; 0 if none was."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What a fault wants the record to hold besides."""
+
+    @property
+    def load(self) -> Load:
+        """The only one, or the one that a fault is about."""
+        return self.loads[0]
+
+    def fleets(self) -> list[str]:
+        """One, or one on each master of a cluster."""
+        if not self.cluster:
+            return [FLEET]
+        return [self.cluster.fleet_on(master, FLEET) for master in self.cluster.masters()]
+
+    def holder(self, fleet: str) -> Server:
+        """The server that holds a fleet, once none changes its role any more."""
+        if self.cluster:
+            self.cluster.until(self.cluster.is_agreed)
+            return self.cluster.owner(fleet)
+        return self.servers[self.settled()]
 
     @property
     def urls(self) -> list[str]:
@@ -69,7 +90,7 @@ class Scene:
         home = self.folder / str(port)
         home.mkdir()
         master = ["--replicaof", "127.0.0.1", str(self.relays[0].port)]
-        server = Server(home, self.binary, "--port", str(port), *master, *_options(self.mode), *options)
+        server = Server(home, self.binary, "--port", str(port), *master, *options_of(self.mode), *options)
         self.stack.callback(server.kill)
         server.start()
         until(lambda: _follows(server, self.relays[0].port))
@@ -107,6 +128,8 @@ class Shape:
     sentinels: bool = False
     fronted: bool = False
     embedded: bool = False
+    cluster: bool = False
+    """Three masters with so many replicas each."""
     watched: Callable[[Path], Sequence[str]] = lambda _: ()
     """A server's folder → words before its command."""
 
@@ -117,88 +140,18 @@ SENTINEL = Shape(replicas=2, relayed=True, sentinels=True)
 ONE_REPLICA = Shape(replicas=1, relayed=True, sentinels=True)
 FRONTED = Shape(dispatchers=1, fronted=True)
 EMBEDDED = Shape(dispatchers=1, embedded=True)
+CLUSTER = Shape(replicas=1, cluster=True)
+CLUSTER_BEHIND_RELAYS = Shape(replicas=1, cluster=True, relayed=True)
+MASTERS_ALONE = Shape(cluster=True)
 SILENT_THIRD = Shape(dispatchers=3)
 SILENT_BEHIND_SENTINELS = Shape(dispatchers=3, replicas=2, relayed=True, sentinels=True)
 
 
-@asynccontextmanager
-async def scene(folder: Path, shape: Shape, mode: str, binary: str) -> AsyncIterator[Scene]:
-    """Everything started and ready, and ended by the end of the block."""
-    async with AsyncExitStack() as stack:
-        made = Scene(folder, mode, binary, stack)
-        if not shape.embedded:
-            await _start_servers(made, shape)
-        await _start_dispatchers(made, shape)
-        yield made
+def source_of(number: int) -> str:
+    """Where a node of a cluster connects from, so that a relay tells it from others."""
+    return f"127.0.0.{10 + number}"
 
 
-async def _start_servers(made: Scene, shape: Shape) -> None:
-    replicas = shape.replicas or (1 if made.mode == "replicated" else 0)
-    own = [free_port() for _ in range(1 + replicas)]
-    if shape.relayed:
-        made.relays = [await _relay(made, port) for port in own]
-    public = [relay.port for relay in made.relays] or own
-    servers = await asyncio.to_thread(
-        Group,
-        made.folder,
-        made.binary,
-        public,
-        made.stack,
-        options=_options(made.mode),
-        behind=own,
-        under=shape.watched(made.folder / str(public[0])),
-    )
-    made.servers = servers.servers
-    for number in range(1, 1 + replicas):
-        await asyncio.to_thread(until, lambda number=number: servers.follows(number, 0))
-    if shape.sentinels:
-        options = f"bind-source-addr {NEIGHBOUR}", "sentinel announce-ip 127.0.0.1"
-        watched = watching(made.folder, made.binary, servers, *options)
-        made.sentinels = await asyncio.to_thread(watched.__enter__)
-        made.stack.push(watched)
-
-
-def _options(mode: str) -> list[str]:
+def options_of(mode: str) -> list[str]:
+    """What every server of a group is told."""
     return [*OPTIONS[mode], "--bind-source-addr", NEIGHBOUR, "--replica-announce-ip", "127.0.0.1"]
-
-
-async def _relay(made: Scene, port: int) -> Relay:
-    relay = Relay(port)
-    await relay.listen()
-    made.stack.push_async_callback(relay.stop)
-    return relay
-
-
-async def _start_dispatchers(made: Scene, shape: Shape) -> None:
-    settings = {"SLTA_DURABILITY": made.mode, "SLTA_LOG_FORMAT": "json"}
-    if made.mode == "replicated":
-        settings["SLTA_STORE_REPLICAS"] = str(len(made.servers) - 1)
-    for number in range(shape.dispatchers):
-        folder = made.folder / f"dispatcher-{number}"
-        folder.mkdir()
-        where = {"SLTA_STORE_BINARY": made.binary} if shape.embedded else {"SLTA_STORE_URL": await _url(made)}
-        dispatcher = ServiceProcess(folder, settings=settings | where)
-        made.dispatchers.append(dispatcher)
-        if shape.embedded:
-            made.servers.append(_of_its_own(folder, made.binary))
-        made.stack.callback(dispatcher.end if shape.embedded else dispatcher.kill)  # its store saves before it ends
-        if shape.fronted:
-            made.fronts.append(await _relay(made, dispatcher.port))
-    await asyncio.gather(*(asyncio.to_thread(dispatcher.start) for dispatcher in made.dispatchers))
-
-
-def _of_its_own(folder: Path, binary: str) -> Server:
-    """The store that a dispatcher owns, for a client: the dispatcher starts and ends it."""
-    server = Server(folder / "data", binary)
-    server.url = f"unix://{folder}/data/{SOCKET_NAME}"
-    return server
-
-
-async def _url(made: Scene) -> str:
-    """Where a dispatcher finds its store: by relays of its own to the sentinels, if there are any."""
-    if made.sentinels:
-        made.views.append([await _relay(made, sentinel.port) for sentinel in made.sentinels])
-        return sentinel_url([relay.port for relay in made.views[-1]])
-    if made.relays:
-        return f"redis://127.0.0.1:{made.relays[0].port}"
-    return made.servers[0].url

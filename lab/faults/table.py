@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from lab.faults import on_dispatchers, on_group, on_replay, on_store, on_the_way, power
+from lab.faults import on_cluster, on_dispatchers, on_group, on_replay, on_store, on_the_way, power
+from lab.faults.on_cluster import observed
 from lab.faults.scene import (
+    CLUSTER,
+    CLUSTER_BEHIND_RELAYS,
     EMBEDDED,
     FRONTED,
+    MASTERS_ALONE,
     ONE_REPLICA,
     RELAYED,
     SENTINEL,
@@ -23,6 +27,8 @@ ASYNC = ("async",)
 ALL = ("async", "replicated", "fsync")
 ONE_STORE = ("async", "fsync")
 SEVERAL = ("async", "replicated")
+ALL_SERVERS = frozenset({"embedded", "valkey-server", "redis-server"})
+EMBEDDED_SERVER = frozenset({"embedded"})
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Fault:
     modes: tuple[str, ...] = ONE_STORE
     fails: str = "a process or a connection"
     is_under_load: bool = True
+    servers: frozenset[str] = ALL_SERVERS
+    """Names of the servers that it can be planted in."""
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -158,5 +166,70 @@ FAULTS: Mapping[str, Fault] = {
         SENTINEL,
         SEVERAL,
         "the network",
+    ),
+    "cluster-master-killed": Fault(
+        "one of three masters of a cluster is killed (-9)",
+        observed(on_cluster.master_killed),
+        "failovers",
+        CLUSTER,
+        SEVERAL,
+        "a master of a cluster",
+    ),
+    "cluster-master-frozen": Fault(
+        "one of three masters stands still until its replica is promoted, and 6 s more",
+        observed(on_cluster.master_frozen),
+        "failovers",
+        CLUSTER,
+        SEVERAL,
+        "a master of a cluster",
+    ),
+    "cluster-partition": Fault(
+        "one of three masters hears no other node for 8 s after its replica is promoted",
+        observed(on_cluster.partitioned),
+        "failovers",
+        CLUSTER_BEHIND_RELAYS,
+        SEVERAL,
+        "the network of a cluster",
+    ),
+    "slot-moved": Fault(
+        "the slot of a fleet moves atomically 20 times",
+        observed(on_cluster.slot_moved),
+        "moves",
+        CLUSTER,
+        SEVERAL,
+        "nothing: a slot of a cluster moves",
+        servers=EMBEDDED_SERVER,
+    ),
+    "slot-half-moved": Fault(
+        "the slot of a fleet moves key by key, 0.1 s apart",
+        observed(on_cluster.slot_half_moved),
+        "steps",
+        CLUSTER,
+        SEVERAL,
+        "nothing: a slot of a cluster moves",
+    ),
+    "master-added": Fault(
+        "a master joins a cluster and gets the slot of a fleet",
+        observed(on_cluster.master_added),
+        "masters",
+        CLUSTER,
+        ASYNC,
+        "nothing: a slot of a cluster moves",
+    ),
+    "list-away": Fault(
+        "the master that has the list of fleets, and no replica, is away for 10 s",
+        observed(on_cluster.list_away, on_cluster.MIDDLE),
+        "restarts",
+        MASTERS_ALONE,
+        ASYNC,
+        "a master of a cluster",
+    ),
+    "library-missing": Fault(
+        "FUNCTION FLUSH on one master of a cluster 20 times",
+        observed(on_store.functions_flushed),
+        "times loaded again",
+        CLUSTER,
+        ASYNC,
+        "a master of a cluster",
     ),
 }

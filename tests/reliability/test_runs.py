@@ -21,7 +21,8 @@ from lab.faults.load import FLEET, Load, Plan
 from lab.faults.noticed import noticed
 from lab.faults.on_the_way import AtByte, cut_at_every_byte
 from lab.faults.run import Record
-from lab.faults.scene import RELAYED, SINGLE, Scene, scene
+from lab.faults.scene import RELAYED, SINGLE, Scene
+from lab.faults.starting import scene
 from tests.relay import CutError, Link
 from tests.sentinels import until
 from tests.servers import EMBEDDED, Server, started
@@ -99,9 +100,10 @@ async def test_a_connection_is_cut_at_each_byte_of_the_request_and_the_reply() -
 @pytest.mark.campaign
 async def test_no_byte_of_an_assign_and_a_complete_is_one_too_many(tmp_path: Path) -> None:
     async with scene(tmp_path, replace(RELAYED, dispatchers=1), "async", EMBEDDED) as made:
-        async with Load(made.urls, BY_HAND, "s") as made.load:
+        async with Load(made.urls, BY_HAND, "s") as load:
+            made.loads = [load]
             assert await cut_at_every_byte(made) > 300
-        seen = seen_of(made.load, made.servers[0])
+        seen = seen_of(load, made.servers[0])
     assert not any(seen[name] for name in ("refused", "unknown", "lost", "doubled", "leaked", "back"))
 
 

@@ -1,0 +1,117 @@
+"""Starts the stores, relays, sentinels and dispatchers of a scene, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from lab.faults.scene import NEIGHBOUR, OPTIONS, Scene, Shape, options_of, source_of
+from slta.store.embedded.data_dir import SOCKET_NAME
+from tests.clusters import MASTERS, Cluster, form
+from tests.relay import Relay
+from tests.sentinels import Group, sentinel_url, until, watching
+from tests.servers import Server, free_port
+from tests.service_process import ServiceProcess
+
+
+@asynccontextmanager
+async def scene(folder: Path, shape: Shape, mode: str, binary: str) -> AsyncIterator[Scene]:
+    """Everything started and ready, and ended by the end of the block."""
+    async with AsyncExitStack() as stack:
+        made = Scene(folder, mode, binary, stack)
+        if shape.cluster:
+            await _start_cluster(made, shape)
+        elif not shape.embedded:
+            await _start_servers(made, shape)
+        await _start_dispatchers(made, shape)
+        yield made
+
+
+async def _start_servers(made: Scene, shape: Shape) -> None:
+    replicas = shape.replicas or (1 if made.mode == "replicated" else 0)
+    own = [free_port() for _ in range(1 + replicas)]
+    if shape.relayed:
+        made.relays = [await _relay(made, port) for port in own]
+    public = [relay.port for relay in made.relays] or own
+    servers = await asyncio.to_thread(
+        Group,
+        made.folder,
+        made.binary,
+        public,
+        made.stack,
+        options=options_of(made.mode),
+        behind=own,
+        under=shape.watched(made.folder / str(public[0])),
+    )
+    made.servers = servers.servers
+    for number in range(1, 1 + replicas):
+        await asyncio.to_thread(until, lambda number=number: servers.follows(number, 0))
+    if shape.sentinels:
+        options = f"bind-source-addr {NEIGHBOUR}", "sentinel announce-ip 127.0.0.1"
+        watched = watching(made.folder, made.binary, servers, *options)
+        made.sentinels = await asyncio.to_thread(watched.__enter__)
+        made.stack.push(watched)
+
+
+async def _start_cluster(made: Scene, shape: Shape) -> None:
+    made.cluster = Cluster(made.folder, made.binary, OPTIONS[made.mode])
+    made.stack.callback(made.cluster.stop)
+    for number in range(MASTERS * (1 + shape.replicas)):
+        if shape.relayed:
+            await _add_behind_relays(made, made.cluster, number)
+        else:
+            made.cluster.add()
+    await asyncio.to_thread(form, made.cluster)
+    made.servers = [*made.cluster.nodes]
+
+
+async def _add_behind_relays(made: Scene, cluster: Cluster, number: int) -> None:
+    node = cluster.add(port=free_port(), bus=free_port(), source=source_of(number))
+    for relays, port, own in ((made.relays, node.port, node.own_port), (made.buses, node.bus, node.own_bus)):
+        relays.append(await _relay(made, own, port))
+
+
+async def _relay(made: Scene, upstream: int, port: int = 0) -> Relay:
+    relay = Relay(upstream)
+    await relay.listen(port)
+    made.stack.push_async_callback(relay.stop)
+    return relay
+
+
+async def _start_dispatchers(made: Scene, shape: Shape) -> None:
+    settings = {"SLTA_DURABILITY": made.mode, "SLTA_LOG_FORMAT": "json"}
+    if made.mode == "replicated":
+        settings["SLTA_STORE_REPLICAS"] = str(shape.replicas or 1)
+    for number in range(shape.dispatchers):
+        folder = made.folder / f"dispatcher-{number}"
+        folder.mkdir()
+        where = {"SLTA_STORE_BINARY": made.binary} if shape.embedded else {"SLTA_STORE_URL": await _url(made)}
+        dispatcher = ServiceProcess(folder, settings=settings | where)
+        made.dispatchers.append(dispatcher)
+        if shape.embedded:
+            made.servers.append(_of_its_own(folder, made.binary))
+        made.stack.callback(dispatcher.end if shape.embedded else dispatcher.kill)  # its store saves before it ends
+        if shape.fronted:
+            made.fronts.append(await _relay(made, dispatcher.port))
+    await asyncio.gather(*(asyncio.to_thread(dispatcher.start) for dispatcher in made.dispatchers))
+
+
+def _of_its_own(folder: Path, binary: str) -> Server:
+    """The store that a dispatcher owns, for a client: the dispatcher starts and ends it."""
+    server = Server(folder / "data", binary)
+    server.url = f"unix://{folder}/data/{SOCKET_NAME}"
+    return server
+
+
+async def _url(made: Scene) -> str:
+    """Where a dispatcher finds its store: by relays of its own to the sentinels, if there are any."""
+    if made.cluster:
+        return made.cluster.url
+    if made.sentinels:
+        made.views.append([await _relay(made, sentinel.port) for sentinel in made.sentinels])
+        return sentinel_url([relay.port for relay in made.views[-1]])
+    if made.relays:
+        return f"redis://127.0.0.1:{made.relays[0].port}"
+    return made.servers[0].url
