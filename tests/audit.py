@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from tests import rawstate
 from tests.servers import TextRedis
 
+FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
 STATE_KEYS |= {"addresses", "labels"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
@@ -47,7 +48,7 @@ local values = { cmsgpack.unpack(redis.call('GET', prefix .. 'state')) }
 for at, value in ipairs(values) do
   values[at] = type(value) == 'number' and string.format('%.17g', value) or value
 end
-return { found, values, redis.call('SMEMBERS', 'slta:fleets') }
+return { found, values }
 """
 """All of a fleet's keys in one step, which nothing can come between; it writes nothing."""
 
@@ -64,7 +65,8 @@ class Fleet:
     """The raw keys of one fleet as of one instant, also while others write."""
 
     def __init__(self, redis: TextRedis, name: str) -> None:
-        found, values, self.listed = redis.eval_ro(READ, 0, name)
+        found, values = redis.eval_ro(READ, 1, f"{{{name}}}:state", name)
+        self.listed = redis.smembers(FLEETS_KEY)  # on a cluster, another server may have it
         self.name = name
         self.keys = {key: Key(*rest) for key, *rest in found}
         self.state: dict[str, str] = self.hash("cold") | rawstate.named(values)

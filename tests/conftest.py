@@ -9,8 +9,8 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.programs import find
-from tests.servers import running_server
 from tests.service_process import ServiceProcess
+from tests.stores import running_store
 
 # A slow machine is not a wrong answer.
 for profile, examples in {"default-tests": 25, "all-tests": 100}.items():
@@ -69,8 +69,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The URL of a server that all tests share which do not want their own."""
-    with running_server() as url:
+    """The URL of a store that all tests share which do not want their own."""
+    with running_store() as url:
         yield url
 
 

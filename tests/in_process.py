@@ -20,6 +20,7 @@ from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
+from tests.stores import connect_as_text
 
 TINY: dict[str, Any] = {
     "classes": [
@@ -85,7 +86,7 @@ async def service_in_process(url: str, expected_gaps: ExpectedGapCache | None = 
 
     app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs, expected_gaps=expected_gaps)
     transport = httpx.ASGITransport(app)
-    with Redis.from_url(url, encoding="latin-1", decode_responses=True) as redis:
+    with connect_as_text(url) as redis:
         redis.flushall()
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
             yield Service(api, redis, store, clock, draws)

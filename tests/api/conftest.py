@@ -20,6 +20,7 @@ from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from tests.contract.declared import Witness
 from tests.faults import Proxy, proxy
+from tests.stores import connect
 
 FLEET: dict[str, Any] = {
     "classes": [
@@ -36,7 +37,7 @@ PATIENT = partial(StoreSettings, connect_timeout_seconds=5, call_timeout_seconds
 
 @pytest.fixture
 def redis(server: str) -> Iterator[Redis]:
-    with Redis.from_url(server) as client:
+    with connect(server) as client:
         client.flushall()
         yield client
 

@@ -16,8 +16,9 @@ from slta.store.fleets import FLEETS_KEY
 from tests.audit import violations
 from tests.faults import Proxy, proxy
 from tests.sentinels import Group, group
-from tests.servers import SERVERS, running_server
+from tests.servers import SERVERS
 from tests.store.fleets import TWO_CLASSES, create, spec
+from tests.stores import connect_as_text, running_store
 
 
 @dataclass
@@ -57,7 +58,7 @@ async def opening() -> AsyncIterator[AsyncExitStack]:
 @pytest.fixture(scope="session", params=sorted(SERVERS))
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a running server of each kind."""
-    with running_server(SERVERS[request.param]) as url:
+    with running_store(SERVERS[request.param]) as url:
         yield url
 
 
@@ -78,7 +79,7 @@ def pair(tmp_path: Path, binary: str) -> Iterator[Group]:
 @pytest.fixture
 def redis(server: str) -> Iterator[Redis]:
     """An empty server through plain commands, and the audit of every fleet that a test leaves behind."""
-    with Redis.from_url(server, encoding="latin-1", decode_responses=True) as client:
+    with connect_as_text(server) as client:
         client.flushall()
         yield client
         for fleet in client.smembers(FLEETS_KEY):

@@ -9,10 +9,11 @@ import pytest
 from slta.store import Store
 from tests import rawstate
 from tests.audit import violations
-from tests.servers import TextRedis, running_server
+from tests.servers import TextRedis
 from tests.store.conftest import Clock
 from tests.store.corruptions import Plant, flip, key
 from tests.store.fleets import FLEET, TWO_CLASSES, create, end, everything, pass_seconds, place, put_back, spec
+from tests.stores import running_store
 
 
 def shift(field: str, by: int, word: int = 0) -> Plant:
@@ -141,7 +142,7 @@ PLANTS = {"slta": BOTH | SLTA, "jlmu": BOTH | JLMU}
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """One is enough: what is audited are keys."""
-    with running_server() as url:
+    with running_store() as url:
         yield url
 
 

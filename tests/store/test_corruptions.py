@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from redis import Redis
 
 from slta.audit import audit_all, mend, repair_suspect
 from slta.fleet_file import Specs, parse_document
@@ -25,10 +24,11 @@ from slta.views.state import observe_state
 from tests import rawstate
 from tests.audit import violations
 from tests.in_process import TINY
-from tests.servers import EMBEDDED, TextRedis, running_server
+from tests.servers import EMBEDDED, TextRedis
 from tests.store.conftest import Calls, Clock
 from tests.store.corruptions import CORRUPTIONS
 from tests.store.fleets import FLEET, pass_seconds, place
+from tests.stores import connect_as_text, running_store
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/results/corruptions.md"
 HEAD = """\
@@ -246,8 +246,8 @@ class Bench:
 async def built() -> AsyncIterator[Bench]:
     clock = Clock()
     with (
-        running_server(EMBEDDED) as url,
-        Redis.from_url(url, encoding="latin-1", decode_responses=True) as redis,
+        running_store(EMBEDDED) as url,
+        connect_as_text(url) as redis,
     ):
         settings = StoreSettings(url, call_timeout_seconds=30, deadline_seconds=2)
         store = Store(settings, Calls(), draw=lambda: 0.5, clock=clock)
