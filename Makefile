@@ -12,7 +12,7 @@ UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
-.PHONY: mutants walk inventory compose-proxies proxies-test proxies-campaign clients-campaign
+.PHONY: mutants walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,10 @@ compose: ## Service, store, Prometheus and Grafana in containers
 compose-proxies: ## HAProxy before three pools, placed by slta, in containers (docs/proxies.md)
 	@$(PYTHON) deploy/make_secrets.py
 	docker compose -f docker-compose.yml -f docker-compose.proxies.yml up --build --wait proxy edge
+
+compose-cluster: ## The service on a cluster of three masters and three replicas, in containers (docs/cluster.md)
+	@$(PYTHON) deploy/make_secrets.py
+	docker compose -f docker-compose.yml -f docker-compose.cluster.yml up --build --wait
 
 compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
 	$(PYTEST) -m compose --timeout 900 $(ARGS)

@@ -1,8 +1,8 @@
 """Write `.env` with random secrets if there is none, and from it what the containers read.
 
-`.env` is the one place where secrets are kept. From it follow `users.acl` and `keys.yaml` (digests only) and
-`metrics.key` in `deploy/secrets/`. Run it again after an edit: files are rewritten in place, so that containers see
-the change, and the same `.env` gives the same files.
+`.env` is the one place where secrets are kept. From it follow `users.acl` and `keys.yaml` (digests only),
+`metrics.key` and `replication.conf` in `deploy/secrets/`. Run it again after an edit: files are rewritten in place, so
+that containers see the change, and the same `.env` gives the same files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RESTRICTIONS: Mapping[str, Mapping[str, list[str]]] = {
     "FOLLOW_KEY": {"fleets": ["main"], "pools": ["small-*", "large-*"]},
 }
 """Fleets and pools of the keys that are not for all of them."""
-PASSWORDS = ("STORE_PASSWORD", "OPERATOR_PASSWORD")
+PASSWORDS = ("STORE_PASSWORD", "OPERATOR_PASSWORD", "CLUSTER_PASSWORD")
 OTHERS = ("GRAFANA_PASSWORD",)
 OLD = "_OLD"
 """`LOADGEN_KEY_OLD`, if set, is accepted beside `LOADGEN_KEY`: rotation without a gap. So for the passwords."""
@@ -115,6 +115,7 @@ def write(root: Path) -> None:
     _write_mounted(folder / "users.acl", acl_file(values, ACL_TEMPLATE.read_text(encoding="utf-8")))
     _write_mounted(folder / "keys.yaml", key_file(values))
     _write_mounted(folder / "metrics.key", values["METRICS_KEY"] + "\n")
+    _write_mounted(folder / "replication.conf", f"masteruser cluster\nmasterauth {values['CLUSTER_PASSWORD']}\n")
 
 
 def _write_private(path: Path, text: str) -> None:

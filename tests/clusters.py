@@ -31,12 +31,14 @@ def slot_of(fleet: str) -> int:
     return binascii.crc_hqx(fleet.encode(), 0) % SLOTS
 
 
-class Known(NamedTuple):
+class NodeLine(NamedTuple):
     """One line of CLUSTER NODES."""
 
     node_id: str
     port: int
     """That clients connect to."""
+    host: str
+    """The host name that it announces, '' if none."""
     flags: tuple[str, ...]
     master: str
     """The node id of a replica's master, `-` for a master."""
@@ -93,9 +95,9 @@ class Node(Server):
     def node_id(self) -> str:
         return str(self.ask("CLUSTER", "MYID"))
 
-    def known(self) -> list[Known]:
+    def known(self) -> list[NodeLine]:
         """What it believes of all nodes."""
-        return [_known(line) for line in self.ask("CLUSTER", "NODES").splitlines()]
+        return [node_line(line) for line in self.ask("CLUSTER", "NODES").splitlines()]
 
     def is_sound(self) -> bool:
         """Whether it serves its slots, which it does some two seconds after it has started."""
@@ -106,12 +108,14 @@ class Node(Server):
         return "master_link_status:up" in self.ask("INFO", "replication")
 
 
-def _known(line: str) -> Known:
+def node_line(line: str) -> NodeLine:
+    """What a line says."""
     node_id, address, flags, master, _, _, epoch, _, *slots = line.split()
     port = address.partition("@")[0].rpartition(":")[2]
+    host = address.partition(",")[2].partition(",")[0]
     ends = (slot.partition("-") for slot in slots if not slot.startswith("["))  # in brackets: slots on the move
     owned = tuple(range(int(first), int(last or first) + 1) for first, _, last in ends)
-    return Known(node_id, int(port), tuple(flags.split(",")), master, int(epoch), owned)
+    return NodeLine(node_id, int(port), host, tuple(flags.split(",")), master, int(epoch), owned)
 
 
 @dataclass
@@ -236,7 +240,7 @@ class Cluster:
     def _up(self) -> list[Node]:
         return [node for node in self.nodes if node.is_up]
 
-    def _view(self) -> list[Known]:
+    def _view(self) -> list[NodeLine]:
         """Of the node that has heard of the newest epoch, which each change of a slot's owner raises."""
         return max((node.known() for node in self._up()), key=lambda view: max(known.epoch for known in view))
 

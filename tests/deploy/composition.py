@@ -27,12 +27,23 @@ from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAY = "docker-compose.proxies.yml"
-PARTS = (*OF_A_WHEEL, "Dockerfile", ".dockerignore", "docker-compose.yml", OVERLAY, "requirements.txt", "deploy")
+CLUSTER = "docker-compose.cluster.yml"
+PARTS = (
+    *OF_A_WHEEL,
+    "Dockerfile",
+    ".dockerignore",
+    "docker-compose.yml",
+    OVERLAY,
+    CLUSTER,
+    "requirements.txt",
+    "deploy",
+)
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PROJECT = "slta-compose-test"
 OVERLAY_PROJECT = "slta-proxies-test"
 OVERLAY_SERVICES = ("proxy", "edge")
 """Services that `make compose-proxies` names; they need the others."""
+CLUSTER_PROJECT = "slta-cluster-test"
 
 
 def base_image() -> str:
@@ -119,13 +130,24 @@ def composition(folder: Path) -> Iterator[Stack]:
 @contextmanager
 def overlay(base: Stack, edge_port: int) -> Iterator[Stack]:
     """The composition with HAProxy before three pools, beside the base and from its images."""
+    with _beside(base, OVERLAY, OVERLAY_PROJECT, {"EDGE_PORT": str(edge_port)}, OVERLAY_SERVICES) as running:
+        yield running
+
+
+@contextmanager
+def on_a_cluster(base: Stack) -> Iterator[Stack]:
+    """The dispatchers and their proxy on a cluster of six nodes, in the same way."""
+    with _beside(base, CLUSTER, CLUSTER_PROJECT, {}, ["proxy"]) as running:
+        yield running
+
+
+@contextmanager
+def _beside(base: Stack, file: str, project: str, ports: dict[str, str], services: Sequence[str]) -> Iterator[Stack]:
     http = free_port()
-    ports = {"SLTA_HTTP_PORT": str(http), "EDGE_PORT": str(edge_port)}
-    docker = replace(base.engine, environment=base.engine.environment | ports)
-    files = compose(base.folder / "docker-compose.yml", base.folder / OVERLAY)
-    command = [*files, "--project-name", OVERLAY_PROJECT]
-    running = replace(base, engine=docker, command=command, http_port=http, project=OVERLAY_PROJECT)
-    with started(running, "--no-build", *OVERLAY_SERVICES):
+    docker = replace(base.engine, environment=base.engine.environment | {"SLTA_HTTP_PORT": str(http)} | ports)
+    command = [*compose(base.folder / "docker-compose.yml", base.folder / file), "--project-name", project]
+    running = replace(base, engine=docker, command=command, http_port=http, project=project)
+    with started(running, "--no-build", *services):
         yield running
 
 

@@ -23,6 +23,9 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
 OVERLAY = yaml.safe_load((ROOT / "docker-compose.proxies.yml").read_text(encoding="utf-8"))
+CLUSTER = yaml.safe_load((ROOT / "docker-compose.cluster.yml").read_text(encoding="utf-8"))
+NODES = {name: service for name, service in CLUSTER["services"].items() if name.startswith("redis")}
+JOIN = {"join": CLUSTER["services"]["join"]}
 PROXIES = ROOT / "deploy/proxies"
 OWN = {name: service for name, service in OVERLAY["services"].items() if name not in SERVICES}
 """Services that the overlay adds."""
@@ -59,16 +62,17 @@ def test_the_compose_file_is_valid_with_the_secrets_of_env(tmp_path: Path) -> No
 
 
 @pytest.mark.needs("docker-compose")
-def test_the_overlay_is_valid_beside_the_compose_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("overlay", ["docker-compose.proxies.yml", "docker-compose.cluster.yml"])
+def test_an_overlay_is_valid_beside_the_compose_file(tmp_path: Path, overlay: str) -> None:
     file = tmp_path / "env"
     file.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()), encoding="utf-8")
-    files = ("--file", ROOT / "docker-compose.yml", "--file", ROOT / "docker-compose.proxies.yml")
+    files = ("--file", ROOT / "docker-compose.yml", "--file", ROOT / overlay)
     run("docker-compose", *files, "--env-file", file, "config", "--quiet")
 
 
-@pytest.mark.parametrize("file", [COMPOSE, OVERLAY], ids=["base", "overlay"])
+@pytest.mark.parametrize("file", [COMPOSE, OVERLAY, CLUSTER], ids=["base", "proxies", "cluster"])
 def test_no_network_has_a_subnet_that_the_machine_may_have_too(file: dict[str, Any]) -> None:
-    assert not any("ipam" in network for network in file["networks"].values())
+    assert not any("ipam" in network for network in file.get("networks", {}).values())
 
 
 @pytest.mark.needs("haproxy")
@@ -110,9 +114,9 @@ def test_the_proxy_accepts_its_configuration() -> None:
     run("haproxy", "-c", "-f", ROOT / "deploy/haproxy/haproxy.cfg")
 
 
-@pytest.mark.parametrize("name", SERVICES | OWN)
+@pytest.mark.parametrize("name", SERVICES | OWN | JOIN)
 def test_a_service_is_pinned_locked_down_and_on_loopback(name: str) -> None:
-    service = (SERVICES | OWN)[name]
+    service = (SERVICES | OWN | JOIN)[name]
     assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -157,6 +161,20 @@ def test_redis_keeps_everything_and_evicts_nothing() -> None:
     assert options["--aclfile"] == "/run/secrets/users.acl"
 
 
+def test_each_node_of_the_cluster_has_its_name_and_data_and_keeps_everything_as_one_redis_does() -> None:
+    alone = " ".join(SERVICES["redis"]["command"])
+    options = {"--appendonly", "--appendfsync", "--maxmemory", "--maxmemory-policy", "--aclfile"}
+    for name, node in NODES.items():
+        given = dict(re.findall(r"(--\S+) (\S+)", node["entrypoint"][-1]))
+        assert {option: given[option] for option in options} == dict(
+            pair for pair in re.findall(r"(--\S+) (\S+)", alone) if pair[0] in options
+        )
+        assert node["hostname"] == name
+        assert node.get("volumes", ["redis-data:/data"]) == [f"{name}-data:/data"]
+    script = (ROOT / "deploy/cluster/join.sh").read_text(encoding="utf-8")
+    assert set(re.findall(r"redis(?:-\d)?(?=[ )])", script.partition("nodes=(")[2].partition("\n")[0])) == set(NODES)
+
+
 def test_env_is_written_once_for_the_owner_only_and_everything_follows_from_it(tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     make_secrets.write(tmp_path)
@@ -168,7 +186,8 @@ def test_env_is_written_once_for_the_owner_only_and_everything_follows_from_it(t
     make_secrets.write(tmp_path)
     assert environment.read_text(encoding="utf-8") == first
     assert {path.name: path.stat().st_ino for path in (tmp_path / "deploy/secrets").iterdir()} == written
-    assert {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()} == set(written)
+    secrets = COMPOSE["secrets"] | CLUSTER["secrets"]
+    assert {Path(secret["file"]).name for secret in secrets.values()} == set(written)
 
 
 def test_the_dispatchers_accept_the_keys_and_know_their_scopes(tmp_path: Path) -> None:
