@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from redis.exceptions import RedisError
+from redis.exceptions import MovedError, RedisError
 
 from tests import rawstate
 from tests.servers import TextRedis
@@ -66,7 +67,9 @@ class Fleet:
 
     def __init__(self, redis: TextRedis, name: str) -> None:
         found, values = redis.eval_ro(READ, 1, f"{{{name}}}:state", name)
-        self.listed = redis.smembers(FLEETS_KEY)  # on a cluster, another server may have it
+        self.listed: set[str] = set()
+        with suppress(MovedError):  # another node of a cluster has it
+            self.listed = redis.smembers(FLEETS_KEY)
         self.name = name
         self.keys = {key: Key(*rest) for key, *rest in found}
         self.state: dict[str, str] = self.hash("cold") | rawstate.named(values)

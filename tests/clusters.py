@@ -55,9 +55,21 @@ class Node(Server):
     is_up = False
     """Whether it runs, and is not frozen."""
 
-    def __init__(self, folder: Path, binary: str, *options: str, port: int = 0, bus: int = 0, source: str = "") -> None:
-        """`port` and `bus` are given where something stands in between; `source`: the address it connects from."""
-        self.own_port, self.own_bus = free_port(), free_port()
+    def __init__(
+        self,
+        folder: Path,
+        binary: str,
+        own: tuple[int, int],
+        *options: str,
+        port: int = 0,
+        bus: int = 0,
+        source: str = "",
+    ) -> None:
+        """`own` are the ports that it listens on.
+
+        `port` and `bus` are given where something stands in between; `source`: the address it connects from.
+        """
+        self.own_port, self.own_bus = own
         self.port, self.bus = port or self.own_port, bus or self.own_bus
         words = f"--port {self.own_port} --cluster-port {self.own_bus} --repl-diskless-sync-delay 0"
         words += f" --cluster-node-timeout {NODE_TIMEOUT_MS} --cluster-announce-ip 127.0.0.1"
@@ -126,6 +138,7 @@ class Cluster:
     binary: str
     options: Sequence[str]
     nodes: list[Node] = field(default_factory=list)
+    _ports: set[int] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -169,7 +182,7 @@ class Cluster:
         """A node that is not started; `known` as for a Node."""
         home = self.folder / str(len(self.nodes))
         home.mkdir()
-        node = Node(home, self.binary, *self.options, **known)
+        node = Node(home, self.binary, (self._new_port(), self._new_port()), *self.options, **known)
         self.nodes.append(node)
         return node
 
@@ -236,6 +249,13 @@ class Cluster:
     def stop(self) -> None:
         for node in self.nodes:
             node.stop()
+
+    def _new_port(self) -> int:
+        """A port that nobody listens on, and that was not given to another node that may not have started yet."""
+        while (port := free_port()) in self._ports:
+            pass
+        self._ports.add(port)
+        return port
 
     def _up(self) -> list[Node]:
         return [node for node in self.nodes if node.is_up]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from slta.store import Store, StoreSettings
 from tests.clusters import Cluster, cluster
+from tests.store.conftest import Calls
 
 
 @pytest.fixture
@@ -15,3 +17,11 @@ def nodes(tmp_path: Path, binary: str) -> Iterator[Cluster]:
     """Three masters and their replicas, which a test may break."""
     with cluster(tmp_path, binary) as made:
         yield made
+
+
+@pytest.fixture
+async def store(nodes: Cluster) -> AsyncIterator[Store]:
+    """A dispatcher's store, as it is by default."""
+    opened = await Store.open(StoreSettings(nodes.url), Calls())
+    yield opened
+    await opened.close()

@@ -1,0 +1,121 @@
+"""Masters that join, or miss the library, and replies of one that has given the slot away meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from slta.store import Store, StoreSettings
+from tests.clusters import Cluster, Node, form
+from tests.relay import Link, Relay
+from tests.servers import free_port
+from tests.store.cluster.witness import ROOMY
+from tests.store.conftest import Calls
+from tests.store.fleets import create
+from tests.store.moving import PATIENT
+
+pytestmark = pytest.mark.slow
+
+
+async def test_a_master_that_joined_serves_its_first_call_without_an_error(nodes: Cluster, store: Store) -> None:
+    fleet = nodes.fleet_on(nodes.masters()[0])
+    await create(store, ROOMY, {"small": 2, "large": 2}, fleet)
+    placed = await store.sessions.assign(fleet, "s", None)
+
+    joined = await asyncio.to_thread(nodes.add_master)
+    await asyncio.to_thread(move, nodes, fleet, joined)
+
+    again = await store.sessions.assign(fleet, "s", None)
+    assert (again.replayed, again.pool_id) == (True, placed.pool_id)
+    assert nodes.owner(fleet) is joined
+
+
+async def test_a_library_that_is_missing_on_one_master_is_loaded_again_there(nodes: Cluster, store: Store) -> None:
+    fleets = [nodes.fleet_on(master) for master in nodes.masters()]
+    for fleet in fleets:
+        await create(store, ROOMY, {"small": 2, "large": 2}, fleet)
+
+    nodes.masters()[1].ask("FUNCTION", "FLUSH", "SYNC")
+
+    for fleet in fleets:
+        await store.sessions.assign(fleet, "s", None)
+    for master in nodes.masters():
+        assert len(master.ask("FUNCTION", "LIST")) == 1
+
+
+def move(nodes: Cluster, fleet: str, target: Node) -> None:
+    """Atomically, where the servers can."""
+    if nodes.moves_atomically():
+        nodes.move(fleet, target)
+    else:
+        for _ in nodes.move_stepwise(fleet, target):
+            pass
+
+
+@dataclass
+class Withheld:
+    """A rule of a relay: it hands calls of functions on, and keeps the replies back until `released`."""
+
+    ran: asyncio.Event = field(default_factory=asyncio.Event)
+    """A server has replied to such a call."""
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def rule(self, link: Link, data: bytes, from_client: bool) -> bytes:
+        if from_client:
+            link.notes["called"] = b"FCALL" in data
+        elif link.notes.get("called"):
+            self.ran.set()
+            await self.released.wait()
+        return data
+
+
+@pytest.fixture
+async def relayed(tmp_path: Path, binary: str) -> AsyncIterator[tuple[Cluster, list[Relay]]]:
+    """Three masters, and a relay before each of them that all use."""
+    made = Cluster(tmp_path, binary, ())
+    relays = []
+    for _ in range(3):
+        node = made.add(port=free_port())
+        relays.append(Relay(node.own_port))
+        await relays[-1].listen(node.port)
+    try:
+        await asyncio.to_thread(form, made)
+        yield made, relays
+    finally:
+        made.stop()
+        for relay in relays:
+            await relay.stop()
+
+
+async def test_a_reply_of_a_master_that_no_longer_owns_the_slot_is_asked_for_again(
+    relayed: tuple[Cluster, list[Relay]],
+) -> None:
+    nodes, relays = relayed
+    source, target, _ = nodes.masters()
+    fleet = nodes.fleet_on(source)
+    store = await Store.open(StoreSettings(nodes.url, **PATIENT), Calls())
+    await create(store, ROOMY, {"small": 2, "large": 2}, fleet)
+    withheld = Withheld()
+    relays[0].rule = withheld.rule
+
+    call = asyncio.create_task(store.sessions.assign(fleet, "s", None))
+    await withheld.ran.wait()
+    with source.client() as redis:
+        pool = redis.hget(f"{{{fleet}}}:sessions", "s").split()[4]
+    await asyncio.to_thread(move, nodes, fleet, target)
+    await until_learned(store, fleet, target)
+    withheld.released.set()
+
+    placed = await call
+    assert (placed.replayed, placed.pool_id) == (True, pool)
+    await store.close()
+
+
+async def until_learned(store: Store, fleet: str, owner: Node) -> None:
+    """The store knows the slot's new owner."""
+    while store._connections.routing.where(f"{{{fleet}}}:state") != ("127.0.0.1", owner.port):
+        await store._connections.routing.follow()

@@ -1,0 +1,97 @@
+"""The slot of a fleet moves to another master, atomically or key by key, while it is used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from slta.models import PoolSpec
+from slta.store import Store, StoreSettings
+from tests import rawstate
+from tests.audit import violations
+from tests.clusters import Cluster, Node
+from tests.store.cluster.witness import AGAIN, ROOMY, calling
+from tests.store.conftest import Calls
+from tests.store.fleets import create
+
+pytestmark = pytest.mark.slow
+
+MOVES = 6
+Call = Callable[[Store, str], Awaitable[object]]
+CALLS: dict[str, Call] = {
+    "assign": lambda store, fleet: store.sessions.assign(fleet, "new", None),
+    "replay": lambda store, fleet: store.sessions.assign(fleet, "s0", None),
+    "complete": lambda store, fleet: store.sessions.complete(fleet, "s1"),
+    "renew": lambda store, fleet: store.sessions.renew(fleet, ["s2"], 30),
+    "report": lambda store, fleet: store.sessions.report(fleet, "reported", "small-0", None),
+    "session": lambda store, fleet: store.sessions.get(fleet, "s0"),
+    "pool": lambda store, fleet: store.pools.get(fleet, "small-0"),
+    "pools": lambda store, fleet: store.pools.page(fleet, None, 10),
+    "add a pool": lambda store, fleet: store.pools.add(fleet, [PoolSpec("small-9", "small")]),
+    "drain": lambda store, fleet: store.pools.set_status(fleet, "small-0", "draining"),
+    "fail": lambda store, fleet: store.pools.fail(fleet, "small-0"),
+    "reconcile": lambda store, fleet: store.pools.reconcile(fleet, "small-0", "0:0", []),
+    "state": lambda store, fleet: store.fleets.snapshot(fleet),
+    "events": lambda store, fleet: store.fleets.events(fleet),
+    "tick": lambda store, fleet: store.fleets.tick(fleet),
+    "configure": lambda store, fleet: store.fleets.configure(fleet, ROOMY, "{}"),
+    "delete": lambda store, fleet: store.fleets.delete(fleet),
+    "audit": lambda store, fleet: store.audits.inspect(fleet),
+}
+
+
+def state_of(node: Node, fleet: str) -> dict[str, str]:
+    with node.client() as redis:
+        return rawstate.fields(redis, fleet)
+
+
+async def test_a_slot_that_moves_atomically_under_load_loses_and_doubles_nothing(nodes: Cluster, store: Store) -> None:
+    if not nodes.moves_atomically():
+        pytest.skip("these servers have no CLUSTER MIGRATESLOTS")
+    there, here, _ = nodes.masters()
+    async with calling(store, [nodes.fleet_on(here)]) as [witness]:
+        before = state_of(here, witness.fleet)
+        for target in (there, here) * (MOVES // 2):
+            await asyncio.to_thread(nodes.move, witness.fleet, target)
+            await witness.served()
+
+    assert witness.faults(nodes) == []
+    after = state_of(here, witness.fleet)
+    for field in ("store_epoch", "hold_until", "went_back"):
+        assert after[field] == before[field], f"{field}: nothing had failed"
+
+
+@pytest.mark.timeout(240)
+async def test_no_function_runs_while_a_slot_is_half_moved(nodes: Cluster, store: Store) -> None:
+    source, target, _ = nodes.masters()
+    fleet = nodes.fleet_on(source)
+    await create(store, ROOMY, {"small": 2, "large": 2}, fleet)
+    for number in range(3):
+        await store.sessions.assign(fleet, f"s{number}", None)
+    hurried = await Store.open(StoreSettings(nodes.url, deadline_seconds=0.2), Calls())
+    before = dumped(nodes, fleet)
+
+    for step in nodes.move_stepwise(fleet, target):
+        if step == "migrating" or step in before:
+            outcomes = await asyncio.gather(*(call(hurried, fleet) for call in CALLS.values()), return_exceptions=True)
+            for name, outcome in zip(CALLS, outcomes, strict=True):
+                assert isinstance(outcome, AGAIN), f"{name} was answered with {outcome!r} after {step}"
+            assert dumped(nodes, fleet) == before, step
+
+    await hurried.close()
+    assert not await store.fleets.tick(fleet)
+    with target.client() as redis:
+        assert violations(redis, fleet) == []
+
+
+def dumped(nodes: Cluster, fleet: str) -> dict[str, str]:
+    """All keys of a fleet, wherever they lie, and what they hold."""
+    found: dict[str, str] = {}
+    for node in nodes.masters():
+        with node.client() as redis:
+            for key in redis.scan_iter(f"{{{fleet}}}:*", count=100_000):
+                asking = redis.pipeline(transaction=False).execute_command("ASKING").dump(key)
+                found[key] = asking.execute()[1]
+    return found
