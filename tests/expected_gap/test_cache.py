@@ -17,7 +17,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum
 from slta.expected_gap import worker
 from slta.expected_gap import worker_client as predictor_module
-from slta.expected_gap.cache import MAX_ANSWERS, ExpectedGapCache
+from slta.expected_gap.cache import MAX_ANSWERS, SHOWN_SECONDS, ExpectedGapCache
 from slta.expected_gap.worker_client import ExpectedGapWorker, WorkerFailedError
 from slta.fleet_file import FleetFile
 from slta.models import Snapshot
@@ -143,7 +143,9 @@ def test_what_takes_too_much_processor_time_is_given_up(monkeypatch: pytest.Monk
     finally:
         for number, handler in zip((signal.SIGINT, signal.SIGPROF), before, strict=True):
             signal.signal(number, handler)
-    assert [json.loads(line) for line in sent] == [{"reason": "too_large"}]
+    [found] = map(json.loads, sent)
+    assert found.pop("seconds") > 0
+    assert found == {"reason": "too_large"}
     assert priorities == [(os.PRIO_PROCESS, 0, 19)]
 
 
@@ -196,7 +198,7 @@ async def test_a_read_takes_what_there_is_and_never_waits() -> None:
 
 async def test_a_fleet_is_asked_about_once_in_a_pause() -> None:
     clock = [0.0]
-    expected_gaps = ExpectedGapCache(pause_seconds=10, clock=lambda: clock[0])
+    expected_gaps = ExpectedGapCache(pause_seconds=10, share=1, clock=lambda: clock[0])
     async with expected_gaps.under_way():
         expected_gaps.now(present(20), SPEC)
         await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
@@ -206,6 +208,33 @@ async def test_a_fleet_is_asked_about_once_in_a_pause() -> None:
         assert expected_gaps.now(present(12), SPEC) == PENDING
         clock[0] = 10.0
         await eventually(lambda: expected_gaps.now(present(12), SPEC) != PENDING)
+
+
+async def test_what_is_known_of_a_fleet_is_of_its_last_read_two_minutes_ago_at_most() -> None:
+    clock = [0.0]
+    expected_gaps = ExpectedGapCache(share=1, clock=lambda: clock[0])
+    async with expected_gaps.under_way():
+        assert expected_gaps.now(present(20), SPEC, by_scrape=True) == PENDING
+        await eventually(lambda: bool(expected_gaps.known()))
+    assert expected_gaps.known() == {"f": expected_gaps.now(present(20), SPEC)}
+    clock[0] = SHOWN_SECONDS
+    assert expected_gaps.known().keys() == {"f"}
+    clock[0] = SHOWN_SECONDS + 1
+    assert expected_gaps.known() == {}
+    expected_gaps.now(present(20), SPEC)
+    assert expected_gaps.known().keys() == {"f"}
+    expected_gaps.now(present(20, classes=[class_snapshot("a", [9], draining_pools=1)]), SPEC)
+    assert expected_gaps.known() == {}
+
+
+async def test_after_a_prediction_the_process_rests_so_that_it_has_a_quarter_of_a_processor() -> None:
+    expected_gaps = ExpectedGapCache(pause_seconds=0, clock=lambda: 0.0)
+    async with expected_gaps.under_way():
+        await eventually(lambda: expected_gaps.now(present(20), SPEC) != PENDING)
+    turn = expected_gaps._schedule.next(["f"], 0.0)
+    assert turn is not None
+    assert turn.at > 0
+    assert turn.at == pytest.approx(3 * expected_gaps.worker.spent_seconds)
 
 
 async def test_questions_what_if_do_not_hold_up_those_of_the_present() -> None:

@@ -43,7 +43,21 @@ MUTANTS = {
     "an idle process is kept": asking(
         "cache", "is None:\n                await self.worker.end()", "is None:\n                pass"
     ),
-    "a fleet has no pause": asking("cache", "self.clock() + self.pause_seconds", "self.clock()"),
+    "a fleet has no pause": asking("schedule", "began + self.pause_seconds", "began"),
+    "predictions take all of a processor": asking("schedule", "seconds * (1 / self.share - 1)", "0"),
+    "the time of a prediction is not counted": asking(
+        "worker_client", 'answer.pop("seconds")', 'answer.pop("seconds") * 0'
+    ),
+    "a fleet that was read long ago is next": asking(
+        "schedule", "(one.rank(now), one.due, fleet)", "(0, one.due, fleet)"
+    ),
+    "a scrape is a read like any other": asking("schedule", "reads.scraped = now", "reads.called = now"),
+    "the fleet read last is next": asking(
+        "schedule", "(one.rank(now), one.due, fleet)", "(one.rank(now), -one.last, fleet)"
+    ),
+    "fleets are never forgotten": asking("schedule", "now - reads.last >= KEPT_SECONDS", "False"),
+    "a prediction is exported for ever": asking("cache", "self._schedule.last_read(name) >= oldest", "True"),
+    "a gap without a question is exported": asking("cache", "            fleet.now = None\n", ""),
     "any answer of the fleet stands in": asking("cache", "nearest <= NEAR * question.sessions", "True"),
     "answers are never dropped": asking("cache", "if len(fleet.answers) > MAX_ANSWERS:", "if False:"),
     "what if waits before the present": asking("cache", "fleet.waiting[kind] =", "fleet.waiting['now'] ="),

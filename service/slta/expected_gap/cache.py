@@ -12,16 +12,15 @@ from typing import Literal
 import structlog
 
 from slta.core.fleet import FleetSpec
+from slta.expected_gap.schedule import PAUSE_SECONDS, SHARE, Schedule, Turn
 from slta.expected_gap.worker_client import ExpectedGapWorker, WorkerFailedError
 from slta.models import Snapshot
 from slta.views.expected_gap import PENDING, ExpectedGap, ExpectedGapQuestion, question_at, question_now
 
-PAUSE_SECONDS = 10.0
-"""Minimum interval between predictions of one fleet."""
 IDLE_SECONDS = 60.0
 """Idle time after which the subprocess is stopped."""
-KEPT_SECONDS = 600.0
-"""Time since the last read after which a fleet is evicted."""
+SHOWN_SECONDS = 120.0
+"""Time since a fleet's last read for which `known` has its prediction."""
 MAX_ANSWERS = 16
 """Maximum cached predictions per fleet."""
 NEAR = 0.02
@@ -34,38 +33,59 @@ Kind = Literal["now", "what if"]
 
 @dataclass
 class _Fleet:
-    """Cache entry of a fleet: predictions from the oldest, pending question by kind, due time and last read."""
+    """Cache entry of a fleet: predictions from the oldest, pending question by kind, and the last question of now."""
 
     answers: dict[ExpectedGapQuestion, ExpectedGap] = field(default_factory=dict)
     waiting: dict[Kind, ExpectedGapQuestion] = field(default_factory=dict)
-    due: float = 0.0
-    read: float = 0.0
+    now: ExpectedGapQuestion | None = None
 
 
 @dataclass(eq=False)
 class ExpectedGapCache:
     """Predictions of one dispatcher, computed on demand while the context `under_way` is entered.
 
-    `worker` has a subprocess that starts on demand; `clock` returns seconds.
+    `pause_seconds` and `share` as in `schedule`; `worker` has a subprocess that starts on demand; `clock` returns
+    seconds.
     """
 
     worker: ExpectedGapWorker = field(default_factory=ExpectedGapWorker)
     _: KW_ONLY
     pause_seconds: float = PAUSE_SECONDS
+    share: float = SHARE
     idle_seconds: float = IDLE_SECONDS
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._fleets: dict[str, _Fleet] = {}
+        self._schedule = Schedule(self.pause_seconds, self.share)
         self._wake_up = asyncio.Event()
 
-    def now(self, snapshot: Snapshot, spec: FleetSpec) -> ExpectedGap:
+    def now(self, snapshot: Snapshot, spec: FleetSpec, *, by_scrape: bool = False) -> ExpectedGap:
         """Expected gap at the current pools and mean load, without blocking."""
-        return self._answer("now", question_now(snapshot, spec))
+        question = question_now(snapshot, spec)
+        fleet = self._read(snapshot.fleet, by_scrape=by_scrape)
+        if isinstance(question, ExpectedGap):
+            fleet.now = None
+            return question
+        fleet.now = question
+        return self._answer(fleet, "now", question)
 
     def what_if(self, snapshot: Snapshot, spec: FleetSpec, pools: Sequence[int], sessions: float) -> ExpectedGap:
         """Expected gap at given pools and load, without blocking."""
-        return self._answer("what if", question_at(snapshot, spec, pools, sessions))
+        question = question_at(snapshot, spec, pools, sessions)
+        if isinstance(question, ExpectedGap):
+            return question
+        return self._answer(self._read(snapshot.fleet), "what if", question)
+
+    def known(self) -> dict[str, ExpectedGap]:
+        """Expected gaps by fleet, as `now` would return them, of fleets read in the last `SHOWN_SECONDS`."""
+        oldest = self.clock() - SHOWN_SECONDS
+        found = {
+            name: _known(fleet, fleet.now)
+            for name, fleet in self._fleets.items()
+            if fleet.now and self._schedule.last_read(name) >= oldest
+        }
+        return {name: gap for name, gap in found.items() if gap}
 
     @asynccontextmanager
     async def under_way(self) -> AsyncIterator[None]:
@@ -79,52 +99,52 @@ class ExpectedGapCache:
                 await task
             await self.worker.end()
 
-    def _answer(self, kind: Kind, question: ExpectedGapQuestion | ExpectedGap) -> ExpectedGap:
-        if isinstance(question, ExpectedGap):
-            return question
-        fleet = self._fleets.setdefault(question.fleet, _Fleet())
-        fleet.read = self.clock()
+    def _read(self, name: str, *, by_scrape: bool = False) -> _Fleet:
+        self._schedule.read(name, self.clock(), by_scrape=by_scrape)
+        return self._fleets.setdefault(name, _Fleet())
+
+    def _answer(self, fleet: _Fleet, kind: Kind, question: ExpectedGapQuestion) -> ExpectedGap:
         if question in fleet.answers:
             return fleet.answers[question]
         fleet.waiting[kind] = question
         self._wake_up.set()
-        return (kind == "now" and _nearest(fleet.answers, question)) or PENDING
+        return (kind == "now" and _known(fleet, question)) or PENDING
 
     async def _run(self) -> None:
         while True:
-            self._evict()
-            fleet = self._next()
-            if fleet is not None and fleet.due <= self.clock():
-                await self._predict(fleet)
-            elif not await self._wait(fleet) and fleet is None:
+            for gone in self._schedule.forget(self.clock()):
+                self._fleets.pop(gone)
+            turn = self._schedule.next([name for name, fleet in self._fleets.items() if fleet.waiting], self.clock())
+            if turn is not None and turn.at <= self.clock():
+                await self._predict(turn.fleet)
+            elif not await self._wait(turn) and turn is None:
                 await self.worker.end()
 
-    def _next(self) -> _Fleet | None:
-        waiting = [fleet for fleet in self._fleets.values() if fleet.waiting]
-        return min(waiting, key=lambda fleet: fleet.due, default=None)
-
-    async def _wait(self, fleet: _Fleet | None) -> bool:
-        """Wait for a new question; False on timeout: the fleet is due, or without one the idle time is over."""
+    async def _wait(self, turn: Turn | None) -> bool:
+        """Wait for a new question; False on timeout: a fleet's turn begins, or without one the idle time is over."""
         self._wake_up.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(fleet.due - self.clock() if fleet else self.idle_seconds):
+            async with asyncio.timeout(turn.at - self.clock() if turn else self.idle_seconds):
                 return await self._wake_up.wait()
         return False
 
-    async def _predict(self, fleet: _Fleet) -> None:
+    async def _predict(self, name: str) -> None:
         """Compute the fleet's oldest pending question."""
+        fleet, began, spent = self._fleets[name], self.clock(), self.worker.spent_seconds
         question = fleet.waiting.pop(next(iter(fleet.waiting)))
-        fleet.due = self.clock() + self.pause_seconds
         try:
             fleet.answers[question] = await self.worker.ask(question)
+            seconds = self.worker.spent_seconds - spent
         except WorkerFailedError as error:
-            log.warning("prediction_failed", fleet=question.fleet, why=str(error))
+            log.warning("prediction_failed", fleet=name, why=str(error))
+            seconds = self.clock() - began
+        self._schedule.predicted(name, began, self.clock(), seconds)
         if len(fleet.answers) > MAX_ANSWERS:
             fleet.answers.pop(next(iter(fleet.answers)))
 
-    def _evict(self) -> None:
-        oldest = self.clock() - KEPT_SECONDS
-        self._fleets = {name: fleet for name, fleet in self._fleets.items() if fleet.read > oldest}
+
+def _known(fleet: _Fleet, question: ExpectedGapQuestion) -> ExpectedGap | None:
+    return fleet.answers.get(question) or _nearest(fleet.answers, question)
 
 
 def _nearest(answers: dict[ExpectedGapQuestion, ExpectedGap], question: ExpectedGapQuestion) -> ExpectedGap | None:

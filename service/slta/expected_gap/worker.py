@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from time import process_time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -57,19 +58,20 @@ def _on_cpu_limit(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main() -> None:
-    """Answer questions until end of input."""
+    """Answer questions until end of input; each answer also has its processor time as `seconds`."""
     os.setpriority(os.PRIO_PROCESS, 0, MAX_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the dispatcher handles Ctrl-C and stops us
     signal.signal(signal.SIGPROF, _on_cpu_limit)
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
+        began = process_time()
         try:
             result = answer(json.loads(line))
         except TooLargeError:
             result = {"reason": "too_large"}
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.write(json.dumps(result | {"seconds": process_time() - began}) + "\n")
         sys.stdout.flush()
 
 

@@ -33,6 +33,8 @@ class ExpectedGapWorker:
     def __init__(self) -> None:
         """Starts no subprocess yet."""
         self._process: asyncio.subprocess.Process | None = None
+        self.spent_seconds = 0.0
+        """Processor time of all answers so far."""
 
     @property
     def pid(self) -> int | None:
@@ -54,7 +56,9 @@ class ExpectedGapWorker:
         if not line.endswith(b"\n"):
             await self.end()
             raise WorkerFailedError(f"the process ended: {process.returncode}")
-        return ExpectedGap(**json.loads(line))
+        answer = json.loads(line)
+        self.spent_seconds += answer.pop("seconds")
+        return ExpectedGap(**answer)
 
     async def end(self) -> None:
         """Kill the subprocess if it runs."""
