@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from slta.api.http.dependencies import Exposition
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
+from slta.models.scrape import Scrape
 from slta.store import Store
 
 
-async def scrape(metrics: Metrics, store: Store, accept: str = "") -> str:
-    """The whole text."""
-    return await text_of(await metrics.render(store, Specs(), accept))
+async def scrape(metrics: Metrics, store: Store, accept: str = "", **options: Any) -> str:
+    """The whole text; `options` as in `Scrape`."""
+    return await text_of(await metrics.render(store, Specs(), Scrape(accept, **options)))
 
 
 async def text_of(exposition: Exposition) -> str:

@@ -18,6 +18,7 @@ from slta.expected_gap.worker import answer
 from slta.expected_gap.worker_client import ExpectedGapWorker, arguments_of
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
+from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
 from slta.views.expected_gap import ExpectedGap, ExpectedGapQuestion
 from tests.stores import connect_as_text
@@ -81,8 +82,8 @@ async def service_in_process(url: str, expected_gaps: ExpectedGapCache | None = 
     clock, draws, metrics, specs = StatedClock(), StatedDraws(), Metrics(), Specs()
     store = Store(StoreSettings(url, call_timeout_seconds=30, deadline_seconds=60), metrics, draw=draws, clock=clock)
 
-    async def render(accept: str) -> Exposition:
-        return await metrics.render(store, specs, accept)
+    async def render(wanted: Scrape) -> Exposition:
+        return await metrics.render(store, specs, wanted)
 
     app = build_api(store=store, access=Access.open(), render_metrics=render, specs=specs, expected_gaps=expected_gaps)
     transport = httpx.ASGITransport(app)

@@ -17,6 +17,7 @@ from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
+from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
 from tests.contract.declared import Witness
 from tests.faults import Proxy, proxy
@@ -64,7 +65,7 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-async def no_metrics(_accept: str) -> Exposition:
+async def no_metrics(_wanted: Scrape) -> Exposition:
     """For an API whose metrics nobody asks for: a scrape is the mistake of a test, and is answered with 500."""
     raise AssertionError("a test that scrapes metrics passes its own render_metrics")
 
@@ -84,8 +85,8 @@ async def new_client(metrics: Metrics) -> AsyncIterator[NewClient]:
         ) -> Api:
             specs = Specs(policies)
 
-            async def render(accept: str) -> Exposition:
-                return await metrics.render(store, specs, accept)
+            async def render(wanted: Scrape) -> Exposition:
+                return await metrics.render(store, specs, wanted)
 
             given: dict[str, Any] = {
                 "access": Access.open(),

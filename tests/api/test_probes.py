@@ -9,7 +9,7 @@ from redis import Redis
 
 from slta.store import Store
 from slta.store.store import READINESS
-from tests.api.conftest import Api, NewClient
+from tests.api.conftest import Api, NewClient, refusal
 
 
 class Untouchable:
@@ -54,6 +54,28 @@ async def test_metrics_are_text_in_the_form_that_is_asked_for(api: Api, fleet: s
         assert modern.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
         assert modern.text.endswith("# EOF\n")
     assert (await api.get("/metrics", headers={"Accept": "application/json"})).status_code == 406
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ("", "process fleets"),
+        ("?of=process", "process"),
+        ("?of=fleets", "fleets"),
+        ("?levels=1", "process fleets levels"),
+        ("?of=fleets&levels=1", "fleets levels"),
+        ("?of=process&levels=1", "process"),
+    ],
+)
+async def test_parts_of_the_metrics_are_asked_for(api: Api, fleet: str, query: str, parts: str) -> None:
+    text = (await api.get(f"/metrics{query}")).text
+    samples = {"process": "slta_store_up 1.0", "fleets": "slta_config_version{", "levels": "slta_occupancy_fraction{"}
+    assert [part for part, sample in samples.items() if sample in text] == parts.split()
+
+
+@pytest.mark.parametrize("query", ["of=", "of=all", "of=Fleets", "levels=0", "levels=", "levels=true", "only=fleets"])
+async def test_a_part_of_the_metrics_that_does_not_exist_is_refused(api: Api, query: str) -> None:
+    assert refusal(await api.get(f"/metrics?{query}")) == (422, "invalid_request")
 
 
 async def test_documentation_is_there_only_where_it_is_switched_on(

@@ -28,6 +28,7 @@ from slta.metrics.docs_page import page
 from slta.metrics.exposition import REPEATED
 from slta.models import PoolSpec
 from slta.models.request_record import RequestRecord
+from slta.models.scrape import Scrape
 from slta.store import Store
 from slta.views.differences import differences_by_source
 from slta.views.expected_gap import rounded
@@ -38,6 +39,7 @@ from tests.metrics.conftest import PATIENT
 from tests.servers import EMBEDDED, running_server
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/metrics.md"
+LEVELS = Scrape(levels=True)
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
@@ -77,9 +79,9 @@ async def create(store: Store, fleet: str, file: FleetFile) -> None:
 
 
 async def exposition(
-    metrics: Metrics, store: Store, accept: str = "", expected_gaps: ExpectedGapCache | None = None
+    metrics: Metrics, store: Store, wanted: Scrape = LEVELS, expected_gaps: ExpectedGapCache | None = None
 ) -> str:
-    return await text_of(await metrics.render(store, Specs(), accept, expected_gaps))
+    return await text_of(await metrics.render(store, Specs(), wanted, expected_gaps))
 
 
 async def with_expected_gap(metrics: Metrics, store: Store) -> str:
@@ -87,7 +89,7 @@ async def with_expected_gap(metrics: Metrics, store: Store) -> str:
     expected_gaps = ExpectedGapCache(Here(), pause_seconds=0)
     async with asyncio.timeout(60), expected_gaps.under_way():
         while True:
-            text = await exposition(metrics, store, "", expected_gaps)
+            text = await exposition(metrics, store, LEVELS, expected_gaps)
             if "slta_expected_placement_gap{" in text:
                 return text
             await asyncio.sleep(0.02)
@@ -189,7 +191,10 @@ async def test_promtool_has_nothing_to_say(store: Store, metrics: Metrics) -> No
 
 
 async def test_openmetrics_says_the_same(store: Store, metrics: Metrics) -> None:
-    plain, modern = await exposition(metrics, store), await exposition(metrics, store, OPENMETRICS)
+    plain, modern = (
+        await exposition(metrics, store),
+        await exposition(metrics, store, LEVELS._replace(accept=OPENMETRICS)),
+    )
     names = {sample.name for family in parse_openmetrics(modern) for sample in family.samples}
     assert names == {name for name, _ in series(plain)}
     assert not [name for name in names if name.endswith("_created")]
@@ -318,9 +323,9 @@ async def test_ten_thousand_pools_are_scraped_in_less_than_a_tenth_of_a_second(
     await create(empty_store, "f", file)
     await asyncio.gather(*(empty_store.sessions.assign("f", f"s-{k}", None) for k in range(3000)))
     specs = Specs()
-    await text_of(await metrics.render(empty_store, specs, ""))
+    await text_of(await metrics.render(empty_store, specs, LEVELS))
     started = process_time()
-    await text_of(await metrics.render(empty_store, specs, ""))
+    await text_of(await metrics.render(empty_store, specs, LEVELS))
     assert process_time() - started < 0.1
 
 

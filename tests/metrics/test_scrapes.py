@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from copy import deepcopy
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -15,17 +16,17 @@ from prometheus_client.registry import Collector
 
 from slta.api.app import build_api
 from slta.auth.keys import Access
-from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
-from slta.metrics.definitions import FleetGauge
-from slta.metrics.exposition import LINK_ROWS, REPEATED, Link
+from slta.metrics.definitions import FleetGauge, Sample
+from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS, REPEATED, Link
 from slta.metrics.families import FLEET_ROWS
 from slta.metrics.fleet_view import view_of
-from slta.metrics.readings import MAX_OLDER, Reading, Readings
+from slta.metrics.readings import MAX_OLDER, OLD_SECONDS, Reading, Readings
 from slta.metrics.text import SAMPLES_PER_STEP, FamilyText
 from slta.models.errors import StoreUnavailableError
 from slta.models.request_record import RequestRecord
+from slta.models.scrape import Scrape
 from slta.store import Store, StoreSettings
 from tests.api.served import served
 from tests.awaiting import eventually
@@ -72,6 +73,12 @@ class Printed(Collector):
             yield family
 
 
+def filled(family: Any, samples: Iterable[Sample]) -> Metric:
+    for labels, number in samples:
+        family.add_metric(labels, number)
+    return family  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize(
     ("accept", "generate"), [("", generate_latest), (OPENMETRICS, openmetrics.generate_latest)], ids=["text", "open"]
 )
@@ -87,25 +94,25 @@ async def test_each_format_is_byte_for_byte_what_prometheus_client_prints(
         metrics.observe(RequestRecord("r-1", "POST", "/v1/fleets/{fleet}/assign", status, 0.003, "f", 'key "1"'))
     own = list(metrics.registry.collect())
     monkeypatch.setattr(metrics.registry, "collect", lambda: deepcopy(own))
-    text = await scrape(metrics, store, accept)
+    text = await scrape(metrics, store, accept, levels=True)
     age_seconds = next(float(line.split()[1]) for line in text.splitlines() if line.startswith("slta_scrape_age"))
-    families: list[Metric] = [row.read(Link(True, store.library_digest, age_seconds)) for row in LINK_ROWS]
+    link = Link(is_up=True, library_digest=store.library_digest, age_seconds=age_seconds)
+    specs = [(snapshot, await Specs().of(snapshot.document)) for snapshot in snapshots.values()]
+    views = [view_of(snapshot, spec) for snapshot, spec in specs]
+    families: list[Metric] = [filled(row.family(), row.samples(link)) for row in LINK_ROWS]
+    families.append(filled(FLEETS_ROW.family(REPEATED), FLEETS_ROW.samples(len(names))))
     for row in FLEET_ROWS:
-        family = row.family(REPEATED)
-        for snapshot in snapshots.values():
-            spec = await Specs().of(snapshot.document)
-            for labels, number in row.samples(view_of(snapshot, spec, ExpectedGapCache().now(snapshot, spec))):
-                family.add_metric(labels, number)
+        family = filled(row.family(REPEATED), chain(*(row.samples(view) for view in views)))
         families += [family] if family.samples else []
     assert text == generate(Printed([*families, *deepcopy(own)])).decode()
 
 
-async def scraped_in_steps(metrics: Metrics, store: Store, held: list[float]) -> str:
+async def scraped_in_steps(metrics: Metrics, store: Store, held: list[float], **options: Any) -> str:
     """A scrape, the last of three; in one of them no callback holds the event loop, garbage is collected in others."""
     worst = []
     for _ in range(3):
         held.clear()
-        text = await scrape(metrics, store)
+        text = await scrape(metrics, store, **options)
         assert sum(held) > CALLBACK_SECONDS / 2, "too little to tell"
         worst.append(max(held))
     assert min(worst) < CALLBACK_SECONDS
@@ -121,7 +128,7 @@ async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
 
 
 def test_a_family_of_many_samples_is_printed_in_steps() -> None:
-    family = FleetGauge[int]("n", "n", ("k",), lambda count: (((str(k),), k) for k in range(count)))
+    family = FleetGauge[int]("n", "n", ("k",), lambda count: [((str(k),), k) for k in range(count)])
     assert len(list(FamilyText(family).add(2 * SAMPLES_PER_STEP + 1))) == 3
 
 
@@ -129,7 +136,7 @@ def test_a_family_of_many_samples_is_printed_in_steps() -> None:
 @pytest.mark.usefixtures("settled")
 async def test_nor_does_one_of_a_fleet_with_many_levels(store: Store, metrics: Metrics, held: list[float]) -> None:
     await create(store, "f", capacity=64, classes=64)
-    await scraped_in_steps(metrics, store, held)
+    await scraped_in_steps(metrics, store, held, levels=True)
 
 
 @pytest.mark.usefixtures("settled")
@@ -167,7 +174,7 @@ def value(text: str, name: str) -> float:
 async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and_its_age(
     store: Store, metrics: Metrics, server: Server
 ) -> None:
-    metrics._readings = Readings(max_wait_seconds=0.01)
+    metrics._readings[False] = Readings(max_wait_seconds=0.01)
     await create(store, "f")
     await scrape(metrics, store)
     await store.sessions.complete("f", "a")
@@ -186,7 +193,7 @@ async def test_a_scrape_that_would_take_long_shows_the_last_complete_reading_and
 
 
 async def test_the_first_scrape_waits_for_a_complete_reading(store: Store, metrics: Metrics, server: Server) -> None:
-    metrics._readings = Readings(max_wait_seconds=0)
+    metrics._readings[False] = Readings(max_wait_seconds=0)
     await create_many(store)
     assert (await scrape(metrics, store)).count("slta_store_epoch{") == FLEETS
 
@@ -220,17 +227,17 @@ async def test_a_store_that_is_gone_ends_a_reading_and_is_told(metrics: Metrics,
 
 async def test_an_answer_that_breaks_off_lets_go_of_its_reading(store: Store, metrics: Metrics) -> None:
     await create_many(store)
-    pieces, _ = await metrics.render(store, Specs(), "")
+    pieces, _ = await metrics.render(store, Specs(), Scrape())
     assert await anext(pieces)
-    assert metrics._readings._last.senders == 1
+    assert metrics._readings[False]._last.senders == 1
     await pieces.aclose()
-    assert metrics._readings._last.senders == 0
+    assert metrics._readings[False]._last.senders == 0
 
 
 async def test_a_client_that_does_not_read_holds_a_reading_until_it_leaves(store: Store, metrics: Metrics) -> None:
     await create_many(store)
     app = build_api(
-        store=store, access=Access.open(), render_metrics=lambda accept: metrics.render(store, Specs(), accept)
+        store=store, access=Access.open(), render_metrics=lambda wanted: metrics.render(store, Specs(), wanted)
     )
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -240,14 +247,14 @@ async def test_a_client_that_does_not_read_holds_a_reading_until_it_leaves(store
             await loop.sock_connect(client, ("127.0.0.1", here.port))
             await loop.sock_sendall(client, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 200"
-            assert metrics._readings._last.senders == 1
+            assert metrics._readings[False]._last.senders == 1
             client.close()
-            await eventually(lambda: not metrics._readings._last.senders)
+            await eventually(lambda: not metrics._readings[False]._last.senders)
 
 
 async def test_the_pieces_are_small_and_not_tiny(store: Store, metrics: Metrics) -> None:
     await create_many(store)
-    pieces, _ = await metrics.render(store, Specs(), "")
+    pieces, _ = await metrics.render(store, Specs(), Scrape(levels=True))
     sizes = [len(piece) async for piece in pieces]
     assert len(sizes) > 5
     assert all(65_536 <= size < 200_000 for size in sizes[:-1])
@@ -277,6 +284,24 @@ async def test_while_slow_clients_hold_older_readings_no_new_one_begins() -> Non
     assert held[0].began == MAX_OLDER + 1
     readings._older[0].senders = 0
     assert (await readings.newest(fleets.read)).began == MAX_OLDER + 2
+
+
+@pytest.mark.parametrize(("age", "seconds"), [(0, 1.5), (OLD_SECONDS - 1, 1.5), (OLD_SECONDS + 1, 3.0)])
+async def test_an_old_reading_is_returned_after_twice_the_time(
+    monkeypatch: pytest.MonkeyPatch, age: float, seconds: float
+) -> None:
+    fleets, readings, waited = Fleets(), Readings(), list[float | None]()
+
+    async def wait(_tasks: Any, timeout: float | None) -> tuple[set[Any], set[Any]]:  # noqa: ASYNC109 - asyncio's own
+        waited.append(timeout)
+        return set(), set()
+
+    readings._last = last = Reading(began=asyncio.get_running_loop().time() - age, families=[])
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "wait", wait)
+        assert await readings.newest(fleets.read) is last
+    await readings.end()
+    assert waited == [seconds]
 
 
 async def test_an_error_of_a_reading_is_everybodys_and_the_next_scrape_reads_anew() -> None:

@@ -68,7 +68,7 @@ async def test_no_callback_of_the_event_loop_takes_more_than_20_ms(server: Serve
 
     await in_groups(create)
     app = build_api(
-        store=store, access=Access.open(), render_metrics=lambda accept: metrics.render(store, specs, accept)
+        store=store, access=Access.open(), render_metrics=lambda wanted: metrics.render(store, specs, wanted)
     )
     worst = []
     async with dispatching(store, metrics=metrics), served(app) as here:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import python
 
-SCRAPES, HOUSEKEEPING, VANISHING = "metrics/scrapes", "runtime/background", "runtime/vanished_fleets"
+SCRAPES, PARTS, HOUSEKEEPING, VANISHING = (
+    "metrics/scrapes",
+    "metrics/parts",
+    "runtime/background",
+    "runtime/vanished_fleets",
+)
 
 MUTANTS: dict[str, Mutant] = {
     "a name that does not resolve is a broken connection": python(
@@ -30,19 +35,22 @@ MUTANTS: dict[str, Mutant] = {
         "metrics/readings", "if self._under_way is None:", "if True:", SCRAPES
     ),
     "a scrape waits for a reading without limit": python(
-        "metrics/readings", "timeout=self._max_wait_seconds if last else None", "timeout=None", SCRAPES
+        "metrics/readings", "timeout=self._timeout(last)", "timeout=None", SCRAPES
     ),
     "the first scrape does not wait for a reading": python(
         "metrics/readings",
-        "timeout=self._max_wait_seconds if last else None",
-        "timeout=self._max_wait_seconds",
+        "if last is None:\n            return None\n",
+        "if last is None:\n            return self._max_wait_seconds\n",
         SCRAPES,
+    ),
+    "an old reading is returned as soon as a new one": python(
+        "metrics/readings", "(2 if age > OLD_SECONDS else 1)", "1", SCRAPES
     ),
     "slow clients may hold any number of readings": python(
         "metrics/readings", "len(self._being_sent()) >= MAX_OLDER", "len(self._being_sent()) >= 99", SCRAPES
     ),
     "an answer that breaks off holds its reading": python(
-        "metrics/exposition", "reading.senders -= 1", "reading.senders -= 0", SCRAPES
+        "metrics/readings", "self.senders -= 1", "self.senders -= 0", SCRAPES
     ),
     "a reading that failed is the one under way for ever": python(
         "metrics/readings",
@@ -54,16 +62,54 @@ MUTANTS: dict[str, Mutant] = {
         "metrics/exposition", "asyncio.get_running_loop().time() - reading.began", "0.0", SCRAPES
     ),
     "each step prints the family's head again": python(
-        "metrics/text", "return PLAIN.print(self)[self._head_bytes :]", "return PLAIN.print(self)", SCRAPES
-    ),
-    "an exposition in OpenMetrics has no end": python(
-        "metrics/exposition",
-        "after = [*await self._own_texts(text_format), text_format.end]",
-        "after = await self._own_texts(text_format)",
+        "metrics/text",
+        "            yield bytes(self._lines[begin",
+        "            yield head(self._family, text_format)\n            yield bytes(self._lines[begin",
         SCRAPES,
     ),
+    "labels are in the order of their definition": python(
+        "metrics/text",
+        "places = sorted(range(len(labels)), key=labels.__getitem__)",
+        "places = range(len(labels))",
+        SCRAPES,
+    ),
+    "label values are not escaped": python("metrics/text", """.replace('"', '\\\\"')""", "", SCRAPES),
+    "large numbers are written as Python writes them": python(
+        "metrics/text", "GO_FROM = 1e6", "GO_FROM = 1e300", SCRAPES
+    ),
+    "an exposition in OpenMetrics has no end": python(
+        "metrics/exposition", "        after.append(text_format.end)\n", "", SCRAPES
+    ),
     "what does not fit into a piece is left out": python(
-        "metrics/exposition", "yield bytes(piece)\n    finally", "pass\n    finally", SCRAPES
+        "metrics/exposition",
+        "            await time_slice.next()\n        yield bytes(piece)",
+        "            await time_slice.next()",
+        SCRAPES,
+    ),
+    "a part of the metrics is the whole": python("metrics/exposition", 'if scrape.of != "fleets":', "if True:", PARTS),
+    "the metrics of the process need all fleets": python(
+        "metrics/exposition", 'if scrape.of != "process" else None', "if True else None", PARTS
+    ),
+    "families by level are always there": python(
+        "metrics/exposition", "if scrape.levels or row not in LEVEL_ROWS", "if True", PARTS
+    ),
+    "readings with and without levels are one": python(
+        "metrics/exposition", "self._readings[scrape.levels]", "self._readings[False]", PARTS
+    ),
+    "an incomplete reading has a number of fleets": python(
+        "metrics/exposition",
+        "    except errors.DispatchError:\n        reading.is_up = False\n",
+        "    except errors.DispatchError:\n        reading.is_up = False\n        list(count.add(0))\n",
+        PARTS,
+    ),
+    "a deleted fleet keeps its expected gap": python(
+        "metrics/exposition", "{fleet: gaps[fleet] for fleet in fleets if fleet in gaps}", "gaps", PARTS
+    ),
+    "the age of fleet metrics grows while nobody asks for them": python(
+        "metrics/exposition",
+        "Link(is_up, store.library_digest, self._age_seconds)",
+        "Link(is_up, store.library_digest, self._age_seconds and asyncio.get_running_loop().time())",
+        PARTS,
     ),
     "a snapshot that timed out once ends the reading": python(
         "metrics/exposition",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
@@ -15,7 +15,9 @@ PREFIX = "slta"
 S = TypeVar("S")
 P = TypeVar("P")
 Labels = tuple[str, ...]
-Value = float | Mapping[Any, float] | None
+Sample = tuple[Labels, float]
+"""Values of the labels, and the number."""
+Value = float | dict[Any, float] | dict[Any, int] | None
 """A number; None for no series; or a number for each value of the row's own label."""
 
 
@@ -43,19 +45,12 @@ class Row:
 class FleetFamily(Row, Generic[S]):
     """Family whose samples are computed from a source `S` at each scrape."""
 
-    samples: Callable[[S], Iterator[tuple[Labels, float]]]
+    samples: Callable[[S], Sequence[Sample]]
     new: ClassVar[type[GaugeMetricFamily | CounterMetricFamily]]
 
     def family(self, remark: str = "") -> GaugeMetricFamily | CounterMetricFamily:
         """Empty family; `remark` is appended to its help."""
         return self.new(self.full_name, f"{self.help} {remark}".rstrip(), labels=self.labels)
-
-    def read(self, source: S) -> GaugeMetricFamily | CounterMetricFamily:
-        """Family with the samples of `source`."""
-        family = self.family()
-        for labels, number in self.samples(source):
-            family.add_metric(labels, number)
-        return family
 
 
 class FleetGauge(FleetFamily[S]):
@@ -87,19 +82,18 @@ class FamilyFactory(Generic[S, P]):
         """Define a counter; arguments as in `gauge`."""
         return FleetCounter(name, text, self.labels + labels, self._samples(value))
 
-    def _samples(self, value: Callable[[P], Value]) -> Callable[[S], Iterator[tuple[Labels, float]]]:
-        def samples(source: S) -> Iterator[tuple[Labels, float]]:
+    def _samples(self, value: Callable[[P], Value]) -> Callable[[S], Sequence[Sample]]:
+        def samples(source: S) -> Sequence[Sample]:
+            found = list[Sample]()
             for labels, part in self.parts(source):
-                for own, number in _numbers(value(part)):
-                    yield labels + own, number
+                numbers = value(part)
+                if isinstance(numbers, dict):
+                    found += [((*labels, own), number) for own, number in numbers.items()]
+                elif numbers is not None:
+                    found.append((labels, numbers))
+            return found
 
         return samples
-
-
-def _numbers(value: Value) -> list[tuple[Labels, float]]:
-    if isinstance(value, Mapping):
-        return [((label,), number) for label, number in value.items()]
-    return [] if value is None else [((), value)]
 
 
 @dataclass(frozen=True)

@@ -6,26 +6,30 @@ It is rendered in short steps, between which the event loop runs, and sent in ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from itertools import chain
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from slta import release
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.metrics.definitions import FamilyFactory, FleetFamily
-from slta.metrics.families import FLEET_ROWS
+from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS
 from slta.metrics.fleet_view import FleetView, view_of
 from slta.metrics.process_metrics import ProcessMetrics
 from slta.metrics.readings import Reading, Readings
 from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, in_chunks, print_family
 from slta.models import Snapshot, errors
+from slta.models.scrape import Scrape
 from slta.store import Store
+from slta.views.expected_gap import ExpectedGap
 
 REPEATED = "Every replica repeats it: take the max, not the sum."
 """Appended to the help of fleet metrics."""
+LARGEST = "Of a fleet read by this replica in the last two minutes: take the max over replicas."
+"""Appended to the help of what a process computes for fleets."""
 STEP_SECONDS = 0.002
 """Time slice after which a scrape yields to the event loop."""
 MAX_CONCURRENT_READS = 4
@@ -33,27 +37,49 @@ MAX_CONCURRENT_READS = 4
 
 
 class Link(NamedTuple):
-    """Source of the metrics of the store connection: availability, library digest, age of the fleet metrics."""
+    """Source of the metrics of the store connection: availability and library digest.
+
+    `age_seconds` is that of the fleet metrics that this process returned last, when it did; None if it never has.
+    """
 
     is_up: bool
     library_digest: str
-    age_seconds: float
+    age_seconds: float | None
 
+
+ExpectedGaps = Mapping[str, ExpectedGap]
+"""By fleet."""
 
 RELEASE = release()
 LINK = FamilyFactory[Link, Link]((), lambda link: [((), link)])
 BUILD = FamilyFactory[Link, Link](("version", "digest"), lambda link: [((RELEASE, link.library_digest), link)])
+EXPECTED = FamilyFactory[ExpectedGaps, ExpectedGap](("fleet",), lambda gaps: (((f,), gap) for f, gap in gaps.items()))
+FLEETS = FamilyFactory[int, int]((), lambda count: [((), count)])
+
 LINK_ROWS: tuple[FleetFamily[Link], ...] = (
     LINK.gauge("store_up", "1 if the store is available to this process.", lambda link: link.is_up),
     LINK.gauge(
         "scrape_age_seconds",
-        "Age of the fleet metrics in this exposition: time since their reading started.",
+        "Age of the fleet metrics that this process returned last, at that time: since their reading started.",
         lambda link: link.age_seconds,
     ),
     BUILD.gauge(
         "build_info", "Always 1; version of this process, and digest of its function library in the store.", lambda _: 1
     ),
 )
+EXPECTED_ROWS: tuple[FleetFamily[ExpectedGaps], ...] = (
+    EXPECTED.gauge(
+        "expected_placement_gap",
+        "Expected placement gap per pool at a steady load equal to the mean of the last five minutes.",
+        lambda expected: expected.gap,
+    ),
+    EXPECTED.gauge(
+        "relative_expected_placement_gap",
+        "Expected placement gap as a fraction of the utility bound at this load.",
+        lambda expected: expected.relative,
+    ),
+)
+FLEETS_ROW = FLEETS.gauge("fleets", "Number of fleets; absent if not all could be read.", lambda count: count)
 
 
 class TimeSlice:
@@ -74,24 +100,39 @@ class Metrics(ProcessMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        self._readings = Readings()
+        self._readings = {levels: Readings() for levels in (False, True)}
+        self._age_seconds: float | None = None
 
     async def render(
-        self, store: Store, specs: Specs, accept: str, expected_gaps: ExpectedGapCache | None = None
+        self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache | None = None
     ) -> tuple[AsyncGenerator[bytes], dict[str, str]]:
         """Exposition in chunks, and its headers. If the store is unavailable, only the metrics of the process."""
-        reading = await self._readings.newest(lambda: read_fleets(store, specs, expected_gaps or ExpectedGapCache()))
-        text_format = format_for(accept)
-        link = Link(reading.is_up, store.library_digest, asyncio.get_running_loop().time() - reading.began)
-        before = [text for row in LINK_ROWS for text in print_family(row.read(link), text_format)]
-        after = [*await self._own_texts(text_format), text_format.end]
-        length = sum(map(len, [*before, *after])) + sum(family.length(text_format) for family in reading.families)
-        texts = chain(before, (text for family in reading.families for text in family.text(text_format)), after)
+        expected_gaps, text_format = expected_gaps or ExpectedGapCache(), format_for(scrape.accept)
+        reading = await self._read(store, specs, scrape, expected_gaps) if scrape.of != "process" else None
+        before, after = list[bytes](), list[bytes]()
+        if scrape.of != "fleets":
+            is_up, fleets = (reading.is_up, reading.fleets) if reading else await _ask(store)
+            link = Link(is_up, store.library_digest, self._age_seconds)
+            gaps = expected_gaps.known()
+            before = await _texts(link, {fleet: gaps[fleet] for fleet in fleets if fleet in gaps}, text_format)
+            after = await self._own_texts(text_format)
+        families = reading.families if reading else []
+        after.append(text_format.end)
+        length = sum(map(len, [*before, *after])) + sum(family.length(text_format) for family in families)
+        texts = chain(before, (text for family in families for text in family.text(text_format)), after)
         return _pieces(reading, texts), {"Content-Type": text_format.content_type, "Content-Length": str(length)}
 
     async def end(self) -> None:
-        """Cancel a reading in progress; to be called before the store is closed."""
-        await self._readings.end()
+        """Cancel the readings in progress; to be called before the store is closed."""
+        for readings in self._readings.values():
+            await readings.end()
+
+    async def _read(self, store: Store, specs: Specs, scrape: Scrape, expected_gaps: ExpectedGapCache) -> Reading:
+        rows = [row for row in FLEET_ROWS if scrape.levels or row not in LEVEL_ROWS]
+        readings = self._readings[scrape.levels]
+        reading = await readings.newest(lambda: read_fleets(store, specs, expected_gaps, rows))
+        self._age_seconds = asyncio.get_running_loop().time() - reading.began
+        return reading
 
     async def _own_texts(self, text_format: Format) -> list[bytes]:
         """Text of the process metrics."""
@@ -103,11 +144,29 @@ class Metrics(ProcessMetrics):
         return texts
 
 
-async def _pieces(reading: Reading, texts: Iterable[bytes]) -> AsyncGenerator[bytes]:
+async def _ask(store: Store) -> tuple[bool, Sequence[str]]:
+    """Whether the store is available, and the names of the fleets."""
+    try:
+        return True, await store.fleets.names()
+    except errors.DispatchError:
+        return False, ()
+
+
+async def _texts(link: Link, expected_gaps: ExpectedGaps, text_format: Format) -> list[bytes]:
+    """Text of what this process knows of the store and computed itself."""
+    time_slice = TimeSlice()
+    of_link = [FamilyText(row) for row in LINK_ROWS]
+    of_gaps = [FamilyText(row, LARGEST) for row in EXPECTED_ROWS]
+    for _ in chain(*(family.add(link) for family in of_link), *(family.add(expected_gaps) for family in of_gaps)):
+        await time_slice.next()
+    families: list[FamilyText[Any]] = [*of_link, *of_gaps]
+    return [text for family in families for text in family.text(text_format)]
+
+
+async def _pieces(reading: Reading | None, texts: Iterable[bytes]) -> AsyncGenerator[bytes]:
     """Join the texts into larger chunks, lazily."""
     time_slice, piece = TimeSlice(), bytearray()
-    reading.senders += 1
-    try:
+    with reading.being_sent() if reading else nullcontext():
         for text in texts:
             piece += text
             if len(piece) >= PIECE_BYTES:
@@ -115,20 +174,24 @@ async def _pieces(reading: Reading, texts: Iterable[bytes]) -> AsyncGenerator[by
                 piece.clear()
             await time_slice.next()
         yield bytes(piece)
-    finally:
-        reading.senders -= 1
 
 
-async def read_fleets(store: Store, specs: Specs, expected_gaps: ExpectedGapCache) -> Reading:
+async def read_fleets(
+    store: Store, specs: Specs, expected_gaps: ExpectedGapCache, rows: Sequence[FleetFamily[FleetView]]
+) -> Reading:
     """Read and render all fleets, by name; on an error of the store, those read before it."""
-    families = [FamilyText(row, REPEATED) for row in FLEET_ROWS]
-    reading, time_slice = Reading(asyncio.get_running_loop().time(), families), TimeSlice()
+    count, families = FamilyText(FLEETS_ROW, REPEATED), [FamilyText(row, REPEATED) for row in rows]
+    reading, time_slice = Reading(asyncio.get_running_loop().time(), [count, *families]), TimeSlice()
     try:
-        for names in in_chunks(await store.fleets.names(), MAX_CONCURRENT_READS):
+        reading.fleets = await store.fleets.names()
+        for names in in_chunks(reading.fleets, MAX_CONCURRENT_READS):
             for snapshot in filter(None, await asyncio.gather(*(_snapshot(store, name) for name in names))):
                 with suppress(errors.DocumentUnreadableError):
                     spec = await specs.of_stored(snapshot.document)
-                    await _print(view_of(snapshot, spec, expected_gaps.now(snapshot, spec)), families, time_slice)
+                    expected_gaps.now(snapshot, spec, by_scrape=True)
+                    await _print(view_of(snapshot, spec), families, time_slice)
+        for _ in count.add(len(reading.fleets)):
+            pass
     except errors.DispatchError:
         reading.is_up = False
     return reading

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from operator import attrgetter, itemgetter
 
 from slta.metrics.definitions import FleetFamily
 from slta.metrics.fleet_view import CLASS, CLASS_COUNTS, COUNTERS, DIFFERENCE, FLEET, LEVEL, NOW, WINDOW, FleetView
 from slta.models import MICROSECONDS
+from slta.views.state import ClassObservation
+
+SESSIONS = ("active", "draining")
+"""Statuses of pools that hold sessions."""
 
 
 def _split(prefix: str, *labels: str) -> Callable[[Mapping[str, int]], dict[str, int]]:
     """Value of a family whose series are several counters: one for each label."""
     return lambda counters: {label: counters[prefix + label] for label in labels}
+
+
+def _counts(name: str, *labels: str) -> Callable[[ClassObservation], dict[str, int] | None]:
+    """Value of a family whose series are the numbers of one attribute: one for each label; None without it."""
+    part, numbers = attrgetter(name), attrgetter(*labels)
+    return lambda c: dict(zip(labels, numbers(part(c)), strict=True)) if part(c) else None
 
 
 FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
@@ -26,13 +35,6 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     WINDOW.gauge("utility_mean", "Mean utility per pool over the window."),
     WINDOW.gauge("utility_bound", "Proven upper bound of the mean utility per pool over the window, u*(<s>)."),
     WINDOW.gauge("placement_gap", "Mean utility per pool that optimal placement could have gained over the window."),
-    NOW.gauge(
-        "expected_placement_gap",
-        "Expected placement gap per pool at a steady load equal to the mean of the last five minutes.",
-    ),
-    NOW.gauge(
-        "relative_expected_placement_gap", "Expected placement gap as a fraction of the utility bound at this load."
-    ),
     WINDOW.gauge("swing_gap", "Mean utility per pool lost to variation of the load over the window."),
     DIFFERENCE.gauge(
         "difference_at_placing",
@@ -73,8 +75,10 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         },
         ("pool_class",),
     ),
-    CLASS.gauge("sessions", "Sessions by status of their pool.", lambda c: asdict(c.sessions), ("status",)),
-    CLASS.gauge("pools", "Pools by status.", lambda c: asdict(c.pools), ("status",)),
+    CLASS.gauge(
+        "sessions", "Sessions by status of their pool.", _counts("sessions", "active", "draining"), ("status",)
+    ),
+    CLASS.gauge("pools", "Pools by status.", _counts("pools", *SESSIONS, "failed"), ("status",)),
     CLASS.gauge("session_capacity", "Total capacity of the active pools.", lambda c: c.pools.active * c.capacity),
     LEVEL.gauge("occupancy_fraction", "Fraction of the class's pools with at least `level` sessions."),
     LEVEL.gauge(
@@ -86,9 +90,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     NOW.gauge("estimate_rank", "Learned rank r; with policies jlmu and observe the best rank with a free pool."),
     NOW.gauge("optimal_rank", "Optimal value of r for the current sessions and pools."),
     NOW.gauge("min_green_to_decrement", "Number of green tokens from which r decreases."),
-    CLASS.gauge(
-        "tokens", "Pools with a token, by color.", lambda c: asdict(c.tokens) if c.tokens else None, ("color",)
-    ),
+    CLASS.gauge("tokens", "Pools with a token, by color.", _counts("tokens", "green", "yellow"), ("color",)),
     CLASS.gauge("marginal_utility", "Marginal utility of one more session on the emptiest pool of the class."),
     NOW.gauge("load_price", "Marginal utility of one more session at the optimum."),
     CLASS.gauge("pool_worth", "What one more pool of the class would add at the optimum."),
@@ -137,3 +139,6 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         "repairs", "Repairs: rebuilds of the fleet's rows from its session records.", itemgetter("repairs")
     ),
 )
+
+LEVEL_ROWS = frozenset(row for row in FLEET_ROWS if "level" in row.labels)
+"""Families by level: many series, exported only on request."""

@@ -11,7 +11,6 @@ from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
 from slta.views.averages import averages, over_window
 from slta.views.differences import MeanDifference, by_source
-from slta.views.expected_gap import PENDING, ExpectedGap
 from slta.views.state import ClassObservation, Instant, instant
 
 MAX_LEVELS = 64
@@ -39,7 +38,7 @@ class FleetView(NamedTuple):
         return sum(self.snapshot.integrals.sessions) / MICROSECONDS / ended if ended else None
 
 
-def view_of(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING) -> FleetView:
+def view_of(snapshot: Snapshot, spec: FleetSpec) -> FleetView:
     """Compute the view once for all families. O(levels)."""
     now = snapshot.integrals
     found = {
@@ -51,7 +50,7 @@ def view_of(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         for window, older in snapshot.past.items()
         for source, found in by_source(now, older, spec).items()
     }
-    return FleetView(snapshot, spec, instant(snapshot, spec, expected), windows, differences)
+    return FleetView(snapshot, spec, instant(snapshot, spec), windows, differences)
 
 
 class Level(NamedTuple):

@@ -6,19 +6,23 @@ The two formats differ in a family's HELP and TYPE lines and the end of an expos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
+from prometheus_client.utils import floatToGoString
 
-from slta.metrics.definitions import FleetFamily
+from slta.metrics.definitions import FleetFamily, Labels
 
 SAMPLES_PER_STEP = 256
-"""Samples rendered in one step: about 2 ms."""
+"""Samples rendered in one step: at most 1 ms."""
 PIECE_BYTES = 65_536
+
+GO_FROM = 1e6
+EXACT_ABOVE = 1e300
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -42,35 +46,54 @@ def format_for(accept: str) -> Format:
     return OPENMETRICS if OPENMETRICS_TYPE in accept else PLAIN
 
 
-class Printer(Collector):
-    """Renders one family, whose samples it overwrites."""
+class _WithoutSamples(Collector):
+    """A family of which only the name, help and type are rendered."""
 
     def __init__(self, family: Metric) -> None:
-        self._family = family
-        self._head_bytes = len(self.head(PLAIN))
+        self._family = Metric(family.name, family.documentation, family.type)
 
     def collect(self) -> Iterator[Metric]:
         """The family, for prometheus_client."""
         yield self._family
 
-    def head(self, text_format: Format) -> bytes:
-        """The HELP and TYPE lines."""
-        self._family.samples = []
-        return text_format.print(self).removesuffix(text_format.end)
 
-    def lines(self, samples: list[Sample]) -> bytes:
-        """The sample lines."""
-        self._family.samples = samples
-        return PLAIN.print(self)[self._head_bytes :]
+def head(family: Metric, text_format: Format) -> bytes:
+    """The HELP and TYPE lines."""
+    return text_format.print(_WithoutSamples(family)).removesuffix(text_format.end)
+
+
+@lru_cache(4096)
+def sample_template(name: str, labels: Labels) -> Callable[..., str]:
+    """Renders a sample line from its escaped label values, in the order of `labels`, and its number as text.
+
+    The line has the labels sorted by name, as prometheus_client sorts them.
+    """
+    places = sorted(range(len(labels)), key=labels.__getitem__)
+    pairs = ",".join(f'{labels[place]}="{{{place}}}"' for place in places)
+    series = f"{name}{{{{{pairs}}}}}" if pairs else name
+    return f"{series} {{{len(labels)}}}\n".format
+
+
+@lru_cache(4096)
+def escaped(value: str) -> str:
+    """A label value as it stands between quotation marks."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def number_text(number: float) -> str:
+    """A number as Go's clients of Prometheus write it; below 10^6 as Python does."""
+    return repr(float(number)) if -EXACT_ABOVE < number < GO_FROM else floatToGoString(number)
 
 
 def print_family(family: Metric, text_format: Format) -> Iterator[bytes]:
     """Render a family in steps, without the `_created` series, which no query needs."""
-    samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
-    printer = Printer(family)
-    yield printer.head(text_format)
-    for step in in_chunks(samples):
-        yield printer.lines(step)
+    yield head(family, text_format)
+    for step in in_chunks(sample for sample in family.samples if not sample.name.endswith("_created")):
+        lines = [
+            sample_template(one.name, tuple(one.labels))(*map(escaped, one.labels.values()), number_text(one.value))
+            for one in step
+        ]
+        yield "".join(lines).encode()
 
 
 class FamilyText(Generic[S]):
@@ -80,26 +103,26 @@ class FamilyText(Generic[S]):
         """`remark` is appended to the family's help."""
         self._row = row
         self._family = row.family(remark)
-        self._printer = Printer(self._family)
+        self._line = sample_template(row.shown_name, row.labels)
         self._lines = bytearray()
 
     def add(self, source: S) -> Iterator[None]:
         """Append the samples of `source`, one step per iteration."""
-        for step in in_chunks(self._row.samples(source)):
-            self._family.samples = []
-            for labels, number in step:
-                self._family.add_metric(labels, number)
-            self._lines += self._printer.lines(self._family.samples)
+        line, samples = self._line, self._row.samples(source)
+        for begin in range(0, len(samples), SAMPLES_PER_STEP):
+            step = samples[begin : begin + SAMPLES_PER_STEP]
+            lines = [line(*map(escaped, labels), number_text(number)) for labels, number in step]
+            self._lines += "".join(lines).encode()
             yield
 
     def length(self, text_format: Format) -> int:
         """Length of the text in bytes."""
-        return len(self._printer.head(text_format)) + len(self._lines) if self._lines else 0
+        return len(head(self._family, text_format)) + len(self._lines) if self._lines else 0
 
     def text(self, text_format: Format) -> Iterator[bytes]:
         """The text in chunks; empty without samples."""
         if self._lines:
-            yield self._printer.head(text_format)
+            yield head(self._family, text_format)
         for begin in range(0, len(self._lines), PIECE_BYTES):
             yield bytes(self._lines[begin : begin + PIECE_BYTES])
 

@@ -144,7 +144,7 @@ class Dispatcher:
         return build_api(
             store=store,
             access=self._access,
-            render_metrics=lambda accept: self._metrics.render(store, self._specs, accept, self._expected_gaps),
+            render_metrics=lambda scrape: self._metrics.render(store, self._specs, scrape, self._expected_gaps),
             observe_request=self._observe,
             specs=self._specs,
             expected_gaps=self._expected_gaps,

@@ -16,12 +16,13 @@ from slta.auth.keys import Principal
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
 from slta.models.request_record import Author
+from slta.models.scrape import Scrape
 from slta.store import Store
 
 Exposition = tuple[AsyncGenerator[bytes], Mapping[str, str]]
 """Metrics exposition as chunks, and its headers."""
-RenderMetrics = Callable[[str], Awaitable[Exposition]]
-"""Render the exposition for an Accept header."""
+RenderMetrics = Callable[[Scrape], Awaitable[Exposition]]
+"""Render the exposition that a scrape asks for."""
 
 
 @dataclass(frozen=True)

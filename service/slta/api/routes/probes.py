@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
@@ -15,8 +16,11 @@ from slta.api.http.dependencies import TheDependencies, TheMetrics, ThePrincipal
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import allow, public
 from slta.api.schemas import ProbeAnswer, json_response
+from slta.models.scrape import Part, Scrape
 
 FORMATS = ("text/plain", "application/openmetrics-text")
+Of = Annotated[Part | None, Query(description="metrics of this process or of all fleets only; absent: both")]
+Levels = Annotated[Literal["1"] | None, Query(description="1: also families by level, of each class")]
 TEXT = {"schema": {"type": "string"}}
 
 router = APIRouter(tags=["process"], route_class=ApiRoute)
@@ -39,11 +43,14 @@ async def get_readyz(dependencies: TheDependencies) -> Response:
 
 @router.get("/metrics", responses={200: {"content": dict.fromkeys(FORMATS, TEXT)}})
 @allow("metrics", offers=FORMATS)
-async def get_metrics(request: Request, principal: ThePrincipal, render: TheMetrics) -> Response:
-    """Metrics of all fleets as Prometheus or OpenMetrics text, by Accept; not for keys restricted to some fleets."""
+async def get_metrics(
+    request: Request, principal: ThePrincipal, render: TheMetrics, of: Of = None, levels: Levels = None
+) -> Response:
+    """Metrics as Prometheus or OpenMetrics text, by Accept; not for keys restricted to some fleets."""
     if principal.fleets is not None:
         raise HttpError(403, "insufficient_scope", "/metrics covers all fleets: use a key without `fleets`.")
-    return _ClosingStream(*await render(request.headers.get("accept", "")))
+    scrape = Scrape(request.headers.get("accept", ""), of, levels is not None)
+    return _ClosingStream(*await render(scrape))
 
 
 class _ClosingStream(StreamingResponse):

@@ -1,0 +1,144 @@
+"""Parts of the metrics: those of the process, those of the fleets, and families by level."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from slta.expected_gap.cache import ExpectedGapCache
+from slta.fleet_file import FleetFile, Specs, compile_spec
+from slta.metrics import Metrics
+from slta.models.scrape import Part, Scrape
+from slta.store import Store, StoreSettings
+from tests.awaiting import eventually
+from tests.expositions import scrape, text_of
+from tests.in_process import Here
+from tests.metrics.conftest import PATIENT
+from tests.servers import Server
+
+OF_TIME = re.compile(r"seconds|mean$|bound$|gap$")
+"""Names of families whose values change with time alone: integrals, and averages over windows."""
+
+
+@pytest.fixture
+async def store(server: Server, metrics: Metrics) -> AsyncIterator[Store]:
+    """Two fleets with sessions, one of which observes."""
+    opened = await Store.open(PATIENT(server.url), metrics)
+    for fleet, policy in (("f", "slta"), ("o", "observe")):
+        await create(opened, fleet, policy)
+    yield opened
+    await metrics.end()
+    await opened.close()
+
+
+async def create(store: Store, fleet: str, policy: str) -> None:
+    curve = {"kind": "log_share", "resource": 20}
+    classes = [{"name": name, "capacity": 5, "utility": curve, "pools": 3} for name in ("small", "large")]
+    file = FleetFile.read({"policy": policy, "classes": classes})
+    await store.fleets.configure(fleet, compile_spec(file), file.document())
+    await store.pools.add(fleet, file.wanted_pools())
+    for session in "abcd":
+        await store.sessions.report(fleet, session, "small-1", None)
+    await store.fleets.tick(fleet)
+
+
+def names(text: str) -> set[str]:
+    return {family.name for family in parse_text(text)}
+
+
+def samples(text: str) -> dict[str, str]:
+    """Value by name and labels."""
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+
+
+async def test_both_parts_are_what_each_of_them_is(store: Store, metrics: Metrics) -> None:
+    both, process, fleets = [await scrape(metrics, store, of=of) for of in (None, "process", "fleets")]
+    assert names(both) == names(process) | names(fleets)
+    assert not names(process) & names(fleets)
+
+
+async def test_the_fleets_part_has_only_what_is_of_the_fleets(store: Store, metrics: Metrics) -> None:
+    series = samples(await scrape(metrics, store, of="fleets"))
+    assert [one for one in series if 'fleet="' not in one] == ["slta_fleets"]
+    assert series["slta_fleets"] == "2.0"
+
+
+async def test_the_process_part_reads_no_fleet(store: Store, metrics: Metrics) -> None:
+    series = samples(await scrape(metrics, store, of="process"))
+    assert not [one for one in series if re.search(r'\bfleet="', one)]
+    assert 'slta_store_duration_seconds_count{function="snapshot"}' not in series
+    assert "slta_scrape_age_seconds" not in series, "no fleet metrics were returned"
+    assert series["slta_store_up"] == "1.0"
+
+
+async def test_the_process_part_has_the_age_of_the_fleet_metrics_returned_last(store: Store, metrics: Metrics) -> None:
+    await scrape(metrics, store, of="fleets")
+    first, second = [samples(await scrape(metrics, store, of="process"))["slta_scrape_age_seconds"] for _ in range(2)]
+    assert first == second
+    assert 0 < float(first) < 60
+
+
+@pytest.mark.parametrize("of", [None, "process", "fleets"])
+async def test_families_by_level_are_there_on_request_only(store: Store, metrics: Metrics, of: Part | None) -> None:
+    few, many = [await scrape(metrics, store, of=of, levels=levels) for levels in (False, True)]
+    by_level = {"slta_occupancy_fraction", "slta_optimal_occupancy_fraction"}
+    assert names(many) - names(few) == (set() if of == "process" else by_level)
+
+
+async def test_two_dispatchers_asked_at_once_differ_in_what_is_of_time_only(
+    store: Store, metrics: Metrics, server: Server
+) -> None:
+    other_metrics, gaps = Metrics(), ExpectedGapCache(Here(), pause_seconds=0)
+    other = await Store.open(PATIENT(server.url), other_metrics)
+    snapshot = await other.fleets.snapshot("f")
+    async with gaps.under_way():  # the other one has predicted, and has served requests
+        spec = await Specs().of(snapshot.document)
+        await eventually(lambda: gaps.now(snapshot, spec).gap is not None)
+        wanted = Scrape(of="fleets", levels=True)
+        texts = await asyncio.gather(
+            text_of(await metrics.render(store, Specs(), wanted)),
+            text_of(await other_metrics.render(other, Specs(), wanted, gaps)),
+        )
+    await other_metrics.end()
+    await other.close()
+    one, two = map(samples, texts)
+    assert list(one) == list(two)
+    differing = {series.partition("{")[0] for series in one if one[series] != two[series]}
+    assert not [name for name in differing if not OF_TIME.search(name.removesuffix("_total"))]
+
+
+async def test_an_expected_gap_is_in_the_process_part_of_who_has_read_the_fleet(store: Store, metrics: Metrics) -> None:
+    gaps, specs = ExpectedGapCache(Here(), pause_seconds=0), Specs()
+
+    async def text(of: Part) -> str:
+        return await text_of(await metrics.render(store, specs, Scrape(of=of), gaps))
+
+    async with gaps.under_way():
+        assert 'slta_expected_placement_gap{fleet="f"}' not in await text("process")
+        assert "expected" not in await text("fleets")
+        await eventually(lambda: bool(gaps.known()))
+        assert 'slta_expected_placement_gap{fleet="f"}' in await text("process")
+        assert 'slta_relative_expected_placement_gap{fleet="f"}' in await text("process")
+
+
+async def test_a_deleted_fleet_has_no_expected_gap(store: Store, metrics: Metrics) -> None:
+    gaps, specs = ExpectedGapCache(Here(), pause_seconds=0), Specs()
+    async with gaps.under_way():
+        await text_of(await metrics.render(store, specs, Scrape(of="fleets"), gaps))
+        await eventually(lambda: bool(gaps.known()))
+    for session in "abcd":
+        await store.sessions.complete("f", session)
+    await store.fleets.delete("f")
+    assert "expected" not in await text_of(await metrics.render(store, specs, Scrape(of="process"), gaps))
+
+
+async def test_a_store_that_is_gone_is_told_by_each_part(store: Store, metrics: Metrics, server: Server) -> None:
+    hasty = await Store.open(StoreSettings(server.url), metrics)
+    server.kill()
+    assert samples(await scrape(metrics, hasty, of="process"))["slta_store_up"] == "0.0"
+    assert samples(await scrape(metrics, hasty, of="fleets")) == {}
+    await hasty.close()
