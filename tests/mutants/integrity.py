@@ -66,7 +66,7 @@ BEGINNING = {
     "without the cold fields nothing of the state is read": lua(
         "repair_begin", "if not is_read and can_write then", "if false then", AUTOMATIC
     ),
-    "an error in a tick is forgotten": lua("library", "    if not ok then", "    if false then", AUTOMATIC),
+    "an error in a tick is forgotten": lua("ticks", "    if not ok then", "    if false then", AUTOMATIC),
     "that a repair is blocked is not shown": python(
         "runtime/automatic_repairs", "            self._on_blocked(fleet, is_blocked)\n", "", REPAIRING
     ),

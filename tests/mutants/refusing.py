@@ -159,10 +159,7 @@ PYTHON = {
         "store/newer_fleets",
     ),
     "one fleet's trouble keeps the others from their tick": python(
-        "runtime/ticks",
-        '            return error.code\n        return ""',
-        '            raise\n        return ""',
-        "runtime/background",
+        "store/client/functions", "except DispatchError as error:", "except StoreCallError as error:", "store/ticks"
     ),
     "an error ends the rounds": python(
         "runtime/background",
@@ -259,7 +256,7 @@ LUA = {
     "a fleet that had an error is not suspect": lua(
         "batches", "  if not ok then\n    repair.mark_suspect", "  if false then\n    repair.mark_suspect", BATCHING
     ),
-    "a suspect fleet is not repaired": lua("library", "return fleet.suspect == ''", "return true", BATCHING),
+    "a suspect fleet is not repaired": lua("ticks", "return fleet.suspect == ''", "return true", BATCHING),
     "completions need memory": lua(
         "library",
         "register('release', batch(true), { 'allow-oom' })",

@@ -130,10 +130,10 @@ MUTANTS: dict[str, Mutant] = {
         "fleet_file/fleet_file",
     ),
     "fleets are ticked one after the other": python(
-        "runtime/ticks", "MAX_CONCURRENT_TICKS = 12", "MAX_CONCURRENT_TICKS = 1", HOUSEKEEPING
+        "runtime/ticks", "MAX_CONCURRENT_PACKETS = 12", "MAX_CONCURRENT_PACKETS = 1", HOUSEKEEPING
     ),
     "a defect in a tick is nobody's": python(
-        "runtime/ticks", "for defect in filter(None, ended):", "for defect in ():", HOUSEKEEPING
+        "runtime/ticks", 'log.exception("tick_failed", fleet=fleet)', "pass", HOUSEKEEPING
     ),
     "rounds begin a second after the last one ended": python(
         "runtime/background",

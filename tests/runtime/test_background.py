@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,11 +19,12 @@ from redis import Redis
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
-from slta.runtime import background, ticks, vanished_fleets
+from slta.models import Ticked
+from slta.runtime import background, tick_schedule, ticks, vanished_fleets
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import _every_second
 from slta.runtime.ticks import Ticks
-from slta.store import Store, StoreSettings
+from slta.store import Store, StoreSettings, fleets
 from tests import rawstate
 from tests.runtime.conftest import dispatching
 
@@ -32,8 +34,15 @@ KEYS = "keys:\n  - {id: %s, sha256: %s, scopes: [admin]}\n"
 
 @pytest.fixture
 def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ROUND_SECONDS", "MIN_PAUSE_SECONDS"):
-        monkeypatch.setattr(background, name, 0.01)
+    """Rounds and ticks follow each other quickly, and no tick spares a fleet that was ticked just now."""
+    for module, name in (
+        (background, "ROUND_SECONDS"),
+        (background, "MIN_PAUSE_SECONDS"),
+        (ticks, "GATHER_SECONDS"),
+        (tick_schedule, "TICK_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, 0.01)
+    monkeypatch.setattr(fleets, "SHARED", "")
 
 
 async def until(store: Store, condition: Callable[[], object]) -> None:
@@ -63,58 +72,11 @@ def ticked(redis: Redis, fleet: str) -> bool:
 async def test_a_fleet_that_cannot_be_ticked_keeps_no_other_from_its_tick(
     store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticks, "MAX_CONCURRENT_TICKS", 1)
+    monkeypatch.setattr(ticks, "MAX_CONCURRENT_PACKETS", 1)
     rawstate.poke(redis, "a", policy="not-yet")
     async with dispatching(store):
         await until_ticked(store, redis, "b")
     assert not ticked(redis, "a")
-
-
-class Ticking:
-    """The fleets of a store whose ticks do nothing but for what `a` does."""
-
-    def __init__(self, of_a: Callable[[], Awaitable[object]]) -> None:
-        self._of_a = of_a
-        self.ticked: set[str] = set()
-
-    async def names(self) -> list[str]:
-        return ["a", "b"]
-
-    async def tick(self, fleet: str) -> None:
-        if fleet == "a":
-            await self._of_a()
-        self.ticked.add(fleet)
-
-
-def ticks_of(fleets: Ticking) -> Ticks:
-    store: Any = SimpleNamespace(fleets=fleets, keep_only=lambda _: None)
-    return Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None))
-
-
-async def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own() -> None:
-    fleets = Ticking(asyncio.Event().wait)
-    round_ = asyncio.create_task(ticks_of(fleets).round())
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert fleets.ticked == {"b"}
-    round_.cancel()
-
-
-async def test_it_ends_also_while_a_call_is_under_way(store: Store, redis: Redis) -> None:
-    for _ in range(5):
-        redis.delete("{b}:past:60")
-        async with dispatching(store):
-            await until_ticked(store, redis, "b")  # the reply to this tick is on its way
-
-
-@pytest.mark.usefixtures("quick_rounds")
-async def test_a_defect_in_one_round_is_logged_and_does_not_end_the_rounds(
-    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(store.fleets, "names", _failing_once(store.fleets.names))
-    async with dispatching(store):
-        await until_ticked(store, redis, "b")
-    assert "ZeroDivisionError: a defect" in capsys.readouterr().out
 
 
 class VirtualTime(asyncio.SelectorEventLoop):
@@ -131,6 +93,78 @@ class VirtualTime(asyncio.SelectorEventLoop):
         if not self._ready and self._scheduled:
             self._now = max(self._now, self._scheduled[0].when())
         super()._run_once()  # type: ignore[misc] # it has no public name
+
+
+class Ticking:
+    """The fleets `a` and `b`, and which of them were ticked. Leases of `a` are left, whose end is what `of_a` does."""
+
+    def __init__(self, of_a: Callable[[], Awaitable[object]], doubted: str = "") -> None:
+        self.ticked: list[str] = []
+        self.recent = False
+        self._of_a = of_a
+        store: Any = SimpleNamespace(fleets=self, keep_only=lambda _: None, is_doubted=doubted.__contains__)
+        self.ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None))
+
+    async def names(self) -> list[str]:
+        return ["a", "b"]
+
+    async def tick_many(self, names: Sequence[str]) -> dict[str, Ticked]:
+        self.ticked += names
+        return {name: Ticked(suspect=None, remain=name == "a", recent=self.recent, seconds=0) for name in names}
+
+    async def tick(self, fleet: str) -> None:
+        assert fleet == "a"
+        await self._of_a()
+
+    async def run(self, seconds: float) -> None:
+        assert await self.ticks.round() == ""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.ticks.run()
+
+
+def test_a_tick_that_takes_long_keeps_no_other_fleet_from_its_own() -> None:
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        fleets = Ticking(asyncio.Event().wait)
+        runner.run(fleets.run(10))
+    assert fleets.ticked.count("a") == 1
+    assert fleets.ticked.count("b") >= 8
+
+
+def test_a_fleet_whose_past_is_in_doubt_is_ticked_each_second_though_another_ticks_it() -> None:
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        fleets = Ticking(AsyncMock(), doubted="a")
+        fleets.recent = True
+        runner.run(fleets.run(20))
+    assert fleets.ticked.count("a") >= 16
+    assert fleets.ticked.count("b") <= 14
+
+
+def test_a_defect_in_a_tick_is_logged_and_each_fleet_is_ticked_again(capsys: pytest.CaptureFixture[str]) -> None:
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        fleets = Ticking(AsyncMock(side_effect=ZeroDivisionError("a defect")))
+        runner.run(fleets.run(1.5))
+    assert min(map(fleets.ticked.count, "ab")) >= 2
+    assert fleets.ticks.first_round.is_set()
+    assert "ZeroDivisionError: a defect" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_it_ends_also_while_a_call_is_under_way(store: Store, redis: Redis) -> None:
+    for _ in range(5):
+        redis.delete("{b}:past:60")
+        async with dispatching(store):
+            await until_ticked(store, redis, "b")  # the reply to this tick is on its way
+
+
+@pytest.mark.usefixtures("quick_rounds")
+async def test_a_defect_in_one_round_is_logged_and_does_not_end_the_rounds(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(store.fleets, "names", _failing_once(store.fleets.names))
+    async with dispatching(store):
+        await until_ticked(store, redis, "b")
+    assert "ZeroDivisionError: a defect" in capsys.readouterr().out
 
 
 async def gaps_between_rounds(seconds: float) -> list[float]:
@@ -221,19 +255,15 @@ async def test_a_fleet_that_vanishes_under_a_running_dispatcher_is_counted(
     store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
-    metrics = Metrics()
+    metrics, names = Metrics(), AsyncMock(wraps=store.fleets.names)
+    monkeypatch.setattr(store.fleets, "names", names)
     async with dispatching(store, metrics=metrics):
         await until_ticked(store, redis, "a")
+        seen = names.await_count
+        await until(store, lambda: names.await_count > seen + 1)  # a round has seen that it was ticked
         redis.unlink(*redis.keys("{a}:*"))
         await until(store, lambda: metrics.registry.get_sample_value("slta_fleets_vanished_total"))
     assert metrics.registry.get_sample_value("slta_fleets_vanished_total") == 1
-
-
-async def test_a_defect_in_one_tick_is_raised_when_the_other_fleets_are_ticked() -> None:
-    fleets = Ticking(AsyncMock(side_effect=ZeroDivisionError))
-    with pytest.raises(ZeroDivisionError):
-        await ticks_of(fleets).round()
-    assert fleets.ticked == {"b"}
 
 
 def _failing_once(names: Callable[[], Awaitable[list[str]]]) -> Callable[[], Awaitable[list[str]]]:

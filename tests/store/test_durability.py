@@ -125,6 +125,13 @@ async def test_every_change_is_confirmed_and_so_is_its_repetition(
                 await CHANGES[change](store)
 
 
+async def test_ticks_in_one_packet_are_confirmed_too(frozen: str, opening: AsyncExitStack) -> None:
+    await create(await opened(opening, frozen), spec(*TWO_CLASSES), {"small": 2})
+    async with unconfirmed(frozen) as store:
+        ticked = await store.fleets.tick_many([FLEET, "nobody"])
+        assert {name: type(one) for name, one in ticked.items()} == dict.fromkeys(ticked, errors.OutcomeUnknownError)
+
+
 async def test_a_check_writes_what_is_to_be_confirmed_and_leaves_nothing(frozen: str) -> None:
     async with unconfirmed(frozen) as store:
         await store.check()
@@ -191,7 +198,7 @@ def test_a_user_that_may_not_list_replicas_is_not_asked_again() -> None:
 async def test_a_call_that_finds_a_further_replica_waits_once_more_instead_of_failing() -> None:
     connection = AsyncMock()
     connection.read_response.side_effect = ["OK", 1, TWO, 2, TWO]
-    assert await _send_confirmed(connection, [("SET", "key", "value")], Replicas(1, 300)) == ["OK"]
+    assert await _send_confirmed(connection, [("SET", "key", "value")], Replicas(1, 300)) == (["OK"], None)
 
 
 @pytest.fixture

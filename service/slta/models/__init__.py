@@ -18,6 +18,7 @@ from slta.models.snapshots import Repaired as Repaired
 from slta.models.snapshots import Snapshot as Snapshot
 from slta.models.snapshots import Survey as Survey
 from slta.models.snapshots import Suspect as Suspect
+from slta.models.snapshots import Ticked as Ticked
 
 WINDOWS = (60, 300, 3600)
 """Seconds: ages at which a fleet keeps its integrals."""

@@ -156,6 +156,19 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """Result of one tick. `remain`: expired leases are left. `recent`: another one has just done it.
+
+    `seconds` is the processor time of the server.
+    """
+
+    suspect: Suspect | None
+    remain: bool
+    recent: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """Dry run of a repair: records to set aside, with the reason, and records to restore.
 

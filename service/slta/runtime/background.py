@@ -83,7 +83,8 @@ class BackgroundTasks:
         return [
             # A task of its own, so that readiness is never older than a second and one store call.
             _every_second(self.store.check, self.store.check_requested),
-            _every_second(self._tick),
+            _every_second(self._round),
+            _every_second(self._ticks.run),  # it ends only by a defect
             _every_second(self._repairs.round, self._repairs.requested),
             self.store.listen(),
             *([self.embedded.supervise()] if self.embedded else []),
@@ -112,7 +113,7 @@ class BackgroundTasks:
             version, created = applied.configured.config_version, len(applied.pools.created)
             log.info("fleet_file_applied", fleet=file.name, config_version=version, created_pools=created)
 
-    async def _tick(self) -> None:
+    async def _round(self) -> None:
         self._reload_files()
         with suppress(DispatchError):
             await self._watch_eviction()

@@ -1,83 +1,155 @@
-"""Ticks: once a second every fleet ends expired leases and updates its time integrals."""
+"""Ticks: about once a second every fleet ends expired leases and updates its time integrals."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 import structlog
 
-from slta.models.errors import DispatchError, UnknownFleetError
+from slta.models import Ticked
+from slta.models.errors import DispatchError, RepairingError, StoreUnavailableError, UnknownFleetError
 from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime.tick_schedule import TickSchedule
 from slta.runtime.vanished_fleets import Absences
 from slta.store import Store
 from slta.store.library import layout_mismatch
 
-MAX_CONCURRENT_TICKS = 12
+MAX_CONCURRENT_PACKETS = 12
 """Together with the snapshots of a scrape they use half of the store's connection pool."""
+GATHER_SECONDS = 0.05
+"""Time from one look for due fleets to the next, so that they share packets."""
+MAX_IDLE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 class Ticks:
-    """Ticks all fleets. Every process does so, although one tick per second in total would be enough."""
+    """Ticks all fleets, each by its own schedule. Every process does so; a fleet that another ticks is called less."""
 
-    def __init__(self, store: Store, repairs: AutomaticRepairs, vanished: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        repairs: AutomaticRepairs,
+        vanished: Callable[[], None] = lambda: None,
+        schedule: TickSchedule | None = None,
+    ) -> None:
         """`repairs` receives suspect fleets. `vanished` is called for each vanished fleet, see `vanished_fleets`."""
         self._store = store
         self._repairs = repairs
         self._vanished = vanished
+        self._schedule = schedule or TickSchedule()
+        self._rescheduled = asyncio.Event()
         self._absences = Absences()
-        self._mismatches: list[str] = []
+        self._names: Collection[str] | None = None
+        self._outcomes: dict[str, str] = {}
+        self._mismatches: dict[str, str] = {}
         self.first_round = asyncio.Event()
         """Set once all fleets have been ticked."""
 
     async def round(self, evicted_keys: int = 0) -> str:
-        """Tick every fleet, even if another fails; return the code of an error, or ''.
+        """Read which fleets there are, once a second; return an error code, also of a fleet's last tick, or ''.
 
         `evicted_keys`: number of keys that the server has evicted so far.
         """
         try:
-            fleets = await self._store.fleets.names()
-            self._store.keep_only(fleets)
-            self._repairs.keep_only(fleets)
-            self._mismatches.clear()
-            try:
-                outcomes = await self._tick_all(fleets)
-            finally:  # a defect in the tick of one fleet must not hold up the start
-                self._store.layout_mismatch = min(self._mismatches, default="")
-                self.first_round.set()
+            names = await self._store.fleets.names()
+            self._keep_only(names)
+            outcomes = {fleet: self._outcomes.get(fleet, StoreUnavailableError.code) for fleet in names}
             await self._detect_vanished(outcomes, evicted_keys)
         except DispatchError as error:
             return error.code
-        return next((code for code in outcomes.values() if code not in ("", UnknownFleetError.code)), "")
+        return next((code for code in self._outcomes.values() if code not in ("", UnknownFleetError.code)), "")
 
-    async def _tick_all(self, fleets: Collection[str]) -> dict[str, str]:
-        """Outcome of each tick: '' or an error code."""
-        outcomes: dict[str, str] = {}
-        rest = iter(fleets)
+    def _keep_only(self, names: Collection[str]) -> None:
+        self._store.keep_only(names)
+        self._repairs.keep_only(names)
+        kept = self._names = frozenset(names)
+        self._outcomes = {fleet: code for fleet, code in self._outcomes.items() if fleet in kept}
+        self._mismatches = {fleet: why for fleet, why in self._mismatches.items() if fleet in kept}
+        self._schedule.keep_only(kept, _now())
+        self._conclude()
 
-        async def tick_the_rest() -> None:
-            for fleet in rest:
-                outcomes[fleet] = await self._tick(fleet)
+    def _conclude(self) -> None:
+        self._rescheduled.set()
+        self._store.layout_mismatch = min(self._mismatches.values(), default="")
+        if self._names is not None and len(self._outcomes) == len(self._names):
+            self.first_round.set()
 
-        ended = await asyncio.gather(*(tick_the_rest() for _ in range(MAX_CONCURRENT_TICKS)), return_exceptions=True)
-        for defect in filter(None, ended):
-            raise defect
-        return outcomes
+    async def run(self) -> None:
+        """Tick each fleet when it is due, until cancelled."""
+        free = asyncio.Semaphore(MAX_CONCURRENT_PACKETS)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                packets = self._schedule.take(_now())
+                earliest = _now() + (GATHER_SECONDS if packets else 0)
+                for packet in packets:
+                    await free.acquire()
+                    group.create_task(self.tick(packet)).add_done_callback(lambda _: free.release())
+                    await asyncio.sleep(self._schedule.seconds(packet))  # so that half of the server's time is free
+                await self._until_due(earliest)
 
-    async def _tick(self, fleet: str) -> str:
+    async def _until_due(self, earliest: float) -> None:
+        """Wait until `earliest`, and until a fleet is due."""
+        latest = _now() + MAX_IDLE_SECONDS
+        while _now() < (until := max(earliest, min(self._schedule.next_due, latest))):
+            self._rescheduled.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._rescheduled.wait()
+
+    async def tick(self, fleets: Sequence[str]) -> None:
+        """Tick fleets in one packet, each even if another fails. Those that need more calls come last."""
+        results: dict[str, Ticked | DispatchError | None] = dict.fromkeys(fleets)
         try:
-            self._repairs.ticked(fleet, await self._store.fleets.tick(fleet))
+            results |= await self._store.fleets.tick_many(fleets)
+        except Exception:
+            log.exception("ticks_failed")
+        for fleet in sorted(fleets, key=lambda fleet: _needs_more(results[fleet])):
+            await self._settle(fleet, results[fleet])
+        self._conclude()
+
+    async def _settle(self, fleet: str, result: Ticked | DispatchError | None) -> None:
+        """Process the result of a tick, and schedule the next one, also after a defect (None)."""
+        code = ""
+        try:
+            code = await self._finish(fleet, result)
+        except Exception:
+            log.exception("tick_failed", fleet=fleet)
+        seconds, recent = (result.seconds, result.recent) if isinstance(result, Ticked) else (0, False)
+        self._schedule.ticked(fleet, _now(), seconds, shared=recent and not self._store.is_doubted(fleet))
+        if self._names and fleet in self._names:
+            self._outcomes[fleet] = code
+
+    async def _finish(self, fleet: str, result: Ticked | DispatchError | None) -> str:
+        """Finish a tick; '' or an error code."""
+        self._mismatches.pop(fleet, None)
+        try:
+            if _needs_more(result):
+                self._repairs.ticked(fleet, await self._store.fleets.tick(fleet))
+            elif isinstance(result, DispatchError):
+                raise result
+            elif result:
+                self._repairs.ticked(fleet, result.suspect)
         except DispatchError as error:
             if layout := error.context.get("layout"):
-                self._mismatches.append(layout_mismatch(fleet, int(layout)))
+                self._mismatches[fleet] = layout_mismatch(fleet, int(layout))
             return error.code
         return ""
 
     async def _detect_vanished(self, outcomes: dict[str, str], evicted_keys: int) -> None:
-        for fleet in self._absences.overdue(outcomes, asyncio.get_running_loop().time(), evicted_keys):
+        for fleet in self._absences.overdue(outcomes, _now(), evicted_keys):
             left = await self._store.fleets.keys_left(fleet)
             if self._absences.has_vanished(fleet, listed=fleet in outcomes, keys_left=left > 0):
                 log.error("fleet_vanished", fleet=fleet, listed=fleet in outcomes, keys_left=left)
                 self._vanished()
+
+
+def _needs_more(result: Ticked | DispatchError | None) -> bool:
+    """Whether a tick needs further calls: for the rest of the leases, or for a repair that was abandoned."""
+    return isinstance(result, RepairingError) or (isinstance(result, Ticked) and result.remain)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

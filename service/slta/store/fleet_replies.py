@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from slta.models import Configured
+from slta.models import MICROSECONDS, Configured, Suspect, Ticked
 from slta.models.request_record import Event, Facts
 from slta.store.replies import REFUSALS, Reply
 
@@ -14,6 +14,18 @@ def configured(reply: Reply) -> Configured:
     """Parse the reply of `put`."""
     _, version, created = reply
     return Configured(config_version=int(version), created=bool(int(created)))
+
+
+def ticked(reply: Reply) -> Ticked:
+    """Parse the reply of `tick`."""
+    outcome, first, word, micros = reply
+    suspect = Suspect(ours=bool(first), blocked=word) if outcome == "SUSPECT" else None
+    return Ticked(
+        suspect=suspect,
+        remain=bool(first) and not suspect,
+        recent=word == "recent" and not suspect,
+        seconds=micros / MICROSECONDS,
+    )
 
 
 def event(text: str) -> Event:

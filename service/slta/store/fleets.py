@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from slta.core.fleet import FleetSpec
-from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, errors
+from slta.models import WINDOWS, Configured, Integrals, Snapshot, Suspect, Ticked, errors
 from slta.models.request_record import Author, Event
 from slta.store import fleet_replies
 from slta.store.census import take_partial_census
@@ -26,6 +27,9 @@ FILE_FIELD = "file"
 """Field of `cold`: digest of the last fleet file applied to the fleet."""
 UNFINISHED = "+"
 """Suffix of the digest until the file's pools are added too."""
+SHARED = "1"
+"""Argument of a tick that changes nothing if the fleet was ticked less than half a second ago."""
+
 
 NAMED_KEYS = (
     *" ".join(FLEET_KEYS.values()).split(),
@@ -141,12 +145,18 @@ class Fleets:
 
     async def _tick(self, fleet: str) -> Suspect | None:
         for _ in range(TICK_CALLS):
-            outcome, *payload = await self._functions.change("tick", fleet)
-            if outcome == "SUSPECT":
-                return Suspect(ours=bool(payload[0]), blocked=payload[1])
-            if not payload[0]:
+            ticked = fleet_replies.ticked(await self._functions.change("tick", fleet))
+            if not ticked.remain:
                 break
-        return None
+        return ticked.suspect
+
+    async def tick_many(self, fleets: Sequence[str]) -> Mapping[str, Ticked | errors.DispatchError]:
+        """One call of `tick` for each fleet, in one packet; a fleet that was ticked just now stays as it is."""
+        replies = await self._functions.change_many("tick", fleets, SHARED)
+        return {
+            fleet: reply if isinstance(reply, errors.DispatchError) else fleet_replies.ticked(reply)
+            for fleet, reply in replies.items()
+        }
 
     async def keys_left(self, fleet: str) -> int:
         """Number of `NAMED_KEYS` of the fleet that exist."""

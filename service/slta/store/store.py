@@ -153,6 +153,10 @@ class Store:
         """Request a `check` on each failover that a sentinel publishes, until cancelled; return without sentinels."""
         await self._connections.routing.listen(self.check_requested.set)
 
+    def is_doubted(self, fleet: str) -> bool:
+        """Whether the fleet may have lost acknowledged writes that are not replayed yet."""
+        return self._detector.is_suspect(fleet)
+
     def keep_only(self, fleets: Collection[str]) -> None:
         """Drop the failover state of all other fleets."""
         self._detector.keep(fleets)

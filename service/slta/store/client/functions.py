@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from slta.models.request_record import Author
 from slta.store import fleet_replies
 from slta.store.client.connections import Connections
 from slta.store.client.failures import Failure, classify
-from slta.store.client.pipeline import exchange
+from slta.store.client.pipeline import exchange, exchange_each
 from slta.store.client.url import Address
 from slta.store.failover.rollback_detection import RollbackDetector, Stamp
 from slta.store.library import Library
@@ -85,6 +85,55 @@ class FunctionClient:
             raise failed.as_dispatch_error() from failed
         return checked(reply), stamp
 
+    async def change_many(
+        self, function: str, fleets: Sequence[str], *arguments: Argument
+    ) -> Mapping[str, Reply | DispatchError]:
+        """As `change` for each of several fleets, in one packet per server; an error is the value of its fleet only."""
+        packets = [self._change_packet(packet, function, arguments) for packet in self._by_server(fleets)]
+        return {fleet: reply for packet in await asyncio.gather(*packets) for fleet, reply in packet.items()}
+
+    def _by_server(self, fleets: Sequence[str]) -> Collection[Sequence[str]]:
+        """The fleets by the server of their keys; one whose server is not known is alone."""
+        servers = defaultdict[object, list[str]](list)
+        for fleet in fleets:
+            servers[self._connections.routing.where(key_of(fleet)) or fleet].append(fleet)
+        return servers.values()
+
+    async def _change_packet(
+        self, fleets: Sequence[str], function: str, arguments: Sequence[Argument]
+    ) -> dict[str, Reply | DispatchError]:
+        requests = {key_of(fleet): self._request("FCALL", function, fleet, arguments) for fleet in fleets}
+        started = perf_counter()
+        try:
+            replies = await exchange_each(self._connections, requests, durable=True)
+        except (RedisError, OSError) as error:
+            replies = [error] * len(fleets)
+        self._observer.call(function, perf_counter() - started, len(fleets))
+        return {
+            fleet: await self._outcome(function, fleet, arguments, reply)
+            for fleet, reply in zip(fleets, replies, strict=True)
+        }
+
+    async def _outcome(
+        self,
+        function: str,
+        fleet: str,
+        arguments: Sequence[Argument],
+        reply: Any,  # noqa: ANN401 - as the server returns it, or the error of the call
+    ) -> Reply | DispatchError:
+        """The outcome of one call of a packet; without the library, or on another server, it is sent again alone."""
+        try:
+            if not isinstance(reply, (RedisError, OSError)):
+                return checked(self._observed(fleet, _stamped(reply))[0])
+            failed = StoreCallError(classify(reply))
+            self._observer.error(failed.failure.kind)
+            is_elsewhere = failed.failure.kind in ("function_missing", "moved")
+            return await self.change(function, fleet, *arguments) if is_elsewhere else failed.as_dispatch_error()
+        except StoreCallError as foreign:
+            return foreign.as_dispatch_error()
+        except DispatchError as error:
+            return error
+
     async def record(self, function: str, fleet: str, author: Author | None, *arguments: Argument) -> Reply:
         """As `change`, for a function that logs an event, which is added to `author`; None is the service itself."""
         author = author or Author()
@@ -142,16 +191,23 @@ class FunctionClient:
         self, command: str, function: str, fleet: str, arguments: Sequence[Argument], operations: int
     ) -> tuple[Reply, Stamp]:
         key = key_of(fleet)
-        # The second key never exists: for a slot that is being moved key by key the server then refuses the call.
-        request = (command, f"slta_{self.digest}_{function}", 2, key, f"{{{fleet}}}:-", self._clock(), *arguments)
+        request = self._request(command, function, fleet, arguments)
         started = perf_counter()
         try:
-            *reply, incarnation, revision = await self._attempt(key, request, durable=command == "FCALL")
-            stamp = Stamp(incarnation, revision)
-            self._detector.observe(fleet, stamp)
-            return reply, stamp
+            return self._observed(fleet, await self._attempt(key, request, durable=command == "FCALL"))
         finally:
             self._observer.call(function, perf_counter() - started, operations)
+
+    def _request(self, command: str, function: str, fleet: str, arguments: Sequence[Argument]) -> tuple[Argument, ...]:
+        """A call. Its second key never exists: for a slot that is being moved key by key the server then refuses it."""
+        keys = (key_of(fleet), f"{{{fleet}}}:-")
+        return (command, f"slta_{self.digest}_{function}", len(keys), *keys, self._clock(), *arguments)
+
+    def _observed(self, fleet: str, stamped: Reply) -> tuple[Reply, Stamp]:
+        *reply, incarnation, revision = stamped
+        stamp = Stamp(incarnation, revision)
+        self._detector.observe(fleet, stamp)
+        return reply, stamp
 
     async def _attempt(self, key: str, request: Sequence[Argument], *, durable: bool) -> Reply:
         try:

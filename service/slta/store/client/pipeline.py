@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import hiredis
@@ -18,15 +18,15 @@ Command = Sequence[str | int | float]
 
 
 async def exchange(connections: Connections, key: str, *commands: Command, durable: bool = False) -> list[Any]:
-    """The replies of the server of `key` in order; the first error reply is raised.
+    """The replies of the server of `key` in order; the first error is raised, of the replies or of their confirmation.
 
     TimeoutError, NotReplicatedError, StaleMasterError. `durable` waits until the replicas confirm the writes of this
     connection; WAIT without a write confirms nothing.
     """
     pool, connection = await connections.acquire(key)
     try:
-        replies = await _exchange(pool, connection, commands, durable=durable)
-        for reply in replies:
+        replies, unconfirmed = await _exchange(pool, connection, commands, durable=durable)
+        for reply in (*replies, unconfirmed):
             if isinstance(reply, RedisError):
                 raise reply
         if connections.routing.where(key) != pool.address:
@@ -37,12 +37,53 @@ async def exchange(connections: Connections, key: str, *commands: Command, durab
     return replies
 
 
-async def _exchange(pool: ConnectionPool, connection: Any, commands: Sequence[Command], *, durable: bool) -> list[Any]:  # noqa: ANN401
+async def exchange_each(connections: Connections, calls: Mapping[str, Command], *, durable: bool = False) -> list[Any]:
+    """The replies to one command for each key, of keys of one server, in order: of each one the reply or the error.
+
+    Raises what concerns all: TimeoutError, or an error of the connection.
+    """
+    pool, connection = await connections.acquire(next(iter(calls)))
+    try:
+        replies, unconfirmed = await _exchange(pool, connection, list(calls.values()), durable=durable)
+    except (RedisError, OSError) as error:
+        await connections.failed(pool.address, error)
+        raise
+    return [
+        await _checked(connections, pool, key, reply, unconfirmed) for key, reply in zip(calls, replies, strict=True)
+    ]
+
+
+async def _checked(
+    connections: Connections,
+    pool: ConnectionPool,
+    key: str,
+    reply: Any,  # noqa: ANN401 - any reply
+    unconfirmed: NotReplicatedError | None,
+) -> Any:  # noqa: ANN401 - the reply or an error
+    """A reply, or why it is none: its error, that of its confirmation, or a server that no longer serves the key."""
+    if not isinstance(reply, RedisError):
+        reply = unconfirmed or (reply if connections.routing.where(key) == pool.address else StaleMasterError())
+    if isinstance(reply, RedisError):
+        try:
+            await connections.failed(pool.address, reply)
+        except RedisError as explained:
+            return explained
+    return reply
+
+
+async def _exchange(
+    pool: ConnectionPool,
+    connection: Any,  # noqa: ANN401 - redis-py's connection
+    commands: Sequence[Command],
+    *,
+    durable: bool,
+) -> tuple[list[Any], NotReplicatedError | None]:
+    """The replies, of which each may be an error, and the error of their confirmation."""
     try:
         async with asyncio.timeout(pool.call_seconds):
             if durable and pool.replicas.needed:
                 return await _send_confirmed(connection, commands, pool.replicas)
-            return await _send(connection, commands)
+            return await _send(connection, commands), None
     except BaseException:  # unread replies may be left on it
         await connection.disconnect(nowait=True)
         raise
@@ -50,15 +91,19 @@ async def _exchange(pool: ConnectionPool, connection: Any, commands: Sequence[Co
         await pool.release(connection)
 
 
-async def _send_confirmed(connection: Any, commands: Sequence[Command], replicas: Replicas) -> list[Any]:  # noqa: ANN401
-    """The replies, followed by NotReplicatedError unless enough replicas confirmed the writes."""
+async def _send_confirmed(
+    connection: Any,  # noqa: ANN401 - redis-py's connection
+    commands: Sequence[Command],
+    replicas: Replicas,
+) -> tuple[list[Any], NotReplicatedError | None]:
+    """The replies, and an error unless enough replicas confirmed the writes."""
     needed, count = replicas.needed, len(commands)
     replies = await _send(connection, [*commands, *replicas.commands()])
     confirmed = replicas.read(*replies[count:])
     if needed <= confirmed < replicas.needed:  # a replica has joined since the last ROLE
         confirmed = replicas.read(*await _send(connection, replicas.commands()))
     missing = confirmed < replicas.needed
-    return [*replies[:count], *([NotReplicatedError(f"{confirmed} of {replicas.needed}")] if missing else [])]
+    return replies[:count], NotReplicatedError(f"{confirmed} of {replicas.needed}") if missing else None
 
 
 async def _send(connection: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401 - redis-py's connection

@@ -68,6 +68,10 @@ class RollbackDetector:
         """Fleets with a new incarnation, whose lost calls are not replayed yet."""
         return sorted(self._suspects)
 
+    def is_suspect(self, fleet: str) -> bool:
+        """Whether a fleet is one of `suspects`. O(1)."""
+        return fleet in self._suspects
+
     def resolve(self, fleet: str, incarnation: int) -> None:
         """Record that all calls lost before this incarnation are replayed."""
         self._settled[fleet] = incarnation

@@ -229,6 +229,7 @@ function fleets.delete(fleet, expected)
   -- writes
   remember_epoch(fleet)
   incarnations.drop(fleet)
+  ticks.drop(fleet)
   policies.clear(fleet)
   for class_index = 1, #fleet.numbers do
     drop_class(fleet, class_index)

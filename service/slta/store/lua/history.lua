@@ -40,12 +40,15 @@ end
 
 -- Appends a line to each window whose newest one is old enough. O(1) on average.
 function history.append(fleet)
-  accounting.integrate_pools(fleet)
-  local line = accounting.integrals(fleet)
+  local line
   for _, window in ipairs(constants.WINDOWS) do
     local key = keys.of_past(fleet, window)
     local newest = redis.call('LINDEX', key, 0)
     if not newest or fleet.time - time_of(newest) >= window / 60 * 1e6 then
+      if not line then
+        accounting.integrate_pools(fleet)
+        line = accounting.integrals(fleet)
+      end
       redis.call('LPUSH', key, line)
       redis.call('LTRIM', key, 0, 60)
     end

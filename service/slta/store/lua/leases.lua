@@ -23,6 +23,11 @@ function leases.are_due(fleet)
   return fleet.time >= fleet.hold_until and fleet.next_due * 1e6 <= fleet.time
 end
 
+-- Whether a lease has expired in the first of those seconds. O(1).
+function leases.is_late(fleet)
+  return leases.are_due(fleet) and redis.call('EXISTS', keys.of_leases(fleet, fleet.next_due)) == 1
+end
+
 -- Ends an expired lease. If that fails, it is dropped, so that it does not block others, and the fleet is marked
 -- suspect.
 local function end_lease(fleet, id, expire)

@@ -93,31 +93,17 @@ local replay_facts = with_fleet(present_fleet, function(fleet, args)
   return batches.run(fleet, args, batches.FACTS)
 end)
 
--- The periodic work of a fleet. An error in one part marks the fleet suspect and the other parts still run, so that
--- leases end and the history grows while a fleet waits for its repair. Returns whether the fleet is sound. O(sessions
--- that end).
-local function upkeep(fleet)
-  cold.load(fleet, 'suspect')
-  for _, part in ipairs({ sessions.rotate_ended, tombstones.drop_expired, sessions.reap, history.append }) do
-    local ok, message = pcall(part, fleet)
-    if not ok then
-      repair.mark_suspect(fleet, message)
-    end
-  end
-  state.write(fleet)
-  return fleet.suspect == ''
-end
-
--- ARGV: time -> {TICKED, 1 if expired leases remain, else 0} | {SUSPECT, …} if the fleet needs a repair, see
--- `repair.claim`. Idempotent; every dispatcher calls it about once per second.
+-- ARGV: time, '1' if several dispatchers share the ticks -> the reply of `ticks.run`, the µs of the server's processor
+-- that it took. Idempotent; each dispatcher calls it about once per second or two.
 local function tick(key_list, args)
+  local began = os.clock()
   local fleet, refusal = present_fleet(key_list, args)
   if refusal and refusal[1] ~= 'DAMAGED' then
     return refusal
-  elseif not fleet or select(2, pcall(upkeep, fleet)) ~= true then
-    return repair.claim(key_list[1]), fleet
   end
-  return { 'TICKED', leases.are_due(fleet) and 1 or 0 }, fleet
+  local reply = ticks.run(key_list[1], fleet, args[2])
+  reply[#reply + 1] = (os.clock() - began) * 1e6
+  return reply, fleet
 end
 
 -- A configuration as the dispatcher compiled it from a document: the arguments from `at` on, those of

@@ -1,0 +1,109 @@
+"""Processor time of idle dispatchers on many fleets: what ticks, checks and audits cost the store and each dispatcher.
+
+`python -m lab.benchmarks.ticks [--seconds 20] [--before CHECKOUT]` measures this checkout, and before it another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.benchmarks.processor import seconds_of
+from lab.benchmarks.running import start_listening
+from slta.fleet_file import Specs, parse_document
+from slta.fleet_file.applying import apply_fleet
+from slta.metrics import Metrics
+from slta.store import Store, StoreSettings
+from tests.servers import EMBEDDED, Server, free_port, own_server
+
+ROOT = Path(__file__).parents[2]
+QUIET_SECONDS = 5.0
+"""Time without a slice of an audit after which those of the start have ended."""
+FLEET = {
+    "classes": [
+        {"name": name, "utility": {"kind": "log_share", "resource": 20}, "capacity": 8, "pools": 4} for name in "ab"
+    ]
+}
+
+
+class Share(NamedTuple):
+    """Shares of one processor, and calls of a tick per second and fleet."""
+
+    store: float
+    dispatchers: list[float]
+    calls: float
+
+    def __str__(self) -> str:
+        each = ", ".join(f"{share:.3f}" for share in self.dispatchers)
+        return f"store {self.store:.3f}; dispatchers {each}; {self.calls:.2f} calls per second and fleet"
+
+
+async def create(url: str, fleets: int) -> None:
+    """Fleets of eight pools in two classes."""
+    store, specs, document = Store(StoreSettings(url), Metrics()), Specs(), parse_document(json.dumps(FLEET))
+    for number in range(fleets):
+        await apply_fleet(store, specs, f"fleet-{number}", document)
+    await store.close()
+
+
+def calls(server: Server, command: str) -> int:
+    """How many calls of a command the server has run."""
+    with server.client() as redis:
+        return int(redis.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+def wait_for_audits(server: Server) -> None:
+    """Audits of the start read only, and an idle dispatcher reads nothing else."""
+    seen, since = -1, time.monotonic()
+    while time.monotonic() - since < QUIET_SECONDS:
+        time.sleep(0.2)
+        if (now := calls(server, "fcall_ro")) != seen:
+            seen, since = now, time.monotonic()
+
+
+def measure(checkout: Path, fleets: int, dispatchers: int, seconds: float) -> Share:
+    """Shares of the dispatchers of a checkout on one embedded Valkey."""
+    paths = os.pathsep.join(str(checkout / room) for room in ("service", "."))
+    settings = {"PYTHONPATH": paths, "SLTA_AUTH": "off", "SLTA_LOG_FORMAT": "json"}
+    with own_server(EMBEDDED) as server, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        asyncio.run(create(server.url, fleets))
+        command = [sys.executable, "-m", "slta.cli", "serve"]
+        processes = []
+        for port in (free_port() for _ in range(dispatchers)):
+            own = settings | {"SLTA_STORE_URL": server.url, "SLTA_PORT": str(port)}
+            processes.append(start_listening(stack, Path(folder), command, port, own))
+        wait_for_audits(server)
+        began, ticks, before = time.monotonic(), calls(server, "fcall"), _seconds(server, processes)
+        time.sleep(seconds)
+        elapsed, ticks, after = time.monotonic() - began, calls(server, "fcall") - ticks, _seconds(server, processes)
+    store, *each = ((later - earlier) / elapsed for earlier, later in zip(before, after, strict=True))
+    return Share(store, each, ticks / elapsed / fleets)
+
+
+def _seconds(server: Server, processes: list[int]) -> list[float]:
+    return [seconds_of([process]) or 0.0 for process in (server.pid, *processes)]
+
+
+def main() -> None:
+    """Measure, and print a line for each checkout."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fleets", type=int, default=1000)
+    parser.add_argument("--dispatchers", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--before", type=Path, help="another checkout to measure first")
+    options = parser.parse_args()
+    for checkout in filter(None, (options.before, ROOT)):
+        share = measure(checkout.resolve(), options.fleets, options.dispatchers, options.seconds)
+        print(f"{checkout.name}: {share}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+-- Ticks: the periodic work of a fleet. All dispatchers call them; of two within half a second the second one changes
+-- nothing.
+
+ticks = {}
+
+local RECENT = 500e3 -- µs after a tick in which another one changes nothing
+local COLD = { -- what a tick reads, in one command
+  'suspect', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
+}
+
+local ticked = {} -- by prefix, the clock and the incarnation at the last tick of a sound fleet in this process
+
+-- An error in one part marks the fleet suspect and the other parts still run, so that leases end and the history grows
+-- while a fleet waits for its repair. Returns whether the fleet is sound. O(sessions that end).
+local function upkeep(fleet)
+  cold.load(fleet, unpack(COLD))
+  for _, part in ipairs({ sessions.rotate_ended, tombstones.drop_expired, sessions.reap, history.append }) do
+    local ok, message = pcall(part, fleet)
+    if not ok then
+      repair.mark_suspect(fleet, message)
+    end
+  end
+  state.write(fleet)
+  return fleet.suspect == ''
+end
+
+-- Whether the fleet was ticked less than RECENT ago, is still sound, and no lease has expired. A clock that stepped back is not
+-- recent: only a write takes the new time over. O(1).
+local function is_recent(fleet)
+  local last = ticked[fleet.prefix]
+  local elapsed = last and last.incarnation == fleet.incarnation and fleet.clock - last.clock
+  return elapsed and elapsed >= 0 and elapsed < RECENT and not leases.is_late(fleet)
+    and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
+end
+
+-- fleet: nil if it is damaged; `shared` is '1' to change nothing if the fleet was ticked just now.
+--   -> {TICKED, 1 if expired leases remain, else 0, 'recent' if nothing was done} | {SUSPECT, …} if the fleet needs a
+-- repair, see `repair.claim`. O(sessions that end).
+function ticks.run(key, fleet, shared)
+  if fleet and shared == '1' and is_recent(fleet) then
+    cache.give_back(fleet)
+    return { 'TICKED', 0, 'recent' }
+  elseif not fleet or select(2, pcall(upkeep, fleet)) ~= true then
+    return repair.claim(key)
+  end
+  ticked[fleet.prefix] = { clock = fleet.clock, incarnation = fleet.incarnation }
+  return { 'TICKED', leases.are_due(fleet) and 1 or 0, '' }
+end
+
+-- Forgets a deleted fleet.
+function ticks.drop(fleet)
+  ticked[fleet.prefix] = nil
+end

@@ -1,0 +1,155 @@
+"""When fleets are ticked, and which of them share a packet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from slta.runtime.tick_schedule import PACKET_FLEETS, TickSchedule
+
+Draw = Callable[[float, float], float]
+
+
+def lowest(low: float, high: float) -> float:
+    return low
+
+
+def middle(low: float, high: float) -> float:
+    return (low + high) / 2
+
+
+def highest(low: float, high: float) -> float:
+    return high
+
+
+def schedule(*fleets: str, draw: Draw = middle) -> TickSchedule:
+    made = TickSchedule(draw)
+    made.keep_only(fleets, 0)
+    return made
+
+
+def test_new_fleets_are_due_at_once_and_those_that_are_taken_only_after_their_tick() -> None:
+    ticking = schedule("b", "a")
+    assert ticking.take(0) == [["a", "b"]]
+    assert ticking.take(99) == []
+    ticking.ticked("a", 99, 0, shared=False)
+    ticking.keep_only(["a", "b", "c"], 99)
+    assert ticking.take(99) == [["c"]]
+    assert ticking.take(100) == [["a"]]
+
+
+@pytest.mark.parametrize(
+    ("shared", "draw", "seconds"),
+    [
+        (False, lowest, 0.75),
+        (False, highest, 1.25),
+        (True, lowest, 1.6),
+        (True, highest, 2.0),
+    ],
+)
+def test_a_fleet_that_another_dispatcher_ticks_waits_for_up_to_two_seconds(
+    shared: bool, draw: Draw, seconds: float
+) -> None:
+    ticking = schedule("a", draw=draw)
+    ticking.take(0)
+    ticking.ticked("a", 10, 0, shared=shared)
+    assert ticking.next_due == 10 + seconds
+    assert ticking.take(10 + seconds - 0.001) == []
+    assert ticking.take(10 + seconds) == [["a"]]
+
+
+def test_a_fleet_that_is_gone_is_not_ticked_and_one_that_came_back_is_due_at_once() -> None:
+    ticking = schedule("a", "b")
+    ticking.keep_only(["b"], 0)
+    assert ticking.take(0) == [["b"]]
+    ticking.ticked("a", 0, 0, shared=False)
+    ticking.keep_only(["a", "b"], 5)
+    assert ticking.take(5) == [["a"]]
+
+
+def test_without_fleets_none_is_ever_due() -> None:
+    assert schedule().next_due == float("inf")
+
+
+def packets(costs: dict[str, float]) -> list[int]:
+    """Sizes of the packets of fleets that took so many seconds of the server in their last tick."""
+    ticking = schedule(*costs)
+    ticking.take(0)
+    for fleet, seconds in costs.items():
+        ticking.ticked(fleet, 0, seconds, shared=False)
+    return list(map(len, ticking.take(9)))
+
+
+@pytest.mark.parametrize(
+    ("costs", "sizes"),
+    [
+        ([0.0001] * 33, [16, 16, 1]),
+        ([0.0005] * 9, [4, 4, 1]),
+        ([0.0019, 0.0002, 0.0019], [1, 1, 1]),
+        ([0.5, 0.0001, 0.0001], [1, 2]),
+    ],
+)
+def test_a_packet_has_16_fleets_or_two_milliseconds_of_the_server(costs: list[float], sizes: list[int]) -> None:
+    assert packets({f"f{number:02}": seconds for number, seconds in enumerate(costs)}) == sizes
+
+
+def test_fleets_of_which_nothing_is_known_fill_a_packet() -> None:
+    ticking = schedule(*map(str, range(PACKET_FLEETS + 1)))
+    assert list(map(len, ticking.take(0))) == [PACKET_FLEETS, 1]
+
+
+def test_a_cheap_tick_lowers_the_estimate_of_a_dear_one_slowly() -> None:
+    ticking = schedule("a")
+    ticking.ticked("a", 0, 0.001, shared=False)
+    ticking.ticked("a", 0, 0.0, shared=True)
+    assert ticking.seconds(["a"]) == pytest.approx(0.0009)
+
+
+class Shared:
+    """Dispatchers that tick one fleet of a store, where a tick within half a second of the last one changes nothing."""
+
+    def __init__(self, dispatchers: int) -> None:
+        self._schedules = [TickSchedule(Random(number).uniform) for number in range(dispatchers)]
+        for number, one in enumerate(self._schedules):
+            one.keep_only(["f"], number / dispatchers)
+        self.times: list[float] = []
+
+    def tick_until(self, end: float) -> None:
+        while (one := min(self._schedules, key=lambda one: one.next_due)).next_due < end:
+            now = one.next_due
+            one.take(now)
+            recent = bool(self.times) and now - self.times[-1] < 0.5
+            if not recent:
+                self.times.append(now)
+                self._last = one
+            one.ticked("f", now, 0, shared=recent)
+
+    def kill_the_last(self) -> None:
+        self._schedules.remove(self._last)
+
+    @property
+    def gaps(self) -> list[float]:
+        return [later - earlier for earlier, later in pairwise(self.times)]
+
+
+@pytest.mark.parametrize("dispatchers", [1, 2, 4, 16])
+def test_dispatchers_tick_a_fleet_together_once_in_half_a_second_to_two(dispatchers: int) -> None:
+    shared = Shared(dispatchers)
+    shared.tick_until(500)
+    assert min(shared.gaps) >= 0.5
+    assert max(shared.gaps) <= 1.25
+
+
+@pytest.mark.parametrize("dispatchers", [2, 4])
+def test_without_the_dispatcher_that_ticked_last_another_one_ticks_within_two_and_a_half_seconds(
+    dispatchers: int,
+) -> None:
+    for seconds in range(20, 220):
+        shared = Shared(dispatchers)
+        shared.tick_until(seconds)
+        shared.kill_the_last()
+        shared.tick_until(seconds + 9)
+        assert max(shared.gaps) <= 2.5
