@@ -15,7 +15,7 @@ from slta.dashboard import FleetStreams
 from slta.dashboard import streams as module
 from slta.dashboard.pool_lists import LIST_SECONDS, AwayPools
 from slta.fleet_file import Specs
-from slta.models import MICROSECONDS, Findings, PoolPage, PoolSpec
+from slta.models import MICROSECONDS, AuditResult, PoolPage, PoolSpec
 from slta.models.request_record import Author
 from slta.store import Store, StoreSettings
 from tests.dashboard.conftest import FLEET, Calls, Ring, Watch, create_fleet, fleet_document, history, read_event
@@ -62,17 +62,13 @@ async def test_each_frame_says_which_policy_is_in_force(store: Store, streams: F
         await stream.aclose()
 
 
-async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(watch: Watch, streams: FleetStreams) -> None:
-    sound = Findings(fleet=FLEET, sentences=[], total=0, slices=3)
-    damaged = Findings(fleet=FLEET, sentences=["the first", "another"], total=2, slices=3)
-    other = Findings(fleet="other", sentences=["not here"], total=1, slices=3)
+async def test_a_frame_shows_what_the_last_audit_found_in_its_fleet(watch: Watch, store: Store) -> None:
     stream = watch()
     assert (await frames(stream, 1))[0]["damage"] is None
-    for found, shown in (
-        ([damaged, other], {"findings": 2, "first": "the first"}),
-        ([sound, other], None),
-    ):
-        streams.audited(found)
+    claim = await store.audits.claim(FLEET)
+    assert claim
+    for total, first, shown in ((2, "the first", {"findings": 2, "first": "the first"}), (0, "", None)):
+        await store.audits.store(FLEET, claim, AuditResult(at=1.5, total=total, by="host/1", first=first))
         assert (await frames(stream, 2))[-1]["damage"] == shown
 
 

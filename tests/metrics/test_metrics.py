@@ -26,7 +26,7 @@ from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
 from slta.metrics.docs_page import page
 from slta.metrics.exposition import REPEATED
-from slta.models import PoolSpec
+from slta.models import AuditResult, PoolSpec
 from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
 from slta.store import Store
@@ -124,6 +124,8 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
     await store.fleets.tick("o")
     await store.sessions.report("o", "a", f"{(await store.fleets.snapshot('o')).classes[0].name}-1", None)
     metrics.error("timeout")
+    result = AuditResult(at=1, total=0, by="host/1", first="")
+    await store.audits.store("f", await store.audits.claim("f") or "", result)
     families = parse_text(await with_expected_gap(metrics, store))
     told = {(one.name, one.type) for one in families if one.name[:5] == "slta_"}
     assert set(re.findall(r"^\| `(\w+?)(?:_total)?` \| (\w+) \|", page(), re.MULTILINE)) == told

@@ -19,9 +19,6 @@ MUTANTS: dict[str, Mutant] = {
     "a lookup that was given up leaves its error behind": python(
         "store/client/name_lookup", "    lookup.add_done_callback(_retrieve)\n", "", "store/name_lookup"
     ),
-    "a damaged fleet that was repaired waits for the next hour": python(
-        "runtime/self_audit", "if await self._count(fleet) != repairs", "if repairs is ...", "runtime/self_audit"
-    ),
     "nobody learns the code of a problem": python(
         "api/http/guards", "        context.problem = problem_code(error)\n", "", "api/middleware"
     ),

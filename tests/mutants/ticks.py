@@ -1,4 +1,4 @@
-"""Planted mistakes in ticks that dispatchers share: their schedule, their packets, and when one may change nothing."""
+"""Planted mistakes in ticks and audits that dispatchers share: schedule, packets, claims, and what is due when."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from tests.mutants.planting import Mutant
 from tests.mutants.refusing import lua, python
 
 TICKS, SCHEDULE, BACKGROUND = "store/ticks", "runtime/tick_schedule", "runtime/background"
+CLAIMS, AUDITS = "store/audit_claims", "runtime/self_audit"
 
 MUTANTS: dict[str, Mutant] = {
     "each tick writes": lua("ticks", "shared == '1' and is_recent(fleet)", "false", TICKS),
@@ -43,5 +44,31 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "ticks in a packet are not confirmed": python(
         "store/client/functions", "reply if _is_error(reply) else unconfirmed or reply", "reply", "store/durability"
+    ),
+    "each dispatcher audits each fleet": lua(
+        "audit_claims", "if not audit_claims.is_due(fleet) then", "if false then", CLAIMS
+    ),
+    "the claim of a dispatcher that is gone stays": lua(
+        "audit_claims", "CLAIM_TIME = 600e6", "CLAIM_TIME = 6000e6", CLAIMS
+    ),
+    "a fleet is audited whenever no audit is claimed": lua("audit_claims", "PERIOD = 3600e6", "PERIOD = 1", CLAIMS),
+    "a damaged fleet that was repaired waits for the next hour": lua(
+        "audit_claims", "fleet.incarnation, fleet.repairs or 0)", "fleet.incarnation, 0)", CLAIMS
+    ),
+    "what another server took over waits for the next hour": lua(
+        "audit_claims", "string.format('%d %d', fleet.incarnation,", "string.format('%d %d', 0,", CLAIMS
+    ),
+    "the result of an audit is not in the fleet": python(
+        "runtime/self_audit", "await self._store.audits.store(fleet, claim, result)", "pass", AUDITS
+    ),
+    "no tick says that an audit is due": python("runtime/ticks", "self._audit_due(fleet)", "pass", AUDITS),
+    "an audit that another dispatcher has claimed is done twice": python(
+        "runtime/self_audit",
+        "if claim is None:\n                return",
+        "if claim is None:\n                claim = '0 0'",
+        AUDITS,
+    ),
+    "unlisted keys that are damaged are looked at in an hour": python(
+        "runtime/self_audit", "if not any(one.total for one in found):", "if True:", AUDITS
     ),
 }

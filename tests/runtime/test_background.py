@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,7 +111,8 @@ class Ticking:
 
     async def tick_many(self, names: Sequence[str]) -> dict[str, Ticked]:
         self.ticked += names
-        return {name: Ticked(suspect=None, remain=name == "a", recent=self.recent, seconds=0) for name in names}
+        ticked = Ticked(suspect=None, remain=False, recent=self.recent, audit_is_due=False, seconds=0)
+        return {name: replace(ticked, remain=name == "a") for name in names}
 
     async def tick(self, fleet: str) -> None:
         assert fleet == "a"

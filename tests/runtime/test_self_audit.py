@@ -1,4 +1,4 @@
-"""A dispatcher's own checks: at the start and again and again, told to the metrics, without mending anything."""
+"""Dispatchers' own audits: one of each fleet at the start, per hour and after a repair, without mending anything."""
 
 from __future__ import annotations
 
@@ -11,106 +11,190 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from slta.audit import repair_fleet
+from slta.audit import audit_all, audit_fleet, repair_fleet
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
-from slta.models import Findings
+from slta.models import AuditResult, Findings
 from slta.models.errors import StoreUnavailableError
 from slta.runtime import self_audit
-from slta.runtime.self_audit import SelfAudits, self_audits
+from slta.runtime.self_audit import SelfAudits
 from slta.store import Store
+from slta.store.fleets import FLEETS_KEY
 from tests.expositions import scrape
 from tests.in_process import TINY
-from tests.runtime.conftest import Opening
+from tests.runtime.conftest import Opening, dispatching
+
+DEADLINE_SECONDS = 20
 
 
 @pytest.fixture
 async def store(opening: Opening) -> Store:
+    """With the fleets `f` and `g`."""
     opened = opening()
-    await apply_fleet(opened, Specs(), "f", parse_document(json.dumps(TINY)))
+    for fleet in "fg":
+        await apply_fleet(opened, Specs(), fleet, parse_document(json.dumps(TINY)))
     return opened
 
 
-async def test_damage_is_told_by_the_first_check_or_a_later_one_and_stays(store: Store, server: str) -> None:
-    told: asyncio.Queue[list[Findings]] = asyncio.Queue()
-    async with self_audits(store, Specs(), [lambda found: told.put_nowait(list(found))], pause_seconds=0.01):
-        assert [one.total for one in await told.get()] == [0]
-        with Redis.from_url(server) as redis:
-            redis.setbit("{f}:level:0:1", 0, 1)
-            while not (found := await told.get())[0].total:
-                pass
-            assert found[0].fleet == "f"
-            assert redis.getbit("{f}:level:0:1", 0) == 1
+def audits_of(store: Store, told: list[Sequence[Findings]] | None = None) -> SelfAudits:
+    return SelfAudits(store, Specs(), ([] if told is None else told).append)
 
 
-async def test_a_damaged_fleet_is_audited_again_once_it_is_repaired_and_the_others_findings_stay(
-    store: Store, server: str
+def damage(redis: Redis, *fleets: str) -> None:
+    for fleet in fleets:
+        redis.setbit(f"{{{fleet}}}:level:0:1", 0, 1)
+
+
+async def result(store: Store, fleet: str) -> AuditResult | None:
+    return (await store.fleets.snapshot(fleet)).audit
+
+
+async def findings(store: Store, fleet: str) -> int | None:
+    found = await result(store, fleet)
+    return found.total if found else None
+
+
+async def until_found(store: Store, **expected: bool) -> None:
+    """Whether there are findings, by fleet."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while any([((await findings(store, fleet) or 0) > 0) is not found for fleet, found in expected.items()]):
+            pass
+
+
+async def test_dispatchers_audit_each_fleet_once_and_again_once_it_is_repaired(
+    store: Store, redis: Redis, opening: Opening
 ) -> None:
-    await apply_fleet(store, Specs(), "g", parse_document(json.dumps(TINY)))
-    with Redis.from_url(server) as redis:
-        for fleet in "fg":
-            redis.setbit(f"{{{fleet}}}:level:0:1", 0, 1)
-    told: asyncio.Queue[dict[str, bool]] = asyncio.Queue()
-
-    def listen(found: Sequence[Findings]) -> None:
-        told.put_nowait({one.fleet: one.total > 0 for one in found})
-
-    async with self_audits(store, Specs(), [listen], watch_seconds=0.01):
-        assert await told.get() == {"f": True, "g": True}
-        await repair_fleet(store, Specs(), "f")
-        async with asyncio.timeout(20):
-            assert await told.get() == {"f": False, "g": True}
-        await repair_fleet(store, Specs(), "g")
-        async with asyncio.timeout(20):
-            assert await told.get() == {"f": False, "g": False}
-
-
-async def test_a_repair_of_a_fleet_does_not_log_the_damage_of_another_again(store: Store, server: str) -> None:
-    await apply_fleet(store, Specs(), "g", parse_document(json.dumps(TINY)))
-    with Redis.from_url(server) as redis:
-        for fleet in "fg":
-            redis.setbit(f"{{{fleet}}}:level:0:1", 0, 1)
-    audits = SelfAudits(store, Specs(), [])
+    damage(redis, "f", "g")
     with capture_logs() as logged:
-        await audits.audit_all()
-        await repair_fleet(store, Specs(), "f")
-        await audits.audit_repaired()
-    assert [entry["fleet"] for entry in logged if entry["event"] == "damage_found"] == ["f", "g"]
+        async with dispatching(opening()), dispatching(opening()):
+            await until_found(store, f=True, g=True)
+            other = await result(store, "g")
+            await repair_fleet(store, Specs(), "f")
+            await until_found(store, f=False, g=True)
+    assert await result(store, "g") == other
+    assert sorted(entry["fleet"] for entry in logged if entry["event"] == "damage_found") == ["f", "g"]
+    assert redis.getbit("{g}:level:0:1", 0) == 1
 
 
-async def test_a_damaged_fleet_of_a_store_that_cannot_be_reached_waits(
-    store: Store, server: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_fleet_that_another_dispatcher_audits_is_left_to_it(store: Store, redis: Redis) -> None:
+    damage(redis, "f")
+    claim = await store.audits.claim("f")
+    assert claim
+    audits = audits_of(store)
+    audits.due("f")
+    await audits.round()
+    assert await findings(store, "f") is None
+
+
+async def test_a_result_says_when_by_whom_and_what_was_found_first(store: Store, redis: Redis) -> None:
+    damage(redis, "f")
+    [found] = [one for one in await audit_all(store, Specs()) if one.fleet == "f"]
+    audits = audits_of(store)
+    audits.due("f")
+    await audits.round()
+    audited = await result(store, "f")
+    assert audited
+    assert (audited.total, audited.first) == (found.total, found.sentences[0])
+    assert audited.at > 1.7e9
+    assert audited.by.count("/") == 1
+
+
+async def test_an_audit_that_cannot_be_done_is_not_stored_and_the_others_are(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Redis.from_url(server) as redis:
-        redis.setbit("{f}:level:0:1", 0, 1)
+    done = audit_fleet
+
+    async def fail_for_f(of: Store, specs: Specs, fleet: str) -> Findings:
+        if fleet == "f":
+            raise StoreUnavailableError
+        return await done(of, specs, fleet)
+
+    monkeypatch.setattr(self_audit, "audit_fleet", fail_for_f)
+    audits = audits_of(store)
+    for fleet in ("f", "nobody", "g"):
+        audits.due(fleet)
+    await audits.round()
+    assert await findings(store, "f") is None
+    assert await findings(store, "g") == 0
+
+
+async def test_an_audit_by_hand_claims_nothing(store: Store, redis: Redis) -> None:
+    before = redis.hkeys("{f}:cold")
+    await audit_all(store, Specs())
+    assert redis.hkeys("{f}:cold") == before
+    assert await store.audits.claim("f")
+
+
+async def test_keys_of_no_listed_fleet_are_audited_by_each_dispatcher_and_seldom(store: Store, redis: Redis) -> None:
+    damage(redis, "f", "g")
+    redis.srem(FLEETS_KEY, "g")
+    redis.expire(FLEETS_KEY, 999)
+    for _ in range(2):
+        told: list[Sequence[Findings]] = []
+        audits = audits_of(store, told)
+        for _ in range(2):
+            await audits.round()
+        assert [[one.fleet for one in found] for found in told] == [["", "g"]]
+        assert told[0][0].sentences == ["slta:fleets: has a time to live"]
+        assert told[0][1].total > 1
+    redis.persist(FLEETS_KEY)
+    assert await findings(store, "g") is None
+
+
+async def test_unlisted_keys_that_are_damaged_are_audited_again_soon_and_logged_once(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0)
+    redis.srem(FLEETS_KEY, "g")
     told: list[Sequence[Findings]] = []
-    audits = SelfAudits(store, Specs(), [told.append])
-    await audits.audit_all()
-    with monkeypatch.context() as unreachable:
-        unreachable.setattr(store.fleets, "snapshot", AsyncMock(side_effect=StoreUnavailableError))
-        await audits.audit_repaired()
-    await repair_fleet(store, Specs(), "f")
-    await audits.audit_repaired()
-    assert [found[0].total > 0 for found in told] == [True, False]
+    audits = audits_of(store, told)
+    with capture_logs() as logged:
+        for _ in range(2):
+            await audits.round()
+        await store.fleets.relist("g")
+        for _ in range(2):
+            await audits.round()
+    assert [[one.fleet for one in found] for found in told] == [["", "g"], ["", "g"], [""]]
+    assert [entry["fleet"] for entry in logged] == ["g"]
 
 
-async def test_an_audit_that_failed_is_tried_again_sooner(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(self_audit, "audit_all", AsyncMock(side_effect=[StoreUnavailableError, []]))
-    told = asyncio.Event()
-    async with asyncio.timeout(20), self_audits(store, Specs(), [lambda _: told.set()]):
-        await told.wait()
+async def test_an_audit_of_unlisted_keys_that_failed_is_tried_again_sooner(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(self_audit, "audit_unlisted", AsyncMock(side_effect=[StoreUnavailableError, []]))
+    told: list[Sequence[Findings]] = []
+    audits = audits_of(store, told)
+    for _ in range(3):
+        await audits.round()
+    assert told == [[]]
 
 
-async def test_the_metrics_show_each_fleet_that_was_looked_at(store: Store) -> None:
+async def test_the_metrics_show_what_was_found_where(store: Store, redis: Redis) -> None:
+    damage(redis, "f")
     metrics = Metrics()
-    sound = Findings(fleet="f", sentences=[], total=0, slices=9)
-    damaged = Findings(fleet="g", sentences=["x"], total=1, slices=9)
+    audits = SelfAudits(store, Specs(), metrics.unlisted_audited)
+    audits.due("f")
+    await audits.round()
+    lines = (await scrape(metrics, store)).splitlines()
+    series = (line.split() for line in lines if line.startswith(("slta_audit", "slta_store_audit")))
+    found = await result(store, "f")
+    assert found
+    assert {name: float(value) for name, value in series} == {
+        'slta_audit_findings{fleet="f"}': found.total,
+        'slta_audit_time_seconds{fleet="f"}': found.at,
+        'slta_store_audit_findings{fleet=""}': 0,
+    }
+
+
+async def test_the_series_of_an_unlisted_fleet_goes_with_it(store: Store) -> None:
+    metrics = Metrics()
+    server = Findings(fleet="", sentences=[], total=0, slices=0)
+    unlisted = Findings(fleet="u", sentences=["x"], total=1, slices=9)
     newer = Findings(fleet="h", sentences=[], total=0, slices=0, not_looked="newer_fleet")
-    metrics.audited([sound, damaged, newer])
-    text = await scrape(metrics, store)
-    shown = [line for line in text.splitlines() if line.startswith("slta_audit_findings")]
-    assert shown == ['slta_audit_findings{fleet="f"} 0.0', 'slta_audit_findings{fleet="g"} 1.0']
-    metrics.audited([sound])
-    assert 'fleet="g"' not in await scrape(metrics, store)
+    for found, series in (([server, unlisted, newer], ["", "u"]), ([server], [""])):
+        metrics.unlisted_audited(found)
+        lines = (await scrape(metrics, store)).splitlines()
+        shown = [line for line in lines if line.startswith("slta_store_audit")]
+        assert [line.split('"')[1] for line in shown] == series

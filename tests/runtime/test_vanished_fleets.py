@@ -102,7 +102,7 @@ class Watched:
 
     def __init__(self, store: Store) -> None:
         self.vanished = 0
-        self._ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), self._count)
+        self._ticks = Ticks(store, AutomaticRepairs(store, Specs(), lambda *_: None), vanished=self._count)
 
     def _count(self) -> None:
         self.vanished += 1

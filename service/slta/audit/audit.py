@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 
 from slta.fleet_file import Specs
@@ -28,11 +29,28 @@ async def audit_all(store: Store, specs: Specs) -> list[Findings]:
     A listed name without keys, left by an interrupted PUT, is skipped.
     """
     names = await store.audits.listed() | await store.audits.census()
+    server = await _audit_server(store)
+    return ([server] if server.total else []) + await _audit_fleets(store, specs, names)
+
+
+async def audit_unlisted(store: Store, specs: Specs) -> list[Findings]:
+    """Audit the server's keys, then each fleet that has keys and is not listed. StoreUnavailableError.
+
+    The findings on the server's keys come first, of a fleet named ''.
+    """
+    names = await store.audits.census() - await store.audits.listed()
+    return [await _audit_server(store), *await _audit_fleets(store, specs, names)]
+
+
+async def _audit_server(store: Store) -> Findings:
+    found = await store.audits.server_keys()
+    return Findings(fleet="", sentences=found, total=len(found), slices=0)
+
+
+async def _audit_fleets(store: Store, specs: Specs, names: Iterable[str]) -> list[Findings]:
+    """The findings of the fleets that exist, by name."""
     fleets = [await audit_fleet(store, specs, name) for name in sorted(names)]
-    server = await store.audits.server_keys()
-    server_findings = Findings(fleet="", sentences=server, total=len(server), slices=0)
-    existing = [findings for findings in fleets if findings.not_looked != UnknownFleetError.code]
-    return ([server_findings] if server else []) + existing
+    return [findings for findings in fleets if findings.not_looked != UnknownFleetError.code]
 
 
 async def audit_fleet(store: Store, specs: Specs, fleet: str) -> Findings:

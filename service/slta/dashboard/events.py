@@ -36,7 +36,7 @@ class ShownPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """Findings of the last audit by this process: their number, and the first."""
+    """Findings of the last audit: their number, and the first."""
 
     findings: int
     first: str

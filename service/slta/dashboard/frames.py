@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from slta.api.http.worker import in_worker
@@ -13,7 +13,7 @@ from slta.dashboard.history import FleetHistory
 from slta.dashboard.pool_lists import AwayPools, agree, not_active, shows_single_pools, single_pools
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
-from slta.models import MICROSECONDS, Pool, Snapshot
+from slta.models import MICROSECONDS, AuditResult, Pool, Snapshot
 from slta.store import Store
 from slta.views.averages import least_connections_gap, observe_averages, over_window
 from slta.views.expected_gap import ExpectedGap
@@ -37,12 +37,11 @@ class Followed:
 
 @dataclass
 class FrameReader:
-    """Reader of frames. `damages` are the findings of the last audit, by fleet."""
+    """Reader of frames."""
 
     store: Store
     specs: Specs
     expected_gaps: ExpectedGapCache
-    damages: Mapping[str, Damage] = field(default_factory=dict)
 
     def follow(self) -> Followed:
         """What to keep of a fleet."""
@@ -59,7 +58,7 @@ class FrameReader:
             "pools": pools,
             "away": away,
             "events": await self.store.fleets.events(fleet, snapshot.time / MICROSECONDS - EVENTS_SECONDS),
-            "damage": self.damages.get(fleet),
+            "damage": damage(snapshot.audit),
             "store": self.store.readiness,
         }
         return await in_worker(frame, snapshot, spec, expected, as_read)
@@ -72,6 +71,11 @@ class FrameReader:
             if pools is None or agree(snapshot, pools):
                 break
         return snapshot, pools
+
+
+def damage(audit: AuditResult | None) -> Damage | None:
+    """Findings of the fleet's last audit, None if there are none."""
+    return Damage(findings=audit.total, first=audit.first) if audit and audit.total else None
 
 
 def frame(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap, as_read: Mapping[str, Any]) -> Frame:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 import structlog
 
-from slta.dashboard.events import Damage, Hello, StreamError, event, show_policy
+from slta.dashboard.events import Hello, StreamError, event, show_policy
 from slta.dashboard.frames import FrameReader
 from slta.dashboard.history import History
 from slta.dashboard.overview import Overview
 from slta.expected_gap.cache import ExpectedGapCache
 from slta.fleet_file import Specs
-from slta.models import Findings
 from slta.models.errors import DispatchError, UnknownFleetError
 from slta.store import Store
 
@@ -128,12 +127,6 @@ class FleetStreams:
     def has_room(self) -> bool:
         """Whether another stream may be opened."""
         return not self._closing and self.viewers < self._most_viewers
-
-    def audited(self, found: Sequence[Findings]) -> None:
-        """Show the findings of an audit of all fleets until the next audit."""
-        self._reader.damages = {
-            one.fleet: Damage(findings=one.total, first=one.sentences[0]) for one in found if one.total
-        }
 
     def close(self) -> None:
         """Close all streams permanently. Call it in the event loop's thread."""

@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter, itemgetter
 
 from slta.metrics.definitions import FleetFamily
-from slta.metrics.fleet_view import CLASS, CLASS_COUNTS, COUNTERS, DIFFERENCE, FLEET, LEVEL, NOW, WINDOW, FleetView
+from slta.metrics.fleet_view import (
+    AUDIT,
+    CLASS,
+    CLASS_COUNTS,
+    COUNTERS,
+    DIFFERENCE,
+    FLEET,
+    LEVEL,
+    NOW,
+    WINDOW,
+    FleetView,
+)
 from slta.models import MICROSECONDS
 from slta.views.state import ClassObservation
 
@@ -97,6 +108,10 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
     NOW.gauge("store_epoch", "Unix time of the fleet's creation or of the last detected rollback of the store."),
     NOW.gauge("config_version", "Version of the fleet's configuration."),
     NOW.gauge("suspect", "1 after an error inside an operation, until the fleet's rows are rebuilt."),
+    AUDIT.gauge(
+        "audit_findings", "Findings of the fleet's last periodic audit; none before the first.", attrgetter("total")
+    ),
+    AUDIT.gauge("audit_time_seconds", "Unix time of the end of that audit.", attrgetter("at")),
     FLEET.gauge(
         "state_bytes",
         "Bytes of bit rows: tokens (read by the policy), ledger (occupancies of pools).",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Gaps
 from slta.metrics.definitions import FamilyFactory, Labels
-from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
+from slta.models import MICROSECONDS, AuditResult, ClassSnapshot, Snapshot
 from slta.views.averages import averages, over_window
 from slta.views.differences import MeanDifference, by_source
 from slta.views.state import ClassObservation, Instant, instant
@@ -72,6 +72,9 @@ def _fraction(column: list[int] | list[float], level: int) -> float:
 
 FLEET = FamilyFactory[FleetView, FleetView](("fleet",), lambda view: [((view.now.fleet,), view)])
 NOW = FamilyFactory[FleetView, Instant](("fleet",), lambda view: [((view.now.fleet,), view.now)])
+AUDIT = FamilyFactory[FleetView, AuditResult](
+    ("fleet",), lambda view: [((view.now.fleet,), view.snapshot.audit)] if view.snapshot.audit else []
+)
 COUNTERS = FamilyFactory[FleetView, Mapping[str, int]](
     ("fleet",), lambda view: [((view.now.fleet,), view.now.counters)]
 )

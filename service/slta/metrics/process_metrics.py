@@ -50,8 +50,11 @@ EVICTS = GaugeDef(
     "1 if the store evicts keys when its memory is full (see maxmemory-policy), otherwise 0.",
     ("policy",),
 )
-FINDINGS = GaugeDef("audit_findings", "Findings of the last audit by this process.", ("fleet",))
-AUDITED = GaugeDef("audit_time_seconds", "Unix time of the end of the last audit; 0 before the first.", ())
+UNLISTED = GaugeDef(
+    "store_audit_findings",
+    "Findings of this process on keys of no listed fleet: of the server (`fleet` is empty), or of an unlisted fleet.",
+    ("fleet",),
+)
 BLOCKED = GaugeDef(
     "repair_blocked", "1 while the automatic repair of a suspect fleet is blocked and an operator must act.", ("fleet",)
 )
@@ -88,8 +91,7 @@ class ProcessMetrics:
         self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
         self._evicts = EVICTS.create(self.registry)
-        self._findings = FINDINGS.create(self.registry)
-        self._audited = AUDITED.create(self.registry)
+        self._unlisted = UNLISTED.create(self.registry)
         self._blocked = BLOCKED.create(self.registry)
         ProcessCollector(registry=self.registry)
         self._known_requests: dict[tuple[str, str | None, int, str], tuple[Histogram, Counter]] = {}
@@ -126,13 +128,12 @@ class ProcessMetrics:
         """Count a connection refused or closed by the server."""
         self._refused.labels(reason).inc()
 
-    def audited(self, found: Sequence[Findings]) -> None:
-        """Set the findings of an audit of all fleets; a deleted fleet, or one not audited, has no series."""
-        self._findings.clear()
+    def unlisted_audited(self, found: Sequence[Findings]) -> None:
+        """Set the findings of an audit of the keys of no listed fleet; a fleet that was not audited has no series."""
+        self._unlisted.clear()
         for one in found:
             if one.not_looked is None:
-                self._findings.labels(one.fleet).set(one.total)
-        self._audited.set_to_current_time()
+                self._unlisted.labels(one.fleet).set(one.total)
 
     def fleet_vanished(self) -> None:
         """Count a vanished fleet."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NamedTuple
 
+from slta.models.snapshots import AuditResult as AuditResult
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
 from slta.models.snapshots import Comparison as Comparison
 from slta.models.snapshots import Configuration as Configuration

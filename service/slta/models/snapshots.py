@@ -91,6 +91,19 @@ class ClassSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditResult:
+    """Result of a fleet's last periodic audit: Unix time of its end, number of findings and the first of them or ''.
+
+    `by` is the dispatcher, as its host and process.
+    """
+
+    at: float
+    total: int
+    by: str
+    first: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Fleet at one instant, read atomically.
 
@@ -120,6 +133,8 @@ class Snapshot:
     """Bytes of the rows that a decision reads (SLTA's two bits per pool, JLMU's open pools), and of the ledger."""
     past: dict[int, Integrals]
     """Integrals by age in seconds (60, 300, 3600); of a younger fleet, the oldest."""
+    audit: AuditResult | None = None
+    """Result of the last periodic audit, if any."""
     repair_blocked: str | None = None
     """Reason why a suspect fleet is not repaired automatically, if any."""
 
@@ -159,12 +174,13 @@ class Suspect:
 class Ticked:
     """Result of one tick. `remain`: expired leases are left. `recent`: another one has just done it.
 
-    `seconds` is the processor time of the server.
+    `audit_is_due`: the fleet is to be audited, and no dispatcher does so. `seconds` is the server's processor time.
     """
 
     suspect: Suspect | None
     remain: bool
     recent: bool
+    audit_is_due: bool
     seconds: float
 
 

@@ -1,4 +1,4 @@
-"""Background tasks of a dispatcher: ticks, store checks, file reloads, repairs and the embedded store."""
+"""Background tasks of a dispatcher: ticks, store checks, file reloads, repairs, audits and the embedded store."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from slta.fleet_file.applying import apply_file
 from slta.metrics import ProcessMetrics
 from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
 from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime.self_audit import SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.server.certificates import ListenError
 from slta.store import Store
@@ -55,7 +56,8 @@ class BackgroundTasks:
 
     def __post_init__(self) -> None:
         self._repairs = AutomaticRepairs(self.store, self.specs, self.metrics.repair_blocked)
-        self._ticks = Ticks(self.store, self._repairs, self.metrics.fleet_vanished)
+        self._audits = SelfAudits(self.store, self.specs, self.metrics.unlisted_audited)
+        self._ticks = Ticks(self.store, self._repairs, self._audits.due, self.metrics.fleet_vanished)
         self._eviction: Eviction | None = None
         self._logged_errors = set[tuple[str, str]]()
 
@@ -86,6 +88,7 @@ class BackgroundTasks:
             _every_second(self._round),
             _every_second(self._ticks.run),  # it ends only by a defect
             _every_second(self._repairs.round, self._repairs.requested),
+            _every_second(self._audits.round, self._audits.requested),
             self.store.listen(),
             *([self.embedded.supervise()] if self.embedded else []),
         ]

@@ -24,7 +24,6 @@ from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord
 from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
-from slta.runtime.self_audit import self_audits
 from slta.runtime.settings import Settings
 from slta.runtime.tracing import TracingObserver, open_spans, trace_request
 from slta.server.callback_queue import CallbackQueue
@@ -132,8 +131,7 @@ class Dispatcher:
             log_startup_warnings(self._access, os.environ)
             background = self._background_tasks(store, config)
             freeze_startup_objects()
-            checks = self_audits(store, self._specs, [self._metrics.audited, streams.audited])
-            async with background.under_way(on_failure=server.stop), checks, self._expected_gaps.under_way():
+            async with background.under_way(on_failure=server.stop), self._expected_gaps.under_way():
                 await server.serve(sockets=[listener])
         finally:
             await self._metrics.end()

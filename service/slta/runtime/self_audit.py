@@ -1,96 +1,96 @@
-"""The periodic self-audit: all fleets at startup and about once an hour, and a damaged one after its repair.
+"""Self-audits: each fleet about once an hour by one of its dispatchers, and at once after a repair or another server.
 
-It reports damage and repairs nothing.
+They report damage and repair nothing. Ticks tell which fleets are due; the claim and the result are in the fleet, see
+`lua/integrity/audit_claims.lua`. Keys of no listed fleet are audited by each dispatcher.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from slta.audit import audit_all, audit_fleet
+from slta.audit import audit_fleet, audit_unlisted
 from slta.fleet_file import Specs
-from slta.models import Findings
-from slta.models.errors import DispatchError, StoreUnavailableError
-from slta.runtime.background import cancel_all
+from slta.models import AuditResult, Findings
+from slta.models.errors import DispatchError
 from slta.store import Store
 
-PAUSE_SECONDS = 3600.0
+UNLISTED_SECONDS = 3600.0
+"""Time from one audit of the keys of no listed fleet to the next."""
 JITTER = 0.25
 RETRY_SECONDS = 60.0
-"""Pause after an audit that failed because of the store."""
-WATCH_SECONDS = 10.0
-"""How often damaged fleets are checked for a repair."""
+"""The same after one that failed or has found damage."""
 
 log = structlog.get_logger(__name__)
 
-Listeners = Sequence[Callable[[Sequence[Findings]], None]]
-"""Callbacks with the findings of each audit."""
-
-
-@asynccontextmanager
-async def self_audits(
-    store: Store,
-    specs: Specs,
-    listeners: Listeners,
-    pause_seconds: float = PAUSE_SECONDS,
-    watch_seconds: float = WATCH_SECONDS,
-) -> AsyncIterator[None]:
-    """Audit all fleets periodically in the context, about every `pause_seconds`; each audit calls all `listeners`.
-
-    Every `watch_seconds` in between, each damaged fleet that was repaired since its audit is audited again.
-    """
-    audits = SelfAudits(store, specs, listeners)
-    task = asyncio.create_task(_audit_forever(audits, pause_seconds, watch_seconds))
-    try:
-        yield
-    finally:
-        await cancel_all([task])
-
 
 class SelfAudits:
-    """The last findings of each fleet, and the repairs of each damaged fleet at its audit."""
+    """Queue of fleets whose audit is due. One that fails is due again when its claim has ended, after ten minutes."""
 
-    def __init__(self, store: Store, specs: Specs, listeners: Listeners) -> None:
+    def __init__(self, store: Store, specs: Specs, unlisted: Callable[[Sequence[Findings]], None]) -> None:
+        """`unlisted` is called with the findings on keys of no listed fleet, of each audit of them."""
         self._store = store
         self._specs = specs
-        self._listeners = listeners
-        self._latest: list[Findings] = []
-        self._repairs: dict[str, int | None] = {}
+        self._unlisted = unlisted
+        self._by = f"{socket.gethostname()}/{os.getpid()}"
+        self._queue: set[str] = set()
+        self._next_unlisted = 0.0
+        self._found: list[Findings] = []
+        self.requested = asyncio.Event()
+        """Set to run the next round at once."""
 
-    async def audit_all(self) -> None:
-        """Audit all fleets. StoreUnavailableError."""
-        found = await audit_all(self._store, self._specs)
-        await self._report(found)
-        _log_damage(found)
+    def due(self, fleet: str) -> None:
+        """Audit a fleet in the next round, unless another dispatcher has claimed that by then."""
+        self._queue.add(fleet)
+        self.requested.set()
 
-    async def audit_repaired(self) -> None:
-        """Audit the damaged fleets that were repaired since their audit, as far as the store is available."""
-        with suppress(StoreUnavailableError):
-            repaired = {fleet for fleet, repairs in self._repairs.items() if await self._count(fleet) != repairs}
-            if repaired:
-                again = {fleet: await audit_fleet(self._store, self._specs, fleet) for fleet in repaired}
-                await self._report([again.get(one.fleet, one) for one in self._latest])
-                _log_damage(again.values())
+    async def round(self) -> None:
+        """Audit the fleets that are due, in random order, then the other keys if they are."""
+        self.requested.clear()
+        for fleet in random.sample(sorted(self._queue), len(self._queue)):
+            await self._audit(fleet)
+            self._queue.discard(fleet)
+        if _now() >= self._next_unlisted:
+            await self._audit_unlisted()
 
-    async def _report(self, found: Sequence[Findings]) -> None:
-        self._latest = list(found)
-        self._repairs = {one.fleet: await self._count(one.fleet) for one in found if one.total and one.fleet}
-        for notify in self._listeners:
-            notify(found)
-
-    async def _count(self, fleet: str) -> int | None:
-        """Number of repairs of a fleet so far; None while it cannot be read."""
+    async def _audit(self, fleet: str) -> None:
+        """Audit a fleet, with at most a quarter of the server's time."""
+        began = _now()
         try:
-            return (await self._store.fleets.snapshot(fleet)).counters["repairs"]
-        except StoreUnavailableError:
-            raise
-        except DispatchError:
-            return None
+            claim = await self._store.audits.claim(fleet)
+            if claim is None:
+                return
+            found = await audit_fleet(self._store, self._specs, fleet)
+            if found.not_looked is None:
+                first = next(iter(found.sentences), "")
+                result = AuditResult(at=time.time(), total=found.total, by=self._by, first=first)
+                await self._store.audits.store(fleet, claim, result)
+        except DispatchError as error:
+            log.warning("audit_not_done", fleet=fleet, why=error.code)
+        else:
+            _log_damage([found])
+        await asyncio.sleep(_now() - began)
+
+    async def _audit_unlisted(self) -> None:
+        """Audit the keys of no listed fleet, and again soon if they are damaged or cannot be read."""
+        self._next_unlisted = _now() + RETRY_SECONDS
+        try:
+            found = await audit_unlisted(self._store, self._specs)
+        except DispatchError as error:
+            log.warning("audit_not_done", why=error.code)
+            return
+        if found != self._found:
+            _log_damage(found)
+        self._found = found
+        if not any(one.total for one in found):
+            self._next_unlisted = _now() + UNLISTED_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)
+        self._unlisted(found)
 
 
 def _log_damage(audited: Iterable[Findings]) -> None:
@@ -100,24 +100,5 @@ def _log_damage(audited: Iterable[Findings]) -> None:
             log.error("damage_found", fleet=one.fleet, findings=one.total, first=one.sentences[0])
 
 
-async def _audit_forever(audits: SelfAudits, pause_seconds: float, watch_seconds: float) -> None:
-    clock = asyncio.get_running_loop().time
-    while True:
-        due = clock() + pause_seconds * random.uniform(1 - JITTER, 1 + JITTER)
-        if not await _done(audits.audit_all()):
-            due = min(due, clock() + RETRY_SECONDS)
-        while clock() < due:
-            await asyncio.sleep(min(watch_seconds, due - clock()))
-            await _done(audits.audit_repaired())
-
-
-async def _done(audit: Coroutine[object, object, None]) -> bool:
-    """Wait for an audit; log an error, and return False if the store caused it."""
-    try:
-        await audit
-    except DispatchError as error:
-        log.warning("audit_not_done", why=error.code)
-        return False
-    except Exception:
-        log.exception("audit_failed")
-    return True
+def _now() -> float:
+    return asyncio.get_running_loop().time()

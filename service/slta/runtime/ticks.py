@@ -32,14 +32,18 @@ class Ticks:
         self,
         store: Store,
         repairs: AutomaticRepairs,
+        audit_due: Callable[[str], None] = lambda _: None,
         vanished: Callable[[], None] = lambda: None,
-        schedule: TickSchedule | None = None,
     ) -> None:
-        """`repairs` receives suspect fleets. `vanished` is called for each vanished fleet, see `vanished_fleets`."""
+        """`repairs` receives suspect fleets, `audit_due` fleets whose audit is due.
+
+        `vanished` is called for each vanished fleet, see `vanished_fleets`.
+        """
         self._store = store
         self._repairs = repairs
+        self._audit_due = audit_due
         self._vanished = vanished
-        self._schedule = schedule or TickSchedule()
+        self._schedule = TickSchedule()
         self._rescheduled = asyncio.Event()
         self._absences = Absences()
         self._names: Collection[str] | None = None
@@ -117,6 +121,8 @@ class Ticks:
             code = await self._finish(fleet, result)
         except Exception:
             log.exception("tick_failed", fleet=fleet)
+        if isinstance(result, Ticked) and result.audit_is_due:
+            self._audit_due(fleet)
         seconds, recent = (result.seconds, result.recent) if isinstance(result, Ticked) else (0, False)
         self._schedule.ticked(fleet, _now(), seconds, shared=recent and not self._store.is_doubted(fleet))
         if self._names and fleet in self._names:

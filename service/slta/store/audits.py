@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slta.models import Configuration, Findings
+from slta.models import AuditResult, Configuration, Findings
 from slta.store.census import take_census
 from slta.store.client.functions import FunctionClient
 from slta.store.fleets import FLEETS_KEY
@@ -14,7 +14,7 @@ LEASES_PER_CALL = 500
 
 
 class Audits:
-    """Read-only audits of all fleets. Every method may raise StoreUnavailableError."""
+    """Audits of all fleets, which read only but for their claims. Every method may raise StoreUnavailableError."""
 
     def __init__(self, functions: FunctionClient, work: int = WORK) -> None:
         """`work` limits a slice, see `WORK`."""
@@ -53,6 +53,19 @@ class Audits:
             total, slices = total + int(count), slices + 1
             part = part or ("leases" if leases else "")
         return Findings(fleet=fleet, sentences=sentences, total=total, slices=slices)
+
+    async def claim(self, fleet: str) -> str | None:
+        """Claim the fleet's periodic audit for ten minutes; None if none is due. The claim, for `store`.
+
+        UnknownFleetError, NewerFleetError, DamagedError, RepairingError, OutcomeUnknownError.
+        """
+        outcome, *claim = await self._functions.change("claim_audit", fleet)
+        return str(claim[0]) if outcome == "CLAIMED" else None
+
+    async def store(self, fleet: str, claim: str, result: AuditResult) -> None:
+        """Store the result of a claimed audit in the fleet. Errors as of `claim`."""
+        first = " ".join(result.first.split())
+        await self._functions.change("store_audit", fleet, claim, f"{result.at:.3f}", result.total, result.by, first)
 
     async def configuration(self, fleet: str) -> Configuration:
         """A fleet's stored document and compiled tables. UnknownFleetError, NewerFleetError."""

@@ -18,12 +18,13 @@ def configured(reply: Reply) -> Configured:
 
 def ticked(reply: Reply) -> Ticked:
     """Parse the reply of `tick`."""
-    outcome, first, word, micros = reply
+    outcome, first, word, audit, micros = reply
     suspect = Suspect(ours=bool(first), blocked=word) if outcome == "SUSPECT" else None
     return Ticked(
         suspect=suspect,
         remain=bool(first) and not suspect,
         recent=word == "recent" and not suspect,
+        audit_is_due=bool(audit),
         seconds=micros / MICROSECONDS,
     )
 

@@ -68,7 +68,7 @@ RESULTS = {
     "batch": "BATCH FAULT NOT_RUN OTHER_FLEET",
     "change": "CONFIGURED FINISHED DELETED CREATED POOL CHANGED REMOVED MARKED TICKED SUSPECT",
     "read": "SNAPSHOT PAST SESSION CONFIG PAGE IDS EVENTS INCARNATIONS CONFIGURATION",
-    "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED",
+    "audit": "AUDITED CENSUS CLASSES SURVEYED BEGUN SLICE REPAIRED WAIT SOUND BLOCKED CLAIMED STORED",
 }
 """All other outcomes by kind. A placement is followed by pool id, class, lease, start, due second and a detail: the
 token of an assign, or the comparison of a report; '' without one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slta.models import COUNTERS, WINDOWS, ClassSnapshot, Comparison, Differences, Integrals, Snapshot
+from slta.models import COUNTERS, WINDOWS, AuditResult, ClassSnapshot, Comparison, Differences, Integrals, Snapshot
 from slta.models.errors import DamagedError, DocumentUnreadableError
 
 TOKEN_COUNT_PREFIX = "assigned_"
@@ -36,6 +36,7 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         policy=fields["policy"],
         store_epoch=epoch,
         suspect=bool(fields["suspect"]),
+        audit=_audit(fields.get("audit_result", "")),
         repair_blocked=fields.get("repair_blocked") or None,
         draining_sessions=sum(_vector(fields, "draining_sessions")),
         rank=int(rank),
@@ -48,6 +49,13 @@ def _parse(fleet: str, reply: list[Any]) -> Snapshot:
         past={w: parse_integrals(epoch, line) for w, line in zip(WINDOWS, past, strict=True) if line},
         **{name: int(fields[name]) for name in INTEGERS},
     )
+
+
+def _audit(result: str) -> AuditResult | None:
+    if not result:
+        return None
+    at, total, by, *first = result.split(" ", 3)
+    return AuditResult(at=float(at), total=int(total), by=by, first="".join(first))
 
 
 def _vector(fields: dict[str, str], name: str) -> list[int]:

@@ -200,6 +200,8 @@ register('events', reading(events.list), { 'no-writes' })
 register('audit', function(key_list, args)
   return audit.slice(key_list[1], clock(args[1]), args[2], args[3], tonumber(args[4]))
 end, { 'no-writes' })
+register('claim_audit', updating(audit_claims.claim), { 'allow-oom' })
+register('store_audit', updating(audit_claims.store), { 'allow-oom' })
 register('configuration', reading(audit_tables.configuration), { 'no-writes' })
 -- ARGV: time, then the configuration compiled from the stored document.
 register('begin_survey', function(key_list, args)

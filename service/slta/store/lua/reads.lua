@@ -36,6 +36,7 @@ function reads.snapshot(fleet)
   if fleet.suspect ~= '' then
     fields[#fields + 1], fields[#fields + 2] = 'repair_blocked', repair.blocked(fleet)
   end
+  fields[#fields + 1], fields[#fields + 2] = 'audit_result', audit_claims.result(fleet)
   local sizes = { bytes(policies.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0
   assert(rank >= 0 and rank <= fleet.last_rank)

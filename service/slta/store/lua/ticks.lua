@@ -5,10 +5,10 @@ ticks = {}
 
 local RECENT = 500e3 -- µs after a tick in which another one changes nothing
 local COLD = { -- what a tick reads, in one command
-  'suspect', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
+  'suspect', 'repairs', 'ended_since', 'retention', 'utilities_version', 'pools_since', 'pools_high', 'pools_low',
 }
 
-local ticked = {} -- by prefix, the clock and the incarnation at the last tick of a sound fleet in this process
+local ticked = {} -- by prefix: the clock and the incarnation at the last tick of a sound fleet in this process
 
 -- An error in one part marks the fleet suspect and the other parts still run, so that leases end and the history grows
 -- while a fleet waits for its repair. Returns whether the fleet is sound. O(sessions that end).
@@ -24,8 +24,8 @@ local function upkeep(fleet)
   return fleet.suspect == ''
 end
 
--- Whether the fleet was ticked less than RECENT ago, is still sound, and no lease has expired. A clock that stepped back is not
--- recent: only a write takes the new time over. O(1).
+-- Whether the fleet was ticked less than RECENT ago, is still sound, and no lease has expired. Not if the clock has
+-- stepped back: only a write takes the new time over. O(1).
 local function is_recent(fleet)
   local last = ticked[fleet.prefix]
   local elapsed = last and last.incarnation == fleet.incarnation and fleet.clock - last.clock
@@ -33,18 +33,25 @@ local function is_recent(fleet)
     and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
 end
 
+-- 1 if an audit is due, else 0, also if that cannot be read.
+local function is_audit_due(fleet)
+  return select(2, pcall(audit_claims.is_due, fleet)) == true and 1 or 0
+end
+
 -- fleet: nil if it is damaged; `shared` is '1' to change nothing if the fleet was ticked just now.
---   -> {TICKED, 1 if expired leases remain, else 0, 'recent' if nothing was done} | {SUSPECT, …} if the fleet needs a
--- repair, see `repair.claim`. O(sessions that end).
+--   -> {TICKED, 1 if expired leases remain, else 0, 'recent' if nothing was done, else '', audit} | {SUSPECT, …, audit}
+-- if the fleet needs a repair, see `repair.claim`; `audit` is 1 if one is due, else 0. O(sessions that end).
 function ticks.run(key, fleet, shared)
   if fleet and shared == '1' and is_recent(fleet) then
     cache.give_back(fleet)
-    return { 'TICKED', 0, 'recent' }
+    return { 'TICKED', 0, 'recent', 0 }
   elseif not fleet or select(2, pcall(upkeep, fleet)) ~= true then
-    return repair.claim(key)
+    local reply = repair.claim(key)
+    reply[#reply + 1] = fleet and is_audit_due(fleet) or 0
+    return reply
   end
   ticked[fleet.prefix] = { clock = fleet.clock, incarnation = fleet.incarnation }
-  return { 'TICKED', leases.are_due(fleet) and 1 or 0, '' }
+  return { 'TICKED', leases.are_due(fleet) and 1 or 0, '', is_audit_due(fleet) }
 end
 
 -- Forgets a deleted fleet.
