@@ -10,6 +10,9 @@ DEV := $(VENV)/.dev-installed
 PROXIES := $(VENV)/.proxies-installed
 UV_VERSION := 0.13.9
 
+# Tests start Python hundreds of times: without bytecode on disk each would compile its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
 .PHONY: mutants walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign
