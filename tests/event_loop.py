@@ -80,4 +80,3 @@ def measured_callbacks() -> Iterator[Callbacks]:
     finally:
         handle_class._run = run
         gc.set_threshold(*thresholds)
-        gc.unfreeze()

@@ -54,5 +54,4 @@ def settled() -> Iterator[None]:
     thresholds = gc.get_threshold()
     freeze_startup_objects()
     yield
-    gc.unfreeze()
     gc.set_threshold(*thresholds)
