@@ -144,6 +144,14 @@ def test_own_sessions_are_spread_and_fill_the_pools() -> None:
         put(scripted, replies(), wanted(session_id="s-7"))
 
 
+def test_a_client_with_few_of_the_sessions_takes_the_others_for_clients_that_choose_as_it_does() -> None:
+    scripted = Scripted()
+    scripted.falls_back(pools(capacity=100, occupancies=(10, 15)))
+    opened(scripted)
+    taken = [put(scripted, replies(), wanted(session_id=f"s-{number}")).pool_id for number in range(2)]
+    assert taken == ["p-0", "p-1"]
+
+
 # Several fleets
 
 

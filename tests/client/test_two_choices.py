@@ -25,9 +25,11 @@ def endpoints(*classes: dict[str, Any]) -> Endpoints:
     return Endpoints({"fleet": "f", "classes": list(classes)})
 
 
-def chosen(found: Endpoints, changes: Mapping[str, int] | None = None, times: int = 2000) -> Counter[str | None]:
+def chosen(
+    found: Endpoints, changes: Mapping[str, int] | None = None, times: int = 2000, weight: float = 1.0
+) -> Counter[str | None]:
     rng = random.Random(1)
-    pools = [choose(found, changes or {}, rng) for _ in range(times)]
+    pools = [choose(found, changes or {}, weight, rng) for _ in range(times)]
     return Counter(pool and pool.pool_id for pool in pools)
 
 
@@ -68,15 +70,37 @@ def test_one_pool_with_room_among_many_full_ones_is_found() -> None:
 
 @each("found", [endpoints(), endpoints(pool_class("a", 10)), endpoints(pool_class("a", 2, 2, 3))])
 def test_without_a_pool_with_room_none_is_chosen(found: Endpoints) -> None:
-    assert choose(found, {}, random.Random(1)) is None
+    assert choose(found, {}, 1.0, random.Random(1)) is None
+
+
+@each(("change", "better"), [(1, "a-1"), (0, "a-0"), (-1, "a-0")])
+def test_an_own_session_stands_for_those_of_the_other_clients(change: int, better: str) -> None:
+    assert chosen(endpoints(pool_class("a", 100, 20, 25)), {"a-0": change}, 50, weight=10.0) == {better: 50}
+
+
+def test_for_room_an_own_session_counts_once() -> None:
+    assert chosen(endpoints(pool_class("a", 3, 0)), {"a-0": 2}, 50, weight=10.0) == {"a-0": 50}
+    assert chosen(endpoints(pool_class("a", 3, 0, 3)), {"a-0": 2}, 50, weight=10.0) == {"a-0": 50}
+
+
+def test_ten_clients_together_level_the_pools_and_no_more() -> None:
+    """Each has a tenth of the sessions; without a weight each would level by itself what all see: tenfold."""
+    found, rng = endpoints(pool_class("a", 100, *[20] * 20), pool_class("b", 100, *[30] * 20)), random.Random(1)
+    clients: list[Counter[str]] = [Counter() for _ in range(10)]
+    for number in range(1000):
+        changes = clients[number % 10]
+        changes[choose(found, changes, 10.0, rng).pool_id] += 1
+    begun = sum(clients, Counter[str]())
+    per_pool = [sum(count for pool, count in begun.items() if pool[0] == name) / 20 for name in "ab"]
+    assert 20 + per_pool[0] == pytest.approx(30 + per_pool[1], abs=3)
 
 
 def test_own_sessions_fill_a_pool() -> None:
-    assert choose(endpoints(pool_class("a", 2, 1)), {"a-0": 1}, random.Random(1)) is None
+    assert choose(endpoints(pool_class("a", 2, 1)), {"a-0": 1}, 1.0, random.Random(1)) is None
 
 
 def test_a_single_pool_is_chosen_with_what_is_known_of_it() -> None:
-    pool = choose(endpoints(pool_class("a", 7, 3)), {}, random.Random(1))
+    pool = choose(endpoints(pool_class("a", 7, 3)), {}, 1.0, random.Random(1))
     assert pool == ("a-0", "a", None, 7, 3)
 
 

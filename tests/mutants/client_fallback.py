@@ -47,13 +47,22 @@ MUTANTS = {
     "a child forgets its parent's endpoints": python("options", "inherited or {}", "{}", "outages"),
     # Two choices
     "the first of two pools is taken": python(
-        "two_choices", "for number in numbers), key=by_load)", "for number in numbers), key=id)", "two_choices"
+        "two_choices", "for number in numbers), key=rank)", "for number in numbers), key=id)", "two_choices"
     ),
     "the pool with the fewest sessions is taken whatever its capacity": python(
-        "two_choices", ", 0) / pool.capacity", ", 0) / 1000", "two_choices"
+        "two_choices", ", 0.0) / pool.capacity", ", 0.0) / 1000", "two_choices"
     ),
-    "own sessions are not counted": python("two_choices", " + changes.get(pool.pool_id, 0)", "", "two_choices"),
-    "a full pool is taken": python("two_choices", "if by_load(best) < 1:", "if True:", "two_choices"),
+    "own sessions are not counted": python(
+        "two_choices", " + weight * changes.get(pool.pool_id, 0)", "", "two_choices"
+    ),
+    "each client levels by itself what all see": python("two_choices", "weight * changes", "changes", "two_choices"),
+    "for room an own session counts for those of other clients": python(
+        "two_choices", "load(pool, changes, 1.0) >= 1", "load(pool, changes, weight) >= 1", "two_choices"
+    ),
+    "a client is taken for the only one": python(
+        "fallback", "known[fleet].sessions / max(live(fleet), 1)", "1.0", "fallback"
+    ),
+    "a full pool is taken": python("two_choices", "if not is_full(best):", "if True:", "two_choices"),
     "the best of all pools is taken": python("two_choices", "min(2, count))", "count)", "two_choices"),
     # Placements
     "a limit of the key is got round": python(

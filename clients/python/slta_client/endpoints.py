@@ -34,6 +34,8 @@ class Endpoints:
         except (KeyError, TypeError) as error:
             raise ValueError("it has no endpoints of a fleet") from error
         self._ends = list(accumulate(len(one["pool_ids"]) for one in self._classes))
+        self.sessions = sum(sum(one["occupancies"]) for one in self._classes)
+        """On all pools."""
         if len(self) > MAX_POOLS:
             raise ValueError(f"it has more than {MAX_POOLS} pools")
 

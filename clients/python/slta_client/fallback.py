@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from slta_client import metrics, two_choices
@@ -37,11 +37,12 @@ class Fallback:
         """When the next reading of endpoints is due: not while the breaker is open."""
         return max(self.copies.due_at(), self.breaker.open_until)
 
-    def choose(self, fleets: Sequence[str]) -> Choice | None:
-        """A pool of the first fleet that has room, as far as is known."""
-        for fleet in fleets:
-            endpoints = self.copies.known.get(fleet)
-            pool = two_choices.choose(endpoints, self.copies.changes(fleet), self._rng) if endpoints else None
+    def choose(self, fleets: Sequence[str], live: Callable[[str], int]) -> Choice | None:
+        """A pool of the first fleet that has room, as far as is known. `live` counts this client's sessions there."""
+        known = self.copies.known
+        for fleet in filter(known.__contains__, fleets):
+            weight = known[fleet].sessions / max(live(fleet), 1)
+            pool = two_choices.choose(known[fleet], self.copies.changes(fleet), max(weight, 1.0), self._rng)
             if pool is not None:
                 return Choice(fleet, pool)
         return None

@@ -92,6 +92,11 @@ class Leases:
         lane = min(lanes, key=lambda lane: lane.ready_at(), default=None)
         return lane if lane is not None and lane.ready_at() < inf else None
 
+    def live_in(self, fleet: str) -> int:
+        """Number of live sessions in a fleet."""
+        lanes = (self._renewals.get(fleet), self._reports.get(fleet))
+        return sum(len(lane.live) for lane in lanes if lane is not None)
+
     def unreported(self) -> list[Session]:
         """Live sessions that slta has not taken yet."""
         return [session for lane in list(self._reports.values()) for session in list(lane.live.values())]

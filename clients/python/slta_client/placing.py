@@ -83,7 +83,7 @@ def _in_order(state: State, wanted: Wanted) -> Steps[Session | Refused]:
 
 def _fall_back(state: State, wanted: Wanted, fleets: Sequence[str]) -> Session | None:
     """Place the session by the fallback in one of these fleets; slta is told as soon as it answers."""
-    choice = state.fallback.choose(fleets) if state.fallback is not None else None
+    choice = state.fallback.choose(fleets, state.leases.live_in) if state.fallback is not None else None
     if choice is None or not NAME.fullmatch(wanted.session_id):
         return None
     session = Session(
