@@ -51,7 +51,10 @@ function ticks.run(key, fleet, shared)
     return reply
   end
   ticked[fleet.prefix] = { clock = fleet.clock, incarnation = fleet.incarnation }
-  return { 'TICKED', leases.are_due(fleet) and 1 or 0, '', is_audit_due(fleet) }
+  local audit = is_audit_due(fleet)
+  cold.unload(fleet)
+  cache.give_back(fleet)
+  return { 'TICKED', leases.are_due(fleet) and 1 or 0, '', audit }
 end
 
 -- Forgets a deleted fleet.

@@ -84,6 +84,14 @@ function cold.write(fleet)
   end
 end
 
+-- Forgets the loaded fields, once they are written.
+function cold.unload(fleet)
+  for field in pairs(fleet.cold) do
+    rawset(fleet, field, nil)
+  end
+  fleet.cold = {}
+end
+
 local function check_loaded(fleet, field)
   if is_missing(fleet, field) then
     error('the cold field ' .. field .. ' was not loaded')
