@@ -33,7 +33,7 @@ CONNECTIONS = GaugeDef("connections", "Open client connections, including TLS ha
 REFUSED = CounterDef("connections_refused", "Connections refused, or closed before a complete request.", ("reason",))
 STORE_CALLS = HistogramDef(
     "store_duration_seconds",
-    "Duration of store function calls, including the network.",
+    "Duration of store function calls, including the network; ticks in one packet are one.",
     ("function",),
     (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
 )
