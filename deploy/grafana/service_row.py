@@ -71,6 +71,11 @@ SERVICE = Row(
             unit="s",
         ),
         Chart(
+            "Shards",
+            "Masters of the store by the result of the last test write, as the dispatcher that sees most of them says.",
+            {"{{status}}": "max by (status) (slta_store_shards{INSTALLATION})"},
+        ),
+        Chart(
             "Batch size",
             "Operations that shared a call of the store; it grows with the load, up to 128.",
             {"mean": "slta:batch_size:mean1m{INSTALLATION}"},

@@ -22,8 +22,8 @@ class Untouchable:
 class Known(Untouchable):
     """One that must not be asked either, and was tried before."""
 
-    def __init__(self, readiness: str) -> None:
-        self.readiness = readiness
+    def __init__(self, readiness: str, **shards: int) -> None:
+        self.readiness, self.shards = readiness, shards or {readiness: 1}
 
 
 async def test_liveness_never_asks_the_store(new_client: NewClient) -> None:
@@ -35,6 +35,11 @@ async def test_liveness_never_asks_the_store(new_client: NewClient) -> None:
 async def test_readiness_is_what_the_store_said_last_and_asks_it_nothing(new_client: NewClient, word: str) -> None:
     answer = await new_client(Known(word)).get("/readyz")
     assert (answer.status_code, answer.json()) == (200 if word == "ready" else 503, {"status": word})
+
+
+async def test_one_master_of_a_cluster_is_enough_to_be_ready_and_the_others_are_counted(new_client: NewClient) -> None:
+    answer = await new_client(Known("ready", ready=1, connection=1, timeout=1)).get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "unavailable_shards": 2})
 
 
 async def test_nobody_is_ready_before_a_write_was_tried(api: Api, store: Store, redis: Redis) -> None:

@@ -24,9 +24,9 @@ PLAIN = "api/plain_operations"
 
 PYTHON = {
     "a call that may have run is said not to have run": python(
-        "store/batching/batcher",
-        "call.may_have_run |= failed.failure.ran",
-        "call.may_have_run |= False",
+        "store/batching/pending",
+        "self.may_have_run |= failed.failure.ran",
+        "self.may_have_run |= False",
         *FAULTS,
     ),
     "after its deadline everything may have run": python(
@@ -91,8 +91,8 @@ PYTHON = {
     ),
     "a change whose reply was lost is said not to have run": python(
         "store/client/functions",
-        "OutcomeUnknownError() if self.failure.ran else StoreUnavailableError()",
-        "StoreUnavailableError()",
+        "OutcomeUnknownError() if self.failure.ran else self.unavailable()",
+        "self.unavailable()",
         *FAULTS,
     ),
     "every failed call is sent a second time": python(
@@ -106,8 +106,8 @@ PYTHON = {
     ),
     "a read that failed may have run": python(
         "store/client/functions",
-        "raise StoreUnavailableError from failed",
-        "raise failed.as_dispatch_error() from failed",
+        "raise failed.unavailable() from failed\n\n    async def slice",
+        "raise failed.as_dispatch_error() from failed\n\n    async def slice",
         *FAULTS,
     ),
     "a connection is kept that leads to a replica": python(

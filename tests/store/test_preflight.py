@@ -62,7 +62,7 @@ async def test_a_replica_is_refused(own: Server) -> None:
 async def test_a_node_of_a_cluster_is_refused(name: str) -> None:
     ports = ["--port", str(free_port()), "--cluster-port", str(free_port())]
     with own_server(SERVERS[name], "--cluster-enabled", "yes", *ports) as server:
-        assert "use a server with cluster-enabled no" in await refusal(server)
+        assert "set --store-url (SLTA_STORE_URL) to a redis+cluster:// URL" in await refusal(server)
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])

@@ -216,6 +216,14 @@ class ProbeAnswer:
     status: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartlyReadyAnswer:
+    """`ready`, and how many masters of a cluster take no writes: their fleets are unavailable."""
+
+    status: str
+    unavailable_shards: int
+
+
 def json_response(value: object, status: int = 200) -> Response:
     """JSON response of a value."""
     return Response(as_json(value), status, media_type="application/json")

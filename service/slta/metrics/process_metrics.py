@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -43,6 +43,11 @@ SURPLUS_REPLICAS = GaugeDef(
     "store_surplus_replicas",
     "Online replicas beyond SLTA_STORE_REPLICAS, with durability=replicated: they must confirm writes too.",
     (),
+)
+SHARDS = GaugeDef(
+    "store_shards",
+    "Masters of the store by the result of this process's last test write, `ready` or as in /readyz.",
+    ("status",),
 )
 VANISHED = CounterDef("fleets_vanished", "Fleets that disappeared from the store without being deleted.", ())
 EVICTS = GaugeDef(
@@ -89,6 +94,7 @@ class ProcessMetrics:
         self._batches = BATCHES.create(self.registry)
         self._store_errors = STORE_ERRORS.create(self.registry)
         self._surplus_replicas = SURPLUS_REPLICAS.create(self.registry)
+        self._shards = SHARDS.create(self.registry)
         self._vanished = VANISHED.create(self.registry)
         self._evicts = EVICTS.create(self.registry)
         self._unlisted = UNLISTED.create(self.registry)
@@ -138,6 +144,12 @@ class ProcessMetrics:
     def fleet_vanished(self) -> None:
         """Count a vanished fleet."""
         self._vanished.inc()
+
+    def shards(self, statuses: Mapping[str, int]) -> None:
+        """Set the number of masters by status."""
+        self._shards.clear()
+        for status, count in statuses.items():
+            self._shards.labels(status).set(count)
 
     def eviction(self, found: Eviction | None) -> None:
         """Set whether the store may evict keys; None (unknown): no series."""

@@ -84,7 +84,7 @@ class BackgroundTasks:
     def _tasks(self) -> list[Coroutine[object, object, None]]:
         return [
             # A task of its own, so that readiness is never older than a second and one store call.
-            _every_second(self.store.check, self.store.check_requested),
+            _every_second(self._check, self.store.check_requested),
             _every_second(self._round),
             _every_second(self._ticks.run),  # it ends only by a defect
             _every_second(self._repairs.round, self._repairs.requested),
@@ -95,7 +95,7 @@ class BackgroundTasks:
 
     async def _start(self) -> None:
         """Startup: the store's check and preflight, the layout of its fleets, then the fleet file."""
-        await self.store.check()
+        await self._check()
         if self.embedded is None:
             await _retry_until_available(self._preflight)
         await self._ticks.first_round.wait()
@@ -103,6 +103,10 @@ class BackgroundTasks:
             raise UnsuitableStoreError(self.store.layout_mismatch)
         if self.file:
             await _retry_until_available(self._apply_file, self.file)
+
+    async def _check(self) -> None:
+        await self.store.check()
+        self.metrics.shards(self.store.shards)
 
     async def _preflight(self) -> None:
         if not await self.store.preflight(self.requirements):

@@ -193,8 +193,9 @@ class Settings(BaseSettings):
 
     @property
     def shared_store_kind(self) -> str:
-        """Kind of the shared store: one server, or those that sentinels name."""
-        return "shared, by Sentinel" if "+sentinel:" in self.shared_store_url.lower() else "shared"
+        """Kind of the shared store, by the scheme of its URL."""
+        kinds = {"sentinel": "shared, by Sentinel", "cluster": "shared, a cluster"}
+        return kinds.get(self.shared_store_url.partition(":")[0].partition("+")[2], "shared")
 
     @property
     def allows_volatile(self) -> bool:

@@ -8,14 +8,22 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Self
 
+from slta.models.errors import StoreUnavailableError
 from slta.store.audits import Audits
 from slta.store.batching.batcher import Operations
 from slta.store.client.connection_pool import StoreSettings
 from slta.store.client.connections import Connections
 from slta.store.client.failures import REFUSING_ERROR_KINDS
-from slta.store.client.functions import FunctionClient, StoreCallError, StoreObserver, key_of
-from slta.store.client.preflight import Eviction, ServerRequirements, eviction, preflight
-from slta.store.client.routing import ANY_TAG
+from slta.store.client.functions import FunctionClient, StoreCallError, StoreObserver
+from slta.store.client.preflight import (
+    NO_EVICTION,
+    Eviction,
+    ServerRequirements,
+    eviction,
+    known_pools,
+    preflight,
+)
+from slta.store.client.routing import ANY_TAG, key_of
 from slta.store.client.url import Address
 from slta.store.failover.recovery import Recovery
 from slta.store.failover.replay_log import ReplayLog
@@ -26,9 +34,17 @@ from slta.store.pools import Pools
 from slta.store.repairs import Repairs
 from slta.store.sessions import Sessions
 
-READINESS = ("ready", "starting", "unavailable", "unconfirmed", "unsynced", *REFUSING_ERROR_KINDS.values())
-"""Results of a check: writable, not checked yet, no reply, replication lag, replies before the sync to disk, or the
-kind of the server's error."""
+READINESS = (
+    "ready",
+    "starting",
+    "unavailable",
+    "unconfirmed",
+    "unsynced",
+    "unsuitable",
+    *REFUSING_ERROR_KINDS.values(),
+)
+"""Results of a check: writable, not checked yet, no reply, replication lag, replies before the sync to disk, refused by
+the preflight check, or the kind of the server's error."""
 
 
 class Store:
@@ -55,6 +71,7 @@ class Store:
         self._recovery = Recovery(self._functions, self._detector, self._replay_log)
         self._failures: dict[Address | None, StoreCallError | None] = {}
         """Why the last `check` of each shard failed, if it did."""
+        self._evictions: dict[Address, Eviction | None] = {}
         self.layout_mismatch = ""
         """Why a fleet of another layout cannot be used, or ''; set by the ticks."""
         self.audits = Audits(self._functions)
@@ -90,8 +107,20 @@ class Store:
         return await preflight(self._connections, requirements)
 
     async def eviction(self) -> Eviction | None:
-        """Eviction policy of the server, see `preflight.eviction`. StoreUnavailableError."""
-        return await eviction(self._connections)
+        """Eviction policy of the servers, and their number of evicted keys. StoreUnavailableError.
+
+        Of a server of a cluster that does not reply, what it said last counts.
+        """
+        pools = await known_pools(self._connections)
+        found = await asyncio.gather(*map(eviction, pools), return_exceptions=True)
+        if all(isinstance(one, BaseException) for one in found):
+            raise StoreUnavailableError
+        for pool, one in zip(pools, found, strict=True):
+            if not isinstance(one, BaseException):
+                self._evictions[pool.address] = one
+        known = [one for pool in pools if (one := self._evictions.get(pool.address))]
+        policy = next((one.policy for one in known if one.is_possible), NO_EVICTION)
+        return Eviction(policy, sum(one.evicted_keys for one in known)) if known else None
 
     @property
     def readiness(self) -> str:

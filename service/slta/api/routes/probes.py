@@ -15,7 +15,7 @@ from slta.api.http.api_route import ApiRoute
 from slta.api.http.dependencies import TheDependencies, TheMetrics, ThePrincipal
 from slta.api.http.problems import HttpError
 from slta.api.http.route_options import allow, public
-from slta.api.schemas import ProbeAnswer, json_response
+from slta.api.schemas import PartlyReadyAnswer, ProbeAnswer, json_response
 from slta.models.scrape import Part, Scrape
 
 FORMATS = ("text/plain", "application/openmetrics-text")
@@ -33,11 +33,18 @@ async def get_healthz() -> Response:
     return json_response(ProbeAnswer(status="ok"))
 
 
-@router.get("/readyz", responses={200: {"model": ProbeAnswer}, 503: {"model": ProbeAnswer}})
+@router.get("/readyz", responses={200: {"model": ProbeAnswer | PartlyReadyAnswer}, 503: {"model": ProbeAnswer}})
 @public()
 async def get_readyz(dependencies: TheDependencies) -> Response:
-    """Readiness: the last test write to the store, about a second ago, succeeded and the process is not stopping."""
-    status = "ending" if dependencies.is_ending() else dependencies.store.readiness
+    """Readiness: the last test write to the store, about a second ago, succeeded and the process is not stopping.
+
+    Of a cluster, on one master at least.
+    """
+    store = dependencies.store
+    status = "ending" if dependencies.is_ending() else store.readiness
+    unavailable = sum(store.shards.values()) - store.shards["ready"] if status == "ready" else 0
+    if unavailable:
+        return json_response(PartlyReadyAnswer(status=status, unavailable_shards=unavailable))
     return json_response(ProbeAnswer(status=status), 200 if status == "ready" else 503)
 
 

@@ -176,7 +176,7 @@ class Batcher:
             call = self._queue.popleft()
             self._pending -= len(call.unresolved)
             if call.deadline <= now:
-                call.fail(StoreUnavailableError())
+                call.fail(call.unavailable or StoreUnavailableError())
             elif not call.done.done():  # done: its caller was cancelled
                 batch.append(call)
                 room -= len(call.unresolved)
@@ -216,7 +216,7 @@ class Batcher:
                 await self._send("release", releasing)
             return
         for call in batch:
-            call.may_have_run |= failed.failure.ran
+            call.was_tried(failed)
         await asyncio.sleep(RETRY_PAUSE_SECONDS)
         self._requeue(batch)
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from slta.models.errors import OutcomeUnknownError
-from slta.store.client.functions import Argument
+from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
+from slta.store.client.functions import Argument, StoreCallError
 from slta.store.replies import Reply
 
 OperationArgs = tuple[str, str, Argument, Argument, Argument]
@@ -19,10 +19,10 @@ Outcome = Reply | Exception
 class PendingCall:
     """Operations whose caller awaits `done`; `deadline` in seconds of the event loop's clock.
 
-    `unresolved` has the operations without an outcome, in order.
+    `unresolved` has the operations without an outcome, in order; `unavailable` says why they could not be sent.
     """
 
-    __slots__ = ("_indexes", "_outcomes", "deadline", "done", "may_have_run", "unresolved")
+    __slots__ = ("_indexes", "_outcomes", "deadline", "done", "may_have_run", "unavailable", "unresolved")
 
     def __init__(
         self, operations: Sequence[OperationArgs], deadline: float, done: asyncio.Future[list[Outcome]]
@@ -31,6 +31,7 @@ class PendingCall:
         self.deadline = deadline
         self.done = done
         self.may_have_run = False
+        self.unavailable: StoreUnavailableError | None = None
         self._indexes: Sequence[int] = range(len(operations))
         self._outcomes: list[Outcome] = [[]] * len(operations)
 
@@ -56,6 +57,11 @@ class PendingCall:
         self.unresolved = ()
         if not self.done.done():
             self.done.set_result(replies)
+
+    def was_tried(self, failed: StoreCallError) -> None:
+        """Note a failed attempt."""
+        self.may_have_run |= failed.failure.ran
+        self.unavailable = failed.unavailable()
 
     def fail(self, error: Exception, passing: Collection[str] = ()) -> None:
         """Set an error that did not let the operations run, except those named in `passing`.

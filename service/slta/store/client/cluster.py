@@ -133,7 +133,8 @@ class Cluster:
                 task.cancel()
         ended = [task for task in tasks if task.done() and not task.cancelled()]
         errors = [task.exception() for task in ended]
-        self._silence = None if None in errors else errors[0]
+        told = (error for error in errors if isinstance(error, ResponseError))  # no cluster, or no permission
+        self._silence = None if None in errors else next(told, errors[0])
         return [task.result() for task in ended if not task.exception()]
 
     async def _ask(self, address: Address) -> list[Node]:

@@ -38,7 +38,7 @@ class StoreSettings:
     requires_fsync: bool = False
 
 
-class RetiredError(Exception):
+class RetiredError(RedisConnectionError):
     """The pool's server is no master any more: ask for the address again."""
 
 
@@ -70,6 +70,8 @@ class ConnectionPool:
         self._connect_seconds = 2 * settings.connect_timeout_seconds + call_seconds
         self._free = asyncio.Semaphore(settings.max_connections)
         self._is_retired = False
+        self.is_admitted = True
+        """Whether the server has passed the preflight check, or need not."""
         self.idle: list[AbstractConnection] = []
         self.busy: set[AbstractConnection] = set()
 

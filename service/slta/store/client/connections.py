@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -48,15 +48,19 @@ class Connections:
         """Whether the URL leads to others that name the masters."""
         self.routing: Routing = _routing(address, options, self._keep)
         self.pools: dict[Address, ConnectionPool] = {}
+        self.examine: Callable[[ConnectionPool], Awaitable[None]] | None = None
+        """Admits a server of a cluster before its first call. RedisError if it is unsuitable, or does not reply."""
 
     async def acquire(self, key: str) -> tuple[ConnectionPool, AbstractConnection]:
         """Check out a connection to the server of a key. NotSentError, also as the cause of a cancellation."""
         address = None
         try:
             while True:
-                address = self.routing.where(key) or await self._find(key)
+                address = self.routing.where(key) or await self.find(key)
                 pool = self.pool(address)
                 try:
+                    if not pool.is_admitted and self.examine:
+                        await self.examine(pool)
                     return pool, await pool.acquire()
                 except RetiredError:
                     continue
@@ -68,7 +72,8 @@ class Connections:
             await self.failed(address, unsent)
             raise unsent from error
 
-    async def _find(self, key: str) -> Address:
+    async def find(self, key: str) -> Address:
+        """Address of the server of a key; asks if it is not known. RedisError, OSError."""
         async with asyncio.timeout(self._find_seconds):
             return await self.routing.find(key)
 
@@ -80,6 +85,7 @@ class Connections:
             new = partial(options.pop("connection_class"), **options)
             confirm = self.routing.confirm
             pool = self.pools[address] = ConnectionPool(address, self._settings, self.call_seconds, new, confirm)
+            pool.is_admitted = self.examine is None
         return pool
 
     async def failed(self, address: Address | None, error: RedisError | OSError) -> None:

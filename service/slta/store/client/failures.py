@@ -24,6 +24,10 @@ class UnknownNodeError(RedisError):
     """A node of a cluster names one that no node announces; the message has its address."""
 
 
+class UnsuitableServerError(RedisError):
+    """A server of a cluster fails the preflight check; the message has the reason and the remedy."""
+
+
 class NotSentError(RedisConnectionError):
     """No connection, so nothing was sent; `__cause__` is the reason."""
 
@@ -42,6 +46,7 @@ AMBIGUOUS_ERROR_KINDS = {
     NotReplicatedError: "unconfirmed",
     StaleMasterError: "left",
     UnknownNodeError: "unknown_node",
+    UnsuitableServerError: "unsuitable",
     NotFsyncedError: "unsynced",
     RedisTimeoutError: "timeout",
     TimeoutError: "timeout",
@@ -53,6 +58,10 @@ AMBIGUOUS_ERROR_KINDS = {
 
 FAILOVER_KINDS = frozenset({"readonly", "masterdown", "loading", "timeout", "unconfirmed"})
 """Kinds of failures that a failover may have caused: the connections are renewed, and find the new master."""
+
+
+OPERATORS = frozenset({"unknown_node", "unsuitable"})
+"""Kinds of failures that last until an operator acts, and whose message says how."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavaila
 from slta.models.request_record import Author
 from slta.store import fleet_replies
 from slta.store.client.connections import Connections
-from slta.store.client.failures import Failure, classify
+from slta.store.client.failures import OPERATORS, Failure, cause_of, classify
 from slta.store.client.pipeline import exchange, exchange_each
+from slta.store.client.routing import key_of
 from slta.store.client.url import Address
 from slta.store.failover.rollback_detection import RollbackDetector, Stamp
 from slta.store.library import Library
@@ -45,7 +46,12 @@ class StoreCallError(Exception):
 
     def as_dispatch_error(self) -> DispatchError:
         """The error for a caller that does not retry."""
-        return OutcomeUnknownError() if self.failure.ran else StoreUnavailableError()
+        return OutcomeUnknownError() if self.failure.ran else self.unavailable()
+
+    def unavailable(self) -> StoreUnavailableError:
+        """The error of a call that changed nothing; where the operator must act, its message says why."""
+        why = cause_of(self) if self.failure.kind in OPERATORS else ""
+        return StoreUnavailableError(f"{StoreUnavailableError.__doc__} {why[:1].upper()}{why[1:]}." if why else None)
 
 
 class FunctionClient:
@@ -150,7 +156,7 @@ class FunctionClient:
         try:
             return checked((await self._run("FCALL_RO", function, fleet, arguments, 1))[0])
         except StoreCallError as failed:
-            raise StoreUnavailableError from failed
+            raise failed.unavailable() from failed
 
     async def slice(self, function: str, fleet: str, *arguments: Argument, writes: bool = False) -> Reply:
         """As `read` or `change`; then sleeps for the time that the call took, so that it uses half of the server's."""
@@ -163,8 +169,8 @@ class FunctionClient:
         """Execute a read-only Redis command, whose second word is its key. StoreUnavailableError."""
         try:
             return (await self._exchange(command[1], command, durable=False))[0]
-        except StoreCallError as error:
-            raise StoreUnavailableError from error
+        except StoreCallError as failed:
+            raise failed.unavailable() from failed
 
     async def write(self, *commands: Sequence[str]) -> None:
         """Execute Redis commands on one key in one pipeline. StoreUnavailableError, OutcomeUnknownError."""
@@ -262,11 +268,6 @@ class FunctionClient:
             except StoreCallError as failed:
                 if "already exists" not in str(failed.__cause__):
                     raise StoreCallError(replace(failed.failure, ran=False)) from failed.__cause__
-
-
-def key_of(fleet: str) -> str:
-    """The key that a fleet's functions are called with; all others of the fleet have the same hash tag."""
-    return f"{{{fleet}}}:state"
 
 
 def _stamped(reply: Any) -> list[Any]:  # noqa: ANN401 - as the server returns it

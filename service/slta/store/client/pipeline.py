@@ -37,6 +37,15 @@ async def exchange(connections: Connections, key: str, *commands: Command, durab
     return replies
 
 
+async def ask(pool: ConnectionPool, *command: str | int) -> Any:  # noqa: ANN401 - the reply's type depends on the command
+    """The reply of a server to one command without a key. RedisError, OSError."""
+    connection = await pool.acquire()
+    [reply], _ = await _exchange(pool, connection, [command], durable=False)
+    if isinstance(reply, RedisError):
+        raise reply
+    return reply
+
+
 async def exchange_each(connections: Connections, calls: Mapping[str, Command], *, durable: bool = False) -> list[Any]:
     """The replies to one command for each key, of keys of one server, in order: of each one the reply or the error.
 

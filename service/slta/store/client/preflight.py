@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
-from redis.exceptions import RedisError
+import structlog
+from redis.exceptions import RedisError, ResponseError
 
 from slta.models.errors import StoreUnavailableError
+from slta.store.client.connection_pool import ConnectionPool
 from slta.store.client.connections import Connections
-from slta.store.client.failures import classify
-from slta.store.client.pipeline import exchange
+from slta.store.client.failures import UnsuitableServerError, classify
+from slta.store.client.pipeline import ask
+from slta.store.client.routing import ANY_TAG, key_of
+
+log = structlog.get_logger(__name__)
 
 MIN_VERSION = 7
 """Major version of Redis that introduced Functions. Valkey reports the Redis version it is compatible with."""
@@ -19,8 +26,14 @@ NO_EVICTION = "noeviction"
 """The only `maxmemory-policy` that never evicts keys."""
 FORBIDDEN = frozenset({"noperm", "response"})
 """Kinds of failures of a command that the ACL forbids or the server has renamed."""
+COVERAGE = "cluster-require-full-coverage"
+NODE = (
+    "is a node of a cluster, and others hold most fleets' keys: set --store-url (SLTA_STORE_URL) to a redis+cluster:// "
+    "URL, or use a server with cluster-enabled no"
+)
+NO_CLUSTER = "is no node of a cluster: set --store-url (SLTA_STORE_URL) to a redis:// URL"
 REPLICA = (
-    "the store is a read-only replica: set --store-url (SLTA_STORE_URL) to its master, or to a redis+sentinel:// URL, "
+    "is a read-only replica: set --store-url (SLTA_STORE_URL) to its master, or to a redis+sentinel:// URL, "
     "which discovers the master"
 )
 
@@ -41,17 +54,79 @@ class UnsuitableStoreError(Exception):
 
 
 async def preflight(connections: Connections, requirements: ServerRequirements) -> bool:
-    """Check the server; False if it forbids INFO. UnsuitableStoreError, StoreUnavailableError.
+    """Check all servers; False if one forbids INFO. UnsuitableStoreError, StoreUnavailableError.
 
-    A replica passes if the URL names sentinels: they will report the master.
+    Of a cluster one that passes is enough; each other one is examined again before its first call.
     """
-    information = await _information(connections)
-    reason = unsuitable(information, volatile=requirements.volatile) if information else ""
-    if requirements.confirmed and not reason and await _ask(connections, "WAIT", 0, 0) is None:
-        reason = "forbids WAIT, with which replicas confirm writes: allow it in the ACL of the store's user"
+    pools = await known_pools(connections)
+    results = await asyncio.gather(
+        *(_reason(connections, pool, requirements) for pool in pools), return_exceptions=True
+    )
+    if connections.is_cluster:
+        connections.examine = partial(_admit, connections, requirements)
+        for pool, result in zip(pools, results, strict=True):
+            pool.is_admitted = result in ("", None)
+    errors = [result for result in results if isinstance(result, BaseException)]
+    for error in errors:
+        if not isinstance(error, (RedisError, OSError)):
+            raise error
+    if "" in results or None in results:
+        return None not in results
+    reason = next((result for result in results if isinstance(result, str)), "")
     if reason:
         raise UnsuitableStoreError(f"the store {reason}")
-    return information is not None
+    raise StoreUnavailableError from errors[0]
+
+
+async def known_pools(connections: Connections) -> list[ConnectionPool]:
+    """The pools of all masters. UnsuitableStoreError, StoreUnavailableError."""
+    try:
+        tags = connections.routing.tags() or (ANY_TAG,)
+        return [connections.pool(await connections.find(key_of(tag))) for tag in tags]
+    except (RedisError, OSError) as error:
+        if "cluster support disabled" in str(error):
+            raise UnsuitableStoreError(f"the store {NO_CLUSTER}") from error
+        raise StoreUnavailableError from error
+
+
+async def _admit(connections: Connections, requirements: ServerRequirements, pool: ConnectionPool) -> None:
+    """Examine a server of a cluster before its first call, and until it passes. UnsuitableServerError, RedisError."""
+    reason = await _reason(connections, pool, requirements)
+    if reason:
+        host, port = pool.address
+        raise UnsuitableServerError(f"{host}:{port} {reason}")
+    pool.is_admitted = True
+
+
+async def _reason(connections: Connections, pool: ConnectionPool, requirements: ServerRequirements) -> str | None:
+    """Why a server is unsuitable, '' if it is not, None if it forbids INFO. RedisError, OSError.
+
+    A replica passes if the URL leads to others that will name the master.
+    """
+    try:
+        information = await _ask(pool, "INFO")
+    except (RedisError, OSError) as error:
+        kind = classify(error).kind
+        if kind == "readonly" and not connections.finds_masters:
+            return REPLICA
+        if kind == "unsynced":
+            return str(error)
+        raise
+    fields = _parsed(information or "")
+    reason = unsuitable(fields, volatile=requirements.volatile, is_cluster=connections.is_cluster) if fields else ""
+    if requirements.confirmed and not reason and await _ask(pool, "WAIT", 0, 0) is None:
+        reason = "forbids WAIT, with which replicas confirm writes: allow it in the ACL of the store's user"
+    if connections.is_cluster and not reason:
+        await _warn_of_coverage(pool)
+    return reason or (None if information is None else "")
+
+
+async def _warn_of_coverage(pool: ConnectionPool) -> None:
+    """Log unless the node serves its slots while other slots have no master."""
+    found = await _ask(pool, "CONFIG", "GET", COVERAGE)
+    setting = (list(found.values()) if isinstance(found, dict) else found or ["unknown"])[-1]
+    if setting != "no":
+        log.warning("store_requires_full_coverage", node=":".join(map(str, pool.address)), setting=setting)
 
 
 class Eviction(NamedTuple):
@@ -66,12 +141,12 @@ class Eviction(NamedTuple):
         return self.policy != NO_EVICTION
 
 
-async def eviction(connections: Connections) -> Eviction | None:
+async def eviction(pool: ConnectionPool) -> Eviction | None:
     """The present eviction policy, which can change at run time; None if the user may not call INFO.
 
-    StoreUnavailableError.
+    RedisError, OSError.
     """
-    information = await _ask(connections, "INFO", "memory", "stats")
+    information = await _ask(pool, "INFO", "memory", "stats")
     if information is None:
         return None
     fields = _parsed(information)
@@ -84,38 +159,29 @@ def _parsed(information: str) -> dict[str, str]:
     return {name: value for name, separator, value in lines if separator}
 
 
-async def _information(connections: Connections) -> Mapping[str, str] | None:
+async def _ask(pool: ConnectionPool, *command: str | int) -> Any:  # noqa: ANN401 - the reply's type depends on the command
+    """The reply; None if the command is forbidden. RedisError, OSError."""
     try:
-        return _parsed((await exchange(connections, "", ("INFO",)))[0])
-    except (RedisError, OSError) as error:
-        kind = classify(error).kind
-        if kind == "noperm":
-            return None
-        if kind == "readonly" and not connections.finds_masters:
-            raise UnsuitableStoreError(REPLICA) from error
-        if kind == "unsynced":
-            raise UnsuitableStoreError(f"the store {error.__cause__}") from error
-        raise StoreUnavailableError from error
-
-
-async def _ask(connections: Connections, *command: str | int) -> Any:  # noqa: ANN401 - the reply's type depends on the command
-    """The reply; None if the command is forbidden. StoreUnavailableError."""
-    try:
-        return (await exchange(connections, "", command))[0]
-    except (RedisError, OSError) as error:
+        return await ask(pool, *command)
+    except ResponseError as error:
         if classify(error).kind in FORBIDDEN:
             return None
-        raise StoreUnavailableError from error
+        raise
 
 
-def unsuitable(information: Mapping[str, str], *, volatile: bool) -> str:
-    """The first requirement that the server fails, with the remedy, or ''. Fields missing from INFO pass."""
+def unsuitable(information: Mapping[str, str], *, volatile: bool, is_cluster: bool = False) -> str:
+    """The first requirement that the server fails, with the remedy, or ''. Fields missing from INFO pass.
+
+    `is_cluster` if it must be a node of a cluster.
+    """
     version = information.get("redis_version", str(MIN_VERSION))
     policy = information.get("maxmemory_policy", NO_EVICTION)
     if int(version.partition(".")[0]) < MIN_VERSION:
         return f"is of version {version}, which has no functions: use Redis 7.0 or later, or Valkey"
-    if information.get("cluster_enabled") == "1":
-        return "is a cluster node, and other nodes hold most fleets' keys: use a server with cluster-enabled no"
+    if information.get("cluster_enabled") == "1" and not is_cluster:
+        return NODE
+    if information.get("cluster_enabled") == "0" and is_cluster:
+        return NO_CLUSTER
     if policy != NO_EVICTION:
         return f"evicts keys when its memory is full ({policy}): set its maxmemory-policy to noeviction"
     if information.get("aof_enabled") == "0" and not volatile:

@@ -10,6 +10,12 @@ from slta.store.client.url import Address, Options
 ANY_TAG = "/0"
 """Not a fleet's name."""
 
+
+def key_of(fleet: str) -> str:
+    """The key that a fleet's functions are called with; all others of the fleet, or tag, are on the same server."""
+    return f"{{{fleet}}}:state"
+
+
 OnChange = Callable[[Collection[Address]], Awaitable[None]]
 """Callback with the addresses of all masters, called when one of them has changed."""
 

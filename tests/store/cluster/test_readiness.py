@@ -1,0 +1,120 @@
+"""Which nodes a dispatcher relies on, and what it says of those that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from structlog.testing import capture_logs
+
+from slta.models import errors
+from slta.store import Store, StoreSettings
+from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
+from tests.clusters import Cluster, cluster
+from tests.servers import free_port, own_server
+from tests.store.conftest import Calls
+from tests.store.fleets import TWO_CLASSES, create, spec
+from tests.store.moving import PATIENT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def lonely(tmp_path_factory: pytest.TempPathFactory, binary: str) -> AsyncIterator[Cluster]:
+    """Three masters without replicas."""
+    with cluster(tmp_path_factory.mktemp("lonely"), binary, replicas=0) as made:
+        yield made
+
+
+async def opened(url: str, opening: AsyncExitStack) -> Store:
+    store = await Store.open(StoreSettings(url, **PATIENT | {"deadline_seconds": 0.5}), Calls())
+    opening.push_async_callback(store.close)
+    return store
+
+
+async def test_one_suitable_master_is_enough_and_the_fleets_of_another_are_refused_with_the_reason(
+    lonely: Cluster, opening: AsyncExitStack
+) -> None:
+    store = await opened(lonely.url, opening)
+    bad, *good = lonely.masters()
+    fleets = {node.port: lonely.fleet_on(node) for node in lonely.masters()}
+    for fleet in fleets.values():
+        await create(store, spec(*TWO_CLASSES), {"small": 2}, fleet)
+    bad.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    assert await store.preflight(ServerRequirements())
+    reason = f"{bad.port} evicts keys when its memory is full"
+    with pytest.raises(errors.StoreUnavailableError, match=reason):
+        await store.sessions.assign(fleets[bad.port], "s", None)
+    with pytest.raises(errors.StoreUnavailableError, match=reason):
+        await store.fleets.snapshot(fleets[bad.port])
+    await store.sessions.assign(fleets[good[0].port], "s", None)
+    await store.check()
+    assert (store.readiness, store.shards) == ("ready", {"ready": 2, "unsuitable": 1})
+    bad.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    await store.sessions.assign(fleets[bad.port], "s", None)
+
+
+async def test_a_master_that_was_away_is_examined_when_it_is_first_reached(
+    lonely: Cluster, opening: AsyncExitStack
+) -> None:
+    late, *_ = lonely.masters()
+    fleet = lonely.fleet_on(late)
+    late.ask("CONFIG", "SET", "appendonly", "no")
+    late.freeze()
+    store = await Store.open(StoreSettings(lonely.url, call_timeout_seconds=0.5, deadline_seconds=0.5), Calls())
+    opening.push_async_callback(store.close)
+    assert await store.preflight(ServerRequirements())
+    late.thaw()
+    lonely.until(late.is_sound)
+    with pytest.raises(errors.StoreUnavailableError, match="has no append-only file"):
+        await store.fleets.snapshot(fleet)
+
+
+async def test_no_suitable_master_is_an_error(lonely: Cluster, opening: AsyncExitStack) -> None:
+    store = await opened(lonely.url, opening)
+    for node in lonely.masters():
+        node.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    with pytest.raises(UnsuitableStoreError, match="evicts keys"):
+        await store.preflight(ServerRequirements())
+
+
+async def test_a_cluster_that_requires_all_slots_is_warned_about(lonely: Cluster, opening: AsyncExitStack) -> None:
+    store = await opened(lonely.url, opening)
+    with capture_logs() as logs:
+        await store.preflight(ServerRequirements())
+        assert logs == []
+        lonely.require_full_coverage(is_required=True)
+        await store.preflight(ServerRequirements())
+    assert {(line["event"], line["setting"]) for line in logs} == {("store_requires_full_coverage", "yes")}
+
+
+async def test_a_server_that_is_no_node_is_refused(binary: str, opening: AsyncExitStack) -> None:
+    port = free_port()
+    with own_server(binary, "--port", str(port)):
+        store = await opened(f"redis+cluster://127.0.0.1:{port}", opening)
+        with pytest.raises(UnsuitableStoreError, match="is no node of a cluster"):
+            await store.preflight(ServerRequirements())
+
+
+async def test_nodes_that_do_not_answer_are_neither_refused_nor_taken(opening: AsyncExitStack) -> None:
+    store = await opened(f"redis+cluster://127.0.0.1:{free_port()}", opening)
+    with pytest.raises(errors.StoreUnavailableError):
+        await store.preflight(ServerRequirements())
+    await store.check()
+    assert (store.readiness, store.shards) == ("unavailable", {"unavailable": 1})
+
+
+async def test_eviction_of_any_master_is_reported_and_keys_evicted_by_one_that_is_away_are_still_counted(
+    lonely: Cluster, opening: AsyncExitStack
+) -> None:
+    store = await opened(lonely.url, opening)
+    found = await store.eviction()
+    assert found
+    assert (found.is_possible, found.evicted_keys) == (False, 0)
+    lonely.masters()[1].ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    found = await store.eviction()
+    assert found
+    assert found.policy == "allkeys-lru"
+    lonely.masters()[1].kill()
+    assert await store.eviction() == found
