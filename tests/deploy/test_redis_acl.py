@@ -24,6 +24,7 @@ from slta.models.errors import UnknownSessionError
 from slta.store import Store, StoreSettings
 from slta.store.client.preflight import ServerRequirements
 from slta.store.encoding import put_arguments
+from tests.clusters import cluster
 from tests.servers import SERVERS, started
 from tests.store import fleets
 from tests.store.conftest import Calls
@@ -171,6 +172,35 @@ async def test_what_functions_wrote_is_there_after_a_restart(name: str, tmp_path
                     continue
                 assert (await store.sessions.get("f", "s-1")).pool_id == "small-1"
                 assert (await store.fleets.snapshot("f")).sessions == 1
+
+
+@pytest.mark.slow
+async def test_on_a_cluster_the_same_user_is_enough(tmp_path: Path) -> None:
+    binary = shutil.which("redis-server")
+    assert binary
+    lines = make_secrets.acl_file(SECRETS, TEMPLATE).splitlines()
+    _, name, *rules = next(line for line in lines if line.startswith("user dispatcher")).split()
+    with cluster(tmp_path, binary, replicas=0) as nodes:
+        nodes.allow(name, *rules)
+        url = nodes.url.replace("://", f"://{name}:{SECRETS['STORE_PASSWORD']}@")
+        observer = Calls()
+        store = await Store.open(StoreSettings(url, call_timeout_seconds=5, deadline_seconds=10), observer)
+        assert await store.preflight(ServerRequirements(confirmed=True))
+        for node in nodes.nodes:
+            node.ask("ACL", "LOG", "RESET")
+        fleets = [nodes.fleet_on(node) for node in nodes.nodes]
+        for fleet in fleets:
+            await store.fleets.configure(fleet, spec("slta"), "{}")
+            await store.pools.add(fleet, [PoolSpec("small-1", "small")])
+            await store.sessions.assign(fleet, "s-1", None)
+            await store.fleets.tick(fleet)
+        await store.check()
+        assert store.shards == {"ready": 3}
+        assert await store.audits.census() == set(await store.fleets.names()) == set(fleets)
+        assert await store.eviction()
+        await store.close()
+        assert observer.errors == []
+        assert [node.ask("ACL", "LOG") for node in nodes.nodes] == [[]] * 3
 
 
 REFUSED = [
