@@ -24,6 +24,7 @@ pytestmark = pytest.mark.compose
 
 SLTA = Path(sys.executable).parent / "slta"
 KILLED_AFTER_SECONDS = 8
+DISPATCHER_UP = '(up{job="slta",instance!="proxy:8080"} == 1)'
 
 
 def test_every_service_runs_and_two_dispatchers_are_healthy(stack: Stack) -> None:
@@ -109,9 +110,10 @@ def test_redis_refuses_who_has_no_password(stack: Stack) -> None:
     assert "dispatcher" not in answer, "the dispatcher asked for what it may not"
 
 
-def test_prometheus_scrapes_both_dispatchers(stack: Stack) -> None:
-    assert stack.prometheus.soon('count(up{job="slta"} == 1) == 2')
-    assert stack.prometheus.soon("count(slta_aggregate_utility) == 2")
+def test_prometheus_scrapes_both_dispatchers_and_the_fleets_once(stack: Stack) -> None:
+    assert stack.prometheus.soon(f"count({DISPATCHER_UP}) == 2")
+    assert stack.prometheus.soon('count(slta_aggregate_utility{job="slta",instance="proxy:8080"}) == 1')
+    assert stack.prometheus.soon("count(slta_aggregate_utility) == 1")
 
 
 def test_rules_are_loaded_and_none_fails(stack: Stack) -> None:
@@ -196,9 +198,9 @@ def test_no_session_fails_when_a_replica_is_killed(stack: Stack) -> None:
 
 
 def test_prometheus_notices_and_a_new_replica_is_found(stack: Stack) -> None:
-    until(lambda: stack.prometheus.values('count(up{job="slta"} == 1)') == [1], 60, "the dead replica is up")
+    until(lambda: stack.prometheus.values(f"count({DISPATCHER_UP})") == [1], 60, "the dead replica is up")
     stack.compose("up", "--detach", "--wait", *stack.services)
-    until(lambda: stack.prometheus.values('count(up{job="slta"} == 1)') == [2], 60, "the new replica is not found")
+    until(lambda: stack.prometheus.values(f"count({DISPATCHER_UP})") == [2], 60, "the new replica is not found")
     answered = 'count(sum by (instance) (rate(slta_request_duration_seconds_count{route=~".*assign"}[30s])) > 0)'
     until(lambda: stack.prometheus.values(answered) == [2], 60, "the new replica gets no requests")
 
@@ -223,7 +225,7 @@ def test_a_rolling_upgrade_fails_no_session(stack: Stack) -> None:
 
     play_load(stack, 40, upgrade)
     stack.engine.docker("rm", *old)
-    until(lambda: len(stack.prometheus.values('up{job="slta"} == 1')) == 2, 60, "two dispatchers are left")
+    until(lambda: len(stack.prometheus.values(DISPATCHER_UP)) == 2, 60, "two dispatchers are left")
 
 
 def test_an_outage_of_the_store_raises_the_alert_says_so_to_clients_and_loses_nothing(stack: Stack) -> None:

@@ -43,10 +43,11 @@ def proxied(folder: Path, dispatcher: int) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def proxy(folder: Path, dispatcher: int) -> Iterator[int]:
+def proxy(folder: Path, *dispatchers: int) -> Iterator[int]:
     """The shipped file with other addresses: no name is looked up, nothing listens beyond loopback. HAProxy's port."""
     port, text = free_port(), SHIPPED.read_text(encoding="utf-8")
-    text, servers = re.subn("server-template dispatcher 8 .*", f"server dispatcher {PROXY}:{dispatcher}", text)
+    lines = "\n".join(f"  server dispatcher-{one} {PROXY}:{one}" for one in dispatchers)
+    text, servers = re.subn("  server-template dispatcher 8 .*", lines, text)
     text, binds = re.subn("bind :8080", f"bind {PROXY}:{port}", text)
     assert (servers, binds) == (2, 1)
     file = folder / "haproxy.cfg"

@@ -22,10 +22,11 @@ from redis import Redis
 
 from deploy.grafana import dashboard
 from tests.awaiting import until_answered
+from tests.deploy.test_haproxy import proxy
 from tests.inventory import each
 from tests.servers import free_port, running_server
 
-pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.slow]
+pytestmark = [pytest.mark.needs("prometheus", "haproxy"), pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 FLEET = ROOT / "examples/paper.yaml"
@@ -66,7 +67,7 @@ def metrics_of(alert: str) -> set[str]:
 
 @contextmanager
 def running(*command: str | Path) -> Iterator[None]:
-    environment = os.environ | {"SLTA_AUTH": "off"}
+    environment = os.environ | {"SLTA_AUTH": "off", "SLTA_ALLOWED_HOSTS": "proxy"}
     quiet = subprocess.DEVNULL
     with subprocess.Popen([*map(str, command)], env=environment, cwd=ROOT, stdout=quiet, stderr=quiet) as process:
         try:
@@ -114,16 +115,22 @@ class Prometheus:
         return values
 
 
-def configuration(folder: Path, targets: Mapping[str, list[str]], follower: str) -> Path:
-    """The committed one with other targets, by namespace, and quicker; a follower's metrics are a job of their own."""
+def configuration(folder: Path, scraped: Mapping[str, list[str]], follower: str) -> Path:
+    """The committed one with other targets, by job, and quicker; a follower's metrics are a job of their own.
+
+    The namespace `prod` is scraped as shipped: each dispatcher for itself, the fleets through the proxy. Those of
+    `staging` are scraped for both.
+    """
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
-    found = [{"targets": ports, "labels": {"namespace": namespace}} for namespace, ports in targets.items()]
-    config["scrape_configs"] = [
-        {"job_name": "slta", "static_configs": found},
-        {"job_name": "slta-follow", "static_configs": [{"targets": [follower]}]},
-    ]
+    shipped = {job["job_name"]: job for job in config["scrape_configs"]}
+    jobs = [shipped["slta"], shipped["slta-fleets"], {**shipped["slta-fleets"], "job_name": "both"}]
+    jobs[2] |= {"params": {"levels": ["1"]}}
+    for job, namespace in zip(jobs, ("prod", "prod", "staging"), strict=True):
+        job.pop("authorization"), job.pop("dns_sd_configs", None)
+        job["static_configs"] = [{"targets": scraped[job["job_name"]], "labels": {"namespace": namespace}}]
+    config["scrape_configs"] = [*jobs, {"job_name": "slta-follow", "static_configs": [{"targets": [follower]}]}]
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
@@ -169,7 +176,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         _, others = installation(stack, 1, load=0.5)
         own = free_port()
         options: list[str | Path] = ["--web.listen-address", f"127.0.0.1:{own}", "--storage.tsdb.path", folder / "data"]
-        targets = {"prod": ports, "staging": others}
+        targets = {"slta": ports, "slta-fleets": [stack.enter_context(proxy(folder, *ports))], "both": others}
         addresses = {name: [f"127.0.0.1:{p}" for p in found] for name, found in targets.items()}
         config = configuration(folder, addresses, follower(stack, folder, ports[0]))
         stack.enter_context(running("prometheus", "--config.file", config, *options))
@@ -181,8 +188,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
 
 
 def test_all_replicas_are_scraped_and_report_one_fleet_an_installation(prometheus: Prometheus) -> None:
-    assert prometheus.soon('count(up{job="slta"} == 1) == 3')
-    assert prometheus.soon("count(slta_aggregate_utility) == 3")
+    assert prometheus.soon('count(up{job="slta"} == 1) == 4'), "three dispatchers, and the proxy in front of two"
+    assert prometheus.soon("count(slta_aggregate_utility) == 2"), "once through the proxy, and from the third"
     assert prometheus.soon('count(fleet:slta_utility:max{fleet="default"}) == 2')
     assert prometheus.soon('installation:slta_dispatchers:count{namespace="prod"} == 2')
     assert prometheus.soon('installation:slta_dispatchers:count{namespace="staging"} == 1')
