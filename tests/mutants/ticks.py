@@ -43,7 +43,7 @@ MUTANTS: dict[str, Mutant] = {
         "runtime/ticks", "shared=recent and not self._store.is_doubted(fleet)", "shared=recent", BACKGROUND
     ),
     "ticks in a packet are not confirmed": python(
-        "store/client/functions", "reply if _is_error(reply) else unconfirmed or reply", "reply", "store/durability"
+        "store/client/pipeline", "reply = unconfirmed or (reply if", "reply = (reply if", "store/durability"
     ),
     "each dispatcher audits each fleet": lua(
         "audit_claims", "if not audit_claims.is_due(fleet) then", "if false then", CLAIMS
