@@ -254,7 +254,7 @@ async def test_a_client_that_starts_during_an_outage_places_by_the_file(
 async def test_without_endpoints_a_placement_fails(tmp_path: Path) -> None:
     options = OPTIONS | {"fallback_file": tmp_path / "copy"}
     async with AsyncClient("http://127.0.0.1:1", "f", **options) as client:
-        with pytest.raises(UnavailableError, match="unreachable"):
+        with pytest.raises(UnavailableError):
             await client.session().__aenter__()
 
 
