@@ -90,7 +90,7 @@ PYTHON = {
         "api/fast_path", "except ClientDisconnect:", "except EOFError:", "api/fast_path"
     ),
     "a change whose reply was lost is said not to have run": python(
-        "store/client/functions",
+        "store/client/failures",
         "OutcomeUnknownError() if self.failure.ran else self.unavailable()",
         "self.unavailable()",
         *FAULTS,

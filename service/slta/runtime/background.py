@@ -20,8 +20,7 @@ from slta.runtime.self_audit import SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.server.certificates import ListenError
 from slta.store import Store
-from slta.store.client.failures import cause_of
-from slta.store.client.functions import StoreCallError
+from slta.store.client.failures import StoreCallError, cause_of
 from slta.store.client.preflight import Eviction, ServerRequirements, UnsuitableStoreError
 from slta.store.embedded.server import EmbeddedStore
 

@@ -15,7 +15,7 @@
 """
 
 from slta.store.client.connection_pool import StoreSettings
-from slta.store.client.functions import StoreObserver
+from slta.store.client.observer import StoreObserver
 from slta.store.sessions import OperationRequest
 from slta.store.store import Store
 

@@ -13,8 +13,9 @@ from slta.store.audits import Audits
 from slta.store.batching.batcher import Operations
 from slta.store.client.connection_pool import StoreSettings
 from slta.store.client.connections import Connections
-from slta.store.client.failures import REFUSING_ERROR_KINDS
-from slta.store.client.functions import FunctionClient, StoreCallError, StoreObserver
+from slta.store.client.failures import REFUSING_ERROR_KINDS, StoreCallError
+from slta.store.client.functions import FunctionClient
+from slta.store.client.observer import StoreObserver
 from slta.store.client.preflight import (
     NO_EVICTION,
     Eviction,

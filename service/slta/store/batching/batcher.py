@@ -11,8 +11,8 @@ from time import monotonic
 from slta.models.errors import StoreUnavailableError
 from slta.store.batching.call_time import CallTimeEstimate
 from slta.store.batching.pending import OperationArgs, Outcome, PendingCall
-from slta.store.client.failures import Failure, classify_timeout
-from slta.store.client.functions import FunctionClient, StoreCallError
+from slta.store.client.failures import Failure, StoreCallError, classify_timeout
+from slta.store.client.functions import FunctionClient
 from slta.store.failover.replay_log import ReplayLog
 from slta.store.failover.rollback_detection import Stamp
 from slta.store.operations import OPERATIONS

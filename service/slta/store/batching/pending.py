@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
-from slta.store.client.functions import Argument, StoreCallError
+from slta.store.client.failures import StoreCallError
+from slta.store.client.functions import Argument
 from slta.store.replies import Reply
 
 OperationArgs = tuple[str, str, Argument, Argument, Argument]

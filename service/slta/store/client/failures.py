@@ -8,6 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
 from slta.store.client.name_lookup import NameLookupError
 from slta.store.client.sentinel import NotFsyncedError
 
@@ -78,6 +79,23 @@ def cause_of(failed: BaseException | None) -> str:
     while error is not None and not str(error):
         error = error.__cause__
     return str(error or "")
+
+
+class StoreCallError(Exception):
+    """Failed call, with its classified `failure`."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure
+
+    def as_dispatch_error(self) -> DispatchError:
+        """The error for a caller that does not retry."""
+        return OutcomeUnknownError() if self.failure.ran else self.unavailable()
+
+    def unavailable(self) -> StoreUnavailableError:
+        """The error of a call that changed nothing; where the operator must act, its message says why."""
+        why = cause_of(self) if self.failure.kind in OPERATORS else ""
+        return StoreUnavailableError(f"{StoreUnavailableError.__doc__} {why[:1].upper()}{why[1:]}." if why else None)
 
 
 def classify_timeout(error: TimeoutError) -> Failure:

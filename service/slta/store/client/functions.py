@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 from redis.exceptions import MovedError, RedisError, ResponseError
 
-from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
+from slta.models.errors import DispatchError
 from slta.models.request_record import Author
 from slta.store import fleet_replies
 from slta.store.client.connections import Connections
-from slta.store.client.failures import OPERATORS, Failure, cause_of, classify
+from slta.store.client.failures import Failure, StoreCallError, classify
+from slta.store.client.observer import StoreObserver
 from slta.store.client.pipeline import exchange, exchange_each
 from slta.store.client.routing import key_of
 from slta.store.client.url import Address
@@ -25,33 +26,6 @@ from slta.store.replies import Reply, checked
 
 Argument = str | int | float
 Clock = Callable[[], str]
-
-
-class StoreObserver(Protocol):
-    """Observer of calls, for metrics."""
-
-    def call(self, function: str, seconds: float, operations: int) -> None:
-        """Record a call of `operations` operations that took `seconds`."""
-
-    def error(self, kind: str) -> None:
-        """Record a failed call; `kind` as in `Failure`."""
-
-
-class StoreCallError(Exception):
-    """Failed call, with its classified `failure`."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.kind)
-        self.failure = failure
-
-    def as_dispatch_error(self) -> DispatchError:
-        """The error for a caller that does not retry."""
-        return OutcomeUnknownError() if self.failure.ran else self.unavailable()
-
-    def unavailable(self) -> StoreUnavailableError:
-        """The error of a call that changed nothing; where the operator must act, its message says why."""
-        why = cause_of(self) if self.failure.kind in OPERATORS else ""
-        return StoreUnavailableError(f"{StoreUnavailableError.__doc__} {why[:1].upper()}{why[1:]}." if why else None)
 
 
 class FunctionClient:
@@ -121,11 +95,7 @@ class FunctionClient:
         }
 
     async def _outcome(
-        self,
-        function: str,
-        fleet: str,
-        arguments: Sequence[Argument],
-        reply: Any,  # noqa: ANN401 - as the server returns it, or the error of the call
+        self, function: str, fleet: str, arguments: Sequence[Argument], reply: object
     ) -> Reply | DispatchError:
         """The outcome of one call of a packet; without the library, or on another server, it is sent again alone."""
         try:

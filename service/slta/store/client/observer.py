@@ -1,0 +1,15 @@
+"""Observer of store calls, for metrics and traces."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class StoreObserver(Protocol):
+    """Observer of calls, for metrics."""
+
+    def call(self, function: str, seconds: float, operations: int) -> None:
+        """Record a call of `operations` operations that took `seconds`."""
+
+    def error(self, kind: str) -> None:
+        """Record a failed call; `kind` as in `Failure`."""
