@@ -14,7 +14,11 @@ from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 HELPERS = ("planting", Path(__file__).stem)
 FILES = sorted({file.stem for file in Path(__file__).parent.glob("*.py")}.difference(HELPERS))
 TABLES: list[dict[str, Mutant]] = [import_module(f"tests.mutants.{file}").MUTANTS for file in FILES]
-NEED_SLOW_TESTS = {"nobody counts replicas beyond the configured number", *proxies.MUTANTS}
+NEED_SLOW_TESTS = {
+    "nobody counts replicas beyond the configured number",
+    "ticks of all masters are sent to one of them",
+    *proxies.MUTANTS,
+}
 """Mistakes that only tests with the mark `slow` or `proxies` notice."""
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}
 

@@ -45,6 +45,12 @@ MUTANTS: dict[str, Mutant] = {
     "ticks in a packet are not confirmed": python(
         "store/client/pipeline", "reply = unconfirmed or (reply if", "reply = (reply if", "store/durability"
     ),
+    "ticks of all masters are sent to one of them": Mutant(
+        "service/slta/store/client/functions.py",
+        "servers[self._connections.routing.where(key_of(fleet)) or fleet].append(fleet)",
+        "servers[0].append(fleet)",
+        ("tests/store/cluster/test_ticks.py",),
+    ),
     "each dispatcher audits each fleet": lua(
         "audit_claims", "if not audit_claims.is_due(fleet) then", "if false then", CLAIMS
     ),
