@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
@@ -23,7 +24,7 @@ from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS, REPEATED, Link
 from slta.metrics.families import FLEET_ROWS
 from slta.metrics.fleet_view import view_of
 from slta.metrics.readings import MAX_OLDER, OLD_SECONDS, Reading, Readings
-from slta.metrics.text import SAMPLES_PER_STEP, FamilyText
+from slta.metrics.text import PLAIN, SAMPLES_PER_STEP, FamilyText, print_family
 from slta.models.errors import StoreUnavailableError
 from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape
@@ -130,6 +131,13 @@ async def test_no_callback_of_a_scrape_of_many_fleets_holds_the_event_loop(
 def test_a_family_of_many_samples_is_printed_in_steps() -> None:
     family = FleetGauge[int]("n", "n", ("k",), lambda count: [((str(k),), k) for k in range(count)])
     assert len(list(FamilyText(family).add(2 * SAMPLES_PER_STEP + 1))) == 3
+
+
+def test_so_is_a_family_of_the_process() -> None:
+    family = GaugeMetricFamily("n", "n", labels=["k"])
+    for k in range(2 * SAMPLES_PER_STEP + 1):
+        family.add_metric([str(k)], k)
+    assert len(list(print_family(family, PLAIN))) == 1 + 3, "the head, and three steps"
 
 
 @pytest.mark.slow

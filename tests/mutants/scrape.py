@@ -26,6 +26,12 @@ MUTANTS: dict[str, Mutant] = {
         "metrics/exposition", "if perf_counter() - self._start > STEP_SECONDS:", "if False:", SCRAPES
     ),
     "all samples of a family are printed in one step": python(
+        "metrics/text",
+        "range(0, len(samples), SAMPLES_PER_STEP)",
+        "range(0, len(samples), len(samples))",
+        SCRAPES,
+    ),
+    "all samples of a process's family are printed in one step": python(
         "metrics/text", "most: int = SAMPLES_PER_STEP", "most: int = 10**9", SCRAPES
     ),
     "each scrape reads the fleets itself": python(
