@@ -146,7 +146,8 @@ SPREAD = Row(
     [
         Occupancies(
             "Occupancy, $pool_class",
-            "Share of the class's pools at each number of sessions: wanted is one sharp line, or two neighbours.",
+            "Share of the class's pools at each number of sessions: wanted is one sharp line, or two neighbours. There "
+            "is nothing to see unless fleets are scraped with levels=1.",
             "slta_occupancy_fraction",
         ),
         Occupancies(

@@ -89,6 +89,11 @@ async def test_families_by_level_are_there_on_request_only(store: Store, metrics
     assert names(many) - names(few) == (set() if of == "process" else by_level)
 
 
+async def test_scrapes_with_levels_and_without_do_not_share_a_reading(store: Store, metrics: Metrics) -> None:
+    texts = await asyncio.gather(*(scrape(metrics, store, of="fleets", levels=levels) for levels in (False, True)))
+    assert ["slta_occupancy_fraction" in names(text) for text in texts] == [False, True]
+
+
 async def test_two_dispatchers_asked_at_once_differ_in_what_is_of_time_only(
     store: Store, metrics: Metrics, server: Server
 ) -> None:
