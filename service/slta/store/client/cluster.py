@@ -122,6 +122,8 @@ class Cluster:
     async def _views(self, asked: Collection[Address]) -> list[list[Node]]:
         """Replies to CLUSTER NODES, of those nodes that reply at about the same time as the first one."""
         tasks = [asyncio.create_task(self._ask(address)) for address in asked]
+        for task in tasks:  # so that the error of one that is no longer waited for is not reported
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             for first in asyncio.as_completed(tasks):
                 with suppress(Exception):
