@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.inventory import each
-from tests.mutants import proxies
+from tests.mutants import cluster, proxies
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
 HELPERS = ("planting", Path(__file__).stem)
@@ -18,6 +18,7 @@ NEED_SLOW_TESTS = {
     "nobody counts replicas beyond the configured number",
     "ticks of all masters are sent to one of them",
     *proxies.MUTANTS,
+    *cluster.MUTANTS,
 }
 """Mistakes that only tests with the mark `slow` or `proxies` notice."""
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}

@@ -1,0 +1,27 @@
+"""Planted mistakes in finding the master of a fleet on a cluster. Only tests on real clusters notice most of them."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant
+from tests.mutants.refusing import python
+
+ROUTING, LIST = "store/cluster/routing", "store/cluster/list"
+MOVED_SLOTS, MASTERS = "store/cluster/moved_slots", "store/cluster/masters"
+
+MUTANTS: dict[str, Mutant] = {
+    "a call names one key": python(
+        "store/client/functions",
+        '2, key, f"{{{fleet}}}:-", self._clock()',
+        "1, key, self._clock()",
+        MOVED_SLOTS,
+    ),
+    "what MOVED says is not learned": python(
+        "store/client/cluster", "self._topology.moved(slot, address, monotonic())", "pass", ROUTING
+    ),
+    "a reply of a master that gave the slot away is believed": python(
+        "store/client/pipeline", "if connections.routing.where(key) != pool.address:", "if False:", MASTERS
+    ),
+    "the list of fleets is not remembered": python(
+        "store/fleets", "if not self._functions.is_cluster:", "if True:", LIST
+    ),
+}
