@@ -87,7 +87,7 @@ async def master_killed(scene: Scene) -> int:
     """kill -9 of a master, which comes back as a replica: failovers."""
     cluster, master = _cluster(scene), _master(scene, FIRST)
     master.kill()
-    heir = await asyncio.to_thread(cluster.promoted, master)
+    heir = await _promoted(scene, master)
     await asyncio.sleep(AWAY_SECONDS)
     await asyncio.to_thread(cluster.restart, master)
     return await _settled(scene, heir)
@@ -95,9 +95,9 @@ async def master_killed(scene: Scene) -> int:
 
 async def master_frozen(scene: Scene) -> int:
     """SIGSTOP of a master, which goes on later: failovers."""
-    cluster, master = _cluster(scene), _master(scene, FIRST)
+    master = _master(scene, FIRST)
     master.freeze()
-    heir = await asyncio.to_thread(cluster.promoted, master)
+    heir = await _promoted(scene, master)
     await asyncio.sleep(FREEZE_SECONDS)
     master.thaw()
     return await _settled(scene, heir)
@@ -105,10 +105,10 @@ async def master_frozen(scene: Scene) -> int:
 
 async def partitioned(scene: Scene) -> int:
     """A master hears no other node, but dispatchers hear it: failovers."""
-    cluster, master = _cluster(scene), _master(scene, FIRST)
+    master = _master(scene, FIRST)
     heal = _cut_off(scene, master)
     master.is_up = False  # in the view of the others
-    heir = await asyncio.to_thread(cluster.promoted, master)
+    heir = await _promoted(scene, master)
     await asyncio.sleep(PARTITION_SECONDS)
     heal()
     master.is_up = True
@@ -184,6 +184,13 @@ async def list_away(scene: Scene) -> int:
     await asyncio.sleep(LIST_AWAY_SECONDS)
     await asyncio.to_thread(cluster.restart, master)
     return await _settled(scene, master, MIDDLE)
+
+
+async def _promoted(scene: Scene, master: Node) -> Node:
+    """The replica that takes a master's place, which may lack what that one acknowledged last."""
+    heir = await asyncio.to_thread(_cluster(scene).promoted, master)
+    scene.went_back = (time.time(),) * 2
+    return heir
 
 
 async def _settled(scene: Scene, owner: Node, fleet: int = FIRST) -> int:

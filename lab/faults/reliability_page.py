@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from lab.faults.run import Record
 from lab.faults.table import FAULTS
@@ -15,6 +16,10 @@ COUNTS = ("acknowledged", "refused", "unknown", "lost", "doubled", "leaked", "ba
 STATEMENT = (
     *("mode", "what fails", "runs", "acknowledged", "lost", "most in a run", "back", "longest silence s"),
     *("noticed", "put back"),
+)
+CLUSTERS = (
+    *("fault", "mode", "runs", "silence before s", "silence s", "silence of others s"),
+    *("refused of others", "not ready"),
 )
 Key = Callable[[Record], tuple[str, ...]]
 
@@ -35,7 +40,12 @@ def void(record: Record) -> str:
 
 def page(records: Sequence[Record]) -> str:
     """The text of the page."""
-    words = {"STATEMENT": statement(records), "TABLE": table(records), "PROVENANCE": provenance(records)}
+    words = {
+        "STATEMENT": statement(records),
+        "CLUSTERS": clusters(records),
+        "TABLE": table(records),
+        "PROVENANCE": provenance(records),
+    }
     text = TEMPLATE.read_text(encoding="utf-8")
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
@@ -78,6 +88,30 @@ def table(records: Sequence[Record]) -> str:
         for (fault, mode), runs in groups
     ]
     return _table(("fault", "mode", "runs", *counts, "longest silence s", *audits), rows, numbers_from=2)
+
+
+def clusters(records: Sequence[Record]) -> str:
+    """What the fleet of a fault on a cluster noticed of it, and what the others did: the worst run of each."""
+    on_clusters = [run for run in records if "readiness" in run["notes"]]
+    rows = [
+        (
+            FAULTS[fault].title,
+            f"`{mode}`",
+            _number(len(runs)),
+            *(f"{_most(notes, name):.1f}" for name in ("silence before", "silence", "silence of others")),
+            _number(sum(sum(note["refused of others"].values()) for note in notes)),
+            _not_ready(notes),
+        )
+        for (fault, mode), runs in _groups(on_clusters, _fault_and_mode)
+        for notes in [[run["notes"] for run in runs]]
+    ]
+    return _table(CLUSTERS, rows, numbers_from=2)
+
+
+def _not_ready(notes: Sequence[Mapping[str, Any]]) -> str:
+    """How often /readyz was not 200, of how many questions."""
+    asked = sum(sum(note["readiness"].values()) for note in notes)
+    return f"{asked - sum(note['readiness'].get('200', 0) for note in notes):,} of {asked:,}"
 
 
 def provenance(records: Sequence[Record]) -> str:

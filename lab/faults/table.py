@@ -197,7 +197,7 @@ FAULTS: Mapping[str, Fault] = {
         "moves",
         CLUSTER,
         SEVERAL,
-        "nothing: a slot of a cluster moves",
+        "nothing: a slot moves",
         servers=EMBEDDED_SERVER,
     ),
     "slot-half-moved": Fault(
@@ -206,7 +206,7 @@ FAULTS: Mapping[str, Fault] = {
         "steps",
         CLUSTER,
         SEVERAL,
-        "nothing: a slot of a cluster moves",
+        "nothing: a slot moves",
     ),
     "master-added": Fault(
         "a master joins a cluster and gets the slot of a fleet",
@@ -214,7 +214,7 @@ FAULTS: Mapping[str, Fault] = {
         "masters",
         CLUSTER,
         ASYNC,
-        "nothing: a slot of a cluster moves",
+        "nothing: a slot moves",
     ),
     "list-away": Fault(
         "the master that has the list of fleets, and no replica, is away for 10 s",

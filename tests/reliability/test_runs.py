@@ -167,7 +167,7 @@ def test_it_is_noticed_when_the_first_dispatcher_says_so_after_the_store_can_be_
 def record(fault: str = "store-killed", mode: str = "async", **changed: Any) -> Record:
     counts = dict.fromkeys(reliability_page.COUNTS, 0)
     known = {"run": 0, "server": "embedded", "date": "2026-11-25", "commit": "abc", "void": "", "audit": []}
-    return {"fault": fault, "mode": mode, **known, **counts, "longest_silence_seconds": 0.5, **changed}
+    return {"fault": fault, "mode": mode, **known, **counts, "longest_silence_seconds": 0.5, "notes": {}, **changed}
 
 
 def test_a_run_that_is_there_is_not_repeated_and_a_void_one_does_not_count(
@@ -220,6 +220,15 @@ def test_the_page_adds_up_the_runs_that_count() -> None:
     assert "\n|  | `fsync` | 1 | 70 |" in table
     assert "In all of them refused, unknown, doubled, leaked are 0." in reliability_page.provenance(runs)
     assert "All audits are clean." in reliability_page.provenance([record(lost=1)])
+
+
+def test_the_page_has_the_worst_run_of_each_fault_of_a_cluster() -> None:
+    notes: dict[str, Any] = {"silence before": 0.1, "silence": 2.4, "silence of others": 0.2}
+    notes |= {"refused": {"store_unavailable": 5}, "refused of others": {}, "readiness": {"200": 40}}
+    worse = notes | {"silence": 3.1, "refused of others": {"timeout": 2}, "readiness": {"200": 30, "503": 10}}
+    runs = [record("list-away", notes=notes), record("list-away", notes=worse), record("power")]
+    assert "| `async` | 2 | 0.1 | 3.1 | 0.2 | 2 | 10 of 80 |" in reliability_page.clusters(runs)
+    assert "power" not in reliability_page.clusters(runs)
 
 
 def test_the_page_says_what_the_kept_runs_say() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 import pytest
 
@@ -19,6 +20,8 @@ from tests.store.fleets import create
 pytestmark = pytest.mark.slow
 
 MOVES = 6
+UNMOVED = ("store_epoch", "went_back", "hold_until")
+"""Fields that no move changes: the epoch, losses that were noticed, and until when no lease ends."""
 Call = Callable[[Store, str], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "assign": lambda store, fleet: store.sessions.assign(fleet, "new", None),
@@ -59,8 +62,27 @@ async def test_a_slot_that_moves_atomically_under_load_loses_and_doubles_nothing
 
     assert witness.faults(nodes) == []
     after = state_of(here, witness.fleet)
-    for field in ("store_epoch", "hold_until", "went_back"):
-        assert after[field] == before[field], f"{field}: nothing had failed"
+    assert [after[field] for field in UNMOVED] == [before[field] for field in UNMOVED], "nothing had failed"
+
+
+@pytest.mark.campaign
+async def test_twenty_atomic_moves_under_the_load_of_256_callers(nodes: Cluster, store: Store) -> None:
+    """Prints operations a second, the longest silence, and what callers had to repeat."""
+    if not nodes.moves_atomically():
+        pytest.skip("these servers have no CLUSTER MIGRATESLOTS")
+    there, here, _ = nodes.masters()
+    async with calling(store, [nodes.fleet_on(here)], callers=256) as [witness]:
+        before, began = state_of(here, witness.fleet), monotonic()
+        for target in (there, here) * 10:
+            await asyncio.to_thread(nodes.move, witness.fleet, target)
+            await asyncio.sleep(0.5)
+        seconds = monotonic() - began
+
+    rate = sum(moment >= began for moment in witness.answered) / seconds
+    print(f"{rate:,.0f} operations/s, silence {witness.longest_silence():.2f} s, repeated {dict(witness.refused)}")
+    assert witness.faults(nodes) == []
+    after = state_of(here, witness.fleet)
+    assert [after[field] for field in UNMOVED] == [before[field] for field in UNMOVED]
 
 
 @pytest.mark.timeout(240)

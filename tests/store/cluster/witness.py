@@ -93,16 +93,16 @@ class Witness:
 
 
 @asynccontextmanager
-async def calling(store: Store, fleets: Sequence[str]) -> AsyncIterator[list[Witness]]:
+async def calling(store: Store, fleets: Sequence[str], callers: int = CALLERS) -> AsyncIterator[list[Witness]]:
     """Callers on fleets of a dispatcher, which does what it does each second, until the end of the block."""
     for fleet in fleets:
-        await create(store, ROOMY, {"small": 20, "large": 20}, fleet)
+        await create(store, ROOMY, {"small": 40, "large": 40}, fleet)
     witnesses, is_over = [Witness(store, fleet) for fleet in fleets], asyncio.Event()
     seconds = asyncio.create_task(_seconds_pass(store, fleets))
     try:
         async with asyncio.TaskGroup() as tasks:
             for witness in witnesses:
-                for _ in range(CALLERS):
+                for _ in range(callers):
                     tasks.create_task(witness.call(is_over))
             for witness in witnesses:
                 await witness.served()
