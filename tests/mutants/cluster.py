@@ -11,8 +11,8 @@ MOVED_SLOTS, MASTERS = "store/cluster/moved_slots", "store/cluster/masters"
 MUTANTS: dict[str, Mutant] = {
     "a call names one key": python(
         "store/client/functions",
-        '2, key, f"{{{fleet}}}:-", self._clock()',
-        "1, key, self._clock()",
+        'keys = (key_of(fleet), f"{{{fleet}}}:-")',
+        "keys = (key_of(fleet),)",
         MOVED_SLOTS,
     ),
     "what MOVED says is not learned": python(
