@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.contract.test_generated_programs import GO_GENERATOR, GO_OPTIONS, NPM_PACKAGES
+from tests.contract.test_generated_programs import GO_GENERATOR, GO_OPTIONS, NPM_PACKAGES, TYPE_OPTIONS
 from tests.docs.pages import ROOT, Page, alternatives
 
 PAGE = Page(ROOT / "docs/client.md")
@@ -20,7 +20,7 @@ def test_a_client_in_typescript_is_generated_by_the_packages_and_the_command_of_
     installed = re.search(r"npm install (.*)", TYPESCRIPT)
     assert installed is not None
     assert set(installed[1].split()) == {name for name in NPM_PACKAGES if name.startswith("openapi-")}
-    assert "openapi-typescript openapi.json --output generated.d.ts" in TYPESCRIPT
+    assert f"openapi-typescript openapi.json {' '.join(TYPE_OPTIONS)} --output generated.d.ts" in TYPESCRIPT
 
 
 def test_a_client_in_go_is_generated_by_the_package_and_the_command_of_the_tests() -> None:
