@@ -62,7 +62,7 @@ class ClassFile(Part):
     name: Name
     utility: Curve
     capacity: Annotated[int, Field(strict=True, ge=1, le=MAX_CAPACITY)]
-    pools: PoolsFile = 0
+    pools: PoolsFile = Field(default_factory=lambda: 0)  # a default of one of several types stops client generators
     address: Address | None = None
 
     @property

@@ -53,8 +53,8 @@ func main() {
 	}
 	problem := refused.Model().(generated.Problem)
 	json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"assigned":       []any{answer.StatusCode, first.SessionId, first.Replayed},
-		"assigned again": []any{again.SessionId, again.Replayed},
+		"assigned":       []any{answer.StatusCode, first.Placement.SessionId, first.Placement.Replayed},
+		"assigned again": []any{again.Placement.SessionId, again.Placement.Replayed},
 		"renewed":        [][]string{renewed.Renewed, renewed.Unknown},
 		"completed":      completed.Completed.GetOutcome(),
 		"bulk":           statuses,
