@@ -111,8 +111,8 @@ class Metrics(ProcessMetrics):
         reading = await self._read(store, specs, scrape, expected_gaps) if scrape.of != "process" else None
         before, after = list[bytes](), list[bytes]()
         if scrape.of != "fleets":
-            is_up, fleets = (reading.is_up, reading.fleets) if reading else await _ask(store)
-            link = Link(is_up, store.library_digest, self._age_seconds)
+            answers, fleets = (reading.is_up, reading.fleets) if reading else await _ask(store)
+            link = Link(answers and not store.is_down, store.library_digest, self._age_seconds)
             gaps = expected_gaps.known()
             before = await _texts(link, {fleet: gaps[fleet] for fleet in fleets if fleet in gaps}, text_format)
             after = await self._own_texts(text_format)
@@ -145,7 +145,7 @@ class Metrics(ProcessMetrics):
 
 
 async def _ask(store: Store) -> tuple[bool, Sequence[str]]:
-    """Whether the store is available, and the names of the fleets."""
+    """Whether the store answers, and the names of the fleets."""
     try:
         return True, await store.fleets.names()
     except errors.DispatchError:
@@ -179,33 +179,43 @@ async def _pieces(reading: Reading | None, texts: Iterable[bytes]) -> AsyncGener
 async def read_fleets(
     store: Store, specs: Specs, expected_gaps: ExpectedGapCache, rows: Sequence[FleetFamily[FleetView]]
 ) -> Reading:
-    """Read and render all fleets, by name; on an error of the store, those read before it."""
+    """Read and render all fleets, by name; on an error of the store, those read before it.
+
+    Of a cluster all whose shard answers; only without the others is that an error.
+    """
     count, families = FamilyText(FLEETS_ROW, REPEATED), [FamilyText(row, REPEATED) for row in rows]
     reading, time_slice = Reading(asyncio.get_running_loop().time(), [count, *families]), TimeSlice()
     try:
         reading.fleets = await store.fleets.names()
         for names in in_chunks(reading.fleets, MAX_CONCURRENT_READS):
-            for snapshot in filter(None, await asyncio.gather(*(_snapshot(store, name) for name in names))):
+            read = await asyncio.gather(*(_snapshot(store, name, reading) for name in names))
+            for snapshot in filter(None, read):
                 with suppress(errors.DocumentUnreadableError):
                     spec = await specs.of_stored(snapshot.document)
                     expected_gaps.now(snapshot, spec, by_scrape=True)
                     await _print(view_of(snapshot, spec), families, time_slice)
-        for _ in count.add(len(reading.fleets)):
+        for _ in count.add(len(reading.fleets)) if reading.is_complete else ():
             pass
     except errors.DispatchError:
         reading.is_up = False
     return reading
 
 
-async def _snapshot(store: Store, fleet: str) -> Snapshot | None:
+async def _snapshot(store: Store, fleet: str, reading: Reading) -> Snapshot | None:
     """Read a snapshot, with one retry, as among many calls one may time out; None if the fleet cannot be read.
 
-    Raises StoreUnavailableError.
+    Then also if its shard is away, which makes the reading incomplete. Raises StoreUnavailableError.
     """
-    try:
-        return await _try_snapshot(store, fleet)
-    except errors.StoreUnavailableError:
-        return await _try_snapshot(store, fleet)
+    for is_last in (False, True):
+        if store.is_away(fleet):
+            break
+        try:
+            return await _try_snapshot(store, fleet)
+        except errors.StoreUnavailableError:
+            if is_last and not store.has_shards:
+                raise
+    reading.is_complete = False
+    return None
 
 
 async def _try_snapshot(store: Store, fleet: str) -> Snapshot | None:

@@ -144,9 +144,23 @@ class Store:
     def is_refusing(self, fleet: str) -> bool:
         """Whether the last `check` of the fleet's shard failed: it did not answer, or rejects writes."""
         failed = self.last_failure
-        if failed and len(self._failures) > 1:
+        if failed and self.has_shards:
             failed = self._failures.get(self._connections.routing.where(key_of(fleet)))
         return failed is not None
+
+    @property
+    def has_shards(self) -> bool:
+        """Whether the store is a cluster of which several shards are known."""
+        return len(self._failures) > 1
+
+    def is_away(self, fleet: str) -> bool:
+        """Whether the last `check` of the fleet's shard failed, but not that of each other one."""
+        return self.has_shards and not self.is_down and self.is_refusing(fleet)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the last `check` failed on all shards of a cluster, of which the list of fleets is still known."""
+        return self.has_shards and self.readiness != "ready"
 
     async def check(self) -> None:
         """Update `readiness`, and replay lost writes. About once a second.
