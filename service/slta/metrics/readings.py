@@ -22,8 +22,8 @@ MAX_OLDER = 3
 class Reading:
     """Text of all fleets. `began` is in seconds of the event loop's clock; `is_up`: whether the store was available.
 
-    `is_complete` if no shard was away, `fleets` are the listed names; `senders` counts the responses that are being sent
-    from it.
+    `is_complete` if no shard was away, `fleets` are the listed names; `senders` counts the responses that are sent from
+    it.
     """
 
     began: float
