@@ -110,15 +110,18 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "the age of fleet metrics grows while nobody asks for them": python(
         "metrics/exposition",
-        "Link(is_up, store.library_digest, self._age_seconds)",
-        "Link(is_up, store.library_digest, self._age_seconds and asyncio.get_running_loop().time())",
+        "store.library_digest, self._age_seconds)",
+        "store.library_digest, self._age_seconds and asyncio.get_running_loop().time())",
         PARTS,
     ),
     "a snapshot that timed out once ends the reading": python(
         "metrics/exposition",
-        "except errors.StoreUnavailableError:\n        return await _try_snapshot(store, fleet)",
-        "except errors.StoreUnavailableError:\n        raise",
+        "if is_last and not store.has_shards:",
+        "if not store.has_shards:",
         SCRAPES,
+    ),
+    "a shard that is away ends the reading": python(
+        "metrics/exposition", "if is_last and not store.has_shards:", "if is_last:", "store/cluster/scrapes"
     ),
     "the oldest spec is dropped though all have few levels": python(
         "fleet_file/specs",

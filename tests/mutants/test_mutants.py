@@ -17,6 +17,7 @@ TABLES: list[dict[str, Mutant]] = [import_module(f"tests.mutants.{file}").MUTANT
 NEED_SLOW_TESTS = {
     "nobody counts replicas beyond the configured number",
     "ticks of all masters are sent to one of them",
+    "a shard that is away ends the reading",
     *proxies.MUTANTS,
     *cluster.MUTANTS,
 }
