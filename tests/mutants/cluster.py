@@ -24,4 +24,7 @@ MUTANTS: dict[str, Mutant] = {
     "the list of fleets is not remembered": python(
         "store/fleets", "if not self._functions.is_cluster:", "if True:", LIST
     ),
+    "nodes are connected to by name without TLS": python(
+        "store/client/topology", "reversed(hosts) if by_name else hosts", "reversed(hosts)", "store/topology"
+    ),
 }

@@ -43,18 +43,23 @@ def test_the_slot_of_a_tag_is_the_servers() -> None:
         ),
         (
             "id 10.0.0.1:7000@17000,node-1.example,shard-id=69bc myself,master - 0 0 1 connected",
-            Node("id", (("node-1.example", 7000), ("10.0.0.1", 7000)), 1, (), is_own=True),
+            Node("id", (("10.0.0.1", 7000), ("node-1.example", 7000)), 1, (), is_own=True),
         ),
         ("id :7000@17000 myself,master - 0 0 0 connected 1", Node("id", (ASKED,), 0, ((1, 1),), is_own=True)),
         ("id ::1:7001@17001,,tls-port=0 slave m 0 1 7 connected", Node("id", (("::1", 7001),), 7, (), is_own=False)),
     ],
 )
 def test_a_line_has_the_addresses_that_a_node_announces_its_epoch_and_its_slots(line: str, expected: Node) -> None:
-    assert parse_nodes(line, ASKED) == [expected]
+    assert parse_nodes(line, ASKED, by_name=False) == [expected]
+
+
+def test_where_certificates_name_hosts_a_node_is_connected_to_by_its_name() -> None:
+    [known] = parse_nodes("id 10.0.0.1:7000@17000,node-1.example master - 0 0 1 connected", ASKED, by_name=True)
+    assert known.addresses == (("node-1.example", 7000), ("10.0.0.1", 7000))
 
 
 def test_a_node_without_an_address_is_left_out() -> None:
-    assert parse_nodes("id :0@0 master,noaddr - 0 1 7 disconnected 0-5", ASKED) == []
+    assert parse_nodes("id :0@0 master,noaddr - 0 1 7 disconnected 0-5", ASKED, by_name=False) == []
 
 
 def test_of_several_claims_the_newest_epoch_wins_in_any_order() -> None:

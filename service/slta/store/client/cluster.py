@@ -8,7 +8,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis, SSLConnection
 from redis.exceptions import MovedError, ResponseError
 
 from slta.store.client.failures import NotSentError, UnknownNodeError
@@ -34,6 +34,7 @@ class Cluster:
         """`options` are defaults of the connections; those of the URL take precedence."""
         self._seeds = address.nodes
         self._options = resolving({**options, **address.server})
+        self._is_encrypted = issubclass(self._options["connection_class"], SSLConnection)
         self._on_change = on_change
         self._topology = Topology()
         self._clients: dict[Address, Redis] = {}
@@ -145,7 +146,7 @@ class Cluster:
             pool = ConnectionPool(**self._options | connection_options(address))
             client = self._clients[address] = Redis.from_pool(pool)
         text = await client.execute_command("CLUSTER", "NODES")
-        return parse_nodes(text, address)
+        return parse_nodes(text, address, by_name=self._is_encrypted)
 
     async def _forget(self, known: Collection[Address]) -> None:
         """Disconnect from nodes that have left, and from those of the URL by another name than they announce."""

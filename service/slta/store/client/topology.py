@@ -23,7 +23,7 @@ def slot_of(key: str) -> int:
 
 
 class Node(NamedTuple):
-    """A line of CLUSTER NODES. `addresses` are what the node announces: its host name first, if it has one.
+    """A line of CLUSTER NODES. `addresses` are what the node announces, the one to connect to first.
 
     `is_own` if the node says it of itself. Slots that are being moved count as the old owner's until they have moved.
     """
@@ -40,18 +40,24 @@ class Node(NamedTuple):
         return self.addresses[0]
 
 
-def parse_nodes(text: str, asked: Address) -> list[Node]:
-    """Parse a reply of the node at `asked`, which may not know its own host. Nodes without an address are left out."""
-    return [node for line in text.splitlines() if (node := _parse_node(line.split(), asked[0])).addresses]
+def parse_nodes(text: str, asked: Address, *, by_name: bool) -> list[Node]:
+    """Parse a reply of the node at `asked`, which may not know its own host. Nodes without an address are left out.
+
+    `by_name`: connect to the host names that nodes announce, as certificates require. A name that stops resolving with
+    its node holds up the lookups of all others, so without TLS addresses are better.
+    """
+    lines = (line.split() for line in text.splitlines())
+    return [node for words in lines if (node := _parse_node(words, asked[0], by_name=by_name)).addresses]
 
 
-def _parse_node(words: Sequence[str], own_host: str) -> Node:
+def _parse_node(words: Sequence[str], own_host: str, *, by_name: bool) -> Node:
     node_id, names, flags, _, _, _, epoch, _, *slots = words
     address, _, announced = names.partition(",")
     ip, _, port = address.partition("@")[0].rpartition(":")
     is_own = "myself" in flags
-    hosts = dict.fromkeys((announced.partition(",")[0], ip or (own_host if is_own else "")))
-    addresses = tuple((host, int(port)) for host in hosts if host) if port != "0" else ()
+    hosts = [ip or (own_host if is_own else ""), announced.partition(",")[0]]
+    named = dict.fromkeys(reversed(hosts) if by_name else hosts)
+    addresses = tuple((host, int(port)) for host in named if host) if port != "0" else ()
     return Node(node_id, addresses, int(epoch), tuple(_ranges(slots)), is_own)
 
 
