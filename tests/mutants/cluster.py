@@ -5,8 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant
 from tests.mutants.refusing import python
 
-ROUTING, LIST = "store/cluster/routing", "store/cluster/list"
-MOVED_SLOTS, MASTERS = "store/cluster/moved_slots", "store/cluster/masters"
+LIST, MASTERS, MOVED_SLOTS = "store/cluster/list", "store/cluster/masters", "store/cluster/moved_slots"
 
 MUTANTS: dict[str, Mutant] = {
     "a call names one key": python(
@@ -16,7 +15,7 @@ MUTANTS: dict[str, Mutant] = {
         MOVED_SLOTS,
     ),
     "what MOVED says is not learned": python(
-        "store/client/cluster", "self._topology.moved(slot, address, monotonic())", "pass", ROUTING
+        "store/client/cluster", "self._topology.moved(slot, address, monotonic())", "pass", MASTERS
     ),
     "a reply of a master that gave the slot away is believed": python(
         "store/client/pipeline", "if connections.routing.where(key) != pool.address:", "if False:", MASTERS

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from slta.models import errors
 from slta.store import Store, StoreSettings
+from tests.awaiting import eventually
 from tests.clusters import Cluster, Node, form
 from tests.relay import Link, Relay
 from tests.servers import free_port
@@ -29,9 +31,18 @@ async def test_a_master_that_joined_serves_its_first_call_without_an_error(nodes
     joined = await asyncio.to_thread(nodes.add_master)
     await asyncio.to_thread(move, nodes, fleet, joined)
 
-    again = await store.sessions.assign(fleet, "s", None)
-    assert (again.replayed, again.pool_id) == (True, placed.pool_id)
+    assert (await store.sessions.get(fleet, "s")).pool_id == placed.pool_id
     assert nodes.owner(fleet) is joined
+
+
+async def test_moved_is_believed_at_once(nodes: Cluster, store: Store) -> None:
+    source, target, _ = nodes.masters()
+    fleet = nodes.fleet_on(source)
+    await create(store, ROOMY, {"small": 2, "large": 2}, fleet)
+
+    await asyncio.to_thread(move, nodes, fleet, target)
+
+    assert (await store.pools.get(fleet, "small-0")).pool_id == "small-0", "a read is sent once more, at once"
 
 
 async def test_a_library_that_is_missing_on_one_master_is_loaded_again_there(nodes: Cluster, store: Store) -> None:
@@ -60,15 +71,15 @@ def move(nodes: Cluster, fleet: str, target: Node) -> None:
 class Withheld:
     """A rule of a relay: it hands calls of functions on, and keeps the replies back until `released`."""
 
-    ran: asyncio.Event = field(default_factory=asyncio.Event)
-    """A server has replied to such a call."""
+    replies: int = 0
+    """How many."""
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def rule(self, link: Link, data: bytes, from_client: bool) -> bytes:
         if from_client:
             link.notes["called"] = b"FCALL" in data
         elif link.notes.get("called"):
-            self.ran.set()
+            self.replies += 1
             await self.released.wait()
         return data
 
@@ -91,9 +102,10 @@ async def relayed(tmp_path: Path, binary: str) -> AsyncIterator[tuple[Cluster, l
             await relay.stop()
 
 
-async def test_a_reply_of_a_master_that_no_longer_owns_the_slot_is_asked_for_again(
+async def test_a_reply_of_a_master_that_no_longer_owns_the_slot_is_not_believed(
     relayed: tuple[Cluster, list[Relay]],
 ) -> None:
+    """A call for a session is sent again, with its id; what another call did is unknown."""
     nodes, relays = relayed
     source, target, _ = nodes.masters()
     fleet = nodes.fleet_on(source)
@@ -102,16 +114,19 @@ async def test_a_reply_of_a_master_that_no_longer_owns_the_slot_is_asked_for_aga
     withheld = Withheld()
     relays[0].rule = withheld.rule
 
-    call = asyncio.create_task(store.sessions.assign(fleet, "s", None))
-    await withheld.ran.wait()
+    assigned = asyncio.create_task(store.sessions.assign(fleet, "s", None))
+    drained = asyncio.create_task(store.pools.set_status(fleet, "small-0", "draining"))
+    await eventually(lambda: withheld.replies == 2)
     with source.client() as redis:
         pool = redis.hget(f"{{{fleet}}}:sessions", "s").split()[4]
     await asyncio.to_thread(move, nodes, fleet, target)
     await until_learned(store, fleet, target)
     withheld.released.set()
 
-    placed = await call
+    placed = await assigned
     assert (placed.replayed, placed.pool_id) == (True, pool)
+    with pytest.raises(errors.OutcomeUnknownError):
+        await drained
     await store.close()
 
 

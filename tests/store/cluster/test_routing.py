@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from redis.exceptions import MovedError
@@ -14,8 +13,7 @@ from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store.client.cluster import MIN_GAP_SECONDS
 from slta.store.client.failures import NotSentError
-from tests.awaiting import eventually
-from tests.clusters import Cluster, Node, slot_of
+from tests.clusters import Cluster, Node
 from tests.store.conftest import Calls
 from tests.store.fleets import TWO_CLASSES, create, spec
 from tests.store.moving import PATIENT
@@ -114,24 +112,6 @@ async def test_an_address_that_no_node_announces_is_an_error_with_it(nodes: Clus
     with pytest.raises(NotSentError) as unknown:
         await routing.failed(None, "moved", MovedError("3999 192.0.2.1:6381"))
     assert "192.0.2.1:6381" in str(unknown.value.__cause__)
-
-
-async def test_a_reply_of_a_master_whose_slot_has_another_owner_by_then_is_not_believed(
-    nodes: Cluster, store: Store
-) -> None:
-    old, other, _ = nodes.masters()
-    fleet, routing = nodes.fleet_on(old), store._connections.routing
-    await store.sessions.assign(fleet, "s", None)
-    pool: Any = store._connections.pools["127.0.0.1", old.port]
-    old.freeze()
-    assigned = asyncio.create_task(store.sessions.assign(fleet, "late", None))
-    changed = asyncio.create_task(store.pools.set_status(fleet, "small-0", "draining"))
-    await eventually(lambda: len(pool.busy) == 2)
-    await routing.failed(None, "moved", MovedError(f"{slot_of(fleet)} 127.0.0.1:{other.port}"))
-    old.thaw()
-    assert (await assigned).replayed, "it ran at the old master, which has the slot after all"
-    with pytest.raises(errors.OutcomeUnknownError):
-        await changed
 
 
 async def test_no_function_runs_on_a_slot_that_is_moved_key_by_key(nodes: Cluster, store: Store) -> None:
