@@ -15,12 +15,12 @@ import pytest
 from redis import Redis
 
 from lab.faults import __main__ as command
-from lab.faults import independent_audit, power, reliability_page
+from lab.faults import independent_audit, on_store, power, reliability_page
 from lab.faults.ledger import judge
 from lab.faults.load import FLEET, Load, Plan
 from lab.faults.noticed import noticed
 from lab.faults.on_the_way import AtByte, cut_at_every_byte
-from lab.faults.run import Record
+from lab.faults.run import Record, play
 from lab.faults.scene import RELAYED, SINGLE, Scene
 from lab.faults.starting import scene
 from tests.relay import CutError, Link
@@ -105,6 +105,16 @@ async def test_no_byte_of_an_assign_and_a_complete_is_one_too_many(tmp_path: Pat
             assert await cut_at_every_byte(made) > 300
         seen = seen_of(load, made.servers[0])
     assert not any(seen[name] for name in ("refused", "unknown", "lost", "doubled", "leaked", "back"))
+
+
+@pytest.mark.slow
+def test_a_run_on_a_cluster_notes_what_its_fleet_and_the_others_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_store, "FLUSHES", 3)
+    run = play("library-missing", "async", 0, per_second=60)
+    assert not any(run[name] for name in ("unknown", "lost", "doubled", "leaked", "back", "audit"))
+    assert run["effects"] == 3
+    assert run["notes"]["refused of others"] == {}
+    assert set(run["notes"]["readiness"]) == {"200"}
 
 
 # Power
