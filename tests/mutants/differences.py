@@ -24,24 +24,49 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "one session in eight is drawn": lua("differences", "% constants.DRAWN_ONE_IN", "% 8", DECISIONS),
     "squares are not squared": lua("differences", "difference * difference\n", "difference\n", STORE),
-    "a class that is full has a free place": lua(
-        "differences", "  while low < capacity do\n", "  while true do\n", STORE
-    ),
+    "a class that is full has a free place": lua("differences", "choice.room(fleet)", "fleet.pools", STORE),
     "the lowest level that all pools have reached is free": lua(
-        "differences", "    elseif low + 1 == high then\n", "    elseif low + 2 >= high then\n", DECISIONS
+        "differences", "  while low + 1 < high do\n", "  while low + 2 < high do\n", STORE
+    ),
+    "the bound of a frontier is the frontier": lua("differences", "until is_frontier", "until true", STORE),
+    "the frontier of a class that is not the best is enough": lua(
+        "differences", "  return high == bound\n", "  return true\n", STORE, DECISIONS
+    ),
+    "the bound of a frontier is not the first to be counted": lua(
+        "differences", "low, level = bound - 1, bound\n", "low, level = bound - 1, high - 1\n", STORE
+    ),
+    "a departure leaves the bounds of frontiers": lua(
+        "ledger", "  if change < 0 and level < fleet.frontier_bounds[class_index] then\n", "  if false then\n", STORE
+    ),
+    "other pools leave the bounds of frontiers": lua("ledger", "  differences.forget_frontiers(fleet)\n", "", STORE),
+    "what others changed leaves the bounds of frontiers": lua(
+        "incarnations", "  differences.forget_frontiers(fleet)\n", "", STORE
+    ),
+    "bounds of frontiers are forgotten at the end of a call": lua(
+        "incarnations", "fleet.revision == highest[prefix] then", "false then", STORE
     ),
     "a place at r is the best": lua(
         "tokens",
-        "  for class_index = 1, #fleet.green do\n    if fleet.green[class_index] > 0 then\n      has_token",
-        "  for class_index = 1, 0 do\n    if fleet.green[class_index] > 0 then\n      has_token",
+        "return differences.best_of(fleet, fleet.green, fleet.thresholds, at_r > least and at_r or least)",
+        "return at_r > least and at_r or least",
         DECISIONS,
     ),
-    "without tokens a place at r is free": lua("tokens", "return has_token and best or nil", "return best", STORE),
+    "without tokens a place at r is free": lua(
+        "tokens",
+        "  if fleet.yellow == 0 and vectors.sum(fleet.green) == 0 then\n    return nil",
+        "  if false then\n    return nil",
+        STORE,
+    ),
     "what is worth less than a place at r is the best": lua(
         "tokens", "at_r > least and at_r or least", "least", DECISIONS
     ),
     "JLMU's choice is the best place in any order": lua(
-        "jlmu", "      best = marginal > best and marginal or best\n", "", DECISIONS
+        "jlmu",
+        "  local _, best = differences.highest(fleet, fleet.open, fleet.frontiers, least)\n",
+        "  local _, class_index = choose_jlmu(fleet.frontier_ranks, fleet.open, 0)\n"
+        "  local there = tables.number(fleet, 'marginals', class_index, fleet.frontiers[class_index])\n"
+        "  local best = math.max(least, there)\n",
+        DECISIONS,
     ),
     "another order leaves the sums": lua(
         "fleets",

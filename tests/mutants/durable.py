@@ -66,7 +66,7 @@ MUTANTS: dict[str, Mutant] = {
         "incarnations", "if is_known or not string.find(", "if is_known or false and not string.find(", WENT_BACK
     ),
     "a state that went back within one process is not noticed": lua(
-        "incarnations", "if is_known and fleet.revision >= highest[prefix] then", "if is_known then", WENT_BACK
+        "incarnations", "if is_known and fleet.revision > highest[prefix] then", "if is_known then", WENT_BACK
     ),
     "each version of the library begins an incarnation": lua(
         "incarnations", "if is_known or not string.find(", "if true or not string.find(", WENT_BACK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from random import Random
 
 import pytest
@@ -12,6 +13,7 @@ from redis import Redis
 from slta.core.differences import ONE_IN, is_drawn
 from slta.core.fleet import FleetSpec
 from slta.core.orders import Index
+from slta.core.utility import LogShareUtility
 from slta.models import Differences, DifferenceSums, PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store.sessions import OperationRequest, report_option
@@ -26,12 +28,15 @@ from tests.store.fleets import (
     STEPS,
     as_of,
     create,
+    end,
     field,
     pass_seconds,
+    place,
     pool_class,
     repair_by_itself,
     spec,
 )
+from tests.toy.uniform import LIBRARY
 
 DRAWN, NOT_DRAWN = 0.5, 0.5 + 2**-53
 
@@ -214,6 +219,62 @@ async def test_a_fleet_that_observes_has_no_differences_by_source(store: Store, 
     await report(store, "b", "flat-0")
     found = await by_source(store)
     assert (found.reported.sessions, found.placed.sessions) == (1, 0)
+
+
+# The best free place, as others change the fleet
+
+
+async def _departs(store: Store, redis: Redis) -> None:
+    await store.sessions.complete(FLEET, "s1")
+
+
+async def _departs_by_another_version(store: Store, redis: Redis) -> None:
+    """Of the library, which runs in the same server."""
+    redis.execute_command("FUNCTION", "LOAD", "REPLACE", LIBRARY.source)
+    words = (f"slta_{LIBRARY.digest}_batch", 1, f"{{{FLEET}}}:state", "", "complete", "s1", "", "", "")
+    assert redis.execute_command("FCALL", *words)[1] == [["COMPLETED", "steps-1"]]
+
+
+async def _is_added(store: Store, redis: Redis) -> None:
+    await store.pools.add(FLEET, [PoolSpec("steps-2", "steps")])
+
+
+@EACH_POLICY
+@pytest.mark.parametrize("become_free", [_departs, _departs_by_another_version, _is_added])
+async def test_a_place_that_becomes_free_is_the_best(
+    store: Store, redis: Redis, policy: str, become_free: Callable[[Store, Redis], Awaitable[None]]
+) -> None:
+    """8 on `steps`, after a drawn session has found 6 to be the best free place there."""
+    await create(store, placing(policy), {"steps": 2, "flat": 2})
+    for k in range(2):
+        await report(store, f"s{k}", f"steps-{k}")
+    await report(store, "a", "flat-0")
+    before = (await by_source(store)).reported
+    await become_free(store, redis)
+    await report(store, "b", "flat-0")
+    after = (await by_source(store)).reported
+    assert before.mean is not None
+    assert after.mean is not None
+    assert before.mean * before.sessions == pytest.approx(5.5)
+    assert after.mean * after.sessions == pytest.approx(5.5 + 7.5)
+
+
+@pytest.mark.parametrize("policy", ["slta", "slta-greedy"])
+async def test_with_many_classes_mostly_one_row_is_counted(store: Store, redis: Redis, draw: Draw, policy: str) -> None:
+    """Of classes with green tokens, once a drawn session has found the frontiers."""
+    names = [f"c{k}" for k in range(16)]
+    classes = (pool_class(name, LogShareUtility(Fraction(20 + 3 * k)), 60) for k, name in enumerate(names))
+    await create(store, spec(*classes, policy=policy), dict.fromkeys(names, 4))
+    draw.value = NOT_DRAWN
+    await place(store, 640)
+    await end(store, [f"s{k}" for k in range(0, 640, 20)])
+    draw.value = DRAWN
+    await report(store, "a", "c0-0")
+    assert sum(count != "0" for count in field(redis, "green").split()) > 8
+
+    before = redis.info("commandstats")["cmdstat_bitcount"]["calls"]
+    await report(store, "b", "c1-0")
+    assert redis.info("commandstats")["cmdstat_bitcount"]["calls"] - before <= 1
 
 
 # What the means tell

@@ -67,7 +67,11 @@ end
 function incarnations.begin_call(fleet)
   local prefix = fleet.prefix
   local is_known = current[prefix] == fleet.incarnation
-  if is_known and fleet.revision >= highest[prefix] then
+  if is_known and fleet.revision == highest[prefix] then
+    return
+  end
+  differences.forget_frontiers(fleet)
+  if is_known and fleet.revision > highest[prefix] then
     return
   end
   cold.load(fleet, 'incarnations')

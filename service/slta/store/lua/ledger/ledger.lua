@@ -12,6 +12,9 @@ end
 -- pools have bits: clearing the bit shows whether it was one.
 function ledger.on_change(fleet, class_index, pool_index, level, change)
   local row, present = keys.of_level(fleet, class_index, level), change > 0 and 1 or 0
+  if change < 0 and level < fleet.frontier_bounds[class_index] then
+    fleet.frontier_bounds[class_index] = level
+  end
   if redis.call('SETBIT', row, pool_index, present) == 1 or change > 0 then
     accounting.on_change(fleet, class_index, level, change)
     policies.call(fleet, 'on_change', class_index, pool_index, level, change)
@@ -92,6 +95,7 @@ function ledger.rebuild(fleet, reset)
   fleet.optimum, fleet.bound_rank, fleet.bound_filled = accounting.fill_optimum(fleet, fleet.sessions, function(rank)
     return tables.entry(fleet, 'bound', rank)
   end)
+  differences.forget_frontiers(fleet)
   policies.call(fleet, 'rebuild', reset)
 end
 

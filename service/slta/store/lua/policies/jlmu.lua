@@ -86,13 +86,8 @@ function jlmu.reported_rank(fleet)
 end
 
 -- The best of the frontiers; the order may prefer another. O(classes).
-function jlmu.best_marginal(fleet, best)
-  for class_index = 1, #fleet.open do
-    if fleet.open[class_index] > 0 then
-      local marginal = tables.number(fleet, 'marginals', class_index, fleet.frontiers[class_index])
-      best = marginal > best and marginal or best
-    end
-  end
+function jlmu.best_marginal(fleet, least)
+  local _, best = differences.highest(fleet, fleet.open, fleet.frontiers, least)
   return best
 end
 

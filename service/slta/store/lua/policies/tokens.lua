@@ -165,16 +165,11 @@ end
 -- A place that a token offers is worth at least that of rank r, as policies with thresholds rank by marginal utility,
 -- and only places with green tokens can be worth more. Nil without tokens.
 function tokens.best_marginal(fleet, least)
-  local has_token = fleet.yellow > 0
-  local at_r = tables.number(fleet, 'marginals', fleet.estimate_class, fleet.estimate_level)
-  local best = at_r > least and at_r or least
-  for class_index = 1, #fleet.green do
-    if fleet.green[class_index] > 0 then
-      has_token = true
-      best = differences.best_of_class(fleet, class_index, fleet.thresholds[class_index], best)
-    end
+  if fleet.yellow == 0 and vectors.sum(fleet.green) == 0 then
+    return nil
   end
-  return has_token and best or nil
+  local at_r = tables.number(fleet, 'marginals', fleet.estimate_class, fleet.estimate_level)
+  return differences.best_of(fleet, fleet.green, fleet.thresholds, at_r > least and at_r or least)
 end
 
 -- The audit's rules for both kinds of tokens.

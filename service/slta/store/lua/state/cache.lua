@@ -7,6 +7,7 @@ cache = {}
 cache.FIELDS = { 'names', 'numbers', 'capacities', 'lease', 'exponent' } -- the cold fields that are cached
 local DERIVED = {
   'index_by_id', 'fleet_keys', 'class_keys', 'keys_named_for', 'order', 'bound', 'ranks', 'marginals',
+  'frontier_bounds',
 }
 
 local MAX_LEVELS = 131072 -- of all cached fleets, at most about 20 MB; beyond, the cache is cleared
@@ -42,6 +43,7 @@ end
 -- Invalidates what depends on which classes have pools.
 function cache.invalidate_order(fleet)
   fleet.order, fleet.bound, fleet.ranks = { classes = {}, numbers = {} }, { classes = {}, numbers = {} }, {}
+  fleet.frontier_bounds = {}
 end
 
 -- Invalidates everything. The cached fields may change afterwards, and are written to the cold hash.
@@ -78,6 +80,7 @@ function cache.load(fleet)
     fleet.lease, fleet.exponent = tonumber(stored[4]), tonumber(stored[5])
     cache.invalidate_order(fleet)
     cache.index_classes(fleet)
+    differences.forget_frontiers(fleet)
     store_entry(fleet)
   else
     attach(fleet, entry)
