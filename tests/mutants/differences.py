@@ -62,10 +62,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "JLMU's choice is the best place in any order": lua(
         "jlmu",
-        "  local _, best = differences.highest(fleet, fleet.open, fleet.frontiers, least)\n",
-        "  local _, class_index = choose_jlmu(fleet.frontier_ranks, fleet.open, 0)\n"
-        "  local there = tables.number(fleet, 'marginals', class_index, fleet.frontiers[class_index])\n"
-        "  local best = math.max(least, there)\n",
+        "differences.highest(fleet, fleet.open, fleet.frontiers, least)\n",
+        "differences.highest(fleet, {}, fleet.frontiers, least)\n",
         DECISIONS,
     ),
     "another order leaves the sums": lua(
