@@ -27,6 +27,8 @@ from tests.servers import EMBEDDED, Server, free_port, own_server
 ROOT = Path(__file__).parents[2]
 QUIET_SECONDS = 5.0
 """Time without a slice of an audit after which those of the start have ended."""
+MAX_AUDIT_SECONDS = 120.0
+"""Longest wait for them; a checkout whose dispatchers all audit each fleet is measured beside its audits."""
 FLEET = {
     "classes": [
         {"name": name, "utility": {"kind": "log_share", "resource": 20}, "capacity": 8, "pools": 4} for name in "ab"
@@ -63,7 +65,8 @@ def calls(server: Server, command: str) -> int:
 def wait_for_audits(server: Server) -> None:
     """Audits of the start read only, and an idle dispatcher reads nothing else."""
     seen, since = -1, time.monotonic()
-    while time.monotonic() - since < QUIET_SECONDS:
+    latest = since + MAX_AUDIT_SECONDS
+    while time.monotonic() < min(since + QUIET_SECONDS, latest):
         time.sleep(0.2)
         if (now := calls(server, "fcall_ro")) != seen:
             seen, since = now, time.monotonic()
