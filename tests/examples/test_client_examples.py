@@ -40,8 +40,13 @@ def fleet(shared_service: ServiceProcess) -> Iterator[Fleet]:
         yield Fleet.create(shared_service, http, f"f-{uuid4().hex[:8]}", pools=2, capacity=1)
 
 
-def settings(fleet: Fleet, **more: str) -> dict[str, str]:
-    return {"SLTA_URL": fleet.service.url, "SLTA_FLEET": fleet.name, **more}
+def settings(fleet: Fleet) -> dict[str, str]:
+    return {"SLTA_URL": fleet.service.url, "SLTA_FLEET": fleet.name}
+
+
+def environment(fleet: Fleet, **more: str) -> dict[str, str]:
+    """That of a process of its own, which finds the client library where the tests do."""
+    return os.environ | settings(fleet) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | more
 
 
 def load(name: str) -> Any:
@@ -89,9 +94,9 @@ def test_the_study_compares_its_sessions_with_the_optimum(
 @pytest.mark.slow
 def test_the_matchmaker_places_every_match_and_the_third_waits_for_a_free_server(fleet: Fleet) -> None:
     command = [sys.executable, str(EXAMPLES / "matchmaker.py")]
-    environment = os.environ | settings(fleet, MATCH_SECONDS="0.5")
+    variables = environment(fleet, MATCH_SECONDS="0.5")
     names = "ann\nbob\ncid\ndan\neve\nfay\ngil\n"
-    done = subprocess.run(command, env=environment, input=names, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=variables, input=names, capture_output=True, text=True, check=True)
     *said, last = done.stdout.splitlines()
     assert (len(said), last) == (5, "eve and fay have played")
     assert said.index("ann and bob have played") < said.index(next(line for line in said if line.startswith("eve")))
@@ -154,7 +159,7 @@ def web(fleet: Fleet, pool: None) -> Iterator[str]:
     """URL of the application, served as its first lines say, but by uvicorn's own command."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "web_app:app", "--port", str(port)]
-    with subprocess.Popen([*command, "--log-level", "warning"], env=os.environ | settings(fleet)) as process:
+    with subprocess.Popen([*command, "--log-level", "warning"], env=environment(fleet)) as process:
         try:
             until_answered(f"http://127.0.0.1:{port}/openapi.json")
             yield f"http://127.0.0.1:{port}"

@@ -132,21 +132,27 @@ async def test_the_page_names_every_family(store: Store, metrics: Metrics) -> No
 
 
 async def draw_two(store: Store) -> None:
-    """Sessions come to the fleet `f` and go, until two were drawn for the difference at placing."""
+    """Sessions come to the fleet `f` and go, until two more were drawn for the difference at placing."""
+    drawn = await placed_and_drawn(store)
     for passing in map(str, itertools.count()):
         await store.sessions.assign("f", passing, None)
         await store.sessions.complete("f", passing)
-        differences = (await store.fleets.snapshot("f")).integrals.differences
-        if differences and differences.placed.sessions == 2:
+        if await placed_and_drawn(store) == drawn + 2:
             return
+
+
+async def placed_and_drawn(store: Store) -> int:
+    differences = (await store.fleets.snapshot("f")).integrals.differences
+    return differences.placed.sessions if differences else 0
 
 
 async def test_differences_at_placing_have_series_by_source(store: Store, metrics: Metrics) -> None:
     await store.sessions.assign("f", "stays", None)
     await store.fleets.tick("f")
+    older = (await store.fleets.snapshot("f")).integrals
     await draw_two(store)
     found = series(await exposition(metrics, store))
-    seen = differences_by_source((await store.fleets.snapshot("f")).integrals, None, compile_spec(small_fleet()))
+    seen = differences_by_source((await store.fleets.snapshot("f")).integrals, older, compile_spec(small_fleet()))
     assert seen
     placed = {"fleet": "f", "window": "60", "source": "placed"}
     assert value(found, "difference_at_placing", **placed) == seen.placed.mean
