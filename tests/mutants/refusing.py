@@ -118,7 +118,7 @@ PYTHON = {
     ),
     "a connection that is being made is not made anew": python(
         "store/client/connection_pool",
-        "            self.busy.add(connection)  # so that a renewal meanwhile concerns it\n",
+        "        self.busy.add(connection)  # so that a renewal meanwhile concerns it\n",
         "",
         "store/sentinel",
     ),

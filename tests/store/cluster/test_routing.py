@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import pytest
 from redis.exceptions import MovedError
 
 from slta.models import errors
 from slta.store import Store, StoreSettings
+from slta.store.client import connections
 from slta.store.client.cluster import MIN_GAP_SECONDS
 from slta.store.client.failures import NotSentError
 from tests.clusters import Cluster, Node
@@ -72,7 +74,7 @@ async def test_a_killed_master_is_followed_by_its_replica_and_others_notice_noth
     killed, healthy, _ = nodes.masters()
     fleet, other = nodes.fleet_on(killed), nodes.fleet_on(healthy)
     await is_placed(store, other)
-    connections = set(store._connections.pools["127.0.0.1", healthy.port].idle)
+    before = set(store._connections.pools["127.0.0.1", healthy.port].idle)
     asked = questions(healthy)
     killed.kill()
     began = time.monotonic()
@@ -82,7 +84,7 @@ async def test_a_killed_master_is_followed_by_its_replica_and_others_notice_noth
     assert await placing
     seconds = time.monotonic() - began
     assert questions(healthy) - asked <= seconds * QUESTIONS_PER_SECOND + 2
-    assert connections == set(store._connections.pools["127.0.0.1", healthy.port].idle)
+    assert before == set(store._connections.pools["127.0.0.1", healthy.port].idle)
     assert set(calls.errors) <= {"connection", "moved", "clusterdown", "function_missing"}
     assert is_stored(nodes.owner(fleet), fleet)
     print(f"killed master: placed again after {seconds:.2f} s")
@@ -112,6 +114,26 @@ async def test_an_address_that_no_node_announces_is_an_error_with_it(nodes: Clus
     with pytest.raises(NotSentError) as unknown:
         await routing.failed(None, "moved", MovedError("3999 192.0.2.1:6381"))
     assert "192.0.2.1:6381" in str(unknown.value.__cause__)
+
+
+async def test_a_master_that_does_not_answer_is_not_waited_for_by_each_of_its_fleets(
+    nodes: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PAUSE_SECONDS", 60.0)
+    calls = Calls()
+    store = Store(StoreSettings(nodes.url, connect_timeout_seconds=0.1, call_timeout_seconds=0.1), calls)
+    frozen = nodes.masters()[0]
+    fleet = nodes.fleet_on(frozen)
+    with pytest.raises(errors.UnknownFleetError):
+        await store.fleets.snapshot(fleet)
+    frozen.freeze()
+    pool = store._connections.pools["127.0.0.1", frozen.port]
+    pool.new_connection = connect = Mock(wraps=pool.new_connection)
+    for _ in range(20):
+        with pytest.raises(errors.StoreUnavailableError):
+            await store.fleets.snapshot(fleet)
+    assert connect.call_count == 1
+    await store.close()
 
 
 async def test_no_function_runs_on_a_slot_that_is_moved_key_by_key(nodes: Cluster, store: Store) -> None:

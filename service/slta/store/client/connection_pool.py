@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from slta.store.client.durability import ASYNC, Durability
 from slta.store.client.replicas import Replicas
@@ -56,9 +58,11 @@ class ConnectionPool:
         call_seconds: float,
         new_connection: Callable[..., AbstractConnection],
         confirm: Callable[[], Awaitable[None]],
+        pause_seconds: float = 0,
     ) -> None:
         """`call_seconds` limits a call that has a connection; `confirm` is called before each new one.
 
+        After a connection attempt timed out, others fail at once for `pause_seconds`.
         Reads have no timeout of their own: the caller limits each call. Nothing is connected before the first call.
         """
         self.address = address
@@ -69,6 +73,8 @@ class ConnectionPool:
         self._wait_seconds = settings.connect_timeout_seconds
         self._connect_seconds = 2 * settings.connect_timeout_seconds + call_seconds
         self._free = asyncio.Semaphore(settings.max_connections)
+        self._pause_seconds = pause_seconds
+        self._silent_until = 0.0
         self._is_retired = False
         self.is_admitted = True
         """Whether the server has passed the preflight check, or need not."""
@@ -117,19 +123,29 @@ class ConnectionPool:
         return None
 
     async def _connect(self) -> AbstractConnection:
-        async with asyncio.timeout(self._connect_seconds):
-            await self._confirm()
-            if self._is_retired:
-                raise RetiredError
-            connection = self.new_connection()
-            self.busy.add(connection)  # so that a renewal meanwhile concerns it
-            try:
-                await connection.connect()
-            except BaseException:
-                self.busy.discard(connection)
-                await _close(connection)
-                raise
-            return connection
+        """A new connection. None is tried within `pause_seconds` of one that timed out."""
+        if monotonic() < self._silent_until:
+            raise RedisTimeoutError("the server did not answer just now")
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                await self._confirm()
+                return await self._connected()
+        except (TimeoutError, RedisTimeoutError):
+            self._silent_until = monotonic() + self._pause_seconds
+            raise
+
+    async def _connected(self) -> AbstractConnection:
+        if self._is_retired:
+            raise RetiredError
+        connection = self.new_connection()
+        self.busy.add(connection)  # so that a renewal meanwhile concerns it
+        try:
+            await connection.connect()
+        except BaseException:
+            self.busy.discard(connection)
+            await _close(connection)
+            raise
+        return connection
 
     async def renew(self) -> None:
         """Reconnect everything: idle connections close now, busy ones after their call."""

@@ -21,6 +21,10 @@ from slta.store.client.routing import OnChange, OneServer, Routing, connection_o
 from slta.store.client.sentinel import Sentinels, on_connect
 from slta.store.client.url import Address, StoreAddress, parse
 
+PAUSE_SECONDS = 0.2
+"""How long a server of a cluster that did not answer is not tried again: a scrape of its fleets must not wait for each,
+as those of other servers follow."""
+
 
 class Connections:
     """Connections to all servers of one store."""
@@ -84,7 +88,9 @@ class Connections:
             options = self._server | connection_options(address)
             new = partial(options.pop("connection_class"), **options)
             confirm = self.routing.confirm
-            pool = self.pools[address] = ConnectionPool(address, self._settings, self.call_seconds, new, confirm)
+            pause = PAUSE_SECONDS if self.is_cluster else 0
+            pool = ConnectionPool(address, self._settings, self.call_seconds, new, confirm, pause)
+            self.pools[address] = pool
             pool.is_admitted = self.examine is None
         return pool
 
