@@ -1,4 +1,4 @@
-"""Store: public interface of one Redis server, and the wiring of its parts."""
+"""Store: public interface of one Redis server or cluster, and the wiring of its parts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ the preflight check, or the kind of the server's error."""
 
 
 class Store:
-    """`fleets`, `pools`, `sessions`, `audits` and `repairs` of one server. One per process."""
+    """`fleets`, `pools`, `sessions`, `audits` and `repairs` of one store. One per process."""
 
     def __init__(
         self,
