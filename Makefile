@@ -5,6 +5,8 @@ ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
+# Half more than processors: for a third of the time tests wait, for a process, the end of a lease or a poll.
+WORKERS = $(shell $(BIN)/python -c "import os; print(-(-3 * os.cpu_count() // 2))")
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 PROXIES := $(VENV)/.proxies-installed
@@ -45,7 +47,7 @@ lines: $(DEV) ## Code lines by folder, length of functions and modules, files th
 	$(BIN)/python -m tests.code_metrics
 
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)
-	$(PYTEST) -n auto --dist worksteal $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-all: $(DEV) $(PROXIES) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
 	$(BIN)/python -m tests.stages $(ARGS)
