@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
+from tests.awaiting import DEADLINE_SECONDS, POLL_SECONDS
 from tests.clusters import Cluster, cluster
 from tests.servers import free_port, own_server
 from tests.store.conftest import Calls
@@ -67,8 +69,15 @@ async def test_a_master_that_was_away_is_examined_when_it_is_first_reached(
     assert await store.preflight(ServerRequirements())
     late.thaw()
     lonely.until(late.is_sound)
-    with pytest.raises(errors.StoreUnavailableError, match="has no append-only file"):
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while "has no append-only file" not in await refusal(store, fleet):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def refusal(store: Store, fleet: str) -> str:
+    with pytest.raises(errors.StoreUnavailableError) as refused:
         await store.fleets.snapshot(fleet)
+    return str(refused.value)
 
 
 async def test_no_suitable_master_is_an_error(lonely: Cluster, opening: AsyncExitStack) -> None:
