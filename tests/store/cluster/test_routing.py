@@ -134,24 +134,3 @@ async def test_a_master_that_does_not_answer_is_not_waited_for_by_each_of_its_fl
             await store.fleets.snapshot(fleet)
     assert connect.call_count == 1
     await store.close()
-
-
-async def test_no_function_runs_on_a_slot_that_is_moved_key_by_key(nodes: Cluster, store: Store) -> None:
-    impatient = Store(StoreSettings(nodes.url, **PATIENT | {"deadline_seconds": 0.05}), Calls())
-    source, target, _ = nodes.masters()
-    fleet = nodes.fleet_on(source)
-    assert await is_placed(store, fleet, "before")
-    for step in nodes.move_stepwise(fleet, target):
-        if step in ("importing", "moved", "target owns it"):
-            continue
-        for call in (
-            impatient.sessions.assign(fleet, "meanwhile", None),
-            impatient.fleets.tick(fleet),
-            impatient.fleets.snapshot(fleet),
-        ):
-            with pytest.raises(errors.StoreUnavailableError):
-                await call
-    assert not (await store.sessions.assign(fleet, "meanwhile", None)).replayed
-    assert not (await store.fleets.snapshot(fleet)).suspect
-    assert is_stored(target, fleet, "before")
-    await impatient.close()
