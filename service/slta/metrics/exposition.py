@@ -57,7 +57,11 @@ EXPECTED = FamilyFactory[ExpectedGaps, ExpectedGap](("fleet",), lambda gaps: (((
 FLEETS = FamilyFactory[int, int]((), lambda count: [((), count)])
 
 LINK_ROWS: tuple[FleetFamily[Link], ...] = (
-    LINK.gauge("store_up", "1 if the store is available to this process.", lambda link: link.is_up),
+    LINK.gauge(
+        "store_up",
+        "1 if the store is available to this process; a cluster if one of its masters is.",
+        lambda link: link.is_up,
+    ),
     LINK.gauge(
         "scrape_age_seconds",
         "Age of the fleet metrics that this process returned last, at that time: since their reading started.",
@@ -187,6 +191,7 @@ async def read_fleets(
     reading, time_slice = Reading(asyncio.get_running_loop().time(), [count, *families]), TimeSlice()
     try:
         reading.fleets = await store.fleets.names()
+        reading.is_complete = store.fleets.are_all_known
         for names in in_chunks(reading.fleets, MAX_CONCURRENT_READS):
             read = await asyncio.gather(*(_snapshot(store, name, reading) for name in names))
             for snapshot in filter(None, read):

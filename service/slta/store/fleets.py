@@ -49,6 +49,8 @@ class Fleets:
         self._functions = functions
         self._repairs = repairs
         self._listed: set[str] | None = None
+        self.are_all_known = True
+        """Whether `names` returned the list, now or earlier, instead of the fleets of the masters that answer."""
 
     async def names(self) -> list[str]:
         """Sorted names of all fleets.
@@ -58,10 +60,12 @@ class Fleets:
         """
         try:
             self._listed = set(await self._functions.query("SMEMBERS", FLEETS_KEY))
+            self.are_all_known = True
         except errors.StoreUnavailableError:
             if not self._functions.is_cluster:
                 raise
             if self._listed is None:
+                self.are_all_known = False
                 self._listed = await take_partial_census(self._functions)
             self._listed.update(self._functions.seen())
         return sorted(self._listed)

@@ -49,6 +49,10 @@ async def test_the_fleets_of_other_shards_are_scraped(lonely: Cluster, opening: 
         assert "slta_fleets 3.0" not in text
         assert "slta_store_up 1.0" in text
         await store.check()
+    late = await Store.open(StoreSettings(lonely.url, **PATIENT | {"deadline_seconds": 1.0}), Calls())
+    opening.push_async_callback(late.close)
+    await late.check()
+    assert "slta_fleets " not in await scrape(Metrics(), late)
     for node in lonely.masters():
         node.kill()
     await store.check()
