@@ -122,6 +122,21 @@ def test_leases_are_served_between_readings_that_time_out() -> None:
     assert ("a", "operations") in scripted.calls
 
 
+def test_readings_of_many_fleets_that_time_out_let_one_call_through_after_each() -> None:
+    scripted = Scripted()
+    scripted.falls_back(fleets=("a", "b", "c", "d"))
+    scripted.state.leases.abandon("a", "s-1", 1100)
+
+    def slow(send: Send) -> Reply:
+        scripted.now += send.seconds
+        if scripted.now > 1030:
+            scripted.state.leases.close(scripted.now)
+        return failed("timeout")
+
+    run(scripted, slow, until=1030)
+    assert [call for _, call in scripted.calls[:4]] == ["endpoints", "operations"] * 2
+
+
 # What changed since
 
 

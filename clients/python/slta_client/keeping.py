@@ -23,7 +23,11 @@ from slta_client.steps import Lost, Send, Steps, Wait
 def keep(
     leases: Leases, timeout: float, clock: Callable[[], float], rng: random.Random, fallback: Fallback | None = None
 ) -> Steps[None]:
-    """Renew and complete until the leases are closed and nothing waits, or their time to close is over."""
+    """Renew and complete until the leases are closed and nothing waits, or their time to close is over.
+
+    Of readings that are due, at most one comes between two calls that are: each may take its deadline.
+    """
+    has_read = False
     while True:
         now = clock()
         lane = leases.next_lane()
@@ -31,11 +35,13 @@ def keep(
             return
         ready_at = lane.ready_at() if lane is not None else inf
         read_at = fallback.due_at() if fallback is not None and leases.close_at == inf else inf
-        if fallback is not None and read_at <= now:
+        if fallback is not None and read_at <= now and not (has_read and ready_at <= now):
             yield from fallback.copies.read(leases.unreported, clock)
+            has_read = True
         elif lane is None or ready_at > now:
             yield Wait(min(ready_at, read_at, leases.close_at) - now)
         else:
+            has_read = False
             found = yield from _call(lane, min(timeout, leases.close_at - now), clock, rng)
             if fallback is not None and not all(map(is_away, found)):
                 fallback.breaker.heard(clock())
