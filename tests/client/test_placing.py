@@ -13,7 +13,7 @@ from slta_client.placing import place
 from slta_client.replies import Reply, failed
 from slta_client.rules import RULES, delay_seconds, rule_of
 from slta_client.steps import Send
-from tests.client.scripted import Scripted, placed, refused, replies
+from tests.client.scripted import Scripted, placed, pools, refused, replies
 from tests.inventory import each
 
 UNKNOWN = refused("unknown_session", 404)
@@ -201,6 +201,26 @@ def test_the_same_id_placed_again_is_not_ended_by_the_earlier_attempt() -> None:
         scripted.run(place(scripted.state, wanted()), lambda _: failed("timeout"))
     scripted.run(place(scripted.state, wanted()), replies(placed()))
     assert ends(scripted) == []
+
+
+@pytest.mark.parametrize("reply", [placed(), failed("unreachable")])
+def test_an_end_under_way_is_not_repeated_once_the_same_id_is_placed_again(reply: Reply) -> None:
+    scripted = Scripted()
+    scripted.falls_back(pools())
+    scripted.state.leases.abandon("a", "s-1", scripted.now + 30)
+    ended: list[str] = []
+
+    def serve(send: Send) -> Reply:
+        operations = send.body["operations"] if send.body else []
+        under_way = [one["complete"]["session_id"] for one in operations if "complete" in one]
+        ended.extend(under_way)
+        if under_way:
+            scripted.run(place(scripted.state, wanted()), lambda _: reply)
+        return failed("timeout")
+
+    scripted.run(scripted.state.keep(), serve, until=scripted.now + 5)
+    assert ended == ["s-1"]
+    assert scripted.state.leases.live_in("a") == 1
 
 
 # Capacity

@@ -152,6 +152,7 @@ class Completes(Lane[tuple[str, float]]):
     def __init__(self, fleet: str) -> None:
         super().__init__(fleet)
         self._queue: dict[str, float] = {}
+        self._sent: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -161,8 +162,10 @@ class Completes(Lane[tuple[str, float]]):
         self._queue[session_id] = until
 
     def withdraw(self, session_id: str) -> bool:
-        """Forget an end; False if there is none."""
-        return self._queue.pop(session_id, None) is not None
+        """Forget an end, and do not repeat one that is under way; False if there is none."""
+        is_sent = session_id in self._sent
+        self._sent.discard(session_id)
+        return self._queue.pop(session_id, None) is not None or is_sent
 
     def _due_at(self) -> float:
         return -inf if self._queue else inf
@@ -177,6 +180,7 @@ class Completes(Lane[tuple[str, float]]):
                 taken.append((session_id, until))
             else:
                 metrics.count("dropped_completes")
+        self._sent = {session_id for session_id, _ in taken}
         return taken
 
     def operation(self, item: tuple[str, float]) -> dict[str, Any]:
@@ -188,8 +192,10 @@ class Completes(Lane[tuple[str, float]]):
         return longest
 
     def settle(self, item: tuple[str, float], outcome: Reply, sent_at: float) -> bool:  # noqa: ARG002
-        """Done, also if slta does not know the id; after another refusal it is left to its lease."""
-        if outcome.ok or outcome.code == "unknown_session":
+        """Done, also if slta does not know the id, or it is placed again; else left to its lease if refused."""
+        is_wanted = item[0] in self._sent
+        self._sent.discard(item[0])
+        if outcome.ok or not is_wanted or outcome.code == "unknown_session":
             return True
         if rule_of(outcome).retry:
             self.add(*item)

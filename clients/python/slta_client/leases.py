@@ -66,7 +66,7 @@ class Leases:
         self._completes.setdefault(fleet, Completes(fleet)).add(session_id, lease_ends_at + HELD_SECONDS)
 
     def withdraw(self, fleet: str, session_id: str) -> bool:
-        """Forget an end that was not sent, as the id is placed again; False if there is none."""
+        """Forget an end that is not confirmed, as the id is placed again; False if there is none."""
         return fleet in self._completes and self._completes[fleet].withdraw(session_id)
 
     def check_open(self) -> None:
