@@ -77,6 +77,12 @@ def test_with_tls_the_sentinels_are_asked_over_tls_too() -> None:
         ("redis+cluster://:s3cret@h?db=2", "names a database"),
         ("redis+cluster://:s3cret@h/main", "names a database"),
         ("redis+cluster://:s3cret@h?sentinel_password=x", "has an unknown option: 'sentinel_password'"),
+        ("redis://:s3cret@h?retry=5", "has an option that a URL cannot give: 'retry'"),
+        ("redis+cluster://:s3cret@h?connection_class=x", "has an option that a URL cannot give: 'connection_class'"),
+        ("redis+sentinel://:s3cret@h/main?credential_provider=x", "has an option that a URL cannot give"),
+        ("redis://:s3cret@h?protocol=9", "has an option with an invalid value: protocol must be either 2 or 3"),
+        ("redis+cluster://:s3cret@h?socket_timeout=0", "has a socket_timeout that is not a positive number"),
+        ("redis://:s3cret@h?socket_connect_timeout=nan", "has a socket_connect_timeout that is not a positive number"),
         ("redis+sentinel://:s3cret@h/main?sentinel_user=x", "has an unknown option: 'sentinel_user'"),
     ],
 )

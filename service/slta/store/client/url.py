@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from redis.asyncio.connection import Connection, parse_url
+from redis.exceptions import RedisError
 
 SERVER_PORT = 6379
 SENTINEL_PORT = 26_379
@@ -21,6 +23,20 @@ SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "passw
 """URL options for the sentinels, if they have users of their own, and their names in redis-py."""
 SERVER_OPTIONS = frozenset({"username", "password", "db"})
 """Options that are not passed to the sentinels."""
+OBJECT_OPTIONS = frozenset(
+    {
+        "connection_class",
+        "credential_provider",
+        "encoder_class",
+        "event_dispatcher",
+        "maint_notifications_config",
+        "parser_class",
+        "redis_connect_func",
+        "retry",
+    }
+)
+"""Options of redis-py's connections whose values are objects."""
+TIME_OPTIONS = ("socket_timeout", "socket_connect_timeout")
 
 HOSTS = re.compile(rf"(?:{'|'.join(map(re.escape, LIST_SCHEMES))})://(?:[^/?#]*@)?(?P<hosts>[^/?#]*)")
 """Matches the list of hosts of a URL that has one."""
@@ -156,9 +172,16 @@ def _options(url: str) -> Options:
 
 
 def _check_options(options: Options) -> None:
-    """Reject options that redis-py does not know, by creating a connection without opening it."""
+    """Reject options that redis-py does not know, by creating a connection without opening it, and useless values."""
+    for name, value in options.items():
+        if name in OBJECT_OPTIONS and isinstance(value, str):
+            raise InvalidUrlError(f"has an option that a URL cannot give: {name!r}")
+        if name in TIME_OPTIONS and not 0 < value < inf:
+            raise InvalidUrlError(f"has a {name} that is not a positive number of seconds")
     kind = options.get("connection_class", Connection)
     try:
         kind(**{name: value for name, value in options.items() if name != "connection_class"})
     except (TypeError, ValueError) as error:
         raise InvalidUrlError(f"has an unknown option: {str(error).rpartition('argument ')[2]}") from None
+    except RedisError as error:
+        raise InvalidUrlError(f"has an option with an invalid value: {error}") from None
