@@ -145,8 +145,11 @@ class Cluster:
         if client is None:
             pool = ConnectionPool(**self._options | connection_options(address))
             client = self._clients[address] = Redis.from_pool(pool)
-        text = await client.execute_command("CLUSTER", "NODES")
-        return parse_nodes(text, address, by_name=self._is_encrypted)
+        try:
+            text = await client.execute_command("CLUSTER", "NODES")
+            return parse_nodes(str(text), address, by_name=self._is_encrypted)
+        except ValueError as error:
+            raise ResponseError(f"the reply of {address[0]}:{address[1]} to CLUSTER NODES is unreadable") from error
 
     async def _forget(self, known: Collection[Address]) -> None:
         """Disconnect from nodes that have left, and from those of the URL by another name than they announce."""

@@ -1,0 +1,54 @@
+"""What a node of a cluster may reply to CLUSTER NODES, against a server that speaks the protocol and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from slta.models.errors import StoreUnavailableError
+from slta.store import Store, StoreSettings
+from tests.store.conftest import Calls
+
+
+@asynccontextmanager
+async def replying(reply: bytes) -> AsyncIterator[str]:
+    """A node that replies so to CLUSTER, and OK to all else; the store's URL."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while count := (await reader.readline())[1:]:
+            words = [(await reader.readline(), await reader.readline())[1] for _ in range(int(count))]
+            writer.write(reply if words[0] == b"CLUSTER\r\n" else b"+OK\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"redis+cluster://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def bulk(text: bytes) -> bytes:
+    return b"$%d\r\n%s\r\n" % (len(text), text)
+
+
+LINE = b"id 127.0.0.1:%s@1 myself,master - 0 0 1 connected %s\n"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        bulk(b"no nodes"),
+        bulk(b"\xff\xfe"),
+        b":5\r\n",
+        b"$-1\r\n",
+        bulk(LINE % (b"", b"0-9")),
+        bulk(LINE % (b"1", b"0-x")),
+    ],
+    ids=["words", "bytes", "number", "nothing", "port", "slots"],
+)
+async def test_an_unreadable_reply_is_that_of_a_store_that_is_away(reply: bytes) -> None:
+    async with replying(reply) as url:
+        store = Store(StoreSettings(url), Calls())
+        with pytest.raises(StoreUnavailableError):
+            await store.fleets.names()
+        await store.close()
