@@ -210,11 +210,31 @@ def test_an_unreadable_file_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptu
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+@each(("column", "value"), [("occupancies", [10**400]), ("occupancies", [-1]), ("capacity", 10**400), ("capacity", 0)])
+def test_counts_that_no_pool_has_make_a_file_unreadable(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, column: str, value: object
+) -> None:
+    caplog.clear()
+    document = pools(occupancies=[0]).document
+    document["classes"][0][column] = value
+    file = tmp_path / "copy"
+    file.write_text(json.dumps({"endpoints": [document]}))
+    assert copy_file.load(file, ["a"]) == {}
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 def test_a_folder_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert copy_file.load(tmp_path, ["a"]) == {}
     copy_file.save(tmp_path, [pools()])
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
     assert list(tmp_path.parent.glob(f".{tmp_path.name}*")) == []
+
+
+def test_a_path_that_cannot_be_one_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "a\0b"
+    assert copy_file.load(file, ["a"]) == {}
+    copy_file.save(file, [pools()])
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
 
 
 def test_a_huge_file_is_not_read(

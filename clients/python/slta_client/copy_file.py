@@ -45,7 +45,7 @@ def save(path: Path, copies: Sequence[Endpoints]) -> None:
     text = json.dumps({"endpoints": [one.document for one in copies]}, separators=(",", ":"))
     try:
         _replace(path, text)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a path that cannot be one
         _log.warning("fallback_file %s was not written: %s", path, error)
 
 

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 MAX_POOLS = 65_536
 """In a fleet."""
+COUNTS = range(2**53)
+"""Of sessions, or places, on a pool: those that a float has exactly."""
 
 
 class Pool(NamedTuple):
@@ -75,6 +77,8 @@ def _checked(one: Mapping[str, Any]) -> dict[str, Any]:
         "addresses": [None if value is None else _typed(value, str) for value in _typed(one["addresses"], list)],
         "occupancies": _column(one["occupancies"], int),
     }
-    if len(set(map(len, columns.values()))) > 1 or _typed(one["capacity"], int) < 1:
+    if len(set(map(len, columns.values()))) > 1 or not _typed(one["capacity"], int):
+        raise TypeError
+    if not all(count in COUNTS for count in (one["capacity"], *columns["occupancies"])):
         raise TypeError
     return {"name": _typed(one["name"], str), "capacity": one["capacity"], **columns}
