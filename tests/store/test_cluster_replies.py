@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from redis.exceptions import MovedError
 
 from slta.models.errors import StoreUnavailableError
 from slta.store import Store, StoreSettings
+from slta.store.client.connections import Connections
+from slta.store.client.failures import classify_timeout
 from tests.store.conftest import Calls
 
 
@@ -52,3 +55,22 @@ async def test_an_unreadable_reply_is_that_of_a_store_that_is_away(reply: bytes)
         with pytest.raises(StoreUnavailableError):
             await store.fleets.names()
         await store.close()
+
+
+async def test_a_call_that_ends_while_the_address_in_a_moved_reply_is_asked_for_has_not_run() -> None:
+    async with replying(bulk(LINE % (b"1", b"0-9"))) as url:
+        routing = Connections(StoreSettings(url)).routing
+        with pytest.raises(TimeoutError) as ended:
+            async with asyncio.timeout(0.05):
+                await routing.failed(None, "moved", MovedError("5 192.0.2.1:7000"))
+        assert not classify_timeout(ended.value).ran
+        await routing.close()
+
+
+async def test_a_moved_reply_for_no_slot_teaches_nothing() -> None:
+    async with replying(bulk(LINE % (b"1", b"0-16383"))) as url:
+        routing = Connections(StoreSettings(url)).routing
+        known = await routing.find("{a}:state")
+        await routing.failed(known, "moved", MovedError(f"16384 {known[0]}:{known[1]}"))
+        assert len(routing.tags()) == 1
+        await routing.close()

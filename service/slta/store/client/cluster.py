@@ -14,7 +14,7 @@ from redis.exceptions import MovedError, ResponseError
 from slta.store.client.failures import NotSentError, UnknownNodeError
 from slta.store.client.name_lookup import resolving
 from slta.store.client.routing import OnChange, connection_options
-from slta.store.client.topology import Node, Topology, parse_nodes, slot_of
+from slta.store.client.topology import SLOTS, Node, Topology, parse_nodes, slot_of
 from slta.store.client.url import Address, StoreAddress
 
 MIN_GAP_SECONDS = 0.2
@@ -66,7 +66,7 @@ class Cluster:
 
     async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
         """Learn from a failed call. NotSentError if a MOVED reply names an address that no node announces."""
-        if kind == "moved" and isinstance(error, MovedError):
+        if kind == "moved" and isinstance(error, MovedError) and 0 <= error.slot_id < SLOTS:
             await self._moved(error.slot_id, (error.host or (address or ("",))[0], error.port))
         elif kind in LEARNED_FROM:
             _ = self._next_round()
@@ -94,7 +94,10 @@ class Cluster:
                 self._topology.moved(slot, address, monotonic())
                 _ = self._next_round()
                 return
-            await self.follow()
+            try:
+                await self.follow()
+            except asyncio.CancelledError as ended:  # the call that was refused has not run
+                raise ended from NotSentError()
         raise NotSentError from UnknownNodeError(
             f"a MOVED reply names {announced[0]}:{announced[1]}, which is in no reply to CLUSTER NODES: see "
             "cluster-announce-ip and cluster-announce-hostname"
