@@ -31,6 +31,11 @@ def test_an_error_of_httpx_is_one_of_four_reasons(error: Exception, code: str) -
     assert Attempt(1).failure(error) == failed(code)
 
 
+@each(("etag", "expected"), [(b'"1"', '"1"'), (b'"\xe9"', None)])
+def test_an_etag_is_one_that_a_request_can_have(etag: bytes, expected: str | None) -> None:
+    assert reply_of(httpx.Response(200, headers=[(b"ETag", etag)], json={"fleet": "a"})).etag == expected
+
+
 def test_only_a_connection_that_was_not_made_for_the_request_is_reused() -> None:
     attempt = Attempt(1)
     attempt.noted("http11.send_request_headers.started", None)

@@ -56,7 +56,8 @@ def parse(status: int, retry_after: str | None, content: bytes, etag: str | None
         return Reply(status, "", {})
     members = _members(content)
     if 200 <= status < 300:
-        return Reply(status, "", members, etag=etag) if members else failed(INVALID)
+        known = etag if etag and etag.isascii() else None  # httpx sends no other
+        return Reply(status, "", members, etag=known) if members else failed(INVALID)
     code = members.get("code")
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
     return Reply(status, code if isinstance(code, str) and code else f"http_{status}", members, seconds)
