@@ -25,12 +25,12 @@ from tests.client.gate import Answer, Gate, Silence, Unsent
 
 @pytest.fixture
 async def client(fleet: Fleet) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(fleet.service.url, fleet.name) as client:
+    async with AsyncClient(fleet.service.url, fleet.name, timeout=30) as client:
         yield client
 
 
 async def test_a_session_lives_as_long_as_its_block_and_knows_its_pool(fleet: Fleet) -> None:
-    async with AsyncClient(fleet.service.url, fleet.name) as client, client.session("u-7") as session:
+    async with AsyncClient(fleet.service.url, fleet.name, timeout=30) as client, client.session("u-7") as session:
         assert (session.id, session.fleet, session.pool_class) == ("u-7", fleet.name, "c")
         assert session.address == f"10.0.0.{session.pool_id[-1]}:80"
         assert fleet.status("u-7") == 200
@@ -57,14 +57,14 @@ async def test_a_live_session_stays_on_its_pool_and_gets_the_clients_lease(clien
 
 async def test_an_error_of_the_block_comes_through_and_the_session_ends(fleet: Fleet) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with AsyncClient(fleet.service.url, fleet.name) as client, client.session("u-7"):
+        async with AsyncClient(fleet.service.url, fleet.name, timeout=30) as client, client.session("u-7"):
             raise ZeroDivisionError
     assert fleet.status("u-7") == 409
 
 
 async def test_a_session_outlives_its_first_lease(fleet: Fleet) -> None:
     async with (
-        AsyncClient(fleet.service.url, fleet.name, lease_seconds=0.6) as client,
+        AsyncClient(fleet.service.url, fleet.name, timeout=30, lease_seconds=0.6) as client,
         client.session("u-7") as session,
     ):
         first_end = session.lease_ends_at
@@ -92,7 +92,9 @@ async def lose(
 @pytest.mark.parametrize("by", ["completed", "failed"])
 async def test_a_lost_session_is_told_while_it_lasts_and_raised_at_its_end(fleet: Fleet, by: str) -> None:
     reasons: list[str] = []
-    async with AsyncClient(fleet.service.url, fleet.name, lease_seconds=0.6, on_lost=reasons.append) as client:
+    async with AsyncClient(
+        fleet.service.url, fleet.name, timeout=30, lease_seconds=0.6, on_lost=reasons.append
+    ) as client:
         with pytest.raises(SessionLostError, match=by):
             await lose(client, fleet, lambda: reasons, by)
     assert reasons == [by]
@@ -101,7 +103,9 @@ async def test_a_lost_session_is_told_while_it_lasts_and_raised_at_its_end(fleet
 async def test_on_lost_of_a_session_is_called_instead_of_the_clients(fleet: Fleet) -> None:
     mine: list[str] = []
     general: list[str] = []
-    async with AsyncClient(fleet.service.url, fleet.name, lease_seconds=0.6, on_lost=general.append) as client:
+    async with AsyncClient(
+        fleet.service.url, fleet.name, timeout=30, lease_seconds=0.6, on_lost=general.append
+    ) as client:
         with pytest.raises(SessionLostError):
             await lose(client, fleet, lambda: mine, on_lost=mine.append)
     assert (mine, general) == (["completed"], [])
@@ -113,7 +117,7 @@ async def test_an_error_in_on_lost_does_not_end_the_renewals(
     def fail(_: str) -> None:
         raise ZeroDivisionError
 
-    client = AsyncClient(between.url, fleet.name, lease_seconds=0.6, on_lost=fail)
+    client = AsyncClient(between.url, fleet.name, timeout=30, lease_seconds=0.6, on_lost=fail)
     async with client, client.session("stays"):
         with pytest.raises(SessionLostError):
             await lose(client, fleet, lambda: caplog.records)
@@ -123,7 +127,9 @@ async def test_an_error_in_on_lost_does_not_end_the_renewals(
 
 async def test_an_error_of_the_block_of_a_lost_session_is_not_hidden(fleet: Fleet) -> None:
     reasons: list[str] = []
-    async with AsyncClient(fleet.service.url, fleet.name, lease_seconds=0.6, on_lost=reasons.append) as client:
+    async with AsyncClient(
+        fleet.service.url, fleet.name, timeout=30, lease_seconds=0.6, on_lost=reasons.append
+    ) as client:
         with pytest.raises(ZeroDivisionError):
             await lose(client, fleet, lambda: reasons, "error")
 
@@ -134,7 +140,7 @@ async def test_an_error_of_the_block_of_a_lost_session_is_not_hidden(fleet: Flee
 @pytest.mark.slow
 async def test_a_full_fleet_refuses_at_once_or_waits_if_asked(new_fleet: NewFleet) -> None:
     fleet = new_fleet(pools=1, capacity=1)
-    async with AsyncClient(fleet.service.url, fleet.name) as client:
+    async with AsyncClient(fleet.service.url, fleet.name, timeout=30) as client:
         async with client.session("first"):
             with pytest.raises(NoCapacityError):
                 async with client.session():
@@ -209,7 +215,7 @@ async def test_a_closed_client_places_nothing(client: AsyncClient) -> None:
 
 
 async def test_closing_ends_the_sessions_of_open_blocks(fleet: Fleet) -> None:
-    client = AsyncClient(fleet.service.url, fleet.name)
+    client = AsyncClient(fleet.service.url, fleet.name, timeout=30)
     async with client.session("u-7"):
         await client.aclose()
         assert fleet.status("u-7") == 409
@@ -217,7 +223,7 @@ async def test_closing_ends_the_sessions_of_open_blocks(fleet: Fleet) -> None:
 
 async def test_no_task_is_left(fleet: Fleet) -> None:
     before = asyncio.all_tasks()
-    async with AsyncClient(fleet.service.url, fleet.name) as client, client.session():
+    async with AsyncClient(fleet.service.url, fleet.name, timeout=30) as client, client.session():
         assert asyncio.all_tasks() > before
     assert asyncio.all_tasks() == before
 
@@ -237,7 +243,7 @@ async def test_a_cancelled_placement_is_ended(fleet: Fleet, between: Gate) -> No
 
 
 async def test_a_lame_ducks_closed_connection_is_replaced_without_an_error(fleet: Fleet, between: Gate) -> None:
-    async with AsyncClient(between.url, fleet.name) as client:
+    async with AsyncClient(between.url, fleet.name, timeout=30) as client:
         for _ in range(10):
             async with client.session():
                 await between.close_idle()
@@ -247,7 +253,7 @@ async def test_a_lame_ducks_closed_connection_is_replaced_without_an_error(fleet
 async def test_a_connection_that_ends_under_a_request_is_replaced_at_once(fleet: Fleet, between: Gate) -> None:
     """Ten times, which the budget of three would not allow."""
     between.choose = lambda request: Unsent() if request.is_reused and request.call == "assign" else None
-    async with AsyncClient(between.url, fleet.name) as client:
+    async with AsyncClient(between.url, fleet.name, timeout=30) as client:
         for _ in range(10):
             async with client.session():
                 pass
@@ -266,13 +272,13 @@ async def test_connection_close_is_honoured(fleet: Fleet, between: Gate) -> None
     closing = Answer(503, "store_unavailable", close=True)
     first = iter([closing])
     between.choose = lambda _: next(first, None)
-    async with AsyncClient(between.url, fleet.name) as client, client.session():
+    async with AsyncClient(between.url, fleet.name, timeout=30) as client, client.session():
         pass
     assert [request.is_reused for request in between.requests[:2]] == [False, False]
 
 
 async def test_many_ends_are_one_call(fleet: Fleet, between: Gate) -> None:
-    client = AsyncClient(between.url, fleet.name)
+    client = AsyncClient(between.url, fleet.name, timeout=30)
     blocks = [client.session() for _ in range(50)]
     await asyncio.gather(*(block.__aenter__() for block in blocks))
     await client.aclose()

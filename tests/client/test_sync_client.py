@@ -19,7 +19,7 @@ from tests.client.gate import Gate, Silence
 
 @pytest.fixture
 def client(fleet: Fleet) -> Iterator[Client]:
-    with Client(fleet.service.url, fleet.name, lease_seconds=0.6) as client:
+    with Client(fleet.service.url, fleet.name, timeout=30, lease_seconds=0.6) as client:
         yield client
 
 
@@ -28,7 +28,7 @@ def threads() -> set[threading.Thread]:
 
 
 def test_a_session_lives_as_long_as_its_block(fleet: Fleet) -> None:
-    with Client(fleet.service.url, fleet.name) as client, client.session("u-7") as session:
+    with Client(fleet.service.url, fleet.name, timeout=30) as client, client.session("u-7") as session:
         assert session.address == f"10.0.0.{session.pool_id[-1]}:80"
         assert fleet.status("u-7") == 200
     assert fleet.status("u-7") == 409
@@ -63,7 +63,7 @@ def test_a_lost_session_is_told_while_it_lasts_and_raised_at_its_end(client: Cli
 
 def test_a_full_fleet_refuses(new_fleet: NewFleet) -> None:
     fleet = new_fleet(pools=1, capacity=1)
-    with Client(fleet.service.url, fleet.name) as client, client.session(), pytest.raises(NoCapacityError):
+    with Client(fleet.service.url, fleet.name, timeout=30) as client, client.session(), pytest.raises(NoCapacityError):
         client.session().__enter__()
 
 
@@ -81,19 +81,19 @@ def test_many_threads_share_one_client_and_one_thread_of_it(client: Client, flee
 
 
 def test_the_thread_of_an_idle_client_sleeps(fleet: Fleet) -> None:
-    with Client(fleet.service.url, fleet.name) as client, client.session():
+    with Client(fleet.service.url, fleet.name, timeout=30) as client, client.session():
         until(lambda: not client._changed.is_set())
 
 
 def test_no_thread_is_left(fleet: Fleet) -> None:
     before = threads()
-    with Client(fleet.service.url, fleet.name) as client, client.session():
+    with Client(fleet.service.url, fleet.name, timeout=30) as client, client.session():
         assert len(threads() - before) == 1
     assert threads() == before
 
 
 def test_a_client_that_was_never_used_can_be_closed(fleet: Fleet) -> None:
-    Client(fleet.service.url, fleet.name).close()
+    Client(fleet.service.url, fleet.name, timeout=30).close()
 
 
 async def test_the_deadline_holds_though_a_server_is_silent(fleet: Fleet, between: Gate) -> None:
