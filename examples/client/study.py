@@ -1,11 +1,11 @@
 """Study of a placement: 100 sessions on a fleet of its own, and how far they are from the best placement.
 
 pip install ./clients/python
-python examples/client/study.py http://127.0.0.1:8080    # or cell by cell in a notebook
+SLTA_URL=http://127.0.0.1:8080 python examples/client/study.py    # or cell by cell in a notebook
 """
 
 # %% A fleet of 20 pools in two classes. x sessions on a pool are worth x log(resource / x).
-import sys
+import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 
 from slta_client import Client
 
-URL, FLEET, SESSIONS = (sys.argv[1] if sys.argv[1:] else "http://127.0.0.1:8080"), "study", 100
+URL, FLEET, SESSIONS = os.environ.get("SLTA_URL", "http://127.0.0.1:8080"), "study", 100
 CLASSES = [
     {"name": name, "utility": {"kind": "log_share", "resource": resource}, "capacity": 20, "pools": 10}
     for name, resource in {"small": 20, "large": 40}.items()

@@ -35,7 +35,10 @@ app = FastAPI(lifespan=lifespan)
 async def ask(request: Request) -> Response:
     """Pass a question on to a pool: the session lasts until the pool has answered."""
     async with request.state.slta.session(wait=2) as session:
-        answer = await request.state.pools.post(f"http://{session.address}/ask", content=await request.body())
+        try:
+            answer = await request.state.pools.post(f"http://{session.address}/ask", content=await request.body())
+        except httpx.HTTPError as error:
+            return JSONResponse({"detail": f"the pool did not answer: {error!r}"}, 502)
         return Response(answer.content, answer.status_code, {"X-Pool": session.pool_id})
 
 

@@ -75,7 +75,7 @@ def test_an_example_is_read_in_a_minute(path: Path) -> None:
 def test_the_study_compares_its_sessions_with_the_optimum(
     shared_service: ServiceProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["study.py", shared_service.url])
+    monkeypatch.setenv("SLTA_URL", shared_service.url)
     made = runpy.run_path(str(EXAMPLES / "study.py"))
     small, large, now, average = capsys.readouterr().out.splitlines()
     assert small.startswith("small: ")
@@ -210,6 +210,16 @@ def test_a_player_whose_server_failed_is_asked_to_come_again(fleet: Fleet, brows
 
 def pool_of(fleet: Fleet, session_id: str) -> str:
     return str(fleet.call("GET", f"sessions/{session_id}")["pool_id"])
+
+
+@IN_PROCESS
+def test_a_pool_that_does_not_answer_is_a_502(fleet: Fleet, browser: Any) -> None:
+    for name in ("c-1", "c-2"):
+        fleet.call("PUT", f"pools/{name}", {"pool_class": "c", "address": f"127.0.0.1:{free_port()}"})
+    answer = browser.post("/ask", content=b"why?")
+    assert answer.status_code == 502
+    assert answer.json()["detail"].startswith("the pool did not answer: ")
+    until(lambda: ended(fleet) == (1, 0))
 
 
 @pytest.mark.slow
