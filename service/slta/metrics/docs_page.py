@@ -29,7 +29,7 @@ without thresholds no `slta_tokens`.
 
 Scrape `of=process` from every dispatcher, and `of=fleets` once, through the proxy in front of them:
 `deploy/prometheus/prometheus.yml` does. Where there is no proxy, scrape every dispatcher for both: the rules and the
-dashboard work either way. One job for each part needs the same label `job`, which the rules group by.
+dashboard work either way. If two jobs scrape the parts, give both the same label `job`, by which the rules group.
 
 The shipped configuration sets `levels=1` for the dashboard's two occupancy charts. A class then has up to 128 more
 series: two of capacity 60 have 240, beside 80 of all other families. Leave it out from about 100 fleets on (32,000
