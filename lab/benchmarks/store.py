@@ -86,15 +86,15 @@ def memory_bytes(redis: Redis) -> dict[str, float]:
     fleet: LuaFleet | None = None
     for pools in (1000, 65_000):
         fleet = Shape("slta", pools, 2).fleet(redis)
-        used.append(redis.info("memory")["used_memory"])
+        used.append(_used(redis))
     assert fleet is not None
     fleet.fill(65_000)  # the first session of a pool creates its set
-    used.append(redis.info("memory")["used_memory"])
+    used.append(_used(redis))
     fleet.fill(10 * 65_000)
-    used.append(redis.info("memory")["used_memory"])
+    used.append(_used(redis))
     while fleet.live:
         fleet.complete(min(MAX_BATCH, len(fleet.live)))
-    used.append(redis.info("memory")["used_memory"])
+    used.append(_used(redis))
     return {
         "pool": (used[1] - used[0]) / 64_000,
         "first session of a pool": (used[2] - used[1]) / 65_000,
