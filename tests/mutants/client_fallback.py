@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from tests.mutants import planting
-
-python = partial(planting.python, "clients/python/slta_client", "client")
+from tests.mutants.clients import python
 
 MUTANTS = {
     # The circuit breaker
