@@ -34,6 +34,9 @@ SCRAPES = {
     "of=fleets&levels=1": Scrape(of="fleets", levels=True),
 }
 
+Render = Callable[[Scrape], Any]
+"""The metrics of a dispatcher: pieces of text, and headers."""
+
 
 def document(fleet: int, capacity: int) -> dict[str, Any]:
     """Two classes of four pools; no two fleets have the same curves."""
@@ -54,27 +57,19 @@ async def create(store: Store, fleet: int, capacity: int) -> None:
     await store.fleets.tick(name)
 
 
-class Scraped:
-    """The metrics of a dispatcher of `fleets` fleets."""
-
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        self._render: Callable[[Scrape], Any] = partial(
-            metrics.render, store, Specs(), expected_gaps=ExpectedGapCache()
-        )
-
-    async def row(self, name: str, scrape: Scrape, callbacks: Callbacks | None) -> str:
-        """A row of the table for one scrape."""
-        if callbacks:
-            callbacks.reset()
-        spent, began = process_time(), perf_counter()
-        pieces, _ = await self._render(scrape)
-        sizes, series = [], 0
-        async for piece in pieces:
-            sizes.append(len(piece))
-            series += piece.count(b"\n") - piece.count(b"# ")
-        spent, elapsed = process_time() - spent, perf_counter() - began
-        longest = f"{1e3 * callbacks.longest:.1f}" if callbacks else ""
-        return f"| {name} | {spent:.2f} | {longest} | {elapsed:.2f} | {series:,} | {sum(sizes) / 1e6:.1f} |"
+async def row(name: str, render: Render, scrape: Scrape, callbacks: Callbacks | None) -> str:
+    """A row of the table for one scrape."""
+    if callbacks:
+        callbacks.reset()
+    spent, began = process_time(), perf_counter()
+    pieces, _ = await render(scrape)
+    sizes, series = [], 0
+    async for piece in pieces:
+        sizes.append(len(piece))
+        series += piece.count(b"\n") - piece.count(b"# ")
+    spent, elapsed = process_time() - spent, perf_counter() - began
+    longest = f"{1e3 * callbacks.longest:.1f}" if callbacks else ""
+    return f"| {name} | {spent:.2f} | {longest} | {elapsed:.2f} | {series:,} | {sum(sizes) / 1e6:.1f} |"
 
 
 async def run(url: str, fleets: int, capacity: int, rounds: int) -> None:
@@ -85,12 +80,12 @@ async def run(url: str, fleets: int, capacity: int, rounds: int) -> None:
     for first in range(0, fleets, AT_ONCE):
         await asyncio.gather(*(create(store, k, capacity) for k in range(first, min(first + AT_ONCE, fleets))))
     print(HEAD)
-    scraped = Scraped(store, metrics)
+    render: Render = partial(metrics.render, store, Specs(), expected_gaps=ExpectedGapCache())
     for round_ in range(rounds + 1):
         # Garbage of the first scrape, which compiles, is not collected in the others.
         with measured_callbacks() if round_ else nullcontext() as callbacks:
             for name, scrape in SCRAPES.items():
-                print(await scraped.row(name if round_ else f"{name}, first", scrape, callbacks))
+                print(await row(name if round_ else f"{name}, first", render, scrape, callbacks))
     await metrics.end()
     await store.close()
 
