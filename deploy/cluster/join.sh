@@ -8,7 +8,7 @@ nodes=(redis redis-2 redis-3 redis-4 redis-5 redis-6)
 REDISCLI_AUTH=$(sed -n 's/^masterauth //p' /run/secrets/replication.conf)
 export REDISCLI_AUTH
 
-cli() { redis-cli --user cluster --no-auth-warning -h "$@"; }
+cli() { timeout 5 redis-cli --user cluster --no-auth-warning -h "$@"; }
 address() { getent ahostsv4 "$1" | awk 'NR == 1 { print $1 }'; }
 
 form() {
