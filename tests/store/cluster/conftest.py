@@ -1,4 +1,4 @@
-"""Tests of a real cluster of six nodes, on every server found."""
+"""Tests of a real cluster, by default of six nodes, on every server found."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ from tests.store.conftest import Calls
 def nodes(tmp_path: Path, binary: str) -> Iterator[Cluster]:
     """Three masters and their replicas, which a test may break."""
     with cluster(tmp_path, binary) as made:
+        yield made
+
+
+@pytest.fixture
+def lonely(tmp_path: Path, binary: str) -> Iterator[Cluster]:
+    """Three masters without replicas, which a test may break."""
+    with cluster(tmp_path, binary, replicas=0) as made:
         yield made
 
 

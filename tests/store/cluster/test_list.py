@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,19 +11,12 @@ from slta.fleet_file import Specs
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
-from tests.clusters import Cluster, Node, cluster
+from tests.clusters import Cluster, Node
 from tests.store.conftest import Calls
 from tests.store.fleets import TWO_CLASSES, create, spec
 from tests.store.moving import PATIENT
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def lonely(tmp_path_factory: pytest.TempPathFactory, binary: str) -> AsyncIterator[Cluster]:
-    """Three masters without replicas."""
-    with cluster(tmp_path_factory.mktemp("lonely"), binary, replicas=0) as made:
-        yield made
 
 
 async def opened(nodes: Cluster, opening: AsyncExitStack) -> Store:

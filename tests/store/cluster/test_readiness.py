@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,20 +12,13 @@ from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
 from tests.awaiting import DEADLINE_SECONDS, POLL_SECONDS
-from tests.clusters import Cluster, cluster
+from tests.clusters import Cluster
 from tests.servers import free_port, own_server
 from tests.store.conftest import Calls
 from tests.store.fleets import TWO_CLASSES, create, spec
 from tests.store.moving import PATIENT
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def lonely(tmp_path_factory: pytest.TempPathFactory, binary: str) -> AsyncIterator[Cluster]:
-    """Three masters without replicas."""
-    with cluster(tmp_path_factory.mktemp("lonely"), binary, replicas=0) as made:
-        yield made
 
 
 async def opened(url: str, opening: AsyncExitStack) -> Store:

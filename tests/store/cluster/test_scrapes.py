@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,7 +12,7 @@ from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
-from tests.clusters import Cluster, cluster
+from tests.clusters import Cluster
 from tests.expositions import scrape
 from tests.store.conftest import Calls
 from tests.store.moving import PATIENT
@@ -22,13 +21,6 @@ pytestmark = pytest.mark.slow
 FLEET = {
     "classes": [{"name": "a", "utility": {"kind": "log_share", "resource": 20}, "capacity": 8, "pools": 4}],
 }
-
-
-@pytest.fixture
-def lonely(tmp_path_factory: pytest.TempPathFactory, binary: str) -> Iterator[Cluster]:
-    """Three masters without replicas."""
-    with cluster(tmp_path_factory.mktemp("lonely"), binary, replicas=0) as made:
-        yield made
 
 
 async def test_the_fleets_of_other_shards_are_scraped(lonely: Cluster, opening: AsyncExitStack) -> None:
