@@ -1,4 +1,4 @@
-"""What a node of a cluster may reply to CLUSTER NODES, against a server that speaks the protocol and nothing else."""
+"""What a node of a cluster may reply, against a server that speaks the protocol and nothing else."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from redis.exceptions import MovedError
+from redis.asyncio import Connection
+from redis.exceptions import MovedError, ResponseError
 
 from slta.models.errors import StoreUnavailableError
 from slta.store import Store, StoreSettings
 from slta.store.client.connections import Connections
 from slta.store.client.failures import classify_timeout
+from slta.store.client.pipeline import _send
 from tests.store.conftest import Calls
 
 
 @asynccontextmanager
-async def replying(reply: bytes) -> AsyncIterator[str]:
-    """A node that replies so to CLUSTER, and OK to all else; the store's URL."""
+async def replying(reply: bytes, command: bytes = b"CLUSTER") -> AsyncIterator[str]:
+    """A node that replies so to a command, and OK to all else; the store's URL."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while count := (await reader.readline())[1:]:
             words = [(await reader.readline(), await reader.readline())[1] for _ in range(int(count))]
-            writer.write(reply if words[0] == b"CLUSTER\r\n" else b"+OK\r\n")
+            writer.write(reply if words[0].rstrip() == command else b"+OK\r\n")
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -55,6 +57,15 @@ async def test_an_unreadable_reply_is_that_of_a_store_that_is_away(reply: bytes)
         with pytest.raises(StoreUnavailableError):
             await store.fleets.names()
         await store.close()
+
+
+async def test_a_malformed_moved_reply_is_the_error_of_its_command_only() -> None:
+    async with replying(b"-MOVED 5 nowhere\r\n", b"FCALL") as url:
+        connection = Connection(port=int(url.rpartition(":")[2]), decode_responses=True)
+        await connection.connect()
+        error, reply = await _send(connection, [("FCALL", "f", 0), ("PING",)])
+        assert (type(error), reply) == (ResponseError, "OK")
+        await connection.disconnect()
 
 
 async def test_a_call_that_ends_while_the_address_in_a_moved_reply_is_asked_for_has_not_run() -> None:

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from slta.models import Ticked
-from slta.models.errors import DispatchError, NewerFleetError, UnknownFleetError
+from slta.models.errors import DispatchError, NewerFleetError, OutcomeUnknownError, UnknownFleetError
 from slta.store import Store, StoreSettings
 from slta.store.client.functions import FunctionClient
 from tests import rawstate
@@ -156,6 +156,16 @@ async def test_the_error_of_a_fleet_in_a_packet_concerns_that_fleet_only(
     ticked = await store.fleets.tick_many(["nobody", "newer", FLEET])
     assert list(map(type, ticked.values())) == [UnknownFleetError, NewerFleetError, Ticked]
     rawstate.poke(redis, "newer", layout=layout)
+
+
+async def test_a_reply_that_is_not_utf_8_concerns_that_fleet_only(store: Store, fleet: None, redis: Redis) -> None:
+    await create(store, spec(*TWO_CLASSES), {"small": 1}, "damaged")
+    redis.hset("{damaged}:cold", "suspect", "why")
+    redis.hset("{damaged}:repair", "blocked", b"\xff")
+    ticked = await store.fleets.tick_many(["damaged", FLEET])
+    assert list(map(type, ticked.values())) == [OutcomeUnknownError, Ticked]
+    redis.hset("{damaged}:cold", "suspect", "")
+    redis.delete("{damaged}:repair")
 
 
 async def test_a_packet_that_finds_no_library_loads_it(store: Store, fleet: None, redis: Redis) -> None:

@@ -127,7 +127,10 @@ def _pack(command: Command) -> bytes:
 
 
 async def _reply(connection: Any) -> Any:  # noqa: ANN401 - redis-py's connection, and any reply
+    """A reply, or its error; those after one that redis-py cannot read can be read."""
     try:
-        return await connection.read_response()
+        return await connection.read_response(disconnect_on_error=False)  # `_exchange` does so
     except ResponseError as error:
         return error
+    except ValueError as error:  # bytes that are not UTF-8, or a malformed MOVED
+        return ResponseError(f"unreadable reply: {error}")
