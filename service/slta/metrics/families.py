@@ -86,9 +86,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         },
         ("pool_class",),
     ),
-    CLASS.gauge(
-        "sessions", "Sessions by status of their pool.", _counts("sessions", "active", "draining"), ("status",)
-    ),
+    CLASS.gauge("sessions", "Sessions by status of their pool.", _counts("sessions", *SESSIONS), ("status",)),
     CLASS.gauge("pools", "Pools by status.", _counts("pools", *SESSIONS, "failed"), ("status",)),
     CLASS.gauge("session_capacity", "Total capacity of the active pools.", lambda c: c.pools.active * c.capacity),
     LEVEL.gauge("occupancy_fraction", "Fraction of the class's pools with at least `level` sessions."),
