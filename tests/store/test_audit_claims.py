@@ -14,15 +14,10 @@ from slta.store import Store, StoreSettings
 from slta.store.encoding import put_arguments
 from tests import rawstate
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, field, pass_seconds, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, field, pass_seconds, spec
 
 SOUND = AuditResult(at=1_700_000_000.125, total=0, by="host/1", first="")
 DAMAGED = AuditResult(at=1_700_000_000.125, total=3, by="host/1", first="state: is  missing")
-
-
-@pytest.fixture
-async def fleet(store: Store) -> None:
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
 
 
 async def is_due(store: Store) -> bool:

@@ -19,11 +19,6 @@ from tests.toy.uniform import LIBRARY
 Bytes = dict[str, object]
 
 
-@pytest.fixture
-async def fleet(store: Store) -> None:
-    await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2})
-
-
 async def tick(store: Store, fleet: str = FLEET) -> Ticked | DispatchError:
     return (await store.fleets.tick_many([fleet]))[fleet]
 

@@ -27,8 +27,8 @@ def lonely(tmp_path: Path, binary: str) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-async def store(nodes: Cluster) -> AsyncIterator[Store]:
+async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
     """A dispatcher's store, as it is by default."""
-    opened = await Store.open(StoreSettings(nodes.url), Calls())
+    opened = await Store.open(StoreSettings(nodes.url), calls)
     yield opened
     await opened.close()

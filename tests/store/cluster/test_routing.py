@@ -25,11 +25,6 @@ QUESTIONS_PER_SECOND = 1 / MIN_GAP_SECONDS
 
 
 @pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
-@pytest.fixture
 async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
     """A store that is patient, with a fleet on each master."""
     store = await Store.open(StoreSettings(nodes.url, **PATIENT), calls)

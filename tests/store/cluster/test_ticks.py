@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from slta.models import Ticked
 from slta.models.errors import DispatchError
-from slta.store import Store, StoreSettings
+from slta.store import Store
 from tests.clusters import Cluster
 from tests.store.cluster.test_masters import move
 from tests.store.cluster.witness import ROOMY
@@ -17,18 +17,6 @@ from tests.store.conftest import Calls
 from tests.store.fleets import create
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
-@pytest.fixture
-async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
-    opened = await Store.open(StoreSettings(nodes.url), calls)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
