@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from slta_client import AsyncClient, UnavailableError
 from slta_client.attempts import Attempt, reply_of
 from slta_client.options import Options
-from slta_client.replies import failed
+from slta_client.replies import Reply, failed, outcomes
 from slta_client.steps import Send
 from tests.inventory import each
 
@@ -70,9 +70,20 @@ def test_retry_after_is_read_in_seconds(headers: dict[str, str], seconds: float)
     assert (reply.code, reply.retry_after) == ("overloaded", seconds)
 
 
-@each("content", [b"", b"<html>", b"[]", b'{"code": 3}', b"\xff"])
+@each("content", [b"", b"<html>", b"[]", b'{"code": 3}', b'{"code": "Not a code"}', b"\xff", b"[" * 100_000])
 def test_a_response_without_a_problem_document_is_named_by_its_status(content: bytes) -> None:
     assert reply_of(httpx.Response(502, content=content)).code == "http_502"
+
+
+@each("body", [{}, {"code": ""}, {"code": 3}, {"code": "Not a code"}])
+def test_an_outcome_without_a_problem_code_is_a_failure_named_by_its_status(body: dict[str, object]) -> None:
+    (outcome,) = outcomes(Reply(200, "", {"outcomes": [{"status": 503, "body": body}]}), 1)
+    assert (outcome.ok, outcome.code) == (False, "http_503")
+
+
+@each(("value", "seconds"), [(2, 2.0), (0.5, 0.5), (None, 0.0), ("x", 0.0), ([1], 0.0), (-1, 0.0), (10**400, 0.0)])
+def test_a_member_that_is_no_number_of_seconds_is_none(value: object, seconds: float) -> None:
+    assert Reply(200, "", {"lease_seconds": value}).seconds("lease_seconds") == seconds
 
 
 def test_the_key_is_sent() -> None:

@@ -200,7 +200,7 @@ def _session(final: Final, wanted: Wanted, fleet: str) -> Session:
         pool_id=reply.text("pool_id") or "",
         pool_class=reply.text("pool_class") or "",
         address=reply.text("address"),
-        lease_seconds=float(reply.body.get("lease_seconds") or 0.0),
+        lease_seconds=reply.seconds("lease_seconds"),
         replayed=reply.body.get("replayed") is True,
         on_lost=wanted.on_lost,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 UNREACHABLE = "unreachable"
@@ -15,6 +17,8 @@ DISCONNECTED = "disconnected"
 INVALID = "invalid_reply"
 """A success whose body is not what the API promises."""
 NOT_MODIFIED = 304
+CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""What a problem code is: it becomes the label of a metric."""
 
 
 class Reply(NamedTuple):
@@ -40,6 +44,14 @@ class Reply(NamedTuple):
         value = self.body.get(name)
         return value if isinstance(value, str) else None
 
+    def seconds(self, name: str) -> float:
+        """A member of the body, if it is a number of seconds; 0 otherwise."""
+        try:
+            value = float(self.body.get(name) or 0.0)
+        except (TypeError, ValueError, OverflowError):
+            return 0.0
+        return value if isfinite(value) and value > 0 else 0.0
+
 
 NO_REPLY = Reply(0, "", {})
 """What a loop gets back after a step that has no reply."""
@@ -58,9 +70,13 @@ def parse(status: int, retry_after: str | None, content: bytes, etag: str | None
     if 200 <= status < 300:
         known = etag if etag and etag.isascii() else None  # httpx sends no other
         return Reply(status, "", members, etag=known) if members else failed(INVALID)
-    code = members.get("code")
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
-    return Reply(status, code if isinstance(code, str) and code else f"http_{status}", members, seconds)
+    return Reply(status, _code(status, members), members, seconds)
+
+
+def _code(status: int, body: Mapping[str, Any]) -> str:
+    code = body.get("code")
+    return code if isinstance(code, str) and CODE.fullmatch(code) else f"http_{status}"
 
 
 def outcomes(reply: Reply, count: int) -> list[Reply]:
@@ -78,14 +94,13 @@ def _outcome(one: object) -> Reply:
     status = one.get("status") if isinstance(one, dict) else None
     if not isinstance(body, dict) or not isinstance(status, int):
         return failed(INVALID)
-    code = "" if 200 <= status < 300 else str(body.get("code", f"http_{status}"))
-    wait = body.get("retry_after_seconds")
-    return Reply(status, code, body, float(wait) if isinstance(wait, int | float) else 0.0)
+    reply = Reply(status, "" if 200 <= status < 300 else _code(status, body), body)
+    return reply._replace(retry_after=reply.seconds("retry_after_seconds"))
 
 
 def _members(content: bytes) -> Mapping[str, Any]:
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
