@@ -58,9 +58,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Late:
-    """The connection ends, and the dispatcher sees the request later."""
+    """The connection ends, and the dispatcher sees the request so much later; None: not before `Gate.arrived`."""
 
-    seconds: float
+    seconds: float | None = None
 
 
 Fault = Cut | Unsent | Silence | Answer | Late
@@ -80,6 +80,7 @@ class Gate(Relay):
         self.replies: list[tuple[Request, int]] = []
         """Requests with the status that the dispatcher answered."""
         self._late: set[asyncio.Task[None]] = set()
+        self._released = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -95,7 +96,8 @@ class Gate(Relay):
             link.close()
 
     async def arrived(self) -> None:
-        """Until the late ones have."""
+        """Let the late ones go on, until they have arrived."""
+        self._released.set()
         await asyncio.gather(*self._late)
 
     async def _treat(self, link: Link, data: bytes, from_client: bool) -> bytes:
@@ -142,8 +144,9 @@ class Gate(Relay):
                 return b""
         return data
 
-    async def _send_later(self, whole: bytes, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _send_later(self, whole: bytes, seconds: float | None) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._released.wait(), seconds)
         with suppress(OSError, asyncio.IncompleteReadError):  # the dispatcher is away: lost for good
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
             with closing(writer):

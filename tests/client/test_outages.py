@@ -166,7 +166,7 @@ async def test_a_session_whose_placement_was_not_answered_ends_up_where_it_runs(
 async def test_an_assign_that_arrives_after_the_report_changes_nothing(
     client: AsyncClient, fleet: Fleet, between: Gate
 ) -> None:
-    assigns = iter([Late(0.6)])
+    assigns = iter([Late()])
     between.choose = lambda request: next(assigns, AWAY) if request.call == "assign" else None
     async with client.session("u-7") as session:
         await eventually(lambda: is_reported(client))
@@ -179,7 +179,7 @@ async def test_an_assign_that_arrives_after_the_report_changes_nothing(
 async def test_an_assign_that_arrives_after_the_end_places_nothing(
     client: AsyncClient, fleet: Fleet, between: Gate
 ) -> None:
-    assigns = iter([Late(0.6)])
+    assigns = iter([Late()])
     between.choose = lambda request: next(assigns, AWAY) if request.call == "assign" else None
     async with client.session("u-7"):
         pass
