@@ -7,11 +7,7 @@ from slta_client.placing import place
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
 from slta_client.steps import Send
-from tests.client.scripted import Scripted, Server
-
-
-def wanted(*fleets: str, session_id: str = "s-1", lease: float | None = 30.0, wait: float = 0.0) -> Wanted:
-    return Wanted(session_id, fleets or ("a",), lease, wait, None)
+from tests.client.scripted import Scripted, Server, wanted
 
 
 def put(scripted: Scripted, server: Server, asked: Wanted | None = None) -> Session:
@@ -35,8 +31,3 @@ def opened(scripted: Scripted) -> None:
     assert scripted.state.fallback is not None
     for _ in range(5):
         scripted.state.fallback.breaker.failed(None, failed("timeout"), scripted.now)
-
-
-def ends(scripted: Scripted) -> list[str]:
-    """The ids whose ends are queued."""
-    return [name for lane in scripted.state.leases._completes.values() for name in lane._queue]

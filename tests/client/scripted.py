@@ -12,7 +12,7 @@ from slta_client.copies import Copies
 from slta_client.endpoints import Endpoints
 from slta_client.fallback import Fallback
 from slta_client.leases import Leases
-from slta_client.options import State
+from slta_client.options import State, Wanted
 from slta_client.replies import NO_REPLY, Reply, failed
 from slta_client.steps import Lost, Save, Send, Step, Steps, Wait
 
@@ -69,6 +69,15 @@ class Scripted:
     def calls(self) -> list[tuple[str, str]]:
         """Fleet and call of what was sent."""
         return [(send.fleet, send.call) for _, send in self.sent]
+
+
+def ends(scripted: Scripted) -> list[str]:
+    """The ids whose ends are queued."""
+    return [name for lane in scripted.state.leases._completes.values() for name in lane._queue]
+
+
+def wanted(*fleets: str, session_id: str = "s-1", lease: float | None = 30.0, wait: float = 0.0) -> Wanted:
+    return Wanted(session_id, fleets or ("a",), lease, wait, None)
 
 
 def pools(fleet: str = "a", *, capacity: int = 10, occupancies: Sequence[int] = (0, 0, 0)) -> Endpoints:

@@ -8,25 +8,15 @@ import pytest
 
 from slta_client import errors
 from slta_client.budget import RetryBudget
-from slta_client.options import Wanted
 from slta_client.placing import place
 from slta_client.replies import Reply, failed
 from slta_client.rules import RULES, delay_seconds, rule_of
 from slta_client.steps import Send
-from tests.client.scripted import Scripted, placed, pools, refused, replies
+from tests.client.scripted import Scripted, ends, placed, pools, refused, replies, wanted
 from tests.inventory import each
 
 UNKNOWN = refused("unknown_session", 404)
 COMPLETED = Reply(200, "", {"outcome": "completed"})
-
-
-def wanted(*fleets: str, wait: float = 0.0) -> Wanted:
-    return Wanted("s-1", fleets or ("a",), 30.0, wait, None)
-
-
-def ends(scripted: Scripted) -> list[str]:
-    """The ids whose ends are queued."""
-    return [name for lane in scripted.state.leases._completes.values() for name in lane._queue]
 
 
 # Retries

@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 from slta_client.replies import Reply, failed
 from slta_client.session import Session
 from slta_client.steps import Send
-from tests.client.away import ends, opened, put, wanted
-from tests.client.scripted import Scripted, Server, outcomes, placed, pools, replies
+from tests.client.away import opened, put
+from tests.client.scripted import Scripted, Server, ends, outcomes, placed, pools, replies, wanted
 from tests.inventory import each
 
 UNKNOWN = (404, "unknown_session")
