@@ -84,10 +84,10 @@ class Scene:
         ]
         self.call("POST", "/pools", {"pools": rows})
 
-    def set_capacity(self, capacity: int) -> None:
-        """Of each pool."""
+    def define(self, capacity: int, **members: str) -> None:
+        """Make or change the fleet: the capacity of each pool, and other members."""
         classes = [{"name": name, "utility": utility, "capacity": capacity} for name, utility in self.curves.items()]
-        self.call("PUT", "", {"classes": classes})
+        self.call("PUT", "", {"classes": classes, **members})
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def scene(
         service = stack.enter_context(ServiceProcess(folder, keys, settings=settings))
         setup = _setup(folder, pools, service.port, {"key": place} | changes)
         made = Scene(proxy, setup, pools, store, service, admin, curves)
-        made.set_capacity(capacity)
+        made.define(capacity)
         made.add(NAMES)
         if follow:
             stack.enter_context(_follower(proxy, made.setup, folder, complete))

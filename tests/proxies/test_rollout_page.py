@@ -16,11 +16,12 @@ from tests.deploy.runbook import BLOCK
 from tests.docs.pages import ROOT, Page
 from tests.proxies.clients import sent
 from tests.proxies.haproxy import HAPROXY, command
-from tests.proxies.scene import CLASSES, FLEET, Scene, scene
+from tests.proxies.scene import FLEET, Scene, scene
 
 pytestmark = [pytest.mark.proxies, pytest.mark.needs("haproxy", "curl")]
 PAGE = Page(ROOT / "docs/rollout.md")
 OBSERVE, FIRST_STEP, BACK = [block["commands"] for block in BLOCK.finditer(PAGE.text) if not block["reason"]]
+CAPACITY = 200
 DEFINITIONS = OBSERVE[: OBSERVE.index("share 0\n")]
 SOCAT = f"""#!{sys.executable}
 import socket, sys
@@ -34,7 +35,7 @@ with socket.socket(socket.AF_UNIX) as server:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with scene(HAPROXY, tmp_path_factory.mktemp("page"), follow=True) as made:
+    with scene(HAPROXY, tmp_path_factory.mktemp("page"), follow=True, capacity=CAPACITY) as made:
         (made.setup.folder / "operator.key").write_text(made.key, encoding="utf-8")
         if shutil.which("socat") is None:
             program = made.setup.folder / "socat"
@@ -67,14 +68,6 @@ def shares(scene: Scene) -> set[str]:
     return {now, Path(scene.setup.folder / "slta-share.map").read_text(encoding="utf-8").split()[-1]}
 
 
-def set_policy(scene: Scene, policy: str) -> None:
-    classes = [
-        {"name": name, "utility": {"kind": "log_share", "resource": resource}, "capacity": 200}
-        for name, resource in CLASSES.items()
-    ]
-    scene.call("PUT", "", {"classes": classes, "policy": policy})
-
-
 async def begin(scene: Scene, count: int) -> None:
     """Sessions to their end; slta knows that they began."""
     before = begun(scene)
@@ -89,7 +82,7 @@ def begun(scene: Scene) -> int:
 
 
 async def test_a_fleet_that_observes_is_not_asked_and_knows_all_sessions(shared: Scene) -> None:
-    set_policy(shared, "observe")
+    shared.define(CAPACITY, policy="observe")
     printed = played(shared, OBSERVE)
     assert shares(shared) == {"0"}
     assert '"relative_placement_gap"' in printed
@@ -100,7 +93,7 @@ async def test_a_fleet_that_observes_is_not_asked_and_knows_all_sessions(shared:
 
 
 async def test_after_a_step_slta_places_and_its_requests_are_shown(shared: Scene) -> None:
-    set_policy(shared, "slta")
+    shared.define(CAPACITY, policy="slta")
     played(shared, f"{DEFINITIONS}share 100")
     await begin(shared, 1)
     printed = played(shared, f"{DEFINITIONS}{FIRST_STEP}")
@@ -110,7 +103,7 @@ async def test_after_a_step_slta_places_and_its_requests_are_shown(shared: Scene
 
 
 async def test_one_command_takes_it_back(shared: Scene) -> None:
-    set_policy(shared, "slta")
+    shared.define(CAPACITY, policy="slta")
     played(shared, f"{DEFINITIONS}share 100")
     await begin(shared, 1)
     assigned = shared.call("GET", "/state")["counters"]["assigned"]
