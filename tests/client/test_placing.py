@@ -30,6 +30,15 @@ def test_a_hiccup_is_repeated_with_the_same_id_after_50_ms_whatever_retry_after_
     assert [send.body["session_id"] for _, send in scripted.sent] == ["s-1", "s-1"]
 
 
+@each("body", [{"x": 1}, {"pool_id": 3}, {"pool_id": "c-1", "lease_seconds": "x"}])
+def test_a_success_that_is_no_placement_is_repeated_and_its_session_ended(body: dict[str, object]) -> None:
+    scripted = Scripted()
+    with pytest.raises(errors.UnavailableError, match="invalid_reply"):
+        scripted.run(place(scripted.state, wanted()), lambda _: Reply(200, "", body))
+    assert len(scripted.sent) > 1
+    assert ends(scripted) == ["s-1"]
+
+
 def test_a_second_retry_waits_for_retry_after() -> None:
     scripted = Scripted(timeout=10)
     hiccup = refused("store_unavailable", retry_after=1)

@@ -181,9 +181,10 @@ def _repeat(state: State, fleet: str, call: str, body: Mapping[str, Any], latest
 
 
 def _checked(reply: Reply, call: str) -> Reply:
-    """A success of assign must name a pool."""
+    """A success of assign must name a pool and its lease, if it has one."""
     is_placement = call == "assign" and reply.ok
-    return failed(INVALID) if is_placement and not reply.text("pool_id") else reply
+    is_valid = reply.text("pool_id") and reply.seconds("lease_seconds") is not None
+    return failed(INVALID) if is_placement and not is_valid else reply
 
 
 def _assign_body(wanted: Wanted) -> Mapping[str, Any]:
@@ -200,7 +201,7 @@ def _session(final: Final, wanted: Wanted, fleet: str) -> Session:
         pool_id=reply.text("pool_id") or "",
         pool_class=reply.text("pool_class") or "",
         address=reply.text("address"),
-        lease_seconds=reply.seconds("lease_seconds"),
+        lease_seconds=reply.seconds("lease_seconds") or 0.0,
         replayed=reply.body.get("replayed") is True,
         on_lost=wanted.on_lost,
     )

@@ -44,13 +44,13 @@ class Reply(NamedTuple):
         value = self.body.get(name)
         return value if isinstance(value, str) else None
 
-    def seconds(self, name: str) -> float:
-        """A member of the body, if it is a number of seconds; 0 otherwise."""
+    def seconds(self, name: str) -> float | None:
+        """A member of the body in seconds: 0 without it, None if it is no finite number of at least 0."""
         try:
             value = float(self.body.get(name) or 0.0)
         except (TypeError, ValueError, OverflowError):
-            return 0.0
-        return value if isfinite(value) and value > 0 else 0.0
+            return None
+        return value if isfinite(value) and value >= 0 else None
 
 
 NO_REPLY = Reply(0, "", {})
@@ -95,7 +95,7 @@ def _outcome(one: object) -> Reply:
     if not isinstance(body, dict) or not isinstance(status, int):
         return failed(INVALID)
     reply = Reply(status, "" if 200 <= status < 300 else _code(status, body), body)
-    return reply._replace(retry_after=reply.seconds("retry_after_seconds"))
+    return reply._replace(retry_after=reply.seconds("retry_after_seconds") or 0.0)
 
 
 def _members(content: bytes) -> Mapping[str, Any]:

@@ -72,7 +72,7 @@ class Reports(Schedule):
     def _hand_over(self, item: Session, outcome: Reply, sent_at: float) -> None:
         """Renew it as any other; at once if slta knew it, as a report does not renew its lease."""
         del self.live[item.id]
-        item.lease_seconds = outcome.seconds("lease_seconds")
+        item.lease_seconds = outcome.seconds("lease_seconds") or 0.0
         item.leased(sent_at)
         if outcome.text("outcome") != "new":
             item.due_at = sent_at
