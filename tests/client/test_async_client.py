@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from math import inf, nan
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.awaiting import eventually
 from tests.client.conftest import NewFleet
 from tests.client.fleets import Fleet
 from tests.client.gate import Answer, Gate, Silence, Unsent
+from tests.inventory import each
 
 
 @pytest.fixture
@@ -299,3 +302,14 @@ async def test_either_a_fleet_or_fleets_are_given() -> None:
         AsyncClient("http://localhost", "f", fleets=["g"])
     with pytest.raises(ValueError, match="either"):
         AsyncClient("http://localhost")
+    with pytest.raises(ValueError, match="either"):
+        AsyncClient("http://localhost", fleets="f")
+
+
+@each(
+    "times",
+    [{"timeout": 0.0}, {"timeout": inf}, {"timeout": nan}, {"lease_seconds": -1.0}, {"lease_seconds": nan}],
+)
+def test_times_that_cannot_be_are_refused(times: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        AsyncClient("http://localhost", "f", **times)

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,9 +51,11 @@ class Options:
     breaker: Breaker | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an address that cannot be one, an unknown fallback, and options of none."""
+        """Raise ValueError for an address or a time that cannot be one, an unknown fallback, and options of none."""
         if not self.url.startswith(("http://", "https://")):
             raise ValueError("url must begin with http:// or https://")
+        if not 0 < self.timeout < inf or not 0 <= (self.lease_seconds or 0) < inf:
+            raise ValueError("timeout must be positive, lease_seconds must not be negative, and both finite")
         if self.fallback not in (None, TWO_CHOICES):
             raise ValueError(f'fallback must be "{TWO_CHOICES}" or None')
         if self.fallback is None and (self.fallback_file is not None or self.breaker is not None):
@@ -123,7 +126,7 @@ class State:
 
 
 def fleets_of(fleet: str | None, fleets: Sequence[str] | None) -> tuple[str, ...]:
-    """One fleet, or several in order of preference; ValueError for both or neither."""
-    if (fleet is None) == (not fleets):
+    """One fleet, or several in order of preference; ValueError for both or neither, or one text as several."""
+    if isinstance(fleets, str) or (fleet is None) == (not fleets):
         raise ValueError("give either fleet or fleets")
     return (fleet,) if fleet is not None else tuple(fleets or ())
