@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ import pytest
 from slta.store import Store, StoreSettings
 from tests.clusters import Cluster, cluster
 from tests.store.conftest import Calls
+from tests.store.moving import PATIENT
+
+
+async def opened(url: str, opening: AsyncExitStack) -> Store:
+    """A patient store, whose calls soon give up on a master that is away. It is closed with `opening`."""
+    store = await Store.open(StoreSettings(url, **PATIENT | {"deadline_seconds": 1.0}), Calls())
+    opening.push_async_callback(store.close)
+    return store
 
 
 @pytest.fixture
@@ -29,6 +38,6 @@ def lonely(tmp_path: Path, binary: str) -> Iterator[Cluster]:
 @pytest.fixture
 async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
     """A dispatcher's store, as it is by default."""
-    opened = await Store.open(StoreSettings(nodes.url), calls)
-    yield opened
-    await opened.close()
+    store = await Store.open(StoreSettings(nodes.url), calls)
+    yield store
+    await store.close()

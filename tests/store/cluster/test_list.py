@@ -9,20 +9,13 @@ import pytest
 from slta.audit import audit_all
 from slta.fleet_file import Specs
 from slta.models import errors
-from slta.store import Store, StoreSettings
+from slta.store import Store
 from slta.store.fleets import FLEETS_KEY
 from tests.clusters import Cluster, Node
-from tests.store.conftest import Calls
+from tests.store.cluster.conftest import opened
 from tests.store.fleets import TWO_CLASSES, create, spec
-from tests.store.moving import PATIENT
 
 pytestmark = pytest.mark.slow
-
-
-async def opened(nodes: Cluster, opening: AsyncExitStack) -> Store:
-    store = await Store.open(StoreSettings(nodes.url, **PATIENT | {"deadline_seconds": 1.0}), Calls())
-    opening.push_async_callback(store.close)
-    return store
 
 
 def away(nodes: Cluster) -> Node:
@@ -44,7 +37,7 @@ async def with_fleets(nodes: Cluster, store: Store) -> tuple[list[str], str]:
 async def test_the_names_last_read_are_used_and_other_fleets_are_served(
     lonely: Cluster, opening: AsyncExitStack
 ) -> None:
-    store = await opened(lonely, opening)
+    store = await opened(lonely.url, opening)
     others, own = await with_fleets(lonely, store)
     names = await store.fleets.names()
     away(lonely)
@@ -63,10 +56,10 @@ async def test_the_names_last_read_are_used_and_other_fleets_are_served(
 async def test_a_new_dispatcher_takes_the_names_from_the_other_masters_keys_and_adds_what_it_is_asked_for(
     lonely: Cluster, opening: AsyncExitStack
 ) -> None:
-    store = await opened(lonely, opening)
+    store = await opened(lonely.url, opening)
     others, own = await with_fleets(lonely, store)
     master = away(lonely)
-    new = await opened(lonely, opening)
+    new = await opened(lonely.url, opening)
     assert await new.fleets.names() == others
     await create_unlisted(store, lonely, others[0])
     lonely.restart(master)
@@ -81,7 +74,7 @@ async def create_unlisted(store: Store, nodes: Cluster, fleet: str) -> None:
 
 
 async def test_no_fleet_is_created_or_deleted_without_the_list(lonely: Cluster, opening: AsyncExitStack) -> None:
-    store = await opened(lonely, opening)
+    store = await opened(lonely.url, opening)
     others, _ = await with_fleets(lonely, store)
     away(lonely)
     new = next(name for name in map(str, range(100)) if lonely.owner(name).is_up)
@@ -96,7 +89,7 @@ async def test_no_fleet_is_created_or_deleted_without_the_list(lonely: Cluster, 
 
 
 async def test_an_audit_sees_the_fleets_of_all_masters_listed_or_not(lonely: Cluster, opening: AsyncExitStack) -> None:
-    store = await opened(lonely, opening)
+    store = await opened(lonely.url, opening)
     others, own = await with_fleets(lonely, store)
     lonely.owner(FLEETS_KEY).ask("SREM", FLEETS_KEY, others[0])
     found = {one.fleet: one.sentences for one in await audit_all(store, Specs())}

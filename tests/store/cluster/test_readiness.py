@@ -14,17 +14,11 @@ from slta.store.client.preflight import ServerRequirements, UnsuitableStoreError
 from tests.awaiting import DEADLINE_SECONDS, POLL_SECONDS
 from tests.clusters import Cluster
 from tests.servers import free_port, own_server
+from tests.store.cluster.conftest import opened
 from tests.store.conftest import Calls
 from tests.store.fleets import TWO_CLASSES, create, spec
-from tests.store.moving import PATIENT
 
 pytestmark = pytest.mark.slow
-
-
-async def opened(url: str, opening: AsyncExitStack) -> Store:
-    store = await Store.open(StoreSettings(url, **PATIENT | {"deadline_seconds": 0.5}), Calls())
-    opening.push_async_callback(store.close)
-    return store
 
 
 async def test_one_suitable_master_is_enough_and_the_fleets_of_another_are_refused_with_the_reason(

@@ -10,12 +10,10 @@ import pytest
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
-from slta.store import Store, StoreSettings
 from slta.store.fleets import FLEETS_KEY
 from tests.clusters import Cluster
 from tests.expositions import scrape
-from tests.store.conftest import Calls
-from tests.store.moving import PATIENT
+from tests.store.cluster.conftest import opened
 
 pytestmark = pytest.mark.slow
 FLEET = {
@@ -24,8 +22,7 @@ FLEET = {
 
 
 async def test_the_fleets_of_other_shards_are_scraped(lonely: Cluster, opening: AsyncExitStack) -> None:
-    store = await Store.open(StoreSettings(lonely.url, **PATIENT | {"deadline_seconds": 1.0}), Calls())
-    opening.push_async_callback(store.close)
+    store = await opened(lonely.url, opening)
     names = {node.port: lonely.fleet_on(node) for node in lonely.masters()}
     for name in names.values():
         await apply_fleet(store, Specs(), name, parse_document(json.dumps(FLEET)))
@@ -41,8 +38,7 @@ async def test_the_fleets_of_other_shards_are_scraped(lonely: Cluster, opening: 
         assert "slta_fleets 3.0" not in text
         assert "slta_store_up 1.0" in text
         await store.check()
-    late = await Store.open(StoreSettings(lonely.url, **PATIENT | {"deadline_seconds": 1.0}), Calls())
-    opening.push_async_callback(late.close)
+    late = await opened(lonely.url, opening)
     await late.check()
     assert "slta_fleets " not in await scrape(Metrics(), late)
     for node in lonely.masters():
