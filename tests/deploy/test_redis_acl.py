@@ -152,7 +152,7 @@ async def test_everything_the_store_does_is_allowed(
     await store.fleets.relist(policy)
     await store.fleets.repair_server_keys()
     await store.fleets.configure(policy, spec(policy, 7), "{}")
-    await store.fleets.finish_file(policy)
+    await store.fleets.finish_file(policy, "digest")
     assert await store.fleets.applied_file(policy) == ("", True)
     for pool in (await store.pools.page(policy, None, 100)).pools:
         await store.pools.fail(policy, pool.pool_id)

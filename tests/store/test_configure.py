@@ -470,3 +470,11 @@ def test_after_any_change_the_store_decides_as_the_specification_of_the_new_conf
 def test_a_table_curve_and_a_linear_one_of_the_same_values_are_the_same_utilities(redis: Redis) -> None:
     table = spec(pool_class("a", TableUtility(tuple(Fraction(k, 2) for k in range(5)))))
     assert table.integers.marginals == spec(pool_class("a", FLAT)).integers.marginals
+
+
+async def test_a_file_is_finished_unless_another_one_was_begun_meanwhile(store: Store) -> None:
+    for file in ("one", "other"):
+        await store.fleets.configure(FLEET, spec(*TWO_CLASSES), "{}", file=file)
+    for file, is_complete in (("one", False), ("other", True)):
+        await store.fleets.finish_file(FLEET, file)
+        assert await store.fleets.applied_file(FLEET) == ("other", is_complete)

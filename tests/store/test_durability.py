@@ -84,7 +84,7 @@ CHANGES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "move": lambda store: store.pools.move(FLEET, PoolSpec("small-1", "large")),
     "remove": lambda store: store.pools.remove(FLEET, "large-0"),
     "tick": lambda store: store.fleets.tick(FLEET),
-    "file": lambda store: store.fleets.finish_file(FLEET),
+    "file": lambda store: store.fleets.finish_file(FLEET, "digest"),
     "report": lambda store: store.pools.reconcile(FLEET, "small-1", "", ["stranger"]),
     "delete": lambda store: store.fleets.delete(FLEET),
 }

@@ -58,5 +58,5 @@ async def apply_file(store: Store, specs: Specs, loaded: LoadedFleet) -> Applied
         document, version = await store.fleets.config(loaded.name)
         pools = await store.pools.add(loaded.name, loaded.file.wanted_pools())
         applied = Applied(document, Configured(config_version=version, created=False), pools)
-    await store.fleets.finish_file(loaded.name)
+    await store.fleets.finish_file(loaded.name, loaded.digest)
     return applied

@@ -118,9 +118,9 @@ class Fleets:
         text = await self._functions.query("HGET", f"{{{fleet}}}:cold", FILE_FIELD) or ""
         return text.removesuffix(UNFINISHED), not text.endswith(UNFINISHED)
 
-    async def finish_file(self, fleet: str) -> None:
-        """Record that the pools of the file that was applied last are added."""
-        await self._functions.change("finish_file", fleet)
+    async def finish_file(self, fleet: str, file: str) -> None:
+        """Record that the pools of the file of this digest are added, unless another one has been begun since."""
+        await self._functions.change("finish_file", fleet, file)
 
     async def snapshot(self, fleet: str) -> Snapshot:
         """The fleet at one instant. O(levels in use · pools / 8)."""

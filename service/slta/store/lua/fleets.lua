@@ -211,10 +211,11 @@ function fleets.begin_file(fleet, file)
   end
 end
 
--- -> {FINISHED}: the pools of the file are added. O(1).
-function fleets.finish_file(fleet)
-  local file = redis.call('HGET', keys.of_fleet(fleet, 'cold'), 'file') or ''
-  fleets.begin_file(fleet, (string.gsub(file, '%+$', '')))
+-- file -> {FINISHED}: its pools are added. Nothing changes if another file has been begun since. O(1).
+function fleets.finish_file(fleet, file)
+  if redis.call('HGET', keys.of_fleet(fleet, 'cold'), 'file') == file .. '+' then
+    fleets.begin_file(fleet, file)
+  end
   return { 'FINISHED' }
 end
 
