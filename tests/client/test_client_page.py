@@ -37,14 +37,13 @@ def test_an_example_of_ten_lines_places_a_session(
     assert (fleet.counter("completed"), fleet.live) == (1, 0)
 
 
-def test_the_example_of_the_fallback_places_a_session_and_keeps_the_endpoints(
+def test_the_example_of_the_fallback_places_a_session(
     fleet: Fleet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code = PAGE.blocks("python")[2].replace("http://127.0.0.1:8080", fleet.service.url)
     exec(code.replace('"tiny"', f'"{fleet.name}"'), {})  # noqa: S102 - from the page
     assert re.fullmatch(r"slta c-\d 10\.0\.0\.\d:80\n", capsys.readouterr().out)
-    assert (tmp_path / "tiny-endpoints.json").exists()
 
 
 @pytest.mark.slow
