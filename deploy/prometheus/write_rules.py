@@ -1,9 +1,13 @@
-"""The rules as Prometheus reads them, made of the files in `source`: `python -m deploy.prometheus.write_rules`."""
+"""The rules as Prometheus reads them, made of the files in `source`: `python -m deploy.prometheus.write_rules`.
+
+The Prometheus Operator reads the same groups as resources, one for each file: no two groups of one may share a name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import indent
 
 from deploy.identity import grouping
 from deploy.objective import WINDOWS, with_objective
@@ -15,6 +19,17 @@ REPEATED = {"objective.yml": WINDOWS, "usual.yml": SPANS}
 
 FOLDER = Path(__file__).parent
 HEAD = "# Written by `make format`: change deploy/prometheus/source/{} instead.\n"
+RESOURCES = FOLDER.parent / "kubernetes/monitoring/rules.yaml"
+RESOURCE = """\
+---
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: slta-{}
+  labels: {{app.kubernetes.io/name: slta}}
+spec:
+  groups:
+{}"""
 
 
 def written() -> Iterator[tuple[Path, str]]:
@@ -23,6 +38,12 @@ def written() -> Iterator[tuple[Path, str]]:
         text = with_objective(grouping(source.read_text(encoding="utf-8")))
         text = for_each_span(text, REPEATED[source.name]) if source.name in REPEATED else text
         yield FOLDER / "rules" / source.name, HEAD.format(source.name) + text
+
+
+def resources() -> str:
+    """The groups of each file as a PrometheusRule."""
+    groups = {path.stem: indent(text.partition("groups:\n")[2], "  ") for path, text in written()}
+    return HEAD.format("*") + "".join(RESOURCE.format(name, text) for name, text in groups.items())
 
 
 def for_each_span(text: str, spans: Mapping[str, int]) -> str:
@@ -42,3 +63,4 @@ def for_each_span(text: str, spans: Mapping[str, int]) -> str:
 if __name__ == "__main__":
     for path, text in written():
         path.write_text(text, encoding="utf-8")
+    RESOURCES.write_text(resources(), encoding="utf-8")

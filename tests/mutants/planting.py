@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("service", "clients", "tests", "lab", "loadgen", "integrations", "deploy", "pyproject.toml")
+FOLDERS = ("service", "clients", "tests", "lab", "loadgen", "integrations", "deploy")
+COPIED = (*FOLDERS, "docker-compose.yml", "pyproject.toml")
 ROOTS = ("", "service", "loadgen", "demo", "integrations", "planning", "experiments", "clients/python")
 
 

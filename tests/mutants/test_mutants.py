@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.inventory import each
-from tests.mutants import cluster, proxies
+from tests.mutants import cluster, kubernetes, proxies
 from tests.mutants.planting import ROOT, Mutant, plant, run_tests, times_found
 
 HELPERS = ("planting", Path(__file__).stem)
@@ -20,6 +20,7 @@ NEED_SLOW_TESTS = {
     "a shard that is away ends the reading",
     *proxies.MUTANTS,
     *cluster.MUTANTS,
+    *kubernetes.SLOW,
 }
 """Mistakes that only tests with the mark `slow` or `proxies` notice."""
 MUTANTS: dict[str, Mutant] = {name: mutant for table in TABLES for name, mutant in table.items()}

@@ -1,0 +1,69 @@
+"""The manifests of deploy/kubernetes as `kubectl kustomize` renders them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.programs import find
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy/kubernetes"
+BASE = "base"
+OVERLAY = "overlays/external-redis"
+PAGE = ROOT / "docs/kubernetes.md"
+
+
+@cache
+def rendered(name: str) -> str:
+    """The documents of a kustomization, which gives no warning."""
+    done = subprocess.run(
+        [find("kubectl") or "kubectl", "kustomize", str(FOLDER / name)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@cache
+def documents(name: str = OVERLAY) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(rendered(name)))
+
+
+def of_kind(kind: str) -> list[dict[str, Any]]:
+    """Those of one kind in the overlay."""
+    return [document for document in documents() if document["kind"] == kind]
+
+
+def the(kind: str, name: str | None = None) -> dict[str, Any]:
+    """The only one of its kind in the overlay, or that of a name."""
+    (found,) = (one for one in of_kind(kind) if name in {None, one["metadata"]["name"]})
+    return found
+
+
+def pod() -> dict[str, Any]:
+    """The template of a dispatcher's pod."""
+    template: dict[str, Any] = the("Deployment")["spec"]["template"]
+    return template
+
+
+def container() -> dict[str, Any]:
+    (found,) = pod()["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def environment() -> dict[str, str]:
+    """The container's variables."""
+    return {one["name"]: one["value"] for one in container()["env"]}
+
+
+def volumes() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each mount of the container and its volume."""
+    by_name = {volume["name"]: volume for volume in pod()["spec"]["volumes"]}
+    for mount in container()["volumeMounts"]:
+        yield mount, by_name[mount["name"]]
