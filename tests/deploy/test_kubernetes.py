@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,14 @@ def test_the_fleet_is_one_that_a_dispatcher_accepts(tmp_path: Path) -> None:
     file = tmp_path / "fleet.yaml"
     file.write_text(text, encoding="utf-8")
     assert load_yaml(file).name == "main"
+
+
+def test_the_commands_of_the_page_are_shell() -> None:
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        checked = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_no_manifest_holds_a_secret() -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.awaiting import until
-from tests.deploy.manifests import container, environment, the, volumes
+from tests.deploy.manifests import PAGE, container, environment, the, volumes
 from tests.servers import EMBEDDED, free_port, running_server
 from tests.service_process import ServiceProcess
 
@@ -99,6 +99,37 @@ def test_a_key_that_is_added_to_the_secret_is_valid_without_a_restart(dispatcher
     folder = dispatcher.inside(environment()["SLTA_SECRETS_DIR"])
     mount(folder, secret(dispatcher.root / "own", dispatcher.store), version=2)
     until(lambda: dispatcher.get("/v1/fleets", key).is_success)
+
+
+KUBECTL = """
+kubectl() {
+  case $1 in
+    exec) while [[ $1 != -- ]]; do shift; done; "${@:2}" ;;
+    logs) cat "$LOG" ;;
+  esac
+}
+"""
+"""A stand-in that is in the pod already."""
+
+
+def test_the_runbook_s_definitions_of_the_page_work_on_it(dispatcher: Mounted) -> None:
+    until(lambda: dispatcher.get("/v1/fleets/main", dispatcher.keys["admin"]).is_success)
+    definitions = PAGE.read_text(encoding="utf-8").rpartition("```sh\n")[2].partition("```")[0]
+    commands = f"host={dispatcher.process.url}; set -e; state; audit; evidence; cat evidence/state.json; logs"
+    variables = {
+        "LOG": str(dispatcher.process.log),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "SLTA_SECRETS_DIR": str(dispatcher.inside(environment()["SLTA_SECRETS_DIR"])),
+    }
+    done = subprocess.run(
+        ["bash", "-c", f"{KUBECTL}{definitions}{commands}"],
+        input=dispatcher.keys["admin"], env=os.environ | variables, cwd=dispatcher.root,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count('{"fleet":"main",') == 2
+    assert '"event": "listening"' in done.stdout
+    assert "no findings" in done.stdout
 
 
 def test_without_the_store_s_url_it_does_not_start_on_a_store_of_its_own(tmp_path: Path) -> None:
