@@ -20,7 +20,7 @@ from tests.servers import TextRedis
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels"}
+STATE_KEYS |= {"addresses", "labels", "pool_leases", "pool_liveness", "pool_timers"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 OWN_ROWS = {
@@ -211,7 +211,7 @@ def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str])
     if utility > sum(slots[:sessions]):
         found.append("utility exceeds its bound")
     begun = fleet.integer("assigned") + fleet.integer("adopted")
-    over = sum(fleet.integer(field) for field in ("completed", "expired", "failed", "reported_ended"))
+    over = sum(fleet.integer(field) for field in ("completed", "expired", "failed", "reported_ended", "pool_gone"))
     _claim(found, "sessions begun and not ended", begun - over, len(fleet.sessions))
     _claim(found, "sessions on pools", sessions + sum(fleet.vector("draining_sessions")), len(fleet.sessions))
     _check_integrals(fleet, found)

@@ -32,7 +32,7 @@ async def test_the_state_of_a_fleet_with_five_sessions(api: Api, fleet: str) -> 
     await assign(api, fleet, *"abcde")
     state = (await api.get(f"{fleet}/state")).json()
     assert (state["pools"], state["sessions"]) == (
-        {"active": 4, "draining": 0, "failed": 0},
+        {"active": 4, "draining": 0, "failed": 0, "unconfirmed": 0, "lost": 0, "gone": 0},
         {"active": 5, "draining": 0},
     )
     assert (state["capacity"], state["offered_load_estimate"]) == (14, 1.25)
@@ -85,7 +85,7 @@ async def test_without_active_pools_what_does_not_exist_is_null(api: Api, fleet:
     for pool_id in ("small-1", "small-2", "large-1", "large-2"):
         await api.post(f"{fleet}/pools/{pool_id}/drain")
     state = (await api.get(f"{fleet}/state")).json()
-    assert state["pools"] == {"active": 0, "draining": 4, "failed": 0}
+    assert state["pools"] == {"active": 0, "draining": 4, "failed": 0, "unconfirmed": 0, "lost": 0, "gone": 0}
     nulls = (
         "estimate_rank", "optimal_rank", "offered_load_estimate", "utility_per_pool", "utility_bound_per_pool",
         "relative_gap", "load_price", "min_green_to_decrement",

@@ -28,6 +28,9 @@ CALLS: dict[tuple[str, str], Any] = {
     ("PUT", "/pools/{pool_id}/sessions"): {"as_of": "AS_OF", "session_ids": ["s"]},
     ("POST", "/pools"): {"pools": [{"pool_id": id_, "pool_class": "small"} for id_ in ("small-9", "{pool_id}")]},
     ("POST", "/pools/status"): {"status": "draining", "pool_ids": ["small-1", "{pool_id}"]},
+    ("POST", "/pools/heartbeats"): {
+        "heartbeats": [{"pool_id": id_, "ttl_seconds": 10} for id_ in ("small-9", "{pool_id}")]
+    },
     ("PUT", "/sessions/{session_id}"): {"pool_id": "{pool_id}"},
 }
 """Calls of the scope `pool` that name a pool, and their bodies; beside the pool stands one that the key may use."""

@@ -55,6 +55,7 @@ MAX_PER_ITERATION = {
 }
 
 PUT_ADDRESS = {"pool_class": "small", "address": "10.0.0.7:8080", "labels": {"zone": "a"}}
+HEARTBEATS = {"heartbeats": [{"pool_id": f"small-{k}", "ttl_seconds": 3600, "count": 2} for k in (1, 9)]}
 REPORT = {"as_of": "1700000000:41000000", "session_ids": ["s-9", "s-50"]}
 
 STORY = (
@@ -85,6 +86,7 @@ STORY = (
     Call("fail", "POST", "/pools/large-1/fail"),
     Call("pool-statuses", "POST", "/pools/status", {"status": "draining", "pool_ids": ["small-1", "small-3"]}),
     Call("", "POST", "/pools/status", {"status": "active", "pool_class": "small"}),
+    Call("heartbeats", "POST", "/pools/heartbeats", HEARTBEATS),
     Call("invalid-fleet", "PUT", "", NOT_CONCAVE),
     Call("", "PUT", "", TINY | {"policy": "observe"}),
     Call("report", "PUT", "/sessions/v-1", {"pool_id": "small-2"}),

@@ -42,7 +42,8 @@ def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
 
 
 def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
-    defaults = json.loads(fleet_file().document()) | {"order": {"kind": "paper"}, "utility_unit": None}
+    omitted = {"order": {"kind": "paper"}, "gone_seconds": 120, "forget_seconds": 86_400, "utility_unit": None}
+    defaults = json.loads(fleet_file().document()) | omitted
     del defaults["classes"]
     assert {words(field)[0]: yaml.safe_load(words(default)[0]) for field, default, *_ in FIELDS} == defaults
     assert fleet_file(order={"kind": "paper"}) == fleet_file()
@@ -50,11 +51,13 @@ def test_the_optional_fields_have_the_defaults_of_the_table() -> None:
 
 
 def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
-    policy, beta, lease, retention, _, unit = (cells[2] for cells in FIELDS)
+    policy, beta, lease, retention, gone, forget, _, unit = (cells[2] for cells in FIELDS)
     assert words(policy) == list(POLICIES)
     assert beta == "`{exponent: γ}`, 0 ≤ γ ≤ 1, or `{fixed: β}`, 0 < β ≤ 1"
     assert lease == f"0 for no end, or {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS} (ten years)"
     assert retention == f"1 to {MAX_RETENTION_SECONDS} (a week)"
+    assert gone == retention
+    assert forget == f"0 for never, to {MAX_LEASE_SECONDS} (ten years)"
     assert unit == UNIT_RULE
     for accepted in ({"exponent": 0}, {"exponent": 1}, {"fixed": 1}):
         assert fleet_file(beta=accepted)
@@ -64,6 +67,9 @@ def test_the_ranges_of_the_table_are_those_of_a_file() -> None:
             fleet_file(beta=beyond)
     with pytest.raises(InvalidFleetError):
         fleet_file(retention_seconds=0)
+    assert fleet_file(gone_seconds=1, forget_seconds=0)
+    with pytest.raises(InvalidFleetError):
+        fleet_file(gone_seconds=0)
 
 
 def test_the_table_of_curves_has_every_kind_with_its_fields() -> None:

@@ -82,9 +82,8 @@ def uncalled(code: Mapping[str, str]) -> list[str]:
 
 
 PARENTHESES = r"\((?:[^()]|{})*\)"
-COMMAND = re.compile(
-    r"\b(?:redis\.p?call|write_changes)" + PARENTHESES.format(PARENTHESES.format(PARENTHESES.format("$.^")))
-)
+CALLS = r"\b(?:redis\.p?call|write_changes|write_buffer\.send)"
+COMMAND = re.compile(CALLS + PARENTHESES.format(PARENTHESES.format(PARENTHESES.format("$.^"))))
 NOT_OUTCOMES = {"DONE", "HSET"}
 """The outcome of an event, and a command in a comparison."""
 

@@ -14,7 +14,7 @@ SHARED = "if fleet not in self._readings:"
 
 MUTANTS: dict[str, Mutant] = {
     "a draining pool is an endpoint": python(
-        "views/endpoints", 'if pool.status == "active"', 'if pool.status != "failed"', *VIEW
+        "views/endpoints", "if pool.takes_sessions", 'if pool.status != "failed"', *VIEW
     ),
     "endpoints of a class that is gone are an error": python(
         "views/endpoints", "classes.get(endpoint.pool_class)", "classes[endpoint.pool_class]", *VIEW

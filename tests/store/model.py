@@ -433,7 +433,7 @@ class World:
     def set_status(self, pool: Pool, status: str) -> None:
         pool.status = status
         reply = self.change("set_status", pool.pool_id, status)
-        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, len(pool.sessions), "", ""]
+        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, len(pool.sessions), "", "", "alive"]
         self.refresh(pool)
 
     def remove(self, pool: Pool) -> None:
@@ -451,7 +451,7 @@ class World:
         if pool.sessions and i != pool.pool_class:
             assert reply == ["NOT_EMPTY"]
         elif i != pool.pool_class:
-            assert reply == ["POOL", pool.pool_id, self.names[i], pool.status, 0, "", ""]
+            assert reply == ["POOL", pool.pool_id, self.names[i], pool.status, 0, "", "", "alive"]
             self.pools.remove(pool)
             if self.with_naive:
                 self.naive.pool(pool.pool_class, pool.bit).active = False

@@ -8,7 +8,7 @@ from tests.views.test_views import SPEC
 
 
 def pool(pool_id: str, status: Status) -> Pool:
-    return Pool(pool_id=pool_id, pool_class="a", status=status, occupancy=2, address="x:1", labels={})
+    return Pool(pool_id=pool_id, pool_class="a", status=status, liveness="alive", occupancy=2, address="x:1", labels={})
 
 
 def test_only_active_pools_are_endpoints() -> None:

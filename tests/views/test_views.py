@@ -134,7 +134,7 @@ def test_draining_pools_and_their_sessions_are_counted_apart() -> None:
         class_snapshot("b", [1]),
     ]
     seen = observe_state(snapshot([1, 1], [1], classes=classes, draining_sessions=5), SPEC)
-    assert dataclasses.astuple(seen.pools) == (2, 2, 1)
+    assert dataclasses.astuple(seen.pools) == (2, 2, 1, 0, 0, 0)
     assert dataclasses.astuple(seen.sessions) == (1, 5)
     assert dataclasses.astuple(seen.classes[0].sessions) == (1, 5)
 

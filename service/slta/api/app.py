@@ -16,7 +16,7 @@ from slta.api.http.dependencies import Dependencies, RenderMetrics
 from slta.api.http.guards import LOOPBACK_HOSTS, RequestGuard
 from slta.api.http.middleware import GuardMiddleware
 from slta.api.http.proxy_headers import TrustedProxies
-from slta.api.routes import endpoints, fleets, observations, operations, place, pools, probes, sessions
+from slta.api.routes import endpoints, fleets, heartbeats, observations, operations, place, pools, probes, sessions
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.expected_gap.cache import ExpectedGapCache
@@ -25,7 +25,8 @@ from slta.models.request_record import RequestRecord
 from slta.store import Store
 
 ROUTERS = tuple(
-    module.router for module in (sessions, place, operations, pools, endpoints, fleets, observations, probes)
+    module.router
+    for module in (sessions, place, operations, heartbeats, pools, endpoints, fleets, observations, probes)
 )
 """Busiest first: routes are matched in order."""
 

@@ -22,14 +22,16 @@ from slta.api.http.parsing import BodyParser, ReadPlain
 from slta.api.http.placement import FLEETS, PLACE, is_placement
 from slta.api.http.responses import ApiResponse
 from slta.api.http.route_options import RouteOptions, route_options_of
+from slta.api.plain_heartbeats import read_plain_heartbeats
 from slta.api.plain_operations import read_plain_operations
-from slta.api.routes import operations, place, sessions
+from slta.api.pool_schemas import HeartbeatsBody
+from slta.api.routes import heartbeats, operations, place, sessions
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody, RenewBody
 from slta.models.request_record import PLACE_ROUTE
 
 
 class FastRoute(NamedTuple):
-    """A hot route. `name` is the segment after the fleet.
+    """A hot route. `name` is the path after the fleet.
 
     `endpoint` takes fleet, body, dependencies and context; without a `parser` it takes no body, which stays unread.
     """
@@ -58,9 +60,10 @@ FAST_ROUTES: Mapping[str, FastRoute] = {
         _route("complete", sessions.complete, CompleteBody),
         _route("renew", sessions.renew, RenewBody),
         _route("operations", operations.operate, OperationsBody, read_plain_operations),
+        _route("pools/heartbeats", heartbeats.send_heartbeats, HeartbeatsBody, read_plain_heartbeats),
     )
 }
-"""By the path segment after the fleet; the method is POST."""
+"""By the path after the fleet; the method is POST."""
 PLACEMENT = FastRoute(PLACE, PLACE_ROUTE, route_options_of(place.place), None, place.place)
 """Takes any method and tail."""
 

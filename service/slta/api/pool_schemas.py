@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple, Self
 
 from fastapi import Path
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.api.schemas import Body
-from slta.models import UNCHANGED, PoolSpec
+from slta.models import UNCHANGED, PoolSpec, Unchanged
+from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.pool_attributes import Address, Labels
+from slta.store.pools import attribute_word
 
 MAX_POOLS = 1000
 MAX_LISTED_SESSIONS = 8192
@@ -23,22 +26,30 @@ AS_OF_PATTERN = r"^[0-9]{1,16}:[0-9]{1,16}$"
 PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
-class PoolBody(Body):
-    """Class and attributes of a pool. An absent attribute stays as it is, null removes it."""
+class AttributesBody(Body):
+    """Attributes of a pool. An absent attribute stays as it is, null removes it."""
 
-    pool_class: Name
     address: Address | None = None
     labels: Labels | None = None
 
-    def spec(self, pool_id: str) -> PoolSpec:
-        """The pool as the store takes it."""
+    @property
+    def attributes(self) -> tuple[str | Unchanged | None, Mapping[str, str] | Unchanged | None]:
+        """Address and labels as the store takes them."""
         given = self.model_fields_set
-        return PoolSpec(
-            pool_id,
-            self.pool_class,
+        return (
             self.address if "address" in given else UNCHANGED,
             self.labels if "labels" in given else UNCHANGED,
         )
+
+
+class PoolBody(AttributesBody):
+    """Class and attributes of a pool."""
+
+    pool_class: Name
+
+    def spec(self, pool_id: str) -> PoolSpec:
+        """The pool as the store takes it."""
+        return PoolSpec(pool_id, self.pool_class, *self.attributes)
 
 
 class PoolEntry(PoolBody):
@@ -77,3 +88,48 @@ class PoolSessionsBody(Body):
 
     as_of: Annotated[str, Field(strict=True, pattern=AS_OF_PATTERN)]
     session_ids: Annotated[list[Name], Field(max_length=MAX_LISTED_SESSIONS, fail_fast=True)]
+
+
+MIN_TTL, MAX_TTL = 2, 3600
+"""Seconds: limits of a pool's lease."""
+
+
+class HeartbeatEntry(AttributesBody):
+    """Heartbeat of a pool. `count` is its own number of sessions."""
+
+    pool_id: Name
+    ttl_seconds: Annotated[int, Field(strict=True, ge=MIN_TTL, le=MAX_TTL)]
+    count: Annotated[int, Field(strict=True, ge=0, le=MAX_LISTED_SESSIONS)] | None = None
+
+
+def _words(address: str | Unchanged | None, labels: Mapping[str, str] | Unchanged | None) -> tuple[str, str]:
+    return attribute_word(address), attribute_word(labels)
+
+
+class HeartbeatColumns(NamedTuple):
+    """Heartbeats of a body, as `HeartbeatsBody` has them."""
+
+    columns: Heartbeats
+
+
+class HeartbeatsBody(Body):
+    """Heartbeats of different pools."""
+
+    heartbeats: Annotated[list[HeartbeatEntry], Field(min_length=1, max_length=MAX_POOLS, fail_fast=True)]
+
+    @model_validator(mode="after")
+    def _are_of_different_pools(self) -> Self:
+        if len({entry.pool_id for entry in self.heartbeats}) < len(self.heartbeats):
+            raise PydanticCustomError("pool_ids", "heartbeats must be of different pools")
+        return self
+
+    @property
+    def columns(self) -> Heartbeats:
+        """The heartbeats as the store takes them."""
+        attributes = [(at, *_words(*entry.attributes)) for at, entry in enumerate(self.heartbeats)]
+        return Heartbeats(
+            pool_ids=[entry.pool_id for entry in self.heartbeats],
+            ttls=[str(entry.ttl_seconds) for entry in self.heartbeats],
+            counts=[NO_COUNT if entry.count is None else str(entry.count) for entry in self.heartbeats],
+            attributes=[entry for entry in attributes if any(entry[1:])],
+        )

@@ -20,11 +20,18 @@ LEASE_SECONDS = 21_600
 RETENTION_SECONDS = 600
 """Default retention of an ended session's outcome."""
 
+GONE_SECONDS = 120
+"""Default time for which a pool is lost before it is gone."""
+
+FORGET_SECONDS = 86_400
+"""Default time for which an empty pool is gone before it is removed."""
+
 
 @dataclass(frozen=True)
 class FleetSpec:
     """Configuration of a fleet. `classes` are in the order of the file, which breaks ties (section 2.3).
 
+    A pool that is lost for `gone_seconds` is gone, and when empty removed after another `forget_seconds`, 0 for never.
     `utility_unit` is displayed behind utilities; nothing depends on it.
     """
 
@@ -34,6 +41,8 @@ class FleetSpec:
     lease_seconds: float = LEASE_SECONDS
     retention_seconds: float = RETENTION_SECONDS
     order: Order = PAPER
+    gone_seconds: float = GONE_SECONDS
+    forget_seconds: float = FORGET_SECONDS
     utility_unit: str | None = None
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ class FleetRow:
     pools: int = 0
     draining_pools: int = 0
     failed_pools: int = 0
+    lost_pools: int = 0
     sessions: int = 0
     capacity: int = 0
     placement_gap: float | None = None
@@ -73,7 +74,8 @@ class Overview:
         return FleetRow(
             fleet=fleet,
             pools=sum(pools),
-            draining_pools=sum(c.draining_pools for c in snapshot.classes),
+            draining_pools=sum(c.draining_pools - c.lost_pools for c in snapshot.classes),
+            lost_pools=sum(c.lost_pools for c in snapshot.classes),
             failed_pools=sum(c.failed_pools for c in snapshot.classes),
             sessions=snapshot.sessions,
             capacity=spec.places(pools),

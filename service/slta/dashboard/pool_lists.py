@@ -63,7 +63,7 @@ async def single_pools(store: Store, fleet: str) -> list[Pool] | None:
 
 def not_active(pools: Sequence[Pool]) -> list[Pool]:
     """Pools that get no new sessions."""
-    return [pool for pool in pools if pool.status != "active"]
+    return [pool for pool in pools if not pool.takes_sessions]
 
 
 def count_pools(snapshot: Snapshot) -> int:

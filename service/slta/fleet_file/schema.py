@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError,
 from pydantic_core import PydanticCustomError
 
 from slta.core import orders
-from slta.core.fleet import LEASE_SECONDS, RETENTION_SECONDS, FleetSpec
+from slta.core.fleet import FORGET_SECONDS, GONE_SECONDS, LEASE_SECONDS, RETENTION_SECONDS, FleetSpec
 from slta.core.limits import MAX_CAPACITY, MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import DEFAULT_POLICY, POLICIES, Policy
 from slta.core.policies.tokens import EXPONENT, Beta
@@ -34,6 +34,7 @@ from slta.parsing.fields import (
     check_lease,
 )
 from slta.parsing.pool_attributes import ADDRESS_PATTERN, Address, Labels
+from slta.parsing.strict_json import canonical
 from slta.parsing.validation_errors import format_mistakes, mistake_at, mistakes_of
 
 
@@ -131,6 +132,12 @@ class BetaFile(Part):
 
 UNMEASURED = "kind {} does not support policy {}: use kind paper or kink, or policy jlmu"
 DEFAULT_ORDER = Paper(kind="paper")
+LATER_FIELDS: Mapping[str, object] = {
+    "order": DEFAULT_ORDER,
+    "gone_seconds": Decimal(GONE_SECONDS),
+    "forget_seconds": Decimal(FORGET_SECONDS),
+}
+"""Fields that a document omits at their defaults."""
 DEFAULT_BETA = BetaFile(exponent=Decimal(EXPONENT.numerator) / EXPONENT.denominator)
 
 
@@ -145,6 +152,8 @@ class FleetFile(Part):
         LEASE_SECONDS
     )
     retention_seconds: Annotated[Number, Field(ge=1, le=MAX_RETENTION_SECONDS)] = Decimal(RETENTION_SECONDS)
+    gone_seconds: Annotated[Number, Field(ge=1, le=MAX_RETENTION_SECONDS)] = Decimal(GONE_SECONDS)
+    forget_seconds: Annotated[Number, Field(ge=0, le=MAX_LEASE_SECONDS)] = Decimal(FORGET_SECONDS)
     utility_unit: Unit | None = None
     classes: Annotated[list[ClassFile], Field(min_length=1, max_length=MAX_CLASSES)]
 
@@ -189,6 +198,8 @@ class FleetFile(Part):
             lease_seconds=float(self.lease_seconds),
             retention_seconds=float(self.retention_seconds),
             order=order,
+            gone_seconds=float(self.gone_seconds),
+            forget_seconds=float(self.forget_seconds),
             utility_unit=self.utility_unit,
         )
 
@@ -220,26 +231,15 @@ class FleetFile(Part):
     def document(self) -> str:
         """Canonical JSON: all fields but the fleet's name, numbers as plain decimals.
 
-        The default order and an absent unit are omitted, so that documents without them are unchanged.
+        Some defaults and an absent unit are omitted, so that documents without them are unchanged.
         """
-        left_out = {"fleet", "order"} if self.order == DEFAULT_ORDER else {"fleet"}
-        return _to_json(self.model_dump(include=FleetFile.model_fields.keys() - left_out, exclude_none=True))
+        left_out = {"fleet", *(name for name in LATER_FIELDS if getattr(self, name) == LATER_FIELDS[name])}
+        return canonical(self.model_dump(include=FleetFile.model_fields.keys() - left_out, exclude_none=True))
 
 
 @cache
 def _json_schema() -> Mapping[str, Any]:
     return FleetFile.model_json_schema()
-
-
-def _to_json(value: object) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {_to_json(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_to_json, value)) + "]"
-    if isinstance(value, Decimal):
-        plain = format(value or Decimal(), "f")
-        return plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return json.dumps(value)
 
 
 def parse_document(text: str) -> FleetFile:

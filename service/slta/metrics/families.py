@@ -87,7 +87,12 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         ("pool_class",),
     ),
     CLASS.gauge("sessions", "Sessions by status of their pool.", _counts("sessions", *SESSIONS), ("status",)),
-    CLASS.gauge("pools", "Pools by status.", _counts("pools", *SESSIONS, "failed"), ("status",)),
+    CLASS.gauge(
+        "pools",
+        "Pools by status; an active pool that is lost or gone has that instead.",
+        _counts("pools", *SESSIONS, "failed", "lost", "gone"),
+        ("status",),
+    ),
     CLASS.gauge("session_capacity", "Total capacity of the active pools.", lambda c: c.pools.active * c.capacity),
     LEVEL.gauge("occupancy_fraction", "Fraction of the class's pools with at least `level` sessions."),
     LEVEL.gauge(
@@ -126,6 +131,7 @@ FLEET_ROWS: tuple[FleetFamily[FleetView], ...] = (
         ("reason",),
     ),
     COUNTERS.counter("leases_expired", "Sessions ended by the expiry of their lease.", itemgetter("expired")),
+    COUNTERS.counter("sessions_pool_gone", "Sessions ended because their pool was gone.", itemgetter("pool_gone")),
     COUNTERS.counter("sessions_failed", "Sessions ended by a failure of their pool.", itemgetter("failed")),
     COUNTERS.counter(
         "sessions_reported_ended",

@@ -16,7 +16,7 @@ from slta.views.state import ClassObservation, Instant, instant
 MAX_LEVELS = 64
 """Maximum levels of a class that are exported: for larger capacities every second, third, …"""
 
-ENDS = ("completed", "expired", "failed", "reported_ended")
+ENDS = ("completed", "expired", "failed", "reported_ended", "pool_gone")
 """Counters of ended sessions."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NamedTuple
 
+from slta.models.heartbeats import Liveness
 from slta.models.snapshots import AuditResult as AuditResult
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
 from slta.models.snapshots import Comparison as Comparison
@@ -31,6 +32,7 @@ COUNTERS = (
     "expired",
     "failed",
     "reported_ended",
+    "pool_gone",
     "rejected_no_capacity",
     "rejected_no_active_pool",
     "left_out_over_capacity",
@@ -55,7 +57,7 @@ class Unchanged(Enum):
 
 
 UNCHANGED = Unchanged.UNCHANGED
-EndReason = Literal["completed", "expired", "failed", "reported_ended", "completed_before_assign"]
+EndReason = Literal["completed", "expired", "failed", "reported_ended", "pool_gone", "completed_before_assign"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,14 +169,23 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Server pool and its number of sessions. `address` and `labels` are what its operator set."""
+    """Server pool and its number of sessions. `address` and `labels` are what its operator set.
+
+    It takes sessions if its `status`, the operator's, is active and its liveness is alive or unconfirmed.
+    """
 
     pool_id: str
     pool_class: str
     status: Status
+    liveness: Liveness
     occupancy: int
     address: str | None
     labels: Mapping[str, str]
+
+    @property
+    def takes_sessions(self) -> bool:
+        """Whether new sessions may be placed on it."""
+        return self.status == "active" and self.liveness in ("alive", "unconfirmed")
 
 
 class PoolSpec(NamedTuple):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from slta.models.heartbeats import LIVENESS, Liveness
 
 MAX_SET_ASIDE = 10
 MAX_SHARE_SET_ASIDE = 0.01
@@ -79,7 +81,11 @@ class Integrals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassSnapshot:
-    """Class i in a snapshot. `counts[j]` = n·q(i, j): active pools with at least j sessions, `counts[0]` = A(i)."""
+    """Class i in a snapshot. `counts[j]` = n·q(i, j): pools in service with at least j sessions, `counts[0]` = A(i).
+
+    `leased_pools` counts the pools of status active that have a lease, by liveness: lost and gone ones are not in
+    service. Their sessions are in `draining_sessions`.
+    """
 
     name: str
     counts: list[int]
@@ -88,6 +94,12 @@ class ClassSnapshot:
     draining_sessions: int
     green: int
     assigned: dict[str, int]
+    leased_pools: Mapping[Liveness, int] = field(default_factory=lambda: dict.fromkeys(LIVENESS, 0))
+
+    @property
+    def lost_pools(self) -> int:
+        """Pools of status active that take no sessions, since they are lost or gone."""
+        return self.leased_pools["lost"] + self.leased_pools["gone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,3 +65,15 @@ _DECODER = json.JSONDecoder(
     parse_constant=_refuse_constant,
     object_pairs_hook=_unique,
 )
+
+
+def canonical(value: object) -> str:
+    """Encode a value as JSON with numbers as plain decimals, and keys in their order."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {canonical(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(canonical, value)) + "]"
+    if isinstance(value, Decimal):
+        plain = format(value or Decimal(), "f")
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return json.dumps(value)

@@ -43,6 +43,8 @@ def put_arguments(spec: FleetSpec, document: str, expected_version: int | None) 
         "beta_coefficient": f"{coefficient:.17g}",
         "beta_power": f"{power:.17g}",
         "exponent": integers.exponent,
+        "gone": round(spec.gone_seconds * MICROSECONDS),
+        "forget": round(spec.forget_seconds * MICROSECONDS),
         "order": order_text(spec.ranking),
         "bound": bound,
     }

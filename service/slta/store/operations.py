@@ -54,15 +54,17 @@ FACT_WORDS = 6
 
 FLEET_KEYS = {
     "string": "state document order order:full bound bound:full",
-    "hash": "cold pools names addresses labels sessions ended:0 ended:1 repair aside",
-    "zset": "early",
+    "hash": "cold pools names addresses labels sessions ended:0 ended:1 repair aside pool_leases pool_liveness",
+    "zset": "early pool_timers",
     "list": "events",
 }
 """Keys of a fleet with a fixed name, by type."""
 
-_FIELDS = "policy utilities names capacities lease retention beta_coefficient beta_power exponent"
+_FIELDS = "policy utilities names capacities lease retention beta_coefficient beta_power exponent gone forget"
 CONFIGURATION_FIELDS = tuple(_FIELDS.split())
 """Stored fields that follow from a fleet's document."""
+LATER_FIELDS = {"gone": "120000000", "forget": "86400000000"}
+"""Fields that fleets configured by an earlier version lack, and what stands for them, see `lua/liveness/expiry.lua`."""
 PUT_ARGUMENTS = ("expected", "document", *CONFIGURATION_FIELDS, "order", "bound")
 """Arguments of the Lua function `put` after time and author; the marginal utilities of each class follow."""
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from slta.models import Pool, PoolPage, PoolsAdded, PoolsChanged, Reconciliation
+from slta.models import (
+    Pool,
+    PoolPage,
+    PoolsAdded,
+    PoolsChanged,
+    Reconciliation,
+)
+from slta.models.heartbeats import Beats, HeartbeatOutcome, Heartbeats, PoolBeat
 from slta.store.replies import Reply, group_by_outcome, labels_of
 
-PAGE_WORDS = 6
+PAGE_WORDS = 7
 """Words of one pool in the reply of `pool_page`."""
 
 
 def pool(reply: Reply) -> Pool:
     """Parse the reply of `pool`, or of a function that changes a pool."""
-    _, pool_id, pool_class, status, occupancy, address, labels = reply
+    _, pool_id, pool_class, status, occupancy, address, labels, liveness = reply
     return Pool(
         pool_id=pool_id,
         pool_class=pool_class,
         status=status,
+        liveness=liveness,
         occupancy=int(occupancy),
         address=address or None,
         labels=labels_of(labels),
@@ -58,3 +66,26 @@ def reconciliation(ended: list[str], unknown: Sequence[str], replies: Sequence[R
         already_ended=groups["ENDED"],
         elsewhere=groups["ELSEWHERE"],
     )
+
+
+OUTCOMES: Mapping[str, HeartbeatOutcome] = {"o": "ok", "b": "lost_before", "u": "unknown_pool", "f": "failed"}
+"""Outcomes of heartbeats by their letters in the reply of `beat`."""
+EARLIEST, LATEST = 1 / 4, 1 / 3
+"""When the next heartbeat is to be sent, as parts of the lease; drawn, so that those of many pools do not coincide."""
+
+
+def beats(heartbeats: Heartbeats, reply: Reply, draw: Callable[[], float]) -> Beats:
+    """Parse the reply of `beat`; `draw` returns numbers uniform in [0, 1)."""
+    _, as_of, outcomes, lists = reply
+    columns = zip(heartbeats.pool_ids, heartbeats.ttls, outcomes, lists, strict=True)
+    return Beats(
+        as_of=as_of,
+        pools=[
+            PoolBeat(id_, OUTCOMES[letter], _next(int(ttl), draw()), wanted == "1")
+            for id_, ttl, letter, wanted in columns
+        ],
+    )
+
+
+def _next(ttl: int, draw: float) -> float:
+    return round(ttl * (EARLIEST + draw * (LATEST - EARLIEST)), 3)

@@ -1,12 +1,12 @@
 """Pools: create, move, remove, drain, fail, and reconcile with their own lists.
 
-In Lua: `lua/pools.lua`, `lua/statuses.lua`.
+In Lua: `lua/pools.lua`, `lua/statuses.lua`, `lua/liveness`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from slta.models import (
@@ -23,6 +23,7 @@ from slta.models import (
     Unchanged,
     errors,
 )
+from slta.models.heartbeats import Beats, Heartbeats
 from slta.models.request_record import Author
 from slta.store import pool_replies
 from slta.store.batching.batcher import Operations
@@ -42,9 +43,11 @@ class Pools:
     Every method may raise UnknownFleetError, UnknownPoolError, StoreUnavailableError, OutcomeUnknownError.
     """
 
-    def __init__(self, functions: FunctionClient, operations: Operations) -> None:
+    def __init__(self, functions: FunctionClient, operations: Operations, draw: Callable[[], float]) -> None:
+        """`draw` returns numbers uniform in [0, 1), which spread heartbeats."""
         self._functions = functions
         self._operations = operations
+        self._draw = draw
 
     async def get(self, fleet: str, pool_id: str) -> Pool:
         """A pool and its occupancy."""
@@ -115,6 +118,14 @@ class Pools:
         pool = await self.get(fleet, pool_id)
         return PoolFailed(**asdict(pool), ended_session_ids=ended)
 
+    async def beat(self, fleet: str, heartbeats: Heartbeats) -> Beats:
+        """Renew the leases of at most `POOLS_PER_CALL` different pools, or begin them, and set attributes."""
+        ids, ttls, counts, attributes = heartbeats
+        words = [word for entry in attributes for word in (entry[0] + 1, *entry[1:])]
+        columns = (" ".join(ids), " ".join(ttls), " ".join(counts))
+        reply = await self._functions.change("beat", fleet, *columns, *words)
+        return pool_replies.beats(heartbeats, reply, self._draw)
+
     async def reconcile(self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str]) -> Reconciliation:
         """Apply a pool's own list of sessions at `as_of` of a snapshot: adopt unknown sessions, end missing ones.
 
@@ -148,10 +159,10 @@ class Pools:
 
 def _words(pool: PoolSpec) -> tuple[str, ...]:
     """Arguments of a pool, as `lua/attributes.lua` takes them."""
-    return pool.pool_id, pool.pool_class, _word(pool.address), _word(pool.labels)
+    return pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels)
 
 
-def _word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:
+def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:
     """'' leaves an attribute as it is, ' ' removes it."""
     if attribute is UNCHANGED:
         return ""

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from slta.models import COUNTERS, WINDOWS, AuditResult, ClassSnapshot, Comparison, Differences, Integrals, Snapshot
+from slta.models import (
+    COUNTERS,
+    WINDOWS,
+    AuditResult,
+    ClassSnapshot,
+    Comparison,
+    Differences,
+    Integrals,
+    Snapshot,
+)
 from slta.models.errors import DamagedError, DocumentUnreadableError
+from slta.models.heartbeats import LIVENESS
 
 TOKEN_COUNT_PREFIX = "assigned_"
 """Prefix of the fields that count placements by token."""
@@ -71,11 +81,13 @@ def _classes(fields: dict[str, str], columns: list[str]) -> list[ClassSnapshot]:
         if name.startswith(TOKEN_COUNT_PREFIX)
     }
     vectors["green"] = _vector(fields, "green") or [0] * len(names)
+    leased = _vector(fields, "pool_liveness") or [0] * len(LIVENESS) * len(names)
     return [
         ClassSnapshot(
             name=name,
             counts=[int(number) for number in columns[i].split()],
             assigned={token: counts[i] for token, counts in tallies.items()},
+            leased_pools=dict(zip(LIVENESS, leased[len(LIVENESS) * i :], strict=False)),
             **{field: vector[i] for field, vector in vectors.items()},
         )
         for i, name in enumerate(names)

@@ -78,7 +78,7 @@ class Store:
         self.audits = Audits(self._functions)
         self.repairs = Repairs(self._functions)
         self.fleets = Fleets(self._functions, self.repairs)
-        self.pools = Pools(self._functions, self._operations)
+        self.pools = Pools(self._functions, self._operations, draw)
         self.sessions = Sessions(self._functions, self._operations, draw)
 
     @classmethod

@@ -43,9 +43,7 @@ class Endpoints:
 def active_endpoints(pools: Iterable[Pool]) -> dict[str, Endpoint]:
     """The active ones among the pools, by pool id."""
     return {
-        pool.pool_id: Endpoint(pool.pool_class, pool.address, pool.occupancy)
-        for pool in pools
-        if pool.status == "active"
+        pool.pool_id: Endpoint(pool.pool_class, pool.address, pool.occupancy) for pool in pools if pool.takes_sessions
     }
 
 

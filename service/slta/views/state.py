@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import Optimum, optimal_assignment, optimum, pool_worth
 from slta.core.ranking import Coordinate, Ranking
-from slta.models import MICROSECONDS, Snapshot
+from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
 from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
 from slta.views.expected_gap import PENDING, ExpectedGap, Reason
 from slta.views.integrals import encode_integrals
@@ -19,11 +19,17 @@ FACTS = ("fleet", "config_version", "policy", "as_of", "store_epoch", "suspect",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolCounts:
-    """Number of pools by status."""
+    """Number of pools: `active` are in service, `unconfirmed` of them without a heartbeat during a mass loss.
+
+    `lost` and `gone` have the status active, but are not in service.
+    """
 
     active: int
     draining: int
     failed: int
+    unconfirmed: int
+    lost: int
+    gone: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +139,7 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         utility_unit=spec.utility_unit,
         time=snapshot.time / MICROSECONDS,
         went_back_seconds=_went_back_seconds(snapshot),
-        pools=PoolCounts(
-            active=active,
-            draining=sum(c.draining_pools for c in snapshot.classes),
-            failed=sum(c.failed_pools for c in snapshot.classes),
-        ),
+        pools=_pool_counts(snapshot.classes),
         sessions=SessionCounts(active=snapshot.sessions, draining=snapshot.draining_sessions),
         capacity=spec.places(pools),
         offered_load_estimate=snapshot.sessions / active if active else None,
@@ -157,6 +159,17 @@ def instant(snapshot: Snapshot, spec: FleetSpec, expected: ExpectedGap = PENDING
         difference_at_placing_by_source=differences_by_source(snapshot.integrals, None, spec),
         classes=_observe_classes(snapshot, spec, ranking, best, target),
         counters=dict(snapshot.counters),
+    )
+
+
+def _pool_counts(classes: Sequence[ClassSnapshot]) -> PoolCounts:
+    """Pools of these classes; the store counts lost ones as draining, since they are not in service either."""
+    leased = {word: sum(c.leased_pools[word] for c in classes) for word in ("unconfirmed", "lost", "gone")}
+    return PoolCounts(
+        active=sum(c.counts[0] for c in classes),
+        draining=sum(c.draining_pools - c.lost_pools for c in classes),
+        failed=sum(c.failed_pools for c in classes),
+        **leased,
     )
 
 
@@ -190,7 +203,7 @@ def _observe_classes(
         ClassObservation(
             name=seen.name,
             capacity=spec.classes[i].capacity,
-            pools=PoolCounts(active=pools[i], draining=seen.draining_pools, failed=seen.failed_pools),
+            pools=_pool_counts([seen]),
             sessions=SessionCounts(active=sum(seen.counts[1:]), draining=seen.draining_sessions),
             threshold=ranking.threshold(i, snapshot.rank) if estimate else None,
             optimal_threshold=ranking.threshold(i, ranking.rank(target)) if target else None,

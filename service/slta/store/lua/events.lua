@@ -51,13 +51,14 @@ end
 
 -- The facts that an event records of a pool; nil if the pool does not exist.
 local function describe_pool(fleet, pool_id)
-  local pool_number, status = pools.find(fleet, pool_id)
+  local pool_number, recorded = pools.find(fleet, pool_id)
   if not pool_number then
     return nil
   end
   local address = attributes.address(fleet, pool_id)
   return {
-    pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status,
+    pool_class = fleet.names[(keys.locate(fleet, pool_number))],
+    status = (liveness.describe(fleet, pool_id, recorded)),
     pool_address = address ~= '' and address or nil,
   }
 end
@@ -129,6 +130,11 @@ function events.close(fleet, event, reply)
     return cjson.encode(event)
   end
   merge_newest(fleet, event)
+  return events.store(fleet, event)
+end
+
+-- Stores an event as the newest one, and returns its text. O(1).
+function events.store(fleet, event)
   local text = cjson.encode(event)
   if type(redis.pcall('LPUSH', keys.of_fleet(fleet, 'events'), text)) == 'number' then
     redis.pcall('LTRIM', keys.of_fleet(fleet, 'events'), 0, MAX_EVENTS - 1)
@@ -154,6 +160,18 @@ local function common(list, field)
     value = row[field] == value and value or nil
   end
   return value
+end
+
+-- Records what a tick did to pools, { pool_id, class_index }: of the service itself, without an author. Not empty.
+function events.note(fleet, action, found)
+  local event = events.begin(action, fleet, fleet.clock, '')
+  event.before = { pool_class = fleet.names[common(found, 'class_index') or 0] }
+  event.pools, event.pool_ids = #found, {}
+  event.pool_id = #found == 1 and found[1].pool_id or nil
+  for at = 1, math.min(#found, MAX_IDS) do
+    event.pool_ids[at] = found[at].pool_id
+  end
+  events.store(fleet, event)
 end
 
 -- Wraps add(fleet, pools as from `pools.parse_new`) -> reply to record an event -> reply, the event's text. Changed

@@ -3,7 +3,9 @@
 fleets = {}
 
 -- Fields copied unchanged from a configuration to the fleet.
-fleets.SETTINGS = { 'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent' }
+fleets.SETTINGS = {
+  'utilities', 'capacities', 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget',
+}
 
 local KEYS_PER_UNLINK = 1000 -- maximum number of keys in one UNLINK
 
@@ -169,7 +171,7 @@ end
 
 -- given: expected version ('' for any), document, policy, utilities (digests of everything that totals depend on, and
 -- of an order other than the paper's), names, capacities, lease, retention (µs), beta coefficient, beta power,
--- exponent, order, bound, then the marginals of each class.
+-- exponent, gone, forget (µs), order, bound, then the marginals of each class.
 --   -> {CONFIGURED, version, created} | {VERSION_MISMATCH, version} | {CLASS_IN_USE, name}
 --    | {CAPACITY_BELOW_OCCUPANCY, name}; then the fleet, if it exists. O(levels + classes * pools / 8).
 function fleets.put(fleet, key, now, given)

@@ -49,6 +49,7 @@ end
 local function begin(fleet, fleet_number)
   local number = hash(process_id(), fleet.prefix, unpack(redis.call('TIME')))
   fleet.incarnation = fleet_number * 2 ^ constants.INCARNATION_BITS + number
+  fleet.resumed_at = fleet.time -- heartbeats may be lost
   record(fleet)
 end
 
@@ -140,6 +141,6 @@ function incarnations.mark(fleet, incarnation)
   fleet.marked_incarnation = fleet.incarnation
   fleet.store_epoch = math.max(fleet.store_epoch + 1, math.floor(fleet.clock / 1e6))
   fleet.went_back = (fleet.went_back or 0) + 1
-  fleet.hold_until = fleet.time + accounting.HOLD
+  accounting.resume(fleet, fleet.time)
   return { 'MARKED' }
 end

@@ -113,7 +113,7 @@ local function parse_configuration(arguments, at)
   for offset, name in ipairs(constants.PUT_ARGUMENTS) do
     given[name] = arguments[at + offset - 1]
   end
-  for _, name in ipairs({ 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent' }) do
+  for _, name in ipairs({ 'lease', 'retention', 'beta_coefficient', 'beta_power', 'exponent', 'gone', 'forget' }) do
     given[name] = tonumber(given[name])
   end
   given.names, given.capacities = vectors.split(given.names), vectors.split(given.capacities, true)
@@ -174,6 +174,17 @@ end
 register('batch', batch(false))
 -- The same for batches that only complete or renew; called after a batch was refused because memory is full.
 register('release', batch(true), { 'allow-oom' })
+-- ARGV: time, then as `heartbeats.run`. The state is written only if it changed.
+register('beat', with_fleet(present_fleet, function(fleet, args)
+  local reply, changed = heartbeats.run(fleet, unpack(args, 2))
+  if changed or fleet.resumed_at == fleet.time then
+    state.write(fleet)
+  else
+    cold.unload(fleet)
+    cache.give_back(fleet)
+  end
+  return reply, fleet
+end), { 'allow-oom' })
 register('tick', tick, { 'allow-oom' })
 register('replay', replay_facts)
 register('mark', updating(incarnations.mark), { 'allow-oom' })
@@ -192,7 +203,7 @@ register('config', reading(reads.config), { 'no-writes' })
 register('past', reading(history.list), { 'no-writes' })
 register('pool', reading(pools.get), { 'no-writes' })
 register('pool_page', reading(function(fleet, first, limit)
-  return pools.page(fleet, tonumber(first), tonumber(limit))
+  return reads.pool_page(fleet, tonumber(first), tonumber(limit))
 end), { 'no-writes' })
 register('pool_sessions', reading(pools.ids), { 'no-writes' })
 register('events', reading(events.list), { 'no-writes' })

@@ -45,12 +45,13 @@ function pools.on_pool(callback)
   end
 end
 
--- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or ''} | {UNKNOWN_POOL}.
-pools.get = pools.on_pool(function(fleet, pool_id, pool_number, status)
+-- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness} | {UNKNOWN_POOL}.
+pools.get = pools.on_pool(function(fleet, pool_id, pool_number, recorded)
   local class = fleet.names[(keys.locate(fleet, pool_number))]
+  local status, word = liveness.describe(fleet, pool_id, recorded)
   return {
     'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number),
-    attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id),
+    attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id), word,
   }
 end)
 
@@ -93,14 +94,16 @@ local function create(fleet, pool_id, class_index, status)
   pools.write(fleet, pool_id, keys.pool_number(fleet, class_index, pool_index), status)
 end
 
--- Removes an empty pool and frees its pool_index.
+-- Removes an empty pool and frees its pool_index; returns its lease, nil without one, and its status.
 local function destroy(fleet, pool_id, pool_number, status)
   local class_index, pool_index = keys.locate(fleet, pool_number)
+  local lease, stated = liveness.drop(fleet, pool_id, class_index, status)
   redis.call('SETBIT', keys.of_class(fleet, 'used', class_index), pool_index, 0)
   redis.call('SETBIT', keys.of_class(fleet, 'active', class_index), pool_index, 0)
   pools.count(fleet, class_index, status, -1)
   redis.call('HDEL', keys.of_fleet(fleet, 'pools'), pool_id)
   redis.call('HDEL', keys.of_fleet(fleet, 'names'), string.format('%d', pool_number))
+  return lease, stated
 end
 
 -- The pools that a call is given as pool_id, class name, address, labels, as `attributes.set` takes them.
@@ -152,7 +155,9 @@ function pools.add(fleet, given)
     ledger.change(fleet, function()
       for _, pool in ipairs(new) do
         create(fleet, pool.pool_id, pool.class_index, 'active')
-        attributes.clear(fleet, pool.pool_id) -- a dispatcher that knows none may have left some of an earlier pool
+        -- a dispatcher that knows neither may have left some of an earlier pool
+        attributes.clear(fleet, pool.pool_id)
+        liveness.drop(fleet, pool.pool_id, pool.class_index, 'active')
       end
     end)
   end
@@ -179,8 +184,22 @@ pools.remove = pools.on_pool(function(fleet, pool_id, pool_number, status)
   return { 'REMOVED' }
 end)
 
+-- Removes pools, from `liveness.attach`, that are empty and gone. O(pools given + pools / 8).
+function pools.forget(fleet, found)
+  if #found == 0 then
+    return
+  end
+  ledger.change(fleet, function()
+    for _, pool in ipairs(found) do
+      destroy(fleet, pool.pool_id, pool.pool_number, pool.recorded)
+      attributes.clear(fleet, pool.pool_id)
+    end
+  end)
+  events.note(fleet, 'forget_pools', found)
+end
+
 -- pool_id, class name, address, labels: moves an empty pool to another class, and sets attributes as `attributes.set`
--- does; its status is kept.
+-- does; its status is kept, and its lease begins anew.
 --   -> {POOL, …} as `pools.get` | {UNKNOWN_POOL} | {UNKNOWN_CLASS} | {NOT_EMPTY}. O(pools / 8), or O(1) in its class.
 pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, address, labels)
   local class_index = pools.find_class(fleet, name)
@@ -192,50 +211,14 @@ pools.move = pools.on_pool(function(fleet, pool_id, pool_number, status, name, a
     end
     -- writes
     ledger.change(fleet, function()
-      destroy(fleet, pool_id, pool_number, status)
-      create(fleet, pool_id, class_index, status)
+      local lease, stated = destroy(fleet, pool_id, pool_number, status)
+      create(fleet, pool_id, class_index, stated)
+      liveness.begin(fleet, pool_id, class_index, stated, lease)
     end)
   end
   attributes.set(fleet, pool_id, address, labels)
   return pools.get(fleet, pool_id)
 end)
-
-local PAGE_WORDS = 6 -- of a pool, as in the reply of `pools.get`
-
--- Appends PAGE_WORDS of the pools of a class from pool_index `start` on to `page`, up to `limit` pools in total;
--- returns the next pool number if there are more.
-local function add_page(fleet, page, class_index, start, limit)
-  local following
-  rows.each(keys.of_class(fleet, 'used', class_index), start, function(pool_index)
-    local pool_number = keys.pool_number(fleet, class_index, pool_index)
-    if #page == PAGE_WORDS * limit then
-      following = pool_number
-      return true
-    end
-    for at, value in ipairs(pools.get(fleet, pools.name(fleet, pool_number))) do
-      if at > 1 then
-        page[#page + 1] = value
-      end
-    end
-  end)
-  return following
-end
-
--- A page of pools by pool number from `first` on: {PAGE, next pool number or '', PAGE_WORDS of each pool}.
--- O(limit + pools of the skipped classes).
-function pools.page(fleet, first, limit)
-  local page = {}
-  local class_ids = { unpack(fleet.numbers) }
-  table.sort(class_ids)
-  for _, class_id in ipairs(class_ids) do
-    local start = math.max(0, first - class_id * constants.MAX_POOLS)
-    local following = add_page(fleet, page, fleet.index_by_id[class_id], start, limit)
-    if following then
-      return { 'PAGE', following, unpack(page) }
-    end
-  end
-  return { 'PAGE', '', unpack(page) }
-end
 
 -- pool_id, as_of -> {IDS, session id, …} | {UNKNOWN_POOL} | {STALE_REPORT, as_of}. O(occupancy).
 pools.ids = pools.on_pool(function(fleet, _, pool_number, _, as_of)

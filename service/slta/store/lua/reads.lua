@@ -1,4 +1,4 @@
--- Reads: snapshots, sessions and the configuration. Fleet time advances in memory only.
+-- Reads: snapshots, sessions, pages of pools and the configuration. Fleet time advances in memory only.
 
 reads = {}
 
@@ -37,6 +37,7 @@ function reads.snapshot(fleet)
     fields[#fields + 1], fields[#fields + 2] = 'repair_blocked', repair.blocked(fleet)
   end
   fields[#fields + 1], fields[#fields + 2] = 'audit_result', audit_claims.result(fleet)
+  fields[#fields + 1], fields[#fields + 2] = 'pool_liveness', liveness.list(fleet)
   local sizes = { bytes(policies.row_keys(fleet)), bytes(ledger_rows(fleet, columns)) }
   local rank = policies.call(fleet, 'reported_rank') or 0
   assert(rank >= 0 and rank <= fleet.last_rank)
@@ -65,4 +66,41 @@ end
 function reads.config(fleet)
   cold.load(fleet, 'config_version')
   return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), assert(fleet.config_version) }
+end
+
+local PAGE_WORDS = 7 -- of a pool, as in the reply of `pools.get`
+
+-- Appends PAGE_WORDS of the pools of a class from pool_index `start` on to `page`, up to `limit` pools in total;
+-- returns the next pool number if there are more.
+local function add_page(fleet, page, class_index, start, limit)
+  local following
+  rows.each(keys.of_class(fleet, 'used', class_index), start, function(pool_index)
+    local pool_number = keys.pool_number(fleet, class_index, pool_index)
+    if #page == PAGE_WORDS * limit then
+      following = pool_number
+      return true
+    end
+    for at, value in ipairs(pools.get(fleet, pools.name(fleet, pool_number))) do
+      if at > 1 then
+        page[#page + 1] = value
+      end
+    end
+  end)
+  return following
+end
+
+-- A page of pools by pool number from `first` on: {PAGE, next pool number or '', PAGE_WORDS of each pool}.
+-- O(limit + pools of the skipped classes).
+function reads.pool_page(fleet, first, limit)
+  local page = {}
+  local class_ids = { unpack(fleet.numbers) }
+  table.sort(class_ids)
+  for _, class_id in ipairs(class_ids) do
+    local start = math.max(0, first - class_id * constants.MAX_POOLS)
+    local following = add_page(fleet, page, fleet.index_by_id[class_id], start, limit)
+    if following then
+      return { 'PAGE', following, unpack(page) }
+    end
+  end
+  return { 'PAGE', '', unpack(page) }
 end

@@ -53,47 +53,56 @@ local function move_columns(fleet, class_index, columns, present)
   fleet.draining_sessions[class_index] = fleet.draining_sessions[class_index] + before - fleet.sessions
 end
 
--- Counts a pool in another status and writes its record; returns its column, nil if it is active neither before nor
--- after.
-local function write_status(fleet, pool, status)
+-- Counts a pool under another recorded status; returns its column, nil if it is in service both before and after, or
+-- neither.
+local function recount(fleet, pool, recorded)
   local class_index, pool_index = keys.locate(fleet, pool.pool_number)
-  pools.count(fleet, class_index, pool.status, -1)
-  pools.count(fleet, class_index, status, 1)
-  pools.write(fleet, pool.pool_id, pool.pool_number, status)
-  if pool.status == 'active' or status == 'active' then
+  pools.count(fleet, class_index, pool.recorded, -1)
+  pools.count(fleet, class_index, recorded, 1)
+  if (pool.recorded == 'active') ~= (recorded == 'active') then
     return { pool_index = pool_index, occupancy = pool.occupancy }
   end
 end
 
--- Gives pools, { pool_id, pool_number, status, occupancy }, another status. O(sessions on one pool, or pools + levels
--- in use * pools / 8).
+-- Moves pools, { pool_number, recorded, occupancy }, to the recorded status `becomes` of each, or else to `recorded`:
+-- counts and rows. O(sessions on one pool, or pools + levels in use * pools / 8).
+function statuses.move(fleet, found, recorded)
+  local columns = {}
+  for class_index = 1, #fleet.names do
+    columns[class_index] = {}
+  end
+  for _, pool in ipairs(found) do
+    local of_class = columns[(keys.locate(fleet, pool.pool_number))]
+    of_class[#of_class + 1] = recount(fleet, pool, pool.becomes or recorded)
+  end
+  for class_index, of_class in ipairs(columns) do
+    if #of_class > 0 then
+      move_columns(fleet, class_index, of_class, recorded == 'active' and 1 or 0)
+    end
+  end
+end
+
+-- Gives pools, from `liveness.attach` with their occupancy, another status.
 local function change(fleet, changes, status)
   if #changes == 0 then
     return
   end
   ledger.change(fleet, function()
-    local columns = {}
-    for class_index = 1, #fleet.names do
-      columns[class_index] = {}
-    end
     for _, pool in ipairs(changes) do
-      local of_class = columns[(keys.locate(fleet, pool.pool_number))]
-      of_class[#of_class + 1] = write_status(fleet, pool, status)
+      pool.becomes = liveness.restate(fleet, pool, status)
+      pools.write(fleet, pool.pool_id, pool.pool_number, pool.becomes)
     end
-    for class_index, of_class in ipairs(columns) do
-      if #of_class > 0 then
-        move_columns(fleet, class_index, of_class, status == 'active' and 1 or 0)
-      end
-    end
+    statuses.move(fleet, changes, status)
   end)
 end
 
 -- pool_id, status -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}. O(occupancy + pools / 8).
 statuses.set = pools.on_pool(function(fleet, pool_id, pool_number, present, status)
-  local occupancy = ledger.occupancy(fleet, pool_number)
-  local pool = { pool_id = pool_id, pool_number = pool_number, status = present, occupancy = occupancy }
+  local pool = { pool_id = pool_id, pool_number = pool_number, status = present }
+  pool.class_index, pool.occupancy = keys.locate(fleet, pool_number), ledger.occupancy(fleet, pool_number)
+  liveness.attach(fleet, { pool })
   -- writes
-  change(fleet, status ~= present and { pool } or {}, status)
+  change(fleet, status ~= pool.status and { pool } or {}, status)
   return pools.get(fleet, pool_id)
 end)
 
@@ -130,21 +139,23 @@ local function find_all(fleet, ids)
       return nil, { refusal[1], refusal[1] == 'UNKNOWN_POOL' and pool_id or nil }
     elseif not visited[pool_id] then
       visited[pool_id] = true
-      local pool_class = fleet.names[(keys.locate(fleet, pool_number))]
-      found[#found + 1] = { pool_id = pool_id, pool_number = pool_number, pool_class = pool_class, status = status }
+      local class_index = keys.locate(fleet, pool_number)
+      found[#found + 1] = {
+        pool_id = pool_id, pool_number = pool_number, class_index = class_index, status = status,
+        pool_class = fleet.names[class_index],
+      }
     end
   end
-  return found
+  return liveness.attach(fleet, found)
 end
 
 -- The refusal if these pools have too many sessions, else nil. Sets their occupancy. O(pools).
 local function too_full(fleet, changes)
   local sessions, highest = 0, vectors.zeros(#fleet.names)
   for _, pool in ipairs(changes) do
-    local class_index = keys.locate(fleet, pool.pool_number)
     pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
     sessions = sessions + pool.occupancy
-    highest[class_index] = math.max(highest[class_index], pool.occupancy)
+    highest[pool.class_index] = math.max(highest[pool.class_index], pool.occupancy)
   end
   if sessions > MAX_SESSIONS then
     return too_large(sessions, 'sessions')

@@ -14,7 +14,9 @@ local ticked = {} -- by prefix: the clock and the incarnation at the last tick o
 -- while a fleet waits for its repair. Returns whether the fleet is sound. O(sessions that end).
 local function upkeep(fleet)
   cold.load(fleet, unpack(COLD))
-  for _, part in ipairs({ sessions.rotate_ended, tombstones.drop_expired, sessions.reap, history.append }) do
+  for _, part in ipairs({
+    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, expiry.run, history.append,
+  }) do
     local ok, message = pcall(part, fleet)
     if not ok then
       repair.mark_suspect(fleet, message)
@@ -30,6 +32,7 @@ local function is_recent(fleet)
   local last = ticked[fleet.prefix]
   local elapsed = last and last.incarnation == fleet.incarnation and fleet.clock - last.clock
   return elapsed and elapsed >= 0 and elapsed < RECENT and not leases.is_late(fleet)
+    and not liveness.is_late(fleet)
     and redis.pcall('HGET', keys.of_fleet(fleet, 'cold'), 'suspect') == ''
 end
 
@@ -39,8 +42,9 @@ local function is_audit_due(fleet)
 end
 
 -- fleet: nil if it is damaged; `shared` is '1' to change nothing if the fleet was ticked just now.
---   -> {TICKED, 1 if expired leases remain, else 0, 'recent' if nothing was done, else '', audit} | {SUSPECT, …, audit}
--- if the fleet needs a repair, see `repair.claim`; `audit` is 1 if one is due, else 0. O(sessions that end).
+--   -> {TICKED, 1 if expired leases of sessions or pools remain, else 0, 'recent' if nothing was done, else '', audit}
+--    | {SUSPECT, …, audit} if the fleet needs a repair, see `repair.claim`; `audit` is 1 if one is due, else 0.
+-- O(sessions that end + pools whose liveness changes).
 function ticks.run(key, fleet, shared)
   if fleet and shared == '1' and is_recent(fleet) then
     cache.give_back(fleet)
@@ -54,7 +58,7 @@ function ticks.run(key, fleet, shared)
   local audit = is_audit_due(fleet)
   cold.unload(fleet)
   cache.give_back(fleet)
-  return { 'TICKED', leases.are_due(fleet) and 1 or 0, '', audit }
+  return { 'TICKED', (leases.are_due(fleet) or expiry.is_due(fleet)) and 1 or 0, '', audit }
 end
 
 -- Forgets a deleted fleet.

@@ -81,7 +81,7 @@ local function repair_times(fleet, now)
     fleet.time = kept
   end
   fleet.clock = now
-  fleet.hold_until = fleet.time + accounting.HOLD
+  accounting.resume(fleet, fleet.time)
   fleet.pools_since, fleet.ended_since = fleet.time, math.min(fleet.ended_since, fleet.time)
   fleet.next_due = math.floor(fleet.time / 1e6) + 1
   fleet.store_epoch = fleet.store_epoch > 0 and fleet.store_epoch or math.floor(now / 1e6)

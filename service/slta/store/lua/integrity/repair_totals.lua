@@ -48,6 +48,7 @@ function repair_totals.finish(fleet, job)
   policies.clear(fleet)
   differences.restart(fleet)
   cache.store(fleet)
+  ledger.rename(fleet)
   ledger.rebuild(fleet, true)
   fleet.suspect, fleet.repairs, fleet.layout = '', fleet.repairs + 1, constants.LAYOUT
 end

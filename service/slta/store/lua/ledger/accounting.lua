@@ -21,6 +21,11 @@ local function add(high, low, value)
   return top, low - (top - sum)
 end
 
+-- After a gap that ends at this fleet time no session's lease ends for HOLD, and no pool's for its own length.
+function accounting.resume(fleet, time)
+  fleet.hold_until, fleet.resumed_at = time + accounting.HOLD, time
+end
+
 -- Advances fleet time to the store's time `now` (µs) and integrates over the interval.
 function accounting.advance(fleet, now)
   local elapsed = now - fleet.clock
@@ -28,7 +33,7 @@ function accounting.advance(fleet, now)
     return
   elseif elapsed < 0 or elapsed > accounting.MAX_STEP then
     elapsed = math.max(0, math.min(elapsed, accounting.MAX_STEP))
-    fleet.hold_until = fleet.time + elapsed + accounting.HOLD
+    accounting.resume(fleet, fleet.time + elapsed)
   end
   fleet.clock = now
   if elapsed > 0 then
@@ -109,6 +114,7 @@ end
 local COUNTS = {
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'older_ended', 'early_completes',
   'revision', 'adopted', 'failed', 'reported_ended', 'rejected_no_capacity', 'rejected_no_active_pool', 'repairs',
+  'pool_gone',
 }
 
 -- Calls visit(name, count, counts, key) for each counter that cannot be negative; it is stored at counts[key].
@@ -127,8 +133,8 @@ end
 
 -- The number of sessions that have begun and not ended, by the counters.
 function accounting.live(fleet)
-  cold.load(fleet, 'failed', 'reported_ended', 'adopted')
-  local ended = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended
+  cold.load(fleet, 'failed', 'reported_ended', 'adopted', 'pool_gone')
+  local ended = fleet.completed + fleet.expired + fleet.failed + fleet.reported_ended + (fleet.pool_gone or 0)
   return fleet.assigned + fleet.adopted - ended
 end
 

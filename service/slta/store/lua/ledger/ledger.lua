@@ -86,7 +86,6 @@ end
 -- `reset` if curves, capacities or the policy changed. O(r* + classes * pools / 8).
 function ledger.rebuild(fleet, reset)
   fleet.revision = fleet.revision + 1
-  fleet.pool_list = cache.next_version(fleet.pool_list)
   fleet.active_pools = vectors.sum(fleet.pools)
   fleet.room_for = 0
   for class_index = 1, #fleet.pools do
@@ -104,6 +103,12 @@ end
 -- after it, all derived data is rebuilt. O(r* + classes * pools / 8), and O(levels) if `configures`, or if a class lost
 -- its last or gained its first pool.
 function ledger.change(fleet, change, configures, reset)
+  ledger.change_service(fleet, change, configures, reset)
+  ledger.rename(fleet)
+end
+
+-- The same for a change after which each pool number has the same name.
+function ledger.change_service(fleet, change, configures, reset)
   accounting.integrate_pools(fleet)
   local before = cache.support(fleet.pools)
   change()
@@ -114,4 +119,9 @@ function ledger.change(fleet, change, configures, reset)
     cache.store(fleet)
   end
   ledger.rebuild(fleet, reset)
+end
+
+-- Invalidates the cached names of pools.
+function ledger.rename(fleet)
+  fleet.pool_list = cache.next_version(fleet.pool_list)
 end

@@ -16,7 +16,7 @@ local HOT = {
   'assigned', 'completed', 'expired', 'learning_steps_up', 'learning_steps_down', 'pools',
   'early_completes', 'pool_list', 'revision', 'incarnation', 'attribute_list',
   'differences_since', 'placed_drawn', 'placed_difference', 'placed_squares', 'reported_drawn', 'reported_difference',
-  'reported_squares',
+  'reported_squares', 'pool_due', 'resumed_at', 'unconfirmed',
 }
 local HOT_VECTORS = { pools = true }
 
@@ -25,7 +25,7 @@ local HOT_VECTORS = { pools = true }
 local function blank(key, classes)
   return {
     state_key = key, prefix = string.sub(key, 1, -6), classes = classes,
-    cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false,
+    cold = {}, unknown = {}, packed = {}, fleet_keys = {}, hashes = false, sets = false, liveness = false,
   }
 end
 
@@ -82,6 +82,9 @@ end
 
 -- Writes the state, and those cold fields that changed.
 function state.write(fleet)
+  if fleet.liveness then
+    liveness.write(fleet)
+  end
   local values = fleet.packed
   values[1], values[2], values[3] = fleet.layout, fleet.policy, fleet.classes
   local at = codec.pack(fleet, values, 4, HOT, HOT_VECTORS)
@@ -100,6 +103,7 @@ end
 function state.count(fleet, counter)
   if rawget(fleet, counter) == nil then
     cold.load(fleet, counter)
+    fleet[counter] = fleet[counter] or 0 -- a fleet of a version without this counter
   end
   fleet[counter] = fleet[counter] + 1
 end

@@ -4,6 +4,8 @@
 
 write_buffer = {}
 
+local MAX_WORDS = 4000 -- of one command; even, as words may be pairs
+
 function write_buffer.begin(fleet)
   fleet.hashes, fleet.sets = {}, {}
 end
@@ -69,6 +71,13 @@ local function write_changes(key, changes, add, remove)
     if words[1] then
       redis.call(command, key, unpack(words))
     end
+  end
+end
+
+-- Calls a command with any number of words after its key. O(words).
+function write_buffer.send(command, key, words)
+  for from = 1, #words, MAX_WORDS do
+    redis.call(command, key, unpack(words, from, math.min(#words, from + MAX_WORDS - 1)))
   end
 end
 

@@ -1,0 +1,34 @@
+"""Heartbeat endpoint: leases of pools, which are lost when they run out."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from slta.api.http.api_route import ApiRoute
+from slta.api.http.dependencies import TheContext, TheDependencies
+from slta.api.http.pool_access import require_pools
+from slta.api.http.responses import ApiResponse, as_json
+from slta.api.http.route_options import BATCH_BODY, allow
+from slta.api.pool_schemas import MAX_POOLS, HeartbeatsBody
+from slta.api.schemas import FleetName
+from slta.models import errors
+from slta.models.heartbeats import Beats
+from slta.parsing.pool_attributes import MAX_LABELS
+
+router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
+
+
+@router.post("/heartbeats", responses={200: {"model": Beats}})
+@allow(
+    "pool",
+    body_bytes=BATCH_BODY,
+    body_parts=(7 + MAX_LABELS) * MAX_POOLS,
+    refuses=(errors.PoolNotAllowedError,),
+)
+async def send_heartbeats(
+    fleet: FleetName, body: HeartbeatsBody, dependencies: TheDependencies, context: TheContext
+) -> ApiResponse:
+    """Renew the leases of pools, or begin them: a pool whose lease runs out is lost, and takes no sessions."""
+    heartbeats = body.columns
+    require_pools(context.principal, heartbeats.pool_ids)
+    return ApiResponse(200, as_json(await dependencies.store.pools.beat(fleet, heartbeats)))

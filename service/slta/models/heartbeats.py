@@ -1,0 +1,46 @@
+"""Heartbeats of pools, and their results. A pool that sends them has a lease, and a liveness beside its status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+Liveness = Literal["alive", "unconfirmed", "lost", "gone"]
+HeartbeatOutcome = Literal["ok", "lost_before", "unknown_pool", "failed"]
+
+LIVENESS: tuple[Liveness, ...] = get_args(Liveness)
+"""In the order of the numbers in `lua/liveness/liveness.lua`."""
+
+NO_COUNT = "-"
+"""Count of a pool that sends none."""
+
+
+class Heartbeats(NamedTuple):
+    """Heartbeats as columns of texts: pool `pool_ids[i]` has a lease of `ttls[i]` seconds and counts `counts[i]`.
+
+    `attributes` has index, address and labels of those that send one, as `lua/attributes.lua` takes them.
+    """
+
+    pool_ids: Sequence[str]
+    ttls: Sequence[str]
+    counts: Sequence[str]
+    attributes: Sequence[tuple[int, str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolBeat:
+    """Result of one heartbeat. `next_seconds`: when to send the next; `list`: send the pool's list of sessions too."""
+
+    pool_id: str
+    outcome: HeartbeatOutcome
+    next_seconds: float
+    list: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beats:
+    """Results of heartbeats in their order, at the instant `as_of`, which the list of a pool names."""
+
+    as_of: str
+    pools: Sequence[PoolBeat]

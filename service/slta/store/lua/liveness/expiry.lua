@@ -1,0 +1,115 @@
+-- The expiry of pools' leases, by ticks, a slice per call: a pool whose lease has run out is lost, later gone, and its
+-- sessions end; when it is empty it is forgotten.
+
+expiry = {}
+
+local MAX_POOLS = 512 -- timers that one call processes
+local MAX_ENDED = 128 -- sessions of gone pools that one call ends
+local MAX_FORGOTTEN = 64 -- pools that one call removes
+local GONE, FORGET = 120e6, 86400e6 -- µs, of fleets that were configured by a version without these settings
+
+-- The pools with due timers, the earliest first. Timers of pools that no longer exist, have no lease, or failed are
+-- dropped.
+local function due_pools(fleet)
+  local now = string.format('%.0f', fleet.time)
+  local ids = redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_POOLS)
+  local found, stored, dropped = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids), {}
+  for at, pool_id in ipairs(ids) do
+    local number, status = string.match(stored[at] or '', '^(%d+) (%a+)$')
+    local pool_number = tonumber(number)
+    local class_index = number and keys.locate(fleet, pool_number)
+    local pool = { pool_id = pool_id, pool_number = pool_number, status = status, class_index = class_index }
+    local list = class_index and status ~= 'failed' and found or dropped
+    list[#list + 1] = pool
+  end
+  liveness.attach(fleet, found)
+  liveness.set_timers(fleet, dropped)
+  return found
+end
+
+-- Whether the lease is held, since a gap has ended less than it ago; the timer is set to its end.
+local function is_held(fleet, pool)
+  local until_time = fleet.resumed_at + liveness.GRACE * pool.lease.ttl
+  pool.due = until_time > fleet.time and until_time or nil
+  return pool.due ~= nil
+end
+
+-- Pools whose lease has run out are lost. O(pools + levels in use * pools / 8).
+local function lose(fleet, found)
+  local serving = {}
+  for _, pool in ipairs(found) do
+    liveness.turn(fleet, pool, 'l')
+    pool.lease.out = pool.recorded == 'active'
+    pool.due = fleet.time + (fleet.gone or GONE)
+    serving[#serving + 1] = pool.lease.out and pool or nil
+  end
+  liveness.serve(fleet, serving, 'draining')
+end
+
+-- Ends at most `count` sessions of a pool; returns the number.
+local function end_sessions(fleet, pool, count)
+  local ids = count > 0 and redis.call('SRANDMEMBER', keys.of_ids(fleet, pool.pool_number), count) or {}
+  for _, id in ipairs(ids) do
+    sessions.finish(fleet, id, assert(sessions.read(fleet, id)), 'pool_gone')
+  end
+  return #ids
+end
+
+-- A gone pool: ends sessions, then waits until it is forgotten; returns the number of sessions that ended, and whether
+-- it is to be removed now. The timer of one with sessions moves behind those that are due.
+local function empty(fleet, pool, count)
+  local ended, forget = end_sessions(fleet, pool, count), fleet.forget or FORGET
+  if ledger.occupancy(fleet, pool.pool_number) > 0 then
+    pool.due = fleet.time
+  elseif forget > 0 then
+    pool.due = math.max(pool.lease.since + forget, fleet.time)
+    return ended, pool.due <= fleet.time
+  end
+  return ended
+end
+
+-- Turns lost pools to gone ones, and empties those.
+local function go(fleet, found)
+  local left, forgotten = MAX_ENDED, {}
+  for _, pool in ipairs(found) do
+    if pool.lease.letter == 'l' then
+      liveness.turn(fleet, pool, 'g')
+    end
+    local ended, is_over = empty(fleet, pool, left)
+    left = left - ended
+    forgotten[#forgotten + 1] = is_over and #forgotten < MAX_FORGOTTEN and pool or nil
+  end
+  return forgotten
+end
+
+-- Whether timers may be due.
+function expiry.is_due(fleet)
+  return liveness.exists(fleet) and fleet.pool_due <= fleet.time
+end
+
+-- Processes at most MAX_POOLS due timers; `pool_due` is the first timer then.
+function expiry.run(fleet)
+  if not expiry.is_due(fleet) then
+    return
+  end
+  cold.load(fleet, 'gone', 'forget')
+  local found, losing, going = due_pools(fleet), {}, {}
+  for _, pool in ipairs(found) do
+    local letter = pool.lease and pool.lease.letter
+    if letter == 'a' and not is_held(fleet, pool) then
+      losing[#losing + 1] = pool
+    elseif letter == 'l' or letter == 'g' then
+      going[#going + 1] = pool
+    end
+  end
+  lose(fleet, losing)
+  local forgotten = go(fleet, going)
+  local leased = {}
+  for _, pool in ipairs(found) do
+    leased[#leased + 1] = pool.lease and pool or nil
+  end
+  liveness.store(fleet, leased)
+  liveness.set_timers(fleet, found)
+  pools.forget(fleet, forgotten)
+  liveness.find_due(fleet)
+end

@@ -1,0 +1,121 @@
+-- Heartbeats of pools. Each renews the lease of its pool, or begins it. A call has many, and sends few commands.
+
+heartbeats = {}
+
+local LIST_PERIOD = 540e6 -- µs after which a pool that counts its sessions is asked for its list
+local SPREAD = 61 -- seconds between the first requests to pools with successive numbers
+
+-- The pools of a call with their records and leases: { pool_id, status, lease, ttl, count }; the status is nil for an
+-- unknown pool. O(pools).
+local function read(fleet, ids, ttls, counts)
+  local found, stored = {}, records.read_all(keys.of_fleet(fleet, 'pools'), ids)
+  for at, pool_id in ipairs(ids) do
+    local number, status = string.match(stored[at] or '', '^(%d+) (%a+)$')
+    local pool = { pool_id = pool_id, status = status, ttl = ttls[at] * 1e6, count = tonumber(counts[at]) }
+    if number then
+      pool.pool_number = tonumber(number)
+      pool.class_index = keys.locate(fleet, pool.pool_number)
+    end
+    found[at] = pool
+  end
+  return liveness.attach(fleet, found)
+end
+
+-- A new lease. The first request for a list comes at another time for each pool.
+local function begin(fleet, pool)
+  local asked = fleet.time - pool.pool_number * SPREAD % (LIST_PERIOD / 1e6) * 1e6
+  pool.lease = { ttl = pool.ttl, letter = 'a', since = fleet.time, listed = math.max(0, asked) }
+  if pool.status == 'active' then
+    liveness.count(fleet, pool.class_index, nil, 'a')
+  end
+end
+
+-- Compares the pool's count with the store's; returns whether it is to send its list: after a second difference in a
+-- row, or LIST_PERIOD after the last request.
+local function wants_list(fleet, pool)
+  local lease = pool.lease
+  local differs = pool.count ~= ledger.occupancy(fleet, pool.pool_number)
+  local wanted = differs and lease.mismatch or fleet.time - lease.listed >= LIST_PERIOD
+  pool.changed = pool.changed or wanted or differs ~= lease.mismatch
+  lease.mismatch = differs and not wanted
+  lease.listed = wanted and fleet.time or lease.listed
+  return wanted
+end
+
+-- The pool is alive, whatever it was before; returns its outcome.
+local function revive(fleet, pool)
+  local lease = pool.lease
+  if not lease then
+    begin(fleet, pool)
+    pool.changed = true
+    return 'o'
+  end
+  pool.changed = lease.ttl ~= pool.ttl or lease.letter ~= 'a'
+  local was_away = lease.letter == 'l' or lease.letter == 'g'
+  lease.ttl = pool.ttl
+  if lease.letter ~= 'a' then
+    liveness.turn(fleet, pool, 'a')
+  end
+  pool.returns, lease.out = lease.out and pool.recorded == 'draining', false
+  return was_away and 'b' or 'o'
+end
+
+-- The outcome of one heartbeat, and '1' if the pool is to send its list, else '0'.
+local function beat(fleet, pool)
+  if not pool.recorded then
+    return 'u', '0'
+  elseif pool.recorded == 'failed' then
+    return 'f', '0'
+  end
+  local outcome = revive(fleet, pool)
+  pool.due = liveness.due_after(fleet, pool.lease)
+  return outcome, pool.count and wants_list(fleet, pool) and '1' or '0'
+end
+
+-- The pools for which holds(pool) is true.
+local function select_pools(found, holds)
+  local selected = {}
+  for _, pool in ipairs(found) do
+    selected[#selected + 1] = holds(pool) and pool or nil
+  end
+  return selected
+end
+
+-- Writes what the heartbeats changed; returns whether the state did.
+local function write(fleet, found)
+  local due, revision = fleet.pool_due, fleet.revision
+  liveness.store(fleet, select_pools(found, function(pool) return pool.changed end))
+  liveness.set_timers(fleet, select_pools(found, function(pool) return pool.due end))
+  liveness.serve(fleet, select_pools(found, function(pool) return pool.returns end), 'active')
+  return due ~= fleet.pool_due or revision ~= fleet.revision
+end
+
+-- Sets the attributes of pools: words of position in `found`, address and labels, as `attributes.set` takes them.
+local function set_attributes(fleet, found, words)
+  local before = fleet.attribute_list
+  for at = 1, #words, 3 do
+    local pool = found[tonumber(words[at])]
+    if pool.due then
+      attributes.set(fleet, pool.pool_id, words[at + 1], words[at + 2])
+    end
+  end
+  return before ~= fleet.attribute_list
+end
+
+-- Pool ids, their leases in seconds and the numbers of sessions that they count, '-' for none: each a text of words;
+-- then position, address and labels of those that send attributes
+--   -> {BEATS, as_of, a letter for each pool (o for ok, b for lost before, u for unknown, f for failed), '1' or '0' for
+--   each pool that is to send its list}, and whether the state changed. O(pools * log pools).
+function heartbeats.run(fleet, ids, ttls, counts, ...)
+  local found = read(fleet, vectors.split(ids), vectors.split(ttls, true), vectors.split(counts))
+  cold.load(fleet, 'store_epoch')
+  local outcomes, lists = {}, {}
+  for at, pool in ipairs(found) do
+    outcomes[at], lists[at] = beat(fleet, pool)
+  end
+  -- writes
+  local changed = write(fleet, found)
+  changed = set_attributes(fleet, found, { ... }) or changed or fleet.liveness ~= false
+  local as_of = string.format('%d:%d', fleet.store_epoch, fleet.time)
+  return { 'BEATS', as_of, table.concat(outcomes), table.concat(lists) }, changed
+end

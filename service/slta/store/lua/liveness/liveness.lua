@@ -1,0 +1,238 @@
+-- Liveness of pools: whether a pool that sends heartbeats still does. A pool without a lease has none of this, and a
+-- fleet without leases none of these keys.
+--
+-- `pool_leases` maps a pool id to "ttl liveness since listed flags": the lease in µs, one letter of LETTERS, the fleet
+-- time of its last change, the fleet time at which the pool was last asked for its list, and flags or "-". Flag o: the
+-- pool's status is active but its record says draining, since it is lost or gone; so a version of before this one keeps
+-- the rows correct. Flag m: the last count that the pool sent differed. `pool_timers` has by pool id the fleet time in
+-- µs of the next change of its liveness. `pool_liveness` maps a class id to the numbers of NUMBERS. `pool_due` is a
+-- lower bound of all timers, 0 for a fleet without leases.
+
+liveness = {}
+
+local WORDS = { a = 'alive', u = 'unconfirmed', l = 'lost', g = 'gone' }
+local NUMBERS = { 'a', 'u', 'l', 'g' } -- of active pools with a lease, by letter
+liveness.GRACE = 1.25 -- leases from a heartbeat until its pool is lost
+local IDLE = 3600e6 -- µs until `pool_due` of a fleet without timers
+
+-- Whether any pool of the fleet has a lease.
+function liveness.exists(fleet)
+  return fleet.pool_due > 0
+end
+
+-- Parses a lease to a table; nil if there is none, or if it is unreadable.
+function liveness.parse(text)
+  local ttl, letter, since, listed, flags = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) ([om]+)$')
+  if not ttl then
+    ttl, letter, since, listed = string.match(text or '', '^(%d+) ([aulg]) (%d+) (%d+) %-$')
+  end
+  return ttl and {
+    ttl = tonumber(ttl), letter = letter, since = tonumber(since), listed = tonumber(listed),
+    out = flags and string.find(flags, 'o', 1, true) ~= nil or false,
+    mismatch = flags and string.find(flags, 'm', 1, true) ~= nil or false,
+  }
+end
+
+-- Formats a lease.
+function liveness.text(lease)
+  local flags = (lease.out and 'o' or '') .. (lease.mismatch and 'm' or '')
+  return string.format(
+    '%d %s %d %d %s', lease.ttl, lease.letter, lease.since, lease.listed, flags == '' and '-' or flags
+  )
+end
+
+-- Sets the lease, the operator's `status` and `recorded`, the status in the record, of pools with pool_id and recorded
+-- status. O(pools).
+function liveness.attach(fleet, found)
+  local ids = {}
+  for at, pool in ipairs(found) do
+    ids[at], pool.recorded = pool.pool_id, pool.status
+  end
+  local texts = liveness.exists(fleet) and records.read_all(keys.of_fleet(fleet, 'pool_leases'), ids) or {}
+  for at, pool in ipairs(found) do
+    pool.lease = liveness.parse(texts[at])
+    pool.status = pool.lease and pool.lease.out and pool.recorded == 'draining' and 'active' or pool.recorded
+  end
+  return found
+end
+
+-- The operator's status of a pool with this status in its record, and its liveness in a word. O(1).
+function liveness.describe(fleet, pool_id, recorded)
+  local pool = { pool_id = pool_id, status = recorded }
+  liveness.attach(fleet, { pool })
+  return pool.status, WORDS[pool.lease and pool.lease.letter or 'a']
+end
+
+-- Counts of a class, which `liveness.write` writes back.
+function liveness.of_class(fleet, class_index)
+  fleet.liveness = fleet.liveness or {}
+  local known = fleet.liveness[class_index]
+  if not known then
+    local class_id = string.format('%d', fleet.numbers[class_index])
+    local text = redis.call('HGET', keys.of_fleet(fleet, 'pool_liveness'), class_id)
+    local numbers = vectors.split(text or '', true)
+    known = {}
+    for at, name in ipairs(NUMBERS) do
+      known[name] = numbers[at] or 0
+    end
+    fleet.liveness[class_index] = known
+  end
+  return known
+end
+
+-- Writes the counts of classes that were loaded, and forgets them. O(classes).
+function liveness.write(fleet)
+  local words = {}
+  for class_index, known in pairs(fleet.liveness or {}) do
+    local numbers = {}
+    for at, name in ipairs(NUMBERS) do
+      numbers[at] = known[name]
+    end
+    words[#words + 1] = string.format('%d', fleet.numbers[class_index])
+    words[#words + 1] = vectors.encode(numbers)
+  end
+  if words[1] then
+    redis.call('HSET', keys.of_fleet(fleet, 'pool_liveness'), unpack(words))
+  end
+  fleet.liveness = false
+end
+
+-- The counts of all classes in order, a text; '' for a fleet without leases. O(classes).
+function liveness.list(fleet)
+  local texts = {}
+  for class_index = 1, liveness.exists(fleet) and #fleet.numbers or 0 do
+    local known = liveness.of_class(fleet, class_index)
+    for _, name in ipairs(NUMBERS) do
+      texts[#texts + 1] = vectors.encode(known[name])
+    end
+  end
+  fleet.liveness = false
+  return table.concat(texts, ' ')
+end
+
+-- Counts an active pool under another letter; false or nil for none.
+function liveness.count(fleet, class_index, from, to)
+  local known = liveness.of_class(fleet, class_index)
+  if from then
+    known[from] = known[from] - 1
+  end
+  if to then
+    known[to] = known[to] + 1
+  end
+end
+
+-- Gives a pool's lease another letter from now on, and counts it.
+function liveness.turn(fleet, pool, letter)
+  if pool.status == 'active' then
+    liveness.count(fleet, pool.class_index, pool.lease.letter, letter)
+  end
+  pool.lease.letter, pool.lease.since = letter, fleet.time
+end
+
+-- Writes the leases of pools. O(pools).
+function liveness.store(fleet, found)
+  local words = {}
+  for _, pool in ipairs(found) do
+    words[#words + 1] = pool.pool_id
+    words[#words + 1] = liveness.text(pool.lease)
+  end
+  write_buffer.send('HSET', keys.of_fleet(fleet, 'pool_leases'), words)
+end
+
+-- Sets the timers of pools to their `due`; nil removes one. O(pools * log pools).
+function liveness.set_timers(fleet, found)
+  local added, removed = {}, {}
+  for _, pool in ipairs(found) do
+    if pool.due then
+      added[#added + 1] = string.format('%.0f', pool.due)
+      added[#added + 1] = pool.pool_id
+      fleet.pool_due = fleet.pool_due > 0 and math.min(fleet.pool_due, pool.due) or pool.due
+    else
+      removed[#removed + 1] = pool.pool_id
+    end
+  end
+  write_buffer.send('ZADD', keys.of_fleet(fleet, 'pool_timers'), added)
+  write_buffer.send('ZREM', keys.of_fleet(fleet, 'pool_timers'), removed)
+end
+
+-- When a lease that begins now runs out.
+function liveness.due_after(fleet, lease)
+  return fleet.time + liveness.GRACE * lease.ttl
+end
+
+-- Whether a timer is due. O(1).
+function liveness.is_late(fleet)
+  if not expiry.is_due(fleet) then
+    return false
+  end
+  local first = redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), 0, 0, 'WITHSCORES')
+  return first[2] ~= nil and tonumber(first[2]) <= fleet.time
+end
+
+-- Sets `pool_due` to the first timer. O(log pools).
+function liveness.find_due(fleet)
+  local first = redis.call('ZRANGE', keys.of_fleet(fleet, 'pool_timers'), 0, 0, 'WITHSCORES')
+  local any = first[2] or redis.call('EXISTS', keys.of_fleet(fleet, 'pool_leases')) == 1
+  fleet.pool_due = tonumber(first[2]) or any and fleet.time + IDLE or 0
+end
+
+-- Takes pools of the same operator's status active out of service (`recorded` is draining) or back (active): records,
+-- rows and counts, without a change of names. O(pools + levels in use * pools / 8).
+function liveness.serve(fleet, found, recorded)
+  if #found == 0 then
+    return
+  end
+  local words = {}
+  for _, pool in ipairs(found) do
+    words[#words + 1] = pool.pool_id
+    words[#words + 1] = string.format('%d %s', pool.pool_number, recorded)
+    pool.occupancy = ledger.occupancy(fleet, pool.pool_number)
+  end
+  ledger.change_service(fleet, function() statuses.move(fleet, found, recorded) end)
+  write_buffer.send('HSET', keys.of_fleet(fleet, 'pools'), words)
+end
+
+-- An operator gives a pool, from `attach`, another status: changes its lease, and returns the status for its record.
+-- O(1).
+function liveness.restate(fleet, pool, status)
+  local lease = pool.lease
+  if not lease then
+    return status
+  end
+  liveness.count(fleet, pool.class_index, pool.status == 'active' and lease.letter, status == 'active' and lease.letter)
+  if pool.status == 'failed' then
+    pool.status = status
+    liveness.turn(fleet, pool, 'a')
+    pool.due = liveness.due_after(fleet, lease)
+    liveness.set_timers(fleet, { pool })
+  elseif status == 'failed' then
+    liveness.set_timers(fleet, { { pool_id = pool.pool_id } })
+  end
+  lease.out = status == 'active' and (lease.letter == 'l' or lease.letter == 'g')
+  liveness.store(fleet, { pool })
+  return lease.out and 'draining' or status
+end
+
+-- Gives a pool of that status a lease of the same length that begins now; nothing without a lease. O(log pools).
+function liveness.begin(fleet, pool_id, class_index, status, lease)
+  if lease then
+    local fresh = { ttl = lease.ttl, letter = 'a', since = fleet.time, listed = lease.listed }
+    local pool = { pool_id = pool_id, lease = fresh }
+    liveness.count(fleet, class_index, nil, status == 'active' and 'a')
+    liveness.store(fleet, { pool })
+    pool.due = status ~= 'failed' and liveness.due_after(fleet, fresh) or nil
+    liveness.set_timers(fleet, { pool })
+  end
+end
+
+-- Removes the lease of a pool of that recorded status; returns it and the pool's status. O(log pools).
+function liveness.drop(fleet, pool_id, class_index, recorded)
+  local pool = { pool_id = pool_id, status = recorded }
+  liveness.attach(fleet, { pool })
+  if pool.lease then
+    liveness.count(fleet, class_index, pool.status == 'active' and pool.lease.letter)
+    redis.call('HDEL', keys.of_fleet(fleet, 'pool_leases'), pool_id)
+    redis.call('ZREM', keys.of_fleet(fleet, 'pool_timers'), pool_id)
+  end
+  return pool.lease, pool.status
+end

@@ -1,0 +1,99 @@
+"""Heartbeats of pools over HTTP: their plain form, what is refused, and what their results look like."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slta.api.http.parsing import BodyParser
+from slta.api.http.problems import HttpError
+from slta.api.http.route_options import route_options_of
+from slta.api.plain_heartbeats import read_plain_heartbeats
+from slta.api.pool_schemas import MAX_LISTED_SESSIONS, HeartbeatsBody
+from slta.api.routes.heartbeats import send_heartbeats
+from slta.models.heartbeats import Heartbeats
+from tests.api.conftest import Api, refusal
+
+STRICT = BodyParser(HeartbeatsBody, route_options_of(send_heartbeats))
+NAMES = st.from_regex(r"[A-Za-z0-9._:-]{1,3}", fullmatch=True)
+NUMBERS = st.integers(-1, 9000) | st.sampled_from([0, 1, 2, 3600, 3601, 8191, 8192, 8193, 1.5, None, "2", True])
+ENTRIES = st.fixed_dictionaries({"pool_id": NAMES, "ttl_seconds": NUMBERS}, optional={"count": NUMBERS})
+
+
+def strictly(body: bytes) -> Heartbeats | None:
+    """The columns of the strict reader; None if it refuses the body."""
+    try:
+        model: Any = STRICT.parse(body)
+    except HttpError:
+        return None
+    columns: Heartbeats = model.columns
+    return columns
+
+
+def lists(heartbeats: Heartbeats) -> list[list[Any]]:
+    return [list(column) for column in heartbeats]
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=4), st.sampled_from([(",", ":"), (", ", ": "), ("\t,\n", "\r: ")]))
+def test_what_the_plain_reader_takes_the_strict_one_takes_with_the_same_values(
+    entries: list[Any], separators: tuple[str, str]
+) -> None:
+    body = json.dumps({"heartbeats": entries}, separators=separators).encode()
+    plain = read_plain_heartbeats(body)
+    if plain:
+        strict = strictly(body)
+        assert strict
+        assert lists(plain.columns) == lists(strict)
+
+
+def test_heartbeats_of_a_thousand_pools_are_plain() -> None:
+    entries = [{"pool_id": f"pool-{k}", "ttl_seconds": 10, "count": k} for k in range(1000)]
+    body = json.dumps({"heartbeats": entries}).encode()
+    plain, strict = read_plain_heartbeats(body), strictly(body)
+    assert plain
+    assert strict
+    assert lists(plain.columns) == lists(strict)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"pool_id": "a"},
+        {"pool_id": "a", "ttl_seconds": 1},
+        {"pool_id": "a", "ttl_seconds": 3601},
+        {"pool_id": "a", "ttl_seconds": 2.5},
+        {"pool_id": "a", "ttl_seconds": 10, "count": -1},
+        {"pool_id": "a", "ttl_seconds": 10, "count": MAX_LISTED_SESSIONS + 1},
+        {"pool_id": "a", "ttl_seconds": 10, "address": "two words"},
+        {"pool_id": "a", "ttl_seconds": 10, "sessions": []},
+    ],
+)
+async def test_a_heartbeat_that_is_not_valid_is_refused(api: Api, fleet: str, entry: dict[str, Any]) -> None:
+    answer = await api.post(f"{fleet}/pools/heartbeats", json={"heartbeats": [entry]})
+    assert refusal(answer) == (422, "invalid_request")
+
+
+async def test_a_pool_may_send_one_heartbeat_in_a_call(api: Api, fleet: str) -> None:
+    twice = {"heartbeats": [{"pool_id": "a", "ttl_seconds": 10}] * 2}
+    assert refusal(await api.post(f"{fleet}/pools/heartbeats", json=twice)) == (422, "invalid_request")
+
+
+async def test_results_are_in_the_order_of_the_heartbeats(api: Api, fleet: str) -> None:
+    await api.post(f"{fleet}/pools/large-1/fail")
+    entries = [{"pool_id": id_, "ttl_seconds": 100} for id_ in ("nobody", "small-1", "large-1")]
+    results = (await api.post(f"{fleet}/pools/heartbeats", json={"heartbeats": entries})).json()
+    found = [(result["pool_id"], result["outcome"], result["list"]) for result in results["pools"]]
+    assert found == [("nobody", "unknown_pool", False), ("small-1", "ok", False), ("large-1", "failed", False)]
+
+
+async def test_attributes_of_a_heartbeat_are_those_of_its_pool_and_null_removes_them(api: Api, fleet: str) -> None:
+    url, pool = f"{fleet}/pools/heartbeats", {"pool_id": "small-1", "ttl_seconds": 10}
+    labels = {"zone": "a"}
+    await api.post(url, json={"heartbeats": [pool | {"address": "10.0.0.7:8080", "labels": labels}]})
+    await api.post(url, json={"heartbeats": [pool | {"address": None}]})
+    found = (await api.get(f"{fleet}/pools/small-1")).json()
+    assert (found["address"], found["labels"]) == (None, labels)

@@ -1,0 +1,251 @@
+"""Leases of pools: heartbeats renew them, a pool without one is lost, then gone, and forgotten when it is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from slta.models import PoolSpec, errors
+from slta.models.heartbeats import Heartbeats, PoolBeat
+from slta.store import Store
+from tests.store.conftest import Clock
+from tests.store.fleets import (
+    EACH_POLICY,
+    FLEET,
+    TWO_CLASSES,
+    all_pools,
+    as_of,
+    create,
+    everything,
+    field,
+    occupancies,
+    pass_seconds,
+    place,
+    spec,
+)
+
+TTL = 10
+
+
+async def beat(store: Store, *pool_ids: str, ttl: int = TTL, count: int | None = None) -> Mapping[str, PoolBeat]:
+    """One heartbeat of each pool; the results by pool."""
+    counts = ["-" if count is None else str(count)] * len(pool_ids)
+    beats = await store.pools.beat(FLEET, Heartbeats(pool_ids, [str(ttl)] * len(pool_ids), counts))
+    return {result.pool_id: result for result in beats.pools}
+
+
+async def keep_alive(store: Store, clock: Clock, seconds: float, *pool_ids: str) -> None:
+    """Time passes while these pools send heartbeats, a quarter of a lease apart."""
+    for _ in range(round(seconds / (TTL / 4))):
+        await beat(store, *pool_ids)
+        await pass_seconds(store, clock, TTL / 4)
+
+
+async def liveness(store: Store) -> dict[str, str]:
+    return {pool.pool_id: pool.liveness for pool in await all_pools(store)}
+
+
+async def test_a_pool_that_never_sent_a_heartbeat_lives_for_ever(store: Store, fleet: None, clock: Clock) -> None:
+    await pass_seconds(store, clock, 100)
+    assert set((await liveness(store)).values()) == {"alive"}
+
+
+async def test_a_pool_is_lost_a_quarter_of_its_lease_after_it_has_run_out(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 1.25 * TTL - 0.1)
+    assert (await liveness(store))["small-0"] == "alive"
+    await pass_seconds(store, clock, 0.1)
+    pool = await store.pools.get(FLEET, "small-0")
+    assert (pool.liveness, pool.status, pool.takes_sessions) == ("lost", "active", False)
+
+
+@EACH_POLICY
+async def test_a_lost_pool_gets_no_session_and_keeps_those_it_has(store: Store, clock: Clock, policy: str) -> None:
+    await create(store, spec(*TWO_CLASSES, policy=policy), {"small": 2, "large": 2})
+    await beat(store, "small-0")
+    before = await place(store, 8)
+    await pass_seconds(store, clock, 13)
+    after = await place(store, 8, prefix="t")
+    assert "small-0" not in after.values()
+    kept = [id_ for id_, pool in before.items() if pool == "small-0"]
+    assert (await occupancies(store))["small-0"] == len(kept) > 0
+    assert (await store.sessions.renew(FLEET, kept, None)).renewed == kept
+    await store.sessions.complete(FLEET, kept[0])
+
+
+async def test_a_heartbeat_revives_a_lost_pool_with_its_sessions(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0", "small-1")
+    placed = await place(store, 8)
+    await pass_seconds(store, clock, 13)
+    snapshot = await store.fleets.snapshot(FLEET)
+    assert snapshot.draining_sessions == sum(pool.startswith("small") for pool in placed.values())
+    assert (await beat(store, "small-0"))["small-0"].outcome == "lost_before"
+    assert (await beat(store, "small-0"))["small-0"].outcome == "ok"
+    assert (await liveness(store))["small-0"] == "alive"
+    assert (await store.fleets.snapshot(FLEET)).classes[0].counts[0] == 1
+
+
+async def test_a_pool_lost_for_gone_seconds_is_gone_and_its_sessions_end(
+    store: Store, fleet: None, clock: Clock
+) -> None:
+    await beat(store, "small-0")
+    placed = await place(store, 8)
+    await pass_seconds(store, clock, 13)
+    await pass_seconds(store, clock, 119)
+    assert (await liveness(store))["small-0"] == "lost"
+    await pass_seconds(store, clock, 2)
+    assert (await liveness(store))["small-0"] == "gone"
+    ended = next(id_ for id_, pool in placed.items() if pool == "small-0")
+    with pytest.raises(errors.SessionEndedError) as refused:
+        await store.sessions.get(FLEET, ended)
+    assert refused.value.context["reason"] == "pool_gone"
+    assert (await store.fleets.snapshot(FLEET)).counters["pool_gone"] == list(placed.values()).count("small-0")
+
+
+async def test_a_gone_pool_is_revived_by_a_heartbeat(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 140)
+    assert (await beat(store, "small-0"))["small-0"].outcome == "lost_before"
+    assert (await store.pools.get(FLEET, "small-0")).takes_sessions
+
+
+async def test_a_gone_pool_that_is_empty_is_forgotten_after_the_fleet_s_time(store: Store, clock: Clock) -> None:
+    await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=30), {"small": 2})
+    await beat(store, "small-0")
+    await place(store, 2)
+    await pass_seconds(store, clock, 12.5 + 20 + 29)
+    assert (await liveness(store))["small-0"] == "gone"
+    await pass_seconds(store, clock, 5)
+    with pytest.raises(errors.UnknownPoolError):
+        await store.pools.get(FLEET, "small-0")
+    newest = (await store.fleets.events(FLEET))[0]
+    assert (newest.action, newest.pool_id) == ("forget_pools", "small-0")
+    assert (await beat(store, "small-0"))["small-0"].outcome == "unknown_pool"
+
+
+async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0")
+    clock.advance(600)
+    await store.fleets.tick(FLEET)
+    await pass_seconds(store, clock, 1.25 * TTL - 0.1)
+    assert (await liveness(store))["small-0"] == "alive"
+    await pass_seconds(store, clock, 0.2)
+    assert (await liveness(store))["small-0"] == "lost", "not held for a minute, as sessions are"
+
+
+async def test_a_heartbeat_revives_no_failed_pool(store: Store, fleet: None) -> None:
+    await store.pools.fail(FLEET, "small-0")
+    assert (await beat(store, "small-0"))["small-0"].outcome == "failed"
+    assert not (await store.pools.get(FLEET, "small-0")).takes_sessions
+
+
+async def test_a_heartbeat_leaves_a_drained_pool_drained(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0")
+    await store.pools.set_status(FLEET, "small-0", "draining")
+    await pass_seconds(store, clock, 13)
+    assert (await beat(store, "small-0"))["small-0"].outcome == "lost_before"
+    pool = await store.pools.get(FLEET, "small-0")
+    assert (pool.status, pool.liveness) == ("draining", "alive")
+
+
+async def test_a_lost_pool_that_is_undrained_waits_for_a_heartbeat(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 13)
+    assert (await store.pools.set_status(FLEET, "small-0", "draining")).status == "draining"
+    pool = await store.pools.set_status(FLEET, "small-0", "active")
+    assert (pool.status, pool.liveness, pool.takes_sessions) == ("active", "lost", False)
+    await beat(store, "small-0")
+    assert (await store.pools.get(FLEET, "small-0")).takes_sessions
+
+
+async def test_a_failed_pool_that_is_undrained_has_a_whole_lease(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0")
+    await store.pools.fail(FLEET, "small-0")
+    await pass_seconds(store, clock, 60)
+    assert (await store.pools.set_status(FLEET, "small-0", "active")).liveness == "alive"
+    await pass_seconds(store, clock, 12)
+    assert (await liveness(store))["small-0"] == "alive"
+    await pass_seconds(store, clock, 1)
+    assert (await liveness(store))["small-0"] == "lost"
+
+
+async def test_a_removed_pool_leaves_no_lease(store: Store, fleet: None, redis: Redis) -> None:
+    await beat(store, "small-0")
+    await store.pools.remove(FLEET, "small-0")
+    assert redis.exists(f"{{{FLEET}}}:pool_leases", f"{{{FLEET}}}:pool_timers") == 0
+
+
+async def test_a_pool_that_moves_to_another_class_keeps_a_lease(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0")
+    await store.pools.move(FLEET, PoolSpec("small-0", "large"))
+    await pass_seconds(store, clock, 13)
+    assert (await liveness(store))["small-0"] == "lost"
+    assert (await store.fleets.snapshot(FLEET)).classes[1].lost_pools == 1
+
+
+async def test_a_heartbeat_without_a_change_of_its_pool_writes_no_state(
+    store: Store, fleet: None, clock: Clock, redis: Redis
+) -> None:
+    await beat(store, "small-0")
+    before = everything(redis)
+    clock.advance(2)
+    await beat(store, "small-0")
+    changed = {key for key, value in everything(redis).items() if before.get(key) != value}
+    assert changed == {f"{{{FLEET}}}:pool_timers"}
+
+
+async def test_a_list_is_wanted_once_the_counts_differ_twice_in_a_row(store: Store, fleet: None, clock: Clock) -> None:
+    assert not (await beat(store, "small-0", count=3))["small-0"].list
+    assert not (await beat(store, "small-0", count=0))["small-0"].list
+    assert not (await beat(store, "small-0", count=3))["small-0"].list
+    assert (await beat(store, "small-0", count=3))["small-0"].list
+    assert not (await beat(store, "small-0", count=3))["small-0"].list
+
+
+async def test_a_list_is_wanted_once_in_ten_minutes(store: Store, fleet: None, clock: Clock) -> None:
+    wanted = 0
+    for _ in range(1200 // 5):
+        wanted += (await beat(store, "small-0", count=0))["small-0"].list
+        await pass_seconds(store, clock, 5)
+    assert wanted == 2
+
+
+async def test_the_list_of_a_heartbeat_s_instant_is_accepted(store: Store, fleet: None) -> None:
+    beats = await store.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["1"]))
+    assert (await store.pools.reconcile(FLEET, "small-0", beats.as_of, ["s"])).adopted == ["s"]
+
+
+async def test_attributes_come_with_a_heartbeat(store: Store, fleet: None) -> None:
+    await store.pools.beat(FLEET, Heartbeats(["small-1", "small-0"], ["10"] * 2, ["-"] * 2, [(1, "10.0.0.1:80", "")]))
+    assert [(await store.pools.get(FLEET, f"small-{k}")).address for k in (0, 1)] == ["10.0.0.1:80", None]
+
+
+async def test_the_next_heartbeat_is_wanted_after_a_quarter_to_a_third_of_the_lease(store: Store, fleet: None) -> None:
+    results = (await beat(store, "small-0", "small-1", "large-0", ttl=120)).values()
+    assert all(30 <= result.next_seconds <= 40 for result in results)
+    assert len({result.next_seconds for result in results}) == 3
+
+
+async def test_a_tick_just_after_another_sees_a_lease_that_has_run_out(store: Store, fleet: None, clock: Clock) -> None:
+    await beat(store, "small-0")
+    await pass_seconds(store, clock, 1.25 * TTL - 0.1)
+    clock.advance(0.1)
+    await store.fleets.tick_many([FLEET])
+    assert (await liveness(store))["small-0"] == "lost"
+
+
+async def test_a_loss_leaves_the_copy_of_names(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
+    await beat(store, "small-0")
+    before = field(redis, "pool_list")
+    await pass_seconds(store, clock, 13)
+    assert field(redis, "pool_list") == before
+
+
+async def test_the_as_of_of_a_heartbeat_is_that_of_the_state(store: Store, fleet: None) -> None:
+    beats = await store.pools.beat(FLEET, Heartbeats(["small-0"], ["10"], ["-"]))
+    assert beats.as_of == await as_of(store)
