@@ -20,7 +20,7 @@ from tests.servers import TextRedis
 
 FLEETS_KEY = "slta:fleets"
 STATE_KEYS = {"state", "cold", "document", "order", "order:full", "bound", "bound:full", "pools", "names", "sessions"}
-STATE_KEYS |= {"addresses", "labels", "pool_leases", "pool_liveness", "pool_timers"}
+STATE_KEYS |= {"addresses", "labels", "drains", "pool_leases", "pool_liveness", "pool_timers"}
 STATE_KEYS |= {"ended:0", "ended:1", "early", "events", "aside", "past:60", "past:300", "past:3600", "yellow"}
 CLASS_KEYS = {"used", "active", "green", "open", "ranks", "marginals"}
 OWN_ROWS = {
@@ -183,6 +183,7 @@ def _check_pools(fleet: Fleet, found: list[str]) -> list[dict[int, int]]:
     _claim(found, "failed pools", fleet.vector("failed_pools"), status_counts["failed"])
     _claim(found, "names", len(names), len(fleet.pools))
     _check_attributes(fleet, found)
+    _check_drains(fleet, found)
     return columns
 
 
@@ -194,6 +195,18 @@ def _check_attributes(fleet: Fleet, found: list[str]) -> None:
     unfit = [text for text in addresses.values() if not re.fullmatch("[!-+\\--~]{1,255}", text)]
     unfit += [text for text in labels.values() if not isinstance(json.loads(text), dict)]
     _claim(found, "unreadable attributes", unfit, [])
+
+
+def _check_drains(fleet: Fleet, found: list[str]) -> None:
+    """Each deadline is of a pool that drains, or of one that fails by it; one carried out is negative."""
+    deadlines = {tuple(member.split(" ")): score for member, score in fleet.scores("drains").items()}
+    _claim(found, "deadlines by pool", len({pool for pool, *_ in deadlines}), len(deadlines))
+    allowed = {"list": {"draining"}, "fail": {"draining", "failed"}}
+    for (pool_id, word), score in deadlines.items():
+        if fleet.pools[pool_id][1] not in allowed[word]:
+            found.append(f"{pool_id} has a deadline, and does not drain")
+        if score > fleet.integer("time") + 7 * 86_400e6 or (score < 0 and -score > fleet.integer("time")):
+            found.append(f"the deadline of {pool_id} is later than it can be")
 
 
 def _check_totals(fleet: Fleet, columns: list[dict[int, int]], found: list[str]) -> None:

@@ -80,7 +80,7 @@ def one_round(fleet: LuaFleet, size: Size) -> Iterator[Measured]:
         fleet.run("remove_pool", "", pool)
     many = [f"p{k}" for k in range(len(size.capacities), min(POOLS_PER_CALL, size.pools - POOLS_PER_CALL - 1))]
     for what, status in (("drain", "draining"), ("return", "active")):
-        yield f"{what} of {len(many)} pools", fleet.timed("set_statuses", "", status, "", *many)
+        yield f"{what} of {len(many)} pools", fleet.timed("set_statuses", "", status, "", "", *many)
     yield "drain of a class's last pool", fleet.timed("set_status", "", "single", "draining")
     fleet.run("set_status", "", "single", "active")
     yield "PUT of the fleet: other curves", fleet.timed("put", "", "", *configuration(size, 23))

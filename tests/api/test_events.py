@@ -20,7 +20,11 @@ from slta.runtime.settings import Settings
 from slta.store import Store
 from tests.api.conftest import FLEET, Api, no_metrics
 
-VERSION_1 = {"config_version": 1, "policy": "slta", "pool_class": None, "status": None, "pool_address": None}
+VERSION_1 = {
+    "config_version": 1,
+    "policy": "slta",
+    **dict.fromkeys(("pool_class", "status", "pool_address", "drain_until", "drain_then")),
+}
 
 
 @pytest.fixture

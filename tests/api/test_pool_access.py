@@ -25,6 +25,7 @@ CALLS: dict[tuple[str, str], Any] = {
     ("POST", "/pools/{pool_id}/drain"): None,
     ("POST", "/pools/{pool_id}/undrain"): None,
     ("POST", "/pools/{pool_id}/fail"): None,
+    ("GET", "/pools/{pool_id}/sessions"): None,
     ("PUT", "/pools/{pool_id}/sessions"): {"as_of": "AS_OF", "session_ids": ["s"]},
     ("POST", "/pools"): {"pools": [{"pool_id": id_, "pool_class": "small"} for id_ in ("small-9", "{pool_id}")]},
     ("POST", "/pools/status"): {"status": "draining", "pool_ids": ["small-1", "{pool_id}"]},

@@ -52,7 +52,7 @@ async def test_put_creates_a_pool_or_moves_it_when_it_is_empty(api: Api, fleet: 
     moved = await api.put(f"{fleet}/pools/new", json={"pool_class": "large"})
     assert (created.status_code, moved.status_code) == (201, 200)
     new = {"pool_id": "new", "pool_class": "large", "status": "active", "liveness": "alive", "occupancy": 0}
-    assert moved.json() == new | {"address": None, "labels": {}}
+    assert moved.json() == new | {"address": None, "labels": {}, "drain": None}
     await fill(api, fleet)
     assert refusal(await api.put(f"{fleet}/pools/large-1", json={"pool_class": "small"})) == (409, "pool_not_empty")
 
@@ -90,6 +90,9 @@ async def test_many_pools_drain_and_return_in_one_call(api: Api, fleet: str) -> 
         ({"status": "draining", "pool_ids": ["a"], "pool_class": "b"}, "must have one of pool_ids and pool_class"),
         ({"status": "draining", "pool_ids": []}, "pool_ids: list should have at least 1 item after validation, not 0"),
         ({"status": "failed", "pool_class": "large"}, "status: input should be 'active' or 'draining'"),
+        ({"status": "active", "pool_class": "a", "within": 5}, "within needs the status draining"),
+        ({"status": "draining", "pool_class": "a", "then": "fail"}, "then needs within"),
+        ({"status": "draining", "pool_class": "a", "within": 604_801}, "within: input should be less than or equal to"),
         ({"status": "active", "pool_ids": ["p"] * 1001}, "pool_ids: list should have at most 1000 items"),
     ],
 )
@@ -110,6 +113,47 @@ async def test_a_change_of_many_pools_names_what_it_does_not_know(api: Api, flee
         answer = await api.post(f"{fleet}/pools/status", json={"status": "draining", **selection})
         assert (answer.json()["code"], answer.json()["name"]) == (code, "nowhere")
     assert (await api.get(f"{fleet}/pools/large-1")).json()["status"] == "active"
+
+
+async def test_a_drain_has_a_deadline_until_the_next_drain(api: Api, fleet: str) -> None:
+    drained = await api.post(f"{fleet}/pools/large-1/drain?within=600&then=fail")
+    assert 590 < drained.json()["drain"].pop("deadline_seconds") <= 600
+    assert drained.json()["drain"]["then"] == "fail"
+    assert (await api.post(f"{fleet}/pools/large-1/drain?within=604800")).json()["drain"]["then"] == "list"
+    assert (await api.post(f"{fleet}/pools/large-1/drain")).json()["drain"] is None
+    assert (await api.get(f"{fleet}/pools/large-1")).json()["drain"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("within=0", "within: input should be greater than or equal to 1"),
+        ("within=604801", "within: input should be less than or equal to 604800"),
+        ("within=1.5", "within: input should be a valid integer, unable to parse string as an integer"),
+        ("within=600&then=remove", "then: input should be 'list' or 'fail'"),
+        ("then=fail", "then needs within"),
+    ],
+)
+async def test_a_deadline_that_cannot_be_changes_nothing(api: Api, fleet: str, query: str, detail: str) -> None:
+    answer = await api.post(f"{fleet}/pools/large-1/drain?{query}")
+    assert refusal(answer) == (422, "invalid_request")
+    assert detail in answer.json()["detail"]
+    assert (await api.get(f"{fleet}/pools/large-1")).json()["status"] == "active"
+
+
+async def test_many_pools_drain_with_one_deadline(api: Api, fleet: str) -> None:
+    body = {"status": "draining", "pool_class": "large", "within": 600, "then": "fail"}
+    assert (await api.post(f"{fleet}/pools/status", json=body)).json()["changed"] == ["large-1", "large-2"]
+    pools = (await api.get(f"{fleet}/pools")).json()["pools"]
+    assert [pool["drain"] and pool["drain"]["then"] for pool in pools] == [None, None, "fail", "fail"]
+
+
+async def test_the_sessions_on_a_pool_are_listed(api: Api, fleet: str) -> None:
+    for id_ in ("b", "a"):
+        assert (await api.put(f"{fleet}/sessions/{id_}", json={"pool_id": "large-1"})).status_code in (200, 201)
+    listed = await api.get(f"{fleet}/pools/large-1/sessions")
+    assert listed.json() == {"pool_id": "large-1", "session_ids": ["a", "b"]}
+    assert refusal(await api.get(f"{fleet}/pools/nobody/sessions")) == (404, "unknown_pool")
 
 
 async def test_a_pool_may_be_called_status(api: Api, fleet: str) -> None:

@@ -19,7 +19,7 @@ from redis.retry import Retry
 from deploy import make_secrets
 from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING, POLICIES
-from slta.models import PoolSpec
+from slta.models import Drain, PoolSpec
 from slta.models.errors import UnknownSessionError
 from slta.store import Store, StoreSettings
 from slta.store.client.preflight import ServerRequirements
@@ -136,6 +136,8 @@ async def test_everything_the_store_does_is_allowed(
     await store.fleets.tick(policy)
     await store.pools.set_status(policy, placed[0].pool_id, "draining")
     await store.pools.set_status(policy, placed[0].pool_id, "active")
+    await store.pools.set_status(policy, "large-3", "draining", None, Drain(deadline_seconds=0.001, then="list"))
+    await store.fleets.tick(policy)
     now = (await store.fleets.snapshot(policy)).as_of
     await store.pools.reconcile(policy, placed[0].pool_id, now, ["stranger", ids[0]])
     await store.pools.fail(policy, placed[1].pool_id)

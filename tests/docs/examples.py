@@ -81,6 +81,8 @@ STORY = (
     Call("endpoints", "GET", "/endpoints"),
     Call("drain", "POST", "/pools/large-1/drain"),
     Call("events", "GET", "/events"),
+    Call("drain-within", "POST", "/pools/large-1/drain?within=600&then=fail"),
+    Call("list-sessions", "GET", "/pools/large-1/sessions"),
     Call("pool-sessions", "PUT", "/pools/small-2/sessions", REPORT),
     Call("operations", "POST", "/operations", MAX_PER_ITERATION),
     Call("fail", "POST", "/pools/large-1/fail"),

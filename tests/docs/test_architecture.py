@@ -104,6 +104,8 @@ def test_so_many_random_operations_are_compared() -> None:
         f"A batch or tick ends at most {constant_in_lua('leases', 'MAX_REAPED'):g} sessions",
         f"looks through at most {constant_in_lua('leases', 'MAX_SECONDS'):,.0f} seconds of leases",
         f"while leases are left, at most {TICK_CALLS:,} times",
+        f"carries out at most {constant_in_lua('drains', 'MAX_POOLS'):g} deadlines of drains",
+        f"at most {constant_in_lua('drains', 'MAX_ENDED'):g} sessions on pools that thereby fail",
         f"leaves a tombstone for {constant_in_lua('tombstones', 'RETENTION') / 1e6:g} s",
         f"at most {constant_in_lua('tombstones', 'MAX_IDS'):,.0f} per fleet",
         f"is bounded by {constant_in_lua('state/cache', 'MAX_LEVELS'):,.0f} levels",

@@ -22,6 +22,7 @@ async def test_a_drained_pool_leaves_the_rows_and_keeps_its_sessions(tiny: Tiny)
         "occupancy": 2,
         "address": None,
         "labels": {},
+        "drain": None,
     }
     assert (tiny.bits("active:1"), tiny.bits("level:1:1"), tiny.bits("level:1:2")) == ("10", "10", "10")
     assert len(tiny.members("ids:65537")) == 2

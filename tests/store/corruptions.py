@@ -90,6 +90,13 @@ CORRUPTIONS: Mapping[str, Plant] = {
     "labels that are no JSON": lambda redis: redis.hset(key("labels"), "small-0", "{zone"),
     "an address unknown to the state": lambda redis: redis.hset(key("addresses"), "small-0", "10.0.0.1:80"),
     "the labels of another type": retype("labels"),
+    # deadlines of drains
+    "a deadline of no pool": lambda redis: redis.zadd(key("drains"), {"nobody list": 9e8}),
+    "a deadline of an active pool": lambda redis: redis.zadd(key("drains"), {"small-1 fail": 9e8}),
+    "a deadline that nobody can read": lambda redis: redis.zadd(key("drains"), {"large-3": 9e8}),
+    "a deadline in 30 years": lambda redis: redis.zadd(key("drains"), {"large-3 fail": 10**15}),
+    "two deadlines of a pool": lambda redis: redis.zadd(key("drains"), {"large-3 fail": 9e8, "large-3 list": 8e8}),
+    "the deadlines of another type": lambda redis: (redis.delete(key("drains")), redis.sadd(key("drains"), "x")),
     # totals
     "sessions + 5": add("sessions", 5),
     "utility + 10 %": lambda redis: add("utility", int(rawstate.fields(redis, FLEET)["utility"]) // 10)(redis),

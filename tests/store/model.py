@@ -108,6 +108,7 @@ class World:
         self.serial = 0
         self.order_rng = random.Random(f"order {seed}")
         self.report_rng = random.Random(f"report {seed}")
+        self.drain_rng = random.Random(f"drain {seed}")
         self.draw_classes()
         self.draw_order()
         self.configure()
@@ -430,10 +431,21 @@ class World:
             self.naive.add(pool.pool_class, active=False)
         self.refresh(pool)
 
-    def set_status(self, pool: Pool, status: str) -> None:
+    def set_status(self, pool: Pool, status: str, drain: str = "") -> None:
         pool.status = status
-        reply = self.change("set_status", pool.pool_id, status)
-        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, len(pool.sessions), "", "", "alive"]
+        reply = self.change("set_status", pool.pool_id, status, drain)
+        held = len(pool.sessions)
+        assert reply == ["POOL", pool.pool_id, self.names[pool.pool_class], status, held, "", "", "alive", drain]
+        self.refresh(pool)
+
+    def drain_then_fail(self, pool: Pool) -> None:
+        """The deadline has passed by the next tick, which fails the pool and ends its sessions."""
+        self.set_status(pool, "draining", "1 fail")
+        while self.run("tick", "")[1]:
+            pass
+        pool.status = "failed"
+        for session in list(pool.sessions):
+            self._leave(session)
         self.refresh(pool)
 
     def remove(self, pool: Pool) -> None:
@@ -451,7 +463,7 @@ class World:
         if pool.sessions and i != pool.pool_class:
             assert reply == ["NOT_EMPTY"]
         elif i != pool.pool_class:
-            assert reply == ["POOL", pool.pool_id, self.names[i], pool.status, 0, "", "", "alive"]
+            assert reply[:-1] == ["POOL", pool.pool_id, self.names[i], pool.status, 0, "", "", "alive"]
             self.pools.remove(pool)
             if self.with_naive:
                 self.naive.pool(pool.pool_class, pool.bit).active = False
@@ -463,6 +475,10 @@ class World:
         """One random administrative act."""
         act = self.rng.randrange(9)
         pool = self.rng.choice(self.pools) if self.pools else None
+        if pool and self.drain_rng.random() < 0.1:
+            drained = self.drain_rng.choice(self.pools)
+            self.drain_then_fail(drained)
+            self.set_status(drained, self.drain_rng.choice(["active", "draining", "failed"]))
         if act == 0 and len(self.pools) < 40:
             self.add_pool(self.rng.randrange(len(self.names)))
         elif act == 1 and pool:
@@ -488,7 +504,7 @@ class World:
 
     def set_statuses(self, changing: Sequence[Pool], status: str, *selection: str) -> None:
         """`selection` is what the store is told, and must change these."""
-        word, count, *ids = self.change("set_statuses", status, *selection)
+        word, count, *ids = self.change("set_statuses", status, "", *selection)
         assert (word, set(ids[:count])) == ("CHANGED", {p.pool_id for p in changing})
         for pool in changing:
             pool.status = status

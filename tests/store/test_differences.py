@@ -384,10 +384,9 @@ async def test_a_repair_begins_the_sums_anew(store: Store, redis: Redis, fleet: 
 
 async def test_a_state_of_before_the_sums_reads_as_none(store: Store, redis: Redis, fleet: None) -> None:
     values = rawstate.unpack(redis, FLEET)
-    last = rawstate.places(values)["reported_squares"].stop
-    assert int(values[3]) == last - 4, "they end the fleet's block"
-    values[3] = str(int(values[3]) - 7)
-    rawstate.pack(redis, FLEET, [*values[: last - 7], *values[last:]])
+    first, end = rawstate.places(values)["differences_since"].start, 4 + int(values[3])
+    values[3] = str(first - 4)
+    rawstate.pack(redis, FLEET, [*values[:first], *values[end:]])
     assert await differences(store) is None
     await report(store, "a", "flat-0")
     assert (await by_source(store)).reported.sessions == 1

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from slta.api.schemas import Body
-from slta.models import UNCHANGED, PoolSpec, Unchanged
+from slta.models import UNCHANGED, AfterDrain, Drain, PoolSpec, Unchanged
 from slta.models.heartbeats import NO_COUNT, Heartbeats
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.pool_attributes import Address, Labels
@@ -22,6 +22,8 @@ MAX_LISTED_SESSIONS = 8192
 
 AS_OF_PATTERN = r"^[0-9]{1,16}:[0-9]{1,16}$"
 """Store epoch, and fleet time in microseconds."""
+
+MAX_DRAIN_SECONDS = 7 * 86_400
 
 PoolId = Annotated[str, Path(pattern=NAME_PATTERN)]
 
@@ -70,17 +72,33 @@ class PoolStatusBody(Body):
     status: Literal["active", "draining"]
     pool_ids: Annotated[list[Name], Field(min_length=1, max_length=MAX_POOLS, fail_fast=True)] | None = None
     pool_class: Name | None = None
+    within: Annotated[int, Field(strict=True, ge=1, le=MAX_DRAIN_SECONDS)] | None = None
+    then: AfterDrain | None = None
 
     @model_validator(mode="after")
     def _has_one_selection(self) -> Self:
         if (self.pool_ids is None) == (self.pool_class is None):
             raise PydanticCustomError("selection", "must have one of pool_ids and pool_class")
+        if self.within is not None and self.status != "draining":
+            raise PydanticCustomError("deadline", "within needs the status draining")
+        if self.then and self.within is None:
+            raise PydanticCustomError("deadline", "then needs within")
         return self
+
+    @property
+    def drain(self) -> Drain | None:
+        """The deadline as the store takes it."""
+        return deadline(self.within, self.then)
 
     @property
     def pools(self) -> list[str] | str:
         """The selection as the store takes it."""
         return self.pool_ids or self.pool_class or ""
+
+
+def deadline(within: int | None, then: AfterDrain | None) -> Drain | None:
+    """A deadline of a drain from now; None without `within`."""
+    return Drain(deadline_seconds=within, then=then or "list") if within else None
 
 
 class PoolSessionsBody(Body):

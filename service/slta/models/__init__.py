@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from slta.models.heartbeats import Liveness
+from slta.models.drains import AfterDrain as AfterDrain
+from slta.models.drains import Drain as Drain
+from slta.models.drains import PoolSessions as PoolSessions
+from slta.models.pools import UNCHANGED as UNCHANGED
+from slta.models.pools import Pool as Pool
+from slta.models.pools import PoolFailed as PoolFailed
+from slta.models.pools import PoolPage as PoolPage
+from slta.models.pools import PoolsAdded as PoolsAdded
+from slta.models.pools import PoolsChanged as PoolsChanged
+from slta.models.pools import PoolSpec as PoolSpec
+from slta.models.pools import Reconciliation as Reconciliation
+from slta.models.pools import Status as Status
+from slta.models.pools import Unchanged as Unchanged
 from slta.models.snapshots import AuditResult as AuditResult
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
 from slta.models.snapshots import Comparison as Comparison
@@ -47,16 +58,6 @@ COUNTERS = (
 MICROSECONDS = 1_000_000
 """Per second: the store's unit of time."""
 
-Status = Literal["active", "draining", "failed"]
-
-
-class Unchanged(Enum):
-    """Type of `UNCHANGED`, an attribute that a change leaves as it is."""
-
-    UNCHANGED = "unchanged"
-
-
-UNCHANGED = Unchanged.UNCHANGED
 EndReason = Literal["completed", "expired", "failed", "reported_ended", "pool_gone", "completed_before_assign"]
 
 
@@ -168,81 +169,8 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """Server pool and its number of sessions. `address` and `labels` are what its operator set.
-
-    It takes sessions if its `status`, the operator's, is active and its liveness is alive or unconfirmed.
-    """
-
-    pool_id: str
-    pool_class: str
-    status: Status
-    liveness: Liveness
-    occupancy: int
-    address: str | None
-    labels: Mapping[str, str]
-
-    @property
-    def takes_sessions(self) -> bool:
-        """Whether new sessions may be placed on it."""
-        return self.status == "active" and self.liveness in ("alive", "unconfirmed")
-
-
-class PoolSpec(NamedTuple):
-    """Pool to create or to change. `UNCHANGED` leaves an attribute as it is, None removes it."""
-
-    pool_id: str
-    pool_class: str
-    address: str | Unchanged | None = UNCHANGED
-    labels: Mapping[str, str] | Unchanged | None = UNCHANGED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolPage:
-    """Page of pools, and the cursor of the next page."""
-
-    pools: list[Pool]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolsAdded:
-    """Pool ids: created, existing with changed attributes, and existing without a change."""
-
-    created: list[str]
-    changed: list[str]
-    unchanged: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolsChanged:
-    """Pool ids whose status changed, and those left as they were."""
-
-    changed: list[str]
-    unchanged: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolFailed(Pool):
-    """Failed pool and the sessions that it ended."""
-
-    ended_session_ids: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
     """Result of configuring a fleet."""
 
     config_version: int
     created: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciliation:
-    """Session ids by result of a reconciliation with a pool's own list."""
-
-    ended: list[str]
-    adopted: list[str]
-    over_capacity: list[str]
-    already_ended: list[str]
-    elsewhere: list[str]

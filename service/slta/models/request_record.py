@@ -5,28 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Action = Literal["put_fleet", "delete_fleet", "add_pools", "move_pool", "remove_pool", "set_status", "repair"]
+Action = Literal[
+    "put_fleet", "delete_fleet", "add_pools", "move_pool", "remove_pool", "set_status", "drain_ended", "repair"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """State of a fleet (version, policy of its configuration) or a pool (class, status, address) in an event."""
+    """State of a fleet (version, policy of its configuration) or a pool (class, status, address) in an event.
+
+    `drain_until` is the deadline of a drain in seconds of fleet time.
+    """
 
     config_version: int | None = None
     policy: str | None = None
     pool_class: str | None = None
     status: str | None = None
     pool_address: str | None = None
+    drain_until: float | None = None
+    drain_then: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Requested change of a fleet, applied or rejected.
+    """Requested change of a fleet, applied or rejected; or drains that ended by their deadline (`drain_ended`).
 
     `at` is store time in seconds since 1970, `time` fleet time in seconds. `outcome` is `done` or an error code.
     `address` is empty for the service itself: a fleet file at startup, or a command. `pool_id` is None unless one pool
     changed, `pools` counts created or changed pools, of which `pool_ids` has the first five of a change, `times`
-    consecutive equal rejections. `before` is None for a creation, `after` for a deletion.
+    consecutive equal rejections. `sessions` counts those left after drains, `session_ids` has up to five. `before` is
+    None for a creation, `after` for a deletion.
     """
 
     at: float
@@ -40,6 +48,8 @@ class Event:
     pool_id: str | None = None
     pools: int | None = None
     pool_ids: list[str] | None = None
+    sessions: int | None = None
+    session_ids: list[str] | None = None
     before: Facts | None = None
     after: Facts | None = None
 

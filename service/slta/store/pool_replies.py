@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from slta.models import (
-    Pool,
-    PoolPage,
-    PoolsAdded,
-    PoolsChanged,
-    Reconciliation,
-)
+from slta.models import MICROSECONDS, Drain, Pool, PoolPage, PoolsAdded, PoolsChanged, Reconciliation
 from slta.models.heartbeats import Beats, HeartbeatOutcome, Heartbeats, PoolBeat
 from slta.store.replies import Reply, group_by_outcome, labels_of
 
-PAGE_WORDS = 7
+PAGE_WORDS = 8
 """Words of one pool in the reply of `pool_page`."""
 
 
 def pool(reply: Reply) -> Pool:
     """Parse the reply of `pool`, or of a function that changes a pool."""
-    _, pool_id, pool_class, status, occupancy, address, labels, liveness = reply
+    _, pool_id, pool_class, status, occupancy, address, labels, liveness, drain = reply
     return Pool(
         pool_id=pool_id,
         pool_class=pool_class,
@@ -29,6 +23,15 @@ def pool(reply: Reply) -> Pool:
         occupancy=int(occupancy),
         address=address or None,
         labels=labels_of(labels),
+        drain=_drain(drain),
+    )
+
+
+def _drain(text: str) -> Drain | None:
+    """The deadline as `lua/drains.lua` writes it."""
+    micros, _, then = text.partition(" ")
+    return (
+        Drain(deadline_seconds=int(micros) / MICROSECONDS, then="fail" if then == "fail" else "list") if then else None
     )
 
 

@@ -10,13 +10,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from slta.models import (
+    MICROSECONDS,
     UNCHANGED,
+    Drain,
     EndReason,
     Pool,
     PoolFailed,
     PoolPage,
     PoolsAdded,
     PoolsChanged,
+    PoolSessions,
     PoolSpec,
     Reconciliation,
     Status,
@@ -97,19 +100,29 @@ class Pools:
         """Remove an empty pool. PoolNotEmptyError."""
         await self._functions.record("remove_pool", fleet, author, pool_id)
 
-    async def set_status(self, fleet: str, pool_id: str, status: Status, author: Author | None = None) -> Pool:
-        """Set a pool to draining, active or failed; its sessions stay."""
-        return pool_replies.pool(await self._functions.record("set_status", fleet, author, pool_id, status))
+    async def set_status(
+        self, fleet: str, pool_id: str, status: Status, author: Author | None = None, drain: Drain | None = None
+    ) -> Pool:
+        """Set a pool to draining, active or failed; its sessions stay. `drain` replaces the deadline; None: no more."""
+        words = (pool_id, status, _deadline(drain))
+        return pool_replies.pool(await self._functions.record("set_status", fleet, author, *words))
 
     async def set_statuses(
-        self, fleet: str, status: Status, pools: Sequence[str] | str, author: Author | None = None
+        self,
+        fleet: str,
+        status: Status,
+        pools: Sequence[str] | str,
+        author: Author | None = None,
+        drain: Drain | None = None,
     ) -> PoolsChanged:
         """As `set_status` for many pools, atomically: at most 1,000 ids, or the pools of a class that have not failed.
 
         UnknownClassError, ChangeTooLargeError.
         """
         words = (pools,) if isinstance(pools, str) else ("", *pools)
-        return pool_replies.pools_changed(await self._functions.record("set_statuses", fleet, author, status, *words))
+        return pool_replies.pools_changed(
+            await self._functions.record("set_statuses", fleet, author, status, _deadline(drain), *words)
+        )
 
     async def fail(self, fleet: str, pool_id: str, author: Author | None = None) -> PoolFailed:
         """Mark a pool as failed and end its sessions."""
@@ -125,6 +138,10 @@ class Pools:
         columns = (" ".join(ids), " ".join(ttls), " ".join(counts))
         reply = await self._functions.change("beat", fleet, *columns, *words)
         return pool_replies.beats(heartbeats, reply, self._draw)
+
+    async def sessions(self, fleet: str, pool_id: str) -> PoolSessions:
+        """The sessions on a pool."""
+        return PoolSessions(pool_id=pool_id, session_ids=sorted(await self._session_ids(fleet, pool_id)))
 
     async def reconcile(self, fleet: str, pool_id: str, as_of: str, session_ids: Sequence[str]) -> Reconciliation:
         """Apply a pool's own list of sessions at `as_of` of a snapshot: adopt unknown sessions, end missing ones.
@@ -160,6 +177,11 @@ class Pools:
 def _words(pool: PoolSpec) -> tuple[str, ...]:
     """Arguments of a pool, as `lua/attributes.lua` takes them."""
     return pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels)
+
+
+def _deadline(drain: Drain | None) -> str:
+    """The argument of `lua/drains.lua`, '' without a deadline."""
+    return f"{round(drain.deadline_seconds * MICROSECONDS)} {drain.then}" if drain else ""
 
 
 def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:

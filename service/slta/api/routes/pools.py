@@ -14,6 +14,7 @@ from slta.api.http.problems import HttpError
 from slta.api.http.route_options import BATCH_BODY, allow
 from slta.api.http.worker import in_worker
 from slta.api.pool_schemas import (
+    MAX_DRAIN_SECONDS,
     MAX_LISTED_SESSIONS,
     MAX_POOLS,
     PoolBody,
@@ -21,14 +22,27 @@ from slta.api.pool_schemas import (
     PoolsBody,
     PoolSessionsBody,
     PoolStatusBody,
+    deadline,
 )
 from slta.api.schemas import FleetName, json_response
-from slta.models import Pool, PoolFailed, PoolPage, PoolsAdded, PoolsChanged, Reconciliation, errors
+from slta.models import (
+    AfterDrain,
+    Pool,
+    PoolFailed,
+    PoolPage,
+    PoolsAdded,
+    PoolsChanged,
+    PoolSessions,
+    Reconciliation,
+    errors,
+)
 from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
 
 router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
 
 Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,9}$", description="`next_cursor` of the previous page")]
+Within = Annotated[int | None, Query(ge=1, le=MAX_DRAIN_SECONDS, description="Seconds until the deadline")]
+Then = Annotated[AfterDrain | None, Query(description="At the deadline: only list the sessions left, or fail the pool")]
 Limit = Annotated[int, Query(ge=1, le=MAX_POOLS)]
 
 
@@ -73,7 +87,7 @@ async def set_pool_statuses(
 ) -> Response:
     """Drain or return many pools atomically, with one event; pools of that status are unchanged."""
     require_pools(principal, body.pool_ids)
-    return json_response(await store.pools.set_statuses(fleet, body.status, body.pools, author))
+    return json_response(await store.pools.set_statuses(fleet, body.status, body.pools, author, body.drain))
 
 
 @router.get("/{pool_id}", responses={200: {"model": Pool}})
@@ -105,9 +119,18 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author
 
 @router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
 @allow("pool", refuses=(errors.UnknownPoolError,))
-async def drain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
-    """Stop assigning sessions to a pool; live sessions stay."""
-    return json_response(await store.pools.set_status(fleet, pool_id, "draining", author))
+async def drain_pool(
+    fleet: FleetName,
+    pool_id: PoolId,
+    store: TheStore,
+    author: TheAuthor,
+    within: Within = None,
+    then: Then = None,
+) -> Response:
+    """Stop assigning sessions to a pool; live sessions stay, with `within` until a deadline, an earlier one is void."""
+    if then and within is None:
+        raise HttpError(422, "invalid_request", "then needs within")
+    return json_response(await store.pools.set_status(fleet, pool_id, "draining", author, deadline(within, then)))
 
 
 @router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
@@ -122,6 +145,13 @@ async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, autho
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Stop assigning sessions to a pool and end its live sessions."""
     return json_response(await store.pools.fail(fleet, pool_id, author))
+
+
+@router.get("/{pool_id}/sessions", responses={200: {"model": PoolSessions}})
+@allow("read", "pool", refuses=(errors.UnknownPoolError,))
+async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
+    """List the sessions on a pool."""
+    return await in_worker(json_response, await store.pools.sessions(fleet, pool_id))
 
 
 @router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})

@@ -12,6 +12,8 @@ const DONE = {
   remove_pool: ({ pool_id }) => `${pool_id} removed`,
   set_status: ({ pool_id, pools, after }) =>
     `${pool_id ?? `${pools} pools`} ${STATUS_WORDS[after.status] ?? after.status}`,
+  drain_ended: ({ pool_id, pools, sessions }) =>
+    `drain of ${pool_id ?? `${pools} pools`} ended, ${sessions} sessions left`,
 };
 
 /** Descriptions of rejected changes by action. */

@@ -4,7 +4,7 @@
 events = {}
 
 local MAX_EVENTS = 100
-local MAX_IDS = 5 -- of changed pools that an event names
+events.MAX_IDS = 5 -- of changed pools, and of sessions, that an event names
 
 -- Reply words of a change that the fleet's present state forbids (409 and 412 of the API), and of a successful change.
 -- Other replies create no event.
@@ -16,13 +16,14 @@ local DONE = {
   CONFIGURED = true, DELETED = true, CREATED = true, POOL = true, CHANGED = true, REMOVED = true, BEGUN = true,
 }
 
-local FACTS = { 'config_version', 'policy', 'pool_class', 'status', 'pool_address' }
+local FACTS = { 'config_version', 'policy', 'pool_class', 'status', 'pool_address', 'drain_until', 'drain_then' }
 
 -- The type of each field, and whether the field is optional.
 local FIELDS = {
   at = { 'number' }, time = { 'number' }, action = { 'string' }, outcome = { 'string' }, times = { 'number' },
   request_id = { 'string' }, key_id = { 'string' }, address = { 'string' },
   pool_id = { 'string', true }, pools = { 'number', true }, pool_ids = { 'table', true },
+  sessions = { 'number', true }, session_ids = { 'table', true },
   before = { 'table', true }, after = { 'table', true },
 }
 
@@ -49,22 +50,22 @@ function events.describe_fleet(fleet)
   return { config_version = fleet.config_version, policy = fleet.policy }
 end
 
+local function seconds(micros)
+  return math.floor(micros / 1e3) / 1e3
+end
+
 -- The facts that an event records of a pool; nil if the pool does not exist.
 local function describe_pool(fleet, pool_id)
   local pool_number, recorded = pools.find(fleet, pool_id)
   if not pool_number then
     return nil
   end
-  local address = attributes.address(fleet, pool_id)
+  local status = liveness.describe(fleet, pool_id, recorded)
+  local address, deadline, word = attributes.address(fleet, pool_id), drains.find(fleet, pool_id, status)
   return {
-    pool_class = fleet.names[(keys.locate(fleet, pool_number))],
-    status = (liveness.describe(fleet, pool_id, recorded)),
-    pool_address = address ~= '' and address or nil,
+    pool_class = fleet.names[(keys.locate(fleet, pool_number))], status = status,
+    pool_address = address ~= '' and address or nil, drain_until = deadline and seconds(deadline), drain_then = word,
   }
-end
-
-local function seconds(micros)
-  return math.floor(micros / 1e3) / 1e3
 end
 
 -- Starts an event for an action on a fleet (nil if it does not exist yet) at the server's time in µs. `author` is
@@ -123,7 +124,7 @@ end
 function events.close(fleet, event, reply)
   if REFUSED[reply[1]] then
     event.outcome, event.after, event.pools = reply[1], event.before, nil
-  elseif not DONE[reply[1]] or reply[1] ~= 'BEGUN' and not differ(event.before, event.after) then
+  elseif not DONE[reply[1]] or not (reply[1] == 'BEGUN' or event.pools or differ(event.before, event.after)) then
     return ''
   end
   if not fleet or reply[1] == 'DELETED' then
@@ -154,7 +155,7 @@ function events.changing_pool(action, change)
 end
 
 -- The value that a field has in every row; nil if they differ.
-local function common(list, field)
+function events.common(list, field)
   local value = list[1][field]
   for _, row in ipairs(list) do
     value = row[field] == value and value or nil
@@ -165,10 +166,10 @@ end
 -- Records what a tick did to pools, { pool_id, class_index }: of the service itself, without an author. Not empty.
 function events.note(fleet, action, found)
   local event = events.begin(action, fleet, fleet.clock, '')
-  event.before = { pool_class = fleet.names[common(found, 'class_index') or 0] }
+  event.before = { pool_class = fleet.names[events.common(found, 'class_index') or 0] }
   event.pools, event.pool_ids = #found, {}
   event.pool_id = #found == 1 and found[1].pool_id or nil
-  for at = 1, math.min(#found, MAX_IDS) do
+  for at = 1, math.min(#found, events.MAX_IDS) do
     event.pool_ids[at] = found[at].pool_id
   end
   events.store(fleet, event)
@@ -182,7 +183,7 @@ function events.adding_pools(add)
     local event, reply = events.begin('add_pools', fleet, fleet.clock, author), add(fleet, given)
     local created = reply[1] == 'CREATED' and reply[2] or 0
     if created > 0 then
-      event.pools, event.after = created, { pool_class = common(given, 'class'), status = 'active' }
+      event.pools, event.after = created, { pool_class = events.common(given, 'class'), status = 'active' }
     end
     event.pool_id = created == 1 and reply[3] or reply[1] ~= 'CREATED' and reply[2] or nil
     return reply, events.close(fleet, event, reply)
@@ -196,9 +197,14 @@ function events.changing_statuses(change)
     local event = events.begin('set_status', fleet, fleet.clock, author)
     local reply, changes = change(fleet, status, ...)
     if changes and #changes > 0 then
-      event.pools, event.pool_ids = #changes, { unpack(reply, 3, 2 + math.min(#changes, MAX_IDS)) }
-      event.before = { pool_class = common(changes, 'pool_class'), status = common(changes, 'status') }
-      event.after = { pool_class = event.before.pool_class, status = status }
+      event.pools, event.pool_ids = #changes, { unpack(reply, 3, 2 + math.min(#changes, events.MAX_IDS)) }
+      local deadline = events.common(changes, 'deadline')
+      event.before = {
+        pool_class = events.common(changes, 'pool_class'), status = events.common(changes, 'status'),
+        drain_until = deadline and seconds(deadline), drain_then = events.common(changes, 'word'),
+      }
+      event.after = describe_pool(fleet, changes[1].pool_id)
+      event.after.pool_class, event.after.pool_address = event.before.pool_class, nil
     end
     return reply, events.close(fleet, event, reply)
   end

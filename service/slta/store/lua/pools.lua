@@ -45,13 +45,15 @@ function pools.on_pool(callback)
   end
 end
 
--- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness} | {UNKNOWN_POOL}.
+-- pool_id -> {POOL, pool_id, class, status, occupancy, address or '', labels or '', liveness, the drain's deadline as
+-- `drains.text`} | {UNKNOWN_POOL}.
 pools.get = pools.on_pool(function(fleet, pool_id, pool_number, recorded)
   local class = fleet.names[(keys.locate(fleet, pool_number))]
   local status, word = liveness.describe(fleet, pool_id, recorded)
   return {
     'POOL', pool_id, class, status, ledger.occupancy(fleet, pool_number),
     attributes.address(fleet, pool_id), attributes.labels(fleet, pool_id), word,
+    drains.text(fleet, pool_id, status),
   }
 end)
 
@@ -181,6 +183,7 @@ pools.remove = pools.on_pool(function(fleet, pool_id, pool_number, status)
     destroy(fleet, pool_id, pool_number, status)
   end)
   attributes.clear(fleet, pool_id)
+  drains.clear(fleet, pool_id)
   return { 'REMOVED' }
 end)
 

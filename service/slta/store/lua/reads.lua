@@ -68,7 +68,7 @@ function reads.config(fleet)
   return { 'CONFIG', redis.call('GET', keys.of_fleet(fleet, 'document')), assert(fleet.config_version) }
 end
 
-local PAGE_WORDS = 7 -- of a pool, as in the reply of `pools.get`
+local PAGE_WORDS = 8 -- of a pool, as in the reply of `pools.get`
 
 -- Appends PAGE_WORDS of the pools of a class from pool_index `start` on to `page`, up to `limit` pools in total;
 -- returns the next pool number if there are more.

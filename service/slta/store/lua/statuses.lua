@@ -82,6 +82,12 @@ function statuses.move(fleet, found, recorded)
   end
 end
 
+-- Writes the record of a pool, from `liveness.attach`, with another status; `statuses.move` counts it.
+function statuses.write(fleet, pool, status)
+  pool.becomes = liveness.restate(fleet, pool, status)
+  pools.write(fleet, pool.pool_id, pool.pool_number, pool.becomes)
+end
+
 -- Gives pools, from `liveness.attach` with their occupancy, another status.
 local function change(fleet, changes, status)
   if #changes == 0 then
@@ -89,20 +95,21 @@ local function change(fleet, changes, status)
   end
   ledger.change(fleet, function()
     for _, pool in ipairs(changes) do
-      pool.becomes = liveness.restate(fleet, pool, status)
-      pools.write(fleet, pool.pool_id, pool.pool_number, pool.becomes)
+      statuses.write(fleet, pool, status)
     end
     statuses.move(fleet, changes, status)
   end)
 end
 
--- pool_id, status -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}. O(occupancy + pools / 8).
-statuses.set = pools.on_pool(function(fleet, pool_id, pool_number, present, status)
+-- pool_id, status, drain as `drains.set` takes it -> {POOL, …} as `pools.get` | {UNKNOWN_POOL}.
+-- O(occupancy + pools / 8).
+statuses.set = pools.on_pool(function(fleet, pool_id, pool_number, present, status, drain)
   local pool = { pool_id = pool_id, pool_number = pool_number, status = present }
   pool.class_index, pool.occupancy = keys.locate(fleet, pool_number), ledger.occupancy(fleet, pool_number)
   liveness.attach(fleet, { pool })
   -- writes
   change(fleet, status ~= pool.status and { pool } or {}, status)
+  drains.set(fleet, pool_id, status, drain)
   return pools.get(fleet, pool_id)
 end)
 
@@ -129,8 +136,8 @@ local function ids_of_class(fleet, name)
   return ids
 end
 
--- The pools with these ids, each once: { pool_id, pool_number, pool_class, status }; nil and the refusal if one does
--- not exist. O(ids).
+-- The pools with these ids, each once: { pool_id, pool_number, pool_class, status, deadline and word as `drains.find`
+-- returns them }; nil and the refusal if one does not exist. O(ids).
 local function find_all(fleet, ids)
   local found, visited = {}, {}
   for _, pool_id in ipairs(ids) do
@@ -140,9 +147,10 @@ local function find_all(fleet, ids)
     elseif not visited[pool_id] then
       visited[pool_id] = true
       local class_index = keys.locate(fleet, pool_number)
+      local deadline, word = drains.find(fleet, pool_id, status)
       found[#found + 1] = {
         pool_id = pool_id, pool_number = pool_number, class_index = class_index, status = status,
-        pool_class = fleet.names[class_index],
+        pool_class = fleet.names[class_index], deadline = deadline, word = word,
       }
     end
   end
@@ -164,11 +172,13 @@ local function too_full(fleet, changes)
   return levels > MAX_LEVELS and too_large(levels, 'levels') or nil
 end
 
--- Splits pools into those that change to a status, and the ids of the others; failed pools change only `with_failed`.
-local function split(found, status, with_failed)
+-- Splits pools into those that change to a status or to a drain with a deadline or without one, and the ids of the
+-- others; failed pools change only `with_failed`.
+local function split(found, status, drain, with_failed)
   local changes, unchanged = {}, {}
   for _, pool in ipairs(found) do
-    if pool.status == status or pool.status == 'failed' and not with_failed then
+    local keeps_status = pool.status == status and drain == '' and not pool.deadline
+    if keeps_status or pool.status == 'failed' and not with_failed then
       unchanged[#unchanged + 1] = pool.pool_id
     else
       changes[#changes + 1] = pool
@@ -201,20 +211,24 @@ local function select_pools(fleet, class_name, ids)
   return find_all(fleet, ids)
 end
 
--- status, then '' and pool ids, or the name of a class for its pools that have not failed
+-- status, drain as `drains.set` takes it, then '' and pool ids, or the name of a class for its pools that have not
+-- failed
 --   -> {CHANGED, number of changed pools, their ids, ids of the others}, and the changed pools as they were |
 --   {UNKNOWN_POOL, pool_id} | {UNKNOWN_CLASS, name} | {TOO_LARGE, what}. All or nothing. O(sessions on changed pools).
-function statuses.set_many(fleet, status, class_name, ...)
+function statuses.set_many(fleet, status, drain, class_name, ...)
   local found, refusal = select_pools(fleet, class_name, { ... })
   if not found then
     return refusal
   end
-  local changes, unchanged = split(found, status, class_name == '')
+  local changes, unchanged = split(found, status, drain, class_name == '')
   refusal = too_full(fleet, changes)
   if refusal then
     return refusal
   end
   -- writes
   change(fleet, changes, status)
+  for _, pool in ipairs(changes) do
+    drains.set(fleet, pool.pool_id, status, drain)
+  end
   return changed(changes, unchanged), changes
 end

@@ -15,7 +15,7 @@ local ticked = {} -- by prefix: the clock and the incarnation at the last tick o
 local function upkeep(fleet)
   cold.load(fleet, unpack(COLD))
   for _, part in ipairs({
-    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, expiry.run, history.append,
+    sessions.rotate_ended, tombstones.drop_expired, sessions.reap, drains.carry_out, expiry.run, history.append,
   }) do
     local ok, message = pcall(part, fleet)
     if not ok then
@@ -42,9 +42,9 @@ local function is_audit_due(fleet)
 end
 
 -- fleet: nil if it is damaged; `shared` is '1' to change nothing if the fleet was ticked just now.
---   -> {TICKED, 1 if expired leases of sessions or pools remain, else 0, 'recent' if nothing was done, else '', audit}
---    | {SUSPECT, …, audit} if the fleet needs a repair, see `repair.claim`; `audit` is 1 if one is due, else 0.
--- O(sessions that end + pools whose liveness changes).
+--   -> {TICKED, 1 if expired leases of sessions or pools, or deadlines, remain, else 0, 'recent' if nothing was done,
+--    else '', audit} | {SUSPECT, …, audit} if the fleet needs a repair, see `repair.claim`; `audit` is 1 if one is due,
+--    else 0. O(sessions that end + pools whose liveness changes).
 function ticks.run(key, fleet, shared)
   if fleet and shared == '1' and is_recent(fleet) then
     cache.give_back(fleet)
@@ -58,7 +58,8 @@ function ticks.run(key, fleet, shared)
   local audit = is_audit_due(fleet)
   cold.unload(fleet)
   cache.give_back(fleet)
-  return { 'TICKED', (leases.are_due(fleet) or expiry.is_due(fleet)) and 1 or 0, '', audit }
+  local remain = leases.are_due(fleet) or expiry.is_due(fleet) or fleet.drains_remain
+  return { 'TICKED', remain and 1 or 0, '', audit }
 end
 
 -- Forgets a deleted fleet.

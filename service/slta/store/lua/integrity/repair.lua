@@ -14,8 +14,8 @@ local STAGES = {
   { 'names', repair_pools.from_names }, { 'aside', repair_aside.put_back }, { 'pools', repair_pools.from_records },
   { 'addresses', repair_attributes.drop('addresses') }, { 'labels', repair_attributes.drop('labels') },
   { 'orphans', repair_orphans.restore }, { 'keys', repair_keys.drop }, { 'records', repair_records.place },
-  { 'columns', repair_pools.write_columns }, { 'order', repair_totals.order }, { 'bound', accounting.rebuild_bound },
-  { 'totals', repair_totals.finish },
+  { 'columns', repair_pools.write_columns }, { 'drains', repair_drains.drop }, { 'order', repair_totals.order },
+  { 'bound', accounting.rebuild_bound }, { 'totals', repair_totals.finish },
 }
 
 -- Writes the progress of a repair, at the end of each slice, with the server's run id: cursors of SCAN, HSCAN and SSCAN

@@ -37,12 +37,25 @@ function slices.each_key(fleet, slice, cursor, visit)
   return found[1] ~= '0' and found[1] or nil
 end
 
--- Calls visit(field, value) for some fields of a hash of the fleet; returns the next cursor. O(work).
-function slices.each_field(fleet, name, slice, cursor, visit)
-  local from, count = cursor == '' and '0' or cursor, math.ceil(slice.budget / 6)
-  local found = redis.call('HSCAN', keys.of_fleet(fleet, name), from, 'COUNT', count)
+-- Calls visit(field, value) for the pairs of a reply of HSCAN or ZSCAN; returns the next cursor.
+local function each_pair(found, visit)
   for at = 1, #found[2], 2 do
     visit(found[2][at], found[2][at + 1])
   end
   return found[1] ~= '0' and found[1] or nil
+end
+
+-- Calls visit(field, value) for some fields of a hash of the fleet; returns the next cursor. O(work).
+function slices.each_field(fleet, name, slice, cursor, visit)
+  local from, count = cursor == '' and '0' or cursor, math.ceil(slice.budget / 6)
+  return each_pair(redis.call('HSCAN', keys.of_fleet(fleet, name), from, 'COUNT', count), visit)
+end
+
+-- Calls visit(member, score) for some members of a sorted set of the fleet; returns the next cursor. O(work).
+function slices.each_member(fleet, name, slice, cursor, visit)
+  if redis.call('ZCARD', keys.of_fleet(fleet, name)) == 0 then
+    return nil
+  end
+  local from, count = cursor == '' and '0' or cursor, math.ceil(slice.budget / 6)
+  return each_pair(redis.call('ZSCAN', keys.of_fleet(fleet, name), from, 'COUNT', count), visit)
 end
