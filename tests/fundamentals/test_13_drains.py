@@ -19,6 +19,7 @@ async def test_a_drained_pool_leaves_the_rows_and_keeps_its_sessions(tiny: Tiny)
         "pool_id": "large-2",
         "pool_class": "large",
         "status": "draining",
+        "liveness": "alive",
         "occupancy": 2,
         "address": None,
         "labels": {},
