@@ -1,4 +1,4 @@
-"""Integrations of proxies: clients of the HTTP API, and of nothing else of the dispatcher.
+"""Integrations of proxies and pools: clients of the HTTP API, and of nothing else of the dispatcher.
 
 | folder | owns |
 |---|---|
@@ -8,5 +8,6 @@
 | module | owns |
 |---|---|
 | client | HTTP client of one fleet |
-| options, errors | options of both commands; errors that the user can correct |
+| notices, metrics_server | log messages, each kind at most once a minute; HTTP server of metrics |
+| options, errors | options of several commands; errors that the user can correct |
 """

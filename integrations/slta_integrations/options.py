@@ -1,4 +1,4 @@
-"""Options of both commands: base URL, fleet and API key."""
+"""Options of several commands: base URL, fleet and API key."""
 
 from __future__ import annotations
 

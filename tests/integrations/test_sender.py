@@ -16,9 +16,9 @@ from slta_integrations.client import Client, Reply
 from slta_integrations.follow import sender as sending
 from slta_integrations.follow.log_line import Begin, End
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.notices import Notices
 from slta_integrations.follow.operations import Operation
 from slta_integrations.follow.sender import Sender
+from slta_integrations.notices import Notices
 from slta_integrations.options import target_of
 from tests.awaiting import eventually
 from tests.integrations.standin import StandIn, final, problem, standing_in
@@ -55,7 +55,9 @@ async def new(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[New]:
             service = await stack.enter_async_context(standing_in(answers))
             client = await stack.enter_async_context(Client(target_of(service.url, "f", key_file)))
             metrics, stopping = Metrics(), asyncio.Event()
-            sender = Sender(client, metrics, Notices(), lease_seconds=lease, stopping=stopping, clock=lambda: NOW)
+            sender = Sender(
+                client, metrics, Notices("follow"), lease_seconds=lease, stopping=stopping, clock=lambda: NOW
+            )
             sent = Sent(service, sender, metrics, stopping)
             delay = sending._delay
 

@@ -11,6 +11,6 @@
 | operations | bulk operations of lines, and what their outcomes count as |
 | sender | bulk calls with retries |
 | follower | main loop |
-| metrics, notices | Prometheus metrics; log messages, each kind at most once a minute |
+| metrics | Prometheus metrics |
 | source, command | source of the lines; command line |
 """

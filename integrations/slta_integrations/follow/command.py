@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import signal
-import socket
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
-from prometheus_client import start_http_server
 
 from slta.parsing.fields import MAX_LEASE_SECONDS, MIN_LEASE_SECONDS
 from slta_integrations.client import Client
@@ -19,10 +17,11 @@ from slta_integrations.errors import UnusableError, in_one_line
 from slta_integrations.follow.datagrams import ListenAddress, parse_listen
 from slta_integrations.follow.follower import Follower
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.notices import Notices, configure_logging
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import DatagramSource, FileSource, Source
+from slta_integrations.metrics_server import serve_metrics
+from slta_integrations.notices import Notices, configure_logging
 from slta_integrations.options import DEFAULT_URL, BaseUrl, FleetName, KeyFile, Target, target_of
 
 MAX_BACKLOG_BYTES = 1 << 30
@@ -84,16 +83,8 @@ def command(  # noqa: PLR0913 - one argument an option
         )
         metrics = Metrics()
         if metrics_port:
-            serve_metrics(metrics, metrics_host, metrics_port)
+            serve_metrics(metrics.registry, metrics_host, metrics_port)
         asyncio.run(_until_signalled(wanted, metrics))
-
-
-def serve_metrics(metrics: Metrics, host: str, port: int) -> None:
-    """Serve them from a thread. Raises UnusableError."""
-    try:
-        start_http_server(port, host, metrics.registry)
-    except (OSError, socket.gaierror) as error:
-        raise UnusableError(f"--metrics-port: {host}:{port}: {error.strerror or error}") from None
 
 
 async def _until_signalled(wanted: Wanted, metrics: Metrics) -> None:
@@ -105,7 +96,7 @@ async def _until_signalled(wanted: Wanted, metrics: Metrics) -> None:
 
 async def follow(wanted: Wanted, metrics: Metrics, stopping: asyncio.Event) -> None:
     """Follow until stopped. Raises UnusableError or OSError at the start."""
-    notices = Notices()
+    notices = Notices("follow")
     with closing(PositionFile(wanted.state_dir, wanted.log)) as position_file:
         source = open_source(wanted, position_file.load(), metrics, notices)
         try:

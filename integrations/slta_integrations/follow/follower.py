@@ -10,11 +10,11 @@ from slta_integrations.follow.checkpoints import age_bound
 from slta_integrations.follow.log_line import parse
 from slta_integrations.follow.log_tail import Batch
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.notices import Notices
 from slta_integrations.follow.operations import MAX_OPERATIONS, Operation
 from slta_integrations.follow.position import Position, PositionFile
 from slta_integrations.follow.sender import Sender
 from slta_integrations.follow.source import Source
+from slta_integrations.notices import Notices
 
 POLL_SECONDS = 0.05
 """Between two looks at a log: a lone line waits so long at most."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from slta_integrations.client import Client, Reply
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.notices import Notices
 from slta_integrations.follow.operations import Operation, Tally, decode, encode, to_repeat
+from slta_integrations.notices import Notices
 
 FIRST_DELAY_SECONDS = 0.1
 MAX_DELAY_SECONDS = 2.0

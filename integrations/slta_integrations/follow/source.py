@@ -13,9 +13,9 @@ from slta_integrations.follow.datagrams import ListenAddress, Receiver, bind
 from slta_integrations.follow.log_files import inode_at
 from slta_integrations.follow.log_tail import Gap, LogTail
 from slta_integrations.follow.metrics import Metrics
-from slta_integrations.follow.notices import Notices
 from slta_integrations.follow.position import Position
 from slta_integrations.follow.spool import Spool
+from slta_integrations.notices import Notices
 
 _GAPS = {
     "gone": "the file that was being read is gone or compressed: its last lines are lost",

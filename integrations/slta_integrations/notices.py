@@ -1,4 +1,4 @@
-"""Log messages of the follower: each kind at most once a minute."""
+"""Log messages of a long-running command: each kind at most once a minute."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 SPACING_SECONDS = 60.0
-LOGGER = logging.getLogger("slta.follow")
 
 
 def configure_logging() -> None:
@@ -18,8 +17,9 @@ def configure_logging() -> None:
 class Notices:
     """Warnings by kind."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` returns seconds."""
+    def __init__(self, command: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """The logger is `slta.<command>`; `clock` returns seconds."""
+        self._logger = logging.getLogger(f"slta.{command}")
         self._clock = clock
         self._said: dict[str, float] = {}
 
@@ -28,9 +28,9 @@ class Notices:
         now = self._clock()
         if now - self._said.get(kind, -SPACING_SECONDS) >= SPACING_SECONDS:
             self._said[kind] = now
-            LOGGER.warning(message)
+            self._logger.warning(message)
 
     def over(self, kind: str, message: str) -> None:
         """Log that what was said of this kind is over."""
         if self._said.pop(kind, None) is not None:
-            LOGGER.info(message)
+            self._logger.info(message)
